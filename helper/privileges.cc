@@ -9,14 +9,13 @@
 #include <cap-ng.h>
 
 #include <array>
+#include <cerrno>
 
 #include "helper/failure.h"
 
 namespace tapgate {
 
 namespace {
-
-constexpr unsigned net_admin_bit = 1U << static_cast<unsigned>(CAP_NET_ADMIN);
 
 struct CapabilitySets {
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> words{};
@@ -30,33 +29,41 @@ struct CapabilitySets {
         return sets;
     }
 
-    [[nodiscard]] bool permits_net_admin() const {
-        return (words[0].permitted & net_admin_bit) != 0;
+    // Whether `capability` (one of the first 32) is in the permitted set.
+    [[nodiscard]] bool permit(unsigned capability) const {
+        return (words[0].permitted & 1U << capability) != 0;
     }
 
-    // Whether the permitted and effective sets are exactly `bits`, and nothing is inheritable.
-    [[nodiscard]] bool are_exactly(unsigned bits) const {
+    // Whether the permitted and effective sets hold CAP_NET_ADMIN, or nothing, and no set anything else.
+    [[nodiscard]] bool are_only(bool net_admin) const {
+        const unsigned bits = net_admin ? 1U << static_cast<unsigned>(CAP_NET_ADMIN) : 0;
         return words[0].permitted == bits && words[0].effective == bits &&
                words[0].inheritable == 0 && words[1].permitted == 0 && words[1].effective == 0 &&
                words[1].inheritable == 0;
     }
 };
 
-// Setuid root, or started by root: the usual case, and the one in which there is much to drop.
-void drop_from_root(uid_t uid, gid_t gid) {
-    // Sets the ids, keeps CAP_NET_ADMIN over that, and empties the bounding set. The supplementary
-    // groups stay, on purpose: see the head of privileges.h.
-    if (capng_change_id(static_cast<int>(uid), static_cast<int>(gid), CAPNG_CLEAR_BOUNDING) != 0)
-        throw Failure("failed to drop privileges: CAP_SETUID, CAP_SETGID or CAP_SETPCAP is missing");
+// One prctl() a capability: the kernel has no call for the whole set. Beyond the last one that it knows
+// the answer is EINVAL.
+void empty_bounding_set() {
+    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
+        continue;
+    if (errno != EINVAL)
+        fail_with_errno("failed to drop privileges: cannot empty the bounding set");
 }
 
-// A file capability, or nothing worth keeping. The ids are the caller's already, unless the helper was
-// installed setgid or setuid to another user, or is setuid root where the caller's bounding set lacks
-// CAP_NET_ADMIN: all of that must give its caller nothing.
-void drop_from_user(uid_t uid, gid_t gid) {
+// Not capng_change_id(), which does the same but reads /proc/self/status three times on the way. The
+// supplementary groups stay, on purpose: see the head of privileges.h.
+void become_real_ids(uid_t uid, gid_t gid) {
     if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
         fail_with_errno("failed to drop privileges");
-    if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+}
+
+void keep_net_admin_only(bool permitted) {
+    capng_clear(CAPNG_SELECT_BOTH);
+    const auto sets = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+    if ((permitted && capng_update(CAPNG_ADD, sets, CAP_NET_ADMIN) != 0) ||
+        capng_apply(CAPNG_SELECT_CAPS) != 0)
         throw Failure("failed to drop privileges");
 }
 
@@ -73,7 +80,7 @@ void prove_dropped(const Caller& caller) {
     for (const gid_t gid : gids)
         if (gid != caller.gid)
             throw Failure("failed to drop privileges: the group id is not the caller's");
-    if (!CapabilitySets::of_this_process().are_exactly(caller.privileged ? net_admin_bit : 0))
+    if (!CapabilitySets::of_this_process().are_only(caller.privileged))
         throw Failure("failed to drop privileges: more than CAP_NET_ADMIN is left");
     if (caller.uid != 0 && setresuid(0, 0, 0) == 0)
         throw Failure("failed to drop privileges: root can be had back");
@@ -82,26 +89,23 @@ void prove_dropped(const Caller& caller) {
 }  // namespace
 
 Caller become_caller() {
-    const bool from_root = geteuid() == 0;
+    const CapabilitySets at_start = CapabilitySets::of_this_process();
     const Caller caller{
         .uid = getuid(),
         .gid = getgid(),
-        .privileged = CapabilitySets::of_this_process().permits_net_admin(),
+        .privileged = at_start.permit(CAP_NET_ADMIN),
         .no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
     };
 
-    capng_clear(CAPNG_SELECT_BOTH);
-    if (caller.privileged &&
-        capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
-                     CAP_NET_ADMIN) != 0)
-        throw Failure("failed to drop privileges");
-    if (from_root && caller.privileged)
-        drop_from_root(caller.uid, caller.gid);
-    else
-        drop_from_user(caller.uid, caller.gid);
-
-    // Ambient capabilities go by themselves where they are no longer permitted and inheritable; a
-    // caller who was given CAP_NET_ADMIN as an ambient one would still have it there.
+    // Setuid root, or started by root. With a file capability there is no CAP_SETPCAP: see the header.
+    if (at_start.permit(CAP_SETPCAP))
+        empty_bounding_set();
+    // Without this, setresuid() from root to a user would take CAP_NET_ADMIN as well.
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        fail_with_errno("failed to drop privileges");
+    become_real_ids(caller.uid, caller.gid);
+    keep_net_admin_only(caller.privileged);
+    // A caller who was given CAP_NET_ADMIN as an ambient capability would still have it there.
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         fail_with_errno("failed to drop privileges");
