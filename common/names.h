@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The words that cross the line between the unprivileged and the privileged side. Each is a type that
-// cannot hold a wrong value, so a name is checked once, where it comes in, and trusted from there on.
+// The words that cross the line between the unprivileged and the privileged side. Each is a type
+// that cannot hold a wrong value, so a name is checked once, where it comes in, and trusted from
+// there on.
 #ifndef TAPGATE_COMMON_NAMES_H
 #define TAPGATE_COMMON_NAMES_H
 
@@ -33,8 +34,8 @@ class InterfaceName {
     std::string name_;
 };
 
-/// A VM's name: a letter, then letters, digits, '.', '_' and '-'; 40 bytes at most. Nothing in it means
-/// anything to QEMU's option parser, to a shell, or to the blank-separated ifalias tag.
+/// A VM's name: a letter, then letters, digits, '.', '_' and '-'; 40 bytes at most. Nothing in it
+/// means anything to QEMU's option parser, to a shell, or to the blank-separated ifalias tag.
 class VmName {
   public:
     static constexpr size_t max_size = 40;
@@ -59,9 +60,9 @@ class MacAddress {
     /// something else or no station's address.
     static std::optional<MacAddress> parse(std::string_view text);
 
-    /// The address on the host's end of the wire of the guest's adapter that has this one: the same but
-    /// for the first byte, 0xFE, as QEMU's helper and libvirt make it. A bridge without an address of
-    /// its own takes its lowest port's, and no port's is higher than these.
+    /// The address on the host's end of the wire of the guest's adapter that has this one: the same
+    /// but for the first byte, 0xFE, as QEMU's helper and libvirt make it. A bridge without an
+    /// address of its own takes its lowest port's, and no port's is higher than these.
     [[nodiscard]] MacAddress host_side() const;
 
     /// The address made of `bytes`, whose first is replaced by 0xFE (see host_side).

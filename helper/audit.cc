@@ -21,8 +21,8 @@ void audit(const std::string& line) {
     address.sun_family = AF_UNIX;
     constexpr std::string_view path = "/dev/log";
     std::copy(path.begin(), path.end(), address.sun_path);
-    const std::string message = "<" + std::to_string(LOG_AUTHPRIV | LOG_INFO) +
-                                ">tapgate-helper[" + std::to_string(getpid()) + "]: " + line;
+    const std::string message = "<" + std::to_string(LOG_AUTHPRIV | LOG_INFO) + ">tapgate-helper[" +
+                                std::to_string(getpid()) + "]: " + line;
     // Whether it arrived is the log's business: see audit.h.
     [[maybe_unused]] const ssize_t sent =
         sendto(log.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,

@@ -21,10 +21,11 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
                       (link.kind.empty() ? "network device" : printable(link.kind)) + ")");
     } catch (const std::system_error& error) {
         // The stock helper finds a missing bridge when it asks for its MTU, and says so.
-        std::string text = "failed to get mtu of bridge `" + shown +
-                           "': " + error_text(error.code().value());
+        std::string text =
+            "failed to get mtu of bridge `" + shown + "': " + error_text(error.code().value());
         if (error.code().value() == ENODEV)
-            text += ": there is no bridge " + shown + " (`ip -br link show type bridge' lists them)";
+            text +=
+                ": there is no bridge " + shown + " (`ip -br link show type bridge' lists them)";
         throw Failure(text);
     }
 }
@@ -52,17 +53,18 @@ void attach_port(const LinkSocket& links, const Tap& tap, const Link& bridge,
                              printable(bridge_name.str()) + "'";
     Link port;
     try {
-        port = links.make_port(tap.name(), {.address = address,
-                                            .mtu = bridge.mtu,
-                                            .master = bridge.index,
-                                            .alias = alias});
+        port = links.make_port(
+            tap.name(),
+            {.address = address, .mtu = bridge.mtu, .master = bridge.index, .alias = alias});
     } catch (const std::system_error& error) {
         fail_with_errno(what, error.code().value());
     }
-    // udev may have rewritten the address meanwhile (MACAddressPolicy), root may have done anything.
+    // udev may have rewritten the address meanwhile (MACAddressPolicy), root may have done
+    // anything.
     const auto must_be = [&](bool same, const char* property) {
         if (!same)
-            throw Failure(what + ": the " + property + " is not what was set: does something else " +
+            throw Failure(what + ": the " + property +
+                          " is not what was set: does something else " +
                           "on this host (udev, NetworkManager) manage `" + tap.name() + "'?");
     };
     must_be(port.master == bridge.index, "bridge");

@@ -15,8 +15,8 @@ namespace tapgate {
 /// The bridge of that name. Throws Failure when there is no such link, or it is not a bridge.
 Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
-/// The tag by which tapgate knows its taps, in the interface alias, which a tap's holder cannot change
-/// (unlike its owner, its MAC and its persistence): "tapgate uid=UID vm=NAME".
+/// The tag by which tapgate knows its taps, in the interface alias, which a tap's holder cannot
+/// change (unlike its owner, its MAC and its persistence): "tapgate uid=UID vm=NAME".
 std::string port_alias(const Caller& caller, const Request& request);
 
 /// The tap's own address: the host's side of --mac, or a random one.

@@ -17,8 +17,8 @@ std::string at(const Place& place) {
 }
 
 std::string describe_skipped(const SkippedInclude& skipped) {
-    return at(skipped.place) + ": " + printable(skipped.file) + " is left out: " +
-           error_text(skipped.error) + "\n";
+    return at(skipped.place) + ": " + printable(skipped.file) +
+           " is left out: " + error_text(skipped.error) + "\n";
 }
 
 // The rule before `rule` that leaves it without effect, if any.
@@ -29,10 +29,10 @@ const Rule* shadowing(const std::vector<Rule>& rules, const Rule& rule) {
     for (const Rule& other : rules) {
         if (!covers(other))
             continue;
-        // A deny needs no place; an allow, or a second deny of the same, counts only when it is first.
+        // A deny needs no place; an allow, or a second deny of the same, counts only when it is
+        // first.
         const bool first = &other < &rule;
-        if (other.action == Rule::Action::deny &&
-            (rule.action == Rule::Action::allow || first))
+        if (other.action == Rule::Action::deny && (rule.action == Rule::Action::allow || first))
             return &other;
         if (other.action == Rule::Action::allow && rule.action == Rule::Action::allow && first)
             return &other;
@@ -71,11 +71,11 @@ Report check(const std::string& path, const ReadPolicyFile& read_file) {
         for (const Rule& rule : policy.rules)
             if (const Rule* other = shadowing(policy.rules, rule))
                 report.text += at(rule.place) + ": " + printable(rule.text) +
-                               " has no effect: " + at(other->place) + " decides first: " +
-                               printable(other->text) + "\n";
-        const bool allows = std::any_of(policy.rules.begin(), policy.rules.end(), [](const Rule& r) {
-            return r.action == Rule::Action::allow;
-        });
+                               " has no effect: " + at(other->place) +
+                               " decides first: " + printable(other->text) + "\n";
+        const bool allows =
+            std::any_of(policy.rules.begin(), policy.rules.end(),
+                        [](const Rule& r) { return r.action == Rule::Action::allow; });
         if (!allows)
             report.text += printable(path) + ": no rule allows any bridge\n";
     } catch (const Failure& failure) {

@@ -23,8 +23,8 @@ struct Report {
 Report explain(const Policy& policy, const std::string& policy_file, const InterfaceName& bridge,
                const Caller& caller);
 
-/// --check: what is wrong, or looks wrong, in the policy that begins with `path`. Exit code 0: nothing
-/// is; 1: something is. Never throws for a mistake in the policy: that is what it reports.
+/// --check: what is wrong, or looks wrong, in the policy that begins with `path`. Exit code 0:
+/// nothing is; 1: something is. Never throws for a mistake in the policy: that is what it reports.
 Report check(const std::string& path, const ReadPolicyFile& read_file);
 
 }  // namespace tapgate

@@ -41,12 +41,13 @@ void must_fit(int result) {
 }
 
 // A request about the link `name`. By name, since the tap's index would cost a call to ask for.
-Message link_request(int type, std::uint32_t sequence, const std::string& name, unsigned set_flags) {
+Message link_request(int type, std::uint32_t sequence, const std::string& name,
+                     unsigned set_flags) {
     constexpr size_t room = 1024;  // the longest: a name, an address, an alias of at most 255 bytes
     Message message(nlmsg_alloc_size(room));
-    nlmsghdr* header = message ? nlmsg_put(message.get(), 0, sequence, type, sizeof(ifinfomsg),
-                                           NLM_F_REQUEST)
-                               : nullptr;
+    nlmsghdr* header =
+        message ? nlmsg_put(message.get(), 0, sequence, type, sizeof(ifinfomsg), NLM_F_REQUEST)
+                : nullptr;
     if (header == nullptr)
         throw std::bad_alloc();
     ifinfomsg info{};
@@ -107,7 +108,8 @@ void send_requests(int socket, std::span<const Message> requests) {
 
 // Waits for the answer to the request `wanted`. An error that answers any request is thrown.
 Link receive_link(int socket, std::uint32_t wanted) {
-    // A link's description is 1 to 2 KiB; the kernel never makes a message of more than 32 KiB for it.
+    // A link's description is 1 to 2 KiB; the kernel never makes a message of more than 32 KiB for
+    // it.
     alignas(nlmsghdr) std::array<char, 32768> buffer;  // NOLINT: filled by recvfrom()
     sockaddr_nl sender{};
     for (;;) {
@@ -147,10 +149,10 @@ Link LinkSocket::get(const std::string& name) const {
 }
 
 Link LinkSocket::make_port(const std::string& name, const PortSettings& settings) const {
-    // One RTM_NEWLINK for everything: the kernel takes the attributes in the order address, MTU, alias,
-    // master, and the flags last (do_setlink() in net/core/rtnetlink.c), so the tap comes up as a port.
-    // It is not acknowledged when it succeeds; the request behind it, which the kernel reads next,
-    // answers with the result. So two messages take one call each way.
+    // One RTM_NEWLINK for everything: the kernel takes the attributes in the order address, MTU,
+    // alias, master, and the flags last (do_setlink() in net/core/rtnetlink.c), so the tap comes up
+    // as a port. It is not acknowledged when it succeeds; the request behind it, which the kernel
+    // reads next, answers with the result. So two messages take one call each way.
     std::array<Message, 2> requests{link_request(RTM_NEWLINK, 2, name, IFF_UP),
                                     get_request(3, name)};
     nl_msg* change = requests[0].get();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Network links through rtnetlink(7). libnl makes and takes apart the messages; the socket is three
-// plain calls, since libnl's own asks the kernel for buffer sizes and port numbers that a program which
-// sends two messages has no use for.
+// plain calls, since libnl's own asks the kernel for buffer sizes and port numbers that a program
+// which sends two messages has no use for.
 #ifndef TAPGATE_HELPER_LINK_H
 #define TAPGATE_HELPER_LINK_H
 
@@ -43,8 +43,8 @@ class LinkSocket {
     /// The link of that name. Throws std::system_error (ENODEV: there is none).
     [[nodiscard]] Link get(const std::string& name) const;
 
-    /// Gives the link `name` its settings, brings it up, and returns what the kernel says about it then,
-    /// all in one exchange. Throws std::system_error when the kernel refuses any of it.
+    /// Gives the link `name` its settings, brings it up, and returns what the kernel says about it
+    /// then, all in one exchange. Throws std::system_error when the kernel refuses any of it.
     [[nodiscard]] Link make_port(const std::string& name, const PortSettings& settings) const;
 
   private:

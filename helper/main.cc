@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate-helper: makes a tap, makes it a port of a bridge that the policy lets the caller use, and
-// passes it over the caller's socket. What it needs privilege for, and how it gets rid of it, is told
-// at the head of privileges.h; the protocol in common/fd_passing.h; the policy in bridge.conf(5).
+// passes it over the caller's socket. What it needs privilege for, and how it gets rid of it, is
+// told at the head of privileges.h; the protocol in common/fd_passing.h; the policy in
+// bridge.conf(5).
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -83,12 +84,13 @@ std::string require_permission(const Caller& caller, const Request& request) {
 Tap create_tap(const Caller& caller, const Request& request) {
     if (caller.privileged)
         return Tap::create(caller.uid, request.vnet_header, request.queues);
-    throw Failure(std::string("failed to create tun device: ") + error_text(EPERM) +
-                  (caller.no_new_privs
-                       ? ": started under no-new-privs, which takes tapgate-helper's privilege away "
-                         "(QEMU's -sandbox on and some containers and services set it)"
-                       : ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it or setcap "
-                         "cap_net_admin=ep it, on a file system that is not mounted nosuid"));
+    throw Failure(
+        std::string("failed to create tun device: ") + error_text(EPERM) +
+        (caller.no_new_privs
+             ? ": started under no-new-privs, which takes tapgate-helper's privilege away "
+               "(QEMU's -sandbox on and some containers and services set it)"
+             : ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it or setcap "
+               "cap_net_admin=ep it, on a file system that is not mounted nosuid"));
 }
 
 void attach(const Caller& caller, const Request& request) {
@@ -141,7 +143,8 @@ int run(int argc, char** argv) {
     // From here on: no privilege at all.
     switch (request.mode) {
         case Request::Mode::explain:
-            return report(explain(load_installed_policy(), installed_policy, *request.bridge, caller));
+            return report(
+                explain(load_installed_policy(), installed_policy, *request.bridge, caller));
         case Request::Mode::check:
             return report(check(request.check_file.empty() ? installed_policy : request.check_file,
                                 read_policy_file));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Static helper only. Functions of libcap-ng and libnl that the helper never calls refer to libc's name
-// service, which in a static program would load NSS modules of whatever libc the host has. These take
-// its place, so that no such code is in a program with a privilege.
+// Static helper only. Functions of libcap-ng and libnl that the helper never calls refer to libc's
+// name service, which in a static program would load NSS modules of whatever libc the host has.
+// These take its place, so that no such code is in a program with a privilege.
 
 #include <grp.h>
 #include <netdb.h>

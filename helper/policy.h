@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The policy as data, and the decision as a pure function of it. How a policy is written and read is the
-// business of policy_parser.h and policy_file.h.
+// The policy as data, and the decision as a pure function of it. How a policy is written and read
+// is the business of policy_parser.h and policy_file.h.
 #ifndef TAPGATE_HELPER_POLICY_H
 #define TAPGATE_HELPER_POLICY_H
 

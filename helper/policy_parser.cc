@@ -78,8 +78,9 @@ class Parser {
 
     void parse_line(const Place& place, std::string_view line) {
         if (line.size() > longest_line)
-            throw PolicyError(place, "the line is longer than " + std::to_string(longest_line) +
-                                         " bytes", line.substr(0, 60), 0);
+            throw PolicyError(place,
+                              "the line is longer than " + std::to_string(longest_line) + " bytes",
+                              line.substr(0, 60), 0);
         if (const size_t nul = line.find('\0'); nul != std::string_view::npos)
             throw PolicyError(place, "a NUL byte in the line", line, nul);
         const std::string_view content = trimmed(line);
@@ -89,21 +90,22 @@ class Parser {
         std::string_view rest = content;
         const std::string_view command = take_word(rest);
         const auto wrong = [&](const std::string& what, std::string_view where) {
-            return PolicyError(place, what, line,
-                               static_cast<size_t>(where.data() - line.data()));
+            return PolicyError(place, what, line, static_cast<size_t>(where.data() - line.data()));
         };
         if (command == "allow" || command == "deny") {
             if (rest.empty())
-                throw wrong("Invalid config line: " + std::string(command) +
-                                " needs a bridge, or `all'", rest);
+                throw wrong(
+                    "Invalid config line: " + std::string(command) + " needs a bridge, or `all'",
+                    rest);
             Rule rule;
             rule.action = command == "allow" ? Rule::Action::allow : Rule::Action::deny;
             rule.place = place;
             rule.text = content;
             const std::string_view bridge = take_word(rest);
             if (bridge.size() > InterfaceName::max_size)
-                throw wrong("name " + quoted(bridge) + " too long: " +
-                                std::to_string(bridge.size()), bridge);
+                throw wrong(
+                    "name " + quoted(bridge) + " too long: " + std::to_string(bridge.size()),
+                    bridge);
             if (bridge != "all") {
                 rule.bridge = InterfaceName::parse(bridge);
                 if (!rule.bridge)

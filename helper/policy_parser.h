@@ -15,13 +15,14 @@ namespace tapgate {
 /// A policy file's text, or why there is none for this caller.
 struct PolicyText {
     std::string text;
-    int error = 0;         ///< 0, or the errno with which the file could not be opened
-    std::string distrust;  ///< why the file must not be obeyed ("PATH is not ..."); empty: it may be
+    int error = 0;  ///< 0, or the errno with which the file could not be opened
+    std::string
+        distrust;  ///< why the file must not be obeyed ("PATH is not ..."); empty: it may be
 };
 
-/// Reads the file `path`. `error` is set for a file that is not there or that the caller may not read,
-/// and only then; whatever else is wrong (out of descriptors, too large) throws Failure, since skipping
-/// a file for a reason that the caller can bring about would skip its `deny`s.
+/// Reads the file `path`. `error` is set for a file that is not there or that the caller may not
+/// read, and only then; whatever else is wrong (out of descriptors, too large) throws Failure,
+/// since skipping a file for a reason that the caller can bring about would skip its `deny`s.
 using ReadPolicyFile = std::function<PolicyText(const std::string& path)>;
 
 /// A mistake in a policy. what() is "FILE:LINE: what is wrong", then the line and a caret below it.

@@ -34,7 +34,8 @@ struct CapabilitySets {
         return (words[0].permitted & 1U << capability) != 0;
     }
 
-    // Whether the permitted and effective sets hold CAP_NET_ADMIN, or nothing, and no set anything else.
+    // Whether the permitted and effective sets hold CAP_NET_ADMIN, or nothing, and no set anything
+    // else.
     [[nodiscard]] bool are_only(bool net_admin) const {
         const unsigned bits = net_admin ? 1U << static_cast<unsigned>(CAP_NET_ADMIN) : 0;
         return words[0].permitted == bits && words[0].effective == bits &&
@@ -43,17 +44,18 @@ struct CapabilitySets {
     }
 };
 
-// One prctl() a capability: the kernel has no call for the whole set. Beyond the last one that it knows
-// the answer is EINVAL.
+// One prctl() a capability: the kernel has no call for the whole set. Beyond the last one that it
+// knows the answer is EINVAL.
 void empty_bounding_set() {
-    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
+    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
+         capability++)
         continue;
     if (errno != EINVAL)
         fail_with_errno("failed to drop privileges: cannot empty the bounding set");
 }
 
-// Not capng_change_id(), which does the same but reads /proc/self/status three times on the way. The
-// supplementary groups stay, on purpose: see the head of privileges.h.
+// Not capng_change_id(), which does the same but reads /proc/self/status three times on the way.
+// The supplementary groups stay, on purpose: see the head of privileges.h.
 void become_real_ids(uid_t uid, gid_t gid) {
     if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
         fail_with_errno("failed to drop privileges");
@@ -97,7 +99,8 @@ Caller become_caller() {
         .no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
     };
 
-    // Setuid root, or started by root. With a file capability there is no CAP_SETPCAP: see the header.
+    // Setuid root, or started by root. With a file capability there is no CAP_SETPCAP: see the
+    // header.
     if (at_start.permit(CAP_SETPCAP))
         empty_bounding_set();
     // Without this, setresuid() from root to a user would take CAP_NET_ADMIN as well.
@@ -114,7 +117,8 @@ Caller become_caller() {
 }
 
 void drop_all_privileges() {
-    // One capset() of empty sets. Not libcap-ng: it would first ask the kernel what it already knows.
+    // One capset() of empty sets. Not libcap-ng: it would first ask the kernel what it already
+    // knows.
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     const CapabilitySets nothing;
     if (syscall(SYS_capset, &header, nothing.words.data()) != 0)

@@ -21,7 +21,8 @@ constexpr time_t time_limit_s = 10;
 
 void open_missing_stdio() {
     // One poll() tells which of the three are closed.
-    std::array<pollfd, 3> stdio{{{STDIN_FILENO, 0, 0}, {STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}}};
+    std::array<pollfd, 3> stdio{
+        {{STDIN_FILENO, 0, 0}, {STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}}};
     if (poll(stdio.data(), stdio.size(), 0) < 0)
         fail_with_errno("failed to look at stdio");
     for (const pollfd& entry : stdio) {
@@ -48,8 +49,8 @@ void start_time_limit() {
     const itimerval limit{{0, 0}, {time_limit_s, 0}};
     if (setitimer(ITIMER_REAL, &limit, nullptr) != 0)
         fail_with_errno("failed to set the time limit");
-    // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only SIGPIPE stays so: a caller
-    // who closed stderr too early is to get exit code 1, not a death by signal.
+    // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only SIGPIPE stays so: a
+    // caller who closed stderr too early is to get exit code 1, not a death by signal.
     sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGPIPE);

@@ -7,10 +7,10 @@
 
 namespace tapgate {
 
-/// Opens closed stdio descriptors on /dev/null, so that no file or socket opened later can be taken for
-/// stderr; empties the environment; sets a clean signal mask; and starts the time limit: after 10 s the
-/// process says so and exits with 1, however busy or blocked it is, since QEMU waits for the helper
-/// without a limit of its own. Throws Failure.
+/// Opens closed stdio descriptors on /dev/null, so that no file or socket opened later can be taken
+/// for stderr; empties the environment; sets a clean signal mask; and starts the time limit: after
+/// 10 s the process says so and exits with 1, however busy or blocked it is, since QEMU waits for
+/// the helper without a limit of its own. Throws Failure.
 void settle_process();
 
 /// Closes every descriptor over stderr but `keep`.

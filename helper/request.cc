@@ -49,8 +49,8 @@ std::string shown(const char* option, std::string_view text) {
     return std::string("`--") + option + "=" + printable(text) + "'";
 }
 
-// A whole decimal number of `least` to `most`, and nothing else: atoi() made descriptor 0 of "abc" and
-// 3 of "4294967299".
+// A whole decimal number of `least` to `most`, and nothing else: atoi() made descriptor 0 of "abc"
+// and 3 of "4294967299".
 unsigned parse_number(const char* option, std::string_view text, unsigned least, unsigned most) {
     unsigned value = 0;
     const char* const end = text.data() + text.size();
@@ -116,7 +116,8 @@ Request parse_request(int argc, char** argv) {
             case mac:
                 request.mac = MacAddress::parse(value);
                 if (!request.mac)
-                    usage(shown("mac", value) + " is not a station's address like 52:54:00:12:34:56");
+                    usage(shown("mac", value) +
+                          " is not a station's address like 52:54:00:12:34:56");
                 break;
             case vm:
                 request.vm = VmName::parse(value);

@@ -32,10 +32,10 @@ struct Request {
 /// The text of --help, man page and code in one voice.
 extern const char* const help_text;
 
-/// Reads the command line as QEMU's helper does (getopt_long: any order, the last of a repeated option
-/// wins, `--br NAME` as well as `--br=NAME`), but is strict where that is not: numbers are whole
-/// numbers, and a word that means nothing is an error. `argc` may be 0.
-/// Throws Failure with the stock helper's "Usage: ..." or "name `...' too long: N" and the reason.
+/// Reads the command line as QEMU's helper does (getopt_long: any order, the last of a repeated
+/// option wins, `--br NAME` as well as `--br=NAME`), but is strict where that is not: numbers are
+/// whole numbers, and a word that means nothing is an error. `argc` may be 0. Throws Failure with
+/// the stock helper's "Usage: ..." or "name `...' too long: N" and the reason.
 Request parse_request(int argc, char** argv);
 
 }  // namespace tapgate

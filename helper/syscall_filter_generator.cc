@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Runs when tapgate is built, not in the helper: compiles the helper's system call filter with
-// libseccomp and prints it as the initialisers of a sock_filter array. So the helper needs neither the
-// library nor the time to compile the filter at each VM start.
+// libseccomp and prints it as the initialisers of a sock_filter array. So the helper needs neither
+// the library nor the time to compile the filter at each VM start.
 //
-// The default is EPERM, not a kill: a call that was forgotten here, or that a libc makes on some other
-// kernel, becomes an error line that somebody can report, instead of a VM start that dies in silence.
+// The default is EPERM, not a kill: a call that was forgotten here, or that a libc makes on some
+// other kernel, becomes an error line that somebody can report, instead of a VM start that dies in
+// silence.
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -68,7 +69,6 @@ class Filter {
     scmp_filter_ctx context_;
 };
 
-
 // ioctl()'s request and other int arguments: the upper half of the register is not part of them.
 scmp_arg_cmp int_argument_is(unsigned argument, unsigned long value) {
     return {argument, SCMP_CMP_MASKED_EQ, 0xffffffffUL, value};
@@ -95,21 +95,24 @@ int main() {
     filter.allow(SCMP_SYS(mremap));
 
     // The link messages, and the line to the system log. No other family, no raw or packet socket.
-    filter.allow(SCMP_SYS(socket), {int_argument_is(0, AF_NETLINK), int_argument_is(2, NETLINK_ROUTE)});
+    filter.allow(SCMP_SYS(socket),
+                 {int_argument_is(0, AF_NETLINK), int_argument_is(2, NETLINK_ROUTE)});
     filter.allow(SCMP_SYS(socket),
                  {int_argument_is(0, AF_UNIX), int_argument_is(1, SOCK_DGRAM | SOCK_CLOEXEC)});
     filter.allow(SCMP_SYS(sendmsg));   // requests to the kernel; the reply to QEMU
     filter.allow(SCMP_SYS(recvfrom));  // the kernel's answers
     filter.allow(SCMP_SYS(sendto));    // the log line
     filter.allow(SCMP_SYS(getpid));    // in the log line
-    filter.allow(SCMP_SYS(getsockopt), {int_argument_is(1, SOL_SOCKET), int_argument_is(2, SO_DOMAIN)});
+    filter.allow(SCMP_SYS(getsockopt),
+                 {int_argument_is(1, SOL_SOCKET), int_argument_is(2, SO_DOMAIN)});
 
     // The tap: made and owned. Not TUNSETPERSIST, not one other ioctl.
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETIFF)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETOWNER)});
     filter.allow(SCMP_SYS(getrandom));  // its MAC address; malloc()
 
-    // Giving up CAP_NET_ADMIN. Nothing can be gained by it: capset() only ever takes from what is there.
+    // Giving up CAP_NET_ADMIN. Nothing can be gained by it: capset() only ever takes from what is
+    // there.
     filter.allow(SCMP_SYS(capset));
 
     // The end, by itself or by the time limit.
@@ -118,12 +121,26 @@ int main() {
 
 #ifdef TAPGATE_SANITIZED
     // What the run-time libraries of ASan and UBSan do behind the program's back.
-    for (const int call :
-         {SCMP_SYS(mprotect), SCMP_SYS(madvise), SCMP_SYS(sigaltstack), SCMP_SYS(futex),
-          SCMP_SYS(gettid), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(readlink),
-          SCMP_SYS(readlinkat), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(lseek),
-          SCMP_SYS(stat), SCMP_SYS(clock_gettime), SCMP_SYS(prctl), SCMP_SYS(getuid),
-          SCMP_SYS(prlimit64), SCMP_SYS(process_vm_readv), SCMP_SYS(pipe), SCMP_SYS(tgkill)})
+    for (const int call : {SCMP_SYS(mprotect),
+                           SCMP_SYS(madvise),
+                           SCMP_SYS(sigaltstack),
+                           SCMP_SYS(futex),
+                           SCMP_SYS(gettid),
+                           SCMP_SYS(rt_sigaction),
+                           SCMP_SYS(rt_sigprocmask),
+                           SCMP_SYS(readlink),
+                           SCMP_SYS(readlinkat),
+                           SCMP_SYS(sched_yield),
+                           SCMP_SYS(sched_getaffinity),
+                           SCMP_SYS(lseek),
+                           SCMP_SYS(stat),
+                           SCMP_SYS(clock_gettime),
+                           SCMP_SYS(prctl),
+                           SCMP_SYS(getuid),
+                           SCMP_SYS(prlimit64),
+                           SCMP_SYS(process_vm_readv),
+                           SCMP_SYS(pipe),
+                           SCMP_SYS(tgkill)})
         filter.allow(call);
 #endif
 

@@ -12,12 +12,12 @@
 
 namespace tapgate {
 
-/// A tap device that goes, port and all, when its last queue is closed: it is never made persistent, so
-/// nothing has to be undone when a later step fails.
+/// A tap device that goes, port and all, when its last queue is closed: it is never made
+/// persistent, so nothing has to be undone when a later step fails.
 class Tap {
   public:
-    /// Makes a tap of `queues` queues, down, owned by `owner`. The owner is set here, before anything
-    /// else can happen to it: any local user may attach to an ownerless multiqueue tap.
+    /// Makes a tap of `queues` queues, down, owned by `owner`. The owner is set here, before
+    /// anything else can happen to it: any local user may attach to an ownerless multiqueue tap.
     /// Needs CAP_NET_ADMIN. Throws Failure.
     static Tap create(uid_t owner, bool vnet_header, unsigned queues);
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Plays QEMU's side of the bridge helper protocol many times over and prints how long each helper takes.
+// Plays QEMU's side of the bridge helper protocol many times over and prints how long each helper
+// takes.
 //
 //   bench [--rounds N] [--uid UID] [--arguments "..."] NAME=HELPER [NAME=HELPER ...]
 //
-// Each round starts every helper once, in turn (A B C, A B C, ...), so that a machine whose speed drifts
-// drifts for all of them alike. Measured is start-to-fd: from before fork() to the return of the
-// recvmsg() that brings the tap, which is what a starting VM waits for. The last columns are ratios to
-// the first helper's p50, from the same run. Nothing here asserts a time.
+// Each round starts every helper once, in turn (A B C, A B C, ...), so that a machine whose speed
+// drifts drifts for all of them alike. Measured is start-to-fd: from before fork() to the return of
+// the recvmsg() that brings the tap, which is what a starting VM waits for. The last columns are
+// ratios to the first helper's p50, from the same run. Nothing here asserts a time.
 //
 // It needs the lab that tests/bench/run makes: bridge br0, a policy that allows it, /dev/net/tun.
 
@@ -123,8 +124,10 @@ int main(int argc, char** argv) {
         } else if (word == "--arguments" && i + 1 < argc && !contenders.empty()) {
             contenders.back().extra.emplace_back(argv[++i]);  // for the helper named before
         } else if (const size_t equals = word.find('='); equals != std::string_view::npos) {
-            contenders.push_back(
-                {std::string(word.substr(0, equals)), std::string(word.substr(equals + 1)), {}, {}});
+            contenders.push_back({std::string(word.substr(0, equals)),
+                                  std::string(word.substr(equals + 1)),
+                                  {},
+                                  {}});
         } else {
             std::fprintf(stderr, "bench: what is `%s'?\n", argv[i]);
             return 1;
@@ -135,7 +138,8 @@ int main(int argc, char** argv) {
         return 1;
     }
     // The helpers' setuid bit means nothing to root: measure as the users they are for.
-    if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0)
+    if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
+        setresuid(uid, uid, uid) != 0)
         die("become an unprivileged user");
 
     for (unsigned warm_up = 0; warm_up < 5; warm_up++)
