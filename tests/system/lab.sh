@@ -60,6 +60,13 @@ lab_inside() {
     [ "${TAPGATE_LAB_HOST_NET:-}" != "" ] && [ "$$" = 1 ]
 }
 
+# lab_possible: skips unless this process may make the namespaces.
+lab_possible() {
+    local reason
+    reason=$(unshare --net --mount --pid --ipc --uts --fork true 2>&1) ||
+        lab_skip "cannot make namespaces: $reason"
+}
+
 # lab_enter SCRIPT ARGS...: outside, runs the script again in a new lab and exits as it does;
 # inside, furnishes the lab and returns.
 lab_enter() {
@@ -67,9 +74,7 @@ lab_enter() {
         lab_furnish
         return
     fi
-    local reason
-    reason=$(unshare --net --mount --pid --ipc --uts --fork true 2>&1) ||
-        lab_skip "cannot make namespaces: $reason"
+    lab_possible
     TAPGATE_LAB_HOST_NET=$(readlink /proc/self/ns/net)
     export TAPGATE_LAB_HOST_NET
     # pdeathsig and kill-child make a chain: however this shell ends, the lab ends with it. In the
