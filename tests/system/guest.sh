@@ -33,6 +33,7 @@ guest_start() {
     shift
     GUEST_SERIAL=$LAB/log/$name.serial
     GUEST_STDERR=$LAB/log/$name.stderr
+    : >"$GUEST_SERIAL" # the background job may come to open it only after we read it
     mkfifo "$LAB/log/$name.stdin"
     # Open for both, so that neither side waits for the other and QEMU never reads an end of file.
     exec {guest_stdin}<>"$LAB/log/$name.stdin"

@@ -166,6 +166,19 @@ lab_install() {
     esac
 }
 
+# lab_replace_stock: puts LAB_HELPER in the place of the helper that QEMU and libvirt call when
+# nobody names one, for the lab only; false when this host has no such place.
+lab_replace_stock() {
+    local stock
+    for stock in /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; do
+        [ ! -e "$stock" ] || {
+            mount --bind "$LAB_HELPER" "$stock"
+            return
+        }
+    done
+    return 1
+}
+
 # lab_ports BRIDGE: the names of its ports, one a line.
 lab_ports() {
     local port
