@@ -31,6 +31,9 @@ std::string error_text(int error_number);
 /// 80 bytes is cut and ends in "...". For every word in a message that came from outside.
 std::string printable(std::string_view text);
 
+/// The same for a file's path, which is shown whole up to 255 bytes.
+std::string printable_path(std::string_view path);
+
 }  // namespace tapgate
 
 #endif

@@ -12,12 +12,8 @@ namespace tapgate {
 
 namespace {
 
-std::string at(const Place& place) {
-    return printable(place.file) + ":" + std::to_string(place.line);
-}
-
 std::string describe_skipped(const SkippedInclude& skipped) {
-    return at(skipped.place) + ": " + printable(skipped.file) +
+    return skipped.place.str() + ": " + printable_path(skipped.file) +
            " is left out: " + error_text(skipped.error) + "\n";
 }
 
@@ -70,20 +66,20 @@ Report check(const std::string& path, const ReadPolicyFile& read_file) {
             report.text += describe_skipped(skipped);
         for (const Rule& rule : policy.rules)
             if (const Rule* other = shadowing(policy.rules, rule))
-                report.text += at(rule.place) + ": " + printable(rule.text) +
-                               " has no effect: " + at(other->place) +
+                report.text += rule.place.str() + ": " + printable(rule.text) +
+                               " has no effect: " + other->place.str() +
                                " decides first: " + printable(other->text) + "\n";
         const bool allows =
             std::any_of(policy.rules.begin(), policy.rules.end(),
                         [](const Rule& r) { return r.action == Rule::Action::allow; });
         if (!allows)
-            report.text += printable(path) + ": no rule allows any bridge\n";
+            report.text += printable_path(path) + ": no rule allows any bridge\n";
     } catch (const Failure& failure) {
         report.text += std::string(failure.what()) + "\n";
     }
     report.exit_code = report.text.empty() ? 0 : 1;
     if (report.text.empty())
-        report.text = printable(path) + ": no mistakes found\n";
+        report.text = printable_path(path) + ": no mistakes found\n";
     return report;
 }
 

@@ -5,6 +5,10 @@
 
 namespace tapgate {
 
+std::string Place::str() const {
+    return printable_path(file) + ":" + std::to_string(line);
+}
+
 Verdict Policy::decide(const InterfaceName& bridge) const {
     const Rule* first_allow = nullptr;
     for (const Rule& rule : rules) {

@@ -18,8 +18,8 @@ struct Place {
     std::string file;
     unsigned line = 0;
 
-    /// "FILE:LINE"
-    [[nodiscard]] std::string str() const { return file + ":" + std::to_string(line); }
+    /// "FILE:LINE", fit for a message.
+    [[nodiscard]] std::string str() const;
 };
 
 /// One `allow` or `deny` line.

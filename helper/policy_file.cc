@@ -30,7 +30,7 @@ std::string reason_for_distrust(const std::string& name, const struct stat& file
 }  // namespace
 
 PolicyText read_policy_file(const std::string& path) {
-    const std::string name = printable(path);
+    const std::string name = printable_path(path);
     // O_NONBLOCK: a FIFO in place of the file must not hang a VM start; it is refused below.
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) {

@@ -55,7 +55,7 @@ class Parser {
     Policy parse(const std::string& path) {
         const PolicyText main_file = read_file_(path);
         if (main_file.error != 0)
-            fail_with_errno(printable(path), main_file.error);
+            fail_with_errno(printable_path(path), main_file.error);
         parse_file(path, main_file);
         return std::move(policy_);
     }
@@ -136,7 +136,7 @@ class Parser {
         if (path.front() != '/')
             path.insert(0, place.file.substr(0, place.file.rfind('/') + 1));
         if (std::find(open_files_.begin(), open_files_.end(), path) != open_files_.end())
-            throw wrong(quoted(path) + " includes itself", named);
+            throw wrong("`" + printable_path(path) + "' includes itself", named);
         if (open_files_.size() > max_include_depth)
             throw wrong("includes nest deeper than " + std::to_string(max_include_depth), named);
         const PolicyText file = read_file_(path);

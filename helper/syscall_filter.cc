@@ -14,14 +14,15 @@ namespace tapgate {
 
 namespace {
 
-const sock_filter program[] = {
+// Not const, since sock_fprog's pointer is not.
+sock_filter program[] = {
 #include "syscall_filter_program.inc"
 };
 
 }  // namespace
 
 void install_syscall_filter() {
-    const sock_fprog filter{std::size(program), const_cast<sock_filter*>(program)};
+    const sock_fprog filter{std::size(program), program};
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0)
         fail_with_errno("failed to install the system call filter");
 }

@@ -22,6 +22,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 namespace {
@@ -31,21 +32,23 @@ namespace {
     std::exit(1);
 }
 
+struct ReleaseContext {
+    void operator()(void* context) const { seccomp_release(context); }
+};
+
 class Filter {
   public:
     Filter() : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
-        if (context_ == nullptr)
+        if (!context_)
             die("seccomp_init", ENOMEM);
         // A decision tree instead of a list: about 6 comparisons a call instead of 30.
-        if (const int error = seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2); error != 0)
+        if (const int error = seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+            error != 0)
             die("seccomp_attr_set", -error);
     }
-    Filter(const Filter&) = delete;
-    Filter& operator=(const Filter&) = delete;
-    ~Filter() { seccomp_release(context_); }
 
     void allow(int call, const std::vector<scmp_arg_cmp>& when = {}) {
-        const int error = seccomp_rule_add_array(context_, SCMP_ACT_ALLOW, call,
+        const int error = seccomp_rule_add_array(context_.get(), SCMP_ACT_ALLOW, call,
                                                  static_cast<unsigned>(when.size()), when.data());
         if (error != 0)
             die("seccomp_rule_add", -error);
@@ -55,7 +58,7 @@ class Filter {
         std::FILE* file = std::tmpfile();
         if (file == nullptr)
             die("tmpfile", errno);
-        if (const int error = seccomp_export_bpf(context_, fileno(file)); error != 0)
+        if (const int error = seccomp_export_bpf(context_.get(), fileno(file)); error != 0)
             die("seccomp_export_bpf", -error);
         std::rewind(file);
         sock_filter instruction{};
@@ -66,7 +69,7 @@ class Filter {
     }
 
   private:
-    scmp_filter_ctx context_;
+    std::unique_ptr<void, ReleaseContext> context_;
 };
 
 // ioctl()'s request and other int arguments: the upper half of the register is not part of them.
