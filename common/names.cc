@@ -61,6 +61,10 @@ std::optional<MacAddress> MacAddress::parse(std::string_view text) {
             return std::nullopt;
         bytes[i] = static_cast<std::uint8_t>(*high << 4U | *low);
     }
+    return from_bytes(bytes);
+}
+
+std::optional<MacAddress> MacAddress::from_bytes(const Bytes& bytes) {
     const bool multicast = (bytes[0] & 1U) != 0;
     if (multicast || bytes == Bytes{})
         return std::nullopt;

@@ -60,6 +60,9 @@ class MacAddress {
     /// something else or no station's address.
     static std::optional<MacAddress> parse(std::string_view text);
 
+    /// Nothing when `bytes` are no station's address.
+    static std::optional<MacAddress> from_bytes(const Bytes& bytes);
+
     /// The address on the host's end of the wire of the guest's adapter that has this one: the same
     /// but for the first byte, 0xFE, as QEMU's helper and libvirt make it. A bridge without an
     /// address of its own takes its lowest port's, and no port's is higher than these.

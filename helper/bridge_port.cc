@@ -1,14 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/bridge_port.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
+#include "common/unique_fd.h"
 #include "helper/failure.h"
+#include "helper/port_tag.h"
 
 namespace tapgate {
+
+namespace {
+
+MacAddress::Bytes random_bytes() {
+    MacAddress::Bytes bytes{};
+    if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+        fail_with_errno("failed to make a MAC address");
+    return bytes;
+}
+
+MacAddress random_local_address() {
+    MacAddress::Bytes bytes = random_bytes();
+    bytes[0] = 0x02;  // locally administered, not multicast
+    return *MacAddress::from_bytes(bytes);
+}
+
+// What to set the bridge's address to, in turn, so that it is fixed to what it is; or, where it has
+// none since its last port went, to a random one.
+std::vector<MacAddress> addresses_that_fix(const Link& bridge) {
+    const auto own = MacAddress::from_bytes(bridge.address);
+    if (!own)
+        return {random_local_address()};
+    if (bridge.id_address == bridge.address)
+        return {*own};
+    // A bridge that never had a port has a random address, but zeroes in its STP bridge id. The
+    // kernel sets the id only when the address changes (br_set_mac_address() in
+    // net/bridge/br_device.c), and an id of zeroes would win every root election: so the address is
+    // changed there and back.
+    return {random_local_address(), *own};
+}
+
+// The guest's address, which the port is to be locked to.
+MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
+    const auto refuse = [&](const std::string& why) {
+        throw Refusal("access denied by acl file: " + rule.str() + ": " + why);
+    };
+    if (!request.mac)
+        refuse(
+            "mac-lock needs the guest's MAC address: start the VM with `tapgate run', or QEMU with "
+            "helper=\"" TAPGATE_HELPER_PATH
+            " --mac=MAC\" and the same mac=MAC for the guest's device");
+    if (!rule.port.mac_lock->matches(*request.mac))
+        refuse("--mac=" + request.mac->str() + " does not begin with " + rule.port.mac_lock->str());
+    return *request.mac;
+}
+
+// Why the kernel refused `error`'s step, for somebody who has to mend it.
+std::string explain_step(const LinkError& error) {
+    if (error.step().empty())
+        return "";
+    if (error.step() == "mac-lock" && error.code().value() == EEXIST)
+        return ": mac-lock: another machine on the bridge has this MAC address";
+    return ": " + error.step();
+}
+
+}  // namespace
 
 Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     const std::string shown = printable(name.str());
@@ -19,7 +78,7 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
         throw Failure("failed to add interface to bridge `" + shown + "': " + shown +
                       " is not a bridge (it is a " +
                       (link.kind.empty() ? "network device" : printable(link.kind)) + ")");
-    } catch (const std::system_error& error) {
+    } catch (const LinkError& error) {
         // The stock helper finds a missing bridge when it asks for its MTU, and says so.
         std::string text =
             "failed to get mtu of bridge `" + shown + "': " + error_text(error.code().value());
@@ -30,34 +89,52 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     }
 }
 
-std::string port_alias(const Caller& caller, const Request& request) {
-    std::string alias = "tapgate uid=" + std::to_string(caller.uid);
-    if (request.vm)
-        alias += " vm=" + request.vm->str();
-    return alias;
+bool has_fixed_address(const Link& bridge) {
+    // Not in the link messages; "3" is NET_ADDR_SET (linux/netdevice.h). Where it cannot be read
+    // the address is taken to be free: to fix it once more does no harm.
+    const std::string path = "/sys/class/net/" + bridge.name + "/addr_assign_type";
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    char type = '0';
+    return fd && read(fd.get(), &type, 1) == 1 && type == '3';
 }
 
-MacAddress port_address(const Request& request) {
-    if (request.mac)
-        return request.mac->host_side();
-    MacAddress::Bytes bytes{};
-    if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-        fail_with_errno("failed to make a MAC address");
-    return MacAddress::host_side_of(bytes);
+PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
+                           uid_t owner) {
+    const PortOptions& options = rule.port;
+    PortSettings settings{
+        .address =
+            request.mac ? request.mac->host_side() : MacAddress::host_side_of(random_bytes()),
+        .mtu = bridge.mtu,
+        .master = bridge.index,
+        .alias = tag_of(owner, request.vm),
+        .isolated = options.isolated,
+        .guard = options.guard,
+        .only_sender = std::nullopt,
+        .vlan = options.vlan,
+        .default_vlan = bridge.default_vlan,
+        .bridge_addresses = {},
+    };
+    if (options.mac_lock)
+        settings.only_sender = address_to_lock_to(rule, request);
+    if (options.vlan && !bridge.vlan_filtering)
+        throw Refusal("access denied by acl file: " + rule.str() + ": bridge " +
+                      printable(bridge.name) + " does not filter VLANs, so vlan=" +
+                      std::to_string(*options.vlan) + " would mean nothing: ip link set " +
+                      printable(bridge.name) + " type bridge vlan_filtering 1");
+    if (options.pin_bridge_mac && !has_fixed_address(bridge))
+        settings.bridge_addresses = addresses_that_fix(bridge);
+    return settings;
 }
 
 void attach_port(const LinkSocket& links, const Tap& tap, const Link& bridge,
-                 const InterfaceName& bridge_name, const MacAddress& address,
-                 const std::string& alias) {
-    const std::string what = "failed to add interface `" + tap.name() + "' to bridge `" +
-                             printable(bridge_name.str()) + "'";
+                 const PortSettings& settings) {
+    const std::string what =
+        "failed to add interface `" + tap.name() + "' to bridge `" + printable(bridge.name) + "'";
     Link port;
     try {
-        port = links.make_port(
-            tap.name(),
-            {.address = address, .mtu = bridge.mtu, .master = bridge.index, .alias = alias});
-    } catch (const std::system_error& error) {
-        fail_with_errno(what, error.code().value());
+        port = links.make_port(tap.name(), settings);
+    } catch (const LinkError& error) {
+        fail_with_errno(what + explain_step(error), error.code().value());
     }
     // udev may have rewritten the address meanwhile (MACAddressPolicy), root may have done
     // anything.
@@ -67,11 +144,21 @@ void attach_port(const LinkSocket& links, const Tap& tap, const Link& bridge,
                           " is not what was set: does something else " +
                           "on this host (udev, NetworkManager) manage `" + tap.name() + "'?");
     };
-    must_be(port.master == bridge.index, "bridge");
-    must_be(port.address == address.bytes(), "MAC address");
-    must_be(port.mtu == bridge.mtu, "MTU");
-    must_be(port.alias == alias, "alias");
+    must_be(port.master == settings.master, "bridge");
+    must_be(port.address == settings.address.bytes(), "MAC address");
+    must_be(port.mtu == settings.mtu, "MTU");
+    must_be(port.alias == settings.alias, "alias");
     must_be(port.up, "state");
+    // A kernel ignores a flag that it does not know, and then does not tell it either.
+    const auto must_have = [&](bool wanted, std::optional<bool> there, const char* option) {
+        if (wanted && !there.value_or(false))
+            throw Failure(what + ": this kernel does not know the port option " + option);
+    };
+    must_have(settings.isolated, port.port.isolated, "isolated (Linux 4.18 does)");
+    must_have(settings.guard, port.port.guard, "guard");
+    must_have(settings.guard, port.port.root_block, "guard");
+    must_have(settings.only_sender.has_value(), port.port.locked, "mac-lock (Linux 5.18 does)");
+    must_be(!settings.only_sender || port.port.learning == false, "learning flag");
 }
 
 }  // namespace tapgate

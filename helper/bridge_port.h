@@ -2,11 +2,9 @@
 #ifndef TAPGATE_HELPER_BRIDGE_PORT_H
 #define TAPGATE_HELPER_BRIDGE_PORT_H
 
-#include <string>
-
 #include "common/names.h"
 #include "helper/link.h"
-#include "helper/privileges.h"
+#include "helper/policy.h"
 #include "helper/request.h"
 #include "helper/tap.h"
 
@@ -15,19 +13,21 @@ namespace tapgate {
 /// The bridge of that name. Throws Failure when there is no such link, or it is not a bridge.
 Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
-/// The tag by which tapgate knows its taps, in the interface alias, which a tap's holder cannot
-/// change (unlike its owner, its MAC and its persistence): "tapgate uid=UID vm=NAME".
-std::string port_alias(const Caller& caller, const Request& request);
+/// Whether root (or an earlier run) set the bridge's own MAC address, so that the kernel leaves it
+/// alone. Otherwise it is the lowest of its ports' addresses, which a tap's holder can undercut.
+bool has_fixed_address(const Link& bridge);
 
-/// The tap's own address: the host's side of --mac, or a random one.
-MacAddress port_address(const Request& request);
+/// What `rule` and `request` make of a port of `bridge`. Throws Refusal where they do not go
+/// together: the rule locks the port to a MAC address, but the request names none; it wants a VLAN,
+/// but the bridge does not filter VLANs.
+PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
+                           uid_t owner);
 
-/// Makes `tap` a port of `bridge`, with the bridge's MTU, and brings it up; then reads it back and
-/// compares, so that a tap which is handed over is what it is meant to be. Needs CAP_NET_ADMIN.
-/// Throws Failure; the tap goes when it is closed.
+/// Makes `tap` a port of `bridge` and brings it up; then reads it back and compares, so that a tap
+/// which is handed over is what it is meant to be. Needs CAP_NET_ADMIN. Throws Failure; the tap
+/// goes when it is closed.
 void attach_port(const LinkSocket& links, const Tap& tap, const Link& bridge,
-                 const InterfaceName& bridge_name, const MacAddress& address,
-                 const std::string& alias);
+                 const PortSettings& settings);
 
 }  // namespace tapgate
 

@@ -19,9 +19,7 @@ void fail_with_errno(const std::string& what) {
     fail_with_errno(what, errno);
 }
 
-namespace {
-
-std::string clean_start(std::string_view text, size_t longest) {
+std::string printable(std::string_view text, size_t longest) {
     std::string clean(text.substr(0, longest));
     for (char& c : clean)
         if (static_cast<unsigned char>(c) < ' ' || c == '\x7f')
@@ -29,16 +27,6 @@ std::string clean_start(std::string_view text, size_t longest) {
     if (text.size() > longest)
         clean += "...";
     return clean;
-}
-
-}  // namespace
-
-std::string printable(std::string_view text) {
-    return clean_start(text, 80);
-}
-
-std::string printable_path(std::string_view path) {
-    return clean_start(path, 255);
 }
 
 }  // namespace tapgate

@@ -18,6 +18,12 @@ class Failure : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// The policy says no, or cannot be read: these go to the audit log.
+class Refusal : public Failure {
+  public:
+    using Failure::Failure;
+};
+
 /// The text of an errno, in English wherever the caller lives: error lines are searched for.
 std::string error_text(int error_number);
 
@@ -27,12 +33,12 @@ std::string error_text(int error_number);
 /// Throws a Failure that reads "WHAT: the text of the current errno".
 [[noreturn]] void fail_with_errno(const std::string& what);
 
-/// `text` fit for one line of a terminal or a log: control characters become '?', and what is over
-/// 80 bytes is cut and ends in "...". For every word in a message that came from outside.
-std::string printable(std::string_view text);
+/// The longest path, or line of a policy, that a message shows whole: in bytes.
+constexpr size_t long_text = 255;
 
-/// The same for a file's path, which is shown whole up to 255 bytes.
-std::string printable_path(std::string_view path);
+/// `text` fit for one line of a terminal or a log: control characters become '?', and what is over
+/// `longest` bytes is cut and ends in "...". For every word in a message that came from outside.
+std::string printable(std::string_view text, size_t longest = 80);
 
 }  // namespace tapgate
 

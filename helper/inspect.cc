@@ -2,28 +2,63 @@
 #include "helper/inspect.h"
 
 #include <algorithm>
-#include <cstring>
+#include <set>
 #include <utility>
-#include <vector>
 
+#include "helper/bridge_port.h"
 #include "helper/failure.h"
+#include "helper/link.h"
 
 namespace tapgate {
 
 namespace {
 
 std::string describe_skipped(const SkippedInclude& skipped) {
-    return skipped.place.str() + ": " + printable_path(skipped.file) +
+    return skipped.place.str() + ": " + printable(skipped.file, long_text) +
            " is left out: " + error_text(skipped.error) + "\n";
 }
 
-// The rule before `rule` that leaves it without effect, if any.
+// What an `allow` lets its user have, a line each.
+std::string describe_limits(const Rule& rule) {
+    std::string text;
+    const auto say = [&](const std::string& line) { text += "  " + line + "\n"; };
+    if (const auto taps = rule.limits.max_taps)
+        say("at most " + std::to_string(*taps) + (*taps == 1 ? " tap" : " taps") + " at a time");
+    if (const auto queues = rule.limits.queues)
+        say("at most " + std::to_string(*queues) + (*queues == 1 ? " queue" : " queues") +
+            " a tap");
+    if (rule.port.isolated)
+        say("isolated: other isolated ports cannot be reached");
+    if (rule.port.guard)
+        say("guard: spanning tree messages from the guest shut the port");
+    if (const auto& lock = rule.port.mac_lock)
+        say("mac-lock: only the MAC address that --mac= names may send" +
+            (lock->str().empty() ? "" : "; it begins with " + lock->str()));
+    if (const auto vlan = rule.port.vlan)
+        say("access port of VLAN " + std::to_string(*vlan));
+    return text;
+}
+
+bool is_subset(const std::vector<std::string>& part, const std::vector<std::string>& whole) {
+    return std::all_of(part.begin(), part.end(), [&](const std::string& name) {
+        return std::find(whole.begin(), whole.end(), name) != whole.end();
+    });
+}
+
+// Whether `other` is about every request that `rule` is about.
+bool covers(const Rule& other, const Rule& rule) {
+    if (other.bridge && other.bridge != rule.bridge)
+        return false;
+    if (other.who.empty())
+        return true;
+    return !rule.who.empty() && is_subset(rule.who.users, other.who.users) &&
+           is_subset(rule.who.groups, other.who.groups);
+}
+
+// The rule that leaves `rule` without effect, if any.
 const Rule* shadowing(const std::vector<Rule>& rules, const Rule& rule) {
-    const auto covers = [&](const Rule& other) {
-        return &other != &rule && (!other.bridge || other.bridge == rule.bridge);
-    };
     for (const Rule& other : rules) {
-        if (!covers(other))
+        if (&other == &rule || !covers(other, rule))
             continue;
         // A deny needs no place; an allow, or a second deny of the same, counts only when it is
         // first.
@@ -36,50 +71,130 @@ const Rule* shadowing(const std::vector<Rule>& rules, const Rule& rule) {
     return nullptr;
 }
 
+// What --check says of one rule.
+class RuleChecker {
+  public:
+    RuleChecker(const Policy& policy, const std::set<std::string>& private_files,
+                NameService& names, const std::vector<HostBridge>& bridges)
+        : policy_(policy), private_files_(private_files), names_(names), bridges_(bridges) {}
+
+    std::string check(const Rule& rule) {
+        text_.clear();
+        if (const Rule* other = shadowing(policy_.rules, rule))
+            say(rule, printable(rule.text, long_text) + " has no effect: " + other->place.str() +
+                          " decides first: " + printable(other->text, long_text));
+        if (rule.action == Rule::Action::deny && private_files_.count(rule.place.file) != 0)
+            say(rule, "this deny does not hold for users who cannot read the file: chmod o+r " +
+                          printable(rule.place.file, long_text));
+        for (const std::string& user : rule.who.users)
+            check_name(rule, "user", user, [&] { return names_.user_id(user).has_value(); });
+        for (const std::string& group : rule.who.groups)
+            check_name(rule, "group", group, [&] { return names_.group_id(group).has_value(); });
+        if (rule.bridge)
+            check_bridge(rule, rule.bridge->str());
+        return text_;
+    }
+
+  private:
+    void say(const Rule& rule, const std::string& what) {
+        text_ += rule.place.str() + ": " + what + "\n";
+    }
+
+    template <typename Known>
+    void check_name(const Rule& rule, const char* kind, const std::string& name,
+                    const Known& known) {
+        if (name.find_first_not_of("0123456789") == std::string::npos)
+            return;  // an id need not have a name
+        try {
+            if (!known())
+                say(rule, std::string("there is no ") + kind + " `" + printable(name) + "'");
+        } catch (const Failure& failure) {
+            say(rule, failure.what());
+        }
+    }
+
+    void check_bridge(const Rule& rule, const std::string& name) {
+        const auto bridge = std::find_if(bridges_.begin(), bridges_.end(),
+                                         [&](const HostBridge& b) { return b.name == name; });
+        if (bridge == bridges_.end())
+            say(rule, "there is no bridge " + printable(name) + " on this host now");
+        else if (rule.action == Rule::Action::allow && !rule.port.pin_bridge_mac &&
+                 !bridge->fixed_address)
+            say(rule, "a tap's holder can take over the MAC address of " + printable(name) +
+                          ", which is not fixed: ip link set " + printable(name) + " address ...");
+    }
+
+    const Policy& policy_;
+    const std::set<std::string>& private_files_;
+    NameService& names_;
+    const std::vector<HostBridge>& bridges_;
+    std::string text_;
+};
+
 }  // namespace
 
 Report explain(const Policy& policy, const std::string& policy_file, const InterfaceName& bridge,
-               const Caller& caller) {
-    const Verdict verdict = policy.decide(bridge);
+               const Asker& asker, NameService& names) {
+    const Verdict verdict = policy.decide(bridge, asker, names);
+    const std::string shown = printable(bridge.str());
     Report report;
-    report.text = printable(bridge.str()) + (verdict.allowed ? ": allowed" : ": denied") +
-                  " for uid " + std::to_string(caller.uid) + ": " +
-                  describe(verdict, bridge, policy_file) + "\n";
+    report.text = shown + (verdict.allowed ? ": allowed" : ": denied") + " for uid " +
+                  std::to_string(asker.uid) + ": ";
+    if (verdict.rule == nullptr)
+        report.text += policy_file + ": no rule allows " + shown + "\n";
+    else
+        report.text += verdict.rule->str() + "\n";
+    if (verdict.allowed)
+        report.text += describe_limits(*verdict.rule);
     for (const SkippedInclude& skipped : policy.skipped)
         report.text += describe_skipped(skipped);
     report.exit_code = verdict.allowed ? 0 : 1;
     return report;
 }
 
-Report check(const std::string& path, const ReadPolicyFile& read_file) {
+std::vector<HostBridge> host_bridges() {
+    std::vector<HostBridge> bridges;
+    try {
+        for (const Link& link : LinkSocket().ports_in_detail(0))
+            if (link.kind == "bridge")
+                bridges.push_back({link.name, has_fixed_address(link)});
+    } catch (const LinkError& error) {
+        fail_with_errno("failed to list the bridges", error.code().value());
+    }
+    return bridges;
+}
+
+Report check(const std::string& path, const ReadPolicyFile& read_file, NameService& names,
+             const std::vector<HostBridge>& bridges) {
     Report report;
+    std::set<std::string> private_files;
     try {
         // A draft need not be root's yet: say so, and go on.
         const auto read_draft = [&](const std::string& name) {
             PolicyText file = read_file(name);
             if (!file.distrust.empty())
                 report.text += std::exchange(file.distrust, {}) + "\n";
+            if (!file.world_readable)
+                private_files.insert(name);
             return file;
         };
         const Policy policy = parse_policy(path, read_draft);
         for (const SkippedInclude& skipped : policy.skipped)
             report.text += describe_skipped(skipped);
+        RuleChecker checker(policy, private_files, names, bridges);
         for (const Rule& rule : policy.rules)
-            if (const Rule* other = shadowing(policy.rules, rule))
-                report.text += rule.place.str() + ": " + printable(rule.text) +
-                               " has no effect: " + other->place.str() +
-                               " decides first: " + printable(other->text) + "\n";
+            report.text += checker.check(rule);
         const bool allows =
             std::any_of(policy.rules.begin(), policy.rules.end(),
                         [](const Rule& r) { return r.action == Rule::Action::allow; });
         if (!allows)
-            report.text += printable_path(path) + ": no rule allows any bridge\n";
+            report.text += printable(path, long_text) + ": no rule allows any bridge\n";
     } catch (const Failure& failure) {
         report.text += std::string(failure.what()) + "\n";
     }
     report.exit_code = report.text.empty() ? 0 : 1;
     if (report.text.empty())
-        report.text = printable_path(path) + ": no mistakes found\n";
+        report.text = printable(path, long_text) + ": no mistakes found\n";
     return report;
 }
 

@@ -5,11 +5,10 @@
 #define TAPGATE_HELPER_INSPECT_H
 
 #include <string>
+#include <vector>
 
 #include "helper/policy.h"
 #include "helper/policy_parser.h"
-#include "helper/privileges.h"
-#include "helper/request.h"
 
 namespace tapgate {
 
@@ -19,13 +18,24 @@ struct Report {
     int exit_code = 0;
 };
 
-/// --explain: which rule decides about `bridge` for `caller`. Exit code 0: allowed, 1: denied.
+/// --explain: which rule decides about `bridge` for `asker`, and what it lets the asker have. Exit
+/// code 0: allowed, 1: denied. Throws Failure when a name cannot be looked up.
 Report explain(const Policy& policy, const std::string& policy_file, const InterfaceName& bridge,
-               const Caller& caller);
+               const Asker& asker, NameService& names);
+
+/// A bridge of this host.
+struct HostBridge {
+    std::string name;
+    bool fixed_address;  ///< see has_fixed_address()
+};
+
+/// The bridges of this host, as far as this process can see them. Throws Failure.
+std::vector<HostBridge> host_bridges();
 
 /// --check: what is wrong, or looks wrong, in the policy that begins with `path`. Exit code 0:
 /// nothing is; 1: something is. Never throws for a mistake in the policy: that is what it reports.
-Report check(const std::string& path, const ReadPolicyFile& read_file);
+Report check(const std::string& path, const ReadPolicyFile& read_file, NameService& names,
+             const std::vector<HostBridge>& bridges);
 
 }  // namespace tapgate
 

@@ -2,22 +2,21 @@
 #include "helper/link.h"
 
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <new>
-#include <span>
-#include <system_error>
-#include <vector>
 
 #include "helper/failure.h"
 
@@ -25,55 +24,198 @@ namespace tapgate {
 
 namespace {
 
+// --- Messages to the kernel
+
 struct FreeMessage {
     void operator()(nl_msg* message) const { nlmsg_free(message); }
 };
-using Message = std::unique_ptr<nl_msg, FreeMessage>;
 
-[[noreturn]] void refused(int error_number) {
-    throw std::system_error(error_number, std::generic_category());
-}
-
-// libnl reports a full buffer, and nothing else, from its nla_put functions.
+// libnl reports a full message, and nothing else, from its nla_put functions.
 void must_fit(int result) {
     if (result < 0)
-        refused(EMSGSIZE);
+        throw LinkError(EMSGSIZE, "");
 }
 
-// A request about the link `name`. By name, since the tap's index would cost a call to ask for.
-Message link_request(int type, std::uint32_t sequence, const std::string& name,
-                     unsigned set_flags) {
-    constexpr size_t room = 1024;  // the longest: a name, an address, an alias of at most 255 bytes
-    Message message(nlmsg_alloc_size(room));
-    nlmsghdr* header =
-        message ? nlmsg_put(message.get(), 0, sequence, type, sizeof(ifinfomsg), NLM_F_REQUEST)
-                : nullptr;
-    if (header == nullptr)
-        throw std::bad_alloc();
-    ifinfomsg info{};
-    info.ifi_family = AF_UNSPEC;
-    info.ifi_flags = set_flags;
-    info.ifi_change = set_flags;
-    std::memcpy(nlmsg_data(header), &info, sizeof info);
-    must_fit(nla_put_string(message.get(), IFLA_IFNAME, name.c_str()));
-    return message;
+// One message, and what it is for.
+class LinkRequest {
+  public:
+    template <typename Header>
+    LinkRequest(int type, int flags, const Header& header, std::string step = "")
+        : message_(nlmsg_alloc_size(room)), step_(std::move(step)) {
+        nlmsghdr* start =
+            message_ ? nlmsg_put(message_.get(), 0, 0, type, sizeof header, NLM_F_REQUEST | flags)
+                     : nullptr;
+        if (start == nullptr)
+            throw std::bad_alloc();
+        std::memcpy(nlmsg_data(start), &header, sizeof header);
+    }
+
+    LinkRequest& put(int attribute, const void* data, size_t size) {
+        must_fit(nla_put(message_.get(), attribute, static_cast<int>(size), data));
+        return *this;
+    }
+    template <typename Integer>
+    LinkRequest& put(int attribute, Integer value) {
+        return put(attribute, &value, sizeof value);
+    }
+    LinkRequest& put(int attribute, const std::string& text) {
+        return put(attribute, text.c_str(), text.size() + 1);
+    }
+    LinkRequest& put(int attribute, const MacAddress& mac) {
+        return put(attribute, mac.bytes().data(), mac.bytes().size());
+    }
+    // What `fill` puts stands inside of `attribute`.
+    LinkRequest& nest(int attribute, const std::function<void(LinkRequest&)>& fill) {
+        nlattr* start = nla_nest_start(message_.get(), attribute | NLA_F_NESTED);
+        must_fit(start == nullptr ? -1 : 0);
+        fill(*this);
+        nla_nest_end(message_.get(), start);
+        return *this;
+    }
+
+    [[nodiscard]] nlmsghdr* header() const { return nlmsg_hdr(message_.get()); }
+    [[nodiscard]] const std::string& step() const { return step_; }
+
+  private:
+    static constexpr size_t room = 1024;  // the longest: names, an address, an alias
+    std::unique_ptr<nl_msg, FreeMessage> message_;
+    std::string step_;
+};
+
+ifinfomsg about_link(int index, unsigned set_flags = 0) {
+    ifinfomsg header{};
+    header.ifi_index = index;
+    header.ifi_flags = set_flags;
+    header.ifi_change = set_flags;
+    return header;
 }
 
-Message get_request(std::uint32_t sequence, const std::string& name) {
-    Message message = link_request(RTM_GETLINK, sequence, name, 0);
+ifinfomsg about_port(int index) {
+    ifinfomsg header = about_link(index);
+    header.ifi_family = AF_BRIDGE;
+    return header;
+}
+
+// Links are named, where the kernel allows it, since a tap's index would cost a call to ask for.
+LinkRequest get_request(const std::string& name) {
+    LinkRequest request(RTM_GETLINK, 0, about_link(0));
     // The IPv6 statistics are a third of an answer.
-    must_fit(nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS));
-    return message;
+    request.put(IFLA_IFNAME, name).put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    return request;
+}
+
+LinkRequest set_flags_request(const std::string& name, const PortSettings& settings) {
+    LinkRequest request(RTM_NEWLINK, 0, about_link(0), "port flags");
+    request.put(IFLA_IFNAME, name).nest(IFLA_LINKINFO, [&](LinkRequest& info) {
+        info.put(IFLA_INFO_SLAVE_KIND, "bridge", sizeof "bridge");
+        info.nest(IFLA_INFO_SLAVE_DATA, [&](LinkRequest& port) {
+            if (settings.isolated)
+                port.put<std::uint8_t>(IFLA_BRPORT_ISOLATED, 1);
+            if (settings.guard)
+                port.put<std::uint8_t>(IFLA_BRPORT_GUARD, 1)
+                    .put<std::uint8_t>(IFLA_BRPORT_PROTECT, 1);
+            // Learning goes first and while the port is down: an address that was learnt once would
+            // go on to pass a locked port.
+            if (settings.only_sender)
+                port.put<std::uint8_t>(IFLA_BRPORT_LEARNING, 0)
+                    .put<std::uint8_t>(IFLA_BRPORT_LOCKED, 1);
+        });
+    });
+    return request;
+}
+
+// Makes the port `index` a member of (or no longer one of) a VLAN: bridge(8)'s "vlan add ... pvid
+// untagged" and "vlan del".
+LinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
+    bridge_vlan_info info{};
+    info.vid = vlan;
+    if (type == RTM_SETLINK)
+        info.flags = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
+    LinkRequest request(type, 0, about_port(index), "vlan=" + std::to_string(vlan));
+    request.nest(IFLA_AF_SPEC,
+                 [&](LinkRequest& spec) { spec.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info); });
+    return request;
+}
+
+// A static FDB entry: `mac` is behind the port `index`. NLM_F_EXCL, since an address that the
+// bridge already knows is some other machine's, whose frames would come here from now on.
+LinkRequest fdb_request(int index, const MacAddress& mac) {
+    ndmsg header{};
+    header.ndm_family = AF_BRIDGE;
+    header.ndm_ifindex = index;
+    header.ndm_state = NUD_NOARP;
+    header.ndm_flags = NTF_MASTER;
+    LinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, header, "mac-lock");
+    request.put(NDA_LLADDR, mac);
+    return request;
+}
+
+// --- Answers
+
+template <size_t Size>
+using Attributes = std::array<nlattr*, Size>;
+
+template <size_t Size>
+Attributes<Size> parse_nested(nlattr* nest) {
+    Attributes<Size> attributes{};
+    if (nla_parse_nested(attributes.data(), Size - 1, nest, nullptr) < 0)
+        throw LinkError(EBADMSG, "");
+    return attributes;
+}
+
+std::optional<bool> flag(const nlattr* attribute) {
+    if (attribute == nullptr)
+        return std::nullopt;
+    return nla_get_u8(attribute) != 0;
+}
+
+void parse_port(nlattr* data, PortFlags& port) {
+    const auto attributes = parse_nested<IFLA_BRPORT_LOCKED + 1>(data);
+    port.isolated = flag(attributes[IFLA_BRPORT_ISOLATED]);
+    port.guard = flag(attributes[IFLA_BRPORT_GUARD]);
+    port.root_block = flag(attributes[IFLA_BRPORT_PROTECT]);
+    port.learning = flag(attributes[IFLA_BRPORT_LEARNING]);
+    port.locked = flag(attributes[IFLA_BRPORT_LOCKED]);
+}
+
+void parse_details(nlattr* linkinfo, Link& link) {
+    const auto details = parse_nested<IFLA_INFO_SLAVE_DATA + 1>(linkinfo);
+    if (const nlattr* kind = details[IFLA_INFO_KIND])
+        link.kind = nla_get_string(kind);
+    if (nlattr* data = details[IFLA_INFO_DATA]; data != nullptr && link.kind == "bridge") {
+        const auto bridge = parse_nested<IFLA_BR_VLAN_DEFAULT_PVID + 1>(data);
+        link.vlan_filtering = flag(bridge[IFLA_BR_VLAN_FILTERING]).value_or(false);
+        if (const nlattr* id = bridge[IFLA_BR_BRIDGE_ID])
+            std::memcpy(link.id_address.data(),
+                        static_cast<const ifla_bridge_id*>(nla_data(id))->addr,
+                        link.id_address.size());
+        if (const nlattr* vlan = bridge[IFLA_BR_VLAN_DEFAULT_PVID])
+            link.default_vlan = nla_get_u16(vlan);
+    } else if (data != nullptr && link.kind == "tun") {
+        const auto tun = parse_nested<IFLA_TUN_NUM_DISABLED_QUEUES + 1>(data);
+        link.multi_queue = flag(tun[IFLA_TUN_MULTI_QUEUE]).value_or(false);
+        for (const int count : {IFLA_TUN_NUM_QUEUES, IFLA_TUN_NUM_DISABLED_QUEUES})
+            if (const nlattr* queues = tun[static_cast<size_t>(count)])
+                link.queues += nla_get_u32(queues);
+    }
+    const nlattr* master_kind = details[IFLA_INFO_SLAVE_KIND];
+    nlattr* port = details[IFLA_INFO_SLAVE_DATA];
+    if (master_kind != nullptr && port != nullptr &&
+        std::strcmp(nla_get_string(master_kind), "bridge") == 0)
+        parse_port(port, link.port);
 }
 
 Link parse_link(nlmsghdr* header) {
-    std::array<nlattr*, IFLA_MAX + 1> attributes{};
+    Attributes<IFLA_MAX + 1> attributes{};
     if (nlmsg_parse(header, sizeof(ifinfomsg), attributes.data(), IFLA_MAX, nullptr) < 0)
-        refused(EBADMSG);
+        throw LinkError(EBADMSG, "");
     const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(header));
     Link link;
     link.index = info->ifi_index;
     link.up = (info->ifi_flags & static_cast<unsigned>(IFF_UP)) != 0;
+    link.carrier = (info->ifi_flags & static_cast<unsigned>(IFF_LOWER_UP)) != 0;
+    if (const nlattr* name = attributes[IFLA_IFNAME])
+        link.name = nla_get_string(name);
     if (const nlattr* mtu = attributes[IFLA_MTU])
         link.mtu = nla_get_u32(mtu);
     if (const nlattr* master = attributes[IFLA_MASTER])
@@ -83,33 +225,38 @@ Link parse_link(nlmsghdr* header) {
     if (nlattr* address = attributes[IFLA_ADDRESS])
         if (static_cast<size_t>(nla_len(address)) == link.address.size())
             std::memcpy(link.address.data(), nla_data(address), link.address.size());
-    if (nlattr* linkinfo = attributes[IFLA_LINKINFO]) {
-        std::array<nlattr*, IFLA_INFO_MAX + 1> details{};
-        if (nla_parse_nested(details.data(), IFLA_INFO_MAX, linkinfo, nullptr) < 0)
-            refused(EBADMSG);
-        if (const nlattr* kind = details[IFLA_INFO_KIND])
-            link.kind = nla_get_string(kind);
+    if (nlattr* names = attributes[IFLA_PROP_LIST]) {
+        int left = nla_len(names);
+        for (auto* name = static_cast<nlattr*>(nla_data(names)); nla_ok(name, left) != 0;
+             name = nla_next(name, &left))
+            if (nla_type(name) == IFLA_ALT_IFNAME)
+                link.altnames.emplace_back(nla_get_string(name));
     }
+    if (nlattr* linkinfo = attributes[IFLA_LINKINFO])
+        parse_details(linkinfo, link);
     return link;
 }
 
-void send_requests(int socket, std::span<const Message> requests) {
+// --- Exchanges
+
+// Sends the requests in one packet and takes answers until `take` has had enough of them or the
+// last request is acknowledged. `take` gets links and says whether there may be more. The kernel
+// reads the requests in order and answers only those that ask for something, or fail.
+void exchange(int socket, std::vector<LinkRequest>& requests,
+              const std::function<bool(Link)>& take) {
     std::vector<iovec> parts;
-    for (const Message& request : requests) {
-        nlmsghdr* header = nlmsg_hdr(request.get());
+    for (LinkRequest& request : requests) {
+        nlmsghdr* header = request.header();
+        header->nlmsg_seq = static_cast<std::uint32_t>(parts.size());
         parts.push_back({header, NLMSG_ALIGN(header->nlmsg_len)});
     }
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    if (sendmsg(socket, &message, 0) < 0)
-        refused(errno);
-}
+    msghdr packet{};
+    packet.msg_iov = parts.data();
+    packet.msg_iovlen = parts.size();
+    if (sendmsg(socket, &packet, 0) < 0)
+        throw LinkError(errno, "");
 
-// Waits for the answer to the request `wanted`. An error that answers any request is thrown.
-Link receive_link(int socket, std::uint32_t wanted) {
-    // A link's description is 1 to 2 KiB; the kernel never makes a message of more than 32 KiB for
-    // it.
+    // The kernel never makes a packet of more than 32 KiB of these.
     alignas(nlmsghdr) std::array<char, 32768> buffer;  // NOLINT: filled by recvfrom()
     sockaddr_nl sender{};
     for (;;) {
@@ -117,22 +264,53 @@ Link receive_link(int socket, std::uint32_t wanted) {
         const ssize_t got = recvfrom(socket, buffer.data(), buffer.size(), MSG_TRUNC,
                                      reinterpret_cast<sockaddr*>(&sender), &sender_size);
         if (got < 0)
-            refused(errno);
+            throw LinkError(errno, "");
         if (static_cast<size_t>(got) > buffer.size())
-            refused(EMSGSIZE);
+            throw LinkError(EMSGSIZE, "");
         if (sender.nl_pid != 0)
             continue;  // not the kernel
         int left = static_cast<int>(got);
         for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, left) != 0;
              header = nlmsg_next(header, &left)) {
+            if (header->nlmsg_type == NLMSG_DONE)
+                return;
             if (header->nlmsg_type == NLMSG_ERROR) {
                 const auto* answer = static_cast<const nlmsgerr*>(nlmsg_data(header));
-                refused(answer->error == 0 ? EPROTO : -answer->error);
+                if (answer->error == 0)
+                    return;
+                if (header->nlmsg_seq >= requests.size())
+                    throw LinkError(EPROTO, "");
+                throw LinkError(-answer->error, requests[header->nlmsg_seq].step());
             }
-            if (header->nlmsg_type == RTM_NEWLINK && header->nlmsg_seq == wanted)
-                return parse_link(header);
+            if (header->nlmsg_type == RTM_NEWLINK && !take(parse_link(header)))
+                return;
         }
     }
+}
+
+// The link that the last of `requests` asks for.
+Link exchange_for_link(int socket, std::vector<LinkRequest>& requests) {
+    Link answer;
+    exchange(socket, requests, [&](Link link) {
+        answer = std::move(link);
+        return false;
+    });
+    return answer;
+}
+
+std::vector<Link> dump(int socket, const ifinfomsg& header, int master, bool kernel_filters) {
+    std::vector<LinkRequest> requests;
+    requests.emplace_back(RTM_GETLINK, NLM_F_DUMP, header);
+    requests[0].put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    if (kernel_filters && master != 0)
+        requests[0].put<std::uint32_t>(IFLA_MASTER, static_cast<std::uint32_t>(master));
+    std::vector<Link> links;
+    exchange(socket, requests, [&](Link link) {
+        if (master == 0 || link.master == master)
+            links.push_back(std::move(link));
+        return true;
+    });
+    return links;
 }
 
 }  // namespace
@@ -143,26 +321,67 @@ LinkSocket::LinkSocket() : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, N
 }
 
 Link LinkSocket::get(const std::string& name) const {
-    const std::array<Message, 1> requests{get_request(1, name)};
-    send_requests(socket_.get(), requests);
-    return receive_link(socket_.get(), 1);
+    std::vector<LinkRequest> requests;
+    requests.push_back(get_request(name));
+    return exchange_for_link(socket_.get(), requests);
+}
+
+std::vector<Link> LinkSocket::ports_in_detail(int master) const {
+    return dump(socket_.get(), about_link(0), master, true);
+}
+
+std::vector<Link> LinkSocket::ports(int master) const {
+    return dump(socket_.get(), about_port(0), master, false);
+}
+
+void LinkSocket::add_altname(const std::string& name, const std::string& altname) const {
+    std::vector<LinkRequest> requests;
+    requests.emplace_back(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND | NLM_F_ACK,
+                          about_link(0));
+    requests[0].put(IFLA_IFNAME, name).nest(IFLA_PROP_LIST, [&](LinkRequest& list) {
+        list.put(IFLA_ALT_IFNAME, altname);
+    });
+    exchange(socket_.get(), requests, [](const Link&) { return true; });
 }
 
 Link LinkSocket::make_port(const std::string& name, const PortSettings& settings) const {
-    // One RTM_NEWLINK for everything: the kernel takes the attributes in the order address, MTU,
-    // alias, master, and the flags last (do_setlink() in net/core/rtnetlink.c), so the tap comes up
-    // as a port. It is not acknowledged when it succeeds; the request behind it, which the kernel
-    // reads next, answers with the result. So two messages take one call each way.
-    std::array<Message, 2> requests{link_request(RTM_NEWLINK, 2, name, IFF_UP),
-                                    get_request(3, name)};
-    nl_msg* change = requests[0].get();
-    must_fit(nla_put(change, IFLA_ADDRESS, static_cast<int>(settings.address.bytes().size()),
-                     settings.address.bytes().data()));
-    must_fit(nla_put_u32(change, IFLA_MTU, settings.mtu));
-    must_fit(nla_put_u32(change, IFLA_MASTER, static_cast<std::uint32_t>(settings.master)));
-    must_fit(nla_put_string(change, IFLA_IFALIAS, settings.alias.c_str()));
-    send_requests(socket_.get(), requests);
-    return receive_link(socket_.get(), 3);
+    // A port with options is made while it is down, and comes up behind them all. Without options
+    // one RTM_NEWLINK does everything: the kernel takes the attributes in the order address, MTU,
+    // alias, master, and the flags last (do_setlink() in net/core/rtnetlink.c), so it comes up as a
+    // port, too.
+    const bool flags = settings.isolated || settings.guard || settings.only_sender;
+    const bool options = flags || settings.vlan;
+    const int index = settings.only_sender || settings.vlan ? get(name).index : 0;
+
+    // Nothing is acknowledged that succeeds: the last request, which the kernel reads last, answers
+    // with the result.
+    std::vector<LinkRequest> requests;
+    for (const MacAddress& address : settings.bridge_addresses) {
+        requests.emplace_back(RTM_NEWLINK, 0, about_link(settings.master), "the bridge's own MAC");
+        requests.back().put(IFLA_ADDRESS, address);
+    }
+    requests.emplace_back(RTM_NEWLINK, 0, about_link(0, options ? 0 : IFF_UP));
+    requests.back()
+        .put(IFLA_IFNAME, name)
+        .put(IFLA_ADDRESS, settings.address)
+        .put(IFLA_MTU, settings.mtu)
+        .put(IFLA_MASTER, static_cast<std::uint32_t>(settings.master))
+        .put(IFLA_IFALIAS, settings.alias.data(), settings.alias.size());
+    if (flags)
+        requests.push_back(set_flags_request(name, settings));
+    if (settings.vlan) {
+        requests.push_back(vlan_request(RTM_SETLINK, index, *settings.vlan));
+        if (settings.default_vlan != 0 && settings.default_vlan != *settings.vlan)
+            requests.push_back(vlan_request(RTM_DELLINK, index, settings.default_vlan));
+    }
+    if (settings.only_sender)  // behind the VLAN, which the entry is made in
+        requests.push_back(fdb_request(index, *settings.only_sender));
+    if (options) {
+        requests.emplace_back(RTM_NEWLINK, 0, about_link(0, IFF_UP));
+        requests.back().put(IFLA_IFNAME, name);
+    }
+    requests.push_back(get_request(name));
+    return exchange_for_link(socket_.get(), requests);
 }
 
 }  // namespace tapgate

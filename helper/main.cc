@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "common/fd_passing.h"
 #include "helper/audit.h"
@@ -19,11 +21,14 @@
 #include "helper/failure.h"
 #include "helper/inspect.h"
 #include "helper/link.h"
+#include "helper/name_service.h"
 #include "helper/policy.h"
 #include "helper/policy_file.h"
 #include "helper/privileges.h"
 #include "helper/process.h"
+#include "helper/quota.h"
 #include "helper/request.h"
+#include "helper/stale.h"
 #include "helper/syscall_filter.h"
 #include "helper/tap.h"
 
@@ -63,34 +68,67 @@ void require_unix_socket(int fd) {
         throw Failure(what + ": it is a socket of another family");
 }
 
-// The rule that lets the caller use the bridge, as an audit line shows it. Throws Failure, after an
-// audit line of its own, when there is none or the policy cannot be read.
-std::string require_permission(const Caller& caller, const Request& request) {
-    try {
-        const Policy policy = load_installed_policy();
-        const Verdict verdict = policy.decide(*request.bridge);
-        std::string rule = describe(verdict, *request.bridge, installed_policy);
-        if (!verdict.allowed)
-            throw Failure("access denied by acl file: " + rule);
-        return rule;
-    } catch (const Failure& refusal) {
-        const std::string_view text = refusal.what();
-        audit("refused " + who_asks(caller, request) + ": " +
-              std::string(text.substr(0, text.find('\n'))));
-        throw;
-    }
+// The rule that lets the caller use the bridge. Throws Refusal when there is none, or the request
+// goes beyond it.
+const Rule& require_permission(const Policy& policy, const Caller& caller, const Request& request) {
+    HostNames names(request.socket);
+    const Verdict verdict = policy.decide(*request.bridge, asker_of(caller), names);
+    const std::string denied = "access denied by acl file: ";
+    if (verdict.rule == nullptr)
+        throw Refusal(denied + installed_policy + ": no rule allows " +
+                      printable(request.bridge->str()));
+    if (!verdict.allowed)
+        throw Refusal(denied + verdict.rule->str());
+    const auto queues = verdict.rule->limits.queues;
+    if (queues && request.queues > *queues)
+        throw Refusal(denied + verdict.rule->str() + ": --queues=" +
+                      std::to_string(request.queues) + " is more than " + std::to_string(*queues));
+    return *verdict.rule;
+}
+
+std::string why_unprivileged(const Caller& caller) {
+    const std::string text = error_text(EPERM);
+    if (caller.no_new_privs)
+        return text +
+               ": started under no-new-privs, which takes tapgate-helper's privilege away (QEMU's "
+               "-sandbox on and some containers and services set it)";
+    return text +
+           ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it or setcap "
+           "cap_net_admin=ep "
+           "it, on a file system that is not mounted nosuid";
 }
 
 Tap create_tap(const Caller& caller, const Request& request) {
-    if (caller.privileged)
-        return Tap::create(caller.uid, request.vnet_header, request.queues);
-    throw Failure(
-        std::string("failed to create tun device: ") + error_text(EPERM) +
-        (caller.no_new_privs
-             ? ": started under no-new-privs, which takes tapgate-helper's privilege away "
-               "(QEMU's -sandbox on and some containers and services set it)"
-             : ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it or setcap "
-               "cap_net_admin=ep it, on a file system that is not mounted nosuid"));
+    if (!caller.privileged)
+        throw Failure("failed to create tun device: " + why_unprivileged(caller));
+    return Tap::create(caller.uid, request.vnet_header, request.queues);
+}
+
+[[noreturn]] void refuse_another_tap(const Rule& rule, const Caller& caller, const Link& bridge) {
+    throw Refusal("access denied by acl file: " + rule.str() + ": uid " +
+                  std::to_string(caller.uid) + " has all its taps on " + printable(bridge.name) +
+                  " already");
+}
+
+// A tap that is not yet a port, within the limits of the rule. Removes stale ones on the way.
+Tap create_tap_within_limits(const LinkSocket& links, const Link& bridge, const Rule& rule,
+                             const Caller& caller, const Request& request) {
+    if (!rule.limits.max_taps) {
+        reap_stale(links, links.ports(bridge.index));
+        return create_tap(caller, request);
+    }
+    std::vector<Link> ports = links.ports_in_detail(bridge.index);
+    const std::vector<std::string> reaped = reap_stale(links, ports);
+    std::erase_if(ports, [&](const Link& port) {
+        return std::find(reaped.begin(), reaped.end(), port.name) != reaped.end();
+    });
+    const Quota quota(*rule.limits.max_taps, caller.uid, bridge.index, ports);
+    if (quota.is_full())
+        refuse_another_tap(rule, caller, bridge);
+    Tap tap = create_tap(caller, request);
+    if (!quota.claim(links, tap))
+        refuse_another_tap(rule, caller, bridge);
+    return tap;
 }
 
 void attach(const Caller& caller, const Request& request) {
@@ -98,18 +136,21 @@ void attach(const Caller& caller, const Request& request) {
     close_stray_fds(request.socket);
     // From here on: stdio and the reply's socket are open, and nothing else.
 
-    const std::string rule = require_permission(caller, request);
-    // From here on: the caller may use this bridge.
+    const Policy policy = load_installed_policy();
+    const Rule& rule = require_permission(policy, caller, request);
+    // From here on: the caller may use this bridge, as the rule says.
+    install_syscall_filter(SyscallFilter::make_port);
+    // From here on: only the calls that the lines below need.
 
     const LinkSocket links;
     const Link bridge = find_bridge(links, *request.bridge);
-    const Tap tap = create_tap(caller, request);
-    const MacAddress address = port_address(request);
-    attach_port(links, tap, bridge, *request.bridge, address, port_alias(caller, request));
+    const PortSettings settings = port_settings(bridge, rule, request, caller.uid);
+    const Tap tap = create_tap_within_limits(links, bridge, rule, caller, request);
+    attach_port(links, tap, bridge, settings);
     // From here on: the tap is a port of the bridge, as it should be; it goes when we go.
 
-    audit("granted " + who_asks(caller, request) + " rule=" + rule + " tap=" + tap.name() +
-          " mac=" + address.str());
+    audit("granted " + who_asks(caller, request) + " tap=" + tap.name() +
+          " mac=" + settings.address.str() + " rule=" + rule.str());
     drop_all_privileges();
     // From here on: no privilege at all.
 
@@ -120,9 +161,46 @@ void attach(const Caller& caller, const Request& request) {
     }
 }
 
-int report(const Report& report) {
-    write_all(STDOUT_FILENO, report.text);
-    return report.exit_code;
+void attach_or_log_refusal(const Caller& caller, const Request& request) {
+    try {
+        attach(caller, request);
+    } catch (const Refusal& refusal) {
+        const std::string_view text = refusal.what();
+        audit("refused " + who_asks(caller, request) + ": " +
+              std::string(text.substr(0, text.find('\n'))));
+        throw;
+    }
+}
+
+// Removes every stale tap, whoever had it. Anyone may ask for that: nobody loses by it.
+Report reap(const Caller& caller) {
+    if (!caller.privileged)
+        throw Failure("failed to remove stale taps: " + why_unprivileged(caller));
+    install_syscall_filter(SyscallFilter::make_port);
+    const LinkSocket links;
+    Report report;
+    for (const std::string& name : reap_stale(links, links.ports_in_detail(0)))
+        report.text += name + ": nobody had it open; removed\n";
+    drop_all_privileges();
+    return report;
+}
+
+Report inspect(const Caller& caller, const Request& request) {
+    drop_all_privileges();
+    // From here on: no privilege at all.
+    HostNames names(-1);
+    switch (request.mode) {
+        case Request::Mode::explain:
+            return explain(load_installed_policy(), installed_policy, *request.bridge,
+                           asker_of(caller), names);
+        case Request::Mode::check:
+            return check(request.check_file.empty() ? installed_policy : request.check_file,
+                         read_policy_file, names, host_bridges());
+        case Request::Mode::version:
+            return {.text = "tapgate-helper " TAPGATE_VERSION "\n", .exit_code = 0};
+        default:
+            return {.text = help_text, .exit_code = 0};
+    }
 }
 
 int run(int argc, char** argv) {
@@ -130,29 +208,18 @@ int run(int argc, char** argv) {
     // From here on: the caller's ids, CAP_NET_ADMIN only, no new privileges.
     settle_process();
     // From here on: stdio is open, the environment empty, and 10 s are left.
-    install_syscall_filter();
-    // From here on: only the calls that the lines below need.
+    install_syscall_filter(SyscallFilter::decide);
+    // From here on: no use of CAP_NET_ADMIN that is not ours.
 
     const Request request = parse_request(argc, argv);
     if (request.mode == Request::Mode::attach) {
-        attach(caller, request);
+        attach_or_log_refusal(caller, request);
         return 0;
     }
-
-    drop_all_privileges();
-    // From here on: no privilege at all.
-    switch (request.mode) {
-        case Request::Mode::explain:
-            return report(
-                explain(load_installed_policy(), installed_policy, *request.bridge, caller));
-        case Request::Mode::check:
-            return report(check(request.check_file.empty() ? installed_policy : request.check_file,
-                                read_policy_file));
-        case Request::Mode::version:
-            return report({.text = "tapgate-helper " TAPGATE_VERSION "\n", .exit_code = 0});
-        default:
-            return report({.text = help_text, .exit_code = 0});
-    }
+    const Report report =
+        request.mode == Request::Mode::reap ? reap(caller) : inspect(caller, request);
+    write_all(STDOUT_FILENO, report.text);
+    return report.exit_code;
 }
 
 }  // namespace

@@ -1,31 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/policy.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "helper/failure.h"
 
 namespace tapgate {
 
-std::string Place::str() const {
-    return printable_path(file) + ":" + std::to_string(line);
+namespace {
+
+// A name that is a number is that id, as chown(1) has it.
+std::optional<unsigned> as_number(const std::string& name) {
+    unsigned id = 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data(), end, id);
+    if (error != std::errc() || stop != end)
+        return std::nullopt;
+    return id;
 }
 
-Verdict Policy::decide(const InterfaceName& bridge) const {
+}  // namespace
+
+std::string Place::str() const {
+    return printable(file, long_text) + ":" + std::to_string(line);
+}
+
+std::string Rule::str() const {
+    return place.str() + ": " + printable(text, long_text);
+}
+
+std::optional<MacPrefix> MacPrefix::parse(std::string_view text) {
+    // What a prefix leaves open, zeroes fill: then it is one if the whole is an address. Its first
+    // byte may still be all there is, so the last one is not zero.
+    constexpr std::string_view filler = "00:00:00:00:00:01";
+    if (text.size() % 3 != 2 || text.size() > filler.size())
+        return std::nullopt;
+    const auto mac = MacAddress::parse(std::string(text).append(filler.substr(text.size())));
+    if (!mac)
+        return std::nullopt;
+    return MacPrefix(mac->str().substr(0, text.size()));
+}
+
+bool MacPrefix::matches(const MacAddress& mac) const {
+    return mac.str().compare(0, text_.size(), text_) == 0;
+}
+
+bool Selectors::match(const Asker& asker, NameService& names) const {
+    const auto is_asker = [&](const std::string& user) {
+        const auto id = as_number(user);
+        return (id ? id : names.user_id(user)) == asker.uid;
+    };
+    const auto has_asker = [&](const std::string& group) {
+        const auto number = as_number(group);
+        const auto id = number ? number : names.group_id(group);
+        return id && std::find(asker.groups.begin(), asker.groups.end(), *id) != asker.groups.end();
+    };
+    return empty() || std::any_of(users.begin(), users.end(), is_asker) ||
+           std::any_of(groups.begin(), groups.end(), has_asker);
+}
+
+Verdict Policy::decide(const InterfaceName& bridge, const Asker& asker, NameService& names) const {
     const Rule* first_allow = nullptr;
     for (const Rule& rule : rules) {
-        if (!rule.matches(bridge))
+        // The cheap questions first: names may have to be asked for across a network.
+        const bool matters = rule.action == Rule::Action::deny || first_allow == nullptr;
+        if (!matters || !rule.is_about(bridge) || !rule.who.match(asker, names))
             continue;
         if (rule.action == Rule::Action::deny)
             return {.allowed = false, .rule = &rule};
-        if (first_allow == nullptr)
-            first_allow = &rule;
+        first_allow = &rule;
     }
     return {.allowed = first_allow != nullptr, .rule = first_allow};
-}
-
-std::string describe(const Verdict& verdict, const InterfaceName& bridge, const std::string& file) {
-    if (verdict.rule == nullptr)
-        return file + ": no rule allows " + printable(bridge.str());
-    return verdict.rule->place.str() + ": " + printable(verdict.rule->text);
 }
 
 }  // namespace tapgate

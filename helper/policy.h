@@ -5,6 +5,9 @@
 #ifndef TAPGATE_HELPER_POLICY_H
 #define TAPGATE_HELPER_POLICY_H
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,18 +25,85 @@ struct Place {
     [[nodiscard]] std::string str() const;
 };
 
+/// What the ids behind the names are: asked only for a name that a decision depends on.
+class NameService {
+  public:
+    NameService() = default;
+    NameService(const NameService&) = delete;
+    NameService& operator=(const NameService&) = delete;
+    virtual ~NameService() = default;
+
+    /// The id of a user or group; nothing when there is none of that name. Throws Failure when it
+    /// cannot be found out: who cannot be identified is not granted anything.
+    virtual std::optional<uid_t> user_id(const std::string& name) = 0;
+    virtual std::optional<gid_t> group_id(const std::string& name) = 0;
+};
+
+/// Who asks, as far as a rule can care.
+struct Asker {
+    uid_t uid = 0;
+    std::vector<gid_t> groups;  ///< the primary group and the supplementary ones
+};
+
+/// Whom a rule is about: `user=` and `group=`. It matches when any of them does.
+struct Selectors {
+    std::vector<std::string> users;   ///< names or numbers
+    std::vector<std::string> groups;  ///< names or numbers
+
+    /// Whether the rule is about everybody.
+    [[nodiscard]] bool empty() const { return users.empty() && groups.empty(); }
+    [[nodiscard]] bool match(const Asker& asker, NameService& names) const;
+};
+
+/// The first 0 to 6 bytes of a MAC address.
+class MacPrefix {
+  public:
+    /// "52:54:00"; nothing when `text` is something else.
+    static std::optional<MacPrefix> parse(std::string_view text);
+
+    /// The prefix of every address.
+    MacPrefix() = default;
+
+    [[nodiscard]] bool matches(const MacAddress& mac) const;
+    [[nodiscard]] const std::string& str() const { return text_; }
+
+  private:
+    explicit MacPrefix(std::string text) : text_(std::move(text)) {}
+    std::string text_;  ///< lower case, as MacAddress::str() writes it
+};
+
+/// How much of something an `allow` lets its user have. Nothing means no limit.
+struct Limits {
+    std::optional<unsigned> max_taps;  ///< per uid and bridge, at a time
+    std::optional<unsigned> queues;    ///< per tap
+};
+
+/// What an `allow` makes of the port.
+struct PortOptions {
+    bool isolated = false;              ///< no frames to and from other isolated ports
+    bool guard = false;                 ///< BPDU guard and root block
+    std::optional<MacPrefix> mac_lock;  ///< only the assigned MAC, which begins so, may send
+    std::optional<std::uint16_t> vlan;  ///< access port of this VLAN
+    bool pin_bridge_mac = true;         ///< keep a tap from becoming the bridge's own MAC
+};
+
 /// One `allow` or `deny` line.
 struct Rule {
     enum class Action { allow, deny };
 
     Action action = Action::deny;
     std::optional<InterfaceName> bridge;  ///< nothing: `all`
+    Selectors who;
+    Limits limits;
+    PortOptions port;
     Place place;
     std::string text;  ///< the line as it is written, blanks at both ends cut
 
-    [[nodiscard]] bool matches(const InterfaceName& asked) const {
+    [[nodiscard]] bool is_about(const InterfaceName& asked) const {
         return !bridge || *bridge == asked;
     }
+    /// "/etc/qemu/bridge.conf:7: deny br0", as it ends the line of a refusal.
+    [[nodiscard]] std::string str() const;
 };
 
 /// The answer to a request, and the rule that decided it.
@@ -54,13 +124,11 @@ struct Policy {
     std::vector<SkippedInclude> skipped;
 
     /// A matching `deny` wins wherever it stands; otherwise the first matching `allow` decides;
-    /// otherwise the request is denied.
-    [[nodiscard]] Verdict decide(const InterfaceName& bridge) const;
+    /// otherwise the request is denied. Throws Failure when a name that matters cannot be looked
+    /// up.
+    [[nodiscard]] Verdict decide(const InterfaceName& bridge, const Asker& asker,
+                                 NameService& names) const;
 };
-
-/// The place and the rule that decided, or that there is none, as it ends the line of a refusal:
-/// "/etc/qemu/bridge.conf:7: deny br0".
-std::string describe(const Verdict& verdict, const InterfaceName& bridge, const std::string& file);
 
 }  // namespace tapgate
 

@@ -30,7 +30,7 @@ std::string reason_for_distrust(const std::string& name, const struct stat& file
 }  // namespace
 
 PolicyText read_policy_file(const std::string& path) {
-    const std::string name = printable_path(path);
+    const std::string name = printable(path, long_text);
     // O_NONBLOCK: a FIFO in place of the file must not hang a VM start; it is refused below.
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) {
@@ -54,14 +54,17 @@ PolicyText read_policy_file(const std::string& path) {
     if (got > status.st_size)
         throw Failure(name + " is being written to: try again");
     text.resize(static_cast<size_t>(got));
-    return {.text = std::move(text), .error = 0, .distrust = reason_for_distrust(name, status)};
+    return {.text = std::move(text),
+            .error = 0,
+            .distrust = reason_for_distrust(name, status),
+            .world_readable = (status.st_mode & S_IROTH) != 0};
 }
 
 Policy load_installed_policy() {
     try {
         return parse_policy(installed_policy, read_policy_file);
     } catch (const Failure& failure) {
-        throw Failure(std::string("failed to parse default acl file `") + installed_policy +
+        throw Refusal(std::string("failed to parse default acl file `") + installed_policy +
                       "': " + failure.what());
     }
 }

@@ -2,6 +2,10 @@
 #include "helper/policy_parser.h"
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
+
+#include "common/fd_passing.h"
 
 namespace tapgate {
 
@@ -48,6 +52,126 @@ std::string pointed_out(std::string_view line, size_t column) {
     return shown + below + '^';
 }
 
+// The place of a line, and what makes an error of it.
+struct Line {
+    const Place& place;
+    std::string_view text;
+
+    // An error that points at `where`, a part of the text.
+    [[nodiscard]] PolicyError wrong(const std::string& what, std::string_view where) const {
+        return {place, what, text, static_cast<size_t>(where.data() - text.data())};
+    }
+};
+
+unsigned parse_number(const Line& line, std::string_view word, std::string_view value,
+                      unsigned most) {
+    unsigned number = 0;
+    const char* const end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, number);
+    if (value.empty() || error != std::errc() || stop != end || number < 1 || number > most)
+        throw line.wrong(quoted(word) + " needs a number from 1 to " + std::to_string(most), word);
+    return number;
+}
+
+// `alice,bob,1001`
+std::vector<std::string> parse_names(const Line& line, std::string_view word,
+                                     std::string_view value) {
+    std::vector<std::string> names;
+    for (;;) {
+        const size_t comma = std::min(value.find(','), value.size());
+        const std::string_view name = value.substr(0, comma);
+        const bool clean = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+            return c > ' ' && c != 0x7f && c != ':' && c != '/';
+        });
+        // useradd(8) takes 32 bytes; directories have longer ones.
+        if (name.empty() || name.size() > 256 || !clean)
+            throw line.wrong(quoted(word) + " needs names or ids, separated by commas", word);
+        names.emplace_back(name);
+        if (comma == value.size())
+            return names;
+        value.remove_prefix(comma + 1);
+    }
+}
+
+// The words behind the bridge. Each is its name, `=` where it has a value, and what it does.
+struct OptionWord {
+    enum class Value { none, required, optional };
+
+    std::string_view name;
+    Value value;
+    bool on_deny;  // selectors make sense there, limits and port options do not
+    void (*apply)(Rule& rule, const Line& line, std::string_view word, std::string_view value);
+};
+
+constexpr unsigned most_taps = 1023;  // a bridge's ports: BR_MAX_PORTS in net/bridge/br_private.h
+constexpr unsigned last_vlan = 4094;  // IEEE 802.1Q
+
+constexpr OptionWord option_words[] = {
+    {"user", OptionWord::Value::required, true,
+     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
+         rule.who.users = parse_names(line, word, value);
+     }},
+    {"group", OptionWord::Value::required, true,
+     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
+         rule.who.groups = parse_names(line, word, value);
+     }},
+    {"max-taps", OptionWord::Value::required, false,
+     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
+         rule.limits.max_taps = parse_number(line, word, value, most_taps);
+     }},
+    {"queues", OptionWord::Value::required, false,
+     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
+         rule.limits.queues = parse_number(line, word, value, max_fds_in_message);
+     }},
+    {"isolated", OptionWord::Value::none, false,
+     [](Rule& rule, const Line&, std::string_view, std::string_view) {
+         rule.port.isolated = true;
+     }},
+    {"guard", OptionWord::Value::none, false,
+     [](Rule& rule, const Line&, std::string_view, std::string_view) { rule.port.guard = true; }},
+    {"mac-lock", OptionWord::Value::optional, false,
+     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
+         rule.port.mac_lock = value.empty() ? MacPrefix() : MacPrefix::parse(value);
+         if (!rule.port.mac_lock)
+             throw line.wrong(
+                 quoted(word) + " is not the beginning of a MAC address, like 52:54:00", word);
+     }},
+    {"vlan", OptionWord::Value::required, false,
+     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
+         rule.port.vlan = static_cast<std::uint16_t>(parse_number(line, word, value, last_vlan));
+     }},
+    {"no-pin-bridge-mac", OptionWord::Value::none, false,
+     [](Rule& rule, const Line&, std::string_view, std::string_view) {
+         rule.port.pin_bridge_mac = false;
+     }},
+};
+
+void parse_option_words(Rule& rule, const Line& line, std::string_view rest) {
+    std::vector<const OptionWord*> seen;
+    while (!rest.empty()) {
+        const std::string_view word = take_word(rest);
+        const size_t equals = word.find('=');
+        const std::string_view name = word.substr(0, equals);
+        const auto* const known =
+            std::find_if(std::begin(option_words), std::end(option_words),
+                         [&](const OptionWord& option) { return option.name == name; });
+        if (known == std::end(option_words))
+            throw line.wrong("unknown word " + quoted(word), word);
+        const bool has_value = equals != std::string_view::npos;
+        if (known->value == OptionWord::Value::none && has_value)
+            throw line.wrong(quoted(name) + " takes no value", word);
+        const std::string_view value = has_value ? word.substr(equals + 1) : std::string_view();
+        if (value.empty() && (has_value || known->value == OptionWord::Value::required))
+            throw line.wrong(quoted(name) + " needs a value: " + std::string(name) + "=...", word);
+        if (rule.action == Rule::Action::deny && !known->on_deny)
+            throw line.wrong(quoted(name) + " means nothing on a deny line", word);
+        if (std::find(seen.begin(), seen.end(), known) != seen.end())
+            throw line.wrong(quoted(name) + " stands here twice", word);
+        seen.push_back(known);
+        known->apply(rule, line, word, value);
+    }
+}
+
 class Parser {
   public:
     explicit Parser(const ReadPolicyFile& read_file) : read_file_(read_file) {}
@@ -55,7 +179,7 @@ class Parser {
     Policy parse(const std::string& path) {
         const PolicyText main_file = read_file_(path);
         if (main_file.error != 0)
-            fail_with_errno(printable_path(path), main_file.error);
+            fail_with_errno(printable(path, long_text), main_file.error);
         parse_file(path, main_file);
         return std::move(policy_);
     }
@@ -76,72 +200,71 @@ class Parser {
         open_files_.pop_back();
     }
 
-    void parse_line(const Place& place, std::string_view line) {
-        if (line.size() > longest_line)
+    void parse_line(const Place& place, std::string_view text) {
+        if (text.size() > longest_line)
             throw PolicyError(place,
                               "the line is longer than " + std::to_string(longest_line) + " bytes",
-                              line.substr(0, 60), 0);
-        if (const size_t nul = line.find('\0'); nul != std::string_view::npos)
-            throw PolicyError(place, "a NUL byte in the line", line, nul);
-        const std::string_view content = trimmed(line);
+                              text.substr(0, 60), 0);
+        const Line line{place, text};
+        if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
+            throw line.wrong("a NUL byte in the line", text.substr(nul));
+        const std::string_view content = trimmed(text);
         if (content.empty() || content.front() == '#')
             return;
 
         std::string_view rest = content;
         const std::string_view command = take_word(rest);
-        const auto wrong = [&](const std::string& what, std::string_view where) {
-            return PolicyError(place, what, line, static_cast<size_t>(where.data() - line.data()));
-        };
         if (command == "allow" || command == "deny") {
-            if (rest.empty())
-                throw wrong(
-                    "Invalid config line: " + std::string(command) + " needs a bridge, or `all'",
-                    rest);
-            Rule rule;
-            rule.action = command == "allow" ? Rule::Action::allow : Rule::Action::deny;
-            rule.place = place;
-            rule.text = content;
-            const std::string_view bridge = take_word(rest);
-            if (bridge.size() > InterfaceName::max_size)
-                throw wrong(
-                    "name " + quoted(bridge) + " too long: " + std::to_string(bridge.size()),
-                    bridge);
-            if (bridge != "all") {
-                rule.bridge = InterfaceName::parse(bridge);
-                if (!rule.bridge)
-                    throw wrong(quoted(bridge) + " cannot be a bridge's name", bridge);
-            }
-            if (!rest.empty()) {
-                const std::string_view word = rest;
-                throw wrong("unknown word " + quoted(take_word(rest)), word);
-            }
-            policy_.rules.push_back(std::move(rule));
+            policy_.rules.push_back(parse_rule(line, content));
         } else if (command == "include") {
             if (rest.empty())
-                throw wrong("Invalid config line: include needs a file", rest);
+                throw line.wrong("Invalid config line: include needs a file", rest);
             // QEMU's reader separates at the first space, wherever that is, and at a tab only where
             // there is none: this line is an unknown command to it, not a path with a space.
             const size_t space = content.find(' ');
             if (space != std::string_view::npos && space > command.size())
-                throw wrong("Unknown command " + quoted(content.substr(0, space)), content);
-            parse_include(place, rest, wrong);
+                throw line.wrong("Unknown command " + quoted(content.substr(0, space)), content);
+            parse_include(line, rest);
         } else {
-            throw wrong("Unknown command " + quoted(command), content);
+            throw line.wrong("Unknown command " + quoted(command), content);
         }
     }
 
-    template <typename Wrong>
-    void parse_include(const Place& place, std::string_view named, const Wrong& wrong) {
+    static Rule parse_rule(const Line& line, std::string_view content) {
+        Rule rule;
+        rule.place = line.place;
+        rule.text = content;
+        const std::string_view command = take_word(content);
+        rule.action = command == "allow" ? Rule::Action::allow : Rule::Action::deny;
+        if (content.empty())
+            throw line.wrong(
+                "Invalid config line: " + std::string(command) + " needs a bridge, or `all'",
+                content);
+        const std::string_view bridge = take_word(content);
+        if (bridge.size() > InterfaceName::max_size)
+            throw line.wrong(
+                "name " + quoted(bridge) + " too long: " + std::to_string(bridge.size()), bridge);
+        if (bridge != "all") {
+            rule.bridge = InterfaceName::parse(bridge);
+            if (!rule.bridge)
+                throw line.wrong(quoted(bridge) + " cannot be a bridge's name", bridge);
+        }
+        parse_option_words(rule, line, content);
+        return rule;
+    }
+
+    void parse_include(const Line& line, std::string_view named) {
         std::string path(named);
         if (path.front() != '/')
-            path.insert(0, place.file.substr(0, place.file.rfind('/') + 1));
+            path.insert(0, line.place.file.substr(0, line.place.file.rfind('/') + 1));
         if (std::find(open_files_.begin(), open_files_.end(), path) != open_files_.end())
-            throw wrong("`" + printable_path(path) + "' includes itself", named);
+            throw line.wrong("`" + printable(path, long_text) + "' includes itself", named);
         if (open_files_.size() > max_include_depth)
-            throw wrong("includes nest deeper than " + std::to_string(max_include_depth), named);
+            throw line.wrong("includes nest deeper than " + std::to_string(max_include_depth),
+                             named);
         const PolicyText file = read_file_(path);
         if (file.error != 0)
-            policy_.skipped.push_back({place, path, file.error});
+            policy_.skipped.push_back({line.place, path, file.error});
         else
             parse_file(path, file);
     }

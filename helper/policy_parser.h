@@ -15,9 +15,9 @@ namespace tapgate {
 /// A policy file's text, or why there is none for this caller.
 struct PolicyText {
     std::string text;
-    int error = 0;  ///< 0, or the errno with which the file could not be opened
-    std::string
-        distrust;  ///< why the file must not be obeyed ("PATH is not ..."); empty: it may be
+    int error = 0;         ///< 0, or the errno with which the file could not be opened
+    std::string distrust;  ///< why it must not be obeyed ("PATH is not ..."); empty: it may be
+    bool world_readable = true;  ///< whether every user can read it
 };
 
 /// Reads the file `path`. `error` is set for a file that is not there or that the caller may not

@@ -17,6 +17,7 @@ const char* const help_text =
     R"(Usage: tapgate-helper [--use-vnet] --br=BRIDGE --fd=N [--queues=N] [--mac=MAC] [--vm=NAME]
        tapgate-helper --explain --br=BRIDGE
        tapgate-helper --check[=FILE]
+       tapgate-helper --reap
 
 Makes a tap device, makes it a port of BRIDGE if the policy lets the caller, and
 passes it over a UNIX socket. A drop-in for qemu-bridge-helper: QEMU and libvirt
@@ -34,6 +35,9 @@ These make nothing and need no privilege:
   --check[=FILE]  look for mistakes in FILE (default: )" TAPGATE_POLICY R"()
   --version     print the version
   --help        print this text
+
+This needs the privilege:
+  --reap        remove taps of tapgate's that nobody has open any more
 
 See tapgate-helper(8) and bridge.conf(5).
 )";
@@ -73,8 +77,8 @@ InterfaceName parse_bridge(std::string_view text) {
 }  // namespace
 
 Request parse_request(int argc, char** argv) {
-    enum Option { use_vnet, br, fd, queues, mac, vm, explain, check, version, help };
-    static constexpr std::array<option, 11> options{{
+    enum Option { use_vnet, br, fd, queues, mac, vm, explain, check, reap, version, help };
+    static constexpr std::array<option, 12> options{{
         {"use-vnet", no_argument, nullptr, use_vnet},
         {"br", required_argument, nullptr, br},
         {"fd", required_argument, nullptr, fd},
@@ -83,6 +87,7 @@ Request parse_request(int argc, char** argv) {
         {"vm", required_argument, nullptr, vm},
         {"explain", no_argument, nullptr, explain},
         {"check", optional_argument, nullptr, check},
+        {"reap", no_argument, nullptr, reap},
         {"version", no_argument, nullptr, version},
         {"help", no_argument, nullptr, help},
         {nullptr, 0, nullptr, 0},
@@ -131,6 +136,9 @@ Request parse_request(int argc, char** argv) {
             case check:
                 request.mode = Request::Mode::check;
                 request.check_file = value;
+                break;
+            case reap:
+                request.mode = Request::Mode::reap;
                 break;
             case version:
                 request.mode = Request::Mode::version;

@@ -15,6 +15,7 @@ struct Request {
         attach,   ///< make a tap, make it a port, pass it on: what QEMU asks for
         explain,  ///< say which rule decides for the caller
         check,    ///< lint a policy
+        reap,     ///< remove stale taps
         version,
         help,
     };

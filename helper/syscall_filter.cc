@@ -15,15 +15,20 @@ namespace tapgate {
 namespace {
 
 // Not const, since sock_fprog's pointer is not.
-sock_filter program[] = {
-#include "syscall_filter_program.inc"
+sock_filter decide_program[] = {
+#include "syscall_filter_decide.inc"
+};
+sock_filter make_port_program[] = {
+#include "syscall_filter_make_port.inc"
 };
 
 }  // namespace
 
-void install_syscall_filter() {
-    const sock_fprog filter{std::size(program), program};
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0)
+void install_syscall_filter(SyscallFilter filter) {
+    const sock_fprog program = filter == SyscallFilter::decide
+                                   ? sock_fprog{std::size(decide_program), decide_program}
+                                   : sock_fprog{std::size(make_port_program), make_port_program};
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
         fail_with_errno("failed to install the system call filter");
 }
 

@@ -12,17 +12,21 @@
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <seccomp.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -38,7 +42,8 @@ struct ReleaseContext {
 
 class Filter {
   public:
-    Filter() : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
+    // `otherwise`: what becomes of a call that no rule is about.
+    explicit Filter(std::uint32_t otherwise) : context_(seccomp_init(otherwise)) {
         if (!context_)
             die("seccomp_init", ENOMEM);
         // A decision tree instead of a list: about 6 comparisons a call instead of 30.
@@ -48,11 +53,13 @@ class Filter {
     }
 
     void allow(int call, const std::vector<scmp_arg_cmp>& when = {}) {
-        const int error = seccomp_rule_add_array(context_.get(), SCMP_ACT_ALLOW, call,
-                                                 static_cast<unsigned>(when.size()), when.data());
-        if (error != 0)
-            die("seccomp_rule_add", -error);
+        add(SCMP_ACT_ALLOW, call, when);
     }
+    void refuse(int call, const std::vector<scmp_arg_cmp>& when = {}) {
+        add(SCMP_ACT_ERRNO(EPERM), call, when);
+    }
+    // As a kernel that does not have the call: libc then takes another.
+    void hide(int call) { add(SCMP_ACT_ERRNO(ENOSYS), call, {}); }
 
     void print() const {
         std::FILE* file = std::tmpfile();
@@ -69,6 +76,13 @@ class Filter {
     }
 
   private:
+    void add(std::uint32_t action, int call, const std::vector<scmp_arg_cmp>& when) {
+        const int error = seccomp_rule_add_array(context_.get(), action, call,
+                                                 static_cast<unsigned>(when.size()), when.data());
+        if (error != 0)
+            die("seccomp_rule_add", -error);
+    }
+
     std::unique_ptr<void, ReleaseContext> context_;
 };
 
@@ -77,23 +91,56 @@ scmp_arg_cmp int_argument_is(unsigned argument, unsigned long value) {
     return {argument, SCMP_CMP_MASKED_EQ, 0xffffffffUL, value};
 }
 
-}  // namespace
+// Everything but: see SyscallFilter::decide. It holds in tapgate-lookup as well.
+void refuse_what_deciding_never_needs(Filter& filter) {
+    // The other uses of CAP_NET_ADMIN: packet filters, IPsec, wireless, ... are configured over
+    // netlink protocols other than NETLINK_ROUTE (which libc asks for addresses), and devices by
+    // ioctls from 0x8900 on (linux/sockios.h).
+    filter.refuse(SCMP_SYS(socket),
+                  {int_argument_is(0, AF_NETLINK), {2, SCMP_CMP_NE, NETLINK_ROUTE, 0}});
+    filter.refuse(SCMP_SYS(socket), {{0, SCMP_CMP_GT, AF_NETLINK, 0}});  // AF_PACKET, AF_ALG, ...
+    filter.refuse(SCMP_SYS(socket), {int_argument_is(0, AF_KEY)});
+    filter.refuse(SCMP_SYS(ioctl), {{1, SCMP_CMP_MASKED_EQ, 0xffffff00UL, 0x8900}});
+    filter.refuse(SCMP_SYS(bpf));
 
-int main() {
-    Filter filter;
+    // Namespaces, in which a process has every capability. clone3() hides its flags from filters.
+    filter.refuse(SCMP_SYS(unshare));
+    filter.refuse(SCMP_SYS(setns));
+    filter.refuse(SCMP_SYS(clone), {{0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER}});
+    filter.hide(SCMP_SYS(clone3));
 
-    // The policy and its includes, /dev/net/tun; reports on stdout and the error line on stderr.
+    // Other processes.
+    filter.refuse(SCMP_SYS(ptrace));
+    filter.refuse(SCMP_SYS(process_vm_readv));
+    filter.refuse(SCMP_SYS(process_vm_writev));
+    filter.refuse(SCMP_SYS(pidfd_getfd));
+
+    // Mounts, keys, modules, and interfaces that kernel bugs like to live in.
+    filter.refuse(SCMP_SYS(mount));
+    filter.refuse(SCMP_SYS(fsopen));
+    filter.refuse(SCMP_SYS(open_tree));
+    filter.refuse(SCMP_SYS(move_mount));
+    filter.refuse(SCMP_SYS(add_key));
+    filter.refuse(SCMP_SYS(keyctl));
+    filter.refuse(SCMP_SYS(init_module));
+    filter.refuse(SCMP_SYS(finit_module));
+    filter.refuse(SCMP_SYS(perf_event_open));
+    filter.refuse(SCMP_SYS(userfaultfd));
+    filter.refuse(SCMP_SYS(io_uring_setup));
+}
+
+// Nothing but: see SyscallFilter::make_port.
+void allow_what_a_port_takes(Filter& filter) {
+    // /dev/net/tun and the bridge's addr_assign_type; reports on stdout and the error line on
+    // stderr.
     filter.allow(SCMP_SYS(openat));
-    filter.allow(SCMP_SYS(fstat));
-    filter.allow(SCMP_SYS(newfstatat));  // what some libcs make of fstat()
     filter.allow(SCMP_SYS(read));
     filter.allow(SCMP_SYS(write));
     filter.allow(SCMP_SYS(close));
-    filter.allow(SCMP_SYS(close_range));  // stray descriptors, once --fd is known
 
     // Memory. Never executable: no mprotect(), and no PROT_EXEC for mmap().
     filter.allow(SCMP_SYS(brk));
-    filter.allow(SCMP_SYS(mmap), {{2, SCMP_CMP_MASKED_EQ, 0x4, 0}});
+    filter.allow(SCMP_SYS(mmap), {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}});
     filter.allow(SCMP_SYS(munmap));
     filter.allow(SCMP_SYS(mremap));
 
@@ -106,12 +153,12 @@ int main() {
     filter.allow(SCMP_SYS(recvfrom));  // the kernel's answers
     filter.allow(SCMP_SYS(sendto));    // the log line
     filter.allow(SCMP_SYS(getpid));    // in the log line
-    filter.allow(SCMP_SYS(getsockopt),
-                 {int_argument_is(1, SOL_SOCKET), int_argument_is(2, SO_DOMAIN)});
 
-    // The tap: made and owned. Not TUNSETPERSIST, not one other ioctl.
+    // The tap: made and owned; and a stale one made transient. Never made persistent, and not one
+    // other ioctl.
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETIFF)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETOWNER)});
+    filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETPERSIST), int_argument_is(2, 0)});
     filter.allow(SCMP_SYS(getrandom));  // its MAC address; malloc()
 
     // Giving up CAP_NET_ADMIN. Nothing can be gained by it: capset() only ever takes from what is
@@ -146,7 +193,22 @@ int main() {
                            SCMP_SYS(tgkill)})
         filter.allow(call);
 #endif
+}
 
-    filter.print();
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string_view which = argc == 2 ? argv[1] : "";
+    if (which == "decide") {
+        Filter filter(SCMP_ACT_ALLOW);
+        refuse_what_deciding_never_needs(filter);
+        filter.print();
+    } else if (which == "make_port") {
+        Filter filter(SCMP_ACT_ERRNO(EPERM));
+        allow_what_a_port_takes(filter);
+        filter.print();
+    } else {
+        die("Usage: syscall_filter_generator decide|make_port", EINVAL);
+    }
     return 0;
 }

@@ -6,7 +6,6 @@
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "helper/failure.h"
@@ -34,30 +33,43 @@ UniqueFd open_tun() {
 
 }  // namespace
 
-Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
+void Tap::add_queue(unsigned flags) {
     ifreq request{};
+    request.ifr_flags = static_cast<short>(flags);
+    name_.copy(request.ifr_name, IFNAMSIZ - 1);
+    UniqueFd fd = open_tun();
+    if (ioctl(fd.get(), TUNSETIFF, &request) != 0)
+        fail_with_errno("failed to create tun device");
+    name_ = request.ifr_name;  // what became of a pattern
+    queues_.push_back(std::move(fd));
+}
+
+Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
     unsigned flags = IFF_TAP | IFF_NO_PI;
     if (vnet_header)
         flags |= IFF_VNET_HDR;
     if (queues > 1)
         flags |= IFF_MULTI_QUEUE;
-    request.ifr_flags = static_cast<short>(flags);
-    constexpr std::string_view pattern = "tap%d";  // the kernel puts in the first free number
-    std::copy(pattern.begin(), pattern.end(), request.ifr_name);
-
     Tap tap;
-    for (unsigned queue = 0; queue < queues; queue++) {
-        UniqueFd fd = open_tun();
-        // The first call makes the device and writes its name into the request; the next, with that
-        // name, add a queue each.
-        if (ioctl(fd.get(), TUNSETIFF, &request) != 0)
-            fail_with_errno("failed to create tun device");
-        if (queue == 0 && ioctl(fd.get(), TUNSETOWNER, owner) != 0)
-            fail_with_errno("failed to create tun device: cannot set its owner");
-        tap.queues_.push_back(std::move(fd));
-    }
-    tap.name_ = request.ifr_name;
+    tap.name_ = "tap%d";  // the kernel puts in the first free number
+    tap.add_queue(flags);
+    if (ioctl(tap.queues_[0].get(), TUNSETOWNER, owner) != 0)
+        fail_with_errno("failed to create tun device: cannot set its owner");
+    while (tap.queues_.size() < queues)
+        tap.add_queue(flags);
     return tap;
+}
+
+Tap Tap::attach(const std::string& name, bool multi_queue) {
+    Tap tap;
+    tap.name_ = name;
+    tap.add_queue(IFF_TAP | IFF_NO_PI | (multi_queue ? IFF_MULTI_QUEUE : 0U));
+    return tap;
+}
+
+void Tap::make_transient() const {
+    if (ioctl(queues_.front().get(), TUNSETPERSIST, 0) != 0)
+        fail_with_errno("failed to make tun device `" + name_ + "' transient");
 }
 
 }  // namespace tapgate

@@ -12,8 +12,8 @@
 
 namespace tapgate {
 
-/// A tap device that goes, port and all, when its last queue is closed: it is never made
-/// persistent, so nothing has to be undone when a later step fails.
+/// A tap device, held by its queues. One that was made here goes, port and all, when the last queue
+/// is closed: it is never made persistent, so nothing has to be undone when a later step fails.
 class Tap {
   public:
     /// Makes a tap of `queues` queues, down, owned by `owner`. The owner is set here, before
@@ -21,12 +21,21 @@ class Tap {
     /// Needs CAP_NET_ADMIN. Throws Failure.
     static Tap create(uid_t owner, bool vnet_header, unsigned queues);
 
+    /// Attaches a queue to the tap `name`. Needs CAP_NET_ADMIN. Throws Failure, also when a tap of
+    /// one queue is in use.
+    static Tap attach(const std::string& name, bool multi_queue);
+
+    /// Makes a persistent tap go when its last queue is closed. Throws Failure.
+    void make_transient() const;
+
     [[nodiscard]] const std::string& name() const { return name_; }
 
     /// One descriptor a queue.
     [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
 
   private:
+    void add_queue(unsigned flags);
+
     std::string name_;
     std::vector<UniqueFd> queues_;
 };

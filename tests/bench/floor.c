@@ -5,7 +5,7 @@
  * and its port, read it back, pass the fd) and nothing else: no library, no checks, no messages. It is
  * a measuring stick for tests/bench/bench.cc and never installed; it trusts everything it is told.
  *
- * It has the helper's own system call filter, which is part of what the kernel has to do.
+ * It has the helper's own system call filters, which are part of what the kernel has to do.
  *
  * Usage: floor [--use-vnet] --br=BRIDGE --fd=N
  */
@@ -102,10 +102,13 @@ int main(int argc, char** argv)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 
-    static struct sock_filter program[] = {
-#include "syscall_filter_program.inc"
+    static struct sock_filter decide[] = {
+#include "syscall_filter_decide.inc"
     };
-    struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    static struct sock_filter make_port[] = {
+#include "syscall_filter_make_port.inc"
+    };
+    struct sock_fprog filter = {sizeof decide / sizeof *decide, decide};
     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
     syscall(SYS_close_range, (unsigned)to + 1, ~0U, 0);
     struct itimerval limit = {{0, 0}, {10, 0}};
@@ -118,6 +121,8 @@ int main(int argc, char** argv)
     if (policy < 0 || fstat(policy, &status) || read(policy, text, sizeof text) < 0)
         exit(1);
     close(policy);
+    filter = (struct sock_fprog){sizeof make_port / sizeof *make_port, make_port};
+    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 
     /* the bridge */
     static char answer[16384];

@@ -13,6 +13,7 @@
 #include "helper/failure.h"
 #include "helper/inspect.h"
 #include "helper/policy_parser.h"
+#include "tests/unit/fake_names.h"
 
 namespace {
 
@@ -30,14 +31,17 @@ void require_clean_text(const std::string& text) {
 
 // The decision once more, written down as bridge.conf(5) has it.
 void require_right_decision(const tapgate::Policy& policy, const tapgate::InterfaceName& bridge) {
+    tapgate::FakeNames names;
+    const tapgate::Asker asker{.uid = 1001, .groups = {1001, 3001}};
     bool allowed = false;
     bool denied = false;
     for (const tapgate::Rule& rule : policy.rules) {
-        const bool matches = !rule.bridge || rule.bridge->str() == bridge.str();
+        const bool matches =
+            (!rule.bridge || rule.bridge->str() == bridge.str()) && rule.who.match(asker, names);
         allowed |= matches && rule.action == tapgate::Rule::Action::allow;
         denied |= matches && rule.action == tapgate::Rule::Action::deny;
     }
-    const tapgate::Verdict verdict = policy.decide(bridge);
+    const tapgate::Verdict verdict = policy.decide(bridge, asker, names);
     require(verdict.allowed == (allowed && !denied));
     require((verdict.rule != nullptr) == (allowed || denied));
 }
@@ -59,10 +63,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
             throw tapgate::Failure("enough");
         const std::string name = path.substr(path.rfind('/') + 1);
         if (name == "main")
-            return {files[0], 0, ""};
+            return {files[0], 0, "", true};
         if (name.size() == 1 && name[0] > '0' && static_cast<size_t>(name[0] - '0') < files.size())
-            return {files[static_cast<size_t>(name[0] - '0')], 0, ""};
-        return {"", ENOENT, ""};
+            return {files[static_cast<size_t>(name[0] - '0')], 0, "", true};
+        return {"", ENOENT, "", true};
     };
     try {
         const tapgate::Policy policy = tapgate::parse_policy("/p/main", read_file);
@@ -74,6 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
         require_clean_text(failure.what());
     }
     reads = 0;
-    require_clean_text(tapgate::check("/p/main", read_file).text);
+    tapgate::FakeNames names;
+    require_clean_text(tapgate::check("/p/main", read_file, names, {{"br0", false}}).text);
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "helper/policy.h"
 #include "helper/policy_parser.h"
+#include "tests/unit/fake_names.h"
 
 namespace tapgate {
 namespace {
@@ -19,17 +20,19 @@ using Files = std::map<std::string, PolicyText>;
 Policy parse(const Files& files) {
     return parse_policy("/etc/qemu/bridge.conf", [&](const std::string& path) {
         const auto file = files.find(path);
-        return file == files.end() ? PolicyText{"", ENOENT, ""} : file->second;
+        return file == files.end() ? PolicyText{"", ENOENT, "", true} : file->second;
     });
 }
 
 Policy parse(const std::string& text) {
-    return parse(Files{{"/etc/qemu/bridge.conf", {text, 0, ""}}});
+    return parse(Files{{"/etc/qemu/bridge.conf", {text, 0, "", true}}});
 }
 
 // "allow" or "deny", and the line that decided; "deny" alone when none did.
 std::string decide(const Policy& policy, const char* bridge) {
-    const Verdict verdict = policy.decide(*InterfaceName::parse(bridge));
+    FakeNames names;
+    const Verdict verdict =
+        policy.decide(*InterfaceName::parse(bridge), {.uid = 1001, .groups = {1001, 3001}}, names);
     std::string text = verdict.allowed ? "allow" : "deny";
     if (verdict.rule != nullptr)
         text += " " + std::to_string(verdict.rule->place.line);
@@ -82,22 +85,132 @@ TEST(Policy, BlanksAreWhatTheyAreToQemu) {
         EXPECT_EQ(decide(line, "br0").substr(0, 5), "allow") << line;
 }
 
-TEST(Policy, DescribesWhatDecided) {
-    const Policy policy = parse("allow br1\n  deny   br0  \n");
-    const auto br0 = *InterfaceName::parse("br0");
-    const auto br2 = *InterfaceName::parse("br2");
-    EXPECT_EQ(describe(policy.decide(br0), br0, "/etc/qemu/bridge.conf"),
+TEST(Policy, ARuleShowsItsPlaceAndText) {
+    EXPECT_EQ(parse("allow br1\n  deny   br0  \n").rules[1].str(),
               "/etc/qemu/bridge.conf:2: deny   br0");
-    EXPECT_EQ(describe(policy.decide(br2), br2, "/etc/qemu/bridge.conf"),
-              "/etc/qemu/bridge.conf: no rule allows br2");
+}
+
+// Alice (1001, in the group 3001, students) asks.
+TEST(Selectors, AnyOfThemMatches) {
+    EXPECT_EQ(decide("allow br0 user=alice", "br0"), "allow 1");
+    EXPECT_EQ(decide("allow br0 user=1001", "br0"), "allow 1");
+    EXPECT_EQ(decide("allow br0 user=bob,alice", "br0"), "allow 1");
+    EXPECT_EQ(decide("allow br0 group=students", "br0"), "allow 1");
+    EXPECT_EQ(decide("allow br0 group=staff,3001", "br0"), "allow 1");
+    EXPECT_EQ(decide("allow br0 user=bob group=students", "br0"), "allow 1");
+    EXPECT_EQ(decide("allow br0 user=alice group=staff", "br0"), "allow 1");
+    EXPECT_EQ(decide("allow br0 user=bob", "br0"), "deny");
+    EXPECT_EQ(decide("allow br0 group=staff", "br0"), "deny");
+    EXPECT_EQ(decide("allow br0 user=3001 group=1002", "br0"), "deny");  // a uid is no gid
+    EXPECT_EQ(decide("allow br0 user=nobody-of-that-name", "br0"), "deny");
+}
+
+TEST(Selectors, ADenyIsForThoseItIsAbout) {
+    EXPECT_EQ(decide("allow br0\ndeny all user=alice", "br0"), "deny 2");
+    EXPECT_EQ(decide("allow br0\ndeny all user=bob", "br0"), "allow 1");
+    EXPECT_EQ(decide("deny br0 group=students\nallow br0 user=alice", "br0"), "deny 1");
+}
+
+TEST(Selectors, TheFirstAllowThatIsAboutTheAskerDecides) {
+    const char* text = "allow br0 user=bob\nallow br0 group=students max-taps=2\nallow br0\n";
+    EXPECT_EQ(decide(text, "br0"), "allow 2");
+}
+
+TEST(Selectors, OnlyNamesThatMatterAreLookedUp) {
+    FakeNames names;
+    const Policy policy = parse(
+        "allow br1 user=one\nallow br0 user=1001,two\nallow br0 user=three\ndeny br0 user=four\n");
+    const Asker asker{.uid = 1001, .groups = {1001}};
+    EXPECT_TRUE(policy.decide(*InterfaceName::parse("br0"), asker, names).allowed);
+    EXPECT_THAT(names.asked, testing::ElementsAre("four"));
+}
+
+TEST(Selectors, WhatCannotBeLookedUpRefuses) {
+    EXPECT_THROW(decide("allow br0\ndeny br0 user=broken", "br0"), Failure);
+    EXPECT_THROW(decide("allow br0 group=broken", "br0"), Failure);
+    EXPECT_EQ(decide("allow br0\nallow br0 user=broken", "br0"), "allow 1");  // not asked
+}
+
+TEST(Options, AreReadWhole) {
+    const Policy policy = parse(
+        "allow br0 max-taps=4 queues=2 isolated guard mac-lock=52:54:AB vlan=20 no-pin-bridge-mac\n"
+        "allow br1\tmac-lock\n");
+    ASSERT_EQ(policy.rules.size(), 2U);
+    const Rule& rule = policy.rules[0];
+    EXPECT_EQ(rule.limits.max_taps, 4U);
+    EXPECT_EQ(rule.limits.queues, 2U);
+    EXPECT_TRUE(rule.port.isolated);
+    EXPECT_TRUE(rule.port.guard);
+    EXPECT_EQ(rule.port.mac_lock->str(), "52:54:ab");
+    EXPECT_EQ(rule.port.vlan, 20);
+    EXPECT_FALSE(rule.port.pin_bridge_mac);
+    EXPECT_EQ(policy.rules[1].port.mac_lock->str(), "");
+}
+
+TEST(Options, APlainAllowAsksForNothing) {
+    const Rule rule = parse("allow br0").rules[0];
+    EXPECT_TRUE(rule.who.empty());
+    EXPECT_FALSE(rule.limits.max_taps);
+    EXPECT_FALSE(rule.limits.queues);
+    EXPECT_FALSE(rule.port.isolated);
+    EXPECT_FALSE(rule.port.guard);
+    EXPECT_FALSE(rule.port.mac_lock);
+    EXPECT_FALSE(rule.port.vlan);
+    EXPECT_TRUE(rule.port.pin_bridge_mac);
+}
+
+TEST(Options, MistakesPointAtTheWord) {
+    const std::map<std::string, std::string> errors = {
+        {"max-taps", "`max-taps' needs a value: max-taps=..."},
+        {"max-taps=", "`max-taps' needs a value: max-taps=..."},
+        {"max-taps=0", "`max-taps=0' needs a number from 1 to 1023"},
+        {"max-taps=1024", "`max-taps=1024' needs a number from 1 to 1023"},
+        {"max-taps=-1", "`max-taps=-1' needs a number from 1 to 1023"},
+        {"max-taps=4x", "`max-taps=4x' needs a number from 1 to 1023"},
+        {"queues=254", "`queues=254' needs a number from 1 to 253"},
+        {"vlan=0", "`vlan=0' needs a number from 1 to 4094"},
+        {"vlan=4095", "`vlan=4095' needs a number from 1 to 4094"},
+        {"isolated=yes", "`isolated' takes no value"},
+        {"mac-lock=", "`mac-lock' needs a value: mac-lock=..."},
+        {"mac-lock=52:5", "`mac-lock=52:5' is not the beginning of a MAC address, like 52:54:00"},
+        {"mac-lock=01:00", "`mac-lock=01:00' is not the beginning of a MAC address, like 52:54:00"},
+        {"user=alice,", "`user=alice,' needs names or ids, separated by commas"},
+        {"user=,", "`user=,' needs names or ids, separated by commas"},
+        {"group=a:b", "`group=a:b' needs names or ids, separated by commas"},
+        {"Isolated", "unknown word `Isolated'"},
+        {"=", "unknown word `='"},
+        {"isolated guard isolated", "`isolated' stands here twice"},
+    };
+    for (const auto& [words, error] : errors)
+        EXPECT_THAT(error_of("allow br0 " + words),
+                    testing::StartsWith("/etc/qemu/bridge.conf:1: " + error + "\n"));
+    for (const auto* word :
+         {"max-taps=1", "queues=1", "isolated", "guard", "mac-lock", "vlan=1", "no-pin-bridge-mac"})
+        EXPECT_THAT(error_of(std::string("deny br0 user=bob ") + word),
+                    testing::HasSubstr("means nothing on a deny line"))
+            << word;
+    EXPECT_EQ(error_of("deny br0 user=bob group=staff"), "");
+}
+
+TEST(MacPrefix, IsTheBeginningOfAnAddress) {
+    const auto mac = *MacAddress::parse("52:54:00:ab:cd:ef");
+    EXPECT_TRUE(MacPrefix().matches(mac));
+    for (const auto* text : {"52", "52:54:00", "52:54:00:AB", "52:54:00:ab:cd:ef"})
+        EXPECT_TRUE(MacPrefix::parse(text)->matches(mac)) << text;
+    EXPECT_FALSE(MacPrefix::parse("52:54:01")->matches(mac));
+    EXPECT_TRUE(MacPrefix::parse("00"));  // 00:16:3e is a vendor's
+    for (const auto* text : {"", "5", "52:", "52:5", "52:54:", "525400", "52-54", "gg", "01", "ff",
+                             "52:54:00:ab:cd:ef:01", "00:00:00:00:00:00"})
+        EXPECT_FALSE(MacPrefix::parse(text)) << text;
 }
 
 TEST(PolicyInclude, StandsInItsPlace) {
     const Files files = {
-        {"/etc/qemu/bridge.conf", {"allow br0\ninclude bridge.conf.d/a.conf\n", 0, ""}},
-        {"/etc/qemu/bridge.conf.d/a.conf", {"include b.conf\ninclude /opt/c.conf", 0, ""}},
-        {"/etc/qemu/bridge.conf.d/b.conf", {"allow br1\n", 0, ""}},  // relative to the includer
-        {"/opt/c.conf", {"deny br0", 0, ""}},
+        {"/etc/qemu/bridge.conf", {"allow br0\ninclude bridge.conf.d/a.conf\n", 0, "", true}},
+        {"/etc/qemu/bridge.conf.d/a.conf", {"include b.conf\ninclude /opt/c.conf", 0, "", true}},
+        {"/etc/qemu/bridge.conf.d/b.conf",
+         {"allow br1\n", 0, "", true}},  // relative to the includer
+        {"/opt/c.conf", {"deny br0", 0, "", true}},
     };
     EXPECT_EQ(decide(parse(files), "br0"), "deny 1");
     EXPECT_EQ(decide(parse(files), "br1"), "allow 1");
@@ -105,8 +218,9 @@ TEST(PolicyInclude, StandsInItsPlace) {
 
 TEST(PolicyInclude, WhatTheCallerCannotReadContributesNothing) {
     const Policy policy = parse(Files{
-        {"/etc/qemu/bridge.conf", {"include alice.conf\ninclude gone.conf\nallow br0\n", 0, ""}},
-        {"/etc/qemu/alice.conf", {"", EACCES, ""}},
+        {"/etc/qemu/bridge.conf",
+         {"include alice.conf\ninclude gone.conf\nallow br0\n", 0, "", true}},
+        {"/etc/qemu/alice.conf", {"", EACCES, "", true}},
     });
     EXPECT_EQ(decide(policy, "br0"), "allow 3");
     ASSERT_EQ(policy.skipped.size(), 2U);
@@ -117,28 +231,28 @@ TEST(PolicyInclude, WhatTheCallerCannotReadContributesNothing) {
 }
 
 TEST(PolicyInclude, MayStandTwiceButNotInItself) {
-    EXPECT_EQ(decide(parse(Files{{"/etc/qemu/bridge.conf", {"include a\ninclude a\n", 0, ""}},
-                                 {"/etc/qemu/a", {"allow br0", 0, ""}}}),
+    EXPECT_EQ(decide(parse(Files{{"/etc/qemu/bridge.conf", {"include a\ninclude a\n", 0, "", true}},
+                                 {"/etc/qemu/a", {"allow br0", 0, "", true}}}),
                      "br0"),
               "allow 1");
     EXPECT_EQ(error_of("include bridge.conf\n"),
               "/etc/qemu/bridge.conf:1: `/etc/qemu/bridge.conf' includes itself\n"
               "    include bridge.conf\n"
               "            ^");
-    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"include a\n", 0, ""}},
-                             {"/etc/qemu/a", {"include bridge.conf", 0, ""}}})
+    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"include a\n", 0, "", true}},
+                             {"/etc/qemu/a", {"include bridge.conf", 0, "", true}}})
                   .substr(0, 55),
               "/etc/qemu/a:1: `/etc/qemu/bridge.conf' includes itself\n");
 }
 
 TEST(PolicyInclude, NestsEightDeep) {
-    Files files = {{"/etc/qemu/bridge.conf", {"include 1", 0, ""}}};
+    Files files = {{"/etc/qemu/bridge.conf", {"include 1", 0, "", true}}};
     for (int i = 1; i < 8; i++)
-        files["/etc/qemu/" + std::to_string(i)] = {"include " + std::to_string(i + 1), 0, ""};
-    files["/etc/qemu/8"] = {"allow br0", 0, ""};
+        files["/etc/qemu/" + std::to_string(i)] = {"include " + std::to_string(i + 1), 0, "", true};
+    files["/etc/qemu/8"] = {"allow br0", 0, "", true};
     EXPECT_EQ(decide(parse(files), "br0"), "allow 1");
-    files["/etc/qemu/8"] = {"include 9", 0, ""};
-    files["/etc/qemu/9"] = {"allow br0", 0, ""};
+    files["/etc/qemu/8"] = {"include 9", 0, "", true};
+    files["/etc/qemu/9"] = {"allow br0", 0, "", true};
     EXPECT_EQ(error_of(files),
               "/etc/qemu/8:1: includes nest deeper than 8\n"
               "    include 9\n"
@@ -147,19 +261,19 @@ TEST(PolicyInclude, NestsEightDeep) {
 
 TEST(PolicyInclude, AMistakeInOneIsAMistake) {
     // QEMU's reader ignores it, and with it every deny that stands behind it.
-    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, ""}},
-                             {"/etc/qemu/a", {"# ours\nfrobnicate br0\ndeny br0\n", 0, ""}}}),
+    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", true}},
+                             {"/etc/qemu/a", {"# ours\nfrobnicate br0\ndeny br0\n", 0, "", true}}}),
               "/etc/qemu/a:2: Unknown command `frobnicate'\n"
               "    frobnicate br0\n"
               "    ^");
 }
 
 TEST(PolicyTrust, AFileThatOthersCanWriteIsNotObeyed) {
-    EXPECT_EQ(
-        error_of(Files{{"/etc/qemu/bridge.conf", {"allow br0", 0, "X is writable by group"}}}),
-        "X is writable by group");
-    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, ""}},
-                             {"/etc/qemu/a", {"", 0, "A is not owned by root"}}}),
+    EXPECT_EQ(error_of(Files{
+                  {"/etc/qemu/bridge.conf", {"allow br0", 0, "X is writable by group", true}}}),
+              "X is writable by group");
+    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", true}},
+                             {"/etc/qemu/a", {"", 0, "A is not owned by root", true}}}),
               "A is not owned by root");
 }
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "helper/stale.h"
+
+#include "helper/failure.h"
+#include "helper/port_tag.h"
+#include "helper/tap.h"
+
+namespace tapgate {
+
+namespace {
+
+bool is_stale_by_looks(const Link& link) {
+    return tagged_owner(link) && !link.carrier && link.queues == 0;
+}
+
+// Whether `name` was stale, and is gone now.
+bool reap(const LinkSocket& links, const std::string& name) {
+    const Link found = links.get(name);
+    if (!is_stale_by_looks(found))
+        return false;
+    // A tap of one queue cannot be attached to while it is in use; to a multiqueue tap this adds a
+    // queue, and it is in use when that is not its only one.
+    const Tap tap = Tap::attach(name, found.multi_queue);
+    const Link attached = links.get(name);
+    const bool same = attached.index == found.index && tagged_owner(attached);
+    if (!same || attached.queues > 1)
+        return false;  // it went, and the name is another's now; or it came into use
+    tap.make_transient();
+    return true;
+}
+
+}  // namespace
+
+std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<Link>& candidates) {
+    std::vector<std::string> reaped;
+    for (const Link& candidate : candidates) {
+        if (candidate.carrier)
+            continue;
+        try {
+            if (reap(links, candidate.name))
+                reaped.push_back(candidate.name);
+        } catch (const LinkError&) {
+            continue;  // gone already
+        } catch (const Failure&) {
+            continue;  // in use
+        }
+    }
+    return reaped;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A tap that its holder made persistent stays a port of the bridge after every process is gone.
+// Such a tap, one of tapgate's without a queue attached, is stale, and is removed here.
+#ifndef TAPGATE_HELPER_STALE_H
+#define TAPGATE_HELPER_STALE_H
+
+#include <string>
+#include <vector>
+
+#include "helper/link.h"
+
+namespace tapgate {
+
+/// Removes those of `candidates` that are stale, and returns their names. A candidate is whatever
+/// has no carrier; that is cheap to know but proves nothing, since a live tap's holder can turn it
+/// off. So each is attached to: the kernel says EBUSY while anybody has it open. Then it is made to
+/// go when it is closed, and closed. A tap that is in use, or comes into use meanwhile, is never
+/// taken from its user. Needs CAP_NET_ADMIN. Failures are not reported: a stale tap that stays is
+/// the next run's.
+std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<Link>& candidates);
+
+}  // namespace tapgate
+
+#endif
