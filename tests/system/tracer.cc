@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/system/tracer.h"
+
+#include <elf.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+
+#include <linux/ptrace.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+
+namespace tapgate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool read_memory(pid_t pid, std::uint64_t address, void* to, std::size_t size) {
+    iovec local{to, size};
+    iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT(performance-no-int-to-ptr)
+    return process_vm_readv(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
+}
+
+// The addresses of the dynamic loader's code in a process that was just executed.
+struct Range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    bool contains(std::uint64_t address) const { return address >= begin && address < end; }
+};
+
+Range loader_range(pid_t pid) {
+    const std::string directory = "/proc/" + std::to_string(pid);
+    const std::string auxv = read_text(directory + "/auxv");
+    std::uint64_t base = 0;
+    for (std::size_t at = 0; at + 16 <= auxv.size(); at += 16) {
+        std::array<std::uint64_t, 2> entry{};
+        std::memcpy(entry.data(), auxv.data() + at, sizeof entry);
+        if (entry[0] == AT_BASE) {
+            base = entry[1];
+        }
+    }
+    Range range;
+    if (base == 0) {
+        return range;  // statically linked
+    }
+    std::istringstream maps(read_text(directory + "/maps"));
+    std::string loader;
+    for (std::string line; std::getline(maps, line);) {
+        std::uint64_t begin = 0;
+        std::uint64_t end = 0;
+        char dash = 0;
+        std::string permissions;
+        std::string offset;
+        std::string device;
+        std::string inode;
+        std::string file;
+        std::istringstream fields(line);
+        fields >> std::hex >> begin >> dash >> end >> permissions >> offset >> device >> inode >>
+            file;
+        if (begin == base) {
+            loader = file;
+            range.begin = begin;
+        }
+        if (!loader.empty() && file == loader) {
+            range.end = end;
+        }
+    }
+    return range;
+}
+
+// The next ptrace stop or end of `pid`; false when `deadline` passes first.
+bool wait_until(pid_t pid, int* status, Clock::time_point deadline) {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    while (true) {
+        const pid_t done = waitpid(pid, status, WNOHANG | __WALL);
+        if (done == pid) {
+            return true;
+        }
+        if (done < 0) {
+            throw std::runtime_error("the traced helper is gone");
+        }
+        const auto left =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now()).count();
+        if (left <= 0) {
+            return false;
+        }
+        timespec wait{};
+        wait.tv_sec = static_cast<time_t>(left / 1'000'000'000);
+        wait.tv_nsec = static_cast<long>(left % 1'000'000'000);
+        sigtimedwait(&child, nullptr, &wait);
+    }
+}
+
+// Blocks SIGCHLD so that sigtimedwait() can wait for it.
+class SigchldBlocked {
+  public:
+    SigchldBlocked() {
+        sigset_t child;
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &child, &old_);
+    }
+    ~SigchldBlocked() { sigprocmask(SIG_SETMASK, &old_, nullptr); }
+    SigchldBlocked(const SigchldBlocked&) = delete;
+    SigchldBlocked& operator=(const SigchldBlocked&) = delete;
+
+  private:
+    sigset_t old_{};
+};
+
+#if defined(__x86_64__)
+// At a call's entry: another call in its place. The registers as they were come back at its exit.
+user_regs_struct replace_call(pid_t pid) {
+    user_regs_struct before{};
+    ptrace(PTRACE_GETREGS, pid, nullptr, &before);
+    user_regs_struct changed = before;
+    changed.orig_rax = SYS_close;
+    changed.rdi = static_cast<unsigned long long>(-1LL);
+    ptrace(PTRACE_SETREGS, pid, nullptr, &changed);
+    return before;
+}
+
+void finish_failed_call(pid_t pid, const user_regs_struct& before, int error) {
+    user_regs_struct now{};
+    ptrace(PTRACE_GETREGS, pid, nullptr, &now);
+    now.rdi = before.rdi;
+    now.rax = static_cast<unsigned long long>(-static_cast<long long>(error));
+    ptrace(PTRACE_SETREGS, pid, nullptr, &now);
+}
+#else
+user_regs_struct replace_call(pid_t) { return {}; }
+void finish_failed_call(pid_t, const user_regs_struct&, int) {}
+#endif
+
+}  // namespace
+
+bool can_trace() {
+#if defined(__x86_64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
+                        const TraceObserver& observer) {
+    options.traced = true;
+    const SigchldBlocked blocked;
+    const auto deadline = Clock::now() + options.timeout;
+    HelperProcess process(args, options);
+    const pid_t pid = process.pid();
+
+    int status = 0;
+    bool timed_out = false;
+    bool started = false;
+    Range loader;
+    unsigned index = 0;
+    int failing = 0;
+    user_regs_struct registers{};
+    while (true) {
+        if (!wait_until(pid, &status, deadline)) {
+            timed_out = true;
+            process.kill(SIGKILL);
+            waitpid(pid, &status, __WALL);
+        }
+        if (!WIFSTOPPED(status)) {
+            break;
+        }
+        int deliver = 0;
+        if (!started) {
+            started = true;  // the SIGTRAP after exec
+            ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+            loader = loader_range(pid);
+        } else if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+            deliver = WSTOPSIG(status);
+        } else {
+            ptrace_syscall_info info{};
+            ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
+            if (info.op == PTRACE_SYSCALL_INFO_EXIT && failing != 0) {
+                finish_failed_call(pid, registers, failing);
+                failing = 0;
+            } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+                TracedCall call;
+                call.pid = pid;
+                call.index = loader.contains(info.instruction_pointer) ? 0 : ++index;
+                call.number = static_cast<long>(info.entry.nr);
+                for (std::size_t i = 0; i < call.args.size(); ++i) {
+                    call.args[i] = info.entry.args[i];
+                }
+                const TraceAction action = observer(call);
+                if (action.kill) {
+                    process.kill(SIGKILL);
+                } else if (action.fail_with != 0) {
+                    failing = action.fail_with;
+                    registers = replace_call(pid);
+                }
+            }
+        }
+        ptrace(PTRACE_SYSCALL, pid, nullptr, deliver);
+    }
+    HelperResult result = process.collect(status);
+    result.timed_out = timed_out;
+    return result;
+}
+
+std::string traced_string(pid_t pid, std::uint64_t address) {
+    std::string text;
+    for (char c = 0; text.size() < 4096 && read_memory(pid, address, &c, 1) && c != 0; ++address) {
+        text.push_back(c);
+    }
+    return text;
+}
+
+std::vector<int> fds_being_sent(const TracedCall& call) {
+    std::vector<int> fds;
+    msghdr message{};
+    if (call.number != SYS_sendmsg ||
+        !read_memory(call.pid, call.args[1], &message, sizeof message) ||
+        message.msg_controllen == 0 || message.msg_controllen > 4096) {
+        return fds;
+    }
+    alignas(cmsghdr) std::array<char, 4096> control{};
+    if (!read_memory(call.pid, reinterpret_cast<std::uint64_t>(message.msg_control),
+                     control.data(), message.msg_controllen)) {
+        return fds;
+    }
+    message.msg_control = control.data();
+    const cmsghdr* c = CMSG_FIRSTHDR(&message);
+    if (c == nullptr || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+        return fds;
+    }
+    fds.resize((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    std::memcpy(fds.data(), CMSG_DATA(c), fds.size() * sizeof(int));
+    return fds;
+}
+
+std::string call_name(long number) {
+    static const std::map<long, const char*> names = {
+        {SYS_read, "read"},
+        {SYS_write, "write"},
+        {SYS_writev, "writev"},
+        {SYS_close, "close"},
+        {SYS_openat, "openat"},
+        {SYS_newfstatat, "newfstatat"},
+        {SYS_fcntl, "fcntl"},
+        {SYS_ioctl, "ioctl"},
+        {SYS_mmap, "mmap"},
+        {SYS_munmap, "munmap"},
+        {SYS_mprotect, "mprotect"},
+        {SYS_brk, "brk"},
+        {SYS_futex, "futex"},
+        {SYS_getrandom, "getrandom"},
+        {SYS_socket, "socket"},
+        {SYS_bind, "bind"},
+        {SYS_connect, "connect"},
+        {SYS_sendto, "sendto"},
+        {SYS_sendmsg, "sendmsg"},
+        {SYS_recvfrom, "recvfrom"},
+        {SYS_recvmsg, "recvmsg"},
+        {SYS_getsockopt, "getsockopt"},
+        {SYS_setsockopt, "setsockopt"},
+        {SYS_getsockname, "getsockname"},
+        {SYS_capget, "capget"},
+        {SYS_capset, "capset"},
+        {SYS_prctl, "prctl"},
+        {SYS_seccomp, "seccomp"},
+        {SYS_setuid, "setuid"},
+        {SYS_setgid, "setgid"},
+        {SYS_setresuid, "setresuid"},
+        {SYS_setresgid, "setresgid"},
+        {SYS_setgroups, "setgroups"},
+        {SYS_setfsuid, "setfsuid"},
+        {SYS_setfsgid, "setfsgid"},
+        {SYS_getuid, "getuid"},
+        {SYS_geteuid, "geteuid"},
+        {SYS_getgid, "getgid"},
+        {SYS_getegid, "getegid"},
+        {SYS_getresuid, "getresuid"},
+        {SYS_getresgid, "getresgid"},
+        {SYS_getgroups, "getgroups"},
+        {SYS_close_range, "close_range"},
+        {SYS_rt_sigaction, "rt_sigaction"},
+        {SYS_rt_sigprocmask, "rt_sigprocmask"},
+        {SYS_setitimer, "setitimer"},
+        {SYS_prlimit64, "prlimit64"},
+        {SYS_getpid, "getpid"},
+        {SYS_gettid, "gettid"},
+        {SYS_exit_group, "exit_group"},
+#ifdef SYS_alarm
+        {SYS_alarm, "alarm"},
+#endif
+        {SYS_umask, "umask"},
+    };
+    const auto found = names.find(number);
+    return found == names.end() ? "call " + std::to_string(number) : found->second;
+}
+
+}  // namespace tapgate
