@@ -127,11 +127,19 @@ void qemu_signal_state() {
                               int socket, int out, int err) {
     setpgid(0, 0);
     const int null = open("/dev/null", O_RDWR);  // NOLINT(android-cloexec-open)
-    if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 ||
-        dup2(socket, kSocketNumber) < 0 || close(null) != 0) {
+    if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || close(null) != 0) {
+        _exit(125);
+    }
+    // dup2() onto itself would leave close-on-exec set.
+    if (socket == kSocketNumber ? fcntl(socket, F_SETFD, 0) < 0 : dup2(socket, kSocketNumber) < 0) {
         _exit(125);
     }
     qemu_signal_state();
+    // Still as root: exec keeps a setuid bit when who asked for the tracing may trace everything, and
+    // that is this process (ptrace_link() in the kernel's kernel/ptrace.c).
+    if (options.traced && ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
+        _exit(125);
+    }
     if (options.uid != 0 && (setgroups(options.groups.size(), options.groups.data()) != 0 ||
                              setresgid(options.gid, options.gid, options.gid) != 0 ||
                              setresuid(options.uid, options.uid, options.uid) != 0)) {
@@ -139,9 +147,6 @@ void qemu_signal_state() {
     }
     if (options.before_exec) {
         options.before_exec();
-    }
-    if (options.traced) {
-        ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     }
     const std::string program = options.program.empty() ? Testbed::helper_path() : options.program;
     execve(program.c_str(), pointers(argv).data(), pointers(options.env).data());
@@ -179,6 +184,8 @@ const char* to_string(Install install) {
     }
     return "?";
 }
+
+void PrintTo(Install install, std::ostream* out) { *out << to_string(install); }
 
 // ---- the running helper ----
 

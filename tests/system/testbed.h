@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,7 @@ inline constexpr int kSocketNumber = 27;
 
 enum class Install { setuid, filecaps, plain };
 const char* to_string(Install install);
+void PrintTo(Install install, std::ostream* out);  // for gtest's messages
 
 struct HelperOptions {
     std::string program;  // empty: the installed helper under test

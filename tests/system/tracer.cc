@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/system/tracer.h"
 
-#include <elf.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -9,15 +8,12 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-#include <linux/ptrace.h>
-
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <ctime>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 
 namespace tapgate {
@@ -31,51 +27,24 @@ bool read_memory(pid_t pid, std::uint64_t address, void* to, std::size_t size) {
     return process_vm_readv(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
 }
 
-// The addresses of the dynamic loader's code in a process that was just executed.
-struct Range {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-    bool contains(std::uint64_t address) const { return address >= begin && address < end; }
-};
-
-Range loader_range(pid_t pid) {
-    const std::string directory = "/proc/" + std::to_string(pid);
-    const std::string auxv = read_text(directory + "/auxv");
-    std::uint64_t base = 0;
-    for (std::size_t at = 0; at + 16 <= auxv.size(); at += 16) {
-        std::array<std::uint64_t, 2> entry{};
-        std::memcpy(entry.data(), auxv.data() + at, sizeof entry);
-        if (entry[0] == AT_BASE) {
-            base = entry[1];
-        }
+// Calls that only the dropping of privilege makes, which is the first thing that main() does.
+bool asks_who_it_is(long number) {
+    switch (number) {
+        case SYS_getuid:
+        case SYS_geteuid:
+        case SYS_getresuid:
+        case SYS_getgid:
+        case SYS_getegid:
+        case SYS_getresgid:
+        case SYS_capget:
+        case SYS_capset:
+        case SYS_prctl:
+        case SYS_setresuid:
+        case SYS_setuid:
+            return true;
+        default:
+            return false;
     }
-    Range range;
-    if (base == 0) {
-        return range;  // statically linked
-    }
-    std::istringstream maps(read_text(directory + "/maps"));
-    std::string loader;
-    for (std::string line; std::getline(maps, line);) {
-        std::uint64_t begin = 0;
-        std::uint64_t end = 0;
-        char dash = 0;
-        std::string permissions;
-        std::string offset;
-        std::string device;
-        std::string inode;
-        std::string file;
-        std::istringstream fields(line);
-        fields >> std::hex >> begin >> dash >> end >> permissions >> offset >> device >> inode >>
-            file;
-        if (begin == base) {
-            loader = file;
-            range.begin = begin;
-        }
-        if (!loader.empty() && file == loader) {
-            range.end = end;
-        }
-    }
-    return range;
 }
 
 // The next ptrace stop or end of `pid`; false when `deadline` passes first.
@@ -165,7 +134,6 @@ HelperResult run_traced(const std::vector<std::string>& args, HelperOptions opti
     int status = 0;
     bool timed_out = false;
     bool started = false;
-    Range loader;
     unsigned index = 0;
     int failing = 0;
     user_regs_struct registers{};
@@ -182,11 +150,10 @@ HelperResult run_traced(const std::vector<std::string>& args, HelperOptions opti
         if (!started) {
             started = true;  // the SIGTRAP after exec
             ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-            loader = loader_range(pid);
         } else if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
             deliver = WSTOPSIG(status);
         } else {
-            ptrace_syscall_info info{};
+            __ptrace_syscall_info info{};
             ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
             if (info.op == PTRACE_SYSCALL_INFO_EXIT && failing != 0) {
                 finish_failed_call(pid, registers, failing);
@@ -194,8 +161,10 @@ HelperResult run_traced(const std::vector<std::string>& args, HelperOptions opti
             } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
                 TracedCall call;
                 call.pid = pid;
-                call.index = loader.contains(info.instruction_pointer) ? 0 : ++index;
                 call.number = static_cast<long>(info.entry.nr);
+                if (index > 0 || asks_who_it_is(call.number)) {
+                    call.index = ++index;
+                }
                 for (std::size_t i = 0; i < call.args.size(); ++i) {
                     call.args[i] = info.entry.args[i];
                 }

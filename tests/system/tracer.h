@@ -24,7 +24,8 @@ namespace tapgate {
 
 struct TracedCall {
     pid_t pid = -1;
-    // 1 for the first call that does not come from the dynamic loader; 0 for the loader's.
+    // 1 for the first call after start-up, 0 before. Start-up is the loader's and libc's work before
+    // main(), where nothing of ours could handle a failure; main() begins with asking who it is.
     unsigned index = 0;
     long number = -1;
     std::array<std::uint64_t, 6> args{};
