@@ -13,7 +13,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -146,7 +145,7 @@ TEST_P(Attach, GrantsInLibvirtsArgumentOrder) { ASSERT_TRUE(granted(run_helper(k
 TEST_P(Attach, TheLastOfARepeatedArgumentWins) {
     add_bridge("br1");
     const HelperResult run =
-        run_helper({"--br=br1", "--fd=1", "--fd=27", "--use-vnet", "--use-vnet", "--br=br0"});
+        run_helper({"--br=br1", "--fd=28", "--fd=27", "--use-vnet", "--use-vnet", "--br=br0"});
     ASSERT_TRUE(granted(run));
     EXPECT_THAT(ports("br0"), ElementsAre("tap0"));
 }
@@ -275,7 +274,7 @@ TEST_P(Attach, PortIsInTheStateThatTheStockHelperLeavesItIn) {
     }
 }
 
-TEST_P(Attach, WorksWith500TapsOnTheBridge) {
+TEST_F(Caller, WorksWith500TapsOnTheBridge) {
     std::vector<UniqueFd> fds;
     for (int i = 0; i < 500; ++i) {
         HelperResult run = run_helper(kQemuArgs);
@@ -310,9 +309,15 @@ TEST_P(Attach, PinsTheBridgesMac) {
 // ---- refused ----
 
 TEST_P(Attach, RefusalNamesTheRule) {
-    write_policy("# lab\n\nallow br1\n\n\nallow all\n deny\tbr0\n");
+    write_policy("# lab\n\nallow br1\n\n\nallow all\n deny br0 \n");
     EXPECT_TRUE(failed(run_helper(kQemuArgs),
                        "access denied by acl file: /etc/qemu/bridge.conf:7: deny br0"));
+}
+
+TEST_P(Attach, RefusalShowsATabAsABlank) {
+    write_policy("deny\tbr0\n");
+    EXPECT_TRUE(failed(run_helper(kQemuArgs),
+                       "access denied by acl file: /etc/qemu/bridge.conf:1: deny br0"));
 }
 
 TEST_P(Attach, RefusalSaysThatNoRuleAllows) {
@@ -352,11 +357,8 @@ TEST_P(Attach, NoSuchBridge) {
 TEST_P(Attach, NotABridge) {
     write_policy("allow all\n");
     add_veth("veth0", "veth1");
-    add_dummy("dummy0");
     EXPECT_TRUE(failed_saying(run_helper({"--fd=27", "--br=veth0"}), "",
                               "veth0 is not a bridge (it is a veth)"));
-    EXPECT_TRUE(failed_saying(run_helper({"--fd=27", "--br=dummy0"}), "",
-                              "dummy0 is not a bridge (it is a dummy)"));
     EXPECT_TRUE(failed_saying(run_helper({"--fd=27", "--br=lo"}), "", "lo is not a bridge"));
     // The port of a bridge is none either.
     const HelperResult run = run_helper(kQemuArgs);
@@ -370,14 +372,14 @@ TEST_P(Attach, NotABridge) {
 TEST_P(Attach, NotABridgeIsSaidBeforeATapIsMade) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     write_policy("allow all\n");
-    add_dummy("dummy0");
+    add_veth("veth0", "veth1");
     bool made = false;
     const HelperResult run =
-        run_traced({"--fd=27", "--br=dummy0"}, {}, [&](const TracedCall& call) {
+        run_traced({"--fd=27", "--br=veth0"}, {}, [&](const TracedCall& call) {
             made |= call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF;
             return TraceAction{};
         });
-    EXPECT_TRUE(failed_saying(run, "", "dummy0 is not a bridge (it is a dummy)"));
+    EXPECT_TRUE(failed_saying(run, "", "veth0 is not a bridge (it is a veth)"));
     EXPECT_FALSE(made);
 }
 
@@ -465,11 +467,13 @@ TEST_P(Attach, MissingArguments) {
     EXPECT_TRUE(failed(run_helper({"--use-vnet"}), kUsage));
     EXPECT_TRUE(failed(run_helper({"--br=br0"}), kUsage));
     EXPECT_TRUE(failed(run_helper({"--fd=27"}), kUsage));
-    EXPECT_TRUE(failed(run_helper({"--br", "br0", "--fd", "27"}), kUsage));
+    EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd"}), kUsage));
+    // Apart, as the stock helper's getopt_long() takes them too.
+    EXPECT_TRUE(granted(run_helper({"--br", "br0", "--fd", "27"})));
 }
 
 TEST_P(Attach, UnknownArguments) {
-    for (const char* extra : {"--nonsense", "br0", "", "-", "--", "-v", "--br", "--use-vnet=1",
+    for (const char* extra : {"--nonsense", "br0", "", "-", "-v", "--br", "--use-vnet=1",
                               "--queues", "--BR=br0", "--fd27"}) {
         EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=27", extra}), kUsage))
             << "argument \"" << extra << '"';
@@ -585,9 +589,6 @@ TEST_F(Caller, FullStderrDoesNotHangOrGrant) {
         const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
         dup2(full, 2);
     };
-    make_directory("/dev/shm");
-    mknod("/dev/full", S_IFCHR | 0666, makedev(1, 7));
-    chmod("/dev/full", 0666);
     const HelperResult run = run_helper({"--br=none", "--fd=27"}, options);
     EXPECT_EQ(run.exit_status, 1) << describe(run);
     EXPECT_TRUE(no_taps_left());
@@ -638,7 +639,8 @@ testing::AssertionResult clean(const HelperResult& run) {
     if (run.exit_status == 0) {
         return granted(run);
     }
-    if (run.exit_status == 127 && run.err.find("error while loading") != std::string::npos) {
+    // The loader's, and libc's before main().
+    if (run.exit_status == 127 && !run.err.empty() && run.fds.empty()) {
         return testing::AssertionSuccess();
     }
     return failed(run, "");

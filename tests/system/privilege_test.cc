@@ -309,7 +309,7 @@ TEST_F(Policy, HelperWithoutPrivilegeSaysHowToInstallIt) {
     install(Install::plain);
     const HelperResult run = run_helper(kArgs);
     EXPECT_TRUE(failed(run, "failed to create tun device: Operation not permitted"));
-    EXPECT_THAT(run.err, HasSubstr("setuid"));
+    EXPECT_THAT(run.err, HasSubstr("chmod 4755"));
 }
 
 // Refused is refused, privileged or not: no difference that tells more than the policy does.
@@ -329,6 +329,8 @@ TEST_P(Privilege, UserNamespaceOfTheCallers) {
         for (const bool as_root : {false, true}) {
             HelperOptions options;
             options.before_exec = [own_network, as_root] {
+                // Having been root a moment ago made /proc/self root's.
+                prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
                 if (unshare(CLONE_NEWUSER | (own_network ? CLONE_NEWNET : 0)) != 0) {
                     _exit(124);
                 }

@@ -145,7 +145,6 @@ class Testbed : public testing::Test {
 
     static void add_bridge(const std::string& name, unsigned mtu = 1500);
     static void add_veth(const std::string& name, const std::string& peer);
-    static void add_dummy(const std::string& name);
     static void set_link_up(const std::string& name);
     static bool link_exists(const std::string& name);
     // /sys/class/net/NAME/ATTRIBUTE without its newline; empty when it is not there.

@@ -124,7 +124,7 @@ bool can_trace() {
 }
 
 HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
-                        const TraceObserver& observer) {
+                        const TraceObserver& observer, const ResultObserver& results) {
     options.traced = true;
     const SigchldBlocked blocked;
     const auto deadline = Clock::now() + options.timeout;
@@ -135,6 +135,7 @@ HelperResult run_traced(const std::vector<std::string>& args, HelperOptions opti
     bool timed_out = false;
     bool started = false;
     unsigned index = 0;
+    TracedCall call;
     int failing = 0;
     user_regs_struct registers{};
     while (true) {
@@ -158,8 +159,10 @@ HelperResult run_traced(const std::vector<std::string>& args, HelperOptions opti
             if (info.op == PTRACE_SYSCALL_INFO_EXIT && failing != 0) {
                 finish_failed_call(pid, registers, failing);
                 failing = 0;
+            } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && results) {
+                results(call, info.exit.rval);
             } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-                TracedCall call;
+                call = {};
                 call.pid = pid;
                 call.number = static_cast<long>(info.entry.nr);
                 if (index > 0 || asks_who_it_is(call.number)) {

@@ -39,10 +39,13 @@ struct TraceAction {
 // Called at the entry of each system call after exec.
 using TraceObserver = std::function<TraceAction(const TracedCall&)>;
 
+// Called at the exit of each, with what it returned: -errno for a failure.
+using ResultObserver = std::function<void(const TracedCall&, std::int64_t result)>;
+
 bool can_trace();
 
 HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
-                        const TraceObserver& observer);
+                        const TraceObserver& observer, const ResultObserver& results = {});
 
 std::string traced_string(pid_t pid, std::uint64_t address);
 // The SCM_RIGHTS fds in the message of a sendmsg() call, empty for any other call.
