@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "common/names.h"
+
+#include <algorithm>
+
+namespace tapgate {
+
+namespace {
+
+// Not <cctype>: its answers depend on the locale, and a name's validity must not.
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+std::optional<std::uint8_t> hex_digit(char c) {
+    if (is_digit(c))
+        return static_cast<std::uint8_t>(c - '0');
+    if (c >= 'a' && c <= 'f')
+        return static_cast<std::uint8_t>(c - 'a' + 10);
+    if (c >= 'A' && c <= 'F')
+        return static_cast<std::uint8_t>(c - 'A' + 10);
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<InterfaceName> InterfaceName::parse(std::string_view text) {
+    if (text.empty() || text.size() > max_size || text == "." || text == "..")
+        return std::nullopt;
+    const bool clean = std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return c > ' ' && c != 0x7f && c != '/' && c != ':';
+    });
+    if (!clean)
+        return std::nullopt;
+    return InterfaceName(text);
+}
+
+std::optional<VmName> VmName::parse(std::string_view text) {
+    if (text.empty() || text.size() > max_size || !is_letter(text.front()))
+        return std::nullopt;
+    const bool clean = std::all_of(text.begin(), text.end(), [](char c) {
+        return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
+    });
+    if (!clean)
+        return std::nullopt;
+    return VmName(text);
+}
+
+std::optional<MacAddress> MacAddress::parse(std::string_view text) {
+    Bytes bytes{};
+    if (text.size() != bytes.size() * 3 - 1)
+        return std::nullopt;
+    for (size_t i = 0; i < bytes.size(); i++) {
+        const auto high = hex_digit(text[3 * i]);
+        const auto low = hex_digit(text[3 * i + 1]);
+        if (!high || !low || (i + 1 < bytes.size() && text[3 * i + 2] != ':'))
+            return std::nullopt;
+        bytes[i] = static_cast<std::uint8_t>(*high << 4U | *low);
+    }
+    const bool multicast = (bytes[0] & 1U) != 0;
+    if (multicast || bytes == Bytes{})
+        return std::nullopt;
+    return MacAddress(bytes);
+}
+
+MacAddress MacAddress::host_side() const {
+    return host_side_of(bytes_);
+}
+
+MacAddress MacAddress::host_side_of(Bytes bytes) {
+    bytes[0] = 0xFE;
+    return MacAddress(bytes);
+}
+
+std::string MacAddress::str() const {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (const std::uint8_t byte : bytes_) {
+        if (!text.empty())
+            text += ':';
+        text += digits[byte >> 4U];
+        text += digits[byte & 15U];
+    }
+    return text;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "helper/failure.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace tapgate {
+
+std::string error_text(int error_number) {
+    const char* text = strerrordesc_np(error_number);
+    return text != nullptr ? text : "error " + std::to_string(error_number);
+}
+
+void fail_with_errno(const std::string& what, int error_number) {
+    throw Failure(what + ": " + error_text(error_number));
+}
+
+void fail_with_errno(const std::string& what) {
+    fail_with_errno(what, errno);
+}
+
+namespace {
+
+std::string clean_start(std::string_view text, size_t longest) {
+    std::string clean(text.substr(0, longest));
+    for (char& c : clean)
+        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f')
+            c = '?';
+    if (text.size() > longest)
+        clean += "...";
+    return clean;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+    return clean_start(text, 80);
+}
+
+std::string printable_path(std::string_view path) {
+    return clean_start(path, 255);
+}
+
+}  // namespace tapgate

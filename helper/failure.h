@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// How the helper fails: an exception with the whole text of the error, thrown where the place is
+// known and caught once, in main(). A refusal by the policy is not a failure but a Verdict.
+#ifndef TAPGATE_HELPER_FAILURE_H
+#define TAPGATE_HELPER_FAILURE_H
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace tapgate {
+
+/// what() is the text for stderr, without the final newline. It begins with the stock helper's
+/// wording wherever that has one, since people and tools search for it, and goes on to say why.
+class Failure : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// The text of an errno, in English wherever the caller lives: error lines are searched for.
+std::string error_text(int error_number);
+
+/// Throws a Failure that reads "WHAT: the text of ERROR_NUMBER".
+[[noreturn]] void fail_with_errno(const std::string& what, int error_number);
+
+/// Throws a Failure that reads "WHAT: the text of the current errno".
+[[noreturn]] void fail_with_errno(const std::string& what);
+
+/// `text` fit for one line of a terminal or a log: control characters become '?', and what is over
+/// 80 bytes is cut and ends in "...". For every word in a message that came from outside.
+std::string printable(std::string_view text);
+
+/// The same for a file's path, which is shown whole up to 255 bytes.
+std::string printable_path(std::string_view path);
+
+}  // namespace tapgate
+
+#endif

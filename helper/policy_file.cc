@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "helper/policy_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+const char* const installed_policy = TAPGATE_POLICY;
+
+namespace {
+
+constexpr off_t largest_file = 1 << 20;
+
+// Why a policy file with this status must not be obeyed; empty when it may be. Judged by the opened
+// file, not by its name, which could be another file's a moment later.
+std::string reason_for_distrust(const std::string& name, const struct stat& file) {
+    if (file.st_uid != 0)
+        return name + " is not owned by root: chown root " + name;
+    if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return name + " is writable by group or others: chmod go-w " + name;
+    return {};
+}
+
+}  // namespace
+
+PolicyText read_policy_file(const std::string& path) {
+    const std::string name = printable_path(path);
+    // O_NONBLOCK: a FIFO in place of the file must not hang a VM start; it is refused below.
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!fd) {
+        if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+            return {.text = {}, .error = errno, .distrust = {}};
+        fail_with_errno(name);
+    }
+    struct stat status {};
+    if (fstat(fd.get(), &status) != 0)
+        fail_with_errno(name);
+    if (!S_ISREG(status.st_mode))
+        throw Failure(name + " is not a regular file");
+    if (status.st_size > largest_file)
+        throw Failure(name + " is larger than 1 MiB");
+
+    // One byte more than there should be: a short read is the end of a regular file.
+    std::string text(static_cast<size_t>(status.st_size) + 1, '\0');
+    const ssize_t got = read(fd.get(), text.data(), text.size());
+    if (got < 0)
+        fail_with_errno(name);
+    if (got > status.st_size)
+        throw Failure(name + " is being written to: try again");
+    text.resize(static_cast<size_t>(got));
+    return {.text = std::move(text), .error = 0, .distrust = reason_for_distrust(name, status)};
+}
+
+Policy load_installed_policy() {
+    try {
+        return parse_policy(installed_policy, read_policy_file);
+    } catch (const Failure& failure) {
+        throw Failure(std::string("failed to parse default acl file `") + installed_policy +
+                      "': " + failure.what());
+    }
+}
+
+}  // namespace tapgate

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "helper/privileges.h"
+
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cap-ng.h>
+
+#include <array>
+#include <cerrno>
+
+#include "helper/failure.h"
+
+namespace tapgate {
+
+namespace {
+
+struct CapabilitySets {
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> words{};
+
+    // libcap-ng's own reader goes through /proc, and files are not to be read before the drop.
+    static CapabilitySets of_this_process() {
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        CapabilitySets sets;
+        if (syscall(SYS_capget, &header, sets.words.data()) != 0)
+            fail_with_errno("failed to drop privileges");
+        return sets;
+    }
+
+    // Whether `capability` (one of the first 32) is in the permitted set.
+    [[nodiscard]] bool permit(unsigned capability) const {
+        return (words[0].permitted & 1U << capability) != 0;
+    }
+
+    // Whether the permitted and effective sets hold CAP_NET_ADMIN, or nothing, and no set anything
+    // else.
+    [[nodiscard]] bool are_only(bool net_admin) const {
+        const unsigned bits = net_admin ? 1U << static_cast<unsigned>(CAP_NET_ADMIN) : 0;
+        return words[0].permitted == bits && words[0].effective == bits &&
+               words[0].inheritable == 0 && words[1].permitted == 0 && words[1].effective == 0 &&
+               words[1].inheritable == 0;
+    }
+};
+
+// One prctl() a capability: the kernel has no call for the whole set. Beyond the last one that it
+// knows the answer is EINVAL.
+void empty_bounding_set() {
+    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
+         capability++)
+        continue;
+    if (errno != EINVAL)
+        fail_with_errno("failed to drop privileges: cannot empty the bounding set");
+}
+
+// Not capng_change_id(), which does the same but reads /proc/self/status three times on the way.
+// The supplementary groups stay, on purpose: see the head of privileges.h.
+void become_real_ids(uid_t uid, gid_t gid) {
+    if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+        fail_with_errno("failed to drop privileges");
+}
+
+void keep_net_admin_only(bool permitted) {
+    capng_clear(CAPNG_SELECT_BOTH);
+    const auto sets = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+    if ((permitted && capng_update(CAPNG_ADD, sets, CAP_NET_ADMIN) != 0) ||
+        capng_apply(CAPNG_SELECT_CAPS) != 0)
+        throw Failure("failed to drop privileges");
+}
+
+// Asks the kernel, not the library, what is left; then tries to win root back.
+void prove_dropped(const Caller& caller) {
+    uid_t uids[3] = {};
+    gid_t gids[3] = {};
+    if (getresuid(&uids[0], &uids[1], &uids[2]) != 0 ||
+        getresgid(&gids[0], &gids[1], &gids[2]) != 0)
+        fail_with_errno("failed to drop privileges");
+    for (const uid_t uid : uids)
+        if (uid != caller.uid)
+            throw Failure("failed to drop privileges: the user id is not the caller's");
+    for (const gid_t gid : gids)
+        if (gid != caller.gid)
+            throw Failure("failed to drop privileges: the group id is not the caller's");
+    if (!CapabilitySets::of_this_process().are_only(caller.privileged))
+        throw Failure("failed to drop privileges: more than CAP_NET_ADMIN is left");
+    if (caller.uid != 0 && setresuid(0, 0, 0) == 0)
+        throw Failure("failed to drop privileges: root can be had back");
+}
+
+}  // namespace
+
+Caller become_caller() {
+    const CapabilitySets at_start = CapabilitySets::of_this_process();
+    const Caller caller{
+        .uid = getuid(),
+        .gid = getgid(),
+        .privileged = at_start.permit(CAP_NET_ADMIN),
+        .no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+    };
+
+    // Setuid root, or started by root. With a file capability there is no CAP_SETPCAP: see the
+    // header.
+    if (at_start.permit(CAP_SETPCAP))
+        empty_bounding_set();
+    // Without this, setresuid() from root to a user would take CAP_NET_ADMIN as well.
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        fail_with_errno("failed to drop privileges");
+    become_real_ids(caller.uid, caller.gid);
+    keep_net_admin_only(caller.privileged);
+    // A caller who was given CAP_NET_ADMIN as an ambient capability would still have it there.
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        fail_with_errno("failed to drop privileges");
+    prove_dropped(caller);
+    return caller;
+}
+
+void drop_all_privileges() {
+    // One capset() of empty sets. Not libcap-ng: it would first ask the kernel what it already
+    // knows.
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const CapabilitySets nothing;
+    if (syscall(SYS_capset, &header, nothing.words.data()) != 0)
+        fail_with_errno("failed to drop privileges");
+}
+
+}  // namespace tapgate

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "helper/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <string_view>
+
+#include "helper/failure.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr time_t time_limit_s = 10;
+
+void open_missing_stdio() {
+    // One poll() tells which of the three are closed.
+    std::array<pollfd, 3> stdio{
+        {{STDIN_FILENO, 0, 0}, {STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}}};
+    if (poll(stdio.data(), stdio.size(), 0) < 0)
+        fail_with_errno("failed to look at stdio");
+    for (const pollfd& entry : stdio) {
+        if ((entry.revents & POLLNVAL) == 0)
+            continue;
+        // The lowest free number is this one: those below are open by now.
+        if (open("/dev/null", O_RDWR) != entry.fd)
+            fail_with_errno("failed to open /dev/null");
+    }
+}
+
+extern "C" void give_up(int /*signal*/) {
+    constexpr std::string_view text = "tapgate-helper: gave up after 10 seconds\n";
+    // There is nowhere to report a failing write to, and the exit code says it all.
+    [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    _exit(EXIT_FAILURE);
+}
+
+void start_time_limit() {
+    struct sigaction action {};
+    action.sa_handler = give_up;
+    if (sigaction(SIGALRM, &action, nullptr) != 0)
+        fail_with_errno("failed to set the time limit");
+    const itimerval limit{{0, 0}, {time_limit_s, 0}};
+    if (setitimer(ITIMER_REAL, &limit, nullptr) != 0)
+        fail_with_errno("failed to set the time limit");
+    // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only SIGPIPE stays so: a
+    // caller who closed stderr too early is to get exit code 1, not a death by signal.
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGPIPE);
+    if (sigprocmask(SIG_SETMASK, &blocked, nullptr) != 0)
+        fail_with_errno("failed to set the signal mask");
+}
+
+}  // namespace
+
+void settle_process() {
+    open_missing_stdio();
+    clearenv();
+    start_time_limit();
+}
+
+void close_stray_fds(int keep) {
+    constexpr unsigned first = STDERR_FILENO + 1;
+    const auto kept = static_cast<unsigned>(keep);
+    if (kept > first)
+        close_range(first, kept - 1, 0);
+    if (close_range(kept < first ? first : kept + 1, ~0U, 0) != 0)
+        fail_with_errno("failed to close stray file descriptors");
+}
+
+}  // namespace tapgate

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Plays QEMU's side of the bridge helper protocol many times over and prints how long each helper
+// takes.
+//
+//   bench [--rounds N] [--uid UID] [--arguments "..."] NAME=HELPER [NAME=HELPER ...]
+//
+// Each round starts every helper once, in turn (A B C, A B C, ...), so that a machine whose speed
+// drifts drifts for all of them alike. Measured is start-to-fd: from before fork() to the return of
+// the recvmsg() that brings the tap, which is what a starting VM waits for. The last columns are
+// ratios to the first helper's p50, from the same run. Nothing here asserts a time.
+//
+// It needs the lab that tests/bench/run makes: bridge br0, a policy that allows it, /dev/net/tun.
+
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Contender {
+    std::string name;
+    std::string path;
+    std::vector<std::string> extra;  // arguments after the protocol's own
+    std::vector<double> to_fd_us;    // start to fd, one a round
+};
+
+[[noreturn]] void die(const std::string& what) {
+    std::fprintf(stderr, "bench: %s: %s\n", what.c_str(), std::strerror(errno));
+    std::exit(1);
+}
+
+// Starts the helper as QEMU does and returns the microseconds until the fd was here.
+double run_once(const Contender& contender) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+        die("socketpair");
+    const std::string fd_argument = "--fd=" + std::to_string(pair[1]);
+    std::vector<const char*> argv = {contender.path.c_str(), "--use-vnet", fd_argument.c_str(),
+                                     "--br=br0"};
+    for (const std::string& argument : contender.extra)
+        argv.push_back(argument.c_str());
+    argv.push_back(nullptr);
+
+    const Clock::time_point start = Clock::now();
+    const pid_t child = fork();
+    if (child < 0)
+        die("fork");
+    if (child == 0) {
+        close(pair[0]);
+        execv(argv[0], const_cast<char**>(argv.data()));
+        _exit(127);
+    }
+    close(pair[1]);
+
+    char byte = 1;
+    iovec data{&byte, 1};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const ssize_t got = recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC);
+    const Clock::time_point here = Clock::now();
+    const cmsghdr* header = CMSG_FIRSTHDR(&message);
+    if (got != 1 || header == nullptr) {
+        errno = EPROTO;
+        die("no fd from " + contender.name);
+    }
+    int tap = -1;
+    std::memcpy(&tap, CMSG_DATA(header), sizeof tap);
+    int status = 0;
+    if (waitpid(child, &status, 0) != child || status != 0) {
+        errno = EPROTO;
+        die("exit status of " + contender.name);
+    }
+    close(tap);
+    close(pair[0]);
+    return std::chrono::duration<double, std::micro>(here - start).count();
+}
+
+double percentile(std::vector<double> values, double fraction) {
+    std::sort(values.begin(), values.end());
+    const auto last = static_cast<double>(values.size() - 1);
+    return values[static_cast<size_t>(last * fraction)];
+}
+
+unsigned number(std::string_view text) {
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        errno = EINVAL;
+        die(std::string(text));
+    }
+    return value;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    unsigned rounds = 200;
+    unsigned uid = 60123;
+    std::vector<Contender> contenders;
+    for (int i = 1; i < argc; i++) {
+        const std::string_view word = argv[i];
+        if (word == "--rounds" && i + 1 < argc) {
+            rounds = number(argv[++i]);
+        } else if (word == "--uid" && i + 1 < argc) {
+            uid = number(argv[++i]);
+        } else if (word == "--arguments" && i + 1 < argc && !contenders.empty()) {
+            contenders.back().extra.emplace_back(argv[++i]);  // for the helper named before
+        } else if (const size_t equals = word.find('='); equals != std::string_view::npos) {
+            contenders.push_back({std::string(word.substr(0, equals)),
+                                  std::string(word.substr(equals + 1)),
+                                  {},
+                                  {}});
+        } else {
+            std::fprintf(stderr, "bench: what is `%s'?\n", argv[i]);
+            return 1;
+        }
+    }
+    if (contenders.empty() || rounds == 0) {
+        std::fprintf(stderr, "Usage: bench [--rounds N] [--uid UID] NAME=HELPER ...\n");
+        return 1;
+    }
+    // The helpers' setuid bit means nothing to root: measure as the users they are for.
+    if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
+        setresuid(uid, uid, uid) != 0)
+        die("become an unprivileged user");
+
+    for (unsigned warm_up = 0; warm_up < 5; warm_up++)
+        for (const Contender& contender : contenders)
+            run_once(contender);
+    for (unsigned round = 0; round < rounds; round++)
+        for (Contender& contender : contenders)
+            contender.to_fd_us.push_back(run_once(contender));
+
+    std::printf("%-24s %10s %10s %10s   %s\n", "start to fd, us", "min", "p50", "p99",
+                ("p50 / " + contenders.front().name).c_str());
+    const double base = percentile(contenders.front().to_fd_us, 0.5);
+    for (const Contender& contender : contenders) {
+        const double p50 = percentile(contender.to_fd_us, 0.5);
+        std::printf("%-24s %10.0f %10.0f %10.0f   %.2f\n", contender.name.c_str(),
+                    percentile(contender.to_fd_us, 0), p50, percentile(contender.to_fd_us, 0.99),
+                    p50 / base);
+    }
+    return 0;
+}

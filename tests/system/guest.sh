@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# Guests for the lab: build their image before lab_enter (guest_prepare), then start QEMU as the lab
+# user and follow what the guest says. Source lab.sh first.
+
+GUEST_DIR=$LAB/guest
+GUEST_PID=
+GUEST_SERIAL=
+GUEST_STDERR=
+
+# guest_prepare TOP: makes the image when it is not there. Outside the lab, which has no network.
+guest_prepare() {
+    export TAPGATE_GUEST=${TAPGATE_GUEST:-$1/build/guest}
+    lab_inside && return
+    "$1/tests/guest/build" "$TAPGATE_GUEST" || lab_skip "no guest image (see above)"
+}
+
+# guest_mount: the image where the lab user can read it, however closed the way to it is.
+guest_mount() {
+    local file
+    mkdir -p "$GUEST_DIR"
+    for file in kernel initramfs.cpio; do
+        : >"$GUEST_DIR/$file"
+        mount --bind "$TAPGATE_GUEST/$file" "$GUEST_DIR/$file"
+    done
+}
+
+GUEST_APPEND="console=ttyS0 quiet panic=-1 mitigations=off tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
+
+# guest_start NAME QEMU-ARGS...: starts QEMU as the lab user, in the background. The guest stays up
+# after its verdict until guest_release. The serial line is also its standard input, for that.
+guest_start() {
+    local name=$1
+    shift
+    GUEST_SERIAL=$LAB/log/$name.serial
+    GUEST_STDERR=$LAB/log/$name.stderr
+    : >"$GUEST_SERIAL" # the background job may come to open it only after we read it
+    mkfifo "$LAB/log/$name.stdin"
+    # Open for both, so that neither side waits for the other and QEMU never reads an end of file.
+    exec {guest_stdin}<>"$LAB/log/$name.stdin"
+    # TCG: a test must mean the same where there is no KVM. romfile: no need for boot ROM packages.
+    (lab_exec qemu-system-x86_64 -name "$name" -accel tcg,thread=multi -M q35 -m 128 \
+        -nodefaults -no-user-config -display none -no-reboot -global virtio-net-pci.romfile= \
+        -serial stdio -kernel "$GUEST_DIR/kernel" -initrd "$GUEST_DIR/initramfs.cpio" \
+        -append "$GUEST_APPEND tapgate.hold=60" "$@") \
+        <&"$guest_stdin" >"$GUEST_SERIAL" 2>"$GUEST_STDERR" &
+    GUEST_PID=$!
+}
+
+guest_said() { # REGEX: or it is gone and never will
+    grep -Eq "$1" "$GUEST_SERIAL" || ! kill -0 "$GUEST_PID" 2>/dev/null
+}
+
+# guest_verdict: waits for the guest's word; prints "PASS", or why not. A hung boot is cut off.
+guest_verdict() {
+    if ! lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" guest_said '^(PASS|FAIL)'; then
+        echo "no verdict from the guest within ${TAPGATE_BOOT_TIMEOUT:-20} s"
+        return
+    fi
+    tr -d '\r' <"$GUEST_SERIAL" | grep -E -m 1 '^(PASS|FAIL)' ||
+        echo "QEMU ended before the guest gave a verdict"
+}
+
+guest_gone() {
+    ! kill -0 "$GUEST_PID" 2>/dev/null
+}
+
+# guest_release: lets the guest power off; sets GUEST_STATUS to QEMU's exit status.
+guest_release() {
+    echo >&"$guest_stdin"
+    guest_wait
+}
+
+guest_kill() {
+    kill -KILL "$GUEST_PID" 2>/dev/null || true
+    guest_reap
+}
+
+guest_wait() {
+    lab_poll 10 guest_gone || kill -KILL "$GUEST_PID"
+    guest_reap
+}
+
+# At once after a kill, and with no stderr: elsewhere the shell would report "Killed" by itself.
+guest_reap() {
+    GUEST_STATUS=0
+    # shellcheck disable=SC2034 # read by those who source this
+    wait "$GUEST_PID" 2>/dev/null || GUEST_STATUS=$?
+    exec {guest_stdin}>&-
+}

@@ -1,0 +1,240 @@
+# shellcheck shell=bash
+# A private lab for tests that need a bridge, a setuid helper and an unprivileged user. Source it,
+# call lab_enter first; what runs after that is inside, as root.
+#
+#     source "$(dirname "$0")/lab.sh"
+#     lab_require ip iproute2 ...           # missing: skip (exit 77), or fail under MUST_WORK=1
+#     lab_enter "$0" "$@"                   # runs the script again, inside
+#     lab_bridge br0 192.0.2.1/24
+#     lab_policy 'allow br0'
+#     lab_install "$TAPGATE_HELPER" setuid  # sets LAB_HELPER
+#     (lab_exec "$LAB_HELPER" --br=br0 --fd=3)
+#
+# The lab is a set of new namespaces (net, mount, pid, ipc, uts) and one tmpfs over /run. So there
+# is nothing to clean up: with its first process goes every process, mount, file, bridge and tap of
+# it, also when that process was killed.
+#
+#   net    the host's network can be neither seen nor touched
+#   /sys   mounted anew, since a sysfs shows the network namespace that it was mounted in
+#   /run   a tmpfs that is not nosuid (many hosts' /tmp is), with everything below $LAB
+#   /etc   a copy, for /etc/qemu/bridge.conf and the lab user's passwd entry: the host may have
+#          neither, and must not get them from a test
+#   tun    /dev/net/tun is 0666, as udev makes it; hosts without udev have it 0600
+
+LAB=/run/lab
+LAB_USER=labuser
+LAB_UID= # set by lab_enter
+LAB_HELPER=
+
+# 77 is what test drivers take for "skipped". In CI nothing may be skipped silently.
+lab_skip() {
+    if [ "${MUST_WORK:-0}" = 1 ]; then
+        printf '%s: cannot run, and MUST_WORK=1: %s\n' "${0##*/}" "$*" >&2
+        exit 1
+    fi
+    printf '%s: skipped: %s\n' "${0##*/}" "$*" >&2
+    exit 77
+}
+
+lab_die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# lab_require COMMAND PACKAGE ...: all that is missing, in one message.
+lab_require() {
+    [ "$(id -u)" = 0 ] || lab_skip "needs root (for network and mount namespaces, and a setuid file)"
+    local missing=()
+    while [ $# -gt 0 ]; do
+        command -v "$1" >/dev/null || missing+=("$2")
+        shift 2
+    done
+    [ ${#missing[@]} -eq 0 ] || lab_skip "missing packages: ${missing[*]}"
+}
+
+# sbin: an unprivileged shell's PATH on Debian lacks it, and so does that of some su and cron.
+PATH=$PATH:/usr/sbin:/sbin
+
+lab_inside() {
+    # Only the lab's first process: a script that is called from within is not to build a second.
+    [ "${TAPGATE_LAB_HOST_NET:-}" != "" ] && [ "$$" = 1 ]
+}
+
+# lab_possible: skips unless this process may make the namespaces.
+lab_possible() {
+    local reason
+    reason=$(unshare --net --mount --pid --ipc --uts --fork true 2>&1) ||
+        lab_skip "cannot make namespaces: $reason"
+}
+
+# lab_enter SCRIPT ARGS...: outside, runs the script again in a new lab and exits as it does;
+# inside, furnishes the lab and returns.
+lab_enter() {
+    if lab_inside; then
+        lab_furnish
+        return
+    fi
+    lab_possible
+    TAPGATE_LAB_HOST_NET=$(readlink /proc/self/ns/net)
+    export TAPGATE_LAB_HOST_NET
+    # pdeathsig and kill-child make a chain: however this shell ends, the lab ends with it. In the
+    # background and waited for, so that a signal is acted upon at once; unshare blocks TERM.
+    setpriv --pdeathsig KILL \
+        unshare --net --mount --pid --ipc --uts --fork --kill-child --mount-proc -- \
+        "$BASH" "$@" <&0 &
+    local lab_pid=$!
+    # shellcheck disable=SC2064 # the pid of now
+    trap "kill -KILL $lab_pid 2>/dev/null; exit 143" INT TERM HUP
+    local status=0
+    wait "$lab_pid" || status=$?
+    exit "$status"
+}
+
+lab_furnish() {
+    # Everything below changes network and mounts: be sure whose.
+    [ "$(readlink /proc/self/ns/net)" != "$TAPGATE_LAB_HOST_NET" ] ||
+        lab_die "still in the host's network namespace"
+    umask 022
+    mount -t tmpfs -o mode=0755,suid,dev,exec lab /run
+    mkdir -p $LAB/etc $LAB/libexec $LAB/log $LAB/dev
+
+    mount -t sysfs sysfs /sys
+    [ ! -e /sys/class/net/br0 ] || lab_die "a new network namespace already has a br0"
+    ip link set lo up
+
+    # A copy, not an overlay: overlayfs is not everywhere, and /etc is small.
+    cp -a /etc/. $LAB/etc/ 2>/dev/null || true
+    mount --bind $LAB/etc /etc
+    rm -rf /etc/qemu
+    mkdir -m 0755 /etc/qemu
+
+    LAB_UID=60123
+    while getent passwd "$LAB_UID" >/dev/null || getent group "$LAB_UID" >/dev/null; do
+        LAB_UID=$((LAB_UID + 1))
+    done
+    local home=$LAB/home
+    sed -i "/^$LAB_USER:/d" /etc/passwd /etc/group
+    echo "$LAB_USER:x:$LAB_UID:$LAB_UID:tapgate lab:$home:/bin/sh" >>/etc/passwd
+    echo "$LAB_USER:x:$LAB_UID:" >>/etc/group
+    install -d -m 0700 -o "$LAB_UID" -g "$LAB_UID" "$home" "/run/user/$LAB_UID"
+    chmod 0755 /run/user
+
+    [ -e /dev/net/tun ] || modprobe tun 2>/dev/null || true
+    [ -e /dev/net/tun ] || lab_skip "no /dev/net/tun (modprobe tun)"
+    if [ "$(stat -c %a /dev/net/tun)" != 666 ]; then
+        mknod -m 0666 $LAB/dev/tun c 10 200
+        chmod 0666 $LAB/dev/tun
+        mount --bind $LAB/dev/tun /dev/net/tun
+    fi
+}
+
+# lab_exec COMMAND ARGS...: becomes that command as the lab user, by exec, so that in
+# "(lab_exec CMD) &" $! is CMD itself. The environment is a login's, not root's.
+lab_exec() {
+    cd "$LAB/home" || exit
+    exec setpriv --reuid="$LAB_UID" --regid="$LAB_UID" --init-groups --inh-caps=-all -- \
+        env -i HOME=$LAB/home USER=$LAB_USER LOGNAME=$LAB_USER SHELL=/bin/sh TERM=dumb LANG=C.UTF-8 \
+        PATH=/usr/local/bin:/usr/bin:/bin XDG_RUNTIME_DIR="/run/user/$LAB_UID" "$@"
+}
+
+lab_bridge() { # NAME ADDRESS/LEN
+    ip link add "$1" type bridge || lab_skip "this kernel cannot make bridges"
+    ip addr add "$2" dev "$1"
+    ip link set "$1" up
+}
+
+# lab_policy LINE...: a policy file as a package would install it: root's, 0644.
+lab_policy() {
+    printf '%s\n' "$@" >/etc/qemu/bridge.conf.new
+    chmod 0644 /etc/qemu/bridge.conf.new
+    mv /etc/qemu/bridge.conf.new /etc/qemu/bridge.conf
+}
+
+# lab_install FILE setuid|filecaps: installs the helper in one of the two supported ways.
+lab_install() {
+    local dir=$LAB/libexec/$2
+    mkdir -p "$dir"
+    LAB_HELPER=$dir/${1##*/}
+    rm -f "$LAB_HELPER"
+    case $2 in
+    setuid) install -o root -g root -m 4755 "$1" "$LAB_HELPER" ;;
+    filecaps)
+        install -o root -g root -m 0755 "$1" "$LAB_HELPER"
+        setcap cap_net_admin=ep "$LAB_HELPER"
+        ;;
+    *) lab_die "lab_install: no mode $2" ;;
+    esac
+}
+
+# lab_replace_stock: puts LAB_HELPER in the place of the helper that QEMU and libvirt call when
+# nobody names one, for the lab only; false when this host has no such place.
+lab_replace_stock() {
+    local stock
+    for stock in /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; do
+        [ ! -e "$stock" ] || {
+            mount --bind "$LAB_HELPER" "$stock"
+            return
+        }
+    done
+    return 1
+}
+
+# lab_ports BRIDGE: the names of its ports, one a line.
+lab_ports() {
+    local port
+    for port in "/sys/class/net/$1/brif"/*; do
+        [ ! -e "$port" ] || echo "${port##*/}"
+    done
+}
+
+# lab_taps: every tun/tap device of the lab, port or not, one a line.
+lab_taps() {
+    local flags
+    for flags in /sys/class/net/*/tun_flags; do
+        [ -e "$flags" ] || continue
+        flags=${flags%/*}
+        echo "${flags##*/}"
+    done
+}
+
+# lab_poll SECONDS COMMAND...: until COMMAND succeeds; false when it never did.
+lab_poll() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -le "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
+# --- results, one line each, TAP-like ---------------------------------------------------------
+
+lab_passed=0
+lab_failed=0
+
+lab_ok() {
+    lab_passed=$((lab_passed + 1))
+    echo "ok $((lab_passed + lab_failed)) - $1"
+}
+
+lab_not_ok() { # NAME WHY
+    lab_failed=$((lab_failed + 1))
+    echo "not ok $((lab_passed + lab_failed)) - $1"
+    echo "# $2"
+}
+
+# lab_show FILE...: what a failing case left behind, as comments.
+lab_show() {
+    local file
+    for file in "$@"; do
+        [ -s "$file" ] || continue
+        echo "# --- ${file##*/}"
+        tail -n 30 "$file" | tr -d '\r' | sed 's/^/#   /'
+    done
+}
+
+lab_summary() { # exits
+    echo "$lab_passed passed, $lab_failed failed"
+    [ "$lab_failed" = 0 ] && [ "$lab_passed" -gt 0 ] || exit 1
+    exit 0
+}

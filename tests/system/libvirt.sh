@@ -1,0 +1,193 @@
+#!/bin/bash
+# libvirt's per-user session (virsh -c qemu:///session) starts a domain with <interface
+# type='bridge'>, and calls the helper for it. It does that in a manner of its own: other argument
+# order, standard input and output on /dev/null, and stderr captured, to be shown to the user.
+#
+#   TAPGATE_HELPER=build/release/helper/tapgate-helper tests/system/libvirt.sh
+#
+# TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in qemu.sh.
+# shellcheck disable=SC2317 # the functions that lab_poll calls
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
+    virsh libvirt-clients libvirtd libvirt-daemon
+helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
+[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+guest_prepare "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+lab_bridge br0 192.0.2.1/24
+lab_policy 'allow br0'
+lab_install "$helper" setuid
+
+# The session daemon reads this when it starts. stdio_handler: or it starts a virtlogd as well.
+install -d -o "$LAB_UID" -g "$LAB_UID" $LAB/home/.config $LAB/home/.config/libvirt
+printf '%s\n' "bridge_helper = \"$LAB_HELPER\"" 'stdio_handler = "file"' \
+    >$LAB/home/.config/libvirt/qemu.conf
+
+cat >$LAB/domain.xml <<END
+<domain type='qemu'>
+  <name>guest</name>
+  <memory unit='MiB'>128</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='q35'>hvm</type>
+    <kernel>$GUEST_DIR/kernel</kernel>
+    <initrd>$GUEST_DIR/initramfs.cpio</initrd>
+    <cmdline>$GUEST_APPEND tapgate.hold=15</cmdline>
+  </os>
+  <features><acpi/></features>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>destroy</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>$(command -v qemu-system-x86_64)</emulator>
+    <interface type='bridge'>
+      <source bridge='br0'/>
+      <model type='virtio'/>
+      <rom enabled='no'/>
+    </interface>
+    <serial type='file'>
+      <source path='$LAB/home/serial'/>
+    </serial>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+END
+
+session() { # VIRSH-ARGS...
+    (lab_exec timeout -k 2 30 virsh -q -c qemu:///session "$@") </dev/null
+}
+
+# By its pid, and not by its own time-out: a daemon that outlives its test owns the next one's socket.
+stop_session() {
+    local pid
+    pid=$(cat "/run/user/$LAB_UID/libvirt/libvirtd.pid" 2>/dev/null) || return 0
+    kill "$pid" 2>/dev/null || return 0
+    lab_poll 5 pid_gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
+}
+pid_gone() {
+    ! kill -0 "$1" 2>/dev/null
+}
+trap stop_session EXIT
+
+no_taps() {
+    [ -z "$(lab_taps)" ]
+}
+serial_said() { # REGEX
+    [ -e "$LAB/home/serial" ] && grep -Eq "$1" "$LAB/home/serial"
+}
+domain_gone() {
+    [ -z "$(session list --name 2>/dev/null)" ]
+}
+
+result() { # NAME PROBLEM
+    if [ -z "$2" ]; then
+        lab_ok "$1"
+    else
+        lab_not_ok "$1" "$2"
+        lab_show $LAB/log/virsh $LAB/home/serial $LAB/home/.cache/libvirt/qemu/log/guest.log
+    fi
+}
+
+# --- allowed --------------------------------------------------------------------------------------
+
+problem='' port='' alias='' verdict=''
+if ! session create $LAB/domain.xml >$LAB/log/virsh 2>&1; then
+    problem="virsh create failed"
+else
+    lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" serial_said '^(PASS|FAIL)' ||
+        problem="no verdict from the guest within ${TAPGATE_BOOT_TIMEOUT:-20} s"
+    verdict=$(tr -d '\r' <$LAB/home/serial | grep -E -m 1 '^(PASS|FAIL)') || true
+    [ -n "$problem" ] || [ "$verdict" = PASS ] || problem=$verdict
+    port=$(lab_ports br0)
+    if [ -e "/sys/class/net/$port/tun_flags" ]; then
+        alias=$(cat "/sys/class/net/$port/ifalias")
+    fi
+fi
+result "virsh create: a guest behind <interface type='bridge'> pings the bridge" "$problem"
+
+problem=''
+case $port in
+'' | *$'\n'*) problem="br0's ports while the guest ran: '$port'" ;;
+esac
+case ${helper##*/}/$alias in
+"tapgate-helper/tapgate uid=$LAB_UID" | "tapgate-helper/tapgate uid=$LAB_UID "*) ;;
+tapgate-helper/*) problem="${problem:+$problem; }the port's alias is '$alias'" ;;
+esac
+result "its tap was the bridge's only port" "$problem"
+
+problem=''
+session destroy guest >$LAB/log/virsh 2>&1 || problem="virsh destroy failed"
+lab_poll 5 domain_gone || problem="the domain is still there"
+lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+result "virsh destroy leaves no tap" "$problem"
+
+# --- refused --------------------------------------------------------------------------------------
+
+refused() { # NAME TEXT
+    problem=''
+    rm -f $LAB/home/serial
+    if session create $LAB/domain.xml >$LAB/log/virsh 2>&1; then
+        problem="the domain was started"
+        session destroy guest >/dev/null 2>&1 || true
+    fi
+    # libvirt puts "stderr=" before what the helper said.
+    grep -Eq "(^|stderr=)$2" $LAB/log/virsh || problem="${problem:+$problem; }virsh does not say '$2'"
+    no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    result "$1: virsh shows the helper's text" "$problem"
+}
+
+# The reason after the stock text is ours, and must come through whole: one line, to its end.
+case ${helper##*/} in
+tapgate-helper) reason=': /etc/qemu/bridge.conf:2: deny br0$' ;;
+*) reason='' ;;
+esac
+lab_policy 'allow br0' 'deny br0'
+refused "denied bridge" "access denied by acl file$reason"
+
+rm /etc/qemu/bridge.conf
+# shellcheck disable=SC2016 # the quotes are the stock helper's
+refused "no policy file" 'failed to parse default acl file `/etc/qemu/bridge.conf'\'
+
+# --- and afterwards -------------------------------------------------------------------------------
+
+starts() { # NAME
+    problem=''
+    rm -f $LAB/home/serial
+    if session create $LAB/domain.xml >$LAB/log/virsh 2>&1; then
+        lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" serial_said '^PASS' || problem="the guest did not say PASS"
+        session destroy guest >/dev/null 2>&1 || true
+    else
+        problem="virsh create failed"
+    fi
+    lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    result "$1" "$problem"
+}
+
+lab_policy 'allow br0'
+starts "allowed again: the same daemon starts the domain again"
+
+name="in the stock helper's place: no bridge_helper in qemu.conf"
+stop_session
+echo 'stdio_handler = "file"' >$LAB/home/.config/libvirt/qemu.conf
+if lab_replace_stock; then
+    starts "$name"
+elif [ "${MUST_WORK:-0}" = 1 ]; then
+    lab_not_ok "$name" "this host's QEMU has no helper at the usual places"
+else
+    echo "# not run: $name (this host's QEMU has no helper at the usual places)"
+fi
+
+stop_session
+trap - EXIT
+lab_summary

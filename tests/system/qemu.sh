@@ -1,0 +1,193 @@
+#!/bin/bash
+# Real QEMU, started by an unprivileged user, gets its network through the helper: in each of the
+# ways in which QEMU calls one, with each of the two ways to install it. A guest boots, pings the
+# bridge over virtio-net and says PASS; meanwhile its tap is the bridge's only port; afterwards the
+# tap is gone.
+#
+#   TAPGATE_HELPER=build/release/helper/tapgate-helper tests/system/qemu.sh
+#
+# TAPGATE_HELPER  the binary under test (default: that one); it is copied, never made setuid itself
+# TAPGATE_GUEST   where the guest image is, or is to be made (default: build/guest)
+# MUST_WORK=1     a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
+    setcap libcap2-bin
+helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
+[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+guest_prepare "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+lab_bridge br0 192.0.2.1/24
+lab_policy 'allow br0'
+
+no_taps() {
+    [ -z "$(lab_taps)" ]
+}
+
+# port_problem: what is wrong with br0's ports while one guest runs; nothing when all is well.
+port_problem() {
+    local ports alias
+    ports=$(lab_ports br0)
+    case $ports in
+    '') echo "br0 has no port while the guest runs" && return ;;
+    *$'\n'*) echo "br0 has more than one port: ${ports//$'\n'/ }" && return ;;
+    esac
+    [ -e "/sys/class/net/$ports/tun_flags" ] || echo "the port $ports is not a tap"
+    # The stock helper can be put here for comparison, and leaves no tag.
+    alias=$(cat "/sys/class/net/$ports/ifalias")
+    case ${helper##*/}/$alias in
+    "tapgate-helper/tapgate uid=$LAB_UID" | "tapgate-helper/tapgate uid=$LAB_UID "*) ;;
+    tapgate-helper/*) echo "the port's alias is '$alias', not 'tapgate uid=$LAB_UID'" ;;
+    esac
+}
+
+# judge NAME: from a started guest to the result line.
+judge() {
+    local name=$1 verdict problem
+    verdict=$(guest_verdict)
+    if [ "$verdict" != PASS ]; then
+        guest_kill
+        problem=$verdict
+    else
+        problem=$(port_problem)
+        guest_release
+        [ "$GUEST_STATUS" = 0 ] || problem="${problem:+$problem; }QEMU's exit status is $GUEST_STATUS"
+    fi
+    lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    result "$name" "$problem"
+}
+
+result() { # NAME PROBLEM
+    if [ -z "$2" ]; then
+        lab_ok "$1"
+    else
+        lab_not_ok "$1" "$2"
+        lab_show "$GUEST_STDERR" "$GUEST_SERIAL"
+    fi
+}
+
+nic=(-device "virtio-net-pci,netdev=n0")
+
+# --- the five ways in which QEMU calls a helper -------------------------------------------------
+
+lab_install "$helper" setuid
+
+guest_start netdev-bridge -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
+judge "-netdev bridge,helper="
+
+guest_start netdev-tap -netdev "tap,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
+judge "-netdev tap,helper="
+
+guest_start net-bridge -net nic,model=virtio-net-pci -net "bridge,br=br0,helper=$LAB_HELPER"
+judge "-net bridge,helper= (legacy)"
+
+# With a blank in it, QEMU gives the string to sh -c, and leaves out its own --br=.
+guest_start shell-form -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER --br=br0" "${nic[@]}"
+judge "-netdev bridge,helper=\"H --br=br0\" (through sh -c)"
+
+# QMP over two fifos: the shell can speak that with no further tool.
+qmp() { # COMMAND: fails on an error, and leaves the answer in $reply
+    echo "$1" >&"$qmp_in"
+    while IFS= read -r -t 10 reply <&"$qmp_out"; do
+        case $reply in
+        *'"return"'*) return 0 ;;
+        *'"error"'*) return 1 ;;
+        esac # else the greeting, or an event
+    done
+    reply="no answer within 10 s"
+    return 1
+}
+
+qmp_hotplug() {
+    qmp '{"execute": "qmp_capabilities"}' &&
+        qmp '{"execute": "netdev_add", "arguments": {"type": "bridge", "id": "n0", "br": "br0",
+            "helper": "'"$LAB_HELPER"'"}}' &&
+        qmp '{"execute": "device_add", "arguments": {"driver": "virtio-net-pci", "id": "nic0",
+            "netdev": "n0", "bus": "port0"}}' &&
+        qmp '{"execute": "cont"}'
+}
+
+mkfifo -m 0600 $LAB/log/qmp.in $LAB/log/qmp.out
+chown "$LAB_UID" $LAB/log/qmp.in $LAB/log/qmp.out
+exec {qmp_in}<>$LAB/log/qmp.in {qmp_out}<>$LAB/log/qmp.out
+# Started stopped: QEMU calls the helper at run time, and the guest finds the card when it boots.
+guest_start qmp -S -device pcie-root-port,id=port0,chassis=1 \
+    -chardev pipe,id=qmp,path=$LAB/log/qmp -mon chardev=qmp,mode=control
+if qmp_hotplug; then
+    judge "QMP netdev_add type bridge, device_add"
+else
+    guest_kill
+    result "QMP netdev_add type bridge, device_add" "QMP: $reply"
+fi
+exec {qmp_in}>&- {qmp_out}>&-
+
+# --- file capabilities instead of setuid --------------------------------------------------------
+
+lab_install "$helper" filecaps
+guest_start filecaps -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
+judge "file capabilities: -netdev bridge,helper="
+
+# --- in the place of the stock helper ------------------------------------------------------------
+
+lab_install "$helper" setuid
+name="in the stock helper's place: -netdev bridge with no helper="
+if lab_replace_stock; then
+    guest_start default-helper -netdev bridge,id=n0,br=br0 "${nic[@]}"
+    judge "$name"
+elif [ "${MUST_WORK:-0}" = 1 ]; then
+    lab_not_ok "$name" "this host's QEMU has no helper at the usual places"
+else
+    echo "# not run: $name (this host's QEMU has no helper at the usual places)"
+fi
+
+# --- ends that nobody planned -------------------------------------------------------------------
+
+name="QEMU killed with SIGKILL leaves no tap"
+guest_start killed -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
+problem=$(guest_verdict)
+[ "$problem" != PASS ] || problem=$(port_problem)
+guest_kill
+lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+result "$name" "$problem"
+
+# refused NAME TEXT: QEMU must fail, and say what the helper said.
+refused() {
+    local problem=
+    guest_start "$1" -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
+    if lab_poll 10 guest_gone; then
+        guest_wait
+    else
+        problem="QEMU runs on"
+        guest_kill
+    fi
+    [ "$GUEST_STATUS" != 0 ] || problem="${problem:+$problem; }QEMU's exit status is 0"
+    grep -Eq "$2" "$GUEST_STDERR" || problem="${problem:+$problem; }stderr has no '$2'"
+    no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    result "$1: QEMU fails with the helper's text" "$problem"
+}
+
+# The stock helper stops after the stock text; ours goes on to say which rule it was.
+case ${helper##*/} in
+tapgate-helper) reason=': /etc/qemu/bridge.conf:2: deny br0$' ;;
+*) reason='' ;;
+esac
+lab_policy 'allow br0' 'deny br0'
+refused "denied bridge" "^access denied by acl file$reason"
+
+lab_policy '# nothing allowed'
+refused "bridge not allowed" '^access denied by acl file'
+
+rm /etc/qemu/bridge.conf
+# shellcheck disable=SC2016 # the quotes are the stock helper's
+refused "no policy file" '^failed to parse default acl file `/etc/qemu/bridge.conf'\'
+
+lab_summary
