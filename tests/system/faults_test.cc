@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Every system call of the helper's fails in turn. Whatever fails: exit 1 with a line on stderr and no
-// tap left, or the fd and exit 0; never a signal, never exit 0 without the fd, never a hang, and never
-// an fd from a helper that had not got rid of its privilege.
+// Every system call of the helper's fails in turn. Whatever fails: exit 1 with a line on stderr and
+// no tap left, or the fd and exit 0; never a signal, never exit 0 without the fd, never a hang, and
+// never an fd from a helper that had not got rid of its privilege.
 //
-// By default each call fails in the one way that is likeliest for it, with TAPGATE_LONG=1 in each of
-// kErrors.
+// By default each call fails in the one way that is likeliest for it, with TAPGATE_LONG=1 in each
+// of kErrors.
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -28,7 +28,7 @@
 namespace tapgate {
 namespace {
 
-const std::vector<int> kErrors = {EPERM, ENOMEM, EINTR, EAGAIN, ENOSPC, EMFILE,
+const std::vector<int> kErrors = {EPERM, ENOMEM, EINTR,  EAGAIN, ENOSPC, EMFILE,
                                   EBADF, EIO,    EINVAL, ENOSYS, EACCES};
 
 // The errors that the default run injects.
@@ -180,15 +180,18 @@ class Faults : public BothInstalls {
             reached = call.number == step.call.number;
             return TraceAction{error, false};
         });
-        const std::string where = "call " + std::to_string(step.call.index) + ", " +
-                                  call_name(step.call.number) + "(" +
-                                  std::to_string(static_cast<long>(step.call.args[0])) + ", " +
-                                  std::to_string(static_cast<long>(step.call.args[1])) +
-                                  "), failing with " + strerrorname_np(error) + ": " +
-                                  describe(run);
+        const std::string where =
+            "call " + std::to_string(step.call.index) + ", " + call_name(step.call.number) + "(" +
+            std::to_string(static_cast<long>(step.call.args[0])) + ", " +
+            std::to_string(static_cast<long>(step.call.args[1])) + "), failing with " +
+            strerrorname_np(error) + ": " + describe(run);
         EXPECT_TRUE(reached) << where;
         EXPECT_EQ(left, "") << where;
-        if (drops_privilege(step.call) && step.succeeded) {
+        // That is how the kernel says that it does not know a capability, which is no failure.
+        // (What is in the bounding set is out of reach with no-new-privs anyway.)
+        const bool unknown_capability = step.call.number == SYS_prctl &&
+                                        step.call.args[0] == PR_CAPBSET_DROP && error == EINVAL;
+        if (drops_privilege(step.call) && step.succeeded && !unknown_capability) {
             EXPECT_TRUE(failed(run, "")) << where;
             return false;
         }
@@ -213,7 +216,9 @@ class Faults : public BothInstalls {
 };
 TAPGATE_BOTH_INSTALLS(Faults);
 
-TEST_P(Faults, OfAGrant) { fail_each_call({"--use-vnet", "--fd=27", "--br=br0"}, 1, 0); }
+TEST_P(Faults, OfAGrant) {
+    fail_each_call({"--use-vnet", "--fd=27", "--br=br0"}, 1, 0);
+}
 
 TEST_P(Faults, OfAGrantWithEverything) {
     // With a log that listens.
@@ -223,16 +228,22 @@ TEST_P(Faults, OfAGrantWithEverything) {
     std::strcpy(static_cast<char*>(address.sun_path), "/dev/log");
     ASSERT_EQ(bind(log.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     ASSERT_EQ(chmod("/dev/log", 0666), 0);
-    fail_each_call({"--use-vnet", "--fd=27", "--br=br0", "--mac=52:54:00:aa:bb:cc", "--vm=web1",
-                    "--queues=3"},
-                   3, 0);
+    fail_each_call(
+        {"--use-vnet", "--fd=27", "--br=br0", "--mac=52:54:00:aa:bb:cc", "--vm=web1", "--queues=3"},
+        3, 0);
 }
 
-TEST_P(Faults, OfARefusal) { fail_each_call({"--use-vnet", "--fd=27", "--br=br9"}, 0, 1); }
+TEST_P(Faults, OfARefusal) {
+    fail_each_call({"--use-vnet", "--fd=27", "--br=br9"}, 0, 1);
+}
 
-TEST_P(Faults, OfAnExplanation) { fail_each_call({"--explain", "--br=br0"}, 0, 0); }
+TEST_P(Faults, OfAnExplanation) {
+    fail_each_call({"--explain", "--br=br0"}, 0, 0);
+}
 
-TEST_P(Faults, OfACheck) { fail_each_call({"--check"}, 0, 0); }
+TEST_P(Faults, OfACheck) {
+    fail_each_call({"--check"}, 0, 0);
+}
 
 }  // namespace
 }  // namespace tapgate

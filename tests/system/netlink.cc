@@ -63,7 +63,9 @@ void send(nl_sock* socket, Message message, const std::string& what) {
 
 }  // namespace
 
-void Rtnl::SocketDeleter::operator()(nl_sock* socket) const { nl_socket_free(socket); }
+void Rtnl::SocketDeleter::operator()(nl_sock* socket) const {
+    nl_socket_free(socket);
+}
 
 Rtnl::Rtnl() : socket_(nl_socket_alloc()) {
     if (!socket_) {

@@ -180,8 +180,7 @@ TEST_P(Privilege, CallersCapabilitiesDoNotGetThrough) {
     options.uid = 0;  // changed in the child, which keeps the capabilities
     options.before_exec = [] {
         prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-        if (setgroups(0, nullptr) != 0 ||
-            setresgid(kAlice.gid, kAlice.gid, kAlice.gid) != 0 ||
+        if (setgroups(0, nullptr) != 0 || setresgid(kAlice.gid, kAlice.gid, kAlice.gid) != 0 ||
             setresuid(kAlice.uid, kAlice.uid, kAlice.uid) != 0) {
             _exit(125);
         }

@@ -105,7 +105,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     std::vector<char*> out;
     out.reserve(strings.size() + 1);
     for (const std::string& s : strings) {
-        out.push_back(const_cast<char*>(s.c_str()));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+        out.push_back(
+            const_cast<char*>(s.c_str()));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
     }
     out.push_back(nullptr);
     return out;
@@ -135,8 +136,8 @@ void qemu_signal_state() {
         _exit(125);
     }
     qemu_signal_state();
-    // Still as root: exec keeps a setuid bit when who asked for the tracing may trace everything, and
-    // that is this process (ptrace_link() in the kernel's kernel/ptrace.c).
+    // Still as root: exec keeps a setuid bit when who asked for the tracing may trace everything,
+    // and that is this process (ptrace_link() in the kernel's kernel/ptrace.c).
     if (options.traced && ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
         _exit(125);
     }
@@ -185,7 +186,9 @@ const char* to_string(Install install) {
     return "?";
 }
 
-void PrintTo(Install install, std::ostream* out) { *out << to_string(install); }
+void PrintTo(Install install, std::ostream* out) {
+    *out << to_string(install);
+}
 
 // ---- the running helper ----
 
@@ -320,7 +323,9 @@ void HelperProcess::drain_socket(HelperResult* result) const {
 
 Testbed::Testbed() = default;
 
-Testbed::~Testbed() { leave_namespaces(); }
+Testbed::~Testbed() {
+    leave_namespaces();
+}
 
 void Testbed::SetUp() {
     TAPGATE_REQUIRE(geteuid() == 0, "root");
@@ -402,9 +407,13 @@ void Testbed::install(Install install) {
     installed_ = install;
 }
 
-std::string Testbed::helper_path() { return path("tapgate-helper"); }
+std::string Testbed::helper_path() {
+    return path("tapgate-helper");
+}
 
-std::string Testbed::stock_path() { return path("qemu-bridge-helper"); }
+std::string Testbed::stock_path() {
+    return path("qemu-bridge-helper");
+}
 
 bool Testbed::install_stock() {
     if (access(path("stock-source").c_str(), R_OK) != 0) {
@@ -487,9 +496,13 @@ void Testbed::add_veth(const std::string& name, const std::string& peer) {
     Rtnl().add_veth(name, peer);
 }
 
-void Testbed::set_link_up(const std::string& name) { Rtnl().set_up(name); }
+void Testbed::set_link_up(const std::string& name) {
+    Rtnl().set_up(name);
+}
 
-bool Testbed::link_exists(const std::string& name) { return if_nametoindex(name.c_str()) != 0; }
+bool Testbed::link_exists(const std::string& name) {
+    return if_nametoindex(name.c_str()) != 0;
+}
 
 std::string Testbed::link_attribute(const std::string& name, const std::string& attribute) {
     std::string text = read_text("/sys/class/net/" + name + "/" + attribute);
@@ -522,7 +535,9 @@ std::vector<std::string> entries(const std::string& directory) {
 }
 }  // namespace
 
-std::vector<std::string> Testbed::links() { return entries("/sys/class/net"); }
+std::vector<std::string> Testbed::links() {
+    return entries("/sys/class/net");
+}
 
 std::vector<std::string> Testbed::taps() {
     std::vector<std::string> found;
@@ -596,8 +611,9 @@ bool is_one_line(const std::string& text) {
     const std::size_t caret = below.find_first_not_of(" \t");
     return text.starts_with("failed to parse default acl file") &&
            text.compare(first + 1, 4, "    ") == 0 &&
-           (caret == std::string::npos ? below.empty() : below.substr(caret) == "^\n" ||
-                                                             below.substr(caret) == "...\n");
+           (caret == std::string::npos
+                ? below.empty()
+                : below.substr(caret) == "^\n" || below.substr(caret) == "...\n");
 }
 }  // namespace
 
@@ -624,8 +640,7 @@ testing::AssertionResult failed_saying(const HelperResult& run, std::string_view
                                        std::string_view part) {
     testing::AssertionResult result = failed(run, beginning);
     if (result && run.err.find(part) == std::string::npos) {
-        return testing::AssertionFailure()
-               << "stderr lacks \"" << part << "\": " << describe(run);
+        return testing::AssertionFailure() << "stderr lacks \"" << part << "\": " << describe(run);
     }
     return result;
 }

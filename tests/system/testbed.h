@@ -178,9 +178,9 @@ class BothInstalls : public Testbed, public testing::WithParamInterface<Install>
     void SetUp() override;
 };
 std::string install_name(const testing::TestParamInfo<Install>& info);
-#define TAPGATE_BOTH_INSTALLS(suite)                                                     \
-    INSTANTIATE_TEST_SUITE_P(Install, suite,                                             \
-                             testing::Values(Install::setuid, Install::filecaps), install_name)
+#define TAPGATE_BOTH_INSTALLS(suite)                                                              \
+    INSTANTIATE_TEST_SUITE_P(Install, suite, testing::Values(Install::setuid, Install::filecaps), \
+                             install_name)
 
 // ---- what a run must have been ----
 
@@ -199,14 +199,14 @@ bool must_work();
 bool long_run();
 std::string read_text(const std::string& path);
 
-#define TAPGATE_REQUIRE(condition, why)                       \
-    do {                                                      \
-        if (!(condition)) {                                   \
-            if (must_work()) {                                \
-                FAIL() << "prerequisite missing: " << (why);  \
-            }                                                 \
+#define TAPGATE_REQUIRE(condition, why)                        \
+    do {                                                       \
+        if (!(condition)) {                                    \
+            if (must_work()) {                                 \
+                FAIL() << "prerequisite missing: " << (why);   \
+            }                                                  \
             GTEST_SKIP() << "prerequisite missing: " << (why); \
-        }                                                     \
+        }                                                      \
     } while (false)
 
 }  // namespace tapgate

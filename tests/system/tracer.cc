@@ -109,7 +109,9 @@ void finish_failed_call(pid_t pid, const user_regs_struct& before, int error) {
     ptrace(PTRACE_SETREGS, pid, nullptr, &now);
 }
 #else
-user_regs_struct replace_call(pid_t) { return {}; }
+user_regs_struct replace_call(pid_t) {
+    return {};
+}
 void finish_failed_call(pid_t, const user_regs_struct&, int) {}
 #endif
 
@@ -204,8 +206,8 @@ std::vector<int> fds_being_sent(const TracedCall& call) {
         return fds;
     }
     alignas(cmsghdr) std::array<char, 4096> control{};
-    if (!read_memory(call.pid, reinterpret_cast<std::uint64_t>(message.msg_control),
-                     control.data(), message.msg_controllen)) {
+    if (!read_memory(call.pid, reinterpret_cast<std::uint64_t>(message.msg_control), control.data(),
+                     message.msg_controllen)) {
         return fds;
     }
     message.msg_control = control.data();

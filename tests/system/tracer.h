@@ -2,10 +2,10 @@
 //
 // Watches a helper from system call to system call with ptrace, and lets calls fail.
 //
-// Root's ptrace keeps the helper's setuid bit and file capabilities, so what is seen is what happens
-// on a host. Unlike `strace -e inject`, a failed call is not turned into call number -1 (a seccomp
-// filter runs after the tracer and would kill the helper for that), but into close(-1), which every
-// filter allows and which does nothing.
+// Root's ptrace keeps the helper's setuid bit and file capabilities, so what is seen is what
+// happens on a host. Unlike `strace -e inject`, a failed call is not turned into call number -1 (a
+// seccomp filter runs after the tracer and would kill the helper for that), but into close(-1),
+// which every filter allows and which does nothing.
 
 #ifndef TAPGATE_TESTS_SYSTEM_TRACER_H
 #define TAPGATE_TESTS_SYSTEM_TRACER_H
@@ -24,8 +24,9 @@ namespace tapgate {
 
 struct TracedCall {
     pid_t pid = -1;
-    // 1 for the first call after start-up, 0 before. Start-up is the loader's and libc's work before
-    // main(), where nothing of ours could handle a failure; main() begins with asking who it is.
+    // 1 for the first call after start-up, 0 before. Start-up is the loader's and libc's work
+    // before main(), where nothing of ours could handle a failure; main() begins with asking who it
+    // is.
     unsigned index = 0;
     long number = -1;
     std::array<std::uint64_t, 6> args{};
