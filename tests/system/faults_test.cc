@@ -8,10 +8,7 @@
 // of kErrors.
 
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
@@ -222,12 +219,7 @@ TEST_P(Faults, OfAGrant) {
 
 TEST_P(Faults, OfAGrantWithEverything) {
     // With a log that listens.
-    const UniqueFd log(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strcpy(static_cast<char*>(address.sun_path), "/dev/log");
-    ASSERT_EQ(bind(log.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    ASSERT_EQ(chmod("/dev/log", 0666), 0);
+    const UniqueFd log = open_log();
     fail_each_call(
         {"--use-vnet", "--fd=27", "--br=br0", "--mac=52:54:00:aa:bb:cc", "--vm=web1", "--queues=3"},
         3, 0);

@@ -476,6 +476,23 @@ void Testbed::make_directory(const std::string& path, mode_t mode, uid_t uid, gi
           "mkdir " + path);
 }
 
+sockaddr_un log_address() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    constexpr std::string_view path = "/dev/log";
+    std::copy(path.begin(), path.end(), static_cast<char*>(address.sun_path));
+    return address;
+}
+
+UniqueFd Testbed::open_log() {
+    UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const sockaddr_un address = log_address();
+    check(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+              chmod("/dev/log", 0666) == 0,
+          "/dev/log");
+    return fd;
+}
+
 std::string read_text(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::ostringstream text;

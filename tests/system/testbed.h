@@ -16,7 +16,9 @@
 #ifndef TAPGATE_TESTS_SYSTEM_TESTBED_H
 #define TAPGATE_TESTS_SYSTEM_TESTBED_H
 
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include <chrono>
 #include <cstdint>
@@ -91,7 +93,9 @@ class HelperProcess {
     HelperProcess(const std::vector<std::string>& args, const HelperOptions& options);
     ~HelperProcess();
     HelperProcess(const HelperProcess&) = delete;
+    HelperProcess(HelperProcess&&) = delete;
     HelperProcess& operator=(const HelperProcess&) = delete;
+    HelperProcess& operator=(HelperProcess&&) = delete;
 
     pid_t pid() const { return pid_; }
     void kill(int signal) const;
@@ -117,6 +121,10 @@ class Testbed : public testing::Test {
   public:
     Testbed();
     ~Testbed() override;
+    Testbed(const Testbed&) = delete;
+    Testbed(Testbed&&) = delete;
+    Testbed& operator=(const Testbed&) = delete;
+    Testbed& operator=(Testbed&&) = delete;
 
     // ---- the helper ----
 
@@ -138,6 +146,8 @@ class Testbed : public testing::Test {
     static void write_policy(std::string_view text, mode_t mode = 0644);
     static void make_directory(const std::string& path, mode_t mode = 0755, uid_t uid = 0,
                                gid_t gid = 0);
+    // Listens at /dev/log, as a syslog daemon does.
+    static UniqueFd open_log();
     // A path below kRoot.
     static std::string path(std::string_view name);
 
@@ -178,6 +188,7 @@ class BothInstalls : public Testbed, public testing::WithParamInterface<Install>
     void SetUp() override;
 };
 std::string install_name(const testing::TestParamInfo<Install>& info);
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): gtest's is one too
 #define TAPGATE_BOTH_INSTALLS(suite)                                                              \
     INSTANTIATE_TEST_SUITE_P(Install, suite, testing::Values(Install::setuid, Install::filecaps), \
                              install_name)
@@ -193,12 +204,15 @@ testing::AssertionResult failed_saying(const HelperResult& run, std::string_view
                                        std::string_view part);
 std::string describe(const HelperResult& run);
 
+// The address of /dev/log.
+sockaddr_un log_address();
 // True when MUST_WORK=1: then a missing prerequisite is a failure.
 bool must_work();
 // True when TAPGATE_LONG=1.
 bool long_run();
 std::string read_text(const std::string& path);
 
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): it returns from the test
 #define TAPGATE_REQUIRE(condition, why)                        \
     do {                                                       \
         if (!(condition)) {                                    \

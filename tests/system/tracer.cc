@@ -83,7 +83,9 @@ class SigchldBlocked {
     }
     ~SigchldBlocked() { sigprocmask(SIG_SETMASK, &old_, nullptr); }
     SigchldBlocked(const SigchldBlocked&) = delete;
+    SigchldBlocked(SigchldBlocked&&) = delete;
     SigchldBlocked& operator=(const SigchldBlocked&) = delete;
+    SigchldBlocked& operator=(SigchldBlocked&&) = delete;
 
   private:
     sigset_t old_{};
