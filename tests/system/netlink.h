@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The few rtnetlink requests that the test bed needs to make a network.
+
+#ifndef TAPGATE_TESTS_SYSTEM_NETLINK_H
+#define TAPGATE_TESTS_SYSTEM_NETLINK_H
+
+#include <memory>
+#include <string>
+
+struct nl_sock;
+
+namespace tapgate {
+
+// A route socket in the network namespace that is current when it is made. Every request waits for
+// the kernel's answer and throws std::runtime_error with its reason.
+class Rtnl {
+  public:
+    Rtnl();
+
+    void add_link(const std::string& kind, const std::string& name);
+    void add_veth(const std::string& name, const std::string& peer);
+    void set_up(const std::string& name);
+    void set_mtu(const std::string& name, unsigned mtu);
+
+  private:
+    struct SocketDeleter {
+        void operator()(nl_sock* socket) const;
+    };
+    std::unique_ptr<nl_sock, SocketDeleter> socket_;
+};
+
+}  // namespace tapgate
+
+#endif  // TAPGATE_TESTS_SYSTEM_NETLINK_H

@@ -1,0 +1,677 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What privilege the helper has at which moment, seen from outside; and what went wrong in other
+// privileged helpers, each lesson a test.
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include <gmock/gmock.h>
+
+#include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
+
+namespace tapgate {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
+constexpr const char* kDenied = "access denied by acl file: ";
+constexpr const char* kBadPolicy = "failed to parse default acl file `/etc/qemu/bridge.conf'";
+constexpr const char* kNoCapability = "0000000000000000";
+constexpr const char* kNetAdminOnly = "0000000000001000";  // 1 << CAP_NET_ADMIN
+
+class Privilege : public BothInstalls {
+  protected:
+    void SetUp() override {
+        BothInstalls::SetUp();
+        if (!IsSkipped() && !HasFatalFailure()) {
+            add_bridge("br0");
+            write_policy("allow br0\n");
+        }
+    }
+};
+TAPGATE_BOTH_INSTALLS(Privilege);
+
+class Policy : public Testbed {
+  protected:
+    void SetUp() override {
+        Testbed::SetUp();
+        if (!IsSkipped() && !HasFatalFailure()) {
+            add_bridge("br0");
+            make_directory("/etc/qemu");
+        }
+    }
+};
+
+// ---- who the helper is, and when ----
+
+// What /proc says of a process at one moment.
+struct Snapshot {
+    std::map<std::string, std::string> status;
+    uid_t owner = 0;
+
+    static Snapshot of(pid_t pid) {
+        Snapshot snapshot;
+        const std::string directory = "/proc/" + std::to_string(pid);
+        std::istringstream lines(read_text(directory + "/status"));
+        for (std::string line; std::getline(lines, line);) {
+            const std::size_t colon = line.find(':');
+            const std::size_t value = line.find_first_not_of(" \t", colon + 1);
+            if (colon != std::string::npos && value != std::string::npos) {
+                snapshot.status[line.substr(0, colon)] = line.substr(value);
+            }
+        }
+        // Not dumpable: the files below /proc/PID are root's, and nobody may trace it.
+        struct stat file {};
+        stat((directory + "/mem").c_str(), &file);
+        snapshot.owner = file.st_uid;
+        return snapshot;
+    }
+    std::string get(const std::string& key) const {
+        const auto found = status.find(key);
+        return found == status.end() ? "(missing)" : found->second;
+    }
+};
+
+struct Moments {
+    std::optional<Snapshot> policy;    // the policy file is about to be opened
+    std::optional<Snapshot> tun;       // the first tap
+    std::optional<Snapshot> handover;  // the reply is about to be sent
+    HelperResult run;
+};
+
+Moments observe(const std::vector<std::string>& args, const HelperOptions& options = {}) {
+    Moments moments;
+    moments.run = run_traced(args, options, [&](const TracedCall& call) {
+        if (call.number == SYS_openat) {
+            const std::string file = traced_string(call.pid, call.args[1]);
+            if (file == kPolicyFile && !moments.policy) {
+                moments.policy = Snapshot::of(call.pid);
+            } else if (file == "/dev/net/tun" && !moments.tun) {
+                moments.tun = Snapshot::of(call.pid);
+            }
+        }
+        if (!fds_being_sent(call).empty()) {
+            moments.handover = Snapshot::of(call.pid);
+        }
+        return TraceAction{};
+    });
+    return moments;
+}
+
+void expect_caller(const Snapshot& s, const HelperOptions& options) {
+    const std::string uid = std::to_string(options.uid);
+    const std::string gid = std::to_string(options.gid);
+    EXPECT_EQ(s.get("Uid"), uid + "\t" + uid + "\t" + uid + "\t" + uid);
+    EXPECT_EQ(s.get("Gid"), gid + "\t" + gid + "\t" + gid + "\t" + gid);
+}
+
+void expect_confined(const Snapshot& s, Install install) {
+    EXPECT_EQ(s.get("CapInh"), kNoCapability);
+    EXPECT_EQ(s.get("CapAmb"), kNoCapability);
+    // With a file capability there never was the CAP_SETPCAP that it takes to empty the bounding
+    // set; that no exec can gain anything any more is what no-new-privs is for.
+    if (install == Install::setuid) {
+        EXPECT_EQ(s.get("CapBnd"), kNoCapability);
+    }
+    EXPECT_EQ(s.get("NoNewPrivs"), "1");
+    EXPECT_EQ(s.get("Seccomp"), "2");
+    EXPECT_EQ(s.owner, 0U) << "dumpable";
+}
+
+TEST_P(Privilege, OnlyNetAdminWhenThePolicyIsRead) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    HelperOptions options;
+    options.groups = {kStudents};
+    const Moments m = observe(kArgs, options);
+    ASSERT_TRUE(granted(m.run));
+    ASSERT_TRUE(m.policy);
+    expect_caller(*m.policy, options);
+    EXPECT_EQ(m.policy->get("CapPrm"), kNetAdminOnly);
+    EXPECT_EQ(m.policy->get("CapEff"), kNetAdminOnly);
+    EXPECT_THAT(m.policy->get("Groups"), HasSubstr("3001"));
+    expect_confined(*m.policy, GetParam());
+    ASSERT_TRUE(m.tun);
+    expect_caller(*m.tun, options);
+    EXPECT_EQ(m.tun->get("CapPrm"), kNetAdminOnly);
+    expect_confined(*m.tun, GetParam());
+}
+
+TEST_P(Privilege, NothingLeftWhenTheFdIsSent) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    const HelperOptions options;
+    for (const auto& extra : {std::string("--use-vnet"), std::string("--queues=4")}) {
+        const Moments m = observe({"--fd=27", "--br=br0", extra}, options);
+        ASSERT_EQ(m.run.exit_status, 0) << describe(m.run);
+        ASSERT_TRUE(m.handover);
+        expect_caller(*m.handover, options);
+        EXPECT_EQ(m.handover->get("CapPrm"), kNoCapability);
+        EXPECT_EQ(m.handover->get("CapEff"), kNoCapability);
+        expect_confined(*m.handover, GetParam());
+    }
+}
+
+// A caller who has capabilities of his own (a container's root, a file-capable launcher) does not
+// make the helper more powerful: an ambient or inheritable set must not get through.
+TEST_P(Privilege, CallersCapabilitiesDoNotGetThrough) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    HelperOptions options;
+    options.uid = 0;  // changed in the child, which keeps the capabilities
+    options.before_exec = [] {
+        prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
+        if (setgroups(0, nullptr) != 0 || setresgid(kAlice.gid, kAlice.gid, kAlice.gid) != 0 ||
+            setresuid(kAlice.uid, kAlice.uid, kAlice.uid) != 0) {
+            _exit(125);
+        }
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        std::array<__user_cap_data_struct, 2> data{};
+        data[0].permitted = data[0].effective = data[0].inheritable =
+            (1U << CAP_NET_ADMIN) | (1U << CAP_DAC_OVERRIDE) | (1U << CAP_NET_RAW);
+        syscall(SYS_capset, &header, data.data());
+        for (const int capability : {CAP_NET_ADMIN, CAP_DAC_OVERRIDE, CAP_NET_RAW}) {
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+        }
+    };
+    const Moments m = observe(kArgs, options);
+    ASSERT_TRUE(granted(m.run));
+    ASSERT_TRUE(m.policy);
+    HelperOptions alice;
+    expect_caller(*m.policy, alice);
+    EXPECT_EQ(m.policy->get("CapPrm"), kNetAdminOnly);
+    EXPECT_EQ(m.policy->get("CapEff"), kNetAdminOnly);
+    expect_confined(*m.policy, GetParam());
+    EXPECT_EQ(m.handover->get("CapPrm"), kNoCapability);
+}
+
+// The same when no privilege came from the file at all.
+TEST_P(Privilege, RootAsTheCallerIsDroppedToo) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    HelperOptions options;
+    options.uid = 0;
+    options.gid = 0;
+    const Moments m = observe(kArgs, options);
+    ASSERT_TRUE(granted(m.run));
+    ASSERT_TRUE(m.policy);
+    EXPECT_EQ(m.policy->get("CapPrm"), kNetAdminOnly);
+    EXPECT_EQ(m.policy->get("CapEff"), kNetAdminOnly);
+    EXPECT_EQ(m.policy->get("CapAmb"), kNoCapability);
+    EXPECT_EQ(m.policy->get("CapInh"), kNoCapability);
+    ASSERT_TRUE(m.handover);
+    EXPECT_EQ(m.handover->get("CapPrm"), kNoCapability);
+}
+
+TEST_P(Privilege, ModesThatMakeNothingHaveNoPrivilege) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    for (const auto& args : std::vector<std::vector<std::string>>{
+             {"--explain", "--br=br0"}, {"--check"}, {"--check=/etc/qemu/bridge.conf"}}) {
+        const Moments m = observe(args);
+        ASSERT_EQ(m.run.exit_status, 0) << describe(m.run);
+        ASSERT_TRUE(m.policy);
+        expect_caller(*m.policy, {});
+        EXPECT_EQ(m.policy->get("CapPrm"), kNoCapability) << args[0];
+        EXPECT_EQ(m.policy->get("CapEff"), kNoCapability) << args[0];
+        EXPECT_EQ(m.policy->get("NoNewPrivs"), "1") << args[0];
+        EXPECT_EQ(m.policy->owner, 0U) << "dumpable, " << args[0];
+    }
+}
+
+// Everything from the first instruction to the drop: nothing is opened and nothing written with
+// root's rights, so no order of arguments or environment can make use of them.
+TEST_P(Privilege, NothingIsOpenedBeforeTheDrop) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    std::vector<std::string> opened;
+    const HelperResult run = run_traced(kArgs, {}, [&](const TracedCall& call) {
+        if (call.index != 0 && call.number == SYS_openat) {
+            const Snapshot s = Snapshot::of(call.pid);
+            if (s.get("CapEff") != kNetAdminOnly && s.get("CapEff") != kNoCapability) {
+                opened.push_back(traced_string(call.pid, call.args[1]));
+            }
+        }
+        return TraceAction{};
+    });
+    ASSERT_TRUE(granted(run));
+    // What libraries' constructors read of the kernel's own is no input of the caller's.
+    std::erase_if(opened, [](const std::string& file) { return file.starts_with("/proc/"); });
+    EXPECT_THAT(opened, IsEmpty());
+}
+
+// The caller has the helper's uid after the drop. He must not be able to stop or read it.
+TEST_P(Privilege, CallerCannotTraceIt) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    int opened = 0;
+    const HelperResult run = run_traced(kArgs, {}, [&](const TracedCall& call) {
+        if (call.number == SYS_openat && traced_string(call.pid, call.args[1]) == kPolicyFile) {
+            const pid_t child = fork();
+            if (child == 0) {
+                if (setgroups(0, nullptr) != 0 ||
+                    setresgid(kAlice.gid, kAlice.gid, kAlice.gid) != 0 ||
+                    setresuid(kAlice.uid, kAlice.uid, kAlice.uid) != 0) {
+                    _exit(125);
+                }
+                const std::string directory = "/proc/" + std::to_string(call.pid);
+                for (const char* file : {"/mem", "/environ", "/maps", "/syscall"}) {
+                    if (open((directory + file).c_str(), O_RDONLY | O_CLOEXEC) >= 0) {
+                        _exit(1);
+                    }
+                }
+                const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, call.pid, 0));
+                for (int fd = 0; fd < 40; ++fd) {
+                    if (syscall(SYS_pidfd_getfd, pidfd, fd, 0) >= 0) {
+                        _exit(2);
+                    }
+                }
+                _exit(0);
+            }
+            int status = 0;
+            waitpid(child, &status, 0);
+            opened = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        }
+        return TraceAction{};
+    });
+    ASSERT_TRUE(granted(run));
+    EXPECT_EQ(opened, 0);
+}
+
+// ---- not privileged at all ----
+
+TEST_P(Privilege, NoNewPrivsCallerIsToldSo) {
+    HelperOptions options;
+    options.before_exec = [] { prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); };
+    const HelperResult run = run_helper(kArgs, options);
+    EXPECT_TRUE(failed(run, "failed to create tun device: Operation not permitted"));
+    EXPECT_THAT(run.err, testing::ContainsRegex("no[-_ ]new[-_ ]priv"));
+}
+
+TEST_F(Policy, HelperWithoutPrivilegeSaysHowToInstallIt) {
+    write_policy("allow br0\n");
+    install(Install::plain);
+    const HelperResult run = run_helper(kArgs);
+    EXPECT_TRUE(failed(run, "failed to create tun device: Operation not permitted"));
+    EXPECT_THAT(run.err, HasSubstr("chmod 4755"));
+}
+
+// Refused is refused, privileged or not: no difference that tells more than the policy does.
+TEST_F(Policy, RefusalIsTheSameWithoutPrivilege) {
+    write_policy("deny br0\n");
+    const HelperResult privileged = run_helper(kArgs);
+    install(Install::plain);
+    const HelperResult plain = run_helper(kArgs);
+    EXPECT_TRUE(failed(privileged, kDenied));
+    EXPECT_EQ(privileged.err, plain.err);
+}
+
+// An unprivileged user is root in a user namespace of his own, with a network of his own there. The
+// helper must not carry privilege over from one side to the other.
+TEST_P(Privilege, UserNamespaceOfTheCallers) {
+    for (const bool own_network : {false, true}) {
+        for (const bool as_root : {false, true}) {
+            HelperOptions options;
+            options.before_exec = [own_network, as_root] {
+                // Having been root a moment ago made /proc/self root's.
+                prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+                if (unshare(CLONE_NEWUSER | (own_network ? CLONE_NEWNET : 0)) != 0) {
+                    _exit(124);
+                }
+                const std::string map = as_root ? "0 2001 1" : "2001 2001 1";
+                const int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+                if (write(fd, map.data(), map.size()) < 0) {
+                    _exit(125);
+                }
+            };
+            const HelperResult run = run_helper(kArgs, options);
+            if (run.exit_status == 124) {
+                TAPGATE_REQUIRE(false, "unprivileged user namespaces");
+            }
+            // There is no br0 in a network of his own, and no right to the one outside.
+            EXPECT_TRUE(failed(run, "")) << own_network << as_root;
+            EXPECT_THAT(ports("br0"), IsEmpty());
+        }
+    }
+}
+
+// ---- CVE-2019-13164 (qemu-bridge-helper): compare and use the same bytes; refuse long names ----
+
+TEST_P(Privilege, Cve201913164LongNames) {
+    const std::string fifteen = "br-0123456789ab";
+    add_bridge(fifteen);
+    // The hole: a deny of 15 bytes, and a request of 16 that the kernel would cut to them.
+    write_policy("allow all\ndeny " + fifteen + "\n");
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=" + fifteen + "c"}), "name `"));
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=" + fifteen}), kDenied));
+    for (const char* command : {"allow", "deny"}) {
+        write_policy("allow br0\n" + std::string(command) + " " + fifteen + "c\n");
+        EXPECT_TRUE(failed_saying(run_helper(kArgs), "", "bridge.conf:2"));
+    }
+    // NUL bytes are another way to make one name look like two.
+    for (const std::string& text :
+         {std::string("allow br0\0x\n", 12), std::string("allow\0br0\n", 10),
+          std::string("allow br0\n\0deny br0\n", 20), std::string("allow br0\nden\0y br0\n", 20)}) {
+        write_policy(text);
+        EXPECT_TRUE(failed(run_helper(kArgs), "")) << text;
+    }
+}
+
+// An altname is another name of the same interface: the policy speaks of the name only.
+TEST_P(Privilege, Cve202247952CompareWholeFields) {
+    // lxc-user-nic: a prefix, a suffix or another case of an allowed name is another name.
+    for (const char* name : {"br", "br00", "br0.1", "br0x", "BR0", "Br0", "xbr0"}) {
+        if (std::strcmp(name, "BR0") != 0 && std::strcmp(name, "Br0") != 0) {
+            add_bridge(name);
+        }
+        EXPECT_TRUE(failed(run_helper({"--fd=27", std::string("--br=") + name}),
+                           std::string(kDenied) + "/etc/qemu/bridge.conf: no rule allows " + name));
+    }
+    // The wildcard is one in the policy, and none in a request.
+    write_policy("allow br0\n");
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=all"}), kDenied));
+    write_policy("deny br0\nallow all\n");
+    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=all"}), "failed to get mtu of bridge `all'"));
+}
+
+// ---- the policy file: only root's word counts ----
+
+TEST_P(Privilege, PolicyThatOthersCanWriteIsNotObeyed) {
+    for (const mode_t mode : {0666U, 0664U, 0646U, 0622U | 0044U, 0777U}) {
+        write_policy("allow br0\n", mode);
+        EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << std::oct << mode;
+    }
+    unlink(kPolicyFile);
+    write_file(kPolicyFile, "allow br0\n", 0644, kAlice.uid, kAlice.gid);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+    // Also when the caller is somebody else.
+    HelperOptions bob;
+    bob.uid = kBob.uid;
+    bob.gid = kBob.gid;
+    EXPECT_TRUE(failed(run_helper(kArgs, bob), kBadPolicy));
+    unlink(kPolicyFile);
+    // A group other than root's that may only read is no harm.
+    write_file(kPolicyFile, "allow br0\n", 0644, 0, kAlice.gid);
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+}
+
+TEST_P(Privilege, PolicyThatIsNoFile) {
+    make_directory("/etc/qemu/bridge.conf.d");
+    unlink(kPolicyFile);
+    ASSERT_EQ(mkfifo(kPolicyFile, 0644), 0);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a FIFO";
+    unlink(kPolicyFile);
+    make_directory(kPolicyFile);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a directory";
+    rmdir(kPolicyFile);
+    ASSERT_EQ(mknod(kPolicyFile, S_IFCHR | 0644, makedev(1, 5)), 0);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "/dev/zero";
+    unlink(kPolicyFile);
+    ASSERT_EQ(symlink("bridge.conf", kPolicyFile), 0);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a symlink to itself";
+}
+
+TEST_P(Privilege, PolicyThatIsASymlink) {
+    write_file("/etc/real.conf", "allow br0\n");
+    make_directory(path("home"), 0755, kAlice.uid, kAlice.gid);
+    write_file(path("home/my.conf"), "allow br0\n", 0644, kAlice.uid, kAlice.gid);
+    unlink(kPolicyFile);
+    ASSERT_EQ(symlink((path("home") + "/my.conf").c_str(), kPolicyFile), 0);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "to a user's file";
+    unlink(kPolicyFile);
+    ASSERT_EQ(symlink("/etc/real.conf", kPolicyFile), 0);
+    EXPECT_TRUE(granted(run_helper(kArgs))) << "to root's file";
+}
+
+// ---- includes ----
+
+TEST_P(Privilege, IncludeThatOthersCanWriteIsFatal) {
+    make_directory(path("home"), 0777, kAlice.uid, kAlice.gid);
+    const std::string mine = path("home/mine.conf");
+    write_policy("include " + mine + "\n");
+    write_file(mine, "allow br0\n", 0644, kAlice.uid, kAlice.gid);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a user's";
+    unlink(mine.c_str());
+    write_file(mine, "allow br0\n", 0666);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "root's, world-writable";
+    // Contributing nothing would be looser than the stock helper where it denies.
+    write_policy("allow br0\ninclude " + mine + "\n");
+    write_file(mine, "deny br0\n", 0666);
+    EXPECT_TRUE(failed(run_helper(kArgs), "")) << "with a deny";
+    unlink(mine.c_str());
+    ASSERT_EQ(mkfifo(mine.c_str(), 0644), 0);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a FIFO of root's";
+    ASSERT_EQ(chown(mine.c_str(), kAlice.uid, kAlice.gid), 0);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a FIFO of the user's";
+}
+
+// In a directory that the user can write he can put any file of root's that he can link or name.
+TEST_P(Privilege, IncludeThroughAUsersSymlink) {
+    make_directory(path("home"), 0755, kAlice.uid, kAlice.gid);
+    write_policy("allow br0\ninclude " + path("home/link.conf") + "\n");
+    write_file(path("secret"), "topsecret words\n", 0600);
+    ASSERT_EQ(symlink(path("secret").c_str(), path("home/link.conf").c_str()), 0);
+    const HelperResult run = run_helper(kArgs);
+    EXPECT_EQ((run.out + run.err).find("topsecret"), std::string::npos) << describe(run);
+    EXPECT_TRUE(granted(run)) << "unreadable: contributes nothing";
+}
+
+TEST_P(Privilege, UnreadableIncludeContributesNothing) {
+    write_file("/etc/qemu/secret.conf", "topsecret words\nallow br0\n", 0600);
+    write_policy("include /etc/qemu/secret.conf\ninclude /etc/qemu/nosuch.conf\n");
+    HelperResult run = run_helper(kArgs);
+    EXPECT_TRUE(failed(run, kDenied));
+    EXPECT_EQ(run.err.find("topsecret"), std::string::npos) << run.err;
+    for (const char* mode : {"--explain", "--check"}) {
+        run = run_helper({mode, "--br=br0"});
+        EXPECT_EQ((run.out + run.err).find("topsecret"), std::string::npos) << mode;
+    }
+    write_policy("include /etc/qemu/secret.conf\ninclude /etc/qemu/nosuch.conf\nallow br0\n");
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+}
+
+// lxc-user-nic: one answer for what is not there and what may not be seen, or the helper is an
+// oracle for it.
+TEST_P(Privilege, NoOracleForFilesThatTheCallerCannotSee) {
+    make_directory("/etc/qemu/closed", 0700);
+    write_file("/etc/qemu/closed/there.conf", "allow br0\n");
+    std::vector<std::string> answers;
+    for (const char* name : {"there", "nosuc"}) {
+        write_policy("include /etc/qemu/closed/" + std::string(name) + ".conf\n");
+        const HelperResult run = run_helper(kArgs);
+        EXPECT_TRUE(failed(run, kDenied));
+        answers.push_back(run.err);
+    }
+    EXPECT_EQ(answers[0], answers[1]);
+}
+
+TEST_P(Privilege, GroupReadableIncludeGrantsTheGroup) {
+    write_policy("include /etc/qemu/students.conf\n");
+    write_file("/etc/qemu/students.conf", "allow br0\n", 0640, 0, kStudents);
+    HelperOptions member;
+    member.groups = {kStudents};
+    EXPECT_TRUE(granted(run_helper(kArgs, member)));
+    HelperOptions primary;
+    primary.gid = kStudents;
+    EXPECT_TRUE(granted(run_helper(kArgs, primary)));
+    HelperOptions other;
+    other.uid = kBob.uid;
+    other.gid = kBob.gid;
+    EXPECT_TRUE(failed(run_helper(kArgs, other), kDenied));
+    // In /etc/group, but not in the groups that the process has.
+    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+}
+
+TEST_F(Policy, IncludesRelativeToTheIncludingFile) {
+    make_directory("/etc/qemu/d");
+    write_file("/etc/qemu/d/a.conf", "include b.conf\n");
+    write_file("/etc/qemu/d/b.conf", "allow br0\n");
+    write_policy("include d/a.conf\n");
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+    // Not to the caller's directory, where he could put what he likes.
+    unlink("/etc/qemu/d/b.conf");
+    make_directory(path("home"), 0755, kAlice.uid, kAlice.gid);
+    make_directory(path("home/d"), 0755, kAlice.uid, kAlice.gid);
+    write_file(path("home/d/a.conf"), "allow br0\n");
+    write_file(path("home/b.conf"), "allow br0\n");
+    HelperOptions options;
+    options.before_exec = [] {
+        if (chdir("/mnt/home") != 0) {
+            _exit(125);
+        }
+    };
+    EXPECT_TRUE(failed(run_helper(kArgs, options), kDenied));
+}
+
+TEST_F(Policy, IncludeLoopsAreFatal) {
+    write_policy("allow br0\ninclude /etc/qemu/bridge.conf\n");
+    EXPECT_TRUE(failed_saying(run_helper(kArgs), kBadPolicy, "bridge.conf:2"));
+    write_policy("allow br0\ninclude a.conf\n");
+    write_file("/etc/qemu/a.conf", "include b.conf\n");
+    write_file("/etc/qemu/b.conf", "include a.conf\n");
+    EXPECT_TRUE(failed_saying(run_helper(kArgs), kBadPolicy, "b.conf:1"));
+    // A loop that no two names spell alike.
+    write_file("/etc/qemu/a.conf", "include ../qemu/./a.conf\n");
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+    // Twice the same file is no loop.
+    write_file("/etc/qemu/a.conf", "# nothing\n");
+    write_policy("include a.conf\ninclude a.conf\nallow br0\n");
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+}
+
+TEST_F(Policy, IncludeDepthIsBounded) {
+    const auto chain = [](int depth) {
+        write_policy("include 1.conf\n");
+        for (int i = 1; i < depth; ++i) {
+            write_file("/etc/qemu/" + std::to_string(i) + ".conf",
+                       "include " + std::to_string(i + 1) + ".conf\n");
+        }
+        write_file("/etc/qemu/" + std::to_string(depth) + ".conf", "allow br0\n");
+    };
+    chain(8);
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+    chain(9);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+    chain(500);
+    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+}
+
+// Depth alone does not bound the work: each of 8 files including the next one many times.
+TEST_F(Policy, IncludesThatFanOutEndInTime) {
+    write_policy("include 1.conf\n");
+    for (int i = 1; i <= 7; ++i) {
+        std::string text;
+        for (int k = 0; k < 100; ++k) {
+            text += "include " + std::to_string(i + 1) + ".conf\n";
+        }
+        write_file("/etc/qemu/" + std::to_string(i) + ".conf", text);
+    }
+    write_file("/etc/qemu/8.conf", "allow br0\n");
+    EXPECT_TRUE(failed(run_helper(kArgs), ""));
+}
+
+TEST_F(Policy, SyntaxErrorInAnIncludeIsFatal) {
+    // The stock helper ignores it, and with it the deny that follows.
+    write_policy("include a.conf\nallow br0\n");
+    write_file("/etc/qemu/a.conf", "oops\ndeny br0\n");
+    EXPECT_TRUE(failed_saying(run_helper(kArgs), kBadPolicy, "/etc/qemu/a.conf:1"));
+}
+
+TEST_F(Policy, TextOfAPolicyIsNotReflectedRaw) {
+    write_policy("allow br0\n\x1b[31mevil\x07\n");
+    const HelperResult run = run_helper(kArgs);
+    EXPECT_TRUE(failed(run, kBadPolicy));
+    EXPECT_EQ(run.err.find('\x1b'), std::string::npos);
+}
+
+// ---- sizes ----
+
+TEST_F(Policy, LongLines) {
+    // The stock helper cuts lines into pieces of 4095 bytes and reads each as a line: a comment
+    // becomes a rule.
+    for (const std::size_t length : {4094U, 4095U, 4096U, 8190U, 1U << 20U}) {
+        write_policy("#" + std::string(length - 1, 'x') + "allow br0\n");
+        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+        write_policy("allow br0\n" + std::string(length, ' ') + "deny br0\n");
+        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+        write_policy("allow br0\ndeny " + std::string(length, 'b') + "\n");
+        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+        write_policy("allow br0\n" + std::string(length, 'x') + "\n");
+        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+    }
+}
+
+TEST_F(Policy, LargeFiles) {
+    std::string rules;
+    for (int i = 0; i < 20000; ++i) {
+        rules += "allow br" + std::to_string(i + 1) + "\n";
+    }
+    write_policy(rules + "allow br0\n");
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+    write_policy(rules + "allow br0\ndeny br0\n");
+    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+    // No end of file but the file's: a last line without a newline counts.
+    write_policy(rules + "allow br0\ndeny br0");
+    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+    // Large beyond reason: an answer in time, whichever.
+    std::string huge(64U << 20U, '\n');
+    huge += "deny br0\n";
+    write_policy("allow br0\n" + huge);
+    EXPECT_TRUE(failed(run_helper(kArgs), ""));
+}
+
+// ---- never a hang ----
+
+TEST_P(Privilege, GivesUpAfterTenSeconds) {
+    HelperOptions options;
+    options.deaf = true;
+    options.before_exec = [] {
+        // Not one byte fits any more, so the reply blocks.
+        const std::string junk(4096, 'x');
+        while (send(kSocketNumber, junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
+        }
+        while (send(kSocketNumber, junk.data(), 1, MSG_DONTWAIT) > 0) {
+        }
+        // And whatever a caller might do to keep the alarm from working.
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, nullptr);
+        std::signal(SIGALRM, SIG_IGN);
+    };
+    const auto start = std::chrono::steady_clock::now();
+    HelperResult run = run_helper(kArgs, options);
+    const auto took = std::chrono::steady_clock::now() - start;
+    run.data.clear();  // the junk
+    EXPECT_TRUE(failed(run, ""));
+    EXPECT_GE(took, std::chrono::seconds(8));
+    EXPECT_LE(took, std::chrono::seconds(13));
+}
+
+// ---- squatting (Lima's network helper) ----
+
+// A name that the caller chooses would let him take another's. He does not choose: the kernel does.
+TEST_P(Privilege, CallerDoesNotChooseTheTapsName) {
+    for (const char* argument : {"--ifname=eth9", "--tap=eth9", "--name=eth9", "--script=/bin/sh",
+                                 "--helper=x", "--acl=/tmp/x", "--config=/tmp/x"}) {
+        EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=27", argument}), "Usage: ")) << argument;
+    }
+}
+
+}  // namespace
+}  // namespace tapgate

@@ -1,0 +1,675 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/system/testbed.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/if_tun.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "tests/system/netlink.h"
+
+namespace tapgate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kStockHelper = "/usr/lib/qemu/qemu-bridge-helper";
+constexpr const char* kStockHelperFedora = "/usr/libexec/qemu-bridge-helper";
+
+void check(bool ok, const std::string& what) {
+    if (!ok) {
+        throw std::runtime_error(what + ": " + std::strerror(errno));
+    }
+}
+
+UniqueFd open_or_throw(const std::string& path, int flags) {
+    UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC));
+    check(static_cast<bool>(fd), path);
+    return fd;
+}
+
+void write_all(int fd, std::string_view text, const std::string& what) {
+    while (!text.empty()) {
+        const ssize_t n = write(fd, text.data(), text.size());
+        check(n > 0, "write " + what);
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+void install_program(const std::string& source, const std::string& target, mode_t mode) {
+    Testbed::write_file(target, read_text(source), mode);
+}
+
+// The xattr as setcap writes it for cap_net_admin=ep; it saves the tests a dependency on setcap.
+void give_net_admin(const std::string& path) {
+    vfs_cap_data data{};
+    data.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
+    data.data[0].permitted = 1U << CAP_NET_ADMIN;
+    check(setxattr(path.c_str(), "security.capability", &data, sizeof data, 0) == 0,
+          "security.capability on " + path);
+}
+
+void make_device(const std::string& path, mode_t mode, unsigned major, unsigned minor) {
+    check(mknod(path.c_str(), S_IFCHR | mode, makedev(major, minor)) == 0, path);
+    check(chmod(path.c_str(), mode) == 0, path);
+}
+
+void mount_tmpfs(const char* where) {
+    check(mount("tmpfs", where, "tmpfs", 0, "mode=0755") == 0,
+          std::string("mount tmpfs on ") + where);
+}
+
+std::string stock_source() {
+    for (const char* path : {kStockHelper, kStockHelperFedora}) {
+        if (access(path, R_OK) == 0) {
+            return path;
+        }
+    }
+    return {};
+}
+
+std::string under_test_source() {
+    const char* path = std::getenv("TAPGATE_HELPER");
+    return path == nullptr ? std::string() : std::string(path);
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+    std::vector<char*> out;
+    out.reserve(strings.size() + 1);
+    for (const std::string& s : strings) {
+        out.push_back(
+            const_cast<char*>(s.c_str()));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    }
+    out.push_back(nullptr);
+    return out;
+}
+
+// As QEMU leaves its child: these blocked, SIGPIPE ignored.
+void qemu_signal_state() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGALRM, SIGCHLD, SIGIO, SIGUSR1, SIGBUS}) {
+        sigaddset(&set, signal);
+    }
+    sigprocmask(SIG_SETMASK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+// In the child: its own group, so that it can be killed together with whatever it starts.
+[[noreturn]] void exec_helper(const std::vector<std::string>& argv, const HelperOptions& options,
+                              int socket, int out, int err) {
+    setpgid(0, 0);
+    const int null = open("/dev/null", O_RDWR);  // NOLINT(android-cloexec-open)
+    if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || close(null) != 0) {
+        _exit(125);
+    }
+    // dup2() onto itself would leave close-on-exec set.
+    if (socket == kSocketNumber ? fcntl(socket, F_SETFD, 0) < 0 : dup2(socket, kSocketNumber) < 0) {
+        _exit(125);
+    }
+    qemu_signal_state();
+    // Still as root: exec keeps a setuid bit when who asked for the tracing may trace everything,
+    // and that is this process (ptrace_link() in the kernel's kernel/ptrace.c).
+    if (options.traced && ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
+        _exit(125);
+    }
+    if (options.uid != 0 && (setgroups(options.groups.size(), options.groups.data()) != 0 ||
+                             setresgid(options.gid, options.gid, options.gid) != 0 ||
+                             setresuid(options.uid, options.uid, options.uid) != 0)) {
+        _exit(125);
+    }
+    if (options.before_exec) {
+        options.before_exec();
+    }
+    const std::string program = options.program.empty() ? Testbed::helper_path() : options.program;
+    execve(program.c_str(), pointers(argv).data(), pointers(options.env).data());
+    _exit(126);
+}
+
+std::string drain(int fd) {
+    std::string text;
+    std::array<char, 4096> buffer{};
+    while (true) {
+        const ssize_t n = read(fd, buffer.data(), buffer.size());
+        if (n <= 0) {
+            return text;
+        }
+        text.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+}
+
+ifreq interface_of(int fd) {
+    ifreq request{};
+    check(ioctl(fd, TUNGETIFF, &request) == 0, "TUNGETIFF");
+    return request;
+}
+
+}  // namespace
+
+const char* to_string(Install install) {
+    switch (install) {
+        case Install::setuid:
+            return "setuid";
+        case Install::filecaps:
+            return "filecaps";
+        case Install::plain:
+            return "plain";
+    }
+    return "?";
+}
+
+void PrintTo(Install install, std::ostream* out) {
+    *out << to_string(install);
+}
+
+// ---- the running helper ----
+
+HelperProcess::HelperProcess(const std::vector<std::string>& args, const HelperOptions& options)
+    : options_(options) {
+    std::vector<std::string> argv;
+    if (options.argv) {
+        argv = *options.argv;
+    } else {
+        argv.push_back(options.program.empty() ? Testbed::helper_path() : options.program);
+        argv.insert(argv.end(), args.begin(), args.end());
+    }
+
+    std::array<int, 2> pair{};
+    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0, "socketpair");
+    socket_.reset(pair[0]);
+    UniqueFd theirs(pair[1]);
+    check(pipe2(pair.data(), O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+    out_.reset(pair[0]);
+    UniqueFd out(pair[1]);
+    check(pipe2(pair.data(), O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+    err_.reset(pair[0]);
+    UniqueFd err(pair[1]);
+
+    pid_ = fork();
+    check(pid_ >= 0, "fork");
+    if (pid_ == 0) {
+        exec_helper(argv, options, theirs.get(), out.get(), err.get());
+    }
+    pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+    check(static_cast<bool>(pidfd_), "pidfd_open");
+}
+
+HelperProcess::~HelperProcess() {
+    if (pid_ > 0) {
+        kill(SIGKILL);
+        waitpid(pid_, nullptr, 0);
+    }
+}
+
+void HelperProcess::kill(int signal) const {
+    ::kill(pid_, signal);
+    ::kill(-pid_, signal);  // the group is not there yet in the first moments
+}
+
+HelperResult HelperProcess::finish() {
+    const auto deadline = Clock::now() + options_.timeout;
+    HelperResult received;
+    bool timed_out = false;
+    while (true) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        if (left <= 0) {
+            timed_out = true;
+            kill(SIGKILL);
+            break;
+        }
+        std::array<pollfd, 2> fds{pollfd{pidfd_.get(), POLLIN, 0},
+                                  pollfd{options_.deaf ? -1 : socket_.get(), POLLIN, 0}};
+        if (poll(fds.data(), fds.size(), static_cast<int>(left)) <= 0) {
+            continue;
+        }
+        if ((fds[0].revents & POLLIN) != 0) {
+            break;
+        }
+        // Nothing more to come, but still running: only its end is left to wait for.
+        if ((fds[1].revents & POLLHUP) != 0) {
+            pollfd end{pidfd_.get(), POLLIN, 0};
+            poll(&end, 1, static_cast<int>(left));
+            continue;
+        }
+        drain_socket(&received);
+    }
+    int status = 0;
+    check(waitpid(pid_, &status, 0) == pid_, "waitpid");
+    HelperResult result = collect(status);
+    result.timed_out = timed_out;
+    result.data.insert(0, received.data);
+    result.fd_messages += received.fd_messages;
+    result.control_truncated |= received.control_truncated;
+    std::move(result.fds.begin(), result.fds.end(), std::back_inserter(received.fds));
+    result.fds = std::move(received.fds);
+    return result;
+}
+
+HelperResult HelperProcess::collect(int wait_status) {
+    pid_ = -1;
+    HelperResult result;
+    if (WIFEXITED(wait_status)) {
+        result.exit_status = WEXITSTATUS(wait_status);
+    } else {
+        result.signal = WTERMSIG(wait_status);
+    }
+    drain_socket(&result);
+    result.out = drain(out_.get());
+    result.err = drain(err_.get());
+    return result;
+}
+
+void HelperProcess::drain_socket(HelperResult* result) const {
+    while (true) {
+        std::array<char, 65536> buffer{};
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 253)> control{};
+        iovec data{buffer.data(), buffer.size()};
+        msghdr message{};
+        message.msg_iov = &data;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        const ssize_t n = recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (n <= 0) {
+            return;
+        }
+        result->data.append(buffer.data(), static_cast<std::size_t>(n));
+        result->control_truncated |= (message.msg_flags & MSG_CTRUNC) != 0;
+        for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+            if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+                continue;
+            }
+            ++result->fd_messages;
+            const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            for (std::size_t i = 0; i < count; ++i) {
+                int fd = -1;
+                std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
+                result->fds.emplace_back(fd);
+            }
+        }
+    }
+}
+
+// ---- the bed ----
+
+Testbed::Testbed() = default;
+
+Testbed::~Testbed() {
+    leave_namespaces();
+}
+
+void Testbed::SetUp() {
+    TAPGATE_REQUIRE(geteuid() == 0, "root");
+    TAPGATE_REQUIRE(!under_test_source().empty(), "TAPGATE_HELPER names the helper under test");
+    TAPGATE_REQUIRE(access(under_test_source().c_str(), R_OK) == 0,
+                    "the helper under test, " + under_test_source());
+    TAPGATE_REQUIRE(access("/dev/net/tun", F_OK) == 0, "/dev/net/tun");
+    try {
+        enter_namespaces();
+        install(Install::setuid);
+    } catch (const std::exception& e) {
+        TAPGATE_REQUIRE(false, e.what());
+    }
+}
+
+void Testbed::enter_namespaces() {
+    host_net_ = open_or_throw("/proc/self/ns/net", O_RDONLY);
+    host_mnt_ = open_or_throw("/proc/self/ns/mnt", O_RDONLY);
+    host_cwd_ = open_or_throw(".", O_PATH | O_DIRECTORY);
+
+    // Read before the mounts below can hide them.
+    const std::string helper = read_text(under_test_source());
+    const std::string stock = stock_source().empty() ? std::string() : read_text(stock_source());
+    const std::string loader_cache = read_text("/etc/ld.so.cache");
+
+    check(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare");
+    check(mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
+    // /sys/class/net shows the network namespace of whoever mounted it.
+    check(mount("sysfs", "/sys", "sysfs", 0, nullptr) == 0, "mount sysfs");
+
+    mount_tmpfs(kRoot);
+    write_file(path("source"), helper, 0644);
+    if (!stock.empty()) {
+        write_file(path("stock-source"), stock, 0644);
+    }
+
+    // Files only, no LDAP: user and group names must be those of the test.
+    mount_tmpfs("/etc");
+    write_file("/etc/ld.so.cache", loader_cache);
+    write_file("/etc/nsswitch.conf", "passwd: files\ngroup: files\n");
+    write_file("/etc/passwd",
+               "root:x:0:0:root:/root:/bin/sh\n"
+               "alice:x:2001:2001::/nonexistent:/bin/sh\n"
+               "bob:x:2002:2002::/nonexistent:/bin/sh\n");
+    write_file("/etc/group", "root:x:0:\nalice:x:2001:\nbob:x:2002:\nstudents:x:3001:alice\n");
+
+    mount_tmpfs("/dev");
+    make_device("/dev/null", 0666, 1, 3);
+    make_device("/dev/zero", 0666, 1, 5);
+    // libc opens it where a setuid program's stdin is closed, and aborts when it cannot.
+    make_device("/dev/full", 0666, 1, 7);
+    make_device("/dev/urandom", 0666, 1, 9);
+    make_directory("/dev/net");
+    make_device("/dev/net/tun", 0666, 10, 200);
+
+    // Otherwise router solicitations and the like turn up among the frames of the tests.
+    write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+    set_link_up("lo");
+}
+
+void Testbed::leave_namespaces() {
+    if (!host_net_ || !host_mnt_) {
+        return;
+    }
+    // Going on in the wrong namespace would be worse than to stop.
+    if (setns(host_net_.get(), CLONE_NEWNET) != 0 || setns(host_mnt_.get(), CLONE_NEWNS) != 0 ||
+        fchdir(host_cwd_.get()) != 0) {
+        std::perror("cannot go back to the host's namespaces");
+        std::abort();
+    }
+}
+
+void Testbed::install(Install install) {
+    unlink(helper_path().c_str());
+    install_program(path("source"), helper_path(), install == Install::setuid ? 04755 : 0755);
+    if (install == Install::filecaps) {
+        give_net_admin(helper_path());
+    }
+    installed_ = install;
+}
+
+std::string Testbed::helper_path() {
+    return path("tapgate-helper");
+}
+
+std::string Testbed::stock_path() {
+    return path("qemu-bridge-helper");
+}
+
+bool Testbed::install_stock() {
+    if (access(path("stock-source").c_str(), R_OK) != 0) {
+        return false;
+    }
+    install_program(path("stock-source"), stock_path(), 04755);
+    return true;
+}
+
+HelperResult Testbed::run_helper(const std::vector<std::string>& args,
+                                 const HelperOptions& options) {
+    HelperProcess process(args, options);
+    return process.finish();
+}
+
+void BothInstalls::SetUp() {
+    Testbed::SetUp();
+    if (!IsSkipped() && !HasFatalFailure()) {
+        install(GetParam());
+    }
+}
+
+std::string install_name(const testing::TestParamInfo<Install>& info) {
+    return to_string(info.param);
+}
+
+// ---- files ----
+
+std::string Testbed::path(std::string_view name) {
+    return std::string(kRoot) + "/" + std::string(name);
+}
+
+void Testbed::write_file(const std::string& path, std::string_view text, mode_t mode, uid_t uid,
+                         gid_t gid) {
+    const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    check(static_cast<bool>(fd), path);
+    write_all(fd.get(), text, path);
+    struct stat status {};
+    check(fstat(fd.get(), &status) == 0, path);
+    // /proc files can be written, but have no owner to change.
+    if (status.st_uid != uid || status.st_gid != gid) {
+        check(fchown(fd.get(), uid, gid) == 0, "chown " + path);
+    }
+    if ((status.st_mode & 07777) != mode && !path.starts_with("/proc/")) {
+        check(fchmod(fd.get(), mode) == 0, "chmod " + path);
+    }
+}
+
+void Testbed::write_policy(std::string_view text, mode_t mode) {
+    if (access("/etc/qemu", F_OK) != 0) {
+        make_directory("/etc/qemu");
+    }
+    unlink(kPolicyFile);
+    write_file(kPolicyFile, text, mode);
+}
+
+void Testbed::make_directory(const std::string& path, mode_t mode, uid_t uid, gid_t gid) {
+    check(mkdir(path.c_str(), 0700) == 0 && chown(path.c_str(), uid, gid) == 0 &&
+              chmod(path.c_str(), mode) == 0,
+          "mkdir " + path);
+}
+
+sockaddr_un log_address() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    constexpr std::string_view path = "/dev/log";
+    std::copy(path.begin(), path.end(), static_cast<char*>(address.sun_path));
+    return address;
+}
+
+UniqueFd Testbed::open_log() {
+    UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const sockaddr_un address = log_address();
+    check(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+              chmod("/dev/log", 0666) == 0,
+          "/dev/log");
+    return fd;
+}
+
+std::string read_text(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// ---- links ----
+
+void Testbed::add_bridge(const std::string& name, unsigned mtu) {
+    Rtnl rtnl;
+    rtnl.add_link("bridge", name);
+    rtnl.set_mtu(name, mtu);
+    rtnl.set_up(name);
+}
+
+void Testbed::add_veth(const std::string& name, const std::string& peer) {
+    Rtnl().add_veth(name, peer);
+}
+
+void Testbed::set_link_up(const std::string& name) {
+    Rtnl().set_up(name);
+}
+
+bool Testbed::link_exists(const std::string& name) {
+    return if_nametoindex(name.c_str()) != 0;
+}
+
+std::string Testbed::link_attribute(const std::string& name, const std::string& attribute) {
+    std::string text = read_text("/sys/class/net/" + name + "/" + attribute);
+    if (!text.empty() && text.back() == '\n') {
+        text.pop_back();
+    }
+    return text;
+}
+
+unsigned Testbed::link_flags(const std::string& name) {
+    const std::string text = link_attribute(name, "flags");
+    return text.empty() ? 0U : static_cast<unsigned>(std::stoul(text, nullptr, 16));
+}
+
+namespace {
+std::vector<std::string> entries(const std::string& directory) {
+    std::vector<std::string> names;
+    DIR* dir = opendir(directory.c_str());
+    if (dir == nullptr) {
+        return names;
+    }
+    while (const dirent* entry = readdir(dir)) {
+        if (entry->d_name[0] != '.') {
+            names.emplace_back(static_cast<const char*>(entry->d_name));
+        }
+    }
+    closedir(dir);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+}  // namespace
+
+std::vector<std::string> Testbed::links() {
+    return entries("/sys/class/net");
+}
+
+std::vector<std::string> Testbed::taps() {
+    std::vector<std::string> found;
+    for (const std::string& name : links()) {
+        if (access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0) {
+            found.push_back(name);
+        }
+    }
+    return found;
+}
+
+std::vector<std::string> Testbed::ports(const std::string& bridge) {
+    return entries("/sys/class/net/" + bridge + "/brif");
+}
+
+bool Testbed::no_taps_left() {
+    for (int i = 0; i < 200; ++i) {
+        if (taps().empty()) {
+            return true;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+}
+
+std::string Testbed::tap_name(int fd) {
+    return static_cast<const char*>(interface_of(fd).ifr_name);
+}
+
+unsigned Testbed::tap_flags(int fd) {
+    return static_cast<std::uint16_t>(interface_of(fd).ifr_flags);
+}
+
+// ---- verdicts ----
+
+std::string describe(const HelperResult& run) {
+    std::ostringstream text;
+    text << "helper " << (run.timed_out ? "(timed out) " : "");
+    if (run.exit_status >= 0) {
+        text << "exited " << run.exit_status;
+    } else {
+        text << "died of signal " << run.signal;
+    }
+    text << ", sent " << run.data.size() << " byte(s) and " << run.fds.size() << " fd(s) in "
+         << run.fd_messages << " message(s)" << (run.control_truncated ? ", truncated" : "")
+         << ", stdout \"" << run.out << "\", stderr \"" << run.err.substr(0, 1000) << "\"";
+    return text.str();
+}
+
+testing::AssertionResult granted(const HelperResult& run, std::size_t fds) {
+    if (!run.timed_out && run.exit_status == 0 && run.data == std::string(1, '\0') &&
+        run.fds.size() == fds && run.fd_messages == 1 && !run.control_truncated &&
+        run.err.empty() && run.out.empty()) {
+        return testing::AssertionSuccess();
+    }
+    return testing::AssertionFailure() << "not granted: " << describe(run);
+}
+
+namespace {
+// One line, newline-ended. Only a mistake in the policy is shown with its line and a caret below.
+bool is_one_line(const std::string& text) {
+    const std::size_t first = text.find('\n');
+    if (first == std::string::npos) {
+        return false;
+    }
+    if (first == text.size() - 1) {
+        return true;
+    }
+    const std::size_t second = text.find('\n', first + 1);
+    const std::string below = second == std::string::npos ? "" : text.substr(second + 1);
+    const std::size_t caret = below.find_first_not_of(" \t");
+    return text.starts_with("failed to parse default acl file") &&
+           text.compare(first + 1, 4, "    ") == 0 &&
+           (caret == std::string::npos
+                ? below.empty()
+                : below.substr(caret) == "^\n" || below.substr(caret) == "...\n");
+}
+}  // namespace
+
+testing::AssertionResult failed(const HelperResult& run, std::string_view beginning) {
+    const bool one_line = is_one_line(run.err);
+    if (run.timed_out || run.exit_status != 1 || !run.fds.empty() || !run.data.empty() ||
+        !run.out.empty()) {
+        return testing::AssertionFailure() << "not a clean failure: " << describe(run);
+    }
+    if (!one_line) {
+        return testing::AssertionFailure() << "not one line on stderr: " << describe(run);
+    }
+    if (!run.err.starts_with(beginning)) {
+        return testing::AssertionFailure()
+               << "stderr does not begin with \"" << beginning << "\": " << describe(run);
+    }
+    if (!Testbed::no_taps_left()) {
+        return testing::AssertionFailure() << "a tap is left: " << describe(run);
+    }
+    return testing::AssertionSuccess();
+}
+
+testing::AssertionResult failed_saying(const HelperResult& run, std::string_view beginning,
+                                       std::string_view part) {
+    testing::AssertionResult result = failed(run, beginning);
+    if (result && run.err.find(part) == std::string::npos) {
+        return testing::AssertionFailure() << "stderr lacks \"" << part << "\": " << describe(run);
+    }
+    return result;
+}
+
+bool must_work() {
+    const char* value = std::getenv("MUST_WORK");
+    return value != nullptr && std::strcmp(value, "1") == 0;
+}
+
+bool long_run() {
+    const char* value = std::getenv("TAPGATE_LONG");
+    return value != nullptr && std::strcmp(value, "1") == 0;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The test bed of the system tests: an own network and mount namespace for every test, in which a
+// privileged helper can be installed, configured and run the way QEMU runs it, and which leaves
+// nothing behind on the host.
+//
+// What a test sees after SetUp():
+//   - an empty network namespace (lo only) and the sysfs that belongs to it;
+//   - /etc made by hand: the accounts below, no /etc/qemu, whatever the host has there;
+//   - /dev made by hand, with /dev/net/tun for everybody, as distributions have it;
+//   - a tmpfs at kRoot that allows setuid and file capabilities; the helper is installed there.
+//
+// The process comes back to the host's namespaces afterwards, so that tests can follow one another
+// in one process; main.cc sees to it that no process outlives the run.
+
+#ifndef TAPGATE_TESTS_SYSTEM_TESTBED_H
+#define TAPGATE_TESTS_SYSTEM_TESTBED_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+struct Account {
+    const char* name;
+    uid_t uid;
+    gid_t gid;
+};
+
+// In /etc/passwd and /etc/group of every test bed.
+inline constexpr Account kAlice{"alice", 2001, 2001};
+inline constexpr Account kBob{"bob", 2002, 2002};
+// A group of alice's; what counts for the helper are the groups that the caller really has.
+inline constexpr gid_t kStudents = 3001;
+
+inline constexpr const char* kRoot = "/mnt";
+inline constexpr const char* kPolicyFile = "/etc/qemu/bridge.conf";
+
+// The socket's number in the helper, high enough to be none that the helper opens by itself.
+inline constexpr int kSocketNumber = 27;
+
+enum class Install { setuid, filecaps, plain };
+const char* to_string(Install install);
+void PrintTo(Install install, std::ostream* out);  // for gtest's messages
+
+struct HelperOptions {
+    std::string program;  // empty: the installed helper under test
+    // The whole argument vector, argv[0] included, instead of {program, args...}.
+    std::optional<std::vector<std::string>> argv;
+    uid_t uid = kAlice.uid;
+    gid_t gid = kAlice.gid;
+    std::vector<gid_t> groups;
+    // The last one for a helper with AddressSanitizer: it cannot look for leaks where nobody may
+    // trace, and the helper sees to that.
+    std::vector<std::string> env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8",
+                                    "ASAN_OPTIONS=detect_leaks=0"};
+    // Runs in the child as the caller, after everything else is set up and right before exec. For
+    // what QEMU does not do: closed stdio, limits, other things at kSocketNumber.
+    std::function<void()> before_exec;
+    // Nothing is read from the socket before the helper is gone.
+    bool deaf = false;
+    // The child asks to be traced by this process; it stops with SIGTRAP after exec.
+    bool traced = false;
+    std::chrono::milliseconds timeout{15000};
+};
+
+struct HelperResult {
+    bool timed_out = false;
+    int exit_status = -1;  // -1 when a signal ended it
+    int signal = 0;
+    std::string out;
+    std::string err;
+    std::string data;  // bytes that came over the socket
+    std::vector<UniqueFd> fds;
+    int fd_messages = 0;
+    bool control_truncated = false;
+};
+
+// A started helper with QEMU's end of its socket; killed and reaped when it goes out of scope.
+class HelperProcess {
+  public:
+    HelperProcess(const std::vector<std::string>& args, const HelperOptions& options);
+    ~HelperProcess();
+    HelperProcess(const HelperProcess&) = delete;
+    HelperProcess(HelperProcess&&) = delete;
+    HelperProcess& operator=(const HelperProcess&) = delete;
+    HelperProcess& operator=(HelperProcess&&) = delete;
+
+    pid_t pid() const { return pid_; }
+    void kill(int signal) const;
+
+    // Waits for its end, at most options.timeout (then it is killed and `timed_out`).
+    HelperResult finish();
+
+    // For whoever reaps it himself (the tracer).
+    HelperResult collect(int wait_status);
+
+  private:
+    void drain_socket(HelperResult* result) const;
+
+    HelperOptions options_;
+    pid_t pid_ = -1;
+    UniqueFd pidfd_;
+    UniqueFd socket_;
+    UniqueFd out_;
+    UniqueFd err_;
+};
+
+class Testbed : public testing::Test {
+  public:
+    Testbed();
+    ~Testbed() override;
+    Testbed(const Testbed&) = delete;
+    Testbed(Testbed&&) = delete;
+    Testbed& operator=(const Testbed&) = delete;
+    Testbed& operator=(Testbed&&) = delete;
+
+    // ---- the helper ----
+
+    // Installs the helper under test and makes it what run_helper() starts by default.
+    void install(Install install);
+    Install installed() const { return installed_; }
+    static std::string helper_path();
+    // Installs QEMU's own helper with the setuid bit; false when the host has none.
+    static bool install_stock();
+    static std::string stock_path();
+
+    static HelperResult run_helper(const std::vector<std::string>& args,
+                                   const HelperOptions& options = {});
+
+    // ---- files ----
+
+    static void write_file(const std::string& path, std::string_view text, mode_t mode = 0644,
+                           uid_t uid = 0, gid_t gid = 0);
+    static void write_policy(std::string_view text, mode_t mode = 0644);
+    static void make_directory(const std::string& path, mode_t mode = 0755, uid_t uid = 0,
+                               gid_t gid = 0);
+    // Listens at /dev/log, as a syslog daemon does.
+    static UniqueFd open_log();
+    // A path below kRoot.
+    static std::string path(std::string_view name);
+
+    // ---- links, in the current network namespace ----
+
+    static void add_bridge(const std::string& name, unsigned mtu = 1500);
+    static void add_veth(const std::string& name, const std::string& peer);
+    static void set_link_up(const std::string& name);
+    static bool link_exists(const std::string& name);
+    // /sys/class/net/NAME/ATTRIBUTE without its newline; empty when it is not there.
+    static std::string link_attribute(const std::string& name, const std::string& attribute);
+    static unsigned link_flags(const std::string& name);
+    static std::vector<std::string> links();
+    static std::vector<std::string> taps();
+    static std::vector<std::string> ports(const std::string& bridge);
+    // True as soon as there is no tap; the kernel may be some ms late after a kill.
+    static bool no_taps_left();
+    // The interface that a tap fd belongs to.
+    static std::string tap_name(int fd);
+    static unsigned tap_flags(int fd);
+
+  protected:
+    void SetUp() override;
+
+  private:
+    void enter_namespaces();
+    void leave_namespaces();
+
+    UniqueFd host_net_;
+    UniqueFd host_mnt_;
+    UniqueFd host_cwd_;
+    Install installed_ = Install::plain;
+};
+
+// The same tests for both ways to install.
+class BothInstalls : public Testbed, public testing::WithParamInterface<Install> {
+  protected:
+    void SetUp() override;
+};
+std::string install_name(const testing::TestParamInfo<Install>& info);
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): gtest's is one too
+#define TAPGATE_BOTH_INSTALLS(suite)                                                              \
+    INSTANTIATE_TEST_SUITE_P(Install, suite, testing::Values(Install::setuid, Install::filecaps), \
+                             install_name)
+
+// ---- what a run must have been ----
+
+// Exit 0 with exactly one zero byte and `fds` tap fds in one message, nothing on stderr.
+testing::AssertionResult granted(const HelperResult& run, std::size_t fds = 1);
+// Exit 1 with one line that begins with `beginning`, nothing sent, no tap left.
+testing::AssertionResult failed(const HelperResult& run, std::string_view beginning);
+// As failed(), and the line has `part` in it.
+testing::AssertionResult failed_saying(const HelperResult& run, std::string_view beginning,
+                                       std::string_view part);
+std::string describe(const HelperResult& run);
+
+// The address of /dev/log.
+sockaddr_un log_address();
+// True when MUST_WORK=1: then a missing prerequisite is a failure.
+bool must_work();
+// True when TAPGATE_LONG=1.
+bool long_run();
+std::string read_text(const std::string& path);
+
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): it returns from the test
+#define TAPGATE_REQUIRE(condition, why)                        \
+    do {                                                       \
+        if (!(condition)) {                                    \
+            if (must_work()) {                                 \
+                FAIL() << "prerequisite missing: " << (why);   \
+            }                                                  \
+            GTEST_SKIP() << "prerequisite missing: " << (why); \
+        }                                                      \
+    } while (false)
+
+}  // namespace tapgate
+
+#endif  // TAPGATE_TESTS_SYSTEM_TESTBED_H

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/system/tracer.h"
+
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <stdexcept>
+
+namespace tapgate {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool read_memory(pid_t pid, std::uint64_t address, void* to, std::size_t size) {
+    iovec local{to, size};
+    iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT(performance-no-int-to-ptr)
+    return process_vm_readv(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
+}
+
+// Calls that only the dropping of privilege makes, which is the first thing that main() does.
+bool asks_who_it_is(long number) {
+    switch (number) {
+        case SYS_getuid:
+        case SYS_geteuid:
+        case SYS_getresuid:
+        case SYS_getgid:
+        case SYS_getegid:
+        case SYS_getresgid:
+        case SYS_capget:
+        case SYS_capset:
+        case SYS_prctl:
+        case SYS_setresuid:
+        case SYS_setuid:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// The next ptrace stop or end of `pid`; false when `deadline` passes first.
+bool wait_until(pid_t pid, int* status, Clock::time_point deadline) {
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    while (true) {
+        const pid_t done = waitpid(pid, status, WNOHANG | __WALL);
+        if (done == pid) {
+            return true;
+        }
+        if (done < 0) {
+            throw std::runtime_error("the traced helper is gone");
+        }
+        const auto left =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now()).count();
+        if (left <= 0) {
+            return false;
+        }
+        timespec wait{};
+        wait.tv_sec = static_cast<time_t>(left / 1'000'000'000);
+        wait.tv_nsec = static_cast<long>(left % 1'000'000'000);
+        sigtimedwait(&child, nullptr, &wait);
+    }
+}
+
+// Blocks SIGCHLD so that sigtimedwait() can wait for it.
+class SigchldBlocked {
+  public:
+    SigchldBlocked() {
+        sigset_t child;
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        sigprocmask(SIG_BLOCK, &child, &old_);
+    }
+    ~SigchldBlocked() { sigprocmask(SIG_SETMASK, &old_, nullptr); }
+    SigchldBlocked(const SigchldBlocked&) = delete;
+    SigchldBlocked(SigchldBlocked&&) = delete;
+    SigchldBlocked& operator=(const SigchldBlocked&) = delete;
+    SigchldBlocked& operator=(SigchldBlocked&&) = delete;
+
+  private:
+    sigset_t old_{};
+};
+
+#if defined(__x86_64__)
+// At a call's entry: another call in its place. The registers as they were come back at its exit.
+user_regs_struct replace_call(pid_t pid) {
+    user_regs_struct before{};
+    ptrace(PTRACE_GETREGS, pid, nullptr, &before);
+    user_regs_struct changed = before;
+    changed.orig_rax = SYS_close;
+    changed.rdi = static_cast<unsigned long long>(-1LL);
+    ptrace(PTRACE_SETREGS, pid, nullptr, &changed);
+    return before;
+}
+
+void finish_failed_call(pid_t pid, const user_regs_struct& before, int error) {
+    user_regs_struct now{};
+    ptrace(PTRACE_GETREGS, pid, nullptr, &now);
+    now.rdi = before.rdi;
+    now.rax = static_cast<unsigned long long>(-static_cast<long long>(error));
+    ptrace(PTRACE_SETREGS, pid, nullptr, &now);
+}
+#else
+user_regs_struct replace_call(pid_t) {
+    return {};
+}
+void finish_failed_call(pid_t, const user_regs_struct&, int) {}
+#endif
+
+}  // namespace
+
+bool can_trace() {
+#if defined(__x86_64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
+                        const TraceObserver& observer, const ResultObserver& results) {
+    options.traced = true;
+    const SigchldBlocked blocked;
+    const auto deadline = Clock::now() + options.timeout;
+    HelperProcess process(args, options);
+    const pid_t pid = process.pid();
+
+    int status = 0;
+    bool timed_out = false;
+    bool started = false;
+    unsigned index = 0;
+    TracedCall call;
+    int failing = 0;
+    user_regs_struct registers{};
+    while (true) {
+        if (!wait_until(pid, &status, deadline)) {
+            timed_out = true;
+            process.kill(SIGKILL);
+            waitpid(pid, &status, __WALL);
+        }
+        if (!WIFSTOPPED(status)) {
+            break;
+        }
+        int deliver = 0;
+        if (!started) {
+            started = true;  // the SIGTRAP after exec
+            ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+        } else if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+            deliver = WSTOPSIG(status);
+        } else {
+            __ptrace_syscall_info info{};
+            ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
+            if (info.op == PTRACE_SYSCALL_INFO_EXIT && failing != 0) {
+                finish_failed_call(pid, registers, failing);
+                failing = 0;
+            } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && results) {
+                results(call, info.exit.rval);
+            } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+                call = {};
+                call.pid = pid;
+                call.number = static_cast<long>(info.entry.nr);
+                if (index > 0 || asks_who_it_is(call.number)) {
+                    call.index = ++index;
+                }
+                for (std::size_t i = 0; i < call.args.size(); ++i) {
+                    call.args[i] = info.entry.args[i];
+                }
+                const TraceAction action = observer(call);
+                if (action.kill) {
+                    process.kill(SIGKILL);
+                } else if (action.fail_with != 0) {
+                    failing = action.fail_with;
+                    registers = replace_call(pid);
+                }
+            }
+        }
+        ptrace(PTRACE_SYSCALL, pid, nullptr, deliver);
+    }
+    HelperResult result = process.collect(status);
+    result.timed_out = timed_out;
+    return result;
+}
+
+std::string traced_string(pid_t pid, std::uint64_t address) {
+    std::string text;
+    for (char c = 0; text.size() < 4096 && read_memory(pid, address, &c, 1) && c != 0; ++address) {
+        text.push_back(c);
+    }
+    return text;
+}
+
+std::vector<int> fds_being_sent(const TracedCall& call) {
+    std::vector<int> fds;
+    msghdr message{};
+    if (call.number != SYS_sendmsg ||
+        !read_memory(call.pid, call.args[1], &message, sizeof message) ||
+        message.msg_controllen == 0 || message.msg_controllen > 4096) {
+        return fds;
+    }
+    alignas(cmsghdr) std::array<char, 4096> control{};
+    if (!read_memory(call.pid, reinterpret_cast<std::uint64_t>(message.msg_control), control.data(),
+                     message.msg_controllen)) {
+        return fds;
+    }
+    message.msg_control = control.data();
+    const cmsghdr* c = CMSG_FIRSTHDR(&message);
+    if (c == nullptr || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+        return fds;
+    }
+    fds.resize((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+    std::memcpy(fds.data(), CMSG_DATA(c), fds.size() * sizeof(int));
+    return fds;
+}
+
+std::string call_name(long number) {
+    static const std::map<long, const char*> names = {
+        {SYS_read, "read"},
+        {SYS_write, "write"},
+        {SYS_writev, "writev"},
+        {SYS_close, "close"},
+        {SYS_openat, "openat"},
+        {SYS_newfstatat, "newfstatat"},
+        {SYS_fcntl, "fcntl"},
+        {SYS_ioctl, "ioctl"},
+        {SYS_mmap, "mmap"},
+        {SYS_munmap, "munmap"},
+        {SYS_mprotect, "mprotect"},
+        {SYS_brk, "brk"},
+        {SYS_futex, "futex"},
+        {SYS_getrandom, "getrandom"},
+        {SYS_socket, "socket"},
+        {SYS_bind, "bind"},
+        {SYS_connect, "connect"},
+        {SYS_sendto, "sendto"},
+        {SYS_sendmsg, "sendmsg"},
+        {SYS_recvfrom, "recvfrom"},
+        {SYS_recvmsg, "recvmsg"},
+        {SYS_getsockopt, "getsockopt"},
+        {SYS_setsockopt, "setsockopt"},
+        {SYS_getsockname, "getsockname"},
+        {SYS_capget, "capget"},
+        {SYS_capset, "capset"},
+        {SYS_prctl, "prctl"},
+        {SYS_seccomp, "seccomp"},
+        {SYS_setuid, "setuid"},
+        {SYS_setgid, "setgid"},
+        {SYS_setresuid, "setresuid"},
+        {SYS_setresgid, "setresgid"},
+        {SYS_setgroups, "setgroups"},
+        {SYS_setfsuid, "setfsuid"},
+        {SYS_setfsgid, "setfsgid"},
+        {SYS_getuid, "getuid"},
+        {SYS_geteuid, "geteuid"},
+        {SYS_getgid, "getgid"},
+        {SYS_getegid, "getegid"},
+        {SYS_getresuid, "getresuid"},
+        {SYS_getresgid, "getresgid"},
+        {SYS_getgroups, "getgroups"},
+        {SYS_close_range, "close_range"},
+        {SYS_rt_sigaction, "rt_sigaction"},
+        {SYS_rt_sigprocmask, "rt_sigprocmask"},
+        {SYS_setitimer, "setitimer"},
+        {SYS_prlimit64, "prlimit64"},
+        {SYS_getpid, "getpid"},
+        {SYS_gettid, "gettid"},
+        {SYS_exit_group, "exit_group"},
+#ifdef SYS_alarm
+        {SYS_alarm, "alarm"},
+#endif
+        {SYS_umask, "umask"},
+    };
+    const auto found = names.find(number);
+    return found == names.end() ? "call " + std::to_string(number) : found->second;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Watches a helper from system call to system call with ptrace, and lets calls fail.
+//
+// Root's ptrace keeps the helper's setuid bit and file capabilities, so what is seen is what
+// happens on a host. Unlike `strace -e inject`, a failed call is not turned into call number -1 (a
+// seccomp filter runs after the tracer and would kill the helper for that), but into close(-1),
+// which every filter allows and which does nothing.
+
+#ifndef TAPGATE_TESTS_SYSTEM_TRACER_H
+#define TAPGATE_TESTS_SYSTEM_TRACER_H
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/system/testbed.h"
+
+namespace tapgate {
+
+struct TracedCall {
+    pid_t pid = -1;
+    // 1 for the first call after start-up, 0 before. Start-up is the loader's and libc's work
+    // before main(), where nothing of ours could handle a failure; main() begins with asking who it
+    // is.
+    unsigned index = 0;
+    long number = -1;
+    std::array<std::uint64_t, 6> args{};
+};
+
+struct TraceAction {
+    int fail_with = 0;  // an errno: the call is not made and fails with it
+    bool kill = false;  // SIGKILL instead of the call
+};
+
+// Called at the entry of each system call after exec.
+using TraceObserver = std::function<TraceAction(const TracedCall&)>;
+
+// Called at the exit of each, with what it returned: -errno for a failure.
+using ResultObserver = std::function<void(const TracedCall&, std::int64_t result)>;
+
+bool can_trace();
+
+HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
+                        const TraceObserver& observer, const ResultObserver& results = {});
+
+std::string traced_string(pid_t pid, std::uint64_t address);
+// The SCM_RIGHTS fds in the message of a sendmsg() call, empty for any other call.
+std::vector<int> fds_being_sent(const TracedCall& call);
+std::string call_name(long number);
+
+}  // namespace tapgate
+
+#endif  // TAPGATE_TESTS_SYSTEM_TRACER_H
