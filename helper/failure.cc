@@ -22,7 +22,9 @@ void fail_with_errno(const std::string& what) {
 std::string printable(std::string_view text, size_t longest) {
     std::string clean(text.substr(0, longest));
     for (char& c : clean)
-        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f')
+        if (c == '\t')
+            c = ' ';
+        else if (static_cast<unsigned char>(c) < ' ' || c == '\x7f')
             c = '?';
     if (text.size() > longest)
         clean += "...";

@@ -36,8 +36,9 @@ std::string error_text(int error_number);
 /// The longest path, or line of a policy, that a message shows whole: in bytes.
 constexpr size_t long_text = 255;
 
-/// `text` fit for one line of a terminal or a log: control characters become '?', and what is over
-/// `longest` bytes is cut and ends in "...". For every word in a message that came from outside.
+/// `text` fit for one line of a terminal or a log: tabs become blanks, control characters '?', and
+/// what is over `longest` bytes is cut and ends in "...". For every word in a message that came
+/// from outside.
 std::string printable(std::string_view text, size_t longest = 80);
 
 }  // namespace tapgate

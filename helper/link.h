@@ -64,11 +64,13 @@ struct PortSettings {
         bridge_addresses;  ///< first set the bridge's own address, to these in turn
 };
 
-/// The kernel refused a change; what() is not for people, step() and code() are.
+/// The kernel refused a question or a change.
 class LinkError : public std::system_error {
   public:
     LinkError(int error_number, std::string step)
-        : std::system_error(error_number, std::generic_category()), step_(std::move(step)) {}
+        : std::system_error(error_number, std::generic_category(),
+                            "failed to read or change network links"),
+          step_(std::move(step)) {}
 
     /// Which of the changes it was: "mac-lock"; empty for the tap's attaching itself.
     [[nodiscard]] const std::string& step() const { return step_; }

@@ -36,16 +36,18 @@ namespace tapgate {
 
 namespace {
 
-// In one write(), so that lines of helpers that share a terminal do not mix.
-void write_all(int fd, std::string_view text) {
+// In one write(), so that lines of helpers that share a terminal do not mix. False: not all was
+// written.
+bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t written = write(fd, text.data(), text.size());
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
-            return;  // nobody reads it; the exit code still tells
+            return false;
         text.remove_prefix(static_cast<size_t>(written));
     }
+    return true;
 }
 
 // "uid=1000 bridge=br0 vm=lab1", as an audit line begins.
@@ -218,7 +220,8 @@ int run(int argc, char** argv) {
     }
     const Report report =
         request.mode == Request::Mode::reap ? reap(caller) : inspect(caller, request);
-    write_all(STDOUT_FILENO, report.text);
+    if (!write_all(STDOUT_FILENO, report.text))
+        fail_with_errno("failed to write to stdout");
     return report.exit_code;
 }
 

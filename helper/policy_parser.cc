@@ -216,18 +216,31 @@ class Parser {
         const std::string_view command = take_word(rest);
         if (command == "allow" || command == "deny") {
             policy_.rules.push_back(parse_rule(line, content));
+            const bool in_qemus_language = rest.find_first_of(blanks) == std::string_view::npos;
+            if (in_qemus_language)
+                require_qemus_separator(line, content);
         } else if (command == "include") {
             if (rest.empty())
                 throw line.wrong("Invalid config line: include needs a file", rest);
-            // QEMU's reader separates at the first space, wherever that is, and at a tab only where
-            // there is none: this line is an unknown command to it, not a path with a space.
-            const size_t space = content.find(' ');
-            if (space != std::string_view::npos && space > command.size())
-                throw line.wrong("Unknown command " + quoted(content.substr(0, space)), content);
+            require_qemus_separator(line, content);
             parse_include(line, rest);
         } else {
             throw line.wrong("Unknown command " + quoted(command), content);
         }
+    }
+
+    // QEMU's reader separates at the line's first space, wherever that is, even at its end; and at
+    // a tab only where there is no space. What it takes for an unknown command must not be a rule
+    // here.
+    static void require_qemus_separator(const Line& line, std::string_view content) {
+        const std::string_view from_command =
+            line.text.substr(static_cast<size_t>(content.data() - line.text.data()));
+        const std::string_view command = from_command.substr(0, from_command.find(' '));
+        if (command.size() < from_command.size() && command.find('\t') != std::string_view::npos)
+            throw line.wrong(
+                "Unknown command " + quoted(command) +
+                    ": it is followed by a tab, but the line has a space, which separates",
+                content);
     }
 
     static Rule parse_rule(const Line& line, std::string_view content) {

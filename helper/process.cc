@@ -49,11 +49,13 @@ void start_time_limit() {
     const itimerval limit{{0, 0}, {time_limit_s, 0}};
     if (setitimer(ITIMER_REAL, &limit, nullptr) != 0)
         fail_with_errno("failed to set the time limit");
-    // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only SIGPIPE stays so: a
-    // caller who closed stderr too early is to get exit code 1, not a death by signal.
+    // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only two are here: a caller
+    // whose stderr is closed, or is a file at its size limit, is to get exit code 1, not a death by
+    // signal.
     sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGPIPE);
+    sigaddset(&blocked, SIGXFSZ);
     if (sigprocmask(SIG_SETMASK, &blocked, nullptr) != 0)
         fail_with_errno("failed to set the signal mask");
 }

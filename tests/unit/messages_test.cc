@@ -10,7 +10,7 @@ namespace {
 
 TEST(Printable, LeavesOneCleanLine) {
     EXPECT_EQ(printable("br0"), "br0");
-    EXPECT_EQ(printable(std::string_view("a\nb\tc\0d\x1b[2J\x7f", 12)), "a?b?c?d?[2J?");
+    EXPECT_EQ(printable(std::string_view("a\nb\tc\0d\x1b[2J\x7f", 12)), "a?b c?d?[2J?");
     EXPECT_EQ(printable(std::string(80, 'x')), std::string(80, 'x'));
     EXPECT_EQ(printable(std::string(81, 'x')), std::string(80, 'x') + "...");
 }

@@ -298,7 +298,9 @@ TEST(PolicyErrors, PointAtThePlace) {
          ":1: name `sixteen-bytes-xx' too long: 16\n    deny sixteen-bytes-xx\n         ^"},
         {"allow br/0", ":1: `br/0' cannot be a bridge's name\n    allow br/0\n          ^"},
         {"include\t/etc/my file\n",
-         ":1: Unknown command `include?/etc/my'\n    include\t/etc/my file\n    ^"},
+         ":1: Unknown command `include /etc/my': it is followed by a tab, but the line has a "
+         "space, "
+         "which separates\n    include\t/etc/my file\n    ^"},
         {"allow br0\0allow br1"s,
          ":1: a NUL byte in the line\n    allow br0?allow br1\n             ^"},
         {"allow \x1b[2J", ":1: `?[2J' cannot be a bridge's name\n    allow ?[2J\n          ^"},
