@@ -14,8 +14,8 @@ namespace {
 // QEMU's reader takes lines in pieces of this size: what comes after is a line of its own to it.
 constexpr size_t longest_line = 4095;
 
-// What g_ascii_isspace() takes for a blank in QEMU's reader.
-constexpr std::string_view blanks = " \t\n\v\f\r";
+// What g_ascii_isspace() takes for a blank in QEMU's reader; unlike isspace(), not a vertical tab.
+constexpr std::string_view blanks = " \t\n\f\r";
 
 std::string_view trimmed(std::string_view text) {
     const size_t first = text.find_first_not_of(blanks);

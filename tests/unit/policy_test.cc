@@ -81,7 +81,7 @@ TEST(Policy, NamesAreComparedWhole) {
 TEST(Policy, BlanksAreWhatTheyAreToQemu) {
     for (const auto* line : {"allow br0", "  allow br0", "\tallow br0", "allow\tbr0", "allow   br0",
                              "allow br0  ", "allow br0\t", "allow br0\r", "allow br0\r\n",
-                             "\v\fallow br0", "allow \t br0", "\n\nallow br0\n"})
+                             "\fallow br0", "allow \t br0", "\n\nallow br0\n"})
         EXPECT_EQ(decide(line, "br0").substr(0, 5), "allow") << line;
 }
 
@@ -289,6 +289,7 @@ TEST(PolicyErrors, PointAtThePlace) {
         {"\ninclude\n", ":2: Invalid config line: include needs a file\n    include\n           ^"},
         {"alow br0\n", ":1: Unknown command `alow'\n    alow br0\n    ^"},
         {"Allow br0\n", ":1: Unknown command `Allow'\n    Allow br0\n    ^"},
+        {"\vallow br0", ":1: Unknown command `?allow'\n    ?allow br0\n    ^"},
         {"allow,br0", ":1: Unknown command `allow,br0'\n    allow,br0\n    ^"},
         {"  allow br0 isolatd\n",
          ":1: unknown word `isolatd'\n      allow br0 isolatd\n                ^"},
