@@ -331,6 +331,22 @@ TEST_P(Attach, ManyAtOnce) {
     EXPECT_EQ(ports("br0").size(), 40U);
 }
 
+TEST_P(Attach, HolderOfATapCannotMoveTheBridgesMac) {
+    const std::string before = link_attribute("br0", "address");
+    const HelperResult run = run_helper(kQemuArgs);
+    ASSERT_TRUE(granted(run));
+    EXPECT_EQ(link_attribute("br0", "address"), before);
+    EXPECT_EQ(link_attribute("br0", "addr_assign_type"), "3");
+    // What a tap's holder can do with no privilege: give it the lowest address there is.
+    ifreq request = {};
+    const std::string name = tap_name(run.fds[0].get());
+    std::memcpy(static_cast<char*>(request.ifr_name), name.c_str(), name.size() + 1);
+    request.ifr_hwaddr.sa_family = 1;
+    request.ifr_hwaddr.sa_data[5] = 1;
+    ASSERT_EQ(ioctl(run.fds[0].get(), SIOCSIFHWADDR, &request), 0);
+    EXPECT_EQ(link_attribute("br0", "address"), before);
+}
+
 // ---- refused ----
 
 TEST_P(Attach, RefusalNamesTheRule) {
@@ -554,6 +570,7 @@ TEST_P(Attach, NoArgumentVectorAtAll) {
 
 TEST_P(Attach, ModesThatMakeNothing) {
     write_policy("allow br0\ndeny br1\n");
+    add_bridge("br1");  // or --check has something to say
     for (const auto& args :
          std::vector<std::vector<std::string>>{{"--version"},
                                                {"--help"},

@@ -33,8 +33,8 @@ void check(int result, const std::string& what) {
     }
 }
 
-Message link_message(int flags, unsigned index, bool up) {
-    Message message(nlmsg_alloc_simple(RTM_NEWLINK, flags));
+Message link_message(int flags, unsigned index, bool up, int type = RTM_NEWLINK) {
+    Message message(nlmsg_alloc_simple(type, flags));
     if (!message) {
         fail("netlink message", -NLE_NOMEM);
     }
@@ -97,6 +97,10 @@ void Rtnl::add_veth(const std::string& name, const std::string& peer) {
     nla_nest_end(message.get(), data);
     nla_nest_end(message.get(), info);
     send(socket_.get(), std::move(message), "add veth " + name);
+}
+
+void Rtnl::remove(const std::string& name) {
+    send(socket_.get(), link_message(0, index_of(name), false, RTM_DELLINK), "remove " + name);
 }
 
 void Rtnl::set_up(const std::string& name) {

@@ -20,6 +20,7 @@ class Rtnl {
 
     void add_link(const std::string& kind, const std::string& name);
     void add_veth(const std::string& name, const std::string& peer);
+    void remove(const std::string& name);
     void set_up(const std::string& name);
     void set_mtu(const std::string& name, unsigned mtu);
 

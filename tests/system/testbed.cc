@@ -509,6 +509,10 @@ void Testbed::add_bridge(const std::string& name, unsigned mtu) {
     rtnl.set_up(name);
 }
 
+void Testbed::remove_link(const std::string& name) {
+    Rtnl().remove(name);
+}
+
 void Testbed::add_veth(const std::string& name, const std::string& peer) {
     Rtnl().add_veth(name, peer);
 }

@@ -157,6 +157,7 @@ class Testbed : public testing::Test {
     // ---- links, in the current network namespace ----
 
     static void add_bridge(const std::string& name, unsigned mtu = 1500);
+    static void remove_link(const std::string& name);
     static void add_veth(const std::string& name, const std::string& peer);
     static void set_link_up(const std::string& name);
     static bool link_exists(const std::string& name);
