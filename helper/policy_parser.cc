@@ -212,48 +212,39 @@ class Parser {
         if (content.empty() || content.front() == '#')
             return;
 
-        std::string_view rest = content;
-        const std::string_view command = take_word(rest);
-        if (command == "allow" || command == "deny") {
-            policy_.rules.push_back(parse_rule(line, content));
-            const bool in_qemus_language = rest.find_first_of(blanks) == std::string_view::npos;
-            if (in_qemus_language)
-                require_qemus_separator(line, content);
-        } else if (command == "include") {
-            if (rest.empty())
-                throw line.wrong("Invalid config line: include needs a file", rest);
-            require_qemus_separator(line, content);
-            parse_include(line, rest);
-        } else {
-            throw line.wrong("Unknown command " + quoted(command), content);
+        // QEMU's reader separates at the line's first space, wherever that is, even at its end; at
+        // a tab only where there is no space. What it takes for an unknown command must not be a
+        // rule here.
+        const std::string_view left =
+            text.substr(static_cast<size_t>(content.data() - text.data()));
+        const char separator = left.find(' ') != std::string_view::npos ? ' ' : '\t';
+        const std::string_view command = left.substr(0, left.find(separator));
+        const std::string_view rest = trimmed(left.substr(command.size()));
+        const bool is_include = command == "include";
+        if (!is_include && command != "allow" && command != "deny") {
+            const bool is_tab = command.find('\t') != std::string_view::npos;
+            throw line.wrong("Unknown command " + quoted(trimmed(command)) +
+                                 (is_tab ? ": a tab separates only in a line without spaces" : ""),
+                             content);
         }
+        if (rest.empty())
+            throw line.wrong("Invalid config line: " + std::string(command) +
+                                 (is_include ? " needs a file" : " needs a bridge, or `all'"),
+                             left.substr(command.size()));
+        if (is_include)
+            parse_include(line, rest);
+        else
+            policy_.rules.push_back(parse_rule(line, command, content, rest));
     }
 
-    // QEMU's reader separates at the line's first space, wherever that is, even at its end; and at
-    // a tab only where there is no space. What it takes for an unknown command must not be a rule
-    // here.
-    static void require_qemus_separator(const Line& line, std::string_view content) {
-        const std::string_view from_command =
-            line.text.substr(static_cast<size_t>(content.data() - line.text.data()));
-        const std::string_view command = from_command.substr(0, from_command.find(' '));
-        if (command.size() < from_command.size() && command.find('\t') != std::string_view::npos)
-            throw line.wrong(
-                "Unknown command " + quoted(command) +
-                    ": it is followed by a tab, but the line has a space, which separates",
-                content);
-    }
-
-    static Rule parse_rule(const Line& line, std::string_view content) {
+    // `rest`: what stands behind the command.
+    static Rule parse_rule(const Line& line, std::string_view command, std::string_view content,
+                           std::string_view rest) {
         Rule rule;
         rule.place = line.place;
         rule.text = content;
-        const std::string_view command = take_word(content);
         rule.action = command == "allow" ? Rule::Action::allow : Rule::Action::deny;
-        if (content.empty())
-            throw line.wrong(
-                "Invalid config line: " + std::string(command) + " needs a bridge, or `all'",
-                content);
-        const std::string_view bridge = take_word(content);
+        const std::string_view bridge = take_word(rest);
         if (bridge.size() > InterfaceName::max_size)
             throw line.wrong(
                 "name " + quoted(bridge) + " too long: " + std::to_string(bridge.size()), bridge);
@@ -262,7 +253,7 @@ class Parser {
             if (!rule.bridge)
                 throw line.wrong(quoted(bridge) + " cannot be a bridge's name", bridge);
         }
-        parse_option_words(rule, line, content);
+        parse_option_words(rule, line, rest);
         return rule;
     }
 
@@ -275,6 +266,9 @@ class Parser {
         if (open_files_.size() > max_include_depth)
             throw line.wrong("includes nest deeper than " + std::to_string(max_include_depth),
                              named);
+        if (++included_ > max_included_files)
+            throw line.wrong(
+                "more than " + std::to_string(max_included_files) + " files are included", named);
         const PolicyText file = read_file_(path);
         if (file.error != 0)
             policy_.skipped.push_back({line.place, path, file.error});
@@ -283,6 +277,7 @@ class Parser {
     }
 
     const ReadPolicyFile& read_file_;
+    unsigned included_ = 0;
     std::vector<std::string> open_files_;  // from the main file down to the one being read
     Policy policy_;
 };

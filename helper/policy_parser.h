@@ -35,6 +35,10 @@ class PolicyError : public Failure {
 /// How deep includes may nest; the main file is at depth 0.
 constexpr unsigned max_include_depth = 8;
 
+/// How many files may be included in all: eight levels of many would take longer than a VM start
+/// may.
+constexpr unsigned max_included_files = 256;
+
 /// Reads the policy that begins with the file `path`, through `read_file`, includes and all. Throws
 /// PolicyError, and Failure when the main file cannot be read or any file is not to be trusted.
 Policy parse_policy(const std::string& path, const ReadPolicyFile& read_file);

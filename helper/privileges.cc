@@ -44,6 +44,25 @@ struct CapabilitySets {
     }
 };
 
+// The user ids, or the group ids, of this process.
+struct Ids {
+    unsigned real = 0;
+    unsigned effective = 0;
+    unsigned saved = 0;
+
+    // `get`: getresuid() or getresgid(), which unlike getuid() can say that they failed.
+    static Ids of_this_process(int (*get)(unsigned*, unsigned*, unsigned*)) {
+        Ids ids;
+        if (get(&ids.real, &ids.effective, &ids.saved) != 0)
+            fail_with_errno("failed to drop privileges");
+        return ids;
+    }
+
+    [[nodiscard]] bool are_all(unsigned id) const {
+        return real == id && effective == id && saved == id;
+    }
+};
+
 // One prctl() a capability: the kernel has no call for the whole set. Beyond the last one that it
 // knows the answer is EINVAL.
 void empty_bounding_set() {
@@ -71,17 +90,10 @@ void keep_net_admin_only(bool permitted) {
 
 // Asks the kernel, not the library, what is left; then tries to win root back.
 void prove_dropped(const Caller& caller) {
-    uid_t uids[3] = {};
-    gid_t gids[3] = {};
-    if (getresuid(&uids[0], &uids[1], &uids[2]) != 0 ||
-        getresgid(&gids[0], &gids[1], &gids[2]) != 0)
-        fail_with_errno("failed to drop privileges");
-    for (const uid_t uid : uids)
-        if (uid != caller.uid)
-            throw Failure("failed to drop privileges: the user id is not the caller's");
-    for (const gid_t gid : gids)
-        if (gid != caller.gid)
-            throw Failure("failed to drop privileges: the group id is not the caller's");
+    if (!Ids::of_this_process(getresuid).are_all(caller.uid))
+        throw Failure("failed to drop privileges: the user id is not the caller's");
+    if (!Ids::of_this_process(getresgid).are_all(caller.gid))
+        throw Failure("failed to drop privileges: the group id is not the caller's");
     if (!CapabilitySets::of_this_process().are_only(caller.privileged))
         throw Failure("failed to drop privileges: more than CAP_NET_ADMIN is left");
     if (caller.uid != 0 && setresuid(0, 0, 0) == 0)
@@ -93,8 +105,8 @@ void prove_dropped(const Caller& caller) {
 Caller become_caller() {
     const CapabilitySets at_start = CapabilitySets::of_this_process();
     const Caller caller{
-        .uid = getuid(),
-        .gid = getgid(),
+        .uid = Ids::of_this_process(getresuid).real,
+        .gid = Ids::of_this_process(getresgid).real,
         .privileged = at_start.permit(CAP_NET_ADMIN),
         .no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
     };

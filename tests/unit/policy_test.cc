@@ -293,15 +293,18 @@ TEST(PolicyErrors, PointAtThePlace) {
         {"allow,br0", ":1: Unknown command `allow,br0'\n    allow,br0\n    ^"},
         {"  allow br0 isolatd\n",
          ":1: unknown word `isolatd'\n      allow br0 isolatd\n                ^"},
-        {"allow\tbr0\t# mine\n", ":1: unknown word `#'\n    allow\tbr0\t# mine\n         \t   \t^"},
+        {"allow\tbr0\t#mine\n",
+         ":1: unknown word `#mine'\n    allow\tbr0\t#mine\n         \t   \t^"},
+        {"allow\tbr0 ",
+         ":1: Unknown command `allow br0': a tab separates only in a line without spaces\n"
+         "    allow\tbr0 \n    ^"},
         {"allow br0 br1\n", ":1: unknown word `br1'\n    allow br0 br1\n              ^"},
         {"deny sixteen-bytes-xx",
          ":1: name `sixteen-bytes-xx' too long: 16\n    deny sixteen-bytes-xx\n         ^"},
         {"allow br/0", ":1: `br/0' cannot be a bridge's name\n    allow br/0\n          ^"},
         {"include\t/etc/my file\n",
-         ":1: Unknown command `include /etc/my': it is followed by a tab, but the line has a "
-         "space, "
-         "which separates\n    include\t/etc/my file\n    ^"},
+         ":1: Unknown command `include /etc/my': a tab separates only in a line without spaces\n"
+         "    include\t/etc/my file\n    ^"},
         {"allow br0\0allow br1"s,
          ":1: a NUL byte in the line\n    allow br0?allow br1\n             ^"},
         {"allow \x1b[2J", ":1: `?[2J' cannot be a bridge's name\n    allow ?[2J\n          ^"},
