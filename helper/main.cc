@@ -74,7 +74,7 @@ void require_unix_socket(int fd) {
 // goes beyond it.
 const Rule& require_permission(const Policy& policy, const Caller& caller, const Request& request) {
     HostNames names(request.socket);
-    const Verdict verdict = policy.decide(*request.bridge, asker_of(caller), names);
+    const Verdict verdict = policy.decide(*request.bridge, asker_of(caller, policy), names);
     const std::string denied = "access denied by acl file: ";
     if (verdict.rule == nullptr)
         throw Refusal(denied + installed_policy + ": no rule allows " +
@@ -192,9 +192,11 @@ Report inspect(const Caller& caller, const Request& request) {
     // From here on: no privilege at all.
     HostNames names(-1);
     switch (request.mode) {
-        case Request::Mode::explain:
-            return explain(load_installed_policy(), installed_policy, *request.bridge,
-                           asker_of(caller), names);
+        case Request::Mode::explain: {
+            const Policy policy = load_installed_policy();
+            return explain(policy, installed_policy, *request.bridge, asker_of(caller, policy),
+                           names);
+        }
         case Request::Mode::check:
             return check(request.check_file.empty() ? installed_policy : request.check_file,
                          read_policy_file, names, host_bridges());
