@@ -73,6 +73,12 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     const std::string shown = printable(name.str());
     try {
         Link link = links.get(name.str());
+        // The kernel finds a link by its alternative names, too, but the policy was asked about
+        // this one.
+        if (link.name != name.str())
+            throw Failure("failed to get mtu of bridge `" + shown + "': " + shown +
+                          " is another name of " + printable(link.name) +
+                          ": ask for it by that name");
         if (link.kind == "bridge")
             return link;
         throw Failure("failed to add interface to bridge `" + shown + "': " + shown +

@@ -10,7 +10,8 @@
 
 namespace tapgate {
 
-/// The bridge of that name. Throws Failure when there is no such link, or it is not a bridge.
+/// The bridge of that name. Throws Failure when there is no such link, it is not a bridge, or the
+/// name is one of its alternative ones, which a `deny` by its proper name would not be about.
 Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
 /// Whether root (or an earlier run) set the bridge's own MAC address, so that the kernel leaves it
