@@ -46,7 +46,7 @@ std::vector<MacAddress> addresses_that_fix(const Link& bridge) {
 // The guest's address, which the port is to be locked to.
 MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
     const auto refuse = [&](const std::string& why) {
-        throw Refusal("access denied by acl file: " + rule.str() + ": " + why);
+        throw Failure("access denied by acl file: " + rule.str() + ": " + why);
     };
     if (!request.mac)
         refuse(
@@ -123,7 +123,7 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     if (options.mac_lock)
         settings.only_sender = address_to_lock_to(rule, request);
     if (options.vlan && !bridge.vlan_filtering)
-        throw Refusal("access denied by acl file: " + rule.str() + ": bridge " +
+        throw Failure("access denied by acl file: " + rule.str() + ": bridge " +
                       printable(bridge.name) + " does not filter VLANs, so vlan=" +
                       std::to_string(*options.vlan) + " would mean nothing: ip link set " +
                       printable(bridge.name) + " type bridge vlan_filtering 1");

@@ -18,7 +18,7 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 /// alone. Otherwise it is the lowest of its ports' addresses, which a tap's holder can undercut.
 bool has_fixed_address(const Link& bridge);
 
-/// What `rule` and `request` make of a port of `bridge`. Throws Refusal where they do not go
+/// What `rule` and `request` make of a port of `bridge`. Throws Failure where they do not go
 /// together: the rule locks the port to a MAC address, but the request names none; it wants a VLAN,
 /// but the bridge does not filter VLANs.
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
