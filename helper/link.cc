@@ -138,13 +138,16 @@ LinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
 }
 
 // A static FDB entry: `mac` is behind the port `index`. NLM_F_EXCL, since an address that the
-// bridge already knows is some other machine's, whose frames would come here from now on.
+// bridge already knows is some other machine's, whose frames would come here from now on. Sticky
+// (Linux 4.20), since a static entry would otherwise move to whichever other port a frame of that
+// source came in by (br_fdb_update() in net/bridge/br_fdb.c): the guest would be locked out, and
+// the entry would outlive the tap.
 LinkRequest fdb_request(int index, const MacAddress& mac) {
     ndmsg header{};
     header.ndm_family = AF_BRIDGE;
     header.ndm_ifindex = index;
     header.ndm_state = NUD_NOARP;
-    header.ndm_flags = NTF_MASTER;
+    header.ndm_flags = NTF_MASTER | NTF_STICKY;
     LinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, header, "mac-lock");
     request.put(NDA_LLADDR, mac);
     return request;
