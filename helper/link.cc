@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <netlink/utils.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -321,6 +322,9 @@ std::vector<Link> dump(int socket, const ifinfomsg& header, int master, bool ker
 LinkSocket::LinkSocket() : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
     if (!socket_)
         fail_with_errno("failed to open control socket");
+    // Where libnl is a shared library, its constructor has read NLDBG from the caller's environment
+    // before main(), and would print addresses for it. In the static helper it has no constructor.
+    nl_debug = 0;
 }
 
 Link LinkSocket::get(const std::string& name) const {
