@@ -17,7 +17,6 @@
 
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/sockios.h>
 
 #include <array>
 #include <cerrno>
@@ -43,7 +42,6 @@ using testing::AssertionFailure;
 using testing::AssertionResult;
 using testing::AssertionSuccess;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::StartsWith;
 
 constexpr const char* kMacA = "52:54:00:00:00:0a";
@@ -106,16 +104,10 @@ class Ports : public Testbed {
         }
         add_bridge("br0");
         add_veth("uplink", "far");
-        plug_in("br0", "uplink");
+        Rtnl().set_master("uplink", "br0");
         set_link_up("far");
         set_link_up("uplink");
         network_.emplace(Station::link("far", {"br0"}));
-    }
-
-    static void plug_in(const std::string& bridge, const std::string& link) {
-        ifreq request = request_for(bridge);
-        request.ifr_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-        check(ioctl(control_socket().get(), SIOCBRADDIF, &request) == 0, "add port " + link);
     }
 
     static void set_bridge_option(const std::string& name, const std::string& value) {
@@ -522,6 +514,7 @@ TEST_F(Ports, MacLockRefusesAnAddressThatIsTaken) {
 TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
     write_policy("allow br0 mac-lock\n");
     std::vector<std::unique_ptr<HelperProcess>> helpers;
+    helpers.reserve(20);
     for (int i = 0; i < 20; ++i) {
         helpers.push_back(std::make_unique<HelperProcess>(
             std::vector<std::string>{"--br=br0", "--fd=27", std::string("--mac=") + kMacA},
@@ -643,9 +636,7 @@ TEST_F(BridgeMac, OfAFreshBridgeIsPinnedAsItIs) {
 TEST_F(BridgeMac, TakenFromAPortIsPinnedAsItIs) {
     add_bridge("br0");
     add_veth("uplink", "far");
-    ifreq request = request_for("br0");
-    request.ifr_ifindex = static_cast<int>(if_nametoindex("uplink"));
-    ASSERT_EQ(ioctl(control_socket().get(), SIOCBRADDIF, &request), 0);
+    Rtnl().set_master("uplink", "br0");
     const std::string before = mac();
     ASSERT_EQ(before, link_attribute("uplink", "address"));
     const HelperResult run = start();
@@ -683,9 +674,7 @@ TEST_F(BridgeMac, CanBeMovedWithNoPinBridgeMac) {
 TEST_F(BridgeMac, ThatIsGoneWithTheLastPortBecomesARandomOne) {
     add_bridge("br0");
     add_veth("uplink", "far");
-    ifreq request = request_for("br0");
-    request.ifr_ifindex = static_cast<int>(if_nametoindex("uplink"));
-    ASSERT_EQ(ioctl(control_socket().get(), SIOCBRADDIF, &request), 0);
+    Rtnl().set_master("uplink", "br0");
     remove_link("uplink");
     ASSERT_EQ(mac(), "00:00:00:00:00:00");
     const HelperResult run = start();
