@@ -73,6 +73,11 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     const std::string shown = printable(name.str());
     try {
         Link link = links.get(name.str());
+        // The kernel finds a link by its alternative names, too (ip-link(8), altname): a `deny br0`
+        // would not be about "lab0".
+        if (link.name != name.str())
+            throw Failure("failed to get mtu of bridge `" + shown + "': that is another name of " +
+                          printable(link.name) + ", and the policy is about the bridges' own");
         if (link.kind == "bridge")
             return link;
         throw Failure("failed to add interface to bridge `" + shown + "': " + shown +
