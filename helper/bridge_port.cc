@@ -46,7 +46,7 @@ std::vector<MacAddress> addresses_that_fix(const Link& bridge) {
 // The guest's address, which the port is to be locked to.
 MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
     const auto refuse = [&](const std::string& why) {
-        throw Refusal("access denied by acl file: " + rule.str() + ": " + why);
+        throw Failure("access denied by acl file: " + rule.str() + ": " + why);
     };
     if (!request.mac)
         refuse(
@@ -73,11 +73,12 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     const std::string shown = printable(name.str());
     try {
         Link link = links.get(name.str());
-        // The kernel finds a link by its alternative names, too (ip-link(8), altname): a `deny br0`
-        // would not be about "lab0".
+        // The kernel finds a link by its alternative names, too, but the policy was asked about
+        // this one.
         if (link.name != name.str())
-            throw Failure("failed to get mtu of bridge `" + shown + "': that is another name of " +
-                          printable(link.name) + ", and the policy is about the bridges' own");
+            throw Failure("failed to get mtu of bridge `" + shown + "': " + shown +
+                          " is another name of " + printable(link.name) +
+                          ": ask for it by that name");
         if (link.kind == "bridge")
             return link;
         throw Failure("failed to add interface to bridge `" + shown + "': " + shown +
@@ -122,7 +123,7 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     if (options.mac_lock)
         settings.only_sender = address_to_lock_to(rule, request);
     if (options.vlan && !bridge.vlan_filtering)
-        throw Refusal("access denied by acl file: " + rule.str() + ": bridge " +
+        throw Failure("access denied by acl file: " + rule.str() + ": bridge " +
                       printable(bridge.name) + " does not filter VLANs, so vlan=" +
                       std::to_string(*options.vlan) + " would mean nothing: ip link set " +
                       printable(bridge.name) + " type bridge vlan_filtering 1");

@@ -10,14 +10,15 @@
 
 namespace tapgate {
 
-/// The bridge of that name. Throws Failure when there is no such link, or it is not a bridge.
+/// The bridge of that name. Throws Failure when there is no such link, it is not a bridge, or the
+/// name is one of its alternative ones, which a `deny` by its proper name would not be about.
 Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
 /// Whether root (or an earlier run) set the bridge's own MAC address, so that the kernel leaves it
 /// alone. Otherwise it is the lowest of its ports' addresses, which a tap's holder can undercut.
 bool has_fixed_address(const Link& bridge);
 
-/// What `rule` and `request` make of a port of `bridge`. Throws Refusal where they do not go
+/// What `rule` and `request` make of a port of `bridge`. Throws Failure where they do not go
 /// together: the rule locks the port to a MAC address, but the request names none; it wants a VLAN,
 /// but the bridge does not filter VLANs.
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,

@@ -18,12 +18,6 @@ class Failure : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// The policy says no, or cannot be read: these go to the audit log.
-class Refusal : public Failure {
-  public:
-    using Failure::Failure;
-};
-
 /// The text of an errno, in English wherever the caller lives: error lines are searched for.
 std::string error_text(int error_number);
 

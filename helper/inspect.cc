@@ -83,7 +83,7 @@ class RuleChecker {
         if (const Rule* other = shadowing(policy_.rules, rule))
             say(rule, printable(rule.text, long_text) + " has no effect: " + other->place.str() +
                           " decides first: " + printable(other->text, long_text));
-        if (rule.action == Rule::Action::deny && private_files_.count(rule.place.file) != 0)
+        if (rule.action == Rule::Action::deny && private_files_.contains(rule.place.file))
             say(rule, "this deny does not hold for users who cannot read the file: chmod o+r " +
                           printable(rule.place.file, long_text));
         for (const std::string& user : rule.who.users)

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <netlink/utils.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -138,13 +139,16 @@ LinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
 }
 
 // A static FDB entry: `mac` is behind the port `index`. NLM_F_EXCL, since an address that the
-// bridge already knows is some other machine's, whose frames would come here from now on.
+// bridge already knows is some other machine's, whose frames would come here from now on. Sticky
+// (Linux 4.20), since a static entry would otherwise move to whichever other port a frame of that
+// source came in by (br_fdb_update() in net/bridge/br_fdb.c): the guest would be locked out, and
+// the entry would outlive the tap.
 LinkRequest fdb_request(int index, const MacAddress& mac) {
     ndmsg header{};
     header.ndm_family = AF_BRIDGE;
     header.ndm_ifindex = index;
     header.ndm_state = NUD_NOARP;
-    header.ndm_flags = NTF_MASTER;
+    header.ndm_flags = NTF_MASTER | NTF_STICKY;
     LinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, header, "mac-lock");
     request.put(NDA_LLADDR, mac);
     return request;
@@ -320,6 +324,9 @@ std::vector<Link> dump(int socket, const ifinfomsg& header, int master, bool ker
 LinkSocket::LinkSocket() : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
     if (!socket_)
         fail_with_errno("failed to open control socket");
+    // Where libnl is a shared library, its constructor has read NLDBG from the caller's environment
+    // before main(), and would print addresses for it. In the static helper it has no constructor.
+    nl_debug = 0;
 }
 
 Link LinkSocket::get(const std::string& name) const {

@@ -18,6 +18,7 @@
 #include "helper/audit.h"
 #include "helper/bridge_port.h"
 #include "helper/failure.h"
+#include "helper/grant.h"
 #include "helper/inspect.h"
 #include "helper/link.h"
 #include "helper/name_service.h"
@@ -25,7 +26,6 @@
 #include "helper/policy_file.h"
 #include "helper/privileges.h"
 #include "helper/process.h"
-#include "helper/quota.h"
 #include "helper/request.h"
 #include "helper/stale.h"
 #include "helper/syscall_filter.h"
@@ -69,75 +69,14 @@ void require_unix_socket(int fd) {
         throw Failure(what + ": it is a socket of another family");
 }
 
-// The rule that lets the caller use the bridge. Throws Refusal when there is none, or the request
-// goes beyond it.
-const Rule& require_permission(const Policy& policy, const Caller& caller, const Request& request) {
-    HostNames names(request.socket);
-    const Verdict verdict = policy.decide(*request.bridge, asker_of(caller), names);
-    const std::string denied = "access denied by acl file: ";
-    if (verdict.rule == nullptr)
-        throw Refusal(denied + installed_policy + ": no rule allows " +
-                      printable(request.bridge->str()));
-    if (!verdict.allowed)
-        throw Refusal(denied + verdict.rule->str());
-    const auto queues = verdict.rule->limits.queues;
-    if (queues && request.queues > *queues)
-        throw Refusal(denied + verdict.rule->str() + ": --queues=" +
-                      std::to_string(request.queues) + " is more than " + std::to_string(*queues));
-    return *verdict.rule;
-}
-
-std::string why_unprivileged(const Caller& caller) {
-    const std::string text = error_text(EPERM);
-    if (caller.no_new_privs)
-        return text +
-               ": started under no-new-privs, which takes tapgate-helper's privilege away (QEMU's "
-               "-sandbox on and some containers and services set it)";
-    return text +
-           ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it or setcap "
-           "cap_net_admin=ep "
-           "it, on a file system that is not mounted nosuid";
-}
-
-Tap create_tap(const Caller& caller, const Request& request) {
-    if (!caller.privileged)
-        throw Failure("failed to create tun device: " + why_unprivileged(caller));
-    return Tap::create(caller.uid, request.vnet_header, request.queues);
-}
-
-[[noreturn]] void refuse_another_tap(const Rule& rule, const Caller& caller, const Link& bridge) {
-    throw Refusal("access denied by acl file: " + rule.str() + ": uid " +
-                  std::to_string(caller.uid) + " has all its taps on " + printable(bridge.name) +
-                  " already");
-}
-
-// A tap that is not yet a port, within the limits of the rule. Removes stale ones on the way.
-Tap create_tap_within_limits(const LinkSocket& links, const Link& bridge, const Rule& rule,
-                             const Caller& caller, const Request& request) {
-    if (!rule.limits.max_taps) {
-        reap_stale(links, links.ports(bridge.index));
-        return create_tap(caller, request);
-    }
-    std::vector<Link> ports = links.ports_in_detail(bridge.index);
-    // Asked again, not concluded: a tap of several queues may have come into use meanwhile.
-    if (!reap_stale(links, ports).empty())
-        ports = links.ports_in_detail(bridge.index);
-    const Quota quota(*rule.limits.max_taps, caller.uid, bridge.index, ports);
-    if (quota.is_full())
-        refuse_another_tap(rule, caller, bridge);
-    Tap tap = create_tap(caller, request);
-    if (!quota.claim(links, tap))
-        refuse_another_tap(rule, caller, bridge);
-    return tap;
-}
-
 void attach(const Caller& caller, const Request& request) {
     require_unix_socket(request.socket);
     close_stray_fds(request.socket);
     // From here on: stdio and the reply's socket are open, and nothing else.
 
     const Policy policy = load_installed_policy();
-    const Rule& rule = require_permission(policy, caller, request);
+    HostNames names(request.socket);
+    const Rule& rule = require_permission(policy, asker_of(caller, policy), request, names);
     // From here on: the caller may use this bridge, as the rule says.
     install_syscall_filter(SyscallFilter::make_port);
     // From here on: only the calls that the lines below need.
@@ -145,7 +84,7 @@ void attach(const Caller& caller, const Request& request) {
     const LinkSocket links;
     const Link bridge = find_bridge(links, *request.bridge);
     const PortSettings settings = port_settings(bridge, rule, request, caller.uid);
-    const Tap tap = create_tap_within_limits(links, bridge, rule, caller, request);
+    const Tap tap = create_permitted_tap(links, bridge, rule, caller, request);
     attach_port(links, tap, bridge, settings);
     // From here on: the tap is a port of the bridge, as it should be; it goes when we go.
 
@@ -161,10 +100,11 @@ void attach(const Caller& caller, const Request& request) {
     }
 }
 
+// Whatever the reason is that a request comes to nothing: the log has it.
 void attach_or_log_refusal(const Caller& caller, const Request& request) {
     try {
         attach(caller, request);
-    } catch (const Refusal& refusal) {
+    } catch (const std::exception& refusal) {
         const std::string_view text = refusal.what();
         audit("refused " + who_asks(caller, request) + ": " +
               std::string(text.substr(0, text.find('\n'))));
@@ -190,9 +130,11 @@ Report inspect(const Caller& caller, const Request& request) {
     // From here on: no privilege at all.
     HostNames names(-1);
     switch (request.mode) {
-        case Request::Mode::explain:
-            return explain(load_installed_policy(), installed_policy, *request.bridge,
-                           asker_of(caller), names);
+        case Request::Mode::explain: {
+            const Policy policy = load_installed_policy();
+            return explain(policy, installed_policy, *request.bridge, asker_of(caller, policy),
+                           names);
+        }
         case Request::Mode::check:
             return check(request.check_file.empty() ? installed_policy : request.check_file,
                          read_policy_file, names, host_bridges());

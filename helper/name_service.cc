@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -167,8 +168,13 @@ std::optional<gid_t> HostNames::group_id(const std::string& name) {
     return id ? id : look_up("group", name, keep_from_lookup_);
 }
 
-Asker asker_of(const Caller& caller) {
+Asker asker_of(const Caller& caller, const Policy& policy) {
     Asker asker{.uid = caller.uid, .groups = {caller.gid}};
+    const bool groups_matter =
+        std::any_of(policy.rules.begin(), policy.rules.end(),
+                    [](const Rule& rule) { return !rule.who.groups.empty(); });
+    if (!groups_matter)
+        return asker;
     const int count = getgroups(0, nullptr);
     if (count < 0)
         fail_with_errno("failed to read the caller's groups");

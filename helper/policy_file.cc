@@ -64,7 +64,7 @@ Policy load_installed_policy() {
     try {
         return parse_policy(installed_policy, read_policy_file);
     } catch (const Failure& failure) {
-        throw Refusal(std::string("failed to parse default acl file `") + installed_policy +
+        throw Failure(std::string("failed to parse default acl file `") + installed_policy +
                       "': " + failure.what());
     }
 }

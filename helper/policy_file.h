@@ -17,7 +17,7 @@ extern const char* const installed_policy;
 /// regular file, or larger than 1 MiB, throws Failure.
 PolicyText read_policy_file(const std::string& path);
 
-/// The installed policy as this caller reads it. Throws Refusal in the stock helper's words:
+/// The installed policy as this caller reads it. Throws Failure in the stock helper's words:
 /// "failed to parse default acl file `PATH': " and why.
 Policy load_installed_policy();
 

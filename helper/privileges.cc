@@ -104,11 +104,13 @@ void prove_dropped(const Caller& caller) {
 
 Caller become_caller() {
     const CapabilitySets at_start = CapabilitySets::of_this_process();
+    const Ids uids = Ids::of_this_process(getresuid);
+    const bool privileged = at_start.permit(CAP_NET_ADMIN);
     const Caller caller{
-        .uid = Ids::of_this_process(getresuid).real,
+        .uid = uids.real,
         .gid = Ids::of_this_process(getresgid).real,
-        .privileged = at_start.permit(CAP_NET_ADMIN),
-        .no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
+        .privileged = privileged,
+        .no_new_privs = !privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
     };
 
     // Setuid root, or started by root. With a file capability there is no CAP_SETPCAP: see the
@@ -116,7 +118,7 @@ Caller become_caller() {
     if (at_start.permit(CAP_SETPCAP))
         empty_bounding_set();
     // Without this, setresuid() from root to a user would take CAP_NET_ADMIN as well.
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+    if (uids.effective == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         fail_with_errno("failed to drop privileges");
     become_real_ids(caller.uid, caller.gid);
     keep_net_admin_only(caller.privileged);

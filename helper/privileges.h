@@ -33,8 +33,8 @@ struct Caller {
     gid_t gid;
     /// Whether CAP_NET_ADMIN was there to keep. Without it everything but making a tap still works.
     bool privileged;
-    /// Whether the caller had already set no-new-privs, which disarms setuid and file capabilities:
-    /// the reason to give when privileged is false.
+    /// When it was not: whether that is since the caller had set no-new-privs, which disarms setuid
+    /// and file capabilities.
     bool no_new_privs;
 };
 

@@ -48,11 +48,13 @@ double run_once(const Contender& contender) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
         die("socketpair");
-    const std::string fd_argument = "--fd=" + std::to_string(pair[1]);
-    std::vector<const char*> argv = {contender.path.c_str(), "--use-vnet", fd_argument.c_str(),
-                                     "--br=br0"};
-    for (const std::string& argument : contender.extra)
-        argv.push_back(argument.c_str());
+    std::vector<std::string> words = {contender.path, "--use-vnet",
+                                      "--fd=" + std::to_string(pair[1]), "--br=br0"};
+    words.insert(words.end(), contender.extra.begin(), contender.extra.end());
+    std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
+    for (std::string& word : words)
+        argv.push_back(word.data());
     argv.push_back(nullptr);
 
     const Clock::time_point start = Clock::now();
@@ -61,7 +63,7 @@ double run_once(const Contender& contender) {
         die("fork");
     if (child == 0) {
         close(pair[0]);
-        execv(argv[0], const_cast<char**>(argv.data()));
+        execv(argv[0], argv.data());
         _exit(127);
     }
     close(pair[1]);

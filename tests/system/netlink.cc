@@ -107,6 +107,15 @@ void Rtnl::set_up(const std::string& name) {
     send(socket_.get(), link_message(0, index_of(name), true), "set " + name + " up");
 }
 
+void Rtnl::add_altname(const std::string& name, const std::string& altname) {
+    Message message = link_message(NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, index_of(name), false,
+                                   RTM_NEWLINKPROP);
+    nlattr* list = nla_nest_start(message.get(), IFLA_PROP_LIST | NLA_F_NESTED);
+    check(nla_put_string(message.get(), IFLA_ALT_IFNAME, altname.c_str()), "altname");
+    nla_nest_end(message.get(), list);
+    send(socket_.get(), std::move(message), "add altname " + altname);
+}
+
 void Rtnl::set_mtu(const std::string& name, unsigned mtu) {
     Message message = link_message(0, index_of(name), false);
     check(nla_put_u32(message.get(), IFLA_MTU, mtu), "mtu");

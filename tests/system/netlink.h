@@ -22,6 +22,7 @@ class Rtnl {
     void add_veth(const std::string& name, const std::string& peer);
     void remove(const std::string& name);
     void set_up(const std::string& name);
+    void add_altname(const std::string& name, const std::string& altname);
     void set_mtu(const std::string& name, unsigned mtu);
 
   private:

@@ -26,6 +26,7 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/system/netlink.h"
 #include "tests/system/testbed.h"
 #include "tests/system/tracer.h"
 
@@ -372,7 +373,17 @@ TEST_P(Privilege, Cve201913164LongNames) {
     }
 }
 
-// An altname is another name of the same interface: the policy speaks of the name only.
+// The kernel finds an interface by its alternative names, too; a `deny` is about the proper one
+// only.
+TEST_P(Privilege, AnotherNameOfADeniedBridgeIsNoWayAround) {
+    add_bridge("br-mgmt");
+    Rtnl().add_altname("br-mgmt", "open");
+    write_policy("allow all\ndeny br-mgmt\n");
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=br-mgmt"}), kDenied));
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=open"}),
+                       "failed to get mtu of bridge `open': open is another name of br-mgmt"));
+}
+
 TEST_P(Privilege, Cve202247952CompareWholeFields) {
     // lxc-user-nic: a prefix, a suffix or another case of an allowed name is another name.
     for (const char* name : {"br", "br00", "br0.1", "br0x", "BR0", "Br0", "xbr0"}) {

@@ -14,6 +14,7 @@ namespace {
 Request parse(std::vector<std::string> words) {
     words.insert(words.begin(), "tapgate-helper");
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words)
         argv.push_back(word.data());
     argv.push_back(nullptr);

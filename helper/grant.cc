@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "helper/grant.h"
+
+#include <cerrno>
+#include <vector>
+
+#include "helper/failure.h"
+#include "helper/policy_file.h"
+#include "helper/quota.h"
+#include "helper/stale.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr const char* denied = "access denied by acl file: ";
+
+Tap create_tap(const Caller& caller, const Request& request) {
+    if (!caller.privileged)
+        throw Failure("failed to create tun device: " + why_unprivileged(caller));
+    return Tap::create(caller.uid, request.vnet_header, request.queues);
+}
+
+[[noreturn]] void refuse_another_tap(const Rule& rule, const Caller& caller, const Link& bridge) {
+    throw Failure(denied + rule.str() + ": uid " + std::to_string(caller.uid) +
+                  " has all its taps on " + printable(bridge.name) + " already");
+}
+
+}  // namespace
+
+const Rule& require_permission(const Policy& policy, const Asker& asker, const Request& request,
+                               NameService& names) {
+    const Verdict verdict = policy.decide(*request.bridge, asker, names);
+    if (verdict.rule == nullptr)
+        throw Failure(std::string(denied) + installed_policy + ": no rule allows " +
+                      printable(request.bridge->str()));
+    if (!verdict.allowed)
+        throw Failure(denied + verdict.rule->str());
+    const auto queues = verdict.rule->limits.queues;
+    if (queues && request.queues > *queues)
+        throw Failure(denied + verdict.rule->str() + ": --queues=" +
+                      std::to_string(request.queues) + " is more than " + std::to_string(*queues));
+    return *verdict.rule;
+}
+
+std::string why_unprivileged(const Caller& caller) {
+    const std::string text = error_text(EPERM);
+    if (caller.no_new_privs)
+        return text +
+               ": started under no-new-privs, which takes tapgate-helper's privilege away (QEMU's "
+               "-sandbox on and some containers and services set it)";
+    return text +
+           ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it (or setcap "
+           "cap_net_admin=ep it), on a file system that is not mounted nosuid";
+}
+
+Tap create_permitted_tap(const LinkSocket& links, const Link& bridge, const Rule& rule,
+                         const Caller& caller, const Request& request) {
+    if (!rule.limits.max_taps) {
+        reap_stale(links, links.ports(bridge.index));
+        return create_tap(caller, request);
+    }
+    std::vector<Link> ports = links.ports_in_detail(bridge.index);
+    // Asked again, not concluded: a tap of several queues may have come into use meanwhile.
+    if (!reap_stale(links, ports).empty())
+        ports = links.ports_in_detail(bridge.index);
+    const Quota quota(*rule.limits.max_taps, caller.uid, bridge.index, ports);
+    if (quota.is_full())
+        refuse_another_tap(rule, caller, bridge);
+    Tap tap = create_tap(caller, request);
+    if (!quota.claim(links, tap))
+        refuse_another_tap(rule, caller, bridge);
+    return tap;
+}
+
+}  // namespace tapgate

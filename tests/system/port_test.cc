@@ -1,0 +1,781 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The port options of the policy, each proven with frames: what a tap's holder sends, and who gets
+// it. Where a test says that a frame does not pass, another says that it does without the option,
+// so that it could fail.
+//
+//     tap (guest) ---- br0 ---- uplink | far end, "the network"
+//                       |
+//                      host
+
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include <gmock/gmock.h>
+
+#include "tests/system/netlink.h"
+#include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
+#include "tests/system/wire.h"
+
+namespace tapgate {
+namespace {
+
+using testing::AssertionFailure;
+using testing::AssertionResult;
+using testing::AssertionSuccess;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr const char* kMacA = "52:54:00:00:00:0a";
+constexpr const char* kMacB = "52:54:00:00:00:0b";
+constexpr const char* kNobody = "52:54:00:00:00:ff";
+constexpr const char* kRouter = "00:11:22:33:44:55";
+constexpr const char* kDenied = "access denied by acl file: /etc/qemu/bridge.conf:1: allow br0";
+// The lowest addresses there are: a bridge without an address of its own takes the lowest port's.
+constexpr const char* kLowest = "00:00:00:00:00:01";
+
+void check(bool ok, const std::string& what) {
+    if (!ok) {
+        throw std::runtime_error(what + ": " + std::strerror(errno));
+    }
+}
+
+ifreq request_for(const std::string& name) {
+    ifreq request{};
+    name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
+    return request;
+}
+
+// As SIOCSIFHWADDR wants it. Any socket will do, and so will a tap's descriptor, for its holder.
+int set_mac(int fd, const std::string& name, std::string_view mac) {
+    ifreq request = request_for(name);
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    mac_bytes(mac).copy(static_cast<char*>(request.ifr_hwaddr.sa_data), 6);
+    return ioctl(fd, SIOCSIFHWADDR, &request);
+}
+
+UniqueFd control_socket() {
+    return UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+struct Guest {
+    UniqueFd fd;
+    std::string tap;
+    std::string mac;
+    Station station;
+};
+
+// Some frames of each way in which a bridge delivers one, from one station to another.
+struct Sample {
+    const char* kind;
+    std::string frame;
+};
+
+// Who sends and who gets a sample: a guest, or the network behind the uplink.
+struct Party {
+    const Station* station;
+    std::string mac;
+};
+
+class Ports : public Testbed {
+  protected:
+    void SetUp() override {
+        Testbed::SetUp();
+        if (IsSkipped() || HasFatalFailure()) {
+            return;
+        }
+        add_bridge("br0");
+        add_veth("uplink", "far");
+        plug_in("br0", "uplink");
+        set_link_up("far");
+        set_link_up("uplink");
+        network_.emplace(Station::link("far", {"br0"}));
+    }
+
+    static void plug_in(const std::string& bridge, const std::string& link) {
+        ifreq request = request_for(bridge);
+        request.ifr_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
+        check(ioctl(control_socket().get(), SIOCBRADDIF, &request) == 0, "add port " + link);
+    }
+
+    static void set_bridge_option(const std::string& name, const std::string& value) {
+        write_file("/sys/class/net/br0/bridge/" + name, value);
+    }
+    static void set_port_option(const std::string& port, const std::string& name,
+                                const std::string& value) {
+        write_file("/sys/class/net/" + port + "/brport/" + name, value);
+    }
+
+    static HelperResult ask(const std::vector<std::string>& more, const HelperOptions& options) {
+        std::vector<std::string> args = {"--br=br0", "--fd=27"};
+        args.insert(args.end(), more.begin(), more.end());
+        return run_helper(args, options);
+    }
+
+    // A guest with that address, whose tap is as `options` of the rule say.
+    static Guest start(const std::string& options, const std::string& mac) {
+        write_policy("allow br0 " + options + "\n");
+        HelperResult run = ask({"--mac=" + mac}, {});
+        if (!granted(run)) {
+            throw std::runtime_error(describe(run));
+        }
+        UniqueFd fd = std::move(run.fds[0]);
+        const int number = fd.get();
+        return {std::move(fd), tap_name(number), mac, Station::tap(number, {"br0"})};
+    }
+
+    static HelperResult ask_for(const std::string& options, const std::string& mac) {
+        write_policy("allow br0 " + options + "\n");
+        return ask({"--mac=" + mac}, {});
+    }
+
+    static Party party(const Guest& guest) { return {&guest.station, guest.mac}; }
+    Party network() const { return {&*network_, kRouter}; }
+
+    // Sends one frame of each kind; says which arrived.
+    static std::vector<std::string> arriving(const Party& from, const Party& to) {
+        std::vector<std::string> kinds;
+        const auto attempt = [&](const char* kind, const std::string& frame) {
+            check(from.station->send(frame), std::string("send ") + kind);
+            if (to.station->got(frame)) {
+                kinds.emplace_back(kind);
+            }
+        };
+        attempt("flooded", make_frame(kNobody, from.mac));
+        attempt("broadcast", make_frame(kBroadcast, from.mac));
+        attempt("multicast", make_frame(kMulticast, from.mac));
+        attempt("ARP", make_arp_request(from.mac, "192.0.2.1"));
+        // The bridge learns where it is, if it ever does.
+        check(to.station->send(make_frame(kBroadcast, to.mac)), "send");
+        attempt("unicast", make_frame(to.mac, from.mac));
+        return kinds;
+    }
+
+    static AssertionResult reaches(const Party& from, const Party& to) {
+        const std::vector<std::string> kinds = arriving(from, to);
+        if (kinds.size() == 5) {
+            return AssertionSuccess();
+        }
+        return AssertionFailure() << "only these arrive: " << testing::PrintToString(kinds);
+    }
+    static AssertionResult is_cut_off(const Party& from, const Party& to) {
+        const std::vector<std::string> kinds = arriving(from, to);
+        if (kinds.empty()) {
+            return AssertionSuccess();
+        }
+        return AssertionFailure() << "these arrive: " << testing::PrintToString(kinds);
+    }
+    static AssertionResult reach_each_other(const Party& a, const Party& b) {
+        AssertionResult result = reaches(a, b);
+        return result ? reaches(b, a) : result;
+    }
+
+    // Whether a frame with that source address passes from the guest to the network.
+    bool passes(const Guest& guest, std::string_view source) const {
+        const std::string broadcast = make_frame(kBroadcast, source);
+        const std::string unicast = make_frame(kRouter, source);
+        check(guest.station.send(broadcast) && guest.station.send(unicast), "send");
+        const bool first = network_->got(broadcast);
+        check(guest.station.send(unicast), "send");
+        const bool second = network_->got(unicast);
+        EXPECT_EQ(first, second) << "broadcast and unicast differ";
+        return first || second;
+    }
+
+    static unsigned port_number(const std::string& port) {
+        const std::string text = link_attribute(port, "brport/port_no");
+        return text.empty() ? 0U : static_cast<unsigned>(std::stoul(text, nullptr, 16));
+    }
+
+    // The port behind which the bridge believes `mac` to be; "" for none, "br0" for the bridge.
+    static std::string where_is(const std::string& mac) {
+        for (const FdbEntry& entry : forwarding_database("br0")) {
+            if (entry.mac != mac) {
+                continue;
+            }
+            for (const std::string& port : ports("br0")) {
+                if (port_number(port) == entry.port) {
+                    return port;
+                }
+            }
+            return "br0";
+        }
+        return "";
+    }
+
+    // The kernel takes some ms to remove what belonged to a tap.
+    static bool forgets(const std::string& mac) {
+        for (int i = 0; i < 200 && !where_is(mac).empty(); ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        return where_is(mac).empty();
+    }
+
+    const Station& far() const { return *network_; }
+
+  private:
+    OneCpu one_cpu_;
+    std::optional<Station> network_;
+};
+
+// ---- no option ----
+
+TEST_F(Ports, WithoutOptionsAllReachAll) {
+    const Guest a = start("", kMacA);
+    const Guest b = start("", kMacB);
+    EXPECT_TRUE(reach_each_other(party(a), party(b)));
+    EXPECT_TRUE(reach_each_other(party(a), network()));
+    EXPECT_TRUE(passes(a, kMacA));
+    EXPECT_TRUE(passes(a, kNobody));
+}
+
+// ---- isolated ----
+
+TEST_F(Ports, IsolatedPortsReachTheUplinkAndNotEachOther) {
+    const Guest a = start("isolated", kMacA);
+    const Guest b = start("isolated", kMacB);
+    EXPECT_TRUE(is_cut_off(party(a), party(b)));
+    EXPECT_TRUE(is_cut_off(party(b), party(a)));
+    EXPECT_TRUE(reach_each_other(party(a), network()));
+    EXPECT_TRUE(reach_each_other(party(b), network()));
+    const Station host = Station::link("br0", {"far"});
+    const std::string host_mac = link_attribute("br0", "address");
+    for (const std::string_view to : {std::string_view(kBroadcast), std::string_view(host_mac)}) {
+        const std::string frame = make_frame(to, kMacA);
+        ASSERT_TRUE(a.station.send(frame));
+        EXPECT_TRUE(host.got(frame)) << to;
+    }
+}
+
+TEST_F(Ports, AnIsolatedPortReachesOneThatIsNot) {
+    const Guest a = start("isolated", kMacA);
+    const Guest b = start("", kMacB);
+    EXPECT_TRUE(reach_each_other(party(a), party(b)));
+}
+
+TEST_F(Ports, IsolatedPortsOfManyQueuesAreCutOffToo) {
+    const Guest a = start("isolated", kMacA);
+    write_policy("allow br0 isolated\n");
+    HelperResult run = ask({"--queues=4"}, {});
+    ASSERT_TRUE(granted(run, 4));
+    for (const UniqueFd& queue : run.fds) {
+        const std::string frame = make_frame(kBroadcast, kMacB);
+        ASSERT_TRUE(Station::tap(queue.get(), {"br0"}).send(frame));
+        EXPECT_TRUE(far().got(frame));
+        EXPECT_FALSE(a.station.got(frame));
+    }
+}
+
+// ---- guard ----
+
+class Guard : public Ports {
+  protected:
+    void SetUp() override {
+        Ports::SetUp();
+        if (!IsSkipped() && !HasFatalFailure()) {
+            set_bridge_option("stp_state", "1");
+        }
+    }
+
+    // Whether the bridge takes the sender of a better BPDU for the root now.
+    static bool moves_the_root(const Guest& guest) {
+        const std::string before = link_attribute("br0", "bridge/root_id");
+        check(guest.station.send(make_bpdu(guest.mac)), "send BPDU");
+        const std::string after = link_attribute("br0", "bridge/root_id");
+        if (after == before) {
+            return false;
+        }
+        EXPECT_THAT(after, StartsWith("0000.5254"));
+        return true;
+    }
+};
+
+TEST_F(Guard, WithoutItABpduMovesTheRoot) {
+    EXPECT_TRUE(moves_the_root(start("", kMacA)));
+}
+
+TEST_F(Guard, ABpduDoesNotMoveTheRoot) {
+    const Guest guest = start("guard", kMacA);
+    EXPECT_FALSE(moves_the_root(guest));
+    EXPECT_EQ(link_attribute(guest.tap, "brport/state"), "0") << "BPDU guard shuts the port";
+    EXPECT_EQ(link_attribute("br0", "bridge/root_port"), "0");
+}
+
+TEST_F(Guard, NotEvenFromAHolderWhoBringsThePortBack) {
+    const Guest guest = start("guard", kMacA);
+    EXPECT_FALSE(moves_the_root(guest));
+    // Losing and finding the carrier opens a shut port, and needs no privilege.
+    int carrier = 0;
+    ASSERT_EQ(ioctl(guest.fd.get(), TUNSETCARRIER, &carrier), 0);
+    carrier = 1;
+    ASSERT_EQ(ioctl(guest.fd.get(), TUNSETCARRIER, &carrier), 0);
+    for (int i = 0; i < 200 && link_attribute(guest.tap, "brport/state") == "0"; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_NE(link_attribute(guest.tap, "brport/state"), "0");
+    EXPECT_FALSE(moves_the_root(guest));
+    EXPECT_EQ(link_attribute(guest.tap, "brport/state"), "0");
+}
+
+TEST_F(Guard, RootBlockHoldsByItself) {
+    const Guest guest = start("guard", kMacA);
+    set_port_option(guest.tap, "bpdu_guard", "0");
+    EXPECT_FALSE(moves_the_root(guest));
+    set_port_option(guest.tap, "root_block", "0");
+    EXPECT_TRUE(moves_the_root(guest));
+}
+
+TEST_F(Guard, AlsoTogetherWithMacLock) {
+    EXPECT_FALSE(moves_the_root(start("guard mac-lock", kMacA)));
+}
+
+TEST_F(Guard, FramesPassAllTheSame) {
+    set_bridge_option("stp_state", "0");  // else ports listen for 15 s first
+    EXPECT_TRUE(reach_each_other(party(start("guard", kMacA)), network()));
+}
+
+// The kernel's limit, which the manual has to tell: a bridge that does not speak STP is not asked
+// for its ports' BPDU guard, but forwards a BPDU like any frame (br_handle_frame()), to a switch
+// behind the uplink too.
+TEST_F(Guard, KeepsNothingFromTheNetworkWhereTheBridgeDoesNotSpeakStp) {
+    set_bridge_option("stp_state", "0");
+    const Guest guest = start("guard", kMacA);
+    const std::string bpdu = make_bpdu(kMacA);
+    ASSERT_TRUE(guest.station.send(bpdu));
+    EXPECT_TRUE(far().got(bpdu));
+}
+
+// ---- mac-lock ----
+
+TEST_F(Ports, MacLockLetsTheAssignedAddressSendAndReceive) {
+    const Guest a = start("mac-lock", kMacA);
+    const Guest b = start("mac-lock", kMacB);
+    EXPECT_TRUE(passes(a, kMacA));
+    EXPECT_TRUE(reach_each_other(party(a), network()));
+    EXPECT_TRUE(reach_each_other(party(a), party(b)));
+}
+
+TEST_F(Ports, MacLockTheGuestGetsItsFirstFrameBeforeItSentAny) {
+    const Guest guest = start("mac-lock", kMacA);
+    const std::string arp = make_arp_request(kRouter, "192.0.2.10");
+    ASSERT_TRUE(far().send(arp));
+    EXPECT_TRUE(guest.station.got(arp));
+    const std::string unicast = make_frame(kMacA, kRouter);
+    ASSERT_TRUE(far().send(unicast));
+    EXPECT_TRUE(guest.station.got(unicast));
+}
+
+TEST_F(Ports, MacLockDropsEveryOtherSource) {
+    const Guest guest = start("mac-lock", kMacA);
+    const Guest other = start("mac-lock", kMacB);
+    const std::string router = make_frame(kBroadcast, kRouter);
+    ASSERT_TRUE(far().send(router));
+    for (const std::string& source :
+         {std::string(kNobody), std::string(kMacB), std::string(kRouter),
+          std::string("52:54:00:00:00:0c"), link_attribute("br0", "address"),
+          link_attribute(guest.tap, "address"), link_attribute(other.tap, "address"),
+          std::string("00:00:00:00:00:00"), std::string("01:00:5e:00:00:01"),
+          std::string(kBroadcast)}) {
+        EXPECT_FALSE(passes(guest, source)) << source;
+    }
+    EXPECT_TRUE(passes(guest, kMacA));
+    EXPECT_EQ(where_is(kRouter), "uplink");
+    EXPECT_EQ(where_is(kMacB), other.tap);
+    EXPECT_EQ(where_is(kMacA), guest.tap);
+}
+
+TEST_F(Ports, MacLockHoldsWhenTheHolderGivesTheTapAnotherAddress) {
+    const Guest guest = start("mac-lock", kMacA);
+    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, kNobody), 0);
+    EXPECT_EQ(where_is(kNobody), guest.tap);
+    EXPECT_FALSE(passes(guest, kNobody));
+    EXPECT_TRUE(passes(guest, kMacA));
+    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, kMacB), 0);
+    EXPECT_FALSE(passes(guest, kNobody));
+    EXPECT_FALSE(passes(guest, kMacB));
+}
+
+TEST_F(Ports, MacLockDropsASourceThatWasLearntBefore) {
+    // By a tap of the same user that is not locked and still there, and by one that is gone.
+    std::optional<Guest> gone = start("", kNobody);
+    const Guest earlier = start("", "52:54:00:00:00:0e");
+    EXPECT_TRUE(passes(*gone, kNobody));
+    EXPECT_TRUE(passes(earlier, "52:54:00:00:00:0e"));
+    EXPECT_TRUE(passes(earlier, "52:54:00:00:00:0f"));
+    gone.reset();
+    const Guest guest = start("mac-lock", kMacA);
+    EXPECT_FALSE(passes(guest, kNobody));
+    EXPECT_FALSE(passes(guest, "52:54:00:00:00:0e"));
+    EXPECT_FALSE(passes(guest, "52:54:00:00:00:0f"));
+    EXPECT_TRUE(passes(guest, kMacA));
+    EXPECT_FALSE(passes(guest, kNobody)) << "learnt by now";
+}
+
+TEST_F(Ports, MacLockDropsTaggedFramesOfOthersToo) {
+    const Guest guest = start("mac-lock", kMacA);
+    const std::string own = make_frame(kBroadcast, kMacA, 7);
+    const std::string spoofed = make_frame(kBroadcast, kNobody, 7);
+    ASSERT_TRUE(guest.station.send(own) && guest.station.send(spoofed));
+    EXPECT_TRUE(far().got(own)) << "a bridge without VLAN filtering forwards tags";
+    ASSERT_TRUE(guest.station.send(spoofed));
+    EXPECT_FALSE(far().got(spoofed));
+}
+
+TEST_F(Ports, MacLockNobodyElseTakesTheAddressOver) {
+    const Guest guest = start("mac-lock", kMacA);
+    const Guest thief = start("", kMacB);
+    // A frame with that source from elsewhere: of an unlocked port, and of the network.
+    ASSERT_TRUE(thief.station.send(make_frame(kBroadcast, kMacA)));
+    ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacA)));
+    EXPECT_EQ(where_is(kMacA), guest.tap);
+    EXPECT_TRUE(passes(guest, kMacA));
+    const std::string frame = make_frame(kMacA, kRouter);
+    ASSERT_TRUE(far().send(frame));
+    EXPECT_TRUE(guest.station.got(frame));
+    ASSERT_TRUE(far().send(frame));
+    EXPECT_FALSE(thief.station.got(frame));
+}
+
+TEST_F(Ports, MacLockEntryGoesWithTheTap) {
+    std::optional<Guest> guest = start("mac-lock", kMacA);
+    const Guest other = start("", kMacB);
+    EXPECT_EQ(where_is(kMacA), guest->tap);
+    ASSERT_TRUE(other.station.send(make_frame(kBroadcast, kMacA)));
+    ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacA)));
+    guest.reset();
+    EXPECT_TRUE(forgets(kMacA)) << where_is(kMacA);
+    // And can be had again.
+    EXPECT_TRUE(passes(start("mac-lock", kMacA), kMacA));
+}
+
+TEST_F(Ports, MacLockRefusesWithoutAnAddressAndSaysWhatToDo) {
+    write_policy("allow br0 mac-lock\n");
+    const HelperResult run = ask({}, {});
+    EXPECT_TRUE(failed(run, std::string(kDenied) + " mac-lock: "));
+    EXPECT_TRUE(failed_saying(run, "", "`tapgate run'"));
+    EXPECT_TRUE(failed_saying(run, "", "tapgate-helper --mac=MAC\""));
+}
+
+TEST_F(Ports, MacLockPrefix) {
+    EXPECT_TRUE(passes(start("mac-lock=52:54:00", kMacA), kMacA));
+    EXPECT_TRUE(passes(start("mac-lock=52:54:00:00:00:0b", kMacB), kMacB));
+    ASSERT_TRUE(no_taps_left());
+    for (const char* mac : {"52:54:01:00:00:0a", "02:54:00:00:00:0a", "50:54:00:00:00:0a"}) {
+        EXPECT_TRUE(failed_saying(ask_for("mac-lock=52:54:00", mac), kDenied,
+                                  std::string("--mac=") + mac + " does not begin with 52:54:00"));
+    }
+    // Whatever the case of the letters.
+    EXPECT_TRUE(granted(ask_for("mac-lock=AA:BB", "aa:bb:00:00:00:01")));
+    EXPECT_TRUE(granted(ask_for("mac-lock=aa:bb", "AA:BB:00:00:00:01")));
+}
+
+AssertionResult says_taken(const HelperResult& run) {
+    if (run.exit_status == 1 && run.fds.empty() &&
+        run.err.find("mac-lock: another machine on the bridge has this MAC address") !=
+            std::string::npos) {
+        return AssertionSuccess();
+    }
+    return AssertionFailure() << describe(run);
+}
+
+TEST_F(Ports, MacLockRefusesAnAddressThatIsTaken) {
+    const Guest locked = start("mac-lock", kMacA);
+    const Guest plain = start("", kMacB);
+    ASSERT_TRUE(plain.station.send(make_frame(kBroadcast, kMacB)));
+    ASSERT_TRUE(far().send(make_frame(kBroadcast, kRouter)));
+    const std::vector<std::string> before = taps();
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", kMacA))) << "of a locked tap";
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", kMacB))) << "of a tap that sent with it";
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", kRouter))) << "behind the uplink";
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", link_attribute("br0", "address"))))
+        << "the bridge's";
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", link_attribute("uplink", "address"))))
+        << "the uplink's";
+    EXPECT_EQ(taps(), before);
+    // Who had them has them still.
+    EXPECT_EQ(where_is(kMacA), locked.tap);
+    EXPECT_EQ(where_is(kMacB), plain.tap);
+    EXPECT_EQ(where_is(kRouter), "uplink");
+    EXPECT_TRUE(passes(locked, kMacA));
+}
+
+TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
+    write_policy("allow br0 mac-lock\n");
+    std::vector<std::unique_ptr<HelperProcess>> helpers;
+    for (int i = 0; i < 20; ++i) {
+        helpers.push_back(std::make_unique<HelperProcess>(
+            std::vector<std::string>{"--br=br0", "--fd=27", std::string("--mac=") + kMacA},
+            HelperOptions{}));
+    }
+    std::vector<UniqueFd> fds;
+    for (const auto& helper : helpers) {
+        HelperResult run = helper->finish();
+        if (run.exit_status == 0) {
+            fds.push_back(std::move(run.fds.at(0)));
+        } else {
+            EXPECT_TRUE(says_taken(run));
+        }
+    }
+    EXPECT_EQ(fds.size(), 1U);
+}
+
+// ---- kernels that lack an option ----
+
+// Takes a port flag out of the kernel's answers, as if it did not know it: an attribute of type 0
+// is one that every reader skips.
+void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) {
+    if (call.number != SYS_recvfrom || size <= 0) {
+        return;
+    }
+    std::string answer(static_cast<std::size_t>(size), '\0');
+    iovec here{answer.data(), answer.size()};
+    iovec there{reinterpret_cast<void*>(call.args[1]),  // NOLINT(performance-no-int-to-ptr)
+                answer.size()};
+    check(process_vm_readv(call.pid, &here, 1, &there, 1, 0) == size, "process_vm_readv");
+    std::string head("\x05\0", 2);  // five bytes: this head, and a flag
+    head.append({static_cast<char>(flag), '\0'});
+    for (std::size_t at = 0; (at = answer.find(head, at)) != std::string::npos; at += 4) {
+        answer[at + 2] = '\0';
+    }
+    check(process_vm_writev(call.pid, &here, 1, &there, 1, 0) == size, "process_vm_writev");
+}
+
+TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    struct Case {
+        const char* option;
+        std::uint16_t flag;
+        const char* says;
+    };
+    for (const Case& c :
+         {Case{"isolated", IFLA_BRPORT_ISOLATED, "does not know the port option isolated"},
+          Case{"guard", IFLA_BRPORT_GUARD, "does not know the port option guard"},
+          Case{"guard", IFLA_BRPORT_PROTECT, "does not know the port option guard"},
+          Case{"mac-lock", IFLA_BRPORT_LOCKED, "does not know the port option mac-lock"},
+          Case{"mac-lock", IFLA_BRPORT_LEARNING, "the learning flag is not what was set"}}) {
+        write_policy(std::string("allow br0 ") + c.option + "\n");
+        const std::vector<std::string> args = {"--br=br0", "--fd=27",
+                                               std::string("--mac=") + kMacA};
+        const HelperResult run = run_traced(
+            args, {}, [](const TracedCall&) { return TraceAction{}; },
+            [&](const TracedCall& call, std::int64_t result) {
+                forget_flag(call, result, c.flag);
+            });
+        EXPECT_TRUE(failed_saying(run, "failed to add interface `tap0' to bridge `br0': ", c.says))
+            << c.option;
+        // Who did not ask for it does not need it.
+        write_policy("allow br0\n");
+        EXPECT_TRUE(granted(run_traced(
+            args, {}, [](const TracedCall&) { return TraceAction{}; },
+            [&](const TracedCall& call, std::int64_t result) {
+                forget_flag(call, result, c.flag);
+            })));
+    }
+}
+
+// ---- vlan, where the bridge does not filter ----
+
+TEST_F(Ports, VlanIsRefusedOnABridgeThatDoesNotFilter) {
+    EXPECT_TRUE(failed_saying(
+        ask_for("vlan=20", kMacA), std::string(kDenied) + " vlan=20: ",
+        "bridge br0 does not filter VLANs, so vlan=20 would mean nothing: ip link set br0 type "
+        "bridge vlan_filtering 1"));
+}
+
+// ---- the bridge's own MAC ----
+
+class BridgeMac : public Testbed {
+  protected:
+    static std::string mac() { return link_attribute("br0", "address"); }
+    static std::string type() { return link_attribute("br0", "addr_assign_type"); }
+    // "8000.525400123456"
+    static std::string bridge_id() { return link_attribute("br0", "bridge/bridge_id"); }
+    static std::string id_of(std::string mac_text) {
+        std::erase(mac_text, ':');
+        return "8000." + mac_text;
+    }
+
+    static HelperResult start(const std::string& options = "") {
+        write_policy("allow br0 " + options + "\n");
+        return run_helper({"--br=br0", "--fd=27"});
+    }
+
+    // What a holder can do without privilege.
+    static void set_tap_mac(const HelperResult& run, std::string_view to) {
+        const int fd = run.fds.at(0).get();
+        check(set_mac(fd, tap_name(fd), to) == 0, "SIOCSIFHWADDR");
+    }
+};
+
+TEST_F(BridgeMac, OfAFreshBridgeIsPinnedAsItIs) {
+    add_bridge("br0");
+    const std::string before = mac();
+    ASSERT_EQ(type(), "1");
+    ASSERT_EQ(bridge_id(), "8000.000000000000") << "the kernel's trap, without which this proves "
+                                                   "nothing";
+    const HelperResult run = start();
+    ASSERT_TRUE(granted(run));
+    EXPECT_EQ(mac(), before);
+    EXPECT_EQ(type(), "3");
+    EXPECT_EQ(bridge_id(), id_of(before));
+}
+
+TEST_F(BridgeMac, TakenFromAPortIsPinnedAsItIs) {
+    add_bridge("br0");
+    add_veth("uplink", "far");
+    ifreq request = request_for("br0");
+    request.ifr_ifindex = static_cast<int>(if_nametoindex("uplink"));
+    ASSERT_EQ(ioctl(control_socket().get(), SIOCBRADDIF, &request), 0);
+    const std::string before = mac();
+    ASSERT_EQ(before, link_attribute("uplink", "address"));
+    const HelperResult run = start();
+    ASSERT_TRUE(granted(run));
+    EXPECT_EQ(mac(), before);
+    EXPECT_EQ(type(), "3");
+    EXPECT_EQ(bridge_id(), id_of(before));
+    // Nor does it move with the port that it came from.
+    remove_link("uplink");
+    EXPECT_EQ(mac(), before);
+    EXPECT_EQ(bridge_id(), id_of(before));
+}
+
+TEST_F(BridgeMac, CannotBeMovedByATapsHolder) {
+    add_bridge("br0");
+    const std::string before = mac();
+    const HelperResult run = start();
+    ASSERT_TRUE(granted(run));
+    for (const char* lower : {kLowest, "02:00:00:00:00:00"}) {
+        set_tap_mac(run, lower);
+        EXPECT_EQ(mac(), before);
+        EXPECT_EQ(bridge_id(), id_of(before));
+    }
+}
+
+TEST_F(BridgeMac, CanBeMovedWithNoPinBridgeMac) {
+    add_bridge("br0");
+    const HelperResult run = start("no-pin-bridge-mac");
+    ASSERT_TRUE(granted(run));
+    EXPECT_NE(type(), "3");
+    set_tap_mac(run, kLowest);
+    EXPECT_EQ(mac(), kLowest);
+}
+
+TEST_F(BridgeMac, ThatIsGoneWithTheLastPortBecomesARandomOne) {
+    add_bridge("br0");
+    add_veth("uplink", "far");
+    ifreq request = request_for("br0");
+    request.ifr_ifindex = static_cast<int>(if_nametoindex("uplink"));
+    ASSERT_EQ(ioctl(control_socket().get(), SIOCBRADDIF, &request), 0);
+    remove_link("uplink");
+    ASSERT_EQ(mac(), "00:00:00:00:00:00");
+    const HelperResult run = start();
+    ASSERT_TRUE(granted(run));
+    EXPECT_THAT(mac(), StartsWith("02:"));
+    EXPECT_EQ(type(), "3");
+    EXPECT_EQ(bridge_id(), id_of(mac()));
+    const std::string before = mac();
+    set_tap_mac(run, kLowest);
+    EXPECT_EQ(mac(), before);
+}
+
+TEST_F(BridgeMac, SetByRootIsLeftAlone) {
+    add_bridge("br0");
+    ASSERT_EQ(set_mac(control_socket().get(), "br0", "02:11:22:33:44:55"), 0);
+    ASSERT_EQ(type(), "3");
+    const HelperResult run = start();
+    ASSERT_TRUE(granted(run));
+    EXPECT_EQ(mac(), "02:11:22:33:44:55");
+    EXPECT_EQ(bridge_id(), id_of("02:11:22:33:44:55"));
+    set_tap_mac(run, kLowest);
+    EXPECT_EQ(mac(), "02:11:22:33:44:55");
+}
+
+TEST_F(BridgeMac, IsNotTouchedByARefusal) {
+    add_bridge("br0");
+    const std::string before = mac();
+    EXPECT_TRUE(failed(start("mac-lock"), "access denied by acl file"));
+    EXPECT_EQ(mac(), before);
+    EXPECT_NE(type(), "3");
+}
+
+// ---- limits and options together ----
+
+TEST_F(Ports, QueuesLimit) {
+    write_policy("allow br0 queues=2\n");
+    EXPECT_TRUE(granted(ask({}, {})));
+    EXPECT_TRUE(granted(ask({"--queues=2"}, {}), 2));
+    EXPECT_TRUE(failed(ask({"--queues=3"}, {}),
+                       std::string(kDenied) + " queues=2: --queues=3 is more than 2\n"));
+}
+
+TEST_F(Ports, ATapOfManyQueuesIsOneTap) {
+    write_policy("allow br0 max-taps=2 queues=4\n");
+    const HelperResult first = ask({"--queues=4"}, {});
+    ASSERT_TRUE(granted(first, 4));
+    const HelperResult second = ask({"--queues=4"}, {});
+    ASSERT_TRUE(granted(second, 4));
+    const HelperResult third = ask({"--queues=4"}, {});
+    EXPECT_EQ(third.exit_status, 1);
+    EXPECT_EQ(third.err, std::string(kDenied) +
+                             " max-taps=2 queues=4: uid 2001 has all its taps on br0 already\n");
+    EXPECT_THAT(taps(), ElementsAre("tap0", "tap1"));
+}
+
+TEST_F(Ports, AllOptionsTogether) {
+    const std::string rule =
+        "allow br0 group=students max-taps=2 queues=2 isolated guard mac-lock\n";
+    write_policy(rule);
+    HelperOptions student;
+    student.groups = {kStudents};
+    EXPECT_TRUE(failed(ask({std::string("--mac=") + kMacA}, {}),
+                       "access denied by acl file: /etc/qemu/bridge.conf: no rule allows br0"));
+    HelperResult one = ask({std::string("--mac=") + kMacA, "--queues=2"}, student);
+    ASSERT_TRUE(granted(one, 2));
+    HelperResult two = ask({std::string("--mac=") + kMacB, "--vm=web"}, student);
+    ASSERT_TRUE(granted(two));
+    EXPECT_EQ(ask({std::string("--mac=") + kNobody}, student).exit_status, 1);
+
+    const std::string tap = tap_name(two.fds[0].get());
+    for (const char* flag : {"isolated", "bpdu_guard", "root_block"}) {
+        EXPECT_EQ(link_attribute(tap, std::string("brport/") + flag), "1") << flag;
+    }
+    EXPECT_EQ(link_attribute(tap, "brport/learning"), "0");
+    EXPECT_EQ(link_attribute(tap, "ifalias"), "tapgate uid=2001 vm=web");
+
+    Guest a{std::move(one.fds[0]), "", kMacA, Station::tap(one.fds[1].get(), {"br0"})};
+    Guest b{std::move(two.fds[0]), tap, kMacB, Station::tap(two.fds[0].get(), {"br0"})};
+    b.station = Station::tap(b.fd.get(), {"br0"});
+    EXPECT_TRUE(passes(a, kMacA));
+    EXPECT_FALSE(passes(a, kMacB));
+    EXPECT_TRUE(passes(b, kMacB));
+    EXPECT_FALSE(passes(b, kMacA));
+    const std::string between = make_frame(kMacB, kMacA);
+    ASSERT_TRUE(a.station.send(between));
+    EXPECT_FALSE(b.station.got(between));
+    const std::string down = make_frame(kMacB, kRouter);
+    ASSERT_TRUE(far().send(down));
+    EXPECT_TRUE(b.station.got(down));
+}
+
+}  // namespace
+}  // namespace tapgate

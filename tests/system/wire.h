@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Frames on the wires of a bridge: what a test writes at one end and finds, or does not find, at
+// another.
+//
+// That a frame does NOT arrive is decided without waiting: behind it a beacon is sent, a frame that
+// the station gets in any case, and what has not come before that one does not come. This holds
+// since the kernel forwards within the sender's call, as long as one CPU does it all: see OneCpu.
+
+#ifndef TAPGATE_TESTS_SYSTEM_WIRE_H
+#define TAPGATE_TESTS_SYSTEM_WIRE_H
+
+#include <sched.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+// The six bytes of "52:54:00:00:00:01".
+std::string mac_bytes(std::string_view text);
+
+inline constexpr std::string_view kBroadcast = "ff:ff:ff:ff:ff:ff";
+inline constexpr std::string_view kMulticast = "01:00:5e:01:02:03";
+
+// A frame of an EtherType for experiments, no two alike. With `vlan` it is tagged so (802.1Q).
+std::string make_frame(std::string_view to, std::string_view from, int vlan = 0);
+// The same frame with a tag.
+std::string tagged(const std::string& frame, int vlan);
+// "Who has `address`?", to everybody.
+std::string make_arp_request(std::string_view from, std::string_view address);
+// A spanning tree configuration message (802.1D 9.3.1) from a bridge that says it is the root, with
+// the best priority there is.
+std::string make_bpdu(std::string_view from);
+
+// This thread stays on the CPU where it is.
+class OneCpu {
+  public:
+    OneCpu();
+    ~OneCpu();
+    OneCpu(const OneCpu&) = delete;
+    OneCpu(OneCpu&&) = delete;
+    OneCpu& operator=(const OneCpu&) = delete;
+    OneCpu& operator=(OneCpu&&) = delete;
+
+  private:
+    cpu_set_t before_{};
+};
+
+// Where a station's beacons come from: usually the bridge itself, whose broadcasts all ports get.
+struct Beacon {
+    std::string link;
+    int vlan = 0;  // it is sent with this tag, and arrives without
+};
+
+// An end of a wire where a test sends and listens.
+class Station {
+  public:
+    // The holder's side of a tap without vnet header. Does not close it.
+    static Station tap(int fd, Beacon beacon);
+    // A network link that is no port itself: the far end of a veth, or a bridge as its host uses
+    // it.
+    static Station link(const std::string& name, Beacon beacon);
+
+    // False: the kernel did not take the frame.
+    bool send(const std::string& frame) const;
+
+    // Whether `frame`, which was sent before, has arrived here. Takes everything out that has.
+    [[nodiscard]] bool got(const std::string& frame) const;
+
+  private:
+    Station(UniqueFd own, int fd, Beacon beacon)
+        : own_(std::move(own)), fd_(fd), beacon_(std::move(beacon)) {}
+    std::string read_frame() const;
+
+    UniqueFd own_;
+    int fd_;
+    Beacon beacon_;
+};
+
+// Where a bridge has a station.
+struct FdbEntry {
+    std::string mac;
+    bool local = false;
+    unsigned port = 0;  // brport/port_no
+};
+// All of them, from /sys/class/net/BRIDGE/brforward.
+std::vector<FdbEntry> forwarding_database(const std::string& bridge);
+
+}  // namespace tapgate
+
+#endif  // TAPGATE_TESTS_SYSTEM_WIRE_H
