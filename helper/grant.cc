@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/grant.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -62,10 +61,9 @@ Tap create_permitted_tap(const LinkSocket& links, const Link& bridge, const Rule
         return create_tap(caller, request);
     }
     std::vector<Link> ports = links.ports_in_detail(bridge.index);
-    const std::vector<std::string> reaped = reap_stale(links, ports);
-    std::erase_if(ports, [&](const Link& port) {
-        return std::find(reaped.begin(), reaped.end(), port.name) != reaped.end();
-    });
+    // Asked again, not concluded: a tap of several queues may have come into use meanwhile.
+    if (!reap_stale(links, ports).empty())
+        ports = links.ports_in_detail(bridge.index);
     const Quota quota(*rule.limits.max_taps, caller.uid, bridge.index, ports);
     if (quota.is_full())
         refuse_another_tap(rule, caller, bridge);

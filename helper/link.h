@@ -46,6 +46,8 @@ struct Link {
     std::uint16_t default_vlan = 0;  ///< what a new port is in; 0: in none
     // Of a tap:
     bool multi_queue = false;
+    bool vnet_header = false;
+    bool packet_info = false;  ///< tun's own four bytes before each frame
     unsigned queues = 0;  ///< attached and disabled ones; told for multiqueue taps only
 };
 

@@ -8,10 +8,17 @@
 //
 // Prints "id N" or "none" and exits with 0; prints nothing and exits with 1 when it cannot find
 // out, as when a directory server is down: then nobody knows whether a `deny` is about the caller.
+//
+// "none" takes proof that the name service works. libc also says so when it cannot load a module,
+// or one of several services does not answer, and its caller can bring that about (setrlimit(2),
+// prlimit(2)). So the service must know who this process is, by another name than the one asked
+// for.
 
 #include <grp.h>
 #include <pwd.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <string_view>
@@ -19,17 +26,53 @@
 
 namespace {
 
-// Calls getpwnam_r() or getgrnam_r() with a buffer that is large enough: a group of thousands has a
-// long line. Unlike their elder siblings they tell "not found" (0 and no entry) from a failure.
-template <typename Entry, typename Function>
-int look_up(Function function, const char* name, Entry& entry, Entry*& found) {
-    std::vector<char> buffer(4096);
-    for (;;) {
-        const int error = function(name, &entry, buffer.data(), buffer.size(), &found);
-        if (error != ERANGE || buffer.size() > (64U << 20U))
-            return error;
-        buffer.resize(buffer.size() * 4);
+constexpr unsigned time_limit_s = 10;  // tapgate-helper's own
+
+// Calls one of the four functions get{pw,gr}{nam,uid,gid}_r() with a buffer that is large enough: a
+// group of thousands has a long line. Unlike their elder siblings they tell "not found" (0 and no
+// entry) from a failure.
+template <typename Entry>
+class Query {
+  public:
+    template <typename Function, typename Key>
+    Query(Function function, Key key) {
+        do {
+            buffer_.resize(buffer_.size() * 4);
+            error_ = function(key, &entry_, buffer_.data(), buffer_.size(), &found_);
+        } while (error_ == ERANGE && buffer_.size() < (64U << 20U));
     }
+    bool failed() const { return error_ != 0; }
+    const Entry* found() const { return found_; }
+
+  private:
+    std::vector<char> buffer_ = std::vector<char>(1024);
+    Entry entry_{};
+    Entry* found_ = nullptr;
+    int error_ = 0;
+};
+
+bool knows_this_user_by_another_name(std::string_view name) {
+    const Query<passwd> self(getpwuid_r, getuid());
+    return self.found() != nullptr && self.found()->pw_name != name;
+}
+
+bool knows_these_groups_by_other_names(std::string_view name) {
+    const int count = getgroups(0, nullptr);
+    if (count < 0)
+        return false;
+    std::vector<gid_t> groups(static_cast<size_t>(count));
+    if (getgroups(count, groups.data()) != count)
+        return false;
+    groups.push_back(getgid());
+    return std::all_of(groups.begin(), groups.end(), [&](gid_t gid) {
+        const Query<group> own(getgrgid_r, gid);
+        return own.found() != nullptr && own.found()->gr_name != name;
+    });
+}
+
+int answer(long id) {
+    const int printed = id < 0 ? std::puts("none") : std::printf("id %ld\n", id);
+    return printed < 0 || std::fflush(stdout) != 0 ? 1 : 0;
 }
 
 }  // namespace
@@ -37,24 +80,20 @@ int look_up(Function function, const char* name, Entry& entry, Entry*& found) {
 int main(int argc, char** argv) {
     if (argc != 3)
         return 1;
+    alarm(time_limit_s);
     const std::string_view kind = argv[1];
-    int error = EINVAL;
-    long id = -1;
+    const char* const name = argv[2];
     if (kind == "user") {
-        passwd user{};
-        passwd* found = nullptr;
-        error = look_up(getpwnam_r, argv[2], user, found);
-        if (found != nullptr)
-            id = user.pw_uid;
-    } else if (kind == "group") {
-        group members{};
-        group* found = nullptr;
-        error = look_up(getgrnam_r, argv[2], members, found);
-        if (found != nullptr)
-            id = members.gr_gid;
+        const Query<passwd> user(getpwnam_r, name);
+        if (user.found() != nullptr)
+            return answer(user.found()->pw_uid);
+        return user.failed() || !knows_this_user_by_another_name(name) ? 1 : answer(-1);
     }
-    if (error != 0)
-        return 1;
-    const int printed = id < 0 ? std::puts("none") : std::printf("id %ld\n", id);
-    return printed < 0 || std::fflush(stdout) != 0 ? 1 : 0;
+    if (kind == "group") {
+        const Query<group> members(getgrnam_r, name);
+        if (members.found() != nullptr)
+            return answer(members.found()->gr_gid);
+        return members.failed() || !knows_these_groups_by_other_names(name) ? 1 : answer(-1);
+    }
+    return 1;
 }

@@ -148,7 +148,7 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name, int n
     if (answer.substr(0, 3) == "id " && answer.back() == '\n')
         if (const auto id = parse_id(answer.substr(3, answer.size() - 4)))
             return id;
-    throw Failure(what + ": the name service does not answer (try `getent " +
+    throw Failure(what + ": the name service does not answer (try `id' and `getent " +
                   (*kind == 'u' ? "passwd " : "group ") + printable(name) + "')");
 }
 

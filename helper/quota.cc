@@ -9,23 +9,31 @@
 namespace tapgate {
 
 Quota::Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& ports)
-    : max_taps_(max_taps), uid_(uid), bridge_(bridge) {
-    std::vector<std::string> slots;
-    for (unsigned slot = 0; slot < max_taps; slot++)
-        slots.push_back(slot_name(bridge, uid, slot));
-    for (const Link& port : ports) {
-        if (tagged_owner(port) != uid)
-            continue;
-        taken_++;
-        const bool has_slot = std::find_first_of(port.altnames.begin(), port.altnames.end(),
-                                                 slots.begin(), slots.end()) != port.altnames.end();
-        if (!has_slot)
-            without_slot_++;
+    : max_taps_(max_taps), uid_(uid), bridge_(bridge), slots_(max_taps) {
+    std::vector<const Link*> taps;
+    for (const Link& port : ports)
+        if (tagged_owner(port) == uid)
+            taps.push_back(&port);
+    taken_ = static_cast<unsigned>(taps.size());
+
+    const auto has_slot = [&](const Link* tap) {
+        return std::any_of(tap->altnames.begin(), tap->altnames.end(), [&](const auto& name) {
+            const auto slot = slot_of(bridge, uid, name);
+            return slot && *slot < slots_;
+        });
+    };
+    // Each slot that becomes unavailable may have a tap, which makes one more unavailable.
+    for (unsigned available = max_taps; available > 0;) {
+        const auto without = taken_ - std::count_if(taps.begin(), taps.end(), has_slot);
+        available = without < max_taps ? static_cast<unsigned>(max_taps - without) : 0;
+        if (available == slots_)
+            break;
+        slots_ = available;
     }
 }
 
 bool Quota::claim(const LinkSocket& links, const Tap& tap) const {
-    for (unsigned slot = 0; slot + without_slot_ < max_taps_; slot++) {
+    for (unsigned slot = 0; slot < slots_; slot++) {
         try {
             links.add_altname(tap.name(), slot_name(bridge_, uid_, slot));
             return true;

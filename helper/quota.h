@@ -9,7 +9,8 @@
 // has no tap.
 //
 // Taps of the user that have no slot among those N count as well (made before the rule had a limit,
-// or when it was higher): they make so many slots at the end unavailable.
+// or when it was higher): they make so many slots at the end unavailable. A tap whose slot is one
+// of these counts as one without.
 #ifndef TAPGATE_HELPER_QUOTA_H
 #define TAPGATE_HELPER_QUOTA_H
 
@@ -41,7 +42,7 @@ class Quota {
     uid_t uid_;
     int bridge_;
     unsigned taken_ = 0;
-    unsigned without_slot_ = 0;  // of those, the ones that have none of the slots 0 to max_taps-1
+    unsigned slots_;  // 0 to slots_-1 can be had
 };
 
 }  // namespace tapgate

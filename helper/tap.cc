@@ -60,10 +60,17 @@ Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
     return tap;
 }
 
-Tap Tap::attach(const std::string& name, bool multi_queue) {
+Tap Tap::attach(const Link& link) {
+    unsigned flags = IFF_TAP;
+    if (!link.packet_info)
+        flags |= IFF_NO_PI;
+    if (link.vnet_header)
+        flags |= IFF_VNET_HDR;
+    if (link.multi_queue)
+        flags |= IFF_MULTI_QUEUE;
     Tap tap;
-    tap.name_ = name;
-    tap.add_queue(IFF_TAP | IFF_NO_PI | (multi_queue ? IFF_MULTI_QUEUE : 0U));
+    tap.name_ = link.name;
+    tap.add_queue(flags);
     return tap;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "helper/link.h"
 
 namespace tapgate {
 
@@ -21,9 +22,10 @@ class Tap {
     /// Needs CAP_NET_ADMIN. Throws Failure.
     static Tap create(uid_t owner, bool vnet_header, unsigned queues);
 
-    /// Attaches a queue to the tap `name`. Needs CAP_NET_ADMIN. Throws Failure, also when a tap of
-    /// one queue is in use.
-    static Tap attach(const std::string& name, bool multi_queue);
+    /// Attaches a queue to the tap `link`, and leaves it what it is: whoever attaches first decides
+    /// that for the others. Needs CAP_NET_ADMIN. Throws Failure, also when a tap of one queue is in
+    /// use.
+    static Tap attach(const Link& link);
 
     /// Makes a persistent tap go when its last queue is closed. Throws Failure.
     void make_transient() const;

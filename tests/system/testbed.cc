@@ -2,10 +2,12 @@
 #include "tests/system/testbed.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -27,6 +29,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -96,9 +99,29 @@ std::string stock_source() {
     return {};
 }
 
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
 std::string under_test_source() {
-    const char* path = std::getenv("TAPGATE_HELPER");
-    return path == nullptr ? std::string() : std::string(path);
+    return environment("TAPGATE_HELPER");
+}
+
+// What was built in the same place as the helper under test.
+std::string beside_helper(const std::string& name) {
+    return std::filesystem::path(under_test_source()).replace_filename(name);
+}
+
+// Something to put files into that are to be at `path`: hides what the host has there, in this
+// mount namespace.
+void cover(const std::filesystem::path& directory) {
+    std::filesystem::path mount_point = directory;
+    while (!std::filesystem::exists(mount_point)) {
+        mount_point = mount_point.parent_path();
+    }
+    mount_tmpfs(mount_point.c_str());
+    std::filesystem::create_directories(directory);
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -349,6 +372,8 @@ void Testbed::enter_namespaces() {
     // Read before the mounts below can hide them.
     const std::string helper = read_text(under_test_source());
     const std::string stock = stock_source().empty() ? std::string() : read_text(stock_source());
+    const std::string lookup = read_text(beside_helper("tapgate-lookup"));
+    const std::string module = read_text(environment("TAPGATE_NSS_MODULE"));
     const std::string loader_cache = read_text("/etc/ld.so.cache");
 
     check(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare");
@@ -361,6 +386,9 @@ void Testbed::enter_namespaces() {
     if (!stock.empty()) {
         write_file(path("stock-source"), stock, 0644);
     }
+
+    write_file(path("lookup-source"), lookup, 0644);
+    write_file(path("nss-source"), module, 0644);
 
     // Files only, no LDAP: user and group names must be those of the test.
     mount_tmpfs("/etc");
@@ -413,6 +441,41 @@ std::string Testbed::helper_path() {
 
 std::string Testbed::stock_path() {
     return path("qemu-bridge-helper");
+}
+
+std::string Testbed::lookup_path() {
+    return TAPGATE_LOOKUP;
+}
+
+bool Testbed::install_lookup(mode_t mode) {
+    if (read_text(path("lookup-source")).empty()) {
+        return false;
+    }
+    if (access(lookup_path().c_str(), F_OK) != 0) {
+        cover(std::filesystem::path(lookup_path()).parent_path());
+    }
+    unlink(lookup_path().c_str());
+    install_program(path("lookup-source"), lookup_path(), mode);
+    return true;
+}
+
+bool Testbed::install_nss_module() {
+    if (read_text(path("nss-source")).empty()) {
+        return false;
+    }
+    // Where libc looks without being told to: the directory that it is in itself.
+    Dl_info libc{};
+    if (dladdr(reinterpret_cast<const void*>(&getpwnam_r), &libc) == 0) {
+        return false;
+    }
+    const std::string libraries = std::filesystem::canonical(libc.dli_fname).parent_path().string();
+    make_directory(path("libraries"));
+    make_directory(path("libraries-work"));
+    const std::string options = "lowerdir=" + libraries + ",upperdir=" + path("libraries") +
+                                ",workdir=" + path("libraries-work");
+    check(mount("overlay", libraries.c_str(), "overlay", 0, options.c_str()) == 0, "overlay");
+    install_program(path("nss-source"), libraries + "/libnss_tapgatetest.so.2", 0755);
+    return true;
 }
 
 bool Testbed::install_stock() {

@@ -135,6 +135,11 @@ class Testbed : public testing::Test {
     void install(Install install);
     Install installed() const { return installed_; }
     static std::string helper_path();
+    // The program that looks names up (mode 0711 is the right one), and a module for it that the
+    // test configures: see nss_module.cc. False when the build has none.
+    static bool install_lookup(mode_t mode = 0711);
+    static std::string lookup_path();
+    static bool install_nss_module();
     // Installs QEMU's own helper with the setuid bit; false when the host has none.
     static bool install_stock();
     static std::string stock_path();

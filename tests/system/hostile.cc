@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/system/hostile.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+
+#include "tests/system/netlink.h"
+
+namespace tapgate {
+
+namespace {
+
+ifreq request_for(const std::string& name) {
+    ifreq request{};
+    name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
+    return request;
+}
+
+int errno_of(int result) {
+    return result == 0 ? 0 : errno;
+}
+
+// One request about a link, with attributes that may nest; made by hand, so that the socket is
+// opened and written by whoever the process is at the moment.
+class Change {
+  public:
+    Change(std::uint16_t type, const std::string& name, std::uint8_t family = AF_UNSPEC) {
+        header()->nlmsg_type = type;
+        header()->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+        header()->nlmsg_len = NLMSG_LENGTH(sizeof(ifinfomsg));
+        auto* info = static_cast<ifinfomsg*>(NLMSG_DATA(header()));
+        info->ifi_family = family;
+        info->ifi_index = static_cast<int>(if_nametoindex(name.c_str()));
+    }
+    Change& put(unsigned type, const void* data, std::size_t size) {
+        auto* attribute = begin(type);
+        std::memcpy(RTA_DATA(attribute), data, size);
+        attribute->rta_len = static_cast<std::uint16_t>(RTA_LENGTH(size));
+        header()->nlmsg_len += RTA_ALIGN(attribute->rta_len);
+        return *this;
+    }
+    Change& put(unsigned type, const std::string& text) {
+        return put(type, text.c_str(), text.size() + 1);
+    }
+    template <typename Fill>
+    Change& nest(unsigned type, const Fill& fill) {
+        auto* attribute = begin(type | NLA_F_NESTED);
+        const std::uint32_t start = header()->nlmsg_len;
+        header()->nlmsg_len += RTA_LENGTH(0);
+        fill(*this);
+        attribute->rta_len = static_cast<std::uint16_t>(header()->nlmsg_len - start);
+        return *this;
+    }
+    // What the kernel says.
+    int send() {
+        const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+        if (!socket || ::send(socket.get(), buffer_.data(), header()->nlmsg_len, 0) < 0 ||
+            recv(socket.get(), buffer_.data(), buffer_.size(), 0) < 0) {
+            return errno;
+        }
+        return -static_cast<nlmsgerr*>(NLMSG_DATA(header()))->error;
+    }
+
+  private:
+    nlmsghdr* header() { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }
+    rtattr* begin(unsigned type) {
+        auto* attribute = reinterpret_cast<rtattr*>(buffer_.data() + header()->nlmsg_len);
+        attribute->rta_type = static_cast<std::uint16_t>(type);
+        return attribute;
+    }
+    alignas(nlmsghdr) std::array<char, 4096> buffer_{};
+};
+
+}  // namespace
+
+AsUser::AsUser(const Account& user) : groups_(64) {
+    const int count = getgroups(static_cast<int>(groups_.size()), groups_.data());
+    groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
+    if (setgroups(0, nullptr) != 0 || setegid(user.gid) != 0 || seteuid(user.uid) != 0) {
+        throw std::runtime_error("cannot become the user");
+    }
+}
+
+AsUser::~AsUser() {
+    if (seteuid(0) != 0 || setegid(0) != 0 || setgroups(groups_.size(), groups_.data()) != 0) {
+        std::perror("cannot become root again");
+        std::abort();
+    }
+}
+
+int in_process_of(const Account& user, const std::function<int()>& act) {
+    const pid_t child = fork();
+    if (child == 0) {
+        // Whoever the parent is at the moment (AsUser).
+        if (seteuid(0) != 0 || setgroups(0, nullptr) != 0 ||
+            setresgid(user.gid, user.gid, user.gid) != 0 ||
+            setresuid(user.uid, user.uid, user.uid) != 0) {
+            _exit(255);
+        }
+        // Having been root a moment ago made /proc/self root's.
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+        _exit(act());
+    }
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+        WEXITSTATUS(status) == 255) {
+        return -1;
+    }
+    return WEXITSTATUS(status);
+}
+
+UniqueFd attach_tap(const std::string& name, unsigned flags) {
+    UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    ifreq request = request_for(name);
+    request.ifr_flags = static_cast<short>(flags);
+    if (fd && ioctl(fd.get(), TUNSETIFF, &request) != 0) {
+        const int error = errno;
+        fd.reset();
+        errno = error;
+    }
+    return fd;
+}
+
+int set_persistent(int tap, bool on) {
+    return errno_of(ioctl(tap, TUNSETPERSIST, on ? 1 : 0));
+}
+
+int set_owner(int tap, uid_t owner) {
+    return errno_of(ioctl(tap, TUNSETOWNER, owner));
+}
+
+int set_group(int tap, gid_t group) {
+    return errno_of(ioctl(tap, TUNSETGROUP, group));
+}
+
+int set_carrier(int tap, bool on) {
+    unsigned carrier = on ? 1 : 0;
+    return errno_of(ioctl(tap, TUNSETCARRIER, &carrier));
+}
+
+int set_queue(int tap, bool attached) {
+    ifreq request{};
+    request.ifr_flags = attached ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE;
+    return errno_of(ioctl(tap, TUNSETQUEUE, &request));
+}
+
+int set_mac(int tap, const std::string& name, const std::array<unsigned char, 6>& mac) {
+    ifreq request = request_for(name);
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    std::memcpy(static_cast<char*>(request.ifr_hwaddr.sa_data), mac.data(), mac.size());
+    return errno_of(ioctl(tap, SIOCSIFHWADDR, &request));
+}
+
+int rename_link(const std::string& name, const std::string& to) {
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request = request_for(name);
+    to.copy(static_cast<char*>(request.ifr_newname), IFNAMSIZ - 1);
+    return errno_of(ioctl(socket.get(), SIOCSIFNAME, &request));
+}
+
+int write_attribute(const std::string& name, const std::string& attribute,
+                    const std::string& text) {
+    const UniqueFd fd(
+        open(("/sys/class/net/" + name + "/" + attribute).c_str(), O_WRONLY | O_CLOEXEC));
+    return fd && write(fd.get(), text.data(), text.size()) >= 0 ? 0 : errno;
+}
+
+int set_alias(const std::string& name, const std::string& alias) {
+    return Change(RTM_NEWLINK, name).put(IFLA_IFALIAS, alias.data(), alias.size()).send();
+}
+
+int set_master(const std::string& name, const std::string& master) {
+    const std::uint32_t index = master.empty() ? 0 : if_nametoindex(master.c_str());
+    return Change(RTM_NEWLINK, name).put(IFLA_MASTER, &index, sizeof index).send();
+}
+
+int set_port_isolated(const std::string& name, bool on) {
+    const std::uint8_t value = on ? 1 : 0;
+    return Change(RTM_SETLINK, name, AF_BRIDGE)
+        .nest(IFLA_PROTINFO,
+              [&](Change& port) { port.put(IFLA_BRPORT_ISOLATED, &value, sizeof value); })
+        .send();
+}
+
+int add_altname(const std::string& name, const std::string& altname) {
+    return Change(RTM_NEWLINKPROP, name)
+        .nest(IFLA_PROP_LIST, [&](Change& list) { list.put(IFLA_ALT_IFNAME, altname); })
+        .send();
+}
+
+int remove_altname(const std::string& name, const std::string& altname) {
+    return Change(RTM_DELLINKPROP, name)
+        .nest(IFLA_PROP_LIST, [&](Change& list) { list.put(IFLA_ALT_IFNAME, altname); })
+        .send();
+}
+
+int remove_link(const std::string& name) {
+    return Change(RTM_DELLINK, name).send();
+}
+
+void add_persistent_tap(const std::string& name, const std::string& bridge) {
+    const UniqueFd fd = attach_tap(name, IFF_TAP | IFF_NO_PI);
+    if (!fd || set_persistent(fd.get(), true) != 0 || set_master(name, bridge) != 0) {
+        throw std::runtime_error("cannot add the persistent tap " + name);
+    }
+    Testbed::set_link_up(name);
+}
+
+bool is_alive(int tap) {
+    std::array<char, 80> frame{};  // long enough for a vnet header and what the kernel asks for
+    std::fill_n(frame.begin() + 10, 6, '\xff');
+    ifreq request{};
+    return write(tap, frame.data(), frame.size()) > 0 && ioctl(tap, TUNGETIFF, &request) == 0 &&
+           Testbed::link_exists(static_cast<const char*>(request.ifr_name));
+}
+
+void Crowd::add(unsigned count, const std::vector<std::string>& args,
+                const HelperOptions& options) {
+    for (unsigned i = 0; i < count; ++i) {
+        helpers_.push_back(std::make_unique<HelperProcess>(args, options));
+    }
+}
+
+void Crowd::disturb(bool kill, const std::function<void()>& observe) {
+    if (helpers_.empty()) {
+        return;
+    }
+    std::uniform_int_distribution<std::size_t> any(0, helpers_.size() - 1);
+    // Far below the helper's 10 seconds, which go on while it is stopped.
+    for (int i = 0; i < 300; ++i) {
+        const std::size_t which = any(random_);
+        const int dice = static_cast<int>(random_() % 8);
+        helpers_[which]->kill(dice < 4 ? SIGSTOP : dice < 7 || !kill ? SIGCONT : SIGKILL);
+        std::this_thread::sleep_for(std::chrono::microseconds(random_() % 2000));
+        observe();
+    }
+    for (const auto& helper : helpers_) {
+        helper->kill(SIGCONT);
+    }
+}
+
+std::vector<HelperResult> Crowd::finish() {
+    std::vector<HelperResult> runs;
+    runs.reserve(helpers_.size());
+    for (const auto& helper : helpers_) {
+        runs.push_back(helper->finish());
+    }
+    helpers_.clear();
+    return runs;
+}
+
+std::size_t count_grants(const std::vector<HelperResult>& runs) {
+    return static_cast<std::size_t>(
+        std::count_if(runs.begin(), runs.end(),
+                      [](const HelperResult& run) { return static_cast<bool>(granted(run)); }));
+}
+
+}  // namespace tapgate

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a hostile local user has at hand: the calls that anyone may make on a tap, and helpers in
+// crowds.
+
+#ifndef TAPGATE_TESTS_SYSTEM_HOSTILE_H
+#define TAPGATE_TESTS_SYSTEM_HOSTILE_H
+
+#include <sys/types.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/system/testbed.h"
+
+namespace tapgate {
+
+// For as long as it lives this process has the user's effective ids, no supplementary group and no
+// effective capability, which is what the kernel looks at for everything below. Not for starting
+// helpers: the test bed does that as root.
+class AsUser {
+  public:
+    explicit AsUser(const Account& user);
+    ~AsUser();
+    AsUser(const AsUser&) = delete;
+    AsUser(AsUser&&) = delete;
+    AsUser& operator=(const AsUser&) = delete;
+    AsUser& operator=(AsUser&&) = delete;
+
+  private:
+    std::vector<gid_t> groups_;
+};
+
+// Runs `act` in a process that has all the user's ids, and returns what it returned; -1 when it did
+// not get that far. Descriptors are inherited.
+int in_process_of(const Account& user, const std::function<int()>& act);
+
+// Everything below returns 0 or an errno.
+
+// An empty fd and errno when the kernel refuses.
+UniqueFd attach_tap(const std::string& name, unsigned flags);
+int set_persistent(int tap, bool on);
+int set_owner(int tap, uid_t owner);
+int set_group(int tap, gid_t group);
+int set_carrier(int tap, bool on);
+int set_queue(int tap, bool attached);
+int set_mac(int tap, const std::string& name, const std::array<unsigned char, 6>& mac);
+int rename_link(const std::string& name, const std::string& to);
+int write_attribute(const std::string& name, const std::string& attribute, const std::string& text);
+// Over rtnetlink. `port`: in the bridge's own terms (AF_BRIDGE, IFLA_PROTINFO).
+int set_alias(const std::string& name, const std::string& alias);
+int set_master(const std::string& name, const std::string& master);
+int set_port_isolated(const std::string& name, bool on);
+int add_altname(const std::string& name, const std::string& altname);
+int remove_altname(const std::string& name, const std::string& altname);
+int remove_link(const std::string& name);
+// As root: `ip tuntap add NAME mode tap`, brought up as a port.
+void add_persistent_tap(const std::string& name, const std::string& bridge);
+
+// Whether the tap can still carry a frame of its holder's: an interface that was taken away says
+// EBADFD.
+bool is_alive(int tap);
+
+// Helpers that run at once.
+class Crowd {
+  public:
+    void add(unsigned count, const std::vector<std::string>& args,
+             const HelperOptions& options = {});
+    // SIGSTOP and SIGCONT, and SIGKILL too, to some at random; then lets all go on. `observe` is
+    // called again and again on the way.
+    void disturb(bool kill, const std::function<void()>& observe);
+    std::vector<HelperResult> finish();
+
+  private:
+    std::vector<std::unique_ptr<HelperProcess>> helpers_;
+    std::minstd_rand random_{std::random_device{}()};
+};
+
+std::size_t count_grants(const std::vector<HelperResult>& runs);
+
+}  // namespace tapgate
+
+#endif  // TAPGATE_TESTS_SYSTEM_HOSTILE_H

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// user= and group=: by id, by the local files, and by a name service that is asked outside of the
+// helper; which the caller, whose uid the asking process has, can neither read, nor steer, nor
+// silence to his advantage.
+
+#include <fcntl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "tests/system/hostile.h"
+#include "tests/system/testbed.h"
+
+namespace tapgate {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
+constexpr const char* kDenied = "access denied by acl file: ";
+// The name service's, not in the local files: see nss_module.cc. The user's own group is in
+// /etc/group.
+constexpr Account kRemote{"remote", 2101, 2101};
+constexpr gid_t kRemoteStudents = 3101;
+
+HelperOptions as(const Account& user, std::vector<gid_t> groups = {}) {
+    HelperOptions options;
+    options.uid = user.uid;
+    options.gid = user.gid;
+    options.groups = std::move(groups);
+    return options;
+}
+
+class Names : public BothInstalls {
+  protected:
+    void SetUp() override {
+        BothInstalls::SetUp();
+        if (IsSkipped() || HasFatalFailure()) {
+            return;
+        }
+        add_bridge("br0");
+        TAPGATE_REQUIRE(install_lookup(), "tapgate-lookup beside the helper");
+        TAPGATE_REQUIRE(install_nss_module(), "TAPGATE_NSS_MODULE");
+        write_file("/etc/nsswitch.conf", "passwd: files tapgatetest\ngroup: files tapgatetest\n");
+        write_file("/etc/group", read_text("/etc/group") + "remote:x:2101:\n");
+        make_directory(path("nss"), 0777);
+        name_service("ok");
+    }
+
+    static void name_service(const std::string& mode) { write_file("/etc/tapgatetest", mode); }
+    static bool was_asked() { return unlink("/mnt/nss/asked") == 0; }
+};
+TAPGATE_BOTH_INSTALLS(Names);
+
+// ---- who is who ----
+
+TEST_P(Names, LocalUsersAndGroups) {
+    // Names come from the local files, whatever the name service would say, and it is not asked.
+    name_service("down");
+    for (const char* user : {"alice", "2001", "bob,alice", "1,2001"}) {
+        write_policy("allow br0 user=" + std::string(user) + "\n");
+        EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice)))) << user;
+    }
+    for (const char* user : {"bob", "2002", "bob,2003"}) {
+        write_policy("allow br0 user=" + std::string(user) + "\n");
+        EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), kDenied)) << user;
+    }
+    for (const char* group : {"students", "3001", "bob,students"}) {
+        write_policy("allow br0 group=" + std::string(group) + "\n");
+        EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents})))) << group;
+        EXPECT_TRUE(granted(run_helper(kArgs, as({"bob", 2002, kStudents})))) << "primary";
+        // In /etc/group, but not in the groups that the process has.
+        EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), kDenied)) << group;
+    }
+    write_policy("allow br0\ndeny br0 group=students\n");
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kStudents})), kDenied));
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice))));
+    EXPECT_FALSE(was_asked());
+}
+
+TEST_P(Names, UsersAndGroupsOfTheNameService) {
+    write_policy("allow br0 user=remote\n");
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kRemote))));
+    EXPECT_TRUE(was_asked());
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), kDenied));
+    write_policy("allow br0 group=remotestudents\n");
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kRemoteStudents}))));
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kStudents})), kDenied));
+    write_policy("allow all\ndeny br0 user=remote\n");
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kRemote)), kDenied));
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice))));
+    write_policy("allow all\ndeny br0 group=remotestudents\n");
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kRemoteStudents})), kDenied));
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents}))));
+}
+
+TEST_P(Names, UnknownNamesMatchNobody) {
+    write_policy("allow br0 user=nobody-knows group=them\nallow br0 user=alice,remote\n");
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents}))));
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kRemote))));
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kBob)), kDenied));
+}
+
+TEST_P(Names, AreAskedForOnlyWhenTheyMatter) {
+    write_policy(
+        "allow br0 user=alice\nallow br0 user=remote\nallow br1 user=remote\n"
+        "deny br1 group=remotestudents\n");
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice))));
+    EXPECT_FALSE(was_asked());
+}
+
+TEST_P(Names, ExplainAsksToo) {
+    write_policy("allow br0 user=remote\n");
+    const HelperResult run = run_helper({"--explain", "--br=br0"}, as(kRemote));
+    EXPECT_EQ(run.exit_status, 0) << describe(run);
+    EXPECT_THAT(run.out, HasSubstr("allowed for uid 2101"));
+}
+
+// ---- no answer is no ----
+
+TEST_P(Names, NoAnswerIsARefusal) {
+    for (const char* mode : {"down", "silent"}) {
+        name_service(mode);
+        for (const char* policy :
+             {"allow br0 user=remote\n", "allow br0\ndeny br0 user=remote\n"}) {
+            write_policy(policy);
+            EXPECT_TRUE(failed_saying(run_helper(kArgs, as(kRemote)),
+                                      "failed to look up user `remote'",
+                                      "the name service does not answer"))
+                << mode << ' ' << policy;
+        }
+        write_policy("allow br0\ndeny br0 group=remotestudents\n");
+        EXPECT_TRUE(failed_saying(run_helper(kArgs, as(kAlice, {kRemoteStudents})),
+                                  "failed to look up group `remotestudents'", "getent group"));
+    }
+    // Somebody whom the files know is not the one who cannot be looked up; but when the service
+    // says that it is down, nobody is let in either.
+    name_service("down");
+    write_policy("allow br0\ndeny br0 user=remote\n");
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), "failed to look up user `remote'"));
+}
+
+// nsswitch.conf with one more service behind the one that is down: what libc says then is "not
+// found".
+TEST_P(Names, NoAnswerOfOneOfSeveralIsARefusal) {
+    name_service("down");
+    write_file("/etc/nsswitch.conf", "passwd: tapgatetest files\ngroup: tapgatetest files\n");
+    write_policy("allow br0\ndeny br0 user=remote\n");
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kRemote)), "failed to look up user `remote'"));
+    write_policy("allow br0\ndeny br0 group=remotestudents\n");
+    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kRemoteStudents})), "failed to look up"));
+    // Both know who these are: somebody else.
+    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents}))));
+}
+
+TEST_P(Names, NoProgramToAskIsARefusal) {
+    unlink(lookup_path().c_str());
+    write_policy("allow br0\ndeny br0 user=remote\n");
+    EXPECT_TRUE(failed_saying(run_helper(kArgs), "failed to look up user `remote'",
+                              lookup_path() + ": No such file or directory"));
+}
+
+TEST_P(Names, ProgramThatItsCallerCanReadIsNotUsed) {
+    write_policy("allow br0\ndeny br0 user=remote\n");
+    for (const mode_t mode : {0755U, 0744U, 0777U}) {
+        ASSERT_TRUE(install_lookup(mode));
+        EXPECT_TRUE(
+            failed_saying(run_helper(kArgs), "failed to look up user `remote'", "chmod 0711"));
+    }
+}
+
+TEST_P(Names, HangingServiceIsGivenUpAfterTenSeconds) {
+    name_service("wait");
+    write_policy("allow br0\ndeny br0 user=remote\n");
+    const auto start = std::chrono::steady_clock::now();
+    const HelperResult run = run_helper(kArgs);
+    const auto took = std::chrono::steady_clock::now() - start;
+    EXPECT_TRUE(failed(run, "tapgate-helper: gave up after 10 seconds"));
+    EXPECT_GE(took, std::chrono::seconds(8));
+    EXPECT_LE(took, std::chrono::seconds(13));
+}
+
+// ---- the process that asks ----
+
+// The one that `parent` has started.
+std::optional<pid_t> find_lookup(pid_t parent) {
+    const std::string child_of_parent = "\nPPid:\t" + std::to_string(parent) + "\n";
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const std::string name = entry.path().filename();
+        if (name.find_first_not_of("0123456789") != std::string::npos) {
+            continue;
+        }
+        const std::string status = read_text(entry.path() / "status");
+        if (status.starts_with("Name:\ttapgate-lookup\n") &&
+            status.find(child_of_parent) != std::string::npos) {
+            return static_cast<pid_t>(std::stol(name));
+        }
+    }
+    return std::nullopt;
+}
+
+// The process while it waits for the name service.
+class Asking : public Names {
+  protected:
+    void SetUp() override {
+        Names::SetUp();
+        if (!IsSkipped() && !HasFatalFailure()) {
+            name_service("wait");
+            write_policy("allow br0\ndeny br0 user=remote\n");
+        }
+    }
+    static pid_t wait_for_lookup(pid_t parent) {
+        for (int i = 0; i < 500; ++i) {
+            if (was_asked()) {
+                return find_lookup(parent).value_or(-1);
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        return -1;
+    }
+};
+TAPGATE_BOTH_INSTALLS(Asking);
+
+enum Reach : unsigned {
+    traced = 1,
+    read_memory = 2,
+    listed_fds = 4,
+    opened_stdout = 8,
+    took_fd = 16,
+    wrote_memory = 32,
+    read_environment = 64,
+};
+
+// What a process of the same user gets at.
+int reach_of(pid_t pid) {
+    unsigned reach = 0;
+    const std::string directory = "/proc/" + std::to_string(pid);
+    const UniqueFd memory(open((directory + "/mem").c_str(), O_RDWR | O_CLOEXEC));
+    reach |= memory ? read_memory : 0U;
+    const UniqueFd environ(open((directory + "/environ").c_str(), O_RDONLY | O_CLOEXEC));
+    reach |= environ ? read_environment : 0U;
+    const UniqueFd list(open((directory + "/fd").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    reach |= list ? listed_fds : 0U;
+    const UniqueFd output(open((directory + "/fd/1").c_str(), O_WRONLY | O_CLOEXEC));
+    reach |= output ? opened_stdout : 0U;
+    const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    const UniqueFd taken(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), 1, 0)));
+    reach |= taken ? took_fd : 0U;
+    char byte = 0;
+    const iovec local{&byte, 1};
+    const iovec remote{reinterpret_cast<void*>(0x400000), 1};
+    reach |=
+        process_vm_writev(pid, &local, 1, &remote, 1, 0) >= 0 || errno != EPERM ? wrote_memory : 0U;
+    if (ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0) {
+        reach |= traced;
+        ptrace(PTRACE_DETACH, pid, nullptr, nullptr);
+    }
+    return static_cast<int>(reach);
+}
+
+TEST_P(Asking, IsOutOfItsCallersReach) {
+    HelperProcess helper(kArgs, as(kAlice));
+    const pid_t lookup = wait_for_lookup(helper.pid());
+    ASSERT_GT(lookup, 0);
+    EXPECT_EQ(in_process_of(kAlice, [&] { return reach_of(lookup); }), 0);
+    name_service("ok");
+    EXPECT_TRUE(granted(helper.finish()));
+}
+
+// The same where it can be read: so the test above would notice.
+TEST_P(Asking, WouldBeWithinReachIfItCouldBeRead) {
+    TAPGATE_REQUIRE(read_text("/proc/sys/kernel/yama/ptrace_scope").substr(0, 1) <= "0",
+                    "kernel.yama.ptrace_scope=0, as without Yama");
+    ASSERT_TRUE(install_lookup(0755));
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(in_process_of(kAlice, [] {
+            execl(lookup_path().c_str(), "tapgate-lookup", "user", "remote", nullptr);
+            return 1;
+        }));
+    }
+    const pid_t lookup = wait_for_lookup(child);
+    EXPECT_GT(lookup, 0);
+    const int reach = in_process_of(kAlice, [&] { return reach_of(lookup); });
+    EXPECT_EQ(static_cast<unsigned>(reach) & traced, unsigned{traced});
+    EXPECT_EQ(static_cast<unsigned>(reach) & read_memory, unsigned{read_memory});
+    EXPECT_EQ(static_cast<unsigned>(reach) & listed_fds, unsigned{listed_fds});
+    name_service("ok");
+    waitpid(child, nullptr, 0);
+}
+
+TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
+    HelperOptions options = as(kAlice, {kStudents});
+    options.env = {"LD_PRELOAD=/mnt/nss/evil.so", "PATH=/mnt/nss", "SECRET=1"};
+    options.before_exec = [] {
+        dup2(0, 50);  // a stray one
+        sigset_t all;
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, nullptr);
+    };
+    HelperProcess helper(kArgs, options);
+    const pid_t lookup = wait_for_lookup(helper.pid());
+    ASSERT_GT(lookup, 0);
+    const std::string directory = "/proc/" + std::to_string(lookup);
+    EXPECT_EQ(read_text(directory + "/environ"), "");
+    const std::string status = read_text(directory + "/status");
+    for (const char* line : {"CapInh:\t0000000000000000\n", "CapPrm:\t0000000000000000\n",
+                             "CapEff:\t0000000000000000\n", "CapAmb:\t0000000000000000\n",
+                             "NoNewPrivs:\t1\n", "Seccomp:\t2\n", "SigBlk:\t0000000000000000\n",
+                             "Uid:\t2001\t2001\t2001\t2001\n", "Gid:\t2001\t2001\t2001\t2001\n"}) {
+        EXPECT_THAT(status, HasSubstr(line));
+    }
+    std::vector<std::string> fds;
+    for (const auto& entry : std::filesystem::directory_iterator(directory + "/fd")) {
+        fds.push_back(entry.path().filename().string() + " " +
+                      std::filesystem::read_symlink(entry.path()).string().substr(0, 9));
+    }
+    EXPECT_THAT(fds,
+                testing::UnorderedElementsAre("0 /dev/null", StartsWith("1 pipe:"), "2 /dev/null"));
+    name_service("ok");
+    EXPECT_TRUE(granted(helper.finish()));
+}
+
+// Killed, it has not said that the user is somebody else.
+TEST_P(Asking, KilledIsARefusal) {
+    for (const int signal : {SIGKILL, SIGTERM, SIGALRM}) {
+        HelperProcess helper(kArgs, as(kAlice));
+        const pid_t lookup = wait_for_lookup(helper.pid());
+        ASSERT_GT(lookup, 0);
+        EXPECT_EQ(in_process_of(kAlice, [&] { return kill(lookup, signal); }), 0);
+        EXPECT_TRUE(failed(helper.finish(), "failed to look up user `remote'"));
+    }
+}
+
+// ---- made to fail by its caller ----
+
+// Limits are inherited. Whatever is too little for the name service: a deny stays one.
+TEST_P(Names, NoLimitTurnsADenyIntoNothing) {
+    write_policy("allow br0\ndeny br0 user=remote\n");
+    const auto try_limit = [](__rlimit_resource resource, rlim_t value) {
+        HelperOptions options = as(kRemote);
+        options.before_exec = [resource, value] {
+            dup2(kSocketNumber, 3);
+            close(kSocketNumber);
+            const rlimit limit{value, value};
+            setrlimit(resource, &limit);
+        };
+        const HelperResult run = run_helper({"--br=br0", "--fd=3"}, options);
+        EXPECT_TRUE(run.exit_status != 0 && run.fds.empty())
+            << "limit " << resource << " of " << value << ": " << describe(run);
+        return run.err.starts_with(kDenied);
+    };
+    int denied = 0;
+    for (rlim_t n = 3; n <= 12; ++n) {
+        denied += try_limit(RLIMIT_NOFILE, n) ? 1 : 0;
+    }
+    EXPECT_GT(denied, 0);
+    denied = 0;
+    const rlim_t step = long_run() ? 16 : 128;
+    for (rlim_t kib = 1024; kib <= 12288; kib += step) {
+        denied += try_limit(RLIMIT_AS, kib << 10U) ? 1 : 0;
+    }
+    EXPECT_GT(denied, 0);
+    for (rlim_t kib = 0; kib <= 1024; kib += step / 8) {
+        try_limit(RLIMIT_DATA, kib << 10U);
+    }
+    for (const rlim_t value : {0U, 1U, 4096U, 65536U, 1U << 20U}) {
+        try_limit(RLIMIT_STACK, value);
+        try_limit(RLIMIT_FSIZE, value);
+        try_limit(RLIMIT_MEMLOCK, value);
+        try_limit(RLIMIT_NPROC, value);
+    }
+}
+
+// And they can be set from outside, at any moment, by whoever has the uid.
+TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
+    write_policy("allow br0\ndeny br0 user=remote\n");
+    std::minstd_rand random(std::random_device{}());
+    int hits = 0;
+    for (int round = 0; round < (long_run() ? 2000 : 100); ++round) {
+        HelperProcess helper(kArgs, as(kRemote));
+        hits += in_process_of(kRemote, [&] {
+            std::optional<pid_t> lookup;
+            for (int i = 0; i < 500 && !lookup; ++i) {
+                lookup = find_lookup(helper.pid());
+            }
+            if (!lookup) {
+                return 0;
+            }
+            usleep(static_cast<useconds_t>(random() % 800));
+            kill(*lookup, SIGSTOP);
+            const rlimit none{0, RLIM_INFINITY};
+            rlimit before_files{};
+            rlimit before_memory{};
+            const bool hit = prlimit(*lookup, RLIMIT_NOFILE, nullptr, &before_files) == 0 &&
+                             prlimit(*lookup, RLIMIT_AS, nullptr, &before_memory) == 0;
+            const rlimit files{round % 2 == 0 ? 0 : before_files.rlim_cur, before_files.rlim_max};
+            prlimit(*lookup, RLIMIT_NOFILE, &files, nullptr);
+            if (round % 2 == 1) {
+                prlimit(*lookup, RLIMIT_AS, &none, nullptr);
+            }
+            kill(*lookup, SIGCONT);
+            usleep(static_cast<useconds_t>(random() % 300));
+            prlimit(*lookup, RLIMIT_NOFILE, &before_files, nullptr);
+            prlimit(*lookup, RLIMIT_AS, &before_memory, nullptr);
+            return hit ? 1 : 0;
+        });
+        const HelperResult run = helper.finish();
+        EXPECT_TRUE(run.exit_status != 0 && run.fds.empty()) << describe(run);
+        random.discard(1);
+    }
+    EXPECT_GT(hits, 0);
+}
+
+}  // namespace
+}  // namespace tapgate

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// max-taps=N is exact: with helpers in crowds, stopped and killed ones among them, with taps that
+// were made under another policy, and against everything that a tap's holder can do to it.
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "tests/system/hostile.h"
+#include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
+
+namespace tapgate {
+namespace {
+
+const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
+constexpr const char* kLimited = "allow br0 max-taps=7\n";
+constexpr const char* kRule = "/etc/qemu/bridge.conf:1: allow br0 max-taps=7";
+constexpr std::size_t kLimit = 7;
+
+HelperOptions as_bob() {
+    HelperOptions options;
+    options.uid = kBob.uid;
+    options.gid = kBob.gid;
+    return options;
+}
+
+// Not failed(): that wants no tap to be left, and there are some.
+testing::AssertionResult refused_by_limit(const HelperResult& run, std::string_view rule) {
+    const std::string text = "access denied by acl file: " + std::string(rule) + ": uid 2001 has ";
+    if (run.exit_status == 1 && run.fds.empty() && run.data.empty() && run.err.starts_with(text) &&
+        run.err.find("all its taps on br0") != std::string::npos) {
+        return testing::AssertionSuccess();
+    }
+    return testing::AssertionFailure() << "not refused by the limit: " << describe(run);
+}
+
+class Quota : public BothInstalls {
+  protected:
+    void SetUp() override {
+        BothInstalls::SetUp();
+        if (!IsSkipped() && !HasFatalFailure()) {
+            add_bridge("br0");
+            write_policy(kLimited);
+        }
+    }
+
+    static std::vector<HelperResult> at_once(unsigned count, const HelperOptions& options = {}) {
+        Crowd crowd;
+        crowd.add(count, kArgs, options);
+        return crowd.finish();
+    }
+    // `count` of alice's, one after the other.
+    static std::vector<HelperResult> in_turn(std::size_t count) {
+        std::vector<HelperResult> runs;
+        for (std::size_t i = 0; i < count; ++i) {
+            runs.push_back(run_helper(kArgs));
+            EXPECT_TRUE(granted(runs.back()));
+        }
+        return runs;
+    }
+};
+TAPGATE_BOTH_INSTALLS(Quota);
+
+TEST_P(Quota, SevenOfAHundredAtOnceAgainAndAgain) {
+    for (int round = 0; round < (long_run() ? 50 : 5); ++round) {
+        const std::vector<HelperResult> runs = at_once(100);
+        ASSERT_EQ(count_grants(runs), kLimit) << "round " << round;
+        for (const HelperResult& run : runs) {
+            if (run.exit_status != 0) {
+                ASSERT_TRUE(refused_by_limit(run, kRule));
+            }
+        }
+        EXPECT_EQ(ports("br0").size(), kLimit);
+        EXPECT_EQ(taps().size(), kLimit);
+    }
+    EXPECT_TRUE(no_taps_left());
+}
+
+TEST_P(Quota, WithStoppedHelpersAmongThem) {
+    for (int round = 0; round < (long_run() ? 20 : 2); ++round) {
+        Crowd crowd;
+        crowd.add(100, kArgs);
+        crowd.disturb(false, [] { ASSERT_LE(ports("br0").size(), kLimit); });
+        const std::vector<HelperResult> runs = crowd.finish();
+        EXPECT_EQ(count_grants(runs), kLimit);
+        EXPECT_EQ(ports("br0").size(), kLimit);
+    }
+}
+
+TEST_P(Quota, WithKilledHelpersAmongThem) {
+    for (int round = 0; round < (long_run() ? 20 : 2); ++round) {
+        {
+            Crowd crowd;
+            crowd.add(100, kArgs);
+            crowd.disturb(true, [] { ASSERT_LE(ports("br0").size(), kLimit); });
+            // An fd that was sent counts, whatever became of the helper.
+            const std::vector<HelperResult> runs = crowd.finish();
+            EXPECT_LE(ports("br0").size(), kLimit);
+        }
+        ASSERT_TRUE(no_taps_left());
+        const std::vector<HelperResult> again = in_turn(kLimit);
+        EXPECT_TRUE(refused_by_limit(run_helper(kArgs), kRule));
+    }
+}
+
+// A helper that was stopped in the middle holds no more than the slot that it has; and does not
+// come back to life later.
+TEST_P(Quota, StoppedForGood) {
+    Crowd stopped;
+    stopped.add(20, kArgs);
+    stopped.disturb(false, [] {});
+    Crowd others;
+    others.add(30, kArgs);
+    const std::vector<HelperResult> first = stopped.finish();
+    const std::vector<HelperResult> second = others.finish();
+    EXPECT_EQ(count_grants(first) + count_grants(second), kLimit);
+}
+
+TEST_P(Quota, OtherUsersAndBridgesDoNotCount) {
+    add_bridge("br1");
+    write_policy("allow br0 max-taps=7\nallow br1 max-taps=3\n");
+    Crowd alice;
+    Crowd bob;
+    Crowd elsewhere;
+    alice.add(30, kArgs);
+    bob.add(30, kArgs, as_bob());
+    elsewhere.add(30, {"--fd=27", "--br=br1"});
+    const std::vector<HelperResult> alices = alice.finish();
+    const std::vector<HelperResult> bobs = bob.finish();
+    const std::vector<HelperResult> others = elsewhere.finish();
+    EXPECT_EQ(count_grants(alices), kLimit);
+    EXPECT_EQ(count_grants(bobs), kLimit);
+    EXPECT_EQ(count_grants(others), 3U);
+    EXPECT_EQ(ports("br0").size(), 2 * kLimit);
+    EXPECT_EQ(ports("br1").size(), 3U);
+}
+
+TEST_P(Quota, TapsOfSeveralQueuesAreOneEach) {
+    Crowd crowd;
+    crowd.add(40, {"--fd=27", "--br=br0", "--queues=4"});
+    const std::vector<HelperResult> runs = crowd.finish();
+    std::size_t grants = 0;
+    for (const HelperResult& run : runs) {
+        grants += run.exit_status == 0 ? 1U : 0U;
+    }
+    EXPECT_EQ(grants, kLimit);
+    EXPECT_EQ(ports("br0").size(), kLimit);
+}
+
+// ---- under another policy ----
+
+TEST_P(Quota, TapsFromBeforeTheLimitCount) {
+    write_policy("allow br0\n");
+    const std::vector<HelperResult> before = in_turn(3);
+    write_policy(kLimited);
+    const std::vector<HelperResult> runs = at_once(60);
+    EXPECT_EQ(count_grants(runs), kLimit - 3);
+    EXPECT_EQ(ports("br0").size(), kLimit);
+}
+
+// The highest slots are the ones that a tap without a slot makes unavailable, and here one of them
+// is in use.
+TEST_P(Quota, TapsFromBeforeTheLimitCountBesideTheHighestSlots) {
+    std::vector<HelperResult> first = in_turn(kLimit);
+    first.erase(first.begin(), first.begin() + 5);
+    write_policy("allow br0\n");
+    const std::vector<HelperResult> unlimited = in_turn(1);
+    write_policy(kLimited);
+    const std::vector<HelperResult> runs = at_once(60);
+    EXPECT_EQ(count_grants(runs), kLimit - 3);
+    EXPECT_EQ(ports("br0").size(), kLimit);
+}
+
+TEST_P(Quota, LoweredBelowWhatIsThere) {
+    std::vector<HelperResult> first = in_turn(kLimit);
+    write_policy("allow br0 max-taps=3\n");
+    for (const HelperResult& run : at_once(20)) {
+        EXPECT_TRUE(refused_by_limit(run, "/etc/qemu/bridge.conf:1: allow br0 max-taps=3"));
+    }
+    // Those that are left have the highest slots of the old limit.
+    first.erase(first.begin(), first.begin() + 5);
+    const std::vector<HelperResult> runs = at_once(20);
+    EXPECT_EQ(count_grants(runs), 1U);
+    EXPECT_EQ(ports("br0").size(), 3U);
+}
+
+TEST_P(Quota, AClosedTapMakesRoom) {
+    std::vector<HelperResult> first = in_turn(kLimit);
+    for (int i = 0; i < 10; ++i) {
+        ASSERT_TRUE(refused_by_limit(run_helper(kArgs), kRule));
+        first.erase(first.begin() + i % 7);
+        first.push_back(run_helper(kArgs));
+        ASSERT_TRUE(granted(first.back()));
+    }
+}
+
+// ---- what a holder can do to his taps ----
+
+struct Trick {
+    const char* name;
+    // Does it to the tap, as its holder. The fd may be closed, or other ones put behind `kept`.
+    std::function<void(UniqueFd& tap, std::vector<UniqueFd>& kept)> act;
+};
+
+const std::vector<Trick>& tricks() {
+    constexpr unsigned flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    static const std::vector<Trick> all = {
+        {"make it persistent",
+         [](UniqueFd& tap, auto&) { EXPECT_EQ(set_persistent(tap.get(), true), 0); }},
+        {"persistent, and leave it",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_EQ(set_persistent(tap.get(), true), 0);
+             tap.reset();
+         }},
+        {"persistent, somebody else's, and leave it",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_EQ(set_persistent(tap.get(), true), 0);
+             EXPECT_EQ(set_owner(tap.get(), kBob.uid), 0);
+             tap.reset();
+         }},
+        {"persistent, and attach again",
+         [](UniqueFd& tap, auto& kept) {
+             const std::string name = Testbed::tap_name(tap.get());
+             EXPECT_EQ(set_persistent(tap.get(), true), 0);
+             tap.reset();
+             kept.push_back(attach_tap(name, flags));
+             EXPECT_TRUE(kept.back()) << std::strerror(errno);
+         }},
+        {"give it to somebody else",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_EQ(set_owner(tap.get(), kBob.uid), 0);
+             EXPECT_EQ(set_group(tap.get(), kBob.gid), 0);
+         }},
+        {"a second queue",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_FALSE(attach_tap(Testbed::tap_name(tap.get()), flags));
+             EXPECT_FALSE(attach_tap(Testbed::tap_name(tap.get()), flags | IFF_MULTI_QUEUE));
+         }},
+        {"another tap of the same kind",
+         [](UniqueFd&, auto&) {
+             EXPECT_FALSE(attach_tap("tap%d", flags));
+             EXPECT_FALSE(attach_tap("tap99", flags));
+         }},
+        {"another MAC",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_EQ(set_mac(tap.get(), Testbed::tap_name(tap.get()), {2, 0, 0, 0, 0, 9}), 0);
+         }},
+        {"no carrier", [](UniqueFd& tap, auto&) { EXPECT_EQ(set_carrier(tap.get(), false), 0); }},
+        {"another name",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_EQ(rename_link(Testbed::tap_name(tap.get()), "mine"), EPERM);
+         }},
+        {"another alias",
+         [](UniqueFd& tap, auto&) {
+             const std::string name = Testbed::tap_name(tap.get());
+             EXPECT_NE(write_attribute(name, "ifalias", "tapgate uid=2002"), 0);
+             EXPECT_EQ(set_alias(name, "tapgate uid=2002"), EPERM);
+         }},
+        {"another alternative name",
+         [](UniqueFd& tap, auto&) {
+             const std::string name = Testbed::tap_name(tap.get());
+             EXPECT_EQ(add_altname(name, "mine"), EPERM);
+             const std::string bridge = Testbed::link_attribute("br0", "ifindex");
+             EXPECT_EQ(remove_altname(name, "tapgate-" + bridge + "-2001-0"), EPERM);
+         }},
+        {"leave the bridge",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_EQ(set_master(Testbed::tap_name(tap.get()), ""), EPERM);
+         }},
+        {"duplicates", [](UniqueFd& tap, auto& kept) { kept.emplace_back(dup(tap.get())); }},
+        {"held by another process, which ends",
+         [](UniqueFd& tap, auto&) {
+             EXPECT_EQ(in_process_of(kAlice, [&] { return set_persistent(tap.get(), true); }), 0);
+             tap.reset();
+         }},
+    };
+    return all;
+}
+
+TEST_P(Quota, NoTrickOfTheHoldersGetsAnEighth) {
+    for (const Trick& trick : tricks()) {
+        SCOPED_TRACE(trick.name);
+        {
+            std::vector<HelperResult> runs = in_turn(kLimit);
+            std::vector<UniqueFd> kept;
+            for (HelperResult& run : runs) {
+                const AsUser alice(kAlice);
+                trick.act(run.fds[0], kept);
+            }
+            const std::vector<HelperResult> more = at_once(20);
+            EXPECT_LE(ports("br0").size(), kLimit);
+            // And, where bob is the owner by now, not for him either.
+            const HelperResult bobs = run_helper(kArgs, as_bob());
+            EXPECT_TRUE(granted(bobs));
+            EXPECT_LE(ports("br0").size(), kLimit + 1);
+        }
+        // The persistent ones are anybody's next run's.
+        EXPECT_EQ(run_helper({"--reap"}).exit_status, 0);
+        ASSERT_TRUE(no_taps_left());
+    }
+}
+
+TEST_P(Quota, NoTrickWithQueuesGetsAnEighth) {
+    std::vector<HelperResult> runs;
+    for (std::size_t i = 0; i < kLimit; ++i) {
+        runs.push_back(run_helper({"--fd=27", "--br=br0", "--queues=2"}));
+        ASSERT_TRUE(granted(runs.back(), 2));
+    }
+    {
+        const AsUser alice(kAlice);
+        for (const HelperResult& run : runs) {
+            EXPECT_EQ(set_queue(run.fds[0].get(), false), 0);
+            EXPECT_EQ(set_queue(run.fds[1].get(), false), 0);
+        }
+    }
+    const std::vector<HelperResult> more = at_once(20);
+    EXPECT_EQ(count_grants(more), 0U);
+    EXPECT_EQ(ports("br0").size(), kLimit);
+}
+
+// A tap of several queues that its holder attaches to while it is being reaped is not reaped; and
+// so must count, most of all when it has no slot.
+TEST_P(Quota, ATapThatComesIntoUseWhileItIsReapedCounts) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    write_policy("allow br0\n");
+    HelperResult first = run_helper({"--fd=27", "--br=br0", "--queues=2"});
+    ASSERT_TRUE(granted(first, 2));
+    const std::string name = tap_name(first.fds[0].get());
+    ASSERT_EQ(set_persistent(first.fds[0].get(), true), 0);
+    first.fds.clear();
+    write_policy("allow br0 max-taps=1\n");
+    UniqueFd again;
+    const HelperResult run = run_traced(kArgs, {}, [&](const TracedCall& call) {
+        // The helper has found it stale, and is about to let it go.
+        if (call_name(call.number) == "ioctl" && call.args[1] == TUNSETPERSIST) {
+            const AsUser alice(kAlice);
+            again = attach_tap(name, IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);
+        }
+        return TraceAction{};
+    });
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(is_alive(again.get()));
+    EXPECT_EQ(run.exit_status, 1) << describe(run);
+    EXPECT_EQ(ports("br0"), std::vector<std::string>{name});
+}
+
+// ---- on a crowded bridge ----
+
+TEST_P(Quota, ExactAmongFiveHundred) {
+    write_policy("allow br0 user=2002\nallow br0 max-taps=7\n");
+    std::vector<HelperResult> bobs;
+    for (int i = 0; i < 500; ++i) {
+        bobs.push_back(run_helper(kArgs, as_bob()));
+        ASSERT_TRUE(granted(bobs.back())) << "after " << i;
+    }
+    const std::vector<HelperResult> runs = at_once(100);
+    EXPECT_EQ(count_grants(runs), kLimit);
+    for (const HelperResult& run : runs) {
+        if (run.exit_status != 0) {
+            EXPECT_TRUE(refused_by_limit(run, "/etc/qemu/bridge.conf:2: allow br0 max-taps=7"));
+        }
+    }
+    EXPECT_EQ(ports("br0").size(), 500 + kLimit);
+}
+
+}  // namespace
+}  // namespace tapgate

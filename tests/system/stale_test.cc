@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Stale taps go: by the next run on their bridge, whoever's it is, and by --reap. Taps in use never
+// do, however they look and whenever they come into use.
+
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/if_tun.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <gmock/gmock.h>
+
+#include "tests/system/hostile.h"
+#include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
+
+namespace tapgate {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
+const std::vector<std::string> kTwoQueues = {"--use-vnet", "--fd=27", "--br=br0", "--queues=2"};
+constexpr unsigned kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+
+HelperOptions as_bob() {
+    HelperOptions options;
+    options.uid = kBob.uid;
+    options.gid = kBob.gid;
+    return options;
+}
+
+class Stale : public BothInstalls {
+  protected:
+    void SetUp() override {
+        BothInstalls::SetUp();
+        if (!IsSkipped() && !HasFatalFailure()) {
+            add_bridge("br0");
+            add_bridge("br1");
+            write_policy("allow all\n");
+        }
+    }
+
+    // A tap of alice's on the bridge, without anybody who has it open.
+    static std::string leave_one(const std::string& bridge, unsigned queues = 1) {
+        const HelperResult run = run_helper(
+            {"--fd=27", "--br=" + bridge, "--use-vnet", "--queues=" + std::to_string(queues)});
+        EXPECT_TRUE(granted(run, queues));
+        const AsUser alice(kAlice);
+        EXPECT_EQ(set_persistent(run.fds.at(0).get(), true), 0);
+        return tap_name(run.fds.at(0).get());
+    }
+
+    static testing::AssertionResult reaps(const std::vector<std::string>& names) {
+        const HelperResult run = run_helper({"--reap"}, as_bob());
+        std::string expected;
+        for (const std::string& name : names) {
+            expected += name + ": nobody had it open; removed\n";
+        }
+        if (run.exit_status == 0 && run.out == expected && run.err.empty()) {
+            return testing::AssertionSuccess();
+        }
+        return testing::AssertionFailure() << describe(run);
+    }
+};
+TAPGATE_BOTH_INSTALLS(Stale);
+
+// ---- gone ----
+
+TEST_P(Stale, GoesWithTheNextRunOnTheBridgeWhoeversItIs) {
+    for (const char* policy : {"allow all\n", "allow all max-taps=1\n"}) {
+        write_policy(policy);
+        for (const unsigned queues : {1U, 4U}) {
+            const std::string on_br0 = leave_one("br0", queues);
+            const std::string on_br1 = leave_one("br1", queues);
+            EXPECT_THAT(taps(), ElementsAre(on_br0, on_br1));
+            HelperResult run = run_helper(kArgs, as_bob());
+            EXPECT_TRUE(granted(run)) << policy;
+            EXPECT_THAT(ports("br0"), ElementsAre(tap_name(run.fds.at(0).get())));
+            EXPECT_THAT(ports("br1"), ElementsAre(on_br1)) << "another bridge's";
+            run.fds.clear();
+            // And his own limit is no hindrance.
+            run = run_helper({"--fd=27", "--br=br1"});
+            EXPECT_TRUE(granted(run)) << policy;
+            EXPECT_THAT(ports("br1"), ElementsAre(tap_name(run.fds.at(0).get())));
+        }
+    }
+}
+
+TEST_P(Stale, ReapRemovesThemFromAllBridges) {
+    const HelperResult live = run_helper(kArgs);
+    ASSERT_TRUE(granted(live));
+    EXPECT_TRUE(reaps({}));
+    const std::string first = leave_one("br0");
+    const std::string second = leave_one("br1", 2);
+    EXPECT_TRUE(reaps({first, second}));
+    EXPECT_THAT(taps(), ElementsAre(tap_name(live.fds.at(0).get())));
+    EXPECT_TRUE(reaps({}));
+}
+
+// Root took it off the bridge: still nobody's.
+TEST_P(Stale, ReapRemovesWhatIsOnNoBridge) {
+    const std::string name = leave_one("br0");
+    ASSERT_EQ(set_master(name, ""), 0);
+    EXPECT_TRUE(reaps({name}));
+    EXPECT_THAT(taps(), IsEmpty());
+}
+
+TEST_P(Stale, ReapWithoutPrivilegeSaysSo) {
+    const std::string name = leave_one("br0");
+    install(Install::plain);
+    const HelperResult run = run_helper({"--reap"});
+    EXPECT_EQ(run.exit_status, 1);
+    EXPECT_EQ(run.out, "");
+    EXPECT_THAT(run.err, testing::StartsWith("failed to remove stale taps: Operation not"));
+    EXPECT_THAT(run.err, HasSubstr("chmod 4755"));
+    EXPECT_THAT(taps(), ElementsAre(name));
+}
+
+// ---- not gone ----
+
+TEST_P(Stale, TapsInUseStayHoweverTheyLook) {
+    const HelperResult plain = run_helper(kArgs);
+    const HelperResult dark = run_helper(kArgs);
+    const HelperResult kept = run_helper(kArgs);
+    const HelperResult parked = run_helper(kTwoQueues);
+    const HelperResult half = run_helper(kTwoQueues);
+    std::vector<UniqueFd> again;
+    {
+        const AsUser alice(kAlice);
+        EXPECT_EQ(set_carrier(dark.fds.at(0).get(), false), 0);
+        EXPECT_EQ(set_persistent(kept.fds.at(0).get(), true), 0);
+        EXPECT_EQ(set_carrier(kept.fds.at(0).get(), false), 0);
+        EXPECT_EQ(set_persistent(parked.fds.at(0).get(), true), 0);
+        for (const UniqueFd& queue : parked.fds) {
+            EXPECT_EQ(set_queue(queue.get(), false), 0);
+        }
+        EXPECT_EQ(set_queue(half.fds.at(1).get(), false), 0);
+        EXPECT_EQ(set_carrier(half.fds.at(0).get(), false), 0);
+    }
+    const std::vector<std::string> before = taps();
+    ASSERT_EQ(before.size(), 5U);
+    EXPECT_TRUE(reaps({}));
+    EXPECT_TRUE(granted(run_helper(kArgs, as_bob())));
+    write_policy("allow all max-taps=9\n");
+    EXPECT_TRUE(granted(run_helper(kArgs, as_bob())));
+    EXPECT_EQ(taps(), before);
+    const AsUser alice(kAlice);
+    EXPECT_EQ(set_carrier(dark.fds[0].get(), true), 0);
+    EXPECT_EQ(set_carrier(kept.fds[0].get(), true), 0);
+    EXPECT_EQ(set_queue(parked.fds[0].get(), true), 0);
+    for (const auto* run : {&plain, &dark, &kept, &parked}) {
+        EXPECT_TRUE(is_alive(run->fds[0].get()));
+        EXPECT_EQ(tap_flags(run->fds[0].get()) & unsigned{IFF_VNET_HDR}, unsigned{IFF_VNET_HDR});
+    }
+}
+
+TEST_P(Stale, OtherPeoplesPersistentTapsStay) {
+    add_persistent_tap("tap7", "br0");
+    add_persistent_tap("vm1", "br1");
+    ASSERT_EQ(set_alias("vm1", "the router; not tapgate uid=2001"), 0);
+    EXPECT_TRUE(reaps({}));
+    write_policy("allow all max-taps=1\n");
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_THAT(taps(), ElementsAre("tap7", "vm1"));
+}
+
+// The alias of a tap, on something that is none.
+TEST_P(Stale, OtherKindsOfLinksStay) {
+    add_veth("veth0", "veth1");
+    ASSERT_EQ(set_master("veth0", "br0"), 0);
+    ASSERT_EQ(set_alias("veth0", "tapgate uid=2001"), 0);
+    EXPECT_TRUE(reaps({}));
+    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(link_exists("veth0"));
+}
+
+// ---- at the very moment ----
+
+// Lets `meanwhile` happen right before the helper makes the ioctl.
+HelperResult run_reap(unsigned long ioctl_number, const std::function<void()>& meanwhile) {
+    bool done = false;
+    return run_traced({"--reap"}, {}, [&](const TracedCall& call) {
+        if (!done && call_name(call.number) == "ioctl" && call.args[1] == ioctl_number) {
+            done = true;
+            meanwhile();
+        }
+        return TraceAction{};
+    });
+}
+
+TEST_P(Stale, ComesIntoUseRightBeforeItIsAttachedTo) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    for (const unsigned queues : {1U, 2U}) {
+        const std::string name = leave_one("br0", queues);
+        UniqueFd again;
+        const HelperResult run = run_reap(TUNSETIFF, [&] {
+            const AsUser alice(kAlice);
+            again = attach_tap(name, kFlags | (queues > 1 ? IFF_MULTI_QUEUE : 0U));
+        });
+        EXPECT_EQ(run.exit_status, 0) << describe(run);
+        EXPECT_EQ(run.out, "");
+        ASSERT_TRUE(again);
+        EXPECT_TRUE(is_alive(again.get()));
+        EXPECT_EQ(tap_flags(again.get()) & unsigned{IFF_VNET_HDR}, unsigned{IFF_VNET_HDR});
+        // Still his, and still persistent.
+        EXPECT_NE(tap_flags(again.get()) & unsigned{IFF_PERSIST}, 0U);
+        again.reset();
+        EXPECT_TRUE(reaps({name}));
+    }
+}
+
+TEST_P(Stale, ComesIntoUseRightBeforeItIsLetGo) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    for (const unsigned queues : {1U, 2U}) {
+        const std::string name = leave_one("br0", queues);
+        UniqueFd again;
+        const HelperResult run = run_reap(TUNSETPERSIST, [&] {
+            const AsUser alice(kAlice);
+            again = attach_tap(name, kFlags | (queues > 1 ? IFF_MULTI_QUEUE : 0U));
+        });
+        EXPECT_EQ(run.exit_status, 0) << describe(run);
+        // With one queue it is the helper that has it open, and the holder is told so.
+        EXPECT_EQ(static_cast<bool>(again), queues > 1);
+        if (again) {
+            EXPECT_TRUE(is_alive(again.get()));
+            EXPECT_EQ(tap_flags(again.get()) & unsigned{IFF_VNET_HDR}, unsigned{IFF_VNET_HDR});
+            EXPECT_EQ(run.out, "") << "not removed";
+        }
+        again.reset();
+        run_helper({"--reap"});
+        EXPECT_TRUE(no_taps_left());
+    }
+}
+
+// The name is another's by the time that the helper attaches.
+TEST_P(Stale, AnothersTapWithTheSameNameStays) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    const std::string name = leave_one("br0");
+    const HelperResult run = run_reap(TUNSETIFF, [&] {
+        remove_link(name);
+        add_persistent_tap(name, "br0");
+    });
+    EXPECT_EQ(run.exit_status, 0) << describe(run);
+    EXPECT_EQ(run.out, "");
+    EXPECT_THAT(taps(), ElementsAre(name));
+    const UniqueFd root = attach_tap(name, IFF_TAP | IFF_NO_PI);
+    EXPECT_NE(tap_flags(root.get()) & unsigned{IFF_PERSIST}, 0U);
+    EXPECT_THAT(ports("br0"), ElementsAre(name));
+}
+
+// And one that does not exist any more is not made.
+TEST_P(Stale, IsGoneAlready) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    const std::string name = leave_one("br0");
+    const HelperResult run = run_reap(TUNSETIFF, [&] { remove_link(name); });
+    EXPECT_EQ(run.exit_status, 0) << describe(run);
+    EXPECT_EQ(run.out, "");
+    EXPECT_TRUE(no_taps_left());
+}
+
+// ---- and without a tracer, many times ----
+
+constexpr const char* kStop = "/mnt/stop";
+
+// alice attaches to her persistent tap, uses it and leaves it, again and again, until there is none
+// any more. 0: whenever she had it, she had it until she left.
+int use_and_leave(const std::string& name, unsigned flags) {
+    while (access(kStop, F_OK) != 0) {
+        const UniqueFd tap = attach_tap(name, flags);
+        if (!tap && errno == EBUSY) {
+            continue;
+        }
+        if (!tap) {
+            return 0;  // there is none, or the name is somebody else's by now
+        }
+        // A reaper that came a moment too late has made it transient.
+        set_persistent(tap.get(), true);
+        for (int i = 0; i < 5; ++i) {
+            if (!is_alive(tap.get())) {
+                return 1;
+            }
+            if ((Testbed::tap_flags(tap.get()) & unsigned{IFF_VNET_HDR}) == 0) {
+                return 2;
+            }
+            usleep(100);
+        }
+    }
+    return 0;
+}
+
+TEST_P(Stale, RaceWithAHolderWhoComesAndGoes) {
+    for (int round = 0; round < (long_run() ? 200 : 8); ++round) {
+        const unsigned queues = 1U + static_cast<unsigned>(round) % 2;
+        const std::string name = leave_one("br0", queues);
+        const pid_t holder = fork();
+        if (holder == 0) {
+            _exit(in_process_of(kAlice, [&] {
+                alarm(60);
+                return use_and_leave(name, kFlags | (queues > 1 ? IFF_MULTI_QUEUE : 0U));
+            }));
+        }
+        for (int i = 0; i < 10 && link_exists(name); ++i) {
+            Crowd crowd;
+            crowd.add(6, {"--reap"}, as_bob());
+            crowd.add(3, {"--fd=27", "--br=br0"}, as_bob());
+            crowd.finish();
+        }
+        write_file(kStop, "");
+        int status = 0;
+        ASSERT_EQ(waitpid(holder, &status, 0), holder);
+        EXPECT_TRUE(WIFEXITED(status));
+        EXPECT_EQ(WEXITSTATUS(status), 0) << "round " << round;
+        unlink(kStop);
+        run_helper({"--reap"});
+        ASSERT_TRUE(no_taps_left());
+    }
+}
+
+}  // namespace
+}  // namespace tapgate
