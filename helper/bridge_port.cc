@@ -55,6 +55,9 @@ MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
             " --mac=MAC\" and the same mac=MAC for the guest's device");
     if (!rule.port.mac_lock->matches(*request.mac))
         refuse("--mac=" + request.mac->str() + " does not begin with " + rule.port.mac_lock->str());
+    // The kernel would refuse it as one that is taken.
+    if (request.mac->host_side() == *request.mac)
+        refuse("--mac=" + request.mac->str() + " begins with fe, as the tap's own address does");
     return *request.mac;
 }
 

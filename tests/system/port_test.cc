@@ -481,6 +481,11 @@ TEST_F(Ports, MacLockPrefix) {
     EXPECT_TRUE(granted(ask_for("mac-lock=aa:bb", "AA:BB:00:00:00:01")));
 }
 
+TEST_F(Ports, MacLockRefusesAnAddressThatTheTapHasItself) {
+    EXPECT_TRUE(failed_saying(ask_for("mac-lock", "fe:54:00:00:00:0a"), kDenied,
+                              "--mac=fe:54:00:00:00:0a begins with fe, as the tap's own address"));
+}
+
 AssertionResult says_taken(const HelperResult& run) {
     if (run.exit_status == 1 && run.fds.empty() &&
         run.err.find("mac-lock: another machine on the bridge has this MAC address") !=
