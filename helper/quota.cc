@@ -16,11 +16,13 @@ Quota::Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& 
             taps.push_back(&port);
     taken_ = static_cast<unsigned>(taps.size());
 
+    std::vector<std::string> names;
+    for (unsigned slot = 0; slot < max_taps; slot++)
+        names.push_back(slot_name(bridge, uid, slot));
     const auto has_slot = [&](const Link* tap) {
-        return std::any_of(tap->altnames.begin(), tap->altnames.end(), [&](const auto& name) {
-            const auto slot = slot_of(bridge, uid, name);
-            return slot && *slot < slots_;
-        });
+        const auto& altnames = tap->altnames;
+        return std::find_first_of(altnames.begin(), altnames.end(), names.begin(),
+                                  names.begin() + slots_) != altnames.end();
     };
     // Each slot that becomes unavailable may have a tap, which makes one more unavailable.
     for (unsigned available = max_taps; available > 0;) {
