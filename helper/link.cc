@@ -199,7 +199,6 @@ void parse_details(nlattr* linkinfo, Link& link) {
         const auto tun = parse_nested<IFLA_TUN_NUM_DISABLED_QUEUES + 1>(data);
         link.multi_queue = flag(tun[IFLA_TUN_MULTI_QUEUE]).value_or(false);
         link.vnet_header = flag(tun[IFLA_TUN_VNET_HDR]).value_or(false);
-        link.packet_info = flag(tun[IFLA_TUN_PI]).value_or(false);
         for (const int count : {IFLA_TUN_NUM_QUEUES, IFLA_TUN_NUM_DISABLED_QUEUES})
             if (const nlattr* queues = tun[static_cast<size_t>(count)])
                 link.queues += nla_get_u32(queues);

@@ -47,7 +47,6 @@ struct Link {
     // Of a tap:
     bool multi_queue = false;
     bool vnet_header = false;
-    bool packet_info = false;  ///< tun's own four bytes before each frame
     unsigned queues = 0;  ///< attached and disabled ones; told for multiqueue taps only
 };
 

@@ -20,7 +20,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,51 +30,50 @@ namespace {
 
 constexpr unsigned time_limit_s = 10;  // tapgate-helper's own
 
+struct Answer {
+    int error = 0;
+    long id = -1;  // negative: not found
+    std::string name;
+};
+
 // Calls one of the four functions get{pw,gr}{nam,uid,gid}_r() with a buffer that is large enough: a
 // group of thousands has a long line. Unlike their elder siblings they tell "not found" (0 and no
 // entry) from a failure.
 template <typename Entry>
-class Query {
-  public:
-    template <typename Function, typename Key>
-    Query(Function function, Key key) {
-        do {
-            buffer_.resize(buffer_.size() * 4);
-            error_ = function(key, &entry_, buffer_.data(), buffer_.size(), &found_);
-        } while (error_ == ERANGE && buffer_.size() < (64U << 20U));
+Answer ask(auto function, auto key, auto id, auto name) {
+    std::vector<char> buffer(4096);
+    for (;;) {
+        Entry entry{};
+        Entry* found = nullptr;
+        const int error = function(key, &entry, buffer.data(), buffer.size(), &found);
+        if (found != nullptr)
+            return {error, entry.*id, entry.*name};
+        if (error != ERANGE || buffer.size() > (64U << 20U))
+            return {error, -1, {}};
+        buffer.resize(buffer.size() * 4);
     }
-    bool failed() const { return error_ != 0; }
-    const Entry* found() const { return found_; }
-
-  private:
-    std::vector<char> buffer_ = std::vector<char>(1024);
-    Entry entry_{};
-    Entry* found_ = nullptr;
-    int error_ = 0;
-};
-
-bool knows_this_user_by_another_name(std::string_view name) {
-    const Query<passwd> self(getpwuid_r, getuid());
-    return self.found() != nullptr && self.found()->pw_name != name;
 }
 
-bool knows_these_groups_by_other_names(std::string_view name) {
-    const int count = getgroups(0, nullptr);
-    if (count < 0)
-        return false;
-    std::vector<gid_t> groups(static_cast<size_t>(count));
-    if (getgroups(count, groups.data()) != count)
-        return false;
+Answer ask_user(auto function, auto key) {
+    return ask<passwd>(function, key, &passwd::pw_uid, &passwd::pw_name);
+}
+
+Answer ask_group(auto function, auto key) {
+    return ask<group>(function, key, &group::gr_gid, &group::gr_name);
+}
+
+// By what the service knows this process: its user, or all its groups.
+std::vector<Answer> ask_about_self(bool is_user) {
+    if (is_user)
+        return {ask_user(getpwuid_r, getuid())};
+    std::vector<gid_t> groups(NGROUPS_MAX + 1);
+    const int count = getgroups(NGROUPS_MAX, groups.data());
+    groups.resize(static_cast<size_t>(std::max(count, 0)));
     groups.push_back(getgid());
-    return std::all_of(groups.begin(), groups.end(), [&](gid_t gid) {
-        const Query<group> own(getgrgid_r, gid);
-        return own.found() != nullptr && own.found()->gr_name != name;
-    });
-}
-
-int answer(long id) {
-    const int printed = id < 0 ? std::puts("none") : std::printf("id %ld\n", id);
-    return printed < 0 || std::fflush(stdout) != 0 ? 1 : 0;
+    std::vector<Answer> answers(count < 0 ? 1 : 0);  // one that is not found
+    for (const gid_t gid : groups)
+        answers.push_back(ask_group(getgrgid_r, gid));
+    return answers;
 }
 
 }  // namespace
@@ -81,19 +82,16 @@ int main(int argc, char** argv) {
     if (argc != 3)
         return 1;
     alarm(time_limit_s);
-    const std::string_view kind = argv[1];
-    const char* const name = argv[2];
-    if (kind == "user") {
-        const Query<passwd> user(getpwnam_r, name);
-        if (user.found() != nullptr)
-            return answer(user.found()->pw_uid);
-        return user.failed() || !knows_this_user_by_another_name(name) ? 1 : answer(-1);
-    }
-    if (kind == "group") {
-        const Query<group> members(getgrnam_r, name);
-        if (members.found() != nullptr)
-            return answer(members.found()->gr_gid);
-        return members.failed() || !knows_these_groups_by_other_names(name) ? 1 : answer(-1);
-    }
-    return 1;
+    const bool is_user = std::string_view(argv[1]) == "user";
+    const Answer asked = is_user ? ask_user(getpwnam_r, argv[2]) : ask_group(getgrnam_r, argv[2]);
+    if (asked.error != 0)
+        return 1;
+    const auto proves_service = [&](const Answer& self) {
+        return self.id >= 0 && self.name != argv[2];
+    };
+    const auto self = asked.id >= 0 ? std::vector<Answer>{} : ask_about_self(is_user);
+    if (!std::all_of(self.begin(), self.end(), proves_service))
+        return 1;
+    const int printed = asked.id >= 0 ? std::printf("id %ld\n", asked.id) : std::puts("none");
+    return printed < 0 || std::fflush(stdout) != 0 ? 1 : 0;
 }

@@ -10,26 +10,21 @@ namespace tapgate {
 
 Quota::Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& ports)
     : max_taps_(max_taps), uid_(uid), bridge_(bridge), slots_(max_taps) {
-    std::vector<const Link*> taps;
+    std::vector<std::string> names;
+    for (unsigned slot = 0; slot < max_taps; slot++)
+        names.push_back(slot_name(bridge, uid, slot));
+    std::vector<std::ptrdiff_t> slots;  // of the user's taps; max_taps: none
     for (const Link& port : ports)
         if (tagged_owner(port) == uid)
-            taps.push_back(&port);
-    taken_ = static_cast<unsigned>(taps.size());
-
-    const auto has_slot = [&](const Link* tap) {
-        return std::any_of(tap->altnames.begin(), tap->altnames.end(), [&](const auto& name) {
-            const auto slot = slot_of(bridge, uid, name);
-            return slot && *slot < slots_;
-        });
-    };
-    // Each slot that becomes unavailable may have a tap, which makes one more unavailable.
-    for (unsigned available = max_taps; available > 0;) {
-        const auto without = taken_ - std::count_if(taps.begin(), taps.end(), has_slot);
-        available = without < max_taps ? static_cast<unsigned>(max_taps - without) : 0;
-        if (available == slots_)
-            break;
-        slots_ = available;
-    }
+            slots.push_back(std::find_first_of(names.begin(), names.end(), port.altnames.begin(),
+                                               port.altnames.end()) -
+                            names.begin());
+    taken_ = static_cast<unsigned>(slots.size());
+    // From the highest: the slot that one tap makes unavailable may be the next one's.
+    std::sort(slots.rbegin(), slots.rend());
+    for (const std::ptrdiff_t slot : slots)
+        if (slots_ > 0 && slot >= slots_)
+            slots_--;
 }
 
 bool Quota::claim(const LinkSocket& links, const Tap& tap) const {

@@ -13,31 +13,21 @@ bool is_stale_by_looks(const Link& link) {
     return tagged_owner(link) && !link.carrier && link.queues == 0;
 }
 
-bool is_there(const LinkSocket& links, const Link& link) {
-    try {
-        return links.get(link.name).index == link.index;
-    } catch (const LinkError&) {
-        return false;
-    }
-}
-
-// Whether `name` was stale, and is gone now.
+// Whether `name` was stale, and has gone; or goes when whoever has attached to it at the last
+// moment closes it.
 bool reap(const LinkSocket& links, const std::string& name) {
     const Link found = links.get(name);
     if (!is_stale_by_looks(found))
         return false;
-    {
-        // A tap of one queue cannot be attached to while it is in use; to a multiqueue tap this
-        // adds a queue, and it is in use when that is not its only one.
-        const Tap tap = Tap::attach(found);
-        const Link attached = links.get(name);
-        const bool same = attached.index == found.index && tagged_owner(attached);
-        if (!same || attached.queues > 1)
-            return false;  // it went, and the name is another's now; or it came into use
-        tap.make_transient();
-    }
-    // Somebody may have attached another queue since, and then has the tap until he closes it.
-    return !is_there(links, found);
+    // A tap of one queue cannot be attached to while it is in use; to a multiqueue tap this adds a
+    // queue, and it is in use when that is not its only one.
+    const Tap tap = Tap::attach(found);
+    const Link attached = links.get(name);
+    const bool same = attached.index == found.index && tagged_owner(attached);
+    if (!same || attached.queues > 1)
+        return false;  // it went, and the name is another's now; or it came into use
+    tap.make_transient();
+    return true;
 }
 
 }  // namespace

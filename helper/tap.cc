@@ -61,9 +61,7 @@ Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
 }
 
 Tap Tap::attach(const Link& link) {
-    unsigned flags = IFF_TAP;
-    if (!link.packet_info)
-        flags |= IFF_NO_PI;
+    unsigned flags = IFF_TAP | IFF_NO_PI;
     if (link.vnet_header)
         flags |= IFF_VNET_HDR;
     if (link.multi_queue)

@@ -232,7 +232,6 @@ TEST_P(Stale, ComesIntoUseRightBeforeItIsLetGo) {
         if (again) {
             EXPECT_TRUE(is_alive(again.get()));
             EXPECT_EQ(tap_flags(again.get()) & unsigned{IFF_VNET_HDR}, unsigned{IFF_VNET_HDR});
-            EXPECT_EQ(run.out, "") << "not removed";
         }
         again.reset();
         run_helper({"--reap"});

@@ -36,16 +36,6 @@ TEST(PortTag, SaysWhoseTapItIs) {
     EXPECT_FALSE(tagged_owner(link));
 }
 
-TEST(PortTag, SlotsHaveNames) {
-    EXPECT_EQ(slot_of(bridge, 1001, slot_name(bridge, 1001, 12)), 12U);
-    EXPECT_FALSE(slot_of(bridge, 1002, slot_name(bridge, 1001, 12)));
-    EXPECT_FALSE(slot_of(bridge, 100, slot_name(bridge, 1001, 12)));
-    EXPECT_FALSE(slot_of(bridge + 1, 1001, slot_name(bridge, 1001, 12)));
-    for (const auto* name : {"", "tap0", "tapgate-7-1001-", "tapgate-7-1001-x", "tapgate-7-1001-1x",
-                             "tapgate-7-1001--1", "tapgate-7-1001-99999999999"})
-        EXPECT_FALSE(slot_of(bridge, 1001, name)) << name;
-}
-
 TEST(Quota, CountsTheUsersOwnTapsOnly) {
     const std::vector<Link> ports = {tap_of(1001, 0), tap_of(1002), tap_of(1002), tap_of(1001),
                                      Link{}};
