@@ -285,7 +285,7 @@ class Guard : public Ports {
     void SetUp() override {
         Ports::SetUp();
         if (!IsSkipped() && !HasFatalFailure()) {
-            set_bridge_option("stp_state", "1");
+            speak_stp("br0");
         }
     }
 
@@ -342,19 +342,23 @@ TEST_F(Guard, AlsoTogetherWithMacLock) {
 }
 
 TEST_F(Guard, FramesPassAllTheSame) {
-    set_bridge_option("stp_state", "0");  // else ports listen for 15 s first
-    EXPECT_TRUE(reach_each_other(party(start("guard", kMacA)), network()));
+    const Guest guest = start("guard", kMacA);
+    await_forwarding(guest.tap);
+    EXPECT_TRUE(reach_each_other(party(guest), network()));
 }
 
-// The kernel's limit, which the manual has to tell: a bridge that does not speak STP is not asked
-// for its ports' BPDU guard, but forwards a BPDU like any frame (br_handle_frame()), to a switch
-// behind the uplink too.
-TEST_F(Guard, KeepsNothingFromTheNetworkWhereTheBridgeDoesNotSpeakStp) {
+// The kernel forwards BPDUs there like any frame, to a switch behind the uplink too.
+TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
     set_bridge_option("stp_state", "0");
-    const Guest guest = start("guard", kMacA);
     const std::string bpdu = make_bpdu(kMacA);
-    ASSERT_TRUE(guest.station.send(bpdu));
+    const Guest plain = start("", kMacB);
+    ASSERT_TRUE(plain.station.send(bpdu));
     EXPECT_TRUE(far().got(bpdu));
+    const HelperResult run = ask_for("guard", kMacA);
+    EXPECT_EQ(run.exit_status, 1);
+    EXPECT_EQ(run.err, std::string(kDenied) +
+                           " guard: bridge br0 does not speak STP, so guard would keep nothing "
+                           "back: ip link set br0 type bridge stp_state 1\n");
 }
 
 // ---- mac-lock ----
@@ -560,6 +564,7 @@ void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) 
 
 TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    speak_stp("br0");
     struct Case {
         const char* option;
         std::uint16_t flag;
@@ -739,6 +744,7 @@ TEST_F(Ports, AllOptionsTogether) {
     const std::string rule =
         "allow br0 group=students max-taps=2 queues=2 isolated guard mac-lock\n";
     write_policy(rule);
+    speak_stp("br0");
     HelperOptions student;
     student.groups = {kStudents};
     EXPECT_TRUE(failed(ask({std::string("--mac=") + kMacA}, {}),
@@ -750,6 +756,8 @@ TEST_F(Ports, AllOptionsTogether) {
     EXPECT_EQ(ask({std::string("--mac=") + kNobody}, student).exit_status, 1);
 
     const std::string tap = tap_name(two.fds[0].get());
+    await_forwarding(tap_name(one.fds[0].get()));
+    await_forwarding(tap);
     for (const char* flag : {"isolated", "bpdu_guard", "root_block"}) {
         EXPECT_EQ(link_attribute(tap, std::string("brport/") + flag), "1") << flag;
     }

@@ -284,8 +284,11 @@ TEST_F(Vlan, MacLockRefusesAnAddressOfTheSameVlan) {
 
 TEST_F(Vlan, WithAllOptions) {
     const std::string options = "vlan=20 isolated guard mac-lock max-taps=2 queues=2";
+    speak_stp("br0");
     const Guest a = start(options, 20, kMacA);
     const Guest b = start(options, 20, kMacB);
+    await_forwarding(a.tap);
+    await_forwarding(b.tap);
     const std::string frame = make_frame(kBroadcast, kMacA);
     EXPECT_EQ(arrivals(a, frame), (Arrivals{.in_20 = true}));
     ASSERT_TRUE(a.station.send(frame));
