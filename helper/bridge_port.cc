@@ -128,7 +128,7 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     // br_handle_frame() in the kernel's net/bridge/br_input.c: such a bridge forwards BPDUs like
     // any frame, from guarded ports too, and so to the switch behind its uplink.
     if (options.guard && !bridge.stp)
-        throw Refusal("access denied by acl file: " + rule.str() + ": bridge " +
+        throw Failure("access denied by acl file: " + rule.str() + ": bridge " +
                       printable(bridge.name) +
                       " does not speak STP, so guard would keep nothing back: ip link set " +
                       printable(bridge.name) + " type bridge stp_state 1");
