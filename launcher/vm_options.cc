@@ -33,8 +33,9 @@ std::string_view trimmed(std::string_view text) {
 
 LauncherError wrong(const Setting& setting, const std::string& what) {
     std::string text = setting.place + "=" + shown(setting.value) + ": " + what;
+    LauncherError on_one_line(text);
     if (setting.source != Setting::Source::file)
-        return LauncherError(text);
+        return on_one_line;
     std::string below;
     for (const char c : std::string_view(setting.line).substr(0, setting.column))
         below += c == '\t' ? '\t' : ' ';
@@ -43,7 +44,8 @@ LauncherError wrong(const Setting& setting, const std::string& what) {
         line.begin(), line.end(),
         [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }, '?');
     text = setting.place + ": " + what + "\n    " + line + "\n    " + below + "^";
-    return LauncherError(text);
+    LauncherError pointed_out(text);
+    return pointed_out;
 }
 
 // Levenshtein's: the fewest letters to change, add or take away.
