@@ -526,7 +526,10 @@ Attacks helper_itself() {
                      return Outcome::broken;
                  }
              }
-             return held_if(seen > 0);
+             if (seen == 0) {
+                 throw std::runtime_error("it was never stopped in time");
+             }
+             return Outcome::held;
          }},
         {"its environment",
          [](const World& world) {
