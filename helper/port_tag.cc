@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::string_view tag_start = "tapgate uid=";
 
-std::string slots_start(int bridge, uid_t uid) {
-    return "tapgate-" + std::to_string(bridge) + "-" + std::to_string(uid) + "-";
-}
-
 }  // namespace
 
 std::string tag_of(uid_t uid, const std::optional<VmName>& vm) {
@@ -36,19 +32,8 @@ std::optional<uid_t> tagged_owner(const Link& link) {
 }
 
 std::string slot_name(int bridge, uid_t uid, unsigned slot) {
-    return slots_start(bridge, uid) + std::to_string(slot);
-}
-
-std::optional<unsigned> slot_of(int bridge, uid_t uid, std::string_view name) {
-    const std::string start = slots_start(bridge, uid);
-    if (name.substr(0, start.size()) != start)
-        return std::nullopt;
-    unsigned slot = 0;
-    const char* const end = name.data() + name.size();
-    const auto [stop, error] = std::from_chars(name.data() + start.size(), end, slot);
-    if (error != std::errc() || stop != end)
-        return std::nullopt;
-    return slot;
+    return "tapgate-" + std::to_string(bridge) + "-" + std::to_string(uid) + "-" +
+           std::to_string(slot);
 }
 
 }  // namespace tapgate

@@ -11,7 +11,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "common/names.h"
 #include "helper/link.h"
@@ -27,10 +26,6 @@ std::optional<uid_t> tagged_owner(const Link& link);
 /// The alternative name that stands for the `slot`th tap (from 0) that a rule with max-taps lets
 /// `uid` have on the bridge with ifindex `bridge`. A name can be had once in a network namespace.
 std::string slot_name(int bridge, uid_t uid, unsigned slot);
-
-/// The slot of that bridge and user which `name` stands for; nothing when it is another's, or
-/// another name.
-std::optional<unsigned> slot_of(int bridge, uid_t uid, std::string_view name);
 
 }  // namespace tapgate
 

@@ -61,14 +61,10 @@ Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
 }
 
 Tap Tap::attach(const Link& link) {
-    unsigned flags = IFF_TAP | IFF_NO_PI;
-    if (link.vnet_header)
-        flags |= IFF_VNET_HDR;
-    if (link.multi_queue)
-        flags |= IFF_MULTI_QUEUE;
     Tap tap;
     tap.name_ = link.name;
-    tap.add_queue(flags);
+    tap.add_queue(IFF_TAP | IFF_NO_PI | (link.vnet_header ? IFF_VNET_HDR : 0U) |
+                  (link.multi_queue ? IFF_MULTI_QUEUE : 0U));
     return tap;
 }
 

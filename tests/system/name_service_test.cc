@@ -54,7 +54,7 @@ class Names : public BothInstalls {
         }
         add_bridge("br0");
         TAPGATE_REQUIRE(install_lookup(), "tapgate-lookup beside the helper");
-        TAPGATE_REQUIRE(install_nss_module(), "TAPGATE_NSS_MODULE");
+        TAPGATE_REQUIRE(install_nss_module(), "the name service module");
         write_file("/etc/nsswitch.conf", "passwd: files tapgatetest\ngroup: files tapgatetest\n");
         write_file("/etc/group", read_text("/etc/group") + "remote:x:2101:\n");
         make_directory(path("nss"), 0777);
