@@ -55,6 +55,9 @@ MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
             " --mac=MAC\" and the same mac=MAC for the guest's device");
     if (!rule.port.mac_lock->matches(*request.mac))
         refuse("--mac=" + request.mac->str() + " does not begin with " + rule.port.mac_lock->str());
+    // The kernel would refuse it as one that is taken.
+    if (request.mac->host_side() == *request.mac)
+        refuse("--mac=" + request.mac->str() + " begins with fe, as the tap's own address does");
     return *request.mac;
 }
 
@@ -122,6 +125,13 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     };
     if (options.mac_lock)
         settings.only_sender = address_to_lock_to(rule, request);
+    // br_handle_frame() in the kernel's net/bridge/br_input.c: such a bridge forwards BPDUs like
+    // any frame, from guarded ports too, and so to the switch behind its uplink.
+    if (options.guard && !bridge.stp)
+        throw Failure("access denied by acl file: " + rule.str() + ": bridge " +
+                      printable(bridge.name) +
+                      " does not speak STP, so guard would keep nothing back: ip link set " +
+                      printable(bridge.name) + " type bridge stp_state 1");
     if (options.vlan && !bridge.vlan_filtering)
         throw Failure("access denied by acl file: " + rule.str() + ": bridge " +
                       printable(bridge.name) + " does not filter VLANs, so vlan=" +

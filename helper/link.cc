@@ -188,6 +188,8 @@ void parse_details(nlattr* linkinfo, Link& link) {
         link.kind = nla_get_string(kind);
     if (nlattr* data = details[IFLA_INFO_DATA]; data != nullptr && link.kind == "bridge") {
         const auto bridge = parse_nested<IFLA_BR_VLAN_DEFAULT_PVID + 1>(data);
+        if (const nlattr* stp = bridge[IFLA_BR_STP_STATE])
+            link.stp = nla_get_u32(stp) != 0;
         link.vlan_filtering = flag(bridge[IFLA_BR_VLAN_FILTERING]).value_or(false);
         if (const nlattr* id = bridge[IFLA_BR_BRIDGE_ID])
             std::memcpy(link.id_address.data(),

@@ -42,6 +42,7 @@ struct Link {
     PortFlags port;
     // Of a bridge:
     MacAddress::Bytes id_address{};  ///< the lower six bytes of its STP bridge id
+    bool stp = false;  ///< it speaks the spanning tree protocol, in the kernel or by a daemon
     bool vlan_filtering = false;
     std::uint16_t default_vlan = 0;  ///< what a new port is in; 0: in none
     // Of a tap:

@@ -32,14 +32,14 @@ bool reap(const LinkSocket& links, const std::string& name) {
 
 }  // namespace
 
-std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<Link>& candidates) {
+std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<Link>& ports) {
     std::vector<std::string> reaped;
-    for (const Link& candidate : candidates) {
-        if (candidate.carrier)
+    for (const Link& port : ports) {
+        if (!is_stale_by_looks(port))
             continue;
         try {
-            if (reap(links, candidate.name))
-                reaped.push_back(candidate.name);
+            if (reap(links, port.name))
+                reaped.push_back(port.name);
         } catch (const LinkError&) {
             continue;  // gone already
         } catch (const Failure&) {

@@ -12,13 +12,13 @@
 
 namespace tapgate {
 
-/// Removes those of `candidates` that are stale, and returns their names. A candidate is whatever
-/// has no carrier; that is cheap to know but proves nothing, since a live tap's holder can turn it
-/// off. So each is attached to: the kernel says EBUSY while anybody has it open. Then it is made to
-/// go when it is closed, and closed. A tap that is in use, or comes into use meanwhile, is never
-/// taken from its user. Needs CAP_NET_ADMIN. Failures are not reported: a stale tap that stays is
-/// the next run's.
-std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<Link>& candidates);
+/// Removes those of `ports` (LinkSocket::ports_in_detail()) that are stale, and returns their
+/// names. One of tapgate's without carrier looks stale, which proves nothing, since a live tap's
+/// holder can turn the carrier off. So each such one is attached to: the kernel says EBUSY while
+/// anybody has it open. Then it is made to go when it is closed, and closed. A tap that is in use,
+/// or comes into use meanwhile, is never taken from its user. Needs CAP_NET_ADMIN. Failures are not
+/// reported: a stale tap that stays is the next run's.
+std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<Link>& ports);
 
 }  // namespace tapgate
 

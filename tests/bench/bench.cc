@@ -3,12 +3,17 @@
 // Plays QEMU's side of the bridge helper protocol many times over and prints how long each helper
 // takes.
 //
-//   bench [--rounds N] [--uid UID] [--arguments "..."] NAME=HELPER [NAME=HELPER ...]
+//   bench [--rounds N] [--uid UID] [--group GID] NAME=HELPER [--arguments ARGUMENT]... ...
+//   bench --hold N [--uid UID] [--group GID] NAME=HELPER
+//
+// --group puts it into that group, --arguments gives the helper before it one more argument.
 //
 // Each round starts every helper once, in turn (A B C, A B C, ...), so that a machine whose speed
 // drifts drifts for all of them alike. Measured is start-to-fd: from before fork() to the return of
 // the recvmsg() that brings the tap, which is what a starting VM waits for. The last columns are
 // ratios to the first helper's p50, from the same run. Nothing here asserts a time.
+//
+// With --hold it takes no time, but N taps, and has them until its standard input ends.
 //
 // It needs the lab that tests/bench/run makes: bridge br0, a policy that allows it, /dev/net/tun.
 
@@ -43,8 +48,13 @@ struct Contender {
     std::exit(1);
 }
 
-// Starts the helper as QEMU does and returns the microseconds until the fd was here.
-double run_once(const Contender& contender) {
+struct Run {
+    int tap;
+    double to_fd_us;
+};
+
+// Starts the helper as QEMU does and takes the time until the fd is here.
+Run start(const Contender& contender) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
         die("socketpair");
@@ -57,7 +67,7 @@ double run_once(const Contender& contender) {
         argv.push_back(word.data());
     argv.push_back(nullptr);
 
-    const Clock::time_point start = Clock::now();
+    const Clock::time_point begin = Clock::now();
     const pid_t child = fork();
     if (child < 0)
         die("fork");
@@ -90,9 +100,14 @@ double run_once(const Contender& contender) {
         errno = EPROTO;
         die("exit status of " + contender.name);
     }
-    close(tap);
     close(pair[0]);
-    return std::chrono::duration<double, std::micro>(here - start).count();
+    return {tap, std::chrono::duration<double, std::micro>(here - begin).count()};
+}
+
+double run_once(const Contender& contender) {
+    const Run run = start(contender);
+    close(run.tap);
+    return run.to_fd_us;
 }
 
 double percentile(std::vector<double> values, double fraction) {
@@ -116,6 +131,8 @@ unsigned number(std::string_view text) {
 int main(int argc, char** argv) {
     unsigned rounds = 200;
     unsigned uid = 60123;
+    unsigned hold = 0;
+    std::vector<gid_t> groups;
     std::vector<Contender> contenders;
     for (int i = 1; i < argc; i++) {
         const std::string_view word = argv[i];
@@ -123,6 +140,10 @@ int main(int argc, char** argv) {
             rounds = number(argv[++i]);
         } else if (word == "--uid" && i + 1 < argc) {
             uid = number(argv[++i]);
+        } else if (word == "--group" && i + 1 < argc) {
+            groups.push_back(number(argv[++i]));
+        } else if (word == "--hold" && i + 1 < argc) {
+            hold = number(argv[++i]);
         } else if (word == "--arguments" && i + 1 < argc && !contenders.empty()) {
             contenders.back().extra.emplace_back(argv[++i]);  // for the helper named before
         } else if (const size_t equals = word.find('='); equals != std::string_view::npos) {
@@ -136,13 +157,23 @@ int main(int argc, char** argv) {
         }
     }
     if (contenders.empty() || rounds == 0) {
-        std::fprintf(stderr, "Usage: bench [--rounds N] [--uid UID] NAME=HELPER ...\n");
+        std::fprintf(stderr,
+                     "Usage: bench [--rounds N] [--uid UID] [--group GID] NAME=HELPER ...\n");
         return 1;
     }
     // The helpers' setuid bit means nothing to root: measure as the users they are for.
-    if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 ||
+    if (setgroups(groups.size(), groups.data()) != 0 || setresgid(uid, uid, uid) != 0 ||
         setresuid(uid, uid, uid) != 0)
         die("become an unprivileged user");
+
+    if (hold > 0) {
+        while (hold-- > 0)
+            start(contenders.front());  // the tap goes when we go
+        char byte = 0;
+        while (read(STDIN_FILENO, &byte, 1) > 0) {
+        }
+        return 0;
+    }
 
     for (unsigned warm_up = 0; warm_up < 5; warm_up++)
         for (const Contender& contender : contenders)

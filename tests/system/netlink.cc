@@ -122,4 +122,10 @@ void Rtnl::set_mtu(const std::string& name, unsigned mtu) {
     send(socket_.get(), std::move(message), "set mtu of " + name);
 }
 
+void Rtnl::set_master(const std::string& name, const std::string& bridge) {
+    Message message = link_message(0, index_of(name), false);
+    check(nla_put_u32(message.get(), IFLA_MASTER, index_of(bridge)), "master");
+    send(socket_.get(), std::move(message), "make " + name + " a port of " + bridge);
+}
+
 }  // namespace tapgate

@@ -24,6 +24,8 @@ class Rtnl {
     void set_up(const std::string& name);
     void add_altname(const std::string& name, const std::string& altname);
     void set_mtu(const std::string& name, unsigned mtu);
+    // Makes it a port of the bridge.
+    void set_master(const std::string& name, const std::string& bridge);
 
   private:
     struct SocketDeleter {

@@ -17,7 +17,6 @@
 
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/sockios.h>
 
 #include <array>
 #include <cerrno>
@@ -43,7 +42,6 @@ using testing::AssertionFailure;
 using testing::AssertionResult;
 using testing::AssertionSuccess;
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::StartsWith;
 
 constexpr const char* kMacA = "52:54:00:00:00:0a";
@@ -106,16 +104,10 @@ class Ports : public Testbed {
         }
         add_bridge("br0");
         add_veth("uplink", "far");
-        plug_in("br0", "uplink");
+        Rtnl().set_master("uplink", "br0");
         set_link_up("far");
         set_link_up("uplink");
         network_.emplace(Station::link("far", {"br0"}));
-    }
-
-    static void plug_in(const std::string& bridge, const std::string& link) {
-        ifreq request = request_for(bridge);
-        request.ifr_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-        check(ioctl(control_socket().get(), SIOCBRADDIF, &request) == 0, "add port " + link);
     }
 
     static void set_bridge_option(const std::string& name, const std::string& value) {
@@ -293,7 +285,7 @@ class Guard : public Ports {
     void SetUp() override {
         Ports::SetUp();
         if (!IsSkipped() && !HasFatalFailure()) {
-            set_bridge_option("stp_state", "1");
+            speak_stp("br0");
         }
     }
 
@@ -350,19 +342,23 @@ TEST_F(Guard, AlsoTogetherWithMacLock) {
 }
 
 TEST_F(Guard, FramesPassAllTheSame) {
-    set_bridge_option("stp_state", "0");  // else ports listen for 15 s first
-    EXPECT_TRUE(reach_each_other(party(start("guard", kMacA)), network()));
+    const Guest guest = start("guard", kMacA);
+    await_forwarding(guest.tap);
+    EXPECT_TRUE(reach_each_other(party(guest), network()));
 }
 
-// The kernel's limit, which the manual has to tell: a bridge that does not speak STP is not asked
-// for its ports' BPDU guard, but forwards a BPDU like any frame (br_handle_frame()), to a switch
-// behind the uplink too.
-TEST_F(Guard, KeepsNothingFromTheNetworkWhereTheBridgeDoesNotSpeakStp) {
+// The kernel forwards BPDUs there like any frame, to a switch behind the uplink too.
+TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
     set_bridge_option("stp_state", "0");
-    const Guest guest = start("guard", kMacA);
     const std::string bpdu = make_bpdu(kMacA);
-    ASSERT_TRUE(guest.station.send(bpdu));
+    const Guest plain = start("", kMacB);
+    ASSERT_TRUE(plain.station.send(bpdu));
     EXPECT_TRUE(far().got(bpdu));
+    const HelperResult run = ask_for("guard", kMacA);
+    EXPECT_EQ(run.exit_status, 1);
+    EXPECT_EQ(run.err, std::string(kDenied) +
+                           " guard: bridge br0 does not speak STP, so guard would keep nothing "
+                           "back: ip link set br0 type bridge stp_state 1\n");
 }
 
 // ---- mac-lock ----
@@ -489,6 +485,11 @@ TEST_F(Ports, MacLockPrefix) {
     EXPECT_TRUE(granted(ask_for("mac-lock=aa:bb", "AA:BB:00:00:00:01")));
 }
 
+TEST_F(Ports, MacLockRefusesAnAddressThatTheTapHasItself) {
+    EXPECT_TRUE(failed_saying(ask_for("mac-lock", "fe:54:00:00:00:0a"), kDenied,
+                              "--mac=fe:54:00:00:00:0a begins with fe, as the tap's own address"));
+}
+
 AssertionResult says_taken(const HelperResult& run) {
     if (run.exit_status == 1 && run.fds.empty() &&
         run.err.find("mac-lock: another machine on the bridge has this MAC address") !=
@@ -522,6 +523,7 @@ TEST_F(Ports, MacLockRefusesAnAddressThatIsTaken) {
 TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
     write_policy("allow br0 mac-lock\n");
     std::vector<std::unique_ptr<HelperProcess>> helpers;
+    helpers.reserve(20);
     for (int i = 0; i < 20; ++i) {
         helpers.push_back(std::make_unique<HelperProcess>(
             std::vector<std::string>{"--br=br0", "--fd=27", std::string("--mac=") + kMacA},
@@ -562,6 +564,7 @@ void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) 
 
 TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    speak_stp("br0");
     struct Case {
         const char* option;
         std::uint16_t flag;
@@ -643,9 +646,7 @@ TEST_F(BridgeMac, OfAFreshBridgeIsPinnedAsItIs) {
 TEST_F(BridgeMac, TakenFromAPortIsPinnedAsItIs) {
     add_bridge("br0");
     add_veth("uplink", "far");
-    ifreq request = request_for("br0");
-    request.ifr_ifindex = static_cast<int>(if_nametoindex("uplink"));
-    ASSERT_EQ(ioctl(control_socket().get(), SIOCBRADDIF, &request), 0);
+    Rtnl().set_master("uplink", "br0");
     const std::string before = mac();
     ASSERT_EQ(before, link_attribute("uplink", "address"));
     const HelperResult run = start();
@@ -683,9 +684,7 @@ TEST_F(BridgeMac, CanBeMovedWithNoPinBridgeMac) {
 TEST_F(BridgeMac, ThatIsGoneWithTheLastPortBecomesARandomOne) {
     add_bridge("br0");
     add_veth("uplink", "far");
-    ifreq request = request_for("br0");
-    request.ifr_ifindex = static_cast<int>(if_nametoindex("uplink"));
-    ASSERT_EQ(ioctl(control_socket().get(), SIOCBRADDIF, &request), 0);
+    Rtnl().set_master("uplink", "br0");
     remove_link("uplink");
     ASSERT_EQ(mac(), "00:00:00:00:00:00");
     const HelperResult run = start();
@@ -745,6 +744,7 @@ TEST_F(Ports, AllOptionsTogether) {
     const std::string rule =
         "allow br0 group=students max-taps=2 queues=2 isolated guard mac-lock\n";
     write_policy(rule);
+    speak_stp("br0");
     HelperOptions student;
     student.groups = {kStudents};
     EXPECT_TRUE(failed(ask({std::string("--mac=") + kMacA}, {}),
@@ -756,6 +756,8 @@ TEST_F(Ports, AllOptionsTogether) {
     EXPECT_EQ(ask({std::string("--mac=") + kNobody}, student).exit_status, 1);
 
     const std::string tap = tap_name(two.fds[0].get());
+    await_forwarding(tap_name(one.fds[0].get()));
+    await_forwarding(tap);
     for (const char* flag : {"isolated", "bpdu_guard", "root_block"}) {
         EXPECT_EQ(link_attribute(tap, std::string("brport/") + flag), "1") << flag;
     }

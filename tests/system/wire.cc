@@ -14,9 +14,11 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "tests/system/testbed.h"
@@ -215,6 +217,18 @@ std::vector<FdbEntry> forwarding_database(const std::string& bridge) {
                            static_cast<unsigned>(raw.port_no | (raw.port_hi << 8))});
     }
     return entries;
+}
+
+void speak_stp(const std::string& bridge) {
+    const std::string options = "/sys/class/net/" + bridge + "/bridge/";
+    Testbed::write_file(options + "stp_state", "1");
+    Testbed::write_file(options + "forward_delay", "200");  // centiseconds
+}
+
+void await_forwarding(const std::string& port) {
+    for (int i = 0; i < 2000 && Testbed::link_attribute(port, "brport/state") != "3"; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
 }
 
 }  // namespace tapgate

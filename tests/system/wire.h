@@ -92,6 +92,12 @@ struct FdbEntry {
 // All of them, from /sys/class/net/BRIDGE/brforward.
 std::vector<FdbEntry> forwarding_database(const std::string& bridge);
 
+// Lets the bridge speak STP, with the shortest delay that the kernel allows: a new port forwards
+// after 4 s.
+void speak_stp(const std::string& bridge);
+// Waits for that.
+void await_forwarding(const std::string& port);
+
 }  // namespace tapgate
 
 #endif  // TAPGATE_TESTS_SYSTEM_WIRE_H

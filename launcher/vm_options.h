@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The options that describe a VM. One table: the long options of the command line, the keys of a VM
+// file and the TAPGATE_ variables of the environment are the same, with the same values.
+//
+// Where an option is in several of them the first of these has it whole, lists too: command line,
+// environment, file, default.
+//
+// In values that are lists (`disk=/a.qcow2,bus=scsi`) a comma that belongs to a word is written
+// twice, as with QEMU.
+#ifndef TAPGATE_LAUNCHER_VM_OPTIONS_H
+#define TAPGATE_LAUNCHER_VM_OPTIONS_H
+
+#include <boost/program_options/options_description.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/vm_spec.h"
+
+namespace tapgate {
+
+/// A value of an option, and where it came from.
+struct Setting {
+    enum class Source { command_line, environment, file, built_in };
+
+    std::string key;
+    std::string value;
+    Source source = Source::built_in;
+    std::string place;      // "--memory", "TAPGATE_MEMORY", "/home/u/lab.conf:3", "default"
+    std::string line;       // of a file
+    size_t column = 0;      // of the value in that line
+    std::string directory;  // where its relative paths start
+};
+
+/// A VM and the settings it was made from, in the table's order, defaults too.
+struct VmDescription {
+    VmSpec spec;
+    std::vector<Setting> settings;
+};
+
+/// The table, for Boost's parser of command lines and for --help.
+boost::program_options::options_description vm_options();
+
+/// Is there such an option?
+bool is_vm_option(std::string_view key);
+
+/// The option that was probably meant, as " (did you mean `memory'?)", or nothing.
+std::string suggestion(std::string_view key);
+
+/// A setting of the command line.
+Setting command_line_setting(const std::string& key, const std::string& value,
+                             const std::string& directory);
+
+/// The settings in the environment. `lookup`: getenv(), or a test's.
+std::vector<Setting> environment_settings(
+    const std::function<const char*(const std::string&)>& lookup, const std::string& directory);
+
+/// The settings in a VM file: lines `key = value`; blank lines and lines that begin with '#' or ';'
+/// mean nothing. Relative paths start where the file is. Throws a LauncherError with file, line and
+/// caret.
+std::vector<Setting> parse_vm_file(const std::string& path, std::string_view text);
+
+/// The VM that the settings of all sources describe. Throws a LauncherError that names the place of
+/// the setting that is wrong.
+VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settings);
+
+/// The text of a VM file with these settings, paths made absolute. Throws a LauncherError when a
+/// value cannot stand in a line.
+std::string vm_file_text(const VmName& name, const std::vector<Setting>& settings);
+
+/// A setting as `tapgate show` prints it: "memory = 2G".
+std::string setting_text(const Setting& setting);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,56 @@
+#!/bin/bash
+# What needs a kernel with bridge VLAN filtering, proven in a guest that has one: the guest is a host
+# there, with bridges, the helper (setuid) and an unprivileged user, and runs guest_tests (see
+# CMakeLists.txt): vlan=, and the other port options once more, on a distribution's kernel.
+#
+#   tests/system/vlan.sh [GTEST_FILTER]
+#
+# TAPGATE_HELPER       the binary under test (default: build/release/helper/tapgate-helper)
+# TAPGATE_GUEST_TESTS  guest_tests (default: build/release/tests/system/guest_tests)
+# TAPGATE_GUEST        where the guest's kernel is, or is to be made (default: build/guest)
+# MUST_WORK=1          a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2
+helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
+tests=${TAPGATE_GUEST_TESTS:-$top/build/release/tests/system/guest_tests}
+[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+[ -f "$tests" ] || lab_skip "no $tests (build it with static libgtest, libgmock and libnl-3)"
+# The guest has no shared libraries.
+head -c 4096 "$helper" | grep -aq 'ld-linux' &&
+    lab_skip "$helper is not static (build it with -DTAPGATE_STATIC_HELPER=ON)"
+guest_prepare "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+"$top/tests/guest/build" "$TAPGATE_GUEST" $LAB/vlan.cpio "$tests" "$helper"
+mount --bind $LAB/vlan.cpio "$GUEST_DIR/initramfs.cpio"
+
+# shellcheck disable=SC2034 # guest_start reads it
+GUEST_APPEND="console=ttyS0 quiet panic=-1 mitigations=off tapgate.args=--gtest_color=no${1:+,--gtest_filter=$1}"
+TAPGATE_BOOT_TIMEOUT=${TAPGATE_BOOT_TIMEOUT:-240} # for all the tests; they need some 30 s
+
+guest_start vlan -m 256 -nic none
+verdict=$(guest_verdict)
+guest_release
+
+# gtest's verdicts as ours: "[       OK ] Vlan.WithMacLock (80 ms)".
+while read -r name; do
+    lab_ok "$name"
+done < <(tr -d '\r' <"$GUEST_SERIAL" | sed -n 's/^\[ *OK \] \([^ ]*\) .*/\1/p')
+while read -r name; do
+    lab_not_ok "$name" "$verdict"
+done < <(tr -d '\r' <"$GUEST_SERIAL" | sed -n 's/^\[  FAILED  \] \([^ ]*\) (.*/\1/p')
+# A crash or a hang is no test's verdict.
+if [ "$verdict" != PASS ] && [ "$lab_failed" = 0 ]; then
+    lab_not_ok "the guest's tests come to an end" "$verdict"
+fi
+[ "$lab_failed" = 0 ] || lab_show "$GUEST_STDERR" "$GUEST_SERIAL"
+lab_summary

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// vlan=N with frames, on a kernel whose bridges filter VLANs. Not every host has such a kernel, so
+// these are part of guest_tests, which vlan.sh runs in a guest that does.
+//
+//     tap ---- br0 ---- trunk | far: VLAN 1 untagged, 20 and 30 tagged
+//               | \___ access30 | far30: VLAN 30 untagged
+//              host: VLAN 1
+
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <linux/if_bridge.h>
+#include <linux/rtnetlink.h>
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+
+#include "tests/system/netlink.h"
+#include "tests/system/testbed.h"
+#include "tests/system/wire.h"
+
+namespace tapgate {
+namespace {
+
+constexpr const char* kMacA = "52:54:00:00:00:0a";
+constexpr const char* kMacB = "52:54:00:00:00:0b";
+constexpr const char* kNobody = "52:54:00:00:00:ff";
+constexpr const char* kRouter = "00:11:22:33:44:55";
+const std::string kFilteringFile = "/sys/class/net/br0/bridge/vlan_filtering";
+
+// What `bridge vlan add|del` does.
+void set_vlan(const std::string& port, std::uint16_t vlan, int type, std::uint16_t flags = 0) {
+    const std::unique_ptr<nl_sock, void (*)(nl_sock*)> socket(nl_socket_alloc(), nl_socket_free);
+    nl_msg* message = nlmsg_alloc_simple(type, 0);
+    if (!socket || message == nullptr || nl_connect(socket.get(), NETLINK_ROUTE) < 0) {
+        throw std::runtime_error("netlink");
+    }
+    ifinfomsg header{};
+    header.ifi_family = AF_BRIDGE;
+    header.ifi_index = static_cast<int>(if_nametoindex(port.c_str()));
+    nlmsg_append(message, &header, sizeof header, NLMSG_ALIGNTO);
+    nlattr* spec = nla_nest_start(message, IFLA_AF_SPEC);
+    const bridge_vlan_info info{flags, vlan};
+    nla_put(message, IFLA_BRIDGE_VLAN_INFO, sizeof info, &info);
+    nla_nest_end(message, spec);
+    if (const int error = nl_send_sync(socket.get(), message); error < 0) {
+        throw std::runtime_error("VLAN " + std::to_string(vlan) + " of " + port + ": error " +
+                                 std::to_string(error));
+    }
+}
+
+struct Guest {
+    UniqueFd fd;
+    std::string tap;
+    Station station;
+};
+
+class Vlan : public Testbed {
+  protected:
+    void SetUp() override {
+        Testbed::SetUp();
+        if (IsSkipped() || HasFatalFailure()) {
+            return;
+        }
+        add_bridge("br0");
+        TAPGATE_REQUIRE(!read_text(kFilteringFile).empty(), "a kernel with bridge VLAN filtering");
+        write_file(kFilteringFile, "1");
+        add_port("trunk", "far");
+        add_port("access30", "far30");
+        set_vlan("trunk", 20, RTM_SETLINK);
+        set_vlan("trunk", 30, RTM_SETLINK);
+        set_vlan("access30", 30, RTM_SETLINK, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+        set_vlan("access30", 1, RTM_DELLINK);
+        far_.emplace(Station::link("far", {"br0"}));
+        far30_.emplace(Station::link("far30", {"far", 30}));
+        host_.emplace(Station::link("br0", {"far"}));
+    }
+
+    static void add_port(const std::string& name, const std::string& far_end) {
+        add_veth(name, far_end);
+        Rtnl().set_master(name, "br0");
+        set_link_up(far_end);
+        set_link_up(name);
+    }
+
+    static HelperResult ask(const std::string& options, const std::string& mac) {
+        write_policy("allow br0 " + options + "\n");
+        return run_helper({"--br=br0", "--fd=27", "--mac=" + mac});
+    }
+
+    // A guest whose tap is, as we trust for its beacon only, in that VLAN.
+    static Guest start(const std::string& options, int vlan, const std::string& mac = kMacA) {
+        HelperResult run = ask(options, mac);
+        if (!granted(run)) {
+            throw std::runtime_error(describe(run));
+        }
+        UniqueFd fd = std::move(run.fds[0]);
+        const int number = fd.get();
+        return {std::move(fd), tap_name(number),
+                Station::tap(number, {"far", vlan == 1 ? 0 : vlan})};
+    }
+
+    // Where a frame that `guest` sends comes out.
+    struct Arrivals {
+        bool untagged = false;  // at the trunk's far end
+        bool in_20 = false;
+        bool in_30 = false;
+        bool at_30 = false;  // VLAN 30's access port
+        bool at_host = false;
+        bool operator==(const Arrivals&) const = default;
+    };
+    Arrivals arrivals(const Guest& guest, const std::string& sent, const std::string& plain) {
+        const auto got = [&](const Station& station, const std::string& frame) {
+            EXPECT_TRUE(guest.station.send(sent));
+            return station.got(frame);
+        };
+        return {got(*far_, plain), got(*far_, tagged(plain, 20)), got(*far_, tagged(plain, 30)),
+                got(*far30_, plain), got(*host_, plain)};
+    }
+    Arrivals arrivals(const Guest& guest, const std::string& frame) {
+        return arrivals(guest, frame, frame);
+    }
+
+    const Station& far() const { return *far_; }
+    const Station& far30() const { return *far30_; }
+    const Station& host() const { return *host_; }
+
+  private:
+    OneCpu one_cpu_;
+    std::optional<Station> far_;
+    std::optional<Station> far30_;
+    std::optional<Station> host_;
+};
+
+constexpr std::array<const char*, 4> kDestinations = {"ff:ff:ff:ff:ff:ff", "01:00:5e:01:02:03",
+                                                      kNobody, kRouter};
+
+TEST_F(Vlan, WithoutItAPortIsInTheBridgesDefaultVlan) {
+    const Guest guest = start("", 1);
+    const Arrivals all = arrivals(guest, make_frame(kBroadcast, kMacA));
+    EXPECT_EQ(all, (Arrivals{.untagged = true, .at_host = true}));
+    // It sends into no other VLAN, but that it is not in, as without `vlan=` on any such bridge.
+    const std::string frame = make_frame(kBroadcast, kMacA);
+    EXPECT_EQ(arrivals(guest, tagged(frame, 20), frame), Arrivals{});
+}
+
+TEST_F(Vlan, UntaggedFramesComeOutInThatVlanOnly) {
+    const Guest guest = start("vlan=20", 20);
+    for (const char* to : kDestinations) {
+        EXPECT_EQ(arrivals(guest, make_frame(to, kMacA)), (Arrivals{.in_20 = true})) << to;
+    }
+}
+
+TEST_F(Vlan, FramesOfThatVlanOnlyComeInAndUntagged) {
+    const Guest guest = start("vlan=20", 20);
+    ASSERT_TRUE(guest.station.send(make_frame(kBroadcast, kMacA)));
+    for (const char* to : {"ff:ff:ff:ff:ff:ff", "01:00:5e:01:02:03", kNobody, kMacA}) {
+        const std::string in_20 = make_frame(to, kRouter);
+        ASSERT_TRUE(far().send(tagged(in_20, 20)));
+        EXPECT_TRUE(guest.station.got(in_20)) << to;
+
+        const std::string other = make_frame(to, kRouter);
+        ASSERT_TRUE(far().send(other) && far().send(tagged(other, 30)) &&
+                    far().send(tagged(other, 1)) && far30().send(other) && host().send(other));
+        EXPECT_FALSE(guest.station.got(other)) << to;
+        ASSERT_TRUE(far().send(tagged(other, 30)));
+        EXPECT_FALSE(guest.station.got(tagged(other, 30))) << to;
+    }
+}
+
+TEST_F(Vlan, FramesThatTheGuestTagsOtherwiseAreDropped) {
+    const Guest guest = start("vlan=20", 20);
+    const std::string frame = make_frame(kBroadcast, kMacA);
+    for (const int vlan : {1, 2, 19, 21, 30, 4094}) {
+        EXPECT_EQ(arrivals(guest, tagged(frame, vlan), frame), Arrivals{}) << vlan;
+        EXPECT_EQ(arrivals(guest, tagged(frame, vlan), tagged(frame, vlan)), Arrivals{}) << vlan;
+    }
+    // Its own VLAN's tag is taken, or that of none, and a tag inside means nothing.
+    EXPECT_EQ(arrivals(guest, tagged(frame, 20), frame), (Arrivals{.in_20 = true}));
+    const std::string hop = tagged(frame, 30);
+    EXPECT_EQ(arrivals(guest, tagged(hop, 20), hop), (Arrivals{.in_20 = true}));
+    EXPECT_EQ(arrivals(guest, tagged(hop, 20), frame), Arrivals{});
+    // Nor does a service tag (802.1ad) carry it elsewhere.
+    std::string service = tagged(frame, 30);
+    service.replace(12, 2, "\x88\xa8");
+    EXPECT_EQ(arrivals(guest, service, frame), Arrivals{});
+    EXPECT_EQ(arrivals(guest, service, service), (Arrivals{.in_20 = true}));
+}
+
+TEST_F(Vlan, PortsOfOneVlanReachEachOtherAndThoseOfTwoDoNot) {
+    const Guest a = start("vlan=20", 20, kMacA);
+    const Guest b = start("vlan=20", 20, kMacB);
+    const Guest other = start("vlan=30", 30, "52:54:00:00:00:0c");
+    for (const char* to : {"ff:ff:ff:ff:ff:ff", kNobody, "52:54:00:00:00:0c"}) {
+        const std::string frame = make_frame(to, kMacA);
+        ASSERT_TRUE(a.station.send(frame));
+        EXPECT_TRUE(b.station.got(frame)) << to;
+        EXPECT_FALSE(other.station.got(frame)) << to;
+    }
+    EXPECT_EQ(arrivals(other, make_frame(kBroadcast, "52:54:00:00:00:0c")),
+              (Arrivals{.in_30 = true, .at_30 = true}));
+}
+
+TEST_F(Vlan, WithManyQueues) {
+    write_policy("allow br0 vlan=20 queues=2\n");
+    HelperResult run = run_helper({"--br=br0", "--fd=27", "--queues=2"});
+    ASSERT_TRUE(granted(run, 2));
+    for (const UniqueFd& fd : run.fds) {
+        const Guest guest{UniqueFd(), "", Station::tap(fd.get(), {"far", 20})};
+        EXPECT_EQ(arrivals(guest, make_frame(kBroadcast, kMacA)), (Arrivals{.in_20 = true}));
+    }
+}
+
+TEST_F(Vlan, TheBridgesDefaultVlanCanBeAskedForAndAnyOtherBeTheDefault) {
+    EXPECT_EQ(arrivals(start("vlan=1", 1), make_frame(kBroadcast, kMacA)),
+              (Arrivals{.untagged = true, .at_host = true}));
+    ASSERT_TRUE(no_taps_left());
+    // None, and one that the trunk has too: the port must not stay in it.
+    for (const char* vlan : {"0", "30"}) {
+        write_file(kFilteringFile, "0");
+        write_file("/sys/class/net/br0/bridge/default_pvid", vlan);
+        write_file(kFilteringFile, "1");
+        set_vlan("trunk", 20, RTM_SETLINK);
+        set_vlan("trunk", 1, RTM_SETLINK, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
+        set_vlan("trunk", 30, RTM_SETLINK);
+        const HelperResult run = ask("vlan=20", kMacA);
+        ASSERT_TRUE(granted(run));
+        const std::string frame = make_frame(kBroadcast, kMacA);
+        const Station station = Station::tap(run.fds[0].get(), {"far", 20});
+        ASSERT_TRUE(station.send(frame));
+        EXPECT_FALSE(far30().got(frame)) << vlan;
+        ASSERT_TRUE(far().send(tagged(frame, 30)));
+        EXPECT_FALSE(station.got(frame)) << vlan;
+        ASSERT_TRUE(far().send(tagged(frame, 20)));
+        EXPECT_TRUE(station.got(frame)) << vlan;
+    }
+}
+
+TEST_F(Vlan, WithMacLock) {
+    std::optional<Guest> guest = start("vlan=20 mac-lock", 20);
+    EXPECT_EQ(arrivals(*guest, make_frame(kBroadcast, kMacA)), (Arrivals{.in_20 = true}));
+    for (const char* source : {kMacB, kNobody, kRouter}) {
+        EXPECT_EQ(arrivals(*guest, make_frame(kBroadcast, source)), Arrivals{}) << source;
+    }
+    const std::string frame = make_frame(kBroadcast, kMacA);
+    EXPECT_EQ(arrivals(*guest, tagged(frame, 30), frame), Arrivals{});
+    // It stays when others send with its address, in that VLAN or another.
+    for (const int vlan : {20, 30}) {
+        ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacA, vlan)));
+    }
+    EXPECT_EQ(arrivals(*guest, make_frame(kBroadcast, kMacA)), (Arrivals{.in_20 = true}));
+    const std::string down = make_frame(kMacA, kRouter);
+    ASSERT_TRUE(far().send(tagged(down, 20)));
+    EXPECT_TRUE(guest->station.got(down));
+    // The address is taken, whatever the VLAN is that one asks for.
+    EXPECT_EQ(ask("vlan=20 mac-lock", kMacA).exit_status, 1);
+    EXPECT_EQ(ask("vlan=30 mac-lock", kMacA).exit_status, 1);
+    guest.reset();
+    ASSERT_TRUE(no_taps_left());
+    EXPECT_TRUE(granted(ask("vlan=20 mac-lock", kMacA)));
+}
+
+TEST_F(Vlan, MacLockRefusesAnAddressOfTheSameVlan) {
+    ASSERT_TRUE(far().send(make_frame(kBroadcast, kRouter, 20)));
+    ASSERT_TRUE(host().send(make_frame(kBroadcast, kNobody)));
+    EXPECT_TRUE(failed_saying(ask("vlan=20 mac-lock", kRouter), "",
+                              "mac-lock: another machine on the bridge has this MAC address"));
+    // Another machine's in VLAN 30 is none of VLAN 20's.
+    ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacB, 30)));
+    EXPECT_TRUE(granted(ask("vlan=20 mac-lock", kMacB)));
+}
+
+TEST_F(Vlan, WithAllOptions) {
+    const std::string options = "vlan=20 isolated guard mac-lock max-taps=2 queues=2";
+    speak_stp("br0");
+    const Guest a = start(options, 20, kMacA);
+    const Guest b = start(options, 20, kMacB);
+    await_forwarding(a.tap);
+    await_forwarding(b.tap);
+    const std::string frame = make_frame(kBroadcast, kMacA);
+    EXPECT_EQ(arrivals(a, frame), (Arrivals{.in_20 = true}));
+    ASSERT_TRUE(a.station.send(frame));
+    EXPECT_FALSE(b.station.got(frame));
+    EXPECT_EQ(ask(options, kNobody).exit_status, 1);
+}
+
+TEST_F(Vlan, IsRefusedWhereTheBridgeDoesNotFilter) {
+    write_file(kFilteringFile, "0");
+    EXPECT_TRUE(failed_saying(ask("vlan=20", kMacA), "access denied by acl file",
+                              "bridge br0 does not filter VLANs, so vlan=20 would mean nothing"));
+}
+
+TEST_F(Vlan, WithoutItATagOnANonFilteringBridgePasses) {
+    // Why it is refused there.
+    write_file(kFilteringFile, "0");
+    const Guest guest = start("", 1);
+    const std::string frame = make_frame(kBroadcast, kMacA);
+    ASSERT_TRUE(guest.station.send(tagged(frame, 30)));
+    EXPECT_TRUE(far().got(tagged(frame, 30)));
+}
+
+}  // namespace
+}  // namespace tapgate

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include "launcher/command_line.h"
+#include "launcher/error.h"
+#include "launcher/vm_options.h"
+
+namespace tapgate {
+namespace {
+
+using namespace std::string_literals;
+
+const VmName lab = VmName::parse("lab").value();
+
+Setting given(const std::string& key, const std::string& value) {
+    return command_line_setting(key, value, "/here");
+}
+
+// The error's text, or "none".
+template <typename Function>
+std::string error_of(const Function& function) {
+    try {
+        function();
+    } catch (const LauncherError& error) {
+        return error.what();
+    }
+    return "none";
+}
+
+std::string error_of_option(const std::string& key, const std::string& value) {
+    return error_of([&] { describe_vm(lab, {given(key, value)}); });
+}
+
+std::string error_of_file(std::string_view text) {
+    return error_of([&] { describe_vm(lab, parse_vm_file("/etc/lab.conf", text)); });
+}
+
+TEST(VmOptions, TheStrongestSourceHasTheWholeOption) {
+    std::vector<Setting> settings =
+        parse_vm_file("/vm/lab.conf", "memory = 3G\ncpus=3\nmachine = pc\ndisk = f.raw\n");
+    const auto environment = environment_settings(
+        [](const std::string& name) -> const char* {
+            return name == "TAPGATE_MEMORY" || name == "TAPGATE_CPUS" ? "2" : nullptr;
+        },
+        "/here");
+    settings.insert(settings.end(), environment.begin(), environment.end());
+    settings.push_back(given("memory", "7"));
+    settings.push_back(given("memory", "1"));
+    settings.push_back(given("disk", "a.raw"));
+    settings.push_back(given("disk", "/b.raw"));
+
+    const VmDescription vm = describe_vm(lab, settings);
+    EXPECT_EQ(vm.spec.memory.mebibytes(), 1U);
+    EXPECT_EQ(vm.spec.cpus.cpus(), 2U);
+    EXPECT_EQ(vm.spec.machine.str(), "pc");
+    ASSERT_EQ(vm.spec.disks.size(), 2U);
+    EXPECT_EQ(vm.spec.disks[0].path.str(), "/here/a.raw");
+    EXPECT_EQ(vm.spec.disks[1].path.str(), "/b.raw");
+    EXPECT_EQ(vm.settings[0].place, "--memory");
+    EXPECT_EQ(vm.settings[1].place, "TAPGATE_CPUS");
+    EXPECT_EQ(vm.settings[2].place, "default");
+    EXPECT_EQ(vm.settings[3].place, "/vm/lab.conf:3");
+}
+
+TEST(VmOptions, WithoutAnyTheDefaultsMakeAVm) {
+    const VmSpec spec = describe_vm(lab, {}).spec;
+    EXPECT_EQ(spec.memory.mebibytes(), 1024U);
+    ASSERT_EQ(spec.nets.size(), 1U);
+    EXPECT_EQ(std::get<BridgeNet>(spec.nets[0].link).bridge.str(), "br0");
+    EXPECT_TRUE(describe_vm(lab, {given("net", "none")}).spec.nets.empty());
+}
+
+TEST(VmOptions, APathInAFileStartsAtTheFile) {
+    const VmDescription vm =
+        describe_vm(lab, parse_vm_file("/vm/lab.conf", "disk = a,,b #1.img,format=raw"));
+    EXPECT_EQ(vm.spec.disks.at(0).path.str(), "/vm/a,b #1.img");
+}
+
+TEST(VmOptions, AnErrorInAFilePointsAtThePlace) {
+    EXPECT_EQ(error_of_file("# VM\nmemmory = 2G\n"),
+              "/etc/lab.conf:2: unknown key `memmory' (did you mean `memory'?)\n"
+              "    memmory = 2G\n"
+              "    ^");
+    EXPECT_EQ(error_of_file("memory = 2X"),
+              "/etc/lab.conf:1: not a memory size like 512M or 2G\n"
+              "    memory = 2X\n"
+              "             ^");
+    EXPECT_EQ(error_of_file("cpus=1\n\ncpus=2"),
+              "/etc/lab.conf:3: `cpus' stands already in line 1\n"
+              "    cpus=2\n"
+              "    ^");
+    EXPECT_EQ(error_of_file("memory"),
+              "/etc/lab.conf:1: `memory' needs a value: memory = SIZE\n"
+              "    memory\n"
+              "    ^");
+    EXPECT_EQ(error_of_file("memory ="),
+              "/etc/lab.conf:1: not a memory size like 512M or 2G\n"
+              "    memory =\n"
+              "            ^");
+    EXPECT_EQ(error_of_file("\tcpus =\t\x1b[2J"),
+              "/etc/lab.conf:1: `?[2J' is not a number from 1 to 255\n"
+              "    \tcpus =\t?[2J\n"
+              "    \t      \t^");
+    EXPECT_EQ(error_of_file("a\0b"s),
+              "/etc/lab.conf:1: a NUL byte in the line\n"
+              "    a?b\n"
+              "    ^");
+}
+
+TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
+    const struct {
+        std::string key, value, what;
+    } wrong[] = {
+        {"memory", "0", "not a memory size like 512M or 2G"},
+        {"memory", "99999999999999999999G", "not a memory size like 512M or 2G"},
+        {"cpus", "6,sockets=4", "sockets times cores times threads is not 6"},
+        {"cpus", "2,cors=2",
+         "unknown property `cors=2' (did you mean `cores'?); a comma that belongs to a name is "
+         "written twice"},
+        {"cpu", "host,id", "none"},
+        {"cpu", "a=b", "not a CPU model like host or qemu64,+vmx"},
+        {"machine", "q35,accel=tcg", "not q35, pc, or a version of theirs, like pc-q35-7.2"},
+        {"disk", "a.img",
+         "the name does not tell the image's format: add format=raw, format=qcow2, ..."},
+        {"disk", "a,b.raw",
+         "unknown property `b.raw'; a comma that belongs to a name is written twice"},
+        {"disk", "a.raw,bus=scsy",
+         "`scsy' is none of virtio, scsi, sata, ide (did you mean `scsi'?)"},
+        {"disk", "a.raw,serial=a,,b",
+         "`a,b' is not a serial number: 1 to 20 letters, digits, '.', '_', '-'"},
+        {"disk", "a.raw,bus=sata,readonly=on",
+         "a SATA or IDE disk cannot be read-only; use bus=virtio or bus=scsi"},
+        {"disk", "a.raw,bus=ide", "machine q35 has no IDE: use bus=sata, or machine=pc"},
+        {"disk", "\xff.raw", "the path is not UTF-8"},
+        {"cdrom", "", "a path is missing"},
+        {"net", "bridge:br/0", "`br/0' cannot be a bridge's name"},
+        {"net", "br0", "`br0' is none of bridge:NAME, user, none"},
+        {"net", "bridge:br0,queues=2,model=e1000", "only model=virtio has more than one queue"},
+        {"net", "user,hostfwd=tcp:1-2", "`tcp:1-2' is not like tcp:127.0.0.1:2222-:22"},
+        {"net", "bridge:br0,hostfwd=tcp::0-:22",
+         "hostfwd= needs net=user; a guest on a bridge has an address of its own"},
+        {"boot", "disk,disk", "`disk' stands here twice"},
+        {"initrd", "/i", "an initrd needs a kernel: kernel=PATH"},
+    };
+    for (const auto& [key, value, what] : wrong) {
+        const std::string place = "--" + key + "=" + shown(value) + ": ";
+        EXPECT_EQ(error_of_option(key, value), what == "none" ? what : place + what);
+    }
+}
+
+TEST(VmOptions, AVmFileReadsBackAsWhatWasWritten) {
+    const std::vector<Setting> settings = {command_line_setting("disk", "a,,b.raw", "/x,y"),
+                                           given("append", "root=/dev/vda # quiet"),
+                                           given("kernel", "/k")};
+    const std::string text = vm_file_text(lab, settings);
+    EXPECT_EQ(text,
+              "# The VM lab of tapgate(1)\n"
+              "disk = /x,,y/a,,b.raw\n"
+              "append = root=/dev/vda # quiet\n"
+              "kernel = /k\n");
+    const VmSpec spec = describe_vm(lab, parse_vm_file("/lab.conf", text)).spec;
+    EXPECT_EQ(spec.disks.at(0).path.str(), "/x,y/a,b.raw");
+    EXPECT_EQ(spec.append, "root=/dev/vda # quiet");
+    EXPECT_EQ(
+        error_of([] { vm_file_text(lab, {given("append", "a\nmemory = 1")}); }),
+        "--append=a?memory = 1: a line break, or a blank at an end, cannot stand in a VM file");
+}
+
+TEST(CommandLine, IsAVerbANameAndOptions) {
+    const CommandLine command =
+        parse_command_line({"argv", "lab", "--memory", "2G", "-0", "--disk=a.raw"}, "/here");
+    EXPECT_EQ(command.verb, CommandLine::Verb::argv);
+    EXPECT_EQ(command.output, CommandLine::Output::null_separated);
+    EXPECT_EQ(command.name, lab);
+    ASSERT_EQ(command.settings.size(), 2U);
+    EXPECT_EQ(command.settings[0].value, "2G");
+}
+
+TEST(CommandLine, SaysWhichWordIsWrong) {
+    const auto error = [](const std::vector<std::string>& words) {
+        return error_of([&] { parse_command_line(words, "/"); });
+    };
+    EXPECT_EQ(error({}), "a verb is missing: argv, create or show");
+    EXPECT_EQ(error({"run", "lab"}), "unknown verb `run': it can be argv, create or show");
+    EXPECT_EQ(error({"argv"}), "argv needs the VM's name");
+    EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here");
+    EXPECT_EQ(error({"argv", "lab", "--memry=2"}),
+              "unknown option `--memry' (did you mean `memory'?)");
+    EXPECT_EQ(error({"argv", "lab", "--mem=2"}), "unknown option `--mem'");
+    EXPECT_EQ(error({"show", "lab", "--json"}), "--json, --null and --plain-bridge are argv's");
+    EXPECT_EQ(error({"show", "../lab"}),
+              "`../lab' is not a VM's name: a letter, then letters, digits, '.', '_' and '-', 40 "
+              "bytes at most");
+}
+
+}  // namespace
+}  // namespace tapgate
