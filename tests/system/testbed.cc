@@ -99,9 +99,13 @@ std::string stock_source() {
     return {};
 }
 
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
 std::string under_test_source() {
-    const char* path = std::getenv("TAPGATE_HELPER");
-    return path == nullptr ? std::string() : std::string(path);
+    return environment("TAPGATE_HELPER");
 }
 
 // What was built in the same place as the helper under test.
@@ -369,7 +373,7 @@ void Testbed::enter_namespaces() {
     const std::string helper = read_text(under_test_source());
     const std::string stock = stock_source().empty() ? std::string() : read_text(stock_source());
     const std::string lookup = read_text(beside_helper("tapgate-lookup"));
-    const std::string module = read_text(TAPGATE_NSS_MODULE);
+    const std::string module = read_text(environment("TAPGATE_NSS_MODULE"));
     const std::string loader_cache = read_text("/etc/ld.so.cache");
 
     check(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare");
