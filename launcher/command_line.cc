@@ -9,6 +9,8 @@
 #include <sstream>
 
 #include "launcher/error.h"
+#include "launcher/text.h"
+#include "launcher/verbs.h"
 
 namespace tapgate {
 
@@ -16,20 +18,53 @@ namespace {
 
 namespace po = boost::program_options;
 
-po::options_description own_options() {
-    po::options_description options("Other options");
-    options.add_options()("json", "argv: print a JSON array")(
-        "null,0", "argv: end each argument with a NUL byte, as xargs -0 reads them")(
-        "plain-bridge",
-        "argv: let QEMU start the helper itself, without its sandbox, instead of "
-        "giving it descriptors")("help,h", "print this")("version", "print the version");
+// The options of `verb`; of all verbs when there is none.
+po::options_description own_options(const Verb* verb) {
+    po::options_description options(verb == nullptr ? "Options of verbs" : "Options");
+    for (const VerbOption& option : verb_options()) {
+        if (verb != nullptr && !takes(*verb, option))
+            continue;
+        std::string name(option.name);
+        if (option.letter != 0)
+            name.append(",").push_back(option.letter);
+        std::string help(option.help);
+        if (verb == nullptr) {
+            std::string names(option.verbs);
+            for (size_t i = names.find(' '); i != std::string::npos; i = names.find(' ', i + 2))
+                names.replace(i, 1, ", ");
+            help.insert(0, names + ": ");
+        }
+        if (option.argument.empty())
+            options.add_options()(name.c_str(), help.c_str());
+        else
+            options.add_options()(
+                name.c_str(), po::value<std::string>()->value_name(std::string(option.argument)),
+                help.c_str());
+    }
+    options.add_options()("help,h", "print this; behind a verb, its help")("version",
+                                                                           "print the version");
     return options;
+}
+
+std::string verb_names() {
+    std::string names;
+    for (const Verb& verb : verbs())
+        names.append(names.empty() ? "" : ", ").append(verb.name);
+    return names;
+}
+
+// What was probably meant by an option that no verb has.
+std::string suggested_option(const std::string& name) {
+    std::vector<std::string_view> names;
+    for (const VerbOption& option : verb_options())
+        names.push_back(option.name);
+    const std::string own = did_you_mean(name, names);
+    return own.empty() ? suggestion(name) : own;
 }
 
 po::basic_parsed_options<char> parse(const std::vector<std::string>& arguments) {
     po::options_description all;
-    // The verb, the name, and what is too much.
-    all.add(own_options())
+    all.add(own_options(nullptr))
         .add(vm_options())
         .add_options()("word", po::value<std::vector<std::string>>());
     po::positional_options_description positions;
@@ -47,77 +82,117 @@ po::basic_parsed_options<char> parse(const std::vector<std::string>& arguments) 
         std::string name = unknown.get_option_name();
         name.resize(std::min(name.find('='), name.size()));
         const size_t begin = std::min(name.find_first_not_of('-'), name.size());
-        throw UsageError("unknown option " + quoted_word(name) + suggestion(name.substr(begin)));
+        throw UsageError("unknown option " + quoted_word(name) +
+                         suggested_option(name.substr(begin)));
     } catch (const po::error& error) {
         throw UsageError(shown(error.what()));
     }
 }
 
-CommandLine::Verb parse_verb(const std::string& word) {
-    if (word == "argv")
-        return CommandLine::Verb::argv;
-    if (word == "show")
-        return CommandLine::Verb::show;
-    if (word == "create")
-        return CommandLine::Verb::create;
-    throw UsageError("unknown verb " + quoted_word(word) + ": it can be argv, create or show");
+const Verb& verb_of(const std::string& word) {
+    const Verb* const verb = find_verb(word);
+    if (verb != nullptr)
+        return *verb;
+    std::vector<std::string_view> names;
+    for (const Verb& one : verbs())
+        names.push_back(one.name);
+    const std::string meant = did_you_mean(word, names);
+    throw UsageError("unknown verb " + quoted_word(word) +
+                     (meant.empty() ? ": it can be " + verb_names() : meant));
+}
+
+// What the tables allow this verb.
+void check(const CommandLine& command) {
+    const Verb& verb = *command.verb;
+    const std::string name(verb.name);
+    if (command.operands.size() < verb.least_operands)
+        throw UsageError(name + " needs " + std::string(verb.operands));
+    if (command.operands.size() > verb.most_operands)
+        throw UsageError(quoted_word(command.operands[verb.most_operands]) +
+                         " means nothing here: tapgate " + name + " " + std::string(verb.operands));
+    if (!command.rest.empty() && !verb.takes_rest)
+        throw UsageError(name + " takes nothing behind `--'");
+    if (!command.settings.empty() && !verb.vm_options)
+        throw UsageError(name + " takes no options of a VM; " + command.settings[0].place +
+                         " belongs to create, show, argv or run");
+    for (const VerbOption& option : verb_options()) {
+        if (command.has(std::string(option.name)) && !takes(verb, option))
+            throw UsageError(name + " does not take --" + std::string(option.name) +
+                             "; these do: " + std::string(option.verbs));
+    }
 }
 
 }  // namespace
 
+std::string CommandLine::option(const std::string& name, std::string_view otherwise) const {
+    const auto found = options.find(name);
+    return found == options.end() ? std::string(otherwise) : found->second;
+}
+
+VmName CommandLine::vm_name() const {
+    auto name = VmName::parse(operands.at(0));
+    if (!name)
+        throw UsageError(quoted_word(operands[0]) +
+                         " is not a VM's name: a letter, then letters, digits, '.', '_' and '-', "
+                         "40 bytes at most");
+    return std::move(*name);
+}
+
 CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::string& directory) {
     CommandLine result;
-    std::vector<std::string> words;
-    for (const auto& option : parse(arguments).options) {
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    if (dashes != arguments.end())
+        result.rest.assign(dashes + 1, arguments.end());
+    for (const auto& option : parse({arguments.begin(), dashes}).options) {
         const std::string& key = option.string_key;
         if (key == "word") {
-            words.insert(words.end(), option.value.begin(), option.value.end());
-        } else if (key == "help") {
-            return {};
-        } else if (key == "version") {
-            result.verb = CommandLine::Verb::version;
-            return result;
-        } else if (key == "json") {
-            result.output = CommandLine::Output::json;
-        } else if (key == "null") {
-            result.output = CommandLine::Output::null_separated;
-        } else if (key == "plain-bridge") {
-            result.plain_bridge = true;
-        } else {
+            result.operands.insert(result.operands.end(), option.value.begin(), option.value.end());
+        } else if (is_vm_option(key)) {
             for (const std::string& value : option.value)
                 result.settings.push_back(command_line_setting(key, value, directory));
+        } else {
+            result.options[key] = option.value.empty() ? std::string() : option.value.back();
         }
     }
-    if (words.empty())
-        throw UsageError("a verb is missing: argv, create or show");
-    result.verb = parse_verb(words[0]);
-    if (words.size() < 2)
-        throw UsageError(words[0] + " needs the VM's name");
-    if (words.size() > 2)
-        throw UsageError(quoted_word(words[2]) + " means nothing here");
-    result.name = VmName::parse(words[1]);
-    if (!result.name)
-        throw UsageError(quoted_word(words[1]) +
-                         " is not a VM's name: a letter, then letters, digits, '.', '_' and '-', "
-                         "40 bytes at most");
-    const bool is_argv = result.verb == CommandLine::Verb::argv;
-    if (!is_argv && (result.output != CommandLine::Output::shell || result.plain_bridge))
-        throw UsageError("--json, --null and --plain-bridge are argv's");
+    if (!result.operands.empty()) {
+        result.verb = &verb_of(result.operands[0]);
+        result.operands.erase(result.operands.begin());
+    }
+    if (result.has("help") || result.has("version"))
+        return result;
+    if (result.verb == nullptr)
+        throw UsageError("a verb is missing: " + verb_names());
+    check(result);
     return result;
 }
 
-std::string help_text() {
+std::string help_text(const Verb* verb) {
     std::ostringstream text;
+    const auto line = [&](const Verb& one, size_t width) {
+        std::string usage = "  tapgate " + std::string(one.name) + " " + std::string(one.operands);
+        usage.resize(std::max(usage.size() + 2, width), ' ');
+        text << usage << one.help << '\n';
+    };
+    if (verb != nullptr) {
+        line(*verb, 0);
+        text << '\n' << own_options(verb);
+        if (verb->vm_options)
+            text << '\n' << vm_options();
+        return text.str();
+    }
+    text << "tapgate: bridged virtual machines for people without root\n\n";
+    size_t width = 0;
+    for (const Verb& one : verbs())
+        width = std::max(width, one.name.size() + one.operands.size() + 13);
+    for (const Verb& one : verbs())
+        line(one, width);
     text
-        << "tapgate: from a short description of a VM to QEMU's command line\n\n"
-           "  tapgate create NAME [OPTION...]   write the VM file of NAME\n"
-           "  tapgate show NAME [OPTION...]     print each setting, and where it comes from\n"
-           "  tapgate argv NAME [OPTION...]     print QEMU's command line; start nothing\n\n"
-           "VM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and variables\n"
+        << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "
+           "variables\n"
            "of the environment, as TAPGATE_MEMORY. In lists a comma of a name is written twice.\n\n"
         << vm_options() << '\n'
-        << own_options();
+        << own_options(nullptr);
     return text.str();
 }
 

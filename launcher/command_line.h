@@ -1,26 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate VERB NAME [options], taken apart by Boost.Program_options.
+// tapgate VERB [NAME] [options], taken apart by Boost.Program_options, as the tables in verbs.h
+// have it.
 #ifndef TAPGATE_LAUNCHER_COMMAND_LINE_H
 #define TAPGATE_LAUNCHER_COMMAND_LINE_H
 
-#include <optional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launcher/vm_options.h"
 
 namespace tapgate {
 
-struct CommandLine {
-    enum class Verb { help, version, argv, show, create };
-    enum class Output { shell, json, null_separated };
+struct Verb;
 
-    Verb verb = Verb::help;
-    std::optional<VmName> name;  // of argv, show, create
-    Output output = Output::shell;
-    bool plain_bridge = false;
-    std::vector<Setting> settings;
+struct CommandLine {
+    const Verb* verb = nullptr;                  ///< nothing: only --help or --version
+    std::vector<std::string> operands;           ///< what is behind the verb
+    std::vector<std::string> rest;               ///< what is behind "--", as it is
+    std::map<std::string, std::string> options;  ///< the verb's own; a switch has no value
+    std::vector<Setting> settings;               ///< the VM's
+
+    [[nodiscard]] bool has(const std::string& option) const { return options.contains(option); }
+
+    /// The option's value; `otherwise` when it was not given.
+    [[nodiscard]] std::string option(const std::string& name,
+                                     std::string_view otherwise = {}) const;
+
+    /// The first operand as a VM's name. Throws a UsageError when it cannot be one.
+    [[nodiscard]] VmName vm_name() const;
 };
 
 /// What `arguments` (without the program's name) ask for; relative paths start in `directory`.
@@ -28,8 +38,8 @@ struct CommandLine {
 CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::string& directory);
 
-/// What --help prints.
-std::string help_text();
+/// What --help prints; with a verb, only what concerns that.
+std::string help_text(const Verb* verb = nullptr);
 
 }  // namespace tapgate
 

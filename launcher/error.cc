@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/error.h"
 
+#include <cerrno>
+
+#include "launcher/text.h"
+
 namespace tapgate {
 
-std::string shown(std::string_view text) {
-    constexpr size_t widest = 200;
-    std::string line;
-    for (const char c : text.substr(0, widest))
-        line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? '?' : c;
-    if (text.size() > widest)
-        line += "...";
-    return line;
-}
-
-std::string quoted_word(std::string_view text) {
-    return "`" + shown(text) + "'";
+void fail_with_errno(const std::string& what) {
+    throw LauncherError(what + ": " + errno_text(errno));
 }
 
 }  // namespace tapgate

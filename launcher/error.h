@@ -7,28 +7,37 @@
 
 #include <stdexcept>
 #include <string>
-#include <string_view>
 
 namespace tapgate {
+
+/// Exit codes, the same for every verb. A verb that has more says so in tapgate(1).
+enum class ExitCode : int {
+    done = 0,
+    failed = 1,   ///< this host, QEMU or the guest did not do it
+    usage = 2,    ///< the command line makes no sense
+    refused = 3,  ///< the helper or the policy said no
+};
 
 /// what() is the text for stderr, without the final newline.
 class LauncherError : public std::runtime_error {
   public:
-    using std::runtime_error::runtime_error;
+    explicit LauncherError(const std::string& text, ExitCode code = ExitCode::failed)
+        : std::runtime_error(text), code_(code) {}
+
+    [[nodiscard]] ExitCode code() const { return code_; }
+
+  private:
+    ExitCode code_;
 };
 
 /// The command line makes no sense; main() adds where the help is.
 class UsageError : public LauncherError {
   public:
-    using LauncherError::LauncherError;
+    explicit UsageError(const std::string& text) : LauncherError(text, ExitCode::usage) {}
 };
 
-/// `text` fit for one line of a terminal: control characters become '?', and what is over 200 bytes
-/// is cut and ends in "...".
-std::string shown(std::string_view text);
-
-/// shown(), between the quotes that errors have around what they speak of.
-std::string quoted_word(std::string_view text);
+/// Throws a LauncherError: `what`, and the text of errno.
+[[noreturn]] void fail_with_errno(const std::string& what);
 
 }  // namespace tapgate
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "launcher/error.h"
+#include "launcher/text.h"
 
 namespace tapgate {
 

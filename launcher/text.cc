@@ -1,9 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/text.h"
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <utility>
 
 namespace tapgate {
+
+namespace {
+
+// Levenshtein's: the fewest letters to change, add or take away.
+size_t distance(std::string_view a, std::string_view b) {
+    std::vector<size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0U);
+    for (size_t i = 0; i < a.size(); i++) {
+        size_t diagonal = std::exchange(row[0], i + 1);
+        for (size_t j = 0; j < b.size(); j++) {
+            const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
 
 std::string errno_text(int error_number) {
     const char* text = strerrordesc_np(error_number);
@@ -22,6 +44,32 @@ std::string terminal_text(std::string_view text, size_t longest) {
     if (text.size() > longest)
         clean += "...";
     return clean;
+}
+
+std::string shown(std::string_view text) {
+    constexpr size_t widest = 200;
+    std::string line;
+    for (const char c : text.substr(0, widest))
+        line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? '?' : c;
+    if (text.size() > widest)
+        line += "...";
+    return line;
+}
+
+std::string quoted_word(std::string_view text) {
+    return "`" + shown(text) + "'";
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names) {
+    std::string_view best;
+    size_t least = word.size() / 3 + 1;
+    for (const std::string_view name : names) {
+        if (const size_t d = distance(word.substr(0, 64), name); d < least && d < name.size()) {
+            least = d;
+            best = name;
+        }
+    }
+    return best.empty() ? "" : " (did you mean " + quoted_word(best) + "?)";
 }
 
 }  // namespace tapgate

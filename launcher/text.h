@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Words from outside (the helper's, QEMU's, the kernel's), made fit to be shown.
+// Words from outside (the user's, the helper's, QEMU's, the kernel's), made fit to be shown.
 #ifndef TAPGATE_LAUNCHER_TEXT_H
 #define TAPGATE_LAUNCHER_TEXT_H
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tapgate {
 
@@ -15,6 +16,17 @@ std::string errno_text(int error_number);
 /// `text` fit for a terminal: control characters but the newline become '?' (a tab a blank), blanks
 /// and newlines at its end go, and what is over `longest` bytes is cut and ends in "...".
 std::string terminal_text(std::string_view text, size_t longest = 4096);
+
+/// `text` fit for a part of one line: control characters become '?', and what is over 200 bytes is
+/// cut and ends in "...". Blanks stay: they may be what is wrong with it.
+std::string shown(std::string_view text);
+
+/// shown(), between the quotes that errors have around what they speak of.
+std::string quoted_word(std::string_view text);
+
+/// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
+/// nothing.
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
 
 }  // namespace tapgate
 

@@ -5,10 +5,10 @@
 #include <boost/program_options/value_semantic.hpp>
 #include <charconv>
 #include <iterator>
-#include <numeric>
 #include <utility>
 
 #include "launcher/error.h"
+#include "launcher/text.h"
 
 namespace tapgate {
 
@@ -48,34 +48,6 @@ LauncherError wrong(const Setting& setting, const std::string& what) {
     return pointed_out;
 }
 
-// Levenshtein's: the fewest letters to change, add or take away.
-size_t distance(std::string_view a, std::string_view b) {
-    std::vector<size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), 0U);
-    for (size_t i = 0; i < a.size(); i++) {
-        size_t diagonal = std::exchange(row[0], i + 1);
-        for (size_t j = 0; j < b.size(); j++) {
-            const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
-        }
-    }
-    return row.back();
-}
-
-template <typename Names>
-std::string nearest(std::string_view word, const Names& names) {
-    std::string_view best;
-    size_t least = word.size() / 3 + 1;
-    for (const std::string_view name : names) {
-        if (const size_t d = distance(word.substr(0, 64), name); d < least && d < name.size()) {
-            least = d;
-            best = name;
-        }
-    }
-    return best.empty() ? "" : " (did you mean " + quoted_word(best) + "?)";
-}
-
 template <typename Value>
 struct Choice {
     std::string_view name;
@@ -93,7 +65,7 @@ Value choose(std::string_view word, const Choice<Value> (&choices)[n]) {
     std::string all;
     for (const auto name : names)
         all.append(all.empty() ? "" : ", ").append(name);
-    throw BadValue(quoted_word(word) + " is none of " + all + nearest(word, names));
+    throw BadValue(quoted_word(word) + " is none of " + all + did_you_mean(word, names));
 }
 
 bool parse_switch(std::string_view word) {
@@ -147,7 +119,7 @@ void apply_properties(Target& target, const std::vector<std::string>& words,
             std::vector<std::string_view> names;
             for (const auto& property : properties)
                 names.push_back(property.name);
-            throw BadValue("unknown property " + quoted_word(word) + nearest(name, names) +
+            throw BadValue("unknown property " + quoted_word(word) + did_you_mean(name, names) +
                            "; a comma that belongs to a name is written twice");
         }
         if (equals == word.size())
@@ -554,7 +526,7 @@ std::string suggestion(std::string_view key) {
     std::vector<std::string_view> keys;
     for (const VmOption& option : options)
         keys.push_back(option.key);
-    return nearest(key, keys);
+    return did_you_mean(key, keys);
 }
 
 Setting command_line_setting(const std::string& key, const std::string& value,

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "launcher/command_line.h"
 #include "launcher/error.h"
+#include "launcher/text.h"
+#include "launcher/verbs.h"
 #include "launcher/vm_options.h"
 
 namespace tapgate {
 namespace {
 
 using namespace std::string_literals;
+using testing::StartsWith;
 
 const VmName lab = VmName::parse("lab").value();
 
@@ -169,9 +173,10 @@ TEST(VmOptions, AVmFileReadsBackAsWhatWasWritten) {
 TEST(CommandLine, IsAVerbANameAndOptions) {
     const CommandLine command =
         parse_command_line({"argv", "lab", "--memory", "2G", "-0", "--disk=a.raw"}, "/here");
-    EXPECT_EQ(command.verb, CommandLine::Verb::argv);
-    EXPECT_EQ(command.output, CommandLine::Output::null_separated);
-    EXPECT_EQ(command.name, lab);
+    EXPECT_EQ(command.verb, find_verb("argv"));
+    EXPECT_TRUE(command.has("null"));
+    EXPECT_FALSE(command.has("json"));
+    EXPECT_EQ(command.vm_name(), lab);
     ASSERT_EQ(command.settings.size(), 2U);
     EXPECT_EQ(command.settings[0].value, "2G");
 }
@@ -180,15 +185,20 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     const auto error = [](const std::vector<std::string>& words) {
         return error_of([&] { parse_command_line(words, "/"); });
     };
-    EXPECT_EQ(error({}), "a verb is missing: argv, create or show");
-    EXPECT_EQ(error({"run", "lab"}), "unknown verb `run': it can be argv, create or show");
-    EXPECT_EQ(error({"argv"}), "argv needs the VM's name");
-    EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here");
+    EXPECT_THAT(error({}), StartsWith("a verb is missing: create, "));
+    EXPECT_EQ(error({"creat", "lab"}), "unknown verb `creat' (did you mean `create'?)");
+    EXPECT_THAT(error({"fly", "lab"}), StartsWith("unknown verb `fly': it can be create, "));
+    EXPECT_EQ(error({"argv"}), "argv needs NAME");
+    EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here: tapgate argv NAME");
     EXPECT_EQ(error({"argv", "lab", "--memry=2"}),
               "unknown option `--memry' (did you mean `memory'?)");
     EXPECT_EQ(error({"argv", "lab", "--mem=2"}), "unknown option `--mem'");
-    EXPECT_EQ(error({"show", "lab", "--json"}), "--json, --null and --plain-bridge are argv's");
-    EXPECT_EQ(error({"show", "../lab"}),
+    EXPECT_EQ(error({"show", "lab", "--null"}), "show does not take --null; these do: argv");
+    EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `null'?)");
+    EXPECT_EQ(error({"show", "lab", "--", "-x"}), "show takes nothing behind `--'");
+    EXPECT_EQ(error_of([] {
+                  static_cast<void>(parse_command_line({"show", "../lab"}, "/").vm_name());
+              }),
               "`../lab' is not a VM's name: a letter, then letters, digits, '.', '_' and '-', 40 "
               "bytes at most");
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What is known of a VM that runs, or ran: its directory below runtime_directory(), which holds
+//
+//   lock       flock()ed by the VM's supervisor for as long as it lives: one start at a time
+//   qemu.pid   locked by QEMU (fcntl) for as long as it lives: that lock, not the file, is life
+//   vm.json    the RunRecord, written before QEMU starts
+//   qmp.sock console.sock agent.sock vnc.sock console.log qemu.log
+//
+// Its mode is 0700: who can connect to qmp.sock has the whole of the user's account.
+#ifndef TAPGATE_LAUNCHER_VM_STATE_H
+#define TAPGATE_LAUNCHER_VM_STATE_H
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/names.h"
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+/// The VM's directory of sockets and files. It may not be there.
+std::string vm_directory(const VmName& name);
+
+/// An adapter of a VM that was started.
+struct RunNet {
+    std::string bridge;  ///< empty: QEMU's own NAT
+    std::string mac;
+    std::string tap;  ///< the tap device's name; empty when not known
+};
+
+/// What the supervisor that started a VM leaves for the other verbs.
+struct RunRecord {
+    pid_t supervisor = 0;
+    std::int64_t started = 0;  ///< seconds since 1970
+    std::string qemu;          ///< the program
+    std::string accelerator;   ///< "kvm" or "tcg"
+    std::string vnc;           ///< as viewers take it ("unix:PATH", "127.0.0.1:5901"); may be empty
+    std::string unit;          ///< the systemd --user unit it runs in; empty: none
+    std::vector<RunNet> nets;
+};
+
+void write_run_record(const VmName& name, const RunRecord& record);
+
+/// Nothing when the VM was never started (or its record cannot be read).
+std::optional<RunRecord> read_run_record(const VmName& name);
+
+enum class Life {
+    off,       ///< never started, or shut down in order
+    starting,  ///< a supervisor holds the lock, and QEMU is not there yet
+    running,
+    stopping,  ///< QEMU has ended, the supervisor is about to
+    crashed,   ///< neither lives, and the directory was not cleared: killed, or the host went down
+};
+std::string_view name_of(Life life);
+
+struct VmState {
+    Life life = Life::off;
+    pid_t qemu = 0;        ///< 0 when it does not run
+    pid_t supervisor = 0;  ///< 0 when there is none
+};
+VmState vm_state(const VmName& name);
+
+/// All VMs that have a directory, in alphabetical order, whatever their state.
+std::vector<VmName> vms_with_state();
+
+/// The right to start the VM: held while the descriptor is open. The directory is made when it is
+/// not there. Throws a LauncherError when another process has it ("lab is running already ..."),
+/// without waiting.
+UniqueFd lock_vm(const VmName& name);
+
+/// Takes away what a run left, all but console.log and qemu.log. Only for who holds the lock.
+void clear_vm_directory(const VmName& name);
+
+}  // namespace tapgate
+
+#endif
