@@ -6,6 +6,7 @@
 
 #include "launcher/describe_verbs.h"
 #include "launcher/life_verbs.h"
+#include "launcher/look_verbs.h"
 
 namespace tapgate {
 
@@ -27,10 +28,22 @@ constexpr Verb all_verbs[] = {
     {"reset", "NAME", 1, 1, false, false, "press the guest's reset button", reset_vm},
     {"pause", "NAME", 1, 1, false, false, "let the guest stand still", pause_vm},
     {"resume", "NAME", 1, 1, false, false, "let a paused guest go on", resume_vm},
+
+    // Looking
+    {"list", "", 0, 0, false, false, "print the VMs that run, or crashed", list_vms},
+    {"status", "NAME", 1, 1, false, false, "print what is known of a VM", print_status},
+    {"console", "NAME", 1, 1, false, false, "the guest's serial console, here", attach_console},
+    {"log", "NAME", 1, 1, false, false, "print what the guest has written to its console",
+     print_log},
+    {"vnc", "NAME", 1, 1, false, false, "print where a viewer finds the guest's screen", print_vnc},
+    {"screenshot", "NAME FILE", 2, 2, false, false, "write the guest's screen to FILE, as PNG",
+     take_screenshot},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv", "print JSON"},
+    {"json", 0, "", "argv list status", "print JSON"},
+    {"all", 'a', "", "list", "also the VMs that are off"},
+    {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
