@@ -5,6 +5,7 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/network_verbs.h"
 
 namespace tapgate {
 
@@ -15,10 +16,13 @@ constexpr Verb all_verbs[] = {
     {"create", "NAME", 1, 1, true, false, "write the VM file of NAME", create_vm},
     {"show", "NAME", 1, 1, true, false, "print each setting, and where it comes from", show_vm},
     {"argv", "NAME", 1, 1, true, false, "print QEMU's command line; start nothing", print_argv},
+    // The network
+    {"bridges", "[BRIDGE]", 0, 1, false, false, "list bridges, and whose each port is",
+     show_bridges},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv", "print JSON"},
+    {"json", 0, "", "argv bridges", "print JSON"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},

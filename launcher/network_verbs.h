@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that look at the host's network and at guests through it.
+#ifndef TAPGATE_LAUNCHER_NETWORK_VERBS_H
+#define TAPGATE_LAUNCHER_NETWORK_VERBS_H
+
+#include "launcher/command_line.h"
+
+namespace tapgate {
+
+int show_bridges(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif
