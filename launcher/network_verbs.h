@@ -9,6 +9,10 @@
 namespace tapgate {
 
 int show_bridges(const CommandLine& command);
+int show_addresses(const CommandLine& command);
+int ssh_to_vm(const CommandLine& command);
+int print_ssh_config(const CommandLine& command);
+int wait_for_vm(const CommandLine& command);
 
 }  // namespace tapgate
 

@@ -19,13 +19,21 @@ constexpr Verb all_verbs[] = {
     // The network
     {"bridges", "[BRIDGE]", 0, 1, false, false, "list bridges, and whose each port is",
      show_bridges},
+    {"ip", "NAME", 1, 1, false, false, "print the addresses of the guest", show_addresses},
+    {"ssh", "NAME [-- COMMAND...]", 1, 1, false, true, "log in to the guest", ssh_to_vm},
+    {"ssh-config", "NAME", 1, 1, false, false, "print what ~/.ssh/config needs for the guest",
+     print_ssh_config},
+    {"wait", "NAME", 1, 1, false, false, "wait until the guest is ready", wait_for_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv bridges", "print JSON"},
+    {"json", 0, "", "argv bridges ip", "print JSON"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
+    {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
+    {"for", 0, "ssh|agent|address|running", "wait", "what to wait for; ssh when not given"},
+    {"timeout", 0, "SECONDS", "wait", "how long at most; 120 when not given"},
 };
 
 }  // namespace
