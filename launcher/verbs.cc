@@ -7,6 +7,7 @@
 #include "launcher/describe_verbs.h"
 #include "launcher/life_verbs.h"
 #include "launcher/look_verbs.h"
+#include "launcher/network_verbs.h"
 
 namespace tapgate {
 
@@ -38,10 +39,19 @@ constexpr Verb all_verbs[] = {
     {"vnc", "NAME", 1, 1, false, false, "print where a viewer finds the guest's screen", print_vnc},
     {"screenshot", "NAME FILE", 2, 2, false, false, "write the guest's screen to FILE, as PNG",
      take_screenshot},
+
+    // The network
+    {"bridges", "[BRIDGE]", 0, 1, false, false, "list bridges, and whose each port is",
+     show_bridges},
+    {"ip", "NAME", 1, 1, false, false, "print the addresses of the guest", show_addresses},
+    {"ssh", "NAME [-- COMMAND...]", 1, 1, false, true, "log in to the guest", ssh_to_vm},
+    {"ssh-config", "NAME", 1, 1, false, false, "print what ~/.ssh/config needs for the guest",
+     print_ssh_config},
+    {"wait", "NAME", 1, 1, false, false, "wait until the guest is ready", wait_for_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv list status", "print JSON"},
+    {"json", 0, "", "argv list status bridges ip", "print JSON"},
     {"all", 'a', "", "list", "also the VMs that are off"},
     {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
@@ -50,8 +60,11 @@ constexpr VerbOption all_options[] = {
     {"helper", 0, "PATH", "argv run start restart", "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
-    {"timeout", 0, "SECONDS", "stop restart", "how long the guest may take to power down (90)"},
+    {"timeout", 0, "SECONDS", "stop restart wait",
+     "how long the guest may take to power down (90), or to be ready (120)"},
     {"force", 0, "", "stop restart", "cut the guest's power when that time is over"},
+    {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
+    {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     // Between start and the supervisor that it starts.
     {"ready-fd", 0, "FD", "run", ""},
 };
