@@ -6,9 +6,11 @@
 
 #include <charconv>
 #include <system_error>
+#include <utility>
 
 #include "common/unique_fd.h"
 #include "launcher/files.h"
+#include "launcher/firmware.h"
 #include "launcher/vm_state.h"
 
 namespace tapgate {
@@ -19,6 +21,17 @@ bool can_open(const char* path) {
     return static_cast<bool>(UniqueFd(open(path, O_RDWR | O_CLOEXEC)));
 }
 
+void find_nested(HostFacts& host) {
+    for (const auto& [module, feature] : {std::pair("kvm_intel", "vmx"), {"kvm_amd", "svm"}}) {
+        const std::string value =
+            first_word(std::string("/sys/module/") + module + "/parameters/nested");
+        if (value.empty())
+            continue;
+        host.nested_feature = feature;
+        host.nested_enabled = value == "Y" || value == "1";
+    }
+}
+
 }  // namespace
 
 HostFacts host_facts(const VmSpec& spec) {
@@ -27,6 +40,9 @@ HostFacts host_facts(const VmSpec& spec) {
     host.owner = {first_word("/etc/machine-id"), getuid()};
     host.state_directory = vm_directory(spec.name);
     host.helper = TAPGATE_HELPER_PATH;
+    find_nested(host);
+    if (spec.firmware != Firmware::bios)
+        host.uefi = find_uefi(spec, firmware_directories());
     for (const Net& net : spec.nets) {
         const auto* const bridged = std::get_if<BridgeNet>(&net.link);
         if (bridged == nullptr)

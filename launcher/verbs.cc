@@ -12,16 +12,21 @@ namespace {
 
 constexpr Verb all_verbs[] = {
     // Describing
-    {"create", "NAME", 1, 1, true, false, "write the VM file of NAME", create_vm},
-    {"show", "NAME", 1, 1, true, false, "print each setting, and where it comes from", show_vm},
-    {"argv", "NAME", 1, 1, true, false, "print QEMU's command line; start nothing", print_argv},
+    {"create", "NAME", 1, 1, true, true, "write the VM file of NAME", create_vm},
+    {"edit", "NAME", 1, 1, false, false, "change the VM file in your editor, and check it",
+     edit_vm},
+    {"show", "NAME", 1, 1, true, true, "print each setting, and where it comes from", show_vm},
+    {"argv", "NAME", 1, 1, true, true, "print QEMU's command line; start nothing", print_argv},
+    {"delete", "NAME", 1, 1, false, false, "remove the VM file and what belongs to it", delete_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv", "print JSON"},
+    {"json", 0, "", "show argv", "print JSON"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
+    {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
+    {"yes", 'y', "", "delete", "do not ask"},
 };
 
 }  // namespace
