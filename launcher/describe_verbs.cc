@@ -79,7 +79,8 @@ int edit_vm(const CommandLine& command) {
 int delete_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Removal removal = plan_removal(name, command.has("disks"));
-    if (!command.has("yes") && !agreed("Delete " + name.str() + ", that is:\n" + removal.text()))
+    if (!command.has("yes") &&
+        !agreed("Deleting " + name.str() + " removes\n" + removal.text() + "Go on"))
         throw LauncherError("nothing was deleted");
     remove_vm(name, removal);
     return 0;

@@ -13,7 +13,7 @@
 #include "launcher/error.h"
 #include "launcher/firmware.h"
 #include "launcher/machine.h"
-#include "launcher/prepare.h"
+#include "launcher/prepare_files.h"
 #include "launcher/program.h"
 #include "launcher/vm_options.h"
 
@@ -217,7 +217,7 @@ TEST_F(Prepare, AVncPasswordIsTheUsersAlone) {
     const auto error = [&](std::string_view password, mode_t mode) {
         write("pw", password, mode);
         return error_of([&] {
-            prepare_vm(vm({{"display", "vnc:localhost"}, {"vnc-password-file", "pw"}}), {});
+            prepare_files(vm({{"display", "vnc:localhost"}, {"vnc-password-file", "pw"}}), {});
         });
     };
     EXPECT_EQ(error("12345678", 0600), "none");
@@ -230,14 +230,14 @@ TEST_F(Prepare, AVncPasswordIsTheUsersAlone) {
 TEST_F(Prepare, NestedNeedsTheHostsKvm) {
     HostFacts host;
     host.accelerator = Accelerator::kvm;
-    const auto error = [&] { return error_of([&] { prepare_vm(vm({{"nested", "on"}}), host); }); };
+    const auto error = [&] { return error_of([&] { prepare_files(vm({{"nested", "on"}}), host); }); };
     EXPECT_THAT(error(), HasSubstr("neither kvm_intel nor kvm_amd"));
     host.nested_feature = "svm";
     EXPECT_THAT(error(), HasSubstr("modprobe kvm_amd nested=1"));
     host.nested_enabled = true;
     EXPECT_EQ(error(), "none");
     host.accelerator = Accelerator::tcg;
-    EXPECT_THAT(prepare_vm(vm({{"nested", "on"}}), host),
+    EXPECT_THAT(prepare_files(vm({{"nested", "on"}}), host),
                 ElementsAre("nested=on means nothing without KVM"));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "launcher/prepare.h"
+#include "launcher/prepare_files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -66,7 +66,7 @@ void check_nested(const VmSpec& spec, const HostFacts& host, std::vector<std::st
 
 }  // namespace
 
-std::vector<std::string> prepare_vm(const VmSpec& spec, const HostFacts& host) {
+std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host) {
     std::vector<std::string> notes = check_images(spec);
     check_nested(spec, host, notes);
     if (spec.display == Display::vnc && spec.vnc.password_file)
