@@ -7,6 +7,7 @@
 #include <boost/program_options/positional_options.hpp>
 #include <boost/program_options/value_semantic.hpp>
 #include <sstream>
+#include <utility>
 
 #include "launcher/error.h"
 #include "launcher/text.h"
@@ -164,6 +165,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
     if (result.verb == nullptr)
         throw UsageError("a verb is missing: " + verb_names());
     check(result);
+    if (result.verb->vm_options) {
+        for (const std::string& argument : std::exchange(result.rest, {}))
+            result.settings.push_back(command_line_setting("qemu-arg", argument, directory));
+    }
     return result;
 }
 

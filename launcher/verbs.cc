@@ -14,17 +14,19 @@ namespace {
 
 constexpr Verb all_verbs[] = {
     // Describing
-    {"create", "NAME", 1, 1, true, false, "write the VM file of NAME", create_vm},
-    {"show", "NAME", 1, 1, true, false, "print each setting, and where it comes from", show_vm},
-    {"argv", "NAME", 1, 1, true, false, "print QEMU's command line; start nothing", print_argv},
+    {"create", "NAME", 1, 1, true, true, "write the VM file of NAME", create_vm},
+    {"edit", "NAME", 1, 1, false, false, "change the VM file in your editor, and check it",
+     edit_vm},
+    {"show", "NAME", 1, 1, true, true, "print each setting, and where it comes from", show_vm},
+    {"argv", "NAME", 1, 1, true, true, "print QEMU's command line; start nothing", print_argv},
+    {"delete", "NAME", 1, 1, false, false, "remove the VM file and what belongs to it", delete_vm},
 
     // Living
-    {"run", "NAME|IMAGE", 1, 1, true, false, "run the VM here, its console on the terminal",
-     run_vm},
-    {"start", "NAME|IMAGE", 1, 1, true, false, "run the VM in the background", start_vm},
+    {"run", "NAME|IMAGE", 1, 1, true, true, "run the VM here, its console on the terminal", run_vm},
+    {"start", "NAME|IMAGE", 1, 1, true, true, "run the VM in the background", start_vm},
     {"stop", "NAME", 1, 1, false, false, "ask the guest to power down, and wait for it", stop_vm},
     {"kill", "NAME", 1, 1, false, false, "end the VM at once, its guest loses its power", kill_vm},
-    {"restart", "NAME", 1, 1, true, false, "stop, then start", restart_vm},
+    {"restart", "NAME", 1, 1, true, true, "stop, then start", restart_vm},
     {"reset", "NAME", 1, 1, false, false, "press the guest's reset button", reset_vm},
     {"pause", "NAME", 1, 1, false, false, "let the guest stand still", pause_vm},
     {"resume", "NAME", 1, 1, false, false, "let a paused guest go on", resume_vm},
@@ -40,7 +42,7 @@ constexpr Verb all_verbs[] = {
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv bridges ip", "print JSON"},
+    {"json", 0, "", "show argv bridges ip", "print JSON"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
@@ -52,6 +54,8 @@ constexpr VerbOption all_options[] = {
     {"force", 0, "", "stop restart", "cut the guest's power when that time is over"},
     {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
+    {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
+    {"yes", 'y', "", "delete", "do not ask"},
     // Between start and the supervisor that it starts.
     {"ready-fd", 0, "FD", "run", ""},
 };
