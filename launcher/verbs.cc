@@ -5,6 +5,7 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/translate_verbs.h"
 
 namespace tapgate {
 
@@ -15,13 +16,19 @@ constexpr Verb all_verbs[] = {
     {"create", "NAME", 1, 1, true, false, "write the VM file of NAME", create_vm},
     {"show", "NAME", 1, 1, true, false, "print each setting, and where it comes from", show_vm},
     {"argv", "NAME", 1, 1, true, false, "print QEMU's command line; start nothing", print_argv},
+    // Bringing along
+    {"translate", "[FILE]", 0, 1, true, true,
+     "describe the VM of an old QEMU command line: a script's, or behind --", translate_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv", "print JSON"},
+    {"json", 0, "", "argv translate", "print JSON"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
+    {"create", 0, "NAME", "translate", "write the VM file of NAME, too"},
+    {"pid", 0, "N", "translate", "read the command line of this running QEMU"},
+    {"argv", 0, "", "translate", "print the new command line, too"},
 };
 
 }  // namespace
