@@ -6,6 +6,7 @@
 
 #include "launcher/describe_verbs.h"
 #include "launcher/life_verbs.h"
+#include "launcher/look_verbs.h"
 #include "launcher/network_verbs.h"
 #include "launcher/translate_verbs.h"
 
@@ -39,6 +40,18 @@ constexpr Verb all_verbs[] = {
     {"pause", "NAME", 1, 1, false, Rest::nothing, "let the guest stand still", pause_vm},
     {"resume", "NAME", 1, 1, false, Rest::nothing, "let a paused guest go on", resume_vm},
 
+    // Looking
+    {"list", "", 0, 0, false, Rest::nothing, "print the VMs that run, or crashed", list_vms},
+    {"status", "NAME", 1, 1, false, Rest::nothing, "print what is known of a VM", print_status},
+    {"console", "NAME", 1, 1, false, Rest::nothing, "the guest's serial console, here",
+     attach_console},
+    {"log", "NAME", 1, 1, false, Rest::nothing, "print what the guest has written to its console",
+     print_log},
+    {"vnc", "NAME", 1, 1, false, Rest::nothing, "print where a viewer finds the guest's screen",
+     print_vnc},
+    {"screenshot", "NAME FILE", 2, 2, false, Rest::nothing,
+     "write the guest's screen to FILE, as PNG", take_screenshot},
+
     // The network
     {"bridges", "[BRIDGE]", 0, 1, false, Rest::nothing, "list bridges, and whose each port is",
      show_bridges},
@@ -54,7 +67,9 @@ constexpr Verb all_verbs[] = {
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "show argv bridges ip translate", "print JSON"},
+    {"json", 0, "", "show argv list status bridges ip translate", "print JSON"},
+    {"all", 'a', "", "list", "also the VMs that are off"},
+    {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
