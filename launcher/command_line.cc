@@ -165,7 +165,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
     if (result.verb == nullptr)
         throw UsageError("a verb is missing: " + verb_names());
     check(result);
-    if (result.verb->vm_options) {
+    if (result.verb->vm_options && !result.verb->rest_is_its_own) {
         for (const std::string& argument : std::exchange(result.rest, {}))
             result.settings.push_back(command_line_setting("qemu-arg", argument, directory));
     }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "launcher/completion.h"
 #include "launcher/disk_image.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
@@ -130,6 +131,14 @@ int print_argv(const CommandLine& command) {
     } else {
         print(shell_text(argv) + "\n");
     }
+    return 0;
+}
+
+int print_completion(const CommandLine& command) {
+    const std::string& shell = command.operands[0];
+    if (shell != "bash" && shell != "zsh")
+        throw UsageError(quoted_word(shell) + " is neither bash nor zsh");
+    print(shell == "bash" ? bash_completion() : zsh_completion());
     return 0;
 }
 

@@ -17,6 +17,8 @@ constexpr Verb all_verbs[] = {
      edit_vm},
     {"show", "NAME", 1, 1, true, true, "print each setting, and where it comes from", show_vm},
     {"argv", "NAME", 1, 1, true, true, "print QEMU's command line; start nothing", print_argv},
+    {"completion", "bash|zsh", 1, 1, false, false,
+     "print what makes the shell complete tapgate's words", print_completion},
     {"delete", "NAME", 1, 1, false, false, "remove the VM file and what belongs to it", delete_vm},
 };
 

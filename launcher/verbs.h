@@ -18,10 +18,11 @@ struct Verb {
     size_t least_operands;
     size_t most_operands;
     bool vm_options;  ///< takes the options that describe a VM
-    bool takes_rest;  ///< takes words behind "--"
+    bool takes_rest;  ///< takes words behind "--": QEMU's, for a verb with VM options
     std::string_view help;
     /// Does it; returns the exit code. Throws a LauncherError.
     int (*run)(const CommandLine& command);
+    bool rest_is_its_own = false;  ///< although it has VM options
 };
 
 struct VerbOption {
