@@ -5,6 +5,8 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/life_verbs.h"
+#include "launcher/network_verbs.h"
 
 namespace tapgate {
 
@@ -20,15 +22,44 @@ constexpr Verb all_verbs[] = {
     {"completion", "bash|zsh", 1, 1, false, false,
      "print what makes the shell complete tapgate's words", print_completion},
     {"delete", "NAME", 1, 1, false, false, "remove the VM file and what belongs to it", delete_vm},
+
+    // Living
+    {"run", "NAME|IMAGE", 1, 1, true, true, "run the VM here, its console on the terminal", run_vm},
+    {"start", "NAME|IMAGE", 1, 1, true, true, "run the VM in the background", start_vm},
+    {"stop", "NAME", 1, 1, false, false, "ask the guest to power down, and wait for it", stop_vm},
+    {"kill", "NAME", 1, 1, false, false, "end the VM at once, its guest loses its power", kill_vm},
+    {"restart", "NAME", 1, 1, true, true, "stop, then start", restart_vm},
+    {"reset", "NAME", 1, 1, false, false, "press the guest's reset button", reset_vm},
+    {"pause", "NAME", 1, 1, false, false, "let the guest stand still", pause_vm},
+    {"resume", "NAME", 1, 1, false, false, "let a paused guest go on", resume_vm},
+
+    // The network
+    {"bridges", "[BRIDGE]", 0, 1, false, false, "list bridges, and whose each port is",
+     show_bridges},
+    {"ip", "NAME", 1, 1, false, false, "print the addresses of the guest", show_addresses},
+    {"ssh", "NAME [-- COMMAND...]", 1, 1, false, true, "log in to the guest", ssh_to_vm},
+    {"ssh-config", "NAME", 1, 1, false, false, "print what ~/.ssh/config needs for the guest",
+     print_ssh_config},
+    {"wait", "NAME", 1, 1, false, false, "wait until the guest is ready", wait_for_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "show argv", "print JSON"},
+    {"json", 0, "", "show argv bridges ip", "print JSON"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
-    {"plain-bridge", 0, "", "argv",
+    {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
+    {"helper", 0, "PATH", "argv run start restart", "another helper than the installed one"},
+    {"powerdown-limit", 0, "SECONDS", "run start restart",
+     "when a signal ends the VM: how long its guest may take to power down (90)"},
+    {"timeout", 0, "SECONDS", "stop restart wait",
+     "how long the guest may take to power down (90), or to be ready (120)"},
+    {"force", 0, "", "stop restart", "cut the guest's power when that time is over"},
+    {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
+    {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
     {"yes", 'y', "", "delete", "do not ask"},
+    // Between start and the supervisor that it starts.
+    {"ready-fd", 0, "FD", "run", ""},
 };
 
 }  // namespace
