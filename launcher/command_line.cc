@@ -111,7 +111,7 @@ void check(const CommandLine& command) {
     if (command.operands.size() > verb.most_operands)
         throw UsageError(quoted_word(command.operands[verb.most_operands]) +
                          " means nothing here: tapgate " + name + " " + std::string(verb.operands));
-    if (!command.rest.empty() && !verb.takes_rest)
+    if (!command.rest.empty() && verb.rest == Rest::nothing)
         throw UsageError(name + " takes nothing behind `--'");
     if (!command.settings.empty() && !verb.vm_options)
         throw UsageError(name + " takes no options of a VM; " + command.settings[0].place +
@@ -165,7 +165,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
     if (result.verb == nullptr)
         throw UsageError("a verb is missing: " + verb_names());
     check(result);
-    if (result.verb->vm_options && !result.verb->rest_is_its_own) {
+    if (result.verb->rest == Rest::qemu_arguments) {
         for (const std::string& argument : std::exchange(result.rest, {}))
             result.settings.push_back(command_line_setting("qemu-arg", argument, directory));
     }
