@@ -237,9 +237,18 @@ LinkDetails details_of(const DoctorFacts& facts, const HostLink& link) {
     return found == facts.link_details.end() ? LinkDetails{} : found->second;
 }
 
-// Not a guest's or a container's end: what leads out of this host, or may.
-bool is_uplink(const HostLink& port) {
-    return port.kind != "tun" && port.kind != "veth";
+// The ports that lead out of this host: not guests' ends; and containers' ends only when there is
+// nothing else, since in a container that is what the way out looks like.
+std::vector<const HostLink*> uplinks_of(const HostNetwork& network, const HostLink& bridge) {
+    std::vector<const HostLink*> uplinks;
+    std::vector<const HostLink*> pairs;
+    for (const HostLink* port : network.ports(bridge.index)) {
+        if (port->kind == "veth")
+            pairs.push_back(port);
+        else if (port->kind != "tun")
+            uplinks.push_back(port);
+    }
+    return uplinks.empty() ? pairs : uplinks;
 }
 
 // Where this host's own packets leave by default.
@@ -252,10 +261,7 @@ const HostLink* default_link(const HostNetwork& network) {
 
 void uplink(const DoctorFacts& facts, const HostLink& bridge, Findings& findings) {
     const std::string name = shown(bridge.name);
-    std::vector<const HostLink*> uplinks;
-    for (const HostLink* port : facts.network.ports(bridge.index))
-        if (is_uplink(*port))
-            uplinks.push_back(port);
+    const auto uplinks = uplinks_of(facts.network, bridge);
     if (uplinks.empty()) {
         const HostLink* const way_out = default_link(facts.network);
         if (way_out != nullptr && details_of(facts, *way_out).wireless)
