@@ -19,10 +19,10 @@ namespace {
 namespace po = boost::program_options;
 
 // The options of `verb`; of all verbs when there is none.
-po::options_description own_options(const Verb* verb) {
+po::options_description own_options(const Verb* verb, bool hidden = false) {
     po::options_description options(verb == nullptr ? "Options of verbs" : "Options");
     for (const VerbOption& option : verb_options()) {
-        if (verb != nullptr && !takes(*verb, option))
+        if ((verb != nullptr && !takes(*verb, option)) || (option.help.empty() && !hidden))
             continue;
         std::string name(option.name);
         if (option.letter != 0)
@@ -64,7 +64,7 @@ std::string suggested_option(const std::string& name) {
 
 po::basic_parsed_options<char> parse(const std::vector<std::string>& arguments) {
     po::options_description all;
-    all.add(own_options(nullptr))
+    all.add(own_options(nullptr, true))
         .add(vm_options())
         .add_options()("word", po::value<std::vector<std::string>>());
     po::positional_options_description positions;

@@ -42,10 +42,10 @@ int show_vm(const CommandLine& command) {
 
 int print_argv(const CommandLine& command) {
     const VmDescription vm = load_vm(command.vm_name(), command.settings);
-    const HostFacts host = host_facts(vm.spec);
+    const HostFacts host = host_facts(vm.spec, command.option("helper"));
     std::optional<VmFds> fds;
     if (!command.has("plain-bridge"))
-        fds = planned_fds(vm.spec);
+        fds = planned_fds(vm.spec, has_vhost());
     const std::vector<std::string> argv = qemu_argv(vm.spec, host, fds);
     if (command.has("null")) {
         std::string text;

@@ -5,6 +5,7 @@
 #ifndef TAPGATE_LAUNCHER_OUTPUT_H
 #define TAPGATE_LAUNCHER_OUTPUT_H
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,9 @@ namespace tapgate {
 /// Writes `text` to stdout, at once. Throws a LauncherError when not all of it can be written: half
 /// a command line is another one.
 void print(std::string_view text);
+
+/// What --json prints: indented, a newline at its end, and what is not UTF-8 replaced.
+std::string json_text(const nlohmann::json& json);
 
 /// "tapgate: TEXT" and a newline, to stderr. For what the user should know and need not act on.
 void note(const std::string& text);

@@ -25,6 +25,7 @@ namespace tapgate {
 struct HostFacts {
     std::string qemu = "qemu-system-x86_64";
     Accelerator accelerator = Accelerator::tcg;  // unless the VM says otherwise
+    std::string why_not_kvm;                     // empty: it works, or is not asked for
     Owner owner;
     std::string state_directory;  // the VM's sockets and files: its owner's, mode 0700
     std::string helper;           // of `-netdev bridge`

@@ -102,35 +102,6 @@ QmpAnswer refusal_in(const json& error) {
     return answer;
 }
 
-UniqueFd connect_socket(const std::string& path, std::chrono::steady_clock::time_point deadline) {
-    const std::string what = "QMP: cannot connect to " + terminal_text(path) + ": ";
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path)
-        throw QmpError(Kind::unreachable, what + "a socket's path has 1 to " +
-                                              std::to_string(sizeof address.sun_path - 1) +
-                                              " bytes, this one " + std::to_string(path.size()));
-    std::memcpy(address.sun_path, path.data(), path.size());
-    // Not blocking: where QEMU does not accept, connect() would wait for ever.
-    UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd)
-        throw std::system_error(errno, std::generic_category(), "QMP: socket");
-    while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        if (errno == EINTR)
-            continue;
-        if (errno != EAGAIN)
-            throw QmpError(
-                Kind::unreachable,
-                what + errno_text(errno) +
-                    (errno == ECONNREFUSED || errno == ENOENT ? "; QEMU is not running" : ""));
-        // Its queue is full, and poll() does not tell when that changes.
-        if (left_until(deadline) == 0)
-            throw QmpError(Kind::too_slow, what + "others are waiting there already");
-        std::this_thread::sleep_for(milliseconds(10));
-    }
-    return fd;
-}
-
 }  // namespace
 
 // ---- messages
@@ -166,8 +137,37 @@ std::optional<json> QmpStream::next() {
 
 // ---- the connection
 
+UniqueFd connect_to_qemu(const std::string& path, std::chrono::steady_clock::time_point deadline) {
+    const std::string what = "cannot connect to " + terminal_text(path) + ": ";
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path)
+        throw QmpError(Kind::unreachable, what + "a socket's path has 1 to " +
+                                              std::to_string(sizeof address.sun_path - 1) +
+                                              " bytes, this one " + std::to_string(path.size()));
+    std::memcpy(address.sun_path, path.data(), path.size());
+    // Not blocking: where QEMU does not accept, connect() would wait for ever.
+    UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd)
+        throw std::system_error(errno, std::generic_category(), "socket");
+    while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN)
+            throw QmpError(
+                Kind::unreachable,
+                what + errno_text(errno) +
+                    (errno == ECONNREFUSED || errno == ENOENT ? "; QEMU is not running" : ""));
+        // Its queue is full, and poll() does not tell when that changes.
+        if (left_until(deadline) == 0)
+            throw QmpError(Kind::too_slow, what + "others are waiting there already");
+        std::this_thread::sleep_for(milliseconds(10));
+    }
+    return fd;
+}
+
 QmpClient QmpClient::connect(const std::string& path, Milliseconds limit) {
-    return {connect_socket(path, Clock::now() + limit), path, limit};
+    return {connect_to_qemu(path, Clock::now() + limit), path, limit};
 }
 
 QmpClient::QmpClient(UniqueFd socket, const std::string& name, Milliseconds limit)

@@ -84,6 +84,10 @@ class QmpStream {
     size_t searched_ = 0;  // no newline between begin_ and here
 };
 
+/// Connects to the UNIX stream socket `path` of QEMU's, QMP's or another. The descriptor is
+/// close-on-exec and not blocking. Throws QmpError (unreachable, or too_slow at `deadline`).
+UniqueFd connect_to_qemu(const std::string& path, std::chrono::steady_clock::time_point deadline);
+
 /// One connection to one QEMU. Not for several threads at once.
 class QmpClient {
   public:

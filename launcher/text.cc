@@ -72,4 +72,28 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
     return best.empty() ? "" : " (did you mean " + quoted_word(best) + "?)";
 }
 
+std::string table_text(const std::vector<std::vector<std::string>>& rows) {
+    // Bytes of UTF-8 that begin a character: what a terminal shows.
+    const auto width_of = [](const std::string& cell) {
+        return static_cast<size_t>(std::count_if(cell.begin(), cell.end(), [](char c) {
+            return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+        }));
+    };
+    std::vector<size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (size_t i = 0; i < row.size(); i++)
+            widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (size_t i = 0; i < row.size(); i++)
+            line += row[i] + std::string(widths[i] - width_of(row[i]) + 2, ' ');
+        line.resize(line.find_last_not_of(' ') + 1);
+        text += line + "\n";
+    }
+    return text;
+}
+
 }  // namespace tapgate

@@ -28,6 +28,10 @@ std::string quoted_word(std::string_view text);
 /// nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
 
+/// Rows of cells, each column as wide as its widest cell, two blanks apart, and no blanks at a
+/// line's end.
+std::string table_text(const std::vector<std::vector<std::string>>& rows);
+
 }  // namespace tapgate
 
 #endif

@@ -138,7 +138,7 @@ int translate_vm(const CommandLine& command) {
     const std::string text = annotated_vm_file(name, settings, translation);
     std::vector<std::string> argv;
     if (command.has("argv"))
-        argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec));
+        argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec, has_vhost()));
     // From here on: the settings describe a VM, and can stand in a file.
     if (command.has("create")) {
         const std::string path = vm_file_path(name);

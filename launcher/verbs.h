@@ -29,7 +29,7 @@ struct VerbOption {
     char letter;                ///< 0: none
     std::string_view argument;  ///< as in --help; empty: a switch
     std::string_view verbs;     ///< that take it, between blanks
-    std::string_view help;
+    std::string_view help;      ///< empty: not for users, and not in --help
 };
 
 std::span<const Verb> verbs();

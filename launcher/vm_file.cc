@@ -19,6 +19,15 @@ namespace {
 
 constexpr std::string_view ending = ".conf";
 
+std::vector<Setting> with_environment(std::vector<Setting> settings) {
+    const auto lookup = [](const std::string& variable) {
+        return std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
+    };
+    for (Setting& setting : environment_settings(lookup, current_directory()))
+        settings.push_back(std::move(setting));
+    return settings;
+}
+
 }  // namespace
 
 std::string vm_file_path(const VmName& name) {
@@ -53,17 +62,16 @@ VmDescription load_vm(const VmName& name, const std::vector<Setting>& settings) 
     if (!text && settings.empty())
         throw LauncherError("no VM is called " + name.str() + ": there is no " + shown(path) +
                             "; make one with: tapgate create " + name.str() + " --disk=PATH");
-    std::vector<Setting> all = settings;
-    const auto lookup = [](const std::string& variable) {
-        return std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
-    };
-    for (Setting& setting : environment_settings(lookup, current_directory()))
-        all.push_back(std::move(setting));
+    std::vector<Setting> all = with_environment(settings);
     if (text) {
         for (Setting& setting : parse_vm_file(path, *text))
             all.push_back(std::move(setting));
     }
     return describe_vm(name, all);
+}
+
+VmDescription describe_unfiled_vm(const VmName& name, const std::vector<Setting>& settings) {
+    return describe_vm(name, with_environment(settings));
 }
 
 }  // namespace tapgate

@@ -442,7 +442,7 @@ TEST_F(QmpSocket, NobodyListens) {
     bind_socket();
     const QmpError error = error_of([&] { QmpClient::connect(path()); });
     EXPECT_EQ(error.kind(), Kind::unreachable);
-    EXPECT_THAT(error.what(), StartsWith("QMP: cannot connect to /"));
+    EXPECT_THAT(error.what(), StartsWith("cannot connect to /"));
     EXPECT_THAT(error.what(), EndsWith("/qmp: Connection refused; QEMU is not running"));
     EXPECT_THAT(error_of([&] { QmpClient::connect(std::string(108, 'x')); }).what(),
                 HasSubstr("1 to 107 bytes, this one 108"));

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What QEMU and KVM can do here, found out by starting them. The answers are kept in
+// cache_directory() for as long as they are about the same program, host, kernel and boot; what
+// cannot be read there is found out again.
+#ifndef TAPGATE_LAUNCHER_QEMU_PROBE_H
+#define TAPGATE_LAUNCHER_QEMU_PROBE_H
+
+#include <map>
+#include <string>
+
+namespace tapgate {
+
+/// QEMU's absolute path: qemu-system-x86_64 in PATH, or qemu-kvm where RHEL has it. Throws a
+/// LauncherError that says what to install.
+std::string find_qemu();
+
+struct QemuFacts {
+    std::string version;                          ///< "7.2.22"
+    std::map<std::string, std::string> machines;  ///< by alias: "q35" is "pc-q35-7.2"
+};
+
+/// Asks the program `qemu` (absolute), 0.05 s when the answer is not known yet. Throws a
+/// LauncherError with QEMU's own words.
+QemuFacts qemu_facts(const std::string& qemu);
+
+/// Empty when `qemu` runs guests under KVM with the CPU model `cpu` ("host"); otherwise why not, as
+/// a part of a line. Proven by running a guest (kvm_guest.h), up to 3 s when that is not known yet;
+/// the kernel's modules may be exchanged without anyone noticing until the next boot.
+std::string why_not_kvm(const std::string& qemu, const std::string& cpu);
+
+}  // namespace tapgate
+
+#endif

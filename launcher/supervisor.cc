@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "launcher/child_process.h"
+#include "launcher/console.h"
+#include "launcher/error.h"
+#include "launcher/files.h"
+#include "launcher/host.h"
+#include "launcher/output.h"
+#include "launcher/qmp_client.h"
+#include "launcher/text.h"
+#include "launcher/vm_control.h"
+#include "launcher/vm_process.h"
+#include "launcher/vm_state.h"
+
+namespace tapgate {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Step = PowerDown::Step;
+using std::chrono::milliseconds;
+
+// QEMU's own, from exec to its guest's first instruction: 0.1 s, more where it has to read a
+// snapshot or to touch a lot of memory.
+constexpr milliseconds start_limit{60000};
+
+// The signals that mean "end it", as a descriptor to poll.
+class StopSignals {
+  public:
+    StopSignals() {
+        sigset_t signals;
+        sigemptyset(&signals);
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+            sigaddset(&signals, signal);
+        sigprocmask(SIG_BLOCK, &signals, nullptr);
+        fd_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+        if (!fd_)
+            fail_with_errno("signalfd");
+    }
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+
+    // The name of one that came; empty: none did.
+    std::string take() {
+        signalfd_siginfo info{};
+        if (read(fd_.get(), &info, sizeof info) != sizeof info)
+            return {};
+        const char* const name = sigabbrev_np(static_cast<int>(info.ssi_signo));
+        return std::string("SIG") + (name != nullptr ? name : "?");
+    }
+
+  private:
+    UniqueFd fd_;
+};
+
+class Supervisor {
+  public:
+    Supervisor(const VmSpec& spec, SuperviseOptions options)
+        : spec_(spec), name_(spec.name), options_(std::move(options)), down_(options_.limits) {}
+
+    int run() {
+        const HostFacts host = host_facts(spec_, options_.helper);
+        // From here on: this VM is nobody else's to start.
+        const UniqueFd lock = lock_vm(name_);
+        if (const VmState state = vm_state(name_); state.qemu != 0)
+            throw LauncherError(name_.str() +
+                                " is running already, without its supervisor (QEMU's "
+                                "process is " +
+                                std::to_string(state.qemu) + "); end it with: tapgate stop " +
+                                name_.str());
+        clear_vm_directory(name_);
+        try {
+            start(host);
+        } catch (...) {
+            qemu_.reset();
+            clear_vm_directory(name_);
+            throw;
+        }
+        // From here on: the guest runs, and signals are the guest's power button.
+        tell_ready();
+        const ProcessEnd end = watch();
+        // What is left is what `list` calls crashed.
+        if (end.in_order())
+            clear_vm_directory(name_);
+        return verdict(end);
+    }
+
+  private:
+    void start(const HostFacts& host) {
+        PreparedVm vm = prepare_vm(spec_, host, options_.plain_bridge);
+        for (const std::string& text : vm.notes)
+            note(text);
+        stop_.emplace();
+        qemu_ = start_qemu(name_, vm);
+        // The taps are QEMU's alone now, and go with it.
+        vm.fds.clear();
+        wait_until_running();
+    }
+
+    // QEMU answers QMP once everything is set up and its guest was let go.
+    void wait_until_running() {
+        const auto begin = Clock::now();
+        bool told = false;
+        while (!answers()) {
+            std::array<pollfd, 2> fds{pollfd{qemu_->pidfd(), POLLIN, 0},
+                                      pollfd{stop_->fd(), POLLIN, 0}};
+            poll(fds.data(), fds.size(), 1);
+            if (const auto end = qemu_->wait(milliseconds(0)))
+                throw LauncherError("QEMU does not start (" + end->text() + "): " + words());
+            if (const std::string signal = stop_->take(); !signal.empty())
+                throw LauncherError("given up for " + signal + " before the guest ran");
+            const auto passed = Clock::now() - begin;
+            if (passed > start_limit)
+                throw LauncherError("QEMU does not answer within " +
+                                    std::to_string(start_limit.count() / 1000) +
+                                    " s, and was killed: " + words());
+            if (!told && passed > milliseconds(1000)) {
+                note("waiting for QEMU ...");
+                told = true;
+            }
+        }
+    }
+
+    bool answers() {
+        // First, so that nothing the guest says is missed: its socket is there before QMP's.
+        if (!options_.ready && !socket_)
+            socket_ = connect_console(console_path(name_));
+        try {
+            return QmpClient::connect(qmp_path(name_), milliseconds(1000))
+                .execute("query-status", nullptr, milliseconds(1000))
+                .ok();
+        } catch (const QmpError&) {
+            return false;
+        }
+    }
+
+    void tell_ready() {
+        if (const std::string text = qemu_words(name_); !text.empty())
+            note("QEMU says: " + text);
+        if (!options_.ready)
+            return;
+        const UniqueFd log(open(qemu_log_path(name_).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+        if (log) {
+            dup2(log.get(), STDOUT_FILENO);
+            dup2(log.get(), STDERR_FILENO);
+        }
+        // Whoever waited for it may be gone.
+        write_all(options_.ready.get(), "R");
+        options_.ready.reset();
+        background_ = true;
+    }
+
+    ProcessEnd watch() {
+        const RawTerminal terminal(background_ ? -1 : STDIN_FILENO);
+        if (!background_)
+            console_.emplace(std::move(socket_), may_read() ? STDIN_FILENO : -1, STDOUT_FILENO);
+        if (terminal.active())
+            note(name_.str() + " runs; Ctrl-] powers it down");
+        for (;;) {
+            std::array<pollfd, 2 + Console::polls> fds{};
+            fds[0] = {qemu_->pidfd(), POLLIN, 0};
+            fds[1] = {stop_->fd(), POLLIN, 0};
+            const Console::Polls wanted =
+                console_ ? console_->wanted()
+                         : Console::Polls{pollfd{-1, 0, 0}, pollfd{-1, 0, 0}, pollfd{-1, 0, 0}};
+            std::copy(wanted.begin(), wanted.end(), fds.begin() + 2);
+            const auto next = down_.next();
+            if (poll(fds.data(), fds.size(), next ? milliseconds_until(*next) : -1) < 0 &&
+                errno != EINTR)
+                fail_with_errno("poll");
+            if (fds[0].revents != 0) {
+                if (const auto end = qemu_->wait(milliseconds(1000))) {
+                    if (console_)
+                        console_->drain();
+                    return *end;
+                }
+            }
+            if (const std::string signal = stop_->take(); !signal.empty()) {
+                why_ = signal;
+                take(down_.begin(Clock::now()));
+            }
+            if (console_) {
+                Console::Polls ready{};
+                std::copy(fds.begin() + 2, fds.end(), ready.begin());
+                for (unsigned leaves = console_->carry(ready); leaves > 0; leaves--) {
+                    why_ = "Ctrl-]";
+                    take(down_.hurry(Clock::now()));
+                }
+            }
+            take(down_.due(Clock::now()));
+        }
+    }
+
+    // A terminal that this process is in the background of would stop it.
+    static bool may_read() {
+        return isatty(STDIN_FILENO) == 0 || tcgetpgrp(STDIN_FILENO) == getpgrp();
+    }
+
+    void take(Step step) {
+        switch (step) {
+            case Step::none:
+                return;
+            case Step::ask:
+                if (!asked_)
+                    note(why_ + ": asking the guest to power down, for at most " +
+                         std::to_string(options_.limits.guest.count() / 1000) + " s" +
+                         (why_ == "Ctrl-]" ? "; Ctrl-] again cuts its power" : ""));
+                break;
+            case Step::quit:
+                note("cutting the guest's power");
+                break;
+            case Step::kill:
+                note("QEMU does not quit; killing it");
+                qemu_->kill();
+                return;
+            case Step::give_up:
+                throw LauncherError("QEMU cannot be killed: it hangs in the kernel, process " +
+                                    std::to_string(qemu_->pid()));
+        }
+        try {
+            take_step(name_, step);
+        } catch (const LauncherError& error) {
+            if (!asked_ || step != Step::ask)
+                note(error.what());
+        }
+        asked_ = true;
+    }
+
+    [[nodiscard]] int verdict(const ProcessEnd& end) const {
+        const std::string after =
+            background_ ? "" : "; QEMU's words are in " + shown(qemu_log_path(name_));
+        if (down_.step() == Step::quit || down_.step() == Step::kill) {
+            note(name_.str() + " has ended, its guest without having shut down");
+            return static_cast<int>(ExitCode::failed);
+        }
+        if (!end.in_order())
+            throw LauncherError("QEMU failed (" + end.text() + "): " + words() + after);
+        if (background_ || isatty(STDIN_FILENO) != 0)
+            note(name_.str() + " has ended");
+        return static_cast<int>(ExitCode::done);
+    }
+
+    [[nodiscard]] std::string words() const {
+        const std::string text = qemu_words(name_);
+        return text.empty() ? "it said nothing" : text;
+    }
+
+    const VmSpec& spec_;
+    const VmName& name_;
+    SuperviseOptions options_;
+    PowerDown down_;
+    std::optional<StopSignals> stop_;
+    std::unique_ptr<ChildProcess> qemu_;
+    UniqueFd socket_;  // of the console, until that is made
+    std::optional<Console> console_;
+    std::string why_;
+    bool asked_ = false;
+    bool background_ = false;
+};
+
+}  // namespace
+
+int supervise(const VmSpec& spec, SuperviseOptions options) {
+    // A terminal that goes away, a reader of our output that ends: no reason to take the VM along.
+    std::signal(SIGPIPE, SIG_IGN);
+    // QEMU's sockets are made with it: who could connect to QMP would have the user's whole
+    // account.
+    umask(077);
+    return Supervisor(spec, std::move(options)).run();
+}
+
+}  // namespace tapgate

@@ -1,0 +1,196 @@
+#!/bin/bash
+# The network as tapgate's verbs see it, with a real guest on a bridge: bridges, ip, ssh, ssh-config
+# and wait. The guest has an SSH server and a key that only this test has.
+#
+#   TAPGATE=build/release/launcher/tapgate TAPGATE_HELPER=build/release/helper/tapgate-helper \
+#       tests/system/net_view.sh
+#
+# TAPGATE, TAPGATE_HELPER  the binaries under test (default: those)
+# TAPGATE_GUEST            where the guest image is, or is to be made (default: build/guest)
+# MUST_WORK=1              a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
+    ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static
+helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
+tapgate=$(readlink -f "${TAPGATE:-$top/build/release/launcher/tapgate}")
+[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+[ -f "$tapgate" ] || lab_skip "no tapgate at $tapgate (build it, or set TAPGATE)"
+guest_prepare "$top"
+if ! lab_inside; then
+    [ -e "$TAPGATE_GUEST/ssh.key" ] || ssh-keygen -q -t ed25519 -N '' -f "$TAPGATE_GUEST/ssh.key"
+    "$top/tests/guest/build" --ssh="$TAPGATE_GUEST/ssh.key.pub" "$TAPGATE_GUEST" \
+        "$TAPGATE_GUEST/ssh.cpio"
+fi
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+cp "$TAPGATE_GUEST/ssh.cpio" $LAB/guest/
+install -m 0755 "$tapgate" $LAB/tapgate
+install -m 0600 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key" $LAB/home/key
+lab_bridge br0 192.0.2.1/24
+# Otherwise its own address is on trial for two seconds, and nobody is called from it meanwhile.
+echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad
+lab_policy 'allow br0'
+lab_install "$helper" setuid
+# At the path that is built in; the rest of the host's /usr/local is not needed here.
+mount -t tmpfs -o mode=0755,suid lab /usr/local
+mkdir -p /usr/local/libexec
+# QEMU starts the helper itself below, and cannot tell it the VM's name.
+printf '#!/bin/sh\nexec %s --vm=lab "$@"\n' "$LAB_HELPER" >/usr/local/libexec/tapgate-helper
+chmod 0755 /usr/local/libexec/tapgate-helper
+
+state=/run/user/$LAB_UID/tapgate/lab
+mac=52:54:00:00:00:01
+out=$LAB/log/out
+err=$LAB/log/err
+
+# tap_gate ARGS...: as the lab user; output in $out and $err; true when it exits with 0.
+tap_gate() {
+    (lab_exec $LAB/tapgate "$@") >$out 2>$err </dev/null
+}
+
+# verdict NAME COMMAND...: as the command succeeds.
+verdict() {
+    local name=$1
+    shift
+    if "$@"; then
+        lab_ok "$name"
+    else
+        lab_not_ok "$name" "this failed: $*"
+        lab_show "$out" "$err"
+    fi
+}
+
+# check NAME REGEX FILE: the file has a line that matches.
+check() {
+    if grep -Eq -- "$2" "$3"; then
+        lab_ok "$1"
+    else
+        lab_not_ok "$1" "nothing in ${3##*/} matches $2"
+        lab_show "$out" "$err" "$state/console.log" $LAB/log/qemu
+    fi
+}
+
+# vm_start GUEST-WORDS NET: until `tapgate start` does this: its record, and QEMU.
+vm_start() {
+    tap_gate create lab --memory=128M --accel=tcg --kernel=$GUEST_DIR/kernel \
+        --initrd=$LAB/guest/ssh.cpio --net="$2" \
+        --append="console=ttyS0 quiet panic=-1 mitigations=off tapgate.hold=120 $1"
+    (lab_exec mkdir -m 0700 -p "$state")
+    local bridge=${2%%,*}
+    bridge=${bridge#bridge:}
+    printf '{"supervisor":0,"started":0,"qemu":"","accelerator":"tcg","vnc":"","unit":"","nets":[{"bridge":"%s","mac":"%s","tap":""}]}' \
+        "${bridge#user}" "$mac" >"$state/vm.json"
+    chown "$LAB_UID" "$state/vm.json"
+    tap_gate argv lab --plain-bridge --null
+    local -a argv
+    mapfile -d '' argv <$out
+    (lab_exec "${argv[@]}" -global virtio-net-pci.romfile=) </dev/null >$LAB/log/qemu 2>&1 &
+    qemu=$!
+    lab_poll 10 test -S "$state/qmp.sock" || lab_die "QEMU did not start: $(cat $LAB/log/qemu)"
+}
+
+vm_stop() {
+    kill -KILL "$qemu"
+    wait "$qemu" 2>/dev/null || true
+    rm -rf "$state" "$LAB/home/.config"
+}
+
+# --- before there is a guest ---------------------------------------------------------------------
+
+for verb in ip ssh ssh-config "wait --for=address"; do
+    # shellcheck disable=SC2086 # a verb and its option
+    ! tap_gate $verb lab || lab_not_ok "$verb without a VM" "exit status 0"
+    check "$verb without a VM" '^tapgate: lab does not run; tapgate start lab$' $err
+done
+! tap_gate wait lab --for=running --timeout=0 || lab_not_ok "wait for nothing" "exit status 0"
+check "wait for nothing has a limit" 'lab: not ready within 0 s: it is off' $err
+
+# --- a guest that has said nothing, then one that has ---------------------------------------------
+
+# No IPv6: it does not answer when it is called, and says nothing by itself before its ping.
+vm_start "ipv6.disable=1 tapgate.ip=192.0.2.10/24" "bridge:br0,mac=$mac"
+! tap_gate ip lab || lab_not_ok "ip of a silent guest" "exit status 0"
+check "ip of a silent guest" "no address known: no frame came from $mac to br0 yet" $err
+
+# Nobody but this host's own kernel asks: its answer is in the neighbour table then.
+lab_poll 20 grep -q '^PASS' "$state/console.log" || lab_die "the guest did not boot"
+! tap_gate wait lab --for=address --timeout=1 || lab_not_ok "wait for an address" "exit status 0"
+check "wait for an address has a limit" 'lab: not ready within 1 s' $err
+busybox ping -c 1 -W 5 192.0.2.10 >/dev/null || lab_die "the guest does not answer"
+
+tap_gate ip lab || true
+check "ip: from the neighbour table" '^192\.0\.2\.10$' $out
+tap_gate ip lab --json || true
+check "ip --json" '"source": "neighbours"' $out
+
+# Another ordinary user, who has nothing to do with this VM.
+setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- \
+    env -i HOME=/nonexistent PATH=/usr/bin:/bin $LAB/tapgate bridges >$out 2>$err || true
+check "bridges: for anybody: owner, VM, MAC, address" \
+    "^br0 .* no .* forwarding +$LAB_USER +lab +$mac +192\.0\.2\.10$" $out
+
+# --- ssh ------------------------------------------------------------------------------------------
+
+mkdir -m 0700 $LAB/home/.ssh
+echo "IdentityFile $LAB/home/key" >$LAB/home/.ssh/config
+chown -R "$LAB_UID:$LAB_UID" $LAB/home/.ssh
+tap_gate wait lab --timeout=30 || true
+check "wait for ssh" '^$|waiting' <(cat $err; echo)
+status=0
+# shellcheck disable=SC2016 # the guest's shell expands it
+tap_gate ssh lab -l root -- 'echo "guest: $USER" && exit 7' || status=$?
+check "ssh: a command in the guest" '^guest: root$' $out
+verdict "ssh: its exit status" [ "$status" = 7 ]
+known=$LAB/home/.local/share/tapgate/lab/known_hosts
+check "ssh: the guest's key is the VM's" '^[^ ]+ ssh-ed25519 ' "$known"
+verdict "ssh: and nowhere else" [ ! -e $LAB/home/.ssh/known_hosts ]
+
+tap_gate ssh-config lab --user=root || true
+cp $out $LAB/home/ssh-config
+# shellcheck disable=SC2317 # called by verdict
+plain_ssh() {
+    (lab_exec ssh -F $LAB/home/ssh-config -i $LAB/home/key lab true) >"$out" 2>"$err" </dev/null
+}
+verdict "ssh-config: ssh takes it" plain_ssh
+
+# Another key under the same name: somebody else, or a VM that was made anew.
+sed -i 's/ssh-ed25519 .*/ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII/' "$known"
+! tap_gate ssh lab -l root -- true || lab_not_ok "ssh: another key" "exit status 0"
+check "ssh: another key is refused" 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' $err
+vm_stop
+
+# --- called by its link-local address --------------------------------------------------------------
+
+rm -f "$known"
+ip neigh flush dev br0
+vm_start "tapgate.ip=198.51.100.7/24" "bridge:br0,mac=$mac"
+tap_gate wait lab --for=ssh --timeout=30 || true
+tap_gate ip lab || true
+check "ip: a guest that is called" '^fe80::5054:ff:fe00:1%br0$' $out
+tap_gate ssh lab -l root -- 'echo by IPv6' || true
+check "ssh: by IPv6" '^by IPv6$' $out
+vm_stop
+
+# --- behind QEMU's NAT ------------------------------------------------------------------------------
+
+vm_start "tapgate.ip=10.0.2.15/24" "user,mac=$mac,hostfwd=tcp:127.0.0.1:0-:22"
+! tap_gate ssh lab -l root -- true || lab_not_ok "ssh: a server that is not up" "exit status 0"
+check "ssh: QEMU's own answer is no server's" \
+    'no SSH server answers: 127.0.0.1 port [0-9]+: it (takes|closes)' $err
+tap_gate ip lab || true
+check "ip: a forward" "^127\.0\.0\.1 port [0-9]+ \(tcp, the guest's 22\)$" $out
+tap_gate wait lab --timeout=30 || true
+tap_gate ssh lab -l root -- 'echo through the NAT' || true
+check "ssh: through a forward" '^through the NAT$' $out
+vm_stop
+
+lab_summary
