@@ -329,11 +329,4 @@ std::string Properties::str(std::string_view first_key) const {
     return text;
 }
 
-std::string with_doubled_commas(std::string_view text) {
-    std::string doubled;
-    for (const char c : text)
-        doubled.append(c == ',' ? 2 : 1, c);
-    return doubled;
-}
-
 }  // namespace tapgate
