@@ -46,36 +46,6 @@ std::string image_options(const SourceImage& image) {
            "filename=" + with_doubled_commas(image.path);
 }
 
-// While it lives, signals that would end this process wait in a descriptor.
-class HeldSignals {
-  public:
-    HeldSignals() {
-        sigset_t signals;
-        sigemptyset(&signals);
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-            sigaddset(&signals, signal);
-        pthread_sigmask(SIG_BLOCK, &signals, &before_);
-        fd_ = UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-        if (!fd_)
-            fail_with_errno("signalfd");
-    }
-    ~HeldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    HeldSignals(const HeldSignals&) = delete;
-    HeldSignals& operator=(const HeldSignals&) = delete;
-
-    [[nodiscard]] int fd() const { return fd_.get(); }
-
-    void throw_if_any() const {
-        signalfd_siginfo info{};
-        if (read(fd_.get(), &info, sizeof info) == sizeof info)
-            throw LauncherError("ended by a signal; nothing of the image was kept");
-    }
-
-  private:
-    sigset_t before_{};
-    UniqueFd fd_;
-};
-
 // The unfinished image: removed unless it becomes the target.
 class UnfinishedImage {
   public:
@@ -83,11 +53,7 @@ class UnfinishedImage {
         : target_(target), path_(target + std::string(part) + std::to_string(getpid())) {
         remove_left_over();
     }
-    ~UnfinishedImage() {
-        unlink(path_.c_str());
-        // Only when nothing else is in it.
-        rmdir(target_.substr(0, target_.rfind('/')).c_str());
-    }
+    ~UnfinishedImage() { unlink(path_.c_str()); }
     UnfinishedImage(const UnfinishedImage&) = delete;
     UnfinishedImage& operator=(const UnfinishedImage&) = delete;
 
@@ -267,22 +233,53 @@ void check_source_image(const SourceImage& image) {
     }
 }
 
-void import_image(const SourceImage& image, const std::string& target, const Progress& progress) {
-    const std::string directory = target.substr(0, target.rfind('/'));
+HeldSignals::HeldSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+        sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
+    fd_ = UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd_)
+        fail_with_errno("signalfd");
+}
+
+HeldSignals::~HeldSignals() {
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void HeldSignals::throw_if_any() const {
+    signalfd_siginfo info{};
+    if (read(fd_.get(), &info, sizeof info) == sizeof info)
+        throw LauncherError("ended by a signal; nothing of the image was kept");
+}
+
+ImageImport::ImageImport(const std::string& directory) : directory_(directory) {
+    make_private_directory(directory);
+}
+
+ImageImport::~ImageImport() {
+    for (const std::string& path : imported_)
+        unlink(path.c_str());
+    // Only when nothing is in it.
+    rmdir(directory_.c_str());
+}
+
+void ImageImport::import(const SourceImage& image, const std::string& name,
+                         const Progress& progress) {
+    const std::string target = directory_ + "/" + name;
     if (access(target.c_str(), F_OK) == 0)
         throw LauncherError(shown(target) + " is there already");
-    make_private_directory(directory);
-    const HeldSignals signals;
-    // From here on: nothing ends this process without the unfinished image's removal.
     const UnfinishedImage unfinished(target);
     // What is cut off would be read as zeroes.
     check_structure(image, shown(image.path) + " is damaged");
-    check_space(image, directory);
-    convert(image, unfinished.path(), signals, progress);
+    check_space(image, directory_);
+    convert(image, unfinished.path(), signals_, progress);
     check_structure({.path = unfinished.path(), .format = ImageFormat::qcow2},
                     shown(image.path) + ": what it was converted to is damaged");
-    signals.throw_if_any();
+    signals_.throw_if_any();
     unfinished.finish();
+    imported_.push_back(target);
 }
 
 }  // namespace tapgate

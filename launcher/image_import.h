@@ -5,10 +5,13 @@
 #ifndef TAPGATE_LAUNCHER_IMAGE_IMPORT_H
 #define TAPGATE_LAUNCHER_IMAGE_IMPORT_H
 
+#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "common/unique_fd.h"
 #include "launcher/vm_spec.h"
 
 namespace tapgate {
@@ -21,6 +24,23 @@ struct SourceImage {
     std::uint64_t size = 0;  ///< 0: the whole file
 };
 
+/// While it lives, signals that would end this process wait in a descriptor.
+class HeldSignals {
+  public:
+    HeldSignals();
+    ~HeldSignals();
+    HeldSignals(const HeldSignals&) = delete;
+    HeldSignals& operator=(const HeldSignals&) = delete;
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+
+    void throw_if_any() const;
+
+  private:
+    sigset_t before_{};
+    UniqueFd fd_;
+};
+
 /// Called with 0 to 100.
 using Progress = std::function<void(double percent)>;
 
@@ -28,10 +48,28 @@ using Progress = std::function<void(double percent)>;
 /// that is not part of it: no backing file, no parent, extents beside it only.
 void check_source_image(const SourceImage& image);
 
-/// Converts `image`, which was checked, to the new qcow2 image `target`; the directory is made when
-/// it is not there. Checks the free space first and the result at the end. A failure, SIGINT,
-/// SIGTERM and SIGHUP leave nothing behind, and are LauncherErrors.
-void import_image(const SourceImage& image, const std::string& target, const Progress& progress);
+/// The images of a VM that is being made. Until keep() nothing of them is there for good: a failure
+/// takes away what was converted, and so do SIGINT, SIGTERM and SIGHUP, which are held back while
+/// this lives and make import() throw.
+class ImageImport {
+  public:
+    /// Makes `directory` when it is not there.
+    explicit ImageImport(const std::string& directory);
+    ~ImageImport();
+    ImageImport(const ImageImport&) = delete;
+    ImageImport& operator=(const ImageImport&) = delete;
+
+    /// Converts `image` to the new qcow2 image `name` in the directory, when it is sound and there
+    /// is room for it. Throws a LauncherError.
+    void import(const SourceImage& image, const std::string& name, const Progress& progress);
+
+    void keep() { imported_.clear(); }
+
+  private:
+    std::string directory_;
+    HeldSignals signals_;
+    std::vector<std::string> imported_;
+};
 
 }  // namespace tapgate
 

@@ -107,23 +107,21 @@ int import_vm(const CommandLine& command) {
     if (has_vm_file(name))
         throw LauncherError(exists);
     check_source_image(image);
-    const std::string target = data_directory() + "/" + name.str() + "/disk.qcow2";
+    const std::string directory = data_directory() + "/" + name.str();
+    const std::string disk = "disk.qcow2";
     Translation translation;
-    for (const auto& [key, value] : foreign_machine(command.has("virtio"), target))
+    for (const auto& [key, value] : foreign_machine(command.has("virtio"), directory + "/" + disk))
         translation.set(key, value);
     const std::vector<Setting> settings = settings_of(translation, "/", command.settings);
     describe_vm(name, settings);
     // From here on: only the host can be in the way.
+    ImageImport images(directory);
     {
         ProgressBar bar(operand);
-        import_image(image, target, [&](double percent) { bar.show(percent); });
+        images.import(image, disk, [&](double percent) { bar.show(percent); });
     }
-    try {
-        write_new_file(file, vm_file_text(name, settings), exists);
-    } catch (const LauncherError&) {
-        unlink(target.c_str());
-        throw;
-    }
+    write_new_file(file, vm_file_text(name, settings), exists);
+    images.keep();
     if (command.has("virtio"))
         note(virtio_hint);
     print(shown(file) + "\n");
