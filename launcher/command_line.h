@@ -17,9 +17,9 @@ namespace tapgate {
 struct Verb;
 
 struct CommandLine {
-    const Verb* verb = nullptr;                  ///< nothing: only --help or --version
-    std::vector<std::string> operands;           ///< what is behind the verb
-    std::vector<std::string> rest;               ///< what is behind "--", as it is
+    const Verb* verb = nullptr;         ///< nothing: only --help or --version
+    std::vector<std::string> operands;  ///< what is behind the verb
+    std::vector<std::string> rest;  ///< what is behind "--"; with VM options they are --qemu-arg
     std::map<std::string, std::string> options;  ///< the verb's own; a switch has no value
     std::vector<Setting> settings;               ///< the VM's
 
@@ -37,6 +37,9 @@ struct CommandLine {
 /// Throws a UsageError that names the word that is wrong.
 CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::string& directory);
+
+/// `word` as a VM's name. Throws a UsageError when it cannot be one.
+VmName parse_vm_name(const std::string& word);
 
 /// What --help prints; with a verb, only what concerns that.
 std::string help_text(const Verb* verb = nullptr);
