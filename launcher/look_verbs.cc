@@ -44,6 +44,9 @@ Json summary_of(const VmName& name) {
     if (state.life == Life::running) {
         try {
             json["guest"] = guest_status(name, std::chrono::milliseconds(1000));
+            if (const std::string vnc = vnc_address(name, std::chrono::milliseconds(1000));
+                !vnc.empty())
+                json["vnc"] = vnc;
         } catch (const LauncherError&) {
             // Another client is connected to it, or it hangs.
             json["guest"] = "unknown";
@@ -59,8 +62,6 @@ Json summary_of(const VmName& name) {
         return json;
     json["started"] = record->started;
     json["accelerator"] = record->accelerator;
-    if (!record->vnc.empty())
-        json["vnc"] = record->vnc;
     if (!record->unit.empty())
         json["unit"] = record->unit;
     json["nets"] = Json::array();
@@ -273,11 +274,11 @@ int print_log(const CommandLine& command) {
 int print_vnc(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
-    const auto record = read_run_record(name);
-    if (!record || record->vnc.empty())
+    const std::string address = vnc_address(name);
+    if (address.empty())
         throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
                             shown(vm_file_path(name)));
-    print(record->vnc + "\n");
+    print(address + "\n");
     return 0;
 }
 
