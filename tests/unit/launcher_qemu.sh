@@ -101,7 +101,6 @@ for name in "${names[@]}"; do
     truncate -s 1M -- "$name"
     real=${name/'sub/../'/}
     try "$real" --disk="${name//,/,,},format=raw"
-    try "$real" --disk="${name//,/,,},format=raw,bus=scsi" --snapshot=off --display=vnc
     # Throw-away mode puts a temporary image on top; what lies below is what was named.
     try "$real" --disk="${name//,/,,},format=raw" --snapshot=on
     try "$real" --cdrom="$name"
@@ -129,7 +128,7 @@ for machine in q35 pc; do
     buses='virtio scsi sata'
     [ $machine = q35 ] || buses+=' ide'
     for bus in $buses; do
-        for cache in writeback writethrough none directsync unsafe; do
+        for cache in writethrough directsync unsafe; do
             try plain --machine=$machine --disk="plain,format=raw,bus=$bus,cache=$cache,serial=S-1"
         done
         try plain --machine=$machine --disk="plain,format=raw,bus=$bus,discard=off" --snapshot=on
@@ -143,7 +142,7 @@ for machine in q35 pc; do
         [ $machine$model != pce1000e ] || continue
         try '' --machine=$machine --net=user,model=$model,hostfwd=tcp::0-:22,hostfwd=udp::0-:53
     done
-    for boot in disk cdrom net cdrom,disk net,cdrom,disk; do
+    for boot in cdrom net,cdrom,disk; do
         try 'disk.raw|plain' --machine=$machine --cdrom=plain --boot=$boot --disk=disk.raw
     done
     disks=()
