@@ -5,6 +5,7 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/import_verbs.h"
 #include "launcher/life_verbs.h"
 #include "launcher/look_verbs.h"
 #include "launcher/network_verbs.h"
@@ -62,32 +63,39 @@ constexpr Verb all_verbs[] = {
     {"ssh-config", "NAME", 1, 1, false, Rest::nothing,
      "print what ~/.ssh/config needs for the guest", print_ssh_config},
     {"wait", "NAME", 1, 1, false, Rest::nothing, "wait until the guest is ready", wait_for_vm},
+    {"doctor", "[NAME]", 0, 1, false, Rest::nothing, "look for what keeps VMs from working",
+     run_doctor},
 
     // Bringing along
     {"translate", "[FILE]", 0, 1, true, Rest::words,
      "describe the VM of an old QEMU command line: a script's, or behind --", translate_vm},
+    {"import", "FILE [NAME]", 1, 2, true, Rest::nothing,
+     "make a VM of a foreign image: vmdk, vdi, vhd, vhdx, raw, qcow2", import_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "show argv list status bridges ip translate", "print JSON"},
+    {"json", 0, "", "show argv list status bridges ip doctor translate", "print JSON"},
     {"all", 'a', "", "list", "also the VMs that are off"},
     {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
-    {"helper", 0, "PATH", "argv run start restart", "another helper than the installed one"},
+    {"helper", 0, "PATH", "argv run start restart doctor", "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
     {"timeout", 0, "SECONDS", "stop restart wait",
      "how long the guest may take to power down (90), or to be ready (120)"},
     {"force", 0, "", "stop restart", "cut the guest's power when that time is over"},
     {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
+    {"bridge", 0, "BRIDGE", "doctor", "look at this bridge, and not at the VM's or br0"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
     {"yes", 'y', "", "delete", "do not ask"},
     {"create", 0, "NAME", "translate", "write the VM file of NAME, too"},
     {"pid", 0, "N", "translate", "read the command line of this running QEMU"},
     {"argv", 0, "", "translate", "print the new command line, too"},
+    {"format", 0, "FORMAT", "import", "the image's format, where its name does not tell it"},
+    {"virtio", 0, "", "import", "disk and adapter on virtio, which the guest needs drivers for"},
     // Between start and the supervisor that it starts.
     {"ready-fd", 0, "FD", "run", ""},
 };
