@@ -6,6 +6,7 @@
 
 #include "helper/failure.h"
 #include "helper/policy_file.h"
+#include "helper/port_tag.h"
 #include "helper/quota.h"
 #include "helper/stale.h"
 
@@ -19,6 +20,37 @@ Tap create_tap(const Caller& caller, const Request& request) {
     if (!caller.privileged)
         throw Failure("failed to create tun device: " + why_unprivileged(caller));
     return Tap::create(caller.uid, request.vnet_header, request.queues);
+}
+
+// Those of `ports` that are taps of `uid`'s, in detail. A port that is not named as ours are may
+// have been renamed: its alias has the last word.
+std::vector<Link> taps_of(const LinkSocket& links, const std::vector<int>& ports, uid_t uid) {
+    std::vector<Link> taps;
+    for (const int port : ports) {
+        const std::string name = links.name_of(port);
+        if (named_owner(name).value_or(uid) != uid)
+            continue;
+        try {
+            Link link = links.get(name);
+            if (tagged_owner(link) == uid)
+                taps.push_back(std::move(link));
+        } catch (const LinkError&) {
+            continue;  // gone
+        }
+    }
+    return taps;
+}
+
+// As long as one counts that is stale, no one is refused for it.
+std::vector<Link> living_taps_of(const LinkSocket& links, const std::vector<int>& ports,
+                                 uid_t uid) {
+    std::vector<Link> taps = taps_of(links, ports, uid);
+    std::vector<std::string> suspects;
+    for (const Link& tap : taps)
+        if (!tap.carrier)
+            suspects.push_back(tap.name);
+    // Asked again, not concluded: a tap of several queues may have come into use meanwhile.
+    return reap_stale(links, suspects).empty() ? taps : taps_of(links, ports, uid);
 }
 
 [[noreturn]] void refuse_another_tap(const Rule& rule, const Caller& caller, const Link& bridge) {
@@ -56,18 +88,12 @@ std::string why_unprivileged(const Caller& caller) {
 
 Tap create_permitted_tap(const LinkSocket& links, const Link& bridge, const Rule& rule,
                          const Caller& caller, const Request& request) {
-    if (!rule.limits.max_taps) {
-        // The short listing tells whether there can be any; the long one takes three times as long.
-        const std::vector<Link> ports = links.ports(bridge.index);
-        if (std::any_of(ports.begin(), ports.end(), [](const Link& port) { return !port.carrier; }))
-            reap_stale(links, links.ports_in_detail(bridge.index));
+    const std::vector<int> ports = links.ports(bridge.name);
+    reap_stale(links, stale_by_looks(links, ports));
+    if (!rule.limits.max_taps)
         return create_tap(caller, request);
-    }
-    std::vector<Link> ports = links.ports_in_detail(bridge.index);
-    // Asked again, not concluded: a tap of several queues may have come into use meanwhile.
-    if (!reap_stale(links, ports).empty())
-        ports = links.ports_in_detail(bridge.index);
-    const Quota quota(*rule.limits.max_taps, caller.uid, bridge.index, ports);
+    const Quota quota(*rule.limits.max_taps, caller.uid, bridge.index,
+                      living_taps_of(links, ports, caller.uid));
     if (quota.is_full())
         refuse_another_tap(rule, caller, bridge);
     Tap tap = create_tap(caller, request);

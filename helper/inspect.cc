@@ -155,7 +155,7 @@ Report explain(const Policy& policy, const std::string& policy_file, const Inter
 std::vector<HostBridge> host_bridges() {
     std::vector<HostBridge> bridges;
     try {
-        for (const Link& link : LinkSocket().ports_in_detail(0))
+        for (const Link& link : LinkSocket().all())
             if (link.kind == "bridge")
                 bridges.push_back({link.name, has_fixed_address(link)});
     } catch (const LinkError& error) {

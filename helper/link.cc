@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/link.h"
 
+#include <linux/ethtool.h>
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/utils.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
@@ -305,19 +309,11 @@ Link exchange_for_link(int socket, std::vector<LinkRequest>& requests) {
     return answer;
 }
 
-std::vector<Link> dump(int socket, const ifinfomsg& header, int master, bool kernel_filters) {
-    std::vector<LinkRequest> requests;
-    requests.emplace_back(RTM_GETLINK, NLM_F_DUMP, header);
-    requests[0].put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    if (kernel_filters && master != 0)
-        requests[0].put<std::uint32_t>(IFLA_MASTER, static_cast<std::uint32_t>(master));
-    std::vector<Link> links;
-    exchange(socket, requests, [&](Link link) {
-        if (master == 0 || link.master == master)
-            links.push_back(std::move(link));
-        return true;
-    });
-    return links;
+ifreq about(const std::string& name, void* data) {
+    ifreq request{};
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    request.ifr_data = static_cast<char*>(data);
+    return request;
 }
 
 }  // namespace
@@ -336,12 +332,42 @@ Link LinkSocket::get(const std::string& name) const {
     return exchange_for_link(socket_.get(), requests);
 }
 
-std::vector<Link> LinkSocket::ports_in_detail(int master) const {
-    return dump(socket_.get(), about_link(0), master, true);
+std::vector<Link> LinkSocket::all() const {
+    std::vector<LinkRequest> requests;
+    requests.emplace_back(RTM_GETLINK, NLM_F_DUMP, about_link(0));
+    requests[0].put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    std::vector<Link> links;
+    exchange(socket_.get(), requests, [&](Link link) {
+        links.push_back(std::move(link));
+        return true;
+    });
+    return links;
 }
 
-std::vector<Link> LinkSocket::ports(int master) const {
-    return dump(socket_.get(), about_port(0), master, false);
+std::vector<int> LinkSocket::ports(const std::string& bridge) const {
+    constexpr size_t most = 1024;      // BR_MAX_PORTS in net/bridge/br_private.h
+    std::vector<int> by_number(most);  // 0: no port has the number
+    std::array<unsigned long, 4> question = {
+        BRCTL_GET_PORT_LIST, reinterpret_cast<unsigned long>(by_number.data()), most};
+    ifreq request = about(bridge, question.data());
+    if (ioctl(socket_.get(), SIOCDEVPRIVATE, &request) < 0)
+        throw LinkError(errno, "");
+    by_number.erase(std::remove(by_number.begin(), by_number.end(), 0), by_number.end());
+    return by_number;
+}
+
+std::string LinkSocket::name_of(int index) const {
+    ifreq request{};
+    request.ifr_ifindex = index;
+    return ioctl(socket_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
+}
+
+// The flags that ioctls tell lag behind by up to a second (net/core/link_watch.c); this does not.
+bool LinkSocket::may_have_carrier(const std::string& name) const {
+    ethtool_value carrier{};
+    carrier.cmd = ETHTOOL_GLINK;
+    ifreq request = about(name, &carrier);
+    return ioctl(socket_.get(), SIOCETHTOOL, &request) != 0 || carrier.data != 0;
 }
 
 void LinkSocket::add_altname(const std::string& name, const std::string& altname) const {

@@ -90,13 +90,21 @@ class LinkSocket {
     /// The link of that name. Throws LinkError (ENODEV: there is none).
     [[nodiscard]] Link get(const std::string& name) const;
 
-    /// All there is to know about the ports of the bridge with ifindex `master` (0: about every
-    /// link). Takes the kernel some 2.5 us a link. Throws LinkError.
-    [[nodiscard]] std::vector<Link> ports_in_detail(int master) const;
+    /// All there is to know about every link. Takes the kernel some 2.5 us a link. Throws
+    /// LinkError.
+    [[nodiscard]] std::vector<Link> all() const;
 
-    /// The ports of the bridge with ifindex `master`; known of them are index, name, master, up and
-    /// carrier. Takes the kernel some 0.9 us a port. Throws LinkError.
-    [[nodiscard]] std::vector<Link> ports(int master) const;
+    // By ioctl, in a fraction of the time that messages take:
+
+    /// The ifindices of the ports of `bridge`. Throws LinkError.
+    [[nodiscard]] std::vector<int> ports(const std::string& bridge) const;
+
+    /// The name of the link with that ifindex; empty when there is none. Some 0.4 us.
+    [[nodiscard]] std::string name_of(int index) const;
+
+    /// Whether the link may have a carrier: false when it surely has none now. Some 0.4 us for a
+    /// tap; hardware may take its time to answer.
+    [[nodiscard]] bool may_have_carrier(const std::string& name) const;
 
     /// Gives the link `name` one more name. Throws LinkError (EEXIST: some link has it already).
     void add_altname(const std::string& name, const std::string& altname) const;

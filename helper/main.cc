@@ -119,7 +119,11 @@ Report reap(const Caller& caller) {
     install_syscall_filter(SyscallFilter::make_port);
     const LinkSocket links;
     Report report;
-    for (const std::string& name : reap_stale(links, links.ports_in_detail(0)))
+    std::vector<std::string> names;
+    for (const Link& link : links.all())
+        if (!link.carrier)
+            names.push_back(link.name);
+    for (const std::string& name : reap_stale(links, names))
         report.text += name + ": nobody had it open; removed\n";
     drop_all_privileges();
     return report;

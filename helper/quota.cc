@@ -8,17 +8,16 @@
 
 namespace tapgate {
 
-Quota::Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& ports)
+Quota::Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& own)
     : max_taps_(max_taps), uid_(uid), bridge_(bridge), slots_(max_taps) {
     std::vector<std::string> names;
     for (unsigned slot = 0; slot < max_taps; slot++)
         names.push_back(slot_name(bridge, uid, slot));
     std::vector<std::ptrdiff_t> slots;  // of the user's taps; max_taps: none
-    for (const Link& port : ports)
-        if (tagged_owner(port) == uid)
-            slots.push_back(std::find_first_of(names.begin(), names.end(), port.altnames.begin(),
-                                               port.altnames.end()) -
-                            names.begin());
+    for (const Link& tap : own)
+        slots.push_back(std::find_first_of(names.begin(), names.end(), tap.altnames.begin(),
+                                           tap.altnames.end()) -
+                        names.begin());
     taken_ = static_cast<unsigned>(slots.size());
     // From the highest: the slot that one tap makes unavailable may be the next one's.
     std::sort(slots.rbegin(), slots.rend());

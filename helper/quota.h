@@ -24,9 +24,8 @@ namespace tapgate {
 
 class Quota {
   public:
-    /// For `uid` on the bridge with ifindex `bridge`, where `ports` (LinkSocket::ports_in_detail())
-    /// are there now.
-    Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& ports);
+    /// For `uid` on the bridge with ifindex `bridge`, where the taps `own` of that user are now.
+    Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& own);
 
     /// How many of the user's taps are on the bridge already.
     [[nodiscard]] unsigned taken() const { return taken_; }

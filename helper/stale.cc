@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/stale.h"
 
+#include <sys/random.h>
+
+#include <algorithm>
+
 #include "helper/failure.h"
 #include "helper/port_tag.h"
 #include "helper/tap.h"
@@ -32,14 +36,13 @@ bool reap(const LinkSocket& links, const std::string& name) {
 
 }  // namespace
 
-std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<Link>& ports) {
+std::vector<std::string> reap_stale(const LinkSocket& links,
+                                    const std::vector<std::string>& names) {
     std::vector<std::string> reaped;
-    for (const Link& port : ports) {
-        if (!is_stale_by_looks(port))
-            continue;
+    for (const std::string& name : names) {
         try {
-            if (reap(links, port.name))
-                reaped.push_back(port.name);
+            if (reap(links, name))
+                reaped.push_back(name);
         } catch (const LinkError&) {
             continue;  // gone already
         } catch (const Failure&) {
@@ -47,6 +50,19 @@ std::vector<std::string> reap_stale(const LinkSocket& links, const std::vector<L
         }
     }
     return reaped;
+}
+
+std::vector<std::string> stale_by_looks(const LinkSocket& links, const std::vector<int>& ports) {
+    size_t first = 0;
+    if (ports.size() > ports_looked_at && getrandom(&first, sizeof first, 0) != sizeof first)
+        fail_with_errno("failed to look for stale taps");
+    std::vector<std::string> names;
+    for (size_t i = 0; i < std::min(ports.size(), ports_looked_at); i++) {
+        std::string name = links.name_of(ports[(first % ports.size() + i) % ports.size()]);
+        if (is_tap_name(name) && !links.may_have_carrier(name))
+            names.push_back(std::move(name));
+    }
+    return names;
 }
 
 }  // namespace tapgate

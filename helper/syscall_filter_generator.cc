@@ -12,6 +12,7 @@
 #include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -20,6 +21,7 @@
 
 #include <seccomp.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -95,12 +97,23 @@ scmp_arg_cmp int_argument_is(unsigned argument, unsigned long value) {
 void refuse_what_deciding_never_needs(Filter& filter) {
     // The other uses of CAP_NET_ADMIN: packet filters, IPsec, wireless, ... are configured over
     // netlink protocols other than NETLINK_ROUTE (which libc asks for addresses), and devices by
-    // ioctls from 0x8900 on (linux/sockios.h).
+    // ioctls from 0x8900 on (linux/sockios.h); sixteen at a time, but for the rows of the three
+    // that list a bridge's ports.
     filter.refuse(SCMP_SYS(socket),
                   {int_argument_is(0, AF_NETLINK), {2, SCMP_CMP_NE, NETLINK_ROUTE, 0}});
     filter.refuse(SCMP_SYS(socket), {{0, SCMP_CMP_GT, AF_NETLINK, 0}});  // AF_PACKET, AF_ALG, ...
     filter.refuse(SCMP_SYS(socket), {int_argument_is(0, AF_KEY)});
-    filter.refuse(SCMP_SYS(ioctl), {{1, SCMP_CMP_MASKED_EQ, 0xffffff00UL, 0x8900}});
+    static_assert((SIOCGIFNAME & ~0xf) == 0x8910 && (SIOCETHTOOL & ~0xf) == 0x8940 &&
+                  (SIOCDEVPRIVATE & ~0xf) == 0x89f0);
+    constexpr std::array<std::array<unsigned long, 2>, 7> rows = {{{0xfffffff0, 0x8900},
+                                                                   {0xffffffe0, 0x8920},
+                                                                   {0xfffffff0, 0x8950},
+                                                                   {0xffffffe0, 0x8960},
+                                                                   {0xffffffc0, 0x8980},
+                                                                   {0xffffffe0, 0x89c0},
+                                                                   {0xfffffff0, 0x89e0}}};
+    for (const auto& [mask, first] : rows)
+        filter.refuse(SCMP_SYS(ioctl), {{1, SCMP_CMP_MASKED_EQ, mask, first}});
     filter.refuse(SCMP_SYS(bpf));
 
     // Namespaces, in which a process has every capability. clone3() hides its flags from filters.
@@ -140,14 +153,21 @@ void allow_what_a_port_takes(Filter& filter) {
     filter.allow(SCMP_SYS(sendmsg));   // requests to the kernel; the reply to QEMU
     filter.allow(SCMP_SYS(recvfrom));  // the kernel's answers
     filter.allow(SCMP_SYS(sendto));    // the log line
-    filter.allow(SCMP_SYS(getpid));    // in the log line
+    filter.allow(SCMP_SYS(getpid));    // in the log line and the tap's name
+
+    // The bridge's ports: their indices, names, and whether each has a carrier. (Through
+    // SIOCETHTOOL CAP_NET_ADMIN could also change a device's settings; through rtnetlink it can do
+    // so anyway.)
+    filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCDEVPRIVATE)});
+    filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGIFNAME)});
+    filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCETHTOOL)});
 
     // The tap: made and owned; and a stale one made transient. Never made persistent, and not one
     // other ioctl.
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETIFF)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETOWNER)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETPERSIST), int_argument_is(2, 0)});
-    filter.allow(SCMP_SYS(getrandom));  // its MAC address; malloc()
+    filter.allow(SCMP_SYS(getrandom));  // its MAC address; which ports to look at; malloc()
 
     // Giving up CAP_NET_ADMIN. Nothing can be gained by it: capset() only ever takes from what is
     // there.

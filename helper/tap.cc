@@ -5,10 +5,12 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 #include "helper/failure.h"
+#include "helper/port_tag.h"
 
 namespace tapgate {
 
@@ -33,15 +35,22 @@ UniqueFd open_tun() {
 
 }  // namespace
 
-void Tap::add_queue(unsigned flags) {
+// Makes `tun` a queue of the tap of that name. False, with errno: the kernel refused.
+bool Tap::try_name(const UniqueFd& tun, unsigned flags, const std::string& name) {
     ifreq request{};
     request.ifr_flags = static_cast<short>(flags);
-    name_.copy(request.ifr_name, IFNAMSIZ - 1);
-    UniqueFd fd = open_tun();
-    if (ioctl(fd.get(), TUNSETIFF, &request) != 0)
-        fail_with_errno("failed to create tun device");
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    if (ioctl(tun.get(), TUNSETIFF, &request) != 0)
+        return false;
     name_ = request.ifr_name;  // what became of a pattern
-    queues_.push_back(std::move(fd));
+    return true;
+}
+
+void Tap::add_queue(unsigned flags) {
+    UniqueFd tun = open_tun();
+    if (!try_name(tun, flags, name_))
+        fail_with_errno("failed to create tun device");
+    queues_.push_back(std::move(tun));
 }
 
 Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
@@ -51,8 +60,21 @@ Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
     if (queues > 1)
         flags |= IFF_MULTI_QUEUE;
     Tap tap;
-    tap.name_ = "tap%d";  // the kernel puts in the first free number
-    tap.add_queue(flags);
+    UniqueFd tun = open_tun();
+    // Of two helpers that run at once no two have one process id, but in containers that share the
+    // host's network; and a tap may outlive its helper's. IFF_TUN_EXCL: never one that is there.
+    constexpr unsigned tries = 16;
+    auto serial = static_cast<unsigned>(getpid());
+    const unsigned last = serial + tries;
+    bool made = false;
+    while (!made && serial != last) {
+        made = tap.try_name(tun, flags | IFF_TUN_EXCL, tap_name(owner, serial++));
+        if (!made && errno != EBUSY)
+            break;
+    }
+    if (!made && !(errno == EBUSY && tap.try_name(tun, flags, "tap%d")))
+        fail_with_errno("failed to create tun device");
+    tap.queues_.push_back(std::move(tun));
     if (ioctl(tap.queues_[0].get(), TUNSETOWNER, owner) != 0)
         fail_with_errno("failed to create tun device: cannot set its owner");
     while (tap.queues_.size() < queues)

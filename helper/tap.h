@@ -36,6 +36,7 @@ class Tap {
     [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
 
   private:
+    bool try_name(const UniqueFd& tun, unsigned flags, const std::string& name);
     void add_queue(unsigned flags);
 
     std::string name_;

@@ -7,6 +7,7 @@
 #include <boost/program_options/positional_options.hpp>
 #include <boost/program_options/value_semantic.hpp>
 #include <sstream>
+#include <utility>
 
 #include "launcher/error.h"
 #include "launcher/text.h"
@@ -110,7 +111,7 @@ void check(const CommandLine& command) {
     if (command.operands.size() > verb.most_operands)
         throw UsageError(quoted_word(command.operands[verb.most_operands]) +
                          " means nothing here: tapgate " + name + " " + std::string(verb.operands));
-    if (!command.rest.empty() && !verb.takes_rest)
+    if (!command.rest.empty() && verb.rest == Rest::nothing)
         throw UsageError(name + " takes nothing behind `--'");
     if (!command.settings.empty() && !verb.vm_options)
         throw UsageError(name + " takes no options of a VM; " + command.settings[0].place +
@@ -164,6 +165,10 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
     if (result.verb == nullptr)
         throw UsageError("a verb is missing: " + verb_names());
     check(result);
+    if (result.verb->rest == Rest::qemu_arguments) {
+        for (const std::string& argument : std::exchange(result.rest, {}))
+            result.settings.push_back(command_line_setting("qemu-arg", argument, directory));
+    }
     return result;
 }
 

@@ -17,9 +17,9 @@ namespace tapgate {
 struct Verb;
 
 struct CommandLine {
-    const Verb* verb = nullptr;                  ///< nothing: only --help or --version
-    std::vector<std::string> operands;           ///< what is behind the verb
-    std::vector<std::string> rest;               ///< what is behind "--", as it is
+    const Verb* verb = nullptr;         ///< nothing: only --help or --version
+    std::vector<std::string> operands;  ///< what is behind the verb
+    std::vector<std::string> rest;  ///< what is behind "--"; with VM options they are --qemu-arg
     std::map<std::string, std::string> options;  ///< the verb's own; a switch has no value
     std::vector<Setting> settings;               ///< the VM's
 

@@ -2,31 +2,99 @@
 #include "launcher/describe_verbs.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "launcher/disk_image.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/host.h"
+#include "launcher/machine.h"
 #include "launcher/output.h"
 #include "launcher/qemu_argv.h"
+#include "launcher/question.h"
 #include "launcher/text.h"
+#include "launcher/vm_edit.h"
 #include "launcher/vm_file.h"
+#include "launcher/vm_removal.h"
 
 namespace tapgate {
 
+namespace {
+
+// The settings with the machine's version written down, where QEMU is there to tell it.
+std::vector<Setting> with_machine(std::vector<Setting> settings, const MachineType& machine) {
+    try {
+        const MachineType resolved = ask_for_machine(machine, HostFacts().qemu);
+        if (resolved.str() != machine.str())
+            settings.push_back(command_line_setting("machine", resolved.str(), "/"));
+    } catch (const LauncherError& error) {
+        note(std::string(error.what()) + "; the VM gets whatever " + machine.str() +
+             " is at each start");
+    }
+    // Of single values the last counts, and a file has it once.
+    std::set<std::string> seen;
+    std::vector<Setting> last;
+    for (auto setting = settings.rbegin(); setting != settings.rend(); setting++) {
+        if (is_list_option(setting->key) || seen.insert(setting->key).second)
+            last.push_back(*setting);
+    }
+    std::reverse(last.begin(), last.end());
+    return last;
+}
+
+nlohmann::json json_of(const Setting& setting) {
+    constexpr std::array sources = {"command line", "environment", "file", "default"};
+    return {{"key", setting.key},
+            {"value", setting.value},
+            {"source", sources.at(static_cast<size_t>(setting.source))},
+            {"place", setting.place}};
+}
+
+}  // namespace
+
 int create_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
-    describe_vm(name, command.settings);
+    const VmSpec spec = describe_vm(name, command.settings).spec;
     // From here on: what gets written describes a VM.
     const std::string path = vm_file_path(name);
-    write_new_file(path, vm_file_text(name, command.settings),
-                   shown(path) + ": there is a VM of this name already");
+    write_new_file(path, vm_file_text(name, with_machine(command.settings, spec.machine)),
+                   shown(path) + ": there is a VM of this name already; see tapgate edit");
     print(shown(path) + "\n");
+    try {
+        for (const std::string& odd : check_images(spec))
+            note(odd);
+    } catch (const LauncherError& error) {
+        note(std::string("it will not start as it is: ") + error.what());
+    }
+    return 0;
+}
+
+int edit_vm(const CommandLine& command) {
+    edit_vm_file(command.vm_name());
+    return 0;
+}
+
+int delete_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const Removal removal = plan_removal(name, command.has("disks"));
+    if (!command.has("yes") &&
+        !agreed("Deleting " + name.str() + " removes\n" + removal.text() + "Go on"))
+        throw LauncherError("nothing was deleted");
+    remove_vm(name, removal);
     return 0;
 }
 
 int show_vm(const CommandLine& command) {
     const VmDescription vm = load_vm(command.vm_name(), command.settings);
+    if (command.has("json")) {
+        nlohmann::json all = nlohmann::json::array();
+        for (const Setting& setting : vm.settings)
+            all.push_back(json_of(setting));
+        print(all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+        return 0;
+    }
     size_t width = 0;
     for (const Setting& setting : vm.settings)
         width = std::max(width, setting_text(setting).size());

@@ -9,6 +9,8 @@
 namespace tapgate {
 
 int create_vm(const CommandLine& command);
+int edit_vm(const CommandLine& command);
+int delete_vm(const CommandLine& command);
 int show_vm(const CommandLine& command);
 int print_argv(const CommandLine& command);
 

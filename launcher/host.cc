@@ -12,12 +12,14 @@
 #include <filesystem>
 #include <map>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "common/unique_fd.h"
 #include "launcher/directories.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
+#include "launcher/firmware.h"
 #include "launcher/helper_client.h"
 #include "launcher/qemu_probe.h"
 #include "launcher/text.h"
@@ -65,6 +67,17 @@ std::vector<__fdb_entry> forwarding_entries(const InterfaceName& bridge) {
 // Linux's ageing timer in this file is in hundredths of a second.
 constexpr unsigned lately = 30 * 100;
 
+void find_nested(HostFacts& host) {
+    for (const auto& [module, feature] : {std::pair("kvm_intel", "vmx"), {"kvm_amd", "svm"}}) {
+        const std::string value =
+            first_word(std::string("/sys/module/") + module + "/parameters/nested");
+        if (value.empty())
+            continue;
+        host.nested_feature = feature;
+        host.nested_enabled = value == "Y" || value == "1";
+    }
+}
+
 }  // namespace
 
 HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
@@ -79,6 +92,9 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
     host.owner = {machine_id(), getuid()};
     host.state_directory = vm_directory(spec.name);
     host.helper = helper_path(helper);
+    find_nested(host);
+    if (spec.firmware != Firmware::bios)
+        host.uefi = find_uefi(spec, firmware_directories());
     for (const Net& net : spec.nets) {
         const auto* const bridged = std::get_if<BridgeNet>(&net.link);
         if (bridged == nullptr)

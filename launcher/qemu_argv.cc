@@ -19,33 +19,8 @@ using Json = nlohmann::ordered_json;
 // Of a sockaddr_un's path, without its NUL.
 constexpr size_t longest_socket_path = 107;
 
-std::string commas_doubled(std::string_view text) {
-    std::string doubled;
-    for (const char c : text)
-        doubled.append(c == ',' ? 2 : 1, c);
-    return doubled;
-}
-
 std::string on_off(bool value) {
     return value ? "on" : "off";
-}
-
-std::string_view name_of(ImageFormat format) {
-    switch (format) {
-        case ImageFormat::raw:
-            return "raw";
-        case ImageFormat::qcow2:
-            return "qcow2";
-        case ImageFormat::vmdk:
-            return "vmdk";
-        case ImageFormat::vdi:
-            return "vdi";
-        case ImageFormat::vhdx:
-            return "vhdx";
-        case ImageFormat::vpc:
-            return "vpc";
-    }
-    throw std::logic_error("an image format without a name");
 }
 
 std::string_view driver_of(NetModel model) {
@@ -101,6 +76,7 @@ class Builder {
         argv_ = {host_.qemu};
         add_identity();
         add_machine();
+        add_firmware();
         add_kernel();
         add_serial_devices();
         add_disks();
@@ -196,9 +172,18 @@ class Builder {
     void add_machine() {
         const bool kvm = spec_.accelerator.value_or(host_.accelerator) == Accelerator::kvm;
         const CpuTopology& cpus = spec_.cpus;
-        add("-machine", spec_.machine.str() + ",vmport=off,usb=off,dump-guest-core=off,hpet=off");
+        std::string machine =
+            spec_.machine.str() + ",vmport=off,usb=off,dump-guest-core=off,hpet=off";
+        if (host_.uefi)
+            machine += std::string(host_.uefi->needs_smm ? ",smm=on" : "") +
+                       ",pflash0=uefi-code,pflash1=uefi-variables";
+        add("-machine", machine);
         add("-accel", kvm ? "kvm" : "tcg");
-        add("-cpu", spec_.cpu ? spec_.cpu->str() : kvm ? "host" : "max");
+        std::string cpu = spec_.cpu ? spec_.cpu->str() : kvm ? "host" : "max";
+        // TCG has a virtualization of its own, which nobody asked for.
+        if (kvm && spec_.nested != Nested::as_the_host && !host_.nested_feature.empty())
+            cpu += (spec_.nested == Nested::on ? ",+" : ",-") + host_.nested_feature;
+        add("-cpu", cpu);
         add("-smp", "cpus=" + std::to_string(cpus.cpus()) + ",sockets=" +
                         std::to_string(cpus.sockets()) + ",cores=" + std::to_string(cpus.cores()) +
                         ",threads=" + std::to_string(cpus.threads()));
@@ -211,6 +196,27 @@ class Builder {
         add("-global", chipset + ".disable_s3=1");
         add("-global", chipset + ".disable_s4=1");
         add("-boot", "strict=on,menu=off");
+    }
+
+    void add_firmware() {
+        if (!host_.uefi)
+            return;
+        add_flash("uefi-code", host_.uefi->code, true);
+        add_flash("uefi-variables", {host_.uefi->variables, ImageFormat::qcow2}, false);
+        // Only from SMM can a guest's kernel not change what Secure Boot trusts.
+        if (host_.uefi->needs_smm)
+            add("-global", "driver=cfi.pflash01,property=secure,value=on");
+    }
+
+    void add_flash(const std::string& node, const FirmwareFile& file, bool read_only) {
+        add_json("-blockdev", Json{{"driver", "file"},
+                                   {"node-name", node + "-file"},
+                                   {"filename", file.path},
+                                   {"read-only", read_only}});
+        add_json("-blockdev", Json{{"driver", name_of(file.format)},
+                                   {"node-name", node},
+                                   {"file", node + "-file"},
+                                   {"read-only", read_only}});
     }
 
     void add_kernel() {
@@ -409,7 +415,28 @@ class Builder {
             add("-display", "none");
             return;
         }
-        add("-vnc", "unix:" + commas_doubled(socket("vnc.sock")));
+        std::string vnc;
+        switch (spec_.vnc.reach) {
+            case Vnc::Reach::unix_socket:
+                vnc = "unix:" + commas_doubled(socket("vnc.sock"));
+                break;
+            case Vnc::Reach::localhost:
+                vnc = "127.0.0.1:";
+                break;
+            case Vnc::Reach::everyone:
+                vnc = ":";
+                break;
+        }
+        if (spec_.vnc.reach != Vnc::Reach::unix_socket)
+            // QEMU takes the first free one up to `to`; query-vnc tells which.
+            vnc += spec_.vnc.display ? std::to_string(*spec_.vnc.display) : "0,to=99";
+        if (spec_.vnc.password_file) {
+            add_json("-object", Json{{"qom-type", "secret"},
+                                     {"id", "vnc-password"},
+                                     {"file", spec_.vnc.password_file->str()}});
+            vnc += ",password-secret=vnc-password";
+        }
+        add("-vnc", vnc);
         // No PCI Express device, so on the root bus itself.
         Json screen = {{"driver", "VGA"}, {"id", "vga0"}};
         if (spec_.machine.is_q35()) {

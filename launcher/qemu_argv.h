@@ -21,6 +21,20 @@
 
 namespace tapgate {
 
+/// A file of the firmware's.
+struct FirmwareFile {
+    std::string path;
+    ImageFormat format = ImageFormat::raw;
+};
+
+/// UEFI firmware for a VM.
+struct UefiFiles {
+    FirmwareFile code;
+    FirmwareFile variables_template;
+    std::string variables;  // the VM's own, a qcow2
+    bool needs_smm = false;
+};
+
 /// What the command line needs to know of the host.
 struct HostFacts {
     std::string qemu = "qemu-system-x86_64";
@@ -30,6 +44,10 @@ struct HostFacts {
     std::string state_directory;  // the VM's sockets and files: its owner's, mode 0700
     std::string helper;           // of `-netdev bridge`
     std::map<std::string, unsigned> bridge_mtus;  // by the bridge's name
+    std::optional<UefiFiles> uefi;                // when the VM's firmware is that
+    std::string
+        nested_feature;  // the CPU's that a guest needs for KVM: "vmx" or "svm"; may be empty
+    bool nested_enabled = false;  // in the host's KVM
 };
 
 /// What QEMU inherits for an adapter on a bridge: a tap descriptor for each queue and, with vhost,

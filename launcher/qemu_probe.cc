@@ -121,7 +121,7 @@ json ask_qemu(const std::string& qemu) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
         fail_with_errno("socketpair");
     UniqueFd ours(ends[0]);
-    const UniqueFd theirs(ends[1]);
+    UniqueFd theirs(ends[1]);
     Pipe words = make_pipe();
     ChildProcess child(
         {.program = qemu,
@@ -129,6 +129,8 @@ json ask_qemu(const std::string& qemu) {
                   "-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control"},
          .inherited = {theirs.get()},
          .output = words.in.get()});
+    // Only QEMU has these now: its end is theirs.
+    theirs.reset();
     words.in.reset();
     try {
         QmpClient qmp(std::move(ours), qemu, qemu_limit);

@@ -60,6 +60,13 @@ std::string quoted_word(std::string_view text) {
     return "`" + shown(text) + "'";
 }
 
+std::string commas_doubled(std::string_view text) {
+    std::string doubled;
+    for (const char c : text)
+        doubled.append(c == ',' ? 2 : 1, c);
+    return doubled;
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names) {
     std::string_view best;
     size_t least = word.size() / 3 + 1;

@@ -24,6 +24,10 @@ std::string shown(std::string_view text);
 /// shown(), between the quotes that errors have around what they speak of.
 std::string quoted_word(std::string_view text);
 
+/// `text` with each comma written twice: so a comma belongs to a word of a list, in QEMU's options
+/// and in ours.
+std::string commas_doubled(std::string_view text);
+
 /// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
 /// nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);

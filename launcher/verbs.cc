@@ -6,7 +6,9 @@
 
 #include "launcher/describe_verbs.h"
 #include "launcher/life_verbs.h"
+#include "launcher/look_verbs.h"
 #include "launcher/network_verbs.h"
+#include "launcher/translate_verbs.h"
 
 namespace tapgate {
 
@@ -14,34 +16,62 @@ namespace {
 
 constexpr Verb all_verbs[] = {
     // Describing
-    {"create", "NAME", 1, 1, true, false, "write the VM file of NAME", create_vm},
-    {"show", "NAME", 1, 1, true, false, "print each setting, and where it comes from", show_vm},
-    {"argv", "NAME", 1, 1, true, false, "print QEMU's command line; start nothing", print_argv},
+    {"create", "NAME", 1, 1, true, Rest::qemu_arguments, "write the VM file of NAME", create_vm},
+    {"edit", "NAME", 1, 1, false, Rest::nothing, "change the VM file in your editor, and check it",
+     edit_vm},
+    {"show", "NAME", 1, 1, true, Rest::qemu_arguments,
+     "print each setting, and where it comes from", show_vm},
+    {"argv", "NAME", 1, 1, true, Rest::qemu_arguments, "print QEMU's command line; start nothing",
+     print_argv},
+    {"delete", "NAME", 1, 1, false, Rest::nothing, "remove the VM file and what belongs to it",
+     delete_vm},
 
     // Living
-    {"run", "NAME|IMAGE", 1, 1, true, false, "run the VM here, its console on the terminal",
-     run_vm},
-    {"start", "NAME|IMAGE", 1, 1, true, false, "run the VM in the background", start_vm},
-    {"stop", "NAME", 1, 1, false, false, "ask the guest to power down, and wait for it", stop_vm},
-    {"kill", "NAME", 1, 1, false, false, "end the VM at once, its guest loses its power", kill_vm},
-    {"restart", "NAME", 1, 1, true, false, "stop, then start", restart_vm},
-    {"reset", "NAME", 1, 1, false, false, "press the guest's reset button", reset_vm},
-    {"pause", "NAME", 1, 1, false, false, "let the guest stand still", pause_vm},
-    {"resume", "NAME", 1, 1, false, false, "let a paused guest go on", resume_vm},
+    {"run", "NAME|IMAGE", 1, 1, true, Rest::qemu_arguments,
+     "run the VM here, its console on the terminal", run_vm},
+    {"start", "NAME|IMAGE", 1, 1, true, Rest::qemu_arguments, "run the VM in the background",
+     start_vm},
+    {"stop", "NAME", 1, 1, false, Rest::nothing, "ask the guest to power down, and wait for it",
+     stop_vm},
+    {"kill", "NAME", 1, 1, false, Rest::nothing, "end the VM at once, its guest loses its power",
+     kill_vm},
+    {"restart", "NAME", 1, 1, true, Rest::qemu_arguments, "stop, then start", restart_vm},
+    {"reset", "NAME", 1, 1, false, Rest::nothing, "press the guest's reset button", reset_vm},
+    {"pause", "NAME", 1, 1, false, Rest::nothing, "let the guest stand still", pause_vm},
+    {"resume", "NAME", 1, 1, false, Rest::nothing, "let a paused guest go on", resume_vm},
+
+    // Looking
+    {"list", "", 0, 0, false, Rest::nothing, "print the VMs that run, or crashed", list_vms},
+    {"status", "NAME", 1, 1, false, Rest::nothing, "print what is known of a VM", print_status},
+    {"console", "NAME", 1, 1, false, Rest::nothing, "the guest's serial console, here",
+     attach_console},
+    {"log", "NAME", 1, 1, false, Rest::nothing, "print what the guest has written to its console",
+     print_log},
+    {"vnc", "NAME", 1, 1, false, Rest::nothing, "print where a viewer finds the guest's screen",
+     print_vnc},
+    {"screenshot", "NAME FILE", 2, 2, false, Rest::nothing,
+     "write the guest's screen to FILE, as PNG", take_screenshot},
 
     // The network
-    {"bridges", "[BRIDGE]", 0, 1, false, false, "list bridges, and whose each port is",
+    {"bridges", "[BRIDGE]", 0, 1, false, Rest::nothing, "list bridges, and whose each port is",
      show_bridges},
-    {"ip", "NAME", 1, 1, false, false, "print the addresses of the guest", show_addresses},
-    {"ssh", "NAME [-- COMMAND...]", 1, 1, false, true, "log in to the guest", ssh_to_vm},
-    {"ssh-config", "NAME", 1, 1, false, false, "print what ~/.ssh/config needs for the guest",
-     print_ssh_config},
-    {"wait", "NAME", 1, 1, false, false, "wait until the guest is ready", wait_for_vm},
-    {"doctor", "[NAME]", 0, 1, false, false, "look for what keeps VMs from working", run_doctor},
+    {"ip", "NAME", 1, 1, false, Rest::nothing, "print the addresses of the guest", show_addresses},
+    {"ssh", "NAME [-- COMMAND...]", 1, 1, false, Rest::words, "log in to the guest", ssh_to_vm},
+    {"ssh-config", "NAME", 1, 1, false, Rest::nothing,
+     "print what ~/.ssh/config needs for the guest", print_ssh_config},
+    {"wait", "NAME", 1, 1, false, Rest::nothing, "wait until the guest is ready", wait_for_vm},
+    {"doctor", "[NAME]", 0, 1, false, Rest::nothing, "look for what keeps VMs from working",
+     run_doctor},
+
+    // Bringing along
+    {"translate", "[FILE]", 0, 1, true, Rest::words,
+     "describe the VM of an old QEMU command line: a script's, or behind --", translate_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "argv bridges ip doctor", "print JSON"},
+    {"json", 0, "", "show argv list status bridges ip doctor translate", "print JSON"},
+    {"all", 'a', "", "list", "also the VMs that are off"},
+    {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
@@ -54,6 +84,11 @@ constexpr VerbOption all_options[] = {
     {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
     {"bridge", 0, "BRIDGE", "doctor", "look at this bridge, and not at the VM's or br0"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
+    {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
+    {"yes", 'y', "", "delete", "do not ask"},
+    {"create", 0, "NAME", "translate", "write the VM file of NAME, too"},
+    {"pid", 0, "N", "translate", "read the command line of this running QEMU"},
+    {"argv", 0, "", "translate", "print the new command line, too"},
     // Between start and the supervisor that it starts.
     {"ready-fd", 0, "FD", "run", ""},
 };

@@ -12,13 +12,20 @@
 
 namespace tapgate {
 
+/// What stands behind "--".
+enum class Rest {
+    nothing,
+    words,           ///< the verb's to read
+    qemu_arguments,  ///< each as if it were --qemu-arg=
+};
+
 struct Verb {
     std::string_view name;
     std::string_view operands;  ///< as in --help: "NAME", "[NAME]", "NAME FILE"
     size_t least_operands;
     size_t most_operands;
     bool vm_options;  ///< takes the options that describe a VM
-    bool takes_rest;  ///< takes words behind "--"
+    Rest rest;        ///< what words behind "--" are
     std::string_view help;
     /// Does it; returns the exit code. Throws a LauncherError.
     int (*run)(const CommandLine& command);

@@ -38,6 +38,13 @@ bool has_vm_file(const VmName& name) {
     return access(vm_file_path(name).c_str(), F_OK) == 0;
 }
 
+LauncherError no_such_vm(const VmName& name) {
+    LauncherError error("no VM is called " + name.str() + ": there is no " +
+                        shown(vm_file_path(name)) + "; make one with: tapgate create " +
+                        name.str() + " --disk=PATH");
+    return error;
+}
+
 std::vector<VmName> vm_names() {
     std::vector<VmName> names;
     std::error_code error;
@@ -60,8 +67,7 @@ VmDescription load_vm(const VmName& name, const std::vector<Setting>& settings) 
     const std::string path = vm_file_path(name);
     const auto text = read_file(path);
     if (!text && settings.empty())
-        throw LauncherError("no VM is called " + name.str() + ": there is no " + shown(path) +
-                            "; make one with: tapgate create " + name.str() + " --disk=PATH");
+        throw no_such_vm(name);
     std::vector<Setting> all = with_environment(settings);
     if (text) {
         for (Setting& setting : parse_vm_file(path, *text))

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/error.h"
 #include "launcher/vm_options.h"
 
 namespace tapgate {
@@ -16,6 +17,9 @@ std::string vm_file_path(const VmName& name);
 
 /// Is there such a file?
 bool has_vm_file(const VmName& name);
+
+/// The error for a VM without one.
+LauncherError no_such_vm(const VmName& name);
 
 /// All VMs that have a file, in alphabetical order.
 std::vector<VmName> vm_names();

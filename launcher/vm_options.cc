@@ -48,12 +48,6 @@ LauncherError wrong(const Setting& setting, const std::string& what) {
     return pointed_out;
 }
 
-template <typename Value>
-struct Choice {
-    std::string_view name;
-    Value value;
-};
-
 template <typename Value, size_t n>
 Value choose(std::string_view word, const Choice<Value> (&choices)[n]) {
     std::vector<std::string_view> names;
@@ -173,11 +167,7 @@ CpuTopology parse_cpus(std::string_view text) {
 }
 
 ImageFormat parse_format(std::string_view word) {
-    static constexpr Choice<ImageFormat> choices[] = {
-        {"raw", ImageFormat::raw}, {"qcow2", ImageFormat::qcow2}, {"vmdk", ImageFormat::vmdk},
-        {"vdi", ImageFormat::vdi}, {"vhdx", ImageFormat::vhdx},   {"vpc", ImageFormat::vpc},
-    };
-    return choose(word, choices);
+    return choose(word, image_formats);
 }
 
 // From the name, never from what is in the file: that is the guest's to write, and a raw disk that
@@ -196,6 +186,7 @@ ImageFormat format_of(std::string_view path) {
 
 struct DiskWords {
     Disk disk;
+    std::string directory;  // where relative paths start
     bool has_format = false;
 };
 
@@ -228,6 +219,13 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
          }},
         {"discard", [](DiskWords& words,
                        std::string_view value) { words.disk.discard = parse_switch(value); }},
+        {"backing",
+         [](DiskWords& words, std::string_view value) {
+             if (value == "any")
+                 words.disk.any_backing = true;
+             else
+                 words.disk.backing.push_back(parse_path(value, words.directory));
+         }},
         {"serial",
          [](DiskWords& words, std::string_view value) {
              words.disk.serial = DiskSerial::parse(value);
@@ -237,7 +235,7 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
          }},
     };
     const auto words = split_words(text);
-    DiskWords result{{.path = parse_path(words[0], directory)}};
+    DiskWords result{.disk = {.path = parse_path(words[0], directory)}, .directory = directory};
     apply_properties(result, words, properties);
     Disk& disk = result.disk;
     if (!result.has_format)
@@ -248,7 +246,10 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
 }
 
 void add_forward(Net& net, std::string_view value) {
-    auto* const user = std::get_if<UserNet>(&net.link);
+    auto* user = std::get_if<UserNet>(&net.link);
+    if (auto* const bridge = std::get_if<BridgeNet>(&net.link);
+        bridge != nullptr && bridge->fallback)
+        user = &*bridge->fallback;
     if (user == nullptr)
         throw BadValue("hostfwd= needs net=user; a guest on a bridge has an address of its own");
     const auto forward = HostForward::parse(value);
@@ -287,21 +288,52 @@ Net parse_net(std::string_view text) {
     };
     constexpr std::string_view prefix = "bridge:";
     const auto words = split_words(text);
-    const std::string_view kind = words[0];
+    constexpr std::string_view or_user = "|user";
+    std::string_view kind = words[0];
     Net net{.link = UserNet()};
     if (kind.starts_with(prefix)) {
+        const bool has_fallback = kind.ends_with(or_user);
+        if (has_fallback)
+            kind.remove_suffix(or_user.size());
+        if (kind.find('|') != std::string_view::npos)
+            throw BadValue("behind `|' can only be `user'");
         const auto bridge = InterfaceName::parse(kind.substr(prefix.size()));
         if (!bridge)
             throw BadValue(quoted_word(kind.substr(prefix.size())) + " cannot be a bridge's name");
-        net.link = BridgeNet{*bridge};
+        net.link = BridgeNet{.bridge = *bridge};
+        if (has_fallback)
+            std::get<BridgeNet>(net.link).fallback.emplace();
     } else if (kind != "user") {
-        throw BadValue(quoted_word(kind) + " is none of bridge:NAME, user, none");
+        throw BadValue(quoted_word(kind) + " is none of bridge:NAME, bridge:NAME|user, user, none");
     }
     apply_properties(net, words, properties);
     const auto* const bridge = std::get_if<BridgeNet>(&net.link);
     if (bridge != nullptr && bridge->queues > 1 && net.model != NetModel::virtio)
         throw BadValue("only model=virtio has more than one queue");
     return net;
+}
+
+void set_display(VmSpec& spec, std::string_view value) {
+    static constexpr Choice<Vnc::Reach> reaches[] = {{"unix", Vnc::Reach::unix_socket},
+                                                     {"localhost", Vnc::Reach::localhost},
+                                                     {"public", Vnc::Reach::everyone}};
+    constexpr std::string_view vnc = "vnc:";
+    constexpr unsigned most = 65535 - 5900;
+    if (!value.starts_with(vnc)) {
+        static constexpr Choice<Display> choices[] = {{"none", Display::none},
+                                                      {"vnc", Display::vnc}};
+        spec.display = choose(value, choices);
+        return;
+    }
+    spec.display = Display::vnc;
+    value.remove_prefix(vnc.size());
+    const size_t colon = std::min(value.find(':'), value.size());
+    spec.vnc.reach = choose(value.substr(0, colon), reaches);
+    if (colon == value.size())
+        return;
+    if (spec.vnc.reach == Vnc::Reach::unix_socket)
+        throw BadValue("a VNC server on a socket has no number");
+    spec.vnc.display = parse_number(value.substr(colon + 1), 0, most);
 }
 
 // --- the table
@@ -338,6 +370,14 @@ constexpr VmOption options[] = {
          if (!spec.cpu)
              throw BadValue("not a CPU model like host or qemu64,+vmx");
      }},
+    {"nested", "auto|on|off",
+     "KVM inside the guest; auto: as the host's KVM and the CPU model have it", "auto", false,
+     false,
+     [](VmSpec& spec, std::string_view value, const std::string&) {
+         static constexpr Choice<Nested> choices[] = {
+             {"auto", Nested::as_the_host}, {"on", Nested::on}, {"off", Nested::off}};
+         spec.nested = choose(value, choices);
+     }},
     {"machine", "TYPE", "q35 or pc, or a version of theirs, as pc-q35-7.2", "q35", false, false,
      [](VmSpec& spec, std::string_view value, const std::string&) {
          const auto machine = MachineType::parse(value);
@@ -352,15 +392,19 @@ constexpr VmOption options[] = {
              {"auto", std::nullopt}, {"kvm", Accelerator::kvm}, {"tcg", Accelerator::tcg}};
          spec.accelerator = choose(value, choices);
      }},
-    {"firmware", "bios", "the guest's firmware", "bios", false, false,
+    {"firmware", "bios|uefi|uefi-secure", "the guest's firmware; uefi-secure: with Secure Boot",
+     "bios", false, false,
      [](VmSpec& spec, std::string_view value, const std::string&) {
-         static constexpr Choice<Firmware> choices[] = {{"bios", Firmware::bios}};
+         static constexpr Choice<Firmware> choices[] = {{"bios", Firmware::bios},
+                                                        {"uefi", Firmware::uefi},
+                                                        {"uefi-secure", Firmware::uefi_secure}};
          spec.firmware = choose(value, choices);
      }},
     {"disk",
      "PATH[,PROPERTY=VALUE...]",
      "a disk: format=raw|qcow2|vmdk|vdi|vhdx|vpc, bus=virtio|scsi|sata|ide, readonly=on|off, "
-     "cache=writeback|writethrough|none|directsync|unsafe, discard=on|off, serial=TEXT",
+     "cache=writeback|writethrough|none|directsync|unsafe, discard=on|off, serial=TEXT, "
+     "backing=PATH|any",
      {},
      true,
      true,
@@ -377,19 +421,27 @@ constexpr VmOption options[] = {
          spec.cdroms.push_back(parse_path(value, directory));
      }},
     {"net", "bridge:NAME|user|none[,PROPERTY=VALUE...]",
-     "a network adapter: model=virtio|e1000|e1000e|rtl8139, mac=MAC, queues=N, "
+     "a network adapter (`bridge:NAME|user': user where the bridge cannot be had): "
+     "model=virtio|e1000|e1000e|rtl8139, mac=MAC, queues=N, "
      "hostfwd=tcp:127.0.0.1:2222-:22",
      "bridge:br0", true, false,
      [](VmSpec& spec, std::string_view value, const std::string&) {
          if (value != "none")
              spec.nets.push_back(parse_net(value));
      }},
-    {"display", "none|vnc", "the screen: none, or VNC on a socket that only you can open", "none",
-     false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         static constexpr Choice<Display> choices[] = {{"none", Display::none},
-                                                       {"vnc", Display::vnc}};
-         spec.display = choose(value, choices);
+    {"display", "none|vnc[:unix|:localhost[:N]|:public[:N]]",
+     "the screen: none, or VNC on a socket that only you can open, on localhost, or on every "
+     "address; the last two need a password",
+     "none", false, false,
+     [](VmSpec& spec, std::string_view value, const std::string&) { set_display(spec, value); }},
+    {"vnc-password-file",
+     "PATH",
+     "your own file of mode 0600 with the VNC password, at most 8 bytes",
+     {},
+     false,
+     true,
+     [](VmSpec& spec, std::string_view value, const std::string& directory) {
+         spec.vnc.password_file = parse_path(value, directory);
      }},
     {"boot", "DEVICE[,DEVICE...]", "what to boot from, in this order", "disk,cdrom,net", false,
      false,
@@ -463,7 +515,33 @@ std::string variable_of(std::string_view key) {
     return name;
 }
 
-// What single values cannot tell: whether the machine has room for all disks.
+// What single values cannot tell.
+void check_together(const VmDescription& vm) {
+    const VmSpec& spec = vm.spec;
+    for (const Setting& setting : vm.settings) {
+        if (setting.key == "display" && spec.display == Display::vnc &&
+            spec.vnc.reach != Vnc::Reach::unix_socket && !spec.vnc.password_file)
+            throw wrong(setting,
+                        "who can reach it has the VM's screen and keyboard: give it a password "
+                        "with vnc-password-file=PATH, or use vnc:unix");
+        if (setting.key == "firmware" && spec.firmware == Firmware::uefi_secure &&
+            !spec.machine.is_q35())
+            throw wrong(setting, "machine " + spec.machine.str() +
+                                     " has no Secure Boot: use machine=q35, or firmware=uefi");
+        if (setting.key != "boot" || setting.source == Setting::Source::built_in || spec.kernel)
+            continue;
+        const bool has_one =
+            std::any_of(spec.boot.begin(), spec.boot.end(), [&](BootDevice device) {
+                return device == BootDevice::disk    ? !spec.disks.empty()
+                       : device == BootDevice::cdrom ? !spec.cdroms.empty()
+                                                     : !spec.nets.empty();
+            });
+        if (!has_one)
+            throw wrong(setting, "the VM has none of these");
+    }
+}
+
+// Whether the machine has room for all disks.
 void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
     constexpr size_t most_disks = 64;
     const bool q35 = spec.machine.is_q35();
@@ -500,6 +578,20 @@ void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
     }
 }
 
+std::string disk_with_absolute_paths(std::string_view value, const std::string& directory) {
+    constexpr std::string_view backing = "backing=";
+    std::string text;
+    for (std::string& word : split_words(value)) {
+        const bool is_first = text.empty();
+        const bool is_backing = !is_first && word.starts_with(backing) && word != "backing=any";
+        const size_t begin = is_backing ? backing.size() : 0;
+        if ((is_first || is_backing) && word[begin] != '/')
+            word.insert(begin, directory + "/");
+        text.append(is_first ? "" : ",").append(commas_doubled(word));
+    }
+    return text;
+}
+
 }  // namespace
 
 po::options_description vm_options() {
@@ -520,6 +612,11 @@ po::options_description vm_options() {
 
 bool is_vm_option(std::string_view key) {
     return find_option(key) != nullptr;
+}
+
+bool is_list_option(std::string_view key) {
+    const VmOption* const option = find_option(key);
+    return option != nullptr && option->repeatable;
 }
 
 std::string suggestion(std::string_view key) {
@@ -624,6 +721,7 @@ VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settin
             disks.push_back(&setting);
     }
     check_room(vm.spec, disks);
+    check_together(vm);
     return vm;
 }
 
@@ -631,12 +729,10 @@ std::string vm_file_text(const VmName& name, const std::vector<Setting>& setting
     std::string text = "# The VM " + name.str() + " of tapgate(1)\n";
     for (const Setting& setting : settings) {
         std::string value = setting.value;
-        if (find_option(setting.key)->is_path && !value.starts_with('/')) {
-            std::string directory;
-            for (const char c : setting.directory)
-                directory.append(c == ',' && setting.key == "disk" ? 2 : 1, c);
-            value.insert(0, directory + "/");
-        }
+        if (setting.key == "disk")
+            value = disk_with_absolute_paths(value, setting.directory);
+        else if (find_option(setting.key)->is_path && !value.starts_with('/'))
+            value.insert(0, setting.directory + "/");
         if (value.find('\n') != std::string::npos || trimmed(value) != value)
             throw wrong(setting, "a line break, or a blank at an end, cannot stand in a VM file");
         text.append(setting.key).append(" = ").append(value).append("\n");

@@ -47,6 +47,9 @@ boost::program_options::options_description vm_options();
 /// Is there such an option?
 bool is_vm_option(std::string_view key);
 
+/// May it be given more than once, each value counting?
+bool is_list_option(std::string_view key);
+
 /// The option that was probably meant, as " (did you mean `memory'?)", or nothing.
 std::string suggestion(std::string_view key);
 

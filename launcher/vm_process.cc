@@ -15,6 +15,7 @@
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/helper_client.h"
+#include "launcher/prepare_files.h"
 #include "launcher/qemu_argv.h"
 #include "launcher/text.h"
 
@@ -56,8 +57,9 @@ std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacA
 
 }  // namespace
 
-PreparedVm prepare_vm(const VmSpec& spec, const HostFacts& host, bool plain_bridge) {
+PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
     PreparedVm vm;
+    vm.notes = prepare_files(spec, host);
     vm.record.supervisor = getpid();
     vm.record.started = std::time(nullptr);
     vm.record.qemu = host.qemu;
@@ -82,7 +84,7 @@ PreparedVm prepare_vm(const VmSpec& spec, const HostFacts& host, bool plain_brid
     }
     auto next_vhost = std::make_move_iterator(vhost.fds.begin());
     for (size_t i = 0; i < spec.nets.size(); i++) {
-        const Net& net = spec.nets[i];
+        Net& net = spec.nets[i];
         const MacAddress mac =
             net.mac.value_or(stable_mac(host.owner, spec.name, static_cast<unsigned>(i)));
         RunNet& recorded = vm.record.nets.emplace_back();
@@ -94,8 +96,19 @@ PreparedVm prepare_vm(const VmSpec& spec, const HostFacts& host, bool plain_brid
         if (plain_bridge)
             continue;
         // In the order of planned_fds().
-        for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, host.helper))
-            vm.fds.push_back(std::move(tap));
+        try {
+            for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, host.helper))
+                vm.fds.push_back(std::move(tap));
+        } catch (const LauncherError& error) {
+            auto other = fallen_back(net);
+            if (!other)
+                throw;
+            vm.notes.push_back("net: QEMU's own NAT in the place of " + recorded.bridge + ": " +
+                               error.what());
+            net = std::move(*other);
+            recorded.bridge.clear();
+            continue;
+        }
         recorded.tap = tap_name(vm.fds.back().get());
         for (unsigned queue = 0; !vhost.fds.empty() && queue < bridged->queues; queue++)
             vm.fds.push_back(*next_vhost++);

@@ -25,9 +25,10 @@ struct PreparedVm {
     std::vector<std::string> notes;  ///< what the user should know: one line each
 };
 
-/// Gets the VM's taps and vhost. `plain_bridge`: QEMU gets its taps itself. Only for who holds the
+/// Checks and makes the VM's files, and gets its taps and vhost; an adapter whose bridge cannot be
+/// had gets its fallback. `plain_bridge`: QEMU gets its taps itself. Only for who holds the
 /// VM's lock. Throws a LauncherError, ExitCode::refused with the helper's words when that said no.
-PreparedVm prepare_vm(const VmSpec& spec, const HostFacts& host, bool plain_bridge);
+PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge);
 
 /// Writes the VM's record and starts QEMU. Its words go to qemu.log in the VM's directory.
 std::unique_ptr<ChildProcess> start_qemu(const VmName& name, const PreparedVm& vm);

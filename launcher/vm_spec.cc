@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <stdexcept>
 
 namespace tapgate {
 
@@ -163,6 +164,29 @@ std::optional<HostForward> HostForward::parse(std::string_view text) {
     return HostForward(std::string(protocol) + ":" + host->address + ":" +
                        std::to_string(host->port) + "-" + guest->address + ":" +
                        std::to_string(guest->port));
+}
+
+std::string_view name_of(ImageFormat format) {
+    for (const auto& one : image_formats) {
+        if (one.value == format)
+            return one.name;
+    }
+    throw std::logic_error("an image format without a name");
+}
+
+std::optional<ImageFormat> image_format(std::string_view name) {
+    for (const auto& one : image_formats) {
+        if (one.name == name)
+            return one.value;
+    }
+    return std::nullopt;
+}
+
+std::optional<Net> fallen_back(const Net& net) {
+    const auto* const bridge = std::get_if<BridgeNet>(&net.link);
+    if (bridge == nullptr || !bridge->fallback)
+        return std::nullopt;
+    return Net{.link = *bridge->fallback, .model = net.model, .mac = net.mac};
 }
 
 }  // namespace tapgate

@@ -121,13 +121,30 @@ class HostForward {
     std::string rule_;
 };
 
+/// A value, and the word for it.
+template <typename Value>
+struct Choice {
+    std::string_view name;
+    Value value;
+};
+
 enum class ImageFormat { raw, qcow2, vmdk, vdi, vhdx, vpc };
+inline constexpr Choice<ImageFormat> image_formats[] = {
+    {"raw", ImageFormat::raw}, {"qcow2", ImageFormat::qcow2}, {"vmdk", ImageFormat::vmdk},
+    {"vdi", ImageFormat::vdi}, {"vhdx", ImageFormat::vhdx},   {"vpc", ImageFormat::vpc},
+};
+/// As QEMU and qemu-img call it.
+std::string_view name_of(ImageFormat format);
+/// Nothing when there is none of this name.
+std::optional<ImageFormat> image_format(std::string_view name);
+
 enum class DiskBus { virtio, scsi, sata, ide };
 enum class DiskCache { writeback, writethrough, none, directsync, unsafe };
 enum class NetModel { virtio, e1000, e1000e, rtl8139 };
 enum class Display { none, vnc };
 enum class Accelerator { kvm, tcg };
-enum class Firmware { bios };
+enum class Firmware { bios, uefi, uefi_secure };
+enum class Nested { as_the_host, on, off };
 enum class BootDevice { disk, cdrom, net };
 
 struct Disk {
@@ -138,17 +155,20 @@ struct Disk {
     bool read_only = false;
     bool discard = true;
     std::optional<DiskSerial> serial = std::nullopt;
+    std::vector<HostPath> backing = {};  // what the image's chain of backing files may consist of
+    bool any_backing = false;            // or anything
+};
+
+/// Behind QEMU's own NAT.
+struct UserNet {
+    std::vector<HostForward> forwards = {};
 };
 
 /// Behind a port of this bridge.
 struct BridgeNet {
     InterfaceName bridge;
     unsigned queues = 1;
-};
-
-/// Behind QEMU's own NAT.
-struct UserNet {
-    std::vector<HostForward> forwards = {};
+    std::optional<UserNet> fallback = std::nullopt;  // when there is no getting onto the bridge
 };
 
 struct Net {
@@ -157,12 +177,29 @@ struct Net {
     std::optional<MacAddress> mac = std::nullopt;  // none: the VM's own, see identity.h
 };
 
+/// The adapter as it is when its bridge cannot be had: on its fallback, or nothing when it has none
+/// (and a user's network never takes a bridge's place unasked).
+std::optional<Net> fallen_back(const Net& net);
+
+/// A VNC server for the VM's screen.
+struct Vnc {
+    enum class Reach {
+        unix_socket,  // who can enter the VM's directory: its owner
+        localhost,    // every user of this host
+        everyone,     // on every address of this host
+    };
+    Reach reach = Reach::unix_socket;
+    std::optional<unsigned> display = std::nullopt;  // TCP port 5900 + N; none: a free one
+    std::optional<HostPath> password_file = std::nullopt;
+};
+
 struct VmSpec {
     VmName name;
     MemorySize memory;
     CpuTopology cpus;
     // None: the host's under KVM, everything that TCG can do otherwise.
     std::optional<CpuModel> cpu = std::nullopt;
+    Nested nested = Nested::as_the_host;
     MachineType machine;
     std::optional<Accelerator> accelerator = std::nullopt;  // none: what the host has
     Firmware firmware = Firmware::bios;
@@ -170,6 +207,7 @@ struct VmSpec {
     std::vector<HostPath> cdroms = {};
     std::vector<Net> nets = {};
     Display display = Display::none;
+    Vnc vnc = {};
     std::vector<BootDevice> boot = {};
     std::optional<HostPath> kernel = std::nullopt;
     std::optional<HostPath> initrd = std::nullopt;

@@ -36,10 +36,12 @@
 namespace tapgate {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
+using namespace std::string_literals;
 
 const std::vector<std::string> kQemuArgs = {"--use-vnet", "--fd=27", "--br=br0"};
 const std::vector<std::string> kLibvirtArgs = {"--use-vnet", "--br=br0", "--fd=27"};
@@ -133,11 +135,12 @@ TEST_P(Attach, GrantsInQemusArgumentOrder) {
     const HelperResult run = run_helper(kQemuArgs);
     ASSERT_TRUE(granted(run));
     const int tap = run.fds[0].get();
-    EXPECT_EQ(tap_name(tap), "tap0");
+    EXPECT_EQ(tap_name(tap).rfind("tap2001-", 0), 0U) << tap_name(tap);
+    EXPECT_EQ(tap_name(tap), the_tap());
     EXPECT_EQ(tap_flags(tap) & (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE),
               unsigned{IFF_TAP | IFF_NO_PI | IFF_VNET_HDR});
-    EXPECT_THAT(ports("br0"), ElementsAre("tap0"));
-    EXPECT_TRUE(link_flags("tap0") & IFF_UP);
+    EXPECT_THAT(ports("br0"), ElementsAre(the_tap()));
+    EXPECT_TRUE(link_flags(the_tap()) & IFF_UP);
 }
 
 TEST_P(Attach, GrantsInLibvirtsArgumentOrder) {
@@ -149,7 +152,7 @@ TEST_P(Attach, TheLastOfARepeatedArgumentWins) {
     const HelperResult run =
         run_helper({"--br=br1", "--fd=28", "--fd=27", "--use-vnet", "--use-vnet", "--br=br0"});
     ASSERT_TRUE(granted(run));
-    EXPECT_THAT(ports("br0"), ElementsAre("tap0"));
+    EXPECT_THAT(ports("br0"), ElementsAre(the_tap()));
 }
 
 TEST_P(Attach, VnetHeaderOnlyWhenAskedFor) {
@@ -173,7 +176,7 @@ TEST_P(Attach, FramesPassBothWays) {
 TEST_P(Attach, TapGoesWithItsFd) {
     HelperResult run = run_helper(kQemuArgs);
     ASSERT_TRUE(granted(run));
-    EXPECT_THAT(taps(), ElementsAre("tap0"));
+    EXPECT_THAT(taps(), ElementsAre(the_tap()));
     run.fds.clear();
     EXPECT_TRUE(no_taps_left());
     EXPECT_THAT(ports("br0"), IsEmpty());
@@ -185,16 +188,16 @@ TEST_P(Attach, TapBelongsToTheCallerAndSaysSo) {
     options.gid = kBob.gid;
     const HelperResult run = run_helper(kQemuArgs, options);
     ASSERT_TRUE(granted(run));
-    EXPECT_EQ(link_attribute("tap0", "owner"), "2002");
-    EXPECT_EQ(link_attribute("tap0", "ifalias"), "tapgate uid=2002");
-    EXPECT_EQ(link_attribute("tap0", "tun_flags").find("0x"), 0U);
+    EXPECT_EQ(link_attribute(the_tap(), "owner"), "2002");
+    EXPECT_EQ(link_attribute(the_tap(), "ifalias"), "tapgate uid=2002");
+    EXPECT_EQ(link_attribute(the_tap(), "tun_flags").find("0x"), 0U);
     EXPECT_EQ(tap_flags(run.fds[0].get()) & unsigned{IFF_PERSIST}, 0U);
 }
 
 TEST_P(Attach, VmNameIsInTheAlias) {
     const HelperResult run = run_helper({"--use-vnet", "--fd=27", "--br=br0", "--vm=web-1.lab_a"});
     ASSERT_TRUE(granted(run));
-    EXPECT_EQ(link_attribute("tap0", "ifalias"), "tapgate uid=2001 vm=web-1.lab_a");
+    EXPECT_EQ(link_attribute(the_tap(), "ifalias"), "tapgate uid=2001 vm=web-1.lab_a");
 }
 
 TEST_P(Attach, TakesTheBridgesMtu) {
@@ -202,21 +205,21 @@ TEST_P(Attach, TakesTheBridgesMtu) {
     write_policy("allow all\n");
     const HelperResult run = run_helper({"--br=br-jumbo", "--fd=27"});
     ASSERT_TRUE(granted(run));
-    EXPECT_EQ(link_attribute("tap0", "mtu"), "9000");
+    EXPECT_EQ(link_attribute(the_tap(), "mtu"), "9000");
     EXPECT_EQ(link_attribute("br-jumbo", "mtu"), "9000");
 }
 
 TEST_P(Attach, MacBeginsWithFe) {
     const HelperResult run = run_helper(kQemuArgs);
     ASSERT_TRUE(granted(run));
-    EXPECT_THAT(link_attribute("tap0", "address"), StartsWith("fe:"));
+    EXPECT_THAT(link_attribute(the_tap(), "address"), StartsWith("fe:"));
 }
 
 TEST_P(Attach, MacIsDerivedFromTheGuests) {
     const HelperResult run =
         run_helper({"--use-vnet", "--fd=27", "--br=br0", "--mac=52:54:00:aa:bb:cc"});
     ASSERT_TRUE(granted(run));
-    EXPECT_EQ(link_attribute("tap0", "address"), "fe:54:00:aa:bb:cc");
+    EXPECT_EQ(link_attribute(the_tap(), "address"), "fe:54:00:aa:bb:cc");
 }
 
 TEST_P(Attach, QueuesComeInOneMessageAndAllWork) {
@@ -226,7 +229,7 @@ TEST_P(Attach, QueuesComeInOneMessageAndAllWork) {
         ASSERT_TRUE(granted(run, queues));
         char mark = 'A';
         for (const UniqueFd& fd : run.fds) {
-            EXPECT_EQ(tap_name(fd.get()), "tap0");
+            EXPECT_EQ(tap_name(fd.get()), the_tap());
             EXPECT_EQ((tap_flags(fd.get()) & unsigned{IFF_MULTI_QUEUE}) != 0, queues > 1);
             EXPECT_TRUE(sends(fd.get(), "br0", kVnetHeaderSize, mark++));
         }
@@ -239,7 +242,6 @@ TEST_P(Attach, PortIsInTheStateThatTheStockHelperLeavesItIn) {
     HelperOptions stock;
     stock.program = stock_path();
     // In turn, so that both have the same port number and neighbours.
-    const std::string brport = "/sys/class/net/tap0/brport";
     const auto state = [&] {
         std::map<std::string, std::string> attributes;
         for (const char* name : {"state",
@@ -263,11 +265,11 @@ TEST_P(Attach, PortIsInTheStateThatTheStockHelperLeavesItIn) {
                                  "backup_port",
                                  "port_no",
                                  "port_id"}) {
-            attributes[name] = link_attribute("tap0", std::string("brport/") + name);
+            attributes[name] = link_attribute(the_tap(), std::string("brport/") + name);
         }
         for (const char* name : {"mtu", "flags", "tx_queue_len", "netdev_group", "type",
                                  "tun_flags", "group", "promiscuity"}) {
-            attributes[name] = link_attribute("tap0", name);
+            attributes[name] = link_attribute(the_tap(), name);
         }
         return attributes;
     };
@@ -301,7 +303,7 @@ TEST_F(Caller, WorksWith500TapsOnTheBridge) {
     EXPECT_EQ(ports("br0").size(), 500U);
     const HelperResult run = run_helper(kQemuArgs);
     ASSERT_TRUE(granted(run));
-    EXPECT_EQ(tap_name(run.fds[0].get()), "tap500");
+    EXPECT_THAT(ports("br0"), Contains(tap_name(run.fds[0].get())));
     EXPECT_TRUE(sends(run.fds[0].get(), "br0", kVnetHeaderSize, 'z'));
 }
 
@@ -404,10 +406,10 @@ TEST_P(Attach, NotABridge) {
     // The port of a bridge is none either.
     const HelperResult run = run_helper(kQemuArgs);
     ASSERT_TRUE(granted(run));
-    const HelperResult nested = run_helper({"--fd=27", "--br=tap0"});
+    const HelperResult nested = run_helper({"--fd=27", "--br=" + the_tap()});
     EXPECT_EQ(nested.exit_status, 1);
-    EXPECT_THAT(nested.err, HasSubstr("tap0 is not a bridge"));
-    EXPECT_THAT(taps(), ElementsAre("tap0"));
+    EXPECT_THAT(nested.err, HasSubstr(the_tap() + " is not a bridge"));
+    EXPECT_THAT(taps(), ElementsAre(the_tap()));
 }
 
 TEST_P(Attach, NotABridgeIsSaidBeforeATapIsMade) {
@@ -943,7 +945,8 @@ TEST_P(Attach, AuditLineForAGrantAndForARefusal) {
     ASSERT_TRUE(granted(run));
     std::vector<std::string> lines = log_lines(log.get());
     ASSERT_EQ(lines.size(), 1U);
-    for (const char* part : {"2001", "br0", "tap0", "web1", "bridge.conf:1", "aa:bb:cc"}) {
+    for (const std::string& part :
+         {"2001"s, "br0"s, the_tap(), "web1"s, "bridge.conf:1"s, "aa:bb:cc"s}) {
         EXPECT_THAT(lines[0], HasSubstr(part));
     }
     EXPECT_THAT(lines[0], StartsWith("<8"));  // authpriv: 80 to 87

@@ -158,7 +158,7 @@ tap_gate ssh-config lab --user=root || true
 cp $out $LAB/home/ssh-config
 # shellcheck disable=SC2317 # called by verdict
 plain_ssh() {
-    (lab_exec ssh -F $LAB/home/ssh-config -i $LAB/home/key lab true) >"$out" 2>"$err" </dev/null
+    (lab_exec ssh -F "$LAB/home/ssh-config" -i "$LAB/home/key" lab true) >"$out" 2>"$err" </dev/null
 }
 verdict "ssh-config: ssh takes it" plain_ssh
 

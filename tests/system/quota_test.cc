@@ -352,6 +352,34 @@ TEST_P(Quota, ATapThatComesIntoUseWhileItIsReapedCounts) {
     EXPECT_EQ(ports("br0"), std::vector<std::string>{name});
 }
 
+// Whose it is stands in a tap's name, but the administrator may give it another.
+TEST_P(Quota, ARenamedTapCounts) {
+    write_policy("allow br0\n");
+    const std::vector<HelperResult> before = in_turn(1);
+    ASSERT_EQ(rename_link(the_tap(), "vm1"), 0);
+    write_policy("allow br0 max-taps=1\n");
+    EXPECT_TRUE(
+        refused_by_limit(run_helper(kArgs), "/etc/qemu/bridge.conf:1: allow br0 max-taps=1"));
+}
+
+// All names that a helper tries first are taken, by taps that outlived others.
+TEST_P(Quota, TheKernelFindsANameWhereOursAreTaken) {
+    const auto base36 = [](unsigned number) {
+        std::string text;
+        for (; number != 0 || text.empty(); number /= 36) {
+            text.insert(text.begin(), "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36]);
+        }
+        return text;
+    };
+    const auto next_pid = static_cast<unsigned>(getpid());
+    for (unsigned pid = next_pid; pid < next_pid + 400; ++pid) {
+        add_persistent_tap("tap2001-" + base36(pid), "br0");
+    }
+    const HelperResult run = run_helper(kArgs);
+    ASSERT_TRUE(granted(run));
+    EXPECT_EQ(tap_name(run.fds.at(0).get()), "tap0");
+}
+
 // ---- on a crowded bridge ----
 
 TEST_P(Quota, ExactAmongFiveHundred) {

@@ -633,6 +633,11 @@ std::vector<std::string> Testbed::taps() {
     return found;
 }
 
+std::string Testbed::the_tap() {
+    const std::vector<std::string> all = taps();
+    return all.size() == 1 ? all[0] : "(" + std::to_string(all.size()) + " taps)";
+}
+
 std::vector<std::string> Testbed::ports(const std::string& bridge) {
     return entries("/sys/class/net/" + bridge + "/brif");
 }

@@ -171,6 +171,9 @@ class Testbed : public testing::Test {
     static unsigned link_flags(const std::string& name);
     static std::vector<std::string> links();
     static std::vector<std::string> taps();
+
+    /// The name of the only tap; what cannot be one when there are none or several.
+    static std::string the_tap();
     static std::vector<std::string> ports(const std::string& bridge);
     // True as soon as there is no tap; the kernel may be some ms late after a kill.
     static bool no_taps_left();

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include "launcher/error.h"
 #include "launcher/qemu_argv.h"
 #include "launcher/vm_options.h"
@@ -30,31 +34,57 @@ HostFacts host() {
     return facts;
 }
 
-TEST(QemuArgv, OfAVmOnABridge) {
-    HostFacts facts = host();
-    facts.bridge_mtus["br0"] = 9000;
-    EXPECT_EQ(
-        shell_text(qemu_argv(vm({{"disk", "/a.qcow2"}}), facts, VmFds{{{3}, {4}}})),
-        R"(qemu-system-x86_64 -name guest=lab,debug-threads=on -uuid 340d7063-5a5e-880f-b819-654ab2870474 -no-user-config -nodefaults -machine q35,vmport=off,usb=off,dump-guest-core=off,hpet=off -accel tcg -cpu max -smp cpus=1,sockets=1,cores=1,threads=1 -m size=1024M -object '{"qom-type":"iothread","id":"io0"}' -rtc base=utc,driftfix=slew -global kvm-pit.lost_tick_policy=delay -global ICH9-LPC.disable_s3=1 -global ICH9-LPC.disable_s4=1 -boot strict=on,menu=off -chardev socket,id=console,path=/run/user/1000/tapgate/lab/console.sock,server=on,wait=off,logfile=/run/user/1000/tapgate/lab/console.log -device '{"driver":"isa-serial","chardev":"console"}' -chardev socket,id=qmp,path=/run/user/1000/tapgate/lab/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control -device '{"driver":"pcie-root-port","id":"port0","bus":"pcie.0","chassis":1,"addr":"0x2.0","multifunction":true}' -device '{"driver":"virtio-serial-pci","id":"serial0","bus":"port0"}' -chardev socket,id=agent,path=/run/user/1000/tapgate/lab/agent.sock,server=on,wait=off -device '{"driver":"virtserialport","bus":"serial0.0","chardev":"agent","name":"org.qemu.guest_agent.0"}' -blockdev '{"driver":"file","node-name":"disk0-image-file","filename":"/a.qcow2","aio":"threads","discard":"unmap","cache":{"direct":false,"no-flush":false},"auto-read-only":true}' -blockdev '{"driver":"qcow2","node-name":"disk0-image","file":"disk0-image-file","discard":"unmap","cache":{"direct":false,"no-flush":false},"read-only":false,"detect-zeroes":"unmap"}' -device '{"driver":"pcie-root-port","id":"port1","bus":"pcie.0","chassis":2,"addr":"0x2.1"}' -device '{"driver":"virtio-blk-pci","iothread":"io0","id":"disk0","drive":"disk0-image","write-cache":"on","bootindex":1,"bus":"port1"}' -netdev '{"type":"tap","id":"net0","fd":"3","vhost":true,"vhostfd":"4"}' -device '{"driver":"pcie-root-port","id":"port2","bus":"pcie.0","chassis":3,"addr":"0x2.2"}' -device '{"driver":"virtio-net-pci","netdev":"net0","id":"nic0","mac":"52:54:00:0c:bd:6c","host_mtu":9000,"bootindex":2,"bus":"port2"}' -display none -device '{"driver":"pcie-root-port","id":"port3","bus":"pcie.0","chassis":4,"addr":"0x2.3"}' -device '{"driver":"virtio-rng-pci","id":"rng0","bus":"port3"}' -device '{"driver":"pcie-root-port","id":"port4","bus":"pcie.0","chassis":5,"addr":"0x2.4"}' -device '{"driver":"virtio-balloon-pci","id":"balloon0","free-page-reporting":true,"deflate-on-oom":true,"bus":"port4"}' -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -msg timestamp=on -pidfile /run/user/1000/tapgate/lab/qemu.pid)");
+std::string read(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
-TEST(QemuArgv, OfAPcWithEverythingElse) {
-    EXPECT_EQ(
-        shell_text(
-            qemu_argv(vm({{"machine", "pc"},
-                          {"disk", "/a,,b.raw,bus=ide,cache=none,discard=off,serial=S1"},
-                          {"disk", "/c.qcow2,bus=scsi,readonly=on"},
-                          {"cdrom", "/it's.iso"},
-                          {"net", "user,model=e1000,mac=52:54:00:00:00:01,hostfwd=tcp::0-:22"},
-                          {"boot", "net,cdrom"},
-                          {"kernel", "k"},
-                          {"append", "console=ttyS0, quiet"},
-                          {"display", "vnc"},
-                          {"accel", "kvm"},
-                          {"cpus", "8,sockets=2,threads=2"},
-                          {"qemu-arg", "-no-reboot"}}),
-                      host(), VmFds{})),
-        R"(qemu-system-x86_64 -name guest=lab,debug-threads=on -uuid 340d7063-5a5e-880f-b819-654ab2870474 -no-user-config -nodefaults -machine pc,vmport=off,usb=off,dump-guest-core=off,hpet=off -accel kvm -cpu host -smp cpus=8,sockets=2,cores=2,threads=2 -m size=1024M -object '{"qom-type":"iothread","id":"io0"}' -rtc base=utc,driftfix=slew -global kvm-pit.lost_tick_policy=delay -global PIIX4_PM.disable_s3=1 -global PIIX4_PM.disable_s4=1 -boot strict=on,menu=off -kernel /here/k -append 'console=ttyS0, quiet' -chardev socket,id=console,path=/run/user/1000/tapgate/lab/console.sock,server=on,wait=off,logfile=/run/user/1000/tapgate/lab/console.log -device '{"driver":"isa-serial","chardev":"console"}' -chardev socket,id=qmp,path=/run/user/1000/tapgate/lab/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control -device '{"driver":"virtio-serial-pci","id":"serial0"}' -chardev socket,id=agent,path=/run/user/1000/tapgate/lab/agent.sock,server=on,wait=off -device '{"driver":"virtserialport","bus":"serial0.0","chardev":"agent","name":"org.qemu.guest_agent.0"}' -device '{"driver":"virtio-scsi-pci","id":"scsi0","iothread":"io0"}' -blockdev '{"driver":"file","node-name":"disk0-image-file","filename":"/a,b.raw","aio":"threads","discard":"ignore","cache":{"direct":true,"no-flush":false},"auto-read-only":true}' -blockdev '{"driver":"raw","node-name":"disk0-image","file":"disk0-image-file","discard":"ignore","cache":{"direct":true,"no-flush":false},"read-only":false}' -device '{"driver":"ide-hd","bus":"ide.0","unit":0,"id":"disk0","drive":"disk0-image","write-cache":"on","serial":"S1"}' -blockdev '{"driver":"file","node-name":"disk1-image-file","filename":"/c.qcow2","aio":"threads","discard":"unmap","cache":{"direct":false,"no-flush":false},"auto-read-only":true}' -blockdev '{"driver":"qcow2","node-name":"disk1-image","file":"disk1-image-file","discard":"unmap","cache":{"direct":false,"no-flush":false},"read-only":true}' -device '{"driver":"scsi-hd","bus":"scsi0.0","scsi-id":1,"id":"disk1","drive":"disk1-image","write-cache":"on"}' -blockdev '{"driver":"file","node-name":"cdrom0-image-file","filename":"/it'\''s.iso","aio":"threads","read-only":true}' -blockdev '{"driver":"raw","node-name":"cdrom0-image","file":"cdrom0-image-file","read-only":true}' -device '{"driver":"ide-cd","bus":"ide.0","unit":1,"id":"cdrom0","drive":"cdrom0-image","bootindex":2}' -netdev '{"type":"user","id":"net0","hostfwd":[{"str":"tcp:127.0.0.1:0-:22"}]}' -device '{"driver":"e1000","netdev":"net0","id":"nic0","mac":"52:54:00:00:00:01","bootindex":1}' -vnc unix:/run/user/1000/tapgate/lab/vnc.sock -device '{"driver":"VGA","id":"vga0"}' -device '{"driver":"qemu-xhci","id":"usb0"}' -device '{"driver":"usb-tablet","bus":"usb0.0"}' -device '{"driver":"virtio-rng-pci","id":"rng0"}' -device '{"driver":"virtio-balloon-pci","id":"balloon0","free-page-reporting":true,"deflate-on-oom":true}' -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -msg timestamp=on -pidfile /run/user/1000/tapgate/lab/qemu.pid -no-reboot)");
+// The descriptors that a VM has: counted from 3 on, with vhost.
+VmFds fds_of(const VmSpec& spec) {
+    VmFds all;
+    int next = 3;
+    for (const Net& net : spec.nets) {
+        const auto* const bridge = std::get_if<BridgeNet>(&net.link);
+        if (bridge == nullptr)
+            continue;
+        NetFds& fds = all.emplace_back();
+        for (unsigned i = 0; i < bridge->queues; i++) {
+            fds.taps.push_back(next++);
+            fds.vhosts.push_back(next++);
+        }
+    }
+    return all;
+}
+
+// Each golden/NAME.conf has beside it golden/NAME.argv: QEMU's whole command line, a line for each
+// argument. When one changes on purpose, the new one is what the failure shows below "actual".
+TEST(QemuArgv, IsWhatItWas) {
+    HostFacts facts = host();
+    facts.bridge_mtus["br0"] = 9000;
+    facts.nested_feature = "vmx";
+    unsigned count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(TAPGATE_GOLDEN_DIRECTORY)) {
+        if (entry.path().extension() != ".conf")
+            continue;
+        const std::string name = entry.path().stem().string();
+        SCOPED_TRACE(name);
+        const VmSpec spec = describe_vm(VmName::parse(name).value(),
+                                        parse_vm_file("/vm/" + name, read(entry.path())))
+                                .spec;
+        facts.uefi.reset();
+        if (spec.firmware != Firmware::bios)
+            facts.uefi = UefiFiles{.code = {"/fw/code.fd", ImageFormat::raw},
+                                   .variables_template = {"/fw/vars.fd", ImageFormat::raw},
+                                   .variables = "/home/u/uefi,vars.qcow2",
+                                   .needs_smm = spec.firmware == Firmware::uefi_secure};
+        std::string lines;
+        for (const std::string& argument : qemu_argv(spec, facts, fds_of(spec)))
+            lines += argument + "\n";
+        EXPECT_EQ(read(entry.path().parent_path() / (name + ".argv")), lines) << "actual:\n"
+                                                                              << lines;
+        count++;
+    }
+    EXPECT_EQ(count, 5U);
 }
 
 TEST(QemuArgv, MoreQueuesThanOne) {

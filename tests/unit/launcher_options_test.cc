@@ -63,7 +63,7 @@ TEST(VmOptions, TheStrongestSourceHasTheWholeOption) {
     EXPECT_EQ(vm.settings[0].place, "--memory");
     EXPECT_EQ(vm.settings[1].place, "TAPGATE_CPUS");
     EXPECT_EQ(vm.settings[2].place, "default");
-    EXPECT_EQ(vm.settings[3].place, "/vm/lab.conf:3");
+    EXPECT_EQ(vm.settings[4].place, "/vm/lab.conf:3");
 }
 
 TEST(VmOptions, WithoutAnyTheDefaultsMakeAVm) {
@@ -72,6 +72,19 @@ TEST(VmOptions, WithoutAnyTheDefaultsMakeAVm) {
     ASSERT_EQ(spec.nets.size(), 1U);
     EXPECT_EQ(std::get<BridgeNet>(spec.nets[0].link).bridge.str(), "br0");
     EXPECT_TRUE(describe_vm(lab, {given("net", "none")}).spec.nets.empty());
+}
+
+TEST(VmOptions, ABridgeMayHaveAFallback) {
+    const VmSpec spec =
+        describe_vm(lab, {given("net", "bridge:br0|user,model=e1000,hostfwd=tcp::0-:22"),
+                          given("net", "bridge:br1")})
+            .spec;
+    EXPECT_EQ(std::get<BridgeNet>(spec.nets.at(0).link).bridge.str(), "br0");
+    const auto net = fallen_back(spec.nets[0]);
+    ASSERT_TRUE(net);
+    EXPECT_EQ(net->model, NetModel::e1000);
+    EXPECT_EQ(std::get<UserNet>(net->link).forwards.at(0).str(), "tcp:127.0.0.1:0-:22");
+    EXPECT_FALSE(fallen_back(spec.nets.at(1)));
 }
 
 TEST(VmOptions, APathInAFileStartsAtTheFile) {
@@ -138,12 +151,22 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
         {"disk", "\xff.raw", "the path is not UTF-8"},
         {"cdrom", "", "a path is missing"},
         {"net", "bridge:br/0", "`br/0' cannot be a bridge's name"},
-        {"net", "br0", "`br0' is none of bridge:NAME, user, none"},
+        {"net", "br0", "`br0' is none of bridge:NAME, bridge:NAME|user, user, none"},
         {"net", "bridge:br0,queues=2,model=e1000", "only model=virtio has more than one queue"},
         {"net", "user,hostfwd=tcp:1-2", "`tcp:1-2' is not like tcp:127.0.0.1:2222-:22"},
         {"net", "bridge:br0,hostfwd=tcp::0-:22",
          "hostfwd= needs net=user; a guest on a bridge has an address of its own"},
+        {"net", "bridge:br0|nat", "behind `|' can only be `user'"},
         {"boot", "disk,disk", "`disk' stands here twice"},
+        {"boot", "cdrom", "the VM has none of these"},
+        {"display", "vnc:localhost",
+         "who can reach it has the VM's screen and keyboard: give it a password with "
+         "vnc-password-file=PATH, or use vnc:unix"},
+        {"display", "vnc:unix:1", "a VNC server on a socket has no number"},
+        {"display", "vnc:public:99999", "`99999' is not a number from 0 to 59635"},
+        {"display", "vnc:", "`' is none of unix, localhost, public"},
+        {"nested", "yes", "`yes' is none of auto, on, off"},
+        {"disk", "a.raw,backing=", "a path is missing"},
         {"initrd", "/i", "an initrd needs a kernel: kernel=PATH"},
     };
     for (const auto& [key, value, what] : wrong) {
@@ -153,13 +176,16 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
 }
 
 TEST(VmOptions, AVmFileReadsBackAsWhatWasWritten) {
-    const std::vector<Setting> settings = {command_line_setting("disk", "a,,b.raw", "/x,y"),
-                                           given("append", "root=/dev/vda # quiet"),
-                                           given("kernel", "/k")};
+    const std::vector<Setting> settings = {
+        command_line_setting("disk", "a,,b.raw", "/x,y"),
+        given("disk", "o.qcow2,backing=b.qcow2,backing=/c"), given("disk", "/p.qcow2,backing=any"),
+        given("append", "root=/dev/vda # quiet"), given("kernel", "/k")};
     const std::string text = vm_file_text(lab, settings);
     EXPECT_EQ(text,
               "# The VM lab of tapgate(1)\n"
               "disk = /x,,y/a,,b.raw\n"
+              "disk = /here/o.qcow2,backing=/here/b.qcow2,backing=/c\n"
+              "disk = /p.qcow2,backing=any\n"
               "append = root=/dev/vda # quiet\n"
               "kernel = /k\n");
     const VmSpec spec = describe_vm(lab, parse_vm_file("/lab.conf", text)).spec;
@@ -179,6 +205,11 @@ TEST(CommandLine, IsAVerbANameAndOptions) {
     EXPECT_EQ(command.vm_name(), lab);
     ASSERT_EQ(command.settings.size(), 2U);
     EXPECT_EQ(command.settings[0].value, "2G");
+    const CommandLine more = parse_command_line({"argv", "lab", "--", "-no-reboot", "--"}, "/here");
+    ASSERT_EQ(more.settings.size(), 2U);
+    EXPECT_EQ(more.settings[0].key, "qemu-arg");
+    EXPECT_EQ(more.settings[0].value, "-no-reboot");
+    EXPECT_TRUE(more.rest.empty());
 }
 
 TEST(CommandLine, SaysWhichWordIsWrong) {
@@ -195,7 +226,7 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     EXPECT_EQ(error({"argv", "lab", "--mem=2"}), "unknown option `--mem'");
     EXPECT_EQ(error({"show", "lab", "--null"}), "show does not take --null; these do: argv");
     EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `null'?)");
-    EXPECT_EQ(error({"show", "lab", "--", "-x"}), "show takes nothing behind `--'");
+    EXPECT_EQ(error({"edit", "lab", "--", "-x"}), "edit takes nothing behind `--'");
     EXPECT_EQ(error_of([] {
                   static_cast<void>(parse_command_line({"show", "../lab"}, "/").vm_name());
               }),

@@ -14,6 +14,12 @@ skip() {
     exit 77
 }
 command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
+# QEMU listens on ports: not on the host's.
+if [ -z "${TAPGATE_OWN_NETWORK:-}" ]; then
+    unshare -rn true 2>/dev/null || skip "no user namespaces"
+    TAPGATE_OWN_NETWORK=1 exec unshare -rn "$0" "$@"
+fi
+ip link set lo up
 
 work=$(mktemp -d)
 qemu=
@@ -32,9 +38,10 @@ ready() {
     grep -qs prelaunch "$work/replies"
 }
 
-# try FILE OPTION...: QEMU starts, and of all images has FILE open and nothing else.
+# try FILES OPTION...: QEMU starts, and of all images has FILES open and nothing else. FILES are one
+# name, or more in alphabetical order with a '|' between them.
 try() {
-    local file=$1 state=$XDG_RUNTIME_DIR/tapgate/vm arguments opened='' fd target
+    local files=$1 state=$XDG_RUNTIME_DIR/tapgate/vm arguments expected opened fd target
     shift
     rm -rf "$state"
     mkdir -p "$state"
@@ -57,18 +64,20 @@ try() {
         cat "$work/qemu.log"
         exit 1
     fi
+    # NUL where one name ends: it is all that no name has.
     for fd in "/proc/$qemu/fd"/*; do
         # The x keeps a line break at the name's end.
         target=$(readlink -n "$fd" && echo x) || continue
         target=${target%x}
-        target=${target%$'\n'}
-        [[ $target != "$images"/* ]] || opened+="$target|"
-    done
+        [[ $target != "$images"/* ]] || printf '%s\0' "${target#"$images"/}"
+    done | LC_ALL=C sort -zu | tr '\0' '|' >"$work/opened"
     kill -KILL "$qemu"
     wait "$qemu" 2>/dev/null || true
     qemu=
-    if [ "$opened" != "$images/$file|" ]; then
-        printf 'named %q, opened %q\n' "$images/$file" "$opened"
+    expected=${files:+"$files|"}
+    opened=$(cat "$work/opened" && echo x)
+    if [ "${opened%x}" != "$expected" ]; then
+        printf 'named %q, opened %q\n' "$expected" "${opened%x}"
         exit 1
     fi
     # What QEMU only warns about is a mistake in the command line as well; not what the CPU model lacks.
@@ -77,21 +86,88 @@ try() {
     fi
 }
 
-name_count=0
+# What QEMU would take as something else: its options' commas, protocols of its block layer, options,
+# descriptors, URLs, lists; and what a shell or a printf() would.
+mkdir -p 'sub/..x' nbd+unix: http:
 # shellcheck disable=SC2016 # not to be expanded
-for name in plain 'a,b' ',id=x,readonly=on' "it's \"quoted\"" $'line\nbreak' 'json:{"driver":"null-co"}' \
-    'nbd:localhost:1' 'fat:rw:sub' '-S' 'grün ☃' '%s $HOME `id`' 'a=b:c;d|e&f'; do
+names=(plain 'a,b' ',id=x,readonly=on' 'a,,b,' "it's \"quoted\"" $'line\nbreak\n' $'tab\t' ' blank ' 'back\slash'
+    'json:{"driver":"null-co"}' 'nbd:localhost:1' 'nbd+unix:/x' 'http:/localhost' 'fat:rw:sub' 'file:plain'
+    'fd:3' 'blkdebug::plain' 'sub/../up' 'sub/..x/y' '-S' '--' 'grün ☃' $'\u202egnp' '%s%n%x'
+    '$HOME `id` $(id)' 'a=b:c;d|e&f' '*?[a]~' '{"x":1}' "$(printf 'long%.0s' {1..60})")
+for name in "${names[@]}"; do
     truncate -s 1M -- "$name"
-    try "$name" --disk="${name//,/,,},format=raw"
-    try "$name" --disk="${name//,/,,},format=raw,bus=scsi" --snapshot=off --display=vnc
-    name_count=$((name_count + 1))
+    real=${name/'sub/../'/}
+    try "$real" --disk="${name//,/,,},format=raw"
+    try "$real" --disk="${name//,/,,},format=raw,bus=scsi" --snapshot=off --display=vnc
+    # Throw-away mode puts a temporary image on top; what lies below is what was named.
+    try "$real" --disk="${name//,/,,},format=raw" --snapshot=on
+    try "$real" --cdrom="$name"
+    # From a VM's file, where a value can have no line break.
+    [[ $name != *$'\n'* ]] || continue
+    "$tapgate" create vm --disk="${name//,/,,},format=raw" >"$work/created"
+    try "$real"
+    rm "$XDG_CONFIG_HOME/tapgate/vm.conf"
 done
-try plain --disk=plain,format=raw,bus=sata,cache=none,serial=S-1 --cpus=4,sockets=2,threads=2
-try plain --disk=plain,format=raw,bus=ide,discard=off --machine=pc
-try plain --disk=plain,format=raw,bus=sata --machine=pc --net=user,model=e1000,hostfwd=tcp::0-:22
-try plain --disk=plain,format=raw,readonly=on --cpu=qemu64,+ssse3
-try plain --cdrom=plain --boot=cdrom,disk
-try plain --cdrom=plain --machine=pc
-# Throw-away mode puts a temporary image on top; what lies below is what was named.
-try 'a,b' --disk='a,,b,format=raw' --snapshot=on
-echo "$name_count names"
+echo "${#names[@]} names"
+
+# A backing file of each hostile name that a qcow2 can have as a file's.
+for name in 'a,b' "it's \"quoted\"" 'sub/..x/y' 'grün ☃' '%s%n%x' '-S'; do
+    qemu-img create -q -u -f qcow2 -b "$name" -F raw over.qcow2 1M
+    try "$(printf '%s\n' "$name" over.qcow2 | LC_ALL=C sort | paste -sd '|')" \
+        --disk="over.qcow2,backing=${name//,/,,}"
+done
+rm over.qcow2
+
+# Every machine with every bus, cache mode and image format that it has.
+for format in raw qcow2 vmdk vdi vhdx vpc; do
+    qemu-img create -q -f "$format" "disk.$format" 1M
+done
+for machine in q35 pc; do
+    buses='virtio scsi sata'
+    [ $machine = q35 ] || buses+=' ide'
+    for bus in $buses; do
+        for cache in writeback writethrough none directsync unsafe; do
+            try plain --machine=$machine --disk="plain,format=raw,bus=$bus,cache=$cache,serial=S-1"
+        done
+        try plain --machine=$machine --disk="plain,format=raw,bus=$bus,discard=off" --snapshot=on
+        [[ $bus =~ (sata|ide) ]] ||
+            try plain --machine=$machine --disk="plain,format=raw,bus=$bus,readonly=on"
+    done
+    for format in raw qcow2 vmdk vdi vhdx vpc; do
+        try disk.$format --machine=$machine --disk="disk.$format,format=$format"
+    done
+    for model in virtio e1000 e1000e rtl8139; do
+        [ $machine$model != pce1000e ] || continue
+        try '' --machine=$machine --net=user,model=$model,hostfwd=tcp::0-:22,hostfwd=udp::0-:53
+    done
+    for boot in disk cdrom net cdrom,disk net,cdrom,disk; do
+        try 'disk.raw|plain' --machine=$machine --cdrom=plain --boot=$boot --disk=disk.raw
+    done
+    disks=()
+    for i in {1..9}; do
+        truncate -s 1M "d$i"
+        disks+=(--disk="d$i,format=raw")
+    done
+    try 'd1|d2|d3|d4|d5|d6|d7|d8|d9' --machine=$machine "${disks[@]}"
+done
+
+try plain --disk=plain,format=raw --cpus=4,sockets=2,threads=2 --cpu=qemu64,+ssse3
+printf secret >password
+try 'plain' --disk=plain,format=raw --display=vnc:localhost --vnc-password-file=password
+try '' --net=none
+try '' -- -device virtio-keyboard-pci
+
+# UEFI: the variables are what the first start makes of the template.
+descriptors=/usr/share/qemu/firmware
+if compgen -G "$descriptors/*x86_64*.json" >/dev/null; then
+    mkdir -p "$HOME/.local/share/tapgate/vm"
+    for firmware in uefi uefi-secure; do
+        template=/usr/share/OVMF/OVMF_VARS_4M.fd
+        [ $firmware = uefi ] || template=/usr/share/OVMF/OVMF_VARS_4M.ms.fd
+        [ -e $template ] || continue
+        qemu-img convert -f raw -O qcow2 "$template" \
+            "$HOME/.local/share/tapgate/vm/$firmware-variables.qcow2"
+        try plain --disk=plain,format=raw --firmware=$firmware
+    done
+    try plain --disk=plain,format=raw --firmware=uefi --machine=pc
+fi

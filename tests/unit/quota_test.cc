@@ -36,14 +36,32 @@ TEST(PortTag, SaysWhoseTapItIs) {
     EXPECT_FALSE(tagged_owner(link));
 }
 
-TEST(Quota, CountsTheUsersOwnTapsOnly) {
-    const std::vector<Link> ports = {tap_of(1001, 0), tap_of(1002), tap_of(1002), tap_of(1001),
-                                     Link{}};
-    EXPECT_EQ(Quota(3, 1001, bridge, ports).taken(), 2U);
-    EXPECT_FALSE(Quota(3, 1001, bridge, ports).is_full());
-    EXPECT_TRUE(Quota(2, 1001, bridge, ports).is_full());
-    EXPECT_TRUE(Quota(1, 1001, bridge, ports).is_full());
-    EXPECT_FALSE(Quota(1, 1003, bridge, ports).is_full());
+TEST(PortTag, ANameSaysWhoseTapItIs) {
+    EXPECT_EQ(tap_name(1000, 0x1234), "tap1000-3lg");
+    EXPECT_EQ(tap_name(0, 0), "tap0-0");
+    for (const uid_t uid : {0U, 1U, 65534U, 9999999U, 10000000U, 4294967295U}) {
+        for (const unsigned serial : {0U, 35U, 1679615U, 4294967295U}) {
+            const std::string name = tap_name(uid, serial);
+            EXPECT_TRUE(InterfaceName::parse(name)) << name;
+            EXPECT_EQ(named_owner(name), uid) << name;
+        }
+    }
+    EXPECT_NE(tap_name(1000, 0), tap_name(1000, 1679615));
+    for (const auto* name :
+         {"", "tap", "tap0", "tap-1", "tap1000", "tapx-1", "tap4294967296-1", "eth0",
+          "tap1x-1", "TAP1-1", "tap 1-1", "tap+1-1"}) {
+        const auto owner = named_owner(name);
+        EXPECT_FALSE(owner) << name;
+    }
+}
+
+TEST(Quota, TakenIsWhatIsThere) {
+    const std::vector<Link> own = {tap_of(1001, 0), tap_of(1001)};
+    EXPECT_EQ(Quota(3, 1001, bridge, own).taken(), 2U);
+    EXPECT_FALSE(Quota(3, 1001, bridge, own).is_full());
+    EXPECT_TRUE(Quota(2, 1001, bridge, own).is_full());
+    EXPECT_TRUE(Quota(1, 1001, bridge, own).is_full());
+    EXPECT_FALSE(Quota(1, 1003, bridge, {}).is_full());
 }
 
 }  // namespace

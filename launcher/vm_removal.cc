@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/vm_removal.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "launcher/directories.h"
+#include "launcher/error.h"
+#include "launcher/text.h"
+#include "launcher/vm_file.h"
+#include "launcher/vm_state.h"
+
+namespace tapgate {
+
+namespace {
+
+std::string own_directory(const VmName& name) {
+    return data_directory() + "/" + name.str();
+}
+
+// The images of a VM, as its file has them; none when that describes no VM.
+std::vector<std::string> images_of(const VmName& name) {
+    std::vector<std::string> paths;
+    try {
+        const VmSpec spec = load_vm(name, {}).spec;
+        for (const Disk& disk : spec.disks) {
+            paths.push_back(disk.path.str());
+            for (const HostPath& backing : disk.backing)
+                paths.push_back(backing.str());
+        }
+        for (const HostPath& cdrom : spec.cdroms)
+            paths.push_back(cdrom.str());
+    } catch (const LauncherError&) {
+        // It may be deleted for that very reason.
+    }
+    return paths;
+}
+
+std::string canonical(const std::string& path) {
+    std::error_code error;
+    const auto found = std::filesystem::weakly_canonical(path, error);
+    return error ? path : found.string();
+}
+
+bool contains(const std::vector<std::string>& paths, const std::string& path) {
+    return std::any_of(paths.begin(), paths.end(),
+                       [&](const std::string& one) { return canonical(one) == canonical(path); });
+}
+
+}  // namespace
+
+std::string Removal::text() const {
+    std::string text;
+    for (const std::string& file : files)
+        text += "  " + shown(file) + "\n";
+    for (const std::string& image : kept)
+        text += "  (stays: " + shown(image) + ")\n";
+    return text;
+}
+
+Removal plan_removal(const VmName& name, bool disks) {
+    if (!has_vm_file(name))
+        throw no_such_vm(name);
+    Removal removal;
+    std::error_code error;
+    for (auto entry = std::filesystem::directory_iterator(own_directory(name), error);
+         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        const std::string path = entry->path().string();
+        if (disks || entry->path().filename().string().starts_with("uefi-"))
+            removal.files.push_back(path);
+    }
+    std::sort(removal.files.begin(), removal.files.end());
+    for (const std::string& image : images_of(name)) {
+        if (!contains(removal.files, image))
+            removal.kept.push_back(image);
+    }
+    for (const VmName& other : vm_names()) {
+        if (other.str() == name.str())
+            continue;
+        for (const std::string& image : images_of(other)) {
+            if (contains(removal.files, image))
+                throw LauncherError(shown(image) + " is an image of the VM " + other.str() +
+                                    " too; without --disks it stays");
+        }
+    }
+    // Last, so that what went wrong before can be tried again.
+    removal.files.push_back(vm_file_path(name));
+    return removal;
+}
+
+void remove_vm(const VmName& name, const Removal& removal) {
+    const UniqueFd lock = lock_vm(name);
+    // From here on: nobody starts it.
+    for (const std::string& file : removal.files) {
+        if (unlink(file.c_str()) != 0 && errno != ENOENT)
+            fail_with_errno(shown(file));
+    }
+    // Not when something stays in it.
+    rmdir(own_directory(name).c_str());
+    std::error_code error;
+    std::filesystem::remove_all(vm_directory(name), error);
+    if (error)
+        throw LauncherError(shown(vm_directory(name)) + ": " + error.message());
+}
+
+}  // namespace tapgate

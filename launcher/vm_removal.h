@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// tapgate delete: what of a VM goes, and what stays.
+#ifndef TAPGATE_LAUNCHER_VM_REMOVAL_H
+#define TAPGATE_LAUNCHER_VM_REMOVAL_H
+
+#include <string>
+#include <vector>
+
+#include "common/names.h"
+
+namespace tapgate {
+
+/// Files by their paths.
+struct Removal {
+    std::vector<std::string> files;  ///< that go
+    std::vector<std::string> kept;   ///< images that stay
+
+    /// A line for each.
+    [[nodiscard]] std::string text() const;
+};
+
+/// What deleting the VM means: its file, its UEFI variables and, with `disks`, all else in its
+/// directory below data_directory(). Images elsewhere stay in any case. Throws a LauncherError when
+/// there is no such VM, or when another VM uses one of these files.
+Removal plan_removal(const VmName& name, bool disks);
+
+/// Does it, and removes what its last run left. Throws a LauncherError when the VM runs, or a file
+/// cannot be removed.
+void remove_vm(const VmName& name, const Removal& removal);
+
+}  // namespace tapgate
+
+#endif

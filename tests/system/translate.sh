@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The real QEMU takes what `tapgate translate` makes of old command lines: each of
+# tests/unit/translate/cases.txt is started, with images of the formats that the descriptions say,
+# and asked over QMP how it is. No bridges here: adapters are behind QEMU's own NAT instead.
+#
+# Usage: translate.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+set -euo pipefail
+
+tapgate=$1
+cases=$(dirname "$(readlink -f "$0")")/../unit/translate/cases.txt
+skip() {
+    echo "skipped: $1"
+    [ "${MUST_WORK:-0}" = 1 ] && exit 1
+    exit 77
+}
+for program in qemu-system-x86_64 qemu-img; do
+    command -v "$program" >/dev/null || skip "no $program"
+done
+
+work=$(mktemp -d)
+qemu=
+cleanup() {
+    [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+umask 077
+export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/run
+mkdir -p "$HOME" "$work/data/dir" "$XDG_CONFIG_HOME/tapgate" "$XDG_RUNTIME_DIR"
+cd "$work/data"
+
+# The images of a VM file, each made once.
+make_images() {
+    local path format
+    while IFS=$'\t' read -r path format; do
+        path=${path//,,/,}
+        [ -e "$path" ] && continue
+        mkdir -p "${path%/*}"
+        qemu-img create -q -f "$format" -- "$path" 8M || return
+    done < <(sed -nE 's/^disk = (.*),format=([a-z0-9]+),bus=.*/\1\t\2/p' "$1")
+    while read -r path; do
+        [ -e "$path" ] || truncate -s 2M "$path"
+    done < <(sed -nE 's/^(cdrom|kernel|initrd) = //p' "$1")
+}
+
+# Those of arguments that are kept.
+truncate -s 1440K dos.img floppy.img
+truncate -s 8M stick.raw
+qemu-img create -q -f qed old.qed 8M
+qemu-img create -q -f qcow2 n.qcow2 8M
+
+# start NAME: QEMU comes to the point where it answers.
+start() {
+    local arguments end
+    rm -rf "$XDG_RUNTIME_DIR/tapgate"
+    mkdir -p "$XDG_RUNTIME_DIR/tapgate/vm"
+    mapfile -d '' -t arguments < <("$tapgate" argv vm --null --accel=tcg --memory=64M)
+    [ ${#arguments[@]} -gt 0 ] || return 1
+    rm -f "$work/qmp"
+    mkfifo "$work/qmp"
+    exec 3<>"$work/qmp" # for writing too, so that it never ends
+    printf '{"execute":"%s"}\n' qmp_capabilities query-status >&3
+    : >"$work/replies"
+    "${arguments[@]}" -S -qmp stdio <"$work/qmp" 3>&- >"$work/replies" 2>"$work/qemu.log" &
+    qemu=$!
+    end=$((SECONDS + 30))
+    until grep -qs prelaunch "$work/replies"; do
+        kill -0 "$qemu" 2>/dev/null || break
+        [ "$SECONDS" -le "$end" ] || break
+        sleep 0.05
+    done
+    kill -KILL "$qemu" 2>/dev/null || true
+    wait "$qemu" 2>/dev/null || true
+    qemu=
+    grep -qs prelaunch "$work/replies"
+}
+
+passed=0 failed=0 refused=0
+# A kernel that is none is refused, so one case has a real one or is left out.
+run_case() { # NAME
+    local conf=$XDG_CONFIG_HOME/tapgate/vm.conf
+    if ! "$tapgate" translate "$work/case.sh" >"$conf" 2>"$work/error"; then
+        refused=$((refused + 1))
+        return
+    fi
+    case $1 in
+    "an image on the network") return ;; # nobody serves it here
+    "a kernel") sed -i '/^\(kernel\|initrd\|append\) = /d' "$conf" ;;
+    esac
+    # -cpu host is KVM's.
+    sed -i -E "s:/data/:$work/data/:; s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//
+        s/^cpu = host/cpu = max/" "$conf"
+    make_images "$conf"
+    if start; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "not ok - $1"
+        sed 's/^/#   /' "$conf" "$work/qemu.log"
+    fi
+}
+
+name=
+: >"$work/case.sh"
+while IFS= read -r line; do
+    if [[ $line == "== "* ]]; then
+        [ -z "$name" ] || run_case "$name"
+        name=${line#== }
+        : >"$work/case.sh"
+    else
+        printf '%s\n' "$line" >>"$work/case.sh"
+    fi
+done <"$cases"
+run_case "$name"
+
+# A QEMU that runs, by its number.
+qemu-system-x86_64 -S -M q35 -m 64 -nodefaults -display none -accel tcg -drive file=stick.raw,if=virtio,format=raw &
+qemu=$!
+until [ "$(tr '\0' ' ' <"/proc/$qemu/cmdline" | cut -d' ' -f1)" = qemu-system-x86_64 ]; do sleep 0.05; done
+"$tapgate" translate --pid="$qemu" --create=lab >"$work/out"
+kill -KILL "$qemu"
+wait "$qemu" 2>/dev/null || true
+qemu=
+grep -qxF "disk = $work/data/stick.raw,format=raw,bus=virtio" "$XDG_CONFIG_HOME/tapgate/lab.conf"
+"$tapgate" show lab >/dev/null
+
+echo "$passed started, $refused refused, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -ge 60 ]
