@@ -39,13 +39,10 @@ lab_bridge br0 192.0.2.1/24
 # Otherwise its own address is on trial for two seconds, and nobody is called from it meanwhile.
 echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad
 lab_policy 'allow br0'
-lab_install "$helper" setuid
 # At the path that is built in; the rest of the host's /usr/local is not needed here.
 mount -t tmpfs -o mode=0755,suid lab /usr/local
 mkdir -p /usr/local/libexec
-# QEMU starts the helper itself below, and cannot tell it the VM's name.
-printf '#!/bin/sh\nexec %s --vm=lab "$@"\n' "$LAB_HELPER" >/usr/local/libexec/tapgate-helper
-chmod 0755 /usr/local/libexec/tapgate-helper
+install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
 
 state=/run/user/$LAB_UID/tapgate/lab
 mac=52:54:00:00:00:01
@@ -75,33 +72,20 @@ check() {
         lab_ok "$1"
     else
         lab_not_ok "$1" "nothing in ${3##*/} matches $2"
-        lab_show "$out" "$err" "$state/console.log" $LAB/log/qemu
+        lab_show "$out" "$err" "$state/console.log" "$state/qemu.log"
     fi
 }
 
-# vm_start GUEST-WORDS NET: until `tapgate start` does this: its record, and QEMU.
-vm_start() {
+vm_start() { # GUEST-WORDS NET
     tap_gate create lab --memory=128M --accel=tcg --kernel=$GUEST_DIR/kernel \
         --initrd=$LAB/guest/ssh.cpio --net="$2" \
         --append="console=ttyS0 quiet panic=-1 mitigations=off tapgate.hold=120 $1"
-    (lab_exec mkdir -m 0700 -p "$state")
-    local bridge=${2%%,*}
-    bridge=${bridge#bridge:}
-    printf '{"supervisor":0,"started":0,"qemu":"","accelerator":"tcg","vnc":"","unit":"","nets":[{"bridge":"%s","mac":"%s","tap":""}]}' \
-        "${bridge#user}" "$mac" >"$state/vm.json"
-    chown "$LAB_UID" "$state/vm.json"
-    tap_gate argv lab --plain-bridge --null
-    local -a argv
-    mapfile -d '' argv <$out
-    (lab_exec "${argv[@]}" -global virtio-net-pci.romfile=) </dev/null >$LAB/log/qemu 2>&1 &
-    qemu=$!
-    lab_poll 10 test -S "$state/qmp.sock" || lab_die "QEMU did not start: $(cat $LAB/log/qemu)"
+    tap_gate start lab || lab_die "tapgate start: $(cat $err)"
 }
 
 vm_stop() {
-    kill -KILL "$qemu"
-    wait "$qemu" 2>/dev/null || true
-    rm -rf "$state" "$LAB/home/.config"
+    tap_gate kill lab
+    tap_gate delete lab --yes
 }
 
 # --- before there is a guest ---------------------------------------------------------------------
