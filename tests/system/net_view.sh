@@ -151,10 +151,10 @@ sed -i 's/ssh-ed25519 .*/ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIIIIIIIIIIIIIIIIII
 ! tap_gate ssh lab -l root -- true || lab_not_ok "ssh: another key" "exit status 0"
 check "ssh: another key is refused" 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' $err
 vm_stop
+verdict "delete: the guest's key goes, too" [ ! -e "$known" ]
 
 # --- called by its link-local address --------------------------------------------------------------
 
-rm -f "$known"
 ip neigh flush dev br0
 vm_start "tapgate.ip=198.51.100.7/24" "bridge:br0,mac=$mac"
 tap_gate wait lab --for=ssh --timeout=30 || true
