@@ -173,8 +173,8 @@ int wait_for_vm(const CommandLine& command) {
         if (missing.empty())
             return 0;
         if (std::chrono::steady_clock::now() >= deadline)
-            throw LauncherError(name.str() + ": not ready within " + std::to_string(limit.count()) +
-                                " s: " + missing);
+            throw LauncherError(name.str() + ": not ready within " +
+                                std::to_string(limit.count() / 1000) + " s: " + missing);
         if (missing != told)
             note(name.str() + ": waiting: " + missing);
         told = missing;

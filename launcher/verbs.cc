@@ -23,6 +23,8 @@ constexpr Verb all_verbs[] = {
      "print each setting, and where it comes from", show_vm},
     {"argv", "NAME", 1, 1, true, Rest::qemu_arguments, "print QEMU's command line; start nothing",
      print_argv},
+    {"completion", "bash|zsh", 1, 1, false, Rest::nothing,
+     "print what makes the shell complete tapgate's words", print_completion},
     {"delete", "NAME", 1, 1, false, Rest::nothing, "remove the VM file and what belongs to it",
      delete_vm},
 
