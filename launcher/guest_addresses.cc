@@ -388,6 +388,7 @@ std::optional<SshTarget> first_ssh_server(const std::vector<SshTarget>& targets,
                                           std::chrono::milliseconds limit, std::string& why) {
     const auto deadline = Clock::now() + limit;
     std::vector<SshTry> tries;
+    tries.reserve(targets.size());
     for (const SshTarget& target : targets)
         tries.emplace_back(target);
     for (;;) {
@@ -399,6 +400,7 @@ std::optional<SshTarget> first_ssh_server(const std::vector<SshTarget>& targets,
             std::all_of(tries.begin(), tries.end(), [](const SshTry& one) { return one.ended(); }))
             break;
         std::vector<pollfd> entries;
+        entries.reserve(tries.size());
         for (const SshTry& one : tries)
             entries.push_back(one.poll_entry());
         if (poll(entries.data(), entries.size(), left) > 0)

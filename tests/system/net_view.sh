@@ -116,6 +116,11 @@ check "ip: from the neighbour table" '^192\.0\.2\.10$' $out
 tap_gate ip lab --json || true
 check "ip --json" '"source": "neighbours"' $out
 
+tap_gate doctor lab || true
+check "doctor: the guest's address" "^ok +guest +$mac has 192\.0\.2\.10$" $out
+! tap_gate wait lab --for=agent --timeout=1 || lab_not_ok "wait for an agent" "exit status 0"
+check "wait for an agent that is not there" 'lab: not ready within 1 s: no guest agent answers' $err
+
 # Another ordinary user, who has nothing to do with this VM.
 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- \
     env -i HOME=/nonexistent PATH=/usr/bin:/bin $LAB/tapgate bridges >$out 2>$err || true
