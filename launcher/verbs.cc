@@ -5,6 +5,7 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/import_verbs.h"
 #include "launcher/life_verbs.h"
 #include "launcher/look_verbs.h"
 #include "launcher/network_verbs.h"
@@ -68,6 +69,8 @@ constexpr Verb all_verbs[] = {
     // Bringing along
     {"translate", "[FILE]", 0, 1, true, Rest::words,
      "describe the VM of an old QEMU command line: a script's, or behind --", translate_vm},
+    {"import", "FILE [NAME]", 1, 2, true, Rest::nothing,
+     "make a VM of a foreign image: vmdk, vdi, vhd, vhdx, raw, qcow2", import_vm},
 };
 
 constexpr VerbOption all_options[] = {
@@ -91,6 +94,8 @@ constexpr VerbOption all_options[] = {
     {"create", 0, "NAME", "translate", "write the VM file of NAME, too"},
     {"pid", 0, "N", "translate", "read the command line of this running QEMU"},
     {"argv", 0, "", "translate", "print the new command line, too"},
+    {"format", 0, "FORMAT", "import", "the image's format, where its name does not tell it"},
+    {"virtio", 0, "", "import", "disk and adapter on virtio, which the guest needs drivers for"},
     // Between start and the supervisor that it starts.
     {"ready-fd", 0, "FD", "run", ""},
 };
