@@ -2,6 +2,7 @@
 #include "launcher/network_verbs.h"
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -34,16 +35,15 @@ constexpr milliseconds greeting_limit{5000};
 
 constexpr std::chrono::seconds default_wait{120};
 
-// `user` as ssh takes it: no option, and nothing that its configuration would take apart.
+// The user in the guest: nothing that ssh would take for an option, or take apart.
 std::string user_option(const CommandLine& command) {
-    const std::string user = command.option("user");
-    if (command.has("user") &&
-        (user.empty() || user.front() == '-' ||
-         std::any_of(user.begin(), user.end(), [](unsigned char c) {
-             return c <= ' ' || c == 0x7f ||
-                    std::string_view("'`\"$\\;&<>|(){}%@:").find(static_cast<char>(c)) !=
-                        std::string_view::npos;
-         })))
+    std::string user = command.option("user");
+    const bool is_name =
+        !user.empty() && user.front() != '-' &&
+        std::all_of(user.begin(), user.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c >= 0x80;
+        });
+    if (command.has("user") && !is_name)
         throw UsageError("--user: " + quoted_word(user) + " is no user's name");
     return user;
 }
