@@ -143,6 +143,21 @@ void require_free_console(const VmName& name) {
     }
 }
 
+// "127.0.0.1:5901" in what query-vnc answers; of a screen that is on every address this host's
+// name.
+std::string vnc_port(const nlohmann::json& answer) {
+    std::string host = answer.value("host", "");
+    const std::string port = answer.value("service", "");
+    if (!answer.value("enabled", false) || port.empty())
+        return {};
+    if (host == "0.0.0.0" || host == "::") {
+        std::array<char, 256> own{};
+        if (gethostname(own.data(), own.size() - 1) == 0)
+            host = own.data();
+    }
+    return shown(host + ":" + port);
+}
+
 }  // namespace
 
 int list_vms(const CommandLine& command) {
@@ -274,10 +289,12 @@ int print_vnc(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
     const auto record = read_run_record(name);
-    if (!record || record->vnc.empty())
+    const std::string address =
+        record && !record->vnc.empty() ? record->vnc : vnc_port(qmp_command(name, "query-vnc"));
+    if (address.empty())
         throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
                             shown(vm_file_path(name)));
-    print(record->vnc + "\n");
+    print(address + "\n");
     return 0;
 }
 

@@ -39,7 +39,7 @@ struct RunRecord {
     std::int64_t started = 0;  ///< seconds since 1970
     std::string qemu;          ///< the program
     std::string accelerator;   ///< "kvm" or "tcg"
-    std::string vnc;           ///< as viewers take it ("unix:PATH", "127.0.0.1:5901"); may be empty
+    std::string vnc;           ///< "unix:PATH"; empty: none, or a port, which QEMU knows
     std::string unit;          ///< the systemd --user unit it runs in; empty: none
     std::vector<RunNet> nets;
 };
