@@ -6,6 +6,7 @@
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/positional_options.hpp>
 #include <boost/program_options/value_semantic.hpp>
+#include <charconv>
 #include <sstream>
 #include <utility>
 
@@ -128,6 +129,20 @@ void check(const CommandLine& command) {
 std::string CommandLine::option(const std::string& name, std::string_view otherwise) const {
     const auto found = options.find(name);
     return found == options.end() ? std::string(otherwise) : found->second;
+}
+
+std::chrono::milliseconds CommandLine::seconds(const std::string& name,
+                                               std::chrono::milliseconds otherwise) const {
+    if (!has(name))
+        return otherwise;
+    const std::string text = option(name);
+    unsigned seconds = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    constexpr unsigned day = 86400;
+    if (error != std::errc() || stop != text.data() + text.size() || seconds > day)
+        throw UsageError("--" + name + ": " + quoted_word(text) +
+                         " is not a number of seconds, 0 to " + std::to_string(day));
+    return std::chrono::seconds(seconds);
 }
 
 VmName CommandLine::vm_name() const {

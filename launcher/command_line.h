@@ -5,6 +5,7 @@
 #ifndef TAPGATE_LAUNCHER_COMMAND_LINE_H
 #define TAPGATE_LAUNCHER_COMMAND_LINE_H
 
+#include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
@@ -28,6 +29,11 @@ struct CommandLine {
     /// The option's value; `otherwise` when it was not given.
     [[nodiscard]] std::string option(const std::string& name,
                                      std::string_view otherwise = {}) const;
+
+    /// The option's value in seconds, up to a day; `otherwise` when it was not given. Throws a
+    /// UsageError.
+    [[nodiscard]] std::chrono::milliseconds seconds(const std::string& name,
+                                                    std::chrono::milliseconds otherwise) const;
 
     /// The first operand as a VM's name. Throws a UsageError when it cannot be one.
     [[nodiscard]] VmName vm_name() const;

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "common/unique_fd.h"
+#include "launcher/child_process.h"
 #include "launcher/error.h"
 #include "launcher/qmp_client.h"
 #include "launcher/text.h"
@@ -387,21 +388,22 @@ std::optional<SshTarget> first_ssh_server(const std::vector<SshTarget>& targets,
                                           std::chrono::milliseconds limit, std::string& why) {
     const auto deadline = Clock::now() + limit;
     std::vector<SshTry> tries;
+    tries.reserve(targets.size());
     for (const SshTarget& target : targets)
         tries.emplace_back(target);
     for (;;) {
         for (size_t i = 0; i < tries.size(); i++)
             if (tries[i].greeted())
                 return targets[i];
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-        if (left <= 0 ||
+        const int left = milliseconds_until(deadline);
+        if (left == 0 ||
             std::all_of(tries.begin(), tries.end(), [](const SshTry& one) { return one.ended(); }))
             break;
         std::vector<pollfd> entries;
+        entries.reserve(tries.size());
         for (const SshTry& one : tries)
             entries.push_back(one.poll_entry());
-        if (poll(entries.data(), entries.size(), static_cast<int>(left)) > 0)
+        if (poll(entries.data(), entries.size(), left) > 0)
             for (size_t i = 0; i < tries.size(); i++)
                 if (entries[i].revents != 0)
                     tries[i].go_on();

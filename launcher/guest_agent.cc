@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "common/unique_fd.h"
+#include "launcher/child_process.h"
 #include "launcher/qmp_client.h"
 #include "launcher/text.h"
 
@@ -76,9 +77,9 @@ class AgentConnection {
 
     void read_some() {
         pollfd fd{socket_.get(), POLLIN, 0};
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
-        const int ready = left > 0 ? poll(&fd, 1, static_cast<int>(left)) : 0;
+        // Also with something to read all the time, the limit is the limit.
+        const int left = milliseconds_until(deadline_);
+        const int ready = left > 0 ? poll(&fd, 1, left) : 0;
         if (ready < 0 && errno == EINTR)
             return;
         if (ready <= 0)

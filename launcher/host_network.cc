@@ -69,12 +69,11 @@ class RouteSocket {
 
     // Everything that the kernel has in the table that `type` and `header` name.
     template <typename Header>
-    std::vector<Message> dump(int type, const Header& header, const std::string& what) {
+    std::vector<Message> dump(int type, Header header, const std::string& what) {
         for (int attempt = 1;; attempt++) {
             const Message request(nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_DUMP));
             if (!request ||
-                nlmsg_append(request.get(), const_cast<Header*>(&header), sizeof header,
-                             NLMSG_ALIGNTO) != 0 ||
+                nlmsg_append(request.get(), &header, sizeof header, NLMSG_ALIGNTO) != 0 ||
                 (type == RTM_GETLINK &&
                  nla_put_u32(request.get(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) != 0))
                 throw std::bad_alloc();

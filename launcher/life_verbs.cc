@@ -42,21 +42,6 @@ using Step = PowerDown::Step;
 // What the supervisor does before its guest runs has limits of its own, which sum up to less.
 constexpr milliseconds start_limit{120000};
 
-// The value of `option` as a time.
-milliseconds seconds_option(const CommandLine& command, const std::string& option,
-                            milliseconds otherwise) {
-    if (!command.has(option))
-        return otherwise;
-    const std::string text = command.option(option);
-    unsigned seconds = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    constexpr unsigned day = 86400;
-    if (error != std::errc() || stop != text.data() + text.size() || seconds > day)
-        throw UsageError("--" + option + ": " + quoted_word(text) +
-                         " is not a number of seconds, 0 to " + std::to_string(day));
-    return milliseconds(seconds * 1000);
-}
-
 // A descriptor that the process which started this one left open for it.
 UniqueFd inherited_fd(const CommandLine& command, const std::string& option) {
     if (!command.has(option))
@@ -112,8 +97,8 @@ std::string own_program() {
 // Starts a supervisor in the background and waits for its word. Returns the exit code.
 int start_in_background(const CommandLine& command) {
     const VmDescription vm = described_vm(command);
-    std::vector<std::string> argv = systemd_words(
-        vm.spec.name, seconds_option(command, "powerdown-limit", PowerDown::Limits().guest));
+    std::vector<std::string> argv =
+        systemd_words(vm.spec.name, command.seconds("powerdown-limit", PowerDown::Limits().guest));
     const std::string self = own_program();
     const std::string program = argv.empty() ? self : argv[0];
     argv.insert(argv.end(), {self, "run", command.operands.at(0), "--ready-fd=3"});
@@ -255,7 +240,7 @@ int interrupt(const CommandLine& command, const char* qmp) {
 
 int run_vm(const CommandLine& command) {
     PowerDown::Limits limits;
-    limits.guest = seconds_option(command, "powerdown-limit", limits.guest);
+    limits.guest = command.seconds("powerdown-limit", limits.guest);
     return supervise(described_vm(command).spec, {.helper = command.option("helper"),
                                                   .plain_bridge = command.has("plain-bridge"),
                                                   .limits = limits,
@@ -269,7 +254,7 @@ int start_vm(const CommandLine& command) {
 int stop_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     if (const UniqueFd qemu = running_qemu(name))
-        power_down(name, qemu, seconds_option(command, "timeout", PowerDown::Limits().guest),
+        power_down(name, qemu, command.seconds("timeout", PowerDown::Limits().guest),
                    command.has("force"));
     if (vm_state(name).life != Life::off)
         settle(name);

@@ -2,7 +2,7 @@
 #include "launcher/network_verbs.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cctype>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -26,7 +26,6 @@ namespace tapgate {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // How long a guest may take to answer when it is called.
 constexpr milliseconds call_limit{1000};
@@ -34,19 +33,17 @@ constexpr milliseconds call_limit{1000};
 // How long a guest's SSH server may take to greet; a guest without KVM needs a second.
 constexpr milliseconds greeting_limit{5000};
 
-constexpr seconds default_wait{120};
-constexpr seconds longest_wait{24 * 3600};
+constexpr std::chrono::seconds default_wait{120};
 
-// `user` as ssh takes it: no option, and nothing that its configuration would take apart.
+// The user in the guest: nothing that ssh would take for an option, or take apart.
 std::string user_option(const CommandLine& command) {
-    const std::string user = command.option("user");
-    if (command.has("user") &&
-        (user.empty() || user.front() == '-' ||
-         std::any_of(user.begin(), user.end(), [](unsigned char c) {
-             return c <= ' ' || c == 0x7f ||
-                    std::string_view("'`\"$\\;&<>|(){}%@:").find(static_cast<char>(c)) !=
-                        std::string_view::npos;
-         })))
+    std::string user = command.option("user");
+    const bool is_name =
+        !user.empty() && user.front() != '-' &&
+        std::all_of(user.begin(), user.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c >= 0x80;
+        });
+    if (command.has("user") && !is_name)
         throw UsageError("--user: " + quoted_word(user) + " is no user's name");
     return user;
 }
@@ -76,19 +73,6 @@ Goal goal_option(const CommandLine& command) {
         if (text == word)
             return goal;
     throw UsageError("--for: " + quoted_word(text) + ": it can be ssh, agent, address or running");
-}
-
-seconds timeout_option(const CommandLine& command, seconds otherwise) {
-    if (!command.has("timeout"))
-        return otherwise;
-    const std::string text = command.option("timeout");
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || text.empty() ||
-        seconds(value) > longest_wait)
-        throw UsageError("--timeout: " + quoted_word(text) + " is no number of seconds up to " +
-                         std::to_string(longest_wait.count()));
-    return seconds(value);
 }
 
 // What is still missing for the goal; nothing when it is reached. Throws a LauncherError when it
@@ -178,7 +162,7 @@ int print_ssh_config(const CommandLine& command) {
 int wait_for_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Goal goal = goal_option(command);
-    const seconds limit = timeout_option(command, default_wait);
+    const milliseconds limit = command.seconds("timeout", default_wait);
     const auto deadline = std::chrono::steady_clock::now() + limit;
     std::string told;
     for (;;) {
@@ -189,8 +173,8 @@ int wait_for_vm(const CommandLine& command) {
         if (missing.empty())
             return 0;
         if (std::chrono::steady_clock::now() >= deadline)
-            throw LauncherError(name.str() + ": not ready within " + std::to_string(limit.count()) +
-                                " s: " + missing);
+            throw LauncherError(name.str() + ": not ready within " +
+                                std::to_string(limit.count() / 1000) + " s: " + missing);
         if (missing != told)
             note(name.str() + ": waiting: " + missing);
         told = missing;

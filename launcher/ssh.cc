@@ -74,7 +74,9 @@ void become_ssh(const VmName& name, const std::vector<std::string>& argv) {
     make_private_directory(data_directory());
     make_private_directory(data_directory() + "/" + name.str());
     std::vector<char*> words;
+    words.reserve(argv.size() + 1);
     for (const std::string& word : argv)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
         words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     execvp("ssh", words.data());

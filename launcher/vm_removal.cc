@@ -71,7 +71,7 @@ Removal plan_removal(const VmName& name, bool disks) {
          !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const std::string path = entry->path().string();
         const std::string file = entry->path().filename().string();
-        if (disks || file.starts_with("uefi-") || file == "known_hosts")
+        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
             removal.files.push_back(path);
     }
     std::sort(removal.files.begin(), removal.files.end());

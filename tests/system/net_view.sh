@@ -39,13 +39,10 @@ lab_bridge br0 192.0.2.1/24
 # Otherwise its own address is on trial for two seconds, and nobody is called from it meanwhile.
 echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad
 lab_policy 'allow br0'
-lab_install "$helper" setuid
 # At the path that is built in; the rest of the host's /usr/local is not needed here.
 mount -t tmpfs -o mode=0755,suid lab /usr/local
 mkdir -p /usr/local/libexec
-# QEMU starts the helper itself below, and cannot tell it the VM's name.
-printf '#!/bin/sh\nexec %s --vm=lab "$@"\n' "$LAB_HELPER" >/usr/local/libexec/tapgate-helper
-chmod 0755 /usr/local/libexec/tapgate-helper
+install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
 
 state=/run/user/$LAB_UID/tapgate/lab
 mac=52:54:00:00:00:01
@@ -75,33 +72,20 @@ check() {
         lab_ok "$1"
     else
         lab_not_ok "$1" "nothing in ${3##*/} matches $2"
-        lab_show "$out" "$err" "$state/console.log" $LAB/log/qemu
+        lab_show "$out" "$err" "$state/console.log" "$state/qemu.log"
     fi
 }
 
-# vm_start GUEST-WORDS NET: until `tapgate start` does this: its record, and QEMU.
-vm_start() {
+vm_start() { # GUEST-WORDS NET
     tap_gate create lab --memory=128M --accel=tcg --kernel=$GUEST_DIR/kernel \
         --initrd=$LAB/guest/ssh.cpio --net="$2" \
         --append="console=ttyS0 quiet panic=-1 mitigations=off tapgate.hold=120 $1"
-    (lab_exec mkdir -m 0700 -p "$state")
-    local bridge=${2%%,*}
-    bridge=${bridge#bridge:}
-    printf '{"supervisor":0,"started":0,"qemu":"","accelerator":"tcg","vnc":"","unit":"","nets":[{"bridge":"%s","mac":"%s","tap":""}]}' \
-        "${bridge#user}" "$mac" >"$state/vm.json"
-    chown "$LAB_UID" "$state/vm.json"
-    tap_gate argv lab --plain-bridge --null
-    local -a argv
-    mapfile -d '' argv <$out
-    (lab_exec "${argv[@]}" -global virtio-net-pci.romfile=) </dev/null >$LAB/log/qemu 2>&1 &
-    qemu=$!
-    lab_poll 10 test -S "$state/qmp.sock" || lab_die "QEMU did not start: $(cat $LAB/log/qemu)"
+    tap_gate start lab || lab_die "tapgate start: $(cat $err)"
 }
 
 vm_stop() {
-    kill -KILL "$qemu"
-    wait "$qemu" 2>/dev/null || true
-    rm -rf "$state" "$LAB/home/.config"
+    tap_gate kill lab
+    tap_gate delete lab --yes
 }
 
 # --- before there is a guest ---------------------------------------------------------------------
@@ -132,6 +116,11 @@ check "ip: from the neighbour table" '^192\.0\.2\.10$' $out
 tap_gate ip lab --json || true
 check "ip --json" '"source": "neighbours"' $out
 
+tap_gate doctor lab || true
+check "doctor: the guest's address" "^ok +guest +$mac has 192\.0\.2\.10$" $out
+! tap_gate wait lab --for=agent --timeout=1 || lab_not_ok "wait for an agent" "exit status 0"
+check "wait for an agent that is not there" 'lab: not ready within 1 s: no guest agent answers' $err
+
 # Another ordinary user, who has nothing to do with this VM.
 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- \
     env -i HOME=/nonexistent PATH=/usr/bin:/bin $LAB/tapgate bridges >$out 2>$err || true
@@ -158,7 +147,7 @@ tap_gate ssh-config lab --user=root || true
 cp $out $LAB/home/ssh-config
 # shellcheck disable=SC2317 # called by verdict
 plain_ssh() {
-    (lab_exec ssh -F $LAB/home/ssh-config -i $LAB/home/key lab true) >"$out" 2>"$err" </dev/null
+    (lab_exec ssh -F "$LAB/home/ssh-config" -i "$LAB/home/key" lab true) >"$out" 2>"$err" </dev/null
 }
 verdict "ssh-config: ssh takes it" plain_ssh
 
@@ -167,10 +156,10 @@ sed -i 's/ssh-ed25519 .*/ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIIIIIIIIIIIIIIIIII
 ! tap_gate ssh lab -l root -- true || lab_not_ok "ssh: another key" "exit status 0"
 check "ssh: another key is refused" 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' $err
 vm_stop
+verdict "delete: the guest's key goes, too" [ ! -e "$known" ]
 
 # --- called by its link-local address --------------------------------------------------------------
 
-rm -f "$known"
 ip neigh flush dev br0
 vm_start "tapgate.ip=198.51.100.7/24" "bridge:br0,mac=$mac"
 tap_gate wait lab --for=ssh --timeout=30 || true

@@ -54,8 +54,8 @@ std::string found(const std::string& check, const std::function<void(DoctorFacts
         if (finding["check"] != check)
             continue;
         text += finding["result"].get<std::string>() + ": " + finding["text"].get<std::string>();
-        if (finding["remedy"] != "")
-            text += " -> " + finding["remedy"].get<std::string>();
+        if (const auto remedy = finding["remedy"].get<std::string>(); !remedy.empty())
+            text += " -> " + remedy;
         text += "\n";
     }
     return text;

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 
 #include "launcher/error.h"
@@ -38,7 +37,7 @@ class FakeAgent {
         EXPECT_NE(mkdtemp(directory_.data()), nullptr);
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
-        std::strcpy(address.sun_path, path().c_str());
+        path().copy(address.sun_path, sizeof address.sun_path - 1);
         listener_.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
         EXPECT_EQ(listen(listener_.get(), 1), 0);
