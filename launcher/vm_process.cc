@@ -33,8 +33,9 @@ std::string tap_name(int tap) {
 // The systemd unit that this process is in, when it is the one that `tapgate start` makes.
 std::string own_unit(const VmName& name) {
     const std::string unit = "tapgate-" + name.str() + ".scope";
-    const std::string group = first_word("/proc/self/cgroup");
-    return group.ends_with("/" + unit) ? unit : "";
+    // A line for each hierarchy, of which there can be several.
+    const auto groups = read_file("/proc/self/cgroup");
+    return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
 }
 
 std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
