@@ -3,7 +3,9 @@
 
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <array>
 
+#include <array>
 #include <csignal>
 
 #include "launcher/error.h"
@@ -55,9 +57,13 @@ std::string vnc_address(const VmName& name, std::chrono::milliseconds limit) {
     const nlohmann::json vnc = qmp_command(name, "query-vnc", nullptr, limit);
     if (!vnc.value("enabled", false))
         return {};
-    const std::string host = vnc.value("host", "");
+    std::string host = vnc.value("host", "");
     if (vnc.value("family", "") == "unix")
         return "unix:" + (host.empty() ? vnc.value("service", "") : host);
+    // Every address of this host: what others call it is the one that a viewer needs.
+    if (std::array<char, 256> own{};
+        (host == "0.0.0.0" || host == "::") && gethostname(own.data(), own.size() - 1) == 0)
+        host = own.data();
     return host + ":" + vnc.value("service", "");
 }
 

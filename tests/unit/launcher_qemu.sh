@@ -198,7 +198,7 @@ started --display=vnc:localhost --vnc-password-file=password
 "$tapgate" kill other
 stopped
 started --display=vnc:public:7 --vnc-password-file=password
-[ "$("$tapgate" vnc vm)" = 0.0.0.0:5907 ] || exit 1
+[[ $("$tapgate" vnc vm) = *:5907 ]] || exit 1
 stopped
 
 # What an image names and its description does not is not opened.
