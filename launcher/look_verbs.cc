@@ -44,6 +44,9 @@ Json summary_of(const VmName& name) {
     if (state.life == Life::running) {
         try {
             json["guest"] = guest_status(name, std::chrono::milliseconds(1000));
+            if (const std::string vnc = vnc_address(name, std::chrono::milliseconds(1000));
+                !vnc.empty())
+                json["vnc"] = vnc;
         } catch (const LauncherError&) {
             // Another client is connected to it, or it hangs.
             json["guest"] = "unknown";
@@ -59,8 +62,6 @@ Json summary_of(const VmName& name) {
         return json;
     json["started"] = record->started;
     json["accelerator"] = record->accelerator;
-    if (!record->vnc.empty())
-        json["vnc"] = record->vnc;
     if (!record->unit.empty())
         json["unit"] = record->unit;
     json["nets"] = Json::array();
@@ -141,21 +142,6 @@ void require_free_console(const VmName& name) {
             throw LauncherError("another terminal has the console of " + name.str() +
                                 " (tapgate run, or another tapgate console)");
     }
-}
-
-// "127.0.0.1:5901" in what query-vnc answers; of a screen that is on every address this host's
-// name.
-std::string vnc_port(const nlohmann::json& answer) {
-    std::string host = answer.value("host", "");
-    const std::string port = answer.value("service", "");
-    if (!answer.value("enabled", false) || port.empty())
-        return {};
-    if (host == "0.0.0.0" || host == "::") {
-        std::array<char, 256> own{};
-        if (gethostname(own.data(), own.size() - 1) == 0)
-            host = own.data();
-    }
-    return shown(host + ":" + port);
 }
 
 }  // namespace
@@ -288,9 +274,7 @@ int print_log(const CommandLine& command) {
 int print_vnc(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
-    const auto record = read_run_record(name);
-    const std::string address =
-        record && !record->vnc.empty() ? record->vnc : vnc_port(qmp_command(name, "query-vnc"));
+    const std::string address = vnc_address(name);
     if (address.empty())
         throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
                             shown(vm_file_path(name)));

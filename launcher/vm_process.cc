@@ -66,9 +66,6 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
     vm.record.qemu = host.qemu;
     const Accelerator accelerator = spec.accelerator.value_or(host.accelerator);
     vm.record.accelerator = accelerator == Accelerator::kvm ? "kvm" : "tcg";
-    // Which port it is otherwise, QEMU decides.
-    if (spec.display == Display::vnc && spec.vnc.reach == Vnc::Reach::unix_socket)
-        vm.record.vnc = "unix:" + host.state_directory + "/vnc.sock";
     vm.record.unit = own_unit(spec.name);
     if (!host.why_not_kvm.empty())
         vm.notes.push_back("without KVM, so more slowly: " + host.why_not_kvm);
