@@ -116,7 +116,8 @@ std::optional<std::string> find_program(const std::string& name) {
     const char* const path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): one thread
     std::istringstream directories(path != nullptr ? path : "/usr/bin:/bin");
     for (std::string directory; std::getline(directories, directory, ':');) {
-        std::string file = directory + "/" + name;
+        std::string file = directory;
+        file.append("/").append(name);
         if (file.front() == '/' && access(file.c_str(), X_OK) == 0)
             return file;
     }
