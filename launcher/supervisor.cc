@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "launcher/host.h"
 #include "launcher/output.h"
 #include "launcher/qmp_client.h"
+#include "launcher/stop_signals.h"
 #include "launcher/text.h"
 #include "launcher/vm_control.h"
 #include "launcher/vm_process.h"
@@ -37,35 +37,6 @@ using std::chrono::milliseconds;
 // QEMU's own, from exec to its guest's first instruction: 0.1 s, more where it has to read a
 // snapshot or to touch a lot of memory.
 constexpr milliseconds start_limit{60000};
-
-// The signals that mean "end it", as a descriptor to poll.
-class StopSignals {
-  public:
-    StopSignals() {
-        sigset_t signals;
-        sigemptyset(&signals);
-        for (const int signal : {SIGTERM, SIGINT, SIGHUP})
-            sigaddset(&signals, signal);
-        sigprocmask(SIG_BLOCK, &signals, nullptr);
-        fd_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-        if (!fd_)
-            fail_with_errno("signalfd");
-    }
-
-    [[nodiscard]] int fd() const { return fd_.get(); }
-
-    // The name of one that came; empty: none did.
-    std::string take() {
-        signalfd_siginfo info{};
-        if (read(fd_.get(), &info, sizeof info) != sizeof info)
-            return {};
-        const char* const name = sigabbrev_np(static_cast<int>(info.ssi_signo));
-        return std::string("SIG") + (name != nullptr ? name : "?");
-    }
-
-  private:
-    UniqueFd fd_;
-};
 
 class Supervisor {
   public:
@@ -167,7 +138,7 @@ class Supervisor {
     ProcessEnd watch() {
         const RawTerminal terminal(background_ ? -1 : STDIN_FILENO);
         if (!background_)
-            console_.emplace(std::move(socket_), may_read() ? STDIN_FILENO : -1, STDOUT_FILENO);
+            console_.emplace(std::move(socket_), console_input(), STDOUT_FILENO);
         if (terminal.active())
             note(name_.str() + " runs; Ctrl-] powers it down");
         for (;;) {
@@ -203,11 +174,6 @@ class Supervisor {
             }
             take(down_.due(Clock::now()));
         }
-    }
-
-    // A terminal that this process is in the background of would stop it.
-    static bool may_read() {
-        return isatty(STDIN_FILENO) == 0 || tcgetpgrp(STDIN_FILENO) == getpgrp();
     }
 
     void take(Step step) {
