@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "launcher/directories.h"
+#include "launcher/domain_xml.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/image_import.h"
 #include "launcher/output.h"
+#include "launcher/ovf.h"
+#include "launcher/tar_archive.h"
 #include "launcher/text.h"
 #include "launcher/translation.h"
 #include "launcher/vm_file.h"
@@ -21,6 +24,13 @@
 namespace tapgate {
 
 namespace {
+
+// Of an OVF descriptor or a domain's XML, in bytes.
+constexpr size_t most_description = 1024UL * 1024;
+
+std::string disk_name(size_t index) {
+    return index == 0 ? "disk.qcow2" : "disk" + std::to_string(index) + ".qcow2";
+}
 
 // On a terminal a bar that grows, else a line for each quarter.
 class ProgressBar {
@@ -79,14 +89,73 @@ std::string absolute(const std::string& path) {
     return path.starts_with('/') ? path : current_directory() + "/" + path;
 }
 
-// A foreign guest's machine: what every guest has drivers for, and less that it may lack.
-std::vector<std::pair<std::string, std::string>> foreign_machine(bool virtio,
-                                                                 const std::string& disk) {
-    return {
-        {"machine", "q35"},
-        {"disk", with_doubled_commas(disk) + ",format=qcow2,bus=" + (virtio ? "virtio" : "sata")},
-        {"net", std::string("bridge:br0,model=") + (virtio ? "virtio" : "e1000")},
-        {"display", "vnc"}};
+// What is imported: images to convert, and the rest of the VM.
+struct Import {
+    std::vector<SourceImage> images;
+    Translation translation;
+};
+
+std::string read_description(const std::string& path) {
+    auto text = read_file(path, most_description);
+    if (!text)
+        throw LauncherError(shown(path) + ": no such file");
+    return std::move(*text);
+}
+
+// A foreign guest's machine: what every guest has drivers for.
+Import image_to_import(const CommandLine& command, const std::string& path) {
+    Import result;
+    result.images.push_back({.path = path, .format = format_of(command, path)});
+    result.translation.set("machine", "q35");
+    result.translation.set(
+        "net", command.has("virtio") ? "bridge:br0,model=virtio" : "bridge:br0,model=e1000");
+    result.translation.set("display", "vnc");
+    return result;
+}
+
+Import appliance_to_import(const CommandLine& command, const std::string& path) {
+    const bool archive = path.ends_with(".ova");
+    const std::vector<TarMember> members = archive ? tar_members(path) : std::vector<TarMember>();
+    std::string text;
+    if (archive) {
+        const auto descriptor =
+            std::find_if(members.begin(), members.end(),
+                         [](const TarMember& member) { return member.name.ends_with(".ovf"); });
+        if (descriptor == members.end())
+            throw LauncherError(shown(path) + ": no .ovf in the archive");
+        text = read_tar_member(path, *descriptor, most_description);
+    } else {
+        text = read_description(path);
+    }
+    Appliance appliance = read_ovf(text, shown(path), command.has("virtio"));
+    Import result{.images = {}, .translation = std::move(appliance.translation)};
+    result.translation.set("machine", "q35");
+    result.translation.set("display", "vnc");
+    for (const std::string& file : appliance.files) {
+        SourceImage image{.path = path.substr(0, path.rfind('/') + 1) + file,
+                          .format = ImageFormat::vmdk};
+        if (archive) {
+            const auto member =
+                std::find_if(members.begin(), members.end(),
+                             [&](const TarMember& one) { return one.name == file; });
+            if (member == members.end() || member->size == 0)
+                throw LauncherError(shown(path) + ": " + quoted_word(file) +
+                                    " is not in the archive");
+            image.path = path;
+            image.offset = member->offset;
+            image.size = member->size;
+        }
+        result.images.push_back(std::move(image));
+    }
+    return result;
+}
+
+Import found(const CommandLine& command, const std::string& path) {
+    if (path.ends_with(".ova") || path.ends_with(".ovf"))
+        return appliance_to_import(command, path);
+    if (path.ends_with(".xml"))
+        return {.images = {}, .translation = translate_domain(read_description(path), shown(path))};
+    return image_to_import(command, path);
 }
 
 constexpr const char* virtio_hint =
@@ -99,29 +168,38 @@ constexpr const char* virtio_hint =
 
 int import_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
-    const SourceImage image{.path = absolute(operand), .format = format_of(command, operand)};
-    const VmName name =
-        command.operands.size() > 1 ? parse_vm_name(command.operands[1]) : name_of_image(operand);
+    Import import = found(command, absolute(operand));
+    Translation& translation = import.translation;
+    const VmName name = command.operands.size() > 1 ? parse_vm_name(command.operands[1])
+                        : translation.name.empty()  ? name_of_image(operand)
+                                                    : parse_vm_name(translation.name);
     const std::string file = vm_file_path(name);
     const std::string exists = shown(file) + ": there is a VM of this name already";
     if (has_vm_file(name))
         throw LauncherError(exists);
-    check_source_image(image);
     const std::string directory = data_directory() + "/" + name.str();
-    const std::string disk = "disk.qcow2";
-    Translation translation;
-    for (const auto& [key, value] : foreign_machine(command.has("virtio"), directory + "/" + disk))
-        translation.set(key, value);
-    const std::vector<Setting> settings = settings_of(translation, "/", command.settings);
+    const std::string bus = command.has("virtio") ? "virtio" : "sata";
+    for (size_t i = 0; i < import.images.size(); i++) {
+        check_source_image(import.images[i]);
+        translation.set("disk", with_doubled_commas(directory + "/" + disk_name(i)) +
+                                    ",format=qcow2,bus=" + bus);
+    }
+    const std::vector<Setting> settings =
+        settings_of(translation, current_directory(), command.settings);
     describe_vm(name, settings);
+    const std::string text = translation.notes.empty()
+                                 ? vm_file_text(name, settings)
+                                 : annotated_vm_file(name, settings, translation);
     // From here on: only the host can be in the way.
     ImageImport images(directory);
-    {
+    for (size_t i = 0; i < import.images.size(); i++) {
         ProgressBar bar(operand);
-        images.import(image, disk, [&](double percent) { bar.show(percent); });
+        images.import(import.images[i], disk_name(i), [&](double percent) { bar.show(percent); });
     }
-    write_new_file(file, vm_file_text(name, settings), exists);
+    write_new_file(file, text, exists);
     images.keep();
+    for (const TranslationNote& one : translation.notes)
+        note(note_text(one));
     if (command.has("virtio"))
         note(virtio_hint);
     print(shown(file) + "\n");

@@ -70,7 +70,7 @@ constexpr Verb all_verbs[] = {
     {"translate", "[FILE]", 0, 1, true, Rest::words,
      "describe the VM of an old QEMU command line: a script's, or behind --", translate_vm},
     {"import", "FILE [NAME]", 1, 2, true, Rest::nothing,
-     "make a VM of a foreign image: vmdk, vdi, vhd, vhdx, raw, qcow2", import_vm},
+     "make a VM of a foreign image, an OVA or OVF, or a libvirt domain's XML", import_vm},
 };
 
 constexpr VerbOption all_options[] = {

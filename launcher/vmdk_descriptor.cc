@@ -102,7 +102,7 @@ class Descriptor {
             refuse("an extent without a name: " + quoted_word(whole));
         const std::string_view name = rest.substr(1, end - 1);
         const std::string_view offset = trimmed(rest.substr(end + 1));
-        if (!offset.empty() && !is_number(take_word(rest = offset)))
+        if (!offset.empty() && !is_number(offset))
             refuse("an extent with more than an offset: " + quoted_word(whole));
         if (name.empty() || name == "." || name == ".." ||
             name.find_first_of("/:\\") != std::string_view::npos)

@@ -133,6 +133,63 @@ refused truncated-vmdk "truncated.vmdk" truncated.vmdk
 mkfifo fifo.raw
 refused fifo "neither a file nor a block device" fifo.raw
 
+# --- appliances and domains -----------------------------------------------------------------------------
+
+mkdir appliance
+qemu-img convert -f raw -O vmdk -o subformat=streamOptimized disk.raw appliance/lab-disk1.vmdk
+# ovf FILE-ATTRIBUTES: a descriptor of a VM with that disk.
+ovf() {
+    cat <<EOT
+<?xml version="1.0"?>
+<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1" xmlns:rasd="r">
+  <References><File ovf:id="f1" $1/></References>
+  <DiskSection><Disk ovf:capacity="8388608" ovf:diskId="d1" ovf:fileRef="f1"/></DiskSection>
+  <VirtualSystem ovf:id="lab"><VirtualHardwareSection>
+    <Item><rasd:AllocationUnits>byte * 2^20</rasd:AllocationUnits><rasd:ResourceType>4</rasd:ResourceType>
+      <rasd:VirtualQuantity>512</rasd:VirtualQuantity></Item>
+    <Item><rasd:ResourceType>3</rasd:ResourceType><rasd:VirtualQuantity>2</rasd:VirtualQuantity></Item>
+    <Item><rasd:ResourceSubType>E1000</rasd:ResourceSubType><rasd:ResourceType>10</rasd:ResourceType></Item>
+    <Item><rasd:HostResource>/disk/d1</rasd:HostResource><rasd:ResourceType>17</rasd:ResourceType></Item>
+  </VirtualHardwareSection></VirtualSystem>
+</Envelope>
+EOT
+}
+ovf 'ovf:href="lab-disk1.vmdk"' >appliance/lab.ovf
+imported ovf appliance/lab.ovf
+for format in ustar gnu pax; do
+    tar -C appliance --format=$format -cf lab-$format.ova lab.ovf lab-disk1.vmdk
+    imported ova-$format lab-$format.ova
+done
+grep -qx 'memory = 512M' "$XDG_CONFIG_HOME/tapgate/ova-pax.conf" || not_ok ova "its memory is not 512M"
+cp disk.raw evil.vmdk
+ovf 'ovf:href="../evil.vmdk"' >appliance/evil.ovf
+refused traversal "no file beside the descriptor" appliance/evil.ovf
+tar -C appliance --transform 's,^,../,' -P -cf evil.ova lab.ovf lab-disk1.vmdk
+refused traversal-ova "is not in the archive" evil.ova
+head -c 20000 lab-ustar.ova >cut.ova
+refused cut-ova "cut off" cut.ova
+cp disk.qcow2 none.ova
+refused no-tar "none.ova" none.ova
+cat >domain.xml <<EOT
+<domain type='kvm'><name>old</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type></os>
+<devices><disk type='file' device='disk'><driver type='qcow2'/><source file='$PWD/disk.qcow2'/><target bus='ide'/></disk>
+<interface type='user'/></devices></domain>
+EOT
+if "$tapgate" import domain.xml old >/dev/null 2>"$work/error" &&
+    grep -qx "disk = $PWD/disk.qcow2,format=qcow2,bus=ide" "$XDG_CONFIG_HOME/tapgate/old.conf" &&
+    [ -e disk.qcow2 ] && [ ! -e "$XDG_DATA_HOME/tapgate/old" ]; then
+    ok domain
+else
+    not_ok domain "$(cat "$work/error")"
+fi
+{
+    echo '<!DOCTYPE d [<!ENTITY a "ha">'
+    for i in {b..j}; do echo "<!ENTITY $i \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">"; done
+    echo ']><domain type="kvm"><name>&j;</name></domain>'
+} >laughs.xml
+refused laughs "DOCTYPE" laughs.xml
+
 # --- no room, and an interruption ----------------------------------------------------------------------
 
 if unshare --user --map-root-user --mount true 2>/dev/null; then
@@ -178,4 +235,4 @@ for signal in INT TERM HUP; do
 done
 
 echo "$passed passed, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" -ge 30 ]
+[ "$failed" = 0 ] && [ "$passed" -ge 40 ]

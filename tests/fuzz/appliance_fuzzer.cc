@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Any bytes as what importers read: an OVF descriptor, a libvirt domain, a vmdk's descriptor. They
+// become settings and notes, and no name of a file leads elsewhere; or there is an error whose text
+// is fit for a terminal.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "launcher/domain_xml.h"
+#include "launcher/error.h"
+#include "launcher/ovf.h"
+#include "launcher/vmdk_descriptor.h"
+
+namespace {
+
+void require(bool condition) {
+    if (!condition)
+        std::abort();
+}
+
+// A tab stays in the line that an error points at.
+void require_clean_text(std::string_view text) {
+    for (const char c : text)
+        require((static_cast<unsigned char>(c) >= ' ' && c != '\x7f') || c == '\n' || c == '\t');
+}
+
+void require_plain_name(std::string_view name) {
+    require(!name.empty() && name != "." && name != ".." &&
+            name.find_first_of("/:\\") == std::string_view::npos);
+}
+
+template <typename Read>
+void attempt(const Read& read) {
+    try {
+        read();
+    } catch (const tapgate::LauncherError& error) {
+        require_clean_text(error.what());
+    }
+}
+
+void describe(const tapgate::Translation& translation) {
+    for (const tapgate::TranslationNote& note : translation.notes)
+        require_clean_text(tapgate::note_text(note));
+    const tapgate::VmName name = tapgate::VmName::parse("vm").value();
+    const auto settings = tapgate::settings_of(translation, "/vm", {});
+    const auto vm = tapgate::describe_vm(name, settings);
+    const std::string text = tapgate::annotated_vm_file(name, settings, translation);
+    const auto again = tapgate::describe_vm(name, tapgate::parse_vm_file("/vm/vm.conf", text));
+    require(again.settings.size() == vm.settings.size());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
+    const std::string text(data, data + std::min(size, size_t{65536}));
+    attempt([&] {
+        const tapgate::Appliance appliance = tapgate::read_ovf(text, "FILE", false);
+        for (const std::string& file : appliance.files)
+            require_plain_name(file);
+        describe(appliance.translation);
+    });
+    attempt([&] { describe(tapgate::translate_domain(text, "FILE")); });
+    attempt([&] {
+        for (const std::string& name : tapgate::parse_vmdk_descriptor(text, "FILE"))
+            require_plain_name(name);
+    });
+    attempt([&] { tapgate::embedded_vmdk_descriptor(text, "FILE"); });
+    return 0;
+}
