@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -106,6 +107,13 @@ class Plan {
 };
 
 }  // namespace
+
+Pipe make_pipe(int flags) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC | flags) != 0)
+        fail_with_errno("pipe");
+    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
 
 int milliseconds_until(Clock::time_point deadline) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();

@@ -67,6 +67,15 @@ class ChildProcess {
     std::optional<ProcessEnd> end_;
 };
 
+/// A pipe, close-on-exec at both ends.
+struct Pipe {
+    UniqueFd reading;
+    UniqueFd writing;
+};
+
+/// `flags`: as pipe2(2) takes them. Throws a LauncherError.
+Pipe make_pipe(int flags = 0);
+
 /// The absolute path of the program `name`, as exec would find it in PATH; nothing when there is
 /// none.
 std::optional<std::string> find_program(const std::string& name);

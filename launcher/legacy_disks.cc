@@ -30,10 +30,6 @@ bool has_protocol(std::string_view file) {
     return stop != std::string_view::npos && file[stop] == ':';
 }
 
-void add_reason(std::string& why, std::string_view reason) {
-    why.append(why.empty() ? "" : "; ").append(reason);
-}
-
 class DiskTranslator {
   public:
     DiskTranslator(const LegacyDisks& disks, std::vector<LegacyDevice>& devices,

@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::string_view default_bridge = "br0";
 
-void add_reason(std::string& why, std::string_view reason) {
-    why.append(why.empty() ? "" : "; ").append(reason);
-}
-
 struct Model {
     std::string_view name;   // QEMU's
     std::string_view model;  // ours; empty: none is like it

@@ -27,19 +27,6 @@ int exit_code_of(int status) {
 }
 
 // A pipe of which a child gets the writing end.
-struct Pipe {
-    UniqueFd reading;
-    UniqueFd writing;
-
-    Pipe() {
-        std::array<int, 2> ends{};
-        if (pipe2(ends.data(), O_CLOEXEC) != 0)
-            fail_with_errno("pipe");
-        reading.reset(ends[0]);
-        writing.reset(ends[1]);
-    }
-};
-
 // Reads both until their ends and the process's. Empty, or what is wrong.
 std::string read_both(UniqueFd& out, UniqueFd& err, int process, ProgramResult& result,
                       Clock::time_point deadline, size_t most) {
@@ -84,8 +71,8 @@ ProgramResult run_program(const std::vector<std::string>& words, std::chrono::mi
     if (!program)
         throw LauncherError("there is no program " + quoted_word(words[0]) +
                             " in PATH; is it installed?");
-    Pipe out;
-    Pipe err;
+    Pipe out = make_pipe();
+    Pipe err = make_pipe();
     ChildProcess child({.program = *program,
                         .argv = words,
                         .output = out.writing.get(),

@@ -94,18 +94,6 @@ json known_or_asked(const std::string& question, const std::string& qemu,
 
 // ---- asking QEMU
 
-struct Pipe {
-    UniqueFd in;
-    UniqueFd out;
-};
-
-Pipe make_pipe() {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
-        fail_with_errno("pipe");
-    return {UniqueFd(ends[1]), UniqueFd(ends[0])};
-}
-
 // Appends what came; false: there will be no more.
 bool read_some(int fd, std::string& text) {
     constexpr size_t most = 16384;
@@ -122,16 +110,16 @@ json ask_qemu(const std::string& qemu) {
         fail_with_errno("socketpair");
     UniqueFd ours(ends[0]);
     UniqueFd theirs(ends[1]);
-    Pipe words = make_pipe();
+    Pipe words = make_pipe(O_NONBLOCK);
     ChildProcess child(
         {.program = qemu,
          .argv = {qemu, "-M", "none", "-nodefaults", "-no-user-config", "-display", "none",
                   "-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control"},
          .inherited = {theirs.get()},
-         .output = words.in.get()});
+         .output = words.writing.get()});
     // Only QEMU has these now: its end is theirs.
     theirs.reset();
-    words.in.reset();
+    words.writing.reset();
     try {
         QmpClient qmp(std::move(ours), qemu, qemu_limit);
         const json& version = qmp.greeting().at("version").at("qemu");
@@ -151,7 +139,7 @@ json ask_qemu(const std::string& qemu) {
     } catch (const QmpError& error) {
         child.kill();
         std::string text;
-        read_some(words.out.get(), text);
+        read_some(words.reading.get(), text);
         throw LauncherError(
             shown(qemu) + " does not work: " + (text.empty() ? error.what() : terminal_text(text)));
     } catch (const json::exception&) {
@@ -183,30 +171,30 @@ UniqueFd rom_file() {
 // Empty when the guest came to its end.
 std::string run_kvm_guest(const std::string& qemu, const std::string& cpu) {
     const UniqueFd rom = rom_file();
-    Pipe words = make_pipe();
+    Pipe words = make_pipe(O_NONBLOCK);
     ChildProcess child(
         {.program = qemu,
          .argv = {qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                   "-machine", "q35", "-accel", "kvm", "-cpu", cpu, "-m", "16", "-device",
                   "isa-debug-exit,iobase=0xf4,iosize=1", "-bios", "/proc/self/fd/3"},
          .inherited = {rom.get()},
-         .output = words.in.get()});
-    words.in.reset();
+         .output = words.writing.get()});
+    words.writing.reset();
     const auto start = Clock::now();
     const auto deadline = start + kvm_limit;
     bool told = false;
     std::string text;
     for (;;) {
         std::array<pollfd, 2> fds{pollfd{child.pidfd(), POLLIN, 0},
-                                  pollfd{words.out.get(), POLLIN, 0}};
+                                  pollfd{words.reading.get(), POLLIN, 0}};
         poll(fds.data(), fds.size(), std::min(milliseconds_until(deadline), 500));
-        if (fds[1].revents != 0 && !read_some(words.out.get(), text))
-            words.out.reset();
+        if (fds[1].revents != 0 && !read_some(words.reading.get(), text))
+            words.reading.reset();
         if (const auto end = child.wait(milliseconds(0))) {
             if (WIFEXITED(end->status) && WEXITSTATUS(end->status) == kvm_guest_exit_code)
                 return {};
-            if (words.out)
-                read_some(words.out.get(), text);
+            if (words.reading)
+                read_some(words.reading.get(), text);
             const std::string complaint = first_complaint(text);
             return !complaint.empty() ? complaint
                    : end->in_order()  ? "a guest that runs in KVM crashes"

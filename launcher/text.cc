@@ -32,6 +32,13 @@ std::string errno_text(int error_number) {
     return text != nullptr ? text : "error " + std::to_string(error_number);
 }
 
+std::string_view trimmed(std::string_view text, std::string_view separators) {
+    const size_t first = text.find_first_not_of(separators);
+    if (first == std::string_view::npos)
+        return {};
+    return text.substr(first, text.find_last_not_of(separators) + 1 - first);
+}
+
 std::string terminal_text(std::string_view text, size_t longest) {
     // npos + 1 is 0: all blank, nothing stays.
     text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);

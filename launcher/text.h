@@ -13,6 +13,12 @@ namespace tapgate {
 /// The text of an errno, in English wherever the user lives: error lines are searched for.
 std::string errno_text(int error_number);
 
+/// What separates words in a line.
+constexpr std::string_view blanks = " \t\r";
+
+/// `text` without the `separators` at its ends.
+std::string_view trimmed(std::string_view text, std::string_view separators = blanks);
+
 /// `text` fit for a terminal: control characters but the newline become '?' (a tab a blank), blanks
 /// and newlines at its end go, and what is over `longest` bytes is cut and ends in "...".
 std::string terminal_text(std::string_view text, size_t longest = 4096);

@@ -6,12 +6,18 @@
 #define TAPGATE_LAUNCHER_TRANSLATION_H
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "launcher/vm_options.h"
 
 namespace tapgate {
+
+/// One more reason in a note: "the first; the second".
+inline void add_reason(std::string& why, std::string_view reason) {
+    why.append(why.empty() ? "" : "; ").append(reason);
+}
 
 struct TranslationNote {
     enum class Kind {

@@ -22,15 +22,6 @@ class BadValue : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-constexpr std::string_view blanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-    const size_t first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
-}
-
 LauncherError wrong(const Setting& setting, const std::string& what) {
     std::string text = setting.place + "=" + shown(setting.value) + ": " + what;
     LauncherError on_one_line(text);

@@ -21,15 +21,6 @@ namespace {
 constexpr size_t longest_descriptor = 64UL * 1024;
 constexpr std::string_view descriptor_magic = "# Disk DescriptorFile";
 constexpr std::string_view sparse_magic = "KDMV";
-constexpr std::string_view blanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-    const size_t first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
-}
-
 // Takes the first word away.
 std::string_view take_word(std::string_view& text) {
     const size_t end = std::min(text.find_first_of(blanks), text.size());

@@ -2,6 +2,7 @@
 #include "launcher/xml_document.h"
 
 #include "launcher/error.h"
+#include "launcher/text.h"
 
 namespace tapgate {
 
@@ -28,11 +29,7 @@ pugi::xml_node child_named(const pugi::xml_node& parent, std::string_view name) 
 
 std::string text_of(const pugi::xml_node& parent, std::string_view name) {
     const std::string text = child_named(parent, name).child_value();
-    constexpr std::string_view blanks = " \t\r\n";
-    const size_t first = text.find_first_not_of(blanks);
-    if (first == std::string::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+    return std::string(trimmed(text, " \t\r\n"));
 }
 
 std::string attribute_of(const pugi::xml_node& node, std::string_view name) {
