@@ -7,6 +7,7 @@
 #include "launcher/describe_verbs.h"
 #include "launcher/life_verbs.h"
 #include "launcher/network_verbs.h"
+#include "launcher/tap_verbs.h"
 #include "launcher/translate_verbs.h"
 
 namespace tapgate {
@@ -48,6 +49,9 @@ constexpr Verb all_verbs[] = {
      "print what ~/.ssh/config needs for the guest", print_ssh_config},
     {"wait", "NAME", 1, 1, false, Rest::nothing, "wait until the guest is ready", wait_for_vm},
 
+    {"tap", "--bridge=BRIDGE -- COMMAND...", 0, 0, false, Rest::words,
+     "run any program with a tap on a bridge", run_with_tap},
+
     // Bringing along
     {"translate", "[FILE]", 0, 1, true, Rest::words,
      "describe the VM of an old QEMU command line: a script's, or behind --", translate_vm},
@@ -58,7 +62,7 @@ constexpr VerbOption all_options[] = {
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
-    {"helper", 0, "PATH", "argv run start restart", "another helper than the installed one"},
+    {"helper", 0, "PATH", "argv run start restart tap", "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
     {"timeout", 0, "SECONDS", "stop restart wait",
@@ -68,6 +72,12 @@ constexpr VerbOption all_options[] = {
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
     {"yes", 'y', "", "delete", "do not ask"},
+    {"bridge", 0, "BRIDGE", "tap", "the bridge"},
+    {"fd", 0, "N", "tap", "the tap's descriptor (3); more queues are at the next numbers"},
+    {"queues", 0, "N", "tap", "how many queues, each a descriptor (1)"},
+    {"mac", 0, "MAC", "tap", "the guest's MAC address"},
+    {"vm", 0, "NAME", "tap", "the VM's name, for `bridges' and the log"},
+    {"no-vnet", 0, "", "tap", "frames without a vnet header"},
     {"create", 0, "NAME", "translate", "write the VM file of NAME, too"},
     {"pid", 0, "N", "translate", "read the command line of this running QEMU"},
     {"argv", 0, "", "translate", "print the new command line, too"},
