@@ -48,7 +48,8 @@ class Plan {
         check(posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDWR, 0));
         const int output = launch.output < 0 ? STDIN_FILENO : out_of_the_way(launch.output, behind);
         check(posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO));
-        check(posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO));
+        const int errors = launch.errors < 0 ? output : out_of_the_way(launch.errors, behind);
+        check(posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO));
         int number = first_inherited;
         for (const int fd : launch.inherited)
             check(

@@ -21,6 +21,7 @@ struct Launch {
     std::vector<std::string> argv;
     std::vector<int> inherited = {};  ///< become 3, 4, ...; nothing else is inherited
     int output = -1;                  ///< becomes stdout and stderr; -1: nothing is kept
+    int errors = -1;                  ///< becomes stderr, when not -1
     /// SIGTERM, SIGINT and SIGHUP do not reach it, whoever sends them: they are blocked, which an
     /// exec does not change.
     bool deaf = false;

@@ -131,9 +131,13 @@ std::string CommandLine::option(const std::string& name, std::string_view otherw
 }
 
 VmName CommandLine::vm_name() const {
-    auto name = VmName::parse(operands.at(0));
+    return parse_vm_name(operands.at(0));
+}
+
+VmName parse_vm_name(const std::string& word) {
+    auto name = VmName::parse(word);
     if (!name)
-        throw UsageError(quoted_word(operands[0]) +
+        throw UsageError(quoted_word(word) +
                          " is not a VM's name: a letter, then letters, digits, '.', '_' and '-', "
                          "40 bytes at most");
     return std::move(*name);

@@ -38,6 +38,9 @@ struct CommandLine {
 CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::string& directory);
 
+/// `word` as a VM's name. Throws a UsageError when it cannot be one.
+VmName parse_vm_name(const std::string& word);
+
 /// What --help prints; with a verb, only what concerns that.
 std::string help_text(const Verb* verb = nullptr);
 

@@ -47,6 +47,11 @@ RawTerminal::~RawTerminal() {
         tcsetattr(fd_, TCSADRAIN, &*before_);
 }
 
+int console_input() {
+    const bool background = isatty(STDIN_FILENO) != 0 && tcgetpgrp(STDIN_FILENO) != getpgrp();
+    return background ? -1 : STDIN_FILENO;
+}
+
 UniqueFd connect_console(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;

@@ -43,6 +43,10 @@ class RawTerminal {
     std::optional<termios> before_;
 };
 
+/// What to read for the guest: stdin; -1 when that is a terminal that this process is in the
+/// background of, which would stop it.
+int console_input();
+
 /// Connects to QEMU's socket of the console; nothing when nobody listens there (yet).
 UniqueFd connect_console(const std::string& path);
 

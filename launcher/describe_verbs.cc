@@ -6,13 +6,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "launcher/completion.h"
 #include "launcher/disk_image.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/host.h"
-#include "launcher/machine.h"
 #include "launcher/output.h"
 #include "launcher/qemu_argv.h"
+#include "launcher/qemu_probe.h"
 #include "launcher/question.h"
 #include "launcher/text.h"
 #include "launcher/vm_edit.h"
@@ -26,9 +27,9 @@ namespace {
 // The settings with the machine's version written down, where QEMU is there to tell it.
 std::vector<Setting> with_machine(std::vector<Setting> settings, const MachineType& machine) {
     try {
-        const MachineType resolved = ask_for_machine(machine, HostFacts().qemu);
-        if (resolved.str() != machine.str())
-            settings.push_back(command_line_setting("machine", resolved.str(), "/"));
+        const auto machines = qemu_facts(find_qemu()).machines;
+        if (const auto version = machines.find(machine.str()); version != machines.end())
+            settings.push_back(command_line_setting("machine", version->second, "/"));
     } catch (const LauncherError& error) {
         note(std::string(error.what()) + "; the VM gets whatever " + machine.str() +
              " is at each start");
@@ -130,6 +131,14 @@ int print_argv(const CommandLine& command) {
     } else {
         print(shell_text(argv) + "\n");
     }
+    return 0;
+}
+
+int print_completion(const CommandLine& command) {
+    const std::string& shell = command.operands[0];
+    if (shell != "bash" && shell != "zsh")
+        throw UsageError(quoted_word(shell) + " is neither bash nor zsh");
+    print(shell == "bash" ? bash_completion() : zsh_completion());
     return 0;
 }
 

@@ -13,6 +13,7 @@ int edit_vm(const CommandLine& command);
 int delete_vm(const CommandLine& command);
 int show_vm(const CommandLine& command);
 int print_argv(const CommandLine& command);
+int print_completion(const CommandLine& command);
 
 }  // namespace tapgate
 

@@ -250,6 +250,7 @@ void add_addresses(RouteSocket& socket, HostNetwork& network) {
         address.link_local = is_link_local(address.address);
         constexpr std::uint8_t by_router = 2;  // IFAPROT_KERNEL_RA, Linux 5.18
         address.from_router = number_in(attributes[IFA_PROTO]) == by_router;
+        address.leased = (number_in(attributes[IFA_FLAGS]) & IFA_F_PERMANENT) == 0;
         if (!address.address.empty())
             network.addresses.push_back(std::move(address));
     }

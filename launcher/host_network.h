@@ -56,6 +56,7 @@ struct HostAddress {
     bool v6 = false;
     bool link_local = false;
     bool from_router = false;  ///< made from an IPv6 router's advertisement
+    bool leased = false;       ///< it ends some day, as one from a DHCP server or a router does
 };
 
 struct DefaultRoute {

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 
+#include "launcher/text.h"
 #include "launcher/vm_spec.h"
 
 namespace tapgate {
@@ -151,7 +152,7 @@ class DiskTranslator {
             return;
         }
         if (interface == "pflash") {
-            keep_pflash(was, properties, file);
+            translate_pflash(was, properties, file);
             return;
         }
         const std::string model = device == nullptr ? "" : device->properties.get("driver");
@@ -283,7 +284,13 @@ class DiskTranslator {
             add_reason(why, "left out: " + listed(left));
     }
 
-    void keep_pflash(const std::string& was, Properties properties, const std::string& file) {
+    // UEFI is a setting, and its variables are made for each VM; any other firmware is kept.
+    void translate_pflash(const std::string& was, Properties properties, const std::string& file) {
+        if (is_uefi_firmware(file)) {
+            result_.set("firmware", "uefi");
+            result_.changed(was, "firmware = uefi", "that of this host, with variables of its own");
+            return;
+        }
         properties.set("if", "pflash");
         properties.set("file", absolute(file));
         if (properties.get("format").empty())
@@ -373,6 +380,14 @@ void keep_usb_device(const std::string& was, const std::vector<std::string>& bef
     on_bus.set("bus", "keptusb.0");
     arguments.insert(arguments.end(), {"-device", on_bus.str("driver")});
     result.keep(was, arguments, "on a USB controller of its own");
+}
+
+bool is_uefi_firmware(std::string_view file) {
+    constexpr std::array<std::string_view, 6> marks = {"OVMF",  "ovmf",  "edk2",
+                                                       "_VARS", "nvram", "uefi"};
+    return std::any_of(marks.begin(), marks.end(), [&](std::string_view mark) {
+        return file.find(mark) != std::string_view::npos;
+    });
 }
 
 std::string listed(const std::vector<Properties::Property>& properties) {

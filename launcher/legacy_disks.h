@@ -5,6 +5,7 @@
 #define TAPGATE_LAUNCHER_LEGACY_DISKS_H
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launcher/legacy_options.h"
@@ -43,6 +44,9 @@ void translate_disks(const LegacyDisks& disks, std::vector<LegacyDevice>& device
 /// Keeps a USB device, on a controller of its own.
 void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
                      const Properties& device, LegacyMachine& machine, Translation& result);
+
+/// Is it, by its path, UEFI firmware or the variables of one?
+bool is_uefi_firmware(std::string_view file);
 
 /// "a and b", "a, b and c": properties that a note names.
 std::string listed(const std::vector<Properties::Property>& properties);

@@ -239,6 +239,8 @@ std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& w
     std::vector<LegacyOption> options;
     for (size_t i = 0; i < words.size(); i++) {
         const std::string& word = words[i];
+        if (word.find('\0') != std::string::npos)
+            throw LauncherError(quoted_word(word) + ": no command line has a NUL byte in it");
         if (!word.starts_with('-') || word == "-") {
             options.push_back({nullptr, word, shell_text({word})});
             continue;
@@ -325,13 +327,6 @@ std::string Properties::str(std::string_view first_key) const {
             .append(with_doubled_commas(property.second));
     }
     return text;
-}
-
-std::string with_doubled_commas(std::string_view text) {
-    std::string doubled;
-    for (const char c : text)
-        doubled.append(c == ',' ? 2 : 1, c);
-    return doubled;
 }
 
 }  // namespace tapgate

@@ -71,9 +71,6 @@ class Properties {
     std::vector<Property> properties_;
 };
 
-/// Every comma twice, as in QEMU's values and in those of a VM file.
-std::string with_doubled_commas(std::string_view text);
-
 }  // namespace tapgate
 
 #endif

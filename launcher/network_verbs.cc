@@ -8,13 +8,17 @@
 #include <thread>
 
 #include "launcher/bridge_listing.h"
+#include "launcher/doctor.h"
+#include "launcher/doctor_facts.h"
 #include "launcher/error.h"
 #include "launcher/guest_addresses.h"
 #include "launcher/guest_agent.h"
+#include "launcher/helper_client.h"
 #include "launcher/host_network.h"
 #include "launcher/output.h"
 #include "launcher/ssh.h"
 #include "launcher/text.h"
+#include "launcher/vm_file.h"
 #include "launcher/vm_state.h"
 
 namespace tapgate {
@@ -192,6 +196,34 @@ int wait_for_vm(const CommandLine& command) {
         told = missing;
         std::this_thread::sleep_for(std::min(left, milliseconds(250)));
     }
+}
+
+int run_doctor(const CommandLine& command) {
+    std::optional<VmSpec> vm;
+    std::vector<std::string> bridges;
+    if (!command.operands.empty())
+        vm = load_vm(command.vm_name(), {}).spec;
+    if (command.has("bridge")) {
+        const std::string name = command.option("bridge");
+        if (!InterfaceName::parse(name))
+            throw UsageError("--bridge: " + quoted_word(name) + " cannot be a bridge's name");
+        bridges.push_back(name);
+    } else if (vm) {
+        for (const Net& net : vm->nets)
+            if (const auto* const bridged = std::get_if<BridgeNet>(&net.link))
+                if (std::find(bridges.begin(), bridges.end(), bridged->bridge.str()) ==
+                    bridges.end())
+                    bridges.push_back(bridged->bridge.str());
+    } else {
+        bridges.emplace_back("br0");
+    }
+    const auto findings =
+        diagnose(doctor_facts(vm, bridges, helper_path(command.option("helper"))));
+    print(command.has("json") ? json_text(findings_json(findings)) : findings_text(findings));
+    const bool healthy = std::none_of(findings.begin(), findings.end(), [](const Finding& one) {
+        return one.health == Health::fail;
+    });
+    return static_cast<int>(healthy ? ExitCode::done : ExitCode::failed);
 }
 
 }  // namespace tapgate

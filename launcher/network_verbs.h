@@ -13,6 +13,7 @@ int show_addresses(const CommandLine& command);
 int ssh_to_vm(const CommandLine& command);
 int print_ssh_config(const CommandLine& command);
 int wait_for_vm(const CommandLine& command);
+int run_doctor(const CommandLine& command);
 
 }  // namespace tapgate
 

@@ -7,7 +7,7 @@ namespace tapgate {
 
 namespace {
 
-constexpr PowerDown::Milliseconds between_presses{5000};
+constexpr PowerDown::Milliseconds between_presses{3000};
 
 }  // namespace
 

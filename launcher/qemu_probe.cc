@@ -121,7 +121,7 @@ json ask_qemu(const std::string& qemu) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
         fail_with_errno("socketpair");
     UniqueFd ours(ends[0]);
-    const UniqueFd theirs(ends[1]);
+    UniqueFd theirs(ends[1]);
     Pipe words = make_pipe();
     ChildProcess child(
         {.program = qemu,
@@ -129,6 +129,8 @@ json ask_qemu(const std::string& qemu) {
                   "-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control"},
          .inherited = {theirs.get()},
          .output = words.in.get()});
+    // Only QEMU has these now: its end is theirs.
+    theirs.reset();
     words.in.reset();
     try {
         QmpClient qmp(std::move(ours), qemu, qemu_limit);
@@ -137,10 +139,13 @@ json ask_qemu(const std::string& qemu) {
         json facts = {{"version", std::to_string(version.at("major").get<int>()) + "." +
                                       std::to_string(version.at("minor").get<int>()) + "." +
                                       std::to_string(version.at("micro").get<int>())},
-                      {"machines", json::object()}};
+                      {"machines", json::object()},
+                      {"deprecated", json::array()}};
         for (const json& machine : machines.value) {
             if (machine.contains("alias"))
                 facts["machines"][machine.at("alias").get<std::string>()] = machine.at("name");
+            if (machine.value("deprecated", false))
+                facts["deprecated"].push_back(machine.at("name"));
         }
         return facts;
     } catch (const QmpError& error) {
@@ -235,10 +240,10 @@ std::string find_qemu() {
 QemuFacts qemu_facts(const std::string& qemu) {
     const json answer = known_or_asked("qemu", qemu, [&] { return ask_qemu(qemu); });
     try {
-        return {answer.at("version"), answer.at("machines")};
+        return {answer.at("version"), answer.at("machines"), answer.at("deprecated")};
     } catch (const json::exception&) {
         const json asked = ask_qemu(qemu);
-        return {asked.at("version"), asked.at("machines")};
+        return {asked.at("version"), asked.at("machines"), asked.at("deprecated")};
     }
 }
 

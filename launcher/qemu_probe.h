@@ -8,6 +8,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace tapgate {
 
@@ -18,6 +19,7 @@ std::string find_qemu();
 struct QemuFacts {
     std::string version;                          ///< "7.2.22"
     std::map<std::string, std::string> machines;  ///< by alias: "q35" is "pc-q35-7.2"
+    std::vector<std::string> deprecated;          ///< machines that a later QEMU will not have
 };
 
 /// Asks the program `qemu` (absolute), 0.05 s when the answer is not known yet. Throws a

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "launcher/host.h"
 #include "launcher/output.h"
 #include "launcher/qmp_client.h"
+#include "launcher/stop_signals.h"
 #include "launcher/text.h"
 #include "launcher/vm_control.h"
 #include "launcher/vm_process.h"
@@ -37,35 +37,8 @@ using std::chrono::milliseconds;
 // QEMU's own, from exec to its guest's first instruction: 0.1 s, more where it has to read a
 // snapshot or to touch a lot of memory.
 constexpr milliseconds start_limit{60000};
-
-// The signals that mean "end it", as a descriptor to poll.
-class StopSignals {
-  public:
-    StopSignals() {
-        sigset_t signals;
-        sigemptyset(&signals);
-        for (const int signal : {SIGTERM, SIGINT, SIGHUP})
-            sigaddset(&signals, signal);
-        sigprocmask(SIG_BLOCK, &signals, nullptr);
-        fd_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-        if (!fd_)
-            fail_with_errno("signalfd");
-    }
-
-    [[nodiscard]] int fd() const { return fd_.get(); }
-
-    // The name of one that came; empty: none did.
-    std::string take() {
-        signalfd_siginfo info{};
-        if (read(fd_.get(), &info, sizeof info) != sizeof info)
-            return {};
-        const char* const name = sigabbrev_np(static_cast<int>(info.ssi_signo));
-        return std::string("SIG") + (name != nullptr ? name : "?");
-    }
-
-  private:
-    UniqueFd fd_;
-};
+// From when somebody wants it to end.
+constexpr milliseconds hurried_start_limit{5000};
 
 class Supervisor {
   public:
@@ -114,21 +87,27 @@ class Supervisor {
     // QEMU answers QMP once everything is set up and its guest was let go.
     void wait_until_running() {
         const auto begin = Clock::now();
+        auto deadline = begin + start_limit;
         bool told = false;
+        bool signalled = false;
         while (!answers()) {
             std::array<pollfd, 2> fds{pollfd{qemu_->pidfd(), POLLIN, 0},
-                                      pollfd{stop_->fd(), POLLIN, 0}};
+                                      pollfd{signalled ? -1 : stop_->fd(), POLLIN, 0}};
             poll(fds.data(), fds.size(), 1);
             if (const auto end = qemu_->wait(milliseconds(0)))
                 throw LauncherError("QEMU does not start (" + end->text() + "): " + words());
-            if (const std::string signal = stop_->take(); !signal.empty())
-                throw LauncherError("given up for " + signal + " before the guest ran");
-            const auto passed = Clock::now() - begin;
-            if (passed > start_limit)
-                throw LauncherError("QEMU does not answer within " +
-                                    std::to_string(start_limit.count() / 1000) +
-                                    " s, and was killed: " + words());
-            if (!told && passed > milliseconds(1000)) {
+            const auto now = Clock::now();
+            if (fds[1].revents != 0) {
+                // The guest may run already: its power button comes first here, too.
+                signalled = true;
+                deadline = std::min(deadline, now + hurried_start_limit);
+            }
+            if (now > deadline)
+                throw LauncherError(
+                    "QEMU does not answer within " +
+                    std::to_string(std::chrono::ceil<std::chrono::seconds>(now - begin).count()) +
+                    " s, and was killed: " + words());
+            if (!told && now - begin > milliseconds(1000)) {
                 note("waiting for QEMU ...");
                 told = true;
             }
@@ -167,7 +146,7 @@ class Supervisor {
     ProcessEnd watch() {
         const RawTerminal terminal(background_ ? -1 : STDIN_FILENO);
         if (!background_)
-            console_.emplace(std::move(socket_), may_read() ? STDIN_FILENO : -1, STDOUT_FILENO);
+            console_.emplace(std::move(socket_), console_input(), STDOUT_FILENO);
         if (terminal.active())
             note(name_.str() + " runs; Ctrl-] powers it down");
         for (;;) {
@@ -203,11 +182,6 @@ class Supervisor {
             }
             take(down_.due(Clock::now()));
         }
-    }
-
-    // A terminal that this process is in the background of would stop it.
-    static bool may_read() {
-        return isatty(STDIN_FILENO) == 0 || tcgetpgrp(STDIN_FILENO) == getpgrp();
     }
 
     void take(Step step) {

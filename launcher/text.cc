@@ -103,4 +103,11 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
     return text;
 }
 
+std::string with_doubled_commas(std::string_view text) {
+    std::string doubled;
+    for (const char c : text)
+        doubled.append(c == ',' ? 2 : 1, c);
+    return doubled;
+}
+
 }  // namespace tapgate

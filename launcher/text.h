@@ -36,6 +36,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 /// line's end.
 std::string table_text(const std::vector<std::vector<std::string>>& rows);
 
+/// Every comma twice, as in QEMU's options and in the lists of a VM file.
+std::string with_doubled_commas(std::string_view text);
+
 }  // namespace tapgate
 
 #endif

@@ -233,7 +233,7 @@ class Translator {
              [](T& t, const O& o) {
                  t.add_drive(o.text, "if=pflash,file=" + with_doubled_commas(o.value));
              }},
-            {"bios", [](T& t, const O& o) { t.keep(o); }},
+            {"bios", [](T& t, const O& o) { t.take_bios(o); }},
             {"cdrom",
              [](T& t, const O& o) {
                  t.add_drive(o.text,
@@ -337,6 +337,11 @@ class Translator {
         if (const auto accel = properties.take("accel"))
             choose_accelerator(*accel, why);
         properties.take("type");
+        if (properties.take("pflash0")) {
+            result_.set("firmware", "uefi");
+            add_reason(why, "pflash0= is firmware = uefi");
+        }
+        properties.take("pflash1");
         // Nothing but a type: what is said of the guest's devices is ours to say.
         if (!properties.all().empty())
             add_reason(why, "left out: " + listed(properties.all()));
@@ -491,6 +496,12 @@ class Translator {
     void take_hd(const LegacyOption& option, unsigned index) {
         add_drive(option.text,
                   "index=" + std::to_string(index) + ",file=" + with_doubled_commas(option.value));
+    }
+    void take_bios(const LegacyOption& option) {
+        if (is_uefi_firmware(option.value))
+            set(option.text, "firmware", "uefi", "that of this host");
+        else
+            keep(option);
     }
     void take_floppy(const LegacyOption& option, unsigned index) {
         add_drive(option.text, "if=floppy,index=" + std::to_string(index) +

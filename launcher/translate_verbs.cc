@@ -87,24 +87,17 @@ Source source_of(const CommandLine& command) {
     return source;
 }
 
-VmName parse_name(const std::string& word) {
-    auto name = VmName::parse(word);
-    if (!name)
-        throw UsageError(quoted_word(word) + " is not a VM's name");
-    return std::move(*name);
-}
-
 // The name that was asked for; else the VM's own; else that of its first disk.
 VmName name_of_vm(const CommandLine& command, const Translation& translation) {
     if (command.has("create"))
-        return parse_name(command.option("create"));
+        return parse_vm_name(command.option("create"));
     std::string name = translation.name;
     for (const auto& [key, value] : translation.settings) {
         if (name.empty() && key == "disk")
             name = fitting_name(
                 std::filesystem::path(value.substr(0, value.find(','))).stem().string());
     }
-    return parse_name(name.empty() ? "vm" : name);
+    return parse_vm_name(name.empty() ? "vm" : name);
 }
 
 nlohmann::ordered_json json_of(const Translation& translation, const VmName& name,

@@ -103,10 +103,11 @@ std::pair<std::string, bool> format_by_name(std::string_view path) {
 std::vector<Setting> settings_of(const Translation& translation, const std::string& directory,
                                  const std::vector<Setting>& overriding) {
     std::vector<Setting> settings;
-    for (const auto& [key, value] : translation.settings) {
+    for (const auto& translated : translation.settings) {
         if (std::none_of(overriding.begin(), overriding.end(),
-                         [&](const Setting& setting) { return setting.key == key; }))
-            settings.push_back(command_line_setting(key, value, directory));
+                         [&](const Setting& setting) { return setting.key == translated.first; }))
+            settings.push_back(
+                command_line_setting(translated.first, translated.second, directory));
     }
     settings.insert(settings.end(), overriding.begin(), overriding.end());
     return settings;

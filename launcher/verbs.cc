@@ -5,7 +5,9 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/import_verbs.h"
 #include "launcher/life_verbs.h"
+#include "launcher/look_verbs.h"
 #include "launcher/network_verbs.h"
 #include "launcher/tap_verbs.h"
 #include "launcher/translate_verbs.h"
@@ -23,6 +25,8 @@ constexpr Verb all_verbs[] = {
      "print each setting, and where it comes from", show_vm},
     {"argv", "NAME", 1, 1, true, Rest::qemu_arguments, "print QEMU's command line; start nothing",
      print_argv},
+    {"completion", "bash|zsh", 1, 1, false, Rest::nothing,
+     "print what makes the shell complete tapgate's words", print_completion},
     {"delete", "NAME", 1, 1, false, Rest::nothing, "remove the VM file and what belongs to it",
      delete_vm},
 
@@ -40,6 +44,18 @@ constexpr Verb all_verbs[] = {
     {"pause", "NAME", 1, 1, false, Rest::nothing, "let the guest stand still", pause_vm},
     {"resume", "NAME", 1, 1, false, Rest::nothing, "let a paused guest go on", resume_vm},
 
+    // Looking
+    {"list", "", 0, 0, false, Rest::nothing, "print the VMs that run, or crashed", list_vms},
+    {"status", "NAME", 1, 1, false, Rest::nothing, "print what is known of a VM", print_status},
+    {"console", "NAME", 1, 1, false, Rest::nothing, "the guest's serial console, here",
+     attach_console},
+    {"log", "NAME", 1, 1, false, Rest::nothing, "print what the guest has written to its console",
+     print_log},
+    {"vnc", "NAME", 1, 1, false, Rest::nothing, "print where a viewer finds the guest's screen",
+     print_vnc},
+    {"screenshot", "NAME FILE", 2, 2, false, Rest::nothing,
+     "write the guest's screen to FILE, as PNG", take_screenshot},
+
     // The network
     {"bridges", "[BRIDGE]", 0, 1, false, Rest::nothing, "list bridges, and whose each port is",
      show_bridges},
@@ -48,31 +64,38 @@ constexpr Verb all_verbs[] = {
     {"ssh-config", "NAME", 1, 1, false, Rest::nothing,
      "print what ~/.ssh/config needs for the guest", print_ssh_config},
     {"wait", "NAME", 1, 1, false, Rest::nothing, "wait until the guest is ready", wait_for_vm},
-
+    {"doctor", "[NAME]", 0, 1, false, Rest::nothing, "look for what keeps VMs from working",
+     run_doctor},
     {"tap", "--bridge=BRIDGE -- COMMAND...", 0, 0, false, Rest::words,
      "run any program with a tap on a bridge", run_with_tap},
 
     // Bringing along
     {"translate", "[FILE]", 0, 1, true, Rest::words,
      "describe the VM of an old QEMU command line: a script's, or behind --", translate_vm},
+    {"import", "FILE [NAME]", 1, 2, true, Rest::nothing,
+     "make a VM of a foreign image: vmdk, vdi, vhd, vhdx, raw, qcow2", import_vm},
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "show argv bridges ip translate", "print JSON"},
+    {"json", 0, "", "show argv list status bridges ip doctor translate", "print JSON"},
+    {"all", 'a', "", "list", "also the VMs that are off"},
+    {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
-    {"helper", 0, "PATH", "argv run start restart tap", "another helper than the installed one"},
+    {"helper", 0, "PATH", "argv run start restart doctor tap",
+     "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
     {"timeout", 0, "SECONDS", "stop restart wait",
      "how long the guest may take to power down (90), or to be ready (120)"},
     {"force", 0, "", "stop restart", "cut the guest's power when that time is over"},
     {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
+    {"bridge", 0, "BRIDGE", "doctor tap",
+     "the tap's bridge; or the one to look at, and not the VM's or br0"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
     {"yes", 'y', "", "delete", "do not ask"},
-    {"bridge", 0, "BRIDGE", "tap", "the bridge"},
     {"fd", 0, "N", "tap", "the tap's descriptor (3); more queues are at the next numbers"},
     {"queues", 0, "N", "tap", "how many queues, each a descriptor (1)"},
     {"mac", 0, "MAC", "tap", "the guest's MAC address"},
@@ -81,6 +104,8 @@ constexpr VerbOption all_options[] = {
     {"create", 0, "NAME", "translate", "write the VM file of NAME, too"},
     {"pid", 0, "N", "translate", "read the command line of this running QEMU"},
     {"argv", 0, "", "translate", "print the new command line, too"},
+    {"format", 0, "FORMAT", "import", "the image's format, where its name does not tell it"},
+    {"virtio", 0, "", "import", "disk and adapter on virtio, which the guest needs drivers for"},
     // Between start and the supervisor that it starts.
     {"ready-fd", 0, "FD", "run", ""},
 };

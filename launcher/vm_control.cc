@@ -51,6 +51,16 @@ std::string guest_status(const VmName& name, std::chrono::milliseconds limit) {
     return status_in(qmp_command(name, "query-status", nullptr, limit));
 }
 
+std::string vnc_address(const VmName& name, std::chrono::milliseconds limit) {
+    const nlohmann::json vnc = qmp_command(name, "query-vnc", nullptr, limit);
+    if (!vnc.value("enabled", false))
+        return {};
+    const std::string host = vnc.value("host", "");
+    if (vnc.value("family", "") == "unix")
+        return "unix:" + (host.empty() ? vnc.value("service", "") : host);
+    return host + ":" + vnc.value("service", "");
+}
+
 void take_step(const VmName& name, PowerDown::Step step) {
     try {
         QmpClient qmp = QmpClient::connect(qmp_path(name), qmp_limit);

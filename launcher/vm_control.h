@@ -30,6 +30,10 @@ nlohmann::json qmp_command(const VmName& name, const std::string& command,
 /// qmp_command() does.
 std::string guest_status(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
 
+/// Where a viewer finds the VM's screen: "unix:PATH", "127.0.0.1:5901". QEMU knows the port when it
+/// chose that itself. Empty when there is no screen. Throws as qmp_command() does.
+std::string vnc_address(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
+
 /// Takes a step of PowerDown: the power button (a guest that is paused goes on, or it would never
 /// see it), or QMP's quit. Step::kill is the caller's. Throws as qmp_command() does.
 void take_step(const VmName& name, PowerDown::Step step);

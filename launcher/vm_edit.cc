@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/unique_fd.h"
+#include "launcher/child_process.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/output.h"
@@ -22,16 +23,6 @@
 namespace tapgate {
 
 namespace {
-
-bool is_in_path(const std::string& program) {
-    const char* const path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): one thread
-    std::istringstream directories(path == nullptr ? "/usr/bin:/bin" : path);
-    for (std::string directory; std::getline(directories, directory, ':');) {
-        if (access((directory + "/" + program).c_str(), X_OK) == 0)
-            return true;
-    }
-    return false;
-}
 
 // The copy that is edited: beside the file, since relative paths start there, and with its ending,
 // which editors go by. Its name is no VM's. Gone when this is.
@@ -81,7 +72,7 @@ std::vector<std::string> editor_words() {
             return result;
     }
     for (const char* const usual : {"sensible-editor", "editor", "nano", "vim", "vi"}) {
-        if (is_in_path(usual))
+        if (find_program(usual))
             return {usual};
     }
     throw LauncherError("no editor: set EDITOR to the one you like");

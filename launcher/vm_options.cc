@@ -341,164 +341,197 @@ void set_display(VmSpec& spec, std::string_view value) {
 
 struct VmOption {
     std::string_view key;
-    std::string_view argument;
+    std::string_view argument = {};  // as in --help; none: the values
     std::string_view help;
-    std::string_view built_in;  // none: nothing
-    bool repeatable;
-    bool is_path;  // the value begins with one
+    std::string_view built_in = {};  // none: nothing
+    // What a value can be or begin with, and what can follow behind commas: words between blanks.
+    std::string_view values = {};
+    std::string_view properties = {};
+    bool repeatable = false;
+    bool is_path = false;  // the value begins with one
     void (*apply)(VmSpec& spec, std::string_view value, const std::string& directory);
 };
 
 constexpr VmOption options[] = {
-    {"memory", "SIZE", "memory, as 512M or 2G", "1G", false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         const auto memory = MemorySize::parse(value);
-         if (!memory)
-             throw BadValue("not a memory size like 512M or 2G");
-         spec.memory = *memory;
-     }},
-    {"cpus", "N[,sockets=N,cores=N,threads=N]", "CPUs, and their topology", "1", false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         spec.cpus = parse_cpus(value);
-     }},
-    {"cpu", "MODEL", "CPU model and features as QEMU names them; auto: the host's, or all of TCG's",
-     "auto", false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         if (value == "auto")
-             return;
-         spec.cpu = CpuModel::parse(value);
-         if (!spec.cpu)
-             throw BadValue("not a CPU model like host or qemu64,+vmx");
-     }},
-    {"nested", "auto|on|off",
-     "KVM inside the guest; auto: as the host's KVM and the CPU model have it", "auto", false,
-     false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         static constexpr Choice<Nested> choices[] = {
-             {"auto", Nested::as_the_host}, {"on", Nested::on}, {"off", Nested::off}};
-         spec.nested = choose(value, choices);
-     }},
-    {"machine", "TYPE", "q35 or pc, or a version of theirs, as pc-q35-7.2", "q35", false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         const auto machine = MachineType::parse(value);
-         if (!machine)
-             throw BadValue("not q35, pc, or a version of theirs, like pc-q35-7.2");
-         spec.machine = *machine;
-     }},
-    {"accel", "auto|kvm|tcg", "accelerator; auto: kvm where /dev/kvm can be opened", "auto", false,
-     false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         static constexpr Choice<std::optional<Accelerator>> choices[] = {
-             {"auto", std::nullopt}, {"kvm", Accelerator::kvm}, {"tcg", Accelerator::tcg}};
-         spec.accelerator = choose(value, choices);
-     }},
-    {"firmware", "bios|uefi|uefi-secure", "the guest's firmware; uefi-secure: with Secure Boot",
-     "bios", false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         static constexpr Choice<Firmware> choices[] = {{"bios", Firmware::bios},
-                                                        {"uefi", Firmware::uefi},
-                                                        {"uefi-secure", Firmware::uefi_secure}};
-         spec.firmware = choose(value, choices);
-     }},
-    {"disk",
-     "PATH[,PROPERTY=VALUE...]",
-     "a disk: format=raw|qcow2|vmdk|vdi|vhdx|vpc, bus=virtio|scsi|sata|ide, readonly=on|off, "
-     "cache=writeback|writethrough|none|directsync|unsafe, discard=on|off, serial=TEXT, "
-     "backing=PATH|any",
-     {},
-     true,
-     true,
-     [](VmSpec& spec, std::string_view value, const std::string& directory) {
-         spec.disks.push_back(parse_disk(value, directory));
-     }},
-    {"cdrom",
-     "PATH",
-     "a CD-ROM image",
-     {},
-     true,
-     true,
-     [](VmSpec& spec, std::string_view value, const std::string& directory) {
-         spec.cdroms.push_back(parse_path(value, directory));
-     }},
-    {"net", "bridge:NAME|user|none[,PROPERTY=VALUE...]",
-     "a network adapter (`bridge:NAME|user': user where the bridge cannot be had): "
-     "model=virtio|e1000|e1000e|rtl8139, mac=MAC, queues=N, "
-     "hostfwd=tcp:127.0.0.1:2222-:22",
-     "bridge:br0", true, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         if (value != "none")
-             spec.nets.push_back(parse_net(value));
-     }},
-    {"display", "none|vnc[:unix|:localhost[:N]|:public[:N]]",
-     "the screen: none, or VNC on a socket that only you can open, on localhost, or on every "
-     "address; the last two need a password",
-     "none", false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) { set_display(spec, value); }},
-    {"vnc-password-file",
-     "PATH",
-     "your own file of mode 0600 with the VNC password, at most 8 bytes",
-     {},
-     false,
-     true,
-     [](VmSpec& spec, std::string_view value, const std::string& directory) {
-         spec.vnc.password_file = parse_path(value, directory);
-     }},
-    {"boot", "DEVICE[,DEVICE...]", "what to boot from, in this order", "disk,cdrom,net", false,
-     false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         static constexpr Choice<BootDevice> choices[] = {
-             {"disk", BootDevice::disk}, {"cdrom", BootDevice::cdrom}, {"net", BootDevice::net}};
-         for (const std::string& word : split_words(value)) {
-             const BootDevice device = choose(word, choices);
-             if (std::find(spec.boot.begin(), spec.boot.end(), device) != spec.boot.end())
-                 throw BadValue(quoted_word(word) + " stands here twice");
-             spec.boot.push_back(device);
-         }
-     }},
-    {"kernel",
-     "PATH",
-     "boot this Linux kernel",
-     {},
-     false,
-     true,
-     [](VmSpec& spec, std::string_view value, const std::string& directory) {
-         spec.kernel = parse_path(value, directory);
-     }},
-    {"initrd",
-     "PATH",
-     "with this initial ramdisk",
-     {},
-     false,
-     true,
-     [](VmSpec& spec, std::string_view value, const std::string& directory) {
-         if (!spec.kernel)
-             throw BadValue("an initrd needs a kernel: kernel=PATH");
-         spec.initrd = parse_path(value, directory);
-     }},
-    {"append",
-     "TEXT",
-     "and this command line",
-     {},
-     false,
-     false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         if (!spec.kernel)
-             throw BadValue("a kernel's command line needs a kernel: kernel=PATH");
-         spec.append = value;
-     }},
-    {"snapshot", "on|off", "throw away what the guest writes to its disks", "off", false, false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         spec.snapshot = parse_switch(value);
-     }},
-    {"qemu-arg",
-     "ARGUMENT",
-     "one more argument for QEMU, behind all others, as it is",
-     {},
-     true,
-     false,
-     [](VmSpec& spec, std::string_view value, const std::string&) {
-         spec.extra_arguments.emplace_back(value);
-     }},
+    {.key = "memory",
+     .argument = "SIZE",
+     .help = "memory, as 512M or 2G",
+     .built_in = "1G",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             const auto memory = MemorySize::parse(value);
+             if (!memory)
+                 throw BadValue("not a memory size like 512M or 2G");
+             spec.memory = *memory;
+         }},
+    {.key = "cpus",
+     .argument = "N[,PROPERTY=VALUE...]",
+     .help = "CPUs, and their topology",
+     .built_in = "1",
+     .properties = "sockets=N cores=N threads=N",
+     .apply = [](VmSpec& spec, std::string_view value,
+                 const std::string&) { spec.cpus = parse_cpus(value); }},
+    {.key = "cpu",
+     .argument = "MODEL",
+     .help = "CPU model and features as QEMU names them; auto: the host's, or all of TCG's",
+     .built_in = "auto",
+     .values = "auto host max qemu64",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             if (value == "auto")
+                 return;
+             spec.cpu = CpuModel::parse(value);
+             if (!spec.cpu)
+                 throw BadValue("not a CPU model like host or qemu64,+vmx");
+         }},
+    {.key = "nested",
+     .help = "KVM inside the guest; auto: as the host's KVM and the CPU model have it",
+     .built_in = "auto",
+     .values = "auto on off",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             static constexpr Choice<Nested> choices[] = {
+                 {"auto", Nested::as_the_host}, {"on", Nested::on}, {"off", Nested::off}};
+             spec.nested = choose(value, choices);
+         }},
+    {.key = "machine",
+     .argument = "TYPE",
+     .help = "q35 or pc, or a version of theirs, as pc-q35-7.2",
+     .built_in = "q35",
+     .values = "q35 pc",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             const auto machine = MachineType::parse(value);
+             if (!machine)
+                 throw BadValue("not q35, pc, or a version of theirs, like pc-q35-7.2");
+             spec.machine = *machine;
+         }},
+    {.key = "accel",
+     .help = "accelerator; auto: kvm where /dev/kvm can be opened",
+     .built_in = "auto",
+     .values = "auto kvm tcg",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             static constexpr Choice<std::optional<Accelerator>> choices[] = {
+                 {"auto", std::nullopt}, {"kvm", Accelerator::kvm}, {"tcg", Accelerator::tcg}};
+             spec.accelerator = choose(value, choices);
+         }},
+    {.key = "firmware",
+     .help = "the guest's firmware; uefi-secure: with Secure Boot",
+     .built_in = "bios",
+     .values = "bios uefi uefi-secure",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             static constexpr Choice<Firmware> choices[] = {{"bios", Firmware::bios},
+                                                            {"uefi", Firmware::uefi},
+                                                            {"uefi-secure", Firmware::uefi_secure}};
+             spec.firmware = choose(value, choices);
+         }},
+    {.key = "disk",
+     .argument = "PATH[,PROPERTY=VALUE...]",
+     .help = "a disk",
+     .properties = "format=raw|qcow2|vmdk|vdi|vhdx|vpc bus=virtio|scsi|sata|ide readonly=on|off "
+                   "cache=writeback|writethrough|none|directsync|unsafe discard=on|off serial=TEXT "
+                   "backing=PATH|any",
+     .repeatable = true,
+     .is_path = true,
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string& directory) {
+             spec.disks.push_back(parse_disk(value, directory));
+         }},
+    {.key = "cdrom",
+     .argument = "PATH",
+     .help = "a CD-ROM image",
+     .repeatable = true,
+     .is_path = true,
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string& directory) {
+             spec.cdroms.push_back(parse_path(value, directory));
+         }},
+    {.key = "net",
+     .argument = "bridge:NAME|user|none[,PROPERTY=VALUE...]",
+     .help = "a network adapter (`bridge:NAME|user': user where the bridge cannot be had)",
+     .built_in = "bridge:br0",
+     .values = "bridge: user none",
+     .properties =
+         "model=virtio|e1000|e1000e|rtl8139 mac=MAC queues=N hostfwd=tcp:127.0.0.1:2222-:22",
+     .repeatable = true,
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             if (value != "none")
+                 spec.nets.push_back(parse_net(value));
+         }},
+    {.key = "display",
+     .argument = "none|vnc[:unix|:localhost[:N]|:public[:N]]",
+     .help =
+         "the screen: none, or VNC on a socket that only you can open, on localhost, or on every "
+         "address; the last two need a password",
+     .built_in = "none",
+     .values = "none vnc vnc:unix vnc:localhost vnc:public",
+     .apply = [](VmSpec& spec, std::string_view value,
+                 const std::string&) { set_display(spec, value); }},
+    {.key = "vnc-password-file",
+     .argument = "PATH",
+     .help = "your own file of mode 0600 with the VNC password, at most 8 bytes",
+     .is_path = true,
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string& directory) {
+             spec.vnc.password_file = parse_path(value, directory);
+         }},
+    {.key = "boot",
+     .argument = "DEVICE[,DEVICE...]",
+     .help = "what to boot from, in this order",
+     .built_in = "disk,cdrom,net",
+     .values = "disk cdrom net",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             static constexpr Choice<BootDevice> choices[] = {{"disk", BootDevice::disk},
+                                                              {"cdrom", BootDevice::cdrom},
+                                                              {"net", BootDevice::net}};
+             for (const std::string& word : split_words(value)) {
+                 const BootDevice device = choose(word, choices);
+                 if (std::find(spec.boot.begin(), spec.boot.end(), device) != spec.boot.end())
+                     throw BadValue(quoted_word(word) + " stands here twice");
+                 spec.boot.push_back(device);
+             }
+         }},
+    {.key = "kernel",
+     .argument = "PATH",
+     .help = "boot this Linux kernel",
+     .is_path = true,
+     .apply = [](VmSpec& spec, std::string_view value,
+                 const std::string& directory) { spec.kernel = parse_path(value, directory); }},
+    {.key = "initrd",
+     .argument = "PATH",
+     .help = "with this initial ramdisk",
+     .is_path = true,
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string& directory) {
+             if (!spec.kernel)
+                 throw BadValue("an initrd needs a kernel: kernel=PATH");
+             spec.initrd = parse_path(value, directory);
+         }},
+    {.key = "append",
+     .argument = "TEXT",
+     .help = "and this command line",
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string&) {
+             if (!spec.kernel)
+                 throw BadValue("a kernel's command line needs a kernel: kernel=PATH");
+             spec.append = value;
+         }},
+    {.key = "snapshot",
+     .help = "throw away what the guest writes to its disks",
+     .built_in = "off",
+     .values = "on off",
+     .apply = [](VmSpec& spec, std::string_view value,
+                 const std::string&) { spec.snapshot = parse_switch(value); }},
+    {.key = "qemu-arg",
+     .argument = "ARGUMENT",
+     .help = "one more argument for QEMU, behind all others, as it is",
+     .repeatable = true,
+     .apply = [](VmSpec& spec, std::string_view value,
+                 const std::string&) { spec.extra_arguments.emplace_back(value); }},
 };
 
 const VmOption* find_option(std::string_view key) {
@@ -592,14 +625,31 @@ std::string disk_with_absolute_paths(std::string_view value, const std::string& 
     return text;
 }
 
+// The words of `text`, with `separator` in the place of each blank.
+std::string joined(std::string_view text, std::string_view separator) {
+    std::string result;
+    for (const char c : text) {
+        if (c == ' ')
+            result += separator;
+        else
+            result += c;
+    }
+    return result;
+}
+
+std::string argument_of(const VmOption& option) {
+    return option.argument.empty() ? joined(option.values, "|") : std::string(option.argument);
+}
+
 }  // namespace
 
 po::options_description vm_options() {
     po::options_description description("VM options");
     for (const VmOption& option : options) {
-        auto* const value =
-            po::value<std::vector<std::string>>()->value_name(std::string(option.argument));
+        auto* const value = po::value<std::vector<std::string>>()->value_name(argument_of(option));
         std::string help(option.help);
+        if (!option.properties.empty())
+            help += ": " + joined(option.properties, ", ");
         if (!option.built_in.empty())
             help.append(" (default ").append(option.built_in).append(")");
         if (option.repeatable)
@@ -612,6 +662,14 @@ po::options_description vm_options() {
 
 bool is_vm_option(std::string_view key) {
     return find_option(key) != nullptr;
+}
+
+std::vector<OptionShape> option_shapes() {
+    std::vector<OptionShape> shapes;
+    for (const VmOption& option : options)
+        shapes.push_back({option.key, option.help, option.values, option.properties, option.is_path,
+                          option.repeatable});
+    return shapes;
 }
 
 bool is_list_option(std::string_view key) {
@@ -670,7 +728,7 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
             throw wrong(setting, "unknown key " + quoted_word(key) + suggestion(key));
         if (equals == std::string_view::npos)
             throw wrong(setting, quoted_word(key) + " needs a value: " + std::string(key) + " = " +
-                                     std::string(option->argument));
+                                     argument_of(*option));
         setting.key = key;
         setting.value = trimmed(content.substr(equals + 1));
         for (const Setting& earlier : settings) {

@@ -44,6 +44,17 @@ struct VmDescription {
 /// The table, for Boost's parser of command lines and for --help.
 boost::program_options::options_description vm_options();
 
+/// What a shell can complete of an option's value; words between blanks.
+struct OptionShape {
+    std::string_view key;
+    std::string_view help;
+    std::string_view values;      ///< what it can be, or begin with
+    std::string_view properties;  ///< what can follow behind commas: "bus=virtio|scsi serial=TEXT"
+    bool is_path;                 ///< it begins with a file's name
+    bool repeatable;
+};
+std::vector<OptionShape> option_shapes();
+
 /// Is there such an option?
 bool is_vm_option(std::string_view key);
 

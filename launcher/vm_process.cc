@@ -23,8 +23,9 @@ namespace {
 // The systemd unit that this process is in, when it is the one that `tapgate start` makes.
 std::string own_unit(const VmName& name) {
     const std::string unit = "tapgate-" + name.str() + ".scope";
-    const std::string group = first_word("/proc/self/cgroup");
-    return group.ends_with("/" + unit) ? unit : "";
+    // A line for each hierarchy, of which there can be several.
+    const auto groups = read_file("/proc/self/cgroup");
+    return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
 }
 
 std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
@@ -47,8 +48,6 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
     vm.record.qemu = host.qemu;
     const Accelerator accelerator = spec.accelerator.value_or(host.accelerator);
     vm.record.accelerator = accelerator == Accelerator::kvm ? "kvm" : "tcg";
-    if (spec.display == Display::vnc)
-        vm.record.vnc = "unix:" + host.state_directory + "/vnc.sock";
     vm.record.unit = own_unit(spec.name);
     if (!host.why_not_kvm.empty())
         vm.notes.push_back("without KVM, so more slowly: " + host.why_not_kvm);

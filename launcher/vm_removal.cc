@@ -70,7 +70,8 @@ Removal plan_removal(const VmName& name, bool disks) {
     for (auto entry = std::filesystem::directory_iterator(own_directory(name), error);
          !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const std::string path = entry->path().string();
-        if (disks || entry->path().filename().string().starts_with("uefi-"))
+        const std::string file = entry->path().filename().string();
+        if (disks || file.starts_with("uefi-") || file == "known_hosts")
             removal.files.push_back(path);
     }
     std::sort(removal.files.begin(), removal.files.end());

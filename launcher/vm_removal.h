@@ -20,9 +20,9 @@ struct Removal {
     [[nodiscard]] std::string text() const;
 };
 
-/// What deleting the VM means: its file, its UEFI variables and, with `disks`, all else in its
-/// directory below data_directory(). Images elsewhere stay in any case. Throws a LauncherError when
-/// there is no such VM, or when another VM uses one of these files.
+/// What deleting the VM means: its file, its UEFI variables, its guest's SSH key and, with `disks`,
+/// all else in its directory below data_directory(). Images elsewhere stay in any case. Throws a
+/// LauncherError when there is no such VM, or when another VM uses one of these files.
 Removal plan_removal(const VmName& name, bool disks);
 
 /// Does it, and removes what its last run left. Throws a LauncherError when the VM runs, or a file

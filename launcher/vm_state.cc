@@ -60,13 +60,9 @@ void write_run_record(const VmName& name, const RunRecord& record) {
     nlohmann::json nets = nlohmann::json::array();
     for (const RunNet& net : record.nets)
         nets.push_back({{"bridge", net.bridge}, {"mac", net.mac}, {"tap", net.tap}});
-    const nlohmann::json json = {{"supervisor", record.supervisor},
-                                 {"started", record.started},
-                                 {"qemu", record.qemu},
-                                 {"accelerator", record.accelerator},
-                                 {"vnc", record.vnc},
-                                 {"unit", record.unit},
-                                 {"nets", nets}};
+    const nlohmann::json json = {
+        {"supervisor", record.supervisor},   {"started", record.started}, {"qemu", record.qemu},
+        {"accelerator", record.accelerator}, {"unit", record.unit},       {"nets", nets}};
     replace_file(record_path(name),
                  json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
@@ -82,7 +78,6 @@ std::optional<RunRecord> read_run_record(const VmName& name) {
         json.at("started").get_to(record.started);
         json.at("qemu").get_to(record.qemu);
         json.at("accelerator").get_to(record.accelerator);
-        json.at("vnc").get_to(record.vnc);
         json.at("unit").get_to(record.unit);
         for (const auto& net : json.at("nets"))
             record.nets.push_back({net.at("bridge"), net.at("mac"), net.at("tap")});

@@ -39,7 +39,6 @@ struct RunRecord {
     std::int64_t started = 0;  ///< seconds since 1970
     std::string qemu;          ///< the program
     std::string accelerator;   ///< "kvm" or "tcg"
-    std::string vnc;           ///< as viewers take it ("unix:PATH", "127.0.0.1:5901"); may be empty
     std::string unit;          ///< the systemd --user unit it runs in; empty: none
     std::vector<RunNet> nets;
 };

@@ -23,9 +23,10 @@ void require(bool condition) {
         std::abort();
 }
 
+// A tab stays in the line that an error points at.
 void require_clean_text(std::string_view text) {
     for (const char c : text)
-        require((static_cast<unsigned char>(c) >= ' ' && c != '\x7f') || c == '\n');
+        require((static_cast<unsigned char>(c) >= ' ' && c != '\x7f') || c == '\n' || c == '\t');
 }
 
 const char* no_environment(const std::string& /*name*/) {

@@ -27,24 +27,32 @@ guest_mount() {
 
 GUEST_APPEND="console=ttyS0 quiet panic=-1 mitigations=off tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
 
-# guest_start NAME QEMU-ARGS...: starts QEMU as the lab user, in the background. The guest stays up
-# after its verdict until guest_release. The serial line is also its standard input, for that.
-guest_start() {
+# guest_run NAME COMMAND...: starts what runs a guest as the lab user, in the background. Its standard
+# input and output are the guest's serial line. The guest stays up after its verdict until
+# guest_release, for which the line is there.
+guest_run() {
     local name=$1
     shift
     GUEST_SERIAL=$LAB/log/$name.serial
     GUEST_STDERR=$LAB/log/$name.stderr
     : >"$GUEST_SERIAL" # the background job may come to open it only after we read it
     mkfifo "$LAB/log/$name.stdin"
-    # Open for both, so that neither side waits for the other and QEMU never reads an end of file.
+    # Open for both, so that neither side waits for the other and the guest's never ends.
     exec {guest_stdin}<>"$LAB/log/$name.stdin"
+    (lab_exec "$@") <&"$guest_stdin" >"$GUEST_SERIAL" 2>"$GUEST_STDERR" &
+    GUEST_PID=$!
+}
+
+# guest_start NAME QEMU-ARGS...: the same with QEMU.
+guest_start() {
+    local name=$1
+    shift
     # TCG: a test must mean the same where there is no KVM. romfile: no need for boot ROM packages.
-    (lab_exec "${GUEST_STARTER[@]}" qemu-system-x86_64 -name "$name" -accel tcg,thread=multi -M q35 -m 128 \
+    guest_run "$name" "${GUEST_STARTER[@]}" qemu-system-x86_64 -name "$name" \
+        -accel tcg,thread=multi -M q35 -m 128 \
         -nodefaults -no-user-config -display none -no-reboot -global virtio-net-pci.romfile= \
         -serial stdio -kernel "$GUEST_DIR/kernel" -initrd "$GUEST_DIR/initramfs.cpio" \
-        -append "$GUEST_APPEND tapgate.hold=60" "$@") \
-        <&"$guest_stdin" >"$GUEST_SERIAL" 2>"$GUEST_STDERR" &
-    GUEST_PID=$!
+        -append "$GUEST_APPEND tapgate.hold=60" "$@"
 }
 
 guest_said() { # REGEX: or it is gone and never will

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "launcher/command_line.h"
 #include "launcher/error.h"
 #include "launcher/text.h"
@@ -172,6 +174,40 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
     for (const auto& [key, value, what] : wrong) {
         const std::string place = "--" + key + "=" + shown(value) + ": ";
         EXPECT_EQ(error_of_option(key, value), what == "none" ? what : place + what);
+    }
+}
+
+std::vector<std::string> words_of(std::string_view text, char separator) {
+    std::vector<std::string> words;
+    std::istringstream stream{std::string(text)};
+    for (std::string word; std::getline(stream, word, separator);)
+        words.push_back(word);
+    return words;
+}
+
+// What --help and the shells offer is what the parser knows, with more or less of a value behind.
+TEST(VmOptions, WhatIsOfferedIsTaken) {
+    using testing::AllOf;
+    using testing::HasSubstr;
+    using testing::Not;
+    const auto is_taken = [](const std::string& key, const std::string& value) {
+        EXPECT_THAT(error_of_option(key, value),
+                    AllOf(Not(HasSubstr("is none of")), Not(HasSubstr("unknown property"))));
+    };
+    for (const OptionShape& shape : option_shapes()) {
+        const std::string key(shape.key);
+        for (const std::string& value : words_of(shape.values, ' '))
+            is_taken(key, value == "bridge:" ? value + "br0" : value);
+        for (const std::string& property : words_of(shape.properties, ' ')) {
+            const size_t equals = property.find('=');
+            for (const std::string& word : words_of(property.substr(equals + 1), '|')) {
+                const std::string first =
+                    key == "disk"  ? "/a.raw"
+                    : key == "net" ? property.starts_with("hostfwd") ? "user" : "bridge:br0"
+                                   : "4";
+                is_taken(key, first + "," + property.substr(0, equals + 1) + word);
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What is read and made before a VM starts: images, firmware, machine types, other programs.
+// What is read and made before a VM starts: images, firmware, other programs.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -12,7 +12,6 @@
 #include "launcher/disk_image.h"
 #include "launcher/error.h"
 #include "launcher/firmware.h"
-#include "launcher/machine.h"
 #include "launcher/prepare_files.h"
 #include "launcher/program.h"
 #include "launcher/vm_options.h"
@@ -194,23 +193,6 @@ TEST_F(FirmwareSearch, TakesTheFirstThatFits) {
     std::filesystem::remove(path("mine"));
     EXPECT_THAT(error_of([&] { code("uefi"); }),
                 EndsWith("05-broken.json is no descriptor of a firmware"));
-}
-
-TEST(Machine, AnAliasStandsForAVersion) {
-    constexpr std::string_view help =
-        "Supported machines are:\n"
-        "microvm              microvm (i386)\n"
-        "pc                   Standard PC (i440FX + PIIX, 1996) (alias of pc-i440fx-7.2)\n"
-        "pc-i440fx-7.2        Standard PC (i440FX + PIIX, 1996) (default)\n"
-        "q35                  Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)\n";
-    const auto resolved = [&](std::string_view type) {
-        return resolve_machine(MachineType::parse(type).value(), help).str();
-    };
-    EXPECT_EQ(resolved("q35"), "pc-q35-7.2");
-    EXPECT_EQ(resolved("pc"), "pc-i440fx-7.2");
-    EXPECT_EQ(resolved("pc-q35-6.0"), "pc-q35-6.0");
-    EXPECT_EQ(resolve_machine(MachineType::parse("q35").value(), "q35 (alias of sun4m)").str(),
-              "q35");
 }
 
 TEST_F(Prepare, AVncPasswordIsTheUsersAlone) {

@@ -1,17 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# --help and the man page name the same options: what one has and the other lacks is an error.
+# --help and the man page name the same options: what one has and the other lacks is an error. With
+# VERB the page is about VM files: its keys are the VM options in that verb's help.
 #
-# Usage: manual.sh PROGRAM MAN_PAGE
+# Usage: manual.sh PROGRAM MAN_PAGE [VERB]
 set -eu
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$1" --help | grep -oE -- '--[a-z][a-z-]*' | sort -u >"$work/help"
-# In mdoc(7) an option is "Fl -name".
-grep -oE '^\.It Fl -[a-z][a-z-]*' "$2" | sed 's/^\.It Fl /-/' | sort -u >"$work/manual"
+if [ $# -lt 3 ]; then
+    "$1" --help | grep -oE -- '--[a-z][a-z-]*' | sort -u >"$work/help"
+    # In mdoc(7) an option is "Fl -name".
+    grep -oE '^\.It Fl -[a-z][a-z-]*' "$2" | sed 's/^\.It Fl /-/' | sort -u >"$work/manual"
+else
+    "$1" "$3" --help | sed '1,/^VM options/d' | grep -oE '^ +--[a-z][a-z-]*' | sed 's/^ *--//' |
+        sort -u >"$work/help"
+    grep -oE '^\.It Cm [a-z][a-z-]* =' "$2" | sed 's/^\.It Cm //; s/ =$//' | sort -u >"$work/manual"
+fi
 if ! diff "$work/help" "$work/manual"; then
     echo "The options of $1 --help (<) and of $2 (>) differ."
     exit 1

@@ -1,0 +1,474 @@
+#!/bin/bash
+# The life of VMs, from the launcher's command line to a real QEMU and back: an unprivileged user
+# creates, starts, looks at, interrupts and ends them; they crash; two start at once; the helper says
+# no. In the same lab as qemu.sh, with the same guest.
+#
+#   TAPGATE=build/release/launcher/tapgate tests/system/launcher.sh
+#
+# TAPGATE          the launcher under test (default: that one)
+# TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in qemu.sh
+# shellcheck disable=SC2317 # the functions that lab_poll calls
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
+    script bsdutils
+helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
+[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+launcher=${TAPGATE:-$top/build/release/launcher/tapgate}
+[ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+guest_prepare "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+lab_bridge br0 192.0.2.1/24
+lab_policy 'allow br0 queues=2'
+lab_install "$helper" setuid
+tapgate=$LAB/tapgate
+install -m 0755 "$launcher" "$tapgate"
+state=/run/user/$LAB_UID/tapgate
+
+# --- words of this test -------------------------------------------------------------------------
+
+out=$LAB/log/out
+err=$LAB/log/err
+problem=
+
+# tg ARGS...: sets $status; leaves $out and $err.
+tg() {
+    status=0
+    (lab_exec timeout -k 1 60 "$tapgate" "$@") </dev/null >"$out" 2>"$err" || status=$?
+}
+
+wrong() { # TEXT: only the first is worth knowing
+    [ -n "$problem" ] || problem=$1
+}
+
+# did STATUS ARGS...: as tg, and the status must be that.
+did() {
+    local expected=$1
+    shift
+    tg "$@"
+    [ "$status" = "$expected" ] ||
+        wrong "tapgate $* ends with $status, not $expected: $(tail -n 3 "$err")"
+}
+
+says() { # FILE REGEX
+    grep -Eq -- "$2" "$1" || wrong "${1##*/} has no '$2': $(tail -n 3 "$1")"
+}
+
+result() { # NAME
+    if [ -z "$problem" ]; then
+        lab_ok "$1"
+    else
+        lab_not_ok "$1" "$problem"
+        lab_show "$out" "$err" "$state"/*/qemu.log "$state"/*/console.log
+    fi
+    problem=
+}
+
+life_of() { # NAME
+    (lab_exec "$tapgate" status "$1") 2>/dev/null | awk '$1 == "state" { print $2 }'
+}
+is() { # NAME STATE
+    [ "$(life_of "$1")" = "$2" ]
+}
+must_be() { # NAME STATE
+    lab_poll 5 is "$1" "$2" || wrong "$1 is $(life_of "$1"), not $2"
+}
+field() { # NAME LABEL: of `status`
+    (lab_exec "$tapgate" status "$1") 2>/dev/null | awk -v label="$2" '$1 == label { print $2 }'
+}
+
+mac_of() { # NAME
+    (lab_exec "$tapgate" status "$1") | awk '$1 == "network" { print $3 }'
+}
+
+console_said() { # NAME REGEX
+    grep -aEq "$2" "$state/$1/console.log" 2>/dev/null
+}
+guest_says() { # NAME REGEX
+    lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" console_said "$1" "$2" ||
+        wrong "the guest of $1 did not say '$2' within ${TAPGATE_BOOT_TIMEOUT:-20} s"
+}
+said() { # FILE REGEX
+    grep -aEq "$2" "$1"
+}
+
+no_taps() {
+    [ -z "$(lab_taps)" ]
+}
+no_tap_left() {
+    lab_poll 2 no_taps || wrong "a tap is left over: $(lab_taps)"
+}
+gone() { # PID
+    ! kill -0 "$1" 2>/dev/null
+}
+
+tuns_of() { # PID: how many of its descriptors are taps
+    local fd number=0
+    for fd in "/proc/$1/fd"/*; do
+        [ "$(readlink "$fd")" != /dev/net/tun ] || number=$((number + 1))
+    done
+    echo "$number"
+}
+status_of() { # PID FIELD: of /proc/PID/status
+    awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"
+}
+
+append="console=ttyS0 quiet panic=-1 mitigations=off tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
+linux=(--kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/initramfs.cpio" --memory=128M)
+# Where the test's guest must mean the same: under TCG.
+tcg=(--accel=tcg)
+with_helper=(--helper="$LAB_HELPER")
+
+# --- describing, starting, looking --------------------------------------------------------------
+
+did 0 create lab "${linux[@]}" "${tcg[@]}" --append="$append tapgate.hold=300" --display=vnc
+did 0 list
+[ ! -s "$out" ] || wrong "list shows a VM that is off"
+did 0 list --all
+says "$out" '^lab +off'
+result "create, list --all"
+
+(lab_exec "$tapgate" argv lab "${with_helper[@]}" --null) >$LAB/log/argv
+did 0 start lab "${with_helper[@]}"
+must_be lab running
+qemu=$(field lab process)
+supervisor=$(field lab supervisor)
+cmp -s $LAB/log/argv <(cat "/proc/$qemu/cmdline") ||
+    wrong "argv prints another command line than QEMU's: $(tr '\0' ' ' <"/proc/$qemu/cmdline")"
+result "start returns when the guest runs, with the command line that argv prints"
+
+[ "$(status_of "$qemu" NoNewPrivs)/$(status_of "$qemu" Seccomp)" = 1/2 ] || wrong "QEMU is not in its sandbox"
+[ "$(readlink "/proc/$qemu/fd/3")" = /dev/net/tun ] || wrong "QEMU's descriptor 3 is no tap"
+[ "$(tuns_of "$qemu")/$(tuns_of "$supervisor")" = 1/0 ] ||
+    wrong "taps of QEMU and of the supervisor: $(tuns_of "$qemu")/$(tuns_of "$supervisor")"
+result "QEMU in its sandbox has the tap, and nobody else"
+
+alias=$(cat "/sys/class/net/$(lab_ports br0)/ifalias")
+[ "$alias" = "tapgate uid=$LAB_UID vm=lab" ] || wrong "the port's alias is '$alias'"
+[ -z "$(find "$state" ! -type l -perm /077)" ] || wrong "others can get at $(find "$state" ! -type l -perm /077)"
+result "the port is tagged, and nobody else can get at the VM's files"
+
+guest_says lab '^PASS'
+mac=$(mac_of lab)
+console_said lab "MAC $mac," || wrong "the guest's adapter has not the address that status tells: $mac"
+did 0 log lab
+says "$out" 'PASS'
+did 0 list --json
+says "$out" '"guest": "running"'
+says "$out" "\"mac\": \"$mac\""
+result "the guest pings the bridge; list, status and log tell so"
+
+did 0 vnc lab
+says "$out" "^unix:$state/lab/vnc.sock$"
+did 0 screenshot lab 'a, b.png'
+[ "$(head -c 8 "$LAB/home/a, b.png" | od -An -tx1)" = " 89 50 4e 47 0d 0a 1a 0a" ] || wrong "no PNG file"
+result "vnc, screenshot"
+
+did 0 pause lab
+must_be lab paused
+did 0 resume lab
+must_be lab running
+result "pause, resume"
+
+did 1 start lab "${with_helper[@]}"
+says "$err" "lab is running already \(QEMU's process is $qemu\)"
+result "a VM that runs is not started again"
+
+# --- the console ----------------------------------------------------------------------------------
+
+mkfifo $LAB/log/keys
+exec {keys}<>$LAB/log/keys
+(lab_exec "$tapgate" console lab) <&"$keys" >$LAB/log/console 2>&1 &
+console=$!
+attached() {
+    # It opens the one after it has asked for the console, and the other for it.
+    readlink "/proc/$console/fd"/* | sort | grep -c -e signalfd -e socket | grep -qx 2
+}
+lab_poll 5 attached || wrong "the console is not attached"
+did 1 console lab
+says "$err" 'another terminal has the console'
+printf '\035' >&"$keys"
+lab_poll 5 gone $console || wrong "Ctrl-] does not leave the console"
+kill -KILL $console 2>/dev/null || true
+wait $console || wrong "console ends with $?"
+must_be lab running
+result "one console at a time; Ctrl-] leaves it, and the VM runs on"
+
+# The guest goes on, to power off, when a line comes in.
+(lab_exec "$tapgate" console lab) <&"$keys" >$LAB/log/console 2>&1 &
+console=$!
+echo >&"$keys"
+must_be lab off
+lab_poll 5 gone $console || wrong "the console does not end with its VM"
+kill -KILL $console 2>/dev/null || true
+wait $console || wrong "console ends with $?"
+exec {keys}>&-
+no_tap_left
+result "what is typed reaches the guest; its power-off ends VM, console and tap"
+
+# --- the ends of a VM -----------------------------------------------------------------------------
+
+did 0 start lab "${with_helper[@]}"
+guest_says lab '^PASS'
+did 0 stop lab
+says $state/lab/console.log 'POWER BUTTON'
+must_be lab off
+no_tap_left
+result "stop presses the power button, and waits"
+
+# A guest that looks at no power button: the firmware, which finds nothing to boot.
+bare=(--memory=64M --accel=tcg --net=none)
+did 0 create bare "${bare[@]}"
+did 0 start bare
+did 1 stop bare --timeout=1
+says "$err" 'has not powered down within 1 s.*tapgate stop --force bare'
+must_be bare running
+did 0 stop bare --timeout=0 --force
+must_be bare off
+result "stop gives up in time, and says what to do; --force cuts the power"
+
+did 0 start bare
+before=$(field bare process)
+did 0 restart bare --timeout=0 --force
+must_be bare running
+[ "$(field bare process)" != "$before" ] || wrong "the process is the same"
+did 0 reset bare
+did 0 kill bare
+must_be bare off
+did 1 reset bare
+says "$err" 'bare does not run'
+result "restart, reset, kill"
+
+did 0 start bare
+kill -KILL "$(field bare process)"
+must_be bare crashed
+did 0 start bare
+must_be bare running
+result "QEMU killed: listed as crashed, and starts again at once"
+
+kill -KILL "$(field bare supervisor)"
+must_be bare running
+did 1 start bare
+says "$err" 'bare is running already, without its supervisor'
+did 0 stop bare --timeout=0 --force
+must_be bare off
+result "the supervisor killed: the VM goes on, and stop ends it"
+
+did 0 start bare
+supervisor=$(field bare supervisor)
+kill -KILL "$supervisor" "$(field bare process)"
+lab_poll 5 gone "$supervisor" || wrong "the supervisor does not die"
+must_be bare crashed
+did 0 start bare
+did 0 kill bare
+result "both killed: listed as crashed, and starts again at once"
+
+did 0 start bare
+kill -TERM "$(field bare process)"
+sleep 0.3
+must_be bare running
+result "QEMU does not end for the SIGTERM that a batch system sends to everybody"
+did 0 kill bare
+
+# --- at the same moment ---------------------------------------------------------------------------
+
+starts=()
+for i in 1 2 3 4 5 6; do
+    (lab_exec "$tapgate" start bare) </dev/null >/dev/null 2>"$LAB/log/start.$i" &
+    starts+=($!)
+done
+won=0
+for i in 1 2 3 4 5 6; do
+    if wait "${starts[i - 1]}"; then
+        won=$((won + 1))
+    else
+        says "$LAB/log/start.$i" 'bare is (running already|being started by another tapgate)'
+    fi
+done
+[ $won = 1 ] || wrong "$won of six starts won"
+must_be bare running
+did 0 kill bare
+result "of six starts at the same moment one wins, and the others say so"
+
+# --- no ---------------------------------------------------------------------------------------------
+
+lab_policy 'allow br0' 'deny br0'
+did 3 start lab "${with_helper[@]}"
+says "$err" 'access denied by acl file: /etc/qemu/bridge.conf:2: deny br0$'
+did 3 run lab "${with_helper[@]}"
+must_be lab off
+no_tap_left
+lab_policy 'allow br0 queues=2'
+result "refused: exit code 3, with the helper's words"
+
+did 1 start bare --qemu-arg=-nonsense
+says "$err" 'QEMU does not start \(exit code 1\): .*-nonsense: invalid option'
+must_be bare off
+did 1 run bare --qemu-arg=-nonsense
+result "QEMU fails: exit code 1, with QEMU's words"
+
+did 0 start lab "${with_helper[@]}"
+did 1 run other "${bare[@]}" --net="bridge:br0,mac=$mac" "${with_helper[@]}"
+says "$err" "the tap $(lab_ports br0) on br0 has the MAC address $mac already"
+did 0 kill lab
+result "a MAC address that another VM of the bridge has is refused"
+
+# --- in the foreground ------------------------------------------------------------------------------
+
+(lab_exec "$tapgate" run lab "${with_helper[@]}" --append="$append") </dev/null >"$out" 2>"$err" ||
+    wrong "run ends with $?"
+says "$out" '^PASS'
+must_be lab off
+result "run: the console on stdout, and 0 when the guest has powered off"
+
+for signal in TERM HUP INT; do
+    : >"$out" # not the PASS of the run before
+    # In the background a shell's child ignores SIGINT.
+    (lab_exec setsid env --default-signal=INT "$tapgate" run lab "${with_helper[@]}") </dev/null >"$out" 2>"$err" &
+    run=$!
+    lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" said "$out" '^PASS' || wrong "no PASS"
+    kill -$signal "$run"
+    lab_poll 20 gone $run || wrong "SIG$signal does not end it"
+    kill -KILL $run 2>/dev/null || true
+    wait $run || wrong "after SIG$signal run ends with $?"
+    says "$out" 'POWER BUTTON'
+    says "$err" "SIG$signal: asking the guest to power down"
+done
+no_tap_left
+result "run: SIGTERM, SIGHUP and SIGINT are the power button, and the end is in order"
+
+(lab_exec "$tapgate" run bare --powerdown-limit=1) </dev/null >"$out" 2>"$err" &
+run=$!
+lab_poll 5 is bare running || wrong "it does not run"
+kill -TERM $run
+status=0
+wait $run || status=$?
+[ $status = 1 ] || wrong "run ends with $status"
+says "$err" "cutting the guest's power"
+must_be bare off
+result "run: a guest that does not react loses its power in time, and the exit code tells"
+
+(lab_exec "$tapgate" run bare) </dev/null >"$out" 2>"$err" &
+run=$!
+lab_poll 5 is bare running || wrong "it does not run"
+kill -KILL "$(field bare process)"
+status=0
+wait $run || status=$?
+[ $status = 1 ] || wrong "run ends with $status"
+says "$err" 'QEMU failed \(signal 9 \(SIGKILL\)\)'
+result "run: a QEMU that dies is a failure"
+
+# A terminal, with somebody at the keys.
+mkfifo $LAB/log/terminal
+exec {keys}<>$LAB/log/terminal
+cat >$LAB/session <<END
+stty -g >$LAB/home/before
+$tapgate run lab --helper=$LAB_HELPER
+echo "run ended with \$?"
+stty -g >$LAB/home/after
+END
+: >$LAB/log/screen
+(lab_exec script -qefc "sh $LAB/session" /dev/null) <&"$keys" >$LAB/log/screen 2>&1 &
+screen=$!
+lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" said $LAB/log/screen '^PASS' || wrong "no PASS on the screen"
+cmp -s $LAB/home/before <(stty -g -F "$(readlink "/proc/$(field lab supervisor)/fd/0")") &&
+    wrong "the terminal is not in raw mode"
+printf '\035' >&"$keys"
+lab_poll 20 said $LAB/log/screen 'run ended with 0' || wrong "Ctrl-] does not end it"
+says $LAB/log/screen 'Ctrl-\] again cuts its power'
+says $LAB/log/screen 'POWER BUTTON'
+lab_poll 5 gone $screen || kill -KILL $screen
+wait $screen 2>/dev/null || true
+cmp -s $LAB/home/before $LAB/home/after || wrong "the terminal is not as it was"
+result "run on a terminal: Ctrl-] powers down, and the terminal is as it was"
+
+sed -i 's/run lab.*/run bare/' $LAB/session
+: >$LAB/log/screen
+(lab_exec script -qefc "sh $LAB/session" /dev/null) <&"$keys" >$LAB/log/screen 2>&1 &
+screen=$!
+lab_poll 5 said $LAB/log/screen 'bare runs; Ctrl-\] powers it down' || wrong "it does not say how to leave"
+printf '\035' >&"$keys"
+lab_poll 5 said $LAB/log/screen 'Ctrl-\] again cuts its power' || wrong "nothing said about the next Ctrl-]"
+printf '\035' >&"$keys"
+lab_poll 10 said $LAB/log/screen 'run ended with 1' || wrong "the second Ctrl-] does not end it"
+lab_poll 5 gone $screen || kill -KILL $screen
+wait $screen 2>/dev/null || true
+exec {keys}>&-
+result "run on a terminal: the second Ctrl-] cuts the power"
+
+truncate -s 1M $LAB/home/rhce.raw
+chown "$LAB_UID" $LAB/home/rhce.raw
+(lab_exec "$tapgate" run rhce.raw "${linux[@]}" "${tcg[@]}" --append="$append" "${with_helper[@]}") \
+    </dev/null >"$out" 2>"$err" || wrong "run ends with $?"
+says "$out" '^PASS'
+[ -e $state/rhce/console.log ] || wrong "the VM is not called rhce"
+result "run IMAGE, without a VM file"
+
+# --- queues, and QEMU's own way to the helper -----------------------------------------------------
+
+did 0 start lab "${with_helper[@]}" --net=bridge:br0,queues=2 --cpus=2
+[ "$(tuns_of "$(field lab process)")" = 2 ] || wrong "QEMU has $(tuns_of "$(field lab process)") descriptors of taps"
+guest_says lab '^PASS'
+did 0 stop lab
+no_tap_left
+result "a tap of two queues"
+
+did 0 start lab "${with_helper[@]}" --plain-bridge
+[ "$(status_of "$(field lab process)" NoNewPrivs)" = 0 ] || wrong "QEMU is in its sandbox"
+guest_says lab '^PASS'
+did 0 stop lab
+no_tap_left
+result "--plain-bridge: QEMU starts the helper"
+
+# --- hosts that are not as they should be ---------------------------------------------------------
+
+# Whether guests run in KVM here is for the launcher to find out: whatever it is, this one runs.
+if [ -e /dev/kvm ]; then
+    mknod -m 0666 $LAB/dev/kvm c 10 232
+    mount --bind $LAB/dev/kvm /dev/kvm
+    did 0 start lab "${with_helper[@]}" --accel=auto
+    guest_says lab '^PASS'
+    case $(field lab accelerator) in
+    kvm) ! grep -q 'without KVM' "$err" || wrong "it says that there is no KVM, and uses it" ;;
+    tcg) says "$err" 'without KVM, so more slowly: a guest that runs in KVM' ;;
+    *) wrong "the accelerator is '$(field lab accelerator)'" ;;
+    esac
+    did 0 stop lab
+    known=$(ls -i $LAB/home/.cache/tapgate)
+    did 0 start lab "${with_helper[@]}" --accel=auto
+    [ "$(ls -i $LAB/home/.cache/tapgate)" = "$known" ] || wrong "it has tried KVM a second time"
+    did 0 kill lab
+    result "/dev/kvm can be opened: the guest runs, and KVM is tried once"
+elif [ "${MUST_WORK:-0}" = 1 ]; then
+    lab_not_ok "/dev/kvm can be opened: the guest runs" "this host has no /dev/kvm"
+else
+    echo "# not run: this host has no /dev/kvm"
+fi
+
+# Also without a /dev/kvm: what insists on it fails.
+mount --bind /dev/null /dev/kvm 2>/dev/null || true
+did 1 run bare --accel=kvm
+says "$err" 'accel=kvm: .*; with accel=auto it runs without KVM'
+result "accel=kvm where there is none is an error"
+
+rm /etc/machine-id
+did 0 start lab "${with_helper[@]}"
+first=$(mac_of lab)
+did 0 kill lab
+did 0 start lab "${with_helper[@]}"
+[ "$(mac_of lab)" = "$first" ] || wrong "its MAC address is another each time"
+[ "$first" != "$mac" ] || wrong "its MAC address is that of the host's id"
+[ "$(stat -c %a $LAB/home/.config/tapgate/machine-id)" = 600 ] || wrong "no id of the user's"
+did 0 kill lab
+result "a host without a machine-id"
+
+lab_summary
