@@ -2,8 +2,11 @@
 #include "launcher/helper_client.h"
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -357,6 +360,13 @@ std::vector<UniqueFd> request_taps(const std::string& helper, const TapRequest& 
                                     " queues");
     HelperRun run(helper, request);
     return run.finish(limit);
+}
+
+std::string tap_name(int tap) {
+    ifreq request{};
+    if (ioctl(tap, TUNGETIFF, &request) != 0)
+        return {};
+    return static_cast<const char*>(request.ifr_name);
 }
 
 VhostQueues open_vhost(unsigned count, const std::string& device) {

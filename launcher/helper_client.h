@@ -10,12 +10,12 @@
 
 #include <chrono>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "common/names.h"
 #include "common/unique_fd.h"
+#include "launcher/error.h"
 
 namespace tapgate {
 
@@ -29,7 +29,7 @@ struct TapRequest {
 };
 
 /// No tap, and why: what() is the whole text for the user, with the helper's own words in it.
-class HelperError : public std::runtime_error {
+class HelperError : public LauncherError {
   public:
     enum class Kind {
         not_started,  ///< there is no such program, or it cannot be run
@@ -39,7 +39,9 @@ class HelperError : public std::runtime_error {
     };
 
     HelperError(Kind kind, const std::string& text, std::string words)
-        : std::runtime_error(text), kind_(kind), words_(std::move(words)) {}
+        : LauncherError(text, kind == Kind::refused ? ExitCode::refused : ExitCode::failed),
+          kind_(kind),
+          words_(std::move(words)) {}
 
     [[nodiscard]] Kind kind() const { return kind_; }
     /// What the helper itself wrote to stderr, fit for a terminal; may be empty.
@@ -65,6 +67,9 @@ constexpr std::chrono::milliseconds helper_time_limit{15000};
 /// or memory to ask, std::invalid_argument for an impossible number of queues.
 std::vector<UniqueFd> request_taps(const std::string& helper, const TapRequest& request,
                                    std::chrono::milliseconds limit = helper_time_limit);
+
+/// The interface's name of the tap behind the descriptor; empty when it is no tap.
+std::string tap_name(int tap);
 
 /// Descriptors of vhost-net, one for each queue, or why there are none.
 struct VhostQueues {

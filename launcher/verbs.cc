@@ -9,6 +9,7 @@
 #include "launcher/life_verbs.h"
 #include "launcher/look_verbs.h"
 #include "launcher/network_verbs.h"
+#include "launcher/tap_verbs.h"
 #include "launcher/translate_verbs.h"
 
 namespace tapgate {
@@ -65,6 +66,8 @@ constexpr Verb all_verbs[] = {
     {"wait", "NAME", 1, 1, false, Rest::nothing, "wait until the guest is ready", wait_for_vm},
     {"doctor", "[NAME]", 0, 1, false, Rest::nothing, "look for what keeps VMs from working",
      run_doctor},
+    {"tap", "--bridge=BRIDGE -- COMMAND...", 0, 0, false, Rest::words,
+     "run any program with a tap on a bridge", run_with_tap},
 
     // Bringing along
     {"translate", "[FILE]", 0, 1, true, Rest::words,
@@ -80,17 +83,24 @@ constexpr VerbOption all_options[] = {
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
-    {"helper", 0, "PATH", "argv run start restart doctor", "another helper than the installed one"},
+    {"helper", 0, "PATH", "argv run start restart doctor tap",
+     "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
     {"timeout", 0, "SECONDS", "stop restart wait",
      "how long the guest may take to power down (90), or to be ready (120)"},
     {"force", 0, "", "stop restart", "cut the guest's power when that time is over"},
     {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
-    {"bridge", 0, "BRIDGE", "doctor", "look at this bridge, and not at the VM's or br0"},
+    {"bridge", 0, "BRIDGE", "doctor tap",
+     "the tap's bridge; or the one to look at, and not the VM's or br0"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
     {"yes", 'y', "", "delete", "do not ask"},
+    {"fd", 0, "N", "tap", "the tap's descriptor (3); more queues are at the next numbers"},
+    {"queues", 0, "N", "tap", "how many queues, each a descriptor (1)"},
+    {"mac", 0, "MAC", "tap", "the guest's MAC address"},
+    {"vm", 0, "NAME", "tap", "the VM's name, for `bridges' and the log"},
+    {"no-vnet", 0, "", "tap", "frames without a vnet header"},
     {"create", 0, "NAME", "translate", "write the VM file of NAME, too"},
     {"pid", 0, "N", "translate", "read the command line of this running QEMU"},
     {"argv", 0, "", "translate", "print the new command line, too"},

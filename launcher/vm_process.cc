@@ -2,9 +2,6 @@
 #include "launcher/vm_process.h"
 
 #include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -23,13 +20,6 @@ namespace tapgate {
 
 namespace {
 
-std::string tap_name(int tap) {
-    ifreq request{};
-    if (ioctl(tap, TUNGETIFF, &request) != 0)
-        return {};
-    return static_cast<const char*>(request.ifr_name);
-}
-
 // The systemd unit that this process is in, when it is the one that `tapgate start` makes.
 std::string own_unit(const VmName& name) {
     const std::string unit = "tapgate-" + name.str() + ".scope";
@@ -43,17 +33,9 @@ std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacA
     if (const std::string user = user_of_mac(net.bridge, mac); !user.empty())
         throw LauncherError("net: " + user + " on " + net.bridge.str() + " has the MAC address " +
                             mac.str() + " already; give this VM another with mac=");
-    try {
-        return request_taps(helper, {.bridge = net.bridge,
-                                     .queues = net.queues,
-                                     .vnet_header = true,
-                                     .mac = mac,
-                                     .vm = vm});
-    } catch (const HelperError& error) {
-        throw LauncherError(error.what(), error.kind() == HelperError::Kind::refused
-                                              ? ExitCode::refused
-                                              : ExitCode::failed);
-    }
+    return request_taps(
+        helper,
+        {.bridge = net.bridge, .queues = net.queues, .vnet_header = true, .mac = mac, .vm = vm});
 }
 
 }  // namespace

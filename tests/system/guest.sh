@@ -6,6 +6,7 @@ GUEST_DIR=$LAB/guest
 GUEST_PID=
 GUEST_SERIAL=
 GUEST_STDERR=
+GUEST_STARTER=() # words that QEMU's command line stands behind
 
 # guest_prepare TOP: makes the image when it is not there. Outside the lab, which has no network.
 guest_prepare() {
@@ -47,7 +48,8 @@ guest_start() {
     local name=$1
     shift
     # TCG: a test must mean the same where there is no KVM. romfile: no need for boot ROM packages.
-    guest_run "$name" qemu-system-x86_64 -name "$name" -accel tcg,thread=multi -M q35 -m 128 \
+    guest_run "$name" "${GUEST_STARTER[@]}" qemu-system-x86_64 -name "$name" \
+        -accel tcg,thread=multi -M q35 -m 128 \
         -nodefaults -no-user-config -display none -no-reboot -global virtio-net-pci.romfile= \
         -serial stdio -kernel "$GUEST_DIR/kernel" -initrd "$GUEST_DIR/initramfs.cpio" \
         -append "$GUEST_APPEND tapgate.hold=60" "$@"
