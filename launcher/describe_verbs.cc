@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <ranges>
 #include <set>
 
 #include "launcher/completion.h"
@@ -38,9 +37,9 @@ std::vector<Setting> with_machine(std::vector<Setting> settings, const MachineTy
     // Of single values the last counts, and a file has it once.
     std::set<std::string> seen;
     std::vector<Setting> last;
-    for (const Setting& setting : std::views::reverse(settings)) {
-        if (is_list_option(setting.key) || seen.insert(setting.key).second)
-            last.push_back(setting);
+    for (auto setting = settings.rbegin(); setting != settings.rend(); ++setting) {
+        if (is_list_option(setting->key) || seen.insert(setting->key).second)
+            last.push_back(*setting);
     }
     std::reverse(last.begin(), last.end());
     return last;
