@@ -212,7 +212,9 @@ TEST_F(Prepare, AVncPasswordIsTheUsersAlone) {
 TEST_F(Prepare, NestedNeedsTheHostsKvm) {
     HostFacts host;
     host.accelerator = Accelerator::kvm;
-    const auto error = [&] { return error_of([&] { prepare_files(vm({{"nested", "on"}}), host); }); };
+    const auto error = [&] {
+        return error_of([&] { prepare_files(vm({{"nested", "on"}}), host); });
+    };
     EXPECT_THAT(error(), HasSubstr("neither kvm_intel nor kvm_amd"));
     host.nested_feature = "svm";
     EXPECT_THAT(error(), HasSubstr("modprobe kvm_amd nested=1"));

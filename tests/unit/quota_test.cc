@@ -47,9 +47,8 @@ TEST(PortTag, ANameSaysWhoseTapItIs) {
         }
     }
     EXPECT_NE(tap_name(1000, 0), tap_name(1000, 1679615));
-    for (const auto* name :
-         {"", "tap", "tap0", "tap-1", "tap1000", "tapx-1", "tap4294967296-1", "eth0",
-          "tap1x-1", "TAP1-1", "tap 1-1", "tap+1-1"}) {
+    for (const auto* name : {"", "tap", "tap0", "tap-1", "tap1000", "tapx-1", "tap4294967296-1",
+                             "eth0", "tap1x-1", "TAP1-1", "tap 1-1", "tap+1-1"}) {
         const auto owner = named_owner(name);
         EXPECT_FALSE(owner) << name;
     }
