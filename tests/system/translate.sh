@@ -51,6 +51,15 @@ truncate -s 8M stick.raw
 qemu-img create -q -f qed old.qed 8M
 qemu-img create -q -f qcow2 n.qcow2 8M
 
+# The UEFI variables that the command line names, which a start would make: ovmf's template.
+make_variables() { # ARGUMENTS...
+    local path
+    path=$(printf '%s\n' "$@" | sed -nE 's/.*"filename":"([^"]*uefi-variables\.qcow2)".*/\1/p')
+    [ -n "$path" ] && [ ! -e "$path" ] || return 0
+    mkdir -p "${path%/*}"
+    qemu-img convert -q -f raw -O qcow2 /usr/share/OVMF/OVMF_VARS_4M.fd "$path"
+}
+
 # start NAME: QEMU comes to the point where it answers.
 start() {
     local arguments end
@@ -58,6 +67,7 @@ start() {
     mkdir -p "$XDG_RUNTIME_DIR/tapgate/vm"
     mapfile -d '' -t arguments < <("$tapgate" argv vm --null --accel=tcg --memory=64M)
     [ ${#arguments[@]} -gt 0 ] || return 1
+    make_variables "${arguments[@]}"
     rm -f "$work/qmp"
     mkfifo "$work/qmp"
     exec 3<>"$work/qmp" # for writing too, so that it never ends
