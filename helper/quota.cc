@@ -14,6 +14,7 @@ Quota::Quota(unsigned max_taps, uid_t uid, int bridge, const std::vector<Link>& 
     for (unsigned slot = 0; slot < max_taps; slot++)
         names.push_back(slot_name(bridge, uid, slot));
     std::vector<std::ptrdiff_t> slots;  // of the user's taps; max_taps: none
+    slots.reserve(own.size());
     for (const Link& tap : own)
         slots.push_back(std::find_first_of(names.begin(), names.end(), tap.altnames.begin(),
                                            tap.altnames.end()) -
