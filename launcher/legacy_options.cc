@@ -192,22 +192,6 @@ LauncherError unknown_option(const std::string& word, std::string_view name) {
                          "; leave it out, or write it as --qemu-arg");
 }
 
-// The words between single commas.
-std::vector<std::string> split_at_commas(std::string_view text) {
-    std::vector<std::string> words(1);
-    for (size_t i = 0; i < text.size(); i++) {
-        if (text[i] != ',') {
-            words.back() += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == ',') {
-            words.back() += ',';
-            i++;
-        } else {
-            words.emplace_back();
-        }
-    }
-    return words;
-}
-
 std::vector<Properties::Property> flat_json(std::string_view text) {
     using Json = nlohmann::ordered_json;
     const auto json = Json::parse(text, nullptr, false);

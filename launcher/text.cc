@@ -39,6 +39,21 @@ std::string_view trimmed(std::string_view text, std::string_view separators) {
     return text.substr(first, text.find_last_not_of(separators) + 1 - first);
 }
 
+std::vector<std::string> split_at_commas(std::string_view text) {
+    std::vector<std::string> words(1);
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] != ',') {
+            words.back() += text[i];
+        } else if (i + 1 < text.size() && text[i + 1] == ',') {
+            words.back() += ',';
+            i++;
+        } else {
+            words.emplace_back();
+        }
+    }
+    return words;
+}
+
 std::string terminal_text(std::string_view text, size_t longest) {
     // npos + 1 is 0: all blank, nothing stays.
     text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);

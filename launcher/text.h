@@ -19,6 +19,9 @@ constexpr std::string_view blanks = " \t\r";
 /// `text` without the `separators` at its ends.
 std::string_view trimmed(std::string_view text, std::string_view separators = blanks);
 
+/// The words between single commas; two commas are one that belongs to the word, as with QEMU.
+std::vector<std::string> split_at_commas(std::string_view text);
+
 /// `text` fit for a terminal: control characters but the newline become '?' (a tab a blank), blanks
 /// and newlines at its end go, and what is over `longest` bytes is cut and ends in "...".
 std::string terminal_text(std::string_view text, size_t longest = 4096);

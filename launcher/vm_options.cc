@@ -68,22 +68,6 @@ unsigned parse_number(std::string_view word, unsigned least, unsigned most) {
     return number;
 }
 
-// The words between single commas; two commas are one that belongs to the word.
-std::vector<std::string> split_words(std::string_view text) {
-    std::vector<std::string> words(1);
-    for (size_t i = 0; i < text.size(); i++) {
-        if (text[i] != ',') {
-            words.back() += text[i];
-        } else if (i + 1 < text.size() && text[i + 1] == ',') {
-            words.back() += ',';
-            i++;
-        } else {
-            words.emplace_back();
-        }
-    }
-    return words;
-}
-
 // One `name=value` behind the first word of a disk, a net or cpus.
 template <typename Target>
 struct Property {
@@ -142,7 +126,7 @@ CpuTopology parse_cpus(std::string_view text) {
              n.threads = parse_number(value, 1, CpuTopology::most_cpus);
          }},
     };
-    const auto words = split_words(text);
+    const auto words = split_at_commas(text);
     CpuNumbers n;
     n.cpus = parse_number(words[0], 1, CpuTopology::most_cpus);
     apply_properties(n, words, properties);
@@ -225,7 +209,7 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
                                 " is not a serial number: 1 to 20 letters, digits, '.', '_', '-'");
          }},
     };
-    const auto words = split_words(text);
+    const auto words = split_at_commas(text);
     DiskWords result{.disk = {.path = parse_path(words[0], directory)}, .directory = directory};
     apply_properties(result, words, properties);
     Disk& disk = result.disk;
@@ -278,7 +262,7 @@ Net parse_net(std::string_view text) {
         {"hostfwd", add_forward},
     };
     constexpr std::string_view prefix = "bridge:";
-    const auto words = split_words(text);
+    const auto words = split_at_commas(text);
     constexpr std::string_view or_user = "|user";
     std::string_view kind = words[0];
     Net net{.link = UserNet()};
@@ -479,7 +463,7 @@ constexpr VmOption options[] = {
              static constexpr Choice<BootDevice> choices[] = {{"disk", BootDevice::disk},
                                                               {"cdrom", BootDevice::cdrom},
                                                               {"net", BootDevice::net}};
-             for (const std::string& word : split_words(value)) {
+             for (const std::string& word : split_at_commas(value)) {
                  const BootDevice device = choose(word, choices);
                  if (std::find(spec.boot.begin(), spec.boot.end(), device) != spec.boot.end())
                      throw BadValue(quoted_word(word) + " stands here twice");
@@ -605,7 +589,7 @@ void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
 std::string disk_with_absolute_paths(std::string_view value, const std::string& directory) {
     constexpr std::string_view backing = "backing=";
     std::string text;
-    for (std::string& word : split_words(value)) {
+    for (std::string& word : split_at_commas(value)) {
         const bool is_first = text.empty();
         const bool is_backing = !is_first && word.starts_with(backing) && word != "backing=any";
         const size_t begin = is_backing ? backing.size() : 0;
