@@ -5,6 +5,7 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/image_verbs.h"
 #include "launcher/import_verbs.h"
 #include "launcher/life_verbs.h"
 #include "launcher/look_verbs.h"
@@ -56,6 +57,10 @@ constexpr Verb all_verbs[] = {
     {"screenshot", "NAME FILE", 2, 2, false, Rest::nothing,
      "write the guest's screen to FILE, as PNG", take_screenshot},
 
+    // Images
+    {"clone", "NAME NEW", 2, 2, true, Rest::qemu_arguments,
+     "make the VM NEW, which starts as NAME is and keeps only what differs", clone_vm},
+
     // The network
     {"bridges", "[BRIDGE]", 0, 1, false, Rest::nothing, "list bridges, and whose each port is",
      show_bridges},
@@ -89,7 +94,10 @@ constexpr VerbOption all_options[] = {
      "when a signal ends the VM: how long its guest may take to power down (90)"},
     {"timeout", 0, "SECONDS", "stop restart wait",
      "how long the guest may take to power down (90), or to be ready (120)"},
-    {"force", 0, "", "stop restart", "cut the guest's power when that time is over"},
+    {"force", 0, "", "stop restart reset",
+     "cut the guest's power: when that time is over, or before a reset to the base"},
+    {"to-base", 0, "", "reset", "give up what a clone has written to its disks"},
+    {"verify", 0, "", "status", "read what a clone stands on, and compare it with what it was"},
     {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
     {"bridge", 0, "BRIDGE", "doctor tap",
      "the tap's bridge; or the one to look at, and not the VM's or br0"},
