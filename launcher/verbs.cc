@@ -60,6 +60,10 @@ constexpr Verb all_verbs[] = {
     // Images
     {"clone", "NAME NEW", 2, 2, true, Rest::qemu_arguments,
      "make the VM NEW, which starts as NAME is and keeps only what differs", clone_vm},
+    {"snapshot", "save|list|restore|delete NAME [TAG]", 2, 3, false, Rest::nothing,
+     "keep states of the VM's disks, and of its RAM when it runs, to go back to", keep_snapshots},
+    {"resize", "NAME SIZE [DISK]", 2, 3, false, Rest::nothing,
+     "let a disk grow; DISK is its number, 0 the first", resize_disk},
 
     // The network
     {"bridges", "[BRIDGE]", 0, 1, false, Rest::nothing, "list bridges, and whose each port is",
@@ -82,7 +86,7 @@ constexpr Verb all_verbs[] = {
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "show argv list status bridges ip doctor translate", "print JSON"},
+    {"json", 0, "", "show argv list status bridges ip doctor translate snapshot", "print JSON"},
     {"all", 'a', "", "list", "also the VMs that are off"},
     {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
@@ -92,8 +96,9 @@ constexpr VerbOption all_options[] = {
      "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
-    {"timeout", 0, "SECONDS", "stop restart wait",
-     "how long the guest may take to power down (90), or to be ready (120)"},
+    {"timeout", 0, "SECONDS", "stop restart wait snapshot",
+     "how long the guest may take to power down (90), or to be ready (120), or QEMU for a snapshot "
+     "(600)"},
     {"force", 0, "", "stop restart reset",
      "cut the guest's power: when that time is over, or before a reset to the base"},
     {"to-base", 0, "", "reset", "give up what a clone has written to its disks"},
