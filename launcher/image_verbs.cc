@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/image_verbs.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <ctime>
 #include <nlohmann/json.hpp>
@@ -9,13 +12,17 @@
 
 #include "launcher/clone.h"
 #include "launcher/command_line.h"
+#include "launcher/directories.h"
 #include "launcher/disk_resize.h"
 #include "launcher/error.h"
+#include "launcher/files.h"
 #include "launcher/output.h"
 #include "launcher/progress_bar.h"
+#include "launcher/seed.h"
 #include "launcher/snapshots.h"
 #include "launcher/text.h"
 #include "launcher/vm_file.h"
+#include "launcher/vm_state.h"
 
 namespace tapgate {
 
@@ -33,6 +40,17 @@ std::string parse_tag(const std::string& word) {
                          " is not a tag: a letter, then letters, digits, '.', '_' and '-', 40 "
                          "bytes at most");
     return word;
+}
+
+// Of cloud-init's files, in bytes.
+constexpr size_t most_user_data = 1024UL * 1024;
+
+std::string own_login_name() {
+    const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
+    if (user == nullptr)
+        throw LauncherError("uid " + std::to_string(getuid()) +
+                            " has no name here; say --user=NAME");
+    return user->pw_name;
 }
 
 std::string local_time(std::int64_t seconds) {
@@ -100,6 +118,36 @@ int keep_snapshots(const CommandLine& command) {
         restore_snapshot(name, tag, limit);
     else
         delete_snapshot(name, tag, limit);
+    return 0;
+}
+
+int seed_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const auto text_of = [&](const std::string& option) {
+        if (!command.has(option))
+            return std::string();
+        auto text = read_file(command.option(option), most_user_data);
+        if (!text || text->empty())
+            throw LauncherError(shown(command.option(option)) + ": no such file, or an empty one");
+        return std::move(*text);
+    };
+    std::string user_data = text_of("user-data");
+    if (!user_data.empty() && (command.has("user") || command.has("ssh-key")))
+        throw UsageError(
+            "--user-data is all that the guest is told: --user and --ssh-key would "
+            "have no effect");
+    if (user_data.empty()) {
+        const SeedUser user = {.name = command.option("user", own_login_name()),
+                               .ssh_keys = command.has("ssh-key")
+                                               ? read_public_keys(command.option("ssh-key"))
+                                               : own_public_keys(home_directory())};
+        user_data = user_data_of(user);
+    }
+    attach_seed(name, make_seed(name, command.option("hostname", hostname_of(name)), user_data,
+                                text_of("network-config")));
+    print(shown(seed_path(name)) + "\n");
+    if (vm_state(name).qemu != 0)
+        note(name.str() + " is running; its guest finds the seed at its next start");
     return 0;
 }
 

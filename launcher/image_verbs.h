@@ -10,6 +10,7 @@ struct CommandLine;
 
 int clone_vm(const CommandLine& command);
 int keep_snapshots(const CommandLine& command);
+int seed_vm(const CommandLine& command);
 int resize_disk(const CommandLine& command);
 
 }  // namespace tapgate
