@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <sstream>
+#include <string_view>
 
 #include "launcher/command_line.h"
 #include "launcher/error.h"
@@ -246,6 +248,19 @@ TEST(CommandLine, IsAVerbANameAndOptions) {
     EXPECT_EQ(more.settings[0].key, "qemu-arg");
     EXPECT_EQ(more.settings[0].value, "-no-reboot");
     EXPECT_TRUE(more.rest.empty());
+}
+
+// Boost calls an option that is there twice ambiguous, but only when somebody uses it.
+TEST(CommandLine, HasEachOptionOnceAndOfVerbsThatThereAre) {
+    std::set<std::string_view> names;
+    for (const OptionShape& shape : option_shapes())
+        EXPECT_TRUE(names.insert(shape.key).second) << shape.key;
+    for (const VerbOption& option : verb_options()) {
+        EXPECT_TRUE(names.insert(option.name).second) << option.name;
+        std::istringstream verbs{std::string(option.verbs)};
+        for (std::string verb; verbs >> verb;)
+            EXPECT_NE(find_verb(verb), nullptr) << option.name << ": " << verb;
+    }
 }
 
 TEST(CommandLine, SaysWhichWordIsWrong) {
