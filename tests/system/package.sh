@@ -52,6 +52,7 @@ package() {
 }
 
 if ! lab_inside; then
+    mkdir -p "$build"
     package "$top" "$build" "$build/packages"
     package "$top" "$build" "$build/packages-again"
     if [ "$rebuild" = 1 ]; then
