@@ -32,6 +32,7 @@
 #include "launcher/qemu_probe.h"
 #include "launcher/vm_operand.h"
 #include "launcher/vm_state.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 
@@ -40,23 +41,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Step = PowerDown::Step;
-
-class Directory {
-  public:
-    Directory() {
-        std::string name = std::filesystem::temp_directory_path() / "tapgate.XXXXXX";
-        EXPECT_NE(mkdtemp(name.data()), nullptr);
-        path_ = name;
-    }
-    ~Directory() { std::filesystem::remove_all(path_); }
-    Directory(const Directory&) = delete;
-    Directory& operator=(const Directory&) = delete;
-
-    [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 std::string content_of(const std::string& path) {
     std::ostringstream text;
@@ -73,7 +57,7 @@ struct Ran {
 
 Ran run_shell(const std::string& script, const std::vector<int>& inherited = {},
               bool deaf = false) {
-    const Directory directory;
+    const TemporaryDirectory directory;
     const UniqueFd output(
         open(directory.file("output").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     ChildProcess child({.program = "/bin/sh",
@@ -87,7 +71,7 @@ Ran run_shell(const std::string& script, const std::vector<int>& inherited = {},
 }
 
 TEST(ChildProcess, InheritsTheGivenDescriptorsFromThreeOnAndNoOthers) {
-    const Directory directory;
+    const TemporaryDirectory directory;
     std::vector<UniqueFd> files;
     for (const char* name : {"first", "second"}) {
         std::ofstream(directory.file(name)) << name;
@@ -171,7 +155,7 @@ read line <&3
             std::ofstream(entry.path()) << text;
     }
 
-    Directory directory_;
+    TemporaryDirectory directory_;
     std::string qemu_ = directory_.file("qemu");
 };
 
@@ -270,7 +254,7 @@ TEST(KvmGuest, RunsUnderTcg) {
     const auto qemu = find_program("qemu-system-x86_64");
     if (!qemu)
         GTEST_SKIP() << "no qemu-system-x86_64";
-    const Directory directory;
+    const TemporaryDirectory directory;
     std::ofstream(directory.file("rom")) << kvm_guest_rom();
     ChildProcess child(
         {.program = *qemu,
@@ -366,14 +350,14 @@ TEST(TakeApart, PartsWhatIsForTheGuest) {
 class ConsoleLog : public testing::Test {
   protected:
     void SetUp() override {
-        setenv("XDG_RUNTIME_DIR", directory_.file("").c_str(), 1);
+        setenv("XDG_RUNTIME_DIR", directory_.path().c_str(), 1);
         std::filesystem::create_directories(vm_directory(vm_));
         older_ = console_log_paths(vm_)[0];
         path_ = console_log_paths(vm_)[1];
     }
     void TearDown() override { unsetenv("XDG_RUNTIME_DIR"); }
 
-    const Directory directory_;
+    const TemporaryDirectory directory_;
     const VmName vm_ = *VmName::parse("lab");
     std::string older_;
     std::string path_;

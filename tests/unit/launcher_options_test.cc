@@ -11,6 +11,7 @@
 #include "launcher/text.h"
 #include "launcher/verbs.h"
 #include "launcher/vm_options.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 namespace {
@@ -22,17 +23,6 @@ const VmName lab = VmName::parse("lab").value();
 
 Setting given(const std::string& key, const std::string& value) {
     return command_line_setting(key, value, "/here");
-}
-
-// The error's text, or "none".
-template <typename Function>
-std::string error_of(const Function& function) {
-    try {
-        function();
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    return "none";
 }
 
 std::string error_of_option(const std::string& key, const std::string& value) {
