@@ -37,9 +37,10 @@ std::vector<Setting> with_machine(std::vector<Setting> settings, const MachineTy
     // Of single values the last counts, and a file has it once.
     std::set<std::string> seen;
     std::vector<Setting> last;
-    for (auto setting = settings.rbegin(); setting != settings.rend(); ++setting) {
-        if (is_list_option(setting->key) || seen.insert(setting->key).second)
-            last.push_back(*setting);
+    std::reverse(settings.begin(), settings.end());
+    for (Setting& setting : settings) {
+        if (is_list_option(setting.key) || seen.insert(setting.key).second)
+            last.push_back(std::move(setting));
     }
     std::reverse(last.begin(), last.end());
     return last;

@@ -64,13 +64,20 @@ if ! lab_inside; then
         (cd "$top" && git ls-files -z | xargs -0 tar -c) | tar -x -C "$other"
         package "$other" "$other/elsewhere" "$build/packages-again"
     fi
-    if [ "$in_chroot" = 1 ] && [ ! -f "$debian" ]; then
-        # With what the package depends on, since the lab has no network.
-        mmdebstrap --quiet --format=tar --variant=minbase \
-            --include=libboost-program-options1.74.0,libnl-3-200,libcap2-bin,iproute2,sensible-utils,selinux-policy-default,selinux-utils,policycoreutils \
-            bookworm "$debian.new" >"$debian.log" 2>&1 ||
-            lab_skip "mmdebstrap makes no Debian: see $debian.log"
-        mv "$debian.new" "$debian"
+    if [ "$in_chroot" = 1 ]; then
+        # With what the packages depend on, since the lab has no network; and iproute2, for the test.
+        needed=$({
+            echo iproute2
+            for file in "$build"/packages/*.deb; do
+                dpkg-deb -f "$file" Depends | tr ',' '\n' | sed 's/[|(].*//; s/ //g' | grep -vx tapgate
+            done
+        } | sort -u | paste -sd,)
+        if [ ! -f "$debian" ] || [ "$(cat "$debian.packages" 2>/dev/null)" != "$needed" ]; then
+            mmdebstrap --quiet --format=tar --variant=minbase "--include=$needed" bookworm "$debian.new" \
+                >"$debian.log" 2>&1 || lab_skip "mmdebstrap makes no Debian: see $debian.log"
+            mv "$debian.new" "$debian"
+            echo "$needed" >"$debian.packages"
+        fi
     fi
 fi
 lab_enter "${BASH_SOURCE[0]}" "$@"
@@ -216,7 +223,7 @@ as_user() {
 echo 'lab:x:1000:1000::/tmp:/bin/sh' >>$root/etc/passwd
 install -d -m 0700 -o 1000 -g 1000 $root/run/user/1000
 files() {
-    (cd $root && find . -xdev ! -path './var/lib/dpkg/*' ! -path './var/cache/*' ! -path './var/log/*' | sort)
+    (cd $root && find . -xdev ! -path './var/lib/dpkg/*' ! -path './var/lib/selinux/*' ! -path './var/cache/*' ! -path './var/log/*' | sort)
 }
 
 files >$LAB/before
