@@ -10,10 +10,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "launcher/error.h"
 #include "launcher/iso_image.h"
 #include "launcher/seed.h"
 #include "launcher/vm_file.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 namespace {
@@ -24,31 +24,17 @@ using testing::StartsWith;
 
 const VmName lab = VmName::parse("lab_1").value();
 
-template <typename Function>
-std::string error_of(const Function& function) {
-    try {
-        function();
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    return "none";
-}
-
 class SeedFiles : public testing::Test {
   protected:
     void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "tapgate.XXXXXX").string();
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        directory_ = name;
         setenv("XDG_CONFIG_HOME", path("config").c_str(), 1);
         setenv("XDG_DATA_HOME", path("data").c_str(), 1);
     }
     void TearDown() override {
         unsetenv("XDG_CONFIG_HOME");
         unsetenv("XDG_DATA_HOME");
-        std::filesystem::remove_all(directory_);
     }
-    std::string path(const std::string& name) const { return directory_ + "/" + name; }
+    std::string path(const std::string& name) const { return directory_.file(name); }
     std::string write(const std::string& name, const std::string& text) const {
         std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
         std::ofstream(path(name)) << text;
@@ -61,7 +47,7 @@ class SeedFiles : public testing::Test {
     }
 
   private:
-    std::string directory_;
+    TemporaryDirectory directory_;
 };
 
 TEST(Seed, UserDataIsJsonBehindItsFirstLine) {
