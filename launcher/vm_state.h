@@ -14,6 +14,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -73,6 +74,9 @@ std::vector<VmName> vms_with_state();
 /// not there. Throws a LauncherError when another process has it ("lab is running already ..."),
 /// without waiting.
 UniqueFd lock_vm(const VmName& name);
+
+/// The same, waiting up to `limit` for another tapgate that has it. Not while the VM runs.
+UniqueFd lock_vm(const VmName& name, std::chrono::milliseconds limit);
 
 /// The right to type on the VM's console, as long as the descriptor is open. Throws a LauncherError
 /// when another `tapgate console` has it, without waiting.
