@@ -195,10 +195,14 @@ class NewDirectory {
              !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
             const std::string name = entry->path().filename().string();
             const size_t dot = name.rfind('.');
+            if (!name.starts_with('.') || dot == 0 || !VmName::parse(name.substr(1, dot - 1)))
+                continue;
+            const char* const end = name.data() + name.size();
             pid_t pid = 0;
-            std::from_chars(name.data() + dot + 1, name.data() + name.size(), pid);
+            const auto [stop, wrong] = std::from_chars(name.data() + dot + 1, end, pid);
             std::error_code ignored;
-            if (name.starts_with('.') && dot > 0 && pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)
+            if (wrong == std::errc() && stop == end && pid > 0 && kill(pid, 0) != 0 &&
+                errno == ESRCH)
                 std::filesystem::remove_all(entry->path(), ignored);
         }
     }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -138,6 +139,18 @@ TEST_F(Clone, LeavesNothingWhenItFails) {
     EXPECT_EQ(mode_of("disk.raw") & 0200U, 0200U);
     for (const auto& entry : fs::directory_iterator(path("tapgate")))
         EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("lab")));
+}
+
+TEST_F(Clone, WhatAKilledOneLeftGoes) {
+    const std::string own = ".lab." + std::to_string(getpid());
+    for (const std::string& name : {std::string(".lab.4194305"), std::string(".lab.1x"),
+                                    std::string("lab.4194305"), "." + own})
+        fs::create_directories(data(name));
+    clone_vm(base, other, {});
+    EXPECT_FALSE(fs::exists(data(".lab.4194305")));
+    EXPECT_TRUE(fs::exists(data(".lab.1x")));
+    EXPECT_TRUE(fs::exists(data("lab.4194305")));
+    EXPECT_TRUE(fs::exists(data("." + own)));
 }
 
 TEST_F(Clone, NeedsABaseThatStandsStill) {
