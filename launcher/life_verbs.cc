@@ -16,15 +16,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 #include <thread>
 
 #include "launcher/child_process.h"
 #include "launcher/error.h"
 #include "launcher/output.h"
 #include "launcher/power_down.h"
+#include "launcher/program.h"
 #include "launcher/supervisor.h"
 #include "launcher/text.h"
 #include "launcher/vm_control.h"
@@ -84,14 +83,6 @@ std::vector<std::string> systemd_words(const VmName& name, milliseconds power_do
             // The steps behind the first take up to 10 s.
             "--property=TimeoutStopSec=" + std::to_string(power_down_limit.count() / 1000 + 15),
             "--"};
-}
-
-std::string own_program() {
-    std::error_code error;
-    std::string path = std::filesystem::read_symlink("/proc/self/exe", error).string();
-    if (error)
-        throw LauncherError("/proc/self/exe: " + error.message());
-    return path;
 }
 
 // Starts a supervisor in the background and waits for its word. Returns the exit code.

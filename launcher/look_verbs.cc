@@ -83,19 +83,6 @@ std::string state_in(const Json& json) {
     return guest == "-" || guest == "unknown" ? text_in(json, "state") : guest;
 }
 
-// "3d 4h", "4h 5m", "5m 6s".
-std::string since(std::int64_t started) {
-    const std::int64_t seconds = std::max<std::int64_t>(std::time(nullptr) - started, 0);
-    const auto two = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) {
-        return std::to_string(a) + unit + " " + std::to_string(b) + smaller;
-    };
-    if (seconds >= 86400)
-        return two(seconds / 86400, "d", seconds / 3600 % 24, "h");
-    if (seconds >= 3600)
-        return two(seconds / 3600, "h", seconds / 60 % 60, "m");
-    return two(seconds / 60, "m", seconds % 60, "s");
-}
-
 std::string nets_in(const Json& json) {
     std::string text;
     for (const Json& net : json.value("nets", Json::array())) {
@@ -108,7 +95,7 @@ std::string nets_in(const Json& json) {
 
 std::string up_in(const Json& json) {
     return json.at("state") == "running" && json.contains("started")
-               ? since(json.at("started").get<std::int64_t>())
+               ? duration_text(std::time(nullptr) - json.at("started").get<std::int64_t>())
                : "-";
 }
 

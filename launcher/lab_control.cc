@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/lab_control.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "launcher/directories.h"
+#include "launcher/disk_image.h"
+#include "launcher/doctor_facts.h"
+#include "launcher/error.h"
+#include "launcher/files.h"
+#include "launcher/helper_client.h"
+#include "launcher/host.h"
+#include "launcher/output.h"
+#include "launcher/qemu_argv.h"
+#include "launcher/text.h"
+#include "launcher/vm_file.h"
+#include "launcher/vm_jobs.h"
+#include "launcher/vm_removal.h"
+
+namespace tapgate {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = ProgressTable::Clock;
+using State = ProgressTable::State;
+
+// Beyond what the commands themselves allow: `start` 125 s, `wait` 120 s, `kill` 10 s.
+constexpr milliseconds start_limit = seconds(150);
+constexpr milliseconds wait_limit = seconds(300);
+constexpr milliseconds kill_limit = seconds(60);
+constexpr milliseconds beyond_stop = seconds(60);
+// A guest that does not run any more is not asked.
+constexpr milliseconds address_limit = seconds(20);
+// For the guests of VMs that were there before, when what was started has to end again.
+constexpr int rollback_seconds = 30;
+
+// What a new overlay may become before anybody looks again, in MiB.
+constexpr std::uint64_t room_of_overlay = 16;
+
+std::vector<std::string> names_of(const std::vector<LabMember>& members) {
+    std::vector<std::string> names;
+    for (const LabMember& member : members)
+        names.push_back(member.name.str());
+    return names;
+}
+
+std::string own_data_directory(const VmName& name) {
+    return data_directory() + "/" + name.str();
+}
+
+// The reason of the first failure, behind the VM's name.
+std::string first_reason(const JobsResult& result, const std::vector<VmJob>& jobs,
+                         const std::vector<std::string>& names) {
+    const size_t first = result.failed.front();
+    return names.at(jobs[first].row) + ": " + result.jobs[first].notes.back();
+}
+
+// Each thing once that successful commands found worth telling.
+void tell_notes(const JobsResult& result) {
+    std::set<std::string> told;
+    for (const JobResult& job : result.jobs)
+        for (const std::string& text : job.notes)
+            if (job.end == JobResult::End::succeeded && told.insert(text).second)
+                note(text);
+}
+
+// ---- up
+
+class Up {
+  public:
+    Up(const Lab& lab, std::string helper) : lab_(lab), helper_(std::move(helper)) {
+        for (LabMember& member : lab_members(lab)) {
+            if (member.planned)
+                members_.push_back(std::move(member));
+            else
+                note(member.name.str() + " is of an earlier form of " + shown(lab.path) +
+                     "; it stays until tapgate lab destroy");
+        }
+    }
+
+    void run() {
+        check();
+        // From here on: nothing is known that could be in the way.
+        StopSignals stop;
+        stop_ = &stop;
+        ProgressTable table(names_of(members_));
+        table_ = &table;
+        try {
+            make();
+            start();
+        } catch (const LauncherError& error) {
+            roll_back();
+            throw LauncherError(
+                "the lab " + lab_.name.str() + " does not start: " + error.what() + undone_,
+                error.code());
+        }
+    }
+
+  private:
+    [[nodiscard]] bool runs(size_t i) const { return members_[i].life == Life::running; }
+
+    [[nodiscard]] const LabSection& section_of(size_t i) const {
+        return lab_.sections.at(members_[i].planned->section);
+    }
+
+    void check() {
+        std::vector<VmSpec> all;
+        std::vector<VmSpec> starting;
+        for (size_t i = 0; i < members_.size(); i++) {
+            const LabMember& member = members_[i];
+            if (member.life == Life::starting || member.life == Life::stopping)
+                throw LauncherError(member.name.str() + " is " + std::string(name_of(member.life)) +
+                                    " just now; try again when that is over");
+            VmSpec spec =
+                member.made ? load_vm(member.name, {}).spec : describe_lab_vm(*member.planned).spec;
+            if (!member.made)
+                check_new(member.name);
+            if (!runs(i)) {
+                check_startable(spec);
+                starting.push_back(spec);
+            }
+            all.push_back(std::move(spec));
+        }
+        check_lab_conflicts(all);
+        LabFacts facts{
+            .memory_available = memory_available(), .network = host_network(), .user = getuid()};
+        for (const std::string& bridge : lab_bridges(starting))
+            facts.verdicts.emplace(bridge, helper_verdict(helper_path(helper_), bridge));
+        check_lab_room(starting, facts);
+    }
+
+    // What is in the directory would go with the VM when that is rolled back or destroyed.
+    static void check_new(const VmName& name) {
+        const std::string directory = own_data_directory(name);
+        std::error_code error;
+        if (std::filesystem::exists(directory, error) &&
+            !std::filesystem::is_empty(directory, error))
+            throw LauncherError(shown(directory) +
+                                " holds the files of an earlier VM: move or remove them");
+    }
+
+    void check_startable(const VmSpec& spec) const {
+        try {
+            qemu_argv(spec, host_facts(spec, helper_), planned_fds(spec, false));
+            check_images(spec);
+        } catch (const LauncherError& error) {
+            throw LauncherError(spec.name.str() + ": " + error.what(), error.code());
+        }
+    }
+
+    void make() {
+        for (size_t i = 0; i < members_.size(); i++) {
+            const LabMember& member = members_[i];
+            if (member.made)
+                continue;
+            table_->set(i, State::busy, "being made", Clock::now());
+            made_.push_back(member.name);
+            const std::string path = vm_file_path(member.name);
+            write_new_file(
+                path,
+                lab_mark(lab_.name) + "\n" + vm_file_text(member.name, member.planned->settings),
+                shown(path) + ": there is a VM of this name already");
+            table_->set(i, State::waiting, "made", Clock::now());
+            if (const std::string signal = stop_->take(); !signal.empty())
+                throw LauncherError(signal);
+        }
+    }
+
+    void start() {
+        std::map<size_t, std::vector<size_t>> starts;  // the jobs of a section
+        std::map<std::pair<size_t, std::string>, std::vector<size_t>> waits;  // and of a goal
+        std::vector<VmJob> jobs;
+        for (size_t i = 0; i < members_.size(); i++) {
+            if (runs(i))
+                continue;
+            std::vector<std::string> words{"start", members_[i].name.str()};
+            if (!helper_.empty())
+                words.push_back("--helper=" + helper_);
+            starts[members_[i].planned->section].push_back(jobs.size());
+            jobs.push_back({.row = i,
+                            .words = std::move(words),
+                            .doing = "starting",
+                            .done = "runs",
+                            .limit = start_limit});
+        }
+        for (const LabSection& section : lab_.sections)
+            for (const LabDependency& after : section.after)
+                add_waits(after, starts, waits, jobs);
+        for (VmJob& job : jobs)
+            if (!job.only_waits)
+                for (const LabDependency& after : section_of(job.row).after) {
+                    const auto& before = after.goal == "running"
+                                             ? starts[after.section]
+                                             : waits[std::pair(after.section, after.goal)];
+                    job.after.insert(job.after.end(), before.begin(), before.end());
+                }
+        const auto parallel =
+            lab_.parallel.value_or(std::max(2U, std::thread::hardware_concurrency()));
+        const JobsResult result = run_jobs(
+            jobs, {.parallel = parallel, .stop_at_failure = true, .stop = stop_, .table = table_});
+        for (size_t i = 0; i < jobs.size(); i++)
+            if (!jobs[i].only_waits && result.jobs[i].end != JobResult::End::not_begun)
+                started_.push_back(jobs[i].row);
+        if (!result.failed.empty())
+            throw LauncherError(
+                first_reason(result, jobs, names_of(members_)),
+                static_cast<ExitCode>(result.jobs[result.failed.front()].exit_code));
+        if (!result.signal.empty())
+            throw LauncherError(result.signal);
+        tell_notes(result);
+    }
+
+    // Each VM of the section is waited for once, whoever else waits for it.
+    void add_waits(const LabDependency& after, const std::map<size_t, std::vector<size_t>>& starts,
+                   std::map<std::pair<size_t, std::string>, std::vector<size_t>>& waits,
+                   std::vector<VmJob>& jobs) const {
+        if (after.goal == "running" || waits.contains({after.section, after.goal}))
+            return;
+        auto& of_goal = waits[{after.section, after.goal}];
+        for (size_t i = 0; i < members_.size(); i++) {
+            if (members_[i].planned->section != after.section)
+                continue;
+            VmJob job{.row = i,
+                      .words = {"wait", members_[i].name.str(), "--for=" + after.goal},
+                      .doing = "runs, waiting for " + after.goal,
+                      .done = "runs, " + after.goal + " is there",
+                      .limit = wait_limit,
+                      .only_waits = true};
+            if (const auto found = starts.find(after.section); found != starts.end())
+                for (const size_t start : found->second)
+                    if (jobs[start].row == i)
+                        job.after.push_back(start);
+            of_goal.push_back(jobs.size());
+            jobs.push_back(std::move(job));
+        }
+    }
+
+    void roll_back() {
+        std::vector<VmJob> jobs;
+        for (const size_t i : started_) {
+            const std::string name = members_[i].name.str();
+            // The disks of those that were just made go anyway.
+            const bool is_new =
+                std::find(made_.begin(), made_.end(), members_[i].name) != made_.end();
+            jobs.push_back(
+                {.row = i,
+                 .words = is_new ? std::vector<std::string>{"kill", name}
+                                 : std::vector<std::string>{"stop", "--force", name,
+                                                            "--timeout=" +
+                                                                std::to_string(rollback_seconds)},
+                 .doing = "stopping again",
+                 .done = "is off again",
+                 .limit = is_new ? kill_limit : seconds(rollback_seconds) + beyond_stop});
+        }
+        const JobsResult result =
+            run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size()), .table = table_});
+        for (const size_t failed : result.failed)
+            undone_ += "\n" + members_[jobs[failed].row].name.str() +
+                       " could not be ended: " + result.jobs[failed].notes.back();
+        for (const VmName& name : made_) {
+            try {
+                // The one that could not even be made has no file.
+                if (has_vm_file(name))
+                    remove_vm(name, plan_removal(name, true));
+            } catch (const LauncherError& error) {
+                undone_ += "\n" + name.str() + " could not be removed: " + error.what();
+            }
+        }
+        if (undone_.empty() && !(started_.empty() && made_.empty()))
+            undone_ = "; what was made and started for it is gone again";
+    }
+
+    const Lab& lab_;
+    std::string helper_;
+    std::vector<LabMember> members_;  // those of the file
+    StopSignals* stop_ = nullptr;
+    ProgressTable* table_ = nullptr;
+    std::vector<VmName> made_;
+    std::vector<size_t> started_;  // or tried to be
+    std::string undone_;
+};
+
+}  // namespace
+
+UniqueFd lock_labs() {
+    // The directory itself: a file for it would have to be kept for ever.
+    const std::string directory = runtime_directory();
+    make_private_directory(directory);
+    UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd)
+        fail_with_errno(shown(directory));
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (errno != EWOULDBLOCK)
+        fail_with_errno(shown(directory));
+    throw LauncherError("another `tapgate lab' of yours is at work; try again when it has ended");
+}
+
+void bring_lab_up(const Lab& lab, const std::string& helper) {
+    Up(lab, helper).run();
+}
+
+void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop) {
+    const std::vector<std::string> names = names_of(members);
+    std::vector<VmJob> jobs;
+    for (size_t i = 0; i < members.size(); i++) {
+        if (members[i].life == Life::off || !members[i].made)
+            continue;
+        VmJob job{
+            .row = i,
+            .words = {"stop", names[i], "--timeout=" + std::to_string(stop.limit.count() / 1000)},
+            .doing = "powering down",
+            .done = "is off",
+            .limit = stop.limit + beyond_stop};
+        if (stop.force)
+            job.words.emplace_back("--force");
+        jobs.push_back(std::move(job));
+    }
+    ProgressTable table(names);
+    const JobsResult result =
+        run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size()), .table = &table});
+    if (!result.failed.empty())
+        throw LauncherError(std::to_string(result.failed.size()) + " of " +
+                            std::to_string(jobs.size()) + " VMs did not end; " +
+                            first_reason(result, jobs, names));
+}
+
+std::string lab_removal_text(const std::vector<LabMember>& members) {
+    std::string text;
+    for (const LabMember& member : members)
+        if (member.made)
+            text += plan_removal(member.name, true).text();
+    return text;
+}
+
+void remove_lab(const std::vector<LabMember>& members) {
+    std::string wrong;
+    for (const LabMember& member : members) {
+        if (!member.made)
+            continue;
+        try {
+            remove_vm(member.name, plan_removal(member.name, true));
+        } catch (const LauncherError& error) {
+            wrong += "\n" + member.name.str() + ": " + error.what();
+        }
+    }
+    if (!wrong.empty())
+        throw LauncherError("not everything could be removed:" + wrong);
+}
+
+std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
+    std::vector<LabVmStatus> all;
+    std::vector<VmJob> jobs;
+    for (size_t i = 0; i < members.size(); i++) {
+        const LabMember& member = members[i];
+        LabVmStatus& status = all.emplace_back(LabVmStatus{.name = member.name,
+                                                           .life = member.life,
+                                                           .made = member.made,
+                                                           .planned = member.planned.has_value()});
+        try {
+            status.memory =
+                (member.made ? load_vm(member.name, {}) : describe_lab_vm(member.planned.value()))
+                    .spec.memory.mebibytes();
+        } catch (const LauncherError&) {
+            // Its other columns are known all the same.
+        }
+        if (member.life != Life::running)
+            continue;
+        if (const auto record = read_run_record(member.name))
+            status.started = record->started;
+        jobs.push_back({.row = i,
+                        .words = {"ip", "--json", member.name.str()},
+                        .doing = {},
+                        .done = {},
+                        .limit = address_limit});
+    }
+    const JobsResult result = run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size())});
+    for (size_t i = 0; i < jobs.size(); i++) {
+        // A guest without an address is told of as well.
+        const auto adapters = nlohmann::json::parse(result.jobs[i].output, nullptr, false);
+        for (const auto& adapter : adapters.is_array() ? adapters : nlohmann::json::array())
+            for (const auto& one : adapter.value("addresses", nlohmann::json::array())) {
+                const std::string port =
+                    one.contains("port") ? " port " + one.at("port").dump() : "";
+                all[jobs[i].row].addresses.push_back(shown(one.value("address", "")) + port);
+            }
+    }
+    return all;
+}
+
+}  // namespace tapgate
