@@ -4,16 +4,15 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "launcher/completion.h"
 #include "launcher/disk_image.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/host.h"
+#include "launcher/machine_version.h"
 #include "launcher/output.h"
 #include "launcher/qemu_argv.h"
-#include "launcher/qemu_probe.h"
 #include "launcher/question.h"
 #include "launcher/text.h"
 #include "launcher/vm_edit.h"
@@ -23,27 +22,6 @@
 namespace tapgate {
 
 namespace {
-
-// The settings with the machine's version written down, where QEMU is there to tell it.
-std::vector<Setting> with_machine(std::vector<Setting> settings, const MachineType& machine) {
-    try {
-        const auto machines = qemu_facts(find_qemu()).machines;
-        if (const auto version = machines.find(machine.str()); version != machines.end())
-            settings.push_back(command_line_setting("machine", version->second, "/"));
-    } catch (const LauncherError& error) {
-        note(std::string(error.what()) + "; the VM gets whatever " + machine.str() +
-             " is at each start");
-    }
-    // Of single values the last counts, and a file has it once.
-    std::set<std::string> seen;
-    std::vector<Setting> last;
-    for (auto setting = settings.rbegin(); setting != settings.rend(); ++setting) {
-        if (is_list_option(setting->key) || seen.insert(setting->key).second)
-            last.push_back(*setting);
-    }
-    std::reverse(last.begin(), last.end());
-    return last;
-}
 
 nlohmann::json json_of(const Setting& setting) {
     constexpr std::array sources = {"command line", "environment", "file", "default"};
@@ -60,7 +38,7 @@ int create_vm(const CommandLine& command) {
     const VmSpec spec = describe_vm(name, command.settings).spec;
     // From here on: what gets written describes a VM.
     const std::string path = vm_file_path(name);
-    write_new_file(path, vm_file_text(name, with_machine(command.settings, spec.machine)),
+    write_new_file(path, vm_file_text(name, with_machine_version(command.settings, spec.machine)),
                    shown(path) + ": there is a VM of this name already; see tapgate edit");
     print(shown(path) + "\n");
     try {
@@ -83,7 +61,8 @@ int delete_vm(const CommandLine& command) {
     if (!command.has("yes") &&
         !agreed("Deleting " + name.str() + " removes\n" + removal.text() + "Go on"))
         throw LauncherError("nothing was deleted");
-    remove_vm(name, removal);
+    for (const std::string& one : remove_vm(name, removal))
+        note(one);
     return 0;
 }
 

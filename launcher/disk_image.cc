@@ -246,6 +246,10 @@ Qcow2Names read_qcow2_names(const std::string& path) {
     return names;
 }
 
+std::string own_image_name(size_t index) {
+    return index == 0 ? "disk.qcow2" : "disk" + std::to_string(index) + ".qcow2";
+}
+
 std::optional<ImageFormat> format_by_content(const std::string& path) {
     const UniqueFd fd = open_image(path);
     return format_by_content(fd.get(), status_of(fd.get(), path));
@@ -262,8 +266,8 @@ std::vector<std::string> check_disk(const Disk& disk, bool snapshot) {
     checker.check(path, disk.format);
     if (!disk.read_only && !snapshot && access(path.c_str(), W_OK) != 0)
         fail_with_errno(shown(path) +
-                        ": you may not write to it; readonly=on, or snapshot=on, "
-                        "would do without");
+                        ": you may not write to it; readonly=on, or snapshot=on, would do without; "
+                        "if it was the base of clones that are gone: chmod u+w");
     return std::move(checker.notes);
 }
 

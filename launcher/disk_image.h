@@ -30,6 +30,9 @@ struct Qcow2Names {
 /// Reads the header of the qcow2 image `path`. Throws a LauncherError when it is none.
 Qcow2Names read_qcow2_names(const std::string& path);
 
+/// What the disk `index` of a VM is called in the VM's data directory, where the launcher makes it.
+std::string own_image_name(size_t index);
+
 /// The format that the file's first bytes look like; nothing for what can only be raw.
 std::optional<ImageFormat> format_by_content(const std::string& path);
 

@@ -258,7 +258,7 @@ class DomainReader {
         const std::string bus = target == "virtio" || read_only ? "virtio"
                                 : target == "scsi"              ? "scsi"
                                                                 : ata;
-        std::string value = with_doubled_commas(file) + ",format=" + format + ",bus=" + bus;
+        std::string value = commas_doubled(file) + ",format=" + format + ",bus=" + bus;
         if (read_only)
             value += ",readonly=on";
         const std::string cache = driver.attribute("cache").value();

@@ -85,8 +85,7 @@ std::optional<UefiFiles> fitting(const Json& descriptor, const VmSpec& spec) {
         return std::nullopt;
     return UefiFiles{.code = std::move(*code),
                      .variables_template = std::move(*variables),
-                     .variables = data_directory() + "/" + spec.name.str() + "/" +
-                                  (secure ? "uefi-secure" : "uefi") + "-variables.qcow2",
+                     .variables = uefi_variables_path(spec.name, spec.firmware),
                      .needs_smm = needs_smm};
 }
 
@@ -122,6 +121,13 @@ UefiFiles find_uefi(const VmSpec& spec, const std::vector<std::string>& director
                                                           : "; install the package ovmf (Fedora: "
                                                             "edk2-ovmf), or use firmware=bios") +
                         broken);
+}
+
+std::string uefi_variables_path(const VmName& name, Firmware firmware) {
+    if (firmware == Firmware::bios)
+        return {};
+    return data_directory() + "/" + name.str() + "/" +
+           (firmware == Firmware::uefi_secure ? "uefi-secure" : "uefi") + "-variables.qcow2";
 }
 
 void make_uefi_variables(const UefiFiles& files) {

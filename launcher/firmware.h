@@ -21,6 +21,9 @@ std::vector<std::string> firmware_directories();
 /// LauncherError that says what to install when there is none.
 UefiFiles find_uefi(const VmSpec& spec, const std::vector<std::string>& directories);
 
+/// Where the variables of the VM are; empty: its firmware has none.
+std::string uefi_variables_path(const VmName& name, Firmware firmware);
+
 /// Makes the file of variables from its template where there is none. A qcow2, which can be part of
 /// the guest's snapshots, unlike a raw one. Throws a LauncherError.
 void make_uefi_variables(const UefiFiles& files);

@@ -6,18 +6,11 @@
 
 #include <sys/types.h>
 
-#include <array>
-#include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "common/names.h"
 
 namespace tapgate {
-
-/// SHA-256 (FIPS 180-4) of `text`. machine-id(5) asks for a cryptographic hash wherever something
-/// made of the machine's id leaves it, and a library for that would be the launcher's largest.
-std::array<std::uint8_t, 32> sha256(std::string_view text);
 
 /// What a VM's addresses are made of.
 struct Owner {

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -42,8 +41,7 @@ std::string image_options(const SourceImage& image) {
                 ",file.size=" + std::to_string(image.size);
         file = "file.file.";
     }
-    return text + "," + file + "driver=file," + file +
-           "filename=" + with_doubled_commas(image.path);
+    return text + "," + file + "driver=file," + file + "filename=" + commas_doubled(image.path);
 }
 
 // The unfinished image: removed unless it becomes the target.
@@ -231,27 +229,6 @@ void check_source_image(const SourceImage& image) {
                                 "; make a whole of it where it comes from: qemu-img convert -O "
                                 "qcow2");
     }
-}
-
-HeldSignals::HeldSignals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP})
-        sigaddset(&signals, signal);
-    pthread_sigmask(SIG_BLOCK, &signals, &before_);
-    fd_ = UniqueFd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!fd_)
-        fail_with_errno("signalfd");
-}
-
-HeldSignals::~HeldSignals() {
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-}
-
-void HeldSignals::throw_if_any() const {
-    signalfd_siginfo info{};
-    if (read(fd_.get(), &info, sizeof info) == sizeof info)
-        throw LauncherError("ended by a signal; nothing of the image was kept");
 }
 
 ImageImport::ImageImport(const std::string& directory) : directory_(directory) {

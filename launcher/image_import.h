@@ -5,13 +5,12 @@
 #ifndef TAPGATE_LAUNCHER_IMAGE_IMPORT_H
 #define TAPGATE_LAUNCHER_IMAGE_IMPORT_H
 
-#include <csignal>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "common/unique_fd.h"
+#include "launcher/held_signals.h"
+#include "launcher/progress_bar.h"
 #include "launcher/vm_spec.h"
 
 namespace tapgate {
@@ -23,26 +22,6 @@ struct SourceImage {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;  ///< 0: the whole file
 };
-
-/// While it lives, signals that would end this process wait in a descriptor.
-class HeldSignals {
-  public:
-    HeldSignals();
-    ~HeldSignals();
-    HeldSignals(const HeldSignals&) = delete;
-    HeldSignals& operator=(const HeldSignals&) = delete;
-
-    [[nodiscard]] int fd() const { return fd_.get(); }
-
-    void throw_if_any() const;
-
-  private:
-    sigset_t before_{};
-    UniqueFd fd_;
-};
-
-/// Called with 0 to 100.
-using Progress = std::function<void(double percent)>;
 
 /// Throws a LauncherError unless the image is there, readable, of its format, and names no file
 /// that is not part of it: no backing file, no parent, extents beside it only.

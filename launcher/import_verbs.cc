@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/import_verbs.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
 #include "launcher/directories.h"
+#include "launcher/disk_image.h"
 #include "launcher/domain_xml.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/image_import.h"
+#include "launcher/machine_version.h"
 #include "launcher/output.h"
 #include "launcher/ovf.h"
+#include "launcher/progress_bar.h"
 #include "launcher/tar_archive.h"
 #include "launcher/text.h"
 #include "launcher/translation.h"
@@ -27,41 +27,6 @@ namespace {
 
 // Of an OVF descriptor or a domain's XML, in bytes.
 constexpr size_t most_description = 1024UL * 1024;
-
-std::string disk_name(size_t index) {
-    return index == 0 ? "disk.qcow2" : "disk" + std::to_string(index) + ".qcow2";
-}
-
-// On a terminal a bar that grows, else a line for each quarter.
-class ProgressBar {
-  public:
-    explicit ProgressBar(std::string what) : what_(std::move(what)) {}
-    ~ProgressBar() {
-        if (terminal_ && drawn_)
-            std::fputs("\r\033[K", stderr);
-    }
-    ProgressBar(const ProgressBar&) = delete;
-    ProgressBar& operator=(const ProgressBar&) = delete;
-
-    void show(double percent) {
-        constexpr int width = 40;
-        const int whole = std::clamp(static_cast<int>(percent), 0, 100);
-        if (terminal_) {
-            drawn_ = true;
-            const std::string bar(static_cast<size_t>(whole * width / 100), '#');
-            std::fprintf(stderr, "\r%s [%-*s] %3d%%", what_.c_str(), width, bar.c_str(), whole);
-        } else if (whole / 25 > quarter_) {
-            quarter_ = whole / 25;
-            note(what_ + ": " + std::to_string(whole) + "%");
-        }
-    }
-
-  private:
-    std::string what_;
-    bool terminal_ = isatty(STDERR_FILENO) == 1;
-    bool drawn_ = false;
-    int quarter_ = 0;
-};
 
 ImageFormat parse_image_format(std::string_view word) {
     for (const ImageFormat format : {ImageFormat::raw, ImageFormat::qcow2, ImageFormat::vmdk,
@@ -181,12 +146,11 @@ int import_vm(const CommandLine& command) {
     const std::string bus = command.has("virtio") ? "virtio" : "sata";
     for (size_t i = 0; i < import.images.size(); i++) {
         check_source_image(import.images[i]);
-        translation.set("disk", with_doubled_commas(directory + "/" + disk_name(i)) +
+        translation.set("disk", commas_doubled(directory + "/" + own_image_name(i)) +
                                     ",format=qcow2,bus=" + bus);
     }
-    const std::vector<Setting> settings =
-        settings_of(translation, current_directory(), command.settings);
-    describe_vm(name, settings);
+    std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
+    settings = with_machine_version(settings, describe_vm(name, settings).spec.machine);
     const std::string text = translation.notes.empty()
                                  ? vm_file_text(name, settings)
                                  : annotated_vm_file(name, settings, translation);
@@ -194,7 +158,8 @@ int import_vm(const CommandLine& command) {
     ImageImport images(directory);
     for (size_t i = 0; i < import.images.size(); i++) {
         ProgressBar bar(operand);
-        images.import(import.images[i], disk_name(i), [&](double percent) { bar.show(percent); });
+        images.import(import.images[i], own_image_name(i),
+                      [&](double percent) { bar.show(percent); });
     }
     write_new_file(file, text, exists);
     images.keep();

@@ -11,10 +11,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "launcher/base_image.h"
+#include "launcher/clone.h"
 #include "launcher/directories.h"
 #include "launcher/disk_image.h"
 #include "launcher/doctor_facts.h"
@@ -22,6 +25,7 @@
 #include "launcher/files.h"
 #include "launcher/helper_client.h"
 #include "launcher/host.h"
+#include "launcher/machine_version.h"
 #include "launcher/output.h"
 #include "launcher/qemu_argv.h"
 #include "launcher/text.h"
@@ -43,6 +47,8 @@ constexpr milliseconds start_limit = seconds(150);
 constexpr milliseconds wait_limit = seconds(300);
 constexpr milliseconds kill_limit = seconds(60);
 constexpr milliseconds beyond_stop = seconds(60);
+// A template that has changed is read again.
+constexpr milliseconds reset_limit = std::chrono::hours(1);
 // A guest that does not run any more is not asked.
 constexpr milliseconds address_limit = seconds(20);
 // For the guests of VMs that were there before, when what was started has to end again.
@@ -76,6 +82,19 @@ void tell_notes(const JobsResult& result) {
         for (const std::string& text : job.notes)
             if (job.end == JobResult::End::succeeded && told.insert(text).second)
                 note(text);
+}
+
+// A start is QEMU's and the kernel's work, and hardly a wait.
+unsigned default_parallel() {
+    return std::max(2U, std::thread::hardware_concurrency());
+}
+
+bool is_clone(const VmName& name) {
+    const VmSpec spec = load_vm_file(name).spec;
+    return std::any_of(spec.disks.begin(), spec.disks.end(), [](const Disk& disk) {
+        const auto record = read_base_record(disk.path.str());
+        return record && !record->files.empty();
+    });
 }
 
 // ---- up
@@ -120,15 +139,27 @@ class Up {
     void check() {
         std::vector<VmSpec> all;
         std::vector<VmSpec> starting;
+        std::set<std::string> bases;
+        std::uint64_t overlays = 0;
+        std::vector<std::string> outdated;
         for (size_t i = 0; i < members_.size(); i++) {
             const LabMember& member = members_[i];
             if (member.life == Life::starting || member.life == Life::stopping)
                 throw LauncherError(member.name.str() + " is " + std::string(name_of(member.life)) +
                                     " just now; try again when that is over");
-            VmSpec spec =
-                member.made ? load_vm(member.name, {}).spec : describe_lab_vm(*member.planned).spec;
+            const LabSection& section = section_of(i);
             if (!member.made)
                 check_new(member.name);
+            else if (!is_as_planned(member))
+                outdated.push_back(member.name.str());
+            if (!member.made && section.base) {
+                if (bases.insert(section.base->str()).second)
+                    check_base(section);
+                overlays++;
+            }
+            VmSpec spec = member.made    ? load_vm(member.name, {}).spec
+                          : section.base ? clone_spec(member, section)
+                                         : describe_lab_vm(*member.planned).spec;
             if (!runs(i)) {
                 check_startable(spec);
                 starting.push_back(spec);
@@ -141,6 +172,17 @@ class Up {
         for (const std::string& bridge : lab_bridges(starting))
             facts.verdicts.emplace(bridge, helper_verdict(helper_path(helper_), bridge));
         check_lab_room(starting, facts);
+        const DiskFacts disk = data_disk();
+        if (overlays * room_of_overlay > disk.free_mebibytes)
+            throw LauncherError("disk: " + shown(disk.path) + " has " +
+                                std::to_string(disk.free_mebibytes) + " MiB left, and " +
+                                std::to_string(overlays) + " VMs to make need " +
+                                std::to_string(room_of_overlay) + " MiB each to begin with");
+        if (!outdated.empty())
+            note(std::to_string(outdated.size()) + " VMs (" + outdated.front() +
+                 (outdated.size() > 1 ? ", ..." : "") + ") are not as " + shown(lab_.path) +
+                 " has them: they were made before, or edited, and stay as they are until tapgate "
+                 "lab destroy");
     }
 
     // What is in the directory would go with the VM when that is rolled back or destroyed.
@@ -151,6 +193,50 @@ class Up {
             !std::filesystem::is_empty(directory, error))
             throw LauncherError(shown(directory) +
                                 " holds the files of an earlier VM: move or remove them");
+    }
+
+    // Are the lines that the lab's file gives it in the VM's?
+    static bool is_as_planned(const LabMember& member) {
+        const std::string file = "\n" + read_file(vm_file_path(member.name)).value_or("");
+        std::istringstream planned(vm_file_text(member.name, member.planned->settings));
+        for (std::string line; std::getline(planned, line);) {
+            // A machine's version is written down when the VM is made.
+            if (!line.starts_with('#') && !line.starts_with("machine =") &&
+                file.find("\n" + line + "\n") == std::string::npos)
+                return false;
+        }
+        return true;
+    }
+
+    static void check_base(const LabSection& section) {
+        const VmName& base = section.base.value();
+        if (!has_vm_file(base))
+            throw wrong_setting(section.base_place, "no VM is called " + base.str() +
+                                                        "; make one with: tapgate create, or "
+                                                        "tapgate import");
+        if (vm_state(base).qemu != 0)
+            throw LauncherError("the template " + base.str() +
+                                " runs; end it first, with: tapgate stop " + base.str());
+    }
+
+    // The VM as cloning is going to describe it, but for its disks: those are the template's, which
+    // a clone only reads.
+    static VmSpec clone_spec(const LabMember& member, const LabSection& section) {
+        std::vector<Setting> settings = member.planned->settings;
+        bool own_nets = false;
+        for (const Setting& setting : settings)
+            own_nets = own_nets || setting.key == "net";
+        for (const Setting& setting : load_vm_file(section.base.value()).settings)
+            if (setting.source != Setting::Source::built_in &&
+                std::none_of(member.planned->settings.begin(), member.planned->settings.end(),
+                             [&](const Setting& one) { return one.key == setting.key; }))
+                settings.push_back(setting);
+        VmSpec spec = describe_unfiled_vm(member.name, settings).spec;
+        spec.snapshot = true;
+        for (Net& net : spec.nets)
+            if (!own_nets)
+                net.mac.reset();
+        return spec;
     }
 
     void check_startable(const VmSpec& spec) const {
@@ -164,20 +250,42 @@ class Up {
 
     void make() {
         for (size_t i = 0; i < members_.size(); i++) {
-            const LabMember& member = members_[i];
-            if (member.made)
+            if (members_[i].made)
                 continue;
             table_->set(i, State::busy, "being made", Clock::now());
-            made_.push_back(member.name);
-            const std::string path = vm_file_path(member.name);
-            write_new_file(
-                path,
-                lab_mark(lab_.name) + "\n" + vm_file_text(member.name, member.planned->settings),
-                shown(path) + ": there is a VM of this name already");
+            try {
+                make(i);
+            } catch (const LauncherError& error) {
+                table_->set(i, State::failed, std::string("failed: ") + error.what(), Clock::now());
+                throw LauncherError(members_[i].name.str() + ": " + error.what(), error.code());
+            }
+            // Only now: what stands in its way is not ours to remove.
+            made_.push_back(members_[i].name);
             table_->set(i, State::waiting, "made", Clock::now());
             if (const std::string signal = stop_->take(); !signal.empty())
                 throw LauncherError(signal);
         }
+    }
+
+    void make(size_t i) {
+        const VmName& name = members_[i].name;
+        const std::vector<Setting>& settings = members_[i].planned->settings;
+        const std::string heading = lab_mark(lab_.name) + "\n";
+        if (const auto& base = section_of(i).base) {
+            const auto progress = [&](double percent) {
+                table_->set(i, State::busy,
+                            "being made, " + std::to_string(static_cast<int>(percent)) +
+                                "% of its template read",
+                            Clock::now());
+            };
+            for (std::string& text : clone_vm(*base, name, settings, progress, heading))
+                notes_.insert(std::move(text));
+            return;
+        }
+        const std::string path = vm_file_path(name);
+        const MachineType machine = describe_vm(name, settings).spec.machine;
+        write_new_file(path, heading + vm_file_text(name, with_machine_version(settings, machine)),
+                       shown(path) + ": there is a VM of this name already");
     }
 
     void start() {
@@ -208,8 +316,7 @@ class Up {
                                              : waits[std::pair(after.section, after.goal)];
                     job.after.insert(job.after.end(), before.begin(), before.end());
                 }
-        const auto parallel =
-            lab_.parallel.value_or(std::max(2U, std::thread::hardware_concurrency()));
+        const unsigned parallel = lab_.parallel.value_or(default_parallel());
         const JobsResult result = run_jobs(
             jobs, {.parallel = parallel, .stop_at_failure = true, .stop = stop_, .table = table_});
         for (size_t i = 0; i < jobs.size(); i++)
@@ -221,6 +328,8 @@ class Up {
                 static_cast<ExitCode>(result.jobs[result.failed.front()].exit_code));
         if (!result.signal.empty())
             throw LauncherError(result.signal);
+        for (const std::string& text : notes_)
+            note(text);
         tell_notes(result);
     }
 
@@ -273,9 +382,7 @@ class Up {
                        " could not be ended: " + result.jobs[failed].notes.back();
         for (const VmName& name : made_) {
             try {
-                // The one that could not even be made has no file.
-                if (has_vm_file(name))
-                    remove_vm(name, plan_removal(name, true));
+                remove_vm(name, plan_removal(name, true));
             } catch (const LauncherError& error) {
                 undone_ += "\n" + name.str() + " could not be removed: " + error.what();
             }
@@ -291,6 +398,7 @@ class Up {
     ProgressTable* table_ = nullptr;
     std::vector<VmName> made_;
     std::vector<size_t> started_;  // or tried to be
+    std::set<std::string> notes_;  // of cloning
     std::string undone_;
 };
 
@@ -347,17 +455,52 @@ std::string lab_removal_text(const std::vector<LabMember>& members) {
     return text;
 }
 
+void reset_lab(const std::vector<LabMember>& members, bool force) {
+    const std::vector<std::string> names = names_of(members);
+    std::vector<VmJob> jobs;
+    for (size_t i = 0; i < members.size(); i++) {
+        if (!members[i].made || !is_clone(members[i].name))
+            continue;
+        if (members[i].life != Life::off && members[i].life != Life::crashed && !force)
+            throw LauncherError(names[i] + " is " + std::string(name_of(members[i].life)) +
+                                "; power the lab down first, with tapgate lab down, or cut its "
+                                "power with --force");
+        VmJob job{.row = i,
+                  .words = {"reset", "--to-base", names[i]},
+                  .doing = "going back to its base",
+                  .done = "is as its base is",
+                  .limit = reset_limit};
+        if (force)
+            job.words.emplace_back("--force");
+        jobs.push_back(std::move(job));
+    }
+    if (jobs.empty())
+        throw LauncherError(
+            "no VM of the lab is made of a template: there is nothing to go back "
+            "to");
+    ProgressTable table(names);
+    const JobsResult result = run_jobs(jobs, {.parallel = default_parallel(), .table = &table});
+    if (!result.failed.empty())
+        throw LauncherError(std::to_string(result.failed.size()) + " of " +
+                            std::to_string(jobs.size()) + " VMs are not as their base is; " +
+                            first_reason(result, jobs, names));
+}
+
 void remove_lab(const std::vector<LabMember>& members) {
     std::string wrong;
+    std::set<std::string> notes;
     for (const LabMember& member : members) {
         if (!member.made)
             continue;
         try {
-            remove_vm(member.name, plan_removal(member.name, true));
+            for (std::string& text : remove_vm(member.name, plan_removal(member.name, true)))
+                notes.insert(std::move(text));
         } catch (const LauncherError& error) {
             wrong += "\n" + member.name.str() + ": " + error.what();
         }
     }
+    for (const std::string& text : notes)
+        note(text);
     if (!wrong.empty())
         throw LauncherError("not everything could be removed:" + wrong);
 }

@@ -35,6 +35,11 @@ struct LabStop {
 /// Powers all down that run. Throws a LauncherError that names those that have not.
 void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop);
 
+/// Gives up what the VMs that have a template have written since they were made; the others stay as
+/// they are. Throws a LauncherError when one runs and `force` is not there to cut its power, or
+/// when there are none.
+void reset_lab(const std::vector<LabMember>& members, bool force);
+
 /// Removes the lab's VMs, which must be off, with all that belongs to them. Throws a LauncherError,
 /// having removed what can be.
 void remove_lab(const std::vector<LabMember>& members);

@@ -35,6 +35,11 @@ void down(const Lab& lab, const CommandLine& command) {
     take_lab_down(lab_members(lab), stop_options(command));
 }
 
+void reset(const Lab& lab, const CommandLine& command) {
+    const UniqueFd lock = lock_labs();
+    reset_lab(lab_members(lab), command.has("force"));
+}
+
 void destroy(const Lab& lab, const CommandLine& command) {
     const UniqueFd lock = lock_labs();
     const std::vector<LabMember> members = lab_members(lab);
@@ -86,7 +91,8 @@ struct Action {
     std::string_view name;
     void (*act)(const Lab& lab, const CommandLine& command);
 };
-constexpr Action actions[] = {{"up", up}, {"down", down}, {"status", status}, {"destroy", destroy}};
+constexpr Action actions[] = {
+    {"up", up}, {"down", down}, {"status", status}, {"reset", reset}, {"destroy", destroy}};
 
 }  // namespace
 

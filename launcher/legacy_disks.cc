@@ -218,7 +218,7 @@ class DiskTranslator {
             bus = "virtio";
             add_reason(why, "no IDE or SATA disk can be read-only, so it is on virtio");
         }
-        std::string value = with_doubled_commas(file) + ",format=" + format + ",bus=" + bus;
+        std::string value = commas_doubled(file) + ",format=" + format + ",bus=" + bus;
         if (read_only)
             value += ",readonly=on";
         value += cache_of(properties);

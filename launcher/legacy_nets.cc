@@ -307,7 +307,7 @@ class NetTranslator {
         const std::string id = "keptnet" + std::to_string(kept_++);
         Properties netdev;
         netdev.set("id", id);
-        std::string text = with_doubled_commas(kind) + "," + netdev.str();
+        std::string text = commas_doubled(kind) + "," + netdev.str();
         if (const std::string more = backend.str(); !more.empty())
             text += "," + more;
         for (const char* const place : {"addr", "bus", "bootindex", "vectors", "driver"})

@@ -308,7 +308,7 @@ std::string Properties::str(std::string_view first_key) const {
         const bool first = &property == properties_.data();
         text.append(first ? "" : ",")
             .append(first && property.first == first_key ? "" : property.first + "=")
-            .append(with_doubled_commas(property.second));
+            .append(commas_doubled(property.second));
     }
     return text;
 }

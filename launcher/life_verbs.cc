@@ -20,10 +20,12 @@
 #include <thread>
 
 #include "launcher/child_process.h"
+#include "launcher/clone.h"
 #include "launcher/error.h"
 #include "launcher/output.h"
 #include "launcher/power_down.h"
 #include "launcher/program.h"
+#include "launcher/progress_bar.h"
 #include "launcher/supervisor.h"
 #include "launcher/text.h"
 #include "launcher/vm_control.h"
@@ -148,18 +150,8 @@ UniqueFd running_qemu(const VmName& name) {
 // Until the supervisor has ended too: then the VM can be started again. What it left after a
 // failure goes, since the user knows of that end.
 void settle(const VmName& name) {
-    const auto deadline = Clock::now() + milliseconds(3000);
-    for (;;) {
-        try {
-            const UniqueFd lock = lock_vm(name);
-            clear_vm_directory(name);
-            return;
-        } catch (const LauncherError&) {
-            if (Clock::now() > deadline)
-                throw;
-        }
-        std::this_thread::sleep_for(milliseconds(5));
-    }
+    const UniqueFd lock = lock_vm(name, milliseconds(3000));
+    clear_vm_directory(name);
 }
 
 bool ended(const UniqueFd& qemu, milliseconds limit) {
@@ -269,7 +261,25 @@ int restart_vm(const CommandLine& command) {
 }
 
 int reset_vm(const CommandLine& command) {
-    return interrupt(command, "system_reset");
+    if (!command.has("to-base")) {
+        if (command.has("force"))
+            throw UsageError("reset takes --force only with --to-base");
+        return interrupt(command, "system_reset");
+    }
+    const VmName name = command.vm_name();
+    if (vm_state(name).qemu != 0) {
+        if (!command.has("force"))
+            throw LauncherError(name.str() + " runs; end it first, with: tapgate stop " +
+                                name.str() + "; or cut its power with --force");
+        // Before its power is cut: what cannot be reset should go on.
+        require_resettable(name);
+        kill_vm(command);
+    }
+    ProgressBar bar("reading the images that " + name.str() + " stands on");
+    for (const std::string& one : reset_to_base(name, [&](double percent) { bar.show(percent); }))
+        note(one);
+    note(name.str() + " is as its base is; start it with: tapgate start " + name.str());
+    return static_cast<int>(ExitCode::done);
 }
 int pause_vm(const CommandLine& command) {
     return interrupt(command, "stop");

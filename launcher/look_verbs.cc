@@ -14,11 +14,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "launcher/clone.h"
 #include "launcher/console.h"
 #include "launcher/directories.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/output.h"
+#include "launcher/progress_bar.h"
 #include "launcher/stop_signals.h"
 #include "launcher/text.h"
 #include "launcher/vm_control.h"
@@ -131,6 +133,27 @@ void require_free_console(const VmName& name) {
     }
 }
 
+// Of the images that a clone stands on; 1 when one is not what it was.
+int print_verdicts(const VmName& name, bool as_json) {
+    ProgressBar bar("reading the images that " + name.str() + " stands on");
+    const auto verdicts = verify_bases(name, [&](double percent) { bar.show(percent); });
+    if (verdicts.empty())
+        throw LauncherError(name.str() + " is no clone: there is nothing to compare");
+    Json json = Json::array();
+    std::string text;
+    bool all_same = true;
+    for (const BaseVerdict& verdict : verdicts) {
+        json.push_back({{"path", verdict.path}, {"same", verdict.same}});
+        text += (verdict.same ? "same     " : "CHANGED  ") + shown(verdict.path) + "\n";
+        all_same = all_same && verdict.same;
+    }
+    if (as_json)
+        print_json(json);
+    else
+        print(text);
+    return static_cast<int>(all_same ? ExitCode::done : ExitCode::failed);
+}
+
 }  // namespace
 
 int list_vms(const CommandLine& command) {
@@ -168,6 +191,8 @@ int print_status(const CommandLine& command) {
     const Json vm = summary_of(name);
     if (vm.at("state") == "off" && vm.at("file").is_null())
         throw LauncherError("no VM is called " + name.str() + "; see tapgate list --all");
+    if (command.has("verify"))
+        return print_verdicts(name, command.has("json"));
     if (command.has("json")) {
         print_json(vm);
         return 0;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/unique_fd.h"
+#include "launcher/base_image.h"
 #include "launcher/disk_image.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
@@ -67,6 +68,9 @@ void check_nested(const VmSpec& spec, const HostFacts& host, std::vector<std::st
 }  // namespace
 
 std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host) {
+    // First: a base has no write permission, which would be the reason otherwise.
+    refuse_written_base(spec);
+    check_bases(spec);
     std::vector<std::string> notes = check_images(spec);
     check_nested(spec, host, notes);
     if (spec.display == Display::vnc && spec.vnc.password_file)

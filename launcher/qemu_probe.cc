@@ -21,10 +21,10 @@
 #include "launcher/directories.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
-#include "launcher/identity.h"
 #include "launcher/kvm_guest.h"
 #include "launcher/output.h"
 #include "launcher/qmp_client.h"
+#include "launcher/sha256.h"
 #include "launcher/text.h"
 
 namespace tapgate {
@@ -59,12 +59,7 @@ std::string circumstances(const std::string& qemu) {
 // A home directory can be that of many hosts, so each has files of its own.
 std::string cache_path(const std::string& question, const std::string& qemu) {
     const auto hash = sha256(question + '\n' + qemu + '\n' + first_word("/etc/machine-id"));
-    std::ostringstream path;
-    path << cache_directory() << "/probe-" << std::hex;
-    for (size_t i = 0; i < 8; i++)
-        path << (hash[i] >> 4) << (hash[i] & 0xf);
-    path << ".json";
-    return path.str();
+    return cache_directory() + "/probe-" + hex_text(hash).substr(0, 16) + ".json";
 }
 
 // The answer to `question` about `qemu`, from the cache or from `ask`.

@@ -89,6 +89,13 @@ std::string commas_doubled(std::string_view text) {
     return doubled;
 }
 
+std::string joined_by_commas(const std::vector<std::string>& words) {
+    std::string text;
+    for (size_t i = 0; i < words.size(); i++)
+        text.append(i == 0 ? "" : ",").append(commas_doubled(words[i]));
+    return text;
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names) {
     std::string_view best;
     size_t least = word.size() / 3 + 1;
@@ -135,13 +142,6 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
         text += line + "\n";
     }
     return text;
-}
-
-std::string with_doubled_commas(std::string_view text) {
-    std::string doubled;
-    for (const char c : text)
-        doubled.append(c == ',' ? 2 : 1, c);
-    return doubled;
 }
 
 }  // namespace tapgate

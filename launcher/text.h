@@ -38,6 +38,9 @@ std::string quoted_word(std::string_view text);
 /// and in ours.
 std::string commas_doubled(std::string_view text);
 
+/// The words as a list that split_at_commas() takes apart again.
+std::string joined_by_commas(const std::vector<std::string>& words);
+
 /// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
 /// nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
@@ -48,9 +51,6 @@ std::string duration_text(std::int64_t seconds);
 /// Rows of cells, each column as wide as its widest cell, two blanks apart, and no blanks at a
 /// line's end.
 std::string table_text(const std::vector<std::vector<std::string>>& rows);
-
-/// Every comma twice, as in QEMU's options and in the lists of a VM file.
-std::string with_doubled_commas(std::string_view text);
 
 }  // namespace tapgate
 

@@ -174,7 +174,7 @@ class Translator {
 
     void take(const LegacyOption& option) {
         if (option.kind == nullptr) {
-            add_drive(option.text, "file=" + with_doubled_commas(option.value) + ",index=0");
+            add_drive(option.text, "file=" + commas_doubled(option.value) + ",index=0");
             return;
         }
         switch (option.kind->fate) {
@@ -231,13 +231,13 @@ class Translator {
             {"fdb", [](T& t, const O& o) { t.take_floppy(o, 1); }},
             {"pflash",
              [](T& t, const O& o) {
-                 t.add_drive(o.text, "if=pflash,file=" + with_doubled_commas(o.value));
+                 t.add_drive(o.text, "if=pflash,file=" + commas_doubled(o.value));
              }},
             {"bios", [](T& t, const O& o) { t.take_bios(o); }},
             {"cdrom",
              [](T& t, const O& o) {
                  t.add_drive(o.text,
-                             "media=cdrom,index=2,file=" + with_doubled_commas(o.value));
+                             "media=cdrom,index=2,file=" + commas_doubled(o.value));
              }},
             {"drive", [](T& t, const O& o) { t.add_drive(o.text, o.value); }},
             {"blockdev",
@@ -495,7 +495,7 @@ class Translator {
     }
     void take_hd(const LegacyOption& option, unsigned index) {
         add_drive(option.text,
-                  "index=" + std::to_string(index) + ",file=" + with_doubled_commas(option.value));
+                  "index=" + std::to_string(index) + ",file=" + commas_doubled(option.value));
     }
     void take_bios(const LegacyOption& option) {
         if (is_uefi_firmware(option.value))
@@ -505,7 +505,7 @@ class Translator {
     }
     void take_floppy(const LegacyOption& option, unsigned index) {
         add_drive(option.text, "if=floppy,index=" + std::to_string(index) +
-                                   ",format=raw,file=" + with_doubled_commas(option.value));
+                                   ",format=raw,file=" + commas_doubled(option.value));
     }
 
     // tcp:5555::22 was what hostfwd=tcp::5555-:22 is.
@@ -520,12 +520,12 @@ class Translator {
         const std::string protocol = first == 0 ? "tcp" : value.substr(0, first);
         nets_.user_options.emplace_back(
             "hostfwd=" +
-                with_doubled_commas(protocol + "::" + value.substr(first + 1, second - first - 1) +
-                                    "-" + value.substr(second + 1)),
+                commas_doubled(protocol + "::" + value.substr(first + 1, second - first - 1) + "-" +
+                               value.substr(second + 1)),
             option.text);
     }
     void take_user_option(const std::string& key, const LegacyOption& option) {
-        nets_.user_options.emplace_back(key + "=" + with_doubled_commas(option.value), option.text);
+        nets_.user_options.emplace_back(key + "=" + commas_doubled(option.value), option.text);
     }
 
     // --- the screen -----------------------------------------------------------------------------
@@ -675,7 +675,7 @@ class Translator {
         if (base == "utc")
             result_.dropped(option.text, "tapgate's VMs have it so");
         else
-            result_.keep(option.text, {"-rtc", "base=" + with_doubled_commas(base)});
+            result_.keep(option.text, {"-rtc", "base=" + commas_doubled(base)});
     }
 
     void take_rtc(const LegacyOption& option) {

@@ -12,6 +12,7 @@
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/host.h"
+#include "launcher/machine_version.h"
 #include "launcher/output.h"
 #include "launcher/qemu_argv.h"
 #include "launcher/text.h"
@@ -125,9 +126,10 @@ int translate_vm(const CommandLine& command) {
     const Source source = source_of(command);
     const Translation translation = translate_qemu_command(source.command, source.directory);
     const VmName name = name_of_vm(command, translation);
-    const std::vector<Setting> settings =
-        settings_of(translation, source.directory, command.settings);
+    std::vector<Setting> settings = settings_of(translation, source.directory, command.settings);
     const VmDescription vm = describe_vm(name, settings);
+    if (command.has("create"))
+        settings = with_machine_version(settings, vm.spec.machine);
     const std::string text = annotated_vm_file(name, settings, translation);
     std::vector<std::string> argv;
     if (command.has("argv"))

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "launcher/describe_verbs.h"
+#include "launcher/image_verbs.h"
 #include "launcher/import_verbs.h"
 #include "launcher/lab_verbs.h"
 #include "launcher/life_verbs.h"
@@ -57,9 +58,13 @@ constexpr Verb all_verbs[] = {
     {"screenshot", "NAME FILE", 2, 2, false, Rest::nothing,
      "write the guest's screen to FILE, as PNG", take_screenshot},
 
+    // Images
+    {"clone", "NAME NEW", 2, 2, true, Rest::qemu_arguments,
+     "make the VM NEW, which starts as NAME is and keeps only what differs", clone_vm},
+
     // Several at once
-    {"lab", "up|down|status|destroy FILE", 2, 2, false, Rest::nothing,
-     "start, stop, look at or remove the VMs of a lab", control_lab},
+    {"lab", "up|down|status|reset|destroy FILE", 2, 2, false, Rest::nothing,
+     "start, stop, look at, reset or remove the VMs of a lab", control_lab},
 
     // The network
     {"bridges", "[BRIDGE]", 0, 1, false, Rest::nothing, "list bridges, and whose each port is",
@@ -94,7 +99,10 @@ constexpr VerbOption all_options[] = {
      "when a signal ends the VM: how long its guest may take to power down (90)"},
     {"timeout", 0, "SECONDS", "stop restart wait lab",
      "how long the guest may take to power down (90), or to be ready (120)"},
-    {"force", 0, "", "stop restart lab", "cut the guest's power when that time is over"},
+    {"force", 0, "", "stop restart reset lab",
+     "cut the guest's power: when that time is over, or before a reset to the base"},
+    {"to-base", 0, "", "reset", "give up what a clone has written to its disks"},
+    {"verify", 0, "", "status", "read what a clone stands on, and compare it with what it was"},
     {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
     {"bridge", 0, "BRIDGE", "doctor tap",
      "the tap's bridge; or the one to look at, and not the VM's or br0"},

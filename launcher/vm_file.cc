@@ -76,6 +76,14 @@ VmDescription load_vm(const VmName& name, const std::vector<Setting>& settings) 
     return describe_vm(name, all);
 }
 
+VmDescription load_vm_file(const VmName& name) {
+    const std::string path = vm_file_path(name);
+    const auto text = read_file(path);
+    if (!text)
+        throw no_such_vm(name);
+    return describe_vm(name, parse_vm_file(path, *text));
+}
+
 VmDescription describe_unfiled_vm(const VmName& name, const std::vector<Setting>& settings) {
     return describe_vm(name, with_environment(settings));
 }

@@ -28,7 +28,10 @@ std::vector<VmName> vm_names();
 /// LauncherError, also for a name without a file and without settings: that is a typing mistake.
 VmDescription load_vm(const VmName& name, const std::vector<Setting>& settings);
 
-/// The same for a VM that has no file, or whose file is not to be read.
+/// The VM as its file alone describes it. Throws as load_vm() does.
+VmDescription load_vm_file(const VmName& name);
+
+/// As load_vm() for a VM that has no file, or whose file is not to be read.
 VmDescription describe_unfiled_vm(const VmName& name, const std::vector<Setting>& settings);
 
 }  // namespace tapgate

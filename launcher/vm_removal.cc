@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
+#include "launcher/base_image.h"
 #include "launcher/directories.h"
 #include "launcher/error.h"
 #include "launcher/text.h"
@@ -22,22 +24,42 @@ std::string own_directory(const VmName& name) {
     return data_directory() + "/" + name.str();
 }
 
-// The images of a VM, as its file has them; none when that describes no VM.
+// The VM as its file has it; nothing when that describes no VM: it may be deleted for that very
+// reason.
+std::optional<VmSpec> described(const VmName& name) {
+    try {
+        return load_vm_file(name).spec;
+    } catch (const LauncherError&) {
+        return std::nullopt;
+    }
+}
+
 std::vector<std::string> images_of(const VmName& name) {
     std::vector<std::string> paths;
-    try {
-        const VmSpec spec = load_vm(name, {}).spec;
-        for (const Disk& disk : spec.disks) {
-            paths.push_back(disk.path.str());
-            for (const HostPath& backing : disk.backing)
-                paths.push_back(backing.str());
-        }
-        for (const HostPath& cdrom : spec.cdroms)
-            paths.push_back(cdrom.str());
-    } catch (const LauncherError&) {
-        // It may be deleted for that very reason.
+    const auto spec = described(name);
+    if (!spec)
+        return paths;
+    for (const Disk& disk : spec->disks) {
+        paths.push_back(disk.path.str());
+        for (const HostPath& backing : disk.backing)
+            paths.push_back(backing.str());
     }
+    for (const HostPath& cdrom : spec->cdroms)
+        paths.push_back(cdrom.str());
     return paths;
+}
+
+// Clones need more of their base than its disks: without its VM there is no going back to it.
+void refuse_removed_base(const VmName& name, const Removal& removal) {
+    std::vector<std::string> bases = removal.files;
+    if (const auto spec = described(name)) {
+        for (const Disk& disk : spec->disks) {
+            if (!disk.read_only)
+                bases.push_back(disk.path.str());
+        }
+    }
+    for (const std::string& base : bases)
+        refuse_base(base, "delete them first", removal.files);
 }
 
 std::string canonical(const std::string& path) {
@@ -75,6 +97,7 @@ Removal plan_removal(const VmName& name, bool disks) {
             removal.files.push_back(path);
     }
     std::sort(removal.files.begin(), removal.files.end());
+    refuse_removed_base(name, removal);
     for (const std::string& image : images_of(name)) {
         if (!contains(removal.files, image))
             removal.kept.push_back(image);
@@ -93,9 +116,14 @@ Removal plan_removal(const VmName& name, bool disks) {
     return removal;
 }
 
-void remove_vm(const VmName& name, const Removal& removal) {
+std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
     const UniqueFd lock = lock_vm(name);
     // From here on: nobody starts it.
+    std::vector<BaseRecord> bases;
+    for (const std::string& file : removal.files) {
+        if (auto record = readable_base_record(file))
+            bases.push_back(std::move(*record));
+    }
     for (const std::string& file : removal.files) {
         if (unlink(file.c_str()) != 0 && errno != ENOENT)
             fail_with_errno(shown(file));
@@ -106,6 +134,7 @@ void remove_vm(const VmName& name, const Removal& removal) {
     std::filesystem::remove_all(vm_directory(name), error);
     if (error)
         throw LauncherError(shown(vm_directory(name)) + ": " + error.message());
+    return release_bases(bases);
 }
 
 }  // namespace tapgate

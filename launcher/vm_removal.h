@@ -22,12 +22,14 @@ struct Removal {
 
 /// What deleting the VM means: its file, its UEFI variables, its guest's SSH key and, with `disks`,
 /// all else in its directory below data_directory(). Images elsewhere stay in any case. Throws a
-/// LauncherError when there is no such VM, or when another VM uses one of these files.
+/// LauncherError when there is no such VM, when another VM uses one of these files, or when the VM
+/// is the base of clones.
 Removal plan_removal(const VmName& name, bool disks);
 
-/// Does it, and removes what its last run left. Throws a LauncherError when the VM runs, or a file
+/// Does it, and removes what its last run left. A base that loses its last clone can be written to
+/// again. Returns what the user should know; throws a LauncherError when the VM runs, or a file
 /// cannot be removed.
-void remove_vm(const VmName& name, const Removal& removal);
+std::vector<std::string> remove_vm(const VmName& name, const Removal& removal);
 
 }  // namespace tapgate
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
 
 #include "launcher/directories.h"
 #include "launcher/error.h"
@@ -155,6 +156,19 @@ UniqueFd lock_vm(const VmName& name) {
                                    std::to_string(state.qemu) + "); see tapgate status "
                              : " is being started by another tapgate; see tapgate status ") +
                         name.str());
+}
+
+UniqueFd lock_vm(const VmName& name, std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+        try {
+            return lock_vm(name);
+        } catch (const LauncherError&) {
+            if (std::chrono::steady_clock::now() > deadline || vm_state(name).qemu != 0)
+                throw;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
 }
 
 void clear_vm_directory(const VmName& name) {

@@ -13,6 +13,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -71,6 +72,9 @@ std::vector<VmName> vms_with_state();
 /// not there. Throws a LauncherError when another process has it ("lab is running already ..."),
 /// without waiting.
 UniqueFd lock_vm(const VmName& name);
+
+/// The same, waiting up to `limit` for another tapgate that has it. Not while the VM runs.
+UniqueFd lock_vm(const VmName& name, std::chrono::milliseconds limit);
 
 /// Takes away what a run left, all but console.log and qemu.log. Only for who holds the lock.
 void clear_vm_directory(const VmName& name);

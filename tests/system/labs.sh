@@ -94,7 +94,7 @@ nothing_runs() {
 # nothing_of LAB: no VM file, no directory.
 nothing_of() {
     local left
-    left=$(find "$config" "$state" "$data" -mindepth 1 -name "$1-*" 2>/dev/null)
+    left=$(find "$config" "$state" "$data" -mindepth 1 -name "$1-*" 2>/dev/null) || true
     [ -z "$left" ] || wrong "left over: $left"
 }
 life_of() { # NAME
@@ -241,7 +241,7 @@ lab_poll 120 is race-server-1 running || wrong "the server does not start"
 status=0
 wait $up || status=$?
 [ $status = 3 ] || wrong "lab up ends with $status"
-says "$err" 'the lab race does not start: race-client-[0-9]+: .*at most'
+says "$err" 'the lab race does not start: race-client-[0-9]+: .*has all its taps on br0 already'
 is mine running || wrong "another VM than the lab's was ended"
 [ "$(lab_taps | wc -l)" = 1 ] || wrong "taps: $(lab_taps)"
 nothing_of race
@@ -273,6 +273,59 @@ is class-server-1 running || wrong "the server is $(life_of class-server-1)"
 [ "$(lab_taps | wc -l)" = 1 ] || wrong "taps: $(lab_taps)"
 [ "$(find "$config" -name 'class-*' | wc -l)" = "$count" ] || wrong "VM files are gone"
 result "what ran before goes on, what was made before stays"
+
+# --- of a template ------------------------------------------------------------------------------
+
+golden=$LAB/home/golden.qcow2
+(lab_exec qemu-img create -q -f qcow2 "$golden" 64M)
+(lab_exec qemu-io -f qcow2 -c 'write -q -P 0x5a 1M 1M' "$golden") >/dev/null
+hash=$(sha256sum <"$golden")
+did 0 create golden --disk="$golden" --kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/initramfs.cpio" \
+    --accel=tcg --net=bridge:br0,mac=52:54:00:12:34:56
+write_lab course <<END
+memory = 96M
+
+[student]
+count = 2
+template = golden
+append = $append tapgate.ip=192.0.2.2{n}/24
+END
+overlay() { # N
+    echo "$data/course-student-$1/disk.qcow2"
+}
+did 0 lab up course.conf --helper="$LAB_HELPER"
+says "$config/course-student-2.conf" "^disk = $(overlay 2),.*backing=$golden"
+[ "$(grep -c 'MAC address of its own' "$err")" = 1 ] || wrong "what cloning tells is told more than once, or not: $(cat "$err")"
+did 1 lab reset course.conf
+says "$err" 'course-student-1 is running; power the lab down first'
+did 0 lab down course.conf --timeout=300
+(lab_exec qemu-io -f qcow2 -c 'write -q -P 0x17 1M 64k' "$(overlay 1)") >/dev/null
+did 0 lab up course.conf --helper="$LAB_HELPER"
+did 0 lab reset course.conf --force
+nothing_runs
+(lab_exec qemu-img compare -q "$golden" "$(overlay 1)") || wrong "the overlay is not as its base is"
+result "a template: each VM has an overlay, and reset goes back"
+
+sed -i 's/^count = 2/count = 3/; s/^memory = .*/memory = 97M/' "$LAB/home/course.conf"
+mkdir -p "$data/course-student-3"
+echo precious >"$data/course-student-3/disk.qcow2"
+did 1 lab up course.conf --helper="$LAB_HELPER"
+says "$err" 'course-student-3 holds the files of an earlier VM'
+[ "$(cat "$data/course-student-3/disk.qcow2")" = precious ] || wrong "an earlier VM's disk is gone"
+rm -r "$data/course-student-3"
+did 0 lab up course.conf --helper="$LAB_HELPER"
+says "$err" '2 VMs \(course-student-1, ...\) are not as .*course.conf has them'
+result "more of them, while there are some"
+
+sed -i 's/^count = 3/count = 1/' "$LAB/home/course.conf"
+did 0 lab status course.conf
+says "$out" '^course-student-3 +running'
+did 0 lab destroy course.conf --yes --timeout=300
+nothing_runs
+nothing_of course
+[ "$(sha256sum <"$golden")" = "$hash" ] || wrong "the template is another"
+[ "$(stat -c %a "$golden")" = 644 ] || wrong "the template stays read-only"
+result "destroy: the overlays are gone, of VMs that the file does not have any more too, and the template is as it was"
 
 # --- the end of a lab ---------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@
 
 #include "launcher/error.h"
 #include "launcher/qemu_argv.h"
+#include "launcher/sha256.h"
 #include "launcher/vm_options.h"
 
 namespace tapgate {

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that make, keep and change images.
+#ifndef TAPGATE_LAUNCHER_IMAGE_VERBS_H
+#define TAPGATE_LAUNCHER_IMAGE_VERBS_H
+
+namespace tapgate {
+
+struct CommandLine;
+
+int clone_vm(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif
