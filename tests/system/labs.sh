@@ -272,6 +272,8 @@ says "$err" 'class-client-1: QEMU does not start'
 is class-server-1 running || wrong "the server is $(life_of class-server-1)"
 [ "$(lab_taps | wc -l)" = 1 ] || wrong "taps: $(lab_taps)"
 [ "$(find "$config" -name 'class-*' | wc -l)" = "$count" ] || wrong "VM files are gone"
+did 0 lab down class.conf --timeout=300
+nothing_runs
 result "what ran before goes on, what was made before stays"
 
 # --- of a template ------------------------------------------------------------------------------
