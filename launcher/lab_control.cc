@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -42,10 +44,10 @@ using std::chrono::seconds;
 using Clock = ProgressTable::Clock;
 using State = ProgressTable::State;
 
-// Beyond what the commands themselves allow: `start` 125 s, `wait` 120 s, `kill` 10 s.
+// More than the commands themselves allow: `start` 125 s, `kill` 10 s.
 constexpr milliseconds start_limit = seconds(150);
-constexpr milliseconds wait_limit = seconds(300);
 constexpr milliseconds kill_limit = seconds(60);
+constexpr milliseconds beyond_wait = seconds(60);
 constexpr milliseconds beyond_stop = seconds(60);
 // A template that has changed is read again.
 constexpr milliseconds reset_limit = std::chrono::hours(1);
@@ -75,13 +77,13 @@ std::string first_reason(const JobsResult& result, const std::vector<VmJob>& job
     return names.at(jobs[first].row) + ": " + result.jobs[first].notes.back();
 }
 
-// Each thing once that successful commands found worth telling.
-void tell_notes(const JobsResult& result) {
-    std::set<std::string> told;
-    for (const JobResult& job : result.jobs)
-        for (const std::string& text : job.notes)
-            if (job.end == JobResult::End::succeeded && told.insert(text).second)
-                note(text);
+std::vector<ProgressTable::Row> rows_of(const std::vector<LabMember>& members) {
+    std::vector<ProgressTable::Row> rows;
+    for (const LabMember& member : members)
+        rows.push_back({.name = member.name.str(),
+                        .text = member.made ? std::string(name_of(member.life)) : "not made",
+                        .state = State::waiting});
+    return rows;
 }
 
 // A start is QEMU's and the kernel's work, and hardly a wait.
@@ -101,7 +103,7 @@ bool is_clone(const VmName& name) {
 
 class Up {
   public:
-    Up(const Lab& lab, std::string helper) : lab_(lab), helper_(std::move(helper)) {
+    Up(const Lab& lab, LabStart options) : lab_(lab), options_(std::move(options)) {
         for (LabMember& member : lab_members(lab)) {
             if (member.planned)
                 members_.push_back(std::move(member));
@@ -115,22 +117,27 @@ class Up {
         check();
         // From here on: nothing is known that could be in the way.
         StopSignals stop;
+        // Who reads what is told here may be gone before it is undone.
+        std::signal(SIGPIPE, SIG_IGN);
         stop_ = &stop;
-        ProgressTable table(names_of(members_));
+        ProgressTable table(rows_of(members_));
         table_ = &table;
         try {
             make();
             start();
         } catch (const LauncherError& error) {
-            roll_back();
-            throw LauncherError(
-                "the lab " + lab_.name.str() + " does not start: " + error.what() + undone_,
-                error.code());
+            undo(error.what(), error.code());
+        } catch (const std::exception& error) {
+            undo(error.what(), ExitCode::failed);
         }
     }
 
   private:
     [[nodiscard]] bool runs(size_t i) const { return members_[i].life == Life::running; }
+
+    [[nodiscard]] bool is_made_now(size_t i) const {
+        return std::find(made_.begin(), made_.end(), i) != made_.end();
+    }
 
     [[nodiscard]] const LabSection& section_of(size_t i) const {
         return lab_.sections.at(members_[i].planned->section);
@@ -170,7 +177,7 @@ class Up {
         LabFacts facts{
             .memory_available = memory_available(), .network = host_network(), .user = getuid()};
         for (const std::string& bridge : lab_bridges(starting))
-            facts.verdicts.emplace(bridge, helper_verdict(helper_path(helper_), bridge));
+            facts.verdicts.emplace(bridge, helper_verdict(helper_path(options_.helper), bridge));
         check_lab_room(starting, facts);
         const DiskFacts disk = data_disk();
         if (overlays * room_of_overlay > disk.free_mebibytes)
@@ -241,8 +248,10 @@ class Up {
 
     void check_startable(const VmSpec& spec) const {
         try {
-            qemu_argv(spec, host_facts(spec, helper_), planned_fds(spec, false));
+            qemu_argv(spec, host_facts(spec, options_.helper), planned_fds(spec, false));
+            refuse_written_base(spec);
             check_images(spec);
+            check_bases(spec);
         } catch (const LauncherError& error) {
             throw LauncherError(spec.name.str() + ": " + error.what(), error.code());
         }
@@ -260,7 +269,7 @@ class Up {
                 throw LauncherError(members_[i].name.str() + ": " + error.what(), error.code());
             }
             // Only now: what stands in its way is not ours to remove.
-            made_.push_back(members_[i].name);
+            made_.push_back(i);
             table_->set(i, State::waiting, "made", Clock::now());
             if (const std::string signal = stop_->take(); !signal.empty())
                 throw LauncherError(signal);
@@ -296,8 +305,8 @@ class Up {
             if (runs(i))
                 continue;
             std::vector<std::string> words{"start", members_[i].name.str()};
-            if (!helper_.empty())
-                words.push_back("--helper=" + helper_);
+            if (!options_.helper.empty())
+                words.push_back("--helper=" + options_.helper);
             starts[members_[i].planned->section].push_back(jobs.size());
             jobs.push_back({.row = i,
                             .words = std::move(words),
@@ -319,8 +328,11 @@ class Up {
         const unsigned parallel = lab_.parallel.value_or(default_parallel());
         const JobsResult result = run_jobs(
             jobs, {.parallel = parallel, .stop_at_failure = true, .stop = stop_, .table = table_});
+        // A start that failed because somebody else's came first has started nothing.
         for (size_t i = 0; i < jobs.size(); i++)
-            if (!jobs[i].only_waits && result.jobs[i].end != JobResult::End::not_begun)
+            if (!jobs[i].only_waits &&
+                (result.jobs[i].end == JobResult::End::succeeded ||
+                 (result.jobs[i].end == JobResult::End::failed && is_made_now(jobs[i].row))))
                 started_.push_back(jobs[i].row);
         if (!result.failed.empty())
             throw LauncherError(
@@ -328,9 +340,13 @@ class Up {
                 static_cast<ExitCode>(result.jobs[result.failed.front()].exit_code));
         if (!result.signal.empty())
             throw LauncherError(result.signal);
+        for (size_t i = 0; i < jobs.size(); i++)
+            for (const std::string& text : result.jobs[i].notes)
+                // What ends in dots was progress.
+                if (!jobs[i].only_waits && !text.ends_with("..."))
+                    notes_.insert(text);
         for (const std::string& text : notes_)
             note(text);
-        tell_notes(result);
     }
 
     // Each VM of the section is waited for once, whoever else waits for it.
@@ -344,10 +360,11 @@ class Up {
             if (members_[i].planned->section != after.section)
                 continue;
             VmJob job{.row = i,
-                      .words = {"wait", members_[i].name.str(), "--for=" + after.goal},
+                      .words = {"wait", members_[i].name.str(), "--for=" + after.goal,
+                                "--timeout=" + std::to_string(options_.ready.count() / 1000)},
                       .doing = "runs, waiting for " + after.goal,
                       .done = "runs, " + after.goal + " is there",
-                      .limit = wait_limit,
+                      .limit = options_.ready + beyond_wait,
                       .only_waits = true};
             if (const auto found = starts.find(after.section); found != starts.end())
                 for (const size_t start : found->second)
@@ -358,13 +375,20 @@ class Up {
         }
     }
 
-    void roll_back() {
+    [[noreturn]] void undo(const std::string& reason, ExitCode code) {
+        const std::string left = roll_back();
+        throw LauncherError("the lab " + lab_.name.str() + " does not start: " + reason + left,
+                            code);
+    }
+
+    // What is to be told of it, behind the reason.
+    std::string roll_back() {
+        std::string left;
         std::vector<VmJob> jobs;
         for (const size_t i : started_) {
             const std::string name = members_[i].name.str();
             // The disks of those that were just made go anyway.
-            const bool is_new =
-                std::find(made_.begin(), made_.end(), members_[i].name) != made_.end();
+            const bool is_new = is_made_now(i);
             jobs.push_back(
                 {.row = i,
                  .words = is_new ? std::vector<std::string>{"kill", name}
@@ -378,28 +402,30 @@ class Up {
         const JobsResult result =
             run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size()), .table = table_});
         for (const size_t failed : result.failed)
-            undone_ += "\n" + members_[jobs[failed].row].name.str() +
-                       " could not be ended: " + result.jobs[failed].notes.back();
-        for (const VmName& name : made_) {
+            left += "\n" + members_[jobs[failed].row].name.str() +
+                    " could not be ended: " + result.jobs[failed].notes.back();
+        for (const size_t i : made_) {
+            const VmName& name = members_[i].name;
             try {
                 remove_vm(name, plan_removal(name, true));
+                table_->set(i, State::waiting, "not made", Clock::now());
             } catch (const LauncherError& error) {
-                undone_ += "\n" + name.str() + " could not be removed: " + error.what();
+                left += "\n" + name.str() + " could not be removed: " + error.what();
             }
         }
-        if (undone_.empty() && !(started_.empty() && made_.empty()))
-            undone_ = "; what was made and started for it is gone again";
+        if (left.empty() && !(started_.empty() && made_.empty()))
+            left = "; what was made and started for it is gone again";
+        return left;
     }
 
     const Lab& lab_;
-    std::string helper_;
+    LabStart options_;
     std::vector<LabMember> members_;  // those of the file
     StopSignals* stop_ = nullptr;
     ProgressTable* table_ = nullptr;
-    std::vector<VmName> made_;
-    std::vector<size_t> started_;  // or tried to be
-    std::set<std::string> notes_;  // of cloning
-    std::string undone_;
+    std::vector<size_t> made_;
+    std::vector<size_t> started_;
+    std::set<std::string> notes_;  // of cloning and starting, each once
 };
 
 }  // namespace
@@ -418,8 +444,8 @@ UniqueFd lock_labs() {
     throw LauncherError("another `tapgate lab' of yours is at work; try again when it has ended");
 }
 
-void bring_lab_up(const Lab& lab, const std::string& helper) {
-    Up(lab, helper).run();
+void bring_lab_up(const Lab& lab, const LabStart& options) {
+    Up(lab, options).run();
 }
 
 void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop) {
@@ -438,7 +464,7 @@ void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop) {
             job.words.emplace_back("--force");
         jobs.push_back(std::move(job));
     }
-    ProgressTable table(names);
+    ProgressTable table(rows_of(members));
     const JobsResult result =
         run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size()), .table = &table});
     if (!result.failed.empty())
@@ -478,7 +504,7 @@ void reset_lab(const std::vector<LabMember>& members, bool force) {
         throw LauncherError(
             "no VM of the lab is made of a template: there is nothing to go back "
             "to");
-    ProgressTable table(names);
+    ProgressTable table(rows_of(members));
     const JobsResult result = run_jobs(jobs, {.parallel = default_parallel(), .table = &table});
     if (!result.failed.empty())
         throw LauncherError(std::to_string(result.failed.size()) + " of " +

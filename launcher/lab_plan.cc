@@ -15,7 +15,7 @@ namespace tapgate {
 namespace {
 
 // What QEMU itself needs for a small guest without KVM, in MiB.
-constexpr std::uint64_t memory_of_qemu = 32;
+constexpr std::uint64_t memory_of_qemu = 48;
 
 bool is_made_by(const Lab& lab, const VmName& name) {
     const auto text = read_file(vm_file_path(name));

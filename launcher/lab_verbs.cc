@@ -26,7 +26,10 @@ LabStop stop_options(const CommandLine& command) {
 
 void up(const Lab& lab, const CommandLine& command) {
     const UniqueFd lock = lock_labs();
-    bring_lab_up(lab, command.option("helper"));
+    LabStart options;
+    options.helper = command.option("helper");
+    options.ready = command.seconds("timeout", options.ready);
+    bring_lab_up(lab, options);
     print("the lab " + lab.name.str() + " runs\n");
 }
 

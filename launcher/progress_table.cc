@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "launcher/output.h"
 #include "launcher/text.h"
@@ -33,12 +34,10 @@ std::string seconds_since(ProgressTable::Clock::time_point since,
 
 }  // namespace
 
-ProgressTable::ProgressTable(const std::vector<std::string>& names)
-    // What does not fit into the window cannot be drawn again.
-    : terminal_(isatty(STDERR_FILENO) == 1 && names.size() < window().ws_row) {
-    for (const std::string& name : names)
-        rows_.push_back({.name = name, .text = {}});
-}
+ProgressTable::ProgressTable(std::vector<Row> rows)
+    : rows_(std::move(rows)),
+      // What does not fit into the window cannot be drawn again.
+      terminal_(isatty(STDERR_FILENO) == 1 && rows_.size() < window().ws_row) {}
 
 void ProgressTable::set(size_t row, State state, const std::string& text, Clock::time_point now) {
     Row& changed = rows_.at(row);

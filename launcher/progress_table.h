@@ -24,8 +24,8 @@ class ProgressTable {
         Clock::time_point since = {};  ///< when it came to do that
     };
 
-    /// A row for each name, in this order. Shows nothing yet.
-    explicit ProgressTable(const std::vector<std::string>& names);
+    /// Shows nothing yet.
+    explicit ProgressTable(std::vector<Row> rows);
 
     void set(size_t row, State state, const std::string& text, Clock::time_point now);
 

@@ -195,10 +195,10 @@ const std::vector<VmSpec> three = {spec("a", "memory = 100M"), spec("b", "memory
                                    spec("c", "memory = 100M\nnet = user")};
 
 TEST(LabRoom, MemoryIsForAll) {
-    EXPECT_EQ(room_error(three, facts(396, "")), "no error");
-    EXPECT_THAT(room_error(three, facts(395, "")),
-                HasSubstr("3 VMs to start, which take 396 MiB with 32 MiB of QEMU's own for each, "
-                          "and this host has 395 MiB"));
+    EXPECT_EQ(room_error(three, facts(444, "")), "no error");
+    EXPECT_THAT(room_error(three, facts(443, "")),
+                HasSubstr("3 VMs to start, which take 444 MiB with 48 MiB of QEMU's own for each, "
+                          "and this host has 443 MiB"));
 }
 
 TEST(LabRoom, QuotaCountsWhatIsTaken) {
