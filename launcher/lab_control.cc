@@ -154,6 +154,10 @@ class Up {
             if (member.life == Life::starting || member.life == Life::stopping)
                 throw LauncherError(member.name.str() + " is " + std::string(name_of(member.life)) +
                                     " just now; try again when that is over");
+            if (!member.made && runs(i))
+                throw LauncherError(member.name.str() +
+                                    " runs, and has no VM file; end it first, with: tapgate stop " +
+                                    member.name.str());
             const LabSection& section = section_of(i);
             if (!member.made)
                 check_new(member.name);

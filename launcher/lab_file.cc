@@ -62,7 +62,7 @@ Setting place_of(const std::string& path, unsigned number, std::string_view line
 std::string section_name(const Setting& place, std::string_view header) {
     if (!header.ends_with(']'))
         throw wrong_setting(place, "a section is like [server]");
-    const std::string name(trimmed(header.substr(1, header.size() - 2)));
+    std::string name(trimmed(header.substr(1, header.size() - 2)));
     // What can stand behind a letter in a VM's name.
     if (name.empty() || !VmName::parse("x" + name))
         throw wrong_setting(place, quoted_word(name) +
@@ -144,6 +144,7 @@ LabSection section_of(const Part& part, const std::vector<Setting>& lab) {
 std::vector<LabDependency> dependencies_in(const Setting& setting,
                                            const std::vector<LabSection>& sections) {
     std::vector<std::string_view> names;
+    names.reserve(sections.size());
     for (const LabSection& section : sections)
         names.emplace_back(section.name);
     std::vector<LabDependency> all;

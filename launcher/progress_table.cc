@@ -54,7 +54,8 @@ void ProgressTable::set(size_t row, State state, const std::string& text, Clock:
 
 void ProgressTable::tick(Clock::time_point now) {
     if (terminal_) {
-        draw(now);
+        if (now - told_ >= seconds(1))
+            draw(now);
         return;
     }
     if (told_ == Clock::time_point())
@@ -72,6 +73,7 @@ void ProgressTable::draw(Clock::time_point now) {
         text += "\r" + line + "\033[K\n";
     std::fputs(text.c_str(), stderr);
     drawn_ = true;
+    told_ = now;
 }
 
 std::vector<std::string> progress_lines(const std::vector<ProgressTable::Row>& rows, size_t width,

@@ -40,7 +40,7 @@ class ProgressTable {
     std::vector<Row> rows_;
     bool terminal_;
     bool drawn_ = false;
-    Clock::time_point told_ = {};  // when something was printed last, without a terminal
+    Clock::time_point told_ = {};  // when something was shown last
 };
 
 /// The table's lines, each at most `width` columns wide.

@@ -156,6 +156,19 @@ did 0 list
 [ "$(grep -c '^class-' "$out")" = "$count" ] || wrong "list does not have them all"
 result "every guest gets its address; status, ip and list tell so"
 
+qemu_signal() { # SIGNAL
+    local exe pid
+    for exe in /proc/[0-9]*/exe; do
+        pid=${exe#/proc/}
+        [[ $(readlink "$exe") != */qemu-system-* ]] || kill "-$1" "${pid%/exe}"
+    done
+}
+qemu_signal STOP
+did 0 list
+[ "$(grep -c '^class-.* running ' "$out")" = "$count" ] || wrong "list does not have them all: $(cat "$out")"
+qemu_signal CONT
+result "list has those that do not answer, too"
+
 before=$(process_of class-server-1)
 did 0 kill class-client-1
 did 0 lab up class.conf --helper="$LAB_HELPER"
@@ -198,6 +211,9 @@ says "$err" 'there is no bridge br7'
 printf '[a]\nmemroy = 1G\n' | write_lab typo
 did 1 lab up typo.conf
 says "$err" "typo.conf:2: unknown key .memroy. \(did you mean .memory.\?\)"
+printf '[a]\ntemplate = nosuch\n' | write_lab typo
+did 1 lab up typo.conf
+says "$err" 'typo.conf:2: no VM is called nosuch'
 did 1 lab up missing.conf
 says "$err" 'missing.conf: no such file'
 did 2 lab upp class.conf
