@@ -24,6 +24,7 @@
 #include "launcher/held_signals.h"
 #include "launcher/machine_version.h"
 #include "launcher/program.h"
+#include "launcher/seed.h"
 #include "launcher/text.h"
 #include "launcher/vm_file.h"
 #include "launcher/vm_state.h"
@@ -313,6 +314,11 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                         [&](const Setting& one) { return one.key == setting.key; });
         if (setting.source == Setting::Source::built_in || overridden)
             continue;
+        if (setting.key == "cdrom" && setting.value == seed_path(base)) {
+            notes.push_back("without the seed of " + base.str() +
+                            "; it gets one of its own with: tapgate seed " + name.str());
+            continue;
+        }
         if (setting.key == "net") {
             setting.value = net_value(setting.value, notes);
         } else if (setting.key == "display") {

@@ -24,6 +24,14 @@ std::optional<std::string> directory_variable(const char* name) {
     return value;
 }
 
+std::string own_directory(const char* variable, const char* below_home) {
+    if (const auto directory = directory_variable(variable))
+        return *directory + "/tapgate";
+    return home_directory() + below_home + "/tapgate";
+}
+
+}  // namespace
+
 std::string home_directory() {
     if (auto home = directory_variable("HOME"))
         return *home;
@@ -33,14 +41,6 @@ std::string home_directory() {
                             std::to_string(getuid()) + " has no entry");
     return user->pw_dir;
 }
-
-std::string own_directory(const char* variable, const char* below_home) {
-    if (const auto directory = directory_variable(variable))
-        return *directory + "/tapgate";
-    return home_directory() + below_home + "/tapgate";
-}
-
-}  // namespace
 
 std::string config_directory() {
     return own_directory("XDG_CONFIG_HOME", "/.config");

@@ -8,6 +8,9 @@
 
 namespace tapgate {
 
+/// $HOME, else what the user's entry says. Throws a LauncherError when there is neither.
+std::string home_directory();
+
 /// VM files and tapgate's own settings: $XDG_CONFIG_HOME/tapgate, else ~/.config/tapgate.
 std::string config_directory();
 

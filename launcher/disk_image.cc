@@ -179,7 +179,7 @@ class Checker {
 
     // Its descriptor is a small language of its own: qemu-img reads it. It opens the extents to do
     // so, with the user's rights and for reading.
-    void check_vmdk(const std::string& path) {
+    static void check_vmdk(const std::string& path) {
         const ProgramResult info =
             run_program({"qemu-img", "info", "-U", "--output=json", "--image-opts",
                          "driver=vmdk,file.driver=file,file.filename=" + commas_doubled(path)});

@@ -38,7 +38,7 @@ std::string read_up_to(int fd, size_t most, const std::string& path) {
 // Written under another name first: a full disk leaves no half file behind. The name is the
 // caller's to link or rename, and to remove.
 std::string write_beside(const std::string& path, std::string_view text) {
-    const std::string temporary = path + "." + std::to_string(getpid());
+    std::string temporary = path + "." + std::to_string(getpid());
     const UniqueFd fd(
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd)

@@ -114,13 +114,13 @@ bool has_vhost() {
 }
 
 std::string user_of_mac(const InterfaceName& bridge, const MacAddress& mac) {
-    const std::string directory = "/sys/class/net/" + bridge.str();
+    const std::string directory = "/sys/class/net/" + bridge.str() + "/brif";
     std::map<unsigned, std::string> ports;
     std::error_code error;
-    for (auto entry = std::filesystem::directory_iterator(directory + "/brif", error);
+    for (auto entry = std::filesystem::directory_iterator(directory, error);
          !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const std::string port = entry->path().filename().string();
-        const std::string below = directory + "/brif/" + port;
+        const std::string below = entry->path().string();
         // Before its guest has sent anything: as the helper makes it of the guest's.
         if (first_word("/sys/class/net/" + port + "/address") == mac.host_side().str() &&
             access(("/sys/class/net/" + port + "/tun_flags").c_str(), F_OK) == 0)

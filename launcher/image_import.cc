@@ -91,7 +91,7 @@ nlohmann::json qemu_img_json(const std::vector<std::string>& words, const std::s
     const ProgramResult result = run_program(words, minutes(5));
     if (result.exit_code != 0)
         throw LauncherError(shown(what) + ": " + terminal_text(result.errors));
-    const auto json = nlohmann::json::parse(result.output, nullptr, false);
+    auto json = nlohmann::json::parse(result.output, nullptr, false);
     if (!json.is_object())
         throw LauncherError("qemu-img, of " + shown(what) + ": not the answer expected");
     return json;

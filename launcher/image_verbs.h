@@ -9,6 +9,9 @@ namespace tapgate {
 struct CommandLine;
 
 int clone_vm(const CommandLine& command);
+int keep_snapshots(const CommandLine& command);
+int seed_vm(const CommandLine& command);
+int resize_disk(const CommandLine& command);
 
 }  // namespace tapgate
 

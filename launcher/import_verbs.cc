@@ -143,11 +143,11 @@ int import_vm(const CommandLine& command) {
     if (has_vm_file(name))
         throw LauncherError(exists);
     const std::string directory = data_directory() + "/" + name.str();
-    const std::string bus = command.has("virtio") ? "virtio" : "sata";
+    const std::string as =
+        std::string(",format=qcow2,bus=") + (command.has("virtio") ? "virtio" : "sata");
     for (size_t i = 0; i < import.images.size(); i++) {
         check_source_image(import.images[i]);
-        translation.set("disk", commas_doubled(directory + "/" + own_image_name(i)) +
-                                    ",format=qcow2,bus=" + bus);
+        translation.set("disk", commas_doubled(directory + "/" + own_image_name(i)) + as);
     }
     std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
     settings = with_machine_version(settings, describe_vm(name, settings).spec.machine);

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <system_error>
@@ -61,6 +62,7 @@ constexpr std::uint64_t room_of_overlay = 16;
 
 std::vector<std::string> names_of(const std::vector<LabMember>& members) {
     std::vector<std::string> names;
+    names.reserve(members.size());
     for (const LabMember& member : members)
         names.push_back(member.name.str());
     return names;
@@ -79,6 +81,7 @@ std::string first_reason(const JobsResult& result, const std::vector<VmJob>& job
 
 std::vector<ProgressTable::Row> rows_of(const std::vector<LabMember>& members) {
     std::vector<ProgressTable::Row> rows;
+    rows.reserve(members.size());
     for (const LabMember& member : members)
         rows.push_back({.name = member.name.str(),
                         .text = member.made ? std::string(name_of(member.life)) : "not made",
@@ -116,12 +119,10 @@ class Up {
     void run() {
         check();
         // From here on: nothing is known that could be in the way.
-        StopSignals stop;
         // Who reads what is told here may be gone before it is undone.
         std::signal(SIGPIPE, SIG_IGN);
-        stop_ = &stop;
-        ProgressTable table(rows_of(members_));
-        table_ = &table;
+        stop_.emplace();
+        table_.emplace(rows_of(members_));
         try {
             make();
             start();
@@ -137,6 +138,13 @@ class Up {
 
     [[nodiscard]] bool is_made_now(size_t i) const {
         return std::find(made_.begin(), made_.end(), i) != made_.end();
+    }
+
+    // One that stays when the VM goes, so that its guest must not lose its power.
+    [[nodiscard]] bool has_own_disk(size_t i) const {
+        const auto& settings = members_[i].planned->settings;
+        return std::any_of(settings.begin(), settings.end(),
+                           [](const Setting& setting) { return setting.key == "disk"; });
     }
 
     [[nodiscard]] const LabSection& section_of(size_t i) const {
@@ -331,7 +339,8 @@ class Up {
                 }
         const unsigned parallel = lab_.parallel.value_or(default_parallel());
         const JobsResult result = run_jobs(
-            jobs, {.parallel = parallel, .stop_at_failure = true, .stop = stop_, .table = table_});
+            jobs,
+            {.parallel = parallel, .stop_at_failure = true, .stop = &*stop_, .table = &*table_});
         // A start that failed because somebody else's came first has started nothing.
         for (size_t i = 0; i < jobs.size(); i++)
             if (!jobs[i].only_waits &&
@@ -391,20 +400,20 @@ class Up {
         std::vector<VmJob> jobs;
         for (const size_t i : started_) {
             const std::string name = members_[i].name.str();
-            // The disks of those that were just made go anyway.
-            const bool is_new = is_made_now(i);
+            const bool cut_power = is_made_now(i) && !has_own_disk(i);
             jobs.push_back(
                 {.row = i,
-                 .words = is_new ? std::vector<std::string>{"kill", name}
-                                 : std::vector<std::string>{"stop", "--force", name,
-                                                            "--timeout=" +
-                                                                std::to_string(rollback_seconds)},
+                 .words = cut_power
+                              ? std::vector<std::string>{"kill", name}
+                              : std::vector<std::string>{"stop", "--force", name,
+                                                         "--timeout=" +
+                                                             std::to_string(rollback_seconds)},
                  .doing = "stopping again",
                  .done = "is off again",
-                 .limit = is_new ? kill_limit : seconds(rollback_seconds) + beyond_stop});
+                 .limit = cut_power ? kill_limit : seconds(rollback_seconds) + beyond_stop});
         }
         const JobsResult result =
-            run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size()), .table = table_});
+            run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size()), .table = &*table_});
         for (const size_t failed : result.failed)
             left += "\n" + members_[jobs[failed].row].name.str() +
                     " could not be ended: " + result.jobs[failed].notes.back();
@@ -425,8 +434,8 @@ class Up {
     const Lab& lab_;
     LabStart options_;
     std::vector<LabMember> members_;  // those of the file
-    StopSignals* stop_ = nullptr;
-    ProgressTable* table_ = nullptr;
+    std::optional<StopSignals> stop_;
+    std::optional<ProgressTable> table_;
     std::vector<size_t> made_;
     std::vector<size_t> started_;
     std::set<std::string> notes_;  // of cloning and starting, each once

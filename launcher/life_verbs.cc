@@ -21,6 +21,7 @@
 
 #include "launcher/child_process.h"
 #include "launcher/clone.h"
+#include "launcher/directories.h"
 #include "launcher/error.h"
 #include "launcher/output.h"
 #include "launcher/power_down.h"
@@ -87,6 +88,23 @@ std::vector<std::string> systemd_words(const VmName& name, milliseconds power_do
             "--"};
 }
 
+// What was asked for, as words of a command line that mean the same in any directory.
+std::vector<std::string> start_words(const CommandLine& command) {
+    const std::string& operand = command.operands.at(0);
+    std::vector<std::string> words = {is_image(operand) && !operand.starts_with('/')
+                                          ? current_directory() + "/" + operand
+                                          : operand};
+    for (const char* option : {"helper", "powerdown-limit"}) {
+        if (command.has(option))
+            words.push_back("--" + std::string(option) + "=" + command.option(option));
+    }
+    if (command.has("plain-bridge"))
+        words.emplace_back("--plain-bridge");
+    for (const Setting& setting : command.settings)
+        words.push_back("--" + setting.key + "=" + absolute_value(setting));
+    return words;
+}
+
 // Starts a supervisor in the background and waits for its word. Returns the exit code.
 int start_in_background(const CommandLine& command) {
     const VmDescription vm = described_vm(command);
@@ -94,15 +112,9 @@ int start_in_background(const CommandLine& command) {
         systemd_words(vm.spec.name, command.seconds("powerdown-limit", PowerDown::Limits().guest));
     const std::string self = own_program();
     const std::string program = argv.empty() ? self : argv[0];
-    argv.insert(argv.end(), {self, "run", command.operands.at(0), "--ready-fd=3"});
-    for (const char* option : {"helper", "powerdown-limit"}) {
-        if (command.has(option))
-            argv.push_back("--" + std::string(option) + "=" + command.option(option));
-    }
-    if (command.has("plain-bridge"))
-        argv.emplace_back("--plain-bridge");
-    for (const Setting& setting : command.settings)
-        argv.push_back("--" + setting.key + "=" + setting.value);
+    argv.insert(argv.end(), {self, "run", "--ready-fd=3"});
+    const std::vector<std::string> words = start_words(command);
+    argv.insert(argv.end(), words.begin(), words.end());
 
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
@@ -211,6 +223,22 @@ void power_down(const VmName& name, const UniqueFd& qemu, milliseconds limit, bo
     }
 }
 
+// The command line that the VM was started with, as far as `command` does not say otherwise.
+CommandLine as_started(const CommandLine& command) {
+    const auto record = read_run_record(command.vm_name());
+    if (!record)
+        return command;
+    std::vector<std::string> words = {"restart"};
+    words.insert(words.end(), record->words.begin(), record->words.end());
+    CommandLine result = parse_command_line(words, current_directory());
+    for (const auto& [option, value] : command.options)
+        result.options[option] = value;
+    for (const Setting& given : command.settings)
+        std::erase_if(result.settings, [&](const Setting& old) { return old.key == given.key; });
+    result.settings.insert(result.settings.end(), command.settings.begin(), command.settings.end());
+    return result;
+}
+
 int interrupt(const CommandLine& command, const char* qmp) {
     const VmName name = command.vm_name();
     if (!running_qemu(name))
@@ -227,7 +255,8 @@ int run_vm(const CommandLine& command) {
     return supervise(described_vm(command).spec, {.helper = command.option("helper"),
                                                   .plain_bridge = command.has("plain-bridge"),
                                                   .limits = limits,
-                                                  .ready = inherited_fd(command, "ready-fd")});
+                                                  .ready = inherited_fd(command, "ready-fd"),
+                                                  .words = start_words(command)});
 }
 
 int start_vm(const CommandLine& command) {
@@ -254,10 +283,11 @@ int kill_vm(const CommandLine& command) {
 }
 
 int restart_vm(const CommandLine& command) {
+    const CommandLine again = as_started(command);
     // Before it is stopped: a VM that cannot be started again should go on.
-    described_vm(command);
+    described_vm(again);
     stop_vm(command);
-    return start_in_background(command);
+    return start_in_background(again);
 }
 
 int reset_vm(const CommandLine& command) {

@@ -17,6 +17,7 @@
 #include "launcher/child_process.h"
 #include "launcher/clone.h"
 #include "launcher/console.h"
+#include "launcher/console_log.h"
 #include "launcher/directories.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
@@ -131,13 +132,39 @@ void require_running(const VmName& name) {
                             name.str());
 }
 
+// Fit for a terminal, where it goes to one.
+void print_file(const std::string& path) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd)
+        fail_with_errno(shown(path));
+    // What a guest has written can do things to a terminal.
+    const bool terminal = isatty(STDOUT_FILENO) != 0;
+    std::array<char, 65536> buffer{};
+    for (;;) {
+        const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+        if (got < 0)
+            fail_with_errno(shown(path));
+        if (got == 0)
+            return;
+        std::string text(buffer.data(), static_cast<size_t>(got));
+        if (terminal) {
+            std::erase(text, '\r');
+            for (char& c : text) {
+                if ((static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') || c == '\x7f')
+                    c = '?';
+            }
+        }
+        print(text);
+    }
+}
+
 // QEMU lets one client at a time to the console, and the others wait without a word.
 void require_free_console(const VmName& name) {
     for (const auto& chardev : qmp_command(name, "query-chardev")) {
         if (chardev.value("label", "") == "console" &&
             !chardev.value("filename", "").starts_with("disconnected:"))
             throw LauncherError("another terminal has the console of " + name.str() +
-                                " (tapgate run, or another tapgate console)");
+                                " (tapgate run, or another program)");
     }
 }
 
@@ -236,6 +263,7 @@ int print_status(const CommandLine& command) {
 int attach_console(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
+    const UniqueFd lock = lock_console(name);
     require_free_console(name);
     StopSignals stop;
     std::signal(SIGPIPE, SIG_IGN);
@@ -267,30 +295,15 @@ int attach_console(const CommandLine& command) {
 
 int print_log(const CommandLine& command) {
     const VmName name = command.vm_name();
-    const std::string path =
-        command.has("qemu") ? qemu_log_path(name) : vm_directory(name) + "/console.log";
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd)
-        fail_with_errno(shown(path));
-    // What a guest has written can do things to a terminal.
-    const bool terminal = isatty(STDOUT_FILENO) != 0;
-    std::array<char, 65536> buffer{};
-    for (;;) {
-        const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-        if (got < 0)
-            fail_with_errno(shown(path));
-        if (got == 0)
-            return 0;
-        std::string text(buffer.data(), static_cast<size_t>(got));
-        if (terminal) {
-            std::erase(text, '\r');
-            for (char& c : text) {
-                if ((static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') || c == '\x7f')
-                    c = '?';
-            }
-        }
-        print(text);
+    if (command.has("qemu")) {
+        print_file(qemu_log_path(name));
+        return 0;
     }
+    const auto [older, path] = console_log_paths(name);
+    if (access(older.c_str(), F_OK) == 0)
+        print_file(older);
+    print_file(path);
+    return 0;
 }
 
 int print_vnc(const CommandLine& command) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "launcher/error.h"
 #include "launcher/output.h"
@@ -24,9 +25,10 @@ std::vector<Setting> with_machine_version(std::vector<Setting> settings,
     // Of single values the last counts, and a file has it once.
     std::set<std::string> seen;
     std::vector<Setting> last;
-    for (auto setting = settings.rbegin(); setting != settings.rend(); ++setting) {
-        if (is_list_option(setting->key) || seen.insert(setting->key).second)
-            last.push_back(*setting);
+    std::reverse(settings.begin(), settings.end());
+    for (Setting& setting : settings) {
+        if (is_list_option(setting.key) || seen.insert(setting.key).second)
+            last.push_back(std::move(setting));
     }
     std::reverse(last.begin(), last.end());
     return last;

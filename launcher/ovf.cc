@@ -5,6 +5,7 @@
 #include <map>
 
 #include "launcher/error.h"
+#include "launcher/fitting_name.h"
 #include "launcher/text.h"
 #include "launcher/vm_spec.h"
 #include "launcher/xml_document.h"

@@ -230,9 +230,9 @@ class Builder {
 
     // The serial console, QMP and the guest agent's channel.
     void add_serial_devices() {
-        add("-chardev",
-            "socket,id=console,path=" + commas_doubled(socket("console.sock")) +
-                ",server=on,wait=off,logfile=" + commas_doubled(state_file("console.log")));
+        add("-chardev", "socket,id=console,path=" + commas_doubled(socket("console.sock")) +
+                            ",server=on,wait=off,logfile=" +
+                            commas_doubled(state_file("console.log")) + ",logappend=on");
         add_json("-device", Json{{"driver", "isa-serial"}, {"chardev", "console"}});
         add("-chardev",
             "socket,id=qmp,path=" + commas_doubled(socket("qmp.sock")) + ",server=on,wait=off");

@@ -12,9 +12,11 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "launcher/child_process.h"
 #include "launcher/console.h"
+#include "launcher/console_log.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/host.h"
@@ -39,6 +41,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds start_limit{60000};
 // From when somebody wants it to end.
 constexpr milliseconds hurried_start_limit{5000};
+// A guest writes a few MB in it, at the most.
+constexpr milliseconds log_interval{15000};
 
 class Supervisor {
   public:
@@ -75,6 +79,7 @@ class Supervisor {
   private:
     void start(const HostFacts& host) {
         PreparedVm vm = prepare_vm(spec_, host, options_.plain_bridge);
+        vm.record.words = options_.words;
         for (const std::string& text : vm.notes)
             note(text);
         stop_.emplace();
@@ -157,9 +162,8 @@ class Supervisor {
                 console_ ? console_->wanted()
                          : Console::Polls{pollfd{-1, 0, 0}, pollfd{-1, 0, 0}, pollfd{-1, 0, 0}};
             std::copy(wanted.begin(), wanted.end(), fds.begin() + 2);
-            const auto next = down_.next();
-            if (poll(fds.data(), fds.size(), next ? milliseconds_until(*next) : -1) < 0 &&
-                errno != EINTR)
+            const auto next = std::min(down_.next().value_or(log_check_), log_check_);
+            if (poll(fds.data(), fds.size(), milliseconds_until(next)) < 0 && errno != EINTR)
                 fail_with_errno("poll");
             if (fds[0].revents != 0) {
                 if (const auto end = qemu_->wait(milliseconds(1000))) {
@@ -181,6 +185,19 @@ class Supervisor {
                 }
             }
             take(down_.due(Clock::now()));
+            if (Clock::now() >= log_check_)
+                check_log();
+        }
+    }
+
+    void check_log() {
+        log_check_ = Clock::now() + log_interval;
+        try {
+            limit_console_log(name_);
+        } catch (const LauncherError& error) {
+            // No reason to leave the VM alone; but once is enough.
+            if (!std::exchange(log_fails_, true))
+                note(error.what());
         }
     }
 
@@ -242,6 +259,8 @@ class Supervisor {
     UniqueFd socket_;  // of the console, until that is made
     std::optional<Console> console_;
     std::string why_;
+    Clock::time_point log_check_ = Clock::now();
+    bool log_fails_ = false;
     bool asked_ = false;
     bool background_ = false;
 };

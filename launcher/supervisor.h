@@ -9,6 +9,7 @@
 #define TAPGATE_LAUNCHER_SUPERVISOR_H
 
 #include <string>
+#include <vector>
 
 #include "common/unique_fd.h"
 #include "launcher/power_down.h"
@@ -23,6 +24,8 @@ struct SuperviseOptions {
     /// In the background: no console, and one byte goes to this descriptor when the guest runs;
     /// from then on what there is to say goes to qemu.log. None: in the foreground.
     UniqueFd ready = {};
+    /// What `tapgate restart` starts it with again: RunRecord::words.
+    std::vector<std::string> words = {};
 };
 
 /// Runs the VM until it ends. Returns the exit code: done when the guest shut down, failed when it

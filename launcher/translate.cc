@@ -8,6 +8,7 @@
 #include <map>
 
 #include "launcher/error.h"
+#include "launcher/fitting_name.h"
 #include "launcher/legacy_disks.h"
 #include "launcher/legacy_nets.h"
 #include "launcher/legacy_options.h"

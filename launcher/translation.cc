@@ -62,24 +62,6 @@ std::string note_text(const TranslationNote& note) {
     return text;
 }
 
-std::string fitting_name(std::string_view text) {
-    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    constexpr std::string_view others = "0123456789._-";
-    std::string name;
-    for (const char c : text) {
-        const bool letter = letters.find(c) != std::string_view::npos;
-        if (name.size() == VmName::max_size || (name.empty() && !letter))
-            continue;
-        if (letter || others.find(c) != std::string_view::npos)
-            name += c;
-        else if (name.back() != '-')
-            name += '-';
-    }
-    while (name.ends_with('-') || name.ends_with('.'))
-        name.pop_back();
-    return VmName::parse(name) ? name : std::string();
-}
-
 std::pair<std::string, bool> format_by_name(std::string_view path) {
     struct Ending {
         std::string_view text;

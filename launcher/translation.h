@@ -60,9 +60,6 @@ std::string_view name_of(TranslationNote::Kind kind);
 /// A note as one line, without control characters.
 std::string note_text(const TranslationNote& note);
 
-/// `text` as a VM's name, as near as names can be; empty when there is nothing of it left.
-std::string fitting_name(std::string_view text);
-
 /// The format that an image's name tells, as disk= has it, and whether it does; "raw" otherwise.
 std::pair<std::string, bool> format_by_name(std::string_view path);
 

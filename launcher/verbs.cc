@@ -61,6 +61,12 @@ constexpr Verb all_verbs[] = {
     // Images
     {"clone", "NAME NEW", 2, 2, true, Rest::qemu_arguments,
      "make the VM NEW, which starts as NAME is and keeps only what differs", clone_vm},
+    {"snapshot", "save|list|restore|delete NAME [TAG]", 2, 3, false, Rest::nothing,
+     "keep states of the VM's disks, and of its RAM when it runs, to go back to", keep_snapshots},
+    {"seed", "NAME", 1, 1, false, Rest::nothing,
+     "tell a cloud image's guest who may log in, and what it is called", seed_vm},
+    {"resize", "NAME SIZE [DISK]", 2, 3, false, Rest::nothing,
+     "let a disk grow; DISK is its number, 0 the first", resize_disk},
 
     // Several at once
     {"lab", "up|down|status|reset|destroy FILE", 2, 2, false, Rest::nothing,
@@ -87,7 +93,7 @@ constexpr Verb all_verbs[] = {
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "show argv list status bridges ip doctor translate lab", "print JSON"},
+    {"json", 0, "", "show argv list status bridges ip doctor translate snapshot lab", "print JSON"},
     {"all", 'a', "", "list", "also the VMs that are off"},
     {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
@@ -97,13 +103,18 @@ constexpr VerbOption all_options[] = {
      "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
-    {"timeout", 0, "SECONDS", "stop restart wait lab",
-     "how long the guest may take to power down (90), or to be ready (120)"},
+    {"timeout", 0, "SECONDS", "stop restart wait snapshot lab",
+     "how long the guest may take to power down (90), or to be ready (120), or QEMU for a snapshot "
+     "(600)"},
     {"force", 0, "", "stop restart reset lab",
      "cut the guest's power: when that time is over, or before a reset to the base"},
     {"to-base", 0, "", "reset", "give up what a clone has written to its disks"},
     {"verify", 0, "", "status", "read what a clone stands on, and compare it with what it was"},
-    {"user", 'l', "USER", "ssh ssh-config", "who to be in the guest"},
+    {"user", 'l', "USER", "ssh ssh-config seed", "who to be in the guest"},
+    {"ssh-key", 0, "FILE", "seed", "the public key that opens the guest (yours in ~/.ssh)"},
+    {"hostname", 0, "HOST", "seed", "the guest's hostname (the VM's name)"},
+    {"user-data", 0, "FILE", "seed", "cloud-init's user-data, in the place of user and key"},
+    {"network-config", 0, "FILE", "seed", "cloud-init's network configuration (DHCP)"},
     {"bridge", 0, "BRIDGE", "doctor tap",
      "the tap's bridge; or the one to look at, and not the VM's or br0"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},

@@ -187,7 +187,7 @@ class Runner {
         return true;
     }
 
-    void show(size_t row, State state, const std::string& text) {
+    void show(size_t row, State state, const std::string& text) const {
         if (options_.table != nullptr)
             options_.table->set(row, state, text, Clock::now());
     }

@@ -8,6 +8,7 @@
 
 #include "launcher/directories.h"
 #include "launcher/error.h"
+#include "launcher/fitting_name.h"
 #include "launcher/text.h"
 #include "launcher/vm_file.h"
 
@@ -22,14 +23,6 @@ constexpr std::array<std::string_view, 9> image_endings = {
 bool has_image_ending(std::string_view name) {
     return std::any_of(image_endings.begin(), image_endings.end(),
                        [&](std::string_view ending) { return name.ends_with(ending); });
-}
-
-// As a word of a list, where a comma is written twice.
-std::string as_word(const std::string& path) {
-    std::string word;
-    for (const char c : path)
-        word.append(c == ',' ? 2 : 1, c);
-    return word;
 }
 
 }  // namespace
@@ -47,18 +40,7 @@ VmName name_of_image(const std::string& path) {
     std::string stem = path.substr(path.rfind('/') + 1);
     if (has_image_ending(stem))
         stem.resize(stem.rfind('.'));
-    std::string text;
-    for (const char c : stem.substr(0, VmName::max_size)) {
-        const std::string with = text + c;
-        // A name that begins with a digit gets a letter.
-        if (VmName::parse(with))
-            text = with;
-        else if (text.empty() && VmName::parse(std::string("vm") + c))
-            text = std::string("vm") + c;
-        else if (!text.empty() && text.size() < VmName::max_size)
-            text += '-';
-    }
-    auto name = VmName::parse(text);
+    auto name = VmName::parse(fitting_name(stem));
     if (!name)
         throw UsageError(quoted_word(path) +
                          " makes no name for a VM; tapgate create NAME --disk=" + shown(path) +
@@ -75,7 +57,7 @@ VmDescription described_vm(const CommandLine& command) {
     if (access(path.c_str(), F_OK) != 0)
         fail_with_errno(shown(path));
     std::vector<Setting> settings = {command_line_setting(
-        operand.ends_with(cdrom_ending) ? "cdrom" : "disk", as_word(path), directory)};
+        operand.ends_with(cdrom_ending) ? "cdrom" : "disk", commas_doubled(path), directory)};
     settings.insert(settings.end(), command.settings.begin(), command.settings.end());
     return describe_unfiled_vm(name_of_image(operand), settings);
 }

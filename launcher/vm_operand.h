@@ -15,8 +15,8 @@ namespace tapgate {
 /// of that name?
 bool is_image(const std::string& operand);
 
-/// The name that a VM made of the image gets: the file's name without its ending, with '-' for what
-/// names cannot have. Throws a UsageError when nothing is left.
+/// The name that a VM made of the image gets: the file's name without its ending, as fitting_name()
+/// has it. Throws a UsageError when nothing is left.
 VmName name_of_image(const std::string& path);
 
 /// The VM that the first operand, the options, the environment and the VM file describe. An image

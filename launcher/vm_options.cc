@@ -365,7 +365,7 @@ constexpr VmOption options[] = {
              spec.machine = *machine;
          }},
     {.key = "accel",
-     .help = "accelerator; auto: kvm where /dev/kvm can be opened",
+     .help = "accelerator; auto: kvm where a small guest proves that it works",
      .built_in = "auto",
      .values = "auto kvm tcg",
      .apply =
@@ -764,14 +764,18 @@ VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settin
     return vm;
 }
 
+std::string absolute_value(const Setting& setting) {
+    if (setting.key == "disk")
+        return disk_with_absolute_paths(setting.value, setting.directory);
+    if (find_option(setting.key)->is_path && !setting.value.starts_with('/'))
+        return setting.directory + "/" + setting.value;
+    return setting.value;
+}
+
 std::string vm_file_text(const VmName& name, const std::vector<Setting>& settings) {
     std::string text = "# The VM " + name.str() + " of tapgate(1)\n";
     for (const Setting& setting : settings) {
-        std::string value = setting.value;
-        if (setting.key == "disk")
-            value = disk_with_absolute_paths(value, setting.directory);
-        else if (find_option(setting.key)->is_path && !value.starts_with('/'))
-            value.insert(0, setting.directory + "/");
+        const std::string value = absolute_value(setting);
         if (value.find('\n') != std::string::npos || trimmed(value) != value)
             throw wrong_setting(setting,
                                 "a line break, or a blank at an end, cannot stand in a VM file");

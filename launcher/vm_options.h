@@ -93,6 +93,9 @@ LauncherError wrong_setting(const Setting& setting, const std::string& what);
 /// the setting that is wrong.
 VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settings);
 
+/// The setting's value with its paths made absolute: it means the same everywhere.
+std::string absolute_value(const Setting& setting);
+
 /// The text of a VM file with these settings, paths made absolute. Throws a LauncherError when a
 /// value cannot stand in a line.
 std::string vm_file_text(const VmName& name, const std::vector<Setting>& settings);

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "launcher/console_log.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/helper_client.h"
@@ -103,6 +104,7 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
 
 std::unique_ptr<ChildProcess> start_qemu(const VmName& name, const PreparedVm& vm) {
     write_run_record(name, vm.record);
+    remove_console_log(name);
     const std::string path = qemu_log_path(name);
     const UniqueFd log(
         open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));

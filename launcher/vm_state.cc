@@ -51,6 +51,18 @@ bool is_locked(const std::string& path) {
     return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
+// The file, made when it is not there, and locked; nothing when another process has locked it.
+UniqueFd locked_file(const std::string& path) {
+    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd)
+        fail_with_errno(shown(path));
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (errno != EWOULDBLOCK)
+        fail_with_errno(shown(path));
+    return {};
+}
+
 }  // namespace
 
 std::string vm_directory(const VmName& name) {
@@ -61,9 +73,13 @@ void write_run_record(const VmName& name, const RunRecord& record) {
     nlohmann::json nets = nlohmann::json::array();
     for (const RunNet& net : record.nets)
         nets.push_back({{"bridge", net.bridge}, {"mac", net.mac}, {"tap", net.tap}});
-    const nlohmann::json json = {
-        {"supervisor", record.supervisor},   {"started", record.started}, {"qemu", record.qemu},
-        {"accelerator", record.accelerator}, {"unit", record.unit},       {"nets", nets}};
+    const nlohmann::json json = {{"supervisor", record.supervisor},
+                                 {"started", record.started},
+                                 {"qemu", record.qemu},
+                                 {"accelerator", record.accelerator},
+                                 {"unit", record.unit},
+                                 {"nets", nets},
+                                 {"words", record.words}};
     replace_file(record_path(name),
                  json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
@@ -80,6 +96,7 @@ std::optional<RunRecord> read_run_record(const VmName& name) {
         json.at("qemu").get_to(record.qemu);
         json.at("accelerator").get_to(record.accelerator);
         json.at("unit").get_to(record.unit);
+        json.at("words").get_to(record.words);
         for (const auto& net : json.at("nets"))
             record.nets.push_back({net.at("bridge"), net.at("mac"), net.at("tap")});
         return record;
@@ -141,14 +158,8 @@ UniqueFd lock_vm(const VmName& name) {
     make_private_directory(runtime_directory());
     const std::string directory = vm_directory(name);
     make_private_directory(directory);
-    const std::string path = directory + "/lock";
-    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd)
-        fail_with_errno(shown(path));
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+    if (UniqueFd fd = locked_file(directory + "/lock"))
         return fd;
-    if (errno != EWOULDBLOCK)
-        fail_with_errno(shown(path));
     const VmState state = vm_state(name);
     throw LauncherError(name.str() +
                         (state.qemu != 0
@@ -171,9 +182,16 @@ UniqueFd lock_vm(const VmName& name, std::chrono::milliseconds limit) {
     }
 }
 
+UniqueFd lock_console(const VmName& name) {
+    if (UniqueFd fd = locked_file(vm_directory(name) + "/console.lock"))
+        return fd;
+    throw LauncherError("another terminal has the console of " + name.str() +
+                        " (tapgate console; Ctrl-] leaves it)");
+}
+
 void clear_vm_directory(const VmName& name) {
-    for (const char* file :
-         {"vm.json", "qemu.pid", "qmp.sock", "console.sock", "agent.sock", "vnc.sock"})
+    for (const char* file : {"vm.json", "qemu.pid", "qmp.sock", "console.lock", "console.sock",
+                             "agent.sock", "vnc.sock"})
         unlink((vm_directory(name) + "/" + file).c_str());
 }
 

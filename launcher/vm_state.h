@@ -5,7 +5,8 @@
 //   lock       flock()ed by the VM's supervisor for as long as it lives: one start at a time
 //   qemu.pid   locked by QEMU (fcntl) for as long as it lives: that lock, not the file, is life
 //   vm.json    the RunRecord, written before QEMU starts
-//   qmp.sock console.sock agent.sock vnc.sock console.log qemu.log
+//   console.lock flock()ed by `tapgate console`: one at a time
+//   qmp.sock console.sock agent.sock vnc.sock console.log console.log.1 qemu.log
 //
 // Its mode is 0700: who can connect to qmp.sock has the whole of the user's account.
 #ifndef TAPGATE_LAUNCHER_VM_STATE_H
@@ -37,10 +38,11 @@ struct RunNet {
 /// What the supervisor that started a VM leaves for the other verbs.
 struct RunRecord {
     pid_t supervisor = 0;
-    std::int64_t started = 0;  ///< seconds since 1970
-    std::string qemu;          ///< the program
-    std::string accelerator;   ///< "kvm" or "tcg"
-    std::string unit;          ///< the systemd --user unit it runs in; empty: none
+    std::int64_t started = 0;        ///< seconds since 1970
+    std::string qemu;                ///< the program
+    std::string accelerator;         ///< "kvm" or "tcg"
+    std::string unit;                ///< the systemd --user unit it runs in; empty: none
+    std::vector<std::string> words;  ///< that `tapgate start` was given
     std::vector<RunNet> nets;
 };
 
@@ -76,7 +78,11 @@ UniqueFd lock_vm(const VmName& name);
 /// The same, waiting up to `limit` for another tapgate that has it. Not while the VM runs.
 UniqueFd lock_vm(const VmName& name, std::chrono::milliseconds limit);
 
-/// Takes away what a run left, all but console.log and qemu.log. Only for who holds the lock.
+/// The right to type on the VM's console, as long as the descriptor is open. Throws a LauncherError
+/// when another `tapgate console` has it, without waiting.
+UniqueFd lock_console(const VmName& name);
+
+/// Takes away what a run left, all but its logs. Only for who holds the lock.
 void clear_vm_directory(const VmName& name);
 
 }  // namespace tapgate

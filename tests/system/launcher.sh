@@ -236,11 +236,14 @@ did 0 stop bare --timeout=0 --force
 must_be bare off
 result "stop gives up in time, and says what to do; --force cuts the power"
 
-did 0 start bare
+did 0 start bare --memory=80M --cpus=2
 before=$(field bare process)
-did 0 restart bare --timeout=0 --force
+did 0 restart bare --timeout=0 --force --cpus=1
 must_be bare running
 [ "$(field bare process)" != "$before" ] || wrong "the process is the same"
+tr '\0' '\n' </proc/"$(field bare process)"/cmdline >"$LAB/log/words"
+says "$LAB/log/words" '^(size=)?80M?$'
+says "$LAB/log/words" '^(cpus=)?1(,|$)'
 did 0 reset bare
 did 0 kill bare
 must_be bare off

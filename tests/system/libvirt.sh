@@ -17,7 +17,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    virsh libvirt-clients libvirtd libvirt-daemon
+    virsh libvirt-clients libvirtd libvirt-daemon virt-install virtinst
 helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
 [ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
 guest_prepare "$top"
@@ -169,27 +169,38 @@ refused "no policy file" 'failed to parse default acl file `/etc/qemu/bridge.con
 
 # --- and afterwards -------------------------------------------------------------------------------
 
-starts() { # NAME
+starts() { # NAME COMMAND...
+    local name=$1
+    shift
     problem=''
     rm -f $LAB/home/serial
-    if session create $LAB/domain.xml >$LAB/log/virsh 2>&1; then
+    if "$@" >$LAB/log/virsh 2>&1; then
         lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" serial_said '^PASS' || problem="the guest did not say PASS"
         session destroy guest >/dev/null 2>&1 || true
     else
-        problem="virsh create failed"
+        problem="the domain was not started"
     fi
     lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-    result "$1" "$problem"
+    result "$name" "$problem"
 }
 
 lab_policy 'allow br0'
-starts "allowed again: the same daemon starts the domain again"
+starts "allowed again: the same daemon starts the domain again" session create $LAB/domain.xml
+
+virt_install() {
+    (lab_exec timeout -k 2 60 virt-install --connect qemu:///session --virt-type qemu --name guest \
+        --memory 128 --vcpus 1 --osinfo detect=off,require=off --disk none --transient \
+        --graphics none --noautoconsole --serial "file,path=$LAB/home/serial" --network bridge=br0,model=virtio \
+        --install "kernel=$GUEST_DIR/kernel,initrd=$GUEST_DIR/initramfs.cpio,kernel_args=$GUEST_APPEND,kernel_args_overwrite=yes" \
+        ) </dev/null
+}
+starts "virt-install --network bridge=br0" virt_install
 
 name="in the stock helper's place: no bridge_helper in qemu.conf"
 stop_session
 echo 'stdio_handler = "file"' >$LAB/home/.config/libvirt/qemu.conf
 if lab_replace_stock; then
-    starts "$name"
+    starts "$name" session create $LAB/domain.xml
 elif [ "${MUST_WORK:-0}" = 1 ]; then
     lab_not_ok "$name" "this host's QEMU has no helper at the usual places"
 else

@@ -1,8 +1,9 @@
 #!/bin/bash
-# The Debian package: made twice of one build, bit for bit the same; what is in it, and what lintian,
+# The Debian packages: made twice of one build, bit for bit the same; what is in them, and what lintian,
 # AppArmor's parser and systemd say of it. With --chroot: installed in a clean Debian, where an
-# unprivileged user gets a tap; upgraded over an administrator's changes; in the stock helper's place
-# and back; and removed.
+# unprivileged user gets a tap; upgraded over an administrator's changes, and to the variant with file
+# capabilities; in the stock helper's place and back; the SELinux module in the policy and out of it; and
+# removed.
 #
 #   tests/system/package.sh [--chroot] [--rebuild]
 #
@@ -11,7 +12,7 @@
 #
 # TAPGATE_PACKAGE_BUILD  where it is built (default: build/package)
 # TAPGATE_DEBIAN         the clean Debian's archive, made when it is not there (default:
-#                        build/debian-bookworm.tar)
+#                        build/debian-12.tar)
 # MUST_WORK=1            a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 # shellcheck disable=SC2317,SC2086 # verdict calls the functions; the lab's paths have no blanks
 set -euo pipefail
@@ -22,7 +23,7 @@ top=$(cd "$here/../.." && pwd)
 source "$here/lab.sh"
 
 build=${TAPGATE_PACKAGE_BUILD:-$top/build/package}
-debian=${TAPGATE_DEBIAN:-$top/build/debian-bookworm.tar}
+debian=${TAPGATE_DEBIAN:-$top/build/debian-12.tar}
 in_chroot=0 rebuild=0
 for word in "$@"; do
     case $word in
@@ -35,11 +36,11 @@ lab_require cpack cmake lintian lintian apparmor_parser apparmor dpkg-shlibdeps 
     unshare util-linux setpriv util-linux ip iproute2 strace strace
 [ "$in_chroot" = 0 ] || lab_require mmdebstrap mmdebstrap
 
-# package SOURCE BUILD OUT: the packages of a source directory, built in another.
+# package SOURCE BUILD OUT [PRIVILEGE]: the packages of a source directory, built in another.
 package() {
     local log=$3.log
     {
-        (cd "$1" && cmake --preset package -B "$2" && cmake --build "$2")
+        (cd "$1" && cmake --preset package -B "$2" "-DTAPGATE_PRIVILEGE=${4:-setuid}" && cmake --build "$2")
         # A clock that every maker of the package has.
         SOURCE_DATE_EPOCH=$(git -C "$top" log -1 --format=%ct)
         export SOURCE_DATE_EPOCH
@@ -52,8 +53,10 @@ package() {
 }
 
 if ! lab_inside; then
+    mkdir -p "$build"
     package "$top" "$build" "$build/packages"
     package "$top" "$build" "$build/packages-again"
+    package "$top" "$build" "$build/packages-filecaps" filecaps
     if [ "$rebuild" = 1 ]; then
         other=$(mktemp -d)
         trap 'rm -rf "$other"' EXIT
@@ -61,13 +64,20 @@ if ! lab_inside; then
         (cd "$top" && git ls-files -z | xargs -0 tar -c) | tar -x -C "$other"
         package "$other" "$other/elsewhere" "$build/packages-again"
     fi
-    if [ "$in_chroot" = 1 ] && [ ! -f "$debian" ]; then
-        # With what the package depends on, since the lab has no network.
-        mmdebstrap --quiet --variant=minbase \
-            --include=libboost-program-options1.74.0,libnl-3-200,libcap2-bin,iproute2,sensible-utils \
-            bookworm "$debian.new" >"$debian.log" 2>&1 ||
-            lab_skip "mmdebstrap makes no Debian: see $debian.log"
-        mv "$debian.new" "$debian"
+    if [ "$in_chroot" = 1 ]; then
+        # With what the packages depend on, since the lab has no network; and iproute2, for the test.
+        needed=$({
+            echo iproute2
+            for file in "$build"/packages/*.deb; do
+                dpkg-deb -f "$file" Depends | tr ',' '\n' | sed 's/[|(].*//; s/ //g' | grep -vx tapgate
+            done
+        } | sort -u | paste -sd,)
+        if [ ! -f "$debian" ] || [ "$(cat "$debian.packages" 2>/dev/null)" != "$needed" ]; then
+            mmdebstrap --quiet --format=tar --variant=minbase "--include=$needed" bookworm "$debian.new" \
+                >"$debian.log" 2>&1 || lab_skip "mmdebstrap makes no Debian: see $debian.log"
+            mv "$debian.new" "$debian"
+            echo "$needed" >"$debian.packages"
+        fi
     fi
 fi
 lab_enter "${BASH_SOURCE[0]}" "$@"
@@ -122,7 +132,14 @@ no_policy() {
     ! grep 'etc/qemu/.' $LAB/contents
 }
 verdict "no policy of ours is in an administrator's way" no_policy
-verdict "lintian has nothing to say" lintian --fail-on error,warning "$deb"
+verdict "lintian has nothing to say" lintian --fail-on error,warning "$build"/packages/*.deb
+module_only() {
+    diff - <(dpkg-deb -c "$build"/packages/tapgate-selinux_*_all.deb | awk '$6 !~ "/$|/doc/|/lintian/" { print $1, $2, $6 }') <<'END'
+-rw-r--r-- root/root ./usr/share/selinux/devel/include/apps/tapgate.if
+-rw-r--r-- root/root ./usr/share/selinux/packages/tapgate.pp
+END
+}
+verdict "tapgate-selinux has the module and its interface" module_only
 verdict "the AppArmor profile can be parsed" apparmor_parser -Q -K \
     $LAB/tree/etc/apparmor.d/usr.libexec.tapgate-helper
 
@@ -206,7 +223,7 @@ as_user() {
 echo 'lab:x:1000:1000::/tmp:/bin/sh' >>$root/etc/passwd
 install -d -m 0700 -o 1000 -g 1000 $root/run/user/1000
 files() {
-    (cd $root && find . -xdev ! -path './var/lib/dpkg/*' ! -path './var/cache/*' ! -path './var/log/*' | sort)
+    (cd $root && find . -xdev ! -path './var/lib/dpkg/*' ! -path './var/lib/selinux/*' ! -path './var/cache/*' ! -path './var/log/*' | sort)
 }
 
 files >$LAB/before
@@ -248,6 +265,34 @@ mode() {
     [ "$(stat -c '%a %u:%g' $root/usr/libexec/tapgate-helper)" = "4755 0:0" ] && tap
 }
 verdict "the helper still has its privilege" mode
+
+capable() {
+    [ "$(stat -c '%a %u:%g' $root/usr/libexec/tapgate-helper)" = "755 0:0" ] &&
+        inside getcap /usr/libexec/tapgate-helper | grep -x '/usr/libexec/tapgate-helper cap_net_admin=ep' && tap
+}
+cp "$build"/packages-filecaps/tapgate_*.deb $root/tapgate.deb
+verdict "the variant with file capabilities" inside dpkg --force-confold --force-downgrade -i /tapgate.deb
+verdict "its helper has one, and is not setuid" capable
+cp "$deb" $root/tapgate.deb
+verdict "and back" inside dpkg --force-confold -i /tapgate.deb
+verdict "the helper is setuid again" mode
+rm $root/tapgate.deb
+
+# --- the SELinux module --------------------------------------------------------------------------
+
+labels_helper() {
+    inside semodule -l | grep -qx tapgate &&
+        inside matchpathcon -n /usr/libexec/tapgate-helper | grep -x 'system_u:object_r:tapgate_helper_exec_t:s0'
+}
+labels_helper_not() {
+    ! labels_helper
+}
+cp "$build"/packages/tapgate-selinux_*.deb $root/selinux.deb
+verdict "dpkg installs tapgate-selinux, where SELinux is off, too" inside dpkg -i /selinux.deb
+rm $root/selinux.deb
+verdict "the module is in the policy of the next boot" labels_helper
+verdict "dpkg removes it" inside dpkg --purge tapgate-selinux
+verdict "and the module with it" labels_helper_not
 
 # --- in the stock helper's place -----------------------------------------------------------------
 

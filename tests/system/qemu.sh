@@ -77,7 +77,7 @@ result() { # NAME PROBLEM
 
 nic=(-device "virtio-net-pci,netdev=n0")
 
-# --- the five ways in which QEMU calls a helper -------------------------------------------------
+# --- the six ways in which QEMU calls a helper -------------------------------------------------
 
 lab_install "$helper" setuid
 
@@ -89,6 +89,9 @@ judge "-netdev tap,helper="
 
 guest_start net-bridge -net nic,model=virtio-net-pci -net "bridge,br=br0,helper=$LAB_HELPER"
 judge "-net bridge,helper= (legacy)"
+
+guest_start nic -nic "bridge,model=virtio-net-pci,br=br0,helper=$LAB_HELPER"
+judge "-nic bridge,helper="
 
 # With a blank in it, QEMU gives the string to sh -c, and leaves out its own --br=.
 guest_start shell-form -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER --br=br0" "${nic[@]}"

@@ -13,12 +13,12 @@
 #include "launcher/base_image.h"
 #include "launcher/clone.h"
 #include "launcher/disk_image.h"
-#include "launcher/error.h"
 #include "launcher/program.h"
 #include "launcher/sha256.h"
 #include "launcher/vm_file.h"
 #include "launcher/vm_removal.h"
 #include "launcher/vm_state.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 namespace {
@@ -30,16 +30,6 @@ using testing::IsEmpty;
 using testing::Not;
 namespace fs = std::filesystem;
 
-template <typename Function>
-std::string error_of(const Function& function) {
-    try {
-        function();
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    return "none";
-}
-
 const VmName base = VmName::parse("base").value();
 const VmName lab = VmName::parse("lab").value();
 const VmName other = VmName::parse("other").value();
@@ -47,11 +37,8 @@ const VmName other = VmName::parse("other").value();
 class Clone : public testing::Test {
   protected:
     void SetUp() override {
-        std::string name = (fs::temp_directory_path() / "tapgate.XXXXXX").string();
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        directory_ = name;
         for (const char* variable : {"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"})
-            setenv(variable, directory_.c_str(), 1);
+            setenv(variable, directory_.path().c_str(), 1);
         setenv("XDG_RUNTIME_DIR", path("run").c_str(), 1);
         std::ofstream(path("disk.raw")) << std::string(4096, 'x');
         describe(base, "disk = " + path("disk.raw") + "\n");
@@ -60,10 +47,9 @@ class Clone : public testing::Test {
         for (const char* variable :
              {"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"})
             unsetenv(variable);
-        fs::remove_all(directory_);
     }
 
-    std::string path(const std::string& name) const { return directory_ + "/" + name; }
+    std::string path(const std::string& name) const { return directory_.file(name); }
     std::string data(const std::string& name) const { return path("tapgate/" + name); }
     void describe(const VmName& name, const std::string& text) const {
         fs::create_directories(path("tapgate"));
@@ -89,7 +75,7 @@ class Clone : public testing::Test {
     }
 
   private:
-    std::string directory_;
+    TemporaryDirectory directory_;
 };
 
 TEST_F(Clone, StandsOnItsBase) {

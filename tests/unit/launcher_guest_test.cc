@@ -14,6 +14,7 @@
 #include "launcher/guest_agent.h"
 #include "launcher/qmp_client.h"
 #include "launcher/ssh.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 namespace {
@@ -34,7 +35,6 @@ const MacAddress guest = MacAddress::parse("52:54:00:00:00:01").value();
 class FakeAgent {
   public:
     explicit FakeAgent(std::vector<std::string> answers) {
-        EXPECT_NE(mkdtemp(directory_.data()), nullptr);
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         path().copy(address.sun_path, sizeof address.sun_path - 1);
@@ -46,13 +46,11 @@ class FakeAgent {
     ~FakeAgent() {
         shutdown(listener_.get(), SHUT_RDWR);
         thread_.join();
-        unlink(path().c_str());
-        rmdir(directory_.c_str());
     }
     FakeAgent(const FakeAgent&) = delete;
     FakeAgent& operator=(const FakeAgent&) = delete;
 
-    [[nodiscard]] std::string path() const { return directory_ + "/agent.sock"; }
+    [[nodiscard]] std::string path() const { return directory_.file("agent.sock"); }
 
   private:
     void answer(const std::vector<std::string>& answers) {
@@ -74,7 +72,7 @@ class FakeAgent {
         }
     }
 
-    std::string directory_ = "/tmp/tapgate-agent-XXXXXX";
+    TemporaryDirectory directory_;
     UniqueFd listener_;
     std::thread thread_;
 };

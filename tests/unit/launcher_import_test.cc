@@ -14,6 +14,7 @@
 #include "launcher/ovf.h"
 #include "launcher/tar_archive.h"
 #include "launcher/vmdk_descriptor.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 
@@ -26,16 +27,6 @@ using testing::IsEmpty;
 using testing::Pair;
 
 // The text of the error; empty when there is none.
-template <typename Function>
-std::string error_of(const Function& function) {
-    try {
-        function();
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    return {};
-}
-
 // --- vmdk ---------------------------------------------------------------------------------------
 
 std::vector<std::string> extents(const std::string& line) {

@@ -25,11 +25,14 @@
 
 #include "launcher/child_process.h"
 #include "launcher/console.h"
+#include "launcher/console_log.h"
 #include "launcher/error.h"
 #include "launcher/kvm_guest.h"
 #include "launcher/power_down.h"
 #include "launcher/qemu_probe.h"
 #include "launcher/vm_operand.h"
+#include "launcher/vm_state.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 
@@ -38,23 +41,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Step = PowerDown::Step;
-
-class Directory {
-  public:
-    Directory() {
-        std::string name = std::filesystem::temp_directory_path() / "tapgate.XXXXXX";
-        EXPECT_NE(mkdtemp(name.data()), nullptr);
-        path_ = name;
-    }
-    ~Directory() { std::filesystem::remove_all(path_); }
-    Directory(const Directory&) = delete;
-    Directory& operator=(const Directory&) = delete;
-
-    [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 std::string content_of(const std::string& path) {
     std::ostringstream text;
@@ -71,7 +57,7 @@ struct Ran {
 
 Ran run_shell(const std::string& script, const std::vector<int>& inherited = {},
               bool deaf = false) {
-    const Directory directory;
+    const TemporaryDirectory directory;
     const UniqueFd output(
         open(directory.file("output").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     ChildProcess child({.program = "/bin/sh",
@@ -85,7 +71,7 @@ Ran run_shell(const std::string& script, const std::vector<int>& inherited = {},
 }
 
 TEST(ChildProcess, InheritsTheGivenDescriptorsFromThreeOnAndNoOthers) {
-    const Directory directory;
+    const TemporaryDirectory directory;
     std::vector<UniqueFd> files;
     for (const char* name : {"first", "second"}) {
         std::ofstream(directory.file(name)) << name;
@@ -169,7 +155,7 @@ read line <&3
             std::ofstream(entry.path()) << text;
     }
 
-    Directory directory_;
+    TemporaryDirectory directory_;
     std::string qemu_ = directory_.file("qemu");
 };
 
@@ -268,7 +254,7 @@ TEST(KvmGuest, RunsUnderTcg) {
     const auto qemu = find_program("qemu-system-x86_64");
     if (!qemu)
         GTEST_SKIP() << "no qemu-system-x86_64";
-    const Directory directory;
+    const TemporaryDirectory directory;
     std::ofstream(directory.file("rom")) << kvm_guest_rom();
     ChildProcess child(
         {.program = *qemu,
@@ -359,6 +345,54 @@ TEST(TakeApart, PartsWhatIsForTheGuest) {
 
 // ---- images
 
+// ---- the console's log
+
+class ConsoleLog : public testing::Test {
+  protected:
+    void SetUp() override {
+        setenv("XDG_RUNTIME_DIR", directory_.path().c_str(), 1);
+        std::filesystem::create_directories(vm_directory(vm_));
+        older_ = console_log_paths(vm_)[0];
+        path_ = console_log_paths(vm_)[1];
+    }
+    void TearDown() override { unsetenv("XDG_RUNTIME_DIR"); }
+
+    const TemporaryDirectory directory_;
+    const VmName vm_ = *VmName::parse("lab");
+    std::string older_;
+    std::string path_;
+};
+
+TEST_F(ConsoleLog, StaysWhatItIsWhileItIsSmall) {
+    limit_console_log(vm_);
+    std::ofstream(path_) << "hello";
+    limit_console_log(vm_);
+    EXPECT_EQ(content_of(path_), "hello");
+    EXPECT_FALSE(std::filesystem::exists(older_));
+}
+
+TEST_F(ConsoleLog, KeepsTheLastOfALot) {
+    std::ofstream qemu(path_, std::ios::app);
+    qemu << std::string(console_log_limit, 'x') << "the end" << std::flush;
+    limit_console_log(vm_);
+    qemu << "more" << std::flush;
+    EXPECT_EQ(content_of(path_), "more");
+    const std::string older = content_of(older_);
+    EXPECT_EQ(older.size(), static_cast<size_t>(console_log_limit));
+    EXPECT_TRUE(older.ends_with("xthe end"));
+    remove_console_log(vm_);
+    EXPECT_FALSE(std::filesystem::exists(older_) || std::filesystem::exists(path_));
+}
+
+// Who can write to the VM's directory is its user; but a file of another name is not ours to cut.
+TEST_F(ConsoleLog, FollowsNoLink) {
+    const std::string other = directory_.file("other");
+    std::ofstream(other) << std::string(console_log_limit + 1, 'x');
+    std::filesystem::create_symlink(other, path_);
+    limit_console_log(vm_);
+    EXPECT_EQ(std::filesystem::file_size(other), static_cast<size_t>(console_log_limit) + 1);
+}
+
 TEST(IsImage, IsWhatHasASlashOrAnEnding) {
     for (const char* image : {"./lab", "/a/b", "rhce.qcow2", "a.img", "debian-12.iso", "x.vmdk"})
         EXPECT_TRUE(is_image(image)) << image;
@@ -370,7 +404,7 @@ TEST(NameOfImage, IsTheFilesNameAsFarAsItCanBe) {
     EXPECT_EQ(name_of_image("/a/rhce.qcow2").str(), "rhce");
     EXPECT_EQ(name_of_image("./rhce").str(), "rhce");
     EXPECT_EQ(name_of_image("debian-12.5.0-amd64.iso").str(), "debian-12.5.0-amd64");
-    EXPECT_EQ(name_of_image("my disk, the second.img").str(), "my-disk--the-second");
+    EXPECT_EQ(name_of_image("my disk, the second.img").str(), "my-disk-the-second");
     EXPECT_EQ(name_of_image("2024.qcow2").str(), "vm2024");
     EXPECT_EQ(name_of_image("-x.qcow2").str(), "vm-x");
     EXPECT_EQ(name_of_image("/a/" + std::string(100, 'x') + ".raw").str(), std::string(40, 'x'));

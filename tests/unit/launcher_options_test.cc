@@ -2,13 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <sstream>
+#include <string_view>
 
 #include "launcher/command_line.h"
 #include "launcher/error.h"
 #include "launcher/text.h"
 #include "launcher/verbs.h"
 #include "launcher/vm_options.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 namespace {
@@ -20,17 +23,6 @@ const VmName lab = VmName::parse("lab").value();
 
 Setting given(const std::string& key, const std::string& value) {
     return command_line_setting(key, value, "/here");
-}
-
-// The error's text, or "none".
-template <typename Function>
-std::string error_of(const Function& function) {
-    try {
-        function();
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    return "none";
 }
 
 std::string error_of_option(const std::string& key, const std::string& value) {
@@ -246,6 +238,19 @@ TEST(CommandLine, IsAVerbANameAndOptions) {
     EXPECT_EQ(more.settings[0].key, "qemu-arg");
     EXPECT_EQ(more.settings[0].value, "-no-reboot");
     EXPECT_TRUE(more.rest.empty());
+}
+
+// Boost calls an option that is there twice ambiguous, but only when somebody uses it.
+TEST(CommandLine, HasEachOptionOnceAndOfVerbsThatThereAre) {
+    std::set<std::string_view> names;
+    for (const OptionShape& shape : option_shapes())
+        EXPECT_TRUE(names.insert(shape.key).second) << shape.key;
+    for (const VerbOption& option : verb_options()) {
+        EXPECT_TRUE(names.insert(option.name).second) << option.name;
+        std::istringstream verbs{std::string(option.verbs)};
+        for (std::string verb; verbs >> verb;)
+            EXPECT_NE(find_verb(verb), nullptr) << option.name << ": " << verb;
+    }
 }
 
 TEST(CommandLine, SaysWhichWordIsWrong) {

@@ -15,6 +15,7 @@
 #include "launcher/prepare_files.h"
 #include "launcher/program.h"
 #include "launcher/vm_options.h"
+#include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
 namespace {
@@ -24,16 +25,6 @@ using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-template <typename Function>
-std::string error_of(const Function& function) {
-    try {
-        function();
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    return "none";
-}
 
 std::string big_endian(std::uint64_t number, unsigned size) {
     std::string bytes;
@@ -62,14 +53,7 @@ std::string qcow2(const std::string& backing, const std::string& format, bool da
 
 class Prepare : public testing::Test {
   protected:
-    void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "tapgate.XXXXXX").string();
-        ASSERT_NE(mkdtemp(name.data()), nullptr);
-        directory_ = name;
-    }
-    void TearDown() override { std::filesystem::remove_all(directory_); }
-
-    std::string path(const std::string& name) const { return directory_ + "/" + name; }
+    std::string path(const std::string& name) const { return directory_.file(name); }
     std::string write(const std::string& name, std::string_view text, mode_t mode = 0600) const {
         std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
         std::ofstream(path(name)) << text;
@@ -79,18 +63,19 @@ class Prepare : public testing::Test {
     VmSpec vm(const std::vector<std::pair<std::string, std::string>>& options) const {
         std::vector<Setting> settings;
         for (const auto& [key, value] : options)
-            settings.push_back(command_line_setting(key, value, directory_));
+            settings.push_back(command_line_setting(key, value, directory_.path()));
         return describe_vm(VmName::parse("lab").value(), settings).spec;
     }
     std::string error_of_disk(const std::string& disk) const {
         std::string error = error_of([&] { check_images(vm({{"disk", disk}})); });
-        for (size_t i = error.find(directory_); i != std::string::npos; i = error.find(directory_))
-            error.replace(i, directory_.size(), "DIR");
+        const std::string here = directory_.path();
+        for (size_t i = error.find(here); i != std::string::npos; i = error.find(here))
+            error.replace(i, here.size(), "DIR");
         return error;
     }
 
   private:
-    std::string directory_;
+    TemporaryDirectory directory_;
 };
 
 TEST_F(Prepare, WhatAQcow2NamesIsRead) {

@@ -2,6 +2,7 @@
 //
 // Against scripted QEMUs on a socketpair, and against the real one.
 #include "launcher/qmp_client.h"
+#include "tests/unit/launcher_testing.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -411,17 +412,8 @@ TEST(QmpClient, WhatIsNotUtf8CannotBeSent) {
 // ---- sockets with names
 
 class QmpSocket : public testing::Test {
-  public:
-    QmpSocket() { EXPECT_NE(mkdtemp(directory_.data()), nullptr); }
-    ~QmpSocket() override {
-        unlink(path().c_str());
-        rmdir(directory_.c_str());
-    }
-    QmpSocket(const QmpSocket&) = delete;
-    QmpSocket& operator=(const QmpSocket&) = delete;
-
   protected:
-    std::string path() const { return directory_ + "/qmp"; }
+    std::string path() const { return directory_.file("qmp"); }
 
     UniqueFd bind_socket() const {
         UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -433,7 +425,7 @@ class QmpSocket : public testing::Test {
     }
 
   private:
-    std::string directory_ = testing::TempDir() + "tapgate-qmp-XXXXXX";
+    TemporaryDirectory directory_;
 };
 
 TEST_F(QmpSocket, NobodyListens) {

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "launcher/error.h"
+#include "launcher/fitting_name.h"
 #include "launcher/legacy_options.h"
 #include "launcher/shell_words.h"
 #include "launcher/translate.h"
@@ -207,7 +208,7 @@ TEST(Translate, SettingsOfTheCommandLineWin) {
 
 TEST(Translate, Names) {
     EXPECT_EQ(fitting_name("web server (old)"), "web-server-old");
-    EXPECT_EQ(fitting_name("7-eleven"), "eleven");
+    EXPECT_EQ(fitting_name("7-eleven"), "vm7-eleven");
     EXPECT_EQ(fitting_name("\xe6\x95\x99"), "");
     EXPECT_EQ(fitting_name(std::string(99, 'x')).size(), VmName::max_size);
 }

@@ -1,0 +1,346 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Images for classrooms, with real guests that write to their disks: two clones of one base run at
+# once, and neither sees the other nor changes the base; a base is protected; a clone goes back to it;
+# snapshots of VMs that are off or run; disks that grow; seeds. And a base that was changed or
+# exchanged, an overlay that was altered, a name that is taken, a disk that is full. In the same lab
+# as launcher.sh.
+#
+#   TAPGATE=build/release/launcher/tapgate tests/system/images.sh
+#
+# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
+# shellcheck disable=SC2317 # the functions that lab_poll calls
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux setpriv util-linux \
+    ip iproute2 python3 python3 isoinfo genisoimage
+helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
+[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+launcher=${TAPGATE:-$top/build/release/launcher/tapgate}
+[ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+guest_prepare "$top"
+if ! lab_inside; then
+    # The guest's program: does what comes in on its console.
+    images_work=$(mktemp -d)
+    trap 'rm -rf "$images_work"' EXIT
+    cat >"$images_work/run" <<'EOT'
+#!/bin/sh
+note=none
+echo READY
+while read -r what text; do
+    case $what in
+        note) note=$text; echo "NOTED $text" ;;
+        notes) echo "NOTE <$note>" ;;
+        write)
+            printf '%-512s' "$text" | busybox dd of=/dev/vda bs=512 conv=notrunc,fsync 2>/dev/null
+            echo "WROTE $text" ;;
+        read)
+            echo 3 >/proc/sys/vm/drop_caches
+            echo "DISK <$(busybox head -c 5 /dev/vda)>" ;;
+        size) echo "SECTORS $(cat /sys/block/vda/size)" ;;
+    esac
+done
+EOT
+    export TAPGATE_IMAGES_GUEST=$images_work/initramfs
+    "$top/tests/guest/build" "$TAPGATE_GUEST" "$TAPGATE_IMAGES_GUEST" "$images_work/run"
+    # lab_enter exits, which is when the trap cleans up.
+fi
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+: >"$GUEST_DIR/images"
+mount --bind "$TAPGATE_IMAGES_GUEST" "$GUEST_DIR/images"
+lab_bridge br0 192.0.2.1/24
+lab_policy 'allow br0'
+lab_install "$helper" setuid
+tapgate=$LAB/tapgate
+install -m 0755 "$launcher" "$tapgate"
+state=/run/user/$LAB_UID/tapgate
+data=$LAB/home/.local/share/tapgate
+conf=$LAB/home/.config/tapgate
+
+# --- words of this test -------------------------------------------------------------------------
+
+out=$LAB/log/out
+err=$LAB/log/err
+problem=
+
+wrong() { # TEXT: only the first is worth knowing
+    [ -n "$problem" ] || problem=$1
+}
+# did STATUS ARGS...: leaves $out and $err.
+did() {
+    local expected=$1 status=0
+    shift
+    (lab_exec timeout -k 1 120 "$tapgate" "$@") </dev/null >"$out" 2>"$err" || status=$?
+    [ "$status" = "$expected" ] ||
+        wrong "tapgate $* ends with $status, not $expected: $(tail -n 3 "$err")"
+}
+# refused TEXT ARGS...
+refused() {
+    local text=$1
+    shift
+    did 1 "$@"
+    grep -qF -- "$text" "$err" || wrong "tapgate $* does not say '$text': $(tail -n 3 "$err")"
+}
+user() { # COMMAND...: as the lab user
+    (lab_exec "$@")
+}
+result() { # NAME
+    if [ -z "$problem" ]; then
+        lab_ok "$1"
+    else
+        lab_not_ok "$1" "$problem"
+        lab_show "$out" "$err" "$state"/*/qemu.log "$state"/*/console.log
+    fi
+    problem=
+}
+
+said() { # NAME REGEX COUNT: so often at least
+    [ "$(tr -d '\r' <"$state/$1/console.log" 2>/dev/null | grep -Ec "$2")" -ge "$3" ]
+}
+says() { # NAME REGEX [COUNT]
+    lab_poll "${TAPGATE_BOOT_TIMEOUT:-60}" said "$1" "$2" "${3:-1}" ||
+        wrong "the guest of $1 did not say '$2'"
+}
+times_said() { # NAME REGEX
+    tr -d '\r' <"$state/$1/console.log" | grep -Ec "$2" || true
+}
+# ask NAME WORDS REGEX: types WORDS; its guest has to answer.
+ask() {
+    local before
+    before=$(times_said "$1" "$3")
+    user python3 - "$state/$1/console.sock" "$2" <<'EOT'
+import socket, sys
+console = socket.socket(socket.AF_UNIX)
+console.connect(sys.argv[1])
+console.sendall(sys.argv[2].encode() + b"\n")
+EOT
+    says "$1" "$3" $((before + 1))
+}
+starts() { # NAME
+    did 0 start "$1" --helper="$LAB_HELPER"
+    says "$1" '^READY'
+}
+sum_of() {
+    sha256sum <"$1"
+}
+
+# --- a base, and two clones ---------------------------------------------------------------------
+
+base=$LAB/home/base.qcow2
+user qemu-img create -q -f qcow2 "$base" 64M
+did 0 create golden --disk="$base" --net=bridge:br0,mac=52:54:00:00:00:07 --accel=tcg --memory=128M \
+    --kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/images" \
+    --append="console=ttyS0 quiet panic=-1 mitigations=off" --firmware=uefi
+starts golden
+ask golden 'write first' '^WROTE first'
+refused "golden runs" clone golden c1
+[ ! -e "$conf/c1.conf" ] || wrong "the clone's VM file is there"
+[ ! -e "$data/c1" ] || wrong "the clone's directory is there"
+did 0 kill golden
+result "a base that runs is not cloned"
+
+did 0 clone golden c1
+grep -q 'not 52:54:00:00:00:07' "$err" || wrong "it does not say that the MAC is another one"
+grep -q 'is read-only from now on' "$err" || wrong "it does not say that the base is read-only"
+did 0 clone golden c2 --cpus=2
+before=$(sum_of "$base")
+starts c1
+starts c2
+for clone in c1 c2; do
+    ask $clone read '^DISK <first>'
+    ask $clone "write $clone   " "^WROTE $clone"
+done
+for clone in c1 c2; do
+    ask $clone read "^DISK <$clone   >"
+done
+[ "$(sum_of "$base")" = "$before" ] || wrong "the base has changed"
+[ "$(user "$tapgate" status c1 | awk '$1 == "network" { print $3 }')" != \
+    "$(user "$tapgate" status c2 | awk '$1 == "network" { print $3 }')" ] || wrong "they have one MAC"
+result "two clones run at once, each with its own disk, and the base stays what it was"
+
+# --- what protects the base ---------------------------------------------------------------------
+
+refused "c1, c2" start golden --helper="$LAB_HELPER"
+refused "c1, c2" delete golden --disks --yes
+refused "c1, c2" delete golden --yes
+refused "c1, c2" resize golden 128M
+refused "c1, c2" snapshot save golden x
+refused "c1 runs" clone c1 c3
+[ "$(stat -c %a "$base")" = 444 ] || wrong "the base is $(stat -c %a "$base")"
+did 0 start golden --helper="$LAB_HELPER" --snapshot=on
+says golden '^READY'
+ask golden 'write thrown' '^WROTE thrown'
+did 0 kill golden
+[ "$(sum_of "$base")" = "$before" ] || wrong "the base has changed"
+result "a base is not started, deleted, resized; but runs with --snapshot"
+
+# --- back to the base ---------------------------------------------------------------------------
+
+refused "c1 runs" reset c1 --to-base
+did 0 reset c1 --to-base --force
+starts c1
+ask c1 read '^DISK <first>'
+did 0 kill c1
+refused "is no clone" reset golden --to-base
+result "reset --to-base brings the base's content back"
+
+# --- snapshots ----------------------------------------------------------------------------------
+
+did 0 snapshot save c1 off
+starts c1
+ask c1 'write later' '^WROTE later'
+ask c1 'note paper' '^NOTED paper'
+did 0 snapshot save c1 live
+ask c1 'write wrong' '^WROTE wrong'
+ask c1 'note stone' '^NOTED stone'
+did 0 snapshot restore c1 live
+ask c1 notes '^NOTE <paper>'
+ask c1 read '^DISK <later>'
+refused "was made while the guest was off" snapshot restore c1 off
+refused "already" snapshot save c1 live
+did 0 snapshot list c1 --json
+python3 - "$out" <<'EOT' || wrong "snapshot list --json is not as expected"
+import json, sys
+tags = {one["tag"]: one["ram"] for one in json.load(open(sys.argv[1]))}
+assert tags == {"off": False, "live": True}, tags
+EOT
+did 0 kill c1
+refused "with its RAM" snapshot restore c1 live
+did 0 snapshot restore c1 off
+starts c1
+ask c1 read '^DISK <first>'
+did 0 snapshot restore c1 live
+ask c1 notes '^NOTE <paper>'
+did 0 snapshot delete c1 live
+did 0 snapshot delete c1 off
+did 0 snapshot list c1
+[ ! -s "$out" ] || wrong "a snapshot is left: $(cat "$out")"
+result "snapshots of a VM that is off, and of one that runs, with its RAM"
+
+user qemu-img create -q -f raw "$LAB/home/raw.raw" 1M
+did 0 create raw --disk="$LAB/home/raw.raw" --net=none
+refused "is a raw image" snapshot save raw x
+did 2 snapshot save c1 1
+did 2 snapshot frobnicate c1 x
+result "what cannot have snapshots is refused"
+
+# --- a disk that grows --------------------------------------------------------------------------
+
+ask c1 size '^SECTORS 131072'
+did 0 resize c1 96M
+ask c1 size '^SECTORS 196608'
+refused "can only grow" resize c1 64M
+did 0 kill c1
+did 0 resize c1 128M
+refused "can only grow" resize c1 64M
+starts c1
+ask c1 size '^SECTORS 262144'
+did 0 kill c1
+did 0 kill c2
+refused "no disk 7" resize c1 1G 7
+result "a disk grows, while its VM runs or not, and never shrinks"
+
+# --- a seed -------------------------------------------------------------------------------------
+
+echo 'ssh-ed25519 AAAA me: [x]' >"$LAB/home/key.pub"
+chmod 0644 "$LAB/home/key.pub"
+did 0 seed c2 --user=no --ssh-key="$LAB/home/key.pub"
+isoinfo -d -i "$data/c2/seed.iso" | grep -qi '^Volume id: cidata' || wrong "its label is another one"
+isoinfo -R -x /user-data -i "$data/c2/seed.iso" >"$LAB/log/user-data"
+isoinfo -R -x /meta-data -i "$data/c2/seed.iso" >"$LAB/log/meta-data"
+python3 - "$LAB/log" <<'EOT' || wrong "the seed is not as expected: $(cat "$LAB/log/user-data")"
+import json, sys
+first, rest = open(sys.argv[1] + "/user-data").read().split("\n", 1)
+user = json.loads(rest)["users"][0]
+assert first == "#cloud-config", first
+assert user["name"] == "no" and user["ssh_authorized_keys"] == ["ssh-ed25519 AAAA me: [x]"], user
+assert json.load(open(sys.argv[1] + "/meta-data"))["local-hostname"] == "c2"
+try:
+    import yaml
+except ImportError:
+    sys.exit()  # another Python than Debian's
+assert yaml.safe_load(rest) == json.loads(rest)
+EOT
+did 0 seed c2 --user=other --ssh-key="$LAB/home/key.pub"
+[ "$(grep -c '^cdrom' "$conf/c2.conf")" = 1 ] || wrong "the seed is not attached once"
+starts c2
+did 0 kill c2
+result "a seed can be read, and its VM starts with it"
+
+# --- what goes wrong ----------------------------------------------------------------------------
+
+refused "of this name already" clone golden c1
+cp "$conf/c1.conf" "$LAB/log/c1.conf"
+user touch "$base"
+refused "has changed: it was written to" start c1 --helper="$LAB_HELPER"
+did 0 status c1 --verify
+grep -q '^same' "$out" || wrong "--verify says: $(cat "$out")"
+starts c1
+did 0 kill c1
+result "a base of another time and the same content is found to be the same"
+
+user cp "$base" "$LAB/home/copy"
+chmod 0644 "$base"
+user qemu-io -f qcow2 -c 'write -q -P 0x41 0 512' "$base"
+refused "has changed" start c1 --helper="$LAB_HELPER"
+did 1 status c1 --verify
+grep -q '^CHANGED' "$out" || wrong "--verify says: $(cat "$out")"
+refused "has changed" start c2 --helper="$LAB_HELPER"
+user mv -f "$LAB/home/copy" "$base"
+refused "another file has come in its place" start c2 --helper="$LAB_HELPER"
+did 0 status c2 --verify
+did 0 status c1 --verify
+starts c2
+did 0 kill c2
+result "a base that was changed is refused, and one that was put back is taken"
+
+user mv "$base" "$base.away"
+refused "No such file" start c1 --helper="$LAB_HELPER"
+user mv "$base.away" "$base"
+user sh -c "echo secret >'$LAB/home/secret'"
+user qemu-img rebase -u -F raw -b "$LAB/home/secret" "$data/c1/disk.qcow2"
+refused "stands on another image" start c1 --helper="$LAB_HELPER"
+did 0 reset c1 --to-base
+starts c1
+ask c1 read '^DISK <first>'
+did 0 kill c1
+result "an overlay that was altered is refused, and reset --to-base mends it"
+
+# A data directory that is full: nothing is left, and the base is what it was.
+mount -t tmpfs -o "size=600k,uid=$LAB_UID,gid=$LAB_UID,mode=0700" small "$LAB/home/.local/share"
+user qemu-img create -q -f qcow2 "$LAB/home/other.qcow2" 1G
+user mkdir -p "$LAB/home/.local/share/tapgate"
+user dd if=/dev/zero of="$LAB/home/.local/share/fill" bs=4k status=none 2>/dev/null || true
+did 0 create other --disk="$LAB/home/other.qcow2" --net=none
+did 1 clone other full
+[ ! -e "$conf/full.conf" ] || wrong "the VM file is left"
+[ -z "$(ls -A "$LAB/home/.local/share/tapgate")" ] || wrong "left: $(ls -A "$LAB/home/.local/share/tapgate")"
+[ "$(stat -c %a "$LAB/home/other.qcow2")" = 644 ] ||
+    wrong "the base is $(stat -c %a "$LAB/home/other.qcow2")"
+umount "$LAB/home/.local/share"
+result "on a full disk nothing is left of a clone"
+
+# --- the end ------------------------------------------------------------------------------------
+
+did 0 delete c1 --disks --yes
+refused "c2" start golden --helper="$LAB_HELPER"
+did 0 delete c2 --disks --yes
+grep -q 'has no clones any more' "$err" || wrong "it does not say that the base can be written to"
+starts golden
+ask golden 'write again' '^WROTE again'
+did 0 kill golden
+did 0 delete golden --disks --yes
+[ -e "$base" ] || wrong "an image outside of the VM's directory is gone"
+result "with its last clone gone, a base is a VM again"
+
+lab_summary
