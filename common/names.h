@@ -44,7 +44,8 @@ class VmName {
     static std::optional<VmName> parse(std::string_view text);
 
     [[nodiscard]] const std::string& str() const { return name_; }
-    auto operator<=>(const VmName&) const = default;
+    // clang-tidy 14 takes the comparison with 0 that the compiler makes of it for a pointer's.
+    auto operator<=>(const VmName&) const = default;  // NOLINT(modernize-use-nullptr)
 
   private:
     explicit VmName(std::string_view name) : name_(name) {}

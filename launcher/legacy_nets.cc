@@ -255,7 +255,7 @@ class NetTranslator {
         }
         const Model* const model = find_model(adapter.kind);
         if (model == nullptr || model->model.empty()) {
-            const std::string instead(model == nullptr ? "e1000" : model->instead);
+            std::string instead(model == nullptr ? "e1000" : model->instead);
             add_reason(why, "the adapter was a " + adapter.kind + " and is a " + instead +
                                 ", for which the guest needs a driver");
             return instead;

@@ -94,6 +94,7 @@ ProgramResult run_program(const std::vector<std::string>& words, std::chrono::mi
 
 int run_at_terminal(const std::vector<std::string>& words) {
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (const std::string& word : words)
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
         argv.push_back(const_cast<char*>(word.c_str()));

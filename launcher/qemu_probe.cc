@@ -212,7 +212,7 @@ std::string run_kvm_guest(const std::string& qemu, const std::string& cpu) {
 std::string find_qemu() {
     if (const auto qemu = find_program("qemu-system-x86_64"))
         return *qemu;
-    const std::string red_hat = "/usr/libexec/qemu-kvm";
+    std::string red_hat = "/usr/libexec/qemu-kvm";
     if (access(red_hat.c_str(), X_OK) == 0)
         return red_hat;
     throw LauncherError(

@@ -76,7 +76,7 @@ class ScriptReader {
         } else if (c == '#') {
             while (at_ < text_.size() && peek() != '\n')
                 next();
-        } else if (c == '&' && peek(1) == '>') {
+        } else if (c == '<' || c == '>' || (c == '&' && peek(1) == '>')) {
             read_redirection("");
         } else if (c == '&') {
             next();
@@ -86,8 +86,6 @@ class ScriptReader {
             finish();
         } else if (c == '|') {
             read_pipe();
-        } else if (c == '<' || c == '>') {
-            read_redirection("");
         } else {
             read_word();
         }

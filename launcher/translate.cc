@@ -927,7 +927,8 @@ class Translator {
 
     void add_surroundings(const ShellCommand& command) {
         for (const auto& [name, value] : command.environment)
-            result_.dropped(name + "=" + value, "tapgate gives QEMU an environment of its own");
+            result_.dropped(std::string(name).append("=").append(value),
+                            "tapgate gives QEMU an environment of its own");
         if (!around_.empty()) {
             const bool root = base_name(around_[0]) == "sudo" || base_name(around_[0]) == "doas";
             result_.dropped(shell_text(around_),
