@@ -554,9 +554,12 @@ std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
                                                            .made = member.made,
                                                            .planned = member.planned.has_value()});
         try {
-            status.memory =
-                (member.made ? load_vm(member.name, {}) : describe_lab_vm(member.planned.value()))
-                    .spec.memory.mebibytes();
+            // One that is not made yet may have its template's.
+            if (member.made)
+                status.memory = load_vm(member.name, {}).spec.memory.mebibytes();
+            else if (std::any_of(member.planned->settings.begin(), member.planned->settings.end(),
+                                 [](const Setting& one) { return one.key == "memory"; }))
+                status.memory = describe_lab_vm(*member.planned).spec.memory.mebibytes();
         } catch (const LauncherError&) {
             // Its other columns are known all the same.
         }
