@@ -5,6 +5,7 @@
 #define TAPGATE_LAUNCHER_CHILD_PROCESS_H
 
 #include <sys/types.h>
+#include <sys/wait.h>
 
 #include <chrono>
 #include <optional>
@@ -32,6 +33,10 @@ struct ProcessEnd {
     int status = 0;  ///< as wait() tells it
 
     [[nodiscard]] bool in_order() const { return status == 0; }
+    /// Nothing after a signal.
+    [[nodiscard]] std::optional<int> exit_code() const {
+        return WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
+    }
     /// "exit code 1", "signal 9 (SIGKILL)".
     [[nodiscard]] std::string text() const;
 };

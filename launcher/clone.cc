@@ -291,8 +291,8 @@ bool copy_uefi_variables(const VmName& base, const VmSpec& clone, const std::str
 }  // namespace
 
 std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
-                                  const std::vector<Setting>& overriding,
-                                  const Progress& progress) {
+                                  const std::vector<Setting>& overriding, const Progress& progress,
+                                  const std::string& heading) {
     for (const Setting& setting : overriding) {
         if (setting.key == "disk")
             throw UsageError(setting.place + ": a clone's disks are those of " + base.str() +
@@ -348,7 +348,7 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
     if (const std::string variables = uefi_variables_path(name, spec.firmware); !variables.empty())
         copy_uefi_variables(base, spec, directory.path() + variables.substr(variables.rfind('/')));
     const std::string text =
-        vm_file_text(name, with_machine_version(std::move(settings), spec.machine));
+        heading + vm_file_text(name, with_machine_version(std::move(settings), spec.machine));
     signals.throw_if_any();
     // From here on: all that the clone needs is there, under another name.
     directory.move();

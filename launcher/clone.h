@@ -17,6 +17,7 @@ namespace tapgate {
 /// writes to an overlay in the VM's data directory, with a record of what it stands on
 /// (base_image.h); and a copy of the UEFI variables. Those of `overriding` (no disks) take the
 /// place of base's settings that have the same key. The base's images lose their write permission.
+/// `heading`: lines that the VM file begins with.
 ///
 /// `progress` is told how far the first clone of a base is with reading it all, once that takes
 /// longer than a second. Returns what the user should know, a line each. Throws a LauncherError;
@@ -24,7 +25,7 @@ namespace tapgate {
 /// stand on, the disk is full, or one of SIGINT, SIGTERM and SIGHUP came.
 std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                                   const std::vector<Setting>& overriding,
-                                  const Progress& progress = {});
+                                  const Progress& progress = {}, const std::string& heading = {});
 
 /// Throws a LauncherError unless the VM is a clone, and no base itself.
 void require_resettable(const VmName& name);

@@ -107,36 +107,6 @@ std::string mount_point(std::string path) {
     }
 }
 
-// What the helper writes until it ends.
-HelperFacts::Verdict explain(const std::string& helper, const std::string& bridge) {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
-        fail_with_errno("pipe");
-    const UniqueFd out(ends[0]);
-    UniqueFd in(ends[1]);
-    HelperFacts::Verdict verdict;
-    try {
-        ChildProcess child({.program = helper,
-                            .argv = {helper, "--explain", "--br=" + bridge},
-                            .output = in.get()});
-        in.reset();
-        const auto end = child.wait(helper_time_limit);
-        std::array<char, 4096> words{};
-        const ssize_t got = read(out.get(), words.data(), words.size());
-        verdict.text.assign(words.data(), got > 0 ? static_cast<size_t>(got) : 0);
-        verdict.allowed = end && end->in_order();
-        verdict.answered =
-            verdict.allowed || verdict.text.find(": denied for uid ") != std::string::npos;
-        if (!end)
-            verdict.text = "the helper did not answer in time";
-        else if (verdict.text.empty())
-            verdict.text = "the helper ended with " + end->text() + " and without a word";
-    } catch (const LauncherError& error) {
-        verdict.text = error.what();
-    }
-    return verdict;
-}
-
 HelperFacts helper_facts(const std::string& path, const std::vector<std::string>& bridges) {
     HelperFacts facts;
     facts.path = path;
@@ -155,7 +125,7 @@ HelperFacts helper_facts(const std::string& path, const std::vector<std::string>
     facts.mount = mount_point(path);
     if (facts.regular && facts.runnable)
         for (const std::string& bridge : bridges)
-            facts.verdicts.emplace(bridge, explain(path, bridge));
+            facts.verdicts.emplace(bridge, helper_verdict(path, bridge));
     return facts;
 }
 
@@ -208,13 +178,6 @@ SessionFacts session_facts(const std::string& user) {
     return facts;
 }
 
-std::uint64_t memory_available() {
-    const std::string text = line_of("/proc/meminfo", "MemAvailable:");
-    std::uint64_t kibibytes = 0;
-    std::from_chars(text.data(), text.data() + text.size(), kibibytes);
-    return kibibytes / 1024;
-}
-
 DiskFacts disk(const std::string& path, int error) {
     struct statvfs system {};
     if (error == 0 && statvfs(path.c_str(), &system) != 0)
@@ -225,11 +188,7 @@ DiskFacts disk(const std::string& path, int error) {
 std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
     std::vector<DiskFacts> disks;
     if (!vm) {
-        // Where images would grow; the part of the path that is there already.
-        std::string path = data_directory();
-        while (!exists(path) && path.rfind('/') > 0)
-            path.resize(path.rfind('/'));
-        disks.push_back(disk(path, 0));
+        disks.push_back(data_disk());
         return disks;
     }
     for (const Disk& one : vm->disks)
@@ -259,6 +218,50 @@ QemuReport qemu_report(const std::optional<VmSpec>& vm) {
 }
 
 }  // namespace
+
+HelperFacts::Verdict helper_verdict(const std::string& helper, const std::string& bridge) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+        fail_with_errno("pipe");
+    const UniqueFd out(ends[0]);
+    UniqueFd in(ends[1]);
+    HelperFacts::Verdict verdict;
+    try {
+        ChildProcess child({.program = helper,
+                            .argv = {helper, "--explain", "--br=" + bridge},
+                            .output = in.get()});
+        in.reset();
+        const auto end = child.wait(helper_time_limit);
+        std::array<char, 4096> words{};
+        const ssize_t got = read(out.get(), words.data(), words.size());
+        verdict.text.assign(words.data(), got > 0 ? static_cast<size_t>(got) : 0);
+        verdict.allowed = end && end->in_order();
+        verdict.answered =
+            verdict.allowed || verdict.text.find(": denied for uid ") != std::string::npos;
+        if (!end)
+            verdict.text = "the helper did not answer in time";
+        else if (verdict.text.empty())
+            verdict.text = "the helper ended with " + end->text() + " and without a word";
+    } catch (const LauncherError& error) {
+        verdict.text = error.what();
+    }
+    return verdict;
+}
+
+std::uint64_t memory_available() {
+    const std::string text = line_of("/proc/meminfo", "MemAvailable:");
+    std::uint64_t kibibytes = 0;
+    std::from_chars(text.data(), text.data() + text.size(), kibibytes);
+    return kibibytes / 1024;
+}
+
+DiskFacts data_disk() {
+    // The part of the path that is there already.
+    std::string path = data_directory();
+    while (!exists(path) && path.rfind('/') > 0)
+        path.resize(path.rfind('/'));
+    return disk(path, 0);
+}
 
 DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
                          const std::string& helper) {

@@ -16,9 +16,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <optional>
-#include <system_error>
+#include <thread>
 
 #include "launcher/child_process.h"
 #include "launcher/clone.h"
@@ -26,6 +25,7 @@
 #include "launcher/error.h"
 #include "launcher/output.h"
 #include "launcher/power_down.h"
+#include "launcher/program.h"
 #include "launcher/progress_bar.h"
 #include "launcher/supervisor.h"
 #include "launcher/text.h"
@@ -86,14 +86,6 @@ std::vector<std::string> systemd_words(const VmName& name, milliseconds power_do
             // The steps behind the first take up to 10 s.
             "--property=TimeoutStopSec=" + std::to_string(power_down_limit.count() / 1000 + 15),
             "--"};
-}
-
-std::string own_program() {
-    std::error_code error;
-    std::string path = std::filesystem::read_symlink("/proc/self/exe", error).string();
-    if (error)
-        throw LauncherError("/proc/self/exe: " + error.message());
-    return path;
 }
 
 // What was asked for, as words of a command line that mean the same in any directory.

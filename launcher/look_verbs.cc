@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "launcher/child_process.h"
 #include "launcher/clone.h"
 #include "launcher/console.h"
 #include "launcher/console_log.h"
@@ -40,15 +41,22 @@ void print_json(const Json& json) {
     print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+using std::chrono::milliseconds;
+
+// How long a VM may take to say how it is: one answers in a millisecond, unless it hangs.
+constexpr milliseconds answer_limit{1000};
+// And how long those that hang may take together, of many.
+constexpr milliseconds answers_limit{3000};
+constexpr milliseconds shortest_answer{50};
+
 // What is known of a VM, as --json shows it.
-Json summary_of(const VmName& name) {
+Json summary_of(const VmName& name, milliseconds limit = answer_limit) {
     const VmState state = vm_state(name);
     Json json = {{"name", name.str()}, {"state", name_of(state.life)}};
     if (state.life == Life::running) {
         try {
-            json["guest"] = guest_status(name, std::chrono::milliseconds(1000));
-            if (const std::string vnc = vnc_address(name, std::chrono::milliseconds(1000));
-                !vnc.empty())
+            json["guest"] = guest_status(name, limit);
+            if (const std::string vnc = vnc_address(name, limit); !vnc.empty())
                 json["vnc"] = vnc;
         } catch (const LauncherError&) {
             // Another client is connected to it, or it hangs.
@@ -86,19 +94,6 @@ std::string state_in(const Json& json) {
     return guest == "-" || guest == "unknown" ? text_in(json, "state") : guest;
 }
 
-// "3d 4h", "4h 5m", "5m 6s".
-std::string since(std::int64_t started) {
-    const std::int64_t seconds = std::max<std::int64_t>(std::time(nullptr) - started, 0);
-    const auto two = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) {
-        return std::to_string(a) + unit + " " + std::to_string(b) + smaller;
-    };
-    if (seconds >= 86400)
-        return two(seconds / 86400, "d", seconds / 3600 % 24, "h");
-    if (seconds >= 3600)
-        return two(seconds / 3600, "h", seconds / 60 % 60, "m");
-    return two(seconds / 60, "m", seconds % 60, "s");
-}
-
 std::string nets_in(const Json& json) {
     std::string text;
     for (const Json& net : json.value("nets", Json::array())) {
@@ -111,7 +106,7 @@ std::string nets_in(const Json& json) {
 
 std::string up_in(const Json& json) {
     return json.at("state") == "running" && json.contains("started")
-               ? since(json.at("started").get<std::int64_t>())
+               ? duration_text(std::time(nullptr) - json.at("started").get<std::int64_t>())
                : "-";
 }
 
@@ -205,8 +200,10 @@ int list_vms(const CommandLine& command) {
         names.assign(all.begin(), all.end());
     }
     Json vms = Json::array();
+    const auto deadline = std::chrono::steady_clock::now() + answers_limit;
     for (const VmName& name : names) {
-        Json vm = summary_of(name);
+        Json vm = summary_of(name, std::clamp(milliseconds(milliseconds_until(deadline)),
+                                              shortest_answer, answer_limit));
         // A directory of a VM that has neither a file nor a record is only where its logs are.
         if (vm.at("state") != "off" || (command.has("all") && has_vm_file(name)))
             vms.push_back(std::move(vm));

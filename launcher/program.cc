@@ -10,6 +10,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
+#include <system_error>
 
 #include "common/unique_fd.h"
 #include "launcher/child_process.h"
@@ -113,6 +115,14 @@ int run_at_terminal(const std::vector<std::string>& words) {
     sigaction(SIGINT, &interrupt, nullptr);
     sigaction(SIGQUIT, &quit, nullptr);
     return exit_code_of(status);
+}
+
+std::string own_program() {
+    std::error_code error;
+    std::string path = std::filesystem::read_symlink("/proc/self/exe", error).string();
+    if (error)
+        throw LauncherError("/proc/self/exe: " + error.message());
+    return path;
 }
 
 }  // namespace tapgate

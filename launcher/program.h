@@ -29,6 +29,10 @@ ProgramResult run_program(const std::vector<std::string>& words,
 /// Returns the exit code as above. Throws a LauncherError when it cannot be started.
 int run_at_terminal(const std::vector<std::string>& words);
 
+/// The absolute path of this very program, to be started again with other arguments. Throws a
+/// LauncherError.
+std::string own_program();
+
 }  // namespace tapgate
 
 #endif

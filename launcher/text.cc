@@ -108,6 +108,18 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
     return best.empty() ? "" : " (did you mean " + quoted_word(best) + "?)";
 }
 
+std::string duration_text(std::int64_t seconds) {
+    seconds = std::max<std::int64_t>(seconds, 0);
+    const auto two = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) {
+        return std::to_string(a) + unit + " " + std::to_string(b) + smaller;
+    };
+    if (seconds >= 86400)
+        return two(seconds / 86400, "d", seconds / 3600 % 24, "h");
+    if (seconds >= 3600)
+        return two(seconds / 3600, "h", seconds / 60 % 60, "m");
+    return two(seconds / 60, "m", seconds % 60, "s");
+}
+
 std::string table_text(const std::vector<std::vector<std::string>>& rows) {
     // Bytes of UTF-8 that begin a character: what a terminal shows.
     const auto width_of = [](const std::string& cell) {

@@ -4,6 +4,7 @@
 #ifndef TAPGATE_LAUNCHER_TEXT_H
 #define TAPGATE_LAUNCHER_TEXT_H
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,9 @@ std::string joined_by_commas(const std::vector<std::string>& words);
 /// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
 /// nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
+
+/// "3d 4h", "4h 5m", "5m 6s"; less than nothing is "0m 0s".
+std::string duration_text(std::int64_t seconds);
 
 /// Rows of cells, each column as wide as its widest cell, two blanks apart, and no blanks at a
 /// line's end.

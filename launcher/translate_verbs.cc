@@ -10,8 +10,8 @@
 
 #include "launcher/directories.h"
 #include "launcher/error.h"
-#include "launcher/fitting_name.h"
 #include "launcher/files.h"
+#include "launcher/fitting_name.h"
 #include "launcher/host.h"
 #include "launcher/machine_version.h"
 #include "launcher/output.h"

@@ -7,6 +7,7 @@
 #include "launcher/describe_verbs.h"
 #include "launcher/image_verbs.h"
 #include "launcher/import_verbs.h"
+#include "launcher/lab_verbs.h"
 #include "launcher/life_verbs.h"
 #include "launcher/look_verbs.h"
 #include "launcher/network_verbs.h"
@@ -67,6 +68,10 @@ constexpr Verb all_verbs[] = {
     {"resize", "NAME SIZE [DISK]", 2, 3, false, Rest::nothing,
      "let a disk grow; DISK is its number, 0 the first", resize_disk},
 
+    // Several at once
+    {"lab", "up|down|status|reset|destroy FILE", 2, 2, false, Rest::nothing,
+     "start, stop, look at, reset or remove the VMs of a lab", control_lab},
+
     // The network
     {"bridges", "[BRIDGE]", 0, 1, false, Rest::nothing, "list bridges, and whose each port is",
      show_bridges},
@@ -88,20 +93,20 @@ constexpr Verb all_verbs[] = {
 };
 
 constexpr VerbOption all_options[] = {
-    {"json", 0, "", "show argv list status bridges ip doctor translate snapshot", "print JSON"},
+    {"json", 0, "", "show argv list status bridges ip doctor translate snapshot lab", "print JSON"},
     {"all", 'a', "", "list", "also the VMs that are off"},
     {"qemu", 0, "", "log", "what QEMU has written, instead"},
     {"null", '0', "", "argv", "end each argument with a NUL byte, as xargs -0 reads them"},
     {"plain-bridge", 0, "", "argv run start restart",
      "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
-    {"helper", 0, "PATH", "argv run start restart doctor tap",
+    {"helper", 0, "PATH", "argv run start restart doctor tap lab",
      "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
-    {"timeout", 0, "SECONDS", "stop restart wait snapshot",
+    {"timeout", 0, "SECONDS", "stop restart wait snapshot lab",
      "how long the guest may take to power down (90), or to be ready (120), or QEMU for a snapshot "
      "(600)"},
-    {"force", 0, "", "stop restart reset",
+    {"force", 0, "", "stop restart reset lab",
      "cut the guest's power: when that time is over, or before a reset to the base"},
     {"to-base", 0, "", "reset", "give up what a clone has written to its disks"},
     {"verify", 0, "", "status", "read what a clone stands on, and compare it with what it was"},
@@ -114,7 +119,7 @@ constexpr VerbOption all_options[] = {
      "the tap's bridge; or the one to look at, and not the VM's or br0"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
-    {"yes", 'y', "", "delete", "do not ask"},
+    {"yes", 'y', "", "delete lab", "do not ask"},
     {"fd", 0, "N", "tap", "the tap's descriptor (3); more queues are at the next numbers"},
     {"queues", 0, "N", "tap", "how many queues, each a descriptor (1)"},
     {"mac", 0, "MAC", "tap", "the guest's MAC address"},

@@ -22,23 +22,6 @@ class BadValue : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-LauncherError wrong(const Setting& setting, const std::string& what) {
-    std::string text = setting.place + "=" + shown(setting.value) + ": " + what;
-    LauncherError on_one_line(text);
-    if (setting.source != Setting::Source::file)
-        return on_one_line;
-    std::string below;
-    for (const char c : std::string_view(setting.line).substr(0, setting.column))
-        below += c == '\t' ? '\t' : ' ';
-    std::string line = setting.line;
-    std::replace_if(
-        line.begin(), line.end(),
-        [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }, '?');
-    text = setting.place + ": " + what + "\n    " + line + "\n    " + below + "^";
-    LauncherError pointed_out(text);
-    return pointed_out;
-}
-
 template <typename Value, size_t n>
 Value choose(std::string_view word, const Choice<Value> (&choices)[n]) {
     std::vector<std::string_view> names;
@@ -529,13 +512,15 @@ void check_together(const VmDescription& vm) {
     for (const Setting& setting : vm.settings) {
         if (setting.key == "display" && spec.display == Display::vnc &&
             spec.vnc.reach != Vnc::Reach::unix_socket && !spec.vnc.password_file)
-            throw wrong(setting,
-                        "who can reach it has the VM's screen and keyboard: give it a password "
-                        "with vnc-password-file=PATH, or use vnc:unix");
+            throw wrong_setting(
+                setting,
+                "who can reach it has the VM's screen and keyboard: give it a password "
+                "with vnc-password-file=PATH, or use vnc:unix");
         if (setting.key == "firmware" && spec.firmware == Firmware::uefi_secure &&
             !spec.machine.is_q35())
-            throw wrong(setting, "machine " + spec.machine.str() +
-                                     " has no Secure Boot: use machine=q35, or firmware=uefi");
+            throw wrong_setting(setting,
+                                "machine " + spec.machine.str() +
+                                    " has no Secure Boot: use machine=q35, or firmware=uefi");
         if (setting.key != "boot" || setting.source == Setting::Source::built_in || spec.kernel)
             continue;
         const bool has_one =
@@ -545,7 +530,7 @@ void check_together(const VmDescription& vm) {
                                                      : !spec.nets.empty();
             });
         if (!has_one)
-            throw wrong(setting, "the VM has none of these");
+            throw wrong_setting(setting, "the VM has none of these");
     }
 }
 
@@ -564,14 +549,14 @@ void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
     for (size_t i = 0; i < spec.disks.size(); i++) {
         const DiskBus bus = spec.disks[i].bus;
         if (i >= most_disks)
-            throw wrong(*disks[i], "more than 64 disks");
+            throw wrong_setting(*disks[i], "more than 64 disks");
         if (bus == DiskBus::ide && q35)
-            throw wrong(*disks[i], "machine " + spec.machine.str() +
-                                       " has no IDE: use bus=sata, or machine=pc");
+            throw wrong_setting(*disks[i], "machine " + spec.machine.str() +
+                                               " has no IDE: use bus=sata, or machine=pc");
         if (bus == DiskBus::ide && ++ide > most_ide)
-            throw wrong(*disks[i], "no room: IDE has 4 places for disks and CD-ROMs");
+            throw wrong_setting(*disks[i], "no room: IDE has 4 places for disks and CD-ROMs");
         if (bus == DiskBus::sata && ++sata > most_sata)
-            throw wrong(*disks[i], "no room: SATA has 6 places for disks and CD-ROMs");
+            throw wrong_setting(*disks[i], "no room: SATA has 6 places for disks and CD-ROMs");
     }
     if (!q35) {
         // Its one PCI bus has 32 slots; the chipset and our own devices take 10 of them.
@@ -652,8 +637,7 @@ bool is_list_option(std::string_view key) {
     return option != nullptr && option->repeatable;
 }
 
-std::string suggestion(std::string_view key) {
-    std::vector<std::string_view> keys;
+std::string suggestion(std::string_view key, std::vector<std::string_view> keys) {
     for (const VmOption& option : options)
         keys.push_back(option.key);
     return did_you_mean(key, keys);
@@ -676,17 +660,35 @@ std::vector<Setting> environment_settings(
     return settings;
 }
 
-std::vector<Setting> parse_vm_file(const std::string& path, std::string_view text) {
+LauncherError wrong_setting(const Setting& setting, const std::string& what) {
+    std::string text = setting.place + "=" + shown(setting.value) + ": " + what;
+    LauncherError on_one_line(text);
+    if (setting.source != Setting::Source::file)
+        return on_one_line;
+    std::string below;
+    for (const char c : std::string_view(setting.line).substr(0, setting.column))
+        below += c == '\t' ? '\t' : ' ';
+    std::string line = setting.line;
+    std::replace_if(
+        line.begin(), line.end(),
+        [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }, '?');
+    text = setting.place + ": " + what + "\n    " + line + "\n    " + below + "^";
+    LauncherError pointed_out(text);
+    return pointed_out;
+}
+
+std::vector<Setting> parse_vm_file(const std::string& path, std::string_view text,
+                                   const FilePart& part) {
     std::vector<Setting> settings;
     const std::string directory = path.substr(0, path.rfind('/'));
-    for (unsigned number = 1; !text.empty(); number++) {
+    for (unsigned number = part.first_line; !text.empty(); number++) {
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
         const std::string_view content = trimmed(line);
         if (content.empty() || content.front() == '#' || content.front() == ';')
             continue;
-        const auto column = [&](std::string_view part) {
-            return static_cast<size_t>(part.data() - line.data());
+        const auto column = [&](std::string_view word) {
+            return static_cast<size_t>(word.data() - line.data());
         };
         Setting setting;
         setting.source = Setting::Source::file;
@@ -695,21 +697,25 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
         setting.column = column(content);
         setting.directory = directory;
         if (line.find('\0') != std::string_view::npos)
-            throw wrong(setting, "a NUL byte in the line");
+            throw wrong_setting(setting, "a NUL byte in the line");
         const size_t equals = content.find('=');
         const std::string_view key = trimmed(content.substr(0, equals));
         const VmOption* const option = find_option(key);
-        if (option == nullptr)
-            throw wrong(setting, "unknown key " + quoted_word(key) + suggestion(key));
+        if (option == nullptr &&
+            std::find(part.own_keys.begin(), part.own_keys.end(), key) == part.own_keys.end())
+            throw wrong_setting(setting,
+                                "unknown key " + quoted_word(key) + suggestion(key, part.own_keys));
         if (equals == std::string_view::npos)
-            throw wrong(setting, quoted_word(key) + " needs a value: " + std::string(key) + " = " +
-                                     argument_of(*option));
+            throw wrong_setting(setting, quoted_word(key) + " needs a value: " + std::string(key) +
+                                             " = " +
+                                             (option != nullptr ? argument_of(*option) : "..."));
         setting.key = key;
         setting.value = trimmed(content.substr(equals + 1));
         for (const Setting& earlier : settings) {
-            if (earlier.key == key && !option->repeatable)
-                throw wrong(setting, quoted_word(key) + " stands already in line " +
-                                         earlier.place.substr(earlier.place.rfind(':') + 1));
+            if (earlier.key == key && (option == nullptr || !option->repeatable))
+                throw wrong_setting(setting,
+                                    quoted_word(key) + " stands already in line " +
+                                        earlier.place.substr(earlier.place.rfind(':') + 1));
         }
         setting.column = std::min(column(content) + equals + 1, line.size());
         setting.column = std::min(line.find_first_not_of(blanks, setting.column), line.size());
@@ -743,7 +749,7 @@ VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settin
             try {
                 option.apply(vm.spec, setting.value, setting.directory);
             } catch (const BadValue& bad) {
-                throw wrong(setting, bad.what());
+                throw wrong_setting(setting, bad.what());
             }
             vm.settings.push_back(std::move(setting));
         }
@@ -771,7 +777,8 @@ std::string vm_file_text(const VmName& name, const std::vector<Setting>& setting
     for (const Setting& setting : settings) {
         const std::string value = absolute_value(setting);
         if (value.find('\n') != std::string::npos || trimmed(value) != value)
-            throw wrong(setting, "a line break, or a blank at an end, cannot stand in a VM file");
+            throw wrong_setting(setting,
+                                "a line break, or a blank at an end, cannot stand in a VM file");
         text.append(setting.key).append(" = ").append(value).append("\n");
     }
     return text;

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "launcher/error.h"
 #include "launcher/vm_spec.h"
 
 namespace tapgate {
@@ -61,8 +62,9 @@ bool is_vm_option(std::string_view key);
 /// May it be given more than once, each value counting?
 bool is_list_option(std::string_view key);
 
-/// The option that was probably meant, as " (did you mean `memory'?)", or nothing.
-std::string suggestion(std::string_view key);
+/// The option, or one of `keys`, that was probably meant, as " (did you mean `memory'?)", or
+/// nothing.
+std::string suggestion(std::string_view key, std::vector<std::string_view> keys = {});
 
 /// A setting of the command line.
 Setting command_line_setting(const std::string& key, const std::string& value,
@@ -72,10 +74,20 @@ Setting command_line_setting(const std::string& key, const std::string& value,
 std::vector<Setting> environment_settings(
     const std::function<const char*(const std::string&)>& lookup, const std::string& directory);
 
+/// What a part of a file can be besides a whole VM file.
+struct FilePart {
+    unsigned first_line = 1;                      ///< the number of its first line
+    std::vector<std::string_view> own_keys = {};  ///< that are no options of a VM, each once
+};
+
 /// The settings in a VM file: lines `key = value`; blank lines and lines that begin with '#' or ';'
 /// mean nothing. Relative paths start where the file is. Throws a LauncherError with file, line and
 /// caret.
-std::vector<Setting> parse_vm_file(const std::string& path, std::string_view text);
+std::vector<Setting> parse_vm_file(const std::string& path, std::string_view text,
+                                   const FilePart& part = {});
+
+/// The error for a setting that is wrong: its place and, of a file's, the line and a caret.
+LauncherError wrong_setting(const Setting& setting, const std::string& what);
 
 /// The VM that the settings of all sources describe. Throws a LauncherError that names the place of
 /// the setting that is wrong.
