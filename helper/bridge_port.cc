@@ -149,11 +149,14 @@ void attach_port(const LinkSocket& links, const Tap& tap, const Link& bridge,
     Link port;
     try {
         port = links.make_port(tap.name(), settings);
+        // udev gives a new link an address of its own idea (MACAddressPolicy=), once, unless it has
+        // seen that somebody else did; it may have looked before, and set it behind us.
+        for (int more = 2; more > 0 && port.address != settings.address.bytes(); more--)
+            port = links.set_address(tap.name(), settings.address);
     } catch (const LinkError& error) {
         fail_with_errno(what + explain_step(error), error.code().value());
     }
-    // udev may have rewritten the address meanwhile (MACAddressPolicy), root may have done
-    // anything.
+    // Root may have done anything meanwhile.
     const auto must_be = [&](bool same, const char* property) {
         if (!same)
             throw Failure(what + ": the " + property +

@@ -380,6 +380,14 @@ void LinkSocket::add_altname(const std::string& name, const std::string& altname
     exchange(socket_.get(), requests, [](const Link&) { return true; });
 }
 
+Link LinkSocket::set_address(const std::string& name, const MacAddress& address) const {
+    std::vector<LinkRequest> requests;
+    requests.emplace_back(RTM_NEWLINK, 0, about_link(0));
+    requests.back().put(IFLA_IFNAME, name).put(IFLA_ADDRESS, address);
+    requests.push_back(get_request(name));
+    return exchange_for_link(socket_.get(), requests);
+}
+
 Link LinkSocket::make_port(const std::string& name, const PortSettings& settings) const {
     // A port with options is made while it is down, and comes up behind them all. Without options
     // one RTM_NEWLINK does everything: the kernel takes the attributes in the order address, MTU,

@@ -109,6 +109,10 @@ class LinkSocket {
     /// Gives the link `name` one more name. Throws LinkError (EEXIST: some link has it already).
     void add_altname(const std::string& name, const std::string& altname) const;
 
+    /// Sets the link's MAC address, and returns what the kernel says about the link then. Throws
+    /// LinkError.
+    [[nodiscard]] Link set_address(const std::string& name, const MacAddress& address) const;
+
     /// Gives the link `name` its settings, brings it up, and returns what the kernel says about it
     /// then, in one exchange (or two, where an option needs the link's index). Throws LinkError
     /// when the kernel refuses any of it.

@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -543,9 +544,9 @@ TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
 
 // ---- kernels that lack an option ----
 
-// Takes a port flag out of the kernel's answers, as if it did not know it: an attribute of type 0
-// is one that every reader skips.
-void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) {
+// Changes what the kernel answers the helper, before that sees it.
+void change_answer(const TracedCall& call, std::int64_t size,
+                   const std::function<void(std::string& answer)>& change) {
     if (call.number != SYS_recvfrom || size <= 0) {
         return;
     }
@@ -554,12 +555,43 @@ void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) 
     iovec there{reinterpret_cast<void*>(call.args[1]),  // NOLINT(performance-no-int-to-ptr)
                 answer.size()};
     check(process_vm_readv(call.pid, &here, 1, &there, 1, 0) == size, "process_vm_readv");
-    std::string head("\x05\0", 2);  // five bytes: this head, and a flag
-    head.append({static_cast<char>(flag), '\0'});
-    for (std::size_t at = 0; (at = answer.find(head, at)) != std::string::npos; at += 4) {
-        answer[at + 2] = '\0';
-    }
+    change(answer);
     check(process_vm_writev(call.pid, &here, 1, &there, 1, 0) == size, "process_vm_writev");
+}
+
+// Takes a port flag out of the kernel's answers, as if it did not know it: an attribute of type 0
+// is one that every reader skips.
+void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) {
+    change_answer(call, size, [flag](std::string& answer) {
+        std::string head("\x05\0", 2);  // five bytes: this head, and a flag
+        head.append({static_cast<char>(flag), '\0'});
+        for (std::size_t at = 0; (at = answer.find(head, at)) != std::string::npos; at += 4) {
+            answer[at + 2] = '\0';
+        }
+    });
+}
+
+// udev gives a new link an address of its own (MACAddressPolicy=), and may do so between the
+// helper's change and its question. Here the kernel tells of such an address `times` times.
+TEST_F(Ports, AnAddressThatUdevSetsMeanwhileIsSetOnceMore) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    write_policy("allow br0\n");
+    const auto run = [](int times) {
+        return run_traced(
+            {"--br=br0", "--fd=27", std::string("--mac=") + kMacA}, {},
+            [](const TracedCall&) { return TraceAction{}; },
+            [&](const TracedCall& call, std::int64_t result) {
+                change_answer(call, result, [&](std::string& answer) {
+                    const std::size_t at = answer.find(mac_bytes("fe:54:00:00:00:0a"));
+                    if (at != std::string::npos && times-- > 0) {
+                        answer[at] = '\x02';
+                    }
+                });
+            });
+    };
+    EXPECT_TRUE(granted(run(1)));
+    EXPECT_TRUE(failed_saying(run(100), "failed to add interface `tap2001-",
+                              "the MAC address is not what was set"));
 }
 
 TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
