@@ -27,8 +27,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr mode_t write_permissions = S_IWUSR | S_IWGRP | S_IWOTH;
-
 std::optional<struct stat> status_of(const std::string& path) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0)

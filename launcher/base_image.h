@@ -23,6 +23,9 @@
 
 namespace tapgate {
 
+/// What a base's file loses.
+inline constexpr mode_t write_permissions = S_IWUSR | S_IWGRP | S_IWOTH;
+
 /// A file of a base, as it was.
 struct BaseFile {
     std::string path;

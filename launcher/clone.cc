@@ -36,8 +36,6 @@ namespace {
 // For another clone of the same base, which reads all of it when it is the first.
 constexpr std::chrono::seconds lock_limit{60};
 
-constexpr mode_t write_permissions = S_IWUSR | S_IWGRP | S_IWOTH;
-
 struct ChainLink {
     std::string path;
     ImageFormat format;

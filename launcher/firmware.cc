@@ -23,7 +23,7 @@ namespace tapgate {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 // By file name; of files of the same name that of the first directory.
 std::map<std::string, std::string> descriptors(const std::vector<std::string>& directories) {
