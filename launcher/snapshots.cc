@@ -25,7 +25,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
-using Json = nlohmann::ordered_json;
 
 constexpr std::string_view uefi_node = "uefi-variables";
 
@@ -52,9 +51,9 @@ LauncherError exists_already(const VmName& name, const std::string& tag) {
 // ---- a VM that is off
 
 // The snapshots in a qcow2, by their tags, as qemu-img and QMP tell them.
-std::map<std::string, Snapshot> snapshots_in(const Json& image) {
+std::map<std::string, Snapshot> snapshots_in(const nlohmann::json& image) {
     std::map<std::string, Snapshot> snapshots;
-    for (const Json& one : image.value("snapshots", Json::array())) {
+    for (const nlohmann::json& one : image.value("snapshots", nlohmann::json::array())) {
         const std::string tag = one.value("name", "");
         snapshots[tag] = {.tag = tag,
                           .date = one.value("date-sec", std::int64_t{0}),
@@ -67,7 +66,7 @@ std::map<std::string, Snapshot> snapshots_in_file(const std::string& path) {
     // -U: while the VM runs, too. Without --backing-chain it opens nothing but this file.
     const ProgramResult info =
         run_program({"qemu-img", "info", "-U", "-f", "qcow2", "--output=json", path});
-    const Json json = Json::parse(info.output, nullptr, false);
+    const nlohmann::json json = nlohmann::json::parse(info.output, nullptr, false);
     if (info.exit_code != 0 || !json.is_object())
         throw LauncherError(shown(path) + ": " + terminal_text(info.errors));
     return snapshots_in(json);
@@ -204,7 +203,7 @@ class RunningVm {
   public:
     RunningVm(const VmName& name, milliseconds limit)
         : name_(name), limit_(limit), qmp_(QmpClient::connect(qmp_path(name), qmp_limit)) {
-        for (const Json& device : answer("query-block")) {
+        for (const nlohmann::json& device : answer("query-block")) {
             const auto inserted = device.find("inserted");
             if (inserted == device.end() || inserted->value("ro", true))
                 continue;
@@ -227,7 +226,7 @@ class RunningVm {
     void save(const std::string& tag) {
         if (!nodes_with(tag).empty())
             throw exists_already(name_, tag);
-        Json nodes = Json::array();
+        nlohmann::json nodes = nlohmann::json::array();
         for (const auto& [node, snapshots] : nodes_)
             nodes.push_back(node);
         run_job("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
@@ -235,7 +234,7 @@ class RunningVm {
     }
 
     void restore(const std::string& tag) {
-        const Json nodes = nodes_with(tag);
+        const nlohmann::json nodes = nodes_with(tag);
         if (nodes.empty())
             throw no_such_snapshot(name_, tag);
         std::string with_ram;
@@ -257,15 +256,15 @@ class RunningVm {
     }
 
     void remove(const std::string& tag) {
-        const Json nodes = nodes_with(tag);
+        const nlohmann::json nodes = nodes_with(tag);
         if (nodes.empty())
             throw no_such_snapshot(name_, tag);
         run_job("snapshot-delete", {{"tag", tag}, {"devices", nodes}}, "deleting");
     }
 
   private:
-    [[nodiscard]] Json nodes_with(const std::string& tag) const {
-        Json nodes = Json::array();
+    [[nodiscard]] nlohmann::json nodes_with(const std::string& tag) const {
+        nlohmann::json nodes = nlohmann::json::array();
         for (const auto& [node, snapshots] : nodes_) {
             if (snapshots.contains(tag))
                 nodes.push_back(node);
@@ -273,7 +272,7 @@ class RunningVm {
         return nodes;
     }
 
-    Json answer(const std::string& command, const Json& arguments = nullptr) {
+    nlohmann::json answer(const std::string& command, const nlohmann::json& arguments = nullptr) {
         QmpAnswer answer = qmp_.execute(command, arguments);
         if (!answer.ok())
             throw LauncherError("QEMU refuses " + command + ": " + answer.error);
@@ -281,7 +280,7 @@ class RunningVm {
     }
 
     // QEMU does it in its main loop (migration/savevm.c): until that is over it says nothing.
-    void run_job(const std::string& command, Json arguments, const std::string& doing) {
+    void run_job(const std::string& command, nlohmann::json arguments, const std::string& doing) {
         const std::string id = "tapgate-" + std::to_string(getpid());
         const auto begin = Clock::now();
         auto tell = begin + milliseconds(1000);
@@ -305,12 +304,12 @@ class RunningVm {
                 milliseconds(1));
             if (!event || event->at("event") != "JOB_STATUS_CHANGE" || !event->contains("data"))
                 continue;
-            const Json& data = event->at("data");
+            const nlohmann::json& data = event->at("data");
             if (data.value("id", "") == id && data.value("status", "") == "concluded")
                 break;
         }
         std::string error;
-        for (const Json& job : answer("query-jobs")) {
+        for (const nlohmann::json& job : answer("query-jobs")) {
             if (job.value("id", "") == id)
                 error = job.value("error", "");
         }
@@ -341,7 +340,7 @@ void do_with(const VmName& name, milliseconds limit, const Running& of_running, 
         of_running(vm);
     } catch (const QmpError& error) {
         throw LauncherError(error.what());
-    } catch (const Json::exception&) {
+    } catch (const nlohmann::json::exception&) {
         throw LauncherError("QEMU's answer is not the one expected");
     }
 }
@@ -360,6 +359,7 @@ std::vector<Snapshot> snapshots_of(const VmName& name) {
         }
     }
     std::vector<Snapshot> snapshots;
+    snapshots.reserve(all.size());
     for (auto& [tag, snapshot] : all)
         snapshots.push_back(std::move(snapshot));
     std::stable_sort(snapshots.begin(), snapshots.end(),
