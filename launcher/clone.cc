@@ -316,17 +316,17 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                         [&](const Setting& one) { return one.key == setting.key; });
         if (setting.source == Setting::Source::built_in || overridden)
             continue;
-        if (setting.key == "cdrom" && setting.value == seed_path(base)) {
-            notes.push_back("without the seed of " + base.str() +
-                            "; it gets one of its own with: tapgate seed " + name.str());
-            continue;
-        }
         if (setting.key == "net") {
             setting.value = net_value(setting.value, notes);
         } else if (setting.key == "display") {
             setting.value = display_value(setting.value, notes);
         } else if (setting.key == "disk") {
             const Disk& disk = source.spec.disks[next_disk++];
+            if (disk.path.str() == seed_path(base)) {
+                notes.push_back("without the seed of " + base.str() +
+                                "; it gets one of its own with: tapgate seed " + name.str());
+                continue;
+            }
             for (std::string& odd : check_disk(disk, true))
                 notes.push_back(std::move(odd));
             if (!disk.read_only) {

@@ -152,11 +152,12 @@ void attach_seed(const VmName& name, const Seed& seed) {
         throw no_such_vm(name);
     const std::string path = seed_path(name);
     const VmSpec spec = describe_vm(name, parse_vm_file(file, *before)).spec;
-    const bool is_attached = std::any_of(spec.cdroms.begin(), spec.cdroms.end(),
-                                         [&](const HostPath& one) { return one.str() == path; });
+    const bool is_attached = std::any_of(spec.disks.begin(), spec.disks.end(),
+                                         [&](const Disk& one) { return one.path.str() == path; });
     std::string after = *before;
     if (!is_attached) {
-        after += (after.empty() || after.ends_with('\n') ? "" : "\n") + ("cdrom = " + path + "\n");
+        after += (after.empty() || after.ends_with('\n') ? "" : "\n") +
+                 ("disk = " + commas_doubled(path) + ",format=raw,bus=virtio,readonly=on\n");
         // There may be no room for one more.
         describe_vm(name, parse_vm_file(file, after));
     }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Seeds: what a cloud image's guest reads when it starts for the first time, and so learns who may
-// log in. The NoCloud data source of cloud-init (docs: reference/datasources/nocloud): a CD-ROM
+// log in. The NoCloud data source of cloud-init (docs: reference/datasources/nocloud): a file system
 // with the label "cidata" and the files user-data, meta-data and network-config.
+//
+// It is a CD-ROM's file system on a virtio disk: each cloud image knows those, and Debian's cloud
+// kernel has no driver for q35's CD-ROM (AHCI).
 #ifndef TAPGATE_LAUNCHER_SEED_H
 #define TAPGATE_LAUNCHER_SEED_H
 
@@ -50,7 +53,7 @@ std::string hostname_of(const VmName& name);
 /// Where the VM's seed is.
 std::string seed_path(const VmName& name);
 
-/// Writes the seed's image into the VM's directory, and names it in the VM file as a CD-ROM when
+/// Writes the seed's image into the VM's directory, and names it in the VM file as a disk when
 /// that does not do so yet. Both are the old or the new ones at any time. Throws a LauncherError.
 void attach_seed(const VmName& name, const Seed& seed);
 

@@ -276,7 +276,7 @@ except ImportError:
 assert yaml.safe_load(rest) == json.loads(rest)
 EOT
 did 0 seed c2 --user=other --ssh-key="$LAB/home/key.pub"
-[ "$(grep -c '^cdrom' "$conf/c2.conf")" = 1 ] || wrong "the seed is not attached once"
+[ "$(grep -c '/seed.iso,' "$conf/c2.conf")" = 1 ] || wrong "the seed is not attached once"
 starts c2
 did 0 kill c2
 result "a seed can be read, and its VM starts with it"

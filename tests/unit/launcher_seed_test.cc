@@ -99,7 +99,8 @@ TEST_F(SeedFiles, IsAttachedOnce) {
     const std::string file = write("config/tapgate/lab_1.conf", "# mine\nmemory = 2G");
     attach_seed(lab, make_seed(lab, "a", "b", ""));
     const std::string attached =
-        "# mine\nmemory = 2G\ncdrom = " + path("data/tapgate/lab_1/seed.iso") + "\n";
+        "# mine\nmemory = 2G\ndisk = " + path("data/tapgate/lab_1/seed.iso") +
+        ",format=raw,bus=virtio,readonly=on\n";
     EXPECT_EQ(text_of(file), attached);
     const std::string image = text_of(seed_path(lab));
     EXPECT_EQ(image.substr(0x8001, 5), "CD001");
@@ -108,12 +109,12 @@ TEST_F(SeedFiles, IsAttachedOnce) {
     EXPECT_THAT(text_of(seed_path(lab)), HasSubstr("other"));
 
     // A machine without room for one more.
-    std::string full;
-    for (int i = 0; i < 6; i++)
-        full += "cdrom = /x.iso\n";
+    std::string full = "machine = pc\n";
+    for (int i = 0; i < 21; i++)
+        full += "disk = /x.qcow2\n";
     write("config/tapgate/lab_1.conf", full);
     EXPECT_THAT(error_of([] { attach_seed(lab, make_seed(lab, "a", "b", "")); }),
-                HasSubstr("too many"));
+                HasSubstr("has room for 22"));
     EXPECT_EQ(text_of(file), full);
 }
 
