@@ -1,9 +1,10 @@
 #!/bin/bash
-# The Debian packages: made twice of one build, bit for bit the same; what is in them, and what lintian,
+# The packages, for Debian and for RPM systems: made twice of one build, bit for bit the same; what is in them, and what lintian,
 # AppArmor's parser and systemd say of it. With --chroot: installed in a clean Debian, where an
 # unprivileged user gets a tap; upgraded over an administrator's changes, and to the variant with file
 # capabilities; in the stock helper's place and back; the SELinux module in the policy and out of it; and
-# removed.
+# removed. Then the same of the .rpm, in that Debian, since it is the only system here: rpm itself does not
+# mind.
 #
 #   tests/system/package.sh [--chroot] [--rebuild]
 #
@@ -32,7 +33,7 @@ for word in "$@"; do
     *) lab_die "unknown option $word" ;;
     esac
 done
-lab_require cpack cmake lintian lintian apparmor_parser apparmor dpkg-shlibdeps dpkg-dev \
+lab_require cpack cmake rpm rpm rpmbuild rpm lintian lintian apparmor_parser apparmor dpkg-shlibdeps dpkg-dev \
     unshare util-linux setpriv util-linux ip iproute2 strace strace
 [ "$in_chroot" = 0 ] || lab_require mmdebstrap mmdebstrap
 
@@ -45,7 +46,9 @@ package() {
         SOURCE_DATE_EPOCH=$(git -C "$top" log -1 --format=%ct)
         export SOURCE_DATE_EPOCH
         rm -rf "$3"
-        (cd "$2" && umask 022 && cpack -G DEB -D CPACK_OUTPUT_FILE_PREFIX="$3")
+        (cd "$2" && umask 022 && for kind in DEB RPM; do
+            cpack -G $kind -D CPACK_OUTPUT_FILE_PREFIX="$3"
+        done)
     } >"$log" 2>&1 || {
         tail -n 30 "$log" >&2
         lab_die "no package"
@@ -109,7 +112,7 @@ holds() {
 
 same() {
     local file
-    for file in "$build"/packages/*.deb; do
+    for file in "$build"/packages/*.deb "$build"/packages/*.rpm; do
         cmp "$file" "$build/packages-again/${file##*/}" || return
     done
 }
@@ -332,5 +335,28 @@ verdict "the policy is the administrator's, and stays" holds $root/etc/qemu/brid
 rm -r $root/etc/qemu
 files >$LAB/after
 verdict "nothing else is left" diff $LAB/before $LAB/after
+
+# --- the .rpm ------------------------------------------------------------------------------------
+
+of_rpm() { # OPTIONS...
+    rpm --root $root --dbpath /var/lib/rpm --nodeps "$@"
+}
+main_rpm=$(echo "$build"/packages/tapgate-[0-9]*.rpm)
+verdict "rpm installs it" of_rpm -i "$main_rpm"
+echo 'allow br0' >$root/etc/qemu/bridge.conf
+verdict "the helper has its privilege, and a user gets a tap" mode
+echo '# mine' >>$root/etc/apparmor.d/usr.libexec.tapgate-helper
+verdict "rpm installs it over itself" of_rpm -U --force "$main_rpm"
+verdict "a changed profile is what it was" holds $root/etc/apparmor.d/usr.libexec.tapgate-helper '# mine'
+verdict "rpm installs tapgate-selinux" of_rpm -i "$build"/packages/tapgate-selinux-[0-9]*.rpm
+verdict "the module is in the policy of the next boot" labels_helper
+verdict "rpm removes it" of_rpm -e tapgate-selinux
+verdict "and the module with it" labels_helper_not
+verdict "rpm removes tapgate" of_rpm -e tapgate
+gone() {
+    ! [ -e $root/usr/libexec/tapgate-helper ] && ! [ -e $root/usr/bin/tapgate ]
+}
+verdict "and its programs are gone" gone
+verdict "the policy is the administrator's, and stays" holds $root/etc/qemu/bridge.conf 'allow br0'
 
 lab_summary
