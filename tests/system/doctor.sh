@@ -17,10 +17,8 @@ source "$here/lab.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
     setcap libcap2-bin usermod passwd
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-tapgate=$(readlink -f "${TAPGATE:-$top/build/release/launcher/tapgate}")
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
-[ -f "$tapgate" ] || lab_skip "no tapgate at $tapgate (build it, or set TAPGATE)"
+lab_find_helper "$top"
+lab_find_launcher "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
 # --- a host on which nothing is wrong ---------------------------------------------------------------
@@ -42,7 +40,7 @@ tun_node() { # MODE MINOR
 }
 tun_node 0666 200
 
-install -m 0755 "$tapgate" $LAB/tapgate
+install -m 0755 "$launcher" $LAB/tapgate
 mount -t tmpfs -o mode=0755,suid lab /usr/local
 mkdir -p /usr/local/libexec
 installed=/usr/local/libexec/tapgate-helper

@@ -15,6 +15,14 @@ guest_prepare() {
     "$1/tests/guest/build" "$TAPGATE_GUEST" || lab_skip "no guest image (see above)"
 }
 
+# guest_prepare_ssh TOP: and ssh.cpio, whose guest has an SSH server, for the key ssh.key beside it.
+guest_prepare_ssh() {
+    lab_inside && return
+    lab_require ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static
+    [ -e "$TAPGATE_GUEST/ssh.key" ] || ssh-keygen -q -t ed25519 -N '' -f "$TAPGATE_GUEST/ssh.key"
+    "$1/tests/guest/build" --ssh="$TAPGATE_GUEST/ssh.key.pub" "$TAPGATE_GUEST" "$TAPGATE_GUEST/ssh.cpio"
+}
+
 # guest_mount: the image where the lab user can read it, however closed the way to it is.
 guest_mount() {
     local file

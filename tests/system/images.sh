@@ -22,10 +22,8 @@ source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux setpriv util-linux \
     ip iproute2 python3 python3 isoinfo genisoimage
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
-launcher=${TAPGATE:-$top/build/release/launcher/tapgate}
-[ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+lab_find_helper "$top"
+lab_find_launcher "$top"
 guest_prepare "$top"
 if ! lab_inside; then
     # The guest's program: does what comes in on its console.
@@ -45,6 +43,7 @@ while read -r what text; do
         read)
             echo 3 >/proc/sys/vm/drop_caches
             echo "DISK <$(busybox head -c 5 /dev/vda)>" ;;
+        label) echo "LABEL <$(busybox dd if=/dev/vdb bs=8 skip=4101 count=1 2>/dev/null)>" ;; # ISO 9660
         size) echo "SECTORS $(cat /sys/block/vda/size)" ;;
     esac
 done
@@ -61,62 +60,20 @@ mount --bind "$TAPGATE_IMAGES_GUEST" "$GUEST_DIR/images"
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 lab_install "$helper" setuid
-tapgate=$LAB/tapgate
-install -m 0755 "$launcher" "$tapgate"
-state=/run/user/$LAB_UID/tapgate
-data=$LAB/home/.local/share/tapgate
-conf=$LAB/home/.config/tapgate
+verb_limit=120 boot_limit=60
+# shellcheck source=tests/system/launcher_words.sh
+source "$here/launcher_words.sh"
 
 # --- words of this test -------------------------------------------------------------------------
 
-out=$LAB/log/out
-err=$LAB/log/err
-problem=
-
-wrong() { # TEXT: only the first is worth knowing
-    [ -n "$problem" ] || problem=$1
-}
-# did STATUS ARGS...: leaves $out and $err.
-did() {
-    local expected=$1 status=0
-    shift
-    (lab_exec timeout -k 1 120 "$tapgate" "$@") </dev/null >"$out" 2>"$err" || status=$?
-    [ "$status" = "$expected" ] ||
-        wrong "tapgate $* ends with $status, not $expected: $(tail -n 3 "$err")"
-}
-# refused TEXT ARGS...
-refused() {
-    local text=$1
-    shift
-    did 1 "$@"
-    grep -qF -- "$text" "$err" || wrong "tapgate $* does not say '$text': $(tail -n 3 "$err")"
-}
 user() { # COMMAND...: as the lab user
     (lab_exec "$@")
-}
-result() { # NAME
-    if [ -z "$problem" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$problem"
-        lab_show "$out" "$err" "$state"/*/qemu.log "$state"/*/console.log
-    fi
-    problem=
-}
-
-said() { # NAME REGEX
-    tr -d '\r' <"$state/$1/console.log" 2>/dev/null | grep -Eq "$2"
-}
-says() { # NAME REGEX
-    [ -z "$problem" ] || return 0 # it would be waited for in vain
-    lab_poll "${TAPGATE_BOOT_TIMEOUT:-60}" said "$1" "$2" ||
-        wrong "the guest of $1 did not say '$2'"
 }
 # ask NAME WORDS REGEX: types WORDS; its guest has to answer. Stays until then: what the guest has not
 # read yet goes with the connection.
 ask() {
     [ -z "$problem" ] || return 0
-    user python3 - "$state/$1/console.sock" "$2" "$3" "${TAPGATE_BOOT_TIMEOUT:-60}" <<'EOT' || wrong "the guest of $1 did not answer '$2' with '$3'"
+    user python3 - "$state/$1/console.sock" "$2" "$3" "$boot_limit" <<'EOT' || wrong "the guest of $1 did not answer '$2' with '$3'"
 import re, socket, sys
 path, words, answer, limit = sys.argv[1:]
 console = socket.socket(socket.AF_UNIX)
@@ -132,7 +89,7 @@ EOT
 }
 starts() { # NAME
     did 0 start "$1" --helper="$LAB_HELPER"
-    says "$1" '^READY'
+    guest_says "$1" '^READY'
 }
 sum_of() {
     sha256sum <"$1"
@@ -148,7 +105,7 @@ did 0 create golden --disk="$base" --net=bridge:br0,mac=52:54:00:00:00:07 --acce
 starts golden
 ask golden 'write first' '^WROTE first'
 refused "golden runs" clone golden c1
-[ ! -e "$conf/c1.conf" ] || wrong "the clone's VM file is there"
+[ ! -e "$config/c1.conf" ] || wrong "the clone's VM file is there"
 [ ! -e "$data/c1" ] || wrong "the clone's directory is there"
 did 0 kill golden
 result "a base that runs is not cloned"
@@ -182,7 +139,7 @@ refused "c1, c2" snapshot save golden x
 refused "c1 runs" clone c1 c3
 [ "$(stat -c %a "$base")" = 444 ] || wrong "the base is $(stat -c %a "$base")"
 did 0 start golden --helper="$LAB_HELPER" --snapshot=on
-says golden '^READY'
+guest_says golden '^READY'
 ask golden 'write thrown' '^WROTE thrown'
 did 0 kill golden
 [ "$(sum_of "$base")" = "$before" ] || wrong "the base has changed"
@@ -276,15 +233,19 @@ except ImportError:
 assert yaml.safe_load(rest) == json.loads(rest)
 EOT
 did 0 seed c2 --user=other --ssh-key="$LAB/home/key.pub"
-[ "$(grep -c '/seed.iso,' "$conf/c2.conf")" = 1 ] || wrong "the seed is not attached once"
+[ "$(grep -c '/seed.iso,' "$config/c2.conf")" = 1 ] || wrong "the seed is not attached once"
 starts c2
+ask c2 label 'LABEL <CIDATA  >'
 did 0 kill c2
-result "a seed can be read, and its VM starts with it"
+did 0 clone c2 c2-again
+! grep -q seed "$config/c2-again.conf" || wrong "a clone has its base's seed"
+did 0 delete c2-again --disks --yes
+result "a guest can read its seed, and a clone does not have it"
 
 # --- what goes wrong ----------------------------------------------------------------------------
 
 refused "of this name already" clone golden c1
-cp "$conf/c1.conf" "$LAB/log/c1.conf"
+cp "$config/c1.conf" "$LAB/log/c1.conf"
 user touch "$base"
 refused "has changed: it was written to" start c1 --helper="$LAB_HELPER"
 did 0 status c1 --verify
@@ -327,7 +288,7 @@ user mkdir -p "$LAB/home/.local/share/tapgate"
 user dd if=/dev/zero of="$LAB/home/.local/share/fill" bs=4k status=none 2>/dev/null || true
 did 0 create other --disk="$LAB/home/other.qcow2" --net=none
 did 1 clone other full
-[ ! -e "$conf/full.conf" ] || wrong "the VM file is left"
+[ ! -e "$config/full.conf" ] || wrong "the VM file is left"
 [ -z "$(ls -A "$LAB/home/.local/share/tapgate")" ] || wrong "left: $(ls -A "$LAB/home/.local/share/tapgate")"
 [ "$(stat -c %a "$LAB/home/other.qcow2")" = 644 ] ||
     wrong "the base is $(stat -c %a "$LAB/home/other.qcow2")"

@@ -52,6 +52,16 @@ lab_require() {
     [ ${#missing[@]} -eq 0 ] || lab_skip "missing packages: ${missing[*]}"
 }
 
+# The programs under test. lab_find_helper TOP: sets $helper; lab_find_launcher TOP: sets $launcher.
+lab_find_helper() {
+    helper=$(readlink -f "${TAPGATE_HELPER:-$1/build/release/helper/tapgate-helper}")
+    [ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+}
+lab_find_launcher() {
+    launcher=$(readlink -f "${TAPGATE:-$1/build/release/launcher/tapgate}")
+    [ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+}
+
 # sbin: an unprivileged shell's PATH on Debian lacks it, and so does that of some su and cron.
 PATH=$PATH:/usr/sbin:/sbin
 

@@ -18,65 +18,26 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2 jq jq
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
-launcher=${TAPGATE:-$top/build/release/launcher/tapgate}
-[ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+lab_find_helper "$top"
+lab_find_launcher "$top"
 guest_prepare "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
 guest_mount
 lab_bridge br0 192.0.2.1/24
 lab_install "$helper" setuid
-tapgate=$LAB/tapgate
-install -m 0755 "$launcher" "$tapgate"
-state=/run/user/$LAB_UID/tapgate
-config=$LAB/home/.config/tapgate
-data=$LAB/home/.local/share/tapgate
 
 count=3
 if [ -n "${TAPGATE_LONG:-}" ]; then
     count=20
 fi
-limit=900 # for all guests together, without KVM, on a host that has more to do
+verb_limit=900 # for all guests together, without KVM, on a host that has more to do
 lab_policy "allow br0 max-taps=$count"
+# shellcheck source=tests/system/launcher_words.sh
+source "$here/launcher_words.sh"
 
 # --- words of this test -------------------------------------------------------------------------
 
-out=$LAB/log/out
-err=$LAB/log/err
-problem=
-
-# tg ARGS...: sets $status; leaves $out and $err.
-tg() {
-    status=0
-    (lab_exec timeout -k 1 $limit "$tapgate" "$@") </dev/null >"$out" 2>"$err" || status=$?
-}
-wrong() { # TEXT: only the first is worth knowing
-    [ -n "$problem" ] || problem=$1
-}
-did() { # STATUS ARGS...
-    local expected=$1
-    shift
-    tg "$@"
-    [ "$status" = "$expected" ] ||
-        wrong "tapgate $* ends with $status, not $expected: $(tail -n 3 "$err")"
-}
-says() { # FILE REGEX
-    grep -Eq -- "$2" "$1" || wrong "${1##*/} has no '$2': $(tail -n 3 "$1")"
-}
-result() { # NAME
-    if [ -z "$problem" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$problem"
-        lab_show "$out" "$err" "$state"/*/qemu.log
-    fi
-    problem=
-}
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
 qemus() {
     local exe number=0
     for exe in /proc/[0-9]*/exe; do
@@ -96,12 +57,6 @@ nothing_of() {
     local left
     left=$(find "$config" "$state" "$data" -mindepth 1 -name "$1-*" 2>/dev/null) || true
     [ -z "$left" ] || wrong "left over: $left"
-}
-life_of() { # NAME
-    (lab_exec "$tapgate" status "$1" --json) 2>/dev/null | jq -r .state
-}
-is() { # NAME STATE
-    [ "$(life_of "$1")" = "$2" ]
 }
 process_of() { # NAME
     (lab_exec "$tapgate" status "$1" --json) 2>/dev/null | jq -r .qemu_pid
@@ -145,7 +100,7 @@ addressed() {
     tg lab status class.conf --json
     [ "$(jq '[.vms[] | select(.state == "running" and (.addresses | length) > 0)] | length' "$out")" = "$count" ]
 }
-lab_poll $limit addressed || wrong "not every guest has an address: $(cat "$out")"
+lab_poll "$verb_limit" addressed || wrong "not every guest has an address: $(cat "$out")"
 [ "$(jq -r '.vms[] | select(.name == "class-client-2").addresses[0]' "$out")" = 192.0.2.12 ] || wrong "another address: $(cat "$out")"
 did 0 ip class-server-1
 says "$out" '^192\.0\.2\.10$'
@@ -285,7 +240,7 @@ sed "1i qemu-arg = -fw_cfg\nqemu-arg = name=opt/test,file=$LAB/home/part1" "$con
 cat "$LAB/client" >"$config/class-client-1.conf"
 did 1 lab up class.conf --helper="$LAB_HELPER"
 says "$err" 'class-client-1: QEMU does not start'
-is class-server-1 running || wrong "the server is $(life_of class-server-1)"
+is class-server-1 running || wrong "the server is $(field class-server-1 state)"
 [ "$(lab_taps | wc -l)" = 1 ] || wrong "taps: $(lab_taps)"
 [ "$(find "$config" -name 'class-*' | wc -l)" = "$count" ] || wrong "VM files are gone"
 did 0 lab down class.conf --timeout=300

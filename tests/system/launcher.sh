@@ -19,10 +19,8 @@ source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
     script bsdutils
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
-launcher=${TAPGATE:-$top/build/release/launcher/tapgate}
-[ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+lab_find_helper "$top"
+lab_find_launcher "$top"
 guest_prepare "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
@@ -30,83 +28,15 @@ guest_mount
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0 queues=2'
 lab_install "$helper" setuid
-tapgate=$LAB/tapgate
-install -m 0755 "$launcher" "$tapgate"
-state=/run/user/$LAB_UID/tapgate
+# shellcheck source=tests/system/launcher_words.sh
+source "$here/launcher_words.sh"
 
 # --- words of this test -------------------------------------------------------------------------
 
-out=$LAB/log/out
-err=$LAB/log/err
-problem=
-
-# tg ARGS...: sets $status; leaves $out and $err.
-tg() {
-    status=0
-    (lab_exec timeout -k 1 60 "$tapgate" "$@") </dev/null >"$out" 2>"$err" || status=$?
-}
-
-wrong() { # TEXT: only the first is worth knowing
-    [ -n "$problem" ] || problem=$1
-}
-
-# did STATUS ARGS...: as tg, and the status must be that.
-did() {
-    local expected=$1
-    shift
-    tg "$@"
-    [ "$status" = "$expected" ] ||
-        wrong "tapgate $* ends with $status, not $expected: $(tail -n 3 "$err")"
-}
-
-says() { # FILE REGEX
-    grep -Eq -- "$2" "$1" || wrong "${1##*/} has no '$2': $(tail -n 3 "$1")"
-}
-
-result() { # NAME
-    if [ -z "$problem" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$problem"
-        lab_show "$out" "$err" "$state"/*/qemu.log "$state"/*/console.log
-    fi
-    problem=
-}
-
-life_of() { # NAME
-    (lab_exec "$tapgate" status "$1") 2>/dev/null | awk '$1 == "state" { print $2 }'
-}
-is() { # NAME STATE
-    [ "$(life_of "$1")" = "$2" ]
-}
-must_be() { # NAME STATE
-    lab_poll 5 is "$1" "$2" || wrong "$1 is $(life_of "$1"), not $2"
-}
-field() { # NAME LABEL: of `status`
-    (lab_exec "$tapgate" status "$1") 2>/dev/null | awk -v label="$2" '$1 == label { print $2 }'
-}
-
-mac_of() { # NAME
-    (lab_exec "$tapgate" status "$1") | awk '$1 == "network" { print $3 }'
-}
-
-console_said() { # NAME REGEX
-    grep -aEq "$2" "$state/$1/console.log" 2>/dev/null
-}
-guest_says() { # NAME REGEX
-    lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" console_said "$1" "$2" ||
-        wrong "the guest of $1 did not say '$2' within ${TAPGATE_BOOT_TIMEOUT:-20} s"
-}
 said() { # FILE REGEX
     grep -aEq "$2" "$1"
 }
 
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
-no_tap_left() {
-    lab_poll 2 no_taps || wrong "a tap is left over: $(lab_taps)"
-}
 gone() { # PID
     ! kill -0 "$1" 2>/dev/null
 }

@@ -19,21 +19,15 @@ source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
     ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-tapgate=$(readlink -f "${TAPGATE:-$top/build/release/launcher/tapgate}")
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
-[ -f "$tapgate" ] || lab_skip "no tapgate at $tapgate (build it, or set TAPGATE)"
+lab_find_helper "$top"
+lab_find_launcher "$top"
 guest_prepare "$top"
-if ! lab_inside; then
-    [ -e "$TAPGATE_GUEST/ssh.key" ] || ssh-keygen -q -t ed25519 -N '' -f "$TAPGATE_GUEST/ssh.key"
-    "$top/tests/guest/build" --ssh="$TAPGATE_GUEST/ssh.key.pub" "$TAPGATE_GUEST" \
-        "$TAPGATE_GUEST/ssh.cpio"
-fi
+guest_prepare_ssh "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
 guest_mount
 cp "$TAPGATE_GUEST/ssh.cpio" $LAB/guest/
-install -m 0755 "$tapgate" $LAB/tapgate
+install -m 0755 "$launcher" $LAB/tapgate
 install -m 0600 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key" $LAB/home/key
 lab_bridge br0 192.0.2.1/24
 # Otherwise its own address is on trial for two seconds, and nobody is called from it meanwhile.

@@ -20,8 +20,7 @@ source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
     setcap libcap2-bin
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+lab_find_helper "$top"
 guest_prepare "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 

@@ -20,16 +20,10 @@ source "$here/guest.sh"
 lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2 \
     ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static \
     syslinux syslinux mformat mtools
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-launcher=${TAPGATE:-$top/build/release/launcher/tapgate}
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
-[ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+lab_find_helper "$top"
+lab_find_launcher "$top"
 guest_prepare "$top"
-if ! lab_inside; then
-    [ -e "$TAPGATE_GUEST/ssh.key" ] || ssh-keygen -q -t ed25519 -N '' -f "$TAPGATE_GUEST/ssh.key"
-    "$top/tests/guest/build" --ssh="$TAPGATE_GUEST/ssh.key.pub" "$TAPGATE_GUEST" \
-        "$TAPGATE_GUEST/ssh.cpio"
-fi
+guest_prepare_ssh "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
 # At the path that is built in; the rest of the host's /usr/local is not needed here.

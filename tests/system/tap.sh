@@ -20,15 +20,13 @@ source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
     python3 python3
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
-tapgate=$(readlink -f "${TAPGATE:-$top/build/release/launcher/tapgate}")
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
-[ -f "$tapgate" ] || lab_skip "no tapgate at $tapgate (build it, or set TAPGATE)"
+lab_find_helper "$top"
+lab_find_launcher "$top"
 guest_prepare "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
 guest_mount
-install -m 0755 "$tapgate" $LAB/tapgate
+install -m 0755 "$launcher" $LAB/tapgate
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0 max-taps=2 queues=4 mac-lock' 'deny br1'
 lab_install "$helper" setuid

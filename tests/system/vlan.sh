@@ -19,9 +19,8 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2
-helper=${TAPGATE_HELPER:-$top/build/release/helper/tapgate-helper}
+lab_find_helper "$top"
 tests=${TAPGATE_GUEST_TESTS:-$top/build/release/tests/system/guest_tests}
-[ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
 [ -f "$tests" ] || lab_skip "no $tests (build it with static libgtest, libgmock and libnl-3)"
 # The guest has no shared libraries.
 head -c 4096 "$helper" | grep -aq 'ld-linux' &&
