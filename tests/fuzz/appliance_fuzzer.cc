@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -14,19 +13,12 @@
 #include "launcher/error.h"
 #include "launcher/ovf.h"
 #include "launcher/vmdk_descriptor.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
-void require(bool condition) {
-    if (!condition)
-        std::abort();
-}
-
-// A tab stays in the line that an error points at.
-void require_clean_text(std::string_view text) {
-    for (const char c : text)
-        require((static_cast<unsigned char>(c) >= ' ' && c != '\x7f') || c == '\n' || c == '\t');
-}
+using tapgate::require;
+using tapgate::require_clean_text;
 
 void require_plain_name(std::string_view name) {
     require(!name.empty() && name != "." && name != ".." &&

@@ -6,28 +6,20 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "helper/failure.h"
 #include "helper/inspect.h"
 #include "helper/policy_parser.h"
+#include "tests/fuzz/require.h"
 #include "tests/unit/fake_names.h"
 
 namespace {
 
 using tapgate::PolicyText;
-
-void require(bool condition) {
-    if (!condition)
-        std::abort();
-}
-
-void require_clean_text(const std::string& text) {
-    for (const char c : text)
-        require(static_cast<unsigned char>(c) >= ' ' || c == '\n' || c == '\t');
-}
+using tapgate::require;
+using tapgate::require_clean_text;
 
 // The decision once more, written down as bridge.conf(5) has it.
 void require_right_decision(const tapgate::Policy& policy, const tapgate::InterfaceName& bridge) {

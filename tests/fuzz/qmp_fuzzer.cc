@@ -8,27 +8,19 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "launcher/qmp_client.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
 using std::chrono::milliseconds;
-
-void require(bool condition) {
-    if (!condition)
-        std::abort();
-}
-
-void require_clean_text(std::string_view text) {
-    for (const char c : text)
-        require((static_cast<unsigned char>(c) >= ' ' && c != '\x7f') || c == '\n');
-}
+using tapgate::require;
+using tapgate::require_clean_text;
 
 // The messages of `text` that came in pieces of `piece` bytes; the last is what was wrong, if any.
 std::vector<std::string> messages_of(std::string_view text, size_t piece) {
@@ -41,7 +33,7 @@ std::vector<std::string> messages_of(std::string_view text, size_t piece) {
                 messages.push_back(message->dump());
         }
     } catch (const std::invalid_argument& error) {
-        require_clean_text(error.what());
+        require_clean_text(error.what(), "\n");
         messages.emplace_back(error.what());
     }
     return messages;
@@ -62,8 +54,8 @@ void converse(std::string_view text) {
         for (int i = 0; i < 3; i++) {
             const tapgate::QmpAnswer answer = client.execute("query-status", {{"x", 1}});
             require(answer.ok() == answer.error.empty());
-            require_clean_text(answer.error);
-            require_clean_text(answer.error_class);
+            require_clean_text(answer.error, "\n");
+            require_clean_text(answer.error_class, "\n");
         }
         while (const auto event = client.next_event(milliseconds(0)))
             require((*event)["event"].is_string());
@@ -71,7 +63,7 @@ void converse(std::string_view text) {
     } catch (const tapgate::QmpError& error) {
         require(error.kind() == tapgate::QmpError::Kind::closed ||
                 error.kind() == tapgate::QmpError::Kind::broken);
-        require_clean_text(error.what());
+        require_clean_text(error.what(), "\n");
     }
 }
 

@@ -4,20 +4,17 @@
 // line.
 
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "common/fd_passing.h"
 #include "helper/failure.h"
 #include "helper/request.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
-void require(bool condition) {
-    if (!condition)
-        std::abort();
-}
+using tapgate::require;
 
 void require_valid(const tapgate::Request& request) {
     if (request.bridge)

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,19 +14,12 @@
 #include "launcher/legacy_options.h"
 #include "launcher/shell_words.h"
 #include "launcher/translate.h"
+#include "tests/fuzz/require.h"
 
 namespace {
 
-void require(bool condition) {
-    if (!condition)
-        std::abort();
-}
-
-// A tab stays in the line that an error points at.
-void require_clean_text(std::string_view text) {
-    for (const char c : text)
-        require((static_cast<unsigned char>(c) >= ' ' && c != '\x7f') || c == '\n' || c == '\t');
-}
+using tapgate::require;
+using tapgate::require_clean_text;
 
 const char* no_environment(const std::string& /*name*/) {
     return nullptr;
