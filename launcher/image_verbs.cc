@@ -123,6 +123,8 @@ int keep_snapshots(const CommandLine& command) {
 
 int seed_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
+    if (!has_vm_file(name))
+        throw no_such_vm(name);
     const auto text_of = [&](const std::string& option) {
         if (!command.has(option))
             return std::string();

@@ -734,11 +734,6 @@ testing::AssertionResult failed_saying(const HelperResult& run, std::string_view
     return result;
 }
 
-bool must_work() {
-    const char* value = std::getenv("MUST_WORK");
-    return value != nullptr && std::strcmp(value, "1") == 0;
-}
-
 bool long_run() {
     const char* value = std::getenv("TAPGATE_LONG");
     return value != nullptr && std::strcmp(value, "1") == 0;

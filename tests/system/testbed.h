@@ -32,6 +32,7 @@
 #include <gtest/gtest.h>
 
 #include "common/unique_fd.h"
+#include "tests/prerequisite.h"
 
 namespace tapgate {
 
@@ -218,22 +219,9 @@ std::string describe(const HelperResult& run);
 
 // The address of /dev/log.
 sockaddr_un log_address();
-// True when MUST_WORK=1: then a missing prerequisite is a failure.
-bool must_work();
 // True when TAPGATE_LONG=1.
 bool long_run();
 std::string read_text(const std::string& path);
-
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): it returns from the test
-#define TAPGATE_REQUIRE(condition, why)                        \
-    do {                                                       \
-        if (!(condition)) {                                    \
-            if (must_work()) {                                 \
-                FAIL() << "prerequisite missing: " << (why);   \
-            }                                                  \
-            GTEST_SKIP() << "prerequisite missing: " << (why); \
-        }                                                      \
-    } while (false)
 
 }  // namespace tapgate
 

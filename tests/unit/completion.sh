@@ -77,7 +77,11 @@ for verb in $("$tapgate" --help | sed -n 's/^  tapgate \([a-z-]*\) .*/\1/p'); do
     done
 done
 
-command -v zsh >/dev/null || exit 0
+if ! command -v zsh >/dev/null; then
+    echo "missing package: zsh"
+    [ "${MUST_WORK:-0}" = 1 ] && exit 1
+    exit 77
+fi
 mkdir functions
 "$tapgate" completion zsh >functions/_tapgate
 zsh -n functions/_tapgate

@@ -32,6 +32,7 @@
 #include "launcher/qemu_probe.h"
 #include "launcher/vm_operand.h"
 #include "launcher/vm_state.h"
+#include "tests/prerequisite.h"
 #include "tests/unit/launcher_testing.h"
 
 namespace tapgate {
@@ -252,8 +253,7 @@ TEST(KvmGuest, IsAFirmwareImageThatBeginsAtTheResetVector) {
 // With the real QEMU: the image must get to its end where guests run at all.
 TEST(KvmGuest, RunsUnderTcg) {
     const auto qemu = find_program("qemu-system-x86_64");
-    if (!qemu)
-        GTEST_SKIP() << "no qemu-system-x86_64";
+    TAPGATE_REQUIRE(qemu, "qemu-system-x86_64");
     const TemporaryDirectory directory;
     std::ofstream(directory.file("rom")) << kvm_guest_rom();
     ChildProcess child(

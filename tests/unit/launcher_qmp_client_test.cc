@@ -2,6 +2,7 @@
 //
 // Against scripted QEMUs on a socketpair, and against the real one.
 #include "launcher/qmp_client.h"
+#include "tests/prerequisite.h"
 #include "tests/unit/launcher_testing.h"
 
 #include <fcntl.h>
@@ -487,10 +488,7 @@ class RealQemu : public QmpSocket {
         if (error == 0)
             return;
         pid_ = -1;
-        const char* must_work = std::getenv("MUST_WORK");
-        if (must_work != nullptr && std::string(must_work) == "1")
-            FAIL() << "prerequisite missing: qemu-system-x86_64";
-        GTEST_SKIP() << "prerequisite missing: qemu-system-x86_64";
+        TAPGATE_REQUIRE(false, "qemu-system-x86_64");
     }
 
     // Its exit status, when it has ended by itself.
