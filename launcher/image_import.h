@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "launcher/held_signals.h"
 #include "launcher/progress_bar.h"
+#include "launcher/stop_signals.h"
 #include "launcher/vm_spec.h"
 
 namespace tapgate {

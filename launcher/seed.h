@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Seeds: what a cloud image's guest reads when it starts for the first time, and so learns who may
-// log in. The NoCloud data source of cloud-init (docs: reference/datasources/nocloud): a file system
-// with the label "cidata" and the files user-data, meta-data and network-config.
+// log in. The NoCloud data source of cloud-init (docs: reference/datasources/nocloud): a file
+// system with the label "cidata" and the files user-data, meta-data and network-config.
 //
 // It is a CD-ROM's file system on a virtio disk: each cloud image knows those, and Debian's cloud
 // kernel has no driver for q35's CD-ROM (AHCI).

@@ -4,12 +4,21 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstring>
 
 #include "launcher/error.h"
 
 namespace tapgate {
+
+namespace {
+
+sigset_t blocked_signals() {
+    sigset_t signals;
+    sigprocmask(SIG_BLOCK, nullptr, &signals);
+    return signals;
+}
+
+}  // namespace
 
 StopSignals::StopSignals() {
     sigset_t signals;
@@ -22,12 +31,23 @@ StopSignals::StopSignals() {
         fail_with_errno("signalfd");
 }
 
-std::string StopSignals::take() {
+std::string StopSignals::take() const {
     signalfd_siginfo info{};
     if (read(fd_.get(), &info, sizeof info) != sizeof info)
         return {};
     const char* const name = sigabbrev_np(static_cast<int>(info.ssi_signo));
     return std::string("SIG") + (name != nullptr ? name : "?");
+}
+
+HeldSignals::HeldSignals() : before_(blocked_signals()) {}
+
+HeldSignals::~HeldSignals() {
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void HeldSignals::throw_if_any() const {
+    if (const std::string signal = signals_.take(); !signal.empty())
+        throw LauncherError(signal + ": nothing was kept");
 }
 
 }  // namespace tapgate

@@ -4,6 +4,7 @@
 #ifndef TAPGATE_LAUNCHER_STOP_SIGNALS_H
 #define TAPGATE_LAUNCHER_STOP_SIGNALS_H
 
+#include <csignal>
 #include <string>
 
 #include "common/unique_fd.h"
@@ -19,10 +20,29 @@ class StopSignals {
     [[nodiscard]] int fd() const { return fd_.get(); }
 
     /// The name of one that came; empty: none did. Never waits.
-    std::string take();
+    [[nodiscard]] std::string take() const;
 
   private:
     UniqueFd fd_;
+};
+
+/// The same while it lives: what is half made is taken away first, when one comes.
+class HeldSignals {
+  public:
+    HeldSignals();
+    ~HeldSignals();
+    HeldSignals(const HeldSignals&) = delete;
+    HeldSignals& operator=(const HeldSignals&) = delete;
+
+    /// As of StopSignals.
+    [[nodiscard]] int fd() const { return signals_.fd(); }
+
+    /// Throws a LauncherError when one came.
+    void throw_if_any() const;
+
+  private:
+    sigset_t before_;
+    StopSignals signals_;
 };
 
 }  // namespace tapgate
