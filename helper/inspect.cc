@@ -155,8 +155,9 @@ Report explain(const Policy& policy, const std::string& policy_file, const Inter
 std::vector<HostBridge> host_bridges() {
     std::vector<HostBridge> bridges;
     try {
-        for (const Link& link : LinkSocket().all())
-            if (link.kind == "bridge")
+        const LinkSocket links;
+        for (const std::string& name : links.names())
+            if (const Link link = links.get(name); link.kind == "bridge")
                 bridges.push_back({link.name, has_fixed_address(link)});
     } catch (const LinkError& error) {
         fail_with_errno("failed to list the bridges", error.code().value());

@@ -24,12 +24,12 @@
 #include "helper/name_service.h"
 #include "helper/policy.h"
 #include "helper/policy_file.h"
+#include "helper/port.h"
 #include "helper/privileges.h"
 #include "helper/process.h"
 #include "helper/request.h"
 #include "helper/stale.h"
 #include "helper/syscall_filter.h"
-#include "helper/tap.h"
 
 namespace tapgate {
 
@@ -78,26 +78,30 @@ void attach(const Caller& caller, const Request& request) {
     HostNames names(request.socket);
     const Rule& rule = require_permission(policy, asker_of(caller, policy), request, names);
     // From here on: the caller may use this bridge, as the rule says.
+    if (!caller.privileged)
+        throw Failure("failed to create tun device: " + why_unprivileged(caller));
     install_syscall_filter(SyscallFilter::make_port);
     // From here on: only the calls that the lines below need.
 
     const LinkSocket links;
     const Link bridge = find_bridge(links, *request.bridge);
     const PortSettings settings = port_settings(bridge, rule, request, caller.uid);
-    const Tap tap = create_permitted_tap(links, bridge, rule, caller, request);
-    attach_port(links, tap, bridge, settings);
-    // From here on: the tap is a port of the bridge, as it should be; it goes when we go.
+    const Claim claim{.account = caller.uid, .holder = caller.uid, .rule = rule};
+    Port port = rule.contained() ? Port::make_contained(links, bridge, claim, request, settings)
+                                 : Port::make_plain(links, bridge, claim, request, settings);
+    // From here on: the bridge has a port as it should be; it goes when we go.
 
-    audit("granted " + who_asks(caller, request) + " tap=" + tap.name() +
+    audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
           " mac=" + settings.address.str() + " rule=" + rule.str());
     drop_all_privileges();
     // From here on: no privilege at all.
 
     try {
-        send_fds(request.socket, tap.queues());
+        send_fds(request.socket, port.queues());
     } catch (const std::system_error& error) {
         fail_with_errno("failed to write fd to unix socket", error.code().value());
     }
+    port.keep();
 }
 
 // Whatever the reason is that a request comes to nothing: the log has it.
@@ -119,12 +123,9 @@ Report reap(const Caller& caller) {
     install_syscall_filter(SyscallFilter::make_port);
     const LinkSocket links;
     Report report;
-    std::vector<std::string> names;
-    for (const Link& link : links.all())
-        if (!link.carrier)
-            names.push_back(link.name);
-    for (const std::string& name : reap_stale(links, names))
-        report.text += name + ": nobody had it open; removed\n";
+    for (const std::string& name : links.names())
+        if (remove_if_stale(links, name))
+            report.text += name + ": nobody had it open; removed\n";
     drop_all_privileges();
     return report;
 }

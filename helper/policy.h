@@ -102,6 +102,11 @@ struct Rule {
     [[nodiscard]] bool is_about(const InterfaceName& asked) const {
         return !bridge || *bridge == asked;
     }
+    /// Whether its taps are contained: a limit or a port option says so.
+    [[nodiscard]] bool contained() const {
+        return limits.max_taps || limits.queues || port.isolated || port.guard || port.mac_lock ||
+               port.vlan;
+    }
     /// "/etc/qemu/bridge.conf:7: deny br0", as it ends the line of a refusal.
     [[nodiscard]] std::string str() const;
 };

@@ -63,16 +63,6 @@ struct Ids {
     }
 };
 
-// One prctl() a capability: the kernel has no call for the whole set. Beyond the last one that it
-// knows the answer is EINVAL.
-void empty_bounding_set() {
-    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
-         capability++)
-        continue;
-    if (errno != EINVAL)
-        fail_with_errno("failed to drop privileges: cannot empty the bounding set");
-}
-
 // Not capng_change_id(), which does the same but reads /proc/self/status three times on the way.
 // The supplementary groups stay, on purpose: see the head of privileges.h.
 void become_real_ids(uid_t uid, gid_t gid) {
@@ -113,10 +103,6 @@ Caller become_caller() {
         .no_new_privs = !privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
     };
 
-    // Setuid root, or started by root. With a file capability there is no CAP_SETPCAP: see the
-    // header.
-    if (at_start.permit(CAP_SETPCAP))
-        empty_bounding_set();
     // Without this, setresuid() from root to a user would take CAP_NET_ADMIN as well.
     if (uids.effective == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         fail_with_errno("failed to drop privileges");

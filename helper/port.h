@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A port of a bridge, with the tap behind it. What a caller can reach is never half-made: the port
+// is made with its name (which is its slot of max-taps), gets all that the rule says while it is
+// down, is read back, comes up, and only then can its user get at the tap.
+#ifndef TAPGATE_HELPER_PORT_H
+#define TAPGATE_HELPER_PORT_H
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/unique_fd.h"
+#include "helper/bridge_port.h"
+#include "helper/link.h"
+#include "helper/policy.h"
+#include "helper/request.h"
+
+namespace tapgate {
+
+/// Whose port it is, and what lets him have it.
+struct Claim {
+    uid_t account = 0;  ///< whom it counts for
+    uid_t holder = 0;   ///< whose tap it is
+    const Rule& rule;
+};
+
+/// A port that is there, up, and as it should be. Deleted, by its ifindex, when it goes out of
+/// scope, unless it was kept.
+class Port {
+  public:
+    /// What a rule with a limit or a port option gives: the outer end of a contained tap (see
+    /// contained_tap.h). Needs CAP_NET_ADMIN. Throws Failure, also when the user has all the taps
+    /// that the rule gives.
+    static Port make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                               const Request& request, const PortSettings& settings);
+
+    /// What a plain rule gives, and the stock helper: a tap of one queue in the host's namespace.
+    /// Needs CAP_NET_ADMIN. Throws Failure.
+    static Port make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                           const Request& request, const PortSettings& settings);
+
+    Port(Port&& other) noexcept;
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+    Port& operator=(Port&&) = delete;
+    ~Port();
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+    /// The tap's descriptors, one a queue.
+    [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
+
+    /// Somebody else has the tap's descriptors: it is their port from now on.
+    void keep() { index_ = 0; }
+
+  private:
+    Port(const LinkSocket& links, std::string name);
+    void configure(const Link& bridge, const PortSettings& settings) const;
+    void bring_up(const Link& bridge, const PortSettings& settings) const;
+
+    const LinkSocket& links_;
+    std::string name_;
+    int index_;  // 0: not ours to delete
+    std::vector<UniqueFd> queues_;
+};
+
+}  // namespace tapgate
+
+#endif
