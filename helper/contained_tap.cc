@@ -73,9 +73,10 @@ void make_tap_inside(int parent, bool vnet_header, unsigned queues) {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         fail_with_errno(what);
     switch_off_ipv6();
-    std::vector<UniqueFd> fds = make_private_tap(first_name, vnet_header, queues);
-    fds.push_back(open_netlink_socket());
-    send_fds(parent, fds);
+    const std::vector<UniqueFd> tap = make_private_tap(first_name, vnet_header, queues);
+    const std::array<UniqueFd, 1> links{open_netlink_socket()};
+    send_fds(parent, links);
+    send_fds(parent, tap);  // which may be all that fit into a message
 }
 
 }  // namespace
@@ -104,19 +105,22 @@ ContainedTap::ContainedTap(bool vnet_header, unsigned queues) {
 }
 
 void ContainedTap::await() {
+    if (inside_)
+        return;
     std::array<char, 1024> text{};
     const ssize_t size = recv(child_.get(), text.data(), text.size(), MSG_PEEK);
     if (size > 0 && text[0] != 0)
         throw Failure(std::string(text.data(), static_cast<size_t>(size)));
+    std::vector<UniqueFd> links;
     try {
+        links = receive_fds(child_.get(), 1);
         queues_ = receive_fds(child_.get(), max_fds_in_message);
     } catch (const std::system_error& error) {
         fail_with_errno(what, error.code().value());
     }
-    if (queues_.empty())
+    if (links.empty() || queues_.empty())
         throw Failure(std::string(what) + ": the process that was to make it is gone");
-    inside_.emplace(std::move(queues_.back()));
-    queues_.pop_back();
+    inside_.emplace(std::move(links.front()));
     child_.reset();
 }
 
