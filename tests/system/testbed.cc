@@ -633,7 +633,10 @@ std::vector<std::string> Testbed::links() {
 std::vector<std::string> Testbed::taps() {
     std::vector<std::string> found;
     for (const std::string& name : links()) {
-        if (access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0) {
+        // A contained tap is in a namespace of its own: seen from here it is its port, whose name
+        // says whose it is.
+        const bool plain = access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0;
+        if (plain || (name.starts_with("tap") && name.find_first_of("-_") != std::string::npos)) {
             found.push_back(name);
         }
     }
