@@ -61,11 +61,19 @@ MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
     return *request.mac;
 }
 
+}  // namespace
+
+bool is_taken_address(const LinkError& error) {
+    return error.step() == "mac-lock" && error.code().value() == EEXIST;
+}
+
+namespace {
+
 // Why the kernel refused `error`'s step, for somebody who has to mend it.
 std::string explain_step(const LinkError& error) {
     if (error.step().empty())
         return "";
-    if (error.step() == "mac-lock" && error.code().value() == EEXIST)
+    if (is_taken_address(error))
         return ": mac-lock: another machine on the bridge has this MAC address";
     return ": " + error.step();
 }

@@ -27,6 +27,9 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
 /// it differs, so that what is handed over is what the rule says.
 void require_settings(const Link& port, const Link& bridge, const PortSettings& settings);
 
+/// Whether `error` is that the bridge knows the MAC address to lock to behind another port.
+bool is_taken_address(const LinkError& error);
+
 /// Throws the Failure that says that `port` did not become one of `bridge`, and why.
 [[noreturn]] void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error);
 

@@ -43,6 +43,10 @@ class ContainedTap {
     /// that LinkSocket::make_veth() has made for inside(). Throws LinkError.
     void connect(const std::string& name, unsigned mtu) const;
 
+    /// Lets frames pass from now on, once the outer end is up: the kernel's link watch
+    /// (net/core/link_watch.c) may take a second to tell the leaf bridge, unless it is asked.
+    void open_way_out() const { static_cast<void>(inside_->may_have_carrier(inner_end)); }
+
     /// Gives the tap's descriptors up to the caller, one a queue.
     [[nodiscard]] std::vector<UniqueFd> take_queues() { return std::move(queues_); }
 

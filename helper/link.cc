@@ -192,8 +192,6 @@ ifreq about(const std::string& name, void* data) {
     return request;
 }
 
-// Names and a number in a namespace that nothing else is in.
-constexpr const char* inner_end = "inner";
 constexpr const char* leaf_name = "leaf";
 constexpr int leaf_index = 1'000'000;  // chosen, so that its ports can be named in the same packet
 
@@ -335,9 +333,9 @@ Link LinkSocket::configure(int index, const PortSettings& settings) const {
     return exchange_for_link(fd(), requests);
 }
 
-Link LinkSocket::bring_up(int index, const MacAddress& address) const {
+Link LinkSocket::set_address(int index, const MacAddress& address, bool up) const {
     std::vector<NetlinkRequest> requests;
-    requests.emplace_back(RTM_NEWLINK, 0, about_link(index, IFF_UP));
+    requests.emplace_back(RTM_NEWLINK, 0, about_link(index, up ? IFF_UP : 0));
     requests.back().put(IFLA_ADDRESS, address);
     requests.push_back(get_request(index));
     return exchange_for_link(fd(), requests);

@@ -57,6 +57,9 @@ struct PortSettings {
         bridge_addresses;  ///< first set the bridge's own address, to these in turn
 };
 
+/// The inner end of a contained tap's veth pair, in a namespace where nothing else is.
+constexpr const char* inner_end = "inner";
+
 /// The links of one network namespace. All that changes anything needs CAP_NET_ADMIN there.
 class LinkSocket {
   public:
@@ -99,8 +102,9 @@ class LinkSocket {
     /// it then, in one exchange. Throws LinkError when the kernel refuses any of it.
     [[nodiscard]] Link configure(int index, const PortSettings& settings) const;
 
-    /// Sets the link's MAC address and brings it up; what the kernel says then. Throws LinkError.
-    [[nodiscard]] Link bring_up(int index, const MacAddress& address) const;
+    /// Sets the link's MAC address, brings it up if `up`, and returns what the kernel says then.
+    /// Throws LinkError.
+    [[nodiscard]] Link set_address(int index, const MacAddress& address, bool up) const;
 
     /// Deletes the link. Throws LinkError.
     void remove(int index) const;

@@ -16,9 +16,9 @@ namespace tapgate {
 namespace {
 
 // A port whose last descriptor was just closed takes the kernel some 40 ms to go, and still has its
-// slot: who starts a VM anew at once waits for it, up to half a second.
-constexpr int claim_attempts = 25;
-constexpr timespec claim_pause{0, 20'000'000};
+// slot and MAC address: who starts a VM anew at once waits for it, up to half a second.
+constexpr int attempts = 25;
+constexpr timespec pause_between{0, 20'000'000};
 
 // The names of those of the bridge's ports that count for `account`.
 std::vector<std::string> ports_of(const LinkSocket& links, const Link& bridge, uid_t account) {
@@ -45,9 +45,9 @@ Slots slots_for(const LinkSocket& links, const Link& bridge, const Claim& claim)
 // it could be had.
 std::string take_slot(const LinkSocket& links, const Link& bridge, const Claim& claim,
                       const std::function<bool(const std::string&)>& make_device) {
-    for (int attempt = 0; attempt < claim_attempts; attempt++) {
-        if (attempt > 0)
-            nanosleep(&claim_pause, nullptr);
+    for (int attempt = 1; attempt <= attempts; attempt++) {
+        if (attempt > 1)
+            nanosleep(&pause_between, nullptr);
         const Slots slots = slots_for(links, bridge, claim);
         for (unsigned i = 0; i < slots.size; i++) {
             std::string name = port_name(claim.account, bridge.index,
@@ -77,6 +77,7 @@ Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Cla
     port.configure(bridge, settings);
     tap.connect(port.name_, settings.mtu);
     port.bring_up(bridge, settings);
+    tap.open_way_out();
     port.queues_ = tap.take_queues();
     return port;
 }
@@ -116,26 +117,34 @@ Port::~Port() {
 }
 
 void Port::configure(const Link& bridge, const PortSettings& settings) const {
-    try {
-        require_settings(links_.configure(index_, settings), bridge, settings);
-    } catch (const LinkError& error) {
-        fail_to_add(name_, bridge, error);
+    for (int attempt = 1;; attempt++) {
+        try {
+            return require(links_.configure(index_, settings), false, bridge, settings);
+        } catch (const LinkError& error) {
+            // The VM's last port, which is going, may still be the one with its MAC address.
+            if (!is_taken_address(error) || attempt == attempts)
+                fail_to_add(name_, bridge, error);
+        }
+        nanosleep(&pause_between, nullptr);
     }
 }
 
 void Port::bring_up(const Link& bridge, const PortSettings& settings) const {
     try {
-        Link port;
-        // udev gives a new link an address of its own idea (MACAddressPolicy=), once, unless it has
-        // seen that somebody else did; it may have looked before, and set it behind us.
-        for (int more = 3; more > 0 && port.address != settings.address.bytes(); more--)
-            port = links_.bring_up(index_, settings.address);
-        require_settings(port, bridge, settings);
-        if (!port.up)
-            throw LinkError(ENETDOWN, "");
+        require(links_.set_address(index_, settings.address, true), true, bridge, settings);
     } catch (const LinkError& error) {
         fail_to_add(name_, bridge, error);
     }
+}
+
+void Port::require(Link port, bool up, const Link& bridge, const PortSettings& settings) const {
+    // udev gives a new link an address of its own idea (MACAddressPolicy=), once, unless it has
+    // seen that somebody else did; it may have looked before, and set it behind us.
+    for (int more = 2; more > 0 && port.address != settings.address.bytes(); more--)
+        port = links_.set_address(index_, settings.address, up);
+    require_settings(port, bridge, settings);
+    if (up && !port.up)
+        throw LinkError(ENETDOWN, "");
 }
 
 }  // namespace tapgate

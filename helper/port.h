@@ -58,6 +58,7 @@ class Port {
     Port(const LinkSocket& links, std::string name);
     void configure(const Link& bridge, const PortSettings& settings) const;
     void bring_up(const Link& bridge, const PortSettings& settings) const;
+    void require(Link port, bool up, const Link& bridge, const PortSettings& settings) const;
 
     const LinkSocket& links_;
     std::string name_;
