@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Small files, read and written whole.
-#ifndef TAPGATE_LAUNCHER_FILES_H
-#define TAPGATE_LAUNCHER_FILES_H
+#ifndef TAPGATE_LAUNCHER_BASE_FILES_H
+#define TAPGATE_LAUNCHER_BASE_FILES_H
 
 #include <optional>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Words from outside (the user's, the helper's, QEMU's, the kernel's), made fit to be shown.
-#ifndef TAPGATE_LAUNCHER_TEXT_H
-#define TAPGATE_LAUNCHER_TEXT_H
+#ifndef TAPGATE_LAUNCHER_BASE_TEXT_H
+#define TAPGATE_LAUNCHER_BASE_TEXT_H
 
 #include <cstdint>
 #include <string>

@@ -2,8 +2,8 @@
 //
 // tapgate VERB [NAME] [options], taken apart by Boost.Program_options, as the tables in verbs.h
 // have it.
-#ifndef TAPGATE_LAUNCHER_COMMAND_LINE_H
-#define TAPGATE_LAUNCHER_COMMAND_LINE_H
+#ifndef TAPGATE_LAUNCHER_CLI_COMMAND_LINE_H
+#define TAPGATE_LAUNCHER_CLI_COMMAND_LINE_H
 
 #include <chrono>
 #include <map>

@@ -2,8 +2,8 @@
 //
 // What makes shells complete tapgate's command lines, made from the tables of verbs and options
 // that the parser reads: the two cannot disagree.
-#ifndef TAPGATE_LAUNCHER_COMPLETION_H
-#define TAPGATE_LAUNCHER_COMPLETION_H
+#ifndef TAPGATE_LAUNCHER_CLI_COMPLETION_H
+#define TAPGATE_LAUNCHER_CLI_COMPLETION_H
 
 #include <string>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that write, show and translate descriptions of VMs, and start nothing.
-#ifndef TAPGATE_LAUNCHER_DESCRIBE_VERBS_H
-#define TAPGATE_LAUNCHER_DESCRIBE_VERBS_H
+#ifndef TAPGATE_LAUNCHER_CLI_DESCRIBE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_DESCRIBE_VERBS_H
 
 #include "launcher/cli/command_line.h"
 

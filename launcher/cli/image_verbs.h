@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that make, keep and change images.
-#ifndef TAPGATE_LAUNCHER_IMAGE_VERBS_H
-#define TAPGATE_LAUNCHER_IMAGE_VERBS_H
+#ifndef TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
 
 namespace tapgate {
 

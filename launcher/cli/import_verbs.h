@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_IMPORT_VERBS_H
-#define TAPGATE_LAUNCHER_IMPORT_VERBS_H
+#ifndef TAPGATE_LAUNCHER_CLI_IMPORT_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_IMPORT_VERBS_H
 
 #include "launcher/cli/command_line.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that begin and end a VM's life, and those that interrupt it.
-#ifndef TAPGATE_LAUNCHER_LIFE_VERBS_H
-#define TAPGATE_LAUNCHER_LIFE_VERBS_H
+#ifndef TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
 
 #include "launcher/cli/command_line.h"
 

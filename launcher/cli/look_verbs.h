@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that look at VMs.
-#ifndef TAPGATE_LAUNCHER_LOOK_VERBS_H
-#define TAPGATE_LAUNCHER_LOOK_VERBS_H
+#ifndef TAPGATE_LAUNCHER_CLI_LOOK_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_LOOK_VERBS_H
 
 #include "launcher/cli/command_line.h"
 

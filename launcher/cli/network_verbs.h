@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that look at the host's network and at guests through it.
-#ifndef TAPGATE_LAUNCHER_NETWORK_VERBS_H
-#define TAPGATE_LAUNCHER_NETWORK_VERBS_H
+#ifndef TAPGATE_LAUNCHER_CLI_NETWORK_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_NETWORK_VERBS_H
 
 #include "launcher/cli/command_line.h"
 

@@ -2,8 +2,8 @@
 //
 // The verbs of the command line and their options, each once: the parser, --help, the shells'
 // completions and main() read these tables.
-#ifndef TAPGATE_LAUNCHER_VERBS_H
-#define TAPGATE_LAUNCHER_VERBS_H
+#ifndef TAPGATE_LAUNCHER_CLI_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_VERBS_H
 
 #include <span>
 #include <string_view>

@@ -3,8 +3,8 @@
 // `tapgate doctor`: each layer that a bridged VM stands on, from the CPU to the guest's address,
 // what is wrong with it, and the command that mends it. Here the judgement: a pure function of
 // facts. doctor_facts.h collects them.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_H
-#define TAPGATE_LAUNCHER_DOCTOR_H
+#ifndef TAPGATE_LAUNCHER_DOCTOR_DIAGNOSIS_H
+#define TAPGATE_LAUNCHER_DOCTOR_DIAGNOSIS_H
 
 #include <sys/types.h>
 

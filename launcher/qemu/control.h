@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What can be asked of a VM that runs, by its QMP socket and its process.
-#ifndef TAPGATE_LAUNCHER_VM_CONTROL_H
-#define TAPGATE_LAUNCHER_VM_CONTROL_H
+#ifndef TAPGATE_LAUNCHER_QEMU_CONTROL_H
+#define TAPGATE_LAUNCHER_QEMU_CONTROL_H
 
 #include <chrono>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What several of the launcher's tests need.
-#ifndef TAPGATE_TESTS_UNIT_LAUNCHER_TESTING_H
-#define TAPGATE_TESTS_UNIT_LAUNCHER_TESTING_H
+#ifndef TAPGATE_TESTS_UNIT_TESTING_H
+#define TAPGATE_TESTS_UNIT_TESTING_H
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
