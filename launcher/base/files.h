@@ -19,6 +19,13 @@ std::optional<std::string> read_file(const std::string& path, size_t most = 64UL
 /// read.
 std::string first_word(const std::string& path);
 
+/// The line of a small file of the system's that begins with `key`, without that and the blanks and
+/// colons behind it; empty when there is none.
+std::string line_of(const std::string& path, const std::string& key);
+
+/// Is anything called `path`?
+bool exists(const std::string& path);
+
 /// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there
 /// is one: then it says `exists`.
 void write_new_file(const std::string& path, std::string_view text, const std::string& exists);

@@ -8,10 +8,10 @@ namespace tapgate {
 
 struct CommandLine;
 
-int clone_vm(const CommandLine& command);
-int keep_snapshots(const CommandLine& command);
-int seed_vm(const CommandLine& command);
-int resize_disk(const CommandLine& command);
+ExitCode clone_vm(const CommandLine& command);
+ExitCode keep_snapshots(const CommandLine& command);
+ExitCode seed_vm(const CommandLine& command);
+ExitCode resize_disk(const CommandLine& command);
 
 }  // namespace tapgate
 

@@ -2,12 +2,13 @@
 #ifndef TAPGATE_LAUNCHER_CLI_IMPORT_VERBS_H
 #define TAPGATE_LAUNCHER_CLI_IMPORT_VERBS_H
 
+#include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 
 namespace tapgate {
 
 /// tapgate import: foreign images as a VM of the user's.
-int import_vm(const CommandLine& command);
+ExitCode import_vm(const CommandLine& command);
 
 }  // namespace tapgate
 

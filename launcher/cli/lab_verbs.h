@@ -4,11 +4,12 @@
 #ifndef TAPGATE_LAUNCHER_CLI_LAB_VERBS_H
 #define TAPGATE_LAUNCHER_CLI_LAB_VERBS_H
 
+#include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 
 namespace tapgate {
 
-int control_lab(const CommandLine& command);
+ExitCode control_lab(const CommandLine& command);
 
 }  // namespace tapgate
 

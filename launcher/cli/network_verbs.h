@@ -4,16 +4,17 @@
 #ifndef TAPGATE_LAUNCHER_CLI_NETWORK_VERBS_H
 #define TAPGATE_LAUNCHER_CLI_NETWORK_VERBS_H
 
+#include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 
 namespace tapgate {
 
-int show_bridges(const CommandLine& command);
-int show_addresses(const CommandLine& command);
-int ssh_to_vm(const CommandLine& command);
-int print_ssh_config(const CommandLine& command);
-int wait_for_vm(const CommandLine& command);
-int run_doctor(const CommandLine& command);
+ExitCode show_bridges(const CommandLine& command);
+ExitCode show_addresses(const CommandLine& command);
+ExitCode ssh_to_vm(const CommandLine& command);
+ExitCode print_ssh_config(const CommandLine& command);
+ExitCode wait_for_vm(const CommandLine& command);
+ExitCode run_doctor(const CommandLine& command);
 
 }  // namespace tapgate
 

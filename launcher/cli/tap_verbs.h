@@ -4,11 +4,12 @@
 #ifndef TAPGATE_LAUNCHER_CLI_TAP_VERBS_H
 #define TAPGATE_LAUNCHER_CLI_TAP_VERBS_H
 
+#include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 
 namespace tapgate {
 
-int run_with_tap(const CommandLine& command);
+ExitCode run_with_tap(const CommandLine& command);
 
 }  // namespace tapgate
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "launcher/base/error.h"
 #include "launcher/run/power_down.h"
 #include "launcher/vm/spec.h"
 
@@ -28,9 +29,9 @@ struct SuperviseOptions {
     std::vector<std::string> words = {};
 };
 
-/// Runs the VM until it ends. Returns the exit code: done when the guest shut down, failed when it
+/// Runs the VM until it ends. Returns done when the guest shut down, failed when it
 /// lost its power. Throws a LauncherError when it cannot be started or QEMU fails.
-int supervise(const VmSpec& spec, SuperviseOptions options);
+ExitCode supervise(const VmSpec& spec, SuperviseOptions options);
 
 }  // namespace tapgate
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "launcher/base/error.h"
@@ -23,6 +25,13 @@ std::string error_of(const Function& function) {
         return error.what();
     }
     return "none";
+}
+
+/// What the file holds; empty when there is none.
+inline std::string content_of(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
 }
 
 /// A new directory, with all that is in it for as long as this lives.
