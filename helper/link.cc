@@ -293,6 +293,8 @@ void LinkSocket::join_inner_end(int index, const std::string& name, unsigned mtu
             // What group addresses go through is the host's bridge's affair. The kernel keeps three
             // of them back here (BR_GROUPFWD_RESTRICTED in net/bridge/br_private.h).
             data.put<std::uint16_t>(IFLA_BR_GROUP_FWD_MASK, 0xfff8);
+            // A pipe: it never learns who is where (br_fdb_update() in net/bridge/br_fdb.c).
+            data.put<std::uint32_t>(IFLA_BR_AGEING_TIME, 0);
             // Timers that keep the host's network lock busy with several hundred taps.
             data.put<std::uint8_t>(IFLA_BR_MCAST_SNOOPING, 0);
         });

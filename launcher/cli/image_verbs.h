@@ -4,6 +4,8 @@
 #ifndef TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
 #define TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
 
+#include "launcher/base/error.h"
+
 namespace tapgate {
 
 struct CommandLine;
