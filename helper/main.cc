@@ -68,6 +68,20 @@ void require_unix_socket(int fd) {
         throw Failure(what + ": it is a socket of another family");
 }
 
+// A port whose tap does not reach the caller goes: that still takes the privilege, which is out of
+// effect meanwhile.
+void hand_over(int socket, Port& port) {
+    suspend_privileges();
+    try {
+        send_fds(socket, port.queues());
+    } catch (const std::system_error& error) {
+        resume_privileges();
+        fail_with_errno("failed to write fd to unix socket", error.code().value());
+    }
+    port.keep();
+    drop_all_privileges();
+}
+
 void attach(const Caller& caller, const Request& request) {
     require_unix_socket(request.socket);
     close_stray_fds(request.socket);
@@ -75,32 +89,28 @@ void attach(const Caller& caller, const Request& request) {
 
     const Policy policy = load_installed_policy();
     HostNames names(request.socket);
-    const Rule& rule = require_permission(policy, asker_of(caller, policy), request, names);
+    const Asker asker = asker_of(caller, policy, names);
+    const Rule& rule = require_permission(policy, asker, request, names);
     // From here on: the caller may use this bridge, as the rule says.
     install_syscall_filter(SyscallFilter::make_port);
     // From here on: only the calls that the lines below need.
 
     const LinkSocket links;
     const Link bridge = find_bridge(links, *request.bridge);
-    const PortSettings settings = port_settings(bridge, rule, request, caller.uid);
+    const PortSettings settings = port_settings(bridge, rule, request, asker.account());
     if (!caller.privileged)
         throw Failure("failed to create tun device: " + why_unprivileged(caller));
-    const Claim claim{.account = caller.uid, .holder = caller.uid, .rule = rule};
-    Port port = rule.contained() ? Port::make_contained(links, bridge, claim, request, settings)
-                                 : Port::make_plain(links, bridge, claim, request, settings);
-    // From here on: the bridge has a port as it should be; it goes when we go.
+    const Claim claim{.account = asker.account(), .holder = caller.uid, .rule = rule};
+    Port port = Port::make(links, bridge, claim, request, settings);
+    // From here on: a port that counts, as the rule says, and down. It goes when we go.
 
-    audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
-          " mac=" + settings.address.str() + " rule=" + rule.str());
-    drop_all_privileges();
-    // From here on: no privilege at all.
-
-    try {
-        send_fds(request.socket, port.queues());
-    } catch (const std::system_error& error) {
-        fail_with_errno("failed to write fd to unix socket", error.code().value());
-    }
-    port.keep();
+    if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
+                                " mac=" + settings.address.str() + " rule=" + rule.str());
+        error != 0)
+        fail_with_errno("a grant that /dev/log does not take is refused", error);
+    port.open(claim, bridge, settings);
+    // From here on: it is up, and the log has it.
+    hand_over(request.socket, port);
 }
 
 // Whatever the reason is that a request comes to nothing: the log has it.
@@ -109,8 +119,9 @@ void attach_or_log_refusal(const Caller& caller, const Request& request) {
         attach(caller, request);
     } catch (const std::exception& refusal) {
         const std::string_view text = refusal.what();
-        audit("refused " + who_asks(caller, request) + ": " +
-              std::string(text.substr(0, text.find('\n'))));
+        // Refused is refused, whether the log has it or not.
+        static_cast<void>(audit("refused " + who_asks(caller, request) + ": " +
+                                std::string(text.substr(0, text.find('\n')))));
         throw;
     }
 }

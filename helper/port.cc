@@ -63,38 +63,52 @@ std::string take_slot(const LinkSocket& links, const Link& bridge, const Claim& 
 
 }  // namespace
 
+Port Port::make(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                const Request& request, const PortSettings& settings) {
+    Port port = claim.rule.contained() ? make_contained(links, bridge, claim, request, settings)
+                                       : make_plain(links, bridge, claim, request);
+    // From here on: a port that counts, with a tap that nobody else can get at.
+    port.configure(bridge, settings);
+    return port;
+}
+
 Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
                           const Request& request, const PortSettings& settings) {
     ContainedTap tap(request.vnet_header, request.queues);
     // While the child makes the namespace:
     remove_stale(links, links.ports(bridge.name));
-    const auto make_veth = [&](const std::string& name) {
-        tap.await();
-        return links.make_veth(name, settings, request.queues, tap.inside());
-    };
-    Port port(links, take_slot(links, bridge, claim, make_veth));
-    // From here on: a port that counts, down, and with nothing behind it.
-    port.configure(bridge, settings);
-    tap.connect(port.name_, settings.mtu);
-    port.bring_up(bridge, settings);
-    tap.open_way_out();
+    Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
+                  tap.await();
+                  return links.make_veth(name, settings, request.queues, tap.inside());
+              }));
     port.queues_ = tap.take_queues();
+    port.contained_ = std::move(tap);
     return port;
 }
 
 Port Port::make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                      const Request& request, const PortSettings& settings) {
+                      const Request& request) {
     remove_stale(links, links.ports(bridge.name));
     UniqueFd tun = open_tun();
     Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
                   return make_tap(tun, name, request.vnet_header);
               }));
-    // From here on: a tap that its user can neither attach to nor has a descriptor of.
-    port.configure(bridge, settings);
-    port.bring_up(bridge, settings);
-    set_owner(tun, claim.holder);
     port.queues_.push_back(std::move(tun));
     return port;
+}
+
+void Port::open(const Claim& claim, const Link& bridge, const PortSettings& settings) {
+    try {
+        if (contained_)
+            contained_->connect(name_, settings.mtu);
+        require(links_.set_address(index_, settings.address, true), true, bridge, settings);
+    } catch (const LinkError& error) {
+        fail_to_add(name_, bridge, error);
+    }
+    if (contained_)
+        contained_->open_way_out();
+    else
+        set_owner(queues_.front(), claim.holder);
 }
 
 Port::Port(const LinkSocket& links, std::string name)
@@ -104,6 +118,7 @@ Port::Port(Port&& other) noexcept
     : links_(other.links_),
       name_(std::move(other.name_)),
       index_(std::exchange(other.index_, 0)),
+      contained_(std::move(other.contained_)),
       queues_(std::move(other.queues_)) {}
 
 Port::~Port() {
@@ -126,14 +141,6 @@ void Port::configure(const Link& bridge, const PortSettings& settings) const {
                 fail_to_add(name_, bridge, error);
         }
         nanosleep(&pause_between, nullptr);
-    }
-}
-
-void Port::bring_up(const Link& bridge, const PortSettings& settings) const {
-    try {
-        require(links_.set_address(index_, settings.address, true), true, bridge, settings);
-    } catch (const LinkError& error) {
-        fail_to_add(name_, bridge, error);
     }
 }
 

@@ -6,12 +6,14 @@
 #ifndef TAPGATE_HELPER_PORT_H
 #define TAPGATE_HELPER_PORT_H
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "common/unique_fd.h"
 #include "helper/bridge_port.h"
+#include "helper/contained_tap.h"
 #include "helper/link.h"
 #include "helper/policy.h"
 #include "helper/request.h"
@@ -25,20 +27,21 @@ struct Claim {
     const Rule& rule;
 };
 
-/// A port that is there, up, and as it should be. Deleted, by its ifindex, when it goes out of
-/// scope, unless it was kept.
+/// A port that is there, and as it should be. Deleted, by its ifindex, when it goes out of scope,
+/// unless it was kept.
+///
+/// What a rule with a limit or a port option gives is the outer end of a contained tap (see
+/// contained_tap.h); what a plain rule gives, and the stock helper, is a tap of one queue in the
+/// host's namespace.
 class Port {
   public:
-    /// What a rule with a limit or a port option gives: the outer end of a contained tap (see
-    /// contained_tap.h). Needs CAP_NET_ADMIN. Throws Failure, also when the user has all the taps
-    /// that the rule gives.
-    static Port make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                               const Request& request, const PortSettings& settings);
+    /// Makes the port, down, with all that `settings` say. Needs CAP_NET_ADMIN. Throws Failure,
+    /// also when the user has all the taps that the rule gives.
+    static Port make(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                     const Request& request, const PortSettings& settings);
 
-    /// What a plain rule gives, and the stock helper: a tap of one queue in the host's namespace.
-    /// Needs CAP_NET_ADMIN. Throws Failure.
-    static Port make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                           const Request& request, const PortSettings& settings);
+    /// Brings the port up, reads it back, and then makes the tap its user's. Throws Failure.
+    void open(const Claim& claim, const Link& bridge, const PortSettings& settings);
 
     Port(Port&& other) noexcept;
     Port(const Port&) = delete;
@@ -56,13 +59,17 @@ class Port {
 
   private:
     Port(const LinkSocket& links, std::string name);
+    static Port make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                               const Request& request, const PortSettings& settings);
+    static Port make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                           const Request& request);
     void configure(const Link& bridge, const PortSettings& settings) const;
-    void bring_up(const Link& bridge, const PortSettings& settings) const;
     void require(Link port, bool up, const Link& bridge, const PortSettings& settings) const;
 
     const LinkSocket& links_;
     std::string name_;
     int index_;  // 0: not ours to delete
+    std::optional<ContainedTap> contained_;
     std::vector<UniqueFd> queues_;
 };
 

@@ -19,7 +19,8 @@
 // 2. install_syscall_filter() (syscall_filter.h) leaves only the calls that the rest needs.
 // 3. A contained tap is made by a child, which has no privilege outside of its own namespace once
 //    it has one (contained_tap.h).
-// 4. drop_all_privileges() gives up CAP_NET_ADMIN too: right before the descriptors are sent.
+// 4. CAP_NET_ADMIN is out of effect while the descriptors are sent, and would only come back to
+//    delete the port of a tap that did not reach its user; then drop_all_privileges() gives it up.
 #ifndef TAPGATE_HELPER_PRIVILEGES_H
 #define TAPGATE_HELPER_PRIVILEGES_H
 
@@ -42,6 +43,11 @@ struct Caller {
 /// Should: leave the caller's ids and one capability. Must not: read any input, touch the file
 /// system or the network. Throws Failure ("failed to drop privileges") when any step of it fails.
 Caller become_caller();
+
+/// Takes CAP_NET_ADMIN out of effect, and brings it back. Throw Failure ("failed to drop
+/// privileges").
+void suspend_privileges();
+void resume_privileges();
 
 /// Gives up CAP_NET_ADMIN, for good. Throws Failure ("failed to drop privileges").
 void drop_all_privileges();

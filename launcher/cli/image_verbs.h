@@ -5,10 +5,9 @@
 #define TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
 
 #include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
 
 namespace tapgate {
-
-struct CommandLine;
 
 ExitCode clone_vm(const CommandLine& command);
 ExitCode keep_snapshots(const CommandLine& command);

