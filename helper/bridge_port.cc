@@ -172,8 +172,8 @@ void require_settings(const Link& port, const Link& bridge, const PortSettings& 
     // A kernel ignores a flag that it does not know, and then does not tell it either.
     const auto must_have = [&](bool wanted, std::optional<bool> there, const char* option) {
         if (wanted && !there.value_or(false))
-            throw Failure(adding(port.name, bridge) + ": this kernel does not know the port option " +
-                          option);
+            throw Failure(adding(port.name, bridge) +
+                          ": this kernel does not know the port option " + option);
     };
     must_have(settings.isolated, port.port.isolated, "isolated (Linux 4.18 does)");
     must_have(settings.guard, port.port.guard, "guard");

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "common/fd_passing.h"
+#include "common/receive_fds.h"
 #include "helper/failure.h"
 #include "helper/tap.h"
 
@@ -53,8 +54,7 @@ constexpr std::array<Switch, 3> switches = {
 // IPv6 would talk on the tap and the inner end of its own accord, and its timers keep the host's
 // network lock busy with several hundred taps. To be written before there is a link.
 void switch_off_ipv6() {
-    const UniqueFd file(
-        open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC));
+    const UniqueFd file(open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC));
     if (!file && errno == ENOENT)
         return;  // the host has no IPv6
     // The first act that takes a capability of the namespace: where AppArmor lets it be made but

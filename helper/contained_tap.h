@@ -33,7 +33,8 @@ class ContainedTap {
     /// it is in that.
     ContainedTap(bool vnet_header, unsigned queues);
 
-    /// Waits for the child, the first time. Throws Failure, also when the host forbids such namespaces.
+    /// Waits for the child, the first time. Throws Failure, also when the host forbids such
+    /// namespaces.
     void await();
 
     /// The links of the namespace. Behind await().

@@ -72,8 +72,9 @@ NetlinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
     if (type == RTM_SETLINK)
         info.flags = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
     NetlinkRequest request(type, 0, about_port(index), "vlan=" + std::to_string(vlan));
-    request.nest(IFLA_AF_SPEC,
-                 [&](NetlinkRequest& spec) { spec.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info); });
+    request.nest(IFLA_AF_SPEC, [&](NetlinkRequest& spec) {
+        spec.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info);
+    });
     return request;
 }
 

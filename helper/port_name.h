@@ -22,7 +22,8 @@
 
 namespace tapgate {
 
-/// Above all that max-taps can be: a bridge has 1023 ports (BR_MAX_PORTS in net/bridge/br_private.h).
+/// Above all that max-taps can be: a bridge has 1023 ports (BR_MAX_PORTS in
+/// net/bridge/br_private.h).
 constexpr unsigned other_slots = 1024;
 
 /// So many slots has a user on a bridge: those of max-taps, and as many others.
@@ -46,9 +47,9 @@ struct Slots {
 };
 
 /// The slots for one more port of a user who has those called `own` on the bridge with ifindex
-/// `bridge`, under max-taps=`limit`. Each port that is not in one of the limit's slots (since it was
-/// made under another rule, or another limit) makes one at the end unavailable; a port in such a
-/// slot counts as one without. So of any number of helpers at once exactly so many get a slot as
+/// `bridge`, under max-taps=`limit`. Each port that is not in one of the limit's slots (since it
+/// was made under another rule, or another limit) makes one at the end unavailable; a port in such
+/// a slot counts as one without. So of any number of helpers at once exactly so many get a slot as
 /// there may be.
 Slots slots_within(unsigned limit, int bridge, const std::vector<std::string>& own);
 

@@ -63,8 +63,8 @@ std::vector<UniqueFd> make_private_tap(const std::string& name, bool vnet_header
     std::vector<UniqueFd> tap;
     while (tap.size() < queues) {
         tap.push_back(open_tun());
-        if (!set_interface(tap.back(),
-                           vnet_flag(vnet_header) | (queues > 1 ? IFF_MULTI_QUEUE : 0U), name))
+        if (!set_interface(tap.back(), vnet_flag(vnet_header) | (queues > 1 ? IFF_MULTI_QUEUE : 0U),
+                           name))
             fail_with_errno("failed to create tun device");
     }
     return tap;

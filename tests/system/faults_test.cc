@@ -96,7 +96,7 @@ std::string privilege_left(const TracedCall& call) {
         must_be(line, "Uid", "2001\t2001\t2001\t2001");
         must_be(line, "Gid", "2001\t2001\t2001\t2001");
         must_be(line, "CapEff", handover ? "0000000000000000" : "0000000000001000");
-        must_be(line, "CapPrm", handover ? "0000000000000000" : "0000000000001000");
+        must_be(line, "CapPrm", "0000000000001000");
         must_be(line, "CapInh", "0000000000000000");
         must_be(line, "CapAmb", "0000000000000000");
         must_be(line, "NoNewPrivs", "1");

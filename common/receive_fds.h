@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The other end of common/fd_passing.h.
-#ifndef TAPGATE_LAUNCHER_NETWORK_RECEIVE_FDS_H
-#define TAPGATE_LAUNCHER_NETWORK_RECEIVE_FDS_H
+#ifndef TAPGATE_COMMON_RECEIVE_FDS_H
+#define TAPGATE_COMMON_RECEIVE_FDS_H
 
 #include <vector>
 
