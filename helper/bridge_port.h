@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_BRIDGE_PORT_H
-#define TAPGATE_HELPER_BRIDGE_PORT_H
+#pragma once
 
 #include "common/names.h"
 #include "helper/link.h"
@@ -34,5 +33,3 @@ bool is_taken_address(const LinkError& error);
 [[noreturn]] void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error);
 
 }  // namespace tapgate
-
-#endif

@@ -11,8 +11,7 @@
 // The namespace has no other process and no name: the descriptors of the tap keep it alive, and it
 // goes with the last of them, the outer end with it, also when its holder made the tap persistent,
 // and when this process is killed at any moment.
-#ifndef TAPGATE_HELPER_CONTAINED_TAP_H
-#define TAPGATE_HELPER_CONTAINED_TAP_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -58,5 +57,3 @@ class ContainedTap {
 };
 
 }  // namespace tapgate
-
-#endif

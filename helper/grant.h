@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Whether a caller may have what it asks for.
-#ifndef TAPGATE_HELPER_GRANT_H
-#define TAPGATE_HELPER_GRANT_H
+#pragma once
 
 #include <string>
 
@@ -21,5 +20,3 @@ const Rule& require_permission(const Policy& policy, const Asker& asker, const R
 std::string why_unprivileged(const Caller& caller);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Network links: what the kernel says about them, and the changes that make a port of one.
-#ifndef TAPGATE_HELPER_LINK_H
-#define TAPGATE_HELPER_LINK_H
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -117,5 +116,3 @@ class LinkSocket {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // Messages to the kernel's rtnetlink(7), and its answers. libnl makes and takes apart the messages;
 // the socket is three plain calls, since libnl's own asks the kernel for buffer sizes and port
 // numbers that a program which sends a few messages has no use for.
-#ifndef TAPGATE_HELPER_NETLINK_H
-#define TAPGATE_HELPER_NETLINK_H
+#pragma once
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -95,5 +94,3 @@ void exchange(int socket, std::vector<NetlinkRequest>& requests,
               const std::function<bool(nlmsghdr*)>& take);
 
 }  // namespace tapgate
-
-#endif

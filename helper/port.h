@@ -3,8 +3,7 @@
 // A port of a bridge, with the tap behind it. What a caller can reach is never half-made: the port
 // is made with its name (which is its slot of max-taps), gets all that the rule says while it is
 // down, is read back, comes up, and only then can its user get at the tap.
-#ifndef TAPGATE_HELPER_PORT_H
-#define TAPGATE_HELPER_PORT_H
+#pragma once
 
 #include <optional>
 #include <span>
@@ -74,5 +73,3 @@ class Port {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -8,8 +8,7 @@
 // and gives it in the very message that makes the device; so there is no lock that a stopped
 // process could hold, and no moment at which a device is there that does not count. A rule with
 // max-taps=N has the slots 0 to N-1; other rules take theirs from other_slots on.
-#ifndef TAPGATE_HELPER_PORT_NAME_H
-#define TAPGATE_HELPER_PORT_NAME_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -57,5 +56,3 @@ Slots slots_within(unsigned limit, int bridge, const std::vector<std::string>& o
 std::string tag_of(uid_t uid, const std::optional<VmName>& vm);
 
 }  // namespace tapgate
-
-#endif

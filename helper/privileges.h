@@ -21,8 +21,7 @@
 //    it has one (contained_tap.h).
 // 4. CAP_NET_ADMIN is out of effect while the descriptors are sent, and would only come back to
 //    delete the port of a tap that did not reach its user; then drop_all_privileges() gives it up.
-#ifndef TAPGATE_HELPER_PRIVILEGES_H
-#define TAPGATE_HELPER_PRIVILEGES_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -53,5 +52,3 @@ void resume_privileges();
 void drop_all_privileges();
 
 }  // namespace tapgate
-
-#endif

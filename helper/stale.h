@@ -3,8 +3,7 @@
 // A plain tap that its holder made persistent stays a port of the bridge after every process is
 // gone. Such a one, by its name a port of tapgate's and not open, is stale, and is removed here.
 // (A contained tap goes with its last descriptor, come what may.)
-#ifndef TAPGATE_HELPER_STALE_H
-#define TAPGATE_HELPER_STALE_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -25,5 +24,3 @@ bool remove_if_stale(const LinkSocket& links, const std::string& name);
 void remove_stale(const LinkSocket& links, const std::vector<int>& ports);
 
 }  // namespace tapgate
-
-#endif

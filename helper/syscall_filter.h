@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_SYSCALL_FILTER_H
-#define TAPGATE_HELPER_SYSCALL_FILTER_H
+#pragma once
 
 namespace tapgate {
 
@@ -21,5 +20,3 @@ enum class SyscallFilter {
 void install_syscall_filter(SyscallFilter filter);
 
 }  // namespace tapgate
-
-#endif

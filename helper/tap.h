@@ -3,8 +3,7 @@
 // Tap devices as the kernel's tun driver makes them (Documentation/networking/tuntap.rst), in the
 // network namespace of the process that opens /dev/net/tun. One that is made here goes when the
 // last descriptor of it is closed: it is never made persistent.
-#ifndef TAPGATE_HELPER_TAP_H
-#define TAPGATE_HELPER_TAP_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -37,5 +36,3 @@ std::vector<UniqueFd> make_private_tap(const std::string& name, bool vnet_header
 bool remove_unused_tap(const std::string& name);
 
 }  // namespace tapgate
-
-#endif
