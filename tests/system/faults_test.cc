@@ -8,13 +8,17 @@
 // of kErrors.
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <iostream>
 #include <sstream>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -223,11 +227,20 @@ TEST_P(Faults, OfAGrant) {
 
 TEST_P(Faults, OfAGrantWithEverything) {
     write_file("/etc/qemu/more.conf", "allow br0 contain\n");
-    // With a log that listens.
+    // With a log that listens, and is read: a full one refuses.
     const UniqueFd log = open_log();
+    std::atomic<bool> over = false;
+    std::thread daemon([&] {
+        std::array<char, 4096> line{};
+        while (!over)
+            if (recv(log.get(), line.data(), line.size(), 0) < 0)
+                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    });
     fail_each_call(
         {"--use-vnet", "--fd=27", "--br=br0", "--mac=52:54:00:aa:bb:cc", "--vm=web1", "--queues=3"},
         3, 0);
+    over = true;
+    daemon.join();
 }
 
 TEST_P(Faults, OfARefusal) {
