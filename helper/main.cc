@@ -79,7 +79,7 @@ void hand_over(int socket, Port& port) {
         fail_with_errno("failed to write fd to unix socket", error.code().value());
     }
     port.keep();
-    drop_all_privileges();
+    // The privilege ends with the process, now.
 }
 
 void attach(const Caller& caller, const Request& request) {

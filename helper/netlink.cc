@@ -39,7 +39,8 @@ NetlinkRequest& NetlinkRequest::nest(int attribute,
 
 NetlinkRequest& NetlinkRequest::append(const void* data, size_t size) {
     // nlmsg_append() takes what it only reads as void*.
-    must_fit(nlmsg_append(message_.get(), const_cast<void*>(data), size, NLMSG_ALIGNTO) >= 0);
+    void* const bytes = const_cast<void*>(data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    must_fit(nlmsg_append(message_.get(), bytes, size, NLMSG_ALIGNTO) >= 0);
     return *this;
 }
 

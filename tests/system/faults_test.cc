@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <sstream>
@@ -231,6 +232,10 @@ TEST_P(Faults, OfAGrantWithEverything) {
     const UniqueFd log = open_log();
     std::atomic<bool> over = false;
     std::thread daemon([&] {
+        // The tracer waits for SIGCHLD, which the kernel may give to any thread that takes it.
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
         std::array<char, 4096> line{};
         while (!over)
             if (recv(log.get(), line.data(), line.size(), 0) < 0)
