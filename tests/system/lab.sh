@@ -220,13 +220,15 @@ lab_ports() {
     done
 }
 
-# lab_taps: every tun/tap device of the lab, port or not, one a line.
+# lab_taps: every tun/tap device of the lab, port or not, and every contained one, which is seen by its
+# port, one a line.
 lab_taps() {
-    local flags
-    for flags in /sys/class/net/*/tun_flags; do
-        [ -e "$flags" ] || continue
-        flags=${flags%/*}
-        echo "${flags##*/}"
+    local link
+    for link in /sys/class/net/*; do
+        case ${link##*/} in
+            tap*[-_]*) echo "${link##*/}" ;;
+            *) [ ! -e "$link/tun_flags" ] || echo "${link##*/}" ;;
+        esac
     done
 }
 
