@@ -78,8 +78,9 @@ void hand_over(int socket, Port& port) {
         resume_privileges();
         fail_with_errno("failed to write fd to unix socket", error.code().value());
     }
-    port.keep();
-    // The privilege ends with the process, now.
+    // The port is the tap's holder's; and the privilege ends with the process, before any
+    // destructor.
+    _exit(0);
 }
 
 void attach(const Caller& caller, const Request& request) {
@@ -171,5 +172,5 @@ int main(int argc, char** argv) {
     } catch (const std::exception& error) {
         tapgate::write_all(STDERR_FILENO, std::string(error.what()) + "\n");
     }
-    return 1;
+    _exit(1);  // no exit handler runs with the privilege
 }

@@ -26,8 +26,7 @@ struct Claim {
     const Rule& rule;
 };
 
-/// A port that is there, and as it should be. Deleted, by its ifindex, when it goes out of scope,
-/// unless it was kept.
+/// A port that is there, and as it should be. Deleted, by its ifindex, when it goes out of scope.
 ///
 /// What a rule with a limit or a port option gives is the outer end of a contained tap (see
 /// contained_tap.h); what a plain rule gives, and the stock helper, is a tap of one queue in the
@@ -53,9 +52,6 @@ class Port {
     /// The tap's descriptors, one a queue.
     [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
 
-    /// Somebody else has the tap's descriptors: it is their port from now on.
-    void keep() { index_ = 0; }
-
   private:
     Port(const LinkSocket& links, std::string name);
     static Port make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
@@ -67,7 +63,7 @@ class Port {
 
     const LinkSocket& links_;
     std::string name_;
-    int index_;  // 0: not ours to delete
+    int index_;  // 0: moved away
     std::optional<ContainedTap> contained_;
     std::vector<UniqueFd> queues_;
 };
