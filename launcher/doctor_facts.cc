@@ -20,6 +20,7 @@
 #include <sstream>
 
 #include "common/unique_fd.h"
+#include "launcher/block_device.h"
 #include "launcher/bridge_listing.h"
 #include "launcher/child_process.h"
 #include "launcher/directories.h"
@@ -182,7 +183,19 @@ DiskFacts disk(const std::string& path, int error) {
     struct statvfs system {};
     if (error == 0 && statvfs(path.c_str(), &system) != 0)
         error = errno;
-    return {path, error, system.f_bavail * system.f_frsize >> 20};
+    return {
+        .path = path, .error = error, .free_mebibytes = system.f_bavail * system.f_frsize >> 20};
+}
+
+// A block device is not in a file system; what matters is who else uses it.
+DiskFacts disk_or_device(const std::string& path, bool writes) {
+    DiskFacts facts = disk(path, error_of_open(path, writes ? O_RDWR : O_RDONLY));
+    facts.is_device = is_block_device(path);
+    if (facts.is_device && facts.error != 0)
+        facts.permission = device_permission(path);
+    if (facts.is_device && writes)
+        facts.mounted_on = use_of_device(path).mounted_on;
+    return facts;
 }
 
 std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
@@ -192,11 +205,9 @@ std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
         return disks;
     }
     for (const Disk& one : vm->disks)
-        disks.push_back(
-            disk(one.path.str(),
-                 error_of_open(one.path.str(), one.read_only || vm->snapshot ? O_RDONLY : O_RDWR)));
+        disks.push_back(disk_or_device(one.path.str(), !one.read_only && !vm->snapshot));
     for (const HostPath& one : vm->cdroms)
-        disks.push_back(disk(one.str(), error_of_open(one.str(), O_RDONLY)));
+        disks.push_back(disk_or_device(one.str(), false));
     return disks;
 }
 

@@ -139,6 +139,9 @@ ImageFormat format_of(std::string_view path) {
         if (path.ends_with(ending.name))
             return ending.value;
     }
+    // A device is the disk itself.
+    if (path.starts_with("/dev/") && !path.starts_with("/dev/shm/"))
+        return ImageFormat::raw;
     throw BadValue("the name does not tell the image's format: add format=raw, format=qcow2, ...");
 }
 
@@ -310,6 +313,9 @@ struct VmOption {
     void (*apply)(VmSpec& spec, std::string_view value, const std::string& directory);
 };
 
+// More than there is room for of anything.
+constexpr unsigned most_boot_index = 99;
+
 constexpr VmOption options[] = {
     {.key = "memory",
      .argument = "SIZE",
@@ -387,7 +393,7 @@ constexpr VmOption options[] = {
          }},
     {.key = "disk",
      .argument = "PATH[,PROPERTY=VALUE...]",
-     .help = "a disk",
+     .help = "a disk: an image, or a block device as /dev/VG/LV",
      .properties = "format=raw|qcow2|vmdk|vdi|vhdx|vpc bus=virtio|scsi|sata|ide readonly=on|off "
                    "cache=writeback|writethrough|none|directsync|unsafe discard=on|off serial=TEXT "
                    "backing=PATH|any",
@@ -399,7 +405,7 @@ constexpr VmOption options[] = {
          }},
     {.key = "cdrom",
      .argument = "PATH",
-     .help = "a CD-ROM image",
+     .help = "a CD-ROM image, or a drive as /dev/sr0",
      .repeatable = true,
      .is_path = true,
      .apply =
@@ -437,8 +443,8 @@ constexpr VmOption options[] = {
              spec.vnc.password_file = parse_path(value, directory);
          }},
     {.key = "boot",
-     .argument = "DEVICE[,DEVICE...]",
-     .help = "what to boot from, in this order",
+     .argument = "DEVICE[:N][,DEVICE...]",
+     .help = "what to boot from, in this order; `disk:1' is the second disk alone",
      .built_in = "disk,cdrom,net",
      .values = "disk cdrom net",
      .apply =
@@ -447,10 +453,19 @@ constexpr VmOption options[] = {
                                                               {"cdrom", BootDevice::cdrom},
                                                               {"net", BootDevice::net}};
              for (const std::string& word : split_at_commas(value)) {
-                 const BootDevice device = choose(word, choices);
-                 if (std::find(spec.boot.begin(), spec.boot.end(), device) != spec.boot.end())
+                 const size_t colon = std::min(word.find(':'), word.size());
+                 BootEntry entry{choose(std::string_view(word).substr(0, colon), choices)};
+                 if (colon != word.size())
+                     entry.index =
+                         parse_number(std::string_view(word).substr(colon + 1), 0, most_boot_index);
+                 const bool twice =
+                     std::any_of(spec.boot.begin(), spec.boot.end(), [&](const BootEntry& other) {
+                         return other.device == entry.device &&
+                                (!other.index || !entry.index || other.index == entry.index);
+                     });
+                 if (twice)
                      throw BadValue(quoted_word(word) + " stands here twice");
-                 spec.boot.push_back(device);
+                 spec.boot.push_back(entry);
              }
          }},
     {.key = "kernel",
@@ -506,6 +521,12 @@ std::string variable_of(std::string_view key) {
     return name;
 }
 
+size_t count_of(const VmSpec& spec, BootDevice device) {
+    return device == BootDevice::disk    ? spec.disks.size()
+           : device == BootDevice::cdrom ? spec.cdroms.size()
+                                         : spec.nets.size();
+}
+
 // What single values cannot tell.
 void check_together(const VmDescription& vm) {
     const VmSpec& spec = vm.spec;
@@ -524,10 +545,8 @@ void check_together(const VmDescription& vm) {
         if (setting.key != "boot" || setting.source == Setting::Source::built_in || spec.kernel)
             continue;
         const bool has_one =
-            std::any_of(spec.boot.begin(), spec.boot.end(), [&](BootDevice device) {
-                return device == BootDevice::disk    ? !spec.disks.empty()
-                       : device == BootDevice::cdrom ? !spec.cdroms.empty()
-                                                     : !spec.nets.empty();
+            std::any_of(spec.boot.begin(), spec.boot.end(), [&](const BootEntry& entry) {
+                return entry.index.value_or(0) < count_of(spec, entry.device);
             });
         if (!has_one)
             throw wrong_setting(setting, "the VM has none of these");
