@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <climits>  // of CDSL_CURRENT
 #include <filesystem>
 #include <fstream>
 #include <set>

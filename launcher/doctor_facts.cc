@@ -183,8 +183,11 @@ DiskFacts disk(const std::string& path, int error) {
     struct statvfs system {};
     if (error == 0 && statvfs(path.c_str(), &system) != 0)
         error = errno;
-    return {
-        .path = path, .error = error, .free_mebibytes = system.f_bavail * system.f_frsize >> 20};
+    DiskFacts facts;
+    facts.path = path;
+    facts.error = error;
+    facts.free_mebibytes = system.f_bavail * system.f_frsize >> 20;
+    return facts;
 }
 
 // A block device is not in a file system; what matters is who else uses it.
