@@ -1,55 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The disks and CD-ROMs of a QEMU command line: -hda, -drive with and without a -device, -blockdev.
-#ifndef TAPGATE_LAUNCHER_LEGACY_DISKS_H
-#define TAPGATE_LAUNCHER_LEGACY_DISKS_H
+// The disks, CD-ROMs, floppies and firmware of a QEMU command line: -hda, -drive with and without a
+// -device, -blockdev, -pflash.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISKS_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISKS_H
 
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "launcher/foreign/legacy_options.h"
-#include "launcher/foreign/translation.h"
 
 namespace tapgate {
+
+struct LegacyParts;
 
 /// A -drive, or what is short for one; or a -blockdev.
 struct LegacyDrive {
     std::string was;
     Properties properties;
-};
-
-struct LegacyDevice {
-    std::string was;
-    Properties properties;  ///< the model is `driver`
-    bool taken = false;     ///< a disk or an adapter has it
+    bool used = false;  ///< of a -blockdev: a device has it, or a node that a device has
 };
 
 struct LegacyDisks {
     std::vector<LegacyDrive> drives;
-    std::vector<LegacyDrive> nodes;  ///< of -blockdev
+    std::vector<LegacyDrive> nodes;                                ///< of -blockdev
+    std::vector<std::pair<std::string, std::string>> flash_nodes;  ///< "pflash0", a node's name
+    std::vector<std::pair<char, std::string>> floppies;            ///< 'A', a drive's id
+    std::vector<std::pair<char, std::string>> floppy_orders;       ///< 'A', a bootindex
 };
 
-/// What the machine of the translation is like.
-struct LegacyMachine {
-    bool q35 = false;
-    std::string directory;  ///< where relative paths start
-    bool has_usb = false;   ///< a controller for kept devices has been added
+/// Adds the disks to the result, with a note for each; marks the devices that belong to them.
+void translate_disks(LegacyParts& parts);
+
+/// The image of a -blockdev: the path, the format, and what its image stands on.
+struct NodeImage {
+    std::string was;     ///< all its nodes
+    std::string path;
+    std::string format;  ///< of the node on top
+    std::vector<std::string> backing;
+    Properties properties;  ///< of all its nodes, those on top first
+    std::string why;        ///< what is lost on the way
+    std::string not_file;   ///< why it is no file; empty: it is one
+    std::vector<std::string> nodes;  ///< as -blockdev takes them, the lowest first
 };
 
-/// Adds the disks to `result`, with a note for each; marks the devices that belong to them.
-void translate_disks(const LegacyDisks& disks, std::vector<LegacyDevice>& devices,
-                     LegacyMachine& machine, Translation& result);
-
-/// Keeps a USB device, on a controller of its own.
-void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
-                     const Properties& device, LegacyMachine& machine, Translation& result);
-
-/// Is it, by its path, UEFI firmware or the variables of one?
-bool is_uefi_firmware(std::string_view file);
-
-/// "a and b", "a, b and c": properties that a note names.
-std::string listed(const std::vector<Properties::Property>& properties);
+/// What the node `name` is, through all below it, which are used from here on (legacy_nodes.cc).
+NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name);
 
 }  // namespace tapgate
 

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The network of a QEMU command line: -net with and without vlan=, -netdev with a -device, -nic.
-#ifndef TAPGATE_LAUNCHER_LEGACY_NETS_H
-#define TAPGATE_LAUNCHER_LEGACY_NETS_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_NETS_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_NETS_H
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "launcher/foreign/legacy_disks.h"
 #include "launcher/foreign/legacy_options.h"
-#include "launcher/foreign/translation.h"
 
 namespace tapgate {
+
+struct LegacyParts;
 
 /// One end of a wire: the guest's adapter, or what the host has for it.
 struct NetEnd {
@@ -31,13 +33,16 @@ struct LegacyNets {
     bool partial = false;  ///< of a part of a command line, which says nothing by silence
 };
 
-/// -net, -netdev, -nic.
-void add_net(LegacyNets& nets, const std::string& value, const std::string& was);
-void add_netdev(LegacyNets& nets, const std::string& value, const std::string& was);
-void add_nic(LegacyNets& nets, const std::string& value, const std::string& was);
+/// Adds the adapters to the result, with a note for each; marks the devices that belong to them.
+void translate_nets(LegacyParts& parts);
 
-/// Adds the adapters to `result`, with a note for each; marks the devices that belong to them.
-void translate_nets(LegacyNets nets, std::vector<LegacyDevice>& devices, Translation& result);
+/// The model that model= has for an adapter that QEMU calls `name`, and what is to be said of it
+/// when it is another one.
+struct NetModelChoice {
+    std::string model;
+    std::string why;
+};
+NetModelChoice net_model(std::string_view name);
 
 }  // namespace tapgate
 

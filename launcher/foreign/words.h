@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Small questions about words that every reader here asks.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_WORDS_H
+#define TAPGATE_LAUNCHER_FOREIGN_WORDS_H
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace tapgate {
+
+/// Is the word one of these?
+template <size_t n>
+bool is_one_of(std::string_view word, const std::array<std::string_view, n>& words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// The number that all of `text` is; nothing for any other text.
+template <typename Number = std::uint64_t>
+std::optional<Number> number_of(std::string_view text) {
+    Number number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (text.empty() || error != std::errc() || stop != end)
+        return std::nullopt;
+    return number;
+}
+
+/// What comes behind the last slash.
+inline std::string_view last_part(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+}  // namespace tapgate
+
+#endif
