@@ -193,7 +193,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
                         domain.with_left(device, ""));
         return;
     }
-    if (mode == "subsystem" && type == "pci") {
+    if (mode == "subsystem" && type == "pci" && address) {
         xml.attribute(device.child("driver"), "name");
         kept.set("driver", "vfio-pci");
         kept.set("host", pci_address(xml, address));
@@ -210,7 +210,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
             domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
         return;
     }
-    if (mode == "subsystem" && type == "mdev") {
+    if (mode == "subsystem" && type == "mdev" && address) {
         kept.set("driver", "vfio-pci");
         kept.set("sysfsdev", "/sys/bus/mdev/devices/" + xml.attribute(address, "uuid"));
         xml.attribute(device, "model");
