@@ -11,6 +11,7 @@
 #include "launcher/disk_image.h"
 #include "launcher/error.h"
 #include "launcher/firmware.h"
+#include "launcher/image/lock.h"
 #include "launcher/output.h"
 #include "launcher/program.h"
 #include "launcher/qmp_client.h"
@@ -124,6 +125,8 @@ class OffVm {
         images_ = images_of(spec_);
         for (const std::string& disk : images_.disks)
             refuse_base(disk, "make the snapshot in a clone, or delete them first");
+        for (const std::string& disk : images_.disks)
+            refuse_used_image(disk);
         check_bases(spec_);
         check_images(spec_);
     }

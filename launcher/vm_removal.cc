@@ -12,6 +12,7 @@
 #include "launcher/base_image.h"
 #include "launcher/directories.h"
 #include "launcher/error.h"
+#include "launcher/image/lock.h"
 #include "launcher/text.h"
 #include "launcher/vm_file.h"
 #include "launcher/vm_state.h"
@@ -119,6 +120,10 @@ Removal plan_removal(const VmName& name, bool disks) {
 std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
     const UniqueFd lock = lock_vm(name);
     // From here on: nobody starts it.
+    std::vector<HeldImage> held;
+    for (const std::string& file : removal.files)
+        held.emplace_back(file, HeldImage::For::ending);
+    // From here on: nor does it run, on this host or another.
     std::vector<BaseRecord> bases;
     for (const std::string& file : removal.files) {
         if (auto record = readable_base_record(file))
