@@ -161,6 +161,7 @@ VmName parse_vm_name(const std::string& word) {
 CommandLine parse_command_line(const std::vector<std::string>& arguments,
                                const std::string& directory) {
     CommandLine result;
+    result.words = arguments;
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     if (dashes != arguments.end())
         result.rest.assign(dashes + 1, arguments.end());

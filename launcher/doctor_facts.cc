@@ -21,6 +21,7 @@
 
 #include "common/unique_fd.h"
 #include "launcher/bridge_listing.h"
+#include "launcher/base/memory.h"
 #include "launcher/child_process.h"
 #include "launcher/directories.h"
 #include "launcher/error.h"
@@ -249,10 +250,7 @@ HelperFacts::Verdict helper_verdict(const std::string& helper, const std::string
 }
 
 std::uint64_t memory_available() {
-    const std::string text = line_of("/proc/meminfo", "MemAvailable:");
-    std::uint64_t kibibytes = 0;
-    std::from_chars(text.data(), text.data() + text.size(), kibibytes);
-    return kibibytes / 1024;
+    return memory().available;
 }
 
 DiskFacts data_disk() {

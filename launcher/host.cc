@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/host.h"
 
-#include <fcntl.h>
-#include <linux/if_bridge.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdlib>
-#include <filesystem>
-#include <map>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,6 +24,9 @@ namespace {
 // What makes this user's VMs different from those of other hosts. Where the host has no id (a
 // container, an image before its first boot) the user gets one.
 std::string machine_id() {
+    // The cluster's before the host's: there a VM is the same on each node.
+    if (std::string id = first_word("/etc/tapgate/machine-id"); !id.empty())
+        return id;
     if (std::string id = first_word("/etc/machine-id"); !id.empty() && id != "uninitialized")
         return id;
     const std::string path = config_directory() + "/machine-id";
@@ -46,26 +41,6 @@ std::string machine_id() {
     }
     return first_word(path);
 }
-
-// Entries of the bridge's forwarding database: struct __fdb_entry in linux/if_bridge.h.
-std::vector<__fdb_entry> forwarding_entries(const InterfaceName& bridge) {
-    const UniqueFd fd(
-        open(("/sys/class/net/" + bridge.str() + "/brforward").c_str(), O_RDONLY | O_CLOEXEC));
-    std::vector<__fdb_entry> all;
-    std::array<__fdb_entry, 256> some{};
-    // Whole entries, as many as fit.
-    while (fd) {
-        const ssize_t got = read(fd.get(), some.data(), sizeof some);
-        if (got <= 0)
-            break;
-        all.insert(all.end(), some.begin(),
-                   some.begin() + got / static_cast<ssize_t>(sizeof some[0]));
-    }
-    return all;
-}
-
-// Linux's ageing timer in this file is in hundredths of a second.
-constexpr unsigned lately = 30 * 100;
 
 void find_nested(HostFacts& host) {
     for (const auto& [module, feature] : {std::pair("kvm_intel", "vmx"), {"kvm_amd", "svm"}}) {
@@ -111,31 +86,6 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
 
 bool has_vhost() {
     return open_vhost(1).why_not.empty();
-}
-
-std::string user_of_mac(const InterfaceName& bridge, const MacAddress& mac) {
-    const std::string directory = "/sys/class/net/" + bridge.str() + "/brif";
-    std::map<unsigned, std::string> ports;
-    std::error_code error;
-    for (auto entry = std::filesystem::directory_iterator(directory, error);
-         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-        const std::string port = entry->path().filename().string();
-        const std::string below = entry->path().string();
-        // Before its guest has sent anything: as the helper makes it of the guest's.
-        if (first_word("/sys/class/net/" + port + "/address") == mac.host_side().str() &&
-            access(("/sys/class/net/" + port + "/tun_flags").c_str(), F_OK) == 0)
-            return "the tap " + shown(port);
-        ports[static_cast<unsigned>(
-            std::strtoul(first_word(below + "/port_no").c_str(), nullptr, 0))] = port;
-    }
-    for (const __fdb_entry& entry : forwarding_entries(bridge)) {
-        if (entry.is_local != 0 || entry.ageing_timer_value > lately ||
-            !std::equal(mac.bytes().begin(), mac.bytes().end(), entry.mac_addr))
-            continue;
-        const unsigned port = entry.port_no | static_cast<unsigned>(entry.port_hi) << 8;
-        return "a station behind the port " + shown(ports[port]);
-    }
-    return {};
 }
 
 VmFds planned_fds(const VmSpec& spec, bool vhost) {

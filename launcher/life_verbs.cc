@@ -19,10 +19,13 @@
 #include <optional>
 #include <thread>
 
+#include "launcher/base/batch_job.h"
 #include "launcher/child_process.h"
 #include "launcher/clone.h"
+#include "launcher/cluster/slurm.h"
 #include "launcher/directories.h"
 #include "launcher/error.h"
+#include "launcher/image/lock.h"
 #include "launcher/output.h"
 #include "launcher/power_down.h"
 #include "launcher/program.h"
@@ -30,6 +33,7 @@
 #include "launcher/supervisor.h"
 #include "launcher/text.h"
 #include "launcher/vm_control.h"
+#include "launcher/vm_file.h"
 #include "launcher/vm_operand.h"
 #include "launcher/vm_state.h"
 
@@ -88,23 +92,6 @@ std::vector<std::string> systemd_words(const VmName& name, milliseconds power_do
             "--"};
 }
 
-// What was asked for, as words of a command line that mean the same in any directory.
-std::vector<std::string> start_words(const CommandLine& command) {
-    const std::string& operand = command.operands.at(0);
-    std::vector<std::string> words = {is_image(operand) && !operand.starts_with('/')
-                                          ? current_directory() + "/" + operand
-                                          : operand};
-    for (const char* option : {"helper", "powerdown-limit"}) {
-        if (command.has(option))
-            words.push_back("--" + std::string(option) + "=" + command.option(option));
-    }
-    if (command.has("plain-bridge"))
-        words.emplace_back("--plain-bridge");
-    for (const Setting& setting : command.settings)
-        words.push_back("--" + setting.key + "=" + absolute_value(setting));
-    return words;
-}
-
 // Starts a supervisor in the background and waits for its word. Returns the exit code.
 int start_in_background(const CommandLine& command) {
     const VmDescription vm = described_vm(command);
@@ -157,6 +144,24 @@ UniqueFd running_qemu(const VmName& name) {
         throw LauncherError(name.str() + " is just being started; try again when it runs");
     note(name.str() + " does not run");
     return {};
+}
+
+// One that does not run here, and yet its guest writes to its disks: it cannot be ended from here,
+// and is not off.
+void refuse_elsewhere(const VmName& name) {
+    if (vm_state(name).life != Life::off || !has_vm_file(name))
+        return;
+    const std::string host = host_of_running(name);
+    std::string image;
+    for (const Disk& disk : load_vm_file(name).spec.disks)
+        if (image.empty() && !disk.read_only && image_use(disk.path.str()) == ImageUse::writing)
+            image = disk.path.str();
+    if (!host.empty())
+        throw LauncherError(name.str() + " does not run on this host but on " + shown(host) +
+                            "; end it there");
+    if (!image.empty())
+        throw LauncherError(name.str() + " does not run on this host, and yet " + shown(image) +
+                            " is in use, by " + image_user(image) + "; end it there");
 }
 
 // Until the supervisor has ended too: then the VM can be started again. What it left after a
@@ -249,22 +254,52 @@ int interrupt(const CommandLine& command, const char* qmp) {
 
 }  // namespace
 
+std::vector<std::string> start_words(const CommandLine& command) {
+    const std::string& operand = command.operands.at(0);
+    std::vector<std::string> words = {is_image(operand) && !operand.starts_with('/')
+                                          ? current_directory() + "/" + operand
+                                          : operand};
+    for (const char* option : {"helper", "powerdown-limit"}) {
+        if (command.has(option))
+            words.push_back("--" + std::string(option) + "=" + command.option(option));
+    }
+    if (command.has("plain-bridge"))
+        words.emplace_back("--plain-bridge");
+    for (const Setting& setting : command.settings)
+        words.push_back("--" + setting.key + "=" + absolute_value(setting));
+    return words;
+}
+
 int run_vm(const CommandLine& command) {
+    const auto job = batch_job();
+    if (job && job->in_batch_script && !job->is_task && !command.has("ready-fd"))
+        throw LauncherError(
+            "in a batch script Slurm's signals reach its shell only, and when that has ended the VM "
+            "would lose its power; let tapgate take the shell's place: exec tapgate run " +
+            command.operands.at(0));
     PowerDown::Limits limits;
+    if (job && job->system == BatchJob::System::slurm)
+        limits.guest = power_down_limit_in_job(kill_wait());
     limits.guest = command.seconds("powerdown-limit", limits.guest);
     return supervise(described_vm(command).spec, {.helper = command.option("helper"),
                                                   .plain_bridge = command.has("plain-bridge"),
+                                                  .console = !command.has("no-console"),
                                                   .limits = limits,
                                                   .ready = inherited_fd(command, "ready-fd"),
                                                   .words = start_words(command)});
 }
 
 int start_vm(const CommandLine& command) {
+    if (const auto job = batch_job(); job && job->is_task)
+        throw LauncherError("what runs in the background ends with this job, and that with this "
+                            "command; here the way is: tapgate run " +
+                            command.operands.at(0));
     return start_in_background(command);
 }
 
 int stop_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
+    refuse_elsewhere(name);
     if (const UniqueFd qemu = running_qemu(name))
         power_down(name, qemu, command.seconds("timeout", PowerDown::Limits().guest),
                    command.has("force"));
@@ -275,6 +310,7 @@ int stop_vm(const CommandLine& command) {
 
 int kill_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
+    refuse_elsewhere(name);
     if (const UniqueFd qemu = running_qemu(name))
         end_by_force(name, qemu);
     if (vm_state(name).life != Life::off)

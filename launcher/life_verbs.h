@@ -4,9 +4,16 @@
 #ifndef TAPGATE_LAUNCHER_LIFE_VERBS_H
 #define TAPGATE_LAUNCHER_LIFE_VERBS_H
 
+#include <string>
+#include <vector>
+
 #include "launcher/command_line.h"
 
 namespace tapgate {
+
+/// What was asked for, as words of a command line behind `run' that mean the same in any directory:
+/// the VM first.
+std::vector<std::string> start_words(const CommandLine& command);
 
 int run_vm(const CommandLine& command);
 int start_vm(const CommandLine& command);

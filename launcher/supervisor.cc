@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "launcher/base/memory.h"
 #include "launcher/child_process.h"
 #include "launcher/console.h"
 #include "launcher/console_log.h"
@@ -47,7 +48,11 @@ constexpr milliseconds log_interval{15000};
 class Supervisor {
   public:
     Supervisor(const VmSpec& spec, SuperviseOptions options)
-        : spec_(spec), name_(spec.name), options_(std::move(options)), down_(options_.limits) {}
+        : spec_(spec),
+          name_(spec.name),
+          options_(std::move(options)),
+          down_(options_.limits),
+          background_(!options_.console) {}
 
     int run() {
         const HostFacts host = host_facts(spec_, options_.helper);
@@ -121,7 +126,7 @@ class Supervisor {
 
     bool answers() {
         // First, so that nothing the guest says is missed: its socket is there before QMP's.
-        if (!options_.ready && !socket_)
+        if (!options_.ready && !background_ && !socket_)
             socket_ = connect_console(console_path(name_));
         try {
             return QmpClient::connect(qmp_path(name_), milliseconds(1000))
@@ -135,8 +140,11 @@ class Supervisor {
     void tell_ready() {
         if (const std::string text = qemu_words(name_); !text.empty())
             note("QEMU says: " + text);
-        if (!options_.ready)
+        if (!options_.ready) {
+            if (background_)
+                note(name_.str() + " runs");
             return;
+        }
         const UniqueFd log(open(qemu_log_path(name_).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
         if (log) {
             dup2(log.get(), STDOUT_FILENO);
@@ -238,11 +246,24 @@ class Supervisor {
             note(name_.str() + " has ended, its guest without having shut down");
             return static_cast<int>(ExitCode::failed);
         }
+        if (!end.in_order() && memory_kills() > memory_kills_)
+            throw LauncherError(out_of_memory());
         if (!end.in_order())
             throw LauncherError("QEMU failed (" + end.text() + "): " + words() + after);
         if (background_ || isatty(STDIN_FILENO) != 0)
             note(name_.str() + " has ended");
         return static_cast<int>(ExitCode::done);
+    }
+
+    [[nodiscard]] std::string out_of_memory() const {
+        const std::uint64_t limit = memory().limit;
+        const std::string wanted = std::to_string(spec_.memory.mebibytes()) + " MiB of " +
+                                   name_.str() + " and what QEMU needs beside";
+        return "the kernel has killed QEMU for want of memory: " +
+               (limit == 0 ? "this host has too little for the " + wanted + "; less with memory="
+                           : "the limit of this job or session is " + std::to_string(limit) +
+                                 " MiB, too little for the " + wanted +
+                                 "; a higher limit (Slurm: --mem), or less with memory=");
     }
 
     [[nodiscard]] std::string words() const {
@@ -260,9 +281,10 @@ class Supervisor {
     std::optional<Console> console_;
     std::string why_;
     Clock::time_point log_check_ = Clock::now();
+    std::uint64_t memory_kills_ = memory_kills();
     bool log_fails_ = false;
     bool asked_ = false;
-    bool background_ = false;
+    bool background_;
 };
 
 }  // namespace

@@ -103,9 +103,9 @@ constexpr VerbOption all_options[] = {
      "another helper than the installed one"},
     {"powerdown-limit", 0, "SECONDS", "run start restart",
      "when a signal ends the VM: how long its guest may take to power down (90)"},
-    {"timeout", 0, "SECONDS", "stop restart wait snapshot lab",
+    {"timeout", 0, "SECONDS", "start run stop restart wait snapshot lab",
      "how long the guest may take to power down (90), or to be ready (120), or QEMU for a snapshot "
-     "(600)"},
+     "(600), or Slurm to find room (no limit)"},
     {"force", 0, "", "stop restart reset lab",
      "cut the guest's power: when that time is over, or before a reset to the base"},
     {"to-base", 0, "", "reset", "give up what a clone has written to its disks"},
@@ -132,6 +132,8 @@ constexpr VerbOption all_options[] = {
     {"virtio", 0, "", "import", "disk and adapter on virtio, which the guest needs drivers for"},
     // Between start and the supervisor that it starts.
     {"ready-fd", 0, "FD", "run", ""},
+    // In a job of Slurm's: its console is for `tapgate console'.
+    {"no-console", 0, "", "run", ""},
 };
 
 }  // namespace

@@ -38,6 +38,19 @@ bool has_vm_file(const VmName& name) {
     return access(vm_file_path(name).c_str(), F_OK) == 0;
 }
 
+std::optional<std::string> vm_file_value(const VmName& name, std::string_view key) {
+    try {
+        const std::string path = vm_file_path(name);
+        const auto text = read_file(path);
+        for (Setting& setting : text ? parse_vm_file(path, *text) : std::vector<Setting>())
+            if (setting.key == key)
+                return std::move(setting.value);
+    } catch (const LauncherError&) {
+        // Whoever starts it is told what is wrong with it.
+    }
+    return std::nullopt;
+}
+
 LauncherError no_such_vm(const VmName& name) {
     LauncherError error("no VM is called " + name.str() + ": there is no " +
                         shown(vm_file_path(name)) + "; make one with: tapgate create " +

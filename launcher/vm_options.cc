@@ -294,6 +294,38 @@ void set_display(VmSpec& spec, std::string_view value) {
     spec.vnc.display = parse_number(value.substr(colon + 1), 0, most);
 }
 
+// What `start' itself says to sbatch: the VM's own, or what it finds the job by.
+constexpr std::string_view own_sbatch_options[] = {
+    "array",   "chdir",   "comment",  "cpus-per-task", "dependency", "error",    "export",
+    "get-user-env", "job-name", "mem", "mem-per-cpu", "mem-per-gpu", "nodes", "ntasks", "open-mode",
+    "output",  "parsable", "requeue", "no-requeue",    "test-only",  "uid",     "gid",
+    "wait",    "wait-all-nodes", "wrap",  "help",     "usage",         "version",    "quiet",   "verbose"};
+
+void set_place(VmSpec& spec, std::string_view value) {
+    static constexpr Choice<bool> choices[] = {{"here", false}, {"slurm", true}};
+    const auto words = split_at_commas(value);
+    if (!choose(words[0], choices)) {
+        if (words.size() > 1)
+            throw BadValue("`here' takes no options");
+        return;
+    }
+    SlurmPlace& place = spec.slurm.emplace();
+    for (size_t i = 1; i < words.size(); i++) {
+        const std::string name = words[i].substr(0, words[i].find('='));
+        if (name.empty() || name.front() == '-' ||
+            name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+            throw BadValue(quoted_word(words[i]) +
+                           " is no option of sbatch's, like partition=vms; a comma that belongs to "
+                           "a value is written twice");
+        if (std::find(std::begin(own_sbatch_options), std::end(own_sbatch_options), name) !=
+            std::end(own_sbatch_options))
+            throw BadValue(quoted_word(name) +
+                           " is what tapgate itself says to sbatch: memory and CPUs are the VM's, "
+                           "and the job is found by its name");
+        place.options.push_back(words[i]);
+    }
+}
+
 // --- the table
 // ------------------------------------------------------------------------------------
 
@@ -484,6 +516,12 @@ constexpr VmOption options[] = {
      .values = "on off",
      .apply = [](VmSpec& spec, std::string_view value,
                  const std::string&) { spec.snapshot = parse_switch(value); }},
+    {.key = "on",
+     .argument = "here|slurm[,SBATCH-OPTION=VALUE...]",
+     .help = "where it runs: on this host, or as a job of Slurm's where that finds room (here)",
+     .values = "here slurm",
+     .apply = [](VmSpec& spec, std::string_view value,
+                 const std::string&) { set_place(spec, value); }},
     {.key = "qemu-arg",
      .argument = "ARGUMENT",
      .help = "one more argument for QEMU, behind all others, as it is",

@@ -7,12 +7,16 @@
 #include <ctime>
 #include <iterator>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "launcher/console_log.h"
 #include "launcher/error.h"
 #include "launcher/files.h"
 #include "launcher/helper_client.h"
+#include "launcher/host_network.h"
+#include "launcher/network/mac_user.h"
+#include "launcher/output.h"
 #include "launcher/prepare_files.h"
 #include "launcher/qemu_argv.h"
 #include "launcher/text.h"
@@ -29,11 +33,14 @@ std::string own_unit(const VmName& name) {
     return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
 }
 
+// `own_mac`: the address is the VM's own, and not one that its description has for it.
 std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
-                              const std::string& helper) {
-    if (const std::string user = user_of_mac(net.bridge, mac); !user.empty())
-        throw LauncherError("net: " + user + " on " + net.bridge.str() + " has the MAC address " +
-                            mac.str() + " already; give this VM another with mac=");
+                              bool own_mac, const std::string& helper) {
+    require_free_mac(net.bridge, mac, own_mac,
+                     {.network = host_network,
+                      .vm_elsewhere = [&] { return host_of_running(vm); },
+                      .sleep = [](auto time) { std::this_thread::sleep_for(time); },
+                      .tell = note});
     return request_taps(
         helper,
         {.bridge = net.bridge, .queues = net.queues, .vnet_header = true, .mac = mac, .vm = vm});
@@ -79,7 +86,7 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
             continue;
         // In the order of planned_fds().
         try {
-            for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, host.helper))
+            for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, !net.mac, host.helper))
                 vm.fds.push_back(std::move(tap));
         } catch (const LauncherError& error) {
             auto other = fallen_back(net);

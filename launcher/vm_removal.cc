@@ -94,7 +94,8 @@ Removal plan_removal(const VmName& name, bool disks) {
          !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const std::string path = entry->path().string();
         const std::string file = entry->path().filename().string();
-        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
+        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts") ||
+            file == "slurm.log")
             removal.files.push_back(path);
     }
     std::sort(removal.files.begin(), removal.files.end());

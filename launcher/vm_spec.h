@@ -193,6 +193,11 @@ struct Vnc {
     std::optional<HostPath> password_file = std::nullopt;
 };
 
+/// On whichever host Slurm finds room, as a job of its own.
+struct SlurmPlace {
+    std::vector<std::string> options = {};  ///< sbatch's, without the dashes: "partition=vms"
+};
+
 struct VmSpec {
     VmName name;
     MemorySize memory;
@@ -213,6 +218,7 @@ struct VmSpec {
     std::optional<HostPath> initrd = std::nullopt;
     std::optional<std::string> append = std::nullopt;
     bool snapshot = false;  // what the guest writes is thrown away
+    std::optional<SlurmPlace> slurm = std::nullopt;  // none: on this host
     std::vector<std::string> extra_arguments = {};
 };
 
