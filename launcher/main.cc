@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "launcher/command_line.h"
-#include "launcher/directories.h"
-#include "launcher/error.h"
-#include "launcher/output.h"
-#include "launcher/verbs.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/cli/command_line.h"
+#include "launcher/cli/slurm_verbs.h"
+#include "launcher/cli/verbs.h"
 
 namespace tapgate {
 
@@ -29,6 +30,9 @@ int run(const std::vector<std::string>& arguments) {
         return EXIT_SUCCESS;
     }
     // From here on: the verb takes these operands and options, and every setting has a known key.
+    if (const auto done = done_on_slurm(command))
+        return *done;
+    // And its VM is this host's.
     return command.verb->run(command);
 }
 

@@ -19,9 +19,9 @@
 #include "launcher/base/program.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
-#include "launcher/cli/grammar.h"
 #include "launcher/cli/life_verbs.h"
 #include "launcher/cli/operand.h"
+#include "launcher/cli/verbs.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/lab/file.h"
 #include "launcher/vm/file.h"
@@ -50,9 +50,9 @@ struct Reaching {
     size_t operand = 0;
 };
 constexpr Reaching reaching[] = {
-    {"stop"},  {"kill"},       {"reset"},    {"pause"},       {"resume"}, {"status"}, {"console"},
-    {"log"},   {"vnc"},        {"delete"},   {"snapshot", 1}, {"clone"},  {"seed"},   {"resize"},
-    {"ip"},    {"ssh"},        {"ssh-config"}, {"wait"},      {"screenshot"}};
+    {"stop"}, {"kill"}, {"reset"},      {"pause"},       {"resume"},    {"status"}, {"console"},
+    {"log"},  {"vnc"},  {"delete"},     {"snapshot", 1}, {"clone"},     {"seed"},   {"resize"},
+    {"ip"},   {"ssh"},  {"ssh-config"}, {"wait"},        {"screenshot"}};
 
 // What is interactive there, too, when it is here.
 bool wants_terminal(std::string_view verb) {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "launcher/base/text.h"
+#include "launcher/qemu/argv.h"
 
 namespace tapgate {
 
@@ -122,9 +123,7 @@ std::uint64_t memory_beside_guest(std::uint64_t guest) {
 }
 
 std::vector<std::string> sbatch_words(const SlurmRequest& request) {
-    std::string command = "exec";
-    for (const std::string& word : request.command)
-        command += " " + shell_text(word);
+    const std::string command = "exec " + shell_text(request.command);
     const std::uint64_t memory = request.memory + memory_beside_guest(request.memory);
     std::vector<std::string> words = {
         "sbatch",
@@ -161,8 +160,9 @@ std::string parse_sbatch(std::string_view output) {
 
 std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
                                     bool terminal) {
-    std::vector<std::string> words = {"srun",       "--quiet",   "--jobid=" + job.id, "--overlap",
-                                      "--nodes=1",  "--ntasks=1", "--mem=0",          "--export=ALL"};
+    std::vector<std::string> words = {"srun",      "--quiet",     "--jobid=" + job.id,
+                                      "--overlap", "--nodes=1",   "--ntasks=1",
+                                      "--mem=0",   "--export=ALL"};
     words.emplace_back(terminal ? "--pty" : "--quit-on-interrupt");
     words.insert(words.end(), command.begin(), command.end());
     return words;
@@ -177,8 +177,7 @@ std::optional<unsigned> parse_kill_wait(std::string_view output) {
     std::string_view value = output.substr(at + key.size());
     value.remove_prefix(std::min(value.find_first_of("0123456789\n"), value.size()));
     unsigned seconds = 0;
-    const auto [stop, error] =
-        std::from_chars(value.data(), value.data() + value.size(), seconds);
+    const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
     return error == std::errc() ? std::optional(seconds) : std::nullopt;
 }
 

@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <system_error>
 
-#include "launcher/error.h"
-#include "launcher/files.h"
-#include "launcher/text.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
 
 namespace tapgate {
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Where the launcher's files are (XDG base directory specification).
+#ifndef TAPGATE_LAUNCHER_DIRECTORIES_H
+#define TAPGATE_LAUNCHER_DIRECTORIES_H
+
+#include <string>
+
+namespace tapgate {
+
+/// $HOME, else what the user's entry says. Throws a LauncherError when there is neither.
+std::string home_directory();
+
+/// VM files and tapgate's own settings: $XDG_CONFIG_HOME/tapgate, else ~/.config/tapgate.
+std::string config_directory();
+
+/// What can be found out again: $XDG_CACHE_HOME/tapgate, else ~/.cache/tapgate.
+std::string cache_directory();
+
+/// What a VM needs to keep (UEFI variables, overlays): $XDG_DATA_HOME/tapgate, else
+/// ~/.local/share/tapgate.
+std::string data_directory();
+
+/// Sockets and locks of running VMs: tapgate in $XDG_RUNTIME_DIR, else in /run/user/UID where that
+/// is ours (su, cron), else, and in any batch job, in runtime_base_of_host(). It may not be there yet. Whoever can write
+/// there has the user's VMs: so each call looks whether it and what it is in are this user's and
+/// nobody else can write to them, and throws a LauncherError when not.
+std::string runtime_directory();
+
+/// ~/.cache/tapgate/run/HOSTNAME: a directory of this host's and this user's alone, found again by
+/// each process of his (a batch job, a host without logind), and on a home that hosts share. Throws
+/// a LauncherError.
+std::string runtime_base_of_host();
+
+/// The directory that relative paths of the command line start in.
+std::string current_directory();
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a VM is: passive data, made of types that cannot hold a wrong value. vm_options.h makes it
+// from text, qemu_argv.h makes QEMU's command line from it.
+#ifndef TAPGATE_LAUNCHER_VM_SPEC_H
+#define TAPGATE_LAUNCHER_VM_SPEC_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/names.h"
+
+namespace tapgate {
+
+/// A file of the host by its absolute path: without NUL, and valid UTF-8, since QEMU takes it in
+/// JSON, which can say nothing else. Absolute, so that it neither begins with '-' nor looks like
+/// one of QEMU's protocols (`nbd:`, `json:`).
+class HostPath {
+  public:
+    /// `text`, taken from `directory` when it is relative. Nothing when it cannot be such a path.
+    static std::optional<HostPath> parse(std::string_view text, const std::string& directory);
+
+    [[nodiscard]] const std::string& str() const { return path_; }
+
+  private:
+    explicit HostPath(std::string path) : path_(std::move(path)) {}
+    std::string path_;
+};
+
+/// A guest's memory in whole MiB: 1 MiB to 16 TiB.
+class MemorySize {
+  public:
+    /// "512M", "2G", "1T"; a bare number means MiB, as with QEMU's -m.
+    static std::optional<MemorySize> parse(std::string_view text);
+
+    [[nodiscard]] std::uint64_t mebibytes() const { return mebibytes_; }
+
+  private:
+    explicit MemorySize(std::uint64_t mebibytes) : mebibytes_(mebibytes) {}
+    std::uint64_t mebibytes_;
+};
+
+/// How many CPUs, and how they are arranged: the product of the three, 1 to 255 (what a guest
+/// without an IOMMU can address).
+class CpuTopology {
+  public:
+    static constexpr unsigned most_cpus = 255;
+
+    static std::optional<CpuTopology> make(unsigned sockets, unsigned cores, unsigned threads);
+
+    [[nodiscard]] unsigned cpus() const { return sockets_ * cores_ * threads_; }
+    [[nodiscard]] unsigned sockets() const { return sockets_; }
+    [[nodiscard]] unsigned cores() const { return cores_; }
+    [[nodiscard]] unsigned threads() const { return threads_; }
+
+  private:
+    CpuTopology(unsigned sockets, unsigned cores, unsigned threads)
+        : sockets_(sockets), cores_(cores), threads_(threads) {}
+    unsigned sockets_;
+    unsigned cores_;
+    unsigned threads_;
+};
+
+/// A CPU model and its features as -cpu has them: "host", "qemu64,+vmx", "max,pmu=off".
+class CpuModel {
+  public:
+    static std::optional<CpuModel> parse(std::string_view text);
+
+    [[nodiscard]] const std::string& str() const { return model_; }
+
+  private:
+    explicit CpuModel(std::string_view model) : model_(model) {}
+    std::string model_;
+};
+
+/// One of the two PC machines: "q35" or "pc", or a version of theirs: "pc-q35-7.2",
+/// "pc-i440fx-7.2".
+class MachineType {
+  public:
+    static std::optional<MachineType> parse(std::string_view text);
+
+    [[nodiscard]] const std::string& str() const { return type_; }
+    /// PCI Express and SATA; the other one has PCI and IDE.
+    [[nodiscard]] bool is_q35() const { return is_q35_; }
+
+  private:
+    MachineType(std::string_view type, bool is_q35) : type_(type), is_q35_(is_q35) {}
+    std::string type_;
+    bool is_q35_;
+};
+
+/// A disk's serial number as the guest sees it: 1 to 20 (what ATA and virtio have room for) of
+/// letters, digits, '.', '_' and '-'.
+class DiskSerial {
+  public:
+    static std::optional<DiskSerial> parse(std::string_view text);
+
+    [[nodiscard]] const std::string& str() const { return serial_; }
+
+  private:
+    explicit DiskSerial(std::string_view serial) : serial_(serial) {}
+    std::string serial_;
+};
+
+/// A port of the host that leads to one of the guest's: "tcp:127.0.0.1:2222-:22", as QEMU's
+/// hostfwd. Host port 0 means a free one. Unlike with QEMU, no address means 127.0.0.1 and not
+/// every one.
+class HostForward {
+  public:
+    static std::optional<HostForward> parse(std::string_view text);
+
+    /// As QEMU takes it.
+    [[nodiscard]] const std::string& str() const { return rule_; }
+
+  private:
+    explicit HostForward(std::string rule) : rule_(std::move(rule)) {}
+    std::string rule_;
+};
+
+/// A value, and the word for it.
+template <typename Value>
+struct Choice {
+    std::string_view name;
+    Value value;
+};
+
+enum class ImageFormat { raw, qcow2, vmdk, vdi, vhdx, vpc };
+inline constexpr Choice<ImageFormat> image_formats[] = {
+    {"raw", ImageFormat::raw}, {"qcow2", ImageFormat::qcow2}, {"vmdk", ImageFormat::vmdk},
+    {"vdi", ImageFormat::vdi}, {"vhdx", ImageFormat::vhdx},   {"vpc", ImageFormat::vpc},
+};
+/// As QEMU and qemu-img call it.
+std::string_view name_of(ImageFormat format);
+/// Nothing when there is none of this name.
+std::optional<ImageFormat> image_format(std::string_view name);
+
+enum class DiskBus { virtio, scsi, sata, ide };
+enum class DiskCache { writeback, writethrough, none, directsync, unsafe };
+enum class NetModel { virtio, e1000, e1000e, rtl8139 };
+enum class Display { none, vnc };
+enum class Accelerator { kvm, tcg };
+enum class Firmware { bios, uefi, uefi_secure };
+enum class Nested { as_the_host, on, off };
+enum class BootDevice { disk, cdrom, net };
+
+struct Disk {
+    HostPath path;
+    ImageFormat format = ImageFormat::raw;
+    DiskBus bus = DiskBus::virtio;
+    DiskCache cache = DiskCache::writeback;
+    bool read_only = false;
+    bool discard = true;
+    std::optional<DiskSerial> serial = std::nullopt;
+    std::vector<HostPath> backing = {};  // what the image's chain of backing files may consist of
+    bool any_backing = false;            // or anything
+};
+
+/// Behind QEMU's own NAT.
+struct UserNet {
+    std::vector<HostForward> forwards = {};
+};
+
+/// Behind a port of this bridge.
+struct BridgeNet {
+    InterfaceName bridge;
+    unsigned queues = 1;
+    std::optional<UserNet> fallback = std::nullopt;  // when there is no getting onto the bridge
+};
+
+struct Net {
+    std::variant<BridgeNet, UserNet> link;
+    NetModel model = NetModel::virtio;
+    std::optional<MacAddress> mac = std::nullopt;  // none: the VM's own, see identity.h
+};
+
+/// The adapter as it is when its bridge cannot be had: on its fallback, or nothing when it has none
+/// (and a user's network never takes a bridge's place unasked).
+std::optional<Net> fallen_back(const Net& net);
+
+/// A VNC server for the VM's screen.
+struct Vnc {
+    enum class Reach {
+        unix_socket,  // who can enter the VM's directory: its owner
+        localhost,    // every user of this host
+        everyone,     // on every address of this host
+    };
+    Reach reach = Reach::unix_socket;
+    std::optional<unsigned> display = std::nullopt;  // TCP port 5900 + N; none: a free one
+    std::optional<HostPath> password_file = std::nullopt;
+};
+
+/// On whichever host Slurm finds room, as a job of its own.
+struct SlurmPlace {
+    std::vector<std::string> options = {};  ///< sbatch's, without the dashes: "partition=vms"
+};
+
+struct VmSpec {
+    VmName name;
+    MemorySize memory;
+    CpuTopology cpus;
+    // None: the host's under KVM, everything that TCG can do otherwise.
+    std::optional<CpuModel> cpu = std::nullopt;
+    Nested nested = Nested::as_the_host;
+    MachineType machine;
+    std::optional<Accelerator> accelerator = std::nullopt;  // none: what the host has
+    Firmware firmware = Firmware::bios;
+    std::vector<Disk> disks = {};
+    std::vector<HostPath> cdroms = {};
+    std::vector<Net> nets = {};
+    Display display = Display::none;
+    Vnc vnc = {};
+    std::vector<BootDevice> boot = {};
+    std::optional<HostPath> kernel = std::nullopt;
+    std::optional<HostPath> initrd = std::nullopt;
+    std::optional<std::string> append = std::nullopt;
+    bool snapshot = false;                           // what the guest writes is thrown away
+    std::optional<SlurmPlace> slurm = std::nullopt;  // none: on this host
+    std::vector<std::string> extra_arguments = {};
+};
+
+}  // namespace tapgate
+
+#endif
