@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "launcher/base/files.h"
+
 namespace tapgate {
 
 std::string name_of(BatchJob::System system) {
@@ -20,7 +22,7 @@ std::string name_of(BatchJob::System system) {
 }
 
 std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*)>& lookup,
-                                     int pid) {
+                                     int pid, const std::string& parent) {
     const auto has = [&](const char* name) {
         const char* const value = lookup(name);
         return value != nullptr && *value != '\0';
@@ -30,7 +32,8 @@ std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*
     if (has("SLURM_JOB_ID") && has("SLURMD_NODENAME")) {
         const char* const task = lookup("SLURM_TASK_PID");
         return BatchJob{.system = BatchJob::System::slurm,
-                        .is_task = task != nullptr && std::to_string(pid) == task,
+                        .is_task = (task != nullptr && std::to_string(pid) == task) ||
+                                   parent == "slurmstepd",
                         .in_batch_script = !has("SLURM_STEP_ID")};
     }
     if (has("_CONDOR_SCRATCH_DIR"))
@@ -42,7 +45,8 @@ std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*
 
 std::optional<BatchJob> batch_job() {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
-    return batch_job_in([](const char* name) { return std::getenv(name); }, getpid());
+    return batch_job_in([](const char* name) { return std::getenv(name); }, getpid(),
+                        first_word("/proc/" + std::to_string(getppid()) + "/comm"));
 }
 
 }  // namespace tapgate

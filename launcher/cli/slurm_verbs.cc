@@ -96,7 +96,7 @@ std::string signal_within(const StopSignals& stop, milliseconds pause) {
 
 // Does QEMU run in the job? Asked there, by a step.
 bool runs_there(const SlurmJob& job) {
-    leave_own_job();
+    prepare_step();
     try {
         return run_program(srun_words(job,
                                       {own_program(), "wait", job.vm.str(), "--for=running",
@@ -208,6 +208,7 @@ int run(const CommandLine& command, const VmDescription& vm) {
     const SlurmJob job = start_job(command, vm, stop);
     note(name.str() + " runs on " + job.node + ", job " + job.id);
     const bool terminal = wants_terminal("console");
+    prepare_step();
     const TerminalProgram console(
         srun_words(job, {own_program(), "console", name.str()}, terminal));
     std::array<pollfd, 2> fds{pollfd{console.pidfd(), POLLIN, 0}, pollfd{stop.fd(), POLLIN, 0}};
@@ -235,22 +236,23 @@ int run(const CommandLine& command, const VmDescription& vm) {
 
 // The command line as it was typed, for the same program there.
 int relay_and_wait(const SlurmJob& job, const CommandLine& command) {
-    leave_own_job();
-    setenv("TAPGATE_ON", "here", 1);  // NOLINT(concurrency-mt-unsafe): one thread
+    prepare_step();
     std::vector<std::string> words = command.words;
     words.insert(words.begin(), own_program());
     const int code = run_at_terminal(srun_words(job, words, false));
-    if (code == 0)
-        wait_until_gone(job.vm, job.id, end_limit);
-    return code;
+    // With the VM its job ends, and the step that ended it may go before it can say so.
+    const auto now = slurm_job(job.vm);
+    if (code != 0 && now && now->id == job.id && now->runs())
+        return code;
+    wait_until_gone(job.vm, job.id, end_limit);
+    return static_cast<int>(ExitCode::done);
 }
 
 int take_picture(const SlurmJob& job, const CommandLine& command) {
     // The file that is asked for may be on this host only: a home is on both.
     const std::string picture = slurm_log_path(job.vm) + "." + std::to_string(getpid()) + ".png";
     const std::string& file = command.operands.at(1);
-    leave_own_job();
-    setenv("TAPGATE_ON", "here", 1);  // NOLINT(concurrency-mt-unsafe): one thread
+    prepare_step();
     const int code = run_at_terminal(
         srun_words(job, {own_program(), "screenshot", job.vm.str(), picture}, false));
     const auto png = code == 0 ? read_file(picture, size_t{256} << 20) : std::nullopt;
@@ -275,8 +277,7 @@ void print_queued(const SlurmJob& job, bool as_json) {
 
 // As it is there, and what Slurm knows besides.
 int print_status_there(const SlurmJob& job, const CommandLine& command) {
-    leave_own_job();
-    setenv("TAPGATE_ON", "here", 1);  // NOLINT(concurrency-mt-unsafe): one thread
+    prepare_step();
     std::vector<std::string> words = command.words;
     words.insert(words.begin(), own_program());
     const ProgramResult there = run_program(srun_words(job, words, false), step_limit);
@@ -310,10 +311,10 @@ int wait_in_queue(const VmName& name, const CommandLine& command) {
             throw LauncherError(name.str() + " has no job any more: it does not run");
         const auto left = std::chrono::ceil<seconds>(deadline - Clock::now());
         if (job->runs()) {
-            std::vector<std::string> words = command.words;
-            std::erase_if(words, [](const std::string& w) { return w.starts_with("--timeout"); });
-            words.push_back("--timeout=" + std::to_string(std::max(left.count(), std::int64_t{1})));
-            become_step(*job, words, false);
+            become_step(*job,
+                        {"wait", name.str(), "--for=" + command.option("for", "ssh"),
+                         "--timeout=" + std::to_string(std::max(left.count(), std::int64_t{1}))},
+                        false);
         }
         if (left.count() <= 0)
             throw LauncherError(name.str() + ": not ready within " +

@@ -44,6 +44,18 @@ ProgramResult ask(const std::vector<std::string>& words,
     return result;
 }
 
+void leave_own_job() {
+    std::vector<std::string> own;
+    for (char** one = environ; one != nullptr && *one != nullptr; one++) {
+        const std::string name(*one, std::string_view(*one).find('='));
+        // SLURM_CONF says which cluster.
+        if ((name.starts_with("SLURM_") && name != "SLURM_CONF") || name.starts_with("SLURMD_"))
+            own.push_back(name);
+    }
+    for (const std::string& name : own)
+        unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
+}
+
 // One setting of a VM that says where it runs, without all that describing it means.
 bool names_slurm(std::string_view value) {
     return value.substr(0, value.find(',')) == "slurm";
@@ -108,25 +120,16 @@ bool is_on_slurm(const VmName& vm) {
     return access(slurm_log_path(vm).c_str(), F_OK) == 0;
 }
 
-void leave_own_job() {
-    std::vector<std::string> own;
-    for (char** one = environ; one != nullptr && *one != nullptr; one++) {
-        const std::string name(*one, std::string_view(*one).find('='));
-        // SLURM_CONF says which cluster.
-        if ((name.starts_with("SLURM_") && name != "SLURM_CONF") || name.starts_with("SLURMD_"))
-            own.push_back(name);
-    }
-    for (const std::string& name : own)
-        unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
+void prepare_step() {
+    leave_own_job();
+    setenv("TAPGATE_ON", "here", 1);  // NOLINT(concurrency-mt-unsafe): one thread
 }
 
 void become_step(const SlurmJob& job, std::vector<std::string> words, bool terminal) {
     const auto srun = find_program("srun");
     if (!srun)
         throw LauncherError("on=slurm: there is no srun here; install Slurm's client");
-    leave_own_job();
-    // There the VM is here. NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
-    setenv("TAPGATE_ON", "here", 1);
+    prepare_step();
     words.insert(words.begin(), own_program());
     std::vector<std::string> all = srun_words(job, words, terminal);
     std::vector<char*> argv;

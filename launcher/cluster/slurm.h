@@ -43,10 +43,10 @@ std::string slurm_log_path(const VmName& vm);
 /// job).
 bool is_on_slurm(const VmName& vm);
 
-/// This process's environment as it is for a step in the VM's job: there tapgate is where the VM is.
-/// To be called before srun or sbatch are started: what Slurm has told of the job that this process
-/// may be in itself would be taken for what the other one is to be.
-void leave_own_job();
+/// Makes this process's environment one for a step in a VM's job: there the VM is here. And what Slurm
+/// has told of the job that this process may be in itself goes, since srun would take it for what the
+/// step is to be. To be called before srun is started.
+void prepare_step();
 
 /// Becomes srun with `words` for this very program, in the job. Throws a LauncherError when that
 /// cannot be.

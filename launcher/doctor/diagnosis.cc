@@ -340,6 +340,53 @@ void addresses(const DoctorFacts& facts, const HostLink& bridge, Findings& findi
                                : "none was heard: guests have link-local IPv6 addresses only"});
 }
 
+// What stretches the bridge over several hosts.
+void tunnels(const DoctorFacts& facts, const HostLink& bridge, Findings& findings) {
+    const auto verdict = facts.helper.verdicts.find(bridge.name);
+    const bool isolated = verdict != facts.helper.verdicts.end() && verdict->second.allowed &&
+                          verdict->second.text.find("isolated") != std::string::npos;
+    for (const HostLink* tunnel : facts.network.ports(bridge.index)) {
+        if (!tunnel->tunnel_from)
+            continue;
+        const std::string name = shown(tunnel->name);
+        if (isolated && !tunnel->port->isolated)
+            findings.push_back(
+                {"isolated", Health::warn,
+                 "your ports on " + shown(bridge.name) + " are isolated, and " + name +
+                     " to the other hosts is not: guests there reach yours all the same",
+                 "sudo bridge link set dev " + name +
+                     " isolated on; lasting, and what the gateway then needs: tapgate-cluster(7)"});
+        unsigned room = 0;
+        bool v6 = false;
+        for (const HostAddress& one : facts.network.addresses)
+            if (const HostLink* const below = facts.network.link(one.link);
+                one.address == *tunnel->tunnel_from && below != nullptr) {
+                room = below->mtu;
+                v6 = one.v6;
+            }
+        // The outer Ethernet, IP and UDP headers, and VXLAN's own.
+        const unsigned headers = v6 ? 70 : 50;
+        if (room != 0 && tunnel->mtu + headers > room)
+            findings.push_back({"mtu", Health::warn,
+                                name + " has an MTU of " + std::to_string(tunnel->mtu) +
+                                    ", and the network below it room for " +
+                                    std::to_string(room - std::min(room, headers)) +
+                                    ": large frames are lost or cut",
+                                "sudo ip link set " + name + " mtu " +
+                                    std::to_string(room - std::min(room, headers))});
+        else if (bridge.mtu > tunnel->mtu)
+            findings.push_back({"mtu", Health::warn,
+                                shown(bridge.name) + " has an MTU of " +
+                                    std::to_string(bridge.mtu) + ", and " + name +
+                                    " to the other hosts one of " + std::to_string(tunnel->mtu) +
+                                    ": large frames do not get there",
+                                "sudo ip link set " + shown(bridge.name) + " mtu " +
+                                    std::to_string(tunnel->mtu)});
+        else
+            findings.push_back({"mtu", Health::ok, name + " to other hosts: fits"});
+    }
+}
+
 void bridge(const DoctorFacts& facts, const std::string& name, Findings& findings) {
     const HostLink* const link = facts.network.link(name);
     if (link == nullptr || !link->bridge) {
@@ -383,6 +430,7 @@ void bridge(const DoctorFacts& facts, const std::string& name, Findings& finding
                             ? "fixed: ports do not change it"
                             : "not fixed yet: the helper fixes it with the first tap"});
     addresses(facts, *link, findings);
+    tunnels(facts, *link, findings);
 }
 
 void netfilter(const DoctorFacts& facts, Findings& findings) {
@@ -451,6 +499,12 @@ void resources(const DoctorFacts& facts, Findings& findings) {
                             "end other programs, or give it less: --memory="});
     else
         findings.push_back({"memory", Health::ok, there});
+    if (!facts.locks_problem.empty())
+        findings.push_back({"locks", Health::warn,
+                            shown(facts.data_directory) + ": " + facts.locks_problem +
+                                ": that a VM runs on another host is not noticed, and its disks "
+                                "can be destroyed",
+                            "mount it with locks: NFSv4, without nolock and local_lock"});
     for (const DiskFacts& disk : facts.disks) {
         if (disk.error != 0)
             findings.push_back({"disk", Health::fail,

@@ -35,7 +35,7 @@ struct flock byte_range(short type, off_t first, off_t count) {
     return range;
 }
 
-UniqueFd open_image(const std::string& path) {
+UniqueFd open_locked(const std::string& path) {
     return UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }
 
@@ -61,7 +61,7 @@ LauncherError in_use(const std::string& path) {
 }  // namespace
 
 ImageUse image_use(const std::string& path) {
-    return use_of(open_image(path));
+    return use_of(open_locked(path));
 }
 
 std::string image_user(const std::string& path) {
@@ -102,7 +102,7 @@ HeldImage::HeldImage(const std::string& path, For purpose) {
     if (lstat(path.c_str(), &status) != 0 ||
         !(S_ISREG(status.st_mode) || (purpose == For::reading && stat(path.c_str(), &status) == 0)))
         return;
-    fd_ = open_image(path);
+    fd_ = open_locked(path);
     if (!fd_)
         return;
     // As QEMU does it: first to take, then to look, so that of two at least one sees the other.

@@ -21,9 +21,9 @@ struct VmJob {
     std::string done;                ///< "runs"
     std::chrono::milliseconds limit{0};
     std::vector<size_t> after = {};  ///< jobs that must have succeeded before
-    bool ends_at_signal =
-        false;                ///< SIGTERM goes to it when a signal comes: it undoes what it began
-    bool only_waits = false;  ///< needs nothing of this host, so any number may run
+    bool only_waits = false;         ///< needs nothing of this host, so any number may run
+    /// SIGTERM goes to it when a signal comes, or another fails: it undoes what it began.
+    bool ends_at_signal = false;
 };
 
 struct JobResult {

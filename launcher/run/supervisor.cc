@@ -12,6 +12,7 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "launcher/base/child_process.h"
@@ -42,6 +43,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds start_limit{60000};
 // From when somebody wants it to end.
 constexpr milliseconds hurried_start_limit{5000};
+// In a job: for `tapgate stop' there to see the end.
+constexpr milliseconds farewell{500};
 // A guest writes a few MB in it, at the most.
 constexpr milliseconds log_interval{15000};
 
@@ -57,7 +60,7 @@ class Supervisor {
     int run() {
         const HostFacts host = host_facts(spec_, options_.helper);
         // From here on: this VM is nobody else's to start.
-        const UniqueFd lock = lock_vm(name_);
+        UniqueFd lock = lock_vm(name_);
         if (const VmState state = vm_state(name_); state.qemu != 0)
             throw LauncherError(name_.str() +
                                 " is running already, without its supervisor (QEMU's "
@@ -78,6 +81,11 @@ class Supervisor {
         // What is left is what `list` calls crashed.
         if (end.in_order())
             clear_vm_directory(name_);
+        if (options_.console)
+            return verdict(end);
+        // With this process the job ends, and with that whoever waits in a step of it for this end.
+        lock.reset();
+        std::this_thread::sleep_for(farewell);
         return verdict(end);
     }
 

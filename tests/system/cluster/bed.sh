@@ -171,8 +171,8 @@ bed_up() {
     mkdir -p $BED/{home,bin,munge,guest}
     # The lab's /sys is another than the host's, and without them.
     for controller in $BED_CONTROLLERS; do
-        mkdir -p $BED/cgroup/$controller
-        mount -t cgroup -o $controller cgroup $BED/cgroup/$controller
+        mkdir -p "$BED/cgroup/$controller"
+        mount -t cgroup -o "$controller" cgroup "$BED/cgroup/$controller"
     done
     BED_UID=60201
     while getent passwd $BED_UID >/dev/null || getent group $BED_UID >/dev/null; do

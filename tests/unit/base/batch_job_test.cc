@@ -27,6 +27,9 @@ TEST(InAJob, SlurmsTaskScriptAndStep) {
     EXPECT_TRUE(task->is_task);
     EXPECT_TRUE(task->in_batch_script);
     EXPECT_FALSE(job_with(script, 101)->is_task);
+    EXPECT_TRUE(batch_job_in([](const char* name) { return name[0] == 'S' ? "1" : nullptr; }, 101,
+                             "slurmstepd")
+                    ->is_task);
     auto step = script;
     step["SLURM_STEP_ID"] = "0";
     EXPECT_FALSE(job_with(step)->in_batch_script);
