@@ -123,8 +123,10 @@ dpkg-deb -R "$deb" $LAB/tree
 for entry in "-rwsr-xr-x root/root ./usr/libexec/tapgate-helper" \
     "-rwx--x--x root/root ./usr/libexec/tapgate-lookup" \
     "-rwxr-xr-x root/root ./usr/bin/tapgate" \
+    "-rwxr-xr-x root/root ./usr/bin/tapgate-policy" \
     "-rwxr-xr-x root/root ./usr/sbin/tapgate-divert" \
     "-rw-r--r-- root/root ./usr/share/man/man1/tapgate.1.gz" \
+    "-rw-r--r-- root/root ./usr/share/man/man1/tapgate-policy.1.gz" \
     "-rw-r--r-- root/root ./usr/share/man/man5/bridge.conf.5.gz" \
     "-rw-r--r-- root/root ./usr/share/man/man8/tapgate-helper.8.gz" \
     "-rw-r--r-- root/root ./usr/share/doc/tapgate/examples/bridge.conf" \
@@ -162,6 +164,9 @@ verify_as_user() {
 }
 verdict "systemd takes the reaper's units" verify verify $LAB/units/tapgate-reap.service \
     $LAB/units/tapgate-reap.timer
+# nft is the host's.
+sed -i "s|$LAB/tree/usr/sbin/nft|/usr/sbin/nft|" $LAB/units/tapgate-guards.service
+verdict "systemd takes the guards' unit" verify verify $LAB/units/tapgate-guards.service
 verdict "systemd takes the VM's unit" verify_as_user $LAB/units/tapgate@lab.service
 
 # What the reaper's unit leaves it, without a systemd here: that user, that one capability, no new
