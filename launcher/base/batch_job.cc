@@ -21,20 +21,20 @@ std::string name_of(BatchJob::System system) {
     return {};
 }
 
-std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*)>& lookup,
-                                     int pid, const std::string& parent) {
+std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*)>& lookup, int pid,
+                                     const std::string& parent) {
     const auto has = [&](const char* name) {
         const char* const value = lookup(name);
         return value != nullptr && *value != '\0';
     };
-    // salloc gives a shell on the login node the job's number, too; a node's name has only what slurmd
-    // itself has started.
+    // salloc gives a shell on the login node the job's number, too; a node's name has only what
+    // slurmd itself has started.
     if (has("SLURM_JOB_ID") && has("SLURMD_NODENAME")) {
         const char* const task = lookup("SLURM_TASK_PID");
-        return BatchJob{.system = BatchJob::System::slurm,
-                        .is_task = (task != nullptr && std::to_string(pid) == task) ||
-                                   parent == "slurmstepd",
-                        .in_batch_script = !has("SLURM_STEP_ID")};
+        return BatchJob{
+            .system = BatchJob::System::slurm,
+            .is_task = (task != nullptr && std::to_string(pid) == task) || parent == "slurmstepd",
+            .in_batch_script = !has("SLURM_STEP_ID")};
     }
     if (has("_CONDOR_SCRATCH_DIR"))
         return BatchJob{.system = BatchJob::System::htcondor};

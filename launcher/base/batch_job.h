@@ -27,8 +27,8 @@ std::string name_of(BatchJob::System system);
 /// The job that this process is in; nothing: none.
 std::optional<BatchJob> batch_job();
 
-/// The same of an environment; `lookup` as getenv(), `pid` this process's number, `parent` the name of
-/// its parent's program: in a container the number may be another than Slurm's.
+/// The same of an environment; `lookup` as getenv(), `pid` this process's number, `parent` the name
+/// of its parent's program: in a container the number may be another than Slurm's.
 std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*)>& lookup, int pid,
                                      const std::string& parent = {});
 

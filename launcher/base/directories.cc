@@ -37,8 +37,8 @@ std::string own_directory(const char* variable, const char* below_home) {
 
 // The directory that holds runtime_directory(). Nothing in /tmp: whoever comes first has the name.
 std::string runtime_base() {
-    // What a login has given the user goes when that ends, and its name in the environment may be of
-    // another host; each step of the job finds this one.
+    // What a login has given the user goes when that ends, and its name in the environment may be
+    // of another host; each step of the job finds this one.
     if (batch_job())
         return runtime_base_of_host();
     if (auto directory = directory_variable("XDG_RUNTIME_DIR"))

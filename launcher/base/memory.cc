@@ -38,8 +38,8 @@ struct Names {
     const char* inactive;  // of memory.stat: files' pages, which the kernel gives back at once
     const char* kills;     // the file that has "oom_kill N"
 };
-constexpr Names version1 = {"memory.limit_in_bytes", "memory.usage_in_bytes",
-                            "total_inactive_file", "memory.oom_control"};
+constexpr Names version1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
+                            "memory.oom_control"};
 constexpr Names version2 = {"memory.max", "memory.current", "inactive_file", "memory.events"};
 
 struct Group {
@@ -96,7 +96,8 @@ Memory memory(const std::string& root) {
         const std::uint64_t inactive =
             number_behind(directory + "memory.stat", group.names->inactive);
         const std::uint64_t taken = usage - std::min(usage, inactive);
-        result.available = std::min(result.available, (*limit - std::min(*limit, taken)) / mebibyte);
+        result.available =
+            std::min(result.available, (*limit - std::min(*limit, taken)) / mebibyte);
         if (result.limit == 0 || *limit / mebibyte < result.limit)
             result.limit = *limit / mebibyte;
     }

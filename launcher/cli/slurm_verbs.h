@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs of a VM that is a job of Slurm's: `start' hands the job in, and the others are done where
-// it runs.
+// The verbs of a VM that is a job of Slurm's: `start' hands the job in, and the others are done
+// where it runs.
 #ifndef TAPGATE_LAUNCHER_SLURM_VERBS_H
 #define TAPGATE_LAUNCHER_SLURM_VERBS_H
 

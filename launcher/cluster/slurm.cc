@@ -17,7 +17,8 @@ namespace tapgate {
 namespace {
 
 constexpr std::chrono::seconds answer_limit{3};
-// sbatch may wait for a site's own scripts; a VM that is handed in twice would be worse than a wait.
+// sbatch may wait for a site's own scripts; a VM that is handed in twice would be worse than a
+// wait.
 constexpr std::chrono::seconds submit_limit{60};
 // A thousand jobs are 100 KiB.
 constexpr size_t most_output = 64UL * 1024 * 1024;

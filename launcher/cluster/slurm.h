@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Slurm, asked. What it says is never kept: the next verb asks again. Each question has 3 seconds; a
-// Slurm that does not answer is an error, and never "the VM is off".
+// Slurm, asked. What it says is never kept: the next verb asks again. Each question has 3 seconds;
+// a Slurm that does not answer is an error, and never "the VM is off".
 #ifndef TAPGATE_LAUNCHER_SLURM_H
 #define TAPGATE_LAUNCHER_SLURM_H
 
@@ -43,9 +43,9 @@ std::string slurm_log_path(const VmName& vm);
 /// job).
 bool is_on_slurm(const VmName& vm);
 
-/// Makes this process's environment one for a step in a VM's job: there the VM is here. And what Slurm
-/// has told of the job that this process may be in itself goes, since srun would take it for what the
-/// step is to be. To be called before srun is started.
+/// Makes this process's environment one for a step in a VM's job: there the VM is here. And what
+/// Slurm has told of the job that this process may be in itself goes, since srun would take it for
+/// what the step is to be. To be called before srun is started.
 void prepare_step();
 
 /// Becomes srun with `words` for this very program, in the job. Throws a LauncherError when that

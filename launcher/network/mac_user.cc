@@ -23,9 +23,10 @@ std::optional<MacUser> mac_user(const HostNetwork& network, const InterfaceName&
     const HostLink* const there = network.link(bridge.str());
     if (there == nullptr)
         return std::nullopt;
-    // Before its guest has sent anything: as the helper makes it of the guest's.
+    // Before its guest has sent anything: as the helper makes it of the guest's, of a contained tap on
+    // the port that it is behind.
     for (const HostLink* port : network.ports(there->index))
-        if (port->kind == "tun" && port->mac == mac.host_side())
+        if ((port->kind == "tun" || port->kind == "veth") && port->mac == mac.host_side())
             return MacUser{.text = "the tap " + shown(port->name)};
     const Station* const station = network.station(mac, there->index);
     if (station == nullptr)
