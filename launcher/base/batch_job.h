@@ -2,8 +2,8 @@
 //
 // Is this process part of a batch system's job? Then others decide how long it lives and how much
 // memory it has, and what a login gives a user on a host is not there.
-#ifndef TAPGATE_LAUNCHER_BATCH_JOB_H
-#define TAPGATE_LAUNCHER_BATCH_JOB_H
+#ifndef TAPGATE_LAUNCHER_BASE_BATCH_JOB_H
+#define TAPGATE_LAUNCHER_BASE_BATCH_JOB_H
 
 #include <functional>
 #include <optional>

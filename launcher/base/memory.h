@@ -2,8 +2,8 @@
 //
 // How much memory there is for VMs: the host's, and what the cgroup of this process (a job's, a
 // container's, a slice's) lets it have of that.
-#ifndef TAPGATE_LAUNCHER_MEMORY_H
-#define TAPGATE_LAUNCHER_MEMORY_H
+#ifndef TAPGATE_LAUNCHER_BASE_MEMORY_H
+#define TAPGATE_LAUNCHER_BASE_MEMORY_H
 
 #include <cstdint>
 #include <string>

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "common/words.h"
+
 namespace tapgate {
 
 namespace {
@@ -54,28 +56,28 @@ std::vector<std::string> split_at_commas(std::string_view text) {
     return words;
 }
 
+std::string terminal_lines(std::string_view text, size_t longest) {
+    std::string clean;
+    for (;;) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        const size_t room = longest - clean.size();
+        clean += printable(line, room);
+        if (line.size() > room || line.size() == text.size())
+            return clean;
+        clean += '\n';
+        if (clean.size() > longest)
+            return clean + "...";
+        text.remove_prefix(line.size() + 1);
+    }
+}
+
 std::string terminal_text(std::string_view text, size_t longest) {
     // npos + 1 is 0: all blank, nothing stays.
-    text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-    std::string clean(text.substr(0, longest));
-    for (char& c : clean)
-        if (c == '\t')
-            c = ' ';
-        else if ((static_cast<unsigned char>(c) < ' ' && c != '\n') || c == '\x7f')
-            c = '?';
-    if (text.size() > longest)
-        clean += "...";
-    return clean;
+    return terminal_lines(text.substr(0, text.find_last_not_of(" \t\r\n") + 1), longest);
 }
 
 std::string shown(std::string_view text) {
-    constexpr size_t widest = 200;
-    std::string line;
-    for (const char c : text.substr(0, widest))
-        line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? '?' : c;
-    if (text.size() > widest)
-        line += "...";
-    return line;
+    return printable(text, 200);
 }
 
 std::string quoted_word(std::string_view text) {
@@ -140,6 +142,29 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows) {
             line += row[i] + std::string(widths[i] - width_of(row[i]) + 2, ' ');
         line.resize(line.find_last_not_of(' ') + 1);
         text += line + "\n";
+    }
+    return text;
+}
+
+std::string shell_text(const std::vector<std::string>& argv) {
+    constexpr std::string_view plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
+    std::string text;
+    for (const std::string& argument : argv) {
+        if (!text.empty())
+            text += ' ';
+        if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) {
+            text += argument;
+            continue;
+        }
+        text += '\'';
+        for (const char c : argument) {
+            if (c == '\'')
+                text += R"('\'')";
+            else
+                text += c;
+        }
+        text += '\'';
     }
     return text;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Words from outside (the user's, the helper's, QEMU's, the kernel's), made fit to be shown.
-#ifndef TAPGATE_LAUNCHER_TEXT_H
-#define TAPGATE_LAUNCHER_TEXT_H
+#ifndef TAPGATE_LAUNCHER_BASE_TEXT_H
+#define TAPGATE_LAUNCHER_BASE_TEXT_H
 
 #include <cstdint>
 #include <string>
@@ -23,12 +23,15 @@ std::string_view trimmed(std::string_view text, std::string_view separators = bl
 /// The words between single commas; two commas are one that belongs to the word, as with QEMU.
 std::vector<std::string> split_at_commas(std::string_view text);
 
-/// `text` fit for a terminal: control characters but the newline become '?' (a tab a blank), blanks
-/// and newlines at its end go, and what is over `longest` bytes is cut and ends in "...".
+/// `text` fit for a terminal, which printable() (common/words.h) makes of each of its lines; what
+/// is over `longest` bytes is cut and ends in "...".
+std::string terminal_lines(std::string_view text, size_t longest);
+
+/// The same, and blanks and newlines at the end go.
 std::string terminal_text(std::string_view text, size_t longest = 4096);
 
-/// `text` fit for a part of one line: control characters become '?', and what is over 200 bytes is
-/// cut and ends in "...". Blanks stay: they may be what is wrong with it.
+/// `text` fit for a part of one line, as printable() makes it; over 200 bytes are cut. Blanks stay:
+/// they may be what is wrong with it.
 std::string shown(std::string_view text);
 
 /// shown(), between the quotes that errors have around what they speak of.
@@ -40,6 +43,9 @@ std::string commas_doubled(std::string_view text);
 
 /// The words as a list that split_at_commas() takes apart again.
 std::string joined_by_commas(const std::vector<std::string>& words);
+
+/// The arguments as a POSIX shell's words, which is read back as exactly these.
+std::string shell_text(const std::vector<std::string>& argv);
 
 /// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
 /// nothing.

@@ -156,24 +156,27 @@ void print_file(const std::string& path) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd)
         fail_with_errno(shown(path));
-    // What a guest has written can do things to a terminal.
+    // What a guest has written can do things to a terminal. It is looked at by whole lines, which
+    // no character crosses.
     const bool terminal = isatty(STDOUT_FILENO) != 0;
     std::array<char, 65536> buffer{};
+    std::string text;
     for (;;) {
         const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
         if (got < 0)
             fail_with_errno(shown(path));
+        text.append(buffer.data(), static_cast<size_t>(got));
+        const bool all = !terminal || got == 0 || text.size() > buffer.size();
+        const size_t whole = all ? text.size() : text.rfind('\n') + 1;  // npos + 1 is 0
+        std::string lines = text.substr(0, whole);
+        if (terminal) {
+            std::erase(lines, '\r');
+            lines = terminal_lines(lines, lines.size());
+        }
+        print(lines);
+        text.erase(0, whole);
         if (got == 0)
             return;
-        std::string text(buffer.data(), static_cast<size_t>(got));
-        if (terminal) {
-            std::erase(text, '\r');
-            for (char& c : text) {
-                if ((static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') || c == '\x7f')
-                    c = '?';
-            }
-        }
-        print(text);
     }
 }
 
@@ -188,7 +191,7 @@ void require_free_console(const VmName& name) {
 }
 
 // Of the images that a clone stands on; 1 when one is not what it was.
-int print_verdicts(const VmName& name, bool as_json) {
+ExitCode print_verdicts(const VmName& name, bool as_json) {
     ProgressBar bar("reading the images that " + name.str() + " stands on");
     const auto verdicts = verify_bases(name, [&](double percent) { bar.show(percent); });
     if (verdicts.empty())
@@ -205,12 +208,12 @@ int print_verdicts(const VmName& name, bool as_json) {
         print_json(json);
     else
         print(text);
-    return static_cast<int>(all_same ? ExitCode::done : ExitCode::failed);
+    return all_same ? ExitCode::done : ExitCode::failed;
 }
 
 }  // namespace
 
-int list_vms(const CommandLine& command) {
+ExitCode list_vms(const CommandLine& command) {
     std::vector<VmName> names = vms_with_state();
     if (command.has("all")) {
         std::set<VmName> all(names.begin(), names.end());
@@ -253,10 +256,10 @@ int list_vms(const CommandLine& command) {
         print(table(vms, !jobs.empty()));
     if (silence)
         std::rethrow_exception(silence);
-    return 0;
+    return ExitCode::done;
 }
 
-int print_status(const CommandLine& command) {
+ExitCode print_status(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Json vm = summary_of(name);
     if (vm.at("state") == "off" && vm.at("file").is_null())
@@ -265,7 +268,7 @@ int print_status(const CommandLine& command) {
         return print_verdicts(name, command.has("json"));
     if (command.has("json")) {
         print_json(vm);
-        return 0;
+        return ExitCode::done;
     }
     std::string text;
     const auto line = [&](std::string label, const std::string& value) {
@@ -290,10 +293,10 @@ int print_status(const CommandLine& command) {
     line("file", text_in(vm, "file"));
     line("directory", vm_directory(name));
     print(text);
-    return 0;
+    return ExitCode::done;
 }
 
-int attach_console(const CommandLine& command) {
+ExitCode attach_console(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
     const UniqueFd lock = lock_console(name);
@@ -323,23 +326,23 @@ int attach_console(const CommandLine& command) {
     if (isatty(STDIN_FILENO) != 0)
         note(console.open() ? "left the console of " + name.str() + ", which runs on"
                             : name.str() + " has ended");
-    return 0;
+    return ExitCode::done;
 }
 
-int print_log(const CommandLine& command) {
+ExitCode print_log(const CommandLine& command) {
     const VmName name = command.vm_name();
     if (command.has("qemu")) {
         print_file(qemu_log_path(name));
-        return 0;
+        return ExitCode::done;
     }
     const auto [older, path] = console_log_paths(name);
     if (access(older.c_str(), F_OK) == 0)
         print_file(older);
     print_file(path);
-    return 0;
+    return ExitCode::done;
 }
 
-int print_vnc(const CommandLine& command) {
+ExitCode print_vnc(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
     const std::string address = vnc_address(name);
@@ -347,10 +350,10 @@ int print_vnc(const CommandLine& command) {
         throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
                             shown(vm_file_path(name)));
     print(address + "\n");
-    return 0;
+    return ExitCode::done;
 }
 
-int take_screenshot(const CommandLine& command) {
+ExitCode take_screenshot(const CommandLine& command) {
     constexpr size_t largest = size_t{256} << 20;
     const VmName name = command.vm_name();
     const std::string& file = command.operands.at(1);
@@ -373,7 +376,7 @@ int take_screenshot(const CommandLine& command) {
     if (!png || png->empty())
         throw LauncherError("QEMU has written no picture");
     replace_file(path, *png);
-    return 0;
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

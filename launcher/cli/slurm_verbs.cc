@@ -21,7 +21,6 @@
 #include "launcher/base/text.h"
 #include "launcher/cli/life_verbs.h"
 #include "launcher/cli/operand.h"
-#include "launcher/cli/verbs.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/lab/file.h"
 #include "launcher/vm/file.h"
@@ -193,16 +192,16 @@ SlurmJob start_job(const CommandLine& command, const VmDescription& vm, const St
     return wait_until_running(name, id, stop, limit);
 }
 
-int start(const CommandLine& command, const VmDescription& vm) {
+ExitCode start(const CommandLine& command, const VmDescription& vm) {
     const StopSignals stop;
     const SlurmJob job = start_job(command, vm, stop);
     print(vm.spec.name.str() + " runs on " + job.node + ", job " + job.id + "\n");
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
 // In the foreground: what ends the console (its key, a terminal that is closed, a signal) is the
 // guest's power button.
-int run(const CommandLine& command, const VmDescription& vm) {
+ExitCode run(const CommandLine& command, const VmDescription& vm) {
     const VmName& name = vm.spec.name;
     const StopSignals stop;
     const SlurmJob job = start_job(command, vm, stop);
@@ -227,7 +226,7 @@ int run(const CommandLine& command, const VmDescription& vm) {
     const std::string words = log_text(name);
     const bool in_order = end.empty() || end == "COMPLETED" || (cancelled && end == "CANCELLED");
     if (in_order && words.find("without having shut down") == std::string::npos)
-        return static_cast<int>(ExitCode::done);
+        return ExitCode::done;
     throw LauncherError(name.str() + " has ended: job " + job.id + ": " + end +
                         (words.empty() ? "" : "; its words:\n" + words));
 }
@@ -235,7 +234,7 @@ int run(const CommandLine& command, const VmDescription& vm) {
 // ---- verbs of a VM that has a job
 
 // The command line as it was typed, for the same program there.
-int relay_and_wait(const SlurmJob& job, const CommandLine& command) {
+ExitCode relay_and_wait(const SlurmJob& job, const CommandLine& command) {
     prepare_step();
     std::vector<std::string> words = command.words;
     words.insert(words.begin(), own_program());
@@ -243,12 +242,12 @@ int relay_and_wait(const SlurmJob& job, const CommandLine& command) {
     // With the VM its job ends, and the step that ended it may go before it can say so.
     const auto now = slurm_job(job.vm);
     if (code != 0 && now && now->id == job.id && now->runs())
-        return code;
+        return static_cast<ExitCode>(code);
     wait_until_gone(job.vm, job.id, end_limit);
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
-int take_picture(const SlurmJob& job, const CommandLine& command) {
+ExitCode take_picture(const SlurmJob& job, const CommandLine& command) {
     // The file that is asked for may be on this host only: a home is on both.
     const std::string picture = slurm_log_path(job.vm) + "." + std::to_string(getpid()) + ".png";
     const std::string& file = command.operands.at(1);
@@ -259,7 +258,7 @@ int take_picture(const SlurmJob& job, const CommandLine& command) {
     unlink(picture.c_str());
     if (png)
         replace_file(file.starts_with('/') ? file : current_directory() + "/" + file, *png);
-    return code;
+    return static_cast<ExitCode>(code);
 }
 
 void print_queued(const SlurmJob& job, bool as_json) {
@@ -276,7 +275,7 @@ void print_queued(const SlurmJob& job, bool as_json) {
 }
 
 // As it is there, and what Slurm knows besides.
-int print_status_there(const SlurmJob& job, const CommandLine& command) {
+ExitCode print_status_there(const SlurmJob& job, const CommandLine& command) {
     prepare_step();
     std::vector<std::string> words = command.words;
     words.insert(words.begin(), own_program());
@@ -287,7 +286,7 @@ int print_status_there(const SlurmJob& job, const CommandLine& command) {
     if (!command.has("json")) {
         print(there.output + "node        " + job.node + "\njob         " + job.id +
               "\nlimit       " + job.up + " of " + job.limit + "\n");
-        return 0;
+        return ExitCode::done;
     }
     auto json = nlohmann::ordered_json::parse(there.output, nullptr, false);
     if (!json.is_object())
@@ -297,10 +296,10 @@ int print_status_there(const SlurmJob& job, const CommandLine& command) {
     json["job"] = job.id;
     json["limit"] = job.limit;
     print(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
-    return 0;
+    return ExitCode::done;
 }
 
-int wait_in_queue(const VmName& name, const CommandLine& command) {
+ExitCode wait_in_queue(const VmName& name, const CommandLine& command) {
     constexpr seconds default_wait{120};
     const milliseconds limit = command.seconds("timeout", default_wait);
     const auto deadline = Clock::now() + limit;
@@ -326,8 +325,8 @@ int wait_in_queue(const VmName& name, const CommandLine& command) {
     }
 }
 
-int reach(const SlurmJob& job, const CommandLine& command) {
-    const std::string_view verb = command.verb->name;
+// `verb`: the command's, or a part of it.
+ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view verb) {
     const bool ends = verb == "stop" || verb == "kill";
     if (verb == "wait")
         return wait_in_queue(job.vm, command);
@@ -342,18 +341,18 @@ int reach(const SlurmJob& job, const CommandLine& command) {
     }
     if (verb == "status") {
         print_queued(job, command.has("json"));
-        return 0;
+        return ExitCode::done;
     }
     if (ends && job.waits()) {
         cancel_job(job.id);
         wait_until_gone(job.vm, job.id, end_limit);
         note(job.vm.str() + " was " + job.state_text() + "; job " + job.id +
              " is out of the queue");
-        return 0;
+        return ExitCode::done;
     }
     if (ends && job.is_ending()) {
         wait_until_gone(job.vm, job.id, kill_wait() + end_limit);
-        return 0;
+        return ExitCode::done;
     }
     throw LauncherError(job.vm.str() + " is " + job.state_text() + " (" + job_text(job) + "); " +
                         (job.waits() ? "tapgate wait " + job.vm.str() +
@@ -362,16 +361,15 @@ int reach(const SlurmJob& job, const CommandLine& command) {
                                      : "try again when that is over"));
 }
 
-int restart(const CommandLine& command, const VmDescription& vm) {
+ExitCode restart(const CommandLine& command, const VmDescription& vm) {
     CommandLine stop = command;
-    stop.verb = find_verb("stop");
     stop.words = {"stop", vm.spec.name.str()};
     if (command.has("timeout"))
         stop.words.push_back("--timeout=" + command.option("timeout"));
     if (command.has("force"))
         stop.words.emplace_back("--force");
     if (const auto job = slurm_job(vm.spec.name))
-        if (const int code = reach(*job, stop); code != 0)
+        if (const ExitCode code = reach(*job, stop, "stop"); code != ExitCode::done)
             return code;
     CommandLine again = command;
     again.options.erase("timeout");
@@ -380,7 +378,7 @@ int restart(const CommandLine& command, const VmDescription& vm) {
 
 }  // namespace
 
-std::optional<int> done_on_slurm(const CommandLine& command) {
+std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     const std::string_view verb = command.verb->name;
     if (verb == "start" || verb == "run" || verb == "restart") {
         if (command.has("ready-fd") || command.has("no-console"))
@@ -403,7 +401,7 @@ std::optional<int> done_on_slurm(const CommandLine& command) {
     // Off: its files are as well here as anywhere.
     if (!job)
         return std::nullopt;
-    return reach(*job, command);
+    return reach(*job, command, verb);
 }
 
 std::vector<SlurmJob> jobs_to_list() {

@@ -2,8 +2,8 @@
 //
 // Slurm, asked. What it says is never kept: the next verb asks again. Each question has 3 seconds;
 // a Slurm that does not answer is an error, and never "the VM is off".
-#ifndef TAPGATE_LAUNCHER_SLURM_H
-#define TAPGATE_LAUNCHER_SLURM_H
+#ifndef TAPGATE_LAUNCHER_CLUSTER_SLURM_H
+#define TAPGATE_LAUNCHER_CLUSTER_SLURM_H
 
 #include <chrono>
 #include <optional>

@@ -7,7 +7,6 @@
 #include <map>
 
 #include "launcher/base/text.h"
-#include "launcher/qemu/argv.h"
 
 namespace tapgate {
 

@@ -3,8 +3,8 @@
 // What is said to Slurm's programs, and what their words mean. Pure: slurm.h runs them.
 //
 // A VM is a job named tapgate-NAME. There is no other list of VMs than Slurm's queue.
-#ifndef TAPGATE_LAUNCHER_SLURM_WORDS_H
-#define TAPGATE_LAUNCHER_SLURM_WORDS_H
+#ifndef TAPGATE_LAUNCHER_CLUSTER_SLURM_WORDS_H
+#define TAPGATE_LAUNCHER_CLUSTER_SLURM_WORDS_H
 
 #include <chrono>
 #include <cstdint>
@@ -76,8 +76,8 @@ std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::
 /// The seconds of KillWait in `scontrol show config`, from SIGTERM to SIGKILL; nothing: not there.
 std::optional<unsigned> parse_kill_wait(std::string_view output);
 
-/// How long a guest may take to power down in a job that has `kill_wait` from SIGTERM to SIGKILL: so
-/// that QEMU is still ended in order when it takes longer.
+/// How long a guest may take to power down in a job that has `kill_wait` from SIGTERM to SIGKILL:
+/// so that QEMU is still ended in order when it takes longer.
 std::chrono::milliseconds power_down_limit_in_job(std::chrono::seconds kill_wait);
 
 /// "ExitCode=1:0" and the like in `scontrol show job`, for what remains to be said of a job that

@@ -212,7 +212,7 @@ void policy(const DoctorFacts& facts, Findings& findings) {
         // A policy that cannot be read was said to be so above.
         if (found == facts.helper.verdicts.end() || facts.policy.error != 0)
             continue;
-        const HelperFacts::Verdict& verdict = found->second;
+        const PolicyVerdict& verdict = found->second;
         const std::string text = terminal_text(verdict.text, 400);
         const std::string line = text.substr(0, text.find('\n'));
         if (!verdict.answered)
@@ -375,13 +375,12 @@ void tunnels(const DoctorFacts& facts, const HostLink& bridge, Findings& finding
                                 "sudo ip link set " + name + " mtu " +
                                     std::to_string(room - std::min(room, headers))});
         else if (bridge.mtu > tunnel->mtu)
-            findings.push_back({"mtu", Health::warn,
-                                shown(bridge.name) + " has an MTU of " +
-                                    std::to_string(bridge.mtu) + ", and " + name +
-                                    " to the other hosts one of " + std::to_string(tunnel->mtu) +
-                                    ": large frames do not get there",
-                                "sudo ip link set " + shown(bridge.name) + " mtu " +
-                                    std::to_string(tunnel->mtu)});
+            findings.push_back(
+                {"mtu", Health::warn,
+                 shown(bridge.name) + " has an MTU of " + std::to_string(bridge.mtu) + ", and " +
+                     name + " to the other hosts one of " + std::to_string(tunnel->mtu) +
+                     ": large frames do not get there",
+                 "sudo ip link set " + shown(bridge.name) + " mtu " + std::to_string(tunnel->mtu)});
         else
             findings.push_back({"mtu", Health::ok, name + " to other hosts: fits"});
     }

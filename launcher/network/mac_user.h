@@ -2,8 +2,8 @@
 //
 // Who on a bridge has a MAC address? Two guests with the same one take each other's frames, and
 // neither knows why.
-#ifndef TAPGATE_LAUNCHER_MAC_USER_H
-#define TAPGATE_LAUNCHER_MAC_USER_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_MAC_USER_H
+#define TAPGATE_LAUNCHER_NETWORK_MAC_USER_H
 
 #include <chrono>
 #include <functional>

@@ -26,6 +26,7 @@
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/run/console.h"
 #include "launcher/run/console_log.h"
+#include "launcher/run/ending.h"
 #include "launcher/run/host.h"
 #include "launcher/run/process.h"
 #include "launcher/vm/state.h"
@@ -57,7 +58,7 @@ class Supervisor {
           down_(options_.limits),
           background_(!options_.console) {}
 
-    int run() {
+    ExitCode run() {
         const HostFacts host = host_facts(spec_, options_.helper);
         // From here on: this VM is nobody else's to start.
         UniqueFd lock = lock_vm(name_);
@@ -247,12 +248,12 @@ class Supervisor {
         asked_ = true;
     }
 
-    [[nodiscard]] int verdict(const ProcessEnd& end) const {
+    [[nodiscard]] ExitCode verdict(const ProcessEnd& end) const {
         const std::string after =
             background_ ? "" : "; QEMU's words are in " + shown(qemu_log_path(name_));
         if (down_.step() == Step::quit || down_.step() == Step::kill) {
             note(name_.str() + " has ended, its guest without having shut down");
-            return static_cast<int>(ExitCode::failed);
+            return ExitCode::failed;
         }
         if (!end.in_order() && memory_kills() > memory_kills_)
             throw LauncherError(out_of_memory());
@@ -260,7 +261,7 @@ class Supervisor {
             throw LauncherError("QEMU failed (" + end.text() + "): " + words() + after);
         if (background_ || isatty(STDIN_FILENO) != 0)
             note(name_.str() + " has ended");
-        return static_cast<int>(ExitCode::done);
+        return ExitCode::done;
     }
 
     [[nodiscard]] std::string out_of_memory() const {
@@ -297,7 +298,7 @@ class Supervisor {
 
 }  // namespace
 
-int supervise(const VmSpec& spec, SuperviseOptions options) {
+ExitCode supervise(const VmSpec& spec, SuperviseOptions options) {
     // A terminal that goes away, a reader of our output that ends: no reason to take the VM along.
     std::signal(SIGPIPE, SIG_IGN);
     // QEMU's sockets are made with it: who could connect to QMP would have the user's whole
