@@ -172,7 +172,12 @@ SessionFacts session_facts(const std::string& user) {
         else if ((status.st_mode & 077) != 0)
             facts.problem = "others can get into it";
     }
-    facts.used = runtime_directory();
+    try {
+        facts.used = runtime_directory();
+    } catch (const LauncherError& error) {
+        if (facts.problem.empty())
+            facts.problem = error.what();
+    }
     facts.systemd = exists("/run/systemd/system");
     facts.linger = exists("/var/lib/systemd/linger/" + user);
     return facts;
