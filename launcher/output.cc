@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/error.h"
+#include "launcher/text.h"
 
 namespace tapgate {
 
@@ -18,7 +19,7 @@ std::string json_text(const nlohmann::json& json) {
 }
 
 void note(const std::string& text) {
-    std::fprintf(stderr, "tapgate: %s\n", text.c_str());
+    std::fprintf(stderr, "tapgate: %s\n", terminal_text(text, longest_message).c_str());
 }
 
 }  // namespace tapgate

@@ -119,7 +119,7 @@ constexpr VerbOption all_options[] = {
      "the tap's bridge; or the one to look at, and not the VM's or br0"},
     {"for", 0, "ssh|agent|address|running", "wait", "what to wait for (ssh)"},
     {"disks", 0, "", "delete", "remove the VM's own disks too, those in its data directory"},
-    {"yes", 'y', "", "delete lab", "do not ask"},
+    {"yes", 'y', "", "delete lab import", "do not ask"},
     {"fd", 0, "N", "tap", "the tap's descriptor (3); more queues are at the next numbers"},
     {"queues", 0, "N", "tap", "how many queues, each a descriptor (1)"},
     {"mac", 0, "MAC", "tap", "the guest's MAC address"},
