@@ -16,6 +16,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "launcher/confinement.h"
 #include "launcher/error.h"
 #include "launcher/text.h"
 
@@ -146,7 +147,10 @@ ChildProcess::ChildProcess(const Launch& launch) {
     Plan plan;
     plan.set_descriptors(launch);
     plan.set_signals(launch.deaf);
-    pid_ = plan.spawn(launch);
+    if (launch.confinement != nullptr)
+        launch.confinement->run([&] { pid_ = plan.spawn(launch); });
+    else
+        pid_ = plan.spawn(launch);
     pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     if (!pidfd_) {
         const int error = errno;

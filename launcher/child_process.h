@@ -16,6 +16,8 @@
 
 namespace tapgate {
 
+class Confinement;
+
 /// What to start. The descriptors stay the caller's.
 struct Launch {
     std::string program;  ///< absolute; argv[0] may be something else
@@ -26,6 +28,8 @@ struct Launch {
     /// SIGTERM, SIGINT and SIGHUP do not reach it, whoever sends them: they are blocked, which an
     /// exec does not change.
     bool deaf = false;
+    /// What it may open; null: all that its user may.
+    const Confinement* confinement = nullptr;
 };
 
 /// How a process ended.
