@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What importers read: descriptors of vmdk images, tar archives, OVF, libvirt domains.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "common/unique_fd.h"
+#include "launcher/base/confinement.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/program.h"
+#include "launcher/foreign/domain_xml.h"
+#include "launcher/foreign/ovf.h"
+#include "launcher/foreign/tar_archive.h"
+#include "launcher/image/vmdk_descriptor.h"
+#include "tests/prerequisite.h"
+#include "tests/unit/testing.h"
+
+namespace tapgate {
+
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+
+// The text of the error; empty when there is none.
+// --- vmdk ---------------------------------------------------------------------------------------
+
+std::vector<std::string> extents(const std::string& line) {
+    return parse_vmdk_descriptor(
+        "# Disk DescriptorFile\nversion=1\n\nddb.adapterType = \"ide\"\n" + line + "\n", "d.vmdk");
+}
+
+TEST(VmdkDescriptor, Extents) {
+    EXPECT_THAT(extents("RW 100 SPARSE \"a b.vmdk\""), ElementsAre("a b.vmdk"));
+    EXPECT_THAT(extents("RW 100 FLAT \"a-f001.vmdk\" 0\r\n  RDONLY 5 FLAT \"b\" 12"),
+                ElementsAre("a-f001.vmdk", "b"));
+    EXPECT_THAT(extents("RW 100 ZERO"), IsEmpty());
+}
+
+TEST(VmdkDescriptor, WhatIsRefused) {
+    for (const char* const line :
+         {"RW 100 FLAT \"../x\" 0", "RW 100 FLAT \"/etc/shadow\" 0", "RW 100 FLAT \"nbd:x\" 0",
+          "RW 100 FLAT \"a\\\\b\" 0", "RW 100 FLAT \"..\" 0", "RW 100 FLAT \"\" 0", "RW 100 FLAT",
+          "RW x FLAT \"a\" 0", "RW 100 FLAT \"a\" 0 \"b\"", "RW 100 FLAT \"a", "RW",
+          "100 FLAT \"a\"", "RW 100 OTHER \"a\"", "rw 100 FLAT \"a\" 0"}) {
+        EXPECT_THAT(error_of([&] { extents(line); }), HasSubstr("d.vmdk: line 5")) << line;
+    }
+}
+
+// QEMU finds the word wherever it stands.
+TEST(VmdkDescriptor, Parent) {
+    for (const char* const line :
+         {"parentFileNameHint=\"/x\"", "# parentFileNameHint=\"/x\"", "a=\"parentFileNameHint\""})
+        EXPECT_THAT(error_of([&] { extents(line); }), HasSubstr("has a parent")) << line;
+}
+
+// The first KiBs of an image of one file: header, and a descriptor of 20 sectors.
+std::string sparse_head(const std::string& descriptor, size_t sector = 1) {
+    std::string head(64UL * 512, '\0');
+    head.replace(0, 4, "KDMV");
+    head[12] = 8;  // capacity
+    head[28] = static_cast<char>(sector);
+    head[36] = 20;
+    head.replace(sector * 512, descriptor.size(), descriptor);
+    return head;
+}
+
+TEST(VmdkDescriptor, Embedded) {
+    EXPECT_EQ(embedded_vmdk_descriptor(sparse_head("", 0), "s"), "");
+    EXPECT_EQ(embedded_vmdk_descriptor(sparse_head("a=b"), "s"), "a=b");
+    std::string head = sparse_head("a=b");
+    EXPECT_THROW(embedded_vmdk_descriptor("KDMV", "s"), LauncherError);
+    head[35] = '\xff';
+    EXPECT_THAT(error_of([&] { embedded_vmdk_descriptor(head, "s"); }), HasSubstr("none belongs"));
+    EXPECT_THAT(
+        error_of([] { embedded_vmdk_descriptor(sparse_head(std::string(63UL * 512, 'x')), "s"); }),
+        HasSubstr("does not end"));
+}
+
+// As QEMU reads: up to the NUL, whatever the header says of its size.
+TEST(VmdkDescriptor, EmbeddedIsReadToItsNul) {
+    std::string head = sparse_head(std::string(512, '#') + "\nRW 1 FLAT \"/x\" 0\n");
+    head[36] = 1;
+    EXPECT_THAT(std::string(embedded_vmdk_descriptor(head, "s")), HasSubstr("/x"));
+}
+
+TEST(VmdkDescriptor, EmbeddedThatIsOfOtherFiles) {
+    std::string head = sparse_head("a=b");
+    head[12] = 0;
+    EXPECT_THAT(error_of([&] { embedded_vmdk_descriptor(head, "s"); }), HasSubstr("capacity 0"));
+    // QEMU looks for a parent at the first sector, even where the descriptor is another.
+    head = sparse_head("a=b", 30);
+    head.replace(512, 26, "parentFileNameHint=\"/key\"\n");
+    EXPECT_THAT(error_of([&] { embedded_vmdk_descriptor(head, "s"); }), HasSubstr("has a parent"));
+}
+
+class VmdkFiles : public testing::Test {
+  protected:
+    std::string write(const std::string& name, const std::string& bytes) {
+        std::ofstream(files_.file(name), std::ios::binary) << bytes;
+        return files_.file(name);
+    }
+    std::string descriptor(const std::string& line) {
+        return write("d.vmdk", "# Disk DescriptorFile\nversion=1\n" + line + "\n");
+    }
+    TemporaryDirectory files_;
+};
+
+TEST_F(VmdkFiles, ExtentsAreReturned) {
+    write("a.vmdk", sparse_head(""));
+    write("b", "flat");
+    EXPECT_THAT(
+        check_vmdk_extents(descriptor("RW 8 SPARSE \"a.vmdk\"\nRW 1 FLAT \"b\" 0\nRW 5 ZERO")),
+        ElementsAre(files_.file("a.vmdk"), files_.file("b")));
+    EXPECT_THAT(check_vmdk_extents(files_.file("a.vmdk")), IsEmpty());
+}
+
+// An extent is an image as well, and can name other files as one.
+TEST_F(VmdkFiles, AnExtentThatIsOfOtherFiles) {
+    std::string head = sparse_head("createType=\"monolithicFlat\"\nRW 1 FLAT \"/key\" 0\n");
+    head[12] = 0;
+    write("a.vmdk", head);
+    const std::string path = descriptor("RW 8 SPARSE \"a.vmdk\"");
+    EXPECT_THAT(error_of([&] { check_vmdk_extents(path); }), HasSubstr("capacity 0"));
+}
+
+TEST_F(VmdkFiles, NoFifoIsOpened) {
+    ASSERT_EQ(mkfifo(files_.file("f").c_str(), 0600), 0);
+    const UniqueFd reader(open(files_.file("f").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const std::string path = descriptor("RW 8 FLAT \"f\" 0");
+    EXPECT_THAT(error_of([&] { check_vmdk_extents(path); }), HasSubstr("not a regular file"));
+    EXPECT_THAT(error_of([&] {
+                    Confinement({.read = {}, .parts = {files_.file("f")}, .write = {}}, "/bin/sh");
+                }),
+                HasSubstr("neither a file nor a block device"));
+}
+
+// --- what a program may open --------------------------------------------------------------------
+
+class Confined : public VmdkFiles {
+  protected:
+    void SetUp() override { TAPGATE_REQUIRE(landlock_version() > 0, "a kernel with Landlock"); }
+    // What `sh -c` says, 0 where it could do it.
+    int run(const std::string& command, const FileAccess& files) {
+        const Confinement confinement(files, "/bin/sh");
+        return run_program({"/bin/sh", "-c", command}, std::chrono::seconds(30),
+                           most_program_output, &confinement)
+            .exit_code;
+    }
+};
+
+TEST_F(Confined, OpensWhatIsNamedAndNothingElse) {
+    const std::string named = write("named", "a");
+    const std::string other = write("other", "b");
+    const std::string target = write("target", "");
+    std::filesystem::create_symlink(other, files_.file("link"));
+    const FileAccess files{.read = {named}, .parts = {}, .write = {target}};
+    EXPECT_EQ(run("cat '" + named + "' >'" + target + "' && cat '" + target + "'", files), 0);
+    EXPECT_NE(run("cat '" + other + "'", files), 0);
+    EXPECT_NE(run("cat '" + files_.file("link") + "'", files), 0);
+    EXPECT_NE(run("echo c >>'" + named + "'", files), 0);
+    EXPECT_NE(run("echo c >'" + files_.file("new") + "'", files), 0);
+    EXPECT_NE(run("ls '" + files_.path() + "'", files), 0);
+    EXPECT_NE(run("rm '" + target + "'", files), 0);
+    EXPECT_NE(run("cat /etc/passwd", files), 0);
+    // And this process as before.
+    EXPECT_EQ(read_file(other), "b");
+}
+
+TEST_F(Confined, ALinkIsNoPartOfAnImage) {
+    const std::string other = write("other", "b");
+    std::filesystem::create_symlink(other, files_.file("link"));
+    EXPECT_EQ(run("cat '" + other + "'", {.read = {files_.file("link")}, .parts = {}, .write = {}}),
+              0);
+    EXPECT_THAT(
+        error_of([&] { run("true", {.read = {}, .parts = {files_.file("link")}, .write = {}}); }),
+        HasSubstr("neither a file nor a block device"));
+    EXPECT_THAT(
+        error_of([&] { run("true", {.read = {files_.file("none")}, .parts = {}, .write = {}}); }),
+        HasSubstr("No such file"));
+}
+
+// --- tar ----------------------------------------------------------------------------------------
+
+std::string tar_header(const std::string& name, const std::string& size, char type = '0') {
+    std::string header(512, '\0');
+    header.replace(0, name.size(), name);
+    header.replace(124, size.size(), size);
+    header.replace(148, 8, "        ");
+    header[156] = type;
+    header.replace(257, 5, "ustar");
+    unsigned sum = 0;
+    for (const char c : header)
+        sum += static_cast<unsigned char>(c);
+    char text[8];
+    std::snprintf(text, sizeof text, "%06o", sum);
+    header.replace(148, 7, std::string(text, 7));
+    return header;
+}
+
+class Tar : public testing::Test {
+  protected:
+    ~Tar() override { unlink(path_.c_str()); }
+
+    std::vector<TarMember> members(const std::string& bytes) {
+        std::ofstream(path_, std::ios::binary) << bytes;
+        return tar_members(path_);
+    }
+    std::string error(const std::string& bytes) {
+        return error_of([&] { members(bytes); });
+    }
+
+    std::string path_ = testing::TempDir() + "/tapgate-tar-" + std::to_string(getpid());
+    const std::string block_ = std::string(512, 'x');
+    const std::string end_ = std::string(1024, '\0');
+};
+
+TEST_F(Tar, Members) {
+    const auto all =
+        members(tar_header("a.ovf", "00000000003") + block_ + tar_header("dir", "0", '5') +
+                tar_header("d.vmdk", "00000000001") + block_ + end_);
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].name, "a.ovf");
+    EXPECT_EQ(all[0].size, 3U);
+    EXPECT_EQ(all[1].offset, 4U * 512);
+    EXPECT_EQ(read_tar_member(path_, all[0], 3), "xxx");
+    EXPECT_THROW(read_tar_member(path_, all[0], 2), LauncherError);
+}
+
+TEST_F(Tar, Damaged) {
+    std::string header = tar_header("a", "00000000003");
+    EXPECT_THAT(error(header), HasSubstr("cut off"));
+    EXPECT_THAT(
+        error(tar_header("a", std::string("\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 12))),
+        HasSubstr("cut off"));
+    header[0] = 'b';
+    EXPECT_THAT(error(header + block_), HasSubstr("damaged"));
+    EXPECT_THAT(error(block_), HasSubstr("header"));
+    std::string many;
+    for (int i = 0; i < 1002; i++)
+        many += tar_header("a", "0");
+    EXPECT_THAT(error(many), HasSubstr("1000 members"));
+}
+
+// --- OVF ----------------------------------------------------------------------------------------
+
+std::string ovf(const std::string& file, const std::string& items) {
+    return "<Envelope xmlns:ovf='o' xmlns:rasd='r'><References>" + file +
+           "</References><DiskSection><Disk ovf:diskId='d1' ovf:fileRef='f1'/></DiskSection>"
+           "<VirtualSystem ovf:id='lab one'><VirtualHardwareSection>" +
+           items + "</VirtualHardwareSection></VirtualSystem></Envelope>";
+}
+const char* const ovf_disk =
+    "<Item><rasd:ElementName>disk</rasd:ElementName><rasd:HostResource>ovf:/disk/d1"
+    "</rasd:HostResource><rasd:ResourceType>17</rasd:ResourceType></Item>";
+
+TEST(Ovf, Machine) {
+    const Appliance appliance = read_ovf(
+        ovf("<File ovf:href='a.vmdk' ovf:id='f1'/>",
+            std::string(ovf_disk) +
+                "<Item><rasd:AllocationUnits>byte * 2^30</rasd:AllocationUnits><rasd:ResourceType>4"
+                "</rasd:ResourceType><rasd:VirtualQuantity>2</rasd:VirtualQuantity></Item>"
+                "<EthernetPortItem><Address>52:54:00:00:00:01</Address><ResourceType>10"
+                "</ResourceType></EthernetPortItem>"),
+        "s", false);
+    EXPECT_THAT(appliance.files, ElementsAre("a.vmdk"));
+    EXPECT_EQ(appliance.translation.name, "lab-one");
+    EXPECT_THAT(appliance.translation.settings,
+                ElementsAre(Pair("memory", "2048M"),
+                            Pair("net", "bridge:br0,model=e1000,mac=52:54:00:00:00:01")));
+}
+
+TEST(Ovf, WhatIsRefused) {
+    const auto error = [](const std::string& file) {
+        return error_of([&] { read_ovf(ovf(file, ovf_disk), "s", false); });
+    };
+    EXPECT_THAT(error("<File ovf:href='../a.vmdk' ovf:id='f1'/>"),
+                HasSubstr("no file beside the descriptor"));
+    EXPECT_THAT(error("<File ovf:href='http://x/a.vmdk' ovf:id='f1'/>"),
+                HasSubstr("no file beside the descriptor"));
+    EXPECT_THAT(error("<File ovf:href='a.vmdk' ovf:compression='gzip' ovf:id='f1'/>"),
+                HasSubstr("compressed"));
+    EXPECT_THAT(error(""), HasSubstr("no file is said"));
+    EXPECT_THAT(error_of([] { read_ovf("<Envelope/>", "s", false); }), HasSubstr("not one VM"));
+    EXPECT_THAT(error_of([] { read_ovf("<a/>", "s", false); }), HasSubstr("no OVF"));
+}
+
+// --- XML of others
+// ----------------------------------------------------------------------------------
+
+TEST(Xml, NoDocumentTypes) {
+    const std::string laughs =
+        "<!DOCTYPE l [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;'>]>"
+        "<domain type='kvm'><name>&c;</name></domain>";
+    EXPECT_THAT(error_of([&] { translate_domain(laughs, "s"); }), HasSubstr("DOCTYPE"));
+    const std::string file = "<!DOCTYPE l SYSTEM 'file:///etc/passwd'><domain type='kvm'/>";
+    EXPECT_THAT(error_of([&] { translate_domain(file, "s"); }), HasSubstr("DOCTYPE"));
+    EXPECT_THAT(error_of([] { translate_domain("<domain", "s"); }), HasSubstr("no XML"));
+    std::string deep;
+    for (int i = 0; i < 200000; i++)
+        deep += "<a>";
+    EXPECT_THAT(error_of([&] { translate_domain(deep, "s"); }), HasSubstr("no XML"));
+}
+
+// --- libvirt ------------------------------------------------------------------------------------
+
+const char* const domain = R"(<domain type='kvm'>
+  <name>rhce</name>
+  <memory unit='KiB'>2097152</memory>
+  <vcpu placement='static'>4</vcpu>
+  <os><type arch='x86_64' machine='pc-i440fx-rhel7.0.0'>hvm</type><boot dev='hd'/></os>
+  <cpu mode='custom' match='exact'><model>qemu64</model><topology sockets='2' cores='2' threads='1'/>
+    <feature policy='require' name='vmx'/></cpu>
+  <clock offset='utc'/>
+  <devices>
+    <emulator>/usr/libexec/qemu-kvm</emulator>
+    <disk type='file' device='disk'><driver name='qemu' type='qcow2' cache='none'/>
+      <source file='/data/a,b.qcow2'/><target dev='vda' bus='virtio'/></disk>
+    <disk type='file' device='cdrom'><target dev='hdc' bus='ide'/><readonly/></disk>
+    <disk type='network' device='disk'><source protocol='rbd' name='x'/></disk>
+    <interface type='bridge'><mac address='52:54:00:1f:45:43'/><source bridge='br7'/>
+      <model type='virtio'/><filterref filter='clean-traffic'/></interface>
+    <interface type='network'><source network='default'/><model type='ne2k_pci'/></interface>
+    <graphics type='vnc' port='-1'/>
+    <hostdev mode='subsystem' type='pci'/>
+  </devices>
+</domain>)";
+
+TEST(Domain, Settings) {
+    const Translation result = translate_domain(domain, "s");
+    EXPECT_EQ(result.name, "rhce");
+    EXPECT_THAT(
+        result.settings,
+        ElementsAre(Pair("machine", "pc"), Pair("memory", "2048M"), Pair("cpu", "qemu64,+vmx"),
+                    Pair("cpus", "4,sockets=2,cores=2,threads=1"),
+                    Pair("disk", "/data/a,,b.qcow2,format=qcow2,bus=virtio,cache=none"),
+                    Pair("net", "bridge:br7,model=virtio,mac=52:54:00:1f:45:43"),
+                    Pair("net", "bridge:virbr0,model=e1000"), Pair("display", "vnc"),
+                    Pair("boot", "disk")));
+    describe_vm(VmName::parse("vm").value(), settings_of(result, "/", {}));
+    std::vector<std::string> notes;
+    for (const TranslationNote& note : result.notes)
+        notes.push_back(note_text(note));
+    EXPECT_THAT(notes, Contains(HasSubstr("<hostdev mode='subsystem' type='pci'>")));
+    EXPECT_THAT(notes, Contains(HasSubstr("filter='clean-traffic'")));
+    EXPECT_THAT(notes, Contains(HasSubstr("protocol='rbd'")));
+    EXPECT_THAT(notes, Contains(HasSubstr("an empty drive")));
+}
+
+TEST(Domain, WhatIsRefused) {
+    const auto error = [](const std::string& text) {
+        return error_of([&] { translate_domain(text, "s"); });
+    };
+    EXPECT_THAT(error("<domain type='xen'/>"), HasSubstr("a domain of `xen'"));
+    EXPECT_THAT(error("<network/>"), HasSubstr("no libvirt domain"));
+    EXPECT_THAT(error("<domain type='kvm'><os><type arch='aarch64'>hvm</type></os></domain>"),
+                HasSubstr("another kind"));
+    EXPECT_THAT(error("<domain type='kvm'><memory unit='parsec'>1</memory></domain>"),
+                HasSubstr("no memory size"));
+}
+
+}  // namespace
+
+}  // namespace tapgate
