@@ -24,6 +24,7 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/program.h"
 #include "launcher/base/text.h"
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/helper_client.h"
@@ -183,6 +184,16 @@ SessionFacts session_facts(const std::string& user) {
     return facts;
 }
 
+GuardsFacts guards_facts() {
+    GuardsFacts facts;
+    // The unit's RuntimeDirectory=.
+    facts.unit = exists("/run/tapgate-guards");
+    if (geteuid() == 0 && find_program("nft"))
+        facts.loaded =
+            run_program({"nft", "list", "table", "bridge", "tapgate"}, call_limit).exit_code == 0;
+    return facts;
+}
+
 DiskFacts disk(const std::string& path, int error) {
     struct statvfs system {};
     if (error == 0 && statvfs(path.c_str(), &system) != 0)
@@ -296,6 +307,7 @@ DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std:
     facts.bridges = bridges;
     facts.network = host_network();
     facts.link_details = link_details(facts.network);
+    facts.guards = guards_facts();
     facts.netfilter_on_bridges = first_word("/proc/sys/net/bridge/bridge-nf-call-iptables") == "1";
     facts.session = session_facts(facts.user);
     facts.memory_available = memory_available();
