@@ -194,6 +194,7 @@ Attacks other_bridges() {
              if (!world.ours()) {
                  return Outcome::nothing_to_break;
              }
+             World::write_policy("allow br0 contain\n");
              const HelperResult bobs =
                  World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.as(kBob));
              const AsUser alice(kAlice);
@@ -306,8 +307,9 @@ Attacks policy_files() {
              World::write_policy("allow br0\ninclude /etc/qemu/secret.conf\n");
              std::string text = world.attach().err;
              if (world.ours()) {
-                 for (const char* arg : {"--check", "--check=/etc/qemu/secret.conf", "--explain"}) {
-                     const HelperResult run = world.attach({arg, "--br=br0"});
+                 for (const auto& args : std::vector<std::vector<std::string>>{
+                          {"check"}, {"check", "/etc/qemu/secret.conf"}, {"explain", "--br=br0"}}) {
+                     const HelperResult run = World::ask_policy(args);
                      text += run.out + run.err;
                  }
              }

@@ -123,8 +123,10 @@ dpkg-deb -R "$deb" $LAB/tree
 for entry in "-rwsr-xr-x root/root ./usr/libexec/tapgate-helper" \
     "-rwx--x--x root/root ./usr/libexec/tapgate-lookup" \
     "-rwxr-xr-x root/root ./usr/bin/tapgate" \
+    "-rwxr-xr-x root/root ./usr/bin/tapgate-policy" \
     "-rwxr-xr-x root/root ./usr/sbin/tapgate-divert" \
     "-rw-r--r-- root/root ./usr/share/man/man1/tapgate.1.gz" \
+    "-rw-r--r-- root/root ./usr/share/man/man1/tapgate-policy.1.gz" \
     "-rw-r--r-- root/root ./usr/share/man/man5/bridge.conf.5.gz" \
     "-rw-r--r-- root/root ./usr/share/man/man8/tapgate-helper.8.gz" \
     "-rw-r--r-- root/root ./usr/share/doc/tapgate/examples/bridge.conf" \
