@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A program that is started with exactly the descriptors it is meant to have, and watched.
-#ifndef TAPGATE_LAUNCHER_CHILD_PROCESS_H
-#define TAPGATE_LAUNCHER_CHILD_PROCESS_H
+#ifndef TAPGATE_LAUNCHER_BASE_CHILD_PROCESS_H
+#define TAPGATE_LAUNCHER_BASE_CHILD_PROCESS_H
 
 #include <sys/types.h>
 #include <sys/wait.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Where the launcher's files are (XDG base directory specification).
-#ifndef TAPGATE_LAUNCHER_DIRECTORIES_H
-#define TAPGATE_LAUNCHER_DIRECTORIES_H
+#ifndef TAPGATE_LAUNCHER_BASE_DIRECTORIES_H
+#define TAPGATE_LAUNCHER_BASE_DIRECTORIES_H
 
 #include <string>
 

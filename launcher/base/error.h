@@ -2,8 +2,8 @@
 //
 // How the launcher fails: an exception with the whole text of the error, thrown where the place is
 // known and caught once, in main().
-#ifndef TAPGATE_LAUNCHER_ERROR_H
-#define TAPGATE_LAUNCHER_ERROR_H
+#ifndef TAPGATE_LAUNCHER_BASE_ERROR_H
+#define TAPGATE_LAUNCHER_BASE_ERROR_H
 
 #include <stdexcept>
 #include <string>

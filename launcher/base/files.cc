@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "common/unique_fd.h"
@@ -87,6 +88,20 @@ std::string first_word(const std::string& path) {
     const ssize_t got = fd ? read(fd.get(), text.data(), text.size()) : -1;
     text.resize(got > 0 ? static_cast<size_t>(got) : 0);
     return text.substr(0, text.find_first_of(" \n"));
+}
+
+std::string line_of(const std::string& path, const std::string& key) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with(key)) {
+            const size_t value = line.find_first_not_of(" \t:", key.size());
+            return value == std::string::npos ? "" : line.substr(value);
+        }
+    return {};
+}
+
+bool exists(const std::string& path) {
+    return access(path.c_str(), F_OK) == 0;
 }
 
 void write_new_file(const std::string& path, std::string_view text, const std::string& exists) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Small files, read and written whole.
-#ifndef TAPGATE_LAUNCHER_FILES_H
-#define TAPGATE_LAUNCHER_FILES_H
+#ifndef TAPGATE_LAUNCHER_BASE_FILES_H
+#define TAPGATE_LAUNCHER_BASE_FILES_H
 
 #include <optional>
 #include <string>
@@ -18,6 +18,13 @@ std::optional<std::string> read_file(const std::string& path, size_t most = 64UL
 /// The first word of a small file of the system's (/proc, /sys, /etc); empty when it cannot be
 /// read.
 std::string first_word(const std::string& path);
+
+/// The line of a small file of the system's that begins with `key`, without that and the blanks and
+/// colons behind it; empty when there is none.
+std::string line_of(const std::string& path, const std::string& key);
+
+/// Is anything called `path`?
+bool exists(const std::string& path);
 
 /// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there
 /// is one: then it says `exists`.

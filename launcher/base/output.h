@@ -2,8 +2,8 @@
 //
 // What the launcher tells: results to stdout, and to stderr one line for each thing that is worth
 // knowing. Nothing there fails unseen.
-#ifndef TAPGATE_LAUNCHER_OUTPUT_H
-#define TAPGATE_LAUNCHER_OUTPUT_H
+#ifndef TAPGATE_LAUNCHER_BASE_OUTPUT_H
+#define TAPGATE_LAUNCHER_BASE_OUTPUT_H
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>

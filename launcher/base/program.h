@@ -2,8 +2,8 @@
 //
 // Other programs that are run for what they print (qemu-img, qemu-system-x86_64 -machine help), or
 // at the terminal (the user's editor). Never through a shell.
-#ifndef TAPGATE_LAUNCHER_PROGRAM_H
-#define TAPGATE_LAUNCHER_PROGRAM_H
+#ifndef TAPGATE_LAUNCHER_BASE_PROGRAM_H
+#define TAPGATE_LAUNCHER_BASE_PROGRAM_H
 
 #include <chrono>
 #include <string>

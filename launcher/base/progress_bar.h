@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_PROGRESS_BAR_H
-#define TAPGATE_LAUNCHER_PROGRESS_BAR_H
+#ifndef TAPGATE_LAUNCHER_BASE_PROGRESS_BAR_H
+#define TAPGATE_LAUNCHER_BASE_PROGRESS_BAR_H
 
 #include <functional>
 #include <string>

@@ -2,8 +2,8 @@
 //
 // What many VMs are doing at the same time: a table on a terminal, which is drawn again with each
 // change; else a line for each VM that is done. To stderr, as all that is no result.
-#ifndef TAPGATE_LAUNCHER_PROGRESS_TABLE_H
-#define TAPGATE_LAUNCHER_PROGRESS_TABLE_H
+#ifndef TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
+#define TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
 
 #include <chrono>
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_QUESTION_H
-#define TAPGATE_LAUNCHER_QUESTION_H
+#ifndef TAPGATE_LAUNCHER_BASE_QUESTION_H
+#define TAPGATE_LAUNCHER_BASE_QUESTION_H
 
 #include <string>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // SHA-256, by nettle.
-#ifndef TAPGATE_LAUNCHER_SHA256_H
-#define TAPGATE_LAUNCHER_SHA256_H
+#ifndef TAPGATE_LAUNCHER_BASE_SHA256_H
+#define TAPGATE_LAUNCHER_BASE_SHA256_H
 
 #include <nettle/sha2.h>
 

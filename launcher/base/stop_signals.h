@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // SIGTERM, SIGINT and SIGHUP as a descriptor: what they end has to be put in order first.
-#ifndef TAPGATE_LAUNCHER_STOP_SIGNALS_H
-#define TAPGATE_LAUNCHER_STOP_SIGNALS_H
+#ifndef TAPGATE_LAUNCHER_BASE_STOP_SIGNALS_H
+#define TAPGATE_LAUNCHER_BASE_STOP_SIGNALS_H
 
 #include <csignal>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Words from outside (the user's, the helper's, QEMU's, the kernel's), made fit to be shown.
-#ifndef TAPGATE_LAUNCHER_TEXT_H
-#define TAPGATE_LAUNCHER_TEXT_H
+#ifndef TAPGATE_LAUNCHER_BASE_TEXT_H
+#define TAPGATE_LAUNCHER_BASE_TEXT_H
 
 #include <cstdint>
 #include <string>
@@ -40,6 +40,9 @@ std::string commas_doubled(std::string_view text);
 
 /// The words as a list that split_at_commas() takes apart again.
 std::string joined_by_commas(const std::vector<std::string>& words);
+
+/// The arguments as a POSIX shell's words, which is read back as exactly these.
+std::string shell_text(const std::vector<std::string>& argv);
 
 /// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
 /// nothing.

@@ -12,7 +12,6 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
-#include "launcher/cli/verbs.h"
 
 namespace tapgate {
 
@@ -21,9 +20,9 @@ namespace {
 namespace po = boost::program_options;
 
 // The options of `verb`; of all verbs when there is none.
-po::options_description own_options(const Verb* verb, bool hidden = false) {
+po::options_description own_options(const Grammar& grammar, const Verb* verb, bool hidden = false) {
     po::options_description options(verb == nullptr ? "Options of verbs" : "Options");
-    for (const VerbOption& option : verb_options()) {
+    for (const VerbOption& option : grammar.options) {
         if ((verb != nullptr && !takes(*verb, option)) || (option.help.empty() && !hidden))
             continue;
         std::string name(option.name);
@@ -48,25 +47,26 @@ po::options_description own_options(const Verb* verb, bool hidden = false) {
     return options;
 }
 
-std::string verb_names() {
+std::string verb_names(const Grammar& grammar) {
     std::string names;
-    for (const Verb& verb : verbs())
+    for (const Verb& verb : grammar.verbs)
         names.append(names.empty() ? "" : ", ").append(verb.name);
     return names;
 }
 
 // What was probably meant by an option that no verb has.
-std::string suggested_option(const std::string& name) {
+std::string suggested_option(const Grammar& grammar, const std::string& name) {
     std::vector<std::string_view> names;
-    for (const VerbOption& option : verb_options())
+    for (const VerbOption& option : grammar.options)
         names.push_back(option.name);
     const std::string own = did_you_mean(name, names);
     return own.empty() ? suggestion(name) : own;
 }
 
-po::basic_parsed_options<char> parse(const std::vector<std::string>& arguments) {
+po::basic_parsed_options<char> parse(const Grammar& grammar,
+                                     const std::vector<std::string>& arguments) {
     po::options_description all;
-    all.add(own_options(nullptr, true))
+    all.add(own_options(grammar, nullptr, true))
         .add(vm_options())
         .add_options()("word", po::value<std::vector<std::string>>());
     po::positional_options_description positions;
@@ -85,39 +85,43 @@ po::basic_parsed_options<char> parse(const std::vector<std::string>& arguments) 
         name.resize(std::min(name.find('='), name.size()));
         const size_t begin = std::min(name.find_first_not_of('-'), name.size());
         throw UsageError("unknown option " + quoted_word(name) +
-                         suggested_option(name.substr(begin)));
+                         suggested_option(grammar, name.substr(begin)));
     } catch (const po::error& error) {
         throw UsageError(shown(error.what()));
     }
 }
 
-const Verb& verb_of(const std::string& word) {
-    const Verb* const verb = find_verb(word);
+const Verb& verb_of(const Grammar& grammar, const std::string& word) {
+    const Verb* const verb = grammar.find(word);
     if (verb != nullptr)
         return *verb;
     std::vector<std::string_view> names;
-    for (const Verb& one : verbs())
+    for (const Verb& one : grammar.verbs)
         names.push_back(one.name);
     const std::string meant = did_you_mean(word, names);
     throw UsageError("unknown verb " + quoted_word(word) +
-                     (meant.empty() ? ": it can be " + verb_names() : meant));
+                     (meant.empty() ? ": it can be " + verb_names(grammar) : meant));
 }
 
-// What the tables allow this verb.
+// What the grammar allows this verb.
 void check(const CommandLine& command) {
+    const Grammar& grammar = *command.grammar;
     const Verb& verb = *command.verb;
     const std::string name(verb.name);
-    if (command.operands.size() < verb.least_operands)
+    const std::vector<Operand> operands = operands_of(verb);
+    const auto needed = static_cast<size_t>(std::count_if(
+        operands.begin(), operands.end(), [](const Operand& one) { return !one.optional; }));
+    if (command.operands.size() < needed)
         throw UsageError(name + " needs " + std::string(verb.operands));
-    if (command.operands.size() > verb.most_operands)
-        throw UsageError(quoted_word(command.operands[verb.most_operands]) +
+    if (command.operands.size() > operands.size())
+        throw UsageError(quoted_word(command.operands[operands.size()]) +
                          " means nothing here: tapgate " + name + " " + std::string(verb.operands));
     if (!command.rest.empty() && verb.rest == Rest::nothing)
         throw UsageError(name + " takes nothing behind `--'");
     if (!command.settings.empty() && !verb.vm_options)
         throw UsageError(name + " takes no options of a VM; " + command.settings[0].place +
                          " belongs to create, show, argv or run");
-    for (const VerbOption& option : verb_options()) {
+    for (const VerbOption& option : grammar.options) {
         if (command.has(std::string(option.name)) && !takes(verb, option))
             throw UsageError(name + " does not take --" + std::string(option.name) +
                              "; these do: " + std::string(option.verbs));
@@ -158,13 +162,14 @@ VmName parse_vm_name(const std::string& word) {
     return std::move(*name);
 }
 
-CommandLine parse_command_line(const std::vector<std::string>& arguments,
+CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::string>& arguments,
                                const std::string& directory) {
     CommandLine result;
+    result.grammar = &grammar;
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     if (dashes != arguments.end())
         result.rest.assign(dashes + 1, arguments.end());
-    for (const auto& option : parse({arguments.begin(), dashes}).options) {
+    for (const auto& option : parse(grammar, {arguments.begin(), dashes}).options) {
         const std::string& key = option.string_key;
         if (key == "word") {
             result.operands.insert(result.operands.end(), option.value.begin(), option.value.end());
@@ -176,13 +181,13 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
         }
     }
     if (!result.operands.empty()) {
-        result.verb = &verb_of(result.operands[0]);
+        result.verb = &verb_of(grammar, result.operands[0]);
         result.operands.erase(result.operands.begin());
     }
     if (result.has("help") || result.has("version"))
         return result;
     if (result.verb == nullptr)
-        throw UsageError("a verb is missing: " + verb_names());
+        throw UsageError("a verb is missing: " + verb_names(grammar));
     check(result);
     if (result.verb->rest == Rest::qemu_arguments) {
         for (const std::string& argument : std::exchange(result.rest, {}))
@@ -191,7 +196,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments,
     return result;
 }
 
-std::string help_text(const Verb* verb) {
+std::string help_text(const Grammar& grammar, const Verb* verb) {
     std::ostringstream text;
     const auto line = [&](const Verb& one, size_t width) {
         std::string usage = "  tapgate " + std::string(one.name) + " " + std::string(one.operands);
@@ -200,23 +205,23 @@ std::string help_text(const Verb* verb) {
     };
     if (verb != nullptr) {
         line(*verb, 0);
-        text << '\n' << own_options(verb);
+        text << '\n' << own_options(grammar, verb);
         if (verb->vm_options)
             text << '\n' << vm_options();
         return text.str();
     }
     text << "tapgate: bridged virtual machines for people without root\n\n";
     size_t width = 0;
-    for (const Verb& one : verbs())
+    for (const Verb& one : grammar.verbs)
         width = std::max(width, one.name.size() + one.operands.size() + 13);
-    for (const Verb& one : verbs())
+    for (const Verb& one : grammar.verbs)
         line(one, width);
     text
         << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "
            "variables\n"
            "of the environment, as TAPGATE_MEMORY. In lists a comma of a name is written twice.\n\n"
         << vm_options() << '\n'
-        << own_options(nullptr);
+        << own_options(grammar, nullptr);
     return text.str();
 }
 

@@ -2,13 +2,11 @@
 #include "launcher/cli/completion.h"
 
 #include <algorithm>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 #include <vector>
 
-#include "launcher/cli/verbs.h"
-#include "launcher/qemu/argv.h"
+#include "launcher/base/text.h"
 #include "launcher/vm/options.h"
 
 namespace tapgate {
@@ -44,9 +42,9 @@ Option own_option(const VerbOption& option) {
 }
 
 // All that the verb takes, but for what has no help and so is nobody's to type.
-std::vector<Option> options_of(const Verb& verb) {
+std::vector<Option> options_of(const Grammar& grammar, const Verb& verb) {
     std::vector<Option> result;
-    for (const VerbOption& option : verb_options()) {
+    for (const VerbOption& option : grammar.options) {
         if (takes(verb, option) && !option.help.empty())
             result.push_back(own_option(option));
     }
@@ -58,17 +56,6 @@ std::vector<Option> options_of(const Verb& verb) {
     }
     result.push_back({.name = "--help", .help = "print the verb's options"});
     return result;
-}
-
-// "NAME|IMAGE FILE" of "NAME|IMAGE [FILE] [-- COMMAND...]".
-std::vector<std::string> operands_of(const Verb& verb) {
-    std::string text(verb.operands);
-    text.resize(std::min(text.find("--"), text.size()));
-    text.erase(
-        std::remove_if(text.begin(), text.end(), [](char c) { return c == '[' || c == ']'; }),
-        text.end());
-    std::istringstream words(text);
-    return {std::istream_iterator<std::string>(words), {}};
 }
 
 // As one word of a shell.
@@ -285,7 +272,7 @@ std::string zsh_argument(const Option& option) {
 
 }  // namespace
 
-std::string bash_completion() {
+std::string bash_completion(const Grammar& grammar) {
     std::string operands;
     std::string options;
     std::string values;
@@ -294,9 +281,9 @@ std::string bash_completion() {
         return "\n    [" + key + "]=" + shell_word(value);
     };
     std::vector<std::string> seen;
-    for (const Verb& verb : verbs()) {
+    for (const Verb& verb : grammar.verbs) {
         std::string names;
-        for (const Option& option : options_of(verb)) {
+        for (const Option& option : options_of(grammar, verb)) {
             names.append(names.empty() ? "" : " ").append(option.name);
             if (!option.has_value)
                 continue;
@@ -309,8 +296,8 @@ std::string bash_completion() {
                 properties += entry(option.name, option.properties);
         }
         std::string kinds;
-        for (const std::string& operand : operands_of(verb))
-            kinds.append(kinds.empty() ? "" : " ").append(operand);
+        for (const Operand& operand : operands_of(verb))
+            kinds.append(kinds.empty() ? "" : " ").append(operand.kind);
         operands += entry(std::string(verb.name), kinds);
         options += entry(std::string(verb.name), names);
     }
@@ -328,20 +315,20 @@ std::string bash_completion() {
            properties + "\n)\n" + std::string(bash_function);
 }
 
-std::string zsh_completion() {
+std::string zsh_completion(const Grammar& grammar) {
     std::string names;
     std::string cases;
-    for (const Verb& verb : verbs()) {
+    for (const Verb& verb : grammar.verbs) {
         names +=
             "        " + shell_word(std::string(verb.name) + ":" + std::string(verb.help)) + "\n";
         cases += "        (" + std::string(verb.name) + ")\n            _arguments";
-        for (const Option& option : options_of(verb))
+        for (const Option& option : options_of(grammar, verb))
             cases += " \\\n                " + zsh_argument(option);
         unsigned position = 0;
-        for (const std::string& operand : operands_of(verb))
+        for (const Operand& operand : operands_of(verb))
             cases += " \\\n                " +
-                     shell_word(std::to_string(++position) + ":" + operand + ":{_tapgate_kinds " +
-                                shell_word(operand) + "}");
+                     shell_word(std::to_string(++position) + ":" + operand.kind +
+                                ":{_tapgate_kinds " + shell_word(operand.kind) + "}");
         cases += "\n            ;;\n";
     }
     return "#compdef tapgate\n"

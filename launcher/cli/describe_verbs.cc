@@ -33,7 +33,7 @@ nlohmann::json json_of(const Setting& setting) {
 
 }  // namespace
 
-int create_vm(const CommandLine& command) {
+ExitCode create_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const VmSpec spec = describe_vm(name, command.settings).spec;
     // From here on: what gets written describes a VM.
@@ -47,15 +47,15 @@ int create_vm(const CommandLine& command) {
     } catch (const LauncherError& error) {
         note(std::string("it will not start as it is: ") + error.what());
     }
-    return 0;
+    return ExitCode::done;
 }
 
-int edit_vm(const CommandLine& command) {
+ExitCode edit_vm(const CommandLine& command) {
     edit_vm_file(command.vm_name());
-    return 0;
+    return ExitCode::done;
 }
 
-int delete_vm(const CommandLine& command) {
+ExitCode delete_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Removal removal = plan_removal(name, command.has("disks"));
     if (!command.has("yes") &&
@@ -63,17 +63,17 @@ int delete_vm(const CommandLine& command) {
         throw LauncherError("nothing was deleted");
     for (const std::string& one : remove_vm(name, removal))
         note(one);
-    return 0;
+    return ExitCode::done;
 }
 
-int show_vm(const CommandLine& command) {
+ExitCode show_vm(const CommandLine& command) {
     const VmDescription vm = load_vm(command.vm_name(), command.settings);
     if (command.has("json")) {
         nlohmann::json all = nlohmann::json::array();
         for (const Setting& setting : vm.settings)
             all.push_back(json_of(setting));
         print(all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-        return 0;
+        return ExitCode::done;
     }
     size_t width = 0;
     for (const Setting& setting : vm.settings)
@@ -85,10 +85,10 @@ int show_vm(const CommandLine& command) {
         text += line + "   # " + setting.place + "\n";
     }
     print(text);
-    return 0;
+    return ExitCode::done;
 }
 
-int print_argv(const CommandLine& command) {
+ExitCode print_argv(const CommandLine& command) {
     const VmDescription vm = load_vm(command.vm_name(), command.settings);
     const HostFacts host = host_facts(vm.spec, command.option("helper"));
     std::optional<VmFds> fds;
@@ -110,15 +110,15 @@ int print_argv(const CommandLine& command) {
     } else {
         print(shell_text(argv) + "\n");
     }
-    return 0;
+    return ExitCode::done;
 }
 
-int print_completion(const CommandLine& command) {
+ExitCode print_completion(const CommandLine& command) {
     const std::string& shell = command.operands[0];
     if (shell != "bash" && shell != "zsh")
         throw UsageError(quoted_word(shell) + " is neither bash nor zsh");
-    print(shell == "bash" ? bash_completion() : zsh_completion());
-    return 0;
+    print(shell == "bash" ? bash_completion(*command.grammar) : zsh_completion(*command.grammar));
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

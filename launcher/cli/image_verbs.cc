@@ -85,7 +85,7 @@ void list_snapshots(const VmName& name, bool as_json) {
 
 }  // namespace
 
-int clone_vm(const CommandLine& command) {
+ExitCode clone_vm(const CommandLine& command) {
     const VmName base = command.vm_name();
     const VmName name = parse_vm_name(command.operands.at(1));
     ProgressBar bar("reading the images of " + base.str());
@@ -93,10 +93,10 @@ int clone_vm(const CommandLine& command) {
          clone_vm(base, name, command.settings, [&](double percent) { bar.show(percent); }))
         note(one);
     print(shown(vm_file_path(name)) + "\n");
-    return 0;
+    return ExitCode::done;
 }
 
-int keep_snapshots(const CommandLine& command) {
+ExitCode keep_snapshots(const CommandLine& command) {
     const std::string& what = command.operands[0];
     const VmName name = parse_vm_name(command.operands[1]);
     const bool list = what == "list";
@@ -108,7 +108,7 @@ int keep_snapshots(const CommandLine& command) {
         throw UsageError("only snapshot list takes --json");
     if (list) {
         list_snapshots(name, command.has("json"));
-        return 0;
+        return ExitCode::done;
     }
     const std::string tag = parse_tag(command.operands[2]);
     const auto limit = command.seconds("timeout", snapshot_limit);
@@ -118,10 +118,10 @@ int keep_snapshots(const CommandLine& command) {
         restore_snapshot(name, tag, limit);
     else
         delete_snapshot(name, tag, limit);
-    return 0;
+    return ExitCode::done;
 }
 
-int seed_vm(const CommandLine& command) {
+ExitCode seed_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     if (!has_vm_file(name))
         throw no_such_vm(name);
@@ -150,10 +150,10 @@ int seed_vm(const CommandLine& command) {
     print(shown(seed_path(name)) + "\n");
     if (vm_state(name).qemu != 0)
         note(name.str() + " is running; its guest finds the seed at its next start");
-    return 0;
+    return ExitCode::done;
 }
 
-int resize_disk(const CommandLine& command) {
+ExitCode resize_disk(const CommandLine& command) {
     const VmName name = command.vm_name();
     const auto size = MemorySize::parse(command.operands[1]);
     if (!size)
@@ -169,7 +169,7 @@ int resize_disk(const CommandLine& command) {
          " MiB, and had " + std::to_string(before / mebibyte) +
          "; the guest has to use them: growpart /dev/DISK N, then resize2fs or xfs_growfs (cloud "
          "images do so by themselves when they start)");
-    return 0;
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

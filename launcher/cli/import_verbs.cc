@@ -160,7 +160,7 @@ constexpr const char* virtio_hint =
 
 }  // namespace
 
-int import_vm(const CommandLine& command) {
+ExitCode import_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
     Import import = found(command, absolute(operand));
     Translation& translation = import.translation;
@@ -199,7 +199,7 @@ int import_vm(const CommandLine& command) {
     if (command.has("virtio"))
         note(virtio_hint);
     print(shown(file) + "\n");
-    return 0;
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

@@ -99,7 +99,7 @@ constexpr Action actions[] = {
 
 }  // namespace
 
-int control_lab(const CommandLine& command) {
+ExitCode control_lab(const CommandLine& command) {
     const std::string& word = command.operands.at(0);
     const auto* const action = std::find_if(std::begin(actions), std::end(actions),
                                             [&](const Action& one) { return one.name == word; });
@@ -112,7 +112,7 @@ int control_lab(const CommandLine& command) {
     }
     const std::string& file = command.operands.at(1);
     action->act(load_lab(file.starts_with('/') ? file : current_directory() + "/" + file), command);
-    return static_cast<int>(ExitCode::done);
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

@@ -169,7 +169,7 @@ void require_free_console(const VmName& name) {
 }
 
 // Of the images that a clone stands on; 1 when one is not what it was.
-int print_verdicts(const VmName& name, bool as_json) {
+ExitCode print_verdicts(const VmName& name, bool as_json) {
     ProgressBar bar("reading the images that " + name.str() + " stands on");
     const auto verdicts = verify_bases(name, [&](double percent) { bar.show(percent); });
     if (verdicts.empty())
@@ -186,12 +186,12 @@ int print_verdicts(const VmName& name, bool as_json) {
         print_json(json);
     else
         print(text);
-    return static_cast<int>(all_same ? ExitCode::done : ExitCode::failed);
+    return all_same ? ExitCode::done : ExitCode::failed;
 }
 
 }  // namespace
 
-int list_vms(const CommandLine& command) {
+ExitCode list_vms(const CommandLine& command) {
     std::vector<VmName> names = vms_with_state();
     if (command.has("all")) {
         std::set<VmName> all(names.begin(), names.end());
@@ -210,20 +210,20 @@ int list_vms(const CommandLine& command) {
     }
     if (command.has("json")) {
         print_json(vms);
-        return 0;
+        return ExitCode::done;
     }
     if (vms.empty())
-        return 0;
+        return ExitCode::done;
     std::vector<std::array<std::string, 6>> rows = {
         {"NAME", "STATE", "UP", "PID", "ACCEL", "NETWORK"}};
     for (const Json& vm : vms)
         rows.push_back({text_in(vm, "name"), state_in(vm), up_in(vm), text_in(vm, "qemu_pid"),
                         text_in(vm, "accelerator"), nets_in(vm)});
     print(table(rows));
-    return 0;
+    return ExitCode::done;
 }
 
-int print_status(const CommandLine& command) {
+ExitCode print_status(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Json vm = summary_of(name);
     if (vm.at("state") == "off" && vm.at("file").is_null())
@@ -232,7 +232,7 @@ int print_status(const CommandLine& command) {
         return print_verdicts(name, command.has("json"));
     if (command.has("json")) {
         print_json(vm);
-        return 0;
+        return ExitCode::done;
     }
     std::string text;
     const auto line = [&](std::string label, const std::string& value) {
@@ -257,10 +257,10 @@ int print_status(const CommandLine& command) {
     line("file", text_in(vm, "file"));
     line("directory", vm_directory(name));
     print(text);
-    return 0;
+    return ExitCode::done;
 }
 
-int attach_console(const CommandLine& command) {
+ExitCode attach_console(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
     const UniqueFd lock = lock_console(name);
@@ -290,23 +290,23 @@ int attach_console(const CommandLine& command) {
     if (isatty(STDIN_FILENO) != 0)
         note(console.open() ? "left the console of " + name.str() + ", which runs on"
                             : name.str() + " has ended");
-    return 0;
+    return ExitCode::done;
 }
 
-int print_log(const CommandLine& command) {
+ExitCode print_log(const CommandLine& command) {
     const VmName name = command.vm_name();
     if (command.has("qemu")) {
         print_file(qemu_log_path(name));
-        return 0;
+        return ExitCode::done;
     }
     const auto [older, path] = console_log_paths(name);
     if (access(older.c_str(), F_OK) == 0)
         print_file(older);
     print_file(path);
-    return 0;
+    return ExitCode::done;
 }
 
-int print_vnc(const CommandLine& command) {
+ExitCode print_vnc(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
     const std::string address = vnc_address(name);
@@ -314,10 +314,10 @@ int print_vnc(const CommandLine& command) {
         throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
                             shown(vm_file_path(name)));
     print(shown(address) + "\n");
-    return 0;
+    return ExitCode::done;
 }
 
-int take_screenshot(const CommandLine& command) {
+ExitCode take_screenshot(const CommandLine& command) {
     constexpr size_t largest = size_t{256} << 20;
     const VmName name = command.vm_name();
     const std::string& file = command.operands.at(1);
@@ -340,7 +340,7 @@ int take_screenshot(const CommandLine& command) {
     if (!png || png->empty())
         throw LauncherError("QEMU has written no picture");
     replace_file(path, *png);
-    return 0;
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

@@ -106,14 +106,14 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
 
 }  // namespace
 
-int show_bridges(const CommandLine& command) {
+ExitCode show_bridges(const CommandLine& command) {
     const auto bridges = list_bridges(host_network(), user_name_of,
                                       command.operands.empty() ? "" : command.operands[0]);
     print(command.has("json") ? json_text(bridges_json(bridges)) : bridges_text(bridges));
-    return 0;
+    return ExitCode::done;
 }
 
-int show_addresses(const CommandLine& command) {
+ExitCode show_addresses(const CommandLine& command) {
     const VmName name = command.vm_name();
     GuestFacts facts = guest_facts(name);
     const auto adapters = find_guest(facts, call_limit);
@@ -132,10 +132,10 @@ int show_addresses(const CommandLine& command) {
         print(text);
     if (text.empty())
         throw LauncherError(name.str() + ": no address known: " + why_unknown(adapters));
-    return 0;
+    return ExitCode::done;
 }
 
-int ssh_to_vm(const CommandLine& command) {
+ExitCode ssh_to_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const std::string user = user_option(command);
     std::string why;
@@ -147,7 +147,7 @@ int ssh_to_vm(const CommandLine& command) {
     become_ssh(name, ssh_argv(name, *server, known_hosts_path(name), user, command.rest));
 }
 
-int print_ssh_config(const CommandLine& command) {
+ExitCode print_ssh_config(const CommandLine& command) {
     const VmName name = command.vm_name();
     const std::string user = user_option(command);
     const auto targets = required_targets(name);
@@ -156,10 +156,10 @@ int print_ssh_config(const CommandLine& command) {
     const SshTarget target =
         first_ssh_server(targets, greeting_limit, why).value_or(targets.front());
     print(ssh_config(name, target, known_hosts_path(name), user));
-    return 0;
+    return ExitCode::done;
 }
 
-int wait_for_vm(const CommandLine& command) {
+ExitCode wait_for_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Goal goal = goal_option(command);
     const milliseconds limit = command.seconds("timeout", default_wait);
@@ -171,7 +171,7 @@ int wait_for_vm(const CommandLine& command) {
                      milliseconds(1));
         const std::string missing = missing_for(goal, name, left);
         if (missing.empty())
-            return 0;
+            return ExitCode::done;
         if (std::chrono::steady_clock::now() >= deadline)
             throw LauncherError(name.str() + ": not ready within " +
                                 std::to_string(limit.count() / 1000) + " s: " + missing);
@@ -182,7 +182,7 @@ int wait_for_vm(const CommandLine& command) {
     }
 }
 
-int run_doctor(const CommandLine& command) {
+ExitCode run_doctor(const CommandLine& command) {
     std::optional<VmSpec> vm;
     std::vector<std::string> bridges;
     if (!command.operands.empty())
@@ -207,7 +207,7 @@ int run_doctor(const CommandLine& command) {
     const bool healthy = std::none_of(findings.begin(), findings.end(), [](const Finding& one) {
         return one.health == Health::fail;
     });
-    return static_cast<int>(healthy ? ExitCode::done : ExitCode::failed);
+    return healthy ? ExitCode::done : ExitCode::failed;
 }
 
 }  // namespace tapgate

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What `tapgate run` is given: a VM's name, or just an image, which is a VM too.
-#ifndef TAPGATE_LAUNCHER_VM_OPERAND_H
-#define TAPGATE_LAUNCHER_VM_OPERAND_H
+#ifndef TAPGATE_LAUNCHER_CLI_OPERAND_H
+#define TAPGATE_LAUNCHER_CLI_OPERAND_H
 
 #include <optional>
 #include <string>

@@ -44,7 +44,7 @@ std::optional<Name> name_option(const CommandLine& command, const std::string& o
 
 }  // namespace
 
-int run_with_tap(const CommandLine& command) {
+ExitCode run_with_tap(const CommandLine& command) {
     if (command.rest.empty())
         throw UsageError("tap needs a command behind `--'");
     const auto bridge = name_option<InterfaceName>(command, "bridge", "bridge's name");

@@ -123,7 +123,7 @@ nlohmann::ordered_json json_of(const Translation& translation, const VmName& nam
 
 }  // namespace
 
-int translate_vm(const CommandLine& command) {
+ExitCode translate_vm(const CommandLine& command) {
     const Source source = source_of(command);
     const Translation translation = translate_qemu_command(source.command, source.directory);
     const VmName name = name_of_vm(command, translation);
@@ -147,12 +147,12 @@ int translate_vm(const CommandLine& command) {
         } catch (const nlohmann::json::type_error&) {
             throw LauncherError("--json: a value is not UTF-8");
         }
-        return 0;
+        return ExitCode::done;
     }
     print(text);
     if (!argv.empty())
         print(shell_text(argv) + "\n");
-    return 0;
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

@@ -212,7 +212,7 @@ void policy(const DoctorFacts& facts, Findings& findings) {
         // A policy that cannot be read was said to be so above.
         if (found == facts.helper.verdicts.end() || facts.policy.error != 0)
             continue;
-        const HelperFacts::Verdict& verdict = found->second;
+        const PolicyVerdict& verdict = found->second;
         const std::string text = terminal_text(verdict.text, 400);
         const std::string line = text.substr(0, text.find('\n'));
         if (!verdict.answered)

@@ -3,8 +3,8 @@
 // `tapgate doctor`: each layer that a bridged VM stands on, from the CPU to the guest's address,
 // what is wrong with it, and the command that mends it. Here the judgement: a pure function of
 // facts. doctor_facts.h collects them.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_H
-#define TAPGATE_LAUNCHER_DOCTOR_H
+#ifndef TAPGATE_LAUNCHER_DOCTOR_DIAGNOSIS_H
+#define TAPGATE_LAUNCHER_DOCTOR_DIAGNOSIS_H
 
 #include <sys/types.h>
 
@@ -16,8 +16,10 @@
 #include <string_view>
 #include <vector>
 
+#include "launcher/base/host_resources.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/network/host_network.h"
+#include "launcher/network/policy_verdict.h"
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
@@ -40,13 +42,8 @@ struct HelperFacts {
     bool capable = false;  ///< it has cap_net_admin=ep
     bool nosuid = false;   ///< of its file system, whose mount point is ...
     std::string mount = {};
-    /// What `tapgate-policy explain` says for each bridge that is asked about.
-    struct Verdict {
-        bool answered = false;  ///< it ran, and came to a decision
-        bool allowed = false;
-        std::string text;  ///< its words, or why there are none
-    };
-    std::map<std::string, Verdict> verdicts = {};
+    /// For each bridge that is asked about.
+    std::map<std::string, PolicyVerdict> verdicts = {};
 };
 
 /// What the kernel lets this process pass on to the helper.
@@ -79,12 +76,6 @@ struct SessionFacts {
 struct GuardsFacts {
     bool unit = false;           ///< tapgate-guards.service is active
     std::optional<bool> loaded;  ///< their table is in the kernel; nothing: only root may ask
-};
-
-struct DiskFacts {
-    std::string path;
-    int error = 0;                     ///< the errno of opening it as the VM would; 0: it opens
-    std::uint64_t free_mebibytes = 0;  ///< of its file system
 };
 
 struct QemuReport {

@@ -16,7 +16,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <sstream>
 
 #include "common/unique_fd.h"
@@ -24,10 +23,11 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/host_resources.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
 #include "launcher/network/bridge_listing.h"
-#include "launcher/network/helper_client.h"
+#include "launcher/network/policy_verdict.h"
 #include "launcher/qemu/probe.h"
 #include "launcher/vm/state.h"
 
@@ -36,21 +36,6 @@ namespace tapgate {
 namespace {
 
 constexpr std::chrono::milliseconds call_limit{1000};
-
-// The line of a file of /proc that begins with `key`, without that and the blanks behind it.
-std::string line_of(const char* path, const std::string& key) {
-    std::ifstream file(path);
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with(key)) {
-            const size_t value = line.find_first_not_of(" \t:", key.size());
-            return value == std::string::npos ? "" : line.substr(value);
-        }
-    return {};
-}
-
-bool exists(const std::string& path) {
-    return access(path.c_str(), F_OK) == 0;
-}
 
 // The errno of opening it; 0: it opens.
 int error_of_open(const std::string& path, int mode) {
@@ -194,13 +179,6 @@ GuardsFacts guards_facts() {
     return facts;
 }
 
-DiskFacts disk(const std::string& path, int error) {
-    struct statvfs system {};
-    if (error == 0 && statvfs(path.c_str(), &system) != 0)
-        error = errno;
-    return {path, error, system.f_bavail * system.f_frsize >> 20};
-}
-
 std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
     std::vector<DiskFacts> disks;
     if (!vm) {
@@ -208,11 +186,11 @@ std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
         return disks;
     }
     for (const Disk& one : vm->disks)
-        disks.push_back(
-            disk(one.path.str(),
-                 error_of_open(one.path.str(), one.read_only || vm->snapshot ? O_RDONLY : O_RDWR)));
+        disks.push_back(disk_space(
+            one.path.str(),
+            error_of_open(one.path.str(), one.read_only || vm->snapshot ? O_RDONLY : O_RDWR)));
     for (const HostPath& one : vm->cdroms)
-        disks.push_back(disk(one.str(), error_of_open(one.str(), O_RDONLY)));
+        disks.push_back(disk_space(one.str(), error_of_open(one.str(), O_RDONLY)));
     return disks;
 }
 
@@ -234,52 +212,6 @@ QemuReport qemu_report(const std::optional<VmSpec>& vm) {
 }
 
 }  // namespace
-
-HelperFacts::Verdict policy_verdict(const std::string& helper, const std::string& bridge) {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
-        fail_with_errno("pipe");
-    const UniqueFd out(ends[0]);
-    UniqueFd in(ends[1]);
-    HelperFacts::Verdict verdict;
-    const std::string beside = helper.substr(0, helper.rfind('/') + 1) + "tapgate-policy";
-    const std::string program = access(beside.c_str(), X_OK) == 0 ? beside : TAPGATE_POLICY_TOOL;
-    try {
-        ChildProcess child({.program = program,
-                            .argv = {program, "explain", "--br=" + bridge},
-                            .output = in.get()});
-        in.reset();
-        const auto end = child.wait(helper_time_limit);
-        std::array<char, 4096> words{};
-        const ssize_t got = read(out.get(), words.data(), words.size());
-        verdict.text.assign(words.data(), got > 0 ? static_cast<size_t>(got) : 0);
-        verdict.allowed = end && end->in_order();
-        verdict.answered =
-            verdict.allowed || verdict.text.find(": denied for uid ") != std::string::npos;
-        if (!end)
-            verdict.text = program + " did not answer in time";
-        else if (verdict.text.empty())
-            verdict.text = program + " ended with " + end->text() + " and without a word";
-    } catch (const LauncherError& error) {
-        verdict.text = error.what();
-    }
-    return verdict;
-}
-
-std::uint64_t memory_available() {
-    const std::string text = line_of("/proc/meminfo", "MemAvailable:");
-    std::uint64_t kibibytes = 0;
-    std::from_chars(text.data(), text.data() + text.size(), kibibytes);
-    return kibibytes / 1024;
-}
-
-DiskFacts data_disk() {
-    // The part of the path that is there already.
-    std::string path = data_directory();
-    while (!exists(path) && path.rfind('/') > 0)
-        path.resize(path.rfind('/'));
-    return disk(path, 0);
-}
 
 DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
                          const std::string& helper) {

@@ -4,7 +4,6 @@
 #ifndef TAPGATE_LAUNCHER_DOCTOR_FACTS_H
 #define TAPGATE_LAUNCHER_DOCTOR_FACTS_H
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,16 +12,6 @@
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
-
-/// What tapgate-policy says about the bridge: the one in the directory of the program `helper` where
-/// there is one, as in a build, otherwise the installed one.
-HelperFacts::Verdict policy_verdict(const std::string& helper, const std::string& bridge);
-
-/// Memory that can be had without swapping, in MiB.
-std::uint64_t memory_available();
-
-/// Where the VMs' own images grow.
-DiskFacts data_disk();
 
 /// The facts about this host and, if there is one, the VM. `bridges` are asked about; `helper` is a
 /// path. Takes as long as QEMU and the helper need to answer, which has limits of its own. Throws a

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // libvirt's description of a domain (virsh dumpxml) as a VM's settings.
-#ifndef TAPGATE_LAUNCHER_DOMAIN_XML_H
-#define TAPGATE_LAUNCHER_DOMAIN_XML_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_XML_H
+#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_XML_H
 
 #include <string>
 #include <string_view>

@@ -2,8 +2,8 @@
 //
 // Foreign images made the user's own: converted to qcow2 by qemu-img into the VM's directory, whole
 // or not at all.
-#ifndef TAPGATE_LAUNCHER_IMAGE_IMPORT_H
-#define TAPGATE_LAUNCHER_IMAGE_IMPORT_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_IMAGE_IMPORT_H
+#define TAPGATE_LAUNCHER_FOREIGN_IMAGE_IMPORT_H
 
 #include <cstdint>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The disks and CD-ROMs of a QEMU command line: -hda, -drive with and without a -device, -blockdev.
-#ifndef TAPGATE_LAUNCHER_LEGACY_DISKS_H
-#define TAPGATE_LAUNCHER_LEGACY_DISKS_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISKS_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISKS_H
 
 #include <string>
 #include <string_view>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The network of a QEMU command line: -net with and without vlan=, -netdev with a -device, -nic.
-#ifndef TAPGATE_LAUNCHER_LEGACY_NETS_H
-#define TAPGATE_LAUNCHER_LEGACY_NETS_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_NETS_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_NETS_H
 
 #include <string>
 #include <vector>

@@ -7,7 +7,6 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
-#include "launcher/qemu/argv.h"
 
 namespace tapgate {
 

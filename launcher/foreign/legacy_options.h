@@ -2,8 +2,8 @@
 //
 // QEMU's own command line, of any year: which options there are or were, and how their values are
 // written.
-#ifndef TAPGATE_LAUNCHER_LEGACY_OPTIONS_H
-#define TAPGATE_LAUNCHER_LEGACY_OPTIONS_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_OPTIONS_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_OPTIONS_H
 
 #include <functional>
 #include <optional>

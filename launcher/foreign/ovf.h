@@ -2,8 +2,8 @@
 //
 // The descriptor of an appliance (DMTF's Open Virtualization Format 1 and 2): memory, CPUs, disks,
 // adapters.
-#ifndef TAPGATE_LAUNCHER_OVF_H
-#define TAPGATE_LAUNCHER_OVF_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_OVF_H
+#define TAPGATE_LAUNCHER_FOREIGN_OVF_H
 
 #include <string>
 #include <string_view>

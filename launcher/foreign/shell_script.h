@@ -4,8 +4,8 @@
 // continued lines, and variables that the script sets to a plain text. Nothing is ever run.
 //
 // libvirt's logs of the QEMUs that it started read the same way.
-#ifndef TAPGATE_LAUNCHER_SHELL_WORDS_H
-#define TAPGATE_LAUNCHER_SHELL_WORDS_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_SCRIPT_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_SCRIPT_H
 
 #include <functional>
 #include <string>

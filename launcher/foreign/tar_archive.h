@@ -2,8 +2,8 @@
 //
 // Where the members of a tar archive (POSIX ustar, pax, GNU) lie. Nothing is ever unpacked, so that
 // no name in it can lead anywhere.
-#ifndef TAPGATE_LAUNCHER_TAR_ARCHIVE_H
-#define TAPGATE_LAUNCHER_TAR_ARCHIVE_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_TAR_ARCHIVE_H
+#define TAPGATE_LAUNCHER_FOREIGN_TAR_ARCHIVE_H
 
 #include <cstdint>
 #include <string>

@@ -12,7 +12,6 @@
 #include "launcher/foreign/legacy_disks.h"
 #include "launcher/foreign/legacy_nets.h"
 #include "launcher/foreign/legacy_options.h"
-#include "launcher/qemu/argv.h"
 #include "launcher/vm/name.h"
 
 namespace tapgate {

@@ -2,8 +2,8 @@
 //
 // From a QEMU command line of any year to a VM's settings. A pure function of the words: no file is
 // looked at, an image's format least of all.
-#ifndef TAPGATE_LAUNCHER_TRANSLATE_H
-#define TAPGATE_LAUNCHER_TRANSLATE_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATE_H
+#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATE_H
 
 #include <string>
 #include <vector>

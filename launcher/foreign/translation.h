@@ -2,8 +2,8 @@
 //
 // What a description of a VM that is foreign (an old command line, an exported appliance) becomes:
 // settings, and a note for each thing that was said there. Nothing is lost silently.
-#ifndef TAPGATE_LAUNCHER_TRANSLATION_H
-#define TAPGATE_LAUNCHER_TRANSLATION_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_H
+#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_H
 
 #include <string>
 #include <string_view>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // XML of others: without document types, and so without entities to expand or files to fetch.
-#ifndef TAPGATE_LAUNCHER_XML_DOCUMENT_H
-#define TAPGATE_LAUNCHER_XML_DOCUMENT_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_XML_DOCUMENT_H
+#define TAPGATE_LAUNCHER_FOREIGN_XML_DOCUMENT_H
 
 #include <pugixml.hpp>
 #include <string>

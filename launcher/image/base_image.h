@@ -7,8 +7,8 @@
 // - the base's file loses its write permission, and gets it back with its last overlay;
 // - nobody writes to an image that an overlay stands on. Overlays are found by looking at the
 //   user's VM files and at the images in data_directory(): there is no list that could be wrong.
-#ifndef TAPGATE_LAUNCHER_BASE_IMAGE_H
-#define TAPGATE_LAUNCHER_BASE_IMAGE_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_BASE_IMAGE_H
+#define TAPGATE_LAUNCHER_IMAGE_BASE_IMAGE_H
 
 #include <sys/stat.h>
 

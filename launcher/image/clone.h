@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Clones: VMs that start as another one is, the base, and keep only what differs from it.
-#ifndef TAPGATE_LAUNCHER_CLONE_H
-#define TAPGATE_LAUNCHER_CLONE_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_CLONE_H
+#define TAPGATE_LAUNCHER_IMAGE_CLONE_H
 
 #include <string>
 #include <vector>

@@ -9,8 +9,8 @@
 //
 // A qcow2 is read here and not by qemu-img, which opens what an image names before anybody can look
 // at the name; and without it the check costs no time worth speaking of.
-#ifndef TAPGATE_LAUNCHER_DISK_IMAGE_H
-#define TAPGATE_LAUNCHER_DISK_IMAGE_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_DISK_IMAGE_H
+#define TAPGATE_LAUNCHER_IMAGE_DISK_IMAGE_H
 
 #include <optional>
 #include <string>

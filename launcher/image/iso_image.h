@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_ISO_IMAGE_H
-#define TAPGATE_LAUNCHER_ISO_IMAGE_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_ISO_IMAGE_H
+#define TAPGATE_LAUNCHER_IMAGE_ISO_IMAGE_H
 
 #include <string>
 #include <utility>

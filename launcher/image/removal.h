@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate delete: what of a VM goes, and what stays.
-#ifndef TAPGATE_LAUNCHER_VM_REMOVAL_H
-#define TAPGATE_LAUNCHER_VM_REMOVAL_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_REMOVAL_H
+#define TAPGATE_LAUNCHER_IMAGE_REMOVAL_H
 
 #include <string>
 #include <vector>

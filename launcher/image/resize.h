@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_DISK_RESIZE_H
-#define TAPGATE_LAUNCHER_DISK_RESIZE_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_RESIZE_H
+#define TAPGATE_LAUNCHER_IMAGE_RESIZE_H
 
 #include <cstddef>
 #include <cstdint>

@@ -6,8 +6,8 @@
 //
 // It is a CD-ROM's file system on a virtio disk: each cloud image knows those, and Debian's cloud
 // kernel has no driver for q35's CD-ROM (AHCI).
-#ifndef TAPGATE_LAUNCHER_SEED_H
-#define TAPGATE_LAUNCHER_SEED_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_SEED_H
+#define TAPGATE_LAUNCHER_IMAGE_SEED_H
 
 #include <string>
 #include <vector>

@@ -3,8 +3,8 @@
 // Snapshots that are kept inside a VM's qcow2 images, under a tag: of a VM that is off its disks
 // and UEFI variables, of one that runs its RAM, too. (Not to be confused with `snapshot=on', which
 // throws away what the guest writes.)
-#ifndef TAPGATE_LAUNCHER_SNAPSHOTS_H
-#define TAPGATE_LAUNCHER_SNAPSHOTS_H
+#ifndef TAPGATE_LAUNCHER_IMAGE_SNAPSHOTS_H
+#define TAPGATE_LAUNCHER_IMAGE_SNAPSHOTS_H
 
 #include <chrono>
 #include <cstdint>

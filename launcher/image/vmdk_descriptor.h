@@ -3,8 +3,8 @@
 // The descriptor of a VMware disk: the text that names its extents, the files that hold the data
 // (VMware's "Virtual Disk Format 5.0"). Whoever made the image chose those names, and qemu-img
 // opens what they name: so they are read here first, and nothing is taken that is not understood.
-#ifndef TAPGATE_LAUNCHER_VMDK_DESCRIPTOR_H
-#define TAPGATE_LAUNCHER_VMDK_DESCRIPTOR_H
+#ifndef TAPGATE_LAUNCHER_FOREIGN_VMDK_DESCRIPTOR_H
+#define TAPGATE_LAUNCHER_FOREIGN_VMDK_DESCRIPTOR_H
 
 #include <cstdint>
 #include <string>

@@ -2,8 +2,8 @@
 //
 // `tapgate' commands of many VMs at the same time, each a process of its own: so every one has the
 // time limits and the error of the same command typed at a shell, and none can harm another.
-#ifndef TAPGATE_LAUNCHER_VM_JOBS_H
-#define TAPGATE_LAUNCHER_VM_JOBS_H
+#ifndef TAPGATE_LAUNCHER_LAB_JOBS_H
+#define TAPGATE_LAUNCHER_LAB_JOBS_H
 
 #include <chrono>
 #include <string>

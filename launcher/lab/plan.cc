@@ -90,7 +90,7 @@ void check_bridge(const std::string& name, const BridgeNeed& need, const LabFact
     const auto found = facts.verdicts.find(name);
     if (found == facts.verdicts.end())
         return;
-    const HelperFacts::Verdict& verdict = found->second;
+    const PolicyVerdict& verdict = found->second;
     const std::string words = terminal_text(verdict.text);
     if (!verdict.allowed)
         throw LauncherError(

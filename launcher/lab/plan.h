@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "launcher/doctor/diagnosis.h"
 #include "launcher/lab/file.h"
 #include "launcher/network/host_network.h"
+#include "launcher/network/policy_verdict.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -35,7 +35,7 @@ struct LabFacts {
     std::uint64_t memory_available = 0;  ///< MiB
     HostNetwork network;
     uid_t user = 0;
-    std::map<std::string, HelperFacts::Verdict> verdicts = {};  ///< for each bridge
+    std::map<std::string, PolicyVerdict> verdicts = {};  ///< for each bridge
 };
 
 /// The bridges that the VMs cannot do without, each once.

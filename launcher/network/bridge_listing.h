@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // `tapgate bridges`: what brctl(8) shows of bridges, and whose each port is.
-#ifndef TAPGATE_LAUNCHER_BRIDGE_LISTING_H
-#define TAPGATE_LAUNCHER_BRIDGE_LISTING_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_BRIDGE_LISTING_H
+#define TAPGATE_LAUNCHER_NETWORK_BRIDGE_LISTING_H
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>

@@ -2,8 +2,8 @@
 //
 // Where a running VM's guest can be reached. Who knows: the guest's own agent; this host's
 // neighbour tables, once the two talked to each other; and, behind QEMU's own NAT, QEMU.
-#ifndef TAPGATE_LAUNCHER_GUEST_ADDRESSES_H
-#define TAPGATE_LAUNCHER_GUEST_ADDRESSES_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_GUEST_ADDRESSES_H
+#define TAPGATE_LAUNCHER_NETWORK_GUEST_ADDRESSES_H
 
 #include <chrono>
 #include <nlohmann/json_fwd.hpp>

@@ -3,8 +3,8 @@
 // The agent that a guest may have (qemu-guest-agent), which answers over a socket of QEMU's. Its
 // protocol is QMP's without greeting and events (docs/interop/qemu-ga in QEMU's sources). It is the
 // guest that answers: nothing of it is trusted.
-#ifndef TAPGATE_LAUNCHER_GUEST_AGENT_H
-#define TAPGATE_LAUNCHER_GUEST_AGENT_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_GUEST_AGENT_H
+#define TAPGATE_LAUNCHER_NETWORK_GUEST_AGENT_H
 
 #include <chrono>
 #include <optional>

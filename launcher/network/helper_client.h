@@ -5,8 +5,8 @@
 //
 // The launcher does that itself since QEMU cannot: its sandbox sets no-new-privs, under which a
 // helper that QEMU starts has no privilege.
-#ifndef TAPGATE_LAUNCHER_HELPER_CLIENT_H
-#define TAPGATE_LAUNCHER_HELPER_CLIENT_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_HELPER_CLIENT_H
+#define TAPGATE_LAUNCHER_NETWORK_HELPER_CLIENT_H
 
 #include <chrono>
 #include <optional>

@@ -3,8 +3,8 @@
 // The host's network at one moment, as the kernel tells any user of it through rtnetlink(7): links,
 // bridges and their ports, addresses, default routes, neighbours, and the bridges' tables of who is
 // behind which port. Passive data, so that what is made of it can be tested without a network.
-#ifndef TAPGATE_LAUNCHER_HOST_NETWORK_H
-#define TAPGATE_LAUNCHER_HOST_NETWORK_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_HOST_NETWORK_H
+#define TAPGATE_LAUNCHER_NETWORK_HOST_NETWORK_H
 
 #include <sys/types.h>
 

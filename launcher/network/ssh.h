@@ -3,8 +3,8 @@
 // How ssh(1) is called for a guest. A guest's key is the VM's own and nobody else's: it is learnt
 // at the first login, and kept in a file of the VM's, under the VM's name and not under an address
 // that another machine has tomorrow.
-#ifndef TAPGATE_LAUNCHER_SSH_H
-#define TAPGATE_LAUNCHER_SSH_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_SSH_H
+#define TAPGATE_LAUNCHER_NETWORK_SSH_H
 
 #include <string>
 #include <vector>

@@ -3,8 +3,8 @@
 // Any program in the place of QEMU: it becomes this process, with a tap at descriptors that it
 // knows beforehand. So a VMM that cannot call a helper (cloud-hypervisor, crosvm, a program of
 // one's own) gets a bridge without any privilege.
-#ifndef TAPGATE_LAUNCHER_TAP_EXEC_H
-#define TAPGATE_LAUNCHER_TAP_EXEC_H
+#ifndef TAPGATE_LAUNCHER_NETWORK_TAP_EXEC_H
+#define TAPGATE_LAUNCHER_NETWORK_TAP_EXEC_H
 
 #include <string>
 #include <vector>

@@ -474,27 +474,4 @@ std::vector<std::string> qemu_argv(const VmSpec& spec, const HostFacts& host,
     return Builder(spec, host, fds).build();
 }
 
-std::string shell_text(const std::vector<std::string>& argv) {
-    constexpr std::string_view plain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_";
-    std::string text;
-    for (const std::string& argument : argv) {
-        if (!text.empty())
-            text += ' ';
-        if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) {
-            text += argument;
-            continue;
-        }
-        text += '\'';
-        for (const char c : argument) {
-            if (c == '\'')
-                text += R"('\'')";
-            else
-                text += c;
-        }
-        text += '\'';
-    }
-    return text;
-}
-
 }  // namespace tapgate

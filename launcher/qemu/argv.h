@@ -66,9 +66,6 @@ using VmFds = std::vector<NetFds>;
 std::vector<std::string> qemu_argv(const VmSpec& spec, const HostFacts& host,
                                    const std::optional<VmFds>& fds);
 
-/// The arguments as a POSIX shell's words, which is read back as exactly these.
-std::string shell_text(const std::vector<std::string>& argv);
-
 }  // namespace tapgate
 
 #endif

@@ -2,8 +2,8 @@
 //
 // UEFI firmware, found as docs/interop/firmware.json in QEMU's sources says: descriptors that
 // distributions and administrators install, the first one in the order of file names that fits.
-#ifndef TAPGATE_LAUNCHER_FIRMWARE_H
-#define TAPGATE_LAUNCHER_FIRMWARE_H
+#ifndef TAPGATE_LAUNCHER_QEMU_FIRMWARE_H
+#define TAPGATE_LAUNCHER_QEMU_FIRMWARE_H
 
 #include <string>
 #include <vector>

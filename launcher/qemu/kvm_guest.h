@@ -3,8 +3,8 @@
 // The smallest guest that tells whether KVM runs guests here. A kernel offers /dev/kvm on hosts
 // where guests then abort or crawl (KVM that emulates a guest kernel's instructions one by one,
 // nested virtualization that is half there), so nothing less than running one proves it.
-#ifndef TAPGATE_LAUNCHER_KVM_GUEST_H
-#define TAPGATE_LAUNCHER_KVM_GUEST_H
+#ifndef TAPGATE_LAUNCHER_QEMU_KVM_GUEST_H
+#define TAPGATE_LAUNCHER_QEMU_KVM_GUEST_H
 
 #include <string>
 

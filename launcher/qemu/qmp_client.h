@@ -5,8 +5,8 @@
 //
 // QEMU is the user's own process, but a guest may have broken into it: what it sends is not trusted
 // to be QMP, to be short, or to come at all.
-#ifndef TAPGATE_LAUNCHER_QMP_CLIENT_H
-#define TAPGATE_LAUNCHER_QMP_CLIENT_H
+#ifndef TAPGATE_LAUNCHER_QEMU_QMP_CLIENT_H
+#define TAPGATE_LAUNCHER_QEMU_QMP_CLIENT_H
 
 #include <chrono>
 #include <cstdint>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A guest's serial console on the user's terminal.
-#ifndef TAPGATE_LAUNCHER_CONSOLE_H
-#define TAPGATE_LAUNCHER_CONSOLE_H
+#ifndef TAPGATE_LAUNCHER_RUN_CONSOLE_H
+#define TAPGATE_LAUNCHER_RUN_CONSOLE_H
 
 #include <poll.h>
 #include <termios.h>

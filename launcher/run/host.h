@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the launcher finds on the host.
-#ifndef TAPGATE_LAUNCHER_HOST_H
-#define TAPGATE_LAUNCHER_HOST_H
+#ifndef TAPGATE_LAUNCHER_RUN_HOST_H
+#define TAPGATE_LAUNCHER_RUN_HOST_H
 
 #include "launcher/qemu/argv.h"
 #include "launcher/vm/spec.h"

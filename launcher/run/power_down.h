@@ -2,8 +2,8 @@
 //
 // How a VM is ended, step by step and never waiting for ever: the guest is asked by its power
 // button, then QEMU is told to quit, then it is killed. Pure: what is to be done when.
-#ifndef TAPGATE_LAUNCHER_POWER_DOWN_H
-#define TAPGATE_LAUNCHER_POWER_DOWN_H
+#ifndef TAPGATE_LAUNCHER_RUN_POWER_DOWN_H
+#define TAPGATE_LAUNCHER_RUN_POWER_DOWN_H
 
 #include <chrono>
 #include <optional>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What has to be right, or made, before a VM can start, and no pure function can tell.
-#ifndef TAPGATE_LAUNCHER_PREPARE_FILES_H
-#define TAPGATE_LAUNCHER_PREPARE_FILES_H
+#ifndef TAPGATE_LAUNCHER_RUN_PREPARE_FILES_H
+#define TAPGATE_LAUNCHER_RUN_PREPARE_FILES_H
 
 #include <string>
 #include <vector>

@@ -2,8 +2,8 @@
 //
 // From the description of a VM to QEMU's process: taps from the helper, vhost, the command line,
 // and the process with exactly these descriptors.
-#ifndef TAPGATE_LAUNCHER_VM_PROCESS_H
-#define TAPGATE_LAUNCHER_VM_PROCESS_H
+#ifndef TAPGATE_LAUNCHER_RUN_PROCESS_H
+#define TAPGATE_LAUNCHER_RUN_PROCESS_H
 
 #include <memory>
 #include <string>

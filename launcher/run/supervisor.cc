@@ -24,6 +24,7 @@
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/run/console.h"
 #include "launcher/run/console_log.h"
+#include "launcher/run/ending.h"
 #include "launcher/run/host.h"
 #include "launcher/run/process.h"
 #include "launcher/vm/state.h"
@@ -49,7 +50,7 @@ class Supervisor {
     Supervisor(const VmSpec& spec, SuperviseOptions options)
         : spec_(spec), name_(spec.name), options_(std::move(options)), down_(options_.limits) {}
 
-    int run() {
+    ExitCode run() {
         const HostFacts host = host_facts(spec_, options_.helper);
         // From here on: this VM is nobody else's to start.
         const UniqueFd lock = lock_vm(name_);
@@ -231,18 +232,18 @@ class Supervisor {
         asked_ = true;
     }
 
-    [[nodiscard]] int verdict(const ProcessEnd& end) const {
+    [[nodiscard]] ExitCode verdict(const ProcessEnd& end) const {
         const std::string after =
             background_ ? "" : "; QEMU's words are in " + shown(qemu_log_path(name_));
         if (down_.step() == Step::quit || down_.step() == Step::kill) {
             note(name_.str() + " has ended, its guest without having shut down");
-            return static_cast<int>(ExitCode::failed);
+            return ExitCode::failed;
         }
         if (!end.in_order())
             throw LauncherError("QEMU failed (" + end.text() + "): " + words() + after);
         if (background_ || isatty(STDIN_FILENO) != 0)
             note(name_.str() + " has ended");
-        return static_cast<int>(ExitCode::done);
+        return ExitCode::done;
     }
 
     [[nodiscard]] std::string words() const {
@@ -267,7 +268,7 @@ class Supervisor {
 
 }  // namespace
 
-int supervise(const VmSpec& spec, SuperviseOptions options) {
+ExitCode supervise(const VmSpec& spec, SuperviseOptions options) {
     // A terminal that goes away, a reader of our output that ends: no reason to take the VM along.
     std::signal(SIGPIPE, SIG_IGN);
     // QEMU's sockets are made with it: who could connect to QMP would have the user's whole

@@ -5,13 +5,14 @@
 //
 // It keeps no connection to QMP open, since QEMU has one client at a time, and the other verbs want
 // to be that. When it is killed QEMU goes on, and the other verbs work as before.
-#ifndef TAPGATE_LAUNCHER_SUPERVISOR_H
-#define TAPGATE_LAUNCHER_SUPERVISOR_H
+#ifndef TAPGATE_LAUNCHER_RUN_SUPERVISOR_H
+#define TAPGATE_LAUNCHER_RUN_SUPERVISOR_H
 
 #include <string>
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "launcher/base/error.h"
 #include "launcher/run/power_down.h"
 #include "launcher/vm/spec.h"
 
@@ -28,9 +29,9 @@ struct SuperviseOptions {
     std::vector<std::string> words = {};
 };
 
-/// Runs the VM until it ends. Returns the exit code: done when the guest shut down, failed when it
+/// Runs the VM until it ends. Returns done when the guest shut down, failed when it
 /// lost its power. Throws a LauncherError when it cannot be started or QEMU fails.
-int supervise(const VmSpec& spec, SuperviseOptions options);
+ExitCode supervise(const VmSpec& spec, SuperviseOptions options);
 
 }  // namespace tapgate
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Who a VM is on the wire and to its guest: the same at every start, another for every VM.
-#ifndef TAPGATE_LAUNCHER_IDENTITY_H
-#define TAPGATE_LAUNCHER_IDENTITY_H
+#ifndef TAPGATE_LAUNCHER_VM_IDENTITY_H
+#define TAPGATE_LAUNCHER_VM_IDENTITY_H
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_FITTING_NAME_H
-#define TAPGATE_LAUNCHER_FITTING_NAME_H
+#ifndef TAPGATE_LAUNCHER_VM_NAME_H
+#define TAPGATE_LAUNCHER_VM_NAME_H
 
 #include <string>
 #include <string_view>

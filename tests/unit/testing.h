@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What several of the launcher's tests need.
-#ifndef TAPGATE_TESTS_UNIT_LAUNCHER_TESTING_H
-#define TAPGATE_TESTS_UNIT_LAUNCHER_TESTING_H
+#ifndef TAPGATE_TESTS_UNIT_TESTING_H
+#define TAPGATE_TESTS_UNIT_TESTING_H
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "launcher/base/error.h"
@@ -23,6 +25,13 @@ std::string error_of(const Function& function) {
         return error.what();
     }
     return "none";
+}
+
+/// What the file holds; empty when there is none.
+inline std::string content_of(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path).rdbuf();
+    return text.str();
 }
 
 /// A new directory, with all that is in it for as long as this lives.

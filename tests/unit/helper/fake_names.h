@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_TESTS_UNIT_FAKE_NAMES_H
-#define TAPGATE_TESTS_UNIT_FAKE_NAMES_H
+#ifndef TAPGATE_TESTS_UNIT_HELPER_FAKE_NAMES_H
+#define TAPGATE_TESTS_UNIT_HELPER_FAKE_NAMES_H
 
 #include <map>
 #include <optional>

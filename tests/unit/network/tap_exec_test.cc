@@ -14,13 +14,9 @@
 #include <gmock/gmock.h>
 
 #include "launcher/base/error.h"
-#include "launcher/cli/command_line.h"
-#include "launcher/cli/tap_verbs.h"
 
 namespace tapgate {
 namespace {
-
-using testing::HasSubstr;
 
 // The file behind a descriptor.
 std::pair<dev_t, ino_t> file_of(int fd) {
@@ -32,16 +28,6 @@ std::pair<dev_t, ino_t> file_of(int fd) {
 UniqueFd opened(const char* path, int number) {
     const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
     return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, number));
-}
-
-std::string error_of(const std::vector<std::string>& words) {
-    try {
-        run_with_tap(parse_command_line(words, "/"));
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "it ran";
-    return {};
 }
 
 TEST(TapDescriptors, GetTheirNumbersInOrderAlsoWhereTheyStandInEachOthersWay) {
@@ -79,20 +65,6 @@ TEST(TapEnvironment, NamesTheDescriptorsAndTheTap) {
     EXPECT_STREQ(std::getenv("TAPGATE_TAP_NAME"), "tap1000-2f3");
     unsetenv("TAPGATE_TAP_FDS");
     unsetenv("TAPGATE_TAP_NAME");
-}
-
-TEST(TapVerb, SaysWhatIsMissingOrWrong) {
-    EXPECT_THAT(error_of({"tap", "--bridge=br0"}), HasSubstr("needs a command behind `--'"));
-    EXPECT_THAT(error_of({"tap", "--", "true"}), HasSubstr("needs --bridge=BRIDGE"));
-    EXPECT_THAT(error_of({"tap", "--bridge=a/b", "--", "true"}), HasSubstr("no bridge's name"));
-    for (const char* const fd : {"--fd=2", "--fd=x", "--fd=3 ", "--fd=99999999999"})
-        EXPECT_THAT(error_of({"tap", "--bridge=br0", fd, "--", "true"}), HasSubstr("--fd: `"));
-    EXPECT_THAT(error_of({"tap", "--bridge=br0", "--queues=254", "--", "true"}),
-                HasSubstr("not a number, 1 to 253"));
-    EXPECT_THAT(error_of({"tap", "--bridge=br0", "--mac=ff:ff:ff:ff:ff:ff", "--", "true"}),
-                HasSubstr("no station's MAC address"));
-    EXPECT_THAT(error_of({"tap", "--bridge=br0", "--vm=a b", "--", "true"}),
-                HasSubstr("no VM's name"));
 }
 
 }  // namespace

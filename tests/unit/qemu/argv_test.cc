@@ -7,7 +7,6 @@
 #include <iterator>
 
 #include "launcher/base/error.h"
-#include "launcher/base/sha256.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/vm/options.h"
 
@@ -124,31 +123,6 @@ TEST(QemuArgv, ASocketsPathMustFit) {
     HostFacts facts = host();
     facts.state_directory = "/" + std::string(100, 'x');
     EXPECT_THROW(qemu_argv(vm({}), facts, std::nullopt), LauncherError);
-}
-
-TEST(ShellText, QuotesForAnyShell) {
-    EXPECT_EQ(shell_text({"a=b", "", "it's", "$x", "~", "a\nb", "*"}),
-              "a=b '' 'it'\\''s' '$x' '~' 'a\nb' '*'");
-}
-
-TEST(Identity, HashIsSha256) {
-    // FIPS 180-4's examples begin and end so.
-    EXPECT_EQ(sha256("abc")[0], 0xba);
-    EXPECT_EQ(sha256("abc")[31], 0xad);
-    EXPECT_EQ(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")[0], 0x24);
-    EXPECT_EQ(sha256("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")[31], 0xc1);
-}
-
-TEST(Identity, IsStableAndEveryPartCounts) {
-    const auto mac = [](const std::string& machine, uid_t uid, const char* name, unsigned index) {
-        return stable_mac({machine, uid}, VmName::parse(name).value(), index).str();
-    };
-    const std::string own = mac("m", 1000, "lab", 0);
-    EXPECT_EQ(own, mac("m", 1000, "lab", 0));
-    EXPECT_THAT(own, testing::StartsWith("52:54:00:"));
-    for (const std::string& other : {mac("n", 1000, "lab", 0), mac("m", 1001, "lab", 0),
-                                     mac("m", 1000, "lab1", 0), mac("m", 1000, "lab", 1)})
-        EXPECT_NE(own, other);
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <fstream>
 
 #include "launcher/base/error.h"
-#include "launcher/base/program.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/run/prepare_files.h"
@@ -208,26 +207,6 @@ TEST_F(Prepare, NestedNeedsTheHostsKvm) {
     host.accelerator = Accelerator::tcg;
     EXPECT_THAT(prepare_files(vm({{"nested", "on"}}), host),
                 ElementsAre("nested=on means nothing without KVM"));
-}
-
-TEST(Program, IsRunWithItsWordsAsTheyAre) {
-    const ProgramResult result = run_program({"printf", "%s|%s", "a b", "$HOME;"});
-    EXPECT_EQ(result.exit_code, 0);
-    EXPECT_EQ(result.output, "a b|$HOME;");
-    EXPECT_EQ(run_program({"false"}).exit_code, 1);
-    EXPECT_THAT(run_program({"ls", "/nowhere/at/all"}).errors, HasSubstr("/nowhere/at/all"));
-    EXPECT_EQ(run_program({"cat"}).output, "");
-    EXPECT_THAT(error_of([] { run_program({"no-such-program"}); }), HasSubstr("is it installed?"));
-}
-
-TEST(Program, HasALimit) {
-    using std::chrono::milliseconds;
-    EXPECT_THAT(error_of([] {
-                    run_program({"sleep", "60"}, milliseconds(50));
-                }),
-                HasSubstr("does not end"));
-    EXPECT_THAT(error_of([] { run_program({"yes"}, milliseconds(10000), 1000); }),
-                HasSubstr("writes more than 1000 bytes"));
 }
 
 }  // namespace
