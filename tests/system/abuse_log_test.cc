@@ -111,7 +111,7 @@ Outcome flooded_log(const World& world) {
     {
         const Flood one(kAlice);
         const Flood other(kAlice);
-        for (int i = 0; i < (long_run() ? 100 : 20); ++i) {
+        for (int i = 0; i < (long_run() ? 100 : 10); ++i) {
             grants += world.attach().fds.size();
         }
     }
