@@ -130,7 +130,7 @@ Report answer(const Command& command) {
         usage("unexpected `" + printable(verb) + "'");
     if (operands > (verb == "check" ? 1 : 0))
         usage("unexpected `" + printable(command.words.back()) + "'");
-    HostNames names(-1);
+    HostNames names;
     if (verb == "check") {
         if (command.bridge)
             usage("check is about all bridges: --br= means nothing to it");
@@ -142,7 +142,8 @@ Report answer(const Command& command) {
     const Caller caller{
         .uid = getuid(), .gid = getgid(), .privileged = false, .no_new_privs = false};
     const Policy policy = load_installed_policy();
-    return explain(policy, installed_policy, *command.bridge, asker_of(caller, policy), names);
+    return explain(policy, installed_policy, *command.bridge, asker_of(caller, policy, names),
+                   names);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate: the unprivileged launcher. What each verb does is in *_verbs.cc.
+// tapgate: the unprivileged launcher. What each verb does is in cli/*_verbs.cc.
 
 #include <cstdio>
 #include <cstdlib>
@@ -8,25 +8,25 @@
 #include <string>
 #include <vector>
 
-#include "launcher/command_line.h"
-#include "launcher/directories.h"
-#include "launcher/error.h"
-#include "launcher/output.h"
-#include "launcher/verbs.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/cli/command_line.h"
+#include "launcher/cli/verbs.h"
 
 namespace tapgate {
 
 namespace {
 
-int run(const std::vector<std::string>& arguments) {
-    const CommandLine command = parse_command_line(arguments, current_directory());
+ExitCode run(const std::vector<std::string>& arguments) {
+    const CommandLine command = parse_command_line(grammar(), arguments, current_directory());
     if (command.has("help")) {
-        print(help_text(command.verb));
-        return EXIT_SUCCESS;
+        print(help_text(*command.grammar, command.verb));
+        return ExitCode::done;
     }
     if (command.has("version")) {
         print("tapgate " TAPGATE_VERSION "\n");
-        return EXIT_SUCCESS;
+        return ExitCode::done;
     }
     // From here on: the verb takes these operands and options, and every setting has a known key.
     return command.verb->run(command);
@@ -38,7 +38,8 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
     try {
-        return tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
+        return static_cast<int>(
+            tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     } catch (const tapgate::UsageError& error) {
         std::fprintf(stderr, "tapgate: %s; see tapgate --help\n", error.what());
         return static_cast<int>(error.code());

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Where the launcher's files are (XDG base directory specification).
+#ifndef TAPGATE_LAUNCHER_BASE_DIRECTORIES_H
+#define TAPGATE_LAUNCHER_BASE_DIRECTORIES_H
+
+#include <string>
+
+namespace tapgate {
+
+/// $HOME, else what the user's entry says. Throws a LauncherError when there is neither.
+std::string home_directory();
+
+/// VM files and tapgate's own settings: $XDG_CONFIG_HOME/tapgate, else ~/.config/tapgate.
+std::string config_directory();
+
+/// What can be found out again: $XDG_CACHE_HOME/tapgate, else ~/.cache/tapgate.
+std::string cache_directory();
+
+/// What a VM needs to keep (UEFI variables, overlays): $XDG_DATA_HOME/tapgate, else
+/// ~/.local/share/tapgate.
+std::string data_directory();
+
+/// Sockets and locks of running VMs: tapgate in $XDG_RUNTIME_DIR, else in /run/user/UID where that
+/// is ours (su, cron), else /tmp/tapgate-UID (a batch job on a host without logind). It may not be
+/// there yet.
+std::string runtime_directory();
+
+/// The directory that relative paths of the command line start in.
+std::string current_directory();
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Small files, read and written whole.
+#ifndef TAPGATE_LAUNCHER_BASE_FILES_H
+#define TAPGATE_LAUNCHER_BASE_FILES_H
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tapgate {
+
+/// What the regular file `path` holds; nothing when there is no such file. Throws a LauncherError
+/// for any other failure, for what is not a regular file, and for one of more than `most` bytes.
+/// Never waits (for the writer of a FIFO).
+std::optional<std::string> read_file(const std::string& path, size_t most = 64UL * 1024);
+
+/// The first word of a small file of the system's (/proc, /sys, /etc); empty when it cannot be
+/// read.
+std::string first_word(const std::string& path);
+
+/// The line of a small file of the system's that begins with `key`, without that and the blanks and
+/// colons behind it; empty when there is none.
+std::string line_of(const std::string& path, const std::string& key);
+
+/// Is anything called `path`?
+bool exists(const std::string& path);
+
+/// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there
+/// is one: then it says `exists`.
+void write_new_file(const std::string& path, std::string_view text, const std::string& exists);
+
+/// The same, in the place of what is there.
+void replace_file(const std::string& path, std::string_view text);
+
+/// Makes the directory `path` and those above it; the last is 0700, whoever's umask. Throws a
+/// LauncherError, also when what is there is not this user's own directory that nobody else can
+/// write to: others could put their sockets into it.
+void make_private_directory(const std::string& path);
+
+/// Writes all of `text` to `fd`. False, with errno, when that fails.
+bool write_all(int fd, std::string_view text);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/base/host_resources.h"
+
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <charconv>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/files.h"
+
+namespace tapgate {
+
+std::uint64_t memory_available() {
+    const std::string text = line_of("/proc/meminfo", "MemAvailable:");
+    std::uint64_t kibibytes = 0;
+    std::from_chars(text.data(), text.data() + text.size(), kibibytes);
+    return kibibytes / 1024;
+}
+
+DiskFacts disk_space(const std::string& path, int error) {
+    struct statvfs system {};
+    if (error == 0 && statvfs(path.c_str(), &system) != 0)
+        error = errno;
+    return {path, error, system.f_bavail * system.f_frsize >> 20};
+}
+
+DiskFacts data_disk() {
+    // The part of the path that is there already.
+    std::string path = data_directory();
+    while (!exists(path) && path.rfind('/') > 0)
+        path.resize(path.rfind('/'));
+    return disk_space(path);
+}
+
+}  // namespace tapgate

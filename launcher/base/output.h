@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the launcher tells: results to stdout, and to stderr one line for each thing that is worth
+// knowing. Nothing there fails unseen.
+#ifndef TAPGATE_LAUNCHER_BASE_OUTPUT_H
+#define TAPGATE_LAUNCHER_BASE_OUTPUT_H
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace tapgate {
+
+/// Writes `text` to stdout, at once. Throws a LauncherError when not all of it can be written: half
+/// a command line is another one.
+void print(std::string_view text);
+
+/// What --json prints: indented, a newline at its end, and what is not UTF-8 replaced.
+std::string json_text(const nlohmann::json& json);
+
+/// "tapgate: TEXT" and a newline, to stderr. For what the user should know and need not act on.
+void note(const std::string& text);
+
+}  // namespace tapgate
+
+#endif

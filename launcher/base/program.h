@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Other programs that are run for what they print (qemu-img, qemu-system-x86_64 -machine help), or
+// at the terminal (the user's editor). Never through a shell.
+#ifndef TAPGATE_LAUNCHER_BASE_PROGRAM_H
+#define TAPGATE_LAUNCHER_BASE_PROGRAM_H
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace tapgate {
+
+/// How a program ended, and what it wrote.
+struct ProgramResult {
+    int exit_code = 0;  ///< 128 and the signal's number after a signal, as with a shell
+    std::string output;
+    std::string errors;
+};
+
+/// Runs `words` (the first is looked for in PATH) with nothing on stdin, and waits for its end.
+/// Throws a LauncherError when it cannot be started, has not ended after `limit` (it is killed
+/// then), or writes more than `most_output` bytes.
+ProgramResult run_program(const std::vector<std::string>& words,
+                          std::chrono::milliseconds limit = std::chrono::seconds(30),
+                          size_t most_output = 1024UL * 1024);
+
+/// Runs `words` at this process's terminal, for as long as the user likes; Ctrl-C is the program's.
+/// Returns the exit code as above. Throws a LauncherError when it cannot be started.
+int run_at_terminal(const std::vector<std::string>& words);
+
+/// The absolute path of this very program, to be started again with other arguments. Throws a
+/// LauncherError.
+std::string own_program();
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_BASE_PROGRESS_BAR_H
+#define TAPGATE_LAUNCHER_BASE_PROGRESS_BAR_H
+
+#include <functional>
+#include <string>
+
+namespace tapgate {
+
+/// Called with 0 to 100.
+using Progress = std::function<void(double percent)>;
+
+/// How far something is, on stderr: on a terminal a bar that grows (and goes with this), else a
+/// line for each quarter.
+class ProgressBar {
+  public:
+    explicit ProgressBar(const std::string& what);
+    ~ProgressBar();
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+
+    void show(double percent);
+
+  private:
+    std::string what_;
+    bool terminal_;
+    bool drawn_ = false;
+    int quarter_ = 0;
+};
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What many VMs are doing at the same time: a table on a terminal, which is drawn again with each
+// change; else a line for each VM that is done. To stderr, as all that is no result.
+#ifndef TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
+#define TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace tapgate {
+
+class ProgressTable {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    enum class State { waiting, busy, done, failed };
+
+    struct Row {
+        std::string name;
+        std::string text;  ///< what it is doing, or has become
+        State state = State::waiting;
+        Clock::time_point since = {};  ///< when it came to do that
+    };
+
+    /// Shows nothing yet.
+    explicit ProgressTable(std::vector<Row> rows);
+
+    void set(size_t row, State state, const std::string& text, Clock::time_point now);
+
+    /// Time goes by: call it about once a second.
+    void tick(Clock::time_point now);
+
+    [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+
+  private:
+    void draw(Clock::time_point now);
+
+    std::vector<Row> rows_;
+    bool terminal_;
+    bool drawn_ = false;
+    Clock::time_point told_ = {};  // when something was shown last
+};
+
+/// The table's lines, each at most `width` columns wide.
+std::vector<std::string> progress_lines(const std::vector<ProgressTable::Row>& rows, size_t width,
+                                        ProgressTable::Clock::time_point now);
+
+/// "3 of 20 done; starting: web-4, web-5 (7 s)".
+std::string progress_summary(const std::vector<ProgressTable::Row>& rows,
+                             ProgressTable::Clock::time_point now);
+
+}  // namespace tapgate
+
+#endif

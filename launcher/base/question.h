@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_BASE_QUESTION_H
+#define TAPGATE_LAUNCHER_BASE_QUESTION_H
+
+#include <string>
+
+namespace tapgate {
+
+/// Is there somebody to ask?
+bool can_ask();
+
+/// Shows `question` and waits for an answer, as long as that takes. Only "y" and "yes" are one;
+/// throws a LauncherError when there is nobody to ask, which says that --yes does without.
+bool agreed(const std::string& question);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// SIGTERM, SIGINT and SIGHUP as a descriptor: what they end has to be put in order first.
+#ifndef TAPGATE_LAUNCHER_BASE_STOP_SIGNALS_H
+#define TAPGATE_LAUNCHER_BASE_STOP_SIGNALS_H
+
+#include <csignal>
+#include <string>
+
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+/// From its construction to the end of the process these signals do nothing by themselves.
+class StopSignals {
+  public:
+    StopSignals();
+
+    /// Readable for poll() when one came; still owned here.
+    [[nodiscard]] int fd() const { return fd_.get(); }
+
+    /// The name of one that came; empty: none did. Never waits.
+    [[nodiscard]] std::string take() const;
+
+  private:
+    UniqueFd fd_;
+};
+
+/// The same while it lives: what is half made is taken away first, when one comes.
+class HeldSignals {
+  public:
+    HeldSignals();
+    ~HeldSignals();
+    HeldSignals(const HeldSignals&) = delete;
+    HeldSignals& operator=(const HeldSignals&) = delete;
+
+    /// As of StopSignals.
+    [[nodiscard]] int fd() const { return signals_.fd(); }
+
+    /// Throws a LauncherError when one came.
+    void throw_if_any() const;
+
+  private:
+    sigset_t before_;
+    StopSignals signals_;
+};
+
+}  // namespace tapgate
+
+#endif

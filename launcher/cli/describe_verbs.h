@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that write, show and translate descriptions of VMs, and start nothing.
+#ifndef TAPGATE_LAUNCHER_CLI_DESCRIBE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_DESCRIBE_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+ExitCode create_vm(const CommandLine& command);
+ExitCode edit_vm(const CommandLine& command);
+ExitCode delete_vm(const CommandLine& command);
+ExitCode show_vm(const CommandLine& command);
+ExitCode print_argv(const CommandLine& command);
+ExitCode print_completion(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/grammar.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+const Verb* Grammar::find(std::string_view name) const {
+    const auto found = std::find_if(verbs.begin(), verbs.end(),
+                                    [&](const Verb& verb) { return verb.name == name; });
+    return found == verbs.end() ? nullptr : &*found;
+}
+
+std::vector<Operand> operands_of(const Verb& verb) {
+    std::vector<Operand> operands;
+    std::istringstream words{std::string(verb.operands.substr(0, verb.operands.find("--")))};
+    for (std::string word; words >> word;) {
+        // Of "[-- COMMAND...]" the bracket is left.
+        const std::string_view kind = trimmed(word, "[]");
+        if (!kind.empty())
+            operands.push_back({std::string(kind), word.front() == '['});
+    }
+    return operands;
+}
+
+bool takes(const Verb& verb, const VerbOption& option) {
+    const std::string names = " " + std::string(option.verbs) + " ";
+    return names.find(" " + std::string(verb.name) + " ") != std::string::npos;
+}
+
+}  // namespace tapgate

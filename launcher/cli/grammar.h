@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a verb of the command line is, and an option of one. The table of them is in verbs.cc; the
+// parser, --help and the shells' completions read what main() hands them.
+#ifndef TAPGATE_LAUNCHER_CLI_GRAMMAR_H
+#define TAPGATE_LAUNCHER_CLI_GRAMMAR_H
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/base/error.h"
+
+namespace tapgate {
+
+struct CommandLine;
+
+/// What stands behind "--".
+enum class Rest {
+    nothing,
+    words,           ///< the verb's to read
+    qemu_arguments,  ///< each as if it were --qemu-arg=
+};
+
+struct Verb {
+    std::string_view name;
+    /// As in --help, and what is not in brackets is needed: "NAME", "[NAME]", "FILE [NAME]".
+    std::string_view operands = {};
+    bool vm_options = false;  ///< takes the options that describe a VM
+    Rest rest = Rest::nothing;
+    std::string_view help;
+    /// Does it. Throws a LauncherError.
+    ExitCode (*run)(const CommandLine& command);
+};
+
+struct VerbOption {
+    std::string_view name;           ///< without the dashes
+    char letter = 0;                 ///< the short form; 0: none
+    std::string_view argument = {};  ///< as in --help; empty: a switch
+    std::string_view verbs;          ///< that take it, between blanks
+    std::string_view help = {};      ///< empty: not for users, and not in --help
+};
+
+/// All that the command line knows.
+struct Grammar {
+    std::span<const Verb> verbs;
+    std::span<const VerbOption> options;
+
+    /// The verb of this name; nothing when there is none.
+    [[nodiscard]] const Verb* find(std::string_view name) const;
+};
+
+struct Operand {
+    std::string kind;  ///< "NAME", "bash|zsh"
+    bool optional = false;
+};
+
+/// The verb's operands, one by one.
+std::vector<Operand> operands_of(const Verb& verb);
+
+/// Does the verb take the option?
+bool takes(const Verb& verb, const VerbOption& option);
+
+}  // namespace tapgate
+
+#endif

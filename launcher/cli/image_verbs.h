@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that make, keep and change images.
+#ifndef TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+ExitCode clone_vm(const CommandLine& command);
+ExitCode keep_snapshots(const CommandLine& command);
+ExitCode seed_vm(const CommandLine& command);
+ExitCode resize_disk(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// tapgate lab: several VMs as one thing.
+#ifndef TAPGATE_LAUNCHER_CLI_LAB_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_LAB_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+ExitCode control_lab(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

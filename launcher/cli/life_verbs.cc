@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/life_verbs.h"
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/base/progress_bar.h"
+#include "launcher/base/text.h"
+#include "launcher/cli/operand.h"
+#include "launcher/image/clone.h"
+#include "launcher/qemu/control.h"
+#include "launcher/run/background.h"
+#include "launcher/run/ending.h"
+#include "launcher/run/supervisor.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+// A descriptor that the process which started this one left open for it.
+UniqueFd inherited_fd(const CommandLine& command, const std::string& option) {
+    if (!command.has(option))
+        return {};
+    const std::string text = command.option(option);
+    int fd = -1;
+    std::from_chars(text.data(), text.data() + text.size(), fd);
+    if (fd <= STDERR_FILENO)
+        throw UsageError("--" + option + " is tapgate's own");
+    return UniqueFd(fd);
+}
+
+// What was asked for, as words of a command line that mean the same in any directory.
+std::vector<std::string> start_words(const CommandLine& command) {
+    const std::string& operand = command.operands.at(0);
+    std::vector<std::string> words = {is_image(operand) && !operand.starts_with('/')
+                                          ? current_directory() + "/" + operand
+                                          : operand};
+    for (const char* option : {"helper", "powerdown-limit"}) {
+        if (command.has(option))
+            words.push_back("--" + std::string(option) + "=" + command.option(option));
+    }
+    if (command.has("plain-bridge"))
+        words.emplace_back("--plain-bridge");
+    for (const Setting& setting : command.settings)
+        words.push_back("--" + setting.key + "=" + absolute_value(setting));
+    return words;
+}
+
+// Returns the exit code.
+ExitCode start_in_background(const CommandLine& command) {
+    const VmName name = described_vm(command).spec.name;
+    const ExitCode code = start_supervisor(
+        name, command.seconds("powerdown-limit", PowerDown::Limits().guest), start_words(command));
+    if (code == ExitCode::done)
+        print(name.str() + " runs\n");
+    return code;
+}
+
+// The command line that the VM was started with, as far as `command` does not say otherwise.
+CommandLine as_started(const CommandLine& command) {
+    const auto record = read_run_record(command.vm_name());
+    if (!record)
+        return command;
+    std::vector<std::string> words = {"restart"};
+    words.insert(words.end(), record->words.begin(), record->words.end());
+    CommandLine result = parse_command_line(*command.grammar, words, current_directory());
+    for (const auto& [option, value] : command.options)
+        result.options[option] = value;
+    for (const Setting& given : command.settings)
+        std::erase_if(result.settings, [&](const Setting& old) { return old.key == given.key; });
+    result.settings.insert(result.settings.end(), command.settings.begin(), command.settings.end());
+    return result;
+}
+
+ExitCode interrupt(const CommandLine& command, const char* qmp) {
+    const VmName name = command.vm_name();
+    if (!running_qemu(name))
+        return ExitCode::failed;
+    qmp_command(name, qmp);
+    return ExitCode::done;
+}
+
+}  // namespace
+
+ExitCode run_vm(const CommandLine& command) {
+    PowerDown::Limits limits;
+    limits.guest = command.seconds("powerdown-limit", limits.guest);
+    return supervise(described_vm(command).spec, {.helper = command.option("helper"),
+                                                  .plain_bridge = command.has("plain-bridge"),
+                                                  .limits = limits,
+                                                  .ready = inherited_fd(command, "ready-fd"),
+                                                  .words = start_words(command)});
+}
+
+ExitCode start_vm(const CommandLine& command) {
+    return start_in_background(command);
+}
+
+ExitCode stop_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    if (const UniqueFd qemu = running_qemu(name))
+        power_down_vm(name, qemu, command.seconds("timeout", PowerDown::Limits().guest),
+                      command.has("force"));
+    if (vm_state(name).life != Life::off)
+        settle(name);
+    return ExitCode::done;
+}
+
+ExitCode kill_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    if (const UniqueFd qemu = running_qemu(name))
+        end_by_force(name, qemu);
+    if (vm_state(name).life != Life::off)
+        settle(name);
+    return ExitCode::done;
+}
+
+ExitCode restart_vm(const CommandLine& command) {
+    const CommandLine again = as_started(command);
+    // Before it is stopped: a VM that cannot be started again should go on.
+    described_vm(again);
+    stop_vm(command);
+    return start_in_background(again);
+}
+
+ExitCode reset_vm(const CommandLine& command) {
+    if (!command.has("to-base")) {
+        if (command.has("force"))
+            throw UsageError("reset takes --force only with --to-base");
+        return interrupt(command, "system_reset");
+    }
+    const VmName name = command.vm_name();
+    if (vm_state(name).qemu != 0) {
+        if (!command.has("force"))
+            throw LauncherError(name.str() + " runs; end it first, with: tapgate stop " +
+                                name.str() + "; or cut its power with --force");
+        // Before its power is cut: what cannot be reset should go on.
+        require_resettable(name);
+        kill_vm(command);
+    }
+    ProgressBar bar("reading the images that " + name.str() + " stands on");
+    for (const std::string& one : reset_to_base(name, [&](double percent) { bar.show(percent); }))
+        note(one);
+    note(name.str() + " is as its base is; start it with: tapgate start " + name.str());
+    return ExitCode::done;
+}
+ExitCode pause_vm(const CommandLine& command) {
+    return interrupt(command, "stop");
+}
+ExitCode resume_vm(const CommandLine& command) {
+    return interrupt(command, "cont");
+}
+
+}  // namespace tapgate

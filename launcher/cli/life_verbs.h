@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that begin and end a VM's life, and those that interrupt it.
+#ifndef TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+ExitCode run_vm(const CommandLine& command);
+ExitCode start_vm(const CommandLine& command);
+ExitCode stop_vm(const CommandLine& command);
+ExitCode kill_vm(const CommandLine& command);
+ExitCode restart_vm(const CommandLine& command);
+ExitCode reset_vm(const CommandLine& command);
+ExitCode pause_vm(const CommandLine& command);
+ExitCode resume_vm(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

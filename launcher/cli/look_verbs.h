@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that look at VMs.
+#ifndef TAPGATE_LAUNCHER_CLI_LOOK_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_LOOK_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+ExitCode list_vms(const CommandLine& command);
+ExitCode print_status(const CommandLine& command);
+ExitCode attach_console(const CommandLine& command);
+ExitCode print_log(const CommandLine& command);
+ExitCode print_vnc(const CommandLine& command);
+ExitCode take_screenshot(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

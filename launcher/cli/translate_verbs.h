@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_CLI_TRANSLATE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_TRANSLATE_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+/// tapgate translate: an old command line of QEMU's as a description of a VM.
+ExitCode translate_vm(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

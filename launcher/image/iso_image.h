@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_IMAGE_ISO_IMAGE_H
+#define TAPGATE_LAUNCHER_IMAGE_ISO_IMAGE_H
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tapgate {
+
+/// A CD-ROM image (ISO 9660 with Rock Ridge and Joliet, so that names stay as they are) with this
+/// label and these files: names, and what is in them. Throws a LauncherError.
+std::string iso_image(const std::string& label,
+                      const std::vector<std::pair<std::string, std::string>>& files);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The agent that a guest may have (qemu-guest-agent), which answers over a socket of QEMU's. Its
+// protocol is QMP's without greeting and events (docs/interop/qemu-ga in QEMU's sources). It is the
+// guest that answers: nothing of it is trusted.
+#ifndef TAPGATE_LAUNCHER_NETWORK_GUEST_AGENT_H
+#define TAPGATE_LAUNCHER_NETWORK_GUEST_AGENT_H
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/names.h"
+
+namespace tapgate {
+
+/// A network interface as the guest's agent describes it.
+struct AgentInterface {
+    std::optional<MacAddress> mac;
+    std::vector<std::string> addresses;  ///< valid ones, as inet_ntop(3) writes them
+};
+
+/// The guest's interfaces. `path`: QEMU's end of the agent's channel. Everything together takes
+/// `limit` at most. Throws QmpError; too_slow: no agent runs in the guest, or another program talks
+/// with it.
+std::vector<AgentInterface> agent_interfaces(const std::string& path,
+                                             std::chrono::milliseconds limit);
+
+/// Whether an agent answers at all. Never throws QmpError.
+bool agent_answers(const std::string& path, std::chrono::milliseconds limit);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the policy says before anybody asks for a tap: tapgate-policy's answer, which takes no
+// privilege.
+#ifndef TAPGATE_LAUNCHER_NETWORK_POLICY_VERDICT_H
+#define TAPGATE_LAUNCHER_NETWORK_POLICY_VERDICT_H
+
+#include <string>
+
+namespace tapgate {
+
+/// What `tapgate-policy explain` says of a bridge and this user.
+struct PolicyVerdict {
+    bool answered = false;  ///< it ran, and came to a decision
+    bool allowed = false;
+    std::string text;  ///< its words, or why there are none
+};
+
+/// What tapgate-policy says about the bridge: the one in the directory of the program `helper`
+/// where there is one, as in a build, otherwise the installed one.
+PolicyVerdict policy_verdict(const std::string& helper, const std::string& bridge);
+
+}  // namespace tapgate
+
+#endif

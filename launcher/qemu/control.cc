@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/qemu/control.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+std::string qmp_path(const VmName& name) {
+    return vm_directory(name) + "/qmp.sock";
+}
+std::string console_path(const VmName& name) {
+    return vm_directory(name) + "/console.sock";
+}
+
+nlohmann::json qmp_command(QmpClient& qmp, const std::string& command,
+                           const nlohmann::json& arguments, std::chrono::milliseconds limit) {
+    QmpAnswer answer = qmp.execute(command, arguments, limit);
+    if (!answer.ok())
+        throw LauncherError("QEMU refuses " + command + ": " + answer.error);
+    return std::move(answer.value);
+}
+
+nlohmann::json qmp_command(const VmName& name, const std::string& command,
+                           const nlohmann::json& arguments, std::chrono::milliseconds limit) {
+    try {
+        QmpClient qmp = QmpClient::connect(qmp_path(name), limit);
+        return qmp_command(qmp, command, arguments, limit);
+    } catch (const QmpError& error) {
+        throw LauncherError(error.what());
+    }
+}
+
+std::string guest_status(QmpClient& qmp, std::chrono::milliseconds limit) {
+    const nlohmann::json answer = qmp_command(qmp, "query-status", nullptr, limit);
+    const auto status = answer.is_object() ? answer.find("status") : answer.end();
+    return status != answer.end() && status->is_string() ? shown(status->get<std::string>())
+                                                         : "unknown";
+}
+
+std::string guest_status(const VmName& name, std::chrono::milliseconds limit) {
+    try {
+        QmpClient qmp = QmpClient::connect(qmp_path(name), limit);
+        return guest_status(qmp, limit);
+    } catch (const QmpError& error) {
+        throw LauncherError(error.what());
+    }
+}
+
+std::string vnc_address(const VmName& name, std::chrono::milliseconds limit) {
+    const nlohmann::json vnc = qmp_command(name, "query-vnc", nullptr, limit);
+    if (!vnc.value("enabled", false))
+        return {};
+    std::string host = vnc.value("host", "");
+    if (vnc.value("family", "") == "unix")
+        return "unix:" + (host.empty() ? vnc.value("service", "") : host);
+    // Every address of this host: what others call it is the one that a viewer needs.
+    if (std::array<char, 256> own{};
+        (host == "0.0.0.0" || host == "::") && gethostname(own.data(), own.size() - 1) == 0)
+        host = own.data();
+    return host + ":" + vnc.value("service", "");
+}
+
+UniqueFd qemu_pidfd(const VmName& name) {
+    const pid_t pid = vm_state(name).qemu;
+    if (pid == 0)
+        return {};
+    UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    // Still the same process: the number can have become another's in between.
+    if (vm_state(name).qemu != pid)
+        fd.reset();
+    return fd;
+}
+
+void kill_qemu(const UniqueFd& pidfd) {
+    syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
+
+}  // namespace tapgate

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A VM is started in the background: under a supervisor that outlives this process, as a unit of
+// the user's systemd where there is one.
+#ifndef TAPGATE_LAUNCHER_RUN_BACKGROUND_H
+#define TAPGATE_LAUNCHER_RUN_BACKGROUND_H
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "launcher/base/error.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// Starts `tapgate run --ready-fd=3 WORDS` and waits until its guest runs. Returns done then, and
+/// otherwise the supervisor's exit code; it has said why. `power_down_limit`: how long the guest
+/// may take when systemd ends the unit. Throws a LauncherError when there is no supervisor, it
+/// dies, or it takes too long.
+ExitCode start_supervisor(const VmName& name, std::chrono::milliseconds power_down_limit,
+                          const std::vector<std::string>& words);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/run/ending.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "launcher/base/child_process.h"
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/qemu/control.h"
+#include "launcher/qemu/qmp_client.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using Step = PowerDown::Step;
+
+bool ended(const UniqueFd& qemu, milliseconds limit) {
+    pollfd end{qemu.get(), POLLIN, 0};
+    return poll(&end, 1, static_cast<int>(limit.count())) > 0;
+}
+
+}  // namespace
+
+void take_step(const VmName& name, PowerDown::Step step) {
+    try {
+        QmpClient qmp = QmpClient::connect(qmp_path(name), qmp_limit);
+        if (step == PowerDown::Step::quit) {
+            qmp_command(qmp, "quit");
+            return;
+        }
+        if (guest_status(qmp) == "paused")
+            qmp_command(qmp, "cont");
+        qmp_command(qmp, "system_powerdown");
+    } catch (const QmpError& error) {
+        throw LauncherError(error.what());
+    }
+}
+
+UniqueFd running_qemu(const VmName& name) {
+    UniqueFd qemu = qemu_pidfd(name);
+    if (qemu)
+        return qemu;
+    const VmState state = vm_state(name);
+    if (state.life == Life::starting)
+        throw LauncherError(name.str() + " is just being started; try again when it runs");
+    note(name.str() + " does not run");
+    return {};
+}
+
+void settle(const VmName& name) {
+    const UniqueFd lock = lock_vm(name, milliseconds(3000));
+    clear_vm_directory(name);
+}
+
+void end_by_force(const VmName& name, const UniqueFd& qemu) {
+    kill_qemu(qemu);
+    if (!ended(qemu, PowerDown::Limits().kill))
+        throw LauncherError("QEMU cannot be killed: it hangs in the kernel, process " +
+                            std::to_string(vm_state(name).qemu));
+}
+
+void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit, bool force) {
+    PowerDown down({.guest = limit});
+    const auto begin = Clock::now();
+    auto tell = begin + milliseconds(1000);
+    Step step = down.begin(begin);
+    for (;;) {
+        if (step == Step::quit && !force)
+            throw LauncherError(name.str() + " has not powered down within " +
+                                std::to_string(limit.count() / 1000) +
+                                " s; its guest may not react to the power button. Wait longer with "
+                                "--timeout=SECONDS, or cut its power: tapgate stop --force " +
+                                name.str());
+        if (step == Step::quit)
+            note("cutting the guest's power");
+        if (step == Step::kill || step == Step::give_up) {
+            end_by_force(name, qemu);
+            return;
+        }
+        if (step != Step::none) {
+            try {
+                take_step(name, step);
+            } catch (const LauncherError& error) {
+                // It may have ended just now.
+                if (ended(qemu, milliseconds(0)))
+                    return;
+                if (!force)
+                    throw;
+                note(error.what());
+            }
+        }
+        const auto until = std::min(tell, down.next().value_or(tell));
+        if (ended(qemu, milliseconds(milliseconds_until(until))))
+            return;
+        if (Clock::now() >= tell) {
+            const auto passed =
+                std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin);
+            note("waiting for " + name.str() + " to power down (" + std::to_string(passed.count()) +
+                 " s)");
+            tell += milliseconds(5000);
+        }
+        step = down.due(Clock::now());
+    }
+}
+
+}  // namespace tapgate

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <sstream>
+#include <string_view>
+
+#include "launcher/cli/command_line.h"
+#include "launcher/cli/verbs.h"
+#include "launcher/vm/options.h"
+#include "tests/unit/testing.h"
+
+namespace tapgate {
+
+namespace {
+
+using testing::StartsWith;
+
+const VmName lab = VmName::parse("lab").value();
+
+TEST(CommandLine, IsAVerbANameAndOptions) {
+    const CommandLine command = parse_command_line(
+        grammar(), {"argv", "lab", "--memory", "2G", "-0", "--disk=a.raw"}, "/here");
+    EXPECT_EQ(command.verb, grammar().find("argv"));
+    EXPECT_TRUE(command.has("null"));
+    EXPECT_FALSE(command.has("json"));
+    EXPECT_EQ(command.vm_name(), lab);
+    ASSERT_EQ(command.settings.size(), 2U);
+    EXPECT_EQ(command.settings[0].value, "2G");
+    const CommandLine more =
+        parse_command_line(grammar(), {"argv", "lab", "--", "-no-reboot", "--"}, "/here");
+    ASSERT_EQ(more.settings.size(), 2U);
+    EXPECT_EQ(more.settings[0].key, "qemu-arg");
+    EXPECT_EQ(more.settings[0].value, "-no-reboot");
+    EXPECT_TRUE(more.rest.empty());
+}
+
+// Boost calls an option that is there twice ambiguous, but only when somebody uses it.
+TEST(CommandLine, HasEachOptionOnceAndOfVerbsThatThereAre) {
+    std::set<std::string_view> names;
+    for (const OptionShape& shape : option_shapes())
+        EXPECT_TRUE(names.insert(shape.key).second) << shape.key;
+    for (const VerbOption& option : grammar().options) {
+        EXPECT_TRUE(names.insert(option.name).second) << option.name;
+        std::istringstream verbs{std::string(option.verbs)};
+        for (std::string verb; verbs >> verb;)
+            EXPECT_NE(grammar().find(verb), nullptr) << option.name << ": " << verb;
+    }
+}
+
+TEST(CommandLine, SaysWhichWordIsWrong) {
+    const auto error = [](const std::vector<std::string>& words) {
+        return error_of([&] { parse_command_line(grammar(), words, "/"); });
+    };
+    EXPECT_THAT(error({}), StartsWith("a verb is missing: create, "));
+    EXPECT_EQ(error({"creat", "lab"}), "unknown verb `creat' (did you mean `create'?)");
+    EXPECT_THAT(error({"fly", "lab"}), StartsWith("unknown verb `fly': it can be create, "));
+    EXPECT_EQ(error({"argv"}), "argv needs NAME");
+    EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here: tapgate argv NAME");
+    EXPECT_EQ(error({"argv", "lab", "--memry=2"}),
+              "unknown option `--memry' (did you mean `memory'?)");
+    EXPECT_EQ(error({"argv", "lab", "--mem=2"}), "unknown option `--mem'");
+    EXPECT_EQ(error({"show", "lab", "--null"}), "show does not take --null; these do: argv");
+    EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `null'?)");
+    EXPECT_EQ(error({"edit", "lab", "--", "-x"}), "edit takes nothing behind `--'");
+    EXPECT_EQ(
+        error_of([] {
+            static_cast<void>(parse_command_line(grammar(), {"show", "../lab"}, "/").vm_name());
+        }),
+        "`../lab' is not a VM's name: a letter, then letters, digits, '.', '_' and '-', 40 "
+        "bytes at most");
+}
+
+}  // namespace
+
+}  // namespace tapgate

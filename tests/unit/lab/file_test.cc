@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Labs: their files.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "launcher/base/error.h"
+#include "launcher/lab/file.h"
+
+namespace tapgate {
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr const char* path = "/home/t/class.conf";
+
+std::string error_of(const std::string& text) {
+    try {
+        parse_lab_file(path, text);
+    } catch (const LauncherError& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+std::vector<std::string> names_in(const Lab& lab) {
+    std::vector<std::string> names;
+    for (const LabVm& vm : lab_vms(lab))
+        names.push_back(vm.name.str());
+    return names;
+}
+
+TEST(LabFile, IsReadWhole) {
+    const Lab lab = parse_lab_file(path,
+                                   "# spring\n"
+                                   "parallel = 3\n"
+                                   "net = bridge:br-lab\n"
+                                   "memory = 512M\n"
+                                   "\n"
+                                   "[server]\n"
+                                   "template = rhce\n"
+                                   "memory = 2G\n"
+                                   "[client]\r\n"
+                                   "  count = 2\n"
+                                   "after = server:ssh,router\n"
+                                   "kernel = vmlinuz\n"
+                                   "append = ip=192.0.2.1{n} host={name}\n"
+                                   "[ router ]\n"
+                                   "net = none");
+    EXPECT_EQ(lab.name.str(), "class");
+    EXPECT_EQ(lab.parallel, 3U);
+    EXPECT_THAT(names_in(lab), ElementsAre("class-server-1", "class-client-1", "class-client-2",
+                                           "class-router-1"));
+    EXPECT_EQ(lab.sections[0].base.value().str(), "rhce");
+    ASSERT_EQ(lab.sections[1].after.size(), 2U);
+    EXPECT_EQ(lab.sections[1].after[0].section, 0U);
+    EXPECT_EQ(lab.sections[1].after[0].goal, "ssh");
+    EXPECT_EQ(lab.sections[1].after[1].section, 2U);
+    EXPECT_EQ(lab.sections[1].after[1].goal, "running");
+}
+
+TEST(LabFile, SectionsSettingsComeBeforeTheLabs) {
+    const auto vms = lab_vms(parse_lab_file(path,
+                                            "net = bridge:br-lab\nmemory = 512M\n"
+                                            "[a]\nmemory = 2G\nkernel = vmlinuz\n"
+                                            "append = ip=192.0.2.1{n} host={name}\n"
+                                            "[b]\nnet = user\nnet = bridge:br1\n"));
+    const VmSpec a = describe_lab_vm(vms[0]).spec;
+    EXPECT_EQ(a.memory.mebibytes(), 2048U);
+    EXPECT_EQ(std::get<BridgeNet>(a.nets.at(0).link).bridge.str(), "br-lab");
+    EXPECT_EQ(a.append, "ip=192.0.2.11 host=class-a-1");
+    EXPECT_EQ(a.kernel.value().str(), "/home/t/vmlinuz");
+    const VmSpec b = describe_lab_vm(vms[1]).spec;
+    EXPECT_EQ(b.memory.mebibytes(), 512U);
+    ASSERT_EQ(b.nets.size(), 2U);
+    EXPECT_EQ(std::get<BridgeNet>(b.nets[1].link).bridge.str(), "br1");
+}
+
+TEST(LabFile, NameOfItsOwn) {
+    const Lab lab = parse_lab_file("/x/1 lab.conf", "name = spring\n[a]\n");
+    EXPECT_THAT(names_in(lab), ElementsAre("spring-a-1"));
+}
+
+TEST(LabFile, MistakesHaveAPlace) {
+    EXPECT_EQ(error_of("[a]\ncounts = 3\n"),
+              "/home/t/class.conf:2: unknown key `counts' (did you mean `count'?)\n"
+              "    counts = 3\n"
+              "    ^");
+    EXPECT_EQ(error_of("[a]\n\nmemroy = 3G\n"),
+              "/home/t/class.conf:3: unknown key `memroy' (did you mean `memory'?)\n"
+              "    memroy = 3G\n"
+              "    ^");
+    EXPECT_EQ(error_of("[a]\ncount = 0\n"),
+              "/home/t/class.conf:2: `0' is not a number from 1 to 999\n"
+              "    count = 0\n"
+              "            ^");
+    EXPECT_EQ(error_of("[server]\n[b]\n  after = sever:ssh\n"),
+              "/home/t/class.conf:3: there is no section [sever] (did you mean `server'?)\n"
+              "      after = sever:ssh\n"
+              "              ^");
+    EXPECT_EQ(error_of("[a]\n[b\n"),
+              "/home/t/class.conf:2: a section is like [server]\n    [b\n    ^");
+    EXPECT_THAT(error_of("count = 3\n[a]\n"), HasSubstr(":1: unknown key `count'"));
+    EXPECT_THAT(error_of("[a]\nparallel = 3\n"), HasSubstr(":2: unknown key `parallel'"));
+    EXPECT_THAT(error_of("[a]\ncount = 3\ncount = 4\n"), HasSubstr("stands already in line 2"));
+    EXPECT_THAT(error_of("[a]\n[b]\n[a]\n"), HasSubstr(":3: there is a section [a] already"));
+    EXPECT_THAT(error_of("[a/b]\n"), HasSubstr(":1: `a/b' is not a section's name"));
+    EXPECT_THAT(error_of("[]\n"), HasSubstr(":1: `' is not a section's name"));
+    EXPECT_THAT(error_of("[a]\nafter = a:agents\n"), HasSubstr("(did you mean `agent'?)"));
+    EXPECT_THAT(error_of("[a]\ntemplate = ../x\n"), HasSubstr(":2: `../x' is not a name"));
+    EXPECT_THAT(error_of("[a]\ntemplate = t\ndisk = x.qcow2\n"), HasSubstr(":3: the disks of [a]"));
+    EXPECT_THAT(error_of("memory = 1G\n"), HasSubstr("no section"));
+    EXPECT_THAT(error_of(""), HasSubstr("no section"));
+    EXPECT_THAT(error_of(std::string("[a]\nmemory = 1\0G\n", 17)), HasSubstr(":2: "));
+}
+
+TEST(LabFile, NobodyWaitsForItself) {
+    EXPECT_THAT(error_of("[a]\nafter = a\n"), HasSubstr(":1: [a] waits by `after' for itself"));
+    EXPECT_THAT(error_of("[c]\n[a]\nafter = b\n[b]\nafter = a,c\n"),
+                HasSubstr(":2: [a] waits by `after' for itself"));
+}
+
+TEST(LabFile, NamesAreVmNames) {
+    EXPECT_THAT(error_of("[a-section-with-a-very-long-name-too]\ncount = 100\n"),
+                HasSubstr("longer than 40 bytes"));
+    EXPECT_THAT(error_of("[a]\ncount = 999\n[b]\n"), HasSubstr("more than 999 VMs"));
+    EXPECT_THAT(error_of("name = a.\n[a]\ncount = 2\n"), "no error");
+}
+
+TEST(LabFile, TheMarkIsTheLabsAndTheNames) {
+    const VmName lab = VmName::parse("class").value();
+    const VmName vm = VmName::parse("class-a-1").value();
+    const std::string file = "# x\n" + lab_mark(lab) + "\nmemory = 1G\n";
+    EXPECT_TRUE(has_lab_mark(file, vm, lab));
+    EXPECT_FALSE(has_lab_mark(file, VmName::parse("mine").value(), lab)) << "a copy";
+    EXPECT_FALSE(
+        has_lab_mark(file, VmName::parse("class-a-1").value(), VmName::parse("class-a").value()));
+    EXPECT_FALSE(has_lab_mark("memory = 1G\n", vm, lab));
+}
+
+}  // namespace
+
+}  // namespace tapgate
