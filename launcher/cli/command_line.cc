@@ -12,6 +12,9 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/option_help.h"
+#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 
@@ -67,7 +70,7 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
                                      const std::vector<std::string>& arguments) {
     po::options_description all;
     all.add(own_options(grammar, nullptr, true))
-        .add(vm_options())
+        .add(vm_options_description())
         .add_options()("word", po::value<std::vector<std::string>>());
     po::positional_options_description positions;
     positions.add("word", -1);
@@ -207,7 +210,7 @@ std::string help_text(const Grammar& grammar, const Verb* verb) {
         line(*verb, 0);
         text << '\n' << own_options(grammar, verb);
         if (verb->vm_options)
-            text << '\n' << vm_options();
+            text << '\n' << vm_options_description();
         return text.str();
     }
     text << "tapgate: bridged virtual machines for people without root\n\n";
@@ -220,7 +223,7 @@ std::string help_text(const Grammar& grammar, const Verb* verb) {
         << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "
            "variables\n"
            "of the environment, as TAPGATE_MEMORY. In lists a comma of a name is written twice.\n\n"
-        << vm_options() << '\n'
+        << vm_options_description() << '\n'
         << own_options(grammar, nullptr);
     return text.str();
 }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "launcher/cli/grammar.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

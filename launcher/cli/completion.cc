@@ -18,7 +18,7 @@ struct Option {
     std::string name;  // with its dashes
     std::string help;
     bool has_value = false;
-    std::string values = {};  // see OptionShape
+    std::string values = {};  // see VmOption
     std::string properties = {};
     bool is_path = false;
     bool repeatable = false;
@@ -49,7 +49,7 @@ std::vector<Option> options_of(const Grammar& grammar, const Verb& verb) {
             result.push_back(own_option(option));
     }
     if (verb.vm_options) {
-        for (const OptionShape& shape : option_shapes())
+        for (const VmOption& shape : vm_options())
             result.push_back({"--" + std::string(shape.key), std::string(shape.help), true,
                               std::string(shape.values), std::string(shape.properties),
                               shape.is_path, shape.repeatable});

@@ -16,8 +16,11 @@
 #include "launcher/qemu/argv.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/host.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/edit.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

@@ -16,6 +16,8 @@
 #include "launcher/run/background.h"
 #include "launcher/run/ending.h"
 #include "launcher/run/supervisor.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {

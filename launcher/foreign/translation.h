@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

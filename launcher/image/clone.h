@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "launcher/base/progress_bar.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

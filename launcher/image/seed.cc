@@ -11,8 +11,9 @@
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
 #include "launcher/image/iso_image.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/file_text.h"
 
 namespace tapgate {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 
