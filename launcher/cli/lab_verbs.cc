@@ -14,6 +14,7 @@
 #include "launcher/lab/control.h"
 #include "launcher/lab/file.h"
 #include "launcher/lab/plan.h"
+#include "launcher/lab/up.h"
 #include "launcher/run/power_down.h"
 
 namespace tapgate {
