@@ -6,7 +6,6 @@
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/positional_options.hpp>
 #include <boost/program_options/value_semantic.hpp>
-#include <charconv>
 #include <sstream>
 #include <utility>
 
@@ -143,13 +142,12 @@ std::chrono::milliseconds CommandLine::seconds(const std::string& name,
     if (!has(name))
         return otherwise;
     const std::string text = option(name);
-    unsigned seconds = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     constexpr unsigned day = 86400;
-    if (error != std::errc() || stop != text.data() + text.size() || seconds > day)
+    const auto seconds = parse_whole<unsigned>(text, 0, day);
+    if (!seconds)
         throw UsageError("--" + name + ": " + quoted_word(text) +
                          " is not a number of seconds, 0 to " + std::to_string(day));
-    return std::chrono::seconds(seconds);
+    return std::chrono::seconds(*seconds);
 }
 
 VmName CommandLine::vm_name() const {

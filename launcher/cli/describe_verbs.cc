@@ -75,7 +75,7 @@ ExitCode show_vm(const CommandLine& command) {
         nlohmann::json all = nlohmann::json::array();
         for (const Setting& setting : vm.settings)
             all.push_back(json_of(setting));
-        print(all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+        print_json(all);
         return ExitCode::done;
     }
     size_t width = 0;

@@ -2,7 +2,6 @@
 #include "launcher/vm/values.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
@@ -96,13 +95,11 @@ bool parse_switch(std::string_view word) {
 }
 
 unsigned parse_number(std::string_view word, unsigned least, unsigned most) {
-    unsigned number = 0;
-    const char* const end = word.data() + word.size();
-    const auto [stop, error] = std::from_chars(word.data(), end, number);
-    if (word.empty() || error != std::errc() || stop != end || number < least || number > most)
+    const auto number = parse_whole(word, least, most);
+    if (!number)
         throw BadValue(quoted_word(word) + " is not a number from " + std::to_string(least) +
                        " to " + std::to_string(most));
-    return number;
+    return *number;
 }
 
 HostPath parse_path(std::string_view text, const std::string& directory) {
