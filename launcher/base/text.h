@@ -24,8 +24,8 @@ constexpr std::string_view blanks = " \t\r";
 /// `text` without the `separators` at its ends.
 std::string_view trimmed(std::string_view text, std::string_view separators = blanks);
 
-/// `text` as a whole number from `least` to `most`, in decimal digits and nothing else; nothing when it
-/// is none.
+/// `text` as a whole number from `least` to `most`, in decimal digits and nothing else; nothing
+/// when it is none.
 template <typename Number>
 std::optional<Number> parse_whole(std::string_view text,
                                   Number least = std::numeric_limits<Number>::min(),

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"

@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-
 #include "common/fd_passing.h"
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"

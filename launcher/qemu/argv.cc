@@ -239,8 +239,8 @@ class Builder {
             "socket,id=qmp,path=" + commas_doubled(socket(vm_files::qmp)) + ",server=on,wait=off");
         add("-mon", "chardev=qmp,mode=control");
         add_device({{"driver", "virtio-serial-pci"}, {"id", "serial0"}});
-        add("-chardev",
-            "socket,id=agent,path=" + commas_doubled(socket(vm_files::agent)) + ",server=on,wait=off");
+        add("-chardev", "socket,id=agent,path=" + commas_doubled(socket(vm_files::agent)) +
+                            ",server=on,wait=off");
         add_json("-device", Json{{"driver", "virtserialport"},
                                  {"bus", "serial0.0"},
                                  {"chardev", "agent"},

@@ -87,8 +87,7 @@ void write_run_record(const VmName& name, const RunRecord& record) {
                                  {"unit", record.unit},
                                  {"nets", nets},
                                  {"words", record.words}};
-    replace_file(record_path(name),
-                 json_text(json));
+    replace_file(record_path(name), json_text(json));
 }
 
 std::optional<RunRecord> read_run_record(const VmName& name) {
