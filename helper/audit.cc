@@ -2,31 +2,33 @@
 #include "helper/audit.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 
 #include "common/unique_fd.h"
 
 namespace tapgate {
 
-void audit(const std::string& line) {
+int audit(const std::string& line) {
     const UniqueFd log(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!log)
-        return;
+    constexpr timeval time_limit{.tv_sec = 1, .tv_usec = 0};
+    if (!log || setsockopt(log.get(), SOL_SOCKET, SO_SNDTIMEO, &time_limit, sizeof time_limit) != 0)
+        return errno;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     constexpr std::string_view path = "/dev/log";
     std::copy(path.begin(), path.end(), address.sun_path);
     const std::string message = "<" + std::to_string(LOG_AUTHPRIV | LOG_INFO) + ">tapgate-helper[" +
                                 std::to_string(getpid()) + "]: " + line;
-    // Whether it arrived is the log's business: see audit.h.
-    [[maybe_unused]] const ssize_t sent =
-        sendto(log.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
-               reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    const ssize_t sent = sendto(log.get(), message.data(), message.size(), MSG_NOSIGNAL,
+                                reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    return sent >= 0 || errno == ENOENT || errno == ECONNREFUSED ? 0 : errno;
 }
 
 }  // namespace tapgate

@@ -75,20 +75,25 @@ void attach(const Caller& caller, const Request& request) {
 
     const Policy policy = load_installed_policy();
     HostNames names(request.socket);
-    const Rule& rule = require_permission(policy, asker_of(caller, policy), request, names);
+    const Asker asker = asker_of(caller, policy, names);
+    const Rule& rule = require_permission(policy, asker, request, names);
     // From here on: the caller may use this bridge, as the rule says.
     install_syscall_filter(SyscallFilter::make_port);
     // From here on: only the calls that the lines below need.
 
     const LinkSocket links;
     const Link bridge = find_bridge(links, *request.bridge);
-    const PortSettings settings = port_settings(bridge, rule, request, caller.uid);
-    const Tap tap = create_permitted_tap(links, bridge, rule, caller, request);
+    const PortSettings settings = port_settings(bridge, rule, request, asker.account());
+    Caller account = caller;
+    account.uid = asker.account();
+    const Tap tap = create_permitted_tap(links, bridge, rule, account, request);
     attach_port(links, tap, bridge, settings);
     // From here on: the tap is a port of the bridge, as it should be; it goes when we go.
 
-    audit("granted " + who_asks(caller, request) + " tap=" + tap.name() +
-          " mac=" + settings.address.str() + " rule=" + rule.str());
+    if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + tap.name() +
+                                " mac=" + settings.address.str() + " rule=" + rule.str());
+        error != 0)
+        fail_with_errno("a grant that /dev/log does not take is refused", error);
     drop_all_privileges();
     // From here on: no privilege at all.
 
@@ -105,8 +110,9 @@ void attach_or_log_refusal(const Caller& caller, const Request& request) {
         attach(caller, request);
     } catch (const std::exception& refusal) {
         const std::string_view text = refusal.what();
-        audit("refused " + who_asks(caller, request) + ": " +
-              std::string(text.substr(0, text.find('\n'))));
+        // Refused is refused, whether the log has it or not.
+        static_cast<void>(audit("refused " + who_asks(caller, request) + ": " +
+                                std::string(text.substr(0, text.find('\n')))));
         throw;
     }
 }

@@ -15,6 +15,7 @@
 
 #include "common/unique_fd.h"
 #include "helper/failure.h"
+#include "helper/policy_file.h"
 
 namespace tapgate {
 
@@ -46,20 +47,22 @@ std::string read_local(const char* path) {
     return read_to_end(fd.get(), what);
 }
 
+// Takes what is before the first `end` off `text`, and that with it.
+std::string_view take(std::string_view& text, char end) {
+    const std::string_view taken = text.substr(0, text.find(end));
+    text.remove_prefix(std::min(taken.size() + 1, text.size()));
+    return taken;
+}
+
 // The third field of the line that begins with `name` in a passwd(5) or group(5) file. Not
 // fgetpwent(3): that would bring stdio and the parsing of every field of every line.
 std::optional<unsigned> find_id(std::string_view text, const std::string& name) {
-    const std::string beginning = name + ":";
     while (!text.empty()) {
-        const std::string_view line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        if (line.substr(0, beginning.size()) != beginning)
+        std::string_view line = take(text, '\n');
+        if (take(line, ':') != name)
             continue;
-        const size_t third = line.find(':', beginning.size());
-        if (third == std::string_view::npos)
-            continue;
-        const std::string_view rest = line.substr(third + 1);
-        return whole_number(rest.substr(0, rest.find(':')));
+        take(line, ':');
+        return whole_number(take(line, ':'));
     }
     return std::nullopt;
 }
@@ -159,8 +162,30 @@ std::optional<gid_t> HostNames::group_id(const std::string& name) {
     return id ? id : look_up("group", name, keep_from_lookup_);
 }
 
-Asker asker_of(const Caller& caller, const Policy& policy) {
-    Asker asker{.uid = caller.uid, .groups = {caller.gid}};
+std::optional<uid_t> HostNames::owner_of(uid_t uid) {
+    const PolicyText file = read_policy_file("/etc/subuid");
+    if (file.error != 0 && file.error != ENOENT)
+        fail_with_errno("/etc/subuid", file.error);
+    if (!file.distrust.empty())
+        throw Failure(file.distrust);
+    std::string_view text = file.text;
+    while (!text.empty()) {
+        std::string_view line = take(text, '\n');  // "alice:100000:65536"
+        const std::string name(take(line, ':'));
+        const auto first = whole_number(take(line, ':'));
+        const auto count = whole_number(take(line, ':'));
+        if (!first || !count || uid < *first || uid - *first >= *count)
+            continue;
+        const auto number = whole_number(name);
+        const auto owner = number ? number : user_id(name);
+        if (owner && *owner != 0)
+            return owner;
+    }
+    return std::nullopt;
+}
+
+Asker asker_of(const Caller& caller, const Policy& policy, HostNames& names) {
+    Asker asker{.uid = caller.uid, .owner = names.owner_of(caller.uid), .groups = {caller.gid}};
     const bool groups_matter =
         std::any_of(policy.rules.begin(), policy.rules.end(),
                     [](const Rule& rule) { return !rule.who.groups.empty(); });

@@ -5,9 +5,8 @@
 // Names may live in LDAP, SSSD or elsewhere, behind modules that libc loads (nsswitch.conf(5)). A
 // program that is static, privileged and under a system call filter is no place for such code. So:
 //   1. /etc/passwd and /etc/group are read here; on most hosts that is all.
-//   2. What is not there is asked of tapgate-lookup, a program without any privilege, which libc's
-//   name
-//      service runs in.
+//   2. What is not there is asked of tapgate-lookup, a program without any privilege, in which
+//      libc's name service runs.
 // It runs with the caller's uid, like everything here by then, so the caller must be kept from
 // tampering with it: it is installed execute-only (mode 0711), which makes a process that executes
 // it undumpable, and therefore out of reach of ptrace(2) and /proc/PID/mem and fd (would_dump() in
@@ -33,6 +32,10 @@ class HostNames : public NameService {
     std::optional<uid_t> user_id(const std::string& name) override;
     std::optional<gid_t> group_id(const std::string& name) override;
 
+    /// Whose subordinate uid `uid` is, by /etc/subuid; nothing when nobody's but root's, who may
+    /// have all of them. Throws Failure when it cannot be found out.
+    std::optional<uid_t> owner_of(uid_t uid);
+
   private:
     int keep_from_lookup_;
     std::optional<std::string> passwd_;  // the files' texts, once read
@@ -41,7 +44,7 @@ class HostNames : public NameService {
 
 /// The caller, with the groups that the kernel says this process has, which are the caller's; read
 /// only when a rule of `policy` is about a group. Throws Failure.
-Asker asker_of(const Caller& caller, const Policy& policy);
+Asker asker_of(const Caller& caller, const Policy& policy, HostNames& names);
 
 }  // namespace tapgate
 

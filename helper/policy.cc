@@ -36,11 +36,12 @@ bool MacPrefix::matches(const MacAddress& mac) const {
     return mac.str().compare(0, text_.size(), text_) == 0;
 }
 
-bool Selectors::match(const Asker& asker, NameService& names) const {
+bool Selectors::match(const Asker& asker, bool denying, NameService& names) const {
     const auto is_asker = [&](const std::string& user) {
         // A name that is a number is that id, as chown(1) has it.
-        const auto id = whole_number(user);
-        return (id ? id : names.user_id(user)) == asker.uid;
+        const auto number = whole_number(user);
+        const auto id = number ? number : names.user_id(user);
+        return id && (*id == asker.uid || (denying && *id == asker.account()));
     };
     const auto has_asker = [&](const std::string& group) {
         const auto number = whole_number(group);
@@ -55,10 +56,11 @@ Verdict Policy::decide(const InterfaceName& bridge, const Asker& asker, NameServ
     const Rule* first_allow = nullptr;
     for (const Rule& rule : rules) {
         // The cheap questions first: names may have to be asked for across a network.
-        const bool matters = rule.action == Rule::Action::deny || first_allow == nullptr;
-        if (!matters || !rule.is_about(bridge) || !rule.who.match(asker, names))
+        const bool denying = rule.action == Rule::Action::deny;
+        const bool matters = denying || first_allow == nullptr;
+        if (!matters || !rule.is_about(bridge) || !rule.who.match(asker, denying, names))
             continue;
-        if (rule.action == Rule::Action::deny)
+        if (denying)
             return {.allowed = false, .rule = &rule};
         first_allow = &rule;
     }

@@ -42,7 +42,13 @@ class NameService {
 /// Who asks, as far as a rule can care.
 struct Asker {
     uid_t uid = 0;
+    /// Whose subordinate uid (subuid(5)) that is, when it is one. Whoever has such uids can be
+    /// them, so they take from what their owner has, and give nothing that the owner has.
+    std::optional<uid_t> owner = std::nullopt;
     std::vector<gid_t> groups;  ///< the primary group and the supplementary ones
+
+    /// Whose taps the asker's are, for a quota.
+    [[nodiscard]] uid_t account() const { return owner.value_or(uid); }
 };
 
 /// Whom a rule is about: `user=` and `group=`. It matches when any of them does.
@@ -52,7 +58,8 @@ struct Selectors {
 
     /// Whether the rule is about everybody.
     [[nodiscard]] bool empty() const { return users.empty() && groups.empty(); }
-    [[nodiscard]] bool match(const Asker& asker, NameService& names) const;
+    /// `denying`: whether to be matched takes something from the asker; then its owner counts too.
+    [[nodiscard]] bool match(const Asker& asker, bool denying, NameService& names) const;
 };
 
 /// The first 0 to 6 bytes of a MAC address.

@@ -152,8 +152,10 @@ void allow_what_a_port_takes(Filter& filter) {
                  {int_argument_is(0, AF_UNIX), int_argument_is(1, SOCK_DGRAM | SOCK_CLOEXEC)});
     filter.allow(SCMP_SYS(sendmsg));   // requests to the kernel; the reply to QEMU
     filter.allow(SCMP_SYS(recvfrom));  // the kernel's answers
-    filter.allow(SCMP_SYS(sendto));    // the log line
-    filter.allow(SCMP_SYS(getpid));    // in the log line and the tap's name
+    filter.allow(SCMP_SYS(sendto));    // the log line, and how long it may take:
+    filter.allow(SCMP_SYS(setsockopt),
+                 {int_argument_is(1, SOL_SOCKET), int_argument_is(2, SO_SNDTIMEO)});
+    filter.allow(SCMP_SYS(getpid));  // in the log line and the tap's name
 
     // The bridge's ports: their indices, names, and whether each has a carrier. (Through
     // SIOCETHTOOL CAP_NET_ADMIN could also change a device's settings; through rtnetlink it can do

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "common/words.h"
+
 namespace tapgate {
 
 namespace {
@@ -54,28 +56,28 @@ std::vector<std::string> split_at_commas(std::string_view text) {
     return words;
 }
 
+std::string terminal_lines(std::string_view text, size_t longest) {
+    std::string clean;
+    for (;;) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        const size_t room = longest - clean.size();
+        clean += printable(line, room);
+        if (line.size() > room || line.size() == text.size())
+            return clean;
+        clean += '\n';
+        if (clean.size() > longest)
+            return clean + "...";
+        text.remove_prefix(line.size() + 1);
+    }
+}
+
 std::string terminal_text(std::string_view text, size_t longest) {
     // npos + 1 is 0: all blank, nothing stays.
-    text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-    std::string clean(text.substr(0, longest));
-    for (char& c : clean)
-        if (c == '\t')
-            c = ' ';
-        else if ((static_cast<unsigned char>(c) < ' ' && c != '\n') || c == '\x7f')
-            c = '?';
-    if (text.size() > longest)
-        clean += "...";
-    return clean;
+    return terminal_lines(text.substr(0, text.find_last_not_of(" \t\r\n") + 1), longest);
 }
 
 std::string shown(std::string_view text) {
-    constexpr size_t widest = 200;
-    std::string line;
-    for (const char c : text.substr(0, widest))
-        line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? '?' : c;
-    if (text.size() > widest)
-        line += "...";
-    return line;
+    return printable(text, 200);
 }
 
 std::string quoted_word(std::string_view text) {

@@ -41,12 +41,15 @@ std::optional<Number> parse_whole(std::string_view text,
 /// The words between single commas; two commas are one that belongs to the word, as with QEMU.
 std::vector<std::string> split_at_commas(std::string_view text);
 
-/// `text` fit for a terminal: control characters but the newline become '?' (a tab a blank), blanks
-/// and newlines at its end go, and what is over `longest` bytes is cut and ends in "...".
+/// `text` fit for a terminal, which printable() (common/words.h) makes of each of its lines; what
+/// is over `longest` bytes is cut and ends in "...".
+std::string terminal_lines(std::string_view text, size_t longest);
+
+/// The same, and blanks and newlines at the end go.
 std::string terminal_text(std::string_view text, size_t longest = 4096);
 
-/// `text` fit for a part of one line: control characters become '?', and what is over 200 bytes is
-/// cut and ends in "...". Blanks stay: they may be what is wrong with it.
+/// `text` fit for a part of one line, as printable() makes it; over 200 bytes are cut. Blanks stay:
+/// they may be what is wrong with it.
 std::string shown(std::string_view text);
 
 /// shown(), between the quotes that errors have around what they speak of.

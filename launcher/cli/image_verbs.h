@@ -4,9 +4,10 @@
 #ifndef TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
 #define TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
 
-namespace tapgate {
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
 
-struct CommandLine;
+namespace tapgate {
 
 ExitCode clone_vm(const CommandLine& command);
 ExitCode keep_snapshots(const CommandLine& command);

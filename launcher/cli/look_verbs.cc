@@ -117,24 +117,27 @@ void print_file(const std::string& path) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd)
         fail_with_errno(shown(path));
-    // What a guest has written can do things to a terminal.
+    // What a guest has written can do things to a terminal. It is looked at by whole lines, which
+    // no character crosses.
     const bool terminal = isatty(STDOUT_FILENO) != 0;
     std::array<char, 65536> buffer{};
+    std::string text;
     for (;;) {
         const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
         if (got < 0)
             fail_with_errno(shown(path));
+        text.append(buffer.data(), static_cast<size_t>(got));
+        const bool all = !terminal || got == 0 || text.size() > buffer.size();
+        const size_t whole = all ? text.size() : text.rfind('\n') + 1;  // npos + 1 is 0
+        std::string lines = text.substr(0, whole);
+        if (terminal) {
+            std::erase(lines, '\r');
+            lines = terminal_lines(lines, lines.size());
+        }
+        print(lines);
+        text.erase(0, whole);
         if (got == 0)
             return;
-        std::string text(buffer.data(), static_cast<size_t>(got));
-        if (terminal) {
-            std::erase(text, '\r');
-            for (char& c : text) {
-                if ((static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') || c == '\x7f')
-                    c = '?';
-            }
-        }
-        print(text);
     }
 }
 

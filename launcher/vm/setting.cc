@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "common/words.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -18,14 +19,12 @@ LauncherError wrong_setting(const Setting& setting, const std::string& what) {
     LauncherError on_one_line(text);
     if (setting.source != Setting::Source::file)
         return on_one_line;
-    std::string below;
-    for (const char c : std::string_view(setting.line).substr(0, setting.column))
-        below += c == '\t' ? '\t' : ' ';
-    std::string line = setting.line;
-    std::replace_if(
-        line.begin(), line.end(),
-        [](unsigned char c) { return (c < ' ' && c != '\t') || c == 0x7f; }, '?');
-    text = setting.place + ": " + what + "\n    " + line + "\n    " + below + "^";
+    const std::string before = printable(setting.line.substr(0, setting.column), setting.column);
+    const auto columns = std::count_if(before.begin(), before.end(), [](unsigned char c) {
+        return c < 0x80 || c >= 0xc0;  // a character's first byte
+    });
+    text = setting.place + ": " + what + "\n    " + printable(setting.line, setting.line.size()) +
+           "\n    " + std::string(static_cast<size_t>(columns), ' ') + "^";
     LauncherError pointed_out(text);
     return pointed_out;
 }

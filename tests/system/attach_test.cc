@@ -19,10 +19,12 @@
 #include <linux/if_tun.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <set>
@@ -1015,17 +1017,99 @@ TEST_P(Attach, AuditLineForAGrantAndForARefusal) {
     }
 }
 
-TEST_P(Attach, FullOrDeadLogDoesNotHoldUpAVm) {
-    const UniqueFd log = open_log();
-    const UniqueFd filler(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const sockaddr_un address = log_address();
-    const std::string junk(1000, 'x');
-    while (sendto(filler.get(), junk.data(), junk.size(), 0,
-                  reinterpret_cast<const sockaddr*>(&address), sizeof address) > 0) {
+class Log : public Attach {
+  protected:
+    static int fill() {
+        const UniqueFd filler(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        const sockaddr_un address = log_address();
+        int lines = 0;
+        while (sendto(filler.get(), "junk", 4, 0, reinterpret_cast<const sockaddr*>(&address),
+                      sizeof address) > 0)
+            lines++;
+        return lines;
     }
+};
+TAPGATE_BOTH_INSTALLS(Log);
+
+TEST_P(Log, AGrantThatItDoesNotTakeIsRefused) {
+    const UniqueFd log = open_log();
+    EXPECT_GT(fill(), 0);
     const auto start = std::chrono::steady_clock::now();
+    EXPECT_TRUE(failed_saying(run_helper(kQemuArgs), "a grant that /dev/log does not take", ""));
+    // One second for the grant, and one for the refusal.
+    EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+    EXPECT_THAT(ports("br0"), IsEmpty());
+    for (const std::string& line : log_lines(log.get()))
+        EXPECT_EQ(line, "junk");
     EXPECT_TRUE(granted(run_helper(kQemuArgs)));
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST_P(Log, IsWaitedForASecond) {
+    const UniqueFd log = open_log();
+    EXPECT_GT(fill(), 0);
+    std::vector<std::string> lines;
+    std::thread daemon([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        lines = log_lines(log.get());
+    });
+    EXPECT_TRUE(granted(run_helper(kQemuArgs)));
+    daemon.join();
+    for (std::string& line : log_lines(log.get()))
+        lines.push_back(std::move(line));
+    EXPECT_THAT(lines.back(), HasSubstr(": granted uid=2001 "));
+}
+
+// What is not there cannot be waited for.
+TEST_P(Log, AHostWithoutOneStillGrants) {
+    ASSERT_NE(access("/dev/log", F_OK), 0);
+    EXPECT_TRUE(granted(run_helper(kQemuArgs)));
+    { const UniqueFd log = open_log(); }
+    ASSERT_EQ(access("/dev/log", F_OK), 0);  // its daemon has died
+    EXPECT_TRUE(granted(run_helper(kQemuArgs)));
+}
+
+// ... but what the caller can bring about is no lack of a log.
+TEST_P(Log, ThatTheCallerMayNotWriteToIsThere) {
+    const UniqueFd log = open_log();
+    ASSERT_EQ(chmod("/dev/log", 0600), 0);
+    EXPECT_TRUE(failed_saying(run_helper(kQemuArgs), "a grant that /dev/log", "Permission denied"));
+}
+
+// Each grant is in the log, whoever floods it; how many there are is the flood's business.
+TEST_P(Log, HasEachGrantInSpiteOfAFlood) {
+    const UniqueFd log = open_log();
+    std::atomic<bool> over = false;
+    unsigned logged = 0;
+    std::thread daemon([&] {
+        while (!over) {
+            for (const std::string& line : log_lines(log.get()))
+                logged += line.find(": granted uid=") != std::string::npos ? 1 : 0;
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    });
+    std::vector<std::thread> flood;
+    for (int i = 0; i < 2; i++)
+        flood.emplace_back([&] {
+            while (!over)
+                fill();
+        });
+    unsigned grants = 0;
+    for (int i = 0; i < 30; i++) {
+        const HelperResult run = run_helper(kQemuArgs);
+        grants += run.fds.empty() ? 0 : 1;
+        if (run.fds.empty()) {
+            EXPECT_TRUE(failed(run, "a grant that /dev/log"));
+        }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    over = true;
+    for (std::thread& thread : flood)
+        thread.join();
+    daemon.join();
+    for (const std::string& line : log_lines(log.get()))
+        logged += line.find(": granted uid=") != std::string::npos ? 1 : 0;
+    EXPECT_EQ(logged, grants);
+    std::cout << grants << " of 30 were granted\n";
 }
 
 }  // namespace

@@ -426,5 +426,80 @@ TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
     EXPECT_GT(hits, 0);
 }
 
+// ---- subordinate uids ----
+
+// Whoever has some can be them in this host's own user namespace, with his groups: a setuid file
+// that he has made as one of them is all it takes.
+class SubordinateUids : public BothInstalls {
+  protected:
+    void SetUp() override {
+        BothInstalls::SetUp();
+        if (IsSkipped() || HasFatalFailure()) {
+            return;
+        }
+        add_bridge("br0");
+        write_file("/etc/subuid",
+                   "root:1:4294967294\n"  // as LXD has it
+                   "nobody-knows:400000:65536\n"
+                   "alice:165536:65536\n"
+                   "2002:300000:10\n");
+    }
+
+    static HelperOptions being(uid_t uid) { return as({"", uid, kAlice.gid}, {kStudents}); }
+    static HelperResult ask(uid_t uid) { return run_helper(kArgs, being(uid)); }
+};
+TAPGATE_BOTH_INSTALLS(SubordinateUids);
+
+TEST_P(SubordinateUids, TheirTapsAreTheirOwners) {
+    write_policy("allow br0 group=3001 max-taps=3\n");
+    std::vector<HelperResult> runs;
+    for (const uid_t uid : {kAlice.uid, 165536U, 231071U}) {
+        runs.push_back(ask(uid));
+        ASSERT_TRUE(granted(runs.back())) << uid;
+        EXPECT_THAT(link_attribute(tap_name(runs.back().fds[0].get()), "ifalias"),
+                    StartsWith("tapgate uid=2001"));
+    }
+    for (const uid_t uid : {kAlice.uid, 165536U, 165537U})
+        EXPECT_EQ(ask(uid).exit_status, 1) << uid;
+    // These are nobody's, or somebody else's.
+    for (const uid_t uid : {165535U, 231072U, 300000U, kBob.uid}) {
+        runs.push_back(ask(uid));
+        EXPECT_TRUE(granted(runs.back())) << uid;
+    }
+    runs.push_back(ask(300009));
+    EXPECT_TRUE(granted(runs.back()));
+    EXPECT_EQ(ask(300001).exit_status, 1);  // bob's fourth
+    runs.push_back(ask(300010));
+    EXPECT_TRUE(granted(runs.back()));
+    runs.clear();
+    ASSERT_TRUE(no_taps_left());
+    // Whose this one is, nobody knows.
+    EXPECT_TRUE(failed_saying(ask(400000), "failed to look up user", "nobody-knows"));
+}
+
+TEST_P(SubordinateUids, AreDeniedWithTheirOwner) {
+    for (const char* policy :
+         {"allow br0\ndeny all user=alice\n", "allow br0\ndeny br0 user=2001\n",
+          "allow br0\ndeny br0 user=165536\n", "allow br0 user=alice\n"}) {
+        write_policy(policy);
+        EXPECT_TRUE(failed(ask(165536), kDenied)) << policy;
+    }
+    write_policy("allow br0\ndeny all user=bob\n");
+    EXPECT_TRUE(granted(ask(165536)));
+    EXPECT_TRUE(failed(ask(300003), kDenied));
+}
+
+TEST_P(SubordinateUids, AFileThatIsNotRootsRefuses) {
+    write_policy("allow br0\n");
+    write_file("/etc/subuid", "bob:165536:65536\n", 0666);
+    EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "chmod go-w"));
+    write_file("/etc/subuid", "bob:165536:65536\n", 0644, kAlice.uid);
+    EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "chown root"));
+    write_file("/etc/subuid", "bob:165536:65536\n", 0600);
+    EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "Permission denied"));
+    unlink("/etc/subuid");
+    EXPECT_TRUE(granted(ask(165536)));
+}
+
 }  // namespace
 }  // namespace tapgate

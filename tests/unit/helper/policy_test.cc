@@ -116,6 +116,24 @@ TEST(Selectors, TheFirstAllowThatIsAboutTheAskerDecides) {
     EXPECT_EQ(decide(text, "br0"), "allow 2");
 }
 
+// 165536 is alice's: she can be it, and it must not be a way around what is about her.
+TEST(Selectors, ASubordinateUidIsItsOwnerForDeniesOnly) {
+    const auto decides = [](const char* text) {
+        FakeNames names;
+        const Asker asker{.uid = 165536, .owner = 1001, .groups = {1001, 3001}};
+        return parse(text).decide(*InterfaceName::parse("br0"), asker, names).allowed;
+    };
+    EXPECT_FALSE(decides("allow br0\ndeny all user=alice"));
+    EXPECT_FALSE(decides("allow br0\ndeny all user=1001"));
+    EXPECT_FALSE(decides("allow br0\ndeny all user=165536"));
+    EXPECT_TRUE(decides("allow br0\ndeny all user=bob"));
+    EXPECT_FALSE(decides("allow br0 user=alice"));
+    EXPECT_TRUE(decides("allow br0 user=165536"));
+    EXPECT_TRUE(decides("allow br0 group=students"));
+    EXPECT_EQ((Asker{.uid = 165536, .owner = 1001, .groups = {}}.account()), 1001U);
+    EXPECT_EQ((Asker{.uid = 1002, .groups = {}}.account()), 1002U);
+}
+
 TEST(Selectors, OnlyNamesThatMatterAreLookedUp) {
     FakeNames names;
     const Policy policy = parse(

@@ -120,6 +120,14 @@ TEST_F(HelperClient, WordsAreFitForATerminal) {
     EXPECT_EQ(error_of("escape").words(), "?[31mred? line\n   ^");
     EXPECT_EQ(terminal_text(" \n"), "");
     EXPECT_EQ(terminal_text("abcd", 2), "ab...");
+    EXPECT_EQ(terminal_text("abcd\nef\n", 7), "abcd\nef");
+    EXPECT_EQ(terminal_text("abcd\nef", 6), "abcd\ne...");
+    EXPECT_EQ(terminal_text("abcd\nef", 4), "abcd\n...");
+    EXPECT_EQ(terminal_text("a\xc2\x9b"
+                            "2J\n\xe2\x80\xae"
+                            "b\xc3\xa4"),
+              "a??2J\n???b\xc3\xa4");
+    EXPECT_EQ(terminal_lines("a\n\n\x1b[m\n", 99), "a\n\n?[m\n");
 }
 
 TEST_F(HelperClient, TheHelperGetsNoOtherDescriptor) {

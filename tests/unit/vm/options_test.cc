@@ -109,8 +109,8 @@ TEST(VmOptions, AnErrorInAFilePointsAtThePlace) {
               "            ^");
     EXPECT_EQ(error_of_file("\tcpus =\t\x1b[2J"),
               "/etc/lab.conf:1: `?[2J' is not a number from 1 to 255\n"
-              "    \tcpus =\t?[2J\n"
-              "    \t      \t^");
+              "     cpus = ?[2J\n"
+              "            ^");
     EXPECT_EQ(error_of_file("a\0b"s),
               "/etc/lab.conf:1: a NUL byte in the line\n"
               "    a?b\n"
