@@ -9,6 +9,7 @@
 
 #include "launcher/base/progress_bar.h"
 #include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

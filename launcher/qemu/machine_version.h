@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 
