@@ -13,6 +13,7 @@
 
 #include "launcher/cli/grammar.h"
 #include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 
