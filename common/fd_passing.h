@@ -6,7 +6,6 @@
 #define TAPGATE_COMMON_FD_PASSING_H
 
 #include <span>
-#include <vector>
 
 #include "common/unique_fd.h"
 
@@ -19,12 +18,6 @@ constexpr size_t max_fds_in_message = 253;
 /// socket `socket`. Never raises SIGPIPE. Throws std::system_error when the message was not sent;
 /// then no descriptor went.
 void send_fds(int socket, std::span<const UniqueFd> fds);
-
-/// Waits for one message of send_fds() on `socket` and owns what came, close-on-exec. No more than
-/// `most` are taken. An empty answer means that the peer closed the socket without sending any.
-/// Throws std::system_error when receiving fails, EPROTO when what came is not such a message
-/// (whatever descriptors came with it are closed).
-std::vector<UniqueFd> receive_fds(int socket, size_t most);
 
 }  // namespace tapgate
 

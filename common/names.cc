@@ -2,6 +2,7 @@
 #include "common/names.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace tapgate {
 
@@ -14,16 +15,6 @@ bool is_letter(char c) {
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
-}
-
-std::optional<std::uint8_t> hex_digit(char c) {
-    if (is_digit(c))
-        return static_cast<std::uint8_t>(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return static_cast<std::uint8_t>(c - 'a' + 10);
-    if (c >= 'A' && c <= 'F')
-        return static_cast<std::uint8_t>(c - 'A' + 10);
-    return std::nullopt;
 }
 
 }  // namespace
@@ -55,11 +46,10 @@ std::optional<MacAddress> MacAddress::parse(std::string_view text) {
     if (text.size() != bytes.size() * 3 - 1)
         return std::nullopt;
     for (size_t i = 0; i < bytes.size(); i++) {
-        const auto high = hex_digit(text[3 * i]);
-        const auto low = hex_digit(text[3 * i + 1]);
-        if (!high || !low || (i + 1 < bytes.size() && text[3 * i + 2] != ':'))
+        const char* const pair = text.data() + 3 * i;
+        const auto [stop, error] = std::from_chars(pair, pair + 2, bytes[i], 16);
+        if (stop != pair + 2 || (i + 1 < bytes.size() && *stop != ':'))
             return std::nullopt;
-        bytes[i] = static_cast<std::uint8_t>(*high << 4U | *low);
     }
     return from_bytes(bytes);
 }

@@ -74,7 +74,7 @@ void attach(const Caller& caller, const Request& request) {
     // From here on: stdio and the reply's socket are open, and nothing else.
 
     const Policy policy = load_installed_policy();
-    HostNames names(request.socket);
+    HostNames names;
     const Asker asker = asker_of(caller, policy, names);
     const Rule& rule = require_permission(policy, asker, request, names);
     // From here on: the caller may use this bridge, as the rule says.

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <spawn.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <string_view>
 
 #include "common/unique_fd.h"
@@ -67,76 +67,45 @@ std::optional<unsigned> find_id(std::string_view text, const std::string& name) 
     return std::nullopt;
 }
 
-struct SpawnActions {
-    posix_spawn_file_actions_t actions{};
-    SpawnActions() { posix_spawn_file_actions_init(&actions); }
-    SpawnActions(const SpawnActions&) = delete;
-    SpawnActions& operator=(const SpawnActions&) = delete;
-    ~SpawnActions() { posix_spawn_file_actions_destroy(&actions); }
-};
-
-struct SpawnAttributes {
-    posix_spawnattr_t attributes{};
-    SpawnAttributes() { posix_spawnattr_init(&attributes); }
-    SpawnAttributes(const SpawnAttributes&) = delete;
-    SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-    ~SpawnAttributes() { posix_spawnattr_destroy(&attributes); }
-};
-
-// Starts tapgate-lookup with its stdout on `output`, an empty environment, and nothing else of
-// ours.
-void start_lookup(const char* kind, const std::string& name, int output, int not_for_it,
-                  const std::string& what) {
-    SpawnActions files;
-    SpawnAttributes process;
+// Makes this process tapgate-lookup, with its stdout on `output`, an empty environment, and nothing
+// else of ours.
+[[noreturn]] void become_lookup(const char* kind, const std::string& name, int output) {
+    const int nothing = open("/dev/null", O_RDWR);
     sigset_t none;
     sigemptyset(&none);
-    int error = posix_spawn_file_actions_adddup2(&files.actions, output, STDOUT_FILENO);
-    if (error == 0)
-        error =
-            posix_spawn_file_actions_addopen(&files.actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
-    if (error == 0)
-        error =
-            posix_spawn_file_actions_addopen(&files.actions, STDERR_FILENO, "/dev/null", O_RDWR, 0);
-    if (error == 0 && not_for_it > STDERR_FILENO)
-        error = posix_spawn_file_actions_addclose(&files.actions, not_for_it);
-    if (error == 0)
-        error = posix_spawnattr_setsigmask(&process.attributes, &none);
-    if (error == 0)
-        error = posix_spawnattr_setflags(&process.attributes, POSIX_SPAWN_SETSIGMASK);
-    std::string argument0 = TAPGATE_LOOKUP;
-    std::string argument1 = kind;
-    std::string argument2 = name;
-    std::array<char*, 4> argv{argument0.data(), argument1.data(), argument2.data(), nullptr};
-    std::array<char*, 1> environment{nullptr};
-    pid_t child = -1;
-    if (error == 0)
-        error = posix_spawn(&child, TAPGATE_LOOKUP, &files.actions, &process.attributes,
-                            argv.data(), environment.data());
-    if (error != 0)
-        fail_with_errno(what + ": " + TAPGATE_LOOKUP, error);
+    const std::array<char*, 1> environment{nullptr};
+    if (dup2(nothing, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+        dup2(nothing, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0U, 0) == 0 &&
+        sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
+        execle(TAPGATE_LOOKUP, TAPGATE_LOOKUP, kind, name.c_str(), nullptr, environment.data());
+    _exit(EXIT_FAILURE);
 }
 
 // Asks tapgate-lookup. `kind` is "user" or "group".
-std::optional<unsigned> look_up(const char* kind, const std::string& name, int not_for_it) {
+std::optional<unsigned> look_up(const char* kind, const std::string& name) {
     const std::string what =
         std::string("failed to look up ") + kind + " `" + printable(name) + "'";
     // What the caller can read, the caller can trace: see the head of name_service.h. Root could do
     // so anyway.
     if (getuid() != 0 && access(TAPGATE_LOOKUP, R_OK) == 0)
         throw Failure(what + ": " TAPGATE_LOOKUP " can be read: chmod 0711 it");
+    if (access(TAPGATE_LOOKUP, X_OK) != 0)
+        fail_with_errno(what + ": " TAPGATE_LOOKUP);
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
         fail_with_errno(what);
     const UniqueFd reading(ends[0]);
     UniqueFd writing(ends[1]);
-    start_lookup(kind, name, writing.get(), not_for_it, what);
+    const pid_t child = fork();
+    if (child < 0)
+        fail_with_errno(what);
+    if (child == 0)
+        become_lookup(kind, name, writing.get());
     writing.reset();
     // "id 1001", "none", or nothing when it failed. The answer's last byte says that it is whole,
     // so its exit code is not waited for.
-    std::string_view answer;
     const std::string text = read_to_end(reading.get(), what);
-    answer = text;
+    const std::string_view answer = text;
     if (answer == "none\n")
         return std::nullopt;
     if (answer.substr(0, 3) == "id " && answer.back() == '\n')
@@ -152,14 +121,14 @@ std::optional<uid_t> HostNames::user_id(const std::string& name) {
     if (!passwd_)
         passwd_ = read_local("/etc/passwd");
     const auto id = find_id(*passwd_, name);
-    return id ? id : look_up("user", name, keep_from_lookup_);
+    return id ? id : look_up("user", name);
 }
 
 std::optional<gid_t> HostNames::group_id(const std::string& name) {
     if (!group_)
         group_ = read_local("/etc/group");
     const auto id = find_id(*group_, name);
-    return id ? id : look_up("group", name, keep_from_lookup_);
+    return id ? id : look_up("group", name);
 }
 
 std::optional<uid_t> HostNames::owner_of(uid_t uid) {

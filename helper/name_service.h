@@ -25,10 +25,6 @@ namespace tapgate {
 /// The host's users and groups. Each file is read at most once, and only when a name is asked for.
 class HostNames : public NameService {
   public:
-    /// `keep_from_lookup` is a descriptor that tapgate-lookup is not to inherit (the reply's
-    /// socket), or -1.
-    explicit HostNames(int keep_from_lookup) : keep_from_lookup_(keep_from_lookup) {}
-
     std::optional<uid_t> user_id(const std::string& name) override;
     std::optional<gid_t> group_id(const std::string& name) override;
 
@@ -37,7 +33,6 @@ class HostNames : public NameService {
     std::optional<uid_t> owner_of(uid_t uid);
 
   private:
-    int keep_from_lookup_;
     std::optional<std::string> passwd_;  // the files' texts, once read
     std::optional<std::string> group_;
 };

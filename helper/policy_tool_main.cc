@@ -130,7 +130,7 @@ Report answer(const Command& command) {
         usage("unexpected `" + printable(verb) + "'");
     if (operands > (verb == "check" ? 1 : 0))
         usage("unexpected `" + printable(command.words.back()) + "'");
-    HostNames names(-1);
+    HostNames names;
     if (verb == "check") {
         if (command.bridge)
             usage("check is about all bridges: --br= means nothing to it");

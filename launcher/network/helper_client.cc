@@ -22,6 +22,7 @@
 #include "common/fd_passing.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/text.h"
+#include "launcher/network/receive_fds.h"
 
 namespace tapgate {
 

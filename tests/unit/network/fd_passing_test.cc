@@ -11,6 +11,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "launcher/network/receive_fds.h"
+
 namespace tapgate {
 namespace {
 
