@@ -138,6 +138,27 @@ lab_furnish() {
     fi
 }
 
+# lab_own_dev: a /dev of the lab's own with the host's devices in it, in which a test can add some.
+lab_own_dev() {
+    local entry name
+    mkdir $LAB/devices
+    mount -t tmpfs -o mode=0755,dev,suid lab $LAB/devices
+    for entry in /dev/*; do
+        name=${entry##*/}
+        case $name in tty?* | vcs*) continue ;; esac
+        if [ -L "$entry" ]; then
+            cp -d "$entry" "$LAB/devices/$name"
+        elif [ -d "$entry" ]; then
+            mkdir "$LAB/devices/$name"
+            mount --rbind "$entry" "$LAB/devices/$name"
+        else
+            : >"$LAB/devices/$name"
+            mount --bind "$entry" "$LAB/devices/$name"
+        fi
+    done
+    mount --rbind $LAB/devices /dev
+}
+
 # lab_exec COMMAND ARGS...: becomes that command as the lab user, by exec, so that in
 # "(lab_exec CMD) &" $! is CMD itself. The environment is a login's, not root's.
 lab_exec() {
@@ -207,9 +228,11 @@ lab_taps() {
     done
 }
 
-# lab_poll SECONDS COMMAND...: until COMMAND succeeds; false when it never did.
+# lab_poll SECONDS COMMAND...: until COMMAND succeeds; false when it never did. The seconds are those
+# of an idle machine: on a busy one everything may take LAB_PATIENCE times as long.
+LAB_PATIENCE=${LAB_PATIENCE:-5}
 lab_poll() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * LAB_PATIENCE))
     shift
     until "$@"; do
         [ "$SECONDS" -le "$end" ] || return 1

@@ -25,8 +25,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -577,7 +579,18 @@ void Testbed::remove_link(const std::string& name) {
 }
 
 void Testbed::add_veth(const std::string& name, const std::string& peer) {
-    Rtnl().add_veth(name, peer);
+    Rtnl rtnl;
+    rtnl.add_veth(name, peer);
+    // The kernel's are random, and one in 64 begins with fe as a tap's own address does; a bridge
+    // that takes its address from such a port is another bridge then.
+    static std::atomic<unsigned> last{0};
+    for (const std::string& end : {name, peer}) {
+        std::array<char, sizeof "02:54:47:00:00:00"> mac{};
+        const unsigned number = ++last & 0xffffU;
+        std::snprintf(mac.data(), mac.size(), "02:54:47:00:%02x:%02x", number >> 8U,
+                      number & 0xffU);
+        rtnl.set_address(end, mac.data());
+    }
 }
 
 void Testbed::set_link_up(const std::string& name) {
