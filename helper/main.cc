@@ -76,7 +76,8 @@ void attach(const Caller& caller, const Request& request) {
 
     const Policy policy = load_installed_policy();
     HostNames names(request.socket);
-    const Rule& rule = require_permission(policy, asker_of(caller, policy), request, names);
+    const Asker asker = asker_of(caller, policy);
+    const Rule& rule = require_permission(policy, asker, request, names);
     // From here on: the caller may use this bridge, as the rule says.
     install_syscall_filter(SyscallFilter::make_port);
     // From here on: only the calls that the lines below need.
