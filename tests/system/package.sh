@@ -134,6 +134,9 @@ verify_as_user() {
 }
 verdict "systemd takes the reaper's units" verify verify $LAB/units/tapgate-reap.service \
     $LAB/units/tapgate-reap.timer
+# nft is the host's.
+sed -i "s|$LAB/tree/usr/sbin/nft|/usr/sbin/nft|" $LAB/units/tapgate-guards.service
+verdict "systemd takes the guards' unit" verify verify $LAB/units/tapgate-guards.service
 verdict "systemd takes the VM's unit" verify_as_user $LAB/units/tapgate@lab.service
 
 # What the reaper's unit leaves it, without a systemd here: that user, that one capability, no new

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// etc/tapgate.nft, each of its guards proven with frames: what a guest sends reaches the network
+// without the guard, and not with it, and the guard says whose it was.
+//
+//     tap1000-1 (a guest) ---- br0 ---- uplink | far end, "the network"
+//     tap1001-1 (another) ------+
+//     host0 (no tap) -----------+
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/if.h>
+#include <linux/if_tun.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tests/system/netlink.h"
+#include "tests/system/testbed.h"
+#include "tests/system/wire.h"
+
+namespace tapgate {
+namespace {
+
+constexpr const char* kGuestMac = "52:54:00:00:00:0a";
+constexpr const char* kOtherMac = "52:54:00:00:00:0b";
+constexpr const char* kRouter = "00:11:22:33:44:55";
+constexpr const char* kNft = "/usr/sbin/nft";
+constexpr std::array kSets{"switches", "dhcp_servers", "dhcpv6_servers",
+                           "routers",  "storms",       "floods"};
+
+std::string bytes(std::initializer_list<int> values) {
+    std::string text;
+    for (const int value : values) {
+        text += static_cast<char>(value);
+    }
+    return text;
+}
+std::string two(std::size_t number) {
+    return bytes({static_cast<int>(number >> 8), static_cast<int>(number & 0xff)});
+}
+
+// "02:..." to its bytes, twice, and what follows, filled up.
+std::string ethernet(std::string_view to, std::string_view from, const std::string& rest) {
+    std::string frame = mac_bytes(to) + mac_bytes(from) + rest;
+    if (frame.size() < 60) {
+        frame.resize(60, '\0');
+    }
+    return frame;
+}
+
+std::string udp(unsigned from, unsigned to) {
+    const std::string data(64, 'd');
+    return two(from) + two(to) + two(8 + data.size()) + two(0) + data;
+}
+
+std::string ipv4_checksum(const std::string& header) {
+    unsigned sum = 0;
+    for (std::size_t i = 0; i < header.size(); i += 2) {
+        sum += static_cast<unsigned>(static_cast<unsigned char>(header[i]) << 8) +
+               static_cast<unsigned char>(header[i + 1]);
+    }
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return two(~sum & 0xffff);
+}
+
+std::string ipv4(int protocol, const std::string& payload) {
+    std::string header = bytes({0x45, 0}) + two(20 + payload.size()) + two(1) + two(0) +
+                         bytes({64, protocol}) + two(0) + bytes({192, 0, 2, 1, 192, 0, 2, 255});
+    header.replace(10, 2, ipv4_checksum(header));
+    return two(0x0800) + header + payload;
+}
+
+std::string ipv6(int next, const std::string& payload) {
+    return two(0x86dd) + bytes({0x60, 0, 0, 0}) + two(payload.size()) + bytes({next, 255}) +
+           bytes({0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}) +
+           bytes({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}) + payload;
+}
+
+std::string icmpv6(int type) {
+    return bytes({type, 0, 0, 0}) + std::string(28, '\0');
+}
+
+// Options to the destination that say nothing, in front of `next`.
+std::string ipv6_options(int next, const std::string& payload) {
+    return bytes({next, 0, 1, 4, 0, 0, 0, 0}) + payload;
+}
+// The first fragment of more.
+std::string ipv6_fragment(int next, const std::string& payload) {
+    return bytes({next, 0, 0, 1, 0, 0, 0, 7}) + payload;
+}
+
+std::string llc(std::string_view to, const std::string& payload) {
+    return ethernet(to, kGuestMac, two(payload.size()) + payload);
+}
+const std::string kStpLlc = bytes({0x42, 0x42, 0x03});
+const std::string kCisco = bytes({0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c});
+
+struct Sample {
+    const char* name;
+    const char* set;  // which says whose it was; nullptr: it passes
+    std::string frame;
+};
+
+// What a bridge without STP forwards unless a guard is in the way.
+std::vector<Sample> samples() {
+    constexpr const char* multicast6 = "33:33:00:00:00:01";
+    const std::string bpdu = make_bpdu(kGuestMac);
+    const std::string body = bpdu.substr(17);  // behind addresses, length and LLC
+    const auto on_wire = [](std::string_view to, const std::string& rest) {
+        return ethernet(to, kGuestMac, rest);
+    };
+    return {
+        {"STP", "switches", bpdu},
+        {"RSTP", "switches", llc("01:80:c2:00:00:00", kStpLlc + bytes({0, 0, 2, 2}) + body)},
+        {"MSTP", "switches", llc("01:80:c2:00:00:00", kStpLlc + bytes({0, 0, 3, 2}) + body)},
+        {"STP of a provider's bridge", "switches", llc("01:80:c2:00:00:08", kStpLlc + body)},
+        {"PVST+", "switches", llc("01:00:0c:cc:cc:cd", kCisco + two(0x010b) + body)},
+        {"PVST+ with a tag", "switches",
+         tagged(llc("01:00:0c:cc:cc:cd", kCisco + two(0x010b) + body), 7)},
+        {"a BPDU to everybody", "switches", llc(kBroadcast, kStpLlc + body)},
+        {"a BPDU to a switch's own address", "switches", llc(kRouter, kStpLlc + body)},
+        {"a BPDU with a tag", "switches", tagged(llc(kBroadcast, kStpLlc + body), 7)},
+        {"CDP, VTP, DTP", "switches", llc("01:00:0c:cc:cc:cc", kCisco + two(0x2004) + "dtp")},
+        {"UplinkFast", "switches", llc("01:00:0c:cd:cd:cd", kCisco + two(0x200a) + "up")},
+        {"GVRP", "switches", llc("01:80:c2:00:00:21", kStpLlc + bytes({0, 1, 1}))},
+        {"a DHCP offer", "dhcp_servers", on_wire(kBroadcast, ipv4(17, udp(67, 68)))},
+        {"a DHCP offer to one", "dhcp_servers", on_wire(kRouter, ipv4(17, udp(67, 68)))},
+        {"a DHCP answer from another port", "dhcp_servers",
+         on_wire(kRouter, ipv4(17, udp(4000, 68)))},
+        {"a DHCP answer to a relay", "dhcp_servers", on_wire(kRouter, ipv4(17, udp(67, 67)))},
+        {"a DHCP offer with a tag", "dhcp_servers",
+         tagged(on_wire(kBroadcast, ipv4(17, udp(67, 68))), 7)},
+        {"a DHCPv6 advertisement", "dhcpv6_servers", on_wire(kRouter, ipv6(17, udp(547, 546)))},
+        {"a DHCPv6 answer from another port", "dhcpv6_servers",
+         on_wire(kRouter, ipv6(17, udp(4000, 546)))},
+        {"a DHCPv6 answer behind options", "dhcpv6_servers",
+         on_wire(kRouter, ipv6(60, ipv6_options(17, udp(547, 546))))},
+        {"a router advertisement", "routers", on_wire(multicast6, ipv6(58, icmpv6(134)))},
+        {"a router advertisement to one", "routers", on_wire(kRouter, ipv6(58, icmpv6(134)))},
+        {"a router advertisement behind options", "routers",
+         on_wire(multicast6, ipv6(60, ipv6_options(58, icmpv6(134))))},
+        {"a router advertisement in fragments", "routers",
+         on_wire(multicast6, ipv6(44, ipv6_fragment(58, icmpv6(134))))},
+        {"a fragment that hides what it is of", "routers",
+         on_wire(multicast6, ipv6(44, ipv6_fragment(60, ipv6_options(58, ""))))},
+        {"a router advertisement with a tag", "routers",
+         tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 7)},
+        {"a redirect", "routers", on_wire(kRouter, ipv6(58, icmpv6(137)))},
+        {"an ICMP router advertisement", "routers",
+         on_wire(kBroadcast, ipv4(1, bytes({9, 0, 0, 0}) + std::string(28, '\0')))},
+        {"an ICMP redirect", "routers",
+         on_wire(kRouter, ipv4(1, bytes({5, 1, 0, 0}) + std::string(28, '\0')))},
+
+        {"a DHCP request", nullptr, on_wire(kBroadcast, ipv4(17, udp(68, 67)))},
+        {"a DHCPv6 request", nullptr, on_wire("33:33:00:01:00:02", ipv6(17, udp(546, 547)))},
+        {"a router solicitation", nullptr, on_wire("33:33:00:00:00:02", ipv6(58, icmpv6(133)))},
+        {"a neighbour solicitation", nullptr, on_wire(multicast6, ipv6(58, icmpv6(135)))},
+        {"a neighbour advertisement", nullptr, on_wire(kRouter, ipv6(58, icmpv6(136)))},
+        {"a large ping's fragment", nullptr,
+         on_wire(kRouter, ipv6(44, ipv6_fragment(58, icmpv6(128))))},
+        {"an IPv4 ping", nullptr,
+         on_wire(kRouter, ipv4(1, bytes({8, 0, 0, 0}) + std::string(28, '\0')))},
+        {"DNS", nullptr, on_wire(kRouter, ipv4(17, udp(5000, 53)))},
+        {"ARP", nullptr, make_arp_request(kGuestMac, "192.0.2.1")},
+        {"multicast", nullptr, make_frame(kMulticast, kGuestMac)},
+        {"any frame", nullptr, make_frame(kRouter, kGuestMac)},
+        {"a frame with a tag", nullptr, make_frame(kRouter, kGuestMac, 7)},
+    };
+}
+
+// What it printed. Throws when it fails.
+std::string nft(const std::string& words) {
+    const std::string command = std::string(kNft) + " " + words + " 2>&1";
+    FILE* const pipe = popen(command.c_str(), "re");  // NOLINT(cert-env33-c): a test's own words
+    std::string output;
+    std::array<char, 4096> buffer{};
+    while (pipe != nullptr) {
+        const std::size_t got = fread(buffer.data(), 1, buffer.size(), pipe);
+        if (got == 0) {
+            break;
+        }
+        output.append(buffer.data(), got);
+    }
+    if (pipe == nullptr || pclose(pipe) != 0) {
+        throw std::runtime_error(command + ": " + output);
+    }
+    return output;
+}
+
+// By set: the ports in it, and the packets that were dropped of each.
+using Dropped = std::map<std::string, std::map<std::string, unsigned long>>;
+Dropped dropped() {
+    const std::string text = nft("list table bridge tapgate");
+    Dropped all;
+    for (const char* const set : kSets) {
+        const std::size_t begin = text.find("set " + std::string(set) + " {");
+        const std::size_t end = text.find("\n\t}", begin);
+        std::size_t at = text.find("elements", begin);
+        while (at < end && (at = text.find('"', at)) < end) {
+            const std::size_t behind = text.find('"', at + 1);
+            const std::size_t packets = text.find("packets ", behind);
+            if (packets > end) {
+                throw std::runtime_error("no counter in " + text);
+            }
+            all[set][text.substr(at + 1, behind - at - 1)] =
+                std::strtoul(&text[packets + 8], nullptr, 10);
+            at = packets;
+        }
+    }
+    return all;
+}
+unsigned long dropped(const std::string& set, const std::string& port) {
+    return dropped()[set][port];
+}
+
+struct Guest {
+    UniqueFd fd;
+    Station station;
+};
+
+class Guards : public Testbed {
+  protected:
+    void SetUp() override {
+        Testbed::SetUp();
+        if (IsSkipped() || HasFatalFailure()) {
+            return;
+        }
+        TAPGATE_REQUIRE(access(kNft, X_OK) == 0, "no nft (package nftables)");
+        add_bridge("br0");
+        add_veth("uplink", "far");
+        add_veth("host0", "host1");
+        for (const char* const port : {"uplink", "host0"}) {
+            Rtnl().set_master(port, "br0");
+        }
+        for (const char* const link : {"far", "uplink", "host0", "host1"}) {
+            set_link_up(link);
+        }
+        network_.emplace(Station::link("far", {"br0"}));
+    }
+
+    static Guest guest(const std::string& name) {
+        UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+        ifreq request{};
+        name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
+        request.ifr_flags = IFF_TAP | IFF_NO_PI;
+        if (!fd || ioctl(fd.get(), TUNSETIFF, &request) != 0) {
+            throw std::runtime_error("a tap: " + std::string(std::strerror(errno)));
+        }
+        Rtnl().set_master(name, "br0");
+        set_link_up(name);
+        const int number = fd.get();
+        return {std::move(fd), Station::tap(number, {"br0"})};
+    }
+
+    // The file as it is installed, or with `from` replaced: an administrator's change.
+    static void load(const std::string& from = {}, const std::string& to = {}) {
+        std::string text = read_text(TAPGATE_NFT);
+        if (!from.empty()) {
+            const std::size_t at = text.find(from);
+            ASSERT_NE(at, std::string::npos) << from;
+            text.replace(at, from.size(), to);
+        }
+        write_file(path("tapgate.nft"), text);
+        nft("-f " + path("tapgate.nft"));
+    }
+
+    bool reaches_network(const Guest& from, const std::string& frame) const {
+        EXPECT_TRUE(from.station.send(frame));
+        return network_->got(frame);
+    }
+
+    // How many of `count` broadcasts leave by the uplink.
+    static long broadcasts_passed(const Guest& from, int count, std::string_view mac) {
+        const auto sent = [] {
+            return std::strtol(link_attribute("uplink", "statistics/tx_packets").c_str(), nullptr,
+                               10);
+        };
+        const long before = sent();
+        for (int i = 0; i < count; ++i) {
+            EXPECT_TRUE(from.station.send(make_frame(kBroadcast, mac)));
+        }
+        return sent() - before;
+    }
+
+    OneCpu one_cpu_;
+    std::optional<Station> network_;
+};
+
+TEST_F(Guards, WithoutThemAllReachesTheUplink) {
+    const Guest alice = guest("tap1000-1");
+    for (const Sample& sample : samples()) {
+        // Of the reserved addresses a bridge forwards none but STP's, and that only without STP.
+        if (std::string_view(sample.name) == "STP of a provider's bridge") {
+            continue;
+        }
+        EXPECT_TRUE(reaches_network(alice, sample.frame)) << sample.name;
+    }
+}
+
+TEST_F(Guards, EachStopsItsFramesAndSaysWhose) {
+    const Guest alice = guest("tap1000-1");
+    const Guest bob = guest("tap1001-1");
+    load();
+    Dropped expected;
+    for (const Sample& sample : samples()) {
+        EXPECT_EQ(reaches_network(alice, sample.frame), sample.set == nullptr) << sample.name;
+        EXPECT_FALSE(sample.set != nullptr && bob.station.got(sample.frame)) << sample.name;
+        if (sample.set != nullptr) {
+            ++expected[sample.set]["tap1000-1"];
+        }
+        EXPECT_EQ(dropped(), expected) << sample.name;
+    }
+}
+
+// The uplink's DHCP server, router and switch are what guests are to hear.
+TEST_F(Guards, WhatComesFromElsewherePasses) {
+    const Guest alice = guest("tap1000-1");
+    const Station host = Station::link("host1", {"br0"});
+    load();
+    for (const Sample& sample : samples()) {
+        if (std::string_view(sample.name) == "STP of a provider's bridge") {
+            continue;
+        }
+        EXPECT_TRUE(network_->send(sample.frame));
+        EXPECT_TRUE(alice.station.got(sample.frame)) << sample.name;
+        EXPECT_TRUE(host.send(sample.frame));
+        EXPECT_TRUE(network_->got(sample.frame)) << sample.name;
+    }
+    EXPECT_EQ(dropped(), Dropped());
+}
+
+// They go no farther than the bridge's host.
+TEST_F(Guards, WhatABridgeKeepsForItself) {
+    const Guest alice = guest("tap1000-1");
+    load();
+    unsigned long count = 0;
+    for (const char* const to : {"01:80:c2:00:00:02", "01:80:c2:00:00:03", "01:80:c2:00:00:0d"}) {
+        EXPECT_TRUE(alice.station.send(make_frame(to, kGuestMac)));
+        EXPECT_EQ(dropped("switches", "tap1000-1"), ++count) << to;
+    }
+}
+
+// A bridge with STP takes BPDUs of 802.1D before any hook: there the policy's word `guard' helps,
+// which is these options of the port, and these guards against all other kinds.
+TEST_F(Guards, OnABridgeWithStp) {
+    speak_stp("br0");
+    const Guest alice = guest("tap1000-1");
+    await_forwarding("tap1000-1");
+    await_forwarding("uplink");
+    const std::string root = "0000.525400000001";
+    const std::string bpdu = make_bpdu("52:54:00:00:00:01");
+    load();
+    for (const Sample& sample : samples()) {
+        const std::string name = sample.name;
+        if (sample.set != nullptr && std::string_view(sample.set) == "switches" && name != "STP" &&
+            name != "RSTP" && name != "MSTP") {
+            EXPECT_FALSE(reaches_network(alice, sample.frame)) << sample.name;
+        }
+    }
+    write_file("/sys/class/net/tap1000-1/brport/root_block", "1");
+    EXPECT_TRUE(alice.station.send(bpdu));
+    EXPECT_NE(link_attribute("br0", "bridge/root_id"), root);
+    write_file("/sys/class/net/tap1000-1/brport/root_block", "0");
+    EXPECT_TRUE(alice.station.send(bpdu));
+    EXPECT_EQ(link_attribute("br0", "bridge/root_id"), root);
+}
+
+TEST_F(Guards, AStormOfOnePortIsItsOwn) {
+    const Guest alice = guest("tap1000-1");
+    const Guest bob = guest("tap1001-1");
+    constexpr int kFrames = 5000;
+    // Or a few more: the kernel's own.
+    EXPECT_GE(broadcasts_passed(alice, kFrames, kGuestMac), kFrames);
+    load("limit rate over 500/second burst 1000 packets",
+         "limit rate over 1/second burst 1000 packets");
+    const long passed = broadcasts_passed(alice, kFrames, kGuestMac);
+    EXPECT_GE(passed, 1000);
+    EXPECT_LT(passed, 1200);  // a frame a second more
+    EXPECT_GE(dropped("storms", "tap1000-1"), static_cast<unsigned long>(kFrames - passed));
+    EXPECT_GE(broadcasts_passed(bob, 500, kOtherMac), 500);
+    // What goes to one station is no storm. (A new socket: the old one's queue is full.)
+    network_.emplace(Station::link("far", {"br0"}));
+    EXPECT_TRUE(reaches_network(alice, make_frame(kRouter, kGuestMac)));
+    EXPECT_EQ(dropped("storms", "tap1001-1"), 0U);
+}
+
+TEST_F(Guards, ARateForEachPort) {
+    const Guest alice = guest("tap1000-1");
+    const Guest bob = guest("tap1001-1");
+    const auto passed = [&](const Guest& from, std::string_view mac) {
+        const auto before = link_attribute("uplink", "statistics/tx_packets");
+        for (int i = 0; i < 500; ++i) {
+            EXPECT_TRUE(from.station.send(make_frame(kRouter, mac)));
+        }
+        return std::stol(link_attribute("uplink", "statistics/tx_packets")) - std::stol(before);
+    };
+    load();
+    EXPECT_EQ(passed(alice, kGuestMac), 500);
+    load("500000/second burst 100000 packets", "1/second burst 100 packets");
+    EXPECT_LT(passed(alice, kGuestMac), 300);
+    EXPECT_GT(dropped("floods", "tap1000-1"), 200U);
+    load("1250 mbytes/second burst 250 mbytes", "1 bytes/second burst 6000 bytes");
+    EXPECT_LT(passed(bob, kOtherMac), 300);
+    EXPECT_GT(dropped("floods", "tap1001-1"), 200U);
+    EXPECT_EQ(dropped("floods", "tap1000-1"), 0U);
+}
+
+TEST_F(Guards, ExceptionsByUserAndPort) {
+    const Guest alice = guest("tap1000-1");
+    const Guest also_alice = guest("tap1000-2f3");
+    const Guest bob = guest("tap1001-1");
+    const std::string advertisement =
+        ethernet("33:33:00:00:00:01", kGuestMac, ipv6(58, icmpv6(134)));
+    const std::string begin = "chain exceptions {\n";
+    load(begin, begin + "iifname \"tap1000-*\" accept\n");
+    EXPECT_TRUE(reaches_network(alice, advertisement));
+    EXPECT_TRUE(reaches_network(also_alice, advertisement));
+    EXPECT_FALSE(reaches_network(bob, advertisement));
+    load(begin, begin + "iifname \"tap1000-2f3\" accept\n");
+    EXPECT_FALSE(reaches_network(alice, advertisement));
+    EXPECT_TRUE(reaches_network(also_alice, advertisement));
+    // One guard only.
+    load("chain routers {\n", "chain routers {\niifname \"tap1001-1\" return\n");
+    EXPECT_TRUE(reaches_network(bob, advertisement));
+    EXPECT_FALSE(reaches_network(bob, make_bpdu(kOtherMac)));
+    EXPECT_FALSE(reaches_network(alice, advertisement));
+}
+
+}  // namespace
+}  // namespace tapgate
