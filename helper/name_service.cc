@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <spawn.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,10 +91,39 @@ struct SpawnAttributes {
     ~SpawnAttributes() { posix_spawnattr_destroy(&attributes); }
 };
 
-// Starts tapgate-lookup with its stdout on `output`, an empty environment, and nothing else of
-// ours.
-void start_lookup(const char* kind, const std::string& name, int output, int not_for_it,
-                  const std::string& what) {
+// A copy of tapgate-lookup that can be executed and not read, for an installation whose own can be
+// read (see the head of name_service.h). Owns nothing when that one will do: root may read
+// anything, and could trace anything.
+UniqueFd unreadable_copy(const std::string& what) {
+    if (getuid() == 0)
+        return {};
+    const UniqueFd installed(open(TAPGATE_LOOKUP, O_RDONLY | O_CLOEXEC));
+    if (!installed)
+        return {};
+    constexpr unsigned executable = 0x10;  // MFD_EXEC, which kernels before 6.3 do not know
+    UniqueFd copy(memfd_create("tapgate-lookup", MFD_CLOEXEC | executable));
+    if (!copy && errno == EINVAL)
+        copy = UniqueFd(memfd_create("tapgate-lookup", MFD_CLOEXEC));
+    constexpr size_t at_once = 1U << 20U;
+    ssize_t copied = copy ? 1 : -1;
+    while (copied > 0)
+        copied = sendfile(copy.get(), installed.get(), nullptr, at_once);
+    // A file that somebody can write to is not executed. Nobody but this process can open it: a
+    // process that is not dumpable has its descriptors to itself.
+    UniqueFd program;
+    if (copied == 0)
+        program = UniqueFd(
+            open(("/proc/self/fd/" + std::to_string(copy.get())).c_str(), O_RDONLY | O_CLOEXEC));
+    if (!program || fchmod(copy.get(), S_IXUSR | S_IXGRP | S_IXOTH) != 0)
+        fail_with_errno(what + ": no copy of " TAPGATE_LOOKUP
+                               " that cannot be read (chmod 0711 makes it unnecessary)");
+    return program;
+}
+
+// Starts `program`, which is tapgate-lookup, with its stdout on `output`, an empty environment, and
+// nothing else of ours.
+void start_lookup(const std::string& program, const char* kind, const std::string& name, int output,
+                  int not_for_it, const std::string& what) {
     SpawnActions files;
     SpawnAttributes process;
     sigset_t none;
@@ -117,7 +148,7 @@ void start_lookup(const char* kind, const std::string& name, int output, int not
     std::array<char*, 1> environment{nullptr};
     pid_t child = -1;
     if (error == 0)
-        error = posix_spawn(&child, TAPGATE_LOOKUP, &files.actions, &process.attributes,
+        error = posix_spawn(&child, program.c_str(), &files.actions, &process.attributes,
                             argv.data(), environment.data());
     if (error != 0)
         fail_with_errno(what + ": " + TAPGATE_LOOKUP, error);
@@ -127,16 +158,14 @@ void start_lookup(const char* kind, const std::string& name, int output, int not
 std::optional<unsigned> look_up(const char* kind, const std::string& name, int not_for_it) {
     const std::string what =
         std::string("failed to look up ") + kind + " `" + printable(name) + "'";
-    // What the caller can read, the caller can trace: see the head of name_service.h. Root could do
-    // so anyway.
-    if (getuid() != 0 && access(TAPGATE_LOOKUP, R_OK) == 0)
-        throw Failure(what + ": " TAPGATE_LOOKUP " can be read: chmod 0711 it");
+    const UniqueFd copy = unreadable_copy(what);
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
         fail_with_errno(what);
     const UniqueFd reading(ends[0]);
     UniqueFd writing(ends[1]);
-    start_lookup(kind, name, writing.get(), not_for_it, what);
+    start_lookup(copy ? "/proc/self/fd/" + std::to_string(copy.get()) : TAPGATE_LOOKUP, kind, name,
+                 writing.get(), not_for_it, what);
     writing.reset();
     // "id 1001", "none", or nothing when it failed. The answer's last byte says that it is whole,
     // so its exit code is not waited for.
