@@ -19,16 +19,4 @@ void fail_with_errno(const std::string& what) {
     fail_with_errno(what, errno);
 }
 
-std::string printable(std::string_view text, size_t longest) {
-    std::string clean(text.substr(0, longest));
-    for (char& c : clean)
-        if (c == '\t')
-            c = ' ';
-        else if (static_cast<unsigned char>(c) < ' ' || c == '\x7f')
-            c = '?';
-    if (text.size() > longest)
-        clean += "...";
-    return clean;
-}
-
 }  // namespace tapgate

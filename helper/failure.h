@@ -7,7 +7,8 @@
 
 #include <stdexcept>
 #include <string>
-#include <string_view>
+
+#include "common/words.h"  // whoever fails has words to show
 
 namespace tapgate {
 
@@ -26,14 +27,6 @@ std::string error_text(int error_number);
 
 /// Throws a Failure that reads "WHAT: the text of the current errno".
 [[noreturn]] void fail_with_errno(const std::string& what);
-
-/// The longest path, or line of a policy, that a message shows whole: in bytes.
-constexpr size_t long_text = 255;
-
-/// `text` fit for one line of a terminal or a log: tabs become blanks, control characters '?', and
-/// what is over `longest` bytes is cut and ends in "...". For every word in a message that came
-/// from outside.
-std::string printable(std::string_view text, size_t longest = 80);
 
 }  // namespace tapgate
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "common/fd_passing.h"
 #include "helper/failure.h"
 #include "helper/policy_file.h"
 #include "helper/port_tag.h"
@@ -68,10 +69,12 @@ const Rule& require_permission(const Policy& policy, const Asker& asker, const R
                       printable(request.bridge->str()));
     if (!verdict.allowed)
         throw Failure(denied + verdict.rule->str());
-    const auto queues = verdict.rule->limits.queues;
-    if (queues && request.queues > *queues)
+    const bool contained = verdict.rule->contained();
+    const unsigned most = contained ? verdict.rule->limits.queues.value_or(max_fds_in_message) : 1;
+    if (request.queues > most)
         throw Failure(denied + verdict.rule->str() + ": --queues=" +
-                      std::to_string(request.queues) + " is more than " + std::to_string(*queues));
+                      std::to_string(request.queues) + " is more than " + std::to_string(most) +
+                      (contained ? "" : ", which is what a plain tap has (`contain' gives more)"));
     return *verdict.rule;
 }
 

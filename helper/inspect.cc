@@ -5,9 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "helper/bridge_port.h"
 #include "helper/failure.h"
-#include "helper/link.h"
 
 namespace tapgate {
 
@@ -18,6 +16,12 @@ std::string describe_skipped(const SkippedInclude& skipped) {
            " is left out: " + error_text(skipped.error) + "\n";
 }
 
+// What the word `plain`, or the lack of any other, gives away.
+constexpr const char* plain_gives =
+    "whoever has a plain tap can take any machine's MAC address on the bridge, this host's too, "
+    "and "
+    "keep the tap when the VM is gone";
+
 // What an `allow` lets its user have, a line each.
 std::string describe_limits(const Rule& rule) {
     std::string text;
@@ -27,6 +31,8 @@ std::string describe_limits(const Rule& rule) {
     if (const auto queues = rule.limits.queues)
         say("at most " + std::to_string(*queues) + (*queues == 1 ? " queue" : " queues") +
             " a tap");
+    else if (!rule.contained())
+        say("at most 1 queue a tap");
     if (rule.port.isolated)
         say("isolated: other isolated ports cannot be reached");
     if (rule.port.guard)
@@ -36,6 +42,8 @@ std::string describe_limits(const Rule& rule) {
             (lock->str().empty() ? "" : "; it begins with " + lock->str()));
     if (const auto vlan = rule.port.vlan)
         say("access port of VLAN " + std::to_string(*vlan));
+    say(rule.contained() ? "contained: what is in the host's network is out of its holder's reach"
+                         : "plain: the tap itself is in the host's network");
     return text;
 }
 
@@ -71,7 +79,7 @@ const Rule* shadowing(const std::vector<Rule>& rules, const Rule& rule) {
     return nullptr;
 }
 
-// What --check says of one rule.
+// What check() says of one rule.
 class RuleChecker {
   public:
     RuleChecker(const Policy& policy, const std::set<std::string>& private_files,
@@ -92,6 +100,9 @@ class RuleChecker {
             check_name(rule, "group", group, [&] { return names_.group_id(group).has_value(); });
         if (rule.bridge)
             check_bridge(rule, rule.bridge->str());
+        if (rule.plain && (rule.limits.max_taps || rule.port.isolated || rule.port.guard ||
+                           rule.port.mac_lock || rule.port.vlan))
+            say(rule, std::string("`plain' gives up what the other words are for: ") + plain_gives);
         return text_;
     }
 
@@ -118,8 +129,7 @@ class RuleChecker {
                                          [&](const HostBridge& b) { return b.name == name; });
         if (bridge == bridges_.end())
             say(rule, "there is no bridge " + printable(name) + " on this host now");
-        else if (rule.action == Rule::Action::allow && !rule.port.pin_bridge_mac &&
-                 !bridge->fixed_address)
+        else if (!rule.contained() && !rule.port.pin_bridge_mac && !bridge->fixed_address)
             say(rule, "a tap's holder can take over the MAC address of " + printable(name) +
                           ", which is not fixed: ip link set " + printable(name) + " address ...");
     }
@@ -152,21 +162,10 @@ Report explain(const Policy& policy, const std::string& policy_file, const Inter
     return report;
 }
 
-std::vector<HostBridge> host_bridges() {
-    std::vector<HostBridge> bridges;
-    try {
-        for (const Link& link : LinkSocket().all())
-            if (link.kind == "bridge")
-                bridges.push_back({link.name, has_fixed_address(link)});
-    } catch (const LinkError& error) {
-        fail_with_errno("failed to list the bridges", error.code().value());
-    }
-    return bridges;
-}
-
 Report check(const std::string& path, const ReadPolicyFile& read_file, NameService& names,
              const std::vector<HostBridge>& bridges) {
     Report report;
+    std::string plain;  // the rules that give plain taps
     std::set<std::string> private_files;
     try {
         // A draft need not be root's yet: say so, and go on.
@@ -182,8 +181,11 @@ Report check(const std::string& path, const ReadPolicyFile& read_file, NameServi
         for (const SkippedInclude& skipped : policy.skipped)
             report.text += describe_skipped(skipped);
         RuleChecker checker(policy, private_files, names, bridges);
-        for (const Rule& rule : policy.rules)
+        for (const Rule& rule : policy.rules) {
             report.text += checker.check(rule);
+            if (rule.action == Rule::Action::allow && !rule.contained())
+                plain += (plain.empty() ? "" : ", ") + rule.place.str();
+        }
         const bool allows =
             std::any_of(policy.rules.begin(), policy.rules.end(),
                         [](const Rule& r) { return r.action == Rule::Action::allow; });
@@ -195,6 +197,8 @@ Report check(const std::string& path, const ReadPolicyFile& read_file, NameServi
     report.exit_code = report.text.empty() ? 0 : 1;
     if (report.text.empty())
         report.text = printable(path, long_text) + ": no mistakes found\n";
+    if (!plain.empty())
+        report.note = "note: " + plain + ": " + plain_gives + "; `contain' prevents that\n";
     return report;
 }
 

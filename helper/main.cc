@@ -19,7 +19,6 @@
 #include "helper/bridge_port.h"
 #include "helper/failure.h"
 #include "helper/grant.h"
-#include "helper/inspect.h"
 #include "helper/link.h"
 #include "helper/name_service.h"
 #include "helper/policy.h"
@@ -113,44 +112,25 @@ void attach_or_log_refusal(const Caller& caller, const Request& request) {
     }
 }
 
-// Removes every stale tap, whoever had it. Anyone may ask for that: nobody loses by it.
-Report reap(const Caller& caller) {
+// Removes every stale tap, whoever had it. Anyone may ask for that: nobody loses by it. Returns
+// what there is to say.
+std::string reap(const Caller& caller) {
     if (!caller.privileged)
         throw Failure("failed to remove stale taps: " + why_unprivileged(caller));
     install_syscall_filter(SyscallFilter::make_port);
     const LinkSocket links;
-    Report report;
     std::vector<std::string> names;
     for (const Link& link : links.all())
         if (!link.carrier)
             names.push_back(link.name);
+    std::string text;
     for (const std::string& name : reap_stale(links, names))
-        report.text += name + ": nobody had it open; removed\n";
+        text += name + ": nobody had it open; removed\n";
     drop_all_privileges();
-    return report;
+    return text;
 }
 
-Report inspect(const Caller& caller, const Request& request) {
-    drop_all_privileges();
-    // From here on: no privilege at all.
-    HostNames names(-1);
-    switch (request.mode) {
-        case Request::Mode::explain: {
-            const Policy policy = load_installed_policy();
-            return explain(policy, installed_policy, *request.bridge, asker_of(caller, policy),
-                           names);
-        }
-        case Request::Mode::check:
-            return check(request.check_file.empty() ? installed_policy : request.check_file,
-                         read_policy_file, names, host_bridges());
-        case Request::Mode::version:
-            return {.text = "tapgate-helper " TAPGATE_VERSION "\n", .exit_code = 0};
-        default:
-            return {.text = help_text, .exit_code = 0};
-    }
-}
-
-int run(int argc, char** argv) {
+void run(int argc, char** argv) {
     const Caller caller = become_caller();
     // From here on: the caller's ids, CAP_NET_ADMIN only, no new privileges.
     settle_process();
@@ -159,15 +139,12 @@ int run(int argc, char** argv) {
     // From here on: no use of CAP_NET_ADMIN that is not ours.
 
     const Request request = parse_request(argc, argv);
-    if (request.mode == Request::Mode::attach) {
-        attach_or_log_refusal(caller, request);
-        return 0;
-    }
-    const Report report =
-        request.mode == Request::Mode::reap ? reap(caller) : inspect(caller, request);
-    if (!write_all(STDOUT_FILENO, report.text))
+    if (request.mode == Request::Mode::attach)
+        return attach_or_log_refusal(caller, request);
+    const std::string text =
+        request.mode == Request::Mode::reap ? reap(caller) : std::string(text_of(request.mode));
+    if (!write_all(STDOUT_FILENO, text))
         fail_with_errno("failed to write to stdout");
-    return report.exit_code;
 }
 
 }  // namespace
@@ -176,7 +153,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     try {
-        return tapgate::run(argc, argv);
+        tapgate::run(argc, argv);
+        return 0;
     } catch (const std::bad_alloc&) {
         tapgate::write_all(STDERR_FILENO, "tapgate-helper: out of memory\n");
     } catch (const std::exception& error) {

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <string_view>
 
@@ -49,14 +48,6 @@ std::string read_local(const char* path) {
     return read_to_end(fd.get(), what);
 }
 
-std::optional<unsigned> parse_id(std::string_view text) {
-    unsigned id = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (error != std::errc() || stop != text.data() + text.size())
-        return std::nullopt;
-    return id;
-}
-
 // The third field of the line that begins with `name` in a passwd(5) or group(5) file. Not
 // fgetpwent(3): that would bring stdio and the parsing of every field of every line.
 std::optional<unsigned> find_id(std::string_view text, const std::string& name) {
@@ -70,7 +61,7 @@ std::optional<unsigned> find_id(std::string_view text, const std::string& name) 
         if (third == std::string_view::npos)
             continue;
         const std::string_view rest = line.substr(third + 1);
-        return parse_id(rest.substr(0, rest.find(':')));
+        return whole_number(rest.substr(0, rest.find(':')));
     }
     return std::nullopt;
 }
@@ -175,7 +166,7 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name, int n
     if (answer == "none\n")
         return std::nullopt;
     if (answer.substr(0, 3) == "id " && answer.back() == '\n')
-        if (const auto id = parse_id(answer.substr(3, answer.size() - 4)))
+        if (const auto id = whole_number(answer.substr(3, answer.size() - 4)))
             return id;
     throw Failure(what + ": the name service does not answer (try `id' and `getent " +
                   (*kind == 'u' ? "passwd " : "group ") + printable(name) + "')");

@@ -2,25 +2,10 @@
 #include "helper/policy.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "helper/failure.h"
 
 namespace tapgate {
-
-namespace {
-
-// A name that is a number is that id, as chown(1) has it.
-std::optional<unsigned> as_number(const std::string& name) {
-    unsigned id = 0;
-    const char* const end = name.data() + name.size();
-    const auto [stop, error] = std::from_chars(name.data(), end, id);
-    if (error != std::errc() || stop != end)
-        return std::nullopt;
-    return id;
-}
-
-}  // namespace
 
 std::string Place::str() const {
     return printable(file, long_text) + ":" + std::to_string(line);
@@ -28,6 +13,11 @@ std::string Place::str() const {
 
 std::string Rule::str() const {
     return place.str() + ": " + printable(text, long_text);
+}
+
+bool Rule::contained() const {
+    const bool hardened = port.isolated || port.guard || port.mac_lock || port.vlan;
+    return !plain && (contain || hardened || limits.max_taps || limits.queues);
 }
 
 std::optional<MacPrefix> MacPrefix::parse(std::string_view text) {
@@ -48,11 +38,12 @@ bool MacPrefix::matches(const MacAddress& mac) const {
 
 bool Selectors::match(const Asker& asker, NameService& names) const {
     const auto is_asker = [&](const std::string& user) {
-        const auto id = as_number(user);
+        // A name that is a number is that id, as chown(1) has it.
+        const auto id = whole_number(user);
         return (id ? id : names.user_id(user)) == asker.uid;
     };
     const auto has_asker = [&](const std::string& group) {
-        const auto number = as_number(group);
+        const auto number = whole_number(group);
         const auto id = number ? number : names.group_id(group);
         return id && std::find(asker.groups.begin(), asker.groups.end(), *id) != asker.groups.end();
     };

@@ -96,12 +96,19 @@ struct Rule {
     Selectors who;
     Limits limits;
     PortOptions port;
+    bool contain = false;  ///< the word `contain`
+    bool plain = false;    ///< the word `plain`
     Place place;
     std::string text;  ///< the line as it is written, blanks at both ends cut
 
     [[nodiscard]] bool is_about(const InterfaceName& asked) const {
         return !bridge || *bridge == asked;
     }
+    /// Whether its taps are contained, that is, out of reach of whoever holds them: where anything
+    /// is limited or hardened (pinning is about the bridge, not the port), or by the word
+    /// `contain`. The word `plain` opts out, whatever else stands there. A tap that is not
+    /// contained has one queue.
+    [[nodiscard]] bool contained() const;
     /// "/etc/qemu/bridge.conf:7: deny br0", as it ends the line of a refusal.
     [[nodiscard]] std::string str() const;
 };

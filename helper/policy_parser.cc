@@ -2,7 +2,6 @@
 #include "helper/policy_parser.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include "common/fd_passing.h"
@@ -36,20 +35,18 @@ std::string quoted(std::string_view word) {
     return "`" + printable(word) + "'";
 }
 
-// The line and, below, a caret under `column`; tabs stay tabs, so that the caret stands right.
+// The line and, below, a caret under its byte `column`.
 std::string pointed_out(std::string_view line, size_t column) {
     constexpr size_t widest = 100;
-    std::string shown = "\n    ";
-    std::string below = "\n    ";
-    for (const char c : line.substr(0, widest)) {
-        const bool control = static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-        shown += control && c != '\t' ? '?' : c;
-    }
-    if (column > widest)
-        return shown + "...";
-    for (const char c : line.substr(0, column))
-        below += c == '\t' ? '\t' : ' ';
-    return shown + below + '^';
+    constexpr const char* margin = "\n    ";
+    const std::string before = printable(line.substr(0, column), column);
+    const auto columns = std::count_if(before.begin(), before.end(), [](unsigned char c) {
+        return c < 0x80 || c >= 0xc0;  // a character's first byte
+    });
+    std::string text = margin + printable(line, widest);
+    if (column <= widest)
+        text.append(margin).append(static_cast<size_t>(columns), ' ') += '^';
+    return text;
 }
 
 // The place of a line, and what makes an error of it.
@@ -63,112 +60,115 @@ struct Line {
     }
 };
 
-unsigned parse_number(const Line& line, std::string_view word, std::string_view value,
-                      unsigned most) {
-    unsigned number = 0;
-    const char* const end = value.data() + value.size();
-    const auto [stop, error] = std::from_chars(value.data(), end, number);
-    if (value.empty() || error != std::errc() || stop != end || number < 1 || number > most)
-        throw line.wrong(quoted(word) + " needs a number from 1 to " + std::to_string(most), word);
-    return number;
-}
+// A word behind the bridge, `NAME` or `NAME=VALUE`.
+struct Word {
+    const Line& line;
+    std::string_view text;
+    std::string_view value;
 
-// `alice,bob,1001`
-std::vector<std::string> parse_names(const Line& line, std::string_view word,
-                                     std::string_view value) {
-    std::vector<std::string> names;
-    for (;;) {
-        const size_t comma = std::min(value.find(','), value.size());
-        const std::string_view name = value.substr(0, comma);
-        const bool clean = std::all_of(name.begin(), name.end(), [](unsigned char c) {
-            return c > ' ' && c != 0x7f && c != ':' && c != '/';
-        });
-        // useradd(8) takes 32 bytes; directories have longer ones.
-        if (name.empty() || name.size() > 256 || !clean)
-            throw line.wrong(quoted(word) + " needs names or ids, separated by commas", word);
-        names.emplace_back(name);
-        if (comma == value.size())
-            return names;
-        value.remove_prefix(comma + 1);
+    [[nodiscard]] PolicyError wrong(const std::string& what) const {
+        return line.wrong(quoted(text) + what, text);
     }
-}
 
-// The words behind the bridge. Each is its name, `=` where it has a value, and what it does.
-struct OptionWord {
-    enum class Value { none, required, optional };
+    // The value: a number of 1 to `most`.
+    [[nodiscard]] unsigned number(unsigned most) const {
+        const auto number = whole_number(value, 1, most);
+        if (!number)
+            throw wrong(" needs a number from 1 to " + std::to_string(most));
+        return *number;
+    }
+
+    // The value: `alice,bob,1001`.
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> names;
+        for (size_t at = 0; at <= value.size(); at += names.back().size() + 1) {
+            const std::string_view name = value.substr(at, value.find(',', at) - at);
+            const bool clean = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                return c > ' ' && c != 0x7f && c != ':' && c != '/';
+            });
+            // useradd(8) takes 32 bytes; directories have longer ones.
+            if (name.empty() || name.size() > 256 || !clean)
+                throw wrong(" needs names or ids, separated by commas");
+            names.emplace_back(name);
+        }
+        return names;
+    }
+
+    [[nodiscard]] std::optional<MacPrefix> mac_prefix() const {
+        auto prefix = value.empty() ? MacPrefix() : MacPrefix::parse(value);
+        if (!prefix)
+            throw wrong(" is not the beginning of a MAC address, like 52:54:00");
+        return prefix;
+    }
+};
+
+// The words that there are: whether they have a value, and what they do.
+struct KnownWord {
+    enum Value { none, required, optional };
+    enum Place { anywhere, on_allow };  // selectors make sense on a deny, the others do not
 
     std::string_view name;
     Value value;
-    bool on_deny;  // selectors make sense there, limits and port options do not
-    void (*apply)(Rule& rule, const Line& line, std::string_view word, std::string_view value);
+    Place place;
+    void (*apply)(Rule& rule, const Word& word);
 };
 
 constexpr unsigned most_taps = 1023;  // a bridge's ports: BR_MAX_PORTS in net/bridge/br_private.h
 constexpr unsigned last_vlan = 4094;  // IEEE 802.1Q
 
-constexpr OptionWord option_words[] = {
-    {"user", OptionWord::Value::required, true,
-     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
-         rule.who.users = parse_names(line, word, value);
+constexpr KnownWord known_words[] = {
+    {"user", KnownWord::required, KnownWord::anywhere,
+     [](Rule& rule, const Word& word) { rule.who.users = word.names(); }},
+    {"group", KnownWord::required, KnownWord::anywhere,
+     [](Rule& rule, const Word& word) { rule.who.groups = word.names(); }},
+    {"max-taps", KnownWord::required, KnownWord::on_allow,
+     [](Rule& rule, const Word& word) { rule.limits.max_taps = word.number(most_taps); }},
+    {"queues", KnownWord::required, KnownWord::on_allow,
+     [](Rule& rule, const Word& word) { rule.limits.queues = word.number(max_fds_in_message); }},
+    {"isolated", KnownWord::none, KnownWord::on_allow,
+     [](Rule& rule, const Word&) { rule.port.isolated = true; }},
+    {"guard", KnownWord::none, KnownWord::on_allow,
+     [](Rule& rule, const Word&) { rule.port.guard = true; }},
+    {"mac-lock", KnownWord::optional, KnownWord::on_allow,
+     [](Rule& rule, const Word& word) { rule.port.mac_lock = word.mac_prefix(); }},
+    {"vlan", KnownWord::required, KnownWord::on_allow,
+     [](Rule& rule, const Word& word) {
+         rule.port.vlan = static_cast<std::uint16_t>(word.number(last_vlan));
      }},
-    {"group", OptionWord::Value::required, true,
-     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
-         rule.who.groups = parse_names(line, word, value);
-     }},
-    {"max-taps", OptionWord::Value::required, false,
-     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
-         rule.limits.max_taps = parse_number(line, word, value, most_taps);
-     }},
-    {"queues", OptionWord::Value::required, false,
-     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
-         rule.limits.queues = parse_number(line, word, value, max_fds_in_message);
-     }},
-    {"isolated", OptionWord::Value::none, false,
-     [](Rule& rule, const Line&, std::string_view, std::string_view) {
-         rule.port.isolated = true;
-     }},
-    {"guard", OptionWord::Value::none, false,
-     [](Rule& rule, const Line&, std::string_view, std::string_view) { rule.port.guard = true; }},
-    {"mac-lock", OptionWord::Value::optional, false,
-     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
-         rule.port.mac_lock = value.empty() ? MacPrefix() : MacPrefix::parse(value);
-         if (!rule.port.mac_lock)
-             throw line.wrong(
-                 quoted(word) + " is not the beginning of a MAC address, like 52:54:00", word);
-     }},
-    {"vlan", OptionWord::Value::required, false,
-     [](Rule& rule, const Line& line, std::string_view word, std::string_view value) {
-         rule.port.vlan = static_cast<std::uint16_t>(parse_number(line, word, value, last_vlan));
-     }},
-    {"no-pin-bridge-mac", OptionWord::Value::none, false,
-     [](Rule& rule, const Line&, std::string_view, std::string_view) {
-         rule.port.pin_bridge_mac = false;
-     }},
+    {"no-pin-bridge-mac", KnownWord::none, KnownWord::on_allow,
+     [](Rule& rule, const Word&) { rule.port.pin_bridge_mac = false; }},
+    {"contain", KnownWord::none, KnownWord::on_allow,
+     [](Rule& rule, const Word&) { rule.contain = true; }},
+    {"plain", KnownWord::none, KnownWord::on_allow,
+     [](Rule& rule, const Word&) { rule.plain = true; }},
 };
 
-void parse_option_words(Rule& rule, const Line& line, std::string_view rest) {
-    std::vector<const OptionWord*> seen;
+void parse_words(Rule& rule, const Line& line, std::string_view rest) {
+    std::vector<const KnownWord*> seen;
     while (!rest.empty()) {
-        const std::string_view word = take_word(rest);
-        const size_t equals = word.find('=');
-        const std::string_view name = word.substr(0, equals);
+        const std::string_view text = take_word(rest);
+        const std::string_view name = text.substr(0, text.find('='));
+        const bool has_value = name.size() < text.size();
+        const Word word{line, text, has_value ? text.substr(name.size() + 1) : text.substr(0, 0)};
         const auto* const known =
-            std::find_if(std::begin(option_words), std::end(option_words),
-                         [&](const OptionWord& option) { return option.name == name; });
-        if (known == std::end(option_words))
-            throw line.wrong("unknown word " + quoted(word), word);
-        const bool has_value = equals != std::string_view::npos;
-        if (known->value == OptionWord::Value::none && has_value)
-            throw line.wrong(quoted(name) + " takes no value", word);
-        const std::string_view value = has_value ? word.substr(equals + 1) : std::string_view();
-        if (value.empty() && (has_value || known->value == OptionWord::Value::required))
-            throw line.wrong(quoted(name) + " needs a value: " + std::string(name) + "=...", word);
-        if (rule.action == Rule::Action::deny && !known->on_deny)
-            throw line.wrong(quoted(name) + " means nothing on a deny line", word);
+            std::find_if(std::begin(known_words), std::end(known_words),
+                         [&](const KnownWord& other) { return other.name == name; });
+        if (known == std::end(known_words))
+            throw line.wrong("unknown word " + quoted(text), text);
+        if (known->value == KnownWord::none && has_value)
+            throw line.wrong(quoted(name) + " takes no value", text);
+        if (word.value.empty() && (has_value || known->value == KnownWord::required))
+            throw line.wrong(quoted(name) + " needs a value: " + std::string(name) + "=...", text);
+        if (rule.action == Rule::Action::deny && known->place == KnownWord::on_allow)
+            throw line.wrong(quoted(name) + " means nothing on a deny line", text);
         if (std::find(seen.begin(), seen.end(), known) != seen.end())
-            throw line.wrong(quoted(name) + " stands here twice", word);
+            throw line.wrong(quoted(name) + " stands here twice", text);
         seen.push_back(known);
-        known->apply(rule, line, word, value);
+        known->apply(rule, word);
+        if (rule.plain && rule.contain)
+            throw line.wrong("`plain' and `contain' exclude each other", text);
+        if (rule.plain && rule.limits.queues.value_or(1) > 1)
+            throw line.wrong("a `plain' tap has one queue", text);
     }
 }
 
@@ -253,7 +253,7 @@ class Parser {
             if (!rule.bridge)
                 throw line.wrong(quoted(bridge) + " cannot be a bridge's name", bridge);
         }
-        parse_option_words(rule, line, rest);
+        parse_words(rule, line, rest);
         return rule;
     }
 

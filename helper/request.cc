@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <string_view>
 
 #include "common/fd_passing.h"
@@ -13,34 +12,14 @@
 
 namespace tapgate {
 
-const char* const help_text =
-    R"(Usage: tapgate-helper [--use-vnet] --br=BRIDGE --fd=N [--queues=N] [--mac=MAC] [--vm=NAME]
-       tapgate-helper --explain --br=BRIDGE
-       tapgate-helper --check[=FILE]
-       tapgate-helper --reap
-
-Makes a tap device, makes it a port of BRIDGE if the policy lets the caller, and
-passes it over a UNIX socket. A drop-in for qemu-bridge-helper: QEMU and libvirt
-start it.
-
-  --br=BRIDGE   the bridge
-  --fd=N        the connected UNIX socket that the tap is sent over
-  --use-vnet    put a vnet header before each frame, as virtio-net likes it
-  --queues=N    make a tap of N queues and send N descriptors (default 1)
-  --mac=MAC     the guest's address; the tap gets the same, beginning with fe
-  --vm=NAME     the VM's name, for the tap's alias and the log
-
-These make nothing and need no privilege:
-  --explain     say which rule decides whether the caller may use BRIDGE
-  --check[=FILE]  look for mistakes in FILE (default: )" TAPGATE_POLICY R"()
-  --version     print the version
-  --help        print this text
-
-This needs the privilege:
-  --reap        remove taps of tapgate's that nobody has open any more
-
-See tapgate-helper(8) and bridge.conf(5).
-)";
+const char* text_of(Request::Mode mode) {
+    return mode == Request::Mode::version ? "tapgate-helper " TAPGATE_VERSION "\n"
+                                          : "Usage: tapgate-helper [--use-vnet] --br=BRIDGE --fd=N "
+                                            "[--queues=N] [--mac=MAC] [--vm=NAME]\n"
+                                            "       tapgate-helper --reap | --version | --help\n"
+                                            "See tapgate-helper(8); what the policy says: "
+                                            "tapgate-policy(1).\n";
+}
 
 namespace {
 
@@ -53,16 +32,12 @@ std::string shown(const char* option, std::string_view text) {
     return std::string("`--") + option + "=" + printable(text) + "'";
 }
 
-// A whole decimal number of `least` to `most`, and nothing else: atoi() made descriptor 0 of "abc"
-// and 3 of "4294967299".
 unsigned parse_number(const char* option, std::string_view text, unsigned least, unsigned most) {
-    unsigned value = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (text.empty() || error != std::errc() || stop != end || value < least || value > most)
+    const auto number = whole_number(text, least, most);
+    if (!number)
         usage(shown(option, text) + " is not a number from " + std::to_string(least) + " to " +
               std::to_string(most));
-    return value;
+    return *number;
 }
 
 InterfaceName parse_bridge(std::string_view text) {
@@ -77,7 +52,7 @@ InterfaceName parse_bridge(std::string_view text) {
 }  // namespace
 
 Request parse_request(int argc, char** argv) {
-    enum Option { use_vnet, br, fd, queues, mac, vm, explain, check, reap, version, help };
+    enum Option { use_vnet, br, fd, queues, mac, vm, explain, reap, version, help };
     static constexpr std::array<option, 12> options{{
         {"use-vnet", no_argument, nullptr, use_vnet},
         {"br", required_argument, nullptr, br},
@@ -86,7 +61,7 @@ Request parse_request(int argc, char** argv) {
         {"mac", required_argument, nullptr, mac},
         {"vm", required_argument, nullptr, vm},
         {"explain", no_argument, nullptr, explain},
-        {"check", optional_argument, nullptr, check},
+        {"check", optional_argument, nullptr, explain},
         {"reap", no_argument, nullptr, reap},
         {"version", no_argument, nullptr, version},
         {"help", no_argument, nullptr, help},
@@ -131,12 +106,9 @@ Request parse_request(int argc, char** argv) {
                           " is not a VM's name: a letter, then up to 39 of letters, digits, . _ -");
                 break;
             case explain:
-                request.mode = Request::Mode::explain;
-                break;
-            case check:
-                request.mode = Request::Mode::check;
-                request.check_file = value;
-                break;
+                throw Failure(
+                    "tapgate-helper says no more what the policy means: ask "
+                    "`tapgate-policy explain' or `tapgate-policy check'");
             case reap:
                 request.mode = Request::Mode::reap;
                 break;
@@ -156,9 +128,7 @@ Request parse_request(int argc, char** argv) {
     if (optind < argc)
         usage("unexpected `" + printable(argv[optind]) + "'");
 
-    const bool needs_bridge =
-        request.mode == Request::Mode::attach || request.mode == Request::Mode::explain;
-    if (needs_bridge && !request.bridge)
+    if (request.mode == Request::Mode::attach && !request.bridge)
         usage("--br= is missing");
     if (request.mode == Request::Mode::attach && request.socket < 0)
         usage("--fd= is missing");

@@ -12,26 +12,23 @@ namespace tapgate {
 /// What the caller asks for: the command line, checked.
 struct Request {
     enum class Mode {
-        attach,   ///< make a tap, make it a port, pass it on: what QEMU asks for
-        explain,  ///< say which rule decides for the caller
-        check,    ///< lint a policy
-        reap,     ///< remove stale taps
+        attach,  ///< make a tap, make it a port, pass it on: what QEMU asks for
+        reap,    ///< remove stale taps
         version,
         help,
     };
 
     Mode mode = Mode::attach;
-    std::optional<InterfaceName> bridge;  ///< there in the modes attach and explain
+    std::optional<InterfaceName> bridge;  ///< there in mode attach
     int socket = -1;                      ///< --fd: there in mode attach
     bool vnet_header = false;             ///< --use-vnet: put a vnet header before each frame
     unsigned queues = 1;                  ///< --queues: 1 to max_fds_in_message
     std::optional<MacAddress> mac;        ///< --mac: the guest's address
     std::optional<VmName> vm;             ///< --vm
-    std::string check_file;               ///< --check=FILE; empty means the installed policy
 };
 
-/// The text of --help, man page and code in one voice.
-extern const char* const help_text;
+/// The words that --help and --version are answered with.
+const char* text_of(Request::Mode mode);
 
 /// Reads the command line as QEMU's helper does (getopt_long: any order, the last of a repeated
 /// option wins, `--br NAME` as well as `--br=NAME`), but is strict where that is not: numbers are

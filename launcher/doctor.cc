@@ -216,8 +216,8 @@ void policy(const DoctorFacts& facts, Findings& findings) {
         const std::string text = terminal_text(verdict.text, 400);
         const std::string line = text.substr(0, text.find('\n'));
         if (!verdict.answered)
-            findings.push_back({"verdict", Health::fail, "not known: " + line,
-                                shown(facts.helper.path) + " --check"});
+            findings.push_back(
+                {"verdict", Health::fail, "not known: " + line, "tapgate-policy check"});
         else if (verdict.allowed)
             findings.push_back({"verdict", Health::ok, line});
         else

@@ -40,7 +40,7 @@ struct HelperFacts {
     bool capable = false;  ///< it has cap_net_admin=ep
     bool nosuid = false;   ///< of its file system, whose mount point is ...
     std::string mount = {};
-    /// What `--explain` says for each bridge that is asked about.
+    /// What `tapgate-policy explain` says for each bridge that is asked about.
     struct Verdict {
         bool answered = false;  ///< it ran, and came to a decision
         bool allowed = false;

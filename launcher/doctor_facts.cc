@@ -125,7 +125,7 @@ HelperFacts helper_facts(const std::string& path, const std::vector<std::string>
     facts.mount = mount_point(path);
     if (facts.regular && facts.runnable)
         for (const std::string& bridge : bridges)
-            facts.verdicts.emplace(bridge, helper_verdict(path, bridge));
+            facts.verdicts.emplace(bridge, policy_verdict(path, bridge));
     return facts;
 }
 
@@ -219,16 +219,18 @@ QemuReport qemu_report(const std::optional<VmSpec>& vm) {
 
 }  // namespace
 
-HelperFacts::Verdict helper_verdict(const std::string& helper, const std::string& bridge) {
+HelperFacts::Verdict policy_verdict(const std::string& helper, const std::string& bridge) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
         fail_with_errno("pipe");
     const UniqueFd out(ends[0]);
     UniqueFd in(ends[1]);
     HelperFacts::Verdict verdict;
+    const std::string beside = helper.substr(0, helper.rfind('/') + 1) + "tapgate-policy";
+    const std::string program = access(beside.c_str(), X_OK) == 0 ? beside : TAPGATE_POLICY_TOOL;
     try {
-        ChildProcess child({.program = helper,
-                            .argv = {helper, "--explain", "--br=" + bridge},
+        ChildProcess child({.program = program,
+                            .argv = {program, "explain", "--br=" + bridge},
                             .output = in.get()});
         in.reset();
         const auto end = child.wait(helper_time_limit);
@@ -239,9 +241,9 @@ HelperFacts::Verdict helper_verdict(const std::string& helper, const std::string
         verdict.answered =
             verdict.allowed || verdict.text.find(": denied for uid ") != std::string::npos;
         if (!end)
-            verdict.text = "the helper did not answer in time";
+            verdict.text = program + " did not answer in time";
         else if (verdict.text.empty())
-            verdict.text = "the helper ended with " + end->text() + " and without a word";
+            verdict.text = program + " ended with " + end->text() + " and without a word";
     } catch (const LauncherError& error) {
         verdict.text = error.what();
     }

@@ -14,8 +14,9 @@
 
 namespace tapgate {
 
-/// What the program `helper` answers to --explain about the bridge.
-HelperFacts::Verdict helper_verdict(const std::string& helper, const std::string& bridge);
+/// What tapgate-policy says about the bridge: the one in the directory of the program `helper` where
+/// there is one, as in a build, otherwise the installed one.
+HelperFacts::Verdict policy_verdict(const std::string& helper, const std::string& bridge);
 
 /// Memory that can be had without swapping, in MiB.
 std::uint64_t memory_available();

@@ -189,7 +189,7 @@ class Up {
         LabFacts facts{
             .memory_available = memory_available(), .network = host_network(), .user = getuid()};
         for (const std::string& bridge : lab_bridges(starting))
-            facts.verdicts.emplace(bridge, helper_verdict(helper_path(options_.helper), bridge));
+            facts.verdicts.emplace(bridge, policy_verdict(helper_path(options_.helper), bridge));
         check_lab_room(starting, facts);
         const DiskFacts disk = data_disk();
         if (overlays * room_of_overlay > disk.free_mebibytes)

@@ -43,7 +43,7 @@ std::map<std::string, BridgeNeed> bridge_needs(const std::vector<VmSpec>& vms) {
     return needs;
 }
 
-// The number behind `before` in a line of the helper's; nothing: it says no such thing.
+// The number behind `before` in a line of tapgate-policy's; nothing: it says no such thing.
 std::optional<unsigned> limit_in(std::string_view explained, std::string_view before,
                                  std::string_view behind) {
     while (!explained.empty()) {

@@ -35,7 +35,7 @@ struct LabFacts {
     std::uint64_t memory_available = 0;  ///< MiB
     HostNetwork network;
     uid_t user = 0;
-    std::map<std::string, HelperFacts::Verdict> verdicts = {};  ///< the helper's, for each bridge
+    std::map<std::string, HelperFacts::Verdict> verdicts = {};  ///< for each bridge
 };
 
 /// The bridges that the VMs cannot do without, each once.
@@ -49,7 +49,7 @@ void check_lab_conflicts(const std::vector<VmSpec>& vms);
 /// taps that the policy lets the user have on it (ExitCode::refused then).
 void check_lab_room(const std::vector<VmSpec>& starting, const LabFacts& facts);
 
-/// How many taps at a time, by the words of the helper's --explain; nothing: any number.
+/// How many taps at a time, by the words of tapgate-policy; nothing: any number.
 std::optional<unsigned> most_taps(std::string_view explained);
 
 }  // namespace tapgate

@@ -222,7 +222,20 @@ TEST_P(Attach, MacIsDerivedFromTheGuests) {
     EXPECT_EQ(link_attribute(the_tap(), "address"), "fe:54:00:aa:bb:cc");
 }
 
+TEST_P(Attach, APlainTapHasOneQueue) {
+    for (const auto* policy : {"allow br0", "allow br0 plain"}) {
+        write_policy(policy);
+        EXPECT_TRUE(granted(run_helper({"--br=br0", "--fd=27", "--queues=1"})));
+        EXPECT_TRUE(failed_saying(run_helper({"--br=br0", "--fd=27", "--queues=2"}),
+                                  std::string("access denied by acl file: "
+                                              "/etc/qemu/bridge.conf:1: ") +
+                                      policy + ": --queues=2 is more than 1",
+                                  "`contain'"));
+    }
+}
+
 TEST_P(Attach, QueuesComeInOneMessageAndAllWork) {
+    write_policy("allow br0 contain\n");
     for (const unsigned queues : {1U, 2U, 4U}) {
         const HelperResult run =
             run_helper({"--use-vnet", "--br=br0", "--fd=27", "--queues=" + std::to_string(queues)});
@@ -568,34 +581,76 @@ TEST_P(Attach, NoArgumentVectorAtAll) {
     EXPECT_TRUE(granted(run_helper({}, options)));
 }
 
-// ---- modes without privilege ----
+// ---- what makes nothing ----
 
 TEST_P(Attach, ModesThatMakeNothing) {
-    write_policy("allow br0\ndeny br1\n");
-    add_bridge("br1");  // or --check has something to say
-    for (const auto& args :
-         std::vector<std::vector<std::string>>{{"--version"},
-                                               {"--help"},
-                                               {"--explain", "--br=br0"},
-                                               {"--check"},
-                                               {std::string("--check=") + kPolicyFile}}) {
-        const HelperResult run = run_helper(args);
-        EXPECT_EQ(run.exit_status, 0) << args[0] << ": " << describe(run);
-        EXPECT_THAT(run.err, IsEmpty()) << args[0];
-        EXPECT_THAT(run.data, IsEmpty()) << args[0];
+    for (const auto* arg : {"--version", "--help"}) {
+        const HelperResult run = run_helper({arg});
+        EXPECT_EQ(run.exit_status, 0) << arg << ": " << describe(run);
+        EXPECT_THAT(run.out, HasSubstr("tapgate-helper ")) << arg;
+        EXPECT_THAT(run.err, IsEmpty()) << arg;
+        EXPECT_THAT(run.data, IsEmpty()) << arg;
     }
-    EXPECT_THAT(run_helper({"--explain", "--br=br0"}).out,
-                HasSubstr("/etc/qemu/bridge.conf:1: allow br0"));
-    const HelperResult refused = run_helper({"--explain", "--br=br1"});
-    EXPECT_THAT(refused.out + refused.err, HasSubstr("/etc/qemu/bridge.conf:2: deny br1"));
+    for (const auto* arg : {"--explain", "--check", "--check=/etc/passwd"})
+        EXPECT_TRUE(failed_saying(run_helper({arg, "--br=br0"}), "", "tapgate-policy")) << arg;
     EXPECT_THAT(taps(), IsEmpty());
 }
 
-// lxc-user-nic's lesson: a path that the caller names is opened with the caller's right only.
-TEST_P(Attach, CheckReadsNothingThatTheCallerCannotRead) {
-    write_file(path("secret"), "topsecret br0\n", 0600);
-    const HelperResult run = run_helper({"--check=" + path("secret")});
+TEST_F(Testbed, PolicyToolSaysWhatThePolicyMeans) {
+    TAPGATE_REQUIRE(!read_text(path("tapgate-policy")).empty(), "tapgate-policy beside the helper");
+    add_bridge("br0");
+    add_bridge("br1");
+    write_policy("allow br0\ndeny br1\n");
+    HelperResult run = ask_policy({"explain", "--br=br0"});
+    EXPECT_EQ(run.exit_status, 0) << describe(run);
+    EXPECT_THAT(run.out, HasSubstr("allowed for uid 2001: /etc/qemu/bridge.conf:1: allow br0\n"));
+    run = ask_policy({"explain", "--br=br1"});
     EXPECT_EQ(run.exit_status, 1) << describe(run);
+    EXPECT_THAT(run.out, HasSubstr("/etc/qemu/bridge.conf:2: deny br1\n"));
+    for (const auto& args :
+         std::vector<std::vector<std::string>>{{"check"}, {"check", kPolicyFile}}) {
+        run = ask_policy(args);
+        EXPECT_EQ(run.exit_status, 0) << describe(run);
+        EXPECT_THAT(run.out, HasSubstr(": no mistakes found\n"));
+    }
+    // It knows what there is of bridges, and which have an address of their own: a grant fixes it.
+    write_policy("allow br1\n");
+    EXPECT_TRUE(granted(run_helper({"--br=br1", "--fd=27"})));
+    write_policy(
+        "allow br0 no-pin-bridge-mac\nallow br1 no-pin-bridge-mac\nallow brO user=alice\n");
+    run = ask_policy({"check"});
+    EXPECT_EQ(run.exit_status, 1) << describe(run);
+    EXPECT_THAT(run.out, HasSubstr("can take over the MAC address of br0, which is not fixed"));
+    EXPECT_THAT(run.out, Not(HasSubstr("address of br1")));
+    EXPECT_THAT(run.out, HasSubstr(":3: there is no bridge brO on this host now\n"));
+    EXPECT_THAT(taps(), IsEmpty());
+}
+
+TEST_F(Testbed, PolicyToolRefusesWhatItDoesNotUnderstand) {
+    write_policy("allow br0\n");
+    for (const auto& args : std::vector<std::vector<std::string>>{{},
+                                                                  {"explain"},
+                                                                  {"explain", "br0"},
+                                                                  {"explain", "--br=a/b"},
+                                                                  {"explain", "--br"},
+                                                                  {"check", "a", "b"},
+                                                                  {"check", "--br=br0"},
+                                                                  {"check", "--fd=3"},
+                                                                  {"reap"}})
+        EXPECT_TRUE(
+            failed(ask_policy(args), "Usage: tapgate-policy explain --br=BRIDGE | check [FILE]: "));
+    HelperOptions options;
+    options.argv = std::vector<std::string>{};  // argc may be 0
+    EXPECT_TRUE(failed(ask_policy({}, options), "Usage: "));
+    EXPECT_EQ(ask_policy({"--version"}).out.substr(0, 15), "tapgate-policy ");
+}
+
+// lxc-user-nic's lesson: a path that the caller names is opened with the caller's right only.
+TEST_F(Testbed, PolicyToolReadsNothingThatTheCallerCannotRead) {
+    write_file(path("secret"), "topsecret br0\n", 0600);
+    const HelperResult run = ask_policy({"check", path("secret")});
+    EXPECT_EQ(run.exit_status, 1) << describe(run);
+    EXPECT_THAT(run.out, HasSubstr("Permission denied"));
     EXPECT_EQ((run.out + run.err).find("topsecret"), std::string::npos) << describe(run);
 }
 
@@ -715,6 +770,7 @@ HelperOptions limited(int resource, rlim_t value) {
 }
 
 TEST_F(Caller, FewFileDescriptors) {
+    write_policy("allow br0 contain\n");
     for (rlim_t n = 4; n <= 16; ++n) {
         HelperResult run = run_helper(kQemuArgs, limited(RLIMIT_NOFILE, n));
         EXPECT_TRUE(clean(run)) << "RLIMIT_NOFILE=" << n;

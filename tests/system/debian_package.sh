@@ -105,6 +105,8 @@ for entry in "tapgate-helper -rwsr-xr-x root/root ./usr/libexec/tapgate-helper" 
     "tapgate-helper -rw-r--r-- root/root ./usr/share/man/man5/bridge.conf.5.gz" \
     "tapgate-helper -rw-r--r-- root/root ./usr/share/man/man8/tapgate-helper.8.gz" \
     "tapgate-helper -rw-r--r-- root/root ./usr/share/doc/tapgate-helper/examples/bridge.conf" \
+    "tapgate-helper -rwxr-xr-x root/root ./usr/bin/tapgate-policy" \
+    "tapgate-helper -rw-r--r-- root/root ./usr/share/man/man1/tapgate-policy.1.gz" \
     "tapgate -rwxr-xr-x root/root ./usr/bin/tapgate" \
     "tapgate -rw-r--r-- root/root ./usr/share/man/man1/tapgate.1.gz" \
     "tapgate -rw-r--r-- root/root ./usr/share/man/man5/tapgate@.service.5.gz" \

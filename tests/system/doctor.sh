@@ -48,6 +48,7 @@ install_helper() {
     install -o root -g root -m 4755 "$helper" $installed
 }
 install_helper
+install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
 lab_policy 'allow br0'
 lab_bridge br0 192.0.2.1/24
 # A veth's other end is its cable: not every kernel has more to offer.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/system/hostile.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <net/if.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -13,7 +15,10 @@
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/net_namespace.h>
+#include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -26,6 +31,7 @@
 #include <thread>
 
 #include "tests/system/netlink.h"
+#include "tests/system/wire.h"
 
 namespace tapgate {
 
@@ -53,6 +59,20 @@ class Change {
         info->ifi_family = family;
         info->ifi_index = static_cast<int>(if_nametoindex(name.c_str()));
     }
+    // A link that is to be made.
+    static Change make(const std::string& kind, const std::string& name) {
+        Change change(RTM_NEWLINK, "");
+        change.header()->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+        change.put(IFLA_IFNAME, name);
+        change.kind_ = kind;
+        return change;
+    }
+    Change& flags(unsigned set, unsigned which) {
+        auto* info = static_cast<ifinfomsg*>(NLMSG_DATA(header()));
+        info->ifi_flags = set;
+        info->ifi_change = which;
+        return *this;
+    }
     Change& put(unsigned type, const void* data, std::size_t size) {
         auto* attribute = begin(type);
         std::memcpy(RTA_DATA(attribute), data, size);
@@ -72,6 +92,19 @@ class Change {
         attribute->rta_len = static_cast<std::uint16_t>(header()->nlmsg_len - start);
         return *this;
     }
+    // A struct that a nest begins with.
+    Change& put_header(const void* data, std::size_t size) {
+        std::memcpy(buffer_.data() + header()->nlmsg_len, data, size);
+        header()->nlmsg_len += static_cast<std::uint32_t>(NLMSG_ALIGN(size));
+        return *this;
+    }
+    // `data`: what the kind wants to know.
+    template <typename Fill>
+    Change& link_info(const Fill& data) {
+        return nest(IFLA_LINKINFO, [&](Change& info) {
+            info.put(IFLA_INFO_KIND, kind_).nest(IFLA_INFO_DATA, data);
+        });
+    }
     // What the kernel says.
     int send() {
         const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
@@ -89,6 +122,7 @@ class Change {
         attribute->rta_type = static_cast<std::uint16_t>(type);
         return attribute;
     }
+    std::string kind_;
     alignas(nlmsghdr) std::array<char, 4096> buffer_{};
 };
 
@@ -128,6 +162,69 @@ int in_process_of(const Account& user, const std::function<int()>& act) {
         return -1;
     }
     return WEXITSTATUS(status);
+}
+
+UniqueFd namespace_of_tap(int tap) {
+    return UniqueFd(ioctl(tap, TUNGETDEVNETNS));
+}
+
+int inside(const Account& user, int network_namespace, const std::function<int()>& act) {
+    return in_process_of(user, [&] {
+        const UniqueFd owner(ioctl(network_namespace, NS_GET_USERNS));
+        if (!owner || setns(owner.get(), CLONE_NEWUSER) != 0 ||
+            setns(network_namespace, CLONE_NEWNET) != 0) {
+            return 255;
+        }
+        return act();
+    });
+}
+
+std::string host_network() {
+    std::string text;
+    for (const std::string& link : Testbed::links()) {
+        text += link;
+        for (const char* attribute :
+             {"ifindex", "flags", "mtu", "address", "ifalias", "addr_assign_type", "tun_flags",
+              "master/ifindex", "brport/isolated", "brport/bpdu_guard", "brport/root_block",
+              "brport/learning", "brport/hairpin_mode", "brport/unicast_flood"}) {
+            text += " " + Testbed::link_attribute(link, attribute);
+        }
+        if (!Testbed::link_attribute(link, "bridge/bridge_id").empty()) {
+            text += " " + Testbed::link_attribute(link, "bridge/vlan_filtering") + " " +
+                    Testbed::link_attribute(link, "bridge/stp_state");
+            std::vector<std::string> entries;
+            for (const FdbEntry& entry : forwarding_database(link)) {
+                entries.push_back("\n  " + entry.mac + (entry.local ? " local " : " ") +
+                                  std::to_string(entry.port));
+            }
+            std::sort(entries.begin(), entries.end());
+            for (const std::string& entry : entries) {
+                text += entry;
+            }
+        }
+        text += "\n";
+    }
+    return text + read_text("/proc/net/route") + read_text("/proc/net/ipv6_route") +
+           read_text("/proc/net/fib_trie");
+}
+
+std::string host_network_becomes(const std::string& wanted, std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (true) {
+        std::string now = host_network();
+        if (now == wanted || std::chrono::steady_clock::now() > deadline) {
+            return now;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
+std::vector<std::string> ports_by_name() {
+    std::vector<std::string> names = Testbed::links();
+    names.erase(std::remove_if(names.begin(), names.end(),
+                               [](const std::string& name) { return !name.starts_with("tap"); }),
+                names.end());
+    return names;
 }
 
 UniqueFd attach_tap(const std::string& name, unsigned flags) {
@@ -217,6 +314,93 @@ int remove_altname(const std::string& name, const std::string& altname) {
 
 int remove_link(const std::string& name) {
     return Change(RTM_DELLINK, name).send();
+}
+
+int add_link(const std::string& kind, const std::string& name) {
+    return Change::make(kind, name).link_info([](Change&) {}).send();
+}
+
+int add_veth(const std::string& name, const std::string& peer, int peers_namespace) {
+    return Change::make("veth", name)
+        .link_info([&](Change& data) {
+            data.nest(VETH_INFO_PEER, [&](Change& other) {
+                const ifinfomsg header{};
+                other.put_header(&header, sizeof header).put(IFLA_IFNAME, peer);
+                if (peers_namespace >= 0) {
+                    other.put(IFLA_NET_NS_FD, &peers_namespace, sizeof peers_namespace);
+                }
+            });
+        })
+        .send();
+}
+
+int add_link_elsewhere(const std::string& name, int id) {
+    return Change::make("bridge", name)
+        .put(IFLA_TARGET_NETNSID, &id, sizeof id)
+        .link_info([](Change&) {})
+        .send();
+}
+
+int name_namespace(int network_namespace, int id) {
+    struct {
+        nlmsghdr header;
+        rtgenmsg about;
+        std::array<char, 3> padding;
+        rtattr fd_header;
+        int fd;
+        rtattr id_header;
+        int id;
+    } request{};
+    request.header.nlmsg_len = sizeof request;
+    request.header.nlmsg_type = RTM_NEWNSID;
+    request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    request.fd_header = {RTA_LENGTH(sizeof(int)), NETNSA_FD};
+    request.fd = network_namespace;
+    request.id_header = {RTA_LENGTH(sizeof(int)), NETNSA_NSID};
+    request.id = id;
+    const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+    struct {
+        nlmsghdr header;
+        nlmsgerr error;
+        std::array<char, 256> more;
+    } answer{};
+    if (!socket || ::send(socket.get(), &request, sizeof request, 0) < 0 ||
+        recv(socket.get(), &answer, sizeof answer, 0) < 0) {
+        return errno;
+    }
+    return -answer.error.error;
+}
+
+int move_link(const std::string& name, int network_namespace) {
+    return Change(RTM_NEWLINK, name)
+        .put(IFLA_NET_NS_FD, &network_namespace, sizeof network_namespace)
+        .send();
+}
+
+int set_link_state(const std::string& name, bool up) {
+    return Change(RTM_NEWLINK, name).flags(up ? IFF_UP : 0, IFF_UP).send();
+}
+
+int set_link_mtu(const std::string& name, unsigned mtu) {
+    return Change(RTM_NEWLINK, name).put(IFLA_MTU, &mtu, sizeof mtu).send();
+}
+
+int set_link_mac(const std::string& name, const std::array<unsigned char, 6>& mac) {
+    return Change(RTM_NEWLINK, name).put(IFLA_ADDRESS, mac.data(), mac.size()).send();
+}
+
+int add_address(const std::string& name, const std::string& ipv4) {
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request = request_for(name);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    inet_pton(AF_INET, ipv4.c_str(), &address.sin_addr);
+    std::memcpy(&request.ifr_addr, &address, sizeof address);
+    return errno_of(ioctl(socket.get(), SIOCSIFADDR, &request));
+}
+
+int set_link_type(int tap, int type) {
+    return errno_of(ioctl(tap, TUNSETLINK, type));
 }
 
 void add_persistent_tap(const std::string& name, const std::string& bridge) {

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <random>
@@ -39,6 +40,24 @@ class AsUser {
 // not get that far. Descriptors are inherited.
 int in_process_of(const Account& user, const std::function<int()>& act);
 
+// ---- where a contained tap lives ----
+
+// Its network namespace, as its holder gets at it; empty where the kernel refuses, as it does for a
+// tap in the host's own.
+UniqueFd namespace_of_tap(int tap);
+// As in_process_of(), in that namespace, with all that the user may do there.
+int inside(const Account& user, int network_namespace, const std::function<int()>& act);
+
+// ---- the host, as an attacked one is looked at ----
+
+// Links with what they are set to, ports with their options, FDBs, addresses, routes. No counters.
+std::string host_network();
+// host_network() as soon as it is `wanted`, or what it is after `limit`.
+std::string host_network_becomes(const std::string& wanted, std::chrono::milliseconds limit);
+// The links of the host whose name is that of a tap of tapgate's or of the kernel's, whatever kind
+// they are.
+std::vector<std::string> ports_by_name();
+
 // Everything below returns 0 or an errno.
 
 // An empty fd and errno when the kernel refuses.
@@ -58,6 +77,18 @@ int set_port_isolated(const std::string& name, bool on);
 int add_altname(const std::string& name, const std::string& altname);
 int remove_altname(const std::string& name, const std::string& altname);
 int remove_link(const std::string& name);
+int add_link(const std::string& kind, const std::string& name);
+// A veth pair with its other end in that namespace; -1: in this one.
+int add_veth(const std::string& name, const std::string& peer, int peers_namespace);
+// A bridge, made in the namespace that this one knows as `id`.
+int add_link_elsewhere(const std::string& name, int id);
+int name_namespace(int network_namespace, int id);
+int move_link(const std::string& name, int network_namespace);
+int set_link_state(const std::string& name, bool up);
+int set_link_mtu(const std::string& name, unsigned mtu);
+int set_link_mac(const std::string& name, const std::array<unsigned char, 6>& mac);
+int add_address(const std::string& name, const std::string& ipv4);
+int set_link_type(int tap, int type);
 // As root: `ip tuntap add NAME mode tap`, brought up as a port.
 void add_persistent_tap(const std::string& name, const std::string& bridge);
 

@@ -125,7 +125,7 @@ TEST_P(Names, AreAskedForOnlyWhenTheyMatter) {
 
 TEST_P(Names, ExplainAsksToo) {
     write_policy("allow br0 user=remote\n");
-    const HelperResult run = run_helper({"--explain", "--br=br0"}, as(kRemote));
+    const HelperResult run = ask_policy({"explain", "--br=br0"}, as(kRemote));
     EXPECT_EQ(run.exit_status, 0) << describe(run);
     EXPECT_THAT(run.out, HasSubstr("allowed for uid 2101"));
 }

@@ -37,6 +37,7 @@ lab_policy 'allow br0'
 mount -t tmpfs -o mode=0755,suid lab /usr/local
 mkdir -p /usr/local/libexec
 install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
+install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
 
 state=/run/user/$LAB_UID/tapgate/lab
 mac=52:54:00:00:00:01

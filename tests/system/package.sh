@@ -101,6 +101,8 @@ for entry in "tapgate-helper -rwsr-xr-x root/root /usr/libexec/tapgate-helper" \
     "tapgate-helper -rwx--x--x root/root /usr/libexec/tapgate-lookup" \
     "tapgate-helper -rw-r--r-- root/root /usr/share/man/man5/bridge.conf.5.gz" \
     "tapgate-helper -rw-r--r-- root/root /usr/share/man/man8/tapgate-helper.8.gz" \
+    "tapgate-helper -rwxr-xr-x root/root /usr/bin/tapgate-policy" \
+    "tapgate-helper -rw-r--r-- root/root /usr/share/man/man1/tapgate-policy.1.gz" \
     "tapgate -rwxr-xr-x root/root /usr/bin/tapgate" \
     "tapgate -rw-r--r-- root/root /usr/share/man/man1/tapgate.1.gz" \
     "tapgate -rw-r--r-- root/root /usr/lib/systemd/user/tapgate@.service"; do

@@ -330,7 +330,7 @@ TEST_P(Quota, NoTrickWithQueuesGetsAnEighth) {
 // so must count, most of all when it has no slot.
 TEST_P(Quota, ATapThatComesIntoUseWhileItIsReapedCounts) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
-    write_policy("allow br0\n");
+    write_policy("allow br0 contain\n");
     HelperResult first = run_helper({"--fd=27", "--br=br0", "--queues=2"});
     ASSERT_TRUE(granted(first, 2));
     const std::string name = tap_name(first.fds[0].get());

@@ -45,7 +45,7 @@ class Stale : public BothInstalls {
         if (!IsSkipped() && !HasFatalFailure()) {
             add_bridge("br0");
             add_bridge("br1");
-            write_policy("allow all\n");
+            write_policy("allow all contain\n");
         }
     }
 
@@ -76,7 +76,7 @@ TAPGATE_BOTH_INSTALLS(Stale);
 // ---- gone ----
 
 TEST_P(Stale, GoesWithTheNextRunOnTheBridgeWhoeversItIs) {
-    for (const char* policy : {"allow all\n", "allow all max-taps=1\n"}) {
+    for (const char* policy : {"allow all contain\n", "allow all max-taps=1\n"}) {
         write_policy(policy);
         for (const unsigned queues : {1U, 4U}) {
             const std::string on_br0 = leave_one("br0", queues);

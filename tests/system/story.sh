@@ -30,6 +30,7 @@ lab_enter "${BASH_SOURCE[0]}" "$@"
 mount -t tmpfs -o mode=0755,suid lab /usr/local
 mkdir -p /usr/local/libexec
 install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
+install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
 tapgate=$LAB/tapgate
 install -m 0755 "$launcher" "$tapgate"
 lab_policy 'allow br0'

@@ -375,6 +375,7 @@ void Testbed::enter_namespaces() {
     const std::string helper = read_text(under_test_source());
     const std::string stock = stock_source().empty() ? std::string() : read_text(stock_source());
     const std::string lookup = read_text(beside_helper("tapgate-lookup"));
+    const std::string policy_tool = read_text(beside_helper("tapgate-policy"));
     const std::string module = read_text(environment("TAPGATE_NSS_MODULE"));
     const std::string loader_cache = read_text("/etc/ld.so.cache");
 
@@ -390,6 +391,7 @@ void Testbed::enter_namespaces() {
     }
 
     write_file(path("lookup-source"), lookup, 0644);
+    write_file(path("tapgate-policy"), policy_tool, 0755);
     write_file(path("nss-source"), module, 0644);
 
     // Files only, no LDAP: user and group names must be those of the test.
@@ -492,6 +494,11 @@ HelperResult Testbed::run_helper(const std::vector<std::string>& args,
                                  const HelperOptions& options) {
     HelperProcess process(args, options);
     return process.finish();
+}
+
+HelperResult Testbed::ask_policy(const std::vector<std::string>& args, HelperOptions options) {
+    options.program = path("tapgate-policy");
+    return run_helper(args, options);
 }
 
 void BothInstalls::SetUp() {

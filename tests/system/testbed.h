@@ -147,6 +147,9 @@ class Testbed : public testing::Test {
 
     static HelperResult run_helper(const std::vector<std::string>& args,
                                    const HelperOptions& options = {});
+    // tapgate-policy, as the caller that `options` say. It has no privilege, however it is started.
+    static HelperResult ask_policy(const std::vector<std::string>& args,
+                                   HelperOptions options = {});
 
     // ---- files ----
 

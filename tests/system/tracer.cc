@@ -15,6 +15,7 @@
 #include <ctime>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 namespace tapgate {
 namespace {
@@ -47,23 +48,35 @@ bool asks_who_it_is(long number) {
     }
 }
 
-// The next ptrace stop or end of `pid`; false when `deadline` passes first.
-bool wait_until(pid_t pid, int* status, Clock::time_point deadline) {
+struct Traced {
+    unsigned process = 0;
+    bool started = false;
+    unsigned index = 0;
+    TracedCall call;
+    int failing = 0;
+    user_regs_struct registers{};
+};
+using Family = std::map<pid_t, Traced>;
+
+// The next ptrace stop or end of one of them; -1 when `deadline` passes first.
+pid_t wait_until(const Family& family, int* status, Clock::time_point deadline) {
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     while (true) {
-        const pid_t done = waitpid(pid, status, WNOHANG | __WALL);
-        if (done == pid) {
-            return true;
-        }
-        if (done < 0) {
-            throw std::runtime_error("the traced helper is gone");
+        for (const auto& [pid, traced] : family) {
+            const pid_t done = waitpid(pid, status, WNOHANG | __WALL);
+            if (done == pid) {
+                return pid;
+            }
+            if (done < 0) {
+                throw std::runtime_error("the traced helper is gone");
+            }
         }
         const auto left =
             std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now()).count();
         if (left <= 0) {
-            return false;
+            return -1;
         }
         timespec wait{};
         wait.tv_sec = static_cast<time_t>(left / 1'000'000'000);
@@ -117,6 +130,95 @@ user_regs_struct replace_call(pid_t) {
 void finish_failed_call(pid_t, const user_regs_struct&, int) {}
 #endif
 
+// At a call's entry or exit: tells who watches, and does what that says.
+void at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
+             const ResultObserver& results) {
+    __ptrace_syscall_info info{};
+    ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT && traced.failing != 0) {
+        finish_failed_call(pid, traced.registers, traced.failing);
+        traced.failing = 0;
+    } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && results) {
+        results(traced.call, info.exit.rval);
+    } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+        TracedCall& call = traced.call;
+        call = {};
+        call.pid = pid;
+        call.process = traced.process;
+        call.number = static_cast<long>(info.entry.nr);
+        if (traced.index > 0 || traced.process > 0 || asks_who_it_is(call.number)) {
+            call.index = ++traced.index;
+        }
+        for (std::size_t i = 0; i < call.args.size(); ++i) {
+            call.args[i] = info.entry.args[i];
+        }
+        const TraceAction action = observer(call);
+        if (action.kill) {
+            ::kill(pid, SIGKILL);
+        } else if (action.fail_with != 0) {
+            traced.failing = action.fail_with;
+            traced.registers = replace_call(pid);
+        }
+    }
+}
+
+HelperResult trace(const std::vector<std::string>& args, HelperOptions options, long trace_options,
+                   const TraceObserver& observer, const ResultObserver& results) {
+    options.traced = true;
+    const SigchldBlocked blocked;
+    const auto deadline = Clock::now() + options.timeout;
+    HelperProcess process(args, options);
+    const pid_t helper = process.pid();
+    Family family;
+    family[helper];
+    unsigned processes = 1;
+    int helpers_end = 0;
+    bool timed_out = false;
+    while (!family.empty()) {
+        int status = 0;
+        const pid_t pid =
+            wait_until(family, &status, timed_out ? Clock::time_point::max() : deadline);
+        if (pid < 0) {
+            timed_out = true;
+            process.kill(SIGKILL);
+            for (const auto& [other, traced] : family) {
+                ::kill(other, SIGKILL);
+            }
+            continue;
+        }
+        if (!WIFSTOPPED(status)) {
+            if (pid == helper) {
+                helpers_end = status;
+            }
+            family.erase(pid);
+            continue;
+        }
+        Traced& traced = family[pid];
+        int deliver = 0;
+        if (!traced.started) {
+            traced.started = true;  // the SIGTRAP after exec, or a new process's SIGSTOP
+            if (pid == helper) {
+                ptrace(PTRACE_SETOPTIONS, pid, nullptr,
+                       PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | trace_options);
+            }
+        } else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+            at_call(pid, traced, observer, results);
+        } else if (status >> 16 != 0) {
+            unsigned long begun = 0;
+            if (status >> 16 != PTRACE_EVENT_EXEC &&
+                ptrace(PTRACE_GETEVENTMSG, pid, nullptr, &begun) == 0) {
+                family[static_cast<pid_t>(begun)].process = processes++;
+            }
+        } else {
+            deliver = WSTOPSIG(status);
+        }
+        ptrace(PTRACE_SYSCALL, pid, nullptr, deliver);
+    }
+    HelperResult result = process.collect(helpers_end);
+    result.timed_out = timed_out;
+    return result;
+}
+
 }  // namespace
 
 bool can_trace() {
@@ -129,66 +231,15 @@ bool can_trace() {
 
 HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
                         const TraceObserver& observer, const ResultObserver& results) {
-    options.traced = true;
-    const SigchldBlocked blocked;
-    const auto deadline = Clock::now() + options.timeout;
-    HelperProcess process(args, options);
-    const pid_t pid = process.pid();
+    return trace(args, std::move(options), 0, observer, results);
+}
 
-    int status = 0;
-    bool timed_out = false;
-    bool started = false;
-    unsigned index = 0;
-    TracedCall call;
-    int failing = 0;
-    user_regs_struct registers{};
-    while (true) {
-        if (!wait_until(pid, &status, deadline)) {
-            timed_out = true;
-            process.kill(SIGKILL);
-            waitpid(pid, &status, __WALL);
-        }
-        if (!WIFSTOPPED(status)) {
-            break;
-        }
-        int deliver = 0;
-        if (!started) {
-            started = true;  // the SIGTRAP after exec
-            ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-        } else if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
-            deliver = WSTOPSIG(status);
-        } else {
-            __ptrace_syscall_info info{};
-            ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
-            if (info.op == PTRACE_SYSCALL_INFO_EXIT && failing != 0) {
-                finish_failed_call(pid, registers, failing);
-                failing = 0;
-            } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && results) {
-                results(call, info.exit.rval);
-            } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-                call = {};
-                call.pid = pid;
-                call.number = static_cast<long>(info.entry.nr);
-                if (index > 0 || asks_who_it_is(call.number)) {
-                    call.index = ++index;
-                }
-                for (std::size_t i = 0; i < call.args.size(); ++i) {
-                    call.args[i] = info.entry.args[i];
-                }
-                const TraceAction action = observer(call);
-                if (action.kill) {
-                    process.kill(SIGKILL);
-                } else if (action.fail_with != 0) {
-                    failing = action.fail_with;
-                    registers = replace_call(pid);
-                }
-            }
-        }
-        ptrace(PTRACE_SYSCALL, pid, nullptr, deliver);
-    }
-    HelperResult result = process.collect(status);
-    result.timed_out = timed_out;
-    return result;
+HelperResult run_traced_family(const std::vector<std::string>& args, HelperOptions options,
+                               const TraceObserver& observer, const ResultObserver& results) {
+    // With these, exec is an event of its own and no SIGTRAP.
+    constexpr long family =
+        PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
+    return trace(args, std::move(options), family, observer, results);
 }
 
 std::string traced_string(pid_t pid, std::uint64_t address) {

@@ -24,9 +24,12 @@ namespace tapgate {
 
 struct TracedCall {
     pid_t pid = -1;
+    // 0: the helper; then the processes that it starts, in the order in which they begin. Those are
+    // seen by run_traced_family() alone.
+    unsigned process = 0;
     // 1 for the first call after start-up, 0 before. Start-up is the loader's and libc's work
     // before main(), where nothing of ours could handle a failure; main() begins with asking who it
-    // is.
+    // is. Each process counts its own; one that is not the helper from its first call on.
     unsigned index = 0;
     long number = -1;
     std::array<std::uint64_t, 6> args{};
@@ -47,6 +50,9 @@ bool can_trace();
 
 HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
                         const TraceObserver& observer, const ResultObserver& results = {});
+// And whatever the helper starts. Who is observed is stopped meanwhile; the others are not.
+HelperResult run_traced_family(const std::vector<std::string>& args, HelperOptions options,
+                               const TraceObserver& observer, const ResultObserver& results = {});
 
 std::string traced_string(pid_t pid, std::uint64_t address);
 // The SCM_RIGHTS fds in the message of a sendmsg() call, empty for any other call.

@@ -18,6 +18,7 @@ for file in common/*.h common/*.cc helper/*.h helper/*.cc; do
     case $file in
         helper/syscall_filter_generator.cc) continue ;; # runs when tapgate is built
         helper/lookup_main.cc) continue ;;              # a program of its own, without privilege
+        helper/policy_tool_main.cc | helper/inspect.*) continue ;; # so is this one, and these are its
     esac
     # Our comments are whole // lines, or follow code that counts anyway.
     lines=$(grep -vE '^[[:space:]]*//' "$file" | grep -c '[[:alnum:]]' || true)

@@ -36,6 +36,26 @@ TEST(Check, SaysWhenThereIsNothingToSay) {
     EXPECT_EQ(report.exit_code, 0);
 }
 
+TEST(Check, SaysWhatTheHoldersOfPlainTapsCanDo) {
+    const Report report = check_text("allow br0\nallow br1 contain\ndeny br2\nallow all plain\n");
+    EXPECT_EQ(report.note,
+              "note: p:1, p:4: whoever has a plain tap can take any machine's MAC address on the "
+              "bridge, this host's too, and keep the tap when the VM is gone; `contain' prevents "
+              "that\n");
+    EXPECT_EQ(report.exit_code, 0);
+    EXPECT_EQ(check_text("allow br0 max-taps=2\n").note, "");
+}
+
+TEST(Check, WarnsOfPlainThatTakesAwayWhatOtherWordsGive) {
+    const Report report = check_text("allow br0 mac-lock plain\n");
+    EXPECT_EQ(
+        report.text,
+        "p:1: `plain' gives up what the other words are for: whoever has a plain tap can take "
+        "any machine's MAC address on the bridge, this host's too, and keep the tap when the "
+        "VM is gone\n");
+    EXPECT_EQ(report.exit_code, 1);
+}
+
 TEST(Check, FindsRulesWithoutEffect) {
     EXPECT_EQ(check_text("allow all\nallow br0\n").text,
               "p:2: allow br0 has no effect: p:1 decides first: allow all\n");
@@ -101,6 +121,7 @@ TEST(Check, FindsABridgeWhoseAddressCanBeTakenOver) {
     EXPECT_EQ(check_text("allow br0 no-pin-bridge-mac\nallow br1 no-pin-bridge-mac\n").text,
               "p:1: a tap's holder can take over the MAC address of br0, which is not fixed: "
               "ip link set br0 address ...\n");
+    EXPECT_EQ(check_text("allow br0 no-pin-bridge-mac contain\n").exit_code, 0);
 }
 
 TEST(Explain, NamesTheRuleAndWhatItGives) {
@@ -120,6 +141,8 @@ TEST(Explain, NamesTheRuleAndWhatItGives) {
     const Report allowed = explain(policy, "p", br0, alice, names);
     EXPECT_EQ(allowed.text,
               "br0: allowed for uid 1001: p:2: allow br0\n"
+              "  at most 1 queue a tap\n"
+              "  plain: the tap itself is in the host's network\n"
               "p:1: mine is left out: Permission denied\n");
     EXPECT_EQ(allowed.exit_code, 0);
     const Report denied = explain(policy, "p", br1, alice, names);
@@ -137,6 +160,7 @@ TEST(Explain, NamesTheRuleAndWhatItGives) {
         "  guard: spanning tree messages from the guest shut the port\n"
         "  mac-lock: only the MAC address that --mac= names may send; it begins with 52:54\n"
         "  access port of VLAN 20\n"
+        "  contained: what is in the host's network is out of its holder's reach\n"
         "p:1: mine is left out: Permission denied\n");
 }
 

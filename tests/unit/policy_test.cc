@@ -159,6 +159,28 @@ TEST(Options, APlainAllowAsksForNothing) {
     EXPECT_TRUE(rule.port.pin_bridge_mac);
 }
 
+TEST(Options, WhatLimitsOrHardensIsContained) {
+    for (const auto* words : {"max-taps=1", "queues=1", "queues=8", "isolated", "guard", "mac-lock",
+                              "mac-lock=52:54:00", "vlan=2", "contain", "contain isolated",
+                              "user=alice max-taps=2", "no-pin-bridge-mac vlan=2"})
+        EXPECT_TRUE(parse(std::string("allow br0 ") + words).rules[0].contained()) << words;
+    for (const auto* words :
+         {"", "user=alice", "group=students user=1001", "no-pin-bridge-mac", "plain",
+          "max-taps=2 plain", "plain queues=1 isolated guard mac-lock vlan=2"})
+        EXPECT_FALSE(parse(std::string("allow br0 ") + words).rules[0].contained()) << words;
+}
+
+TEST(Options, PlainAndContainExcludeEachOther) {
+    EXPECT_EQ(error_of("allow br0 contain vlan=2 plain guard"),
+              "/etc/qemu/bridge.conf:1: `plain' and `contain' exclude each other\n"
+              "    allow br0 contain vlan=2 plain guard\n"
+              "                             ^");
+    EXPECT_EQ(error_of("allow br0 plain queues=2"),
+              "/etc/qemu/bridge.conf:1: a `plain' tap has one queue\n"
+              "    allow br0 plain queues=2\n"
+              "                    ^");
+}
+
 TEST(Options, MistakesPointAtTheWord) {
     const std::map<std::string, std::string> errors = {
         {"max-taps", "`max-taps' needs a value: max-taps=..."},
@@ -179,13 +201,17 @@ TEST(Options, MistakesPointAtTheWord) {
         {"group=a:b", "`group=a:b' needs names or ids, separated by commas"},
         {"Isolated", "unknown word `Isolated'"},
         {"=", "unknown word `='"},
+        {"contain=yes", "`contain' takes no value"},
+        {"plain=1", "`plain' takes no value"},
+        {"plain isolated contain", "`plain' and `contain' exclude each other"},
+        {"queues=2 plain", "a `plain' tap has one queue"},
         {"isolated guard isolated", "`isolated' stands here twice"},
     };
     for (const auto& [words, error] : errors)
         EXPECT_THAT(error_of("allow br0 " + words),
                     testing::StartsWith("/etc/qemu/bridge.conf:1: " + error + "\n"));
-    for (const auto* word :
-         {"max-taps=1", "queues=1", "isolated", "guard", "mac-lock", "vlan=1", "no-pin-bridge-mac"})
+    for (const auto* word : {"max-taps=1", "queues=1", "isolated", "guard", "mac-lock", "vlan=1",
+                             "no-pin-bridge-mac", "contain", "plain"})
         EXPECT_THAT(error_of(std::string("deny br0 user=bob ") + word),
                     testing::HasSubstr("means nothing on a deny line"))
             << word;
@@ -293,20 +319,27 @@ TEST(PolicyErrors, PointAtThePlace) {
         {"allow,br0", ":1: Unknown command `allow,br0'\n    allow,br0\n    ^"},
         {"  allow br0 isolatd\n",
          ":1: unknown word `isolatd'\n      allow br0 isolatd\n                ^"},
-        {"allow\tbr0\t#mine\n",
-         ":1: unknown word `#mine'\n    allow\tbr0\t#mine\n         \t   \t^"},
+        {"allow\tbr0\t#mine\n", ":1: unknown word `#mine'\n    allow br0 #mine\n              ^"},
         {"allow\tbr0 ",
          ":1: Unknown command `allow br0': a tab separates only in a line without spaces\n"
-         "    allow\tbr0 \n    ^"},
+         "    allow br0 \n    ^"},
         {"allow br0 br1\n", ":1: unknown word `br1'\n    allow br0 br1\n              ^"},
         {"deny sixteen-bytes-xx",
          ":1: name `sixteen-bytes-xx' too long: 16\n    deny sixteen-bytes-xx\n         ^"},
         {"allow br/0", ":1: `br/0' cannot be a bridge's name\n    allow br/0\n          ^"},
         {"include\t/etc/my file\n",
          ":1: Unknown command `include /etc/my': a tab separates only in a line without spaces\n"
-         "    include\t/etc/my file\n    ^"},
+         "    include /etc/my file\n    ^"},
         {"allow br0\0allow br1"s,
          ":1: a NUL byte in the line\n    allow br0?allow br1\n             ^"},
+        {"allow br0 \xc2\x9b"s + "2J \xe2\x80\xaemax-taps",
+         ":1: unknown word `??2J'\n    allow br0 ??2J ???max-taps\n              ^"},
+        {"allow br0 n\xc3\xa4t=\xc3\xbc x",
+         ":1: unknown word `n\xc3\xa4t=\xc3\xbc'\n    allow br0 n\xc3\xa4t=\xc3\xbc x\n            "
+         "  ^"},
+        {"allow br0 user=\xc3\xa4\xc3\xb6 nat",
+         ":1: unknown word `nat'\n    allow br0 user=\xc3\xa4\xc3\xb6 nat\n                      "
+         "^"},
         {"allow \x1b[2J", ":1: `?[2J' cannot be a bridge's name\n    allow ?[2J\n          ^"},
     };
     for (const auto& [text, error] : errors)

@@ -68,13 +68,16 @@ TEST(Request, TakesTheOptionsThatQemuDoesNotKnow) {
 }
 
 TEST(Request, HasModesThatNeedNoSocket) {
-    EXPECT_EQ(parse({"--explain", "--br=br0"}).mode, Request::Mode::explain);
     EXPECT_EQ(parse({"--version"}).mode, Request::Mode::version);
     EXPECT_EQ(parse({"--help", "--nonsense"}).mode, Request::Mode::help);
-    EXPECT_EQ(parse({"--check"}).check_file, "");
-    const Request request = parse({"--check=/tmp/draft.conf"});
-    EXPECT_EQ(request.mode, Request::Mode::check);
-    EXPECT_EQ(request.check_file, "/tmp/draft.conf");
+    EXPECT_EQ(parse({"--reap"}).mode, Request::Mode::reap);
+}
+
+TEST(Request, WhatThePolicyMeansIsAnotherProgramsBusiness) {
+    for (const auto* word : {"--explain", "--check", "--check=/tmp/draft.conf"})
+        EXPECT_EQ(error_of({word, "--br=br0"}),
+                  "tapgate-helper says no more what the policy means: ask `tapgate-policy explain' "
+                  "or `tapgate-policy check'");
 }
 
 TEST(Request, NumbersAreWholeNumbersInRange) {
@@ -98,7 +101,6 @@ TEST(Request, SaysWhatIsWrong) {
     EXPECT_EQ(error_of({}), "--br= is missing");
     EXPECT_EQ(error_of({"--br=br0"}), "--fd= is missing");
     EXPECT_EQ(error_of({"--fd=3"}), "--br= is missing");
-    EXPECT_EQ(error_of({"--explain"}), "--br= is missing");
     EXPECT_EQ(error_of({"--br=", "--fd=3"}), "`--br=' cannot be a bridge's name");
     EXPECT_EQ(error_of({"--br=b/r", "--fd=3"}), "`--br=b/r' cannot be a bridge's name");
     EXPECT_EQ(error_of({"--br=br0", "--fd=3", "--nonsense"}),

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "common/words.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace tapgate {
+
+namespace {
+
+struct Range {
+    char32_t first;
+    char32_t last;
+};
+
+// What has no place in a line, by Unicode.
+constexpr Range hidden[] = {
+    {0, 0x1f},        {0x7f, 0x9f},      // control characters: C0, DEL and C1
+    {0x61c, 0x61c},   {0x200e, 0x200f},  // marks of direction
+    {0x2028, 0x202e},  // line and paragraph separators, embeddings and overrides of direction
+    {0x2066, 0x2069},  // isolates
+    {0xd800, 0xdfff},  // no characters: UTF-16's surrogates
+};
+
+// How many bytes the character has that `text` begins with; 0 when it is none, or one of those.
+size_t shown_size(std::string_view text) {
+    // The least code of a character of so many bytes: what has a shorter form is no character.
+    constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+    const auto first = static_cast<unsigned char>(text.front());
+    const size_t size = first < 0x80   ? 1
+                        : first < 0xc0 ? 0
+                        : first < 0xe0 ? 2
+                        : first < 0xf0 ? 3
+                        : first < 0xf8 ? 4
+                                       : 0;
+    if (size == 0 || size > text.size())
+        return 0;
+    char32_t code = size == 1 ? first : first & (0x7fU >> size);
+    for (const char c : text.substr(1, size - 1)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((byte & 0xc0U) != 0x80)
+            return 0;
+        code = code << 6U | (byte & 0x3fU);
+    }
+    const bool is_hidden =
+        std::any_of(std::begin(hidden), std::end(hidden),
+                    [&](const Range& range) { return code >= range.first && code <= range.last; });
+    return code < least[size] || code > 0x10ffff || is_hidden ? 0 : size;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text, size_t longest) {
+    std::string clean;
+    while (!text.empty()) {
+        const size_t size = shown_size(text);
+        const size_t taken = std::max<size_t>(size, 1);
+        if (clean.size() + taken > longest)
+            return clean + "...";
+        if (size > 0)
+            clean += text.substr(0, size);
+        else
+            clean += text.front() == '\t' ? ' ' : '?';
+        text.remove_prefix(taken);
+    }
+    return clean;
+}
+
+std::optional<unsigned> whole_number(std::string_view text, unsigned least, unsigned most) {
+    unsigned number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end || number < least || number > most)
+        return std::nullopt;
+    return number;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// tapgate-policy: says what the policy means for whoever asks, and what is wrong with it. It reads
+// the policy by the sources that tapgate-helper reads it by, but it is a program of its own and has
+// no privilege: what it can read is what its caller can.
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/unique_fd.h"
+#include "helper/failure.h"
+#include "helper/inspect.h"
+#include "helper/name_service.h"
+#include "helper/policy_file.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr const char* help_text =
+    R"(Usage: tapgate-policy explain --br=BRIDGE
+       tapgate-policy check [FILE]
+
+explain says which rule decides whether you may use BRIDGE, and what it lets you
+have. Exit code 0: you may, 1: you may not.
+check looks for mistakes in FILE (default: )" TAPGATE_POLICY R"() and what it
+includes, and says what the holders of plain taps can do. Exit code 0: there is
+nothing to say.
+
+  --br=BRIDGE  the bridge
+  --version    print the version
+  --help       print this text
+
+See tapgate-policy(1) and bridge.conf(5).
+)";
+
+[[noreturn]] void usage(const std::string& why) {
+    throw Failure("Usage: tapgate-policy explain --br=BRIDGE | check [FILE]: " + why);
+}
+
+struct Command {
+    std::vector<std::string> words;
+    std::optional<InterfaceName> bridge;
+    bool help = false;
+    bool version = false;
+};
+
+Command parse_command(int argc, char** argv) {
+    enum Option { br, version, help };
+    static constexpr std::array<option, 4> options{{
+        {"br", required_argument, nullptr, br},
+        {"version", no_argument, nullptr, version},
+        {"help", no_argument, nullptr, help},
+        {nullptr, 0, nullptr, 0},
+    }};
+    Command command;
+    opterr = 0;
+    for (;;) {
+        // getopt_long() permutes argv and moves optind past a word before it complains about it.
+        const int before = optind;
+        switch (getopt_long(argc, argv, "", options.data(), nullptr)) {
+            case br:
+                command.bridge = InterfaceName::parse(optarg);
+                if (!command.bridge)
+                    usage("`--br=" + printable(optarg) + "' cannot be a bridge's name");
+                break;
+            case version:
+                command.version = true;
+                return command;
+            case help:
+                command.help = true;
+                return command;
+            case -1:
+                command.words.assign(argv + optind, argv + argc);
+                return command;
+            default: {
+                const int at = optind > before ? optind - 1 : before;
+                usage("`" + printable(argv[at]) + "' is unknown, or lacks its value");
+            }
+        }
+    }
+}
+
+// A number of the kernel's about a link; -1: there is none.
+int link_number(const std::string& link, const char* attribute) {
+    const UniqueFd fd(
+        open(("/sys/class/net/" + link + "/" + attribute).c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 16> text{};
+    const ssize_t got = fd ? read(fd.get(), text.data(), text.size()) : -1;
+    const auto number =
+        got > 1 ? whole_number({text.data(), static_cast<size_t>(got) - 1}) : std::nullopt;
+    return number ? static_cast<int>(*number) : -1;
+}
+
+// The bridges of this host, as far as this process can see them.
+std::vector<HostBridge> host_bridges() {
+    constexpr int net_addr_set = 3;  // linux/netdevice.h; see has_fixed_address() in bridge_port.h
+    const std::unique_ptr<DIR, int (*)(DIR*)> links(opendir("/sys/class/net"), closedir);
+    if (!links)
+        fail_with_errno("/sys/class/net");
+    std::vector<HostBridge> bridges;
+    while (const dirent* const entry = readdir(links.get())) {
+        const std::string name = static_cast<const char*>(entry->d_name);
+        if (access(("/sys/class/net/" + name + "/bridge").c_str(), F_OK) == 0)
+            bridges.push_back({name, link_number(name, "addr_assign_type") == net_addr_set});
+    }
+    return bridges;
+}
+
+Report answer(const Command& command) {
+    if (command.help)
+        return {.text = help_text, .exit_code = 0};
+    if (command.version)
+        return {.text = "tapgate-policy " TAPGATE_VERSION "\n", .exit_code = 0};
+    if (command.words.empty())
+        usage("one of these two is needed");
+    const std::string& verb = command.words.front();
+    const size_t operands = command.words.size() - 1;
+    if (verb != "explain" && verb != "check")
+        usage("unexpected `" + printable(verb) + "'");
+    if (operands > (verb == "check" ? 1 : 0))
+        usage("unexpected `" + printable(command.words.back()) + "'");
+    HostNames names(-1);
+    if (verb == "check") {
+        if (command.bridge)
+            usage("check is about all bridges: --br= means nothing to it");
+        return check(operands == 0 ? installed_policy : command.words.back(), read_policy_file,
+                     names, host_bridges());
+    }
+    if (!command.bridge)
+        usage("--br= is missing");
+    const Caller caller{
+        .uid = getuid(), .gid = getgid(), .privileged = false, .no_new_privs = false};
+    const Policy policy = load_installed_policy();
+    return explain(policy, installed_policy, *command.bridge, asker_of(caller, policy), names);
+}
+
+}  // namespace
+
+}  // namespace tapgate
+
+int main(int argc, char** argv) {
+    try {
+        const tapgate::Report report = tapgate::answer(tapgate::parse_command(argc, argv));
+        if (std::fputs((report.text + report.note).c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+            tapgate::fail_with_errno("failed to write to stdout");
+        return report.exit_code;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
+    }
+}

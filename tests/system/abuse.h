@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A hostile user against each part of README's promise: one attack a row, each in a test bed of its
+// own. Every attack must be held. With TAPGATE_ABUSE_STOCK=1 the same attacks run against QEMU's
+// own helper, for comparison, and nothing is expected of it.
+//
+//   TAPGATE_HELPER=... TAPGATE_ABUSE_STOCK=1 system_tests --gtest_filter='Abuse.*'
+//
+// The rows are in abuse_*test.cc, by what they attack. This is the list: most of it has a test
+// elsewhere that goes into its detail.
+
+#ifndef TAPGATE_TESTS_SYSTEM_ABUSE_H
+#define TAPGATE_TESTS_SYSTEM_ABUSE_H
+
+#include <linux/if_tun.h>
+
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/system/hostile.h"
+#include "tests/system/testbed.h"
+
+namespace tapgate {
+
+enum class Outcome {
+    held,
+    broken,
+    nothing_to_break,  // this helper does not have what the attack is about
+};
+
+Outcome held_if(bool held);
+// Broken when one of them is.
+Outcome all(std::initializer_list<Outcome> outcomes);
+
+inline const std::vector<std::string> kArgs = {"--use-vnet", "--br=br0", "--fd=27"};
+constexpr unsigned kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+
+// A host with the bridges br0 and br1, `allow br0`, and one of the two helpers. alice is hostile.
+class World : public Testbed {
+  public:
+    explicit World(bool ours) : ours_(ours) {}
+    World(const World&) = delete;
+    World(World&&) = delete;
+    World& operator=(const World&) = delete;
+    World& operator=(World&&) = delete;
+    ~World() override = default;
+
+    // False when there is no such helper here.
+    bool begin();
+    bool ours() const { return ours_; }
+
+    HelperOptions as(const Account& user) const;
+    HelperOptions alice(std::function<void()> before_exec = {}) const;
+    HelperResult attach(const std::vector<std::string>& args = kArgs) const;
+    HelperResult attach(std::function<void()> before_exec) const;
+    static void write_file_of_alices(const std::string& name, std::string_view text);
+
+  private:
+    void TestBody() override {}
+    bool ours_;
+};
+
+// No tap, and the helper ended by itself.
+Outcome refused(const HelperResult& run);
+// Done as always or refused; no crash, no hang, no success without a tap, no words in the reply.
+Outcome clean(const HelperResult& run);
+
+struct Attack {
+    const char* name;
+    std::function<Outcome(const World&)> act;
+    bool outside_the_promise = false;  // README says so; shown, and nothing is expected
+};
+
+using Attacks = std::vector<Attack>;
+
+// Prints the part of the table, and fails for each of `attacks` that was not held.
+void expect_held(const std::string& title, const Attacks& attacks);
+
+}  // namespace tapgate
+
+#endif  // TAPGATE_TESTS_SYSTEM_ABUSE_H

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A hostile user against the helper's own process: its memory, arguments, limits and end.
+
+#include <fcntl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <stdexcept>
+
+#include "tests/system/abuse.h"
+
+namespace tapgate {
+namespace {
+
+std::function<void()> limit(int resource, rlim_t value) {
+    return [resource, value] {
+        const rlimit both{value, value};
+        setrlimit(static_cast<__rlimit_resource>(resource), &both);
+    };
+}
+
+// Whether a process of alice's got at a helper that has privilege: at its memory or descriptors.
+bool is_within_reach(pid_t pid) {
+    const std::string directory = "/proc/" + std::to_string(pid);
+    const UniqueFd memory(open((directory + "/mem").c_str(), O_RDWR | O_CLOEXEC));
+    const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    const UniqueFd taken(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), 1, 0)));
+    return memory || taken || ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0;
+}
+
+Attacks helper_itself() {
+    return {
+        {"its memory, descriptors and control, while it is stopped",
+         [](const World& world) {
+             int seen = 0;
+             for (int i = 0; i < 200; ++i) {
+                 const HelperProcess helper(kArgs, world.alice());
+                 usleep(static_cast<useconds_t>(i % 50 * 40));
+                 helper.kill(SIGSTOP);
+                 const std::string status =
+                     read_text("/proc/" + std::to_string(helper.pid()) + "/status");
+                 // Before that it is a process of the test's.
+                 if (!status.starts_with(world.ours() ? "Name:\ttapgate" : "Name:\tqemu")) {
+                     continue;
+                 }
+                 ++seen;
+                 if (in_process_of(kAlice, [&] { return is_within_reach(helper.pid()) ? 1 : 0; }) !=
+                     0) {
+                     return Outcome::broken;
+                 }
+             }
+             if (seen == 0) {
+                 throw std::runtime_error("it was never stopped in time");
+             }
+             return Outcome::held;
+         }},
+        {"its environment",
+         [](const World& world) {
+             HelperOptions options = world.alice();
+             options.env = {"NLDBG=9",
+                            "NLCB=debug",
+                            "LD_PRELOAD=/mnt/home/evil.so",
+                            "LD_LIBRARY_PATH=/mnt/home",
+                            "LD_DEBUG=all",
+                            "LD_SHOW_AUXV=1",
+                            "GCONV_PATH=/mnt/home",
+                            "MALLOC_TRACE=/mnt/home/trace",
+                            "TZ=:/etc/shadow",
+                            "GLIBC_TUNABLES=glibc.malloc.check=3",
+                            "=",
+                            ""};
+             return held_if(granted(World::run_helper(kArgs, options)) &&
+                            access("/mnt/home/trace", F_OK) != 0);
+         }},
+        {"no arguments at all, not even its name (CVE-2021-4034)",
+         [](const World& world) {
+             HelperOptions options = world.alice();
+             options.argv = std::vector<std::string>{};
+             return refused(World::run_helper({}, options));
+         }},
+        {"a descriptor that is none: abc, 2^32 + 27, -1",
+         [](const World& world) {
+             return all({refused(world.attach({"--br=br0", "--fd=abc"})),
+                         refused(world.attach({"--br=br0", "--fd=4294967323"})),
+                         refused(world.attach({"--br=br0", "--fd=-1"}))});
+         }},
+        {"huge arguments",
+         [](const World& world) {
+             return all({refused(world.attach({"--fd=27", "--br=" + std::string(130000, 'x')})),
+                         refused(world.attach({"--br=br0", "--fd=" + std::string(130000, '9')})),
+                         refused(world.attach(std::vector<std::string>(20000, "--use-vnet")))});
+         }},
+        {"a huge policy, and includes that fan out",
+         [](const World& world) {
+             World::write_policy("allow br0\n" + std::string(64U << 20U, '\n') + "deny br0\n");
+             const Outcome huge = refused(world.attach());
+             World::write_policy("include 1.conf\n");
+             std::string many;
+             for (int i = 1; i < 8; ++i) {
+                 const std::string next = "include /etc/qemu/" + std::to_string(i + 1) + ".conf\n";
+                 many.clear();
+                 for (int k = 0; k < 100; ++k) {
+                     many += next;
+                 }
+                 World::write_file("/etc/qemu/" + std::to_string(i) + ".conf", many);
+             }
+             World::write_policy("include /etc/qemu/1.conf\n");
+             World::write_file("/etc/qemu/8.conf", "allow br0\n");
+             return all({huge, refused(world.attach())});
+         }},
+        {"escape sequences, by its error messages",
+         [](const World& world) {
+             const HelperResult run =
+                 world.attach({"--fd=27", "--br=br0\x1b[2J\x1b[31m and so on and on"});
+             return held_if(run.err.find('\x1b') == std::string::npos);
+         }},
+        {"closed stdio: words where the reply goes",
+         [](const World& world) {
+             Outcome outcome = Outcome::held;
+             for (unsigned closed = 1; closed < 8; ++closed) {
+                 const auto close_some = [closed] {
+                     for (int fd = 0; fd < 3; ++fd) {
+                         if ((closed >> static_cast<unsigned>(fd) & 1U) != 0) {
+                             close(fd);
+                         }
+                     }
+                 };
+                 outcome = all(
+                     {outcome, clean(world.attach(close_some)),
+                      clean(World::run_helper({"--br=none", "--fd=27"}, world.alice(close_some)))});
+             }
+             return outcome;
+         }},
+        {"a socket as stderr: words that are taken for a reply",
+         [](const World& world) {
+             const HelperResult run = World::run_helper(
+                 {"--br=none", "--fd=2"}, world.alice([] { dup2(kSocketNumber, 2); }));
+             return held_if(run.exit_status == 1 && run.fds.empty());
+         }},
+        {"limits: descriptors, stack, processes, locked memory, data",
+         [](const World& world) {
+             Outcome outcome = Outcome::held;
+             for (rlim_t files = 4; files < 16; ++files) {
+                 outcome = all({outcome, clean(world.attach(limit(RLIMIT_NOFILE, files)))});
+             }
+             return all({outcome, clean(world.attach(limit(RLIMIT_STACK, 128U << 10U))),
+                         clean(world.attach(limit(RLIMIT_NPROC, 0))),
+                         clean(world.attach(limit(RLIMIT_MEMLOCK, 0)))});
+         }},
+        {"a limit of file size, with its stderr in a file",
+         [](const World& world) {
+             World::write_file("/mnt/log", "", 0666);
+             return clean(World::run_helper({"--br=none", "--fd=27"}, world.alice([] {
+                 dup2(open("/mnt/log", O_WRONLY | O_CLOEXEC), 2);
+                 limit(RLIMIT_FSIZE, 0)();
+             })));
+         }},
+        {"signals blocked and ignored",
+         [](const World& world) {
+             return clean(world.attach([] {
+                 sigset_t every;
+                 sigfillset(&every);
+                 sigprocmask(SIG_SETMASK, &every, nullptr);
+                 for (const int signal : {SIGALRM, SIGCHLD, SIGTERM, SIGPIPE, SIGSYS}) {
+                     std::signal(signal, SIG_IGN);
+                 }
+             }));
+         }},
+        {"its death at any moment: a tap that stays",
+         [](const World& world) {
+             for (int delay = 0; delay < 3000; delay += 50) {
+                 HelperProcess helper(kArgs, world.alice());
+                 usleep(static_cast<useconds_t>(delay));
+                 helper.kill(SIGKILL);
+                 helper.finish();
+                 if (!World::no_taps_left()) {
+                     return Outcome::broken;
+                 }
+             }
+             return Outcome::held;
+         }},
+        {"a reply that nobody takes: it waits for ever",
+         [](const World& world) {
+             HelperOptions options = world.alice([] {
+                 const std::string junk(4096, 'x');
+                 while (send(kSocketNumber, junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
+                 }
+                 while (send(kSocketNumber, junk.data(), 1, MSG_DONTWAIT) > 0) {
+                 }
+             });
+             options.deaf = true;
+             const HelperResult run = World::run_helper(kArgs, options);
+             return held_if(!run.timed_out && run.exit_status == 1);
+         }},
+    };
+}
+
+TEST(Abuse, OfTheHelperItself) {
+    expect_held("the helper itself", helper_itself());
+}
+
+}  // namespace
+}  // namespace tapgate

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A hostile user against "each with the port options that the policy says", and nothing else on the
+// host's network.
+
+#include <unistd.h>
+
+#include "tests/system/abuse.h"
+
+namespace tapgate {
+namespace {
+
+// The bridge's own view of an address: whether it takes frames for it to be the host's.
+bool is_address_of_host(const std::string& bridge, const std::string& mac) {
+    constexpr std::size_t entry = 16;  // struct __fdb_entry, linux/if_bridge.h
+    const std::string table = read_text("/sys/class/net/" + bridge + "/brforward");
+    for (std::size_t at = 0; at + entry <= table.size(); at += entry) {
+        if (table.compare(at, mac.size(), mac) == 0) {
+            return table[at + 7] != 0;
+        }
+    }
+    return false;
+}
+
+Attacks port_and_network() {
+    return {
+        {"taking the isolation off his port",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 isolated\n");
+             const HelperResult run = world.attach();
+             const std::string name = World::tap_name(run.fds.at(0).get());
+             {
+                 const AsUser alice(kAlice);
+                 write_attribute(name, "brport/isolated", "0");
+                 set_port_isolated(name, false);
+             }
+             return held_if(World::link_attribute(name, "brport/isolated") == "1");
+         }},
+        {"a MAC that mac-lock=52:54:00 does not give him",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 mac-lock=52:54:00\n");
+             return all(
+                 {refused(world.attach()),
+                  refused(world.attach({"--br=br0", "--fd=27", "--mac=02:00:00:00:00:01"}))});
+         }},
+        {"the bridge's own MAC, by the lowest MAC of all",
+         [](const World& world) {
+             World::add_veth("up0", "up1");
+             set_master("up0", "br0");
+             const std::string before = World::link_attribute("br0", "address");
+             const HelperResult run = world.attach();
+             const AsUser alice(kAlice);
+             set_mac(run.fds.at(0).get(), World::tap_name(run.fds[0].get()), {0, 0, 0, 0, 0, 1});
+             return held_if(World::link_attribute("br0", "address") == before);
+         }},
+        {"the bridge's own MAC, by a persistent tap after the helper is gone",
+         [](const World& world) {
+             World::add_veth("up0", "up1");
+             set_master("up0", "br0");
+             const std::string before = World::link_attribute("br0", "address");
+             HelperResult run = world.attach();
+             const std::string name = World::tap_name(run.fds.at(0).get());
+             const AsUser alice(kAlice);
+             set_persistent(run.fds[0].get(), true);
+             run.fds.clear();
+             const UniqueFd again = attach_tap(name, kFlags);
+             set_mac(again.get(), name, {0, 0, 0, 0, 0, 1});
+             return held_if(World::link_attribute("br0", "address") == before);
+         }},
+        {"another guest's frames, by its MAC on his tap",
+         [](const World& world) {
+             const std::string mac("\x52\x54\x00\x00\x00\x07", 6);
+             const HelperResult bobs = World::run_helper(kArgs, world.as(kBob));
+             const HelperResult run = world.attach();
+             const std::string hello =
+                 std::string(10, '\0') + std::string(6, '\xff') + mac + std::string(60, '\x7f');
+             if (write(bobs.fds.at(0).get(), hello.data(), hello.size()) < 0) {
+                 return Outcome::broken;
+             }
+             const AsUser alice(kAlice);
+             set_mac(run.fds.at(0).get(), World::tap_name(run.fds[0].get()),
+                     {0x52, 0x54, 0, 0, 0, 7});
+             return held_if(!is_address_of_host("br0", mac));
+         },
+         true},
+        {"the name of his tap, or of the bridge",
+         [](const World& world) {
+             const HelperResult run = world.attach();
+             const AsUser alice(kAlice);
+             return held_if(rename_link(World::tap_name(run.fds.at(0).get()), "eth9") == EPERM &&
+                            rename_link("br0", "eth9") == EPERM);
+         }},
+    };
+}
+
+TEST(Abuse, OfPortsAndTheNetwork) {
+    expect_held("other port options than the policy says; the host's network", port_and_network());
+}
+
+}  // namespace
+}  // namespace tapgate
