@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "launcher/command_line.h"
-#include "launcher/directories.h"
-#include "launcher/error.h"
-#include "launcher/output.h"
-#include "launcher/verbs.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/cli/command_line.h"
+#include "launcher/cli/verbs.h"
 
 namespace tapgate {
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "launcher/domain_xml.h"
-#include "launcher/error.h"
-#include "launcher/ovf.h"
-#include "launcher/vmdk_descriptor.h"
+#include "launcher/base/error.h"
+#include "launcher/foreign/domain_xml.h"
+#include "launcher/foreign/ovf.h"
+#include "launcher/foreign/vmdk_descriptor.h"
 #include "tests/fuzz/require.h"
 
 namespace {

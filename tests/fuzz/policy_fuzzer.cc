@@ -13,7 +13,7 @@
 #include "helper/inspect.h"
 #include "helper/policy_parser.h"
 #include "tests/fuzz/require.h"
-#include "tests/unit/fake_names.h"
+#include "tests/unit/helper/fake_names.h"
 
 namespace {
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "launcher/qmp_client.h"
+#include "launcher/qemu/qmp_client.h"
 #include "tests/fuzz/require.h"
 
 namespace {

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "launcher/error.h"
-#include "launcher/legacy_options.h"
-#include "launcher/shell_words.h"
-#include "launcher/translate.h"
+#include "launcher/base/error.h"
+#include "launcher/foreign/legacy_options.h"
+#include "launcher/foreign/shell_script.h"
+#include "launcher/foreign/translate.h"
 #include "tests/fuzz/require.h"
 
 namespace {

@@ -3,7 +3,7 @@
 // The launcher's side of the helper (launcher/helper_client.h) as an unprivileged user, against the
 // real helper.
 
-#include "launcher/helper_client.h"
+#include "launcher/network/helper_client.h"
 
 #include <grp.h>
 #include <net/if.h>

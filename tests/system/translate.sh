@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The real QEMU takes what `tapgate translate` makes of old command lines: each of
-# tests/unit/translate/cases.txt is started, with images of the formats that the descriptions say,
+# tests/unit/foreign/translate/cases.txt is started, with images of the formats that the descriptions say,
 # and asked over QMP how it is. No bridges here: adapters are behind QEMU's own NAT instead.
 #
 # Usage: translate.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail
 
 tapgate=$1
-cases=$(dirname "$(readlink -f "$0")")/../unit/translate/cases.txt
+cases=$(dirname "$(readlink -f "$0")")/../unit/foreign/translate/cases.txt
 skip() {
     echo "skipped: $1"
     [ "${MUST_WORK:-0}" = 1 ] && exit 1

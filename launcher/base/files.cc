@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/base/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "common/unique_fd.h"
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+// Up to `most` bytes.
+std::string read_up_to(int fd, size_t most, const std::string& path) {
+    std::string text(most, '\0');
+    size_t size = 0;
+    while (size < most) {
+        const ssize_t got = read(fd, text.data() + size, most - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            fail_with_errno(shown(path));
+        if (got == 0)
+            break;
+        size += static_cast<size_t>(got);
+    }
+    text.resize(size);
+    return text;
+}
+
+// Written under another name first: a full disk leaves no half file behind. The name is the
+// caller's to link or rename, and to remove.
+std::string write_beside(const std::string& path, std::string_view text) {
+    std::string temporary = path + "." + std::to_string(getpid());
+    const UniqueFd fd(
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd)
+        fail_with_errno(shown(temporary));
+    if (!write_all(fd.get(), text) || fsync(fd.get()) != 0) {
+        const int error = errno;
+        unlink(temporary.c_str());
+        errno = error;
+        fail_with_errno(shown(temporary));
+    }
+    return temporary;
+}
+
+}  // namespace
+
+bool write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = write(fd, text.data(), text.size());
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        text.remove_prefix(static_cast<size_t>(written));
+    }
+    return true;
+}
+
+std::optional<std::string> read_file(const std::string& path, size_t most) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd && errno == ENOENT)
+        return std::nullopt;
+    struct stat status {};
+    if (!fd || fstat(fd.get(), &status) != 0)
+        fail_with_errno(shown(path));
+    if (!S_ISREG(status.st_mode))
+        throw LauncherError(shown(path) + ": not a regular file");
+    std::string text = read_up_to(fd.get(), most + 1, path);
+    if (text.size() > most)
+        throw LauncherError(shown(path) + ": longer than " + std::to_string(most) + " bytes");
+    return text;
+}
+
+std::string first_word(const std::string& path) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    std::string text(256, '\0');
+    const ssize_t got = fd ? read(fd.get(), text.data(), text.size()) : -1;
+    text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+    return text.substr(0, text.find_first_of(" \n"));
+}
+
+void write_new_file(const std::string& path, std::string_view text, const std::string& exists) {
+    std::error_code error;
+    const std::string directory = path.substr(0, path.rfind('/'));
+    std::filesystem::create_directories(directory, error);
+    if (error)
+        throw LauncherError(shown(directory) + ": " + error.message());
+    const std::string temporary = write_beside(path, text);
+    // link() refuses where there is one already, which rename() does not.
+    const int failed = link(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+    unlink(temporary.c_str());
+    if (failed == EEXIST)
+        throw LauncherError(exists);
+    errno = failed;
+    if (failed != 0)
+        fail_with_errno(shown(path));
+}
+
+void replace_file(const std::string& path, std::string_view text) {
+    const std::string temporary = write_beside(path, text);
+    if (rename(temporary.c_str(), path.c_str()) != 0) {
+        const int error = errno;
+        unlink(temporary.c_str());
+        errno = error;
+        fail_with_errno(shown(path));
+    }
+}
+
+void make_private_directory(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path.substr(0, path.rfind('/')), error);
+    if (error)
+        throw LauncherError(shown(path) + ": " + error.message());
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+        fail_with_errno(shown(path));
+    struct stat status {};
+    if (lstat(path.c_str(), &status) != 0)
+        fail_with_errno(shown(path));
+    if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+        throw LauncherError(shown(path) + " is not a directory of yours; remove it");
+    if ((status.st_mode & 077) != 0 && chmod(path.c_str(), 0700) != 0)
+        fail_with_errno(shown(path));
+}
+
+}  // namespace tapgate

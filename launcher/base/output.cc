@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/base/output.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "launcher/base/error.h"
+
+namespace tapgate {
+
+void print(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+        throw LauncherError("cannot write to the standard output");
+}
+
+std::string json_text(const nlohmann::json& json) {
+    return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void note(const std::string& text) {
+    std::fprintf(stderr, "tapgate: %s\n", text.c_str());
+}
+
+}  // namespace tapgate

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/base/text.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+namespace tapgate {
+
+namespace {
+
+// Levenshtein's: the fewest letters to change, add or take away.
+size_t distance(std::string_view a, std::string_view b) {
+    std::vector<size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0U);
+    for (size_t i = 0; i < a.size(); i++) {
+        size_t diagonal = std::exchange(row[0], i + 1);
+        for (size_t j = 0; j < b.size(); j++) {
+            const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
+
+std::string errno_text(int error_number) {
+    const char* text = strerrordesc_np(error_number);
+    return text != nullptr ? text : "error " + std::to_string(error_number);
+}
+
+std::string_view trimmed(std::string_view text, std::string_view separators) {
+    const size_t first = text.find_first_not_of(separators);
+    if (first == std::string_view::npos)
+        return {};
+    return text.substr(first, text.find_last_not_of(separators) + 1 - first);
+}
+
+std::vector<std::string> split_at_commas(std::string_view text) {
+    std::vector<std::string> words(1);
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] != ',') {
+            words.back() += text[i];
+        } else if (i + 1 < text.size() && text[i + 1] == ',') {
+            words.back() += ',';
+            i++;
+        } else {
+            words.emplace_back();
+        }
+    }
+    return words;
+}
+
+std::string terminal_text(std::string_view text, size_t longest) {
+    // npos + 1 is 0: all blank, nothing stays.
+    text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+    std::string clean(text.substr(0, longest));
+    for (char& c : clean)
+        if (c == '\t')
+            c = ' ';
+        else if ((static_cast<unsigned char>(c) < ' ' && c != '\n') || c == '\x7f')
+            c = '?';
+    if (text.size() > longest)
+        clean += "...";
+    return clean;
+}
+
+std::string shown(std::string_view text) {
+    constexpr size_t widest = 200;
+    std::string line;
+    for (const char c : text.substr(0, widest))
+        line += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? '?' : c;
+    if (text.size() > widest)
+        line += "...";
+    return line;
+}
+
+std::string quoted_word(std::string_view text) {
+    return "`" + shown(text) + "'";
+}
+
+std::string commas_doubled(std::string_view text) {
+    std::string doubled;
+    for (const char c : text)
+        doubled.append(c == ',' ? 2 : 1, c);
+    return doubled;
+}
+
+std::string joined_by_commas(const std::vector<std::string>& words) {
+    std::string text;
+    for (size_t i = 0; i < words.size(); i++)
+        text.append(i == 0 ? "" : ",").append(commas_doubled(words[i]));
+    return text;
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names) {
+    std::string_view best;
+    size_t least = word.size() / 3 + 1;
+    for (const std::string_view name : names) {
+        if (const size_t d = distance(word.substr(0, 64), name); d < least && d < name.size()) {
+            least = d;
+            best = name;
+        }
+    }
+    return best.empty() ? "" : " (did you mean " + quoted_word(best) + "?)";
+}
+
+std::string duration_text(std::int64_t seconds) {
+    seconds = std::max<std::int64_t>(seconds, 0);
+    const auto two = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) {
+        return std::to_string(a) + unit + " " + std::to_string(b) + smaller;
+    };
+    if (seconds >= 86400)
+        return two(seconds / 86400, "d", seconds / 3600 % 24, "h");
+    if (seconds >= 3600)
+        return two(seconds / 3600, "h", seconds / 60 % 60, "m");
+    return two(seconds / 60, "m", seconds % 60, "s");
+}
+
+std::string table_text(const std::vector<std::vector<std::string>>& rows) {
+    // Bytes of UTF-8 that begin a character: what a terminal shows.
+    const auto width_of = [](const std::string& cell) {
+        return static_cast<size_t>(std::count_if(cell.begin(), cell.end(), [](char c) {
+            return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+        }));
+    };
+    std::vector<size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (size_t i = 0; i < row.size(); i++)
+            widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+    std::string text;
+    for (const auto& row : rows) {
+        std::string line;
+        for (size_t i = 0; i < row.size(); i++)
+            line += row[i] + std::string(widths[i] - width_of(row[i]) + 2, ' ');
+        line.resize(line.find_last_not_of(' ') + 1);
+        text += line + "\n";
+    }
+    return text;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/command_line.h"
+
+#include <algorithm>
+#include <boost/program_options/errors.hpp>
+#include <boost/program_options/parsers.hpp>
+#include <boost/program_options/positional_options.hpp>
+#include <boost/program_options/value_semantic.hpp>
+#include <charconv>
+#include <sstream>
+#include <utility>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/cli/verbs.h"
+
+namespace tapgate {
+
+namespace {
+
+namespace po = boost::program_options;
+
+// The options of `verb`; of all verbs when there is none.
+po::options_description own_options(const Verb* verb, bool hidden = false) {
+    po::options_description options(verb == nullptr ? "Options of verbs" : "Options");
+    for (const VerbOption& option : verb_options()) {
+        if ((verb != nullptr && !takes(*verb, option)) || (option.help.empty() && !hidden))
+            continue;
+        std::string name(option.name);
+        if (option.letter != 0)
+            name.append(",").push_back(option.letter);
+        std::string help(option.help);
+        if (verb == nullptr) {
+            std::string names(option.verbs);
+            for (size_t i = names.find(' '); i != std::string::npos; i = names.find(' ', i + 2))
+                names.replace(i, 1, ", ");
+            help.insert(0, names + ": ");
+        }
+        if (option.argument.empty())
+            options.add_options()(name.c_str(), help.c_str());
+        else
+            options.add_options()(
+                name.c_str(), po::value<std::string>()->value_name(std::string(option.argument)),
+                help.c_str());
+    }
+    options.add_options()("help,h", "print this; behind a verb, its help")("version",
+                                                                           "print the version");
+    return options;
+}
+
+std::string verb_names() {
+    std::string names;
+    for (const Verb& verb : verbs())
+        names.append(names.empty() ? "" : ", ").append(verb.name);
+    return names;
+}
+
+// What was probably meant by an option that no verb has.
+std::string suggested_option(const std::string& name) {
+    std::vector<std::string_view> names;
+    for (const VerbOption& option : verb_options())
+        names.push_back(option.name);
+    const std::string own = did_you_mean(name, names);
+    return own.empty() ? suggestion(name) : own;
+}
+
+po::basic_parsed_options<char> parse(const std::vector<std::string>& arguments) {
+    po::options_description all;
+    all.add(own_options(nullptr, true))
+        .add(vm_options())
+        .add_options()("word", po::value<std::vector<std::string>>());
+    po::positional_options_description positions;
+    positions.add("word", -1);
+    // No guessing: an abbreviation that works today would be ambiguous tomorrow.
+    namespace style = po::command_line_style;
+    const int as_usual = style::unix_style & ~style::allow_guessing;
+    try {
+        return po::command_line_parser(arguments)
+            .options(all)
+            .positional(positions)
+            .style(as_usual)
+            .run();
+    } catch (const po::unknown_option& unknown) {
+        std::string name = unknown.get_option_name();
+        name.resize(std::min(name.find('='), name.size()));
+        const size_t begin = std::min(name.find_first_not_of('-'), name.size());
+        throw UsageError("unknown option " + quoted_word(name) +
+                         suggested_option(name.substr(begin)));
+    } catch (const po::error& error) {
+        throw UsageError(shown(error.what()));
+    }
+}
+
+const Verb& verb_of(const std::string& word) {
+    const Verb* const verb = find_verb(word);
+    if (verb != nullptr)
+        return *verb;
+    std::vector<std::string_view> names;
+    for (const Verb& one : verbs())
+        names.push_back(one.name);
+    const std::string meant = did_you_mean(word, names);
+    throw UsageError("unknown verb " + quoted_word(word) +
+                     (meant.empty() ? ": it can be " + verb_names() : meant));
+}
+
+// What the tables allow this verb.
+void check(const CommandLine& command) {
+    const Verb& verb = *command.verb;
+    const std::string name(verb.name);
+    if (command.operands.size() < verb.least_operands)
+        throw UsageError(name + " needs " + std::string(verb.operands));
+    if (command.operands.size() > verb.most_operands)
+        throw UsageError(quoted_word(command.operands[verb.most_operands]) +
+                         " means nothing here: tapgate " + name + " " + std::string(verb.operands));
+    if (!command.rest.empty() && verb.rest == Rest::nothing)
+        throw UsageError(name + " takes nothing behind `--'");
+    if (!command.settings.empty() && !verb.vm_options)
+        throw UsageError(name + " takes no options of a VM; " + command.settings[0].place +
+                         " belongs to create, show, argv or run");
+    for (const VerbOption& option : verb_options()) {
+        if (command.has(std::string(option.name)) && !takes(verb, option))
+            throw UsageError(name + " does not take --" + std::string(option.name) +
+                             "; these do: " + std::string(option.verbs));
+    }
+}
+
+}  // namespace
+
+std::string CommandLine::option(const std::string& name, std::string_view otherwise) const {
+    const auto found = options.find(name);
+    return found == options.end() ? std::string(otherwise) : found->second;
+}
+
+std::chrono::milliseconds CommandLine::seconds(const std::string& name,
+                                               std::chrono::milliseconds otherwise) const {
+    if (!has(name))
+        return otherwise;
+    const std::string text = option(name);
+    unsigned seconds = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    constexpr unsigned day = 86400;
+    if (error != std::errc() || stop != text.data() + text.size() || seconds > day)
+        throw UsageError("--" + name + ": " + quoted_word(text) +
+                         " is not a number of seconds, 0 to " + std::to_string(day));
+    return std::chrono::seconds(seconds);
+}
+
+VmName CommandLine::vm_name() const {
+    return parse_vm_name(operands.at(0));
+}
+
+VmName parse_vm_name(const std::string& word) {
+    auto name = VmName::parse(word);
+    if (!name)
+        throw UsageError(quoted_word(word) +
+                         " is not a VM's name: a letter, then letters, digits, '.', '_' and '-', "
+                         "40 bytes at most");
+    return std::move(*name);
+}
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments,
+                               const std::string& directory) {
+    CommandLine result;
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    if (dashes != arguments.end())
+        result.rest.assign(dashes + 1, arguments.end());
+    for (const auto& option : parse({arguments.begin(), dashes}).options) {
+        const std::string& key = option.string_key;
+        if (key == "word") {
+            result.operands.insert(result.operands.end(), option.value.begin(), option.value.end());
+        } else if (is_vm_option(key)) {
+            for (const std::string& value : option.value)
+                result.settings.push_back(command_line_setting(key, value, directory));
+        } else {
+            result.options[key] = option.value.empty() ? std::string() : option.value.back();
+        }
+    }
+    if (!result.operands.empty()) {
+        result.verb = &verb_of(result.operands[0]);
+        result.operands.erase(result.operands.begin());
+    }
+    if (result.has("help") || result.has("version"))
+        return result;
+    if (result.verb == nullptr)
+        throw UsageError("a verb is missing: " + verb_names());
+    check(result);
+    if (result.verb->rest == Rest::qemu_arguments) {
+        for (const std::string& argument : std::exchange(result.rest, {}))
+            result.settings.push_back(command_line_setting("qemu-arg", argument, directory));
+    }
+    return result;
+}
+
+std::string help_text(const Verb* verb) {
+    std::ostringstream text;
+    const auto line = [&](const Verb& one, size_t width) {
+        std::string usage = "  tapgate " + std::string(one.name) + " " + std::string(one.operands);
+        usage.resize(std::max(usage.size() + 2, width), ' ');
+        text << usage << one.help << '\n';
+    };
+    if (verb != nullptr) {
+        line(*verb, 0);
+        text << '\n' << own_options(verb);
+        if (verb->vm_options)
+            text << '\n' << vm_options();
+        return text.str();
+    }
+    text << "tapgate: bridged virtual machines for people without root\n\n";
+    size_t width = 0;
+    for (const Verb& one : verbs())
+        width = std::max(width, one.name.size() + one.operands.size() + 13);
+    for (const Verb& one : verbs())
+        line(one, width);
+    text
+        << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "
+           "variables\n"
+           "of the environment, as TAPGATE_MEMORY. In lists a comma of a name is written twice.\n\n"
+        << vm_options() << '\n'
+        << own_options(nullptr);
+    return text.str();
+}
+
+}  // namespace tapgate

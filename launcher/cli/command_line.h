@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// tapgate VERB [NAME] [options], taken apart by Boost.Program_options, as the tables in verbs.h
+// have it.
+#ifndef TAPGATE_LAUNCHER_COMMAND_LINE_H
+#define TAPGATE_LAUNCHER_COMMAND_LINE_H
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/vm/options.h"
+
+namespace tapgate {
+
+struct Verb;
+
+struct CommandLine {
+    const Verb* verb = nullptr;         ///< nothing: only --help or --version
+    std::vector<std::string> operands;  ///< what is behind the verb
+    std::vector<std::string> rest;  ///< what is behind "--"; with VM options they are --qemu-arg
+    std::map<std::string, std::string> options;  ///< the verb's own; a switch has no value
+    std::vector<Setting> settings;               ///< the VM's
+
+    [[nodiscard]] bool has(const std::string& option) const { return options.contains(option); }
+
+    /// The option's value; `otherwise` when it was not given.
+    [[nodiscard]] std::string option(const std::string& name,
+                                     std::string_view otherwise = {}) const;
+
+    /// The option's value in seconds, up to a day; `otherwise` when it was not given. Throws a
+    /// UsageError.
+    [[nodiscard]] std::chrono::milliseconds seconds(const std::string& name,
+                                                    std::chrono::milliseconds otherwise) const;
+
+    /// The first operand as a VM's name. Throws a UsageError when it cannot be one.
+    [[nodiscard]] VmName vm_name() const;
+};
+
+/// What `arguments` (without the program's name) ask for; relative paths start in `directory`.
+/// Throws a UsageError that names the word that is wrong.
+CommandLine parse_command_line(const std::vector<std::string>& arguments,
+                               const std::string& directory);
+
+/// `word` as a VM's name. Throws a UsageError when it cannot be one.
+VmName parse_vm_name(const std::string& word);
+
+/// What --help prints; with a verb, only what concerns that.
+std::string help_text(const Verb* verb = nullptr);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/describe_verbs.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/question.h"
+#include "launcher/base/text.h"
+#include "launcher/cli/completion.h"
+#include "launcher/image/disk_image.h"
+#include "launcher/image/removal.h"
+#include "launcher/qemu/argv.h"
+#include "launcher/qemu/machine_version.h"
+#include "launcher/run/host.h"
+#include "launcher/vm/edit.h"
+#include "launcher/vm/file.h"
+
+namespace tapgate {
+
+namespace {
+
+nlohmann::json json_of(const Setting& setting) {
+    constexpr std::array sources = {"command line", "environment", "file", "default"};
+    return {{"key", setting.key},
+            {"value", setting.value},
+            {"source", sources.at(static_cast<size_t>(setting.source))},
+            {"place", setting.place}};
+}
+
+}  // namespace
+
+int create_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const VmSpec spec = describe_vm(name, command.settings).spec;
+    // From here on: what gets written describes a VM.
+    const std::string path = vm_file_path(name);
+    write_new_file(path, vm_file_text(name, with_machine_version(command.settings, spec.machine)),
+                   shown(path) + ": there is a VM of this name already; see tapgate edit");
+    print(shown(path) + "\n");
+    try {
+        for (const std::string& odd : check_images(spec))
+            note(odd);
+    } catch (const LauncherError& error) {
+        note(std::string("it will not start as it is: ") + error.what());
+    }
+    return 0;
+}
+
+int edit_vm(const CommandLine& command) {
+    edit_vm_file(command.vm_name());
+    return 0;
+}
+
+int delete_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const Removal removal = plan_removal(name, command.has("disks"));
+    if (!command.has("yes") &&
+        !agreed("Deleting " + name.str() + " removes\n" + removal.text() + "Go on"))
+        throw LauncherError("nothing was deleted");
+    for (const std::string& one : remove_vm(name, removal))
+        note(one);
+    return 0;
+}
+
+int show_vm(const CommandLine& command) {
+    const VmDescription vm = load_vm(command.vm_name(), command.settings);
+    if (command.has("json")) {
+        nlohmann::json all = nlohmann::json::array();
+        for (const Setting& setting : vm.settings)
+            all.push_back(json_of(setting));
+        print(all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+        return 0;
+    }
+    size_t width = 0;
+    for (const Setting& setting : vm.settings)
+        width = std::max(width, setting_text(setting).size());
+    std::string text;
+    for (const Setting& setting : vm.settings) {
+        std::string line = setting_text(setting);
+        line.resize(width, ' ');
+        text += line + "   # " + setting.place + "\n";
+    }
+    print(text);
+    return 0;
+}
+
+int print_argv(const CommandLine& command) {
+    const VmDescription vm = load_vm(command.vm_name(), command.settings);
+    const HostFacts host = host_facts(vm.spec, command.option("helper"));
+    std::optional<VmFds> fds;
+    if (!command.has("plain-bridge"))
+        fds = planned_fds(vm.spec, has_vhost());
+    const std::vector<std::string> argv = qemu_argv(vm.spec, host, fds);
+    if (command.has("null")) {
+        std::string text;
+        for (const std::string& argument : argv)
+            text.append(argument).push_back('\0');
+        print(text);
+    } else if (command.has("json")) {
+        // An argument that is no UTF-8 can only be shown changed: better not at all.
+        try {
+            print(nlohmann::json(argv).dump() + "\n");
+        } catch (const nlohmann::json::type_error&) {
+            throw LauncherError("--json: an argument is not UTF-8; use --null");
+        }
+    } else {
+        print(shell_text(argv) + "\n");
+    }
+    return 0;
+}
+
+int print_completion(const CommandLine& command) {
+    const std::string& shell = command.operands[0];
+    if (shell != "bash" && shell != "zsh")
+        throw UsageError(quoted_word(shell) + " is neither bash nor zsh");
+    print(shell == "bash" ? bash_completion() : zsh_completion());
+    return 0;
+}
+
+}  // namespace tapgate

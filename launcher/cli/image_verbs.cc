@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/image_verbs.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/progress_bar.h"
+#include "launcher/base/text.h"
+#include "launcher/cli/command_line.h"
+#include "launcher/image/clone.h"
+#include "launcher/image/resize.h"
+#include "launcher/image/seed.h"
+#include "launcher/image/snapshots.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::uint64_t mebibyte = 1024ULL * 1024;
+
+// The RAM of a large guest, on a slow disk.
+constexpr std::chrono::milliseconds snapshot_limit{600000};
+
+// As VMs' names are, since qemu-img takes a number for the snapshot that has it.
+std::string parse_tag(const std::string& word) {
+    if (!VmName::parse(word))
+        throw UsageError(quoted_word(word) +
+                         " is not a tag: a letter, then letters, digits, '.', '_' and '-', 40 "
+                         "bytes at most");
+    return word;
+}
+
+// Of cloud-init's files, in bytes.
+constexpr size_t most_user_data = 1024UL * 1024;
+
+std::string own_login_name() {
+    const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
+    if (user == nullptr)
+        throw LauncherError("uid " + std::to_string(getuid()) +
+                            " has no name here; say --user=NAME");
+    return user->pw_name;
+}
+
+std::string local_time(std::int64_t seconds) {
+    const std::time_t time = seconds;
+    std::tm parts{};
+    std::string text(32, '\0');
+    if (localtime_r(&time, &parts) == nullptr)
+        return "-";
+    text.resize(std::strftime(text.data(), text.size(), "%F %T", &parts));
+    return text;
+}
+
+void list_snapshots(const VmName& name, bool as_json) {
+    std::vector<std::vector<std::string>> rows = {{"TAG", "DATE", "SIZE", "RAM", ""}};
+    nlohmann::json json = nlohmann::json::array();
+    for (const Snapshot& one : snapshots_of(name)) {
+        json.push_back({{"tag", one.tag},
+                        {"date", one.date},
+                        {"size", one.ram},
+                        {"ram", one.ram > 0},
+                        {"complete", one.on_all_disks}});
+        rows.push_back({shown(one.tag), local_time(one.date),
+                        one.ram > 0 ? std::to_string(one.ram / mebibyte + 1) + " MiB" : "-",
+                        one.ram > 0 ? "with" : "without",
+                        one.on_all_disks ? "" : "not on all disks"});
+    }
+    if (as_json)
+        print(json_text(json));
+    else if (rows.size() > 1)
+        print(table_text(rows));
+}
+
+}  // namespace
+
+int clone_vm(const CommandLine& command) {
+    const VmName base = command.vm_name();
+    const VmName name = parse_vm_name(command.operands.at(1));
+    ProgressBar bar("reading the images of " + base.str());
+    for (const std::string& one :
+         clone_vm(base, name, command.settings, [&](double percent) { bar.show(percent); }))
+        note(one);
+    print(shown(vm_file_path(name)) + "\n");
+    return 0;
+}
+
+int keep_snapshots(const CommandLine& command) {
+    const std::string& what = command.operands[0];
+    const VmName name = parse_vm_name(command.operands[1]);
+    const bool list = what == "list";
+    if (!list && what != "save" && what != "restore" && what != "delete")
+        throw UsageError(quoted_word(what) + " is none of save, list, restore, delete");
+    if (list != (command.operands.size() == 2))
+        throw UsageError(list ? "snapshot list takes no tag" : "snapshot " + what + " needs a TAG");
+    if (!list && command.has("json"))
+        throw UsageError("only snapshot list takes --json");
+    if (list) {
+        list_snapshots(name, command.has("json"));
+        return 0;
+    }
+    const std::string tag = parse_tag(command.operands[2]);
+    const auto limit = command.seconds("timeout", snapshot_limit);
+    if (what == "save")
+        save_snapshot(name, tag, limit);
+    else if (what == "restore")
+        restore_snapshot(name, tag, limit);
+    else
+        delete_snapshot(name, tag, limit);
+    return 0;
+}
+
+int seed_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    if (!has_vm_file(name))
+        throw no_such_vm(name);
+    const auto text_of = [&](const std::string& option) {
+        if (!command.has(option))
+            return std::string();
+        auto text = read_file(command.option(option), most_user_data);
+        if (!text || text->empty())
+            throw LauncherError(shown(command.option(option)) + ": no such file, or an empty one");
+        return std::move(*text);
+    };
+    std::string user_data = text_of("user-data");
+    if (!user_data.empty() && (command.has("user") || command.has("ssh-key")))
+        throw UsageError(
+            "--user-data is all that the guest is told: --user and --ssh-key would "
+            "have no effect");
+    if (user_data.empty()) {
+        const SeedUser user = {.name = command.option("user", own_login_name()),
+                               .ssh_keys = command.has("ssh-key")
+                                               ? read_public_keys(command.option("ssh-key"))
+                                               : own_public_keys(home_directory())};
+        user_data = user_data_of(user);
+    }
+    attach_seed(name, make_seed(name, command.option("hostname", hostname_of(name)), user_data,
+                                text_of("network-config")));
+    print(shown(seed_path(name)) + "\n");
+    if (vm_state(name).qemu != 0)
+        note(name.str() + " is running; its guest finds the seed at its next start");
+    return 0;
+}
+
+int resize_disk(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const auto size = MemorySize::parse(command.operands[1]);
+    if (!size)
+        throw UsageError(quoted_word(command.operands[1]) +
+                         " is not a size, like 512M or 20G, up to 16T");
+    const std::string number = command.operands.size() > 2 ? command.operands[2] : "0";
+    size_t index = 0;
+    const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), index);
+    if (error != std::errc() || stop != number.data() + number.size())
+        throw UsageError(quoted_word(number) + " is not the number of a disk; the first one is 0");
+    const std::uint64_t before = grow_disk(name, index, size->mebibytes() * mebibyte);
+    note("disk " + number + " of " + name.str() + " has " + std::to_string(size->mebibytes()) +
+         " MiB, and had " + std::to_string(before / mebibyte) +
+         "; the guest has to use them: growpart /dev/DISK N, then resize2fs or xfs_growfs (cloud "
+         "images do so by themselves when they start)");
+    return 0;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/import_verbs.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/progress_bar.h"
+#include "launcher/base/text.h"
+#include "launcher/cli/operand.h"
+#include "launcher/foreign/domain_xml.h"
+#include "launcher/foreign/image_import.h"
+#include "launcher/foreign/ovf.h"
+#include "launcher/foreign/tar_archive.h"
+#include "launcher/foreign/translation.h"
+#include "launcher/image/disk_image.h"
+#include "launcher/qemu/machine_version.h"
+#include "launcher/vm/file.h"
+
+namespace tapgate {
+
+namespace {
+
+// Of an OVF descriptor or a domain's XML, in bytes.
+constexpr size_t most_description = 1024UL * 1024;
+
+ImageFormat parse_image_format(std::string_view word) {
+    for (const ImageFormat format : {ImageFormat::raw, ImageFormat::qcow2, ImageFormat::vmdk,
+                                     ImageFormat::vdi, ImageFormat::vhdx, ImageFormat::vpc}) {
+        if (word == name_of(format))
+            return format;
+    }
+    if (word == "vhd")
+        return ImageFormat::vpc;
+    throw UsageError("--format=" + shown(word) + ": it can be raw, qcow2, vmdk, vdi, vhdx or vpc");
+}
+
+// Never what is in the image: a raw one holds whatever its guest wrote.
+ImageFormat format_of(const CommandLine& command, const std::string& path) {
+    if (command.has("format"))
+        return parse_image_format(command.option("format"));
+    const auto [format, known] = format_by_name(path);
+    if (!known)
+        throw UsageError("the name of " + shown(path) +
+                         " does not tell its format: add --format=raw, --format=qcow2, ...");
+    return parse_image_format(format);
+}
+
+std::string absolute(const std::string& path) {
+    return path.starts_with('/') ? path : current_directory() + "/" + path;
+}
+
+// What is imported: images to convert, and the rest of the VM.
+struct Import {
+    std::vector<SourceImage> images;
+    Translation translation;
+};
+
+std::string read_description(const std::string& path) {
+    auto text = read_file(path, most_description);
+    if (!text)
+        throw LauncherError(shown(path) + ": no such file");
+    return std::move(*text);
+}
+
+// A foreign guest's machine: what every guest has drivers for.
+Import image_to_import(const CommandLine& command, const std::string& path) {
+    Import result;
+    result.images.push_back({.path = path, .format = format_of(command, path)});
+    result.translation.set("machine", "q35");
+    result.translation.set(
+        "net", command.has("virtio") ? "bridge:br0,model=virtio" : "bridge:br0,model=e1000");
+    result.translation.set("display", "vnc");
+    return result;
+}
+
+Import appliance_to_import(const CommandLine& command, const std::string& path) {
+    const bool archive = path.ends_with(".ova");
+    const std::vector<TarMember> members = archive ? tar_members(path) : std::vector<TarMember>();
+    std::string text;
+    if (archive) {
+        const auto descriptor =
+            std::find_if(members.begin(), members.end(),
+                         [](const TarMember& member) { return member.name.ends_with(".ovf"); });
+        if (descriptor == members.end())
+            throw LauncherError(shown(path) + ": no .ovf in the archive");
+        text = read_tar_member(path, *descriptor, most_description);
+    } else {
+        text = read_description(path);
+    }
+    Appliance appliance = read_ovf(text, shown(path), command.has("virtio"));
+    Import result{.images = {}, .translation = std::move(appliance.translation)};
+    result.translation.set("machine", "q35");
+    result.translation.set("display", "vnc");
+    for (const std::string& file : appliance.files) {
+        SourceImage image{.path = path.substr(0, path.rfind('/') + 1) + file,
+                          .format = ImageFormat::vmdk};
+        if (archive) {
+            const auto member =
+                std::find_if(members.begin(), members.end(),
+                             [&](const TarMember& one) { return one.name == file; });
+            if (member == members.end() || member->size == 0)
+                throw LauncherError(shown(path) + ": " + quoted_word(file) +
+                                    " is not in the archive");
+            image.path = path;
+            image.offset = member->offset;
+            image.size = member->size;
+        }
+        result.images.push_back(std::move(image));
+    }
+    return result;
+}
+
+Import found(const CommandLine& command, const std::string& path) {
+    if (path.ends_with(".ova") || path.ends_with(".ovf"))
+        return appliance_to_import(command, path);
+    if (path.ends_with(".xml"))
+        return {.images = {}, .translation = translate_domain(read_description(path), shown(path))};
+    return image_to_import(command, path);
+}
+
+constexpr const char* virtio_hint =
+    "the guest needs virtio drivers to boot: in a Linux guest `dracut -f --add-drivers "
+    "\"virtio_blk virtio_pci virtio_net\"' (or virtio_blk in /etc/initramfs-tools/modules) before "
+    "it "
+    "is moved, in Windows the virtio-win drivers";
+
+}  // namespace
+
+int import_vm(const CommandLine& command) {
+    const std::string& operand = command.operands.at(0);
+    Import import = found(command, absolute(operand));
+    Translation& translation = import.translation;
+    const VmName name = command.operands.size() > 1 ? parse_vm_name(command.operands[1])
+                        : translation.name.empty()  ? name_of_image(operand)
+                                                    : parse_vm_name(translation.name);
+    const std::string file = vm_file_path(name);
+    const std::string exists = shown(file) + ": there is a VM of this name already";
+    if (has_vm_file(name))
+        throw LauncherError(exists);
+    const std::string directory = data_directory() + "/" + name.str();
+    const std::string as =
+        std::string(",format=qcow2,bus=") + (command.has("virtio") ? "virtio" : "sata");
+    for (size_t i = 0; i < import.images.size(); i++) {
+        check_source_image(import.images[i]);
+        translation.set("disk", commas_doubled(directory + "/" + own_image_name(i)) + as);
+    }
+    std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
+    settings = with_machine_version(settings, describe_vm(name, settings).spec.machine);
+    const std::string text = translation.notes.empty()
+                                 ? vm_file_text(name, settings)
+                                 : annotated_vm_file(name, settings, translation);
+    // From here on: only the host can be in the way.
+    ImageImport images(directory);
+    for (size_t i = 0; i < import.images.size(); i++) {
+        ProgressBar bar(operand);
+        images.import(import.images[i], own_image_name(i),
+                      [&](double percent) { bar.show(percent); });
+    }
+    write_new_file(file, text, exists);
+    images.keep();
+    for (const TranslationNote& one : translation.notes)
+        note(note_text(one));
+    if (command.has("virtio"))
+        note(virtio_hint);
+    print(shown(file) + "\n");
+    return 0;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_IMPORT_VERBS_H
+#define TAPGATE_LAUNCHER_IMPORT_VERBS_H
+
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+/// tapgate import: foreign images as a VM of the user's.
+int import_vm(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/lab_verbs.h"
+
+#include <algorithm>
+#include <ctime>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/base/question.h"
+#include "launcher/base/text.h"
+#include "launcher/lab/control.h"
+#include "launcher/lab/file.h"
+#include "launcher/lab/plan.h"
+#include "launcher/run/power_down.h"
+
+namespace tapgate {
+
+namespace {
+
+LabStop stop_options(const CommandLine& command) {
+    return {command.seconds("timeout", PowerDown::Limits().guest), command.has("force")};
+}
+
+void up(const Lab& lab, const CommandLine& command) {
+    const UniqueFd lock = lock_labs();
+    LabStart options;
+    options.helper = command.option("helper");
+    options.ready = command.seconds("timeout", options.ready);
+    bring_lab_up(lab, options);
+    print("the lab " + lab.name.str() + " runs\n");
+}
+
+void down(const Lab& lab, const CommandLine& command) {
+    const UniqueFd lock = lock_labs();
+    take_lab_down(lab_members(lab), stop_options(command));
+}
+
+void reset(const Lab& lab, const CommandLine& command) {
+    const UniqueFd lock = lock_labs();
+    reset_lab(lab_members(lab), command.has("force"));
+}
+
+void destroy(const Lab& lab, const CommandLine& command) {
+    const UniqueFd lock = lock_labs();
+    const std::vector<LabMember> members = lab_members(lab);
+    const std::string files = lab_removal_text(members);
+    if (files.empty()) {
+        note("the lab " + lab.name.str() + " has no VMs");
+        return;
+    }
+    if (!command.has("yes") &&
+        !agreed("Destroying the lab " + lab.name.str() +
+                " powers its VMs down and removes them, with\n" + files + "Go on"))
+        throw LauncherError("nothing was removed");
+    take_lab_down(members, stop_options(command));
+    remove_lab(members);
+}
+
+std::string state_of(const LabVmStatus& vm) {
+    return vm.made ? std::string(name_of(vm.life)) : "not made";
+}
+
+void status(const Lab& lab, const CommandLine& command) {
+    const std::vector<LabVmStatus> all = lab_status(lab_members(lab));
+    if (command.has("json")) {
+        nlohmann::json vms = nlohmann::json::array();
+        for (const LabVmStatus& vm : all) {
+            nlohmann::json json = {{"name", vm.name.str()},
+                                   {"state", state_of(vm)},
+                                   {"in_file", vm.planned},
+                                   {"addresses", vm.addresses}};
+            if (vm.memory != 0)
+                json["memory_mib"] = vm.memory;
+            if (vm.started != 0)
+                json["started"] = vm.started;
+            vms.push_back(std::move(json));
+        }
+        print(json_text({{"lab", lab.name.str()}, {"file", lab.path}, {"vms", std::move(vms)}}));
+        return;
+    }
+    std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "UP", "MEMORY", "ADDRESS"}};
+    for (const LabVmStatus& vm : all)
+        rows.push_back({vm.name.str(), state_of(vm),
+                        vm.started == 0 ? "-" : duration_text(std::time(nullptr) - vm.started),
+                        vm.memory == 0 ? "-" : std::to_string(vm.memory) + "M",
+                        vm.addresses.empty() ? "-" : vm.addresses.front()});
+    print(table_text(rows));
+}
+
+struct Action {
+    std::string_view name;
+    void (*act)(const Lab& lab, const CommandLine& command);
+};
+constexpr Action actions[] = {
+    {"up", up}, {"down", down}, {"status", status}, {"reset", reset}, {"destroy", destroy}};
+
+}  // namespace
+
+int control_lab(const CommandLine& command) {
+    const std::string& word = command.operands.at(0);
+    const auto* const action = std::find_if(std::begin(actions), std::end(actions),
+                                            [&](const Action& one) { return one.name == word; });
+    if (action == std::end(actions)) {
+        std::vector<std::string_view> names;
+        for (const Action& one : actions)
+            names.push_back(one.name);
+        throw UsageError(quoted_word(word) + " is nothing to do with a lab" +
+                         did_you_mean(word, names));
+    }
+    const std::string& file = command.operands.at(1);
+    action->act(load_lab(file.starts_with('/') ? file : current_directory() + "/" + file), command);
+    return static_cast<int>(ExitCode::done);
+}
+
+}  // namespace tapgate

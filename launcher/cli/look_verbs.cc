@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/look_verbs.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "launcher/base/child_process.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/progress_bar.h"
+#include "launcher/base/stop_signals.h"
+#include "launcher/base/text.h"
+#include "launcher/image/clone.h"
+#include "launcher/qemu/control.h"
+#include "launcher/run/console.h"
+#include "launcher/run/console_log.h"
+#include "launcher/run/process.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+// Ordered: the same VM gives the same text, with what matters first.
+using Json = nlohmann::ordered_json;
+
+void print_json(const Json& json) {
+    print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+using std::chrono::milliseconds;
+
+// How long a VM may take to say how it is: one answers in a millisecond, unless it hangs.
+constexpr milliseconds answer_limit{1000};
+// And how long those that hang may take together, of many.
+constexpr milliseconds answers_limit{3000};
+constexpr milliseconds shortest_answer{50};
+
+// What is known of a VM, as --json shows it.
+Json summary_of(const VmName& name, milliseconds limit = answer_limit) {
+    const VmState state = vm_state(name);
+    Json json = {{"name", name.str()}, {"state", name_of(state.life)}};
+    if (state.life == Life::running) {
+        try {
+            json["guest"] = guest_status(name, limit);
+            if (const std::string vnc = vnc_address(name, limit); !vnc.empty())
+                json["vnc"] = vnc;
+        } catch (const LauncherError&) {
+            // Another client is connected to it, or it hangs.
+            json["guest"] = "unknown";
+        }
+    }
+    json["file"] = has_vm_file(name) ? Json(vm_file_path(name)) : Json(nullptr);
+    if (state.qemu != 0)
+        json["qemu_pid"] = state.qemu;
+    if (state.supervisor != 0)
+        json["supervisor_pid"] = state.supervisor;
+    const auto record = read_run_record(name);
+    if (!record)
+        return json;
+    json["started"] = record->started;
+    json["accelerator"] = record->accelerator;
+    if (!record->unit.empty())
+        json["unit"] = record->unit;
+    json["nets"] = Json::array();
+    for (const RunNet& net : record->nets)
+        json["nets"].push_back({{"bridge", net.bridge}, {"mac", net.mac}, {"tap", net.tap}});
+    return json;
+}
+
+std::string text_in(const Json& json, const char* key) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null())
+        return "-";
+    return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+// In one word: a VM that runs is as its guest is.
+std::string state_in(const Json& json) {
+    const std::string guest = text_in(json, "guest");
+    return guest == "-" || guest == "unknown" ? text_in(json, "state") : guest;
+}
+
+std::string nets_in(const Json& json) {
+    std::string text;
+    for (const Json& net : json.value("nets", Json::array())) {
+        const std::string bridge = net.at("bridge");
+        text += (text.empty() ? "" : " ") + (bridge.empty() ? "user" : shown(bridge)) + "/" +
+                shown(net.at("mac").get<std::string>());
+    }
+    return text.empty() ? "-" : text;
+}
+
+std::string up_in(const Json& json) {
+    return json.at("state") == "running" && json.contains("started")
+               ? duration_text(std::time(nullptr) - json.at("started").get<std::int64_t>())
+               : "-";
+}
+
+// Columns as wide as they have to be.
+std::string table(const std::vector<std::array<std::string, 6>>& rows) {
+    std::array<size_t, 6> widths{};
+    for (const auto& row : rows) {
+        for (size_t i = 0; i < row.size(); i++)
+            widths.at(i) = std::max(widths.at(i), row.at(i).size());
+    }
+    std::string text;
+    for (const auto& row : rows) {
+        for (size_t i = 0; i + 1 < row.size(); i++)
+            text += row.at(i) + std::string(widths.at(i) + 2 - row.at(i).size(), ' ');
+        text += row.back() + "\n";
+    }
+    return text;
+}
+
+void require_running(const VmName& name) {
+    if (vm_state(name).qemu == 0)
+        throw LauncherError(name.str() + " does not run; start it with: tapgate start " +
+                            name.str());
+}
+
+// Fit for a terminal, where it goes to one.
+void print_file(const std::string& path) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd)
+        fail_with_errno(shown(path));
+    // What a guest has written can do things to a terminal.
+    const bool terminal = isatty(STDOUT_FILENO) != 0;
+    std::array<char, 65536> buffer{};
+    for (;;) {
+        const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+        if (got < 0)
+            fail_with_errno(shown(path));
+        if (got == 0)
+            return;
+        std::string text(buffer.data(), static_cast<size_t>(got));
+        if (terminal) {
+            std::erase(text, '\r');
+            for (char& c : text) {
+                if ((static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') || c == '\x7f')
+                    c = '?';
+            }
+        }
+        print(text);
+    }
+}
+
+// QEMU lets one client at a time to the console, and the others wait without a word.
+void require_free_console(const VmName& name) {
+    for (const auto& chardev : qmp_command(name, "query-chardev")) {
+        if (chardev.value("label", "") == "console" &&
+            !chardev.value("filename", "").starts_with("disconnected:"))
+            throw LauncherError("another terminal has the console of " + name.str() +
+                                " (tapgate run, or another program)");
+    }
+}
+
+// Of the images that a clone stands on; 1 when one is not what it was.
+int print_verdicts(const VmName& name, bool as_json) {
+    ProgressBar bar("reading the images that " + name.str() + " stands on");
+    const auto verdicts = verify_bases(name, [&](double percent) { bar.show(percent); });
+    if (verdicts.empty())
+        throw LauncherError(name.str() + " is no clone: there is nothing to compare");
+    Json json = Json::array();
+    std::string text;
+    bool all_same = true;
+    for (const BaseVerdict& verdict : verdicts) {
+        json.push_back({{"path", verdict.path}, {"same", verdict.same}});
+        text += (verdict.same ? "same     " : "CHANGED  ") + shown(verdict.path) + "\n";
+        all_same = all_same && verdict.same;
+    }
+    if (as_json)
+        print_json(json);
+    else
+        print(text);
+    return static_cast<int>(all_same ? ExitCode::done : ExitCode::failed);
+}
+
+}  // namespace
+
+int list_vms(const CommandLine& command) {
+    std::vector<VmName> names = vms_with_state();
+    if (command.has("all")) {
+        std::set<VmName> all(names.begin(), names.end());
+        for (VmName& name : vm_names())
+            all.insert(std::move(name));
+        names.assign(all.begin(), all.end());
+    }
+    Json vms = Json::array();
+    const auto deadline = std::chrono::steady_clock::now() + answers_limit;
+    for (const VmName& name : names) {
+        Json vm = summary_of(name, std::clamp(milliseconds(milliseconds_until(deadline)),
+                                              shortest_answer, answer_limit));
+        // A directory of a VM that has neither a file nor a record is only where its logs are.
+        if (vm.at("state") != "off" || (command.has("all") && has_vm_file(name)))
+            vms.push_back(std::move(vm));
+    }
+    if (command.has("json")) {
+        print_json(vms);
+        return 0;
+    }
+    if (vms.empty())
+        return 0;
+    std::vector<std::array<std::string, 6>> rows = {
+        {"NAME", "STATE", "UP", "PID", "ACCEL", "NETWORK"}};
+    for (const Json& vm : vms)
+        rows.push_back({text_in(vm, "name"), state_in(vm), up_in(vm), text_in(vm, "qemu_pid"),
+                        text_in(vm, "accelerator"), nets_in(vm)});
+    print(table(rows));
+    return 0;
+}
+
+int print_status(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const Json vm = summary_of(name);
+    if (vm.at("state") == "off" && vm.at("file").is_null())
+        throw LauncherError("no VM is called " + name.str() + "; see tapgate list --all");
+    if (command.has("verify"))
+        return print_verdicts(name, command.has("json"));
+    if (command.has("json")) {
+        print_json(vm);
+        return 0;
+    }
+    std::string text;
+    const auto line = [&](std::string label, const std::string& value) {
+        label.resize(12, ' ');
+        if (value != "-")
+            text += label + shown(value) + "\n";
+    };
+    line("name", text_in(vm, "name"));
+    line("state", state_in(vm));
+    line("up", up_in(vm));
+    line("process", text_in(vm, "qemu_pid"));
+    line("supervisor", text_in(vm, "supervisor_pid"));
+    line("unit", text_in(vm, "unit"));
+    line("accelerator", text_in(vm, "accelerator"));
+    line("vnc", text_in(vm, "vnc"));
+    for (const Json& net : vm.value("nets", Json::array())) {
+        const std::string bridge = net.at("bridge");
+        const std::string tap = net.at("tap");
+        line("network", (bridge.empty() ? "user" : bridge) + " " +
+                            net.at("mac").get<std::string>() + (tap.empty() ? "" : " " + tap));
+    }
+    line("file", text_in(vm, "file"));
+    line("directory", vm_directory(name));
+    print(text);
+    return 0;
+}
+
+int attach_console(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    require_running(name);
+    const UniqueFd lock = lock_console(name);
+    require_free_console(name);
+    StopSignals stop;
+    std::signal(SIGPIPE, SIG_IGN);
+    UniqueFd socket = connect_console(console_path(name));
+    if (!socket)
+        throw LauncherError("cannot connect to " + shown(console_path(name)));
+    Console console(std::move(socket), console_input(), STDOUT_FILENO);
+    {
+        const RawTerminal terminal(STDIN_FILENO);
+        if (terminal.active())
+            note("the console of " + name.str() + "; Ctrl-] leaves it");
+        while (console.open()) {
+            const Console::Polls wanted = console.wanted();
+            std::array<pollfd, 1 + Console::polls> fds{pollfd{stop.fd(), POLLIN, 0}};
+            std::copy(wanted.begin(), wanted.end(), fds.begin() + 1);
+            if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)
+                fail_with_errno("poll");
+            Console::Polls ready{};
+            std::copy(fds.begin() + 1, fds.end(), ready.begin());
+            if (!stop.take().empty() || console.carry(ready) > 0)
+                break;
+        }
+    }
+    if (isatty(STDIN_FILENO) != 0)
+        note(console.open() ? "left the console of " + name.str() + ", which runs on"
+                            : name.str() + " has ended");
+    return 0;
+}
+
+int print_log(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    if (command.has("qemu")) {
+        print_file(qemu_log_path(name));
+        return 0;
+    }
+    const auto [older, path] = console_log_paths(name);
+    if (access(older.c_str(), F_OK) == 0)
+        print_file(older);
+    print_file(path);
+    return 0;
+}
+
+int print_vnc(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    require_running(name);
+    const std::string address = vnc_address(name);
+    if (address.empty())
+        throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
+                            shown(vm_file_path(name)));
+    print(address + "\n");
+    return 0;
+}
+
+int take_screenshot(const CommandLine& command) {
+    constexpr size_t largest = size_t{256} << 20;
+    const VmName name = command.vm_name();
+    const std::string& file = command.operands.at(1);
+    const std::string path = file.starts_with('/') ? file : current_directory() + "/" + file;
+    require_running(name);
+    // Not QEMU writes the user's file, but into the VM's directory: neither does it follow a link
+    // there, nor is half a picture left when it fails.
+    const std::string picture =
+        vm_directory(name) + "/screenshot." + std::to_string(getpid()) + ".png";
+    std::optional<std::string> png;
+    try {
+        qmp_command(name, "screendump", {{"filename", picture}, {"format", "png"}},
+                    std::chrono::milliseconds(10000));
+        png = read_file(picture, largest);
+    } catch (...) {
+        unlink(picture.c_str());
+        throw;
+    }
+    unlink(picture.c_str());
+    if (!png || png->empty())
+        throw LauncherError("QEMU has written no picture");
+    replace_file(path, *png);
+    return 0;
+}
+
+}  // namespace tapgate

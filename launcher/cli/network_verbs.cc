@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/network_verbs.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/base/text.h"
+#include "launcher/doctor/diagnosis.h"
+#include "launcher/doctor/facts.h"
+#include "launcher/network/bridge_listing.h"
+#include "launcher/network/guest_addresses.h"
+#include "launcher/network/guest_agent.h"
+#include "launcher/network/helper_client.h"
+#include "launcher/network/host_network.h"
+#include "launcher/network/ssh.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long a guest may take to answer when it is called.
+constexpr milliseconds call_limit{1000};
+
+// How long a guest's SSH server may take to greet; a guest without KVM needs a second.
+constexpr milliseconds greeting_limit{5000};
+
+constexpr std::chrono::seconds default_wait{120};
+
+// The user in the guest: nothing that ssh would take for an option, or take apart.
+std::string user_option(const CommandLine& command) {
+    std::string user = command.option("user");
+    const bool is_name =
+        !user.empty() && user.front() != '-' &&
+        std::all_of(user.begin(), user.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c >= 0x80;
+        });
+    if (command.has("user") && !is_name)
+        throw UsageError("--user: " + quoted_word(user) + " is no user's name");
+    return user;
+}
+
+// The targets; throws when there is none to try.
+std::vector<SshTarget> required_targets(const VmName& name) {
+    GuestFacts facts = guest_facts(name);
+    const auto adapters = find_guest(facts, call_limit);
+    auto targets = ssh_targets(adapters);
+    if (targets.empty()) {
+        const std::string why = why_unknown(adapters);
+        throw LauncherError(name.str() + ": no way to its SSH server is known: " +
+                            (why.empty() ? "no port of this host leads to the guest's port 22: "
+                                           "--net=user,hostfwd=tcp::0-:22"
+                                         : why));
+    }
+    return targets;
+}
+
+enum class Goal { ssh, agent, address, running };
+
+Goal goal_option(const CommandLine& command) {
+    const std::string text = command.option("for", "ssh");
+    for (const auto& [word, goal] :
+         {std::pair("ssh", Goal::ssh), std::pair("agent", Goal::agent),
+          std::pair("address", Goal::address), std::pair("running", Goal::running)})
+        if (text == word)
+            return goal;
+    throw UsageError("--for: " + quoted_word(text) + ": it can be ssh, agent, address or running");
+}
+
+// What is still missing for the goal; nothing when it is reached. Throws a LauncherError when it
+// never will be.
+std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
+    if (goal == Goal::running) {
+        const VmState state = vm_state(name);
+        return state.life == Life::running ? "" : "it is " + std::string(name_of(state.life));
+    }
+    if (vm_state(name).life == Life::starting)
+        return "it is starting";
+    if (goal == Goal::agent) {
+        guest_facts(name);
+        return agent_answers(vm_directory(name) + "/agent.sock", std::min(left, call_limit))
+                   ? ""
+                   : "no guest agent answers";
+    }
+    GuestFacts facts = guest_facts(name);
+    const auto adapters = find_guest(facts, std::min(left, call_limit));
+    if (goal == Goal::address)
+        return std::any_of(adapters.begin(), adapters.end(),
+                           [](const GuestAdapter& one) { return !one.addresses.empty(); })
+                   ? ""
+                   : why_unknown(adapters);
+    const auto targets = ssh_targets(adapters);
+    std::string why;
+    if (targets.empty())
+        return "no way to its SSH server is known: " + why_unknown(adapters);
+    return first_ssh_server(targets, std::min(left, greeting_limit), why) ? "" : why;
+}
+
+}  // namespace
+
+int show_bridges(const CommandLine& command) {
+    const auto bridges = list_bridges(host_network(), user_name_of,
+                                      command.operands.empty() ? "" : command.operands[0]);
+    print(command.has("json") ? json_text(bridges_json(bridges)) : bridges_text(bridges));
+    return 0;
+}
+
+int show_addresses(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    GuestFacts facts = guest_facts(name);
+    const auto adapters = find_guest(facts, call_limit);
+    std::string text;
+    for (const GuestAdapter& adapter : adapters)
+        for (const GuestAddress& one : adapter.addresses)
+            text += one.address +
+                    (one.port == 0
+                         ? ""
+                         : " port " + std::to_string(one.port) + " (" + (one.tcp ? "tcp" : "udp") +
+                               ", the guest's " + std::to_string(one.guest_port) + ")") +
+                    "\n";
+    if (command.has("json"))
+        print(json_text(adapters_json(adapters)));
+    else
+        print(text);
+    if (text.empty())
+        throw LauncherError(name.str() + ": no address known: " + why_unknown(adapters));
+    return 0;
+}
+
+int ssh_to_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const std::string user = user_option(command);
+    std::string why;
+    const auto server = first_ssh_server(required_targets(name), greeting_limit, why);
+    if (!server)
+        throw LauncherError(name.str() + ": no SSH server answers: " + why +
+                            "; is one running in the guest? (tapgate wait " + name.str() +
+                            " waits for it)");
+    become_ssh(name, ssh_argv(name, *server, known_hosts_path(name), user, command.rest));
+}
+
+int print_ssh_config(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const std::string user = user_option(command);
+    const auto targets = required_targets(name);
+    std::string why;
+    // One that does not answer yet is better than none: the block is for later.
+    const SshTarget target =
+        first_ssh_server(targets, greeting_limit, why).value_or(targets.front());
+    print(ssh_config(name, target, known_hosts_path(name), user));
+    return 0;
+}
+
+int wait_for_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const Goal goal = goal_option(command);
+    const milliseconds limit = command.seconds("timeout", default_wait);
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    std::string told;
+    for (;;) {
+        const auto left =
+            std::max(std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now()),
+                     milliseconds(1));
+        const std::string missing = missing_for(goal, name, left);
+        if (missing.empty())
+            return 0;
+        if (std::chrono::steady_clock::now() >= deadline)
+            throw LauncherError(name.str() + ": not ready within " +
+                                std::to_string(limit.count() / 1000) + " s: " + missing);
+        if (missing != told)
+            note(name.str() + ": waiting: " + missing);
+        told = missing;
+        std::this_thread::sleep_for(std::min(left, milliseconds(250)));
+    }
+}
+
+int run_doctor(const CommandLine& command) {
+    std::optional<VmSpec> vm;
+    std::vector<std::string> bridges;
+    if (!command.operands.empty())
+        vm = load_vm(command.vm_name(), {}).spec;
+    if (command.has("bridge")) {
+        const std::string name = command.option("bridge");
+        if (!InterfaceName::parse(name))
+            throw UsageError("--bridge: " + quoted_word(name) + " cannot be a bridge's name");
+        bridges.push_back(name);
+    } else if (vm) {
+        for (const Net& net : vm->nets)
+            if (const auto* const bridged = std::get_if<BridgeNet>(&net.link))
+                if (std::find(bridges.begin(), bridges.end(), bridged->bridge.str()) ==
+                    bridges.end())
+                    bridges.push_back(bridged->bridge.str());
+    } else {
+        bridges.emplace_back("br0");
+    }
+    const auto findings =
+        diagnose(doctor_facts(vm, bridges, helper_path(command.option("helper"))));
+    print(command.has("json") ? json_text(findings_json(findings)) : findings_text(findings));
+    const bool healthy = std::none_of(findings.begin(), findings.end(), [](const Finding& one) {
+        return one.health == Health::fail;
+    });
+    return static_cast<int>(healthy ? ExitCode::done : ExitCode::failed);
+}
+
+}  // namespace tapgate

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/translate_verbs.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/translate.h"
+#include "launcher/qemu/argv.h"
+#include "launcher/qemu/machine_version.h"
+#include "launcher/run/host.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/name.h"
+
+namespace tapgate {
+
+namespace {
+
+// A command line, and where its relative paths start.
+struct Source {
+    ShellCommand command;
+    std::string directory;
+};
+
+Source script_source(const std::string& path) {
+    constexpr size_t most = 1024UL * 1024;
+    const auto text = read_file(path, most);
+    if (!text)
+        throw LauncherError(shown(path) + ": no such file");
+    const auto lookup = [](const std::string& name) {
+        return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
+    };
+    Source source{find_qemu_command(read_shell_script(*text, lookup), shown(path)),
+                  current_directory()};
+    const std::string& there = source.command.directory;
+    if (!there.empty())
+        source.directory = there.starts_with('/') ? there : source.directory + "/" + there;
+    return source;
+}
+
+Source process_source(const std::string& word) {
+    pid_t pid = 0;
+    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), pid);
+    if (error != std::errc() || stop != word.data() + word.size() || pid <= 0)
+        throw UsageError("--pid=" + shown(word) + ": not the number of a process");
+    const std::string process = "/proc/" + word;
+    const auto text = read_file(process + "/cmdline", 4UL * 1024 * 1024);
+    if (!text)
+        throw LauncherError("no process has the number " + word);
+    if (text->empty())
+        throw LauncherError("process " + word +
+                            " has no command line: it has ended, or is part "
+                            "of the kernel");
+    Source source;
+    for (size_t at = 0; at < text->size();) {
+        const size_t end = std::min(text->find('\0', at), text->size());
+        source.command.words.push_back(text->substr(at, end - at));
+        at = end + 1;
+    }
+    std::error_code unreadable;
+    source.directory = std::filesystem::read_symlink(process + "/cwd", unreadable).string();
+    if (unreadable) {
+        source.directory = "/";
+        note("process " + word + " is another user's: its relative paths are taken from /");
+    }
+    return source;
+}
+
+Source source_of(const CommandLine& command) {
+    const int given = (command.operands.empty() ? 0 : 1) + (command.rest.empty() ? 0 : 1) +
+                      (command.has("pid") ? 1 : 0);
+    if (given != 1)
+        throw UsageError("translate needs one of: a FILE, --pid=N, -- COMMAND-LINE");
+    if (!command.operands.empty())
+        return script_source(command.operands[0]);
+    if (command.has("pid"))
+        return process_source(command.option("pid"));
+    Source source;
+    source.command.words = command.rest;
+    source.directory = current_directory();
+    return source;
+}
+
+// The name that was asked for; else the VM's own; else that of its first disk.
+VmName name_of_vm(const CommandLine& command, const Translation& translation) {
+    if (command.has("create"))
+        return parse_vm_name(command.option("create"));
+    std::string name = translation.name;
+    for (const auto& [key, value] : translation.settings) {
+        if (name.empty() && key == "disk")
+            name = fitting_name(
+                std::filesystem::path(value.substr(0, value.find(','))).stem().string());
+    }
+    return parse_vm_name(name.empty() ? "vm" : name);
+}
+
+nlohmann::ordered_json json_of(const Translation& translation, const VmName& name,
+                               const std::vector<Setting>& settings,
+                               const std::vector<std::string>& argv) {
+    nlohmann::ordered_json json;
+    json["name"] = name.str();
+    json["settings"] = nlohmann::ordered_json::array();
+    for (const Setting& setting : settings)
+        json["settings"].push_back({{"key", setting.key}, {"value", setting.value}});
+    json["notes"] = nlohmann::ordered_json::array();
+    for (const TranslationNote& note : translation.notes)
+        json["notes"].push_back({{"kind", name_of(note.kind)},
+                                 {"was", note.was},
+                                 {"became", note.became},
+                                 {"why", note.why}});
+    if (!argv.empty())
+        json["argv"] = argv;
+    return json;
+}
+
+}  // namespace
+
+int translate_vm(const CommandLine& command) {
+    const Source source = source_of(command);
+    const Translation translation = translate_qemu_command(source.command, source.directory);
+    const VmName name = name_of_vm(command, translation);
+    std::vector<Setting> settings = settings_of(translation, source.directory, command.settings);
+    const VmDescription vm = describe_vm(name, settings);
+    if (command.has("create"))
+        settings = with_machine_version(settings, vm.spec.machine);
+    const std::string text = annotated_vm_file(name, settings, translation);
+    std::vector<std::string> argv;
+    if (command.has("argv"))
+        argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec, has_vhost()));
+    // From here on: the settings describe a VM, and can stand in a file.
+    if (command.has("create")) {
+        const std::string path = vm_file_path(name);
+        write_new_file(path, text, shown(path) + ": there is a VM of this name already");
+        note(shown(path) + " is written");
+    }
+    if (command.has("json")) {
+        try {
+            print(json_of(translation, name, settings, argv).dump() + "\n");
+        } catch (const nlohmann::json::type_error&) {
+            throw LauncherError("--json: a value is not UTF-8");
+        }
+        return 0;
+    }
+    print(text);
+    if (!argv.empty())
+        print(shell_text(argv) + "\n");
+    return 0;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/doctor/facts.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "common/unique_fd.h"
+#include "launcher/base/child_process.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+#include "launcher/network/bridge_listing.h"
+#include "launcher/network/helper_client.h"
+#include "launcher/qemu/probe.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::chrono::milliseconds call_limit{1000};
+
+// The line of a file of /proc that begins with `key`, without that and the blanks behind it.
+std::string line_of(const char* path, const std::string& key) {
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with(key)) {
+            const size_t value = line.find_first_not_of(" \t:", key.size());
+            return value == std::string::npos ? "" : line.substr(value);
+        }
+    return {};
+}
+
+bool exists(const std::string& path) {
+    return access(path.c_str(), F_OK) == 0;
+}
+
+// The errno of opening it; 0: it opens.
+int error_of_open(const std::string& path, int mode) {
+    const UniqueFd fd(open(path.c_str(), mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    return fd ? 0 : errno;
+}
+
+bool database_has(gid_t wanted) {
+    const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
+    std::array<gid_t, 256> groups{};
+    int count = static_cast<int>(groups.size());
+    return user != nullptr &&
+           getgrouplist(user->pw_name, user->pw_gid, groups.data(), &count) >= 0 &&
+           std::find(groups.begin(), groups.begin() + count, wanted) != groups.begin() + count;
+}
+
+DeviceFacts device(const std::string& path) {
+    DeviceFacts facts;
+    facts.error = error_of_open(path, O_RDWR);
+    struct stat status {};
+    if (facts.error != EACCES || stat(path.c_str(), &status) != 0 ||
+        (status.st_mode & S_IWGRP) == 0 || status.st_gid == 0)
+        return facts;
+    const group* const owner = getgrgid(status.st_gid);  // NOLINT(concurrency-mt-unsafe)
+    facts.group = owner != nullptr ? owner->gr_name : std::to_string(status.st_gid);
+    facts.in_group = database_has(status.st_gid);
+    return facts;
+}
+
+// --- The helper
+
+bool has_net_admin(const std::string& path) {
+    vfs_ns_cap_data data{};
+    if (getxattr(path.c_str(), "security.capability", &data, sizeof data) <
+        static_cast<ssize_t>(XATTR_CAPS_SZ_2))
+        return false;
+    // Little endian on every machine (linux/capability.h), as are those that this runs on.
+    return (data.data[0].permitted & (1U << CAP_NET_ADMIN)) != 0 &&
+           (data.magic_etc & VFS_CAP_FLAGS_EFFECTIVE) != 0;
+}
+
+// Where the file system of `path` is mounted.
+std::string mount_point(std::string path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0)
+        return path;
+    for (;;) {
+        const size_t slash = path.rfind('/');
+        const std::string above =
+            slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+        struct stat other {};
+        if (path == "/" || stat(above.c_str(), &other) != 0 || other.st_dev != status.st_dev)
+            return path;
+        path = above;
+    }
+}
+
+HelperFacts helper_facts(const std::string& path, const std::vector<std::string>& bridges) {
+    HelperFacts facts;
+    facts.path = path;
+    struct stat status {};
+    struct statvfs system {};
+    if (stat(path.c_str(), &status) != 0) {
+        facts.error = errno;
+        return facts;
+    }
+    facts.regular = S_ISREG(status.st_mode);
+    facts.runnable = access(path.c_str(), X_OK) == 0;
+    facts.owner = status.st_uid;
+    facts.mode = status.st_mode & 07777;
+    facts.capable = has_net_admin(path);
+    facts.nosuid = statvfs(path.c_str(), &system) == 0 && (system.f_flag & ST_NOSUID) != 0;
+    facts.mount = mount_point(path);
+    if (facts.regular && facts.runnable)
+        for (const std::string& bridge : bridges)
+            facts.verdicts.emplace(bridge, policy_verdict(path, bridge));
+    return facts;
+}
+
+ProcessFacts process_facts() {
+    ProcessFacts facts;
+    facts.no_new_privs = line_of("/proc/self/status", "NoNewPrivs:") == "1";
+    const std::string bounding = line_of("/proc/self/status", "CapBnd:");
+    std::uint64_t set = ~std::uint64_t{0};
+    std::from_chars(bounding.data(), bounding.data() + bounding.size(), set, 16);
+    facts.net_admin_bounded = (set & (std::uint64_t{1} << CAP_NET_ADMIN)) == 0;
+    // The first namespace maps every number to itself.
+    std::istringstream map(line_of("/proc/self/uid_map", ""));
+    std::uint64_t inside = 0;
+    std::uint64_t outside = 0;
+    std::uint64_t count = 0;
+    map >> inside >> outside >> count;
+    facts.user_namespace = !map || inside != 0 || outside != 0 || count != 4294967295;
+    return facts;
+}
+
+// --- The rest
+
+std::map<std::string, LinkDetails> link_details(const HostNetwork& network) {
+    std::map<std::string, LinkDetails> all;
+    for (const HostLink& link : network.links) {
+        const std::string directory = "/sys/class/net/" + link.name;
+        all[link.name] = {exists(directory + "/wireless") || exists(directory + "/phy80211"),
+                          first_word(directory + "/addr_assign_type") == "3"};
+    }
+    return all;
+}
+
+SessionFacts session_facts(const std::string& user) {
+    SessionFacts facts;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+    if (const char* const variable = std::getenv("XDG_RUNTIME_DIR"))
+        facts.variable = variable;
+    struct stat status {};
+    if (!facts.variable.empty()) {
+        if (stat(facts.variable.c_str(), &status) != 0)
+            facts.problem = errno_text(errno);
+        else if (!S_ISDIR(status.st_mode) || status.st_uid != getuid())
+            facts.problem = "not a directory of yours";
+        else if ((status.st_mode & 077) != 0)
+            facts.problem = "others can get into it";
+    }
+    facts.used = runtime_directory();
+    facts.systemd = exists("/run/systemd/system");
+    facts.linger = exists("/var/lib/systemd/linger/" + user);
+    return facts;
+}
+
+DiskFacts disk(const std::string& path, int error) {
+    struct statvfs system {};
+    if (error == 0 && statvfs(path.c_str(), &system) != 0)
+        error = errno;
+    return {path, error, system.f_bavail * system.f_frsize >> 20};
+}
+
+std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
+    std::vector<DiskFacts> disks;
+    if (!vm) {
+        disks.push_back(data_disk());
+        return disks;
+    }
+    for (const Disk& one : vm->disks)
+        disks.push_back(
+            disk(one.path.str(),
+                 error_of_open(one.path.str(), one.read_only || vm->snapshot ? O_RDONLY : O_RDWR)));
+    for (const HostPath& one : vm->cdroms)
+        disks.push_back(disk(one.str(), error_of_open(one.str(), O_RDONLY)));
+    return disks;
+}
+
+QemuReport qemu_report(const std::optional<VmSpec>& vm) {
+    QemuReport report;
+    try {
+        report.program = find_qemu();
+        const QemuFacts qemu = qemu_facts(report.program);
+        report.version = qemu.version;
+        report.machine = vm ? vm->machine.str() : "q35";
+        if (const auto found = qemu.machines.find(report.machine); found != qemu.machines.end())
+            report.machine = found->second;
+        report.machine_deprecated = std::find(qemu.deprecated.begin(), qemu.deprecated.end(),
+                                              report.machine) != qemu.deprecated.end();
+    } catch (const LauncherError& error) {
+        report.problem = error.what();
+    }
+    return report;
+}
+
+}  // namespace
+
+HelperFacts::Verdict policy_verdict(const std::string& helper, const std::string& bridge) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+        fail_with_errno("pipe");
+    const UniqueFd out(ends[0]);
+    UniqueFd in(ends[1]);
+    HelperFacts::Verdict verdict;
+    const std::string beside = helper.substr(0, helper.rfind('/') + 1) + "tapgate-policy";
+    const std::string program = access(beside.c_str(), X_OK) == 0 ? beside : TAPGATE_POLICY_TOOL;
+    try {
+        ChildProcess child({.program = program,
+                            .argv = {program, "explain", "--br=" + bridge},
+                            .output = in.get()});
+        in.reset();
+        const auto end = child.wait(helper_time_limit);
+        std::array<char, 4096> words{};
+        const ssize_t got = read(out.get(), words.data(), words.size());
+        verdict.text.assign(words.data(), got > 0 ? static_cast<size_t>(got) : 0);
+        verdict.allowed = end && end->in_order();
+        verdict.answered =
+            verdict.allowed || verdict.text.find(": denied for uid ") != std::string::npos;
+        if (!end)
+            verdict.text = program + " did not answer in time";
+        else if (verdict.text.empty())
+            verdict.text = program + " ended with " + end->text() + " and without a word";
+    } catch (const LauncherError& error) {
+        verdict.text = error.what();
+    }
+    return verdict;
+}
+
+std::uint64_t memory_available() {
+    const std::string text = line_of("/proc/meminfo", "MemAvailable:");
+    std::uint64_t kibibytes = 0;
+    std::from_chars(text.data(), text.data() + text.size(), kibibytes);
+    return kibibytes / 1024;
+}
+
+DiskFacts data_disk() {
+    // The part of the path that is there already.
+    std::string path = data_directory();
+    while (!exists(path) && path.rfind('/') > 0)
+        path.resize(path.rfind('/'));
+    return disk(path, 0);
+}
+
+DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
+                         const std::string& helper) {
+    DoctorFacts facts;
+    const std::string name = user_name_of(getuid());
+    facts.user = name.empty() ? std::to_string(getuid()) : name;
+    facts.qemu = qemu_report(vm);
+    facts.kvm = device("/dev/kvm");
+    const std::string flags = " " + line_of("/proc/cpuinfo", "flags") + " ";
+    const bool intel = flags.find(" vmx ") != std::string::npos;
+    const bool amd = flags.find(" svm ") != std::string::npos;
+    facts.cpu_can_virtualize = intel || amd;
+    facts.kvm_module = intel ? "kvm_intel" : "kvm_amd";
+    if (facts.kvm.error == 0 && facts.qemu.problem.empty()) {
+        try {
+            facts.why_not_kvm =
+                why_not_kvm(facts.qemu.program, vm && vm->cpu ? vm->cpu->str() : "host");
+        } catch (const LauncherError& error) {
+            facts.why_not_kvm = error.what();
+        }
+    }
+    facts.tun = device("/dev/net/tun");
+    facts.vhost_net = device("/dev/vhost-net");
+    facts.helper = helper_facts(helper, bridges);
+    facts.process = process_facts();
+    facts.policy = {TAPGATE_POLICY, error_of_open(TAPGATE_POLICY, O_RDONLY)};
+    facts.bridges = bridges;
+    facts.network = host_network();
+    facts.link_details = link_details(facts.network);
+    facts.netfilter_on_bridges = first_word("/proc/sys/net/bridge/bridge-nf-call-iptables") == "1";
+    facts.session = session_facts(facts.user);
+    facts.memory_available = memory_available();
+    if (vm)
+        facts.memory_wanted = vm->memory.mebibytes();
+    facts.disks = disk_facts(vm);
+    if (vm && vm_state(vm->name).life == Life::running) {
+        GuestFacts guest = guest_facts(vm->name);
+        facts.adapters = find_guest(guest, call_limit);
+    }
+    return facts;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What doctor.h judges, collected from this host. Changes nothing, and needs no privilege.
+#ifndef TAPGATE_LAUNCHER_DOCTOR_FACTS_H
+#define TAPGATE_LAUNCHER_DOCTOR_FACTS_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launcher/doctor/diagnosis.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// What tapgate-policy says about the bridge: the one in the directory of the program `helper` where
+/// there is one, as in a build, otherwise the installed one.
+HelperFacts::Verdict policy_verdict(const std::string& helper, const std::string& bridge);
+
+/// Memory that can be had without swapping, in MiB.
+std::uint64_t memory_available();
+
+/// Where the VMs' own images grow.
+DiskFacts data_disk();
+
+/// The facts about this host and, if there is one, the VM. `bridges` are asked about; `helper` is a
+/// path. Takes as long as QEMU and the helper need to answer, which has limits of its own. Throws a
+/// LauncherError only when the kernel does not tell of its network.
+DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
+                         const std::string& helper);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/tar_archive.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "common/unique_fd.h"
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr size_t block = 512;
+constexpr size_t most_members = 1000;
+
+class TarReader {
+  public:
+    explicit TarReader(const std::string& path)
+        : source_(shown(path)),
+          fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
+        struct stat status {};
+        if (!fd_ || fstat(fd_.get(), &status) != 0)
+            fail_with_errno(source_);
+        if (!S_ISREG(status.st_mode))
+            throw LauncherError(source_ + ": not a regular file");
+        end_ = static_cast<std::uint64_t>(status.st_size);
+    }
+
+    std::vector<TarMember> members() {
+        std::vector<TarMember> all;
+        std::optional<std::uint64_t> pax_size;
+        // A header each block of headers moves on, so this ends.
+        for (std::uint64_t at = 0; at + block <= end_;) {
+            const std::string header = read(at, block);
+            if (header.find_first_not_of('\0') == std::string::npos)
+                return all;  // the end mark
+            check(header);
+            const char type = header[156];
+            TarMember member{.name = name_of(header),
+                             .offset = at + block,
+                             .size = pax_size && type != 'x' ? *pax_size : number(header, 124, 12)};
+            if (member.size > end_ - member.offset)
+                throw LauncherError(source_ + ": cut off in " + quoted_word(member.name));
+            at = member.offset + (member.size + block - 1) / block * block;
+            if (type == 'x') {
+                pax_size = pax_size_of(member);
+            } else {
+                pax_size.reset();
+                if (type == 'L' || type == 'K')
+                    throw LauncherError(source_ + ": a name of over 100 bytes");
+                if (type == '0' || type == '\0')
+                    all.push_back(std::move(member));
+            }
+            if (all.size() > most_members)
+                throw LauncherError(source_ + ": more than 1000 members");
+        }
+        return all;
+    }
+
+    std::string read(std::uint64_t at, size_t size) {
+        std::string bytes(size, '\0');
+        if (pread(fd_.get(), bytes.data(), size, static_cast<off_t>(at)) !=
+            static_cast<ssize_t>(size))
+            throw LauncherError(source_ + ": cut off");
+        return bytes;
+    }
+
+  private:
+    static std::string name_of(const std::string& header) {
+        const std::string name = header.substr(0, 100);
+        return name.substr(0, name.find('\0'));
+    }
+
+    // Octal; GNU's numbers over 8 GiB are binary, with the highest bit set.
+    std::uint64_t number(const std::string& header, size_t offset, size_t size) const {
+        const auto byte = [&](size_t i) { return static_cast<unsigned char>(header[offset + i]); };
+        std::uint64_t value = 0;
+        if ((byte(0) & 0x80) != 0) {
+            for (size_t i = size - 8; i < size; i++)
+                value = (value << 8) | byte(i);
+            return value;
+        }
+        const std::string_view text = std::string_view(header).substr(offset, size);
+        const size_t first = std::min(text.find_first_not_of(' '), text.size());
+        const auto [stop, error] =
+            std::from_chars(text.data() + first, text.data() + text.size(), value, 8);
+        if (error != std::errc() ||
+            (stop != text.data() + text.size() && *stop != '\0' && *stop != ' '))
+            throw LauncherError(source_ + ": a header that is none");
+        return value;
+    }
+
+    // The sum of the header's bytes, those of the sum itself taken as blanks.
+    void check(const std::string& header) const {
+        std::uint64_t sum = 0;
+        for (size_t i = 0; i < block; i++)
+            sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header[i]);
+        if (sum != number(header, 148, 8))
+            throw LauncherError(source_ + ": no tar archive, or a damaged one");
+    }
+
+    // "LENGTH size=N\n" among others.
+    std::optional<std::uint64_t> pax_size_of(const TarMember& member) {
+        constexpr std::string_view key = " size=";
+        const std::string text = read(member.offset, std::min<std::uint64_t>(member.size, 65536));
+        const size_t at = text.find(key);
+        if (at == std::string::npos)
+            return std::nullopt;
+        std::uint64_t size = 0;
+        std::from_chars(text.data() + at + key.size(), text.data() + text.size(), size);
+        return size;
+    }
+
+    std::string source_;
+    UniqueFd fd_;
+    std::uint64_t end_ = 0;
+};
+
+}  // namespace
+
+std::vector<TarMember> tar_members(const std::string& path) {
+    return TarReader(path).members();
+}
+
+std::string read_tar_member(const std::string& path, const TarMember& member, size_t most) {
+    if (member.size > most)
+        throw LauncherError(shown(path) + ": " + quoted_word(member.name) + " is longer than " +
+                            std::to_string(most) + " bytes");
+    return TarReader(path).read(member.offset, member.size);
+}
+
+}  // namespace tapgate

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/xml_document.h"
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+void parse_xml(pugi::xml_document& document, std::string_view text, const std::string& source) {
+    const pugi::xml_parse_result result =
+        document.load_buffer(text.data(), text.size(), pugi::parse_default | pugi::parse_doctype);
+    if (!result)
+        throw LauncherError(source + ": no XML: " + result.description() + " at byte " +
+                            std::to_string(result.offset));
+    for (const pugi::xml_node& node : document.children()) {
+        if (node.type() == pugi::node_doctype)
+            throw LauncherError(source + ": a DOCTYPE, which can hold anything; remove it");
+    }
+}
+
+std::string_view local_name(std::string_view name) {
+    return name.substr(name.rfind(':') + 1);  // npos + 1 is 0
+}
+
+pugi::xml_node child_named(const pugi::xml_node& parent, std::string_view name) {
+    return parent.find_child(
+        [&](const pugi::xml_node& child) { return local_name(child.name()) == name; });
+}
+
+std::string text_of(const pugi::xml_node& parent, std::string_view name) {
+    const std::string text = child_named(parent, name).child_value();
+    return std::string(trimmed(text, " \t\r\n"));
+}
+
+std::string attribute_of(const pugi::xml_node& node, std::string_view name) {
+    for (const pugi::xml_attribute& attribute : node.attributes()) {
+        if (local_name(attribute.name()) == name)
+            return attribute.value();
+    }
+    return {};
+}
+
+std::string tag_of(const pugi::xml_node& node) {
+    std::string text = std::string("<") + node.name();
+    for (const pugi::xml_attribute& attribute : node.attributes())
+        text += std::string(" ") + attribute.name() + "='" + attribute.value() + "'";
+    return text + ">";
+}
+
+}  // namespace tapgate

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/image/base_image.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
+
+#include "common/unique_fd.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/sha256.h"
+#include "launcher/base/text.h"
+#include "launcher/image/disk_image.h"
+#include "launcher/vm/file.h"
+
+namespace tapgate {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::optional<struct stat> status_of(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0)
+        return std::nullopt;
+    return status;
+}
+
+// What a file is, whatever it is called.
+using FileId = std::pair<dev_t, ino_t>;
+
+std::optional<FileId> id_of(const std::string& path) {
+    const auto status = status_of(path);
+    if (!status)
+        return std::nullopt;
+    return FileId{status->st_dev, status->st_ino};
+}
+
+bool is_any(const std::vector<std::string>& paths, const std::string& path) {
+    const auto id = id_of(path);
+    return id && std::any_of(paths.begin(), paths.end(),
+                             [&](const std::string& one) { return id_of(one) == id; });
+}
+
+// The file that the qcow2 image stands on; empty: none, or it is no qcow2.
+std::string backing_of(const std::string& image) {
+    try {
+        const std::string backing = read_qcow2_names(image).backing;
+        return backing.empty() || backing.starts_with('/')
+                   ? backing
+                   : image.substr(0, image.rfind('/') + 1) + backing;
+    } catch (const LauncherError&) {
+        return {};
+    }
+}
+
+// None where there is no such directory.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory) {
+    std::vector<std::filesystem::path> entries;
+    std::error_code error;
+    for (auto entry = std::filesystem::directory_iterator(directory, error);
+         !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
+        entries.push_back(entry->path());
+    return entries;
+}
+
+// The qcow2 images in a VM's directory below data_directory(), whether its file names them or not:
+// deleting a VM leaves them there.
+std::vector<std::string> images_in(const std::filesystem::path& directory) {
+    std::vector<std::string> images;
+    for (const std::filesystem::path& entry : entries_of(directory)) {
+        if (entry.extension() == ".qcow2")
+            images.push_back(entry.string());
+    }
+    return images;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names)
+        text.append(text.empty() ? "" : ", ").append(shown(name));
+    return text;
+}
+
+}  // namespace
+
+std::int64_t modification_time(const struct stat& status) {
+    return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+}
+
+std::string base_record_path(const std::string& overlay) {
+    return overlay + ".base";
+}
+
+std::optional<BaseRecord> read_base_record(const std::string& overlay) {
+    const std::string path = base_record_path(overlay);
+    const auto text = read_file(path);
+    if (!text)
+        return std::nullopt;
+    try {
+        const Json json = Json::parse(*text);
+        BaseRecord record;
+        json.at("vm").get_to(record.vm);
+        record.format = image_format(json.at("format").get<std::string>()).value();
+        for (const Json& one : json.at("files")) {
+            BaseFile& file = record.files.emplace_back();
+            one.at("path").get_to(file.path);
+            one.at("size").get_to(file.size);
+            one.at("mtime").get_to(file.mtime);
+            one.at("inode").get_to(file.inode);
+            one.at("sha256").get_to(file.sha256);
+            one.at("mode").get_to(file.mode);
+        }
+        if (record.files.empty())
+            throw std::runtime_error("a record without a file");
+        return record;
+    } catch (const std::exception&) {
+        throw LauncherError(shown(path) +
+                            " is damaged: nobody knows what the overlay's base was; remove it if "
+                            "you are sure that the base is as it was");
+    }
+}
+
+std::optional<BaseRecord> readable_base_record(const std::string& overlay) {
+    try {
+        return read_base_record(overlay);
+    } catch (const LauncherError&) {
+        return std::nullopt;
+    }
+}
+
+void write_base_record(const std::string& overlay, const BaseRecord& record) {
+    Json files = Json::array();
+    for (const BaseFile& file : record.files)
+        files.push_back({{"path", file.path},
+                         {"size", file.size},
+                         {"mtime", file.mtime},
+                         {"inode", file.inode},
+                         {"sha256", file.sha256},
+                         {"mode", file.mode}});
+    replace_file(
+        base_record_path(overlay),
+        Json{{"vm", record.vm}, {"format", name_of(record.format)}, {"files", files}}.dump(2) +
+            "\n");
+}
+
+std::vector<BaseRecord> all_base_records() {
+    std::vector<BaseRecord> records;
+    for (const std::filesystem::path& directory : entries_of(data_directory())) {
+        for (const std::string& image : images_in(directory)) {
+            if (auto record = readable_base_record(image))
+                records.push_back(std::move(*record));
+        }
+    }
+    return records;
+}
+
+std::string difference_to(const BaseFile& file) {
+    const auto status = status_of(file.path);
+    if (!status)
+        return errno_text(errno);
+    if (static_cast<std::uint64_t>(status->st_size) != file.size)
+        return "its size is " + std::to_string(status->st_size) + ", not " +
+               std::to_string(file.size);
+    if (status->st_ino != file.inode)
+        return "another file has come in its place";
+    if (modification_time(*status) != file.mtime)
+        return "it was written to";
+    return {};
+}
+
+std::string content_hash(const std::string& path, const HeldSignals& signals,
+                         const Progress& progress) {
+    using Clock = std::chrono::steady_clock;
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    struct stat status {};
+    if (!fd || fstat(fd.get(), &status) != 0)
+        fail_with_errno(shown(path));
+    posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    const auto begin = Clock::now();
+    Sha256 hash;
+    std::string buffer(size_t{1} << 20U, '\0');
+    for (off_t done = 0;;) {
+        signals.throw_if_any();
+        const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            fail_with_errno(shown(path));
+        if (got == 0)
+            return hex_text(hash.digest());
+        hash.add(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
+        done += got;
+        if (progress && status.st_size > 0 && Clock::now() - begin > std::chrono::seconds(1))
+            progress(100.0 * static_cast<double>(done) / static_cast<double>(status.st_size));
+    }
+}
+
+std::vector<std::string> dependents_of(const std::string& path,
+                                       const std::vector<std::string>& except) {
+    std::set<std::string> dependents;
+    const auto look_at = [&](const std::string& image, const std::string& owner) {
+        const std::string backing = backing_of(image);
+        if (!backing.empty() && is_any({path}, backing) && !is_any(except, image))
+            dependents.insert(owner);
+    };
+    for (const VmName& name : vm_names()) {
+        for (const std::string& image : images_in(data_directory() + "/" + name.str()))
+            look_at(image, name.str());
+        try {
+            for (const Disk& disk : load_vm_file(name).spec.disks)
+                look_at(disk.path.str(), name.str());
+        } catch (const LauncherError&) {
+            // Whatever it names, nobody can start it.
+        }
+    }
+    for (const std::filesystem::path& directory : entries_of(data_directory())) {
+        const auto name = VmName::parse(directory.filename().string());
+        if (name && has_vm_file(*name))
+            continue;
+        for (const std::string& image : images_in(directory))
+            look_at(image, image);
+    }
+    return {dependents.begin(), dependents.end()};
+}
+
+void refuse_written_base(const VmSpec& spec) {
+    if (spec.snapshot)
+        return;
+    for (const Disk& disk : spec.disks) {
+        if (disk.read_only)
+            continue;
+        refuse_base(disk.path.str(), "run " + spec.name.str() +
+                                         " with --snapshot=on, which writes nothing, or delete "
+                                         "them first");
+    }
+}
+
+void refuse_base(const std::string& path, const std::string& way_out,
+                 const std::vector<std::string>& except) {
+    const auto dependents = dependents_of(path, except);
+    if (!dependents.empty())
+        throw LauncherError(shown(path) + " is what these stand on: " + joined(dependents) +
+                            "; a change would destroy them: " + way_out);
+}
+
+void check_bases(const VmSpec& spec) {
+    for (const Disk& disk : spec.disks) {
+        const auto record = read_base_record(disk.path.str());
+        if (!record)
+            continue;
+        for (const BaseFile& file : record->files) {
+            if (const std::string difference = difference_to(file); !difference.empty())
+                throw LauncherError(
+                    shown(file.path) + ", which " + spec.name.str() +
+                    " is a clone of, has changed: " + difference +
+                    "; see whether its content is the same with: tapgate status " + "--verify " +
+                    spec.name.str() + "; or put it back; or give up what " + spec.name.str() +
+                    " has written, with: tapgate reset --to-base " + spec.name.str());
+        }
+        if (access(disk.path.str().c_str(), F_OK) == 0 &&
+            !is_any({record->files.front().path}, backing_of(disk.path.str())))
+            throw LauncherError(shown(disk.path.str()) + " stands on another image than " +
+                                shown(record->files.front().path) +
+                                ", which it was made for; somebody has changed the overlay");
+    }
+}
+
+std::vector<std::string> release_bases(const std::vector<BaseRecord>& records) {
+    std::vector<std::string> notes;
+    for (const BaseRecord& record : records) {
+        for (const BaseFile& file : record.files) {
+            const auto status = status_of(file.path);
+            if (!status || status->st_ino != file.inode || status->st_uid != geteuid() ||
+                (status->st_mode & write_permissions) != 0 ||
+                (file.mode & write_permissions) == 0 || !dependents_of(file.path).empty())
+                continue;
+            if (chmod(file.path.c_str(), file.mode) == 0)
+                notes.push_back(shown(file.path) +
+                                " has no clones any more, and can be written to");
+        }
+    }
+    return notes;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/image/removal.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/image/base_image.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+std::string own_directory(const VmName& name) {
+    return data_directory() + "/" + name.str();
+}
+
+// The VM as its file has it; nothing when that describes no VM: it may be deleted for that very
+// reason.
+std::optional<VmSpec> described(const VmName& name) {
+    try {
+        return load_vm_file(name).spec;
+    } catch (const LauncherError&) {
+        return std::nullopt;
+    }
+}
+
+std::vector<std::string> images_of(const VmName& name) {
+    std::vector<std::string> paths;
+    const auto spec = described(name);
+    if (!spec)
+        return paths;
+    for (const Disk& disk : spec->disks) {
+        paths.push_back(disk.path.str());
+        for (const HostPath& backing : disk.backing)
+            paths.push_back(backing.str());
+    }
+    for (const HostPath& cdrom : spec->cdroms)
+        paths.push_back(cdrom.str());
+    return paths;
+}
+
+// Clones need more of their base than its disks: without its VM there is no going back to it.
+void refuse_removed_base(const VmName& name, const Removal& removal) {
+    std::vector<std::string> bases = removal.files;
+    if (const auto spec = described(name)) {
+        for (const Disk& disk : spec->disks) {
+            if (!disk.read_only)
+                bases.push_back(disk.path.str());
+        }
+    }
+    for (const std::string& base : bases)
+        refuse_base(base, "delete them first", removal.files);
+}
+
+std::string canonical(const std::string& path) {
+    std::error_code error;
+    const auto found = std::filesystem::weakly_canonical(path, error);
+    return error ? path : found.string();
+}
+
+bool contains(const std::vector<std::string>& paths, const std::string& path) {
+    return std::any_of(paths.begin(), paths.end(),
+                       [&](const std::string& one) { return canonical(one) == canonical(path); });
+}
+
+}  // namespace
+
+std::string Removal::text() const {
+    std::string text;
+    for (const std::string& file : files)
+        text += "  " + shown(file) + "\n";
+    for (const std::string& image : kept)
+        text += "  (stays: " + shown(image) + ")\n";
+    return text;
+}
+
+Removal plan_removal(const VmName& name, bool disks) {
+    if (!has_vm_file(name))
+        throw no_such_vm(name);
+    Removal removal;
+    std::error_code error;
+    for (auto entry = std::filesystem::directory_iterator(own_directory(name), error);
+         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        const std::string path = entry->path().string();
+        const std::string file = entry->path().filename().string();
+        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
+            removal.files.push_back(path);
+    }
+    std::sort(removal.files.begin(), removal.files.end());
+    refuse_removed_base(name, removal);
+    for (const std::string& image : images_of(name)) {
+        if (!contains(removal.files, image))
+            removal.kept.push_back(image);
+    }
+    for (const VmName& other : vm_names()) {
+        if (other.str() == name.str())
+            continue;
+        for (const std::string& image : images_of(other)) {
+            if (contains(removal.files, image))
+                throw LauncherError(shown(image) + " is an image of the VM " + other.str() +
+                                    " too; without --disks it stays");
+        }
+    }
+    // Last, so that what went wrong before can be tried again.
+    removal.files.push_back(vm_file_path(name));
+    return removal;
+}
+
+std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
+    const UniqueFd lock = lock_vm(name);
+    // From here on: nobody starts it.
+    std::vector<BaseRecord> bases;
+    for (const std::string& file : removal.files) {
+        if (auto record = readable_base_record(file))
+            bases.push_back(std::move(*record));
+    }
+    for (const std::string& file : removal.files) {
+        if (unlink(file.c_str()) != 0 && errno != ENOENT)
+            fail_with_errno(shown(file));
+    }
+    // Not when something stays in it.
+    rmdir(own_directory(name).c_str());
+    std::error_code error;
+    std::filesystem::remove_all(vm_directory(name), error);
+    if (error)
+        throw LauncherError(shown(vm_directory(name)) + ": " + error.message());
+    return release_bases(bases);
+}
+
+}  // namespace tapgate

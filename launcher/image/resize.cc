@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/image/resize.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "launcher/base/error.h"
+#include "launcher/base/program.h"
+#include "launcher/base/text.h"
+#include "launcher/image/base_image.h"
+#include "launcher/image/disk_image.h"
+#include "launcher/qemu/control.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t mebibyte = 1024ULL * 1024;
+
+void refuse_shrinking(const std::string& disk, std::uint64_t now, std::uint64_t size) {
+    if (size <= now)
+        throw LauncherError(disk + " has " + std::to_string(now / mebibyte) +
+                            " MiB, and can only grow: what its guest has behind the new end would "
+                            "be lost");
+}
+
+std::uint64_t grow_running(const VmName& name, size_t index, std::uint64_t size) {
+    const std::string node = "disk" + std::to_string(index) + "-image";
+    for (const json& device : qmp_command(name, "query-block")) {
+        const auto inserted = device.find("inserted");
+        if (inserted == device.end() || inserted->value("node-name", "") != node)
+            continue;
+        if (inserted->value("ro", true))
+            throw LauncherError("disk " + std::to_string(index) + " of " + name.str() +
+                                " is read-only");
+        const auto before = inserted->at("image").at("virtual-size").get<std::uint64_t>();
+        refuse_shrinking(shown(inserted->value("file", "")), before, size);
+        qmp_command(name, "block_resize", {{"node-name", node}, {"size", size}},
+                    std::chrono::minutes(1));
+        return before;
+    }
+    throw LauncherError(name.str() + " runs without a disk " + std::to_string(index) +
+                        " that could grow, or with snapshot=on");
+}
+
+std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size) {
+    const UniqueFd lock = lock_vm(name);
+    // From here on: nobody starts it.
+    const VmSpec spec = load_vm_file(name).spec;
+    if (index >= spec.disks.size())
+        throw LauncherError(name.str() + " has no disk " + std::to_string(index) +
+                            "; the first one is 0");
+    const Disk& disk = spec.disks[index];
+    const std::string& path = disk.path.str();
+    if (disk.read_only || (disk.format != ImageFormat::qcow2 && disk.format != ImageFormat::raw))
+        throw LauncherError(shown(path) +
+                            ": only raw and qcow2 images that the guest writes to "
+                            "can grow");
+    refuse_base(path, "let a clone's disk grow, or delete them first");
+    check_bases(spec);
+    check_disk(disk, false);
+    const std::string format(name_of(disk.format));
+    const ProgramResult info =
+        run_program({"qemu-img", "info", "-f", format, "--output=json", path});
+    const json answer = json::parse(info.output, nullptr, false);
+    if (info.exit_code != 0 || !answer.is_object())
+        throw LauncherError(shown(path) + ": " + terminal_text(info.errors));
+    const auto before = answer.value("virtual-size", std::uint64_t{0});
+    refuse_shrinking(shown(path), before, size);
+    const ProgramResult done =
+        run_program({"qemu-img", "resize", "-q", "-f", format, path, std::to_string(size)},
+                    std::chrono::minutes(1));
+    if (done.exit_code != 0)
+        throw LauncherError(shown(path) + ": " + terminal_text(done.errors));
+    return before;
+}
+
+}  // namespace
+
+std::uint64_t grow_disk(const VmName& name, size_t index, std::uint64_t size) {
+    if (!has_vm_file(name))
+        throw no_such_vm(name);
+    return vm_state(name).qemu != 0 ? grow_running(name, index, size) : grow_off(name, index, size);
+}
+
+}  // namespace tapgate

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/image/seed.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/sha256.h"
+#include "launcher/base/text.h"
+#include "launcher/image/iso_image.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/options.h"
+
+namespace tapgate {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view digits = "0123456789";
+
+bool consists_of(std::string_view text, const std::string& characters) {
+    return text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+// As useradd(8) takes them, and those with capitals and dots that directory services have.
+bool is_user_name(std::string_view name) {
+    const std::string first = std::string(letters) + "_";
+    return !name.empty() && name.size() <= 32 && first.find(name[0]) != std::string::npos &&
+           consists_of(name, first + std::string(digits) + ".-");
+}
+
+// RFC 1123: labels of letters, digits and '-'.
+bool is_hostname(std::string_view name) {
+    constexpr size_t longest = 253;
+    constexpr size_t longest_label = 63;
+    if (name.empty() || name.size() > longest)
+        return false;
+    for (;;) {
+        const std::string_view label = name.substr(0, name.find('.'));
+        if (label.empty() || label.size() > longest_label || label.starts_with('-') ||
+            label.ends_with('-') ||
+            !consists_of(label, std::string(letters) + std::string(digits) + "-"))
+            return false;
+        if (label.size() == name.size())
+            return true;
+        name.remove_prefix(label.size() + 1);
+    }
+}
+
+bool is_public_key(std::string_view line) {
+    const auto types = {"ssh-ed25519 ", "ssh-rsa ", "ecdsa-sha2-", "sk-ssh-ed25519@",
+                        "sk-ecdsa-sha2-"};
+    return std::any_of(types.begin(), types.end(),
+                       [&](const char* type) { return line.starts_with(type); }) &&
+           std::all_of(line.begin(), line.end(),
+                       [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
+}
+
+// Bytes that are not UTF-8, as in a key's comment, are replaced.
+std::string dump(const Json& json) {
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::vector<std::string> read_public_keys(const std::string& path) {
+    const auto text = read_file(path);
+    if (!text)
+        throw LauncherError(shown(path) + ": no such file");
+    std::vector<std::string> keys;
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+        const std::string_view whole = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(whole.size() + 1, rest.size()));
+        const std::string_view line = trimmed(whole);
+        if (line.empty() || line.starts_with('#'))
+            continue;
+        if (line.find("PRIVATE KEY") != std::string_view::npos)
+            throw LauncherError(shown(path) +
+                                " is a private key, which is nobody's to have; the public one is "
+                                "most often beside it: " +
+                                shown(path) + ".pub");
+        if (!is_public_key(line))
+            throw LauncherError(shown(path) + ": " + quoted_word(line.substr(0, 40)) +
+                                " is no public SSH key, like `ssh-ed25519 AAAA...'");
+        keys.emplace_back(line);
+    }
+    if (keys.empty())
+        throw LauncherError(shown(path) + ": no public SSH key in it");
+    return keys;
+}
+
+std::vector<std::string> own_public_keys(const std::string& home) {
+    for (const char* name : {"id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub"}) {
+        const std::string path = home + "/.ssh/" + name;
+        if (read_file(path))
+            return read_public_keys(path);
+    }
+    throw LauncherError("there is no public SSH key in " + shown(home) +
+                        "/.ssh; make one with: ssh-keygen -t ed25519, or say --ssh-key=FILE");
+}
+
+std::string user_data_of(const SeedUser& user) {
+    if (!is_user_name(user.name))
+        throw UsageError(quoted_word(user.name) +
+                         " cannot be a user's name: a letter, then "
+                         "letters, digits, '.', '_' and '-', 32 at most");
+    // Images without bash do not have it as their users' shell either.
+    const Json config = {{"users",
+                          {{{"name", user.name},
+                            {"gecos", user.name},
+                            {"shell", "/bin/bash"},
+                            {"sudo", "ALL=(ALL) NOPASSWD:ALL"},
+                            {"lock_passwd", true},
+                            {"ssh_authorized_keys", user.ssh_keys}}}},
+                         {"ssh_pwauth", false}};
+    return "#cloud-config\n" + dump(config);
+}
+
+std::string hostname_of(const VmName& name) {
+    std::string hostname = name.str();
+    std::replace(hostname.begin(), hostname.end(), '_', '-');
+    return hostname;
+}
+
+Seed make_seed(const VmName& name, const std::string& hostname, const std::string& user_data,
+               const std::string& network_config) {
+    if (!is_hostname(hostname))
+        throw UsageError(quoted_word(hostname) +
+                         " cannot be a hostname: letters, digits and '-', dots between labels; "
+                         "say --hostname=NAME");
+    const std::string content = user_data + '\0' + hostname + '\0' + network_config;
+    const std::string id = "tapgate-" + name.str() + "-" + hex_text(sha256(content)).substr(0, 16);
+    return {.user_data = user_data,
+            .meta_data = dump(Json{{"instance-id", id}, {"local-hostname", hostname}}),
+            .network_config = network_config};
+}
+
+std::string seed_path(const VmName& name) {
+    return data_directory() + "/" + name.str() + "/seed.iso";
+}
+
+void attach_seed(const VmName& name, const Seed& seed) {
+    const std::string file = vm_file_path(name);
+    const auto before = read_file(file);
+    if (!before)
+        throw no_such_vm(name);
+    const std::string path = seed_path(name);
+    const VmSpec spec = describe_vm(name, parse_vm_file(file, *before)).spec;
+    const bool is_attached = std::any_of(spec.disks.begin(), spec.disks.end(),
+                                         [&](const Disk& one) { return one.path.str() == path; });
+    std::string after = *before;
+    if (!is_attached) {
+        after += (after.empty() || after.ends_with('\n') ? "" : "\n") +
+                 ("disk = " + commas_doubled(path) + ",format=raw,bus=virtio,readonly=on\n");
+        // There may be no room for one more.
+        describe_vm(name, parse_vm_file(file, after));
+    }
+    std::vector<std::pair<std::string, std::string>> files = {{"user-data", seed.user_data},
+                                                              {"meta-data", seed.meta_data}};
+    if (!seed.network_config.empty())
+        files.emplace_back("network-config", seed.network_config);
+    const std::string image = iso_image("cidata", files);
+    make_private_directory(data_directory());
+    make_private_directory(data_directory() + "/" + name.str());
+    replace_file(path, image);
+    if (is_attached)
+        return;
+    if (read_file(file) != before)
+        throw LauncherError(shown(file) + " was changed meanwhile; try again");
+    replace_file(file, after);
+}
+
+}  // namespace tapgate

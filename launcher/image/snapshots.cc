@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/image/snapshots.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "launcher/base/error.h"
+#include "launcher/base/output.h"
+#include "launcher/base/program.h"
+#include "launcher/base/text.h"
+#include "launcher/image/base_image.h"
+#include "launcher/image/disk_image.h"
+#include "launcher/qemu/control.h"
+#include "launcher/qemu/firmware.h"
+#include "launcher/qemu/qmp_client.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view uefi_node = "uefi-variables";
+
+LauncherError cannot_have(const std::string& disk, const std::string& format) {
+    LauncherError error(shown(disk) + " is a " + shown(format) +
+                        " image, which cannot hold snapshots; make it a qcow2 with: qemu-img "
+                        "convert -O qcow2, or a clone of the VM");
+    return error;
+}
+
+LauncherError no_such_snapshot(const VmName& name, const std::string& tag) {
+    LauncherError error(name.str() + " has no snapshot " + quoted_word(tag) +
+                        "; see tapgate snapshot list " + name.str());
+    return error;
+}
+
+LauncherError exists_already(const VmName& name, const std::string& tag) {
+    LauncherError error(name.str() + " has a snapshot " + quoted_word(tag) +
+                        " already; take another tag, or: tapgate snapshot delete " + name.str() +
+                        " " + tag);
+    return error;
+}
+
+// ---- a VM that is off
+
+// The snapshots in a qcow2, by their tags, as qemu-img and QMP tell them.
+std::map<std::string, Snapshot> snapshots_in(const nlohmann::json& image) {
+    std::map<std::string, Snapshot> snapshots;
+    for (const nlohmann::json& one : image.value("snapshots", nlohmann::json::array())) {
+        const std::string tag = one.value("name", "");
+        snapshots[tag] = {.tag = tag,
+                          .date = one.value("date-sec", std::int64_t{0}),
+                          .ram = one.value("vm-state-size", std::uint64_t{0})};
+    }
+    return snapshots;
+}
+
+std::map<std::string, Snapshot> snapshots_in_file(const std::string& path) {
+    // -U: while the VM runs, too. Without --backing-chain it opens nothing but this file.
+    const ProgramResult info =
+        run_program({"qemu-img", "info", "-U", "-f", "qcow2", "--output=json", path});
+    const nlohmann::json json = nlohmann::json::parse(info.output, nullptr, false);
+    if (info.exit_code != 0 || !json.is_object())
+        throw LauncherError(shown(path) + ": " + terminal_text(info.errors));
+    return snapshots_in(json);
+}
+
+// What a snapshot consists of.
+struct Images {
+    std::vector<std::string> disks;
+    std::string variables;  // of the UEFI; empty: none yet
+};
+
+Images images_of(const VmSpec& spec) {
+    Images images;
+    for (const Disk& disk : spec.disks) {
+        if (disk.read_only)
+            continue;
+        if (disk.format != ImageFormat::qcow2)
+            throw cannot_have(disk.path.str(), std::string(name_of(disk.format)));
+        images.disks.push_back(disk.path.str());
+    }
+    if (images.disks.empty())
+        throw LauncherError(spec.name.str() + " has no disk that its guest writes to");
+    const std::string variables = uefi_variables_path(spec.name, spec.firmware);
+    if (!variables.empty() && access(variables.c_str(), F_OK) == 0)
+        images.variables = variables;
+    return images;
+}
+
+void qemu_img_snapshot(const std::string& what, const std::string& tag, const std::string& path) {
+    const ProgramResult done =
+        run_program({"qemu-img", "snapshot", "-q", what, tag, path}, std::chrono::minutes(10));
+    if (done.exit_code != 0)
+        throw LauncherError(shown(path) + ": " + terminal_text(done.errors));
+}
+
+// Saves all, or none.
+void save_in_files(const std::vector<std::string>& paths, const std::string& tag) {
+    for (size_t i = 0; i < paths.size(); i++) {
+        try {
+            qemu_img_snapshot("-c", tag, paths[i]);
+        } catch (const LauncherError&) {
+            for (size_t done = 0; done < i; done++)
+                qemu_img_snapshot("-d", tag, paths[done]);
+            throw;
+        }
+    }
+}
+
+// A VM that is off, locked and looked over: nobody starts it, and no image of it is a base, stands
+// on a changed one, or names what it should not.
+class OffVm {
+  public:
+    explicit OffVm(const VmName& name)
+        : name_(name), lock_(lock_vm(name)), spec_(load_vm_file(name).spec) {
+        images_ = images_of(spec_);
+        for (const std::string& disk : images_.disks)
+            refuse_base(disk, "make the snapshot in a clone, or delete them first");
+        check_bases(spec_);
+        check_images(spec_);
+    }
+
+    void save(const std::string& tag) const {
+        std::vector<std::string> paths = images_.disks;
+        if (!images_.variables.empty())
+            paths.push_back(images_.variables);
+        for (const std::string& path : paths) {
+            if (snapshots_in_file(path).contains(tag))
+                throw exists_already(name_, tag);
+        }
+        save_in_files(paths, tag);
+    }
+
+    void restore(const std::string& tag) const {
+        const std::vector<std::string> paths = those_with(tag);
+        for (const std::string& disk : images_.disks) {
+            const auto snapshots = snapshots_in_file(disk);
+            const auto found = snapshots.find(tag);
+            if (found == snapshots.end())
+                throw LauncherError(shown(disk) + " has no snapshot " + quoted_word(tag) +
+                                    "; it is a part of the VM's disks only, and nothing was done");
+            if (found->second.ram > 0)
+                throw LauncherError(
+                    "the snapshot " + quoted_word(tag) +
+                    " is of a running guest, with its RAM, which needs QEMU to go back to: tapgate "
+                    "start " +
+                    name_.str() + " && tapgate snapshot restore " + name_.str() + " " + tag);
+        }
+        // A full disk in the middle would leave half of the disks restored.
+        const std::string before = "before-restore-" + std::to_string(getpid());
+        save_in_files(paths, before);
+        try {
+            for (const std::string& path : paths)
+                qemu_img_snapshot("-a", tag, path);
+        } catch (const LauncherError&) {
+            for (const std::string& path : paths)
+                qemu_img_snapshot("-a", before, path);
+            remove(before, paths);
+            throw;
+        }
+        remove(before, paths);
+    }
+
+    void remove(const std::string& tag) const { remove(tag, those_with(tag)); }
+
+  private:
+    [[nodiscard]] std::vector<std::string> those_with(const std::string& tag) const {
+        std::vector<std::string> paths;
+        for (const std::string& path : images_.disks) {
+            if (snapshots_in_file(path).contains(tag))
+                paths.push_back(path);
+        }
+        if (paths.empty())
+            throw no_such_snapshot(name_, tag);
+        if (!images_.variables.empty() && snapshots_in_file(images_.variables).contains(tag))
+            paths.push_back(images_.variables);
+        return paths;
+    }
+
+    static void remove(const std::string& tag, const std::vector<std::string>& paths) {
+        for (const std::string& path : paths)
+            qemu_img_snapshot("-d", tag, path);
+    }
+
+    const VmName& name_;
+    UniqueFd lock_;
+    VmSpec spec_;
+    Images images_;
+};
+
+// ---- a VM that runs
+
+// What QEMU writes to, by its own word: the VM file may have changed since it was started.
+class RunningVm {
+  public:
+    RunningVm(const VmName& name, milliseconds limit)
+        : name_(name), limit_(limit), qmp_(QmpClient::connect(qmp_path(name), qmp_limit)) {
+        for (const nlohmann::json& device : answer("query-block")) {
+            const auto inserted = device.find("inserted");
+            if (inserted == device.end() || inserted->value("ro", true))
+                continue;
+            const std::string node = inserted->value("node-name", "");
+            const std::string path = inserted->value("file", "");
+            if (!node.starts_with("disk") && node != uefi_node)
+                throw LauncherError(name.str() +
+                                    " runs with snapshot=on, which throws away what its guest "
+                                    "writes; there is nothing to keep");
+            if (inserted->value("drv", "") != "qcow2")
+                throw cannot_have(path, inserted->value("drv", ""));
+            nodes_[node] = snapshots_in(inserted->at("image"));
+            if (node != uefi_node && state_node_.empty())
+                state_node_ = node;
+        }
+        if (state_node_.empty())
+            throw LauncherError(name.str() + " has no disk that its guest writes to");
+    }
+
+    void save(const std::string& tag) {
+        if (!nodes_with(tag).empty())
+            throw exists_already(name_, tag);
+        nlohmann::json nodes = nlohmann::json::array();
+        for (const auto& [node, snapshots] : nodes_)
+            nodes.push_back(node);
+        run_job("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
+                "saving");
+    }
+
+    void restore(const std::string& tag) {
+        const nlohmann::json nodes = nodes_with(tag);
+        if (nodes.empty())
+            throw no_such_snapshot(name_, tag);
+        std::string with_ram;
+        for (const auto& [node, snapshots] : nodes_) {
+            const auto found = snapshots.find(tag);
+            if (found == snapshots.end() && node != uefi_node)
+                throw LauncherError("the snapshot " + quoted_word(tag) +
+                                    " is on a part of the VM's disks only; nothing was done");
+            if (found != snapshots.end() && found->second.ram > 0)
+                with_ram = node;
+        }
+        if (with_ram.empty())
+            throw LauncherError("the snapshot " + quoted_word(tag) +
+                                " was made while the guest was off: end it first, with: tapgate "
+                                "stop " +
+                                name_.str());
+        run_job("snapshot-load", {{"tag", tag}, {"vmstate", with_ram}, {"devices", nodes}},
+                "restoring");
+    }
+
+    void remove(const std::string& tag) {
+        const nlohmann::json nodes = nodes_with(tag);
+        if (nodes.empty())
+            throw no_such_snapshot(name_, tag);
+        run_job("snapshot-delete", {{"tag", tag}, {"devices", nodes}}, "deleting");
+    }
+
+  private:
+    [[nodiscard]] nlohmann::json nodes_with(const std::string& tag) const {
+        nlohmann::json nodes = nlohmann::json::array();
+        for (const auto& [node, snapshots] : nodes_) {
+            if (snapshots.contains(tag))
+                nodes.push_back(node);
+        }
+        return nodes;
+    }
+
+    nlohmann::json answer(const std::string& command, const nlohmann::json& arguments = nullptr) {
+        QmpAnswer answer = qmp_.execute(command, arguments);
+        if (!answer.ok())
+            throw LauncherError("QEMU refuses " + command + ": " + answer.error);
+        return std::move(answer.value);
+    }
+
+    // QEMU does it in its main loop (migration/savevm.c): until that is over it says nothing.
+    void run_job(const std::string& command, nlohmann::json arguments, const std::string& doing) {
+        const std::string id = "tapgate-" + std::to_string(getpid());
+        const auto begin = Clock::now();
+        auto tell = begin + milliseconds(1000);
+        arguments["job-id"] = id;
+        if (const QmpAnswer started = qmp_.execute(command, arguments, limit_); !started.ok())
+            throw LauncherError("QEMU refuses " + command + ": " + started.error);
+        for (;;) {
+            const auto now = Clock::now();
+            const auto passed = std::chrono::duration_cast<milliseconds>(now - begin);
+            if (passed > limit_)
+                throw LauncherError("QEMU has not ended " + doing + " the snapshot within " +
+                                    std::to_string(limit_.count() / 1000) +
+                                    " s, and goes on with it; see tapgate snapshot list " +
+                                    name_.str());
+            if (now >= tell) {
+                note(doing + " the snapshot (" + std::to_string(passed.count() / 1000) + " s)");
+                tell += milliseconds(5000);
+            }
+            const auto event = qmp_.next_event(
+                std::chrono::ceil<milliseconds>(std::min(tell, begin + limit_) - now) +
+                milliseconds(1));
+            if (!event || event->at("event") != "JOB_STATUS_CHANGE" || !event->contains("data"))
+                continue;
+            const nlohmann::json& data = event->at("data");
+            if (data.value("id", "") == id && data.value("status", "") == "concluded")
+                break;
+        }
+        std::string error;
+        for (const nlohmann::json& job : answer("query-jobs")) {
+            if (job.value("id", "") == id)
+                error = job.value("error", "");
+        }
+        answer("job-dismiss", {{"id", id}});
+        if (!error.empty())
+            throw LauncherError("QEMU fails at " + doing +
+                                " the snapshot: " + terminal_text(error));
+    }
+
+    const VmName& name_;
+    milliseconds limit_;
+    QmpClient qmp_;
+    std::map<std::string, std::map<std::string, Snapshot>> nodes_;
+    std::string state_node_;  // where the RAM goes
+};
+
+// `of_running` or `of_off`, whichever the VM is.
+template <typename Running, typename Off>
+void do_with(const VmName& name, milliseconds limit, const Running& of_running, const Off& of_off) {
+    if (!has_vm_file(name))
+        throw no_such_vm(name);
+    if (vm_state(name).qemu == 0) {
+        of_off(OffVm(name));
+        return;
+    }
+    try {
+        RunningVm vm(name, limit);
+        of_running(vm);
+    } catch (const QmpError& error) {
+        throw LauncherError(error.what());
+    } catch (const nlohmann::json::exception&) {
+        throw LauncherError("QEMU's answer is not the one expected");
+    }
+}
+
+}  // namespace
+
+std::vector<Snapshot> snapshots_of(const VmName& name) {
+    const Images images = images_of(load_vm_file(name).spec);
+    std::map<std::string, Snapshot> all;
+    std::map<std::string, size_t> count;
+    for (const std::string& disk : images.disks) {
+        for (const auto& [tag, snapshot] : snapshots_in_file(disk)) {
+            Snapshot& one = all.emplace(tag, snapshot).first->second;
+            one.ram = std::max(one.ram, snapshot.ram);
+            one.on_all_disks = ++count[tag] == images.disks.size();
+        }
+    }
+    std::vector<Snapshot> snapshots;
+    snapshots.reserve(all.size());
+    for (auto& [tag, snapshot] : all)
+        snapshots.push_back(std::move(snapshot));
+    std::stable_sort(snapshots.begin(), snapshots.end(),
+                     [](const Snapshot& a, const Snapshot& b) { return a.date < b.date; });
+    return snapshots;
+}
+
+void save_snapshot(const VmName& name, const std::string& tag, milliseconds limit) {
+    do_with(
+        name, limit, [&](RunningVm& vm) { vm.save(tag); }, [&](const OffVm& vm) { vm.save(tag); });
+}
+
+void restore_snapshot(const VmName& name, const std::string& tag, milliseconds limit) {
+    do_with(
+        name, limit, [&](RunningVm& vm) { vm.restore(tag); },
+        [&](const OffVm& vm) { vm.restore(tag); });
+}
+
+void delete_snapshot(const VmName& name, const std::string& tag, milliseconds limit) {
+    do_with(
+        name, limit, [&](RunningVm& vm) { vm.remove(tag); },
+        [&](const OffVm& vm) { vm.remove(tag); });
+}
+
+}  // namespace tapgate

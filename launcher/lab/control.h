@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What can be done with a lab as a whole. Each of these either comes to its end or says what is
+// left to do; the next try goes on from there.
+#ifndef TAPGATE_LAUNCHER_LAB_CONTROL_H
+#define TAPGATE_LAUNCHER_LAB_CONTROL_H
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/unique_fd.h"
+#include "launcher/lab/file.h"
+#include "launcher/lab/plan.h"
+
+namespace tapgate {
+
+/// The right to change labs: one `tapgate lab' of a user's at a time, so that none counts on memory
+/// or taps that another is about to take. Held while the descriptor is open. Throws a LauncherError
+/// when another process has it, without waiting.
+UniqueFd lock_labs();
+
+/// How VMs are started.
+struct LabStart {
+    std::string helper;                       ///< empty: the installed one
+    std::chrono::milliseconds ready{300000};  ///< for a guest to be what another section waits for
+};
+
+/// Makes the lab's VMs that are not there, and starts all that do not run. Checks everything first;
+/// when one cannot start after all, or SIGINT, SIGTERM or SIGHUP comes, what this call has made and
+/// started goes again, and it throws a LauncherError with the reason. From this call on the process
+/// ignores SIGPIPE.
+void bring_lab_up(const Lab& lab, const LabStart& options);
+
+/// How VMs are ended.
+struct LabStop {
+    std::chrono::milliseconds limit;  ///< for the guests to power down
+    bool force = false;               ///< cut the power when that is over
+};
+
+/// Powers all down that run. Throws a LauncherError that names those that have not.
+void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop);
+
+/// Gives up what the VMs that have a template have written since they were made; the others stay as
+/// they are. Throws a LauncherError when one runs and `force` is not there to cut its power, or
+/// when there are none.
+void reset_lab(const std::vector<LabMember>& members, bool force);
+
+/// Removes the lab's VMs, which must be off, with all that belongs to them. Throws a LauncherError,
+/// having removed what can be.
+void remove_lab(const std::vector<LabMember>& members);
+
+/// What remove_lab() would remove, a line each. Throws a LauncherError when another VM needs it.
+std::string lab_removal_text(const std::vector<LabMember>& members);
+
+/// What is known of a lab's VM.
+struct LabVmStatus {
+    VmName name;
+    Life life = Life::off;
+    bool made = false;
+    bool planned = true;
+    std::uint64_t memory = 0;  ///< MiB; 0: not known
+    std::int64_t started = 0;  ///< seconds since 1970; 0: it does not run
+    std::vector<std::string> addresses = {};
+};
+
+/// Of all of them; asks those that run for their addresses at the same time.
+std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members);
+
+}  // namespace tapgate
+
+#endif

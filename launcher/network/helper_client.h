@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The launcher's side of tapgate-helper: starts it, as QEMU would, and takes the taps that it
+// sends.
+//
+// The launcher does that itself since QEMU cannot: its sandbox sets no-new-privs, under which a
+// helper that QEMU starts has no privilege.
+#ifndef TAPGATE_LAUNCHER_HELPER_CLIENT_H
+#define TAPGATE_LAUNCHER_HELPER_CLIENT_H
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/names.h"
+#include "common/unique_fd.h"
+#include "launcher/base/error.h"
+
+namespace tapgate {
+
+/// The taps that the helper is asked for: one interface with so many queues.
+struct TapRequest {
+    InterfaceName bridge;
+    unsigned queues = 1;  ///< 1 to max_fds_in_message; each is a descriptor
+    bool vnet_header = true;
+    std::optional<MacAddress> mac;  ///< the guest's
+    std::optional<VmName> vm;
+};
+
+/// No tap, and why: what() is the whole text for the user, with the helper's own words in it.
+class HelperError : public LauncherError {
+  public:
+    enum class Kind {
+        not_started,  ///< there is no such program, or it cannot be run
+        refused,      ///< it said no (policy, quota, no such bridge, no privilege)
+        broken,       ///< it died by a signal, or sent something else than was asked for
+        too_slow,     ///< it did not end within the time limit, and was killed
+    };
+
+    HelperError(Kind kind, const std::string& text, std::string words)
+        : LauncherError(text, kind == Kind::refused ? ExitCode::refused : ExitCode::failed),
+          kind_(kind),
+          words_(std::move(words)) {}
+
+    [[nodiscard]] Kind kind() const { return kind_; }
+    /// What the helper itself wrote to stderr, fit for a terminal; may be empty.
+    [[nodiscard]] const std::string& words() const { return words_; }
+
+  private:
+    Kind kind_;
+    std::string words_;
+};
+
+/// The helper to start: `chosen` when it is not empty, else the one that was installed with this
+/// program, an absolute path fixed at build time. Never looked for in PATH.
+std::string helper_path(const std::string& chosen = {});
+
+/// How long the helper may take. It gives up by itself after 10 s.
+constexpr std::chrono::milliseconds helper_time_limit{15000};
+
+/// Starts the program `helper` and returns the `request.queues` descriptors of the new tap, in the
+/// helper's order; they are the caller's, close-on-exec, and the tap lives as long as one is open.
+/// The helper gets stdio, its socket and the environment, and no other descriptor of this process.
+/// It has ended when this returns or throws, unless SIGKILL is no use (see the exception's text).
+/// Throws HelperError when there is no tap, std::system_error when this process lacks descriptors
+/// or memory to ask, std::invalid_argument for an impossible number of queues.
+std::vector<UniqueFd> request_taps(const std::string& helper, const TapRequest& request,
+                                   std::chrono::milliseconds limit = helper_time_limit);
+
+/// The interface's name of the tap behind the descriptor; empty when it is no tap.
+std::string tap_name(int tap);
+
+/// Descriptors of vhost-net, one for each queue, or why there are none.
+struct VhostQueues {
+    std::vector<UniqueFd> fds;  ///< the caller's, close-on-exec; as many as asked for, or none
+    std::string why_not;        ///< empty when `fds` is as asked for
+};
+
+/// Opens vhost-net `count` times. Do so before QEMU is told of vhost: QEMU 7.2 aborts when it
+/// cannot open it itself, and a guest does well without.
+VhostQueues open_vhost(unsigned count, const std::string& device = "/dev/vhost-net");
+
+}  // namespace tapgate
+
+#endif

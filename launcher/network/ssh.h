@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// How ssh(1) is called for a guest. A guest's key is the VM's own and nobody else's: it is learnt
+// at the first login, and kept in a file of the VM's, under the VM's name and not under an address
+// that another machine has tomorrow.
+#ifndef TAPGATE_LAUNCHER_SSH_H
+#define TAPGATE_LAUNCHER_SSH_H
+
+#include <string>
+#include <vector>
+
+#include "launcher/network/guest_addresses.h"
+
+namespace tapgate {
+
+/// Where the VM's key is kept.
+std::string known_hosts_path(const VmName& name);
+
+/// ssh's argument vector. `user`: who to be in the guest; empty: what ssh takes. `command`: empty
+/// for a login.
+std::vector<std::string> ssh_argv(const VmName& name, const SshTarget& target,
+                                  const std::string& known_hosts, const std::string& user,
+                                  const std::vector<std::string>& command);
+
+/// The same as a block of ssh_config(5).
+std::string ssh_config(const VmName& name, const SshTarget& target, const std::string& known_hosts,
+                       const std::string& user);
+
+/// Becomes ssh, which is looked for in PATH; makes the directory for the VM's key first. Returns
+/// only by a LauncherError.
+[[noreturn]] void become_ssh(const VmName& name, const std::vector<std::string>& argv);
+
+}  // namespace tapgate
+
+#endif

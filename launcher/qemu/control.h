@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What can be asked of a VM that runs, by its QMP socket and its process.
+#ifndef TAPGATE_LAUNCHER_VM_CONTROL_H
+#define TAPGATE_LAUNCHER_VM_CONTROL_H
+
+#include <chrono>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "common/unique_fd.h"
+#include "launcher/run/power_down.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+/// How long a VM's QMP may take. While another client is connected it takes until that leaves.
+constexpr std::chrono::milliseconds qmp_limit{3000};
+
+std::string qmp_path(const VmName& name);
+std::string console_path(const VmName& name);
+
+/// Runs one QMP command. Throws a LauncherError when QEMU does not answer, or refuses.
+nlohmann::json qmp_command(const VmName& name, const std::string& command,
+                           const nlohmann::json& arguments = nullptr,
+                           std::chrono::milliseconds limit = qmp_limit);
+
+/// What QEMU calls the guest's state: "running", "paused", "internal-error", ... Throws as
+/// qmp_command() does.
+std::string guest_status(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
+
+/// Where a viewer finds the VM's screen: "unix:PATH", "127.0.0.1:5901", "HOST:5901". QEMU knows the
+/// port when it chose that itself. Empty when there is no screen. Throws as qmp_command() does.
+std::string vnc_address(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
+
+/// Takes a step of PowerDown: the power button (a guest that is paused goes on, or it would never
+/// see it), or QMP's quit. Step::kill is the caller's. Throws as qmp_command() does.
+void take_step(const VmName& name, PowerDown::Step step);
+
+/// A descriptor of the VM's QEMU, the caller's, readable for poll() when that has ended; none when
+/// it does not run.
+UniqueFd qemu_pidfd(const VmName& name);
+
+/// SIGKILL.
+void kill_qemu(const UniqueFd& pidfd);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/qemu/firmware.h"
+
+#include <fnmatch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/program.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// By file name; of files of the same name that of the first directory.
+std::map<std::string, std::string> descriptors(const std::vector<std::string>& directories) {
+    std::map<std::string, std::string> found;
+    for (const std::string& directory : directories) {
+        std::error_code error;
+        for (auto entry = std::filesystem::directory_iterator(directory, error);
+             !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+            const std::string file = entry->path().filename().string();
+            if (file.ends_with(".json"))
+                found.emplace(file, entry->path().string());
+        }
+    }
+    return found;
+}
+
+bool contains(const Json& list, std::string_view word) {
+    return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+bool fits_machine(const Json& targets, const MachineType& machine) {
+    // An alias stands for some version.
+    const std::string type = machine.str() == "q35"  ? "pc-q35-current"
+                             : machine.str() == "pc" ? "pc-i440fx-current"
+                                                     : machine.str();
+    return std::any_of(targets.begin(), targets.end(), [&](const Json& target) {
+        const Json& machines = target.at("machines");
+        return target.at("architecture") == "x86_64" &&
+               std::any_of(machines.begin(), machines.end(), [&](const Json& pattern) {
+                   return fnmatch(pattern.get<std::string>().c_str(), type.c_str(), 0) == 0;
+               });
+    });
+}
+
+std::optional<FirmwareFile> readable(const Json& file) {
+    const auto format = image_format(file.at("format").get<std::string>());
+    FirmwareFile result{file.at("filename"), format.value_or(ImageFormat::raw)};
+    if (!format || access(result.path.c_str(), R_OK) != 0)
+        return std::nullopt;
+    return result;
+}
+
+// What the descriptor has for such a VM. Throws Json::exception for what is no descriptor.
+std::optional<UefiFiles> fitting(const Json& descriptor, const VmSpec& spec) {
+    const Json& features = descriptor.at("features");
+    const Json& mapping = descriptor.at("mapping");
+    const bool secure = spec.firmware == Firmware::uefi_secure;
+    // With Secure Boot but without keys there is nothing that it could check.
+    const bool has_keys = contains(features, "secure-boot") && contains(features, "enrolled-keys");
+    const bool needs_smm = contains(features, "requires-smm");
+    if (!contains(descriptor.at("interface-types"), "uefi") || mapping.at("device") != "flash" ||
+        mapping.value("mode", "split") != "split" ||
+        !fits_machine(descriptor.at("targets"), spec.machine) ||
+        (secure ? !has_keys : needs_smm || has_keys))
+        return std::nullopt;
+    auto code = readable(mapping.at("executable"));
+    auto variables = readable(mapping.at("nvram-template"));
+    if (!code || !variables)
+        return std::nullopt;
+    return UefiFiles{.code = std::move(*code),
+                     .variables_template = std::move(*variables),
+                     .variables = uefi_variables_path(spec.name, spec.firmware),
+                     .needs_smm = needs_smm};
+}
+
+}  // namespace
+
+std::vector<std::string> firmware_directories() {
+    const std::string own = config_directory();
+    return {own.substr(0, own.rfind('/')) + "/qemu/firmware", "/etc/qemu/firmware",
+            "/usr/share/qemu/firmware"};
+}
+
+UefiFiles find_uefi(const VmSpec& spec, const std::vector<std::string>& directories) {
+    std::string broken;
+    for (const auto& [file, path] : descriptors(directories)) {
+        const std::string text = read_file(path).value_or("");
+        // An empty one takes away what the distribution has under this name.
+        if (text.empty())
+            continue;
+        try {
+            if (auto files = fitting(Json::parse(text), spec))
+                return std::move(*files);
+        } catch (const Json::exception&) {
+            broken += "; " + shown(path) + " is no descriptor of a firmware";
+        }
+    }
+    std::string all;
+    for (const std::string& directory : directories)
+        all.append(all.empty() ? "" : ", ").append(shown(directory));
+    const bool secure = spec.firmware == Firmware::uefi_secure;
+    throw LauncherError(std::string("no UEFI firmware ") + (secure ? "with Secure Boot " : "") +
+                        "for machine " + spec.machine.str() + " in " + all +
+                        (secure && !spec.machine.is_q35() ? "; it needs machine=q35"
+                                                          : "; install the package ovmf (Fedora: "
+                                                            "edk2-ovmf), or use firmware=bios") +
+                        broken);
+}
+
+std::string uefi_variables_path(const VmName& name, Firmware firmware) {
+    if (firmware == Firmware::bios)
+        return {};
+    return data_directory() + "/" + name.str() + "/" +
+           (firmware == Firmware::uefi_secure ? "uefi-secure" : "uefi") + "-variables.qcow2";
+}
+
+void make_uefi_variables(const UefiFiles& files) {
+    const std::string& path = files.variables;
+    if (access(path.c_str(), F_OK) == 0)
+        return;
+    make_private_directory(path.substr(0, path.rfind('/')));
+    const std::string temporary = path + "." + std::to_string(getpid());
+    const ProgramResult made = run_program(
+        {"qemu-img", "convert", "-f", std::string(name_of(files.variables_template.format)), "-O",
+         "qcow2", files.variables_template.path, temporary});
+    const bool failed = made.exit_code != 0 || rename(temporary.c_str(), path.c_str()) != 0;
+    const int error = errno;
+    if (!failed)
+        return;
+    unlink(temporary.c_str());
+    throw LauncherError("cannot make the UEFI variables " + shown(path) + ": " +
+                        (made.exit_code != 0 ? terminal_text(made.errors) : errno_text(error)));
+}
+
+}  // namespace tapgate

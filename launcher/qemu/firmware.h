@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// UEFI firmware, found as docs/interop/firmware.json in QEMU's sources says: descriptors that
+// distributions and administrators install, the first one in the order of file names that fits.
+#ifndef TAPGATE_LAUNCHER_FIRMWARE_H
+#define TAPGATE_LAUNCHER_FIRMWARE_H
+
+#include <string>
+#include <vector>
+
+#include "launcher/qemu/argv.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// Where descriptors are: the user's, the administrator's, the distribution's. A file takes the
+/// place of those of the same name in the later ones.
+std::vector<std::string> firmware_directories();
+
+/// The UEFI firmware of the VM, and where its variables are (they need not be there yet). Throws a
+/// LauncherError that says what to install when there is none.
+UefiFiles find_uefi(const VmSpec& spec, const std::vector<std::string>& directories);
+
+/// Where the variables of the VM are; empty: its firmware has none.
+std::string uefi_variables_path(const VmName& name, Firmware firmware);
+
+/// Makes the file of variables from its template where there is none. A qcow2, which can be part of
+/// the guest's snapshots, unlike a raw one. Throws a LauncherError.
+void make_uefi_variables(const UefiFiles& files);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the launcher finds on the host.
+#ifndef TAPGATE_LAUNCHER_HOST_H
+#define TAPGATE_LAUNCHER_HOST_H
+
+#include "launcher/qemu/argv.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// What the command line needs to know of this host. `helper`: empty is the installed one. Throws a
+/// LauncherError where there is no QEMU, or no KVM and the VM insists on it.
+HostFacts host_facts(const VmSpec& spec, const std::string& helper = {});
+
+/// The descriptors that QEMU is going to inherit for a VM's adapters on bridges, counted from 3 on;
+/// `vhost`: also those of vhost-net.
+VmFds planned_fds(const VmSpec& spec, bool vhost);
+
+/// Can vhost-net be opened? It is not kept open.
+bool has_vhost();
+
+/// Who on the bridge has the address `mac` (a tap's name, or a port where it was heard lately), as
+/// a part of a line; empty: nobody that this host knows of.
+std::string user_of_mac(const InterfaceName& bridge, const MacAddress& mac);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/run/prepare_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/unique_fd.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+#include "launcher/image/base_image.h"
+#include "launcher/image/disk_image.h"
+#include "launcher/qemu/firmware.h"
+
+namespace tapgate {
+
+namespace {
+
+// Over so many virtio disks a machine runs out of interrupts and slots sooner than of room.
+constexpr auto most_virtio_disks = 6;
+
+// RFC 6143, 7.2.2: the password is the key of a DES.
+constexpr size_t longest_vnc_password = 8;
+
+void check_vnc_password(const std::string& path) {
+    const auto password = read_file(path);
+    if (!password)
+        throw LauncherError(shown(path) +
+                            ": there is no such file; it should hold the VNC password");
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0)
+        fail_with_errno(shown(path));
+    if (status.st_uid != geteuid() || (status.st_mode & 077) != 0)
+        throw LauncherError(shown(path) +
+                            ": others can read or replace the VNC password; it should be your own "
+                            "file, of mode 0600");
+    if (password->empty() || password->find('\n') != std::string::npos)
+        throw LauncherError(shown(path) +
+                            ": QEMU takes all of it as the VNC password, the line break too; write "
+                            "it with printf, without one");
+    if (password->size() > longest_vnc_password)
+        throw LauncherError(shown(path) + ": a VNC password has " +
+                            std::to_string(longest_vnc_password) + " bytes at most");
+}
+
+void check_nested(const VmSpec& spec, const HostFacts& host, std::vector<std::string>& notes) {
+    if (spec.nested != Nested::on)
+        return;
+    if (spec.accelerator.value_or(host.accelerator) == Accelerator::tcg) {
+        notes.emplace_back("nested=on means nothing without KVM");
+        return;
+    }
+    if (host.nested_feature.empty())
+        throw LauncherError("nested=on: this host's KVM has neither kvm_intel nor kvm_amd loaded");
+    const std::string module = host.nested_feature == "vmx" ? "kvm_intel" : "kvm_amd";
+    if (!host.nested_enabled)
+        throw LauncherError(
+            "nested=on: the host's " + module +
+            " has it disabled; the administrator enables it, while no VM runs, with: modprobe -r " +
+            module + " && modprobe " + module + " nested=1 (and for good: echo options " + module +
+            " nested=1 > /etc/modprobe.d/" + module + ".conf)");
+}
+
+}  // namespace
+
+std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host) {
+    // First: a base has no write permission, which would be the reason otherwise.
+    refuse_written_base(spec);
+    check_bases(spec);
+    std::vector<std::string> notes = check_images(spec);
+    check_nested(spec, host, notes);
+    if (spec.display == Display::vnc && spec.vnc.password_file)
+        check_vnc_password(spec.vnc.password_file->str());
+    const auto virtio_disks =
+        std::count_if(spec.disks.begin(), spec.disks.end(),
+                      [](const Disk& disk) { return disk.bus == DiskBus::virtio; });
+    if (virtio_disks > most_virtio_disks)
+        notes.push_back(std::to_string(virtio_disks) +
+                        " virtio disks: with bus=scsi all of them share one controller");
+    if (host.uefi)
+        make_uefi_variables(*host.uefi);
+    return notes;
+}
+
+}  // namespace tapgate

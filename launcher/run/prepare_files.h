@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What has to be right, or made, before a VM can start, and no pure function can tell.
+#ifndef TAPGATE_LAUNCHER_PREPARE_FILES_H
+#define TAPGATE_LAUNCHER_PREPARE_FILES_H
+
+#include <string>
+#include <vector>
+
+#include "launcher/qemu/argv.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// Checks the images, the VNC password's file and what `nested=on` needs, and makes the UEFI
+/// variables where there are none. Call it between host_facts() and qemu_argv(), with the VM's lock
+/// held. Returns what the user should know; throws a LauncherError.
+std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/run/process.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+#include "launcher/network/helper_client.h"
+#include "launcher/qemu/argv.h"
+#include "launcher/run/console_log.h"
+#include "launcher/run/prepare_files.h"
+
+namespace tapgate {
+
+namespace {
+
+// The systemd unit that this process is in, when it is the one that `tapgate start` makes.
+std::string own_unit(const VmName& name) {
+    const std::string unit = "tapgate-" + name.str() + ".scope";
+    // A line for each hierarchy, of which there can be several.
+    const auto groups = read_file("/proc/self/cgroup");
+    return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
+}
+
+std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
+                              const std::string& helper) {
+    if (const std::string user = user_of_mac(net.bridge, mac); !user.empty())
+        throw LauncherError("net: " + user + " on " + net.bridge.str() + " has the MAC address " +
+                            mac.str() + " already; give this VM another with mac=");
+    return request_taps(
+        helper,
+        {.bridge = net.bridge, .queues = net.queues, .vnet_header = true, .mac = mac, .vm = vm});
+}
+
+}  // namespace
+
+PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
+    PreparedVm vm;
+    vm.notes = prepare_files(spec, host);
+    vm.record.supervisor = getpid();
+    vm.record.started = std::time(nullptr);
+    vm.record.qemu = host.qemu;
+    const Accelerator accelerator = spec.accelerator.value_or(host.accelerator);
+    vm.record.accelerator = accelerator == Accelerator::kvm ? "kvm" : "tcg";
+    vm.record.unit = own_unit(spec.name);
+    if (!host.why_not_kvm.empty())
+        vm.notes.push_back("without KVM, so more slowly: " + host.why_not_kvm);
+
+    unsigned queues = 0;
+    for (const Net& net : spec.nets) {
+        if (const auto* const bridged = std::get_if<BridgeNet>(&net.link))
+            queues += bridged->queues;
+    }
+    VhostQueues vhost;
+    if (!plain_bridge && queues > 0) {
+        vhost = open_vhost(queues);
+        if (!vhost.why_not.empty())
+            vm.notes.push_back("without vhost, so with a slower network: " + vhost.why_not);
+    }
+    auto next_vhost = std::make_move_iterator(vhost.fds.begin());
+    for (size_t i = 0; i < spec.nets.size(); i++) {
+        Net& net = spec.nets[i];
+        const MacAddress mac =
+            net.mac.value_or(stable_mac(host.owner, spec.name, static_cast<unsigned>(i)));
+        RunNet& recorded = vm.record.nets.emplace_back();
+        recorded.mac = mac.str();
+        const auto* const bridged = std::get_if<BridgeNet>(&net.link);
+        if (bridged == nullptr)
+            continue;
+        recorded.bridge = bridged->bridge.str();
+        if (plain_bridge)
+            continue;
+        // In the order of planned_fds().
+        try {
+            for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, host.helper))
+                vm.fds.push_back(std::move(tap));
+        } catch (const LauncherError& error) {
+            auto other = fallen_back(net);
+            if (!other)
+                throw;
+            vm.notes.push_back("net: QEMU's own NAT in the place of " + recorded.bridge + ": " +
+                               error.what());
+            net = std::move(*other);
+            recorded.bridge.clear();
+            continue;
+        }
+        recorded.tap = tap_name(vm.fds.back().get());
+        for (unsigned queue = 0; !vhost.fds.empty() && queue < bridged->queues; queue++)
+            vm.fds.push_back(*next_vhost++);
+    }
+    std::optional<VmFds> fds;
+    if (!plain_bridge)
+        fds = planned_fds(spec, !vhost.fds.empty());
+    vm.argv = qemu_argv(spec, host, fds);
+    return vm;
+}
+
+std::unique_ptr<ChildProcess> start_qemu(const VmName& name, const PreparedVm& vm) {
+    write_run_record(name, vm.record);
+    remove_console_log(name);
+    const std::string path = qemu_log_path(name);
+    const UniqueFd log(
+        open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!log)
+        fail_with_errno(shown(path));
+    Launch launch{.program = vm.record.qemu,
+                  .argv = vm.argv,
+                  .inherited = {},
+                  .output = log.get(),
+                  .deaf = true};
+    for (const UniqueFd& fd : vm.fds)
+        launch.inherited.push_back(fd.get());
+    return std::make_unique<ChildProcess>(launch);
+}
+
+std::string qemu_log_path(const VmName& name) {
+    return vm_directory(name) + "/qemu.log";
+}
+
+std::string qemu_words(const VmName& name) {
+    constexpr off_t most = 4096;
+    const UniqueFd fd(open(qemu_log_path(name).c_str(), O_RDONLY | O_CLOEXEC));
+    std::string text(most, '\0');
+    const off_t size = fd ? lseek(fd.get(), 0, SEEK_END) : 0;
+    const ssize_t got =
+        fd ? pread(fd.get(), text.data(), text.size(), size > most ? size - most : 0) : 0;
+    text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+    return terminal_text(text);
+}
+
+}  // namespace tapgate

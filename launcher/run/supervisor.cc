@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/run/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "launcher/base/child_process.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/stop_signals.h"
+#include "launcher/base/text.h"
+#include "launcher/qemu/control.h"
+#include "launcher/qemu/qmp_client.h"
+#include "launcher/run/console.h"
+#include "launcher/run/console_log.h"
+#include "launcher/run/host.h"
+#include "launcher/run/process.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Step = PowerDown::Step;
+using std::chrono::milliseconds;
+
+// QEMU's own, from exec to its guest's first instruction: 0.1 s, more where it has to read a
+// snapshot or to touch a lot of memory.
+constexpr milliseconds start_limit{60000};
+// From when somebody wants it to end.
+constexpr milliseconds hurried_start_limit{5000};
+// A guest writes a few MB in it, at the most.
+constexpr milliseconds log_interval{15000};
+
+class Supervisor {
+  public:
+    Supervisor(const VmSpec& spec, SuperviseOptions options)
+        : spec_(spec), name_(spec.name), options_(std::move(options)), down_(options_.limits) {}
+
+    int run() {
+        const HostFacts host = host_facts(spec_, options_.helper);
+        // From here on: this VM is nobody else's to start.
+        const UniqueFd lock = lock_vm(name_);
+        if (const VmState state = vm_state(name_); state.qemu != 0)
+            throw LauncherError(name_.str() +
+                                " is running already, without its supervisor (QEMU's "
+                                "process is " +
+                                std::to_string(state.qemu) + "); end it with: tapgate stop " +
+                                name_.str());
+        clear_vm_directory(name_);
+        try {
+            start(host);
+        } catch (...) {
+            qemu_.reset();
+            clear_vm_directory(name_);
+            throw;
+        }
+        // From here on: the guest runs, and signals are the guest's power button.
+        tell_ready();
+        const ProcessEnd end = watch();
+        // What is left is what `list` calls crashed.
+        if (end.in_order())
+            clear_vm_directory(name_);
+        return verdict(end);
+    }
+
+  private:
+    void start(const HostFacts& host) {
+        PreparedVm vm = prepare_vm(spec_, host, options_.plain_bridge);
+        vm.record.words = options_.words;
+        for (const std::string& text : vm.notes)
+            note(text);
+        stop_.emplace();
+        qemu_ = start_qemu(name_, vm);
+        // The taps are QEMU's alone now, and go with it.
+        vm.fds.clear();
+        wait_until_running();
+    }
+
+    // QEMU answers QMP once everything is set up and its guest was let go.
+    void wait_until_running() {
+        const auto begin = Clock::now();
+        auto deadline = begin + start_limit;
+        bool told = false;
+        bool signalled = false;
+        while (!answers()) {
+            std::array<pollfd, 2> fds{pollfd{qemu_->pidfd(), POLLIN, 0},
+                                      pollfd{signalled ? -1 : stop_->fd(), POLLIN, 0}};
+            poll(fds.data(), fds.size(), 1);
+            if (const auto end = qemu_->wait(milliseconds(0)))
+                throw LauncherError("QEMU does not start (" + end->text() + "): " + words());
+            const auto now = Clock::now();
+            if (fds[1].revents != 0) {
+                // The guest may run already: its power button comes first here, too.
+                signalled = true;
+                deadline = std::min(deadline, now + hurried_start_limit);
+            }
+            if (now > deadline)
+                throw LauncherError(
+                    "QEMU does not answer within " +
+                    std::to_string(std::chrono::ceil<std::chrono::seconds>(now - begin).count()) +
+                    " s, and was killed: " + words());
+            if (!told && now - begin > milliseconds(1000)) {
+                note("waiting for QEMU ...");
+                told = true;
+            }
+        }
+    }
+
+    bool answers() {
+        // First, so that nothing the guest says is missed: its socket is there before QMP's.
+        if (!options_.ready && !socket_)
+            socket_ = connect_console(console_path(name_));
+        try {
+            return QmpClient::connect(qmp_path(name_), milliseconds(1000))
+                .execute("query-status", nullptr, milliseconds(1000))
+                .ok();
+        } catch (const QmpError&) {
+            return false;
+        }
+    }
+
+    void tell_ready() {
+        if (const std::string text = qemu_words(name_); !text.empty())
+            note("QEMU says: " + text);
+        if (!options_.ready)
+            return;
+        const UniqueFd log(open(qemu_log_path(name_).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+        if (log) {
+            dup2(log.get(), STDOUT_FILENO);
+            dup2(log.get(), STDERR_FILENO);
+        }
+        // Whoever waited for it may be gone.
+        write_all(options_.ready.get(), "R");
+        options_.ready.reset();
+        background_ = true;
+    }
+
+    ProcessEnd watch() {
+        const RawTerminal terminal(background_ ? -1 : STDIN_FILENO);
+        if (!background_)
+            console_.emplace(std::move(socket_), console_input(), STDOUT_FILENO);
+        if (terminal.active())
+            note(name_.str() + " runs; Ctrl-] powers it down");
+        for (;;) {
+            std::array<pollfd, 2 + Console::polls> fds{};
+            fds[0] = {qemu_->pidfd(), POLLIN, 0};
+            fds[1] = {stop_->fd(), POLLIN, 0};
+            const Console::Polls wanted =
+                console_ ? console_->wanted()
+                         : Console::Polls{pollfd{-1, 0, 0}, pollfd{-1, 0, 0}, pollfd{-1, 0, 0}};
+            std::copy(wanted.begin(), wanted.end(), fds.begin() + 2);
+            const auto next = std::min(down_.next().value_or(log_check_), log_check_);
+            if (poll(fds.data(), fds.size(), milliseconds_until(next)) < 0 && errno != EINTR)
+                fail_with_errno("poll");
+            if (fds[0].revents != 0) {
+                if (const auto end = qemu_->wait(milliseconds(1000))) {
+                    if (console_)
+                        console_->drain();
+                    return *end;
+                }
+            }
+            if (const std::string signal = stop_->take(); !signal.empty()) {
+                why_ = signal;
+                take(down_.begin(Clock::now()));
+            }
+            if (console_) {
+                Console::Polls ready{};
+                std::copy(fds.begin() + 2, fds.end(), ready.begin());
+                for (unsigned leaves = console_->carry(ready); leaves > 0; leaves--) {
+                    why_ = "Ctrl-]";
+                    take(down_.hurry(Clock::now()));
+                }
+            }
+            take(down_.due(Clock::now()));
+            if (Clock::now() >= log_check_)
+                check_log();
+        }
+    }
+
+    void check_log() {
+        log_check_ = Clock::now() + log_interval;
+        try {
+            limit_console_log(name_);
+        } catch (const LauncherError& error) {
+            // No reason to leave the VM alone; but once is enough.
+            if (!std::exchange(log_fails_, true))
+                note(error.what());
+        }
+    }
+
+    void take(Step step) {
+        switch (step) {
+            case Step::none:
+                return;
+            case Step::ask:
+                if (!asked_)
+                    note(why_ + ": asking the guest to power down, for at most " +
+                         std::to_string(options_.limits.guest.count() / 1000) + " s" +
+                         (why_ == "Ctrl-]" ? "; Ctrl-] again cuts its power" : ""));
+                break;
+            case Step::quit:
+                note("cutting the guest's power");
+                break;
+            case Step::kill:
+                note("QEMU does not quit; killing it");
+                qemu_->kill();
+                return;
+            case Step::give_up:
+                throw LauncherError("QEMU cannot be killed: it hangs in the kernel, process " +
+                                    std::to_string(qemu_->pid()));
+        }
+        try {
+            take_step(name_, step);
+        } catch (const LauncherError& error) {
+            if (!asked_ || step != Step::ask)
+                note(error.what());
+        }
+        asked_ = true;
+    }
+
+    [[nodiscard]] int verdict(const ProcessEnd& end) const {
+        const std::string after =
+            background_ ? "" : "; QEMU's words are in " + shown(qemu_log_path(name_));
+        if (down_.step() == Step::quit || down_.step() == Step::kill) {
+            note(name_.str() + " has ended, its guest without having shut down");
+            return static_cast<int>(ExitCode::failed);
+        }
+        if (!end.in_order())
+            throw LauncherError("QEMU failed (" + end.text() + "): " + words() + after);
+        if (background_ || isatty(STDIN_FILENO) != 0)
+            note(name_.str() + " has ended");
+        return static_cast<int>(ExitCode::done);
+    }
+
+    [[nodiscard]] std::string words() const {
+        const std::string text = qemu_words(name_);
+        return text.empty() ? "it said nothing" : text;
+    }
+
+    const VmSpec& spec_;
+    const VmName& name_;
+    SuperviseOptions options_;
+    PowerDown down_;
+    std::optional<StopSignals> stop_;
+    std::unique_ptr<ChildProcess> qemu_;
+    UniqueFd socket_;  // of the console, until that is made
+    std::optional<Console> console_;
+    std::string why_;
+    Clock::time_point log_check_ = Clock::now();
+    bool log_fails_ = false;
+    bool asked_ = false;
+    bool background_ = false;
+};
+
+}  // namespace
+
+int supervise(const VmSpec& spec, SuperviseOptions options) {
+    // A terminal that goes away, a reader of our output that ends: no reason to take the VM along.
+    std::signal(SIGPIPE, SIG_IGN);
+    // QEMU's sockets are made with it: who could connect to QMP would have the user's whole
+    // account.
+    umask(077);
+    return Supervisor(spec, std::move(options)).run();
+}
+
+}  // namespace tapgate

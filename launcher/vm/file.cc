@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/vm/file.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::string_view ending = ".conf";
+
+std::vector<Setting> with_environment(std::vector<Setting> settings) {
+    const auto lookup = [](const std::string& variable) {
+        return std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
+    };
+    for (Setting& setting : environment_settings(lookup, current_directory()))
+        settings.push_back(std::move(setting));
+    return settings;
+}
+
+}  // namespace
+
+std::string vm_file_path(const VmName& name) {
+    return config_directory() + "/" + name.str() + std::string(ending);
+}
+
+bool has_vm_file(const VmName& name) {
+    return access(vm_file_path(name).c_str(), F_OK) == 0;
+}
+
+LauncherError no_such_vm(const VmName& name) {
+    LauncherError error("no VM is called " + name.str() + ": there is no " +
+                        shown(vm_file_path(name)) + "; make one with: tapgate create " +
+                        name.str() + " --disk=PATH");
+    return error;
+}
+
+std::vector<VmName> vm_names() {
+    std::vector<VmName> names;
+    std::error_code error;
+    for (auto entry = std::filesystem::directory_iterator(config_directory(), error);
+         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        const std::string file = entry->path().filename().string();
+        if (!file.ends_with(ending))
+            continue;
+        if (auto name = VmName::parse(file.substr(0, file.size() - ending.size())))
+            names.push_back(std::move(*name));
+    }
+    if (error && error != std::errc::no_such_file_or_directory)
+        throw LauncherError(shown(config_directory()) + ": " + error.message());
+    std::sort(names.begin(), names.end(),
+              [](const VmName& a, const VmName& b) { return a.str() < b.str(); });
+    return names;
+}
+
+VmDescription load_vm(const VmName& name, const std::vector<Setting>& settings) {
+    const std::string path = vm_file_path(name);
+    const auto text = read_file(path);
+    if (!text && settings.empty())
+        throw no_such_vm(name);
+    std::vector<Setting> all = with_environment(settings);
+    if (text) {
+        for (Setting& setting : parse_vm_file(path, *text))
+            all.push_back(std::move(setting));
+    }
+    return describe_vm(name, all);
+}
+
+VmDescription load_vm_file(const VmName& name) {
+    const std::string path = vm_file_path(name);
+    const auto text = read_file(path);
+    if (!text)
+        throw no_such_vm(name);
+    return describe_vm(name, parse_vm_file(path, *text));
+}
+
+VmDescription describe_unfiled_vm(const VmName& name, const std::vector<Setting>& settings) {
+    return describe_vm(name, with_environment(settings));
+}
+
+}  // namespace tapgate

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A user's VMs: the files NAME.conf in the configuration directory.
+#ifndef TAPGATE_LAUNCHER_VM_FILE_H
+#define TAPGATE_LAUNCHER_VM_FILE_H
+
+#include <string>
+#include <vector>
+
+#include "launcher/base/error.h"
+#include "launcher/vm/options.h"
+
+namespace tapgate {
+
+/// Where the VM's file is: NAME.conf in config_directory().
+std::string vm_file_path(const VmName& name);
+
+/// Is there such a file?
+bool has_vm_file(const VmName& name);
+
+/// The error for a VM without one.
+LauncherError no_such_vm(const VmName& name);
+
+/// All VMs that have a file, in alphabetical order.
+std::vector<VmName> vm_names();
+
+/// The VM as the command line (`settings`), the environment and its file describe it. Throws a
+/// LauncherError, also for a name without a file and without settings: that is a typing mistake.
+VmDescription load_vm(const VmName& name, const std::vector<Setting>& settings);
+
+/// The VM as its file alone describes it. Throws as load_vm() does.
+VmDescription load_vm_file(const VmName& name);
+
+/// As load_vm() for a VM that has no file, or whose file is not to be read.
+VmDescription describe_unfiled_vm(const VmName& name, const std::vector<Setting>& settings);
+
+}  // namespace tapgate
+
+#endif

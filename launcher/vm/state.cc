@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/vm/state.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <thread>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+std::string record_path(const VmName& name) {
+    return vm_directory(name) + "/vm.json";
+}
+
+// Who holds the fcntl lock that QEMU puts on its pidfile (util/oslib-posix.c,
+// qemu_write_pidfile()): 0 for nobody.
+pid_t holder_of_pidfile(const std::string& path) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd)
+        return 0;
+    struct flock lock {};
+    lock.l_type = F_RDLCK;
+    lock.l_whence = SEEK_SET;
+    if (fcntl(fd.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+        return 0;
+    if (lock.l_pid > 0)
+        return lock.l_pid;
+    // An open file description lock, which has no process: QEMU wrote its number down.
+    const std::string text = first_word(path);
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + text.size(), pid);
+    return pid;
+}
+
+bool is_locked(const std::string& path) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+// The file, made when it is not there, and locked; nothing when another process has locked it.
+UniqueFd locked_file(const std::string& path) {
+    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd)
+        fail_with_errno(shown(path));
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (errno != EWOULDBLOCK)
+        fail_with_errno(shown(path));
+    return {};
+}
+
+}  // namespace
+
+std::string vm_directory(const VmName& name) {
+    return runtime_directory() + "/" + name.str();
+}
+
+void write_run_record(const VmName& name, const RunRecord& record) {
+    nlohmann::json nets = nlohmann::json::array();
+    for (const RunNet& net : record.nets)
+        nets.push_back({{"bridge", net.bridge}, {"mac", net.mac}, {"tap", net.tap}});
+    const nlohmann::json json = {{"supervisor", record.supervisor},
+                                 {"started", record.started},
+                                 {"qemu", record.qemu},
+                                 {"accelerator", record.accelerator},
+                                 {"unit", record.unit},
+                                 {"nets", nets},
+                                 {"words", record.words}};
+    replace_file(record_path(name),
+                 json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+std::optional<RunRecord> read_run_record(const VmName& name) {
+    try {
+        const auto text = read_file(record_path(name));
+        if (!text)
+            return std::nullopt;
+        const auto json = nlohmann::json::parse(*text);
+        RunRecord record;
+        json.at("supervisor").get_to(record.supervisor);
+        json.at("started").get_to(record.started);
+        json.at("qemu").get_to(record.qemu);
+        json.at("accelerator").get_to(record.accelerator);
+        json.at("unit").get_to(record.unit);
+        json.at("words").get_to(record.words);
+        for (const auto& net : json.at("nets"))
+            record.nets.push_back({net.at("bridge"), net.at("mac"), net.at("tap")});
+        return record;
+    } catch (const nlohmann::json::exception&) {
+        return std::nullopt;
+    } catch (const LauncherError&) {
+        return std::nullopt;
+    }
+}
+
+std::string_view name_of(Life life) {
+    switch (life) {
+        case Life::off:
+            return "off";
+        case Life::starting:
+            return "starting";
+        case Life::running:
+            return "running";
+        case Life::stopping:
+            return "stopping";
+        case Life::crashed:
+            return "crashed";
+    }
+    return "";
+}
+
+VmState vm_state(const VmName& name) {
+    const std::string directory = vm_directory(name);
+    VmState state;
+    state.qemu = holder_of_pidfile(directory + "/qemu.pid");
+    const bool locked = is_locked(directory + "/lock");
+    const auto record = read_run_record(name);
+    if (locked && record)
+        state.supervisor = record->supervisor;
+    if (state.qemu != 0)
+        state.life = Life::running;
+    else if (locked)
+        state.life =
+            access((directory + "/qemu.pid").c_str(), F_OK) == 0 ? Life::stopping : Life::starting;
+    else if (record)
+        state.life = Life::crashed;
+    return state;
+}
+
+std::vector<VmName> vms_with_state() {
+    std::vector<VmName> names;
+    std::error_code error;
+    for (auto entry = std::filesystem::directory_iterator(runtime_directory(), error);
+         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        if (auto name = VmName::parse(entry->path().filename().string()))
+            names.push_back(std::move(*name));
+    }
+    std::sort(names.begin(), names.end(),
+              [](const VmName& a, const VmName& b) { return a.str() < b.str(); });
+    return names;
+}
+
+UniqueFd lock_vm(const VmName& name) {
+    make_private_directory(runtime_directory());
+    const std::string directory = vm_directory(name);
+    make_private_directory(directory);
+    if (UniqueFd fd = locked_file(directory + "/lock"))
+        return fd;
+    const VmState state = vm_state(name);
+    throw LauncherError(name.str() +
+                        (state.qemu != 0
+                             ? " is running already (QEMU's process is " +
+                                   std::to_string(state.qemu) + "); see tapgate status "
+                             : " is being started by another tapgate; see tapgate status ") +
+                        name.str());
+}
+
+UniqueFd lock_vm(const VmName& name, std::chrono::milliseconds limit) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+        try {
+            return lock_vm(name);
+        } catch (const LauncherError&) {
+            if (std::chrono::steady_clock::now() > deadline || vm_state(name).qemu != 0)
+                throw;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+}
+
+UniqueFd lock_console(const VmName& name) {
+    if (UniqueFd fd = locked_file(vm_directory(name) + "/console.lock"))
+        return fd;
+    throw LauncherError("another terminal has the console of " + name.str() +
+                        " (tapgate console; Ctrl-] leaves it)");
+}
+
+void clear_vm_directory(const VmName& name) {
+    for (const char* file : {"vm.json", "qemu.pid", "qmp.sock", "console.lock", "console.sock",
+                             "agent.sock", "vnc.sock"})
+        unlink((vm_directory(name) + "/" + file).c_str());
+}
+
+}  // namespace tapgate

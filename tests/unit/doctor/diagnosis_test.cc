@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/if_bridge.h>
+
+#include <cerrno>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "launcher/doctor/diagnosis.h"
+
+namespace tapgate {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+
+// A host and a VM on br0 with which nothing is wrong.
+DoctorFacts healthy() {
+    DoctorFacts facts;
+    facts.user = "alice";
+    facts.helper.path = "/h/tapgate-helper";
+    facts.helper.verdicts["br0"] = {true, true, "br0: allowed for uid 1000: /p:1: allow br0\n"};
+    facts.policy.path = "/p";
+    facts.bridges = {"br0"};
+    HostLink bridge;
+    bridge.index = 2;
+    bridge.name = "br0";
+    bridge.kind = "bridge";
+    bridge.up = bridge.carrier = true;
+    bridge.bridge = BridgeFacts{"8000.020000000001", false, 1500};
+    HostLink uplink;
+    uplink.index = 3;
+    uplink.name = "eth0";
+    uplink.master = 2;
+    uplink.up = uplink.carrier = true;
+    uplink.port = PortFacts{BR_STATE_FORWARDING, false, false, false, false};
+    facts.network.links = {bridge, uplink};
+    facts.network.addresses = {{2, "192.0.2.1", 24, false, false, false, false}};
+    facts.session = {"/run/user/1000", "", "/run/user/1000/tapgate", true, true};
+    facts.memory_available = 4096;
+    facts.memory_wanted = 1024;
+    facts.disks = {{"/vm/disk.qcow2", 0, 100000}};
+    facts.qemu = {"", "/usr/bin/qemu-system-x86_64", "7.2.22", "pc-q35-7.2", false};
+    return facts;
+}
+
+// The findings of `check` once `change` has been made, as "FAIL: text -> remedy" in lines.
+std::string found(const std::string& check, const std::function<void(DoctorFacts&)>& change) {
+    DoctorFacts facts = healthy();
+    change(facts);
+    std::string text;
+    for (const auto& finding : findings_json(diagnose(facts))) {
+        if (finding["check"] != check)
+            continue;
+        text += finding["result"].get<std::string>() + ": " + finding["text"].get<std::string>();
+        if (const auto remedy = finding["remedy"].get<std::string>(); !remedy.empty())
+            text += " -> " + remedy;
+        text += "\n";
+    }
+    return text;
+}
+
+TEST(Doctor, HasNothingToSayOfAHealthyHost) {
+    for (const Finding& finding : diagnose(healthy()))
+        EXPECT_EQ(finding.health, Health::ok) << finding.check << ": " << finding.text;
+    EXPECT_THAT(findings_text(diagnose(healthy())), HasSubstr("\n0 FAIL, 0 warn, "));
+}
+
+TEST(Doctor, KnowsKvmThatIsThereAndOfNoUse) {
+    EXPECT_THAT(found("kvm", [](auto& f) { f.why_not_kvm = "a guest hangs"; }),
+                HasSubstr("warn: /dev/kvm opens, but is of no use: a guest hangs; "));
+    EXPECT_THAT(found("kvm",
+                      [](auto& f) {
+                          f.kvm.error = ENOENT;
+                          f.kvm_module = "kvm_amd";
+                      }),
+                EndsWith(" -> sudo modprobe kvm_amd\n"));
+    EXPECT_THAT(found("kvm",
+                      [](auto& f) {
+                          f.kvm.error = ENOENT;
+                          f.cpu_can_virtualize = false;
+                      }),
+                HasSubstr("in the firmware"));
+    EXPECT_THAT(found("kvm",
+                      [](auto& f) {
+                          f.kvm = {EACCES, "kvm", false};
+                      }),
+                HasSubstr("sudo usermod -aG kvm alice"));
+    EXPECT_THAT(found("kvm",
+                      [](auto& f) {
+                          f.kvm = {EACCES, "kvm", true};
+                      }),
+                HasSubstr("log in again"));
+}
+
+TEST(Doctor, TellsTheTroublesOfTunApart) {
+    const auto tun = [](int error) { return found("tun", [&](auto& f) { f.tun.error = error; }); };
+    EXPECT_THAT(tun(ENOENT), HasSubstr("FAIL: there is no /dev/net/tun"));
+    EXPECT_THAT(tun(ENODEV),
+                HasSubstr("FAIL: /dev/net/tun is there, but the kernel has no driver"));
+    EXPECT_THAT(tun(EACCES), HasSubstr("-> sudo chmod 0666 /dev/net/tun"));
+    EXPECT_THAT(tun(EPERM), HasSubstr("FAIL: /dev/net/tun is forbidden by the container"));
+}
+
+TEST(Doctor, KnowsThatWifiCannotBeBridged) {
+    EXPECT_THAT(found("uplink", [](auto& f) { f.link_details["eth0"].wireless = true; }),
+                HasSubstr("FAIL: eth0 is Wi-Fi"));
+    EXPECT_THAT(found("uplink",
+                      [](auto& f) {
+                          f.network.links[1].master = 0;
+                          f.network.default_routes = {{3, false, false}};
+                          f.link_details["eth0"].wireless = true;
+                      }),
+                HasSubstr("warn: br0 leads nowhere but to this host, and eth0 is Wi-Fi"));
+}
+
+TEST(Doctor, TakesAContainersEndForAnUplinkOnlyWhenThereIsNoOther) {
+    const auto add_pair = [](DoctorFacts& f) {
+        HostLink pair = f.network.links[1];
+        pair.index = 4;
+        pair.name = "veth0";
+        pair.kind = "veth";
+        f.network.links.push_back(pair);
+    };
+    EXPECT_EQ(found("uplink", add_pair), "ok: eth0 is up\n");
+    EXPECT_EQ(found("uplink",
+                    [&](auto& f) {
+                        add_pair(f);
+                        f.network.links[1].master = 0;
+                    }),
+              "ok: veth0 is up\n");
+    EXPECT_THAT(found("uplink", [](auto& f) { f.network.links[1].kind = "tun"; }),
+                HasSubstr("warn: br0 has no uplink"));
+}
+
+TEST(Doctor, WarnsOfAUserNamespaceThatHasARoot) {
+    EXPECT_THAT(found("user-namespace", [](auto& f) { f.process.user_namespace = true; }),
+                HasSubstr("warn: "));
+    EXPECT_THAT(found("user-namespace",
+                      [](auto& f) {
+                          f.process.user_namespace = true;
+                          f.helper.owner = 65534;
+                      }),
+                HasSubstr("FAIL: "));
+}
+
+TEST(Doctor, HasOneWordForEachDecision) {
+    const auto verdict = [](bool answered, const char* text) {
+        return found("verdict", [&](auto& f) {
+            f.helper.verdicts["br0"] = {answered, false, text};
+        });
+    };
+    EXPECT_THAT(verdict(true, "br0: denied for uid 1: /p: no rule allows br0\n  more"),
+                EndsWith(" -> echo 'allow br0 user=alice' | sudo tee -a /p\n"));
+    EXPECT_THAT(verdict(true, "br0: denied for uid 1: /p:7: deny br0"),
+                HasSubstr("a deny wins wherever it stands"));
+    EXPECT_THAT(verdict(false, "failed to parse"), HasSubstr("FAIL: not known: failed to parse"));
+    // Said once is enough.
+    EXPECT_EQ(found("verdict", [](auto& f) { f.policy.error = ENOENT; }), "");
+}
+
+TEST(Doctor, LooksAtNoBridgeForAVmThatNeedsNone) {
+    const auto no_bridge = [](DoctorFacts& f) { f.bridges.clear(); };
+    EXPECT_EQ(found("tun", no_bridge), "");
+    EXPECT_EQ(found("helper", no_bridge), "");
+    EXPECT_EQ(found("bridge", no_bridge), "");
+    EXPECT_NE(found("kvm", no_bridge), "");
+}
+
+TEST(Doctor, AsksTheGuestsAdapters) {
+    EXPECT_EQ(found("guest",
+                    [](auto& f) {
+                        f.adapters = {{{}, {}, "no frame came"}};
+                    }),
+              "warn: no frame came\n");
+}
+
+TEST(Doctor, ShowsForeignWordsWithoutTheirControlCharacters) {
+    const std::string text =
+        found("verdict", [](auto& f) { f.helper.verdicts["br0"].text = "\x1b[2Jbr0: allowed"; });
+    EXPECT_EQ(text, "ok: ?[2Jbr0: allowed\n");
+}
+
+}  // namespace
+}  // namespace tapgate

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Old command lines and what becomes of them: translate/cases.txt has the lines, and
+// translate/expected.txt the VM files, which TAPGATE_UPDATE_EXPECTED=1 writes anew.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "launcher/base/error.h"
+#include "launcher/foreign/legacy_options.h"
+#include "launcher/foreign/shell_script.h"
+#include "launcher/foreign/translate.h"
+#include "launcher/vm/name.h"
+
+namespace tapgate {
+
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const char* no_environment(const std::string& name) {
+    return name == "HOME" ? "/home/u" : nullptr;
+}
+
+std::vector<ShellCommand> script(std::string_view text) {
+    return read_shell_script(text, no_environment);
+}
+
+// --- shell scripts
+// -----------------------------------------------------------------------------------
+
+TEST(Script, Words) {
+    EXPECT_THAT(script("a 'b c' \"d e\" f\\ g h'i'\"j\"k ''").at(0).words,
+                ElementsAre("a", "b c", "d e", "f g", "hijk", ""));
+    EXPECT_THAT(script("a \\\n  b \\\r\n c # d\ne").at(0).words, ElementsAre("a", "b", "c"));
+    EXPECT_THAT(script("a 'x#y' x#y \"\\\"\\$\\q\"").at(0).words,
+                ElementsAre("a", "x#y", "x#y", "\"$\\q"));
+}
+
+TEST(Script, Commands) {
+    const auto commands =
+        script("one 1\n\n# no\nA=1 B='x y' two >/dev/null 2>&1 &\nthree; four && five");
+    ASSERT_EQ(commands.size(), 5U);
+    EXPECT_THAT(commands[1].words, ElementsAre("two"));
+    EXPECT_EQ(commands[1].line, 4U);
+    EXPECT_TRUE(commands[1].background);
+    EXPECT_THAT(commands[1].environment, ElementsAre(std::pair("A", "1"), std::pair("B", "x y")));
+    EXPECT_THAT(commands[1].redirections, ElementsAre(">/dev/null", "2>&1"));
+    EXPECT_THAT(commands[4].words, ElementsAre("five"));
+    EXPECT_FALSE(commands[4].background);
+}
+
+TEST(Script, Variables) {
+    const auto words = [](const std::string& text) { return script(text).at(0).words; };
+    EXPECT_THAT(words("A='x y'\nc $A \"$A\" ${A}z '$A' \\$A"),
+                ElementsAre("c", "x", "y", "x y", "x", "yz", "$A", "$A"));
+    EXPECT_THAT(words("export A=x\nc $A ${B:-d} ~/i $HOME"),
+                ElementsAre("c", "x", "d", "/home/u/i", "/home/u"));
+    EXPECT_EQ(script("cd /a b\ncd /vm\nc").back().directory, "/vm");
+}
+
+TEST(Script, WhatOnlyAShellKnows) {
+    const auto problem = [](const std::string& text) { return script(text).back().problem; };
+    EXPECT_EQ(problem("c\nc $(d) e"), "the output of a command ($(...)) in line 2");
+    EXPECT_THAT(problem("c `d`"), HasSubstr("output of a command"));
+    EXPECT_THAT(problem("c $X"), HasSubstr("the variable X, which is not set"));
+    EXPECT_THAT(problem("X=$(d)\nc $X"), HasSubstr("the variable X, which is made of the output"));
+    EXPECT_THAT(problem("X=1\nX=2\nc $X"), HasSubstr("set more than once"));
+    EXPECT_THAT(problem("a | c"), HasSubstr("a pipe"));
+    EXPECT_THAT(script("c | a").front().problem, HasSubstr("a pipe"));
+    EXPECT_THAT(problem("c <<EOF"), HasSubstr("here-document"));
+    EXPECT_THAT(problem("c *.img"), HasSubstr("pattern"));
+    EXPECT_THAT(problem("c 'x\n"), HasSubstr("not closed"));
+    EXPECT_THAT(problem("c \"$1\""), HasSubstr("`$1'"));
+    EXPECT_THAT(problem("c ${X#y}"), HasSubstr("`${X#y}'"));
+    // What is wrong elsewhere is no matter.
+    EXPECT_THAT(problem("it's $(\nc d"), IsEmpty());
+}
+
+// --- values
+// ---------------------------------------------------------------------------------------------
+
+TEST(LegacyProperties, AsQemuReadsThem) {
+    Properties properties = Properties::parse("a,,b,readonly,nowait,x=1,x=2,y=,,", "file");
+    EXPECT_EQ(properties.get("file"), "a,b");
+    EXPECT_EQ(properties.get("readonly"), "on");
+    EXPECT_EQ(properties.get("wait"), "off");
+    EXPECT_THAT(properties.take_all("x"), ElementsAre("1", "2"));
+    EXPECT_FALSE(properties.has("x"));
+    EXPECT_EQ(properties.str("file"), "a,,b,readonly=on,wait=off,y=,,");
+    EXPECT_THAT(Properties::parse("", "file").all(), IsEmpty());
+}
+
+TEST(LegacyProperties, Json) {
+    const Properties properties =
+        Properties::parse(R"({"driver":"x","n":5,"b":true,"file":{"filename":"/a"}})", "driver");
+    EXPECT_EQ(properties.get("driver"), "x");
+    EXPECT_EQ(properties.get("n"), "5");
+    EXPECT_EQ(properties.get("b"), "on");
+    EXPECT_EQ(properties.get("file.filename"), "/a");
+    EXPECT_THROW(Properties::parse("{\"a\"", ""), LauncherError);
+}
+
+// --- whole command lines
+// -------------------------------------------------------------------------------
+
+struct Case {
+    std::string name;
+    std::string text;
+};
+
+std::vector<Case> read_cases(const std::string& file) {
+    std::ifstream stream(std::string(TAPGATE_TRANSLATE_CASES) + "/" + file);
+    std::vector<Case> cases;
+    for (std::string line; std::getline(stream, line);) {
+        if (line.starts_with("== "))
+            cases.push_back({line.substr(3), ""});
+        else if (!cases.empty())
+            cases.back().text += line + "\n";
+    }
+    return cases;
+}
+
+constexpr const char* directory = "/data";
+
+std::string translated(const std::string& text) {
+    try {
+        const Translation translation =
+            translate_qemu_command(find_qemu_command(script(text), "FILE"), directory);
+        const VmName name = VmName::parse("vm").value();
+        const auto settings = settings_of(translation, directory, {});
+        describe_vm(name, settings);
+        return annotated_vm_file(name, settings, translation);
+    } catch (const LauncherError& error) {
+        return std::string("error: ") + error.what() + "\n";
+    }
+}
+
+TEST(Translate, Expected) {
+    const auto cases = read_cases("cases.txt");
+    ASSERT_GE(cases.size(), 60U);
+    const auto expected = read_cases("expected.txt");
+    std::string all;
+    for (size_t i = 0; i < cases.size(); i++) {
+        const std::string actual = translated(cases[i].text);
+        all += "== " + cases[i].name + "\n" + actual;
+        if (i < expected.size() && expected[i].name == cases[i].name) {
+            EXPECT_EQ(actual, expected[i].text) << cases[i].name;
+        }
+    }
+    if (std::getenv("TAPGATE_UPDATE_EXPECTED") != nullptr)
+        std::ofstream(TAPGATE_TRANSLATE_CASES "/expected.txt") << all;
+    else
+        EXPECT_EQ(cases.size(), expected.size());
+}
+
+// Each option is named in a note, and each file that is written is read back as the same.
+TEST(Translate, NothingIsLost) {
+    for (const Case& one : read_cases("cases.txt")) {
+        SCOPED_TRACE(one.name);
+        ShellCommand command;
+        Translation translation;
+        try {
+            command = find_qemu_command(script(one.text), "FILE");
+            translation = translate_qemu_command(command, directory);
+        } catch (const LauncherError&) {
+            continue;
+        }
+        auto words = command.words;
+        const auto qemu = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+            return word.find("qemu") != std::string::npos || word == "kvm";
+        });
+        if (!words[0].starts_with('-'))
+            words.erase(words.begin(), qemu + 1);
+        std::string named;
+        for (const TranslationNote& note : translation.notes)
+            named += note.was + "\n";
+        for (const LegacyOption& option : parse_legacy_options(words))
+            EXPECT_THAT(named, HasSubstr(option.text));
+        const VmName name = VmName::parse("vm").value();
+        const std::string text =
+            annotated_vm_file(name, settings_of(translation, directory, {}), translation);
+        const VmDescription again = describe_vm(name, parse_vm_file("/vm.conf", text));
+        const VmDescription first = describe_vm(name, settings_of(translation, directory, {}));
+        ASSERT_EQ(again.settings.size(), first.settings.size());
+        for (size_t i = 0; i < again.settings.size(); i++)
+            EXPECT_EQ(again.settings[i].key, first.settings[i].key);
+    }
+}
+
+TEST(Translate, SettingsOfTheCommandLineWin) {
+    ShellCommand command;
+    command.words = {"kvm", "-m", "512", "-net", "nic", "-net", "tap"};
+    const Translation translation = translate_qemu_command(command, directory);
+    const auto settings = settings_of(translation, directory,
+                                      {command_line_setting("net", "bridge:lab7", directory)});
+    const VmDescription vm = describe_vm(VmName::parse("vm").value(), settings);
+    ASSERT_EQ(vm.spec.nets.size(), 1U);
+    EXPECT_EQ(std::get<BridgeNet>(vm.spec.nets[0].link).bridge.str(), "lab7");
+}
+
+TEST(Translate, Names) {
+    EXPECT_EQ(fitting_name("web server (old)"), "web-server-old");
+    EXPECT_EQ(fitting_name("7-eleven"), "vm7-eleven");
+    EXPECT_EQ(fitting_name("\xe6\x95\x99"), "");
+    EXPECT_EQ(fitting_name(std::string(99, 'x')).size(), VmName::max_size);
+}
+
+}  // namespace
+
+}  // namespace tapgate

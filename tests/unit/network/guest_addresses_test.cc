@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/if_bridge.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "launcher/base/error.h"
+#include "launcher/network/guest_addresses.h"
+#include "launcher/network/guest_agent.h"
+#include "launcher/network/ssh.h"
+#include "launcher/qemu/qmp_client.h"
+#include "tests/unit/testing.h"
+
+namespace tapgate {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+const VmName lab = VmName::parse("lab").value();
+const MacAddress guest = MacAddress::parse("52:54:00:00:00:01").value();
+
+// --- the agent, played by a thread that answers each request with the next of `answers`. In those,
+// "ID" stands for the id of the request.
+
+class FakeAgent {
+  public:
+    explicit FakeAgent(std::vector<std::string> answers) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path().copy(address.sun_path, sizeof address.sun_path - 1);
+        listener_.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(listen(listener_.get(), 1), 0);
+        thread_ = std::thread([this, answers = std::move(answers)] { answer(answers); });
+    }
+    ~FakeAgent() {
+        shutdown(listener_.get(), SHUT_RDWR);
+        thread_.join();
+    }
+    FakeAgent(const FakeAgent&) = delete;
+    FakeAgent& operator=(const FakeAgent&) = delete;
+
+    [[nodiscard]] std::string path() const { return directory_.file("agent.sock"); }
+
+  private:
+    void answer(const std::vector<std::string>& answers) {
+        const UniqueFd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        std::string id;
+        for (std::string text : answers) {
+            std::string request(4096, '\0');
+            const ssize_t got = recv(client.get(), request.data(), request.size(), 0);
+            request.resize(got > 0 ? static_cast<size_t>(got) : 0);
+            if (const size_t at = request.find("\"id\":"); at != std::string::npos)
+                id = request.substr(at + 5, request.find('}', at) - at - 5);
+            if (const size_t at = text.find("ID"); at != std::string::npos)
+                text.replace(at, 2, id);
+            send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
+        }
+        // Until the other side has gone.
+        char rest = 0;
+        while (recv(client.get(), &rest, 1, 0) > 0) {
+        }
+    }
+
+    TemporaryDirectory directory_;
+    UniqueFd listener_;
+    std::thread thread_;
+};
+
+constexpr const char* synchronized = "\xff{\"return\": ID}\n";
+
+std::string kind_of_failure(std::vector<std::string> answers,
+                            std::chrono::milliseconds limit = 5000ms) {
+    const FakeAgent agent(std::move(answers));
+    try {
+        agent_interfaces(agent.path(), limit);
+    } catch (const QmpError& error) {
+        switch (error.kind()) {
+            case QmpError::Kind::unreachable:
+                return "unreachable";
+            case QmpError::Kind::closed:
+                return "closed";
+            case QmpError::Kind::too_slow:
+                return "too slow";
+            case QmpError::Kind::broken:
+                return "broken";
+        }
+    }
+    return "none";
+}
+
+TEST(GuestAgent, TellsAddressesAndNothingElse) {
+    const FakeAgent agent(
+        {synchronized,
+         R"({"return": [{"name": "lo", "hardware-address": "00:00:00:00:00:00", "ip-addresses":)"
+         R"( [{"ip-address": "127.0.0.1"}, {"ip-address": "::1"}]},)"
+         R"( {"hardware-address": "52:54:00:00:00:01", "ip-addresses": [)"
+         R"( {"ip-address": "192.0.2.5"}, {"ip-address": "2001:DB8:0::5"}, {"ip-address": 7}, 5,)"
+         R"( {"ip-address": "-oProxyCommand=x"}, {"ip-address": "fe80::1"}]}, 3, null,)"
+         R"( {"hardware-address": "52:54:00:00:00:02", "ip-addresses": {}}]})"
+         "\n"});
+    const auto interfaces = agent_interfaces(agent.path(), 5000ms);
+    ASSERT_EQ(interfaces.size(), 5U);
+    EXPECT_THAT(interfaces[0].addresses, IsEmpty());
+    EXPECT_EQ(interfaces[1].mac, guest);
+    EXPECT_THAT(interfaces[1].addresses, ElementsAre("192.0.2.5", "2001:db8::5", "fe80::1"));
+    EXPECT_THAT(interfaces[4].addresses, IsEmpty());
+}
+
+// What it still had to say to the one who was connected before.
+TEST(GuestAgent, SkipsOldAnswers) {
+    const FakeAgent agent(
+        {"half an ans\xff{\"return\": 1}\n{\"return\": []}\n" + std::string(synchronized),
+         "{\"return\": []}\n"});
+    EXPECT_THAT(agent_interfaces(agent.path(), 5000ms), IsEmpty());
+}
+
+TEST(GuestAgent, IsNotTrusted) {
+    EXPECT_EQ(kind_of_failure({}, 50ms), "too slow");
+    EXPECT_EQ(kind_of_failure({"\xff{\"return\": 1}\n"}, 50ms), "too slow");
+    EXPECT_EQ(kind_of_failure({"\xff\xff\xffnonsense\n"}), "broken");
+    EXPECT_EQ(kind_of_failure({synchronized, "{\"error\": {\"class\": \"CommandNotFound\"}}\n"}),
+              "broken");
+    EXPECT_EQ(kind_of_failure({synchronized, "{\"return\": {}}\n"}), "broken");
+    EXPECT_EQ(kind_of_failure({synchronized, "[]\n"}), "broken");
+    EXPECT_EQ(kind_of_failure({synchronized, std::string(max_qmp_message + 2, ' ')}), "broken");
+    EXPECT_FALSE(agent_answers("/nonexistent/agent.sock", 50ms));
+}
+
+// --- who knows an address
+
+TEST(Forwards, AreReadFromInfoUsernet) {
+    const auto forwards = parse_forwards(
+        "Hub -1 (net0):\r\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port "
+        "RecvQ SendQ\r\n  TCP[HOST_FORWARD]   9       127.0.0.1 32893       10.0.2.15    22     0 "
+        "    0\r\n  UDP[HOST_FORWARD]   8               * 44206       10.0.2.15    53     0     "
+        "0\r\n  TCP[ESTABLISHED]   8       127.0.0.1 1       10.0.2.15    22     0     0\r\n"
+        "Hub -1 (net1):\r\n  TCP[HOST_FORWARD]\r\n  TCP[HOST_FORWARD]  x 1.2.3.4 y z 5\r\n");
+    ASSERT_EQ(forwards.size(), 2U);
+    EXPECT_EQ(forwards[0].netdev, "net0");
+    EXPECT_TRUE(forwards[0].tcp);
+    EXPECT_EQ(forwards[0].address, "127.0.0.1");
+    EXPECT_EQ(forwards[0].port, 32893U);
+    EXPECT_EQ(forwards[0].guest_port, 22U);
+    EXPECT_FALSE(forwards[1].tcp);
+    EXPECT_EQ(forwards[1].address, "0.0.0.0");
+}
+
+// A VM on br0 by tap0, which the kernel says is forwarding.
+GuestFacts facts() {
+    GuestFacts facts{lab, {{"br0", guest.str(), "tap0"}}, {}, {}, {}};
+    HostLink bridge;
+    bridge.index = 2;
+    bridge.name = "br0";
+    bridge.bridge = BridgeFacts{"", true, 1500};
+    HostLink tap;
+    tap.index = 3;
+    tap.name = "tap0";
+    tap.kind = "tun";
+    tap.master = 2;
+    tap.carrier = true;
+    tap.port = PortFacts{BR_STATE_FORWARDING, false, false, false, false};
+    facts.network.links = {bridge, tap};
+    return facts;
+}
+
+std::vector<std::string> addresses_of(const GuestFacts& facts) {
+    std::vector<std::string> addresses;
+    for (const GuestAdapter& adapter : guest_adapters(facts))
+        for (const GuestAddress& one : adapter.addresses)
+            addresses.push_back(one.address);
+    return addresses;
+}
+
+TEST(GuestAddresses, TheGuestKnowsBest) {
+    GuestFacts known = facts();
+    known.network.neighbours = {{2, "192.0.2.9", guest, false, false, true}};
+    EXPECT_THAT(addresses_of(known), ElementsAre("192.0.2.9"));
+    known.agent = {{MacAddress::parse("52:54:00:00:00:02"), {"198.51.100.1"}},
+                   {guest, {"fe80::1", "2001:db8::1", "192.0.2.8"}}};
+    EXPECT_THAT(addresses_of(known), ElementsAre("192.0.2.8", "2001:db8::1", "fe80::1%br0"));
+}
+
+TEST(GuestAddresses, SayWhyTheyAreUnknown) {
+    const auto why = [](const GuestFacts& known) { return why_unknown(guest_adapters(known)); };
+    GuestFacts known = facts();
+    EXPECT_THAT(why(known), StartsWith("no frame came from 52:54:00:00:00:01 to br0 yet"));
+    known.network.stations = {{guest, 3, 2, false}};
+    EXPECT_THAT(why(known), HasSubstr("sends frames from 52:54:00:00:00:01 through tap0 of br0"));
+    known.network.links[1].port->state = BR_STATE_LEARNING;
+    EXPECT_THAT(why(known), HasSubstr("silent for up to 30 s"));
+    known.network.links[1].carrier = false;
+    EXPECT_THAT(why(known), HasSubstr("no carrier"));
+    known.network.links[1].master = 0;
+    EXPECT_THAT(why(known), HasSubstr("its tap tap0 is no port of br0"));
+    known.network.links.clear();
+    EXPECT_THAT(why(known), HasSubstr("no bridge br0 in this network namespace"));
+    known.nets = {{"", guest.str(), ""}};
+    EXPECT_THAT(why(known), HasSubstr("--net=user,hostfwd=tcp::0-:22"));
+    known.nets.clear();
+    EXPECT_EQ(why(known), "it has no network adapter");
+}
+
+TEST(GuestAddresses, BehindQemusNatAreForwards) {
+    GuestFacts known = facts();
+    known.nets.push_back({"", "52:54:00:00:00:02", ""});
+    known.forwards = {{"net0", true, "127.0.0.1", 1, 22},
+                      {"net1", false, "127.0.0.1", 2, 22},
+                      {"net1", true, "0.0.0.0", 3, 80},
+                      {"net1", true, "0.0.0.0", 4, 22}};
+    const auto targets = ssh_targets(guest_adapters(known));
+    ASSERT_EQ(targets.size(), 1U);
+    EXPECT_EQ(targets[0].str(), "127.0.0.1 port 4");
+}
+
+TEST(GuestAddresses, LinkLocalOnesAreMadeOfTheMac) {
+    EXPECT_EQ(link_local_address(guest), "fe80::5054:ff:fe00:1");
+}
+
+// --- ssh
+
+TEST(Ssh, TakesEveryWordAsItIs) {
+    const auto argv = ssh_argv(lab, {"fe80::1%br0", 22}, "/home/a b/100%/known_hosts", "root",
+                               {"echo", "a b", "-x"});
+    EXPECT_THAT(argv, Contains("UserKnownHostsFile \"/home/a b/100%%/known_hosts\""));
+    EXPECT_THAT(argv, Contains("User root"));
+    const std::vector<std::string> end(argv.end() - 5, argv.end());
+    EXPECT_THAT(end, ElementsAre("--", "fe80::1%br0", "echo", "a b", "-x"));
+}
+
+TEST(Ssh, ConfigurationIsTheSame) {
+    EXPECT_EQ(ssh_config(lab, {"fe80::1%br0", 2222}, "/d/known_hosts", ""),
+              "Host lab\n"
+              "    HostName fe80::1%%br0\n"
+              "    Port 2222\n"
+              "    HostKeyAlias lab\n"
+              "    UserKnownHostsFile \"/d/known_hosts\"\n"
+              "    StrictHostKeyChecking accept-new\n"
+              "    CheckHostIP no\n");
+    EXPECT_THROW(ssh_config(lab, {"192.0.2.1", 22}, "/d\"/known_hosts", ""), LauncherError);
+}
+
+}  // namespace
+}  // namespace tapgate
