@@ -40,12 +40,16 @@ tap() {
     (lab_exec $LAB/tapgate tap --helper="$LAB_HELPER" "$@") >$out 2>$err </dev/null || status=$?
 }
 
-# expect NAME STATUS FILE REGEX: of the last tap; and no tap is left.
+no_taps() {
+    [ -z "$(lab_taps)" ]
+}
+
+# expect NAME STATUS FILE REGEX: of the last tap; and no tap is left, a moment after its holder's end.
 expect() {
     local problem=
     [ "$status" = "$2" ] || problem="exit status $status, not $2; "
     grep -Eq -- "$4" "$3" || problem+="nothing in ${3##*/} matches $4; "
-    [ -z "$(lab_taps)" ] || problem+="a tap is left over: $(lab_taps)"
+    lab_poll 2 no_taps || problem+="a tap is left over: $(lab_taps)"
     if [ -z "$problem" ]; then
         lab_ok "$1"
     else
@@ -103,10 +107,6 @@ expect "a descriptor in use stays whose it is" 1 $err 'descriptor 5 is open alre
 # --- QEMU, as any VMM ----------------------------------------------------------------------------
 
 # shellcheck disable=SC2317 # lab_poll calls it
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
-
 # boot NAME TAP-OPTION QEMU-ARGS...: a guest whose QEMU is the command of tapgate tap.
 boot() {
     local name=$1 problem
