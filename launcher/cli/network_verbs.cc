@@ -86,7 +86,7 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
         return "it is starting";
     if (goal == Goal::agent) {
         guest_facts(name);
-        return agent_answers(vm_directory(name) + "/agent.sock", std::min(left, call_limit))
+        return agent_answers(agent_path(name), std::min(left, call_limit))
                    ? ""
                    : "no guest agent answers";
     }
@@ -127,7 +127,7 @@ ExitCode show_addresses(const CommandLine& command) {
                                ", the guest's " + std::to_string(one.guest_port) + ")") +
                     "\n";
     if (command.has("json"))
-        print(json_text(adapters_json(adapters)));
+        print_json(adapters_json(adapters));
     else
         print(text);
     if (text.empty())
