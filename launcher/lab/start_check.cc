@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <sstream>
 #include <system_error>
+#include <thread>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -96,6 +98,25 @@ void check_startable(const VmSpec& spec, const std::string& helper) {
     }
 }
 
+void check_room(const std::vector<VmSpec>& starting, const std::string& helper) {
+    LabFacts facts{
+        .memory_available = memory_available(), .network = host_network(), .user = getuid()};
+    for (const std::string& bridge : lab_bridges(starting))
+        facts.verdicts.emplace(bridge, policy_verdict(helper_path(helper), bridge));
+    for (unsigned left = 50;; left--)
+        try {
+            check_lab_room(starting, facts);
+            return;
+        } catch (const LauncherError& error) {
+            if (left == 0 || error.code() != ExitCode::refused)
+                throw;
+            // The port of a VM that has just ended may still be going: the kernel takes some 40 ms
+            // for that.
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            facts.network = host_network();
+        }
+}
+
 }  // namespace
 
 void check_lab_start(const Lab& lab, const std::vector<LabMember>& members,
@@ -134,11 +155,7 @@ void check_lab_start(const Lab& lab, const std::vector<LabMember>& members,
         all.push_back(std::move(spec));
     }
     check_lab_conflicts(all);
-    LabFacts facts{
-        .memory_available = memory_available(), .network = host_network(), .user = getuid()};
-    for (const std::string& bridge : lab_bridges(starting))
-        facts.verdicts.emplace(bridge, policy_verdict(helper_path(helper), bridge));
-    check_lab_room(starting, facts);
+    check_room(starting, helper);
     const DiskFacts disk = data_disk();
     if (overlays * room_of_overlay > disk.free_mebibytes)
         throw LauncherError("disk: " + shown(disk.path) + " has " +
