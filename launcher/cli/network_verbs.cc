@@ -10,8 +10,8 @@
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/doctor/collect.h"
 #include "launcher/doctor/diagnosis.h"
-#include "launcher/doctor/facts.h"
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/network/guest_agent.h"
@@ -109,7 +109,10 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
 ExitCode show_bridges(const CommandLine& command) {
     const auto bridges = list_bridges(host_network(), user_name_of,
                                       command.operands.empty() ? "" : command.operands[0]);
-    print(command.has("json") ? json_text(bridges_json(bridges)) : bridges_text(bridges));
+    if (command.has("json"))
+        print_json(bridges_json(bridges));
+    else
+        print(bridges_text(bridges));
     return ExitCode::done;
 }
 
@@ -202,8 +205,11 @@ ExitCode run_doctor(const CommandLine& command) {
         bridges.emplace_back("br0");
     }
     const auto findings =
-        diagnose(doctor_facts(vm, bridges, helper_path(command.option("helper"))));
-    print(command.has("json") ? json_text(findings_json(findings)) : findings_text(findings));
+        diagnose(collect_facts(vm, bridges, helper_path(command.option("helper"))));
+    if (command.has("json"))
+        print_json(findings_json(findings));
+    else
+        print(findings_text(findings));
     const bool healthy = std::none_of(findings.begin(), findings.end(), [](const Finding& one) {
         return one.health == Health::fail;
     });

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What doctor.h judges, collected from this host. Changes nothing, and needs no privilege.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_FACTS_H
-#define TAPGATE_LAUNCHER_DOCTOR_FACTS_H
+// What diagnose() judges, collected from this host. Changes nothing, and needs no privilege.
+#ifndef TAPGATE_LAUNCHER_DOCTOR_COLLECT_H
+#define TAPGATE_LAUNCHER_DOCTOR_COLLECT_H
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "launcher/doctor/diagnosis.h"
+#include "launcher/doctor/facts.h"
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
@@ -16,8 +16,8 @@ namespace tapgate {
 /// The facts about this host and, if there is one, the VM. `bridges` are asked about; `helper` is a
 /// path. Takes as long as QEMU and the helper need to answer, which has limits of its own. Throws a
 /// LauncherError only when the kernel does not tell of its network.
-DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
-                         const std::string& helper);
+DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
+                          const std::string& helper);
 
 }  // namespace tapgate
 
