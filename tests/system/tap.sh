@@ -40,16 +40,12 @@ tap() {
     (lab_exec $LAB/tapgate tap --helper="$LAB_HELPER" "$@") >$out 2>$err </dev/null || status=$?
 }
 
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
-
-# expect NAME STATUS FILE REGEX: of the last tap; and no tap is left, a moment after its holder's end.
+# expect NAME STATUS FILE REGEX: of the last tap; and no tap is left.
 expect() {
     local problem=
     [ "$status" = "$2" ] || problem="exit status $status, not $2; "
     grep -Eq -- "$4" "$3" || problem+="nothing in ${3##*/} matches $4; "
-    lab_poll 2 no_taps || problem+="a tap is left over: $(lab_taps)"
+    lab_poll 2 lab_no_taps || problem+="a tap is left over: $(lab_taps)"
     if [ -z "$problem" ]; then
         lab_ok "$1"
     else
@@ -106,7 +102,6 @@ expect "a descriptor in use stays whose it is" 1 $err 'descriptor 5 is open alre
 
 # --- QEMU, as any VMM ----------------------------------------------------------------------------
 
-# shellcheck disable=SC2317 # lab_poll calls it
 # boot NAME TAP-OPTION QEMU-ARGS...: a guest whose QEMU is the command of tapgate tap.
 boot() {
     local name=$1 problem
@@ -121,7 +116,7 @@ boot() {
     else
         guest_kill
     fi
-    lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
     if [ -z "$problem" ]; then
         lab_ok "$name"
     else
