@@ -82,8 +82,11 @@ struct Moment {
 };
 
 // The calls of a request that is granted. All of them with TAPGATE_LONG=1, otherwise those that
-// make, change, send or wait for something. Ends with the world as it was before.
-std::vector<Moment> moments_of(const World& world, const std::vector<std::string>& args);
+// make, change, send or wait for something; of these one in `every`, from one of the first at
+// random, so that the runs together see all (a failure names its moment). Ends with the world as it
+// was.
+std::vector<Moment> moments_of(const World& world, const std::vector<std::string>& args,
+                               std::size_t every = 1);
 
 // A request at whose `moment` `act` is done, while the process whose call it is stands still; what
 // it returns is done to the call.

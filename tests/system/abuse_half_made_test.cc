@@ -152,7 +152,7 @@ Attack port_of_a_refusal(const Kind& kind) {
 Attack port_of_a_failed_readback(const Kind& kind) {
     return {with("a port of a refused request: the MAC changes", kind), [=](const World& world) {
                 const std::vector<std::string> args = prepare(world, kind);
-                for (int i = 0; i < (long_run() ? 400 : 40); ++i) {
+                for (int i = 0; i < (long_run() ? 400 : 10); ++i) {
                     std::vector<UniqueFd> queues;
                     std::atomic<bool> over{false};
                     // SIOCSIFHWADDR on a queue takes no right whatever.
@@ -257,7 +257,7 @@ Attack killed_and_kept() {
                 const std::vector<std::string> args = prepare(world, kContained);
                 const UniqueFd log = World::open_log();
                 bool reached = false;
-                for (const Moment& moment : moments_of(world, args)) {
+                for (const Moment& moment : moments_of(world, args, 2)) {
                     drain_log(log);
                     Handles handles;
                     run_traced_family(args, world.alice(), [&](const TracedCall& call) {
@@ -289,7 +289,7 @@ Attack bridge_changes(const std::string& what, const std::function<void()>& chan
     return {
         with("the bridge, " + what + " at any moment", kind), [=](const World& world) {
             const std::vector<std::string> args = prepare(world, kind);
-            for (const Moment& moment : moments_of(world, args)) {
+            for (const Moment& moment : moments_of(world, args, 6)) {
                 World::remove_link("br0");
                 World::add_bridge("br0");
                 World::remove_link("br1");

@@ -34,7 +34,7 @@ Outcome one_and_another(const World& world) {
         return Outcome::nothing_to_break;
     }
     World::write_policy("allow br0 max-taps=1\n");
-    const std::vector<Moment> moments = moments_of(world, kArgs);
+    const std::vector<Moment> moments = moments_of(world, kArgs, 6);
     const std::string before = host_network();
     for (const Moment& moment : moments) {
         std::size_t most = 0;
@@ -80,7 +80,9 @@ Outcome stopped_helpers(const World& world) {
         });
     };
     start(5);
-    std::cerr << most << " taps at once under max-taps=1\n";
+    if (most > 1) {
+        std::cerr << most << " taps at once under max-taps=1\n";
+    }
     return held_if(most <= 1);
 }
 
@@ -172,18 +174,21 @@ std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned coun
 
 Attacks subordinate_uids() {
     return {
-        {"12 taps under max-taps=1, by setuid files of subordinate uids",
+        {"many taps under max-taps=1, by setuid files of subordinate uids",
          [](const World& world) {
              if (!world.ours()) {
                  return Outcome::nothing_to_break;
              }
              World::write_policy("allow br0 group=students max-taps=1\n");
-             const std::vector<HelperResult> runs = runs_of_subordinates(world, 12);
+             const unsigned count = long_run() ? 12 : 4;
+             const std::vector<HelperResult> runs = runs_of_subordinates(world, count);
              std::size_t taps = 0;
              for (const HelperResult& run : runs) {
                  taps += run.fds.size();
              }
-             std::cerr << taps << " taps by 12 subordinate uids under max-taps=1\n";
+             if (taps > 1) {
+                 std::cerr << taps << " taps by " << count << " subordinate uids\n";
+             }
              return held_if(taps <= 1 && ports_by_name().size() <= 1);
          }},
         {"a deny for him, by a subordinate uid",
