@@ -14,6 +14,7 @@
 #include "launcher/foreign/ovf.h"
 #include "launcher/foreign/tar_archive.h"
 #include "launcher/foreign/vmdk_descriptor.h"
+#include "launcher/vm/description.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -26,7 +27,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
-// The text of the error; empty when there is none.
 // --- vmdk ---------------------------------------------------------------------------------------
 
 std::vector<std::string> extents(const std::string& line) {
