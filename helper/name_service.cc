@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,17 +69,40 @@ std::optional<unsigned> find_id(std::string_view text, const std::string& name) 
     return std::nullopt;
 }
 
+// tapgate-lookup, to be executed by a caller who cannot read it: the installed one, or a copy of it
+// in memory where that can be read (see the head of name_service.h). Root may read anything, and
+// could trace anything. Below 0: there is no such program, or no copy of it.
+int unreadable_lookup() {
+    const UniqueFd installed(open(TAPGATE_LOOKUP, O_RDONLY | O_CLOEXEC));
+    if (!installed || getuid() == 0)
+        return open(TAPGATE_LOOKUP, O_PATH | O_CLOEXEC);
+    constexpr unsigned executable = 0x10;  // MFD_EXEC, which kernels before 6.3 do not know
+    UniqueFd copy(memfd_create("tapgate-lookup", MFD_CLOEXEC | executable));
+    if (!copy)
+        copy.reset(memfd_create("tapgate-lookup", MFD_CLOEXEC));
+    constexpr size_t at_once = 1U << 20U;
+    ssize_t copied = 1;
+    while (copied > 0)
+        copied = sendfile(copy.get(), installed.get(), nullptr, at_once);
+    if (copied != 0 || fchmod(copy.get(), S_IXUSR | S_IXGRP | S_IXOTH) != 0)
+        return -1;
+    // A file that somebody can write to is not executed, so not by this descriptor.
+    return open(("/proc/self/fd/" + std::to_string(copy.get())).c_str(), O_PATH | O_CLOEXEC);
+}
+
 // Makes this process tapgate-lookup, with its stdout on `output`, an empty environment, and nothing
 // else of ours.
 [[noreturn]] void become_lookup(const char* kind, const std::string& name, int output) {
     const int nothing = open("/dev/null", O_RDWR);
     sigset_t none;
     sigemptyset(&none);
+    const std::array<const char*, 4> words{TAPGATE_LOOKUP, kind, name.c_str(), nullptr};
     const std::array<char*, 1> environment{nullptr};
     if (dup2(nothing, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
         dup2(nothing, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0U, 0) == 0 &&
         sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
-        execle(TAPGATE_LOOKUP, TAPGATE_LOOKUP, kind, name.c_str(), nullptr, environment.data());
+        fexecve(unreadable_lookup(), const_cast<char**>(words.data()),  // NOLINT: not written to
+                environment.data());
     _exit(EXIT_FAILURE);
 }
 
@@ -85,10 +110,6 @@ std::optional<unsigned> find_id(std::string_view text, const std::string& name) 
 std::optional<unsigned> look_up(const char* kind, const std::string& name) {
     const std::string what =
         std::string("failed to look up ") + kind + " `" + printable(name) + "'";
-    // What the caller can read, the caller can trace: see the head of name_service.h. Root could do
-    // so anyway.
-    if (getuid() != 0 && access(TAPGATE_LOOKUP, R_OK) == 0)
-        throw Failure(what + ": " TAPGATE_LOOKUP " can be read: chmod 0711 it");
     if (access(TAPGATE_LOOKUP, X_OK) != 0)
         fail_with_errno(what + ": " TAPGATE_LOOKUP);
     std::array<int, 2> ends{};

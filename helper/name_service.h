@@ -8,9 +8,11 @@
 //   2. What is not there is asked of tapgate-lookup, a program without any privilege, in which
 //      libc's name service runs.
 // It runs with the caller's uid, like everything here by then, so the caller must be kept from
-// tampering with it: it is installed execute-only (mode 0711), which makes a process that executes
-// it undumpable, and therefore out of reach of ptrace(2) and /proc/PID/mem and fd (would_dump() in
-// the kernel's fs/exec.c). The helper refuses to use one that its caller could read.
+// tampering with it. A process that executes a file which its user may execute and not read is
+// undumpable, and therefore out of reach of ptrace(2) and /proc/PID/mem and fd from its first
+// moment on (would_dump() in the kernel's fs/exec.c). So tapgate-lookup is installed execute-only
+// (mode 0711). Where it can be read, since a store has no such mode (NixOS, Guix), a copy of it in
+// memory (memfd_create(2)) is executed whose mode is 0111 and which nobody else can open.
 #pragma once
 
 #include <optional>

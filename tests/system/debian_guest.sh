@@ -27,7 +27,7 @@ for name in "${boots[@]}"; do
     [ -n "${kernel_words[$name]:-}" ] || lab_die "no boot is called $name"
 done
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    cpack cmake mmdebstrap mmdebstrap
+    dpkg-buildpackage dpkg-dev cmake cmake mmdebstrap mmdebstrap
 export TAPGATE_GUEST=${TAPGATE_GUEST:-$top/build/guest}
 build=$top/build/package
 # A boot takes a minute and a half, the tests of each three, on an idle machine with two processors.
@@ -36,10 +36,9 @@ LAB_PATIENCE=1 # that is long enough on any machine
 
 if ! lab_inside; then
     # One commit's packages are the same bytes, so that the image of them can be, too.
-    (cd "$top" && cmake --preset package && cmake --build --preset package &&
-        cd "$build" && SOURCE_DATE_EPOCH=$(git -C "$top" log -1 --format=%ct) cpack -G DEB) \
+    (cd "$top" && cmake --preset package && cmake --build --preset package --target debian_packages) \
         >"$build.log" 2>&1 || lab_die "no package: see $build.log"
-    "$top/tests/guest/build-debian" "$TAPGATE_GUEST" "$build"/packages/*.deb ||
+    "$top/tests/guest/build-debian" "$TAPGATE_GUEST" "$build"/debian/*.deb ||
         lab_skip "no guest image (see above)"
 fi
 lab_enter "${BASH_SOURCE[0]}" "$@"

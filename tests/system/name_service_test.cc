@@ -174,12 +174,14 @@ TEST_P(Names, NoProgramToAskIsARefusal) {
                               lookup_path() + ": No such file or directory"));
 }
 
-TEST_P(Names, ProgramThatItsCallerCanReadIsNotUsed) {
+// An installation without a mode of its own for it, or on a file system that has none.
+TEST_P(Names, ProgramThatItsCallerCanReadIsCopied) {
+    name_service("ok");
     write_policy("allow br0\ndeny br0 user=remote\n");
-    for (const mode_t mode : {0755U, 0744U, 0777U}) {
+    for (const mode_t mode : {0711U, 0755U, 0555U, 0777U}) {
         ASSERT_TRUE(install_lookup(mode));
-        EXPECT_TRUE(
-            failed_saying(run_helper(kArgs), "failed to look up user `remote'", "chmod 0711"));
+        EXPECT_TRUE(granted(run_helper(kArgs))) << std::oct << mode;
+        EXPECT_TRUE(failed(run_helper(kArgs, as(kRemote)), kDenied)) << std::oct << mode;
     }
 }
 
@@ -205,7 +207,8 @@ std::optional<pid_t> find_lookup(pid_t parent) {
             continue;
         }
         const std::string status = read_text(entry.path() / "status");
-        if (status.starts_with("Name:\ttapgate-lookup\n") &&
+        // (A copy of it is called what its descriptor is.)
+        if (!status.starts_with("Name:\ttapgate-helper\n") &&
             status.find(child_of_parent) != std::string::npos) {
             return static_cast<pid_t>(std::stol(name));
         }
@@ -273,15 +276,21 @@ int reach_of(pid_t pid) {
 }
 
 TEST_P(Asking, IsOutOfItsCallersReach) {
-    HelperProcess helper(kArgs, as(kAlice));
-    const pid_t lookup = wait_for_lookup(helper.pid());
-    ASSERT_GT(lookup, 0);
-    EXPECT_EQ(in_process_of(kAlice, [&] { return reach_of(lookup); }), 0);
-    name_service("ok");
-    EXPECT_TRUE(granted(helper.finish()));
+    for (const mode_t mode : {0711U, 0755U}) {
+        ASSERT_TRUE(install_lookup(mode));
+        name_service("wait");
+        HelperProcess helper(kArgs, as(kAlice));
+        const pid_t lookup = wait_for_lookup(helper.pid());
+        ASSERT_GT(lookup, 0) << std::oct << mode;
+        EXPECT_EQ(in_process_of(kAlice, [&] { return reach_of(lookup); }), 0) << std::oct << mode;
+        // Nor to whoever has the helper's descriptors, which are root's.
+        EXPECT_EQ(in_process_of(kAlice, [&] { return reach_of(helper.pid()); }), 0);
+        name_service("ok");
+        EXPECT_TRUE(granted(helper.finish()));
+    }
 }
 
-// The same where it can be read: so the test above would notice.
+// The same of one that is executed where it can be read: so the test above would notice.
 TEST_P(Asking, WouldBeWithinReachIfItCouldBeRead) {
     TAPGATE_REQUIRE(read_text("/proc/sys/kernel/yama/ptrace_scope").substr(0, 1) <= "0",
                     "kernel.yama.ptrace_scope=0, as without Yama");

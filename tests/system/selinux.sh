@@ -72,9 +72,12 @@ verdict "the user asks for a tap's name, and no more" only site user_t "0x54d2"
 verdict "the user does not open the tun device" opens_not site user_t
 only_net_admin() {
     local rules
-    rules=$(grep '^(allow tapgate_\(helper\|qemu\)_t self (cap' "$work/tapgate.cil")
-    [ "$rules" = '(allow tapgate_helper_t self (capability (setgid setuid setpcap net_admin)))' ]
+    rules=$(grep '^(allow tapgate_\(helper\|qemu\)_t self (cap' "$work/tapgate.cil" | sort)
+    printf '%s\n' "$rules"
+    [ "$rules" = '(allow tapgate_helper_t self (cap_userns (net_admin sys_admin)))
+(allow tapgate_helper_t self (capability (setgid setuid setpcap net_admin)))' ]
 }
-verdict "QEMU has no capability, the helper what it drops and net_admin" only_net_admin
+verdict "QEMU has no capability, the helper what it drops and net_admin, and in its namespace what a tap takes" \
+    only_net_admin
 
 lab_summary

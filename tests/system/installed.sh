@@ -1,0 +1,53 @@
+#!/bin/bash
+# What is installed on this machine (a package, or `cmake --install`): an unprivileged user's
+# `tapgate run` boots a guest, which pings the bridge through a tap from the installed helper. In a lab of
+# its own, with a policy of its own.
+#
+#   tests/system/installed.sh
+#
+# TAPGATE        the installed launcher (default: the one in PATH); it knows where its helper is
+# TAPGATE_GUEST  where the guest image is, or is to be made (default: build/guest)
+# MUST_WORK=1    a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
+# shellcheck disable=SC2317 # the functions that check calls
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2
+tapgate=${TAPGATE:-$(command -v tapgate)} || lab_skip "tapgate is not installed"
+guest_prepare "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+lab_bridge br0 192.0.2.1/24
+lab_policy 'allow br0'
+check() { # NAME COMMAND...: or the end, with what the guest said
+    if "${@:2}"; then
+        lab_ok "$1"
+    else
+        lab_not_ok "$1" "this failed: ${*:2}"
+        lab_show "$GUEST_STDERR" "$GUEST_SERIAL"
+        lab_summary
+    fi
+}
+
+(lab_exec "$tapgate" create demo --memory=128M --net=bridge:br0 --accel=tcg --kernel="$GUEST_DIR/kernel" \
+    --initrd="$GUEST_DIR/initramfs.cpio" --append="$GUEST_APPEND tapgate.hold=60") >/dev/null
+guest_run demo "$tapgate" run demo
+verdict=$(guest_verdict)
+check "a user's guest pings the bridge" [ "$verdict" = PASS ]
+port=$(lab_ports br0)
+check "through one port" [ "$(wc -w <<<"$port")" = 1 ]
+check "which is that user's" grep -q "^tapgate uid=$LAB_UID" "/sys/class/net/$port/ifalias"
+guest_release
+check "and powers off" [ "$GUEST_STATUS" = 0 ]
+no_ports() {
+    [ -z "$(lab_ports br0)" ]
+}
+check "the port goes with it" lab_poll 5 no_ports
+lab_summary
