@@ -2,8 +2,7 @@
 //
 // The helper's reply as QEMU reads it (net/tap.c, recv_fd()): one data byte, 0x00, with the
 // descriptors in one SCM_RIGHTS control message of one sendmsg(). See unix(7).
-#ifndef TAPGATE_COMMON_FD_PASSING_H
-#define TAPGATE_COMMON_FD_PASSING_H
+#pragma once
 
 #include <span>
 
@@ -20,5 +19,3 @@ constexpr size_t max_fds_in_message = 253;
 void send_fds(int socket, std::span<const UniqueFd> fds);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // The words that cross the line between the unprivileged and the privileged side. Each is a type
 // that cannot hold a wrong value, so a name is checked once, where it comes in, and trusted from
 // there on.
-#ifndef TAPGATE_COMMON_NAMES_H
-#define TAPGATE_COMMON_NAMES_H
+#pragma once
 
 #include <array>
 #include <compare>
@@ -82,5 +81,3 @@ class MacAddress {
 };
 
 }  // namespace tapgate
-
-#endif

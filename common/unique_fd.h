@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_COMMON_UNIQUE_FD_H
-#define TAPGATE_COMMON_UNIQUE_FD_H
+#pragma once
 
 #include <unistd.h>
 
@@ -42,5 +41,3 @@ class UniqueFd {
 };
 
 }  // namespace tapgate
-
-#endif

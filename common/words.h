@@ -2,8 +2,7 @@
 //
 // Words from outside (the caller's, a policy's, the kernel's, a guest's): how they are shown, and
 // the numbers among them.
-#ifndef TAPGATE_COMMON_WORDS_H
-#define TAPGATE_COMMON_WORDS_H
+#pragma once
 
 #include <limits>
 #include <optional>
@@ -29,5 +28,3 @@ std::optional<unsigned> whole_number(std::string_view text, unsigned least = 0,
                                      unsigned most = std::numeric_limits<unsigned>::max());
 
 }  // namespace tapgate
-
-#endif

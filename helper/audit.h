@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_AUDIT_H
-#define TAPGATE_HELPER_AUDIT_H
+#pragma once
 
 #include <string>
 
@@ -17,5 +16,3 @@ namespace tapgate {
 [[nodiscard]] int audit(const std::string& line);
 
 }  // namespace tapgate
-
-#endif

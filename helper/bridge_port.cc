@@ -9,7 +9,7 @@
 
 #include "common/unique_fd.h"
 #include "helper/failure.h"
-#include "helper/port_tag.h"
+#include "helper/port_name.h"
 
 namespace tapgate {
 
@@ -61,13 +61,27 @@ MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
     return *request.mac;
 }
 
+}  // namespace
+
+bool is_taken_address(const LinkError& error) {
+    return error.step() == "mac-lock" && error.code().value() == EEXIST;
+}
+
+namespace {
+
 // Why the kernel refused `error`'s step, for somebody who has to mend it.
 std::string explain_step(const LinkError& error) {
     if (error.step().empty())
         return "";
-    if (error.step() == "mac-lock" && error.code().value() == EEXIST)
+    if (is_taken_address(error))
         return ": mac-lock: another machine on the bridge has this MAC address";
     return ": " + error.step();
+}
+
+// In the stock helper's words.
+std::string adding(const std::string& port, const Link& bridge) {
+    return "failed to add interface `" + printable(port) + "' to bridge `" +
+           printable(bridge.name) + "'";
 }
 
 }  // namespace
@@ -142,42 +156,34 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     return settings;
 }
 
-void attach_port(const LinkSocket& links, const Tap& tap, const Link& bridge,
-                 const PortSettings& settings) {
-    const std::string what =
-        "failed to add interface `" + tap.name() + "' to bridge `" + printable(bridge.name) + "'";
-    Link port;
-    try {
-        port = links.make_port(tap.name(), settings);
-        // udev gives a new link an address of its own idea (MACAddressPolicy=), once, unless it has
-        // seen that somebody else did; it may have looked before, and set it behind us.
-        for (int more = 2; more > 0 && port.address != settings.address.bytes(); more--)
-            port = links.set_address(tap.name(), settings.address);
-    } catch (const LinkError& error) {
-        fail_with_errno(what + explain_step(error), error.code().value());
-    }
+void require_settings(const Link& port, const Link& bridge, const PortSettings& settings) {
     // Root may have done anything meanwhile.
     const auto must_be = [&](bool same, const char* property) {
         if (!same)
-            throw Failure(what + ": the " + property +
-                          " is not what was set: does something else " +
-                          "on this host (udev, NetworkManager) manage `" + tap.name() + "'?");
+            throw Failure(adding(port.name, bridge) + ": the " + property +
+                          " is not what was set: does something else on this host (udev, "
+                          "NetworkManager) manage `" +
+                          printable(port.name) + "'?");
     };
     must_be(port.master == settings.master, "bridge");
     must_be(port.address == settings.address.bytes(), "MAC address");
     must_be(port.mtu == settings.mtu, "MTU");
     must_be(port.alias == settings.alias, "alias");
-    must_be(port.up, "state");
     // A kernel ignores a flag that it does not know, and then does not tell it either.
     const auto must_have = [&](bool wanted, std::optional<bool> there, const char* option) {
         if (wanted && !there.value_or(false))
-            throw Failure(what + ": this kernel does not know the port option " + option);
+            throw Failure(adding(port.name, bridge) +
+                          ": this kernel does not know the port option " + option);
     };
     must_have(settings.isolated, port.port.isolated, "isolated (Linux 4.18 does)");
     must_have(settings.guard, port.port.guard, "guard");
     must_have(settings.guard, port.port.root_block, "guard");
     must_have(settings.only_sender.has_value(), port.port.locked, "mac-lock (Linux 5.18 does)");
     must_be(!settings.only_sender || port.port.learning == false, "learning flag");
+}
+
+void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error) {
+    fail_with_errno(adding(port, bridge) + explain_step(error), error.code().value());
 }
 
 }  // namespace tapgate

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_BRIDGE_PORT_H
-#define TAPGATE_HELPER_BRIDGE_PORT_H
+#pragma once
 
 #include "common/names.h"
 #include "helper/link.h"
 #include "helper/policy.h"
 #include "helper/request.h"
-#include "helper/tap.h"
 
 namespace tapgate {
 
@@ -24,12 +22,14 @@ bool has_fixed_address(const Link& bridge);
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
                            uid_t owner);
 
-/// Makes `tap` a port of `bridge` and brings it up; then reads it back and compares, so that a tap
-/// which is handed over is what it is meant to be. Needs CAP_NET_ADMIN. Throws Failure; the tap
-/// goes when it is closed.
-void attach_port(const LinkSocket& links, const Tap& tap, const Link& bridge,
-                 const PortSettings& settings);
+/// Compares what the kernel says about a `port` of `bridge` with what was set. Throws Failure where
+/// it differs, so that what is handed over is what the rule says.
+void require_settings(const Link& port, const Link& bridge, const PortSettings& settings);
+
+/// Whether `error` is that the bridge knows the MAC address to lock to behind another port.
+bool is_taken_address(const LinkError& error);
+
+/// Throws the Failure that says that `port` did not become one of `bridge`, and why.
+[[noreturn]] void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // How the helper fails: an exception with the whole text of the error, thrown where the place is
 // known and caught once, in main(). A refusal by the policy is not a failure but a Verdict.
-#ifndef TAPGATE_HELPER_FAILURE_H
-#define TAPGATE_HELPER_FAILURE_H
+#pragma once
 
 #include <stdexcept>
 #include <string>
@@ -29,5 +28,3 @@ std::string error_text(int error_number);
 [[noreturn]] void fail_with_errno(const std::string& what);
 
 }  // namespace tapgate
-
-#endif

@@ -2,62 +2,16 @@
 #include "helper/grant.h"
 
 #include <cerrno>
-#include <vector>
 
 #include "common/fd_passing.h"
 #include "helper/failure.h"
 #include "helper/policy_file.h"
-#include "helper/port_tag.h"
-#include "helper/quota.h"
-#include "helper/stale.h"
 
 namespace tapgate {
 
 namespace {
 
 constexpr const char* denied = "access denied by acl file: ";
-
-Tap create_tap(const Caller& caller, const Request& request) {
-    if (!caller.privileged)
-        throw Failure("failed to create tun device: " + why_unprivileged(caller));
-    return Tap::create(caller.uid, request.vnet_header, request.queues);
-}
-
-// Those of `ports` that are taps of `uid`'s, in detail. A port that is not named as ours are may
-// have been renamed: its alias has the last word.
-std::vector<Link> taps_of(const LinkSocket& links, const std::vector<int>& ports, uid_t uid) {
-    std::vector<Link> taps;
-    for (const int port : ports) {
-        const std::string name = links.name_of(port);
-        if (named_owner(name).value_or(uid) != uid)
-            continue;
-        try {
-            Link link = links.get(name);
-            if (tagged_owner(link) == uid)
-                taps.push_back(std::move(link));
-        } catch (const LinkError&) {
-            continue;  // gone
-        }
-    }
-    return taps;
-}
-
-// As long as one counts that is stale, no one is refused for it.
-std::vector<Link> living_taps_of(const LinkSocket& links, const std::vector<int>& ports,
-                                 uid_t uid) {
-    std::vector<Link> taps = taps_of(links, ports, uid);
-    std::vector<std::string> suspects;
-    for (const Link& tap : taps)
-        if (!tap.carrier)
-            suspects.push_back(tap.name);
-    // Asked again, not concluded: a tap of several queues may have come into use meanwhile.
-    return reap_stale(links, suspects).empty() ? taps : taps_of(links, ports, uid);
-}
-
-[[noreturn]] void refuse_another_tap(const Rule& rule, const Caller& caller, const Link& bridge) {
-    throw Failure(denied + rule.str() + ": uid " + std::to_string(caller.uid) +
-                  " has all its taps on " + printable(bridge.name) + " already");
-}
 
 }  // namespace
 
@@ -87,22 +41,6 @@ std::string why_unprivileged(const Caller& caller) {
     return text +
            ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it (or setcap "
            "cap_net_admin=ep it), on a file system that is not mounted nosuid";
-}
-
-Tap create_permitted_tap(const LinkSocket& links, const Link& bridge, const Rule& rule,
-                         const Caller& caller, const Request& request) {
-    const std::vector<int> ports = links.ports(bridge.name);
-    reap_stale(links, stale_by_looks(links, ports));
-    if (!rule.limits.max_taps)
-        return create_tap(caller, request);
-    const Quota quota(*rule.limits.max_taps, caller.uid, bridge.index,
-                      living_taps_of(links, ports, caller.uid));
-    if (quota.is_full())
-        refuse_another_tap(rule, caller, bridge);
-    Tap tap = create_tap(caller, request);
-    if (!quota.claim(links, tap))
-        refuse_another_tap(rule, caller, bridge);
-    return tap;
 }
 
 }  // namespace tapgate

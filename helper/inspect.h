@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What tapgate-policy says: looks at the policy, and makes nothing. No part of tapgate-helper.
-#ifndef TAPGATE_HELPER_INSPECT_H
-#define TAPGATE_HELPER_INSPECT_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -37,5 +36,3 @@ Report check(const std::string& path, const ReadPolicyFile& read_file, NameServi
              const std::vector<HostBridge>& bridges);
 
 }  // namespace tapgate
-
-#endif

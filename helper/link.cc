@@ -6,86 +6,22 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <linux/veth.h>
 #include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <netlink/utils.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <functional>
-#include <memory>
-#include <new>
-
-#include "helper/failure.h"
 
 namespace tapgate {
 
 namespace {
 
 // --- Messages to the kernel
-
-struct FreeMessage {
-    void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
-
-// libnl reports a full message, and nothing else, from its nla_put functions.
-void must_fit(int result) {
-    if (result < 0)
-        throw LinkError(EMSGSIZE, "");
-}
-
-// One message, and what it is for.
-class LinkRequest {
-  public:
-    template <typename Header>
-    LinkRequest(int type, int flags, const Header& header, std::string step = "")
-        : message_(nlmsg_alloc_size(room)), step_(std::move(step)) {
-        nlmsghdr* start =
-            message_ ? nlmsg_put(message_.get(), 0, 0, type, sizeof header, NLM_F_REQUEST | flags)
-                     : nullptr;
-        if (start == nullptr)
-            throw std::bad_alloc();
-        std::memcpy(nlmsg_data(start), &header, sizeof header);
-    }
-
-    LinkRequest& put(int attribute, const void* data, size_t size) {
-        must_fit(nla_put(message_.get(), attribute, static_cast<int>(size), data));
-        return *this;
-    }
-    template <typename Integer>
-    LinkRequest& put(int attribute, Integer value) {
-        return put(attribute, &value, sizeof value);
-    }
-    LinkRequest& put(int attribute, const std::string& text) {
-        return put(attribute, text.c_str(), text.size() + 1);
-    }
-    LinkRequest& put(int attribute, const MacAddress& mac) {
-        return put(attribute, mac.bytes().data(), mac.bytes().size());
-    }
-    // What `fill` puts stands inside of `attribute`.
-    LinkRequest& nest(int attribute, const std::function<void(LinkRequest&)>& fill) {
-        nlattr* start = nla_nest_start(message_.get(), attribute | NLA_F_NESTED);
-        must_fit(start == nullptr ? -1 : 0);
-        fill(*this);
-        nla_nest_end(message_.get(), start);
-        return *this;
-    }
-
-    [[nodiscard]] nlmsghdr* header() const { return nlmsg_hdr(message_.get()); }
-    [[nodiscard]] const std::string& step() const { return step_; }
-
-  private:
-    static constexpr size_t room = 1024;  // the longest: names, an address, an alias
-    std::unique_ptr<nl_msg, FreeMessage> message_;
-    std::string step_;
-};
 
 ifinfomsg about_link(int index, unsigned set_flags = 0) {
     ifinfomsg header{};
@@ -101,19 +37,18 @@ ifinfomsg about_port(int index) {
     return header;
 }
 
-// Links are named, where the kernel allows it, since a tap's index would cost a call to ask for.
-LinkRequest get_request(const std::string& name) {
-    LinkRequest request(RTM_GETLINK, 0, about_link(0));
+NetlinkRequest get_request(int index) {
+    NetlinkRequest request(RTM_GETLINK, 0, about_link(index));
     // The IPv6 statistics are a third of an answer.
-    request.put(IFLA_IFNAME, name).put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    request.put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     return request;
 }
 
-LinkRequest set_flags_request(const std::string& name, const PortSettings& settings) {
-    LinkRequest request(RTM_NEWLINK, 0, about_link(0), "port flags");
-    request.put(IFLA_IFNAME, name).nest(IFLA_LINKINFO, [&](LinkRequest& info) {
+NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
+    NetlinkRequest request(RTM_NEWLINK, 0, about_link(index), "port flags");
+    request.nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_SLAVE_KIND, "bridge", sizeof "bridge");
-        info.nest(IFLA_INFO_SLAVE_DATA, [&](LinkRequest& port) {
+        info.nest(IFLA_INFO_SLAVE_DATA, [&](NetlinkRequest& port) {
             if (settings.isolated)
                 port.put<std::uint8_t>(IFLA_BRPORT_ISOLATED, 1);
             if (settings.guard)
@@ -131,14 +66,15 @@ LinkRequest set_flags_request(const std::string& name, const PortSettings& setti
 
 // Makes the port `index` a member of (or no longer one of) a VLAN: bridge(8)'s "vlan add ... pvid
 // untagged" and "vlan del".
-LinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
+NetlinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
     bridge_vlan_info info{};
     info.vid = vlan;
     if (type == RTM_SETLINK)
         info.flags = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
-    LinkRequest request(type, 0, about_port(index), "vlan=" + std::to_string(vlan));
-    request.nest(IFLA_AF_SPEC,
-                 [&](LinkRequest& spec) { spec.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info); });
+    NetlinkRequest request(type, 0, about_port(index), "vlan=" + std::to_string(vlan));
+    request.nest(IFLA_AF_SPEC, [&](NetlinkRequest& spec) {
+        spec.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info);
+    });
     return request;
 }
 
@@ -147,13 +83,13 @@ LinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
 // (Linux 4.20), since a static entry would otherwise move to whichever other port a frame of that
 // source came in by (br_fdb_update() in net/bridge/br_fdb.c): the guest would be locked out, and
 // the entry would outlive the tap.
-LinkRequest fdb_request(int index, const MacAddress& mac) {
+NetlinkRequest fdb_request(int index, const MacAddress& mac) {
     ndmsg header{};
     header.ndm_family = AF_BRIDGE;
     header.ndm_ifindex = index;
     header.ndm_state = NUD_NOARP;
     header.ndm_flags = NTF_MASTER | NTF_STICKY;
-    LinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, header, "mac-lock");
+    NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, header, "mac-lock");
     request.put(NDA_LLADDR, mac);
     return request;
 }
@@ -201,13 +137,6 @@ void parse_details(nlattr* linkinfo, Link& link) {
                         link.id_address.size());
         if (const nlattr* vlan = bridge[IFLA_BR_VLAN_DEFAULT_PVID])
             link.default_vlan = nla_get_u16(vlan);
-    } else if (data != nullptr && link.kind == "tun") {
-        const auto tun = parse_nested<IFLA_TUN_NUM_DISABLED_QUEUES + 1>(data);
-        link.multi_queue = flag(tun[IFLA_TUN_MULTI_QUEUE]).value_or(false);
-        link.vnet_header = flag(tun[IFLA_TUN_VNET_HDR]).value_or(false);
-        for (const int count : {IFLA_TUN_NUM_QUEUES, IFLA_TUN_NUM_DISABLED_QUEUES})
-            if (const nlattr* queues = tun[static_cast<size_t>(count)])
-                link.queues += nla_get_u32(queues);
     }
     const nlattr* master_kind = details[IFLA_INFO_SLAVE_KIND];
     nlattr* port = details[IFLA_INFO_SLAVE_DATA];
@@ -224,7 +153,6 @@ Link parse_link(nlmsghdr* header) {
     Link link;
     link.index = info->ifi_index;
     link.up = (info->ifi_flags & static_cast<unsigned>(IFF_UP)) != 0;
-    link.carrier = (info->ifi_flags & static_cast<unsigned>(IFF_LOWER_UP)) != 0;
     if (const nlattr* name = attributes[IFLA_IFNAME])
         link.name = nla_get_string(name);
     if (const nlattr* mtu = attributes[IFLA_MTU])
@@ -236,13 +164,6 @@ Link parse_link(nlmsghdr* header) {
     if (nlattr* address = attributes[IFLA_ADDRESS])
         if (static_cast<size_t>(nla_len(address)) == link.address.size())
             std::memcpy(link.address.data(), nla_data(address), link.address.size());
-    if (nlattr* names = attributes[IFLA_PROP_LIST]) {
-        int left = nla_len(names);
-        for (auto* name = static_cast<nlattr*>(nla_data(names)); nla_ok(name, left) != 0;
-             name = nla_next(name, &left))
-            if (nla_type(name) == IFLA_ALT_IFNAME)
-                link.altnames.emplace_back(nla_get_string(name));
-    }
     if (nlattr* linkinfo = attributes[IFLA_LINKINFO])
         parse_details(linkinfo, link);
     return link;
@@ -250,63 +171,19 @@ Link parse_link(nlmsghdr* header) {
 
 // --- Exchanges
 
-// Sends the requests in one packet and takes answers until `take` has had enough of them or the
-// last request is acknowledged. `take` gets links and says whether there may be more. The kernel
-// reads the requests in order and answers only those that ask for something, or fail.
-void exchange(int socket, std::vector<LinkRequest>& requests,
-              const std::function<bool(Link)>& take) {
-    std::vector<iovec> parts;
-    for (LinkRequest& request : requests) {
-        nlmsghdr* header = request.header();
-        header->nlmsg_seq = static_cast<std::uint32_t>(parts.size());
-        parts.push_back({header, NLMSG_ALIGN(header->nlmsg_len)});
-    }
-    msghdr packet{};
-    packet.msg_iov = parts.data();
-    packet.msg_iovlen = parts.size();
-    if (sendmsg(socket, &packet, 0) < 0)
-        throw LinkError(errno, "");
-
-    // The kernel never makes a packet of more than 32 KiB of these.
-    alignas(nlmsghdr) std::array<char, 32768> buffer;  // NOLINT: filled by recvfrom()
-    sockaddr_nl sender{};
-    for (;;) {
-        socklen_t sender_size = sizeof sender;
-        const ssize_t got = recvfrom(socket, buffer.data(), buffer.size(), MSG_TRUNC,
-                                     reinterpret_cast<sockaddr*>(&sender), &sender_size);
-        if (got < 0)
-            throw LinkError(errno, "");
-        if (static_cast<size_t>(got) > buffer.size())
-            throw LinkError(EMSGSIZE, "");
-        if (sender.nl_pid != 0)
-            continue;  // not the kernel
-        int left = static_cast<int>(got);
-        for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, left) != 0;
-             header = nlmsg_next(header, &left)) {
-            if (header->nlmsg_type == NLMSG_DONE)
-                return;
-            if (header->nlmsg_type == NLMSG_ERROR) {
-                const auto* answer = static_cast<const nlmsgerr*>(nlmsg_data(header));
-                if (answer->error == 0)
-                    return;
-                if (header->nlmsg_seq >= requests.size())
-                    throw LinkError(EPROTO, "");
-                throw LinkError(-answer->error, requests[header->nlmsg_seq].step());
-            }
-            if (header->nlmsg_type == RTM_NEWLINK && !take(parse_link(header)))
-                return;
-        }
-    }
-}
-
 // The link that the last of `requests` asks for.
-Link exchange_for_link(int socket, std::vector<LinkRequest>& requests) {
+Link exchange_for_link(int socket, std::vector<NetlinkRequest>& requests) {
     Link answer;
-    exchange(socket, requests, [&](Link link) {
-        answer = std::move(link);
+    exchange(socket, requests, [&](nlmsghdr* header) {
+        answer = parse_link(header);
         return false;
     });
     return answer;
+}
+
+// The last of `requests` asks for an acknowledgement.
+void exchange_for_acknowledgement(int socket, std::vector<NetlinkRequest>& requests) {
+    exchange(socket, requests, [](nlmsghdr*) { return true; });
 }
 
 ifreq about(const std::string& name, void* data) {
@@ -316,32 +193,28 @@ ifreq about(const std::string& name, void* data) {
     return request;
 }
 
+constexpr const char* leaf_name = "leaf";
+constexpr int leaf_index = 1'000'000;  // chosen, so that its ports can be named in the same packet
+
 }  // namespace
 
-LinkSocket::LinkSocket() : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) {
-    if (!socket_)
-        fail_with_errno("failed to open control socket");
-    // Where libnl is a shared library, its constructor has read NLDBG from the caller's environment
-    // before main(), and would print addresses for it. In the static helper it has no constructor.
-    nl_debug = 0;
-}
-
 Link LinkSocket::get(const std::string& name) const {
-    std::vector<LinkRequest> requests;
-    requests.push_back(get_request(name));
-    return exchange_for_link(socket_.get(), requests);
+    std::vector<NetlinkRequest> requests;
+    requests.push_back(get_request(0));
+    requests[0].put(IFLA_IFNAME, name);
+    return exchange_for_link(fd(), requests);
 }
 
-std::vector<Link> LinkSocket::all() const {
-    std::vector<LinkRequest> requests;
+std::vector<std::string> LinkSocket::names() const {
+    std::vector<NetlinkRequest> requests;
     requests.emplace_back(RTM_GETLINK, NLM_F_DUMP, about_link(0));
     requests[0].put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    std::vector<Link> links;
-    exchange(socket_.get(), requests, [&](Link link) {
-        links.push_back(std::move(link));
+    std::vector<std::string> names;
+    exchange(fd(), requests, [&](nlmsghdr* header) {
+        names.push_back(parse_link(header).name);
         return true;
     });
-    return links;
+    return names;
 }
 
 std::vector<int> LinkSocket::ports(const std::string& bridge) const {
@@ -350,7 +223,7 @@ std::vector<int> LinkSocket::ports(const std::string& bridge) const {
     std::array<unsigned long, 4> question = {
         BRCTL_GET_PORT_LIST, reinterpret_cast<unsigned long>(by_number.data()), most};
     ifreq request = about(bridge, question.data());
-    if (ioctl(socket_.get(), SIOCDEVPRIVATE, &request) < 0)
+    if (ioctl(fd(), SIOCDEVPRIVATE, &request) < 0)
         throw LinkError(errno, "");
     by_number.erase(std::remove(by_number.begin(), by_number.end(), 0), by_number.end());
     return by_number;
@@ -359,7 +232,7 @@ std::vector<int> LinkSocket::ports(const std::string& bridge) const {
 std::string LinkSocket::name_of(int index) const {
     ifreq request{};
     request.ifr_ifindex = index;
-    return ioctl(socket_.get(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
+    return ioctl(fd(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
 }
 
 // The flags that ioctls tell lag behind by up to a second (net/core/link_watch.c); this does not.
@@ -367,52 +240,91 @@ bool LinkSocket::may_have_carrier(const std::string& name) const {
     ethtool_value carrier{};
     carrier.cmd = ETHTOOL_GLINK;
     ifreq request = about(name, &carrier);
-    return ioctl(socket_.get(), SIOCETHTOOL, &request) != 0 || carrier.data != 0;
+    return ioctl(fd(), SIOCETHTOOL, &request) != 0 || carrier.data != 0;
 }
 
-void LinkSocket::add_altname(const std::string& name, const std::string& altname) const {
-    std::vector<LinkRequest> requests;
-    requests.emplace_back(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND | NLM_F_ACK,
-                          about_link(0));
-    requests[0].put(IFLA_IFNAME, name).nest(IFLA_PROP_LIST, [&](LinkRequest& list) {
-        list.put(IFLA_ALT_IFNAME, altname);
+bool LinkSocket::make_veth(const std::string& name, const PortSettings& settings, unsigned queues,
+                           const LinkSocket& inside) const {
+    // The namespace of a socket: include/uapi/linux/sockios.h, Linux 4.10.
+    const UniqueFd space(ioctl(inside.fd(), SIOCGSKNS));
+    if (!space)
+        throw LinkError(errno, "the tap's namespace");
+    const auto put_queues = [&](NetlinkRequest& end) {
+        end.put<std::uint32_t>(IFLA_NUM_TX_QUEUES, queues)
+            .put<std::uint32_t>(IFLA_NUM_RX_QUEUES, queues)
+            .put(IFLA_MTU, settings.mtu);
+    };
+    std::vector<NetlinkRequest> requests;
+    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, about_link(0));
+    requests[0]
+        .put(IFLA_IFNAME, name)
+        .put(IFLA_ADDRESS, settings.address)
+        .put(IFLA_MASTER, static_cast<std::uint32_t>(settings.master));
+    put_queues(requests[0]);
+    requests[0].nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
+        info.put(IFLA_INFO_KIND, std::string("veth"));
+        info.nest(IFLA_INFO_DATA, [&](NetlinkRequest& data) {
+            data.nest(VETH_INFO_PEER, [&](NetlinkRequest& peer) {
+                const ifinfomsg header = about_link(0);
+                peer.append(&header, sizeof header);
+                peer.put(IFLA_IFNAME, std::string(inner_end));
+                peer.put(IFLA_NET_NS_FD, static_cast<std::uint32_t>(space.get()));
+                put_queues(peer);
+            });
+        });
     });
-    exchange(socket_.get(), requests, [](const Link&) { return true; });
+    try {
+        exchange_for_acknowledgement(fd(), requests);
+        return true;
+    } catch (const LinkError& error) {
+        if (error.code().value() == EEXIST)
+            return false;
+        throw;
+    }
 }
 
-Link LinkSocket::set_address(const std::string& name, const MacAddress& address) const {
-    std::vector<LinkRequest> requests;
-    requests.emplace_back(RTM_NEWLINK, 0, about_link(0));
-    requests.back().put(IFLA_IFNAME, name).put(IFLA_ADDRESS, address);
-    requests.push_back(get_request(name));
-    return exchange_for_link(socket_.get(), requests);
+void LinkSocket::join_inner_end(int index, const std::string& name, unsigned mtu) const {
+    std::vector<NetlinkRequest> requests;
+    ifinfomsg leaf = about_link(leaf_index, IFF_UP);
+    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, leaf, "the leaf bridge");
+    requests.back().put(IFLA_IFNAME, std::string(leaf_name));
+    requests.back().nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
+        info.put(IFLA_INFO_KIND, std::string("bridge"));
+        info.nest(IFLA_INFO_DATA, [&](NetlinkRequest& data) {
+            // What group addresses go through is the host's bridge's affair. The kernel keeps three
+            // of them back here (BR_GROUPFWD_RESTRICTED in net/bridge/br_private.h).
+            data.put<std::uint16_t>(IFLA_BR_GROUP_FWD_MASK, 0xfff8);
+            // A pipe: it never learns who is where (br_fdb_update() in net/bridge/br_fdb.c).
+            data.put<std::uint32_t>(IFLA_BR_AGEING_TIME, 0);
+            // Timers that keep the host's network lock busy with several hundred taps.
+            data.put<std::uint8_t>(IFLA_BR_MCAST_SNOOPING, 0);
+        });
+    });
+    requests.emplace_back(RTM_NEWLINK, 0, about_link(0, IFF_UP), "the inner end");
+    requests.back().put(IFLA_IFNAME, std::string(inner_end));
+    requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
+    requests.emplace_back(RTM_NEWLINK, NLM_F_ACK, about_link(index, IFF_UP), "the tap");
+    requests.back().put(IFLA_IFNAME, name).put(IFLA_MTU, mtu);
+    requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
+    exchange_for_acknowledgement(fd(), requests);
 }
 
-Link LinkSocket::make_port(const std::string& name, const PortSettings& settings) const {
-    // A port with options is made while it is down, and comes up behind them all. Without options
-    // one RTM_NEWLINK does everything: the kernel takes the attributes in the order address, MTU,
-    // alias, master, and the flags last (do_setlink() in net/core/rtnetlink.c), so it comes up as a
-    // port, too.
-    const bool flags = settings.isolated || settings.guard || settings.only_sender;
-    const bool options = flags || settings.vlan;
-    const int index = settings.only_sender || settings.vlan ? get(name).index : 0;
-
+Link LinkSocket::configure(int index, const PortSettings& settings) const {
     // Nothing is acknowledged that succeeds: the last request, which the kernel reads last, answers
     // with the result.
-    std::vector<LinkRequest> requests;
+    std::vector<NetlinkRequest> requests;
     for (const MacAddress& address : settings.bridge_addresses) {
         requests.emplace_back(RTM_NEWLINK, 0, about_link(settings.master), "the bridge's own MAC");
         requests.back().put(IFLA_ADDRESS, address);
     }
-    requests.emplace_back(RTM_NEWLINK, 0, about_link(0, options ? 0 : IFF_UP));
+    requests.emplace_back(RTM_NEWLINK, 0, about_link(index));
     requests.back()
-        .put(IFLA_IFNAME, name)
         .put(IFLA_ADDRESS, settings.address)
         .put(IFLA_MTU, settings.mtu)
         .put(IFLA_MASTER, static_cast<std::uint32_t>(settings.master))
         .put(IFLA_IFALIAS, settings.alias.data(), settings.alias.size());
-    if (flags)
-        requests.push_back(set_flags_request(name, settings));
+    if (settings.isolated || settings.guard || settings.only_sender)
+        requests.push_back(set_flags_request(index, settings));
     if (settings.vlan) {
         requests.push_back(vlan_request(RTM_SETLINK, index, *settings.vlan));
         if (settings.default_vlan != 0 && settings.default_vlan != *settings.vlan)
@@ -420,12 +332,22 @@ Link LinkSocket::make_port(const std::string& name, const PortSettings& settings
     }
     if (settings.only_sender)  // behind the VLAN, which the entry is made in
         requests.push_back(fdb_request(index, *settings.only_sender));
-    if (options) {
-        requests.emplace_back(RTM_NEWLINK, 0, about_link(0, IFF_UP));
-        requests.back().put(IFLA_IFNAME, name);
-    }
-    requests.push_back(get_request(name));
-    return exchange_for_link(socket_.get(), requests);
+    requests.push_back(get_request(index));
+    return exchange_for_link(fd(), requests);
+}
+
+Link LinkSocket::set_address(int index, const MacAddress& address, bool up) const {
+    std::vector<NetlinkRequest> requests;
+    requests.emplace_back(RTM_NEWLINK, 0, about_link(index, up ? IFF_UP : 0));
+    requests.back().put(IFLA_ADDRESS, address);
+    requests.push_back(get_request(index));
+    return exchange_for_link(fd(), requests);
+}
+
+void LinkSocket::remove(int index) const {
+    std::vector<NetlinkRequest> requests;
+    requests.emplace_back(RTM_DELLINK, NLM_F_ACK, about_link(index));
+    exchange_for_acknowledgement(fd(), requests);
 }
 
 }  // namespace tapgate

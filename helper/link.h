@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Network links through rtnetlink(7). libnl makes and takes apart the messages; the socket is three
-// plain calls, since libnl's own asks the kernel for buffer sizes and port numbers that a program
-// which sends a few messages has no use for.
-#ifndef TAPGATE_HELPER_LINK_H
-#define TAPGATE_HELPER_LINK_H
+// Network links: what the kernel says about them, and the changes that make a port of one.
+#pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "common/names.h"
 #include "common/unique_fd.h"
+#include "helper/netlink.h"
 
 namespace tapgate {
 
@@ -31,13 +27,11 @@ struct PortFlags {
 struct Link {
     int index = 0;
     std::string name;
-    std::string kind;                   ///< "bridge", "tun", ...; empty for a physical device
-    std::string alias;                  ///< IFLA_IFALIAS
-    std::vector<std::string> altnames;  ///< alternative names, unique in a network namespace
-    unsigned mtu = 0;                   ///< bytes
-    int master = 0;        ///< the ifindex of the bridge that this link is a port of, or 0
-    bool up = false;       ///< administratively (IFF_UP)
-    bool carrier = false;  ///< for a tap: a queue is attached (IFF_LOWER_UP)
+    std::string kind;   ///< "bridge", "tun", "veth", ...; empty for a physical device
+    std::string alias;  ///< IFLA_IFALIAS
+    unsigned mtu = 0;   ///< bytes
+    int master = 0;     ///< the ifindex of the bridge that this link is a port of, or 0
+    bool up = false;    ///< administratively (IFF_UP)
     MacAddress::Bytes address{};
     PortFlags port;
     // Of a bridge:
@@ -45,15 +39,11 @@ struct Link {
     bool stp = false;  ///< it speaks the spanning tree protocol, in the kernel or by a daemon
     bool vlan_filtering = false;
     std::uint16_t default_vlan = 0;  ///< what a new port is in; 0: in none
-    // Of a tap:
-    bool multi_queue = false;
-    bool vnet_header = false;
-    unsigned queues = 0;  ///< attached and disabled ones; told for multiqueue taps only
 };
 
-/// What is to become of a tap that is down and nobody's port yet.
+/// What is to become of a link that is down.
 struct PortSettings {
-    MacAddress address;  ///< the tap's own
+    MacAddress address;  ///< the link's own
     unsigned mtu = 0;    ///< bytes
     int master = 0;      ///< the bridge's ifindex
     std::string alias;
@@ -66,33 +56,23 @@ struct PortSettings {
         bridge_addresses;  ///< first set the bridge's own address, to these in turn
 };
 
-/// The kernel refused a question or a change.
-class LinkError : public std::system_error {
-  public:
-    LinkError(int error_number, std::string step)
-        : std::system_error(error_number, std::generic_category(),
-                            "failed to read or change network links"),
-          step_(std::move(step)) {}
+/// The inner end of a contained tap's veth pair, in a namespace where nothing else is.
+constexpr const char* inner_end = "inner";
 
-    /// Which of the changes it was: "mac-lock"; empty for the tap's attaching itself.
-    [[nodiscard]] const std::string& step() const { return step_; }
-
-  private:
-    std::string step_;
-};
-
-/// A socket to the kernel's rtnetlink.
+/// The links of one network namespace. All that changes anything needs CAP_NET_ADMIN there.
 class LinkSocket {
   public:
-    /// Throws Failure.
-    LinkSocket();
+    /// Those of this process's namespace. Throws Failure.
+    LinkSocket() : socket_(open_netlink_socket()) {}
+
+    /// Those of the namespace in which open_netlink_socket() made `socket`.
+    explicit LinkSocket(UniqueFd socket) : socket_(std::move(socket)) {}
 
     /// The link of that name. Throws LinkError (ENODEV: there is none).
     [[nodiscard]] Link get(const std::string& name) const;
 
-    /// All there is to know about every link. Takes the kernel some 2.5 us a link. Throws
-    /// LinkError.
-    [[nodiscard]] std::vector<Link> all() const;
+    /// The names of all links. Takes the kernel some 2.5 us a link. Throws LinkError.
+    [[nodiscard]] std::vector<std::string> names() const;
 
     // By ioctl, in a fraction of the time that messages take:
 
@@ -106,22 +86,33 @@ class LinkSocket {
     /// tap; hardware may take its time to answer.
     [[nodiscard]] bool may_have_carrier(const std::string& name) const;
 
-    /// Gives the link `name` one more name. Throws LinkError (EEXIST: some link has it already).
-    void add_altname(const std::string& name, const std::string& altname) const;
+    /// Makes a veth pair of `queues` queues: its outer end, called `name`, is here, down, and from
+    /// its first moment a port with the address, MTU and bridge of `settings`; its inner end,
+    /// called inner_end, is in the namespace of `inside`, down. False: there is a link called
+    /// `name`. Throws LinkError.
+    [[nodiscard]] bool make_veth(const std::string& name, const PortSettings& settings,
+                                 unsigned queues, const LinkSocket& inside) const;
 
-    /// Sets the link's MAC address, and returns what the kernel says about the link then. Throws
-    /// LinkError.
-    [[nodiscard]] Link set_address(const std::string& name, const MacAddress& address) const;
+    /// Joins inner_end and the link `index`, which is called `name` from now on, by a bridge that
+    /// keeps nothing back, and brings all three up. Throws LinkError.
+    void join_inner_end(int index, const std::string& name, unsigned mtu) const;
 
-    /// Gives the link `name` its settings, brings it up, and returns what the kernel says about it
-    /// then, in one exchange (or two, where an option needs the link's index). Throws LinkError
-    /// when the kernel refuses any of it.
-    [[nodiscard]] Link make_port(const std::string& name, const PortSettings& settings) const;
+    /// Gives the link `index`, which is down, its settings, and returns what the kernel says about
+    /// it then, in one exchange. Throws LinkError when the kernel refuses any of it.
+    [[nodiscard]] Link configure(int index, const PortSettings& settings) const;
+
+    /// Sets the link's MAC address, brings it up if `up`, and returns what the kernel says then.
+    /// Throws LinkError.
+    [[nodiscard]] Link set_address(int index, const MacAddress& address, bool up) const;
+
+    /// Deletes the link. Throws LinkError.
+    void remove(int index) const;
+
+    /// The socket, still owned here.
+    [[nodiscard]] int fd() const { return socket_.get(); }
 
   private:
     UniqueFd socket_;
 };
 
 }  // namespace tapgate
-
-#endif

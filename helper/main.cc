@@ -23,12 +23,12 @@
 #include "helper/name_service.h"
 #include "helper/policy.h"
 #include "helper/policy_file.h"
+#include "helper/port.h"
 #include "helper/privileges.h"
 #include "helper/process.h"
 #include "helper/request.h"
 #include "helper/stale.h"
 #include "helper/syscall_filter.h"
-#include "helper/tap.h"
 
 namespace tapgate {
 
@@ -68,6 +68,21 @@ void require_unix_socket(int fd) {
         throw Failure(what + ": it is a socket of another family");
 }
 
+// A port whose tap does not reach the caller goes: that still takes the privilege, which is out of
+// effect meanwhile.
+void hand_over(int socket, Port& port) {
+    suspend_privileges();
+    try {
+        send_fds(socket, port.queues());
+    } catch (const std::system_error& error) {
+        resume_privileges();
+        fail_with_errno("failed to write fd to unix socket", error.code().value());
+    }
+    // The port is the tap's holder's; and the privilege ends with the process, before any
+    // destructor.
+    _exit(0);
+}
+
 void attach(const Caller& caller, const Request& request) {
     require_unix_socket(request.socket);
     close_stray_fds(request.socket);
@@ -84,24 +99,19 @@ void attach(const Caller& caller, const Request& request) {
     const LinkSocket links;
     const Link bridge = find_bridge(links, *request.bridge);
     const PortSettings settings = port_settings(bridge, rule, request, asker.account());
-    Caller account = caller;
-    account.uid = asker.account();
-    const Tap tap = create_permitted_tap(links, bridge, rule, account, request);
-    attach_port(links, tap, bridge, settings);
-    // From here on: the tap is a port of the bridge, as it should be; it goes when we go.
+    if (!caller.privileged)
+        throw Failure("failed to create tun device: " + why_unprivileged(caller));
+    const Claim claim{.account = asker.account(), .holder = caller.uid, .rule = rule};
+    Port port = Port::make(links, bridge, claim, request, settings);
+    // From here on: a port that counts, as the rule says, and down. It goes when we go.
 
-    if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + tap.name() +
+    if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
                                 " mac=" + settings.address.str() + " rule=" + rule.str());
         error != 0)
         fail_with_errno("a grant that /dev/log does not take is refused", error);
-    drop_all_privileges();
-    // From here on: no privilege at all.
-
-    try {
-        send_fds(request.socket, tap.queues());
-    } catch (const std::system_error& error) {
-        fail_with_errno("failed to write fd to unix socket", error.code().value());
-    }
+    port.open(claim, bridge, settings);
+    // From here on: it is up, and the log has it.
+    hand_over(request.socket, port);
 }
 
 // Whatever the reason is that a request comes to nothing: the log has it.
@@ -124,13 +134,10 @@ std::string reap(const Caller& caller) {
         throw Failure("failed to remove stale taps: " + why_unprivileged(caller));
     install_syscall_filter(SyscallFilter::make_port);
     const LinkSocket links;
-    std::vector<std::string> names;
-    for (const Link& link : links.all())
-        if (!link.carrier)
-            names.push_back(link.name);
     std::string text;
-    for (const std::string& name : reap_stale(links, names))
-        text += name + ": nobody had it open; removed\n";
+    for (const std::string& name : links.names())
+        if (remove_if_stale(links, name))
+            text += name + ": nobody had it open; removed\n";
     drop_all_privileges();
     return text;
 }
@@ -165,5 +172,5 @@ int main(int argc, char** argv) {
     } catch (const std::exception& error) {
         tapgate::write_all(STDERR_FILENO, std::string(error.what()) + "\n");
     }
-    return 1;
+    _exit(1);  // no exit handler runs with the privilege
 }

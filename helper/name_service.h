@@ -11,8 +11,7 @@
 // tampering with it: it is installed execute-only (mode 0711), which makes a process that executes
 // it undumpable, and therefore out of reach of ptrace(2) and /proc/PID/mem and fd (would_dump() in
 // the kernel's fs/exec.c). The helper refuses to use one that its caller could read.
-#ifndef TAPGATE_HELPER_NAME_SERVICE_H
-#define TAPGATE_HELPER_NAME_SERVICE_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -42,5 +41,3 @@ class HostNames : public NameService {
 Asker asker_of(const Caller& caller, const Policy& policy, HostNames& names);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // The policy as data, and the decision as a pure function of it. How a policy is written and read
 // is the business of policy_parser.h and policy_file.h.
-#ifndef TAPGATE_HELPER_POLICY_H
-#define TAPGATE_HELPER_POLICY_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -145,5 +144,3 @@ struct Policy {
 };
 
 }  // namespace tapgate
-
-#endif

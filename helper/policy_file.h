@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_POLICY_FILE_H
-#define TAPGATE_HELPER_POLICY_FILE_H
+#pragma once
 
 #include <string>
 
@@ -22,5 +21,3 @@ PolicyText read_policy_file(const std::string& path);
 Policy load_installed_policy();
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // bridge.conf(5): QEMU's grammar, read with QEMU's meaning, and strict where QEMU's reader shrugs.
-#ifndef TAPGATE_HELPER_POLICY_PARSER_H
-#define TAPGATE_HELPER_POLICY_PARSER_H
+#pragma once
 
 #include <functional>
 #include <string>
@@ -44,5 +43,3 @@ constexpr unsigned max_included_files = 256;
 Policy parse_policy(const std::string& path, const ReadPolicyFile& read_file);
 
 }  // namespace tapgate
-
-#endif

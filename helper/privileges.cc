@@ -63,20 +63,21 @@ struct Ids {
     }
 };
 
-// One prctl() a capability: the kernel has no call for the whole set. Beyond the last one that it
-// knows the answer is EINVAL.
-void empty_bounding_set() {
-    for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
-         capability++)
-        continue;
-    if (errno != EINVAL)
-        fail_with_errno("failed to drop privileges: cannot empty the bounding set");
-}
-
 // Not capng_change_id(), which does the same but reads /proc/self/status three times on the way.
 // The supplementary groups stay, on purpose: see the head of privileges.h.
 void become_real_ids(uid_t uid, gid_t gid) {
     if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
+        fail_with_errno("failed to drop privileges");
+}
+
+// One capset(). Not libcap-ng: it would first ask the kernel what this program already knows.
+void set_net_admin(bool effective, bool permitted) {
+    const auto bit = [](bool there) { return there ? 1U << CAP_NET_ADMIN : 0U; };
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    CapabilitySets sets;
+    sets.words[0].effective = bit(effective);
+    sets.words[0].permitted = bit(permitted);
+    if (syscall(SYS_capset, &header, sets.words.data()) != 0)
         fail_with_errno("failed to drop privileges");
 }
 
@@ -113,10 +114,6 @@ Caller become_caller() {
         .no_new_privs = !privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
     };
 
-    // Setuid root, or started by root. With a file capability there is no CAP_SETPCAP: see the
-    // header.
-    if (at_start.permit(CAP_SETPCAP))
-        empty_bounding_set();
     // Without this, setresuid() from root to a user would take CAP_NET_ADMIN as well.
     if (uids.effective == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         fail_with_errno("failed to drop privileges");
@@ -130,13 +127,16 @@ Caller become_caller() {
     return caller;
 }
 
+void suspend_privileges() {
+    set_net_admin(false, true);
+}
+
+void resume_privileges() {
+    set_net_admin(true, true);
+}
+
 void drop_all_privileges() {
-    // One capset() of empty sets. Not libcap-ng: it would first ask the kernel what it already
-    // knows.
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    const CapabilitySets nothing;
-    if (syscall(SYS_capset, &header, nothing.words.data()) != 0)
-        fail_with_errno("failed to drop privileges");
+    set_net_admin(false, false);
 }
 
 }  // namespace tapgate

@@ -5,23 +5,23 @@
 // 1. become_caller() is the first statement of main(). It finds out once where the process has its
 //    privilege from (a setuid-root file, a file capability, a root caller, nowhere) and goes, by
 //    libcap-ng, to the only state that the rest of the program runs in:
-//      - the caller's real uid and gid as real, effective and saved ids; the supplementary groups
-//      stay
-//        the caller's, so that a 0640 root:group policy file grants its group;
-//      - CAP_NET_ADMIN alone in the permitted and effective sets, nothing inheritable or ambient.
-//      It is
-//        needed to make a tap (TUNSETIFF, tun_set_iff() in the kernel's drivers/net/tun.c) and to
-//        make it a port of a bridge (RTM_NEWLINK, rtnetlink_rcv_msg() in net/core/rtnetlink.c);
-//      - an empty bounding set, no-new-privs on, not dumpable (no ptrace, no core file, /proc owned
-//      by
-//        root), so that a caller, who has the same uid from now on, cannot get at the capability.
-//    It then tries to get root back and fails unless the kernel says no.
+//
+//    - The caller's real uid and gid are the real, effective and saved ids. The supplementary
+//      groups stay the caller's, so that a 0640 root:group policy file grants its group.
+//    - CAP_NET_ADMIN alone is permitted and effective; nothing is inheritable or ambient. It is
+//      needed to make a device (TUNSETIFF, tun_set_iff() in the kernel's drivers/net/tun.c) and to
+//      make it a port (RTM_NEWLINK, rtnetlink_rcv_msg() in net/core/rtnetlink.c).
+//    - no-new-privs is on: no exec can gain anything, whatever the bounding set holds. The process
+//      is not dumpable (no ptrace, no core file, /proc owned by root), so that the caller, who has
+//      the same uid from now on, cannot get at the capability.
+//
+//    It then tries to get root back, and fails unless the kernel says no.
 // 2. install_syscall_filter() (syscall_filter.h) leaves only the calls that the rest needs.
-// 3. drop_all_privileges() gives up CAP_NET_ADMIN too: right before the fd is sent, and first thing
-// in
-//    the modes that make nothing.
-#ifndef TAPGATE_HELPER_PRIVILEGES_H
-#define TAPGATE_HELPER_PRIVILEGES_H
+// 3. A contained tap is made by a child, which has no privilege outside of its own namespace once
+//    it has one (contained_tap.h).
+// 4. CAP_NET_ADMIN is out of effect while the descriptors are sent, and would only come back to
+//    delete the port of a tap that did not reach its user; then drop_all_privileges() gives it up.
+#pragma once
 
 #include <sys/types.h>
 
@@ -41,15 +41,14 @@ struct Caller {
 /// Drops every privilege but CAP_NET_ADMIN, as described above, and proves it.
 /// Should: leave the caller's ids and one capability. Must not: read any input, touch the file
 /// system or the network. Throws Failure ("failed to drop privileges") when any step of it fails.
-///
-/// With a file capability the bounding set stays as it is: emptying it takes CAP_SETPCAP, which
-/// that process never had (capabilities(7)). no-new-privs makes it moot, since no exec can gain
-/// anything.
 Caller become_caller();
+
+/// Takes CAP_NET_ADMIN out of effect, and brings it back. Throw Failure ("failed to drop
+/// privileges").
+void suspend_privileges();
+void resume_privileges();
 
 /// Gives up CAP_NET_ADMIN, for good. Throws Failure ("failed to drop privileges").
 void drop_all_privileges();
 
 }  // namespace tapgate
-
-#endif

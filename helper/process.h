@@ -2,8 +2,7 @@
 //
 // What a hostile caller can hand to a new process besides arguments, put in order: closed stdio, an
 // environment, signal dispositions and masks, timers, stray descriptors.
-#ifndef TAPGATE_HELPER_PROCESS_H
-#define TAPGATE_HELPER_PROCESS_H
+#pragma once
 
 namespace tapgate {
 
@@ -17,5 +16,3 @@ void settle_process();
 void close_stray_fds(int keep);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_REQUEST_H
-#define TAPGATE_HELPER_REQUEST_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -37,5 +36,3 @@ const char* text_of(Request::Mode mode);
 Request parse_request(int argc, char** argv);
 
 }  // namespace tapgate
-
-#endif

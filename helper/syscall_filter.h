@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_SYSCALL_FILTER_H
-#define TAPGATE_HELPER_SYSCALL_FILTER_H
+#pragma once
 
 namespace tapgate {
 
 /// There are two, since nobody can list the calls that a host's name service makes, and a program
 /// that this process starts inherits its filter.
 enum class SyscallFilter {
-    /// From the start: refuses what neither reading the policy nor a name service has any use for,
-    /// above
-    /// all other uses of CAP_NET_ADMIN, namespaces, and the kernel's more adventurous interfaces.
+    /// From the start: refuses what neither reading the policy nor a name service has any use for:
+    /// other uses of CAP_NET_ADMIN, namespaces, and the kernel's more adventurous interfaces.
     decide,
-    /// Once the verdict is there: refuses all but the about 25 calls that making a port takes.
+    /// Once the verdict is there: refuses all but the about 30 calls that making a port takes.
     make_port,
 };
 
@@ -22,5 +20,3 @@ enum class SyscallFilter {
 void install_syscall_filter(SyscallFilter filter);
 
 }  // namespace tapgate
-
-#endif

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -116,8 +118,9 @@ void refuse_what_deciding_never_needs(Filter& filter) {
         filter.refuse(SCMP_SYS(ioctl), {{1, SCMP_CMP_MASKED_EQ, mask, first}});
     filter.refuse(SCMP_SYS(bpf));
 
-    // Namespaces, in which a process has every capability. clone3() hides its flags from filters.
-    filter.refuse(SCMP_SYS(unshare));
+    // Namespaces, in which a process has every capability; but for the contained tap's, which gives
+    // no more than any user can give himself. clone3() hides its flags from filters.
+    filter.refuse(SCMP_SYS(unshare), {{0, SCMP_CMP_NE, CLONE_NEWUSER | CLONE_NEWNET, 0}});
     filter.refuse(SCMP_SYS(clone), {{0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER}});
     filter.hide(SCMP_SYS(clone3));
 
@@ -129,6 +132,8 @@ void refuse_what_deciding_never_needs(Filter& filter) {
     filter.refuse(SCMP_SYS(ptrace));
     filter.refuse(SCMP_SYS(userfaultfd));
 }
+
+constexpr unsigned fork_flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
 
 // Nothing but: see SyscallFilter::make_port.
 void allow_what_a_port_takes(Filter& filter) {
@@ -170,6 +175,20 @@ void allow_what_a_port_takes(Filter& filter) {
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETOWNER)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETPERSIST), int_argument_is(2, 0)});
     filter.allow(SCMP_SYS(getrandom));  // its MAC address; which ports to look at; malloc()
+
+    // A contained tap's namespace, made by a child that can then not be traced (contained_tap.cc).
+    // fork() is clone() with these flags in glibc (and nothing is run by them), which then calls
+    // set_robust_list() in the child.
+    filter.allow(SCMP_SYS(clone), {{0, SCMP_CMP_EQ, fork_flags, 0}});
+    filter.allow(SCMP_SYS(set_robust_list));
+    filter.allow(SCMP_SYS(unshare), {{0, SCMP_CMP_EQ, CLONE_NEWUSER | CLONE_NEWNET, 0}});
+    filter.allow(SCMP_SYS(prctl), {{0, SCMP_CMP_EQ, PR_SET_DUMPABLE, 0}, {1, SCMP_CMP_EQ, 0, 0}});
+    filter.allow(SCMP_SYS(prctl),
+                 {{0, SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0}, {1, SCMP_CMP_EQ, SIGKILL, 0}});
+    filter.allow(SCMP_SYS(socketpair), {int_argument_is(0, AF_UNIX)});
+    filter.allow(SCMP_SYS(recvmsg));  // the child's answer
+    filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGSKNS)});
+    filter.allow(SCMP_SYS(clock_nanosleep));  // until a port that is going has gone
 
     // Giving up CAP_NET_ADMIN. Nothing can be gained by it: capset() only ever takes from what is
     // there.

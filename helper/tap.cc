@@ -10,11 +10,24 @@
 #include <cerrno>
 
 #include "helper/failure.h"
-#include "helper/port_tag.h"
 
 namespace tapgate {
 
 namespace {
+
+// Makes `tun` a queue of the tap of that name. False, with errno: the kernel refused.
+bool set_interface(const UniqueFd& tun, unsigned flags, const std::string& name) {
+    ifreq request{};
+    request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | flags);
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    return ioctl(tun.get(), TUNSETIFF, &request) == 0;
+}
+
+unsigned vnet_flag(bool vnet_header) {
+    return vnet_header ? IFF_VNET_HDR : 0;
+}
+
+}  // namespace
 
 UniqueFd open_tun() {
     UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
@@ -33,66 +46,33 @@ UniqueFd open_tun() {
     }
 }
 
-}  // namespace
-
-// Makes `tun` a queue of the tap of that name. False, with errno: the kernel refused.
-bool Tap::try_name(const UniqueFd& tun, unsigned flags, const std::string& name) {
-    ifreq request{};
-    request.ifr_flags = static_cast<short>(flags);
-    name.copy(request.ifr_name, IFNAMSIZ - 1);
-    if (ioctl(tun.get(), TUNSETIFF, &request) != 0)
+bool make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header) {
+    if (set_interface(tun, vnet_flag(vnet_header) | IFF_TUN_EXCL, name))
+        return true;
+    if (errno == EBUSY)
         return false;
-    name_ = request.ifr_name;  // what became of a pattern
-    return true;
+    fail_with_errno("failed to create tun device");
 }
 
-void Tap::add_queue(unsigned flags) {
-    UniqueFd tun = open_tun();
-    if (!try_name(tun, flags, name_))
-        fail_with_errno("failed to create tun device");
-    queues_.push_back(std::move(tun));
-}
-
-Tap Tap::create(uid_t owner, bool vnet_header, unsigned queues) {
-    unsigned flags = IFF_TAP | IFF_NO_PI;
-    if (vnet_header)
-        flags |= IFF_VNET_HDR;
-    if (queues > 1)
-        flags |= IFF_MULTI_QUEUE;
-    Tap tap;
-    UniqueFd tun = open_tun();
-    // Of two helpers that run at once no two have one process id, but in containers that share the
-    // host's network; and a tap may outlive its helper's. IFF_TUN_EXCL: never one that is there.
-    constexpr unsigned tries = 16;
-    auto serial = static_cast<unsigned>(getpid());
-    const unsigned last = serial + tries;
-    bool made = false;
-    while (!made && serial != last) {
-        made = tap.try_name(tun, flags | IFF_TUN_EXCL, tap_name(owner, serial++));
-        if (!made && errno != EBUSY)
-            break;
-    }
-    if (!made && !(errno == EBUSY && tap.try_name(tun, flags, "tap%d")))
-        fail_with_errno("failed to create tun device");
-    tap.queues_.push_back(std::move(tun));
-    if (ioctl(tap.queues_[0].get(), TUNSETOWNER, owner) != 0)
+void set_owner(const UniqueFd& tun, uid_t owner) {
+    if (ioctl(tun.get(), TUNSETOWNER, owner) != 0)
         fail_with_errno("failed to create tun device: cannot set its owner");
-    while (tap.queues_.size() < queues)
-        tap.add_queue(flags);
+}
+
+std::vector<UniqueFd> make_private_tap(const std::string& name, bool vnet_header, unsigned queues) {
+    std::vector<UniqueFd> tap;
+    while (tap.size() < queues) {
+        tap.push_back(open_tun());
+        if (!set_interface(tap.back(), vnet_flag(vnet_header) | (queues > 1 ? IFF_MULTI_QUEUE : 0U),
+                           name))
+            fail_with_errno("failed to create tun device");
+    }
     return tap;
 }
 
-Tap Tap::attach(const Link& link) {
-    Tap tap;
-    tap.name_ = link.name;
-    tap.add_queue(IFF_TAP | IFF_NO_PI | (link.vnet_header ? IFF_VNET_HDR : 0U) |
-                  (link.multi_queue ? IFF_MULTI_QUEUE : 0U));
-    return tap;
-}
-
-void Tap::make_transient() const {
-    if (ioctl(queues_.front().get(), TUNSETPERSIST, 0) != 0)
-        fail_with_errno("failed to make tun device `" + name_ + "' transient");
+bool remove_unused_tap(const std::string& name) {
+    const UniqueFd tun = open_tun();
+    return set_interface(tun, 0, name) && ioctl(tun.get(), TUNSETPERSIST, 0) == 0;
 }
 
 }  // namespace tapgate

@@ -1,48 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_HELPER_TAP_H
-#define TAPGATE_HELPER_TAP_H
+//
+// Tap devices as the kernel's tun driver makes them (Documentation/networking/tuntap.rst), in the
+// network namespace of the process that opens /dev/net/tun. One that is made here goes when the
+// last descriptor of it is closed: it is never made persistent.
+#pragma once
 
 #include <sys/types.h>
 
-#include <span>
 #include <string>
 #include <vector>
 
 #include "common/unique_fd.h"
-#include "helper/link.h"
 
 namespace tapgate {
 
-/// A tap device, held by its queues. One that was made here goes, port and all, when the last queue
-/// is closed: it is never made persistent, so nothing has to be undone when a later step fails.
-class Tap {
-  public:
-    /// Makes a tap of `queues` queues, down, owned by `owner`. The owner is set here, before
-    /// anything else can happen to it: any local user may attach to an ownerless multiqueue tap.
-    /// Needs CAP_NET_ADMIN. Throws Failure.
-    static Tap create(uid_t owner, bool vnet_header, unsigned queues);
+/// /dev/net/tun, opened: what will be a queue of a tap. Throws Failure.
+UniqueFd open_tun();
 
-    /// Attaches a queue to the tap `link`, and leaves it what it is: whoever attaches first decides
-    /// that for the others. Needs CAP_NET_ADMIN. Throws Failure, also when a tap of one queue is in
-    /// use.
-    static Tap attach(const Link& link);
+/// Makes `tun` the one queue of a new tap called `name`, down. It has no owner yet, but is nobody's
+/// either: a tap of one queue is not to be attached to while that is there. False: there is a link
+/// called `name`. Needs CAP_NET_ADMIN. Throws Failure.
+bool make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header);
 
-    /// Makes a persistent tap go when its last queue is closed. Throws Failure.
-    void make_transient() const;
+/// Lets `owner` attach to the tap of `tun`. Needs CAP_NET_ADMIN. Throws Failure.
+void set_owner(const UniqueFd& tun, uid_t owner);
 
-    [[nodiscard]] const std::string& name() const { return name_; }
+/// A new tap called `name` of `queues` queues, down, one descriptor a queue. Where the namespace is
+/// not one's own alone, others could attach to it: it has no owner. Needs CAP_NET_ADMIN. Throws
+/// Failure.
+std::vector<UniqueFd> make_private_tap(const std::string& name, bool vnet_header, unsigned queues);
 
-    /// One descriptor a queue.
-    [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
-
-  private:
-    bool try_name(const UniqueFd& tun, unsigned flags, const std::string& name);
-    void add_queue(unsigned flags);
-
-    std::string name_;
-    std::vector<UniqueFd> queues_;
-};
+/// Removes the tap called `name` if nobody has it open, though it was made persistent. Asks the
+/// kernel, not the tap's carrier, which whoever holds it can turn off: a tap of one queue cannot be
+/// attached to while it is in use. False: it is in use, or no tap of one queue.
+bool remove_unused_tap(const std::string& name);
 
 }  // namespace tapgate
-
-#endif

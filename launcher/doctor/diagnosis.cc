@@ -243,6 +243,8 @@ std::vector<const HostLink*> uplinks_of(const HostNetwork& network, const HostLi
     std::vector<const HostLink*> uplinks;
     std::vector<const HostLink*> pairs;
     for (const HostLink* port : network.ports(bridge.index)) {
+        if (port_tag(*port))
+            continue;
         if (port->kind == "veth")
             pairs.push_back(port);
         else if (port->kind != "tun")

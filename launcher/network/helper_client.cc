@@ -21,8 +21,8 @@
 #include <utility>
 
 #include "common/fd_passing.h"
+#include "common/receive_fds.h"
 #include "launcher/base/text.h"
-#include "launcher/network/receive_fds.h"
 
 namespace tapgate {
 

@@ -366,7 +366,8 @@ std::optional<PortTag> port_tag(const HostLink& link) {
     constexpr std::string_view start = "tapgate uid=";
     constexpr std::string_view vm_key = " vm=";
     std::string_view text = link.alias;
-    if (link.kind != "tun" || !text.starts_with(start))
+    // A plain tap, or the outer end of a contained one.
+    if ((link.kind != "tun" && link.kind != "veth") || !text.starts_with(start))
         return std::nullopt;
     text.remove_prefix(start.size());
     PortTag tag;

@@ -230,10 +230,11 @@ QemuFacts qemu_facts(const std::string& qemu) {
     }
 }
 
-std::string why_not_kvm(const std::string& qemu, const std::string& cpu) {
-    const UniqueFd kvm(open("/dev/kvm", O_RDWR | O_CLOEXEC));
+std::string why_not_kvm(const std::string& qemu, const std::string& cpu,
+                        const std::string& device) {
+    const UniqueFd kvm(open(device.c_str(), O_RDWR | O_CLOEXEC));
     if (!kvm)
-        return std::string("/dev/kvm: ") + errno_text(errno) +
+        return device + ": " + errno_text(errno) +
                (errno == EACCES ? " (the group kvm may; new groups need a new login)" : "");
     const json answer =
         known_or_asked("kvm " + cpu, qemu, [&] { return json(run_kvm_guest(qemu, cpu)); });

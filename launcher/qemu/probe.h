@@ -28,8 +28,10 @@ QemuFacts qemu_facts(const std::string& qemu);
 
 /// Empty when `qemu` runs guests under KVM with the CPU model `cpu` ("host"); otherwise why not, as
 /// a part of a line. Proven by running a guest (kvm_guest.h), up to 3 s when that is not known yet;
-/// the kernel's modules may be exchanged without anyone noticing until the next boot.
-std::string why_not_kvm(const std::string& qemu, const std::string& cpu);
+/// the kernel's modules may be exchanged without anyone noticing until the next boot. `device` is
+/// what has to open first.
+std::string why_not_kvm(const std::string& qemu, const std::string& cpu,
+                        const std::string& device = "/dev/kvm");
 
 }  // namespace tapgate
 

@@ -121,9 +121,10 @@ std::string user_of_mac(const InterfaceName& bridge, const MacAddress& mac) {
          !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const std::string port = entry->path().filename().string();
         const std::string below = entry->path().string();
-        // Before its guest has sent anything: as the helper makes it of the guest's.
+        // Before its guest has sent anything: as the helper makes it of the guest's. A plain tap,
+        // or the outer end of a contained one.
         if (first_word("/sys/class/net/" + port + "/address") == mac.host_side().str() &&
-            access(("/sys/class/net/" + port + "/tun_flags").c_str(), F_OK) == 0)
+            port.starts_with("tap"))
             return "the tap " + shown(port);
         ports[static_cast<unsigned>(
             std::strtoul(first_word(below + "/port_no").c_str(), nullptr, 0))] = port;

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <ctime>
 #include <iterator>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "launcher/base/error.h"
@@ -31,7 +33,13 @@ std::string own_unit(const VmName& name) {
 
 std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
                               const std::string& helper) {
-    if (const std::string user = user_of_mac(net.bridge, mac); !user.empty())
+    // The port of this VM's last run may still be going: the kernel takes some 40 ms for that.
+    std::string user = user_of_mac(net.bridge, mac);
+    for (int left = 25; left > 0 && !user.empty(); left--) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        user = user_of_mac(net.bridge, mac);
+    }
+    if (!user.empty())
         throw LauncherError("net: " + user + " on " + net.bridge.str() + " has the MAC address " +
                             mac.str() + " already; give this VM another with mac=");
     return request_taps(

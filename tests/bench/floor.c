@@ -5,7 +5,9 @@
  * and its port, read it back, pass the fd) and nothing else: no library, no checks, no messages. It is
  * a measuring stick for tests/bench/bench.cc and never installed; it trusts everything it is told.
  *
- * It has the helper's own system call filters, which are part of what the kernel has to do.
+ * It has the helper's own system call filters, which are part of what the kernel has to do. Compiled
+ * with -DBARE it has neither them nor any work with capabilities: the kernel calls that the stock helper
+ * makes, and no others.
  *
  * Usage: floor [--use-vnet] --br=BRIDGE --fd=N
  */
@@ -87,11 +89,10 @@ int main(int argc, char** argv)
             vnet = IFF_VNET_HDR;
     }
 
-    /* privileges: caller's ids, CAP_NET_ADMIN only, empty bounding set */
     const uid_t uid = getuid();
+#ifndef BARE
+    /* privileges: caller's ids, CAP_NET_ADMIN only */
     const gid_t gid = getgid();
-    for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
-        prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
     prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
         exit(1);
@@ -113,6 +114,7 @@ int main(int argc, char** argv)
     syscall(SYS_close_range, (unsigned)to + 1, ~0U, 0);
     struct itimerval limit = {{0, 0}, {10, 0}};
     setitimer(ITIMER_REAL, &limit, NULL);
+#endif
 
     /* policy */
     static char text[4096];
@@ -121,8 +123,10 @@ int main(int argc, char** argv)
     if (policy < 0 || fstat(policy, &status) || read(policy, text, sizeof text) < 0)
         exit(1);
     close(policy);
+#ifndef BARE
     filter = (struct sock_fprog){sizeof make_port / sizeof *make_port, make_port};
     syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+#endif
 
     /* the bridge */
     static char answer[16384];
@@ -172,8 +176,10 @@ int main(int argc, char** argv)
     cmsg->cmsg_type = SCM_RIGHTS;
     cmsg->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(cmsg), &tap, sizeof tap);
+#ifndef BARE
     memset(caps, 0, sizeof caps);
     if (syscall(SYS_capset, &cap_header, caps))
         exit(1);
+#endif
     return sendmsg(to, &hand_over, MSG_NOSIGNAL) == 1 ? 0 : 1;
 }

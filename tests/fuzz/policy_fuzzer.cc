@@ -28,10 +28,11 @@ void require_right_decision(const tapgate::Policy& policy, const tapgate::Interf
     bool allowed = false;
     bool denied = false;
     for (const tapgate::Rule& rule : policy.rules) {
-        const bool matches =
-            (!rule.bridge || rule.bridge->str() == bridge.str()) && rule.who.match(asker, names);
-        allowed |= matches && rule.action == tapgate::Rule::Action::allow;
-        denied |= matches && rule.action == tapgate::Rule::Action::deny;
+        const bool denying = rule.action == tapgate::Rule::Action::deny;
+        const bool matches = (!rule.bridge || rule.bridge->str() == bridge.str()) &&
+                             rule.who.match(asker, denying, names);
+        allowed |= matches && !denying;
+        denied |= matches && denying;
     }
     const tapgate::Verdict verdict = policy.decide(bridge, asker, names);
     require(verdict.allowed == (allowed && !denied));

@@ -239,7 +239,7 @@ TEST_P(Attach, APlainTapHasOneQueue) {
 TEST_P(Attach, QueuesComeInOneMessageAndAllWork) {
     write_policy("allow br0 contain\n");
     for (const unsigned queues : {1U, 2U, 4U}) {
-        const HelperResult run =
+        HelperResult run =
             run_helper({"--use-vnet", "--br=br0", "--fd=27", "--queues=" + std::to_string(queues)});
         ASSERT_TRUE(granted(run, queues));
         char mark = 'A';
@@ -248,8 +248,9 @@ TEST_P(Attach, QueuesComeInOneMessageAndAllWork) {
             EXPECT_EQ((tap_flags(fd.get()) & unsigned{IFF_MULTI_QUEUE}) != 0, queues > 1);
             EXPECT_TRUE(sends(fd.get(), "br0", kVnetHeaderSize, mark++));
         }
+        run.fds.clear();
+        ASSERT_TRUE(no_taps_left());
     }
-    EXPECT_TRUE(no_taps_left());
 }
 
 TEST_P(Attach, PortIsInTheStateThatTheStockHelperLeavesItIn) {

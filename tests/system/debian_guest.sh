@@ -32,6 +32,7 @@ export TAPGATE_GUEST=${TAPGATE_GUEST:-$top/build/guest}
 build=$top/build/package
 # A boot takes a minute and a half, the tests of each three, on an idle machine with two processors.
 limit=${TAPGATE_BOOT_TIMEOUT:-1800}
+LAB_PATIENCE=1 # that is long enough on any machine
 
 if ! lab_inside; then
     # One commit's packages are the same bytes, so that the image of them can be, too.

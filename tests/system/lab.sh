@@ -138,6 +138,27 @@ lab_furnish() {
     fi
 }
 
+# lab_own_dev: a /dev of the lab's own with the host's devices in it, in which a test can add some.
+lab_own_dev() {
+    local entry name
+    mkdir $LAB/devices
+    mount -t tmpfs -o mode=0755,dev,suid lab $LAB/devices
+    for entry in /dev/*; do
+        name=${entry##*/}
+        case $name in tty?* | vcs*) continue ;; esac
+        if [ -L "$entry" ]; then
+            cp -d "$entry" "$LAB/devices/$name"
+        elif [ -d "$entry" ]; then
+            mkdir "$LAB/devices/$name"
+            mount --rbind "$entry" "$LAB/devices/$name"
+        else
+            : >"$LAB/devices/$name"
+            mount --bind "$entry" "$LAB/devices/$name"
+        fi
+    done
+    mount --rbind $LAB/devices /dev
+}
+
 # lab_exec COMMAND ARGS...: becomes that command as the lab user, by exec, so that in
 # "(lab_exec CMD) &" $! is CMD itself. The environment is a login's, not root's.
 lab_exec() {
@@ -199,19 +220,23 @@ lab_ports() {
     done
 }
 
-# lab_taps: every tun/tap device of the lab, port or not, one a line.
+# lab_taps: every tun/tap device of the lab, port or not, and every contained one, which is seen by its
+# port, one a line.
 lab_taps() {
-    local flags
-    for flags in /sys/class/net/*/tun_flags; do
-        [ -e "$flags" ] || continue
-        flags=${flags%/*}
-        echo "${flags##*/}"
+    local link
+    for link in /sys/class/net/*; do
+        case ${link##*/} in
+            tap*[-_]*) echo "${link##*/}" ;;
+            *) [ ! -e "$link/tun_flags" ] || echo "${link##*/}" ;;
+        esac
     done
 }
 
-# lab_poll SECONDS COMMAND...: until COMMAND succeeds; false when it never did.
+# lab_poll SECONDS COMMAND...: until COMMAND succeeds; false when it never did. The seconds are those
+# of an idle machine: on a busy one everything may take LAB_PATIENCE times as long.
+LAB_PATIENCE=${LAB_PATIENCE:-5}
 lab_poll() {
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + $1 * LAB_PATIENCE))
     shift
     until "$@"; do
         [ "$SECONDS" -le "$end" ] || return 1

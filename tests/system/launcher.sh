@@ -364,15 +364,18 @@ result "--plain-bridge: QEMU starts the helper"
 
 # --- hosts that are not as they should be ---------------------------------------------------------
 
-# Whether guests run in KVM here is for the launcher to find out: whatever it is, this one runs.
-if [ -e /dev/kvm ]; then
-    mknod -m 0666 $LAB/dev/kvm c 10 232
-    mount --bind $LAB/dev/kvm /dev/kvm
+# The ways in which KVM can fail are too many, and each machine has its own (FakeKvm in
+# tests/unit/launcher_life_test.cc makes them on all). What has to hold is the same for all of them:
+# the guest runs, it is said that it does without KVM and why, and KVM is not tried a second time.
+kvm_or_not() { # DEVICE WHAT
+    [ -e /dev/kvm ] || lab_own_dev
+    [ -e /dev/kvm ] || : >/dev/kvm
+    mount --bind "$1" /dev/kvm
     did 0 start lab "${with_helper[@]}" --accel=auto
     guest_says lab '^PASS'
     case $(field lab accelerator) in
     kvm) ! grep -q 'without KVM' "$err" || wrong "it says that there is no KVM, and uses it" ;;
-    tcg) says "$err" 'without KVM, so more slowly: a guest that runs in KVM' ;;
+    tcg) says "$err" 'without KVM, so more slowly: [^ ]' ;;
     *) wrong "the accelerator is '$(field lab accelerator)'" ;;
     esac
     did 0 stop lab
@@ -380,15 +383,21 @@ if [ -e /dev/kvm ]; then
     did 0 start lab "${with_helper[@]}" --accel=auto
     [ "$(ls -i $LAB/home/.cache/tapgate)" = "$known" ] || wrong "it has tried KVM a second time"
     did 0 kill lab
-    result "/dev/kvm can be opened: the guest runs, and KVM is tried once"
-elif [ "${MUST_WORK:-0}" = 1 ]; then
-    lab_not_ok "/dev/kvm can be opened: the guest runs" "this host has no /dev/kvm"
+    umount /dev/kvm
+    rm -f $LAB/home/.cache/tapgate/*
+    result "$2: the guest runs, and KVM is tried once"
+}
+# Opens, and QEMU then cannot do anything with it.
+kvm_or_not /dev/null "a /dev/kvm that is of no use"
+if [ -c /dev/kvm ]; then
+    mknod -m 0666 $LAB/dev/kvm c 10 232
+    kvm_or_not $LAB/dev/kvm "this host's /dev/kvm"
 else
-    echo "# not run: this host has no /dev/kvm"
+    echo "# this host has no /dev/kvm of its own"
 fi
 
-# Also without a /dev/kvm: what insists on it fails.
-mount --bind /dev/null /dev/kvm 2>/dev/null || true
+# What insists on it fails.
+mount --bind /dev/null /dev/kvm
 did 1 run bare --accel=kvm
 says "$err" 'accel=kvm: .*; with accel=auto it runs without KVM'
 result "accel=kvm where there is none is an error"

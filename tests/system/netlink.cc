@@ -9,6 +9,7 @@
 
 #include <stdexcept>
 
+#include <netlink/addr.h>
 #include <netlink/attr.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
@@ -101,6 +102,16 @@ void Rtnl::add_veth(const std::string& name, const std::string& peer) {
 
 void Rtnl::remove(const std::string& name) {
     send(socket_.get(), link_message(0, index_of(name), false, RTM_DELLINK), "remove " + name);
+}
+
+void Rtnl::set_address(const std::string& name, const std::string& mac) {
+    Message message = link_message(0, index_of(name), false);
+    nl_addr* address = nullptr;
+    check(nl_addr_parse(mac.c_str(), AF_LLC, &address), "address " + mac);
+    const int result = nla_put_addr(message.get(), IFLA_ADDRESS, address);
+    nl_addr_put(address);
+    check(result, "address " + mac);
+    send(socket_.get(), std::move(message), "set address of " + name);
 }
 
 void Rtnl::set_up(const std::string& name) {

@@ -23,6 +23,8 @@ class Rtnl {
     void remove(const std::string& name);
     void set_up(const std::string& name);
     void add_altname(const std::string& name, const std::string& altname);
+    // "02:00:00:00:00:01"
+    void set_address(const std::string& name, const std::string& mac);
     void set_mtu(const std::string& name, unsigned mtu);
     // Makes it a port of the bridge.
     void set_master(const std::string& name, const std::string& bridge);

@@ -25,8 +25,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -584,7 +586,18 @@ void Testbed::remove_link(const std::string& name) {
 }
 
 void Testbed::add_veth(const std::string& name, const std::string& peer) {
-    Rtnl().add_veth(name, peer);
+    Rtnl rtnl;
+    rtnl.add_veth(name, peer);
+    // The kernel's are random, and one in 64 begins with fe as a tap's own address does; a bridge
+    // that takes its address from such a port is another bridge then.
+    static std::atomic<unsigned> last{0};
+    for (const std::string& end : {name, peer}) {
+        std::array<char, sizeof "02:54:47:00:00:00"> mac{};
+        const unsigned number = ++last & 0xffffU;
+        std::snprintf(mac.data(), mac.size(), "02:54:47:00:%02x:%02x", number >> 8U,
+                      number & 0xffU);
+        rtnl.set_address(end, mac.data());
+    }
 }
 
 void Testbed::set_link_up(const std::string& name) {
@@ -633,7 +646,10 @@ std::vector<std::string> Testbed::links() {
 std::vector<std::string> Testbed::taps() {
     std::vector<std::string> found;
     for (const std::string& name : links()) {
-        if (access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0) {
+        // A contained tap is in a namespace of its own: seen from here it is its port, whose name
+        // says whose it is.
+        const bool plain = access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0;
+        if (plain || (name.starts_with("tap") && name.find_first_of("-_") != std::string::npos)) {
             found.push_back(name);
         }
     }

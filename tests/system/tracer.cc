@@ -54,6 +54,7 @@ struct Traced {
     unsigned index = 0;
     TracedCall call;
     int failing = 0;
+    bool restarts = false;  // the next entry is of the same call, once more
     user_regs_struct registers{};
 };
 using Family = std::map<pid_t, Traced>;
@@ -130,6 +131,12 @@ user_regs_struct replace_call(pid_t) {
 void finish_failed_call(pid_t, const user_regs_struct&, int) {}
 #endif
 
+// How the kernel says to itself that a signal which nobody minds (a child's end) interrupted a
+// call, and it is to be made once more: ERESTARTSYS and its kin in include/linux/errno.h.
+bool is_restart(std::int64_t result) {
+    return result == -512 || result == -513 || result == -514 || result == -516;
+}
+
 // At a call's entry or exit: tells who watches, and does what that says.
 void at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
              const ResultObserver& results) {
@@ -138,8 +145,12 @@ void at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
     if (info.op == PTRACE_SYSCALL_INFO_EXIT && traced.failing != 0) {
         finish_failed_call(pid, traced.registers, traced.failing);
         traced.failing = 0;
+    } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && is_restart(info.exit.rval)) {
+        traced.restarts = true;
     } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && results) {
         results(traced.call, info.exit.rval);
+    } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY && std::exchange(traced.restarts, false)) {
+        return;
     } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
         TracedCall& call = traced.call;
         call = {};

@@ -6,6 +6,7 @@
 // That a frame does NOT arrive is decided without waiting: behind it a beacon is sent, a frame that
 // the station gets in any case, and what has not come before that one does not come. This holds
 // since the kernel forwards within the sender's call, as long as one CPU does it all: see OneCpu.
+// Only what goes through a veth pair may wait a little: send() waits for it.
 
 #ifndef TAPGATE_TESTS_SYSTEM_WIRE_H
 #define TAPGATE_TESTS_SYSTEM_WIRE_H

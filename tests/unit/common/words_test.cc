@@ -38,7 +38,8 @@ TEST(Printable, TakesOutWhatIsNotUtf8) {
     EXPECT_EQ(printable("\xa0\xff\xfe\xc0"), "????");
     EXPECT_EQ(printable("a\xc3"), "a?");  // cut short
     EXPECT_EQ(printable("\xc3(\xe6\xa9("),
-              "?(?" "?(");  // no continuation: what follows is not swallowed
+              "?(?"
+              "?(");  // no continuation: what follows is not swallowed
     EXPECT_EQ(printable("\xe6\xa9\x1b[J"), "???[J");
     EXPECT_EQ(printable("\xc1\x9b"), "??");       // longer than need be: '['
     EXPECT_EQ(printable("\xe0\x82\x9b"), "???");  // U+009B so

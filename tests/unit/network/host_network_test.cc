@@ -74,7 +74,9 @@ TEST(PortTag, IsTheHelpersAndNobodyElses) {
     EXPECT_FALSE(tag("tapgate uid=10x"));
     EXPECT_FALSE(tag("tapgate uid=99999999999"));
     EXPECT_FALSE(tag("my tapgate uid=1"));
-    tap.kind = "veth";  // anybody may name a veth of a namespace of their own
+    tap.kind = "veth";  // the outer end of a contained tap; an alias takes CAP_NET_ADMIN
+    EXPECT_TRUE(tag("tapgate uid=1000 vm=lab"));
+    tap.kind = "bridge";
     EXPECT_FALSE(tag("tapgate uid=1000 vm=lab"));
 }
 

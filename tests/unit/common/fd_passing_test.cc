@@ -11,7 +11,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "launcher/network/receive_fds.h"
+#include "common/receive_fds.h"
 
 namespace tapgate {
 namespace {

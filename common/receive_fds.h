@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The other end of common/fd_passing.h.
-#ifndef TAPGATE_LAUNCHER_NETWORK_RECEIVE_FDS_H
-#define TAPGATE_LAUNCHER_NETWORK_RECEIVE_FDS_H
+#pragma once
 
 #include <vector>
 
@@ -17,5 +16,3 @@ namespace tapgate {
 std::vector<UniqueFd> receive_fds(int socket, size_t most);
 
 }  // namespace tapgate
-
-#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A tap that its holder cannot abuse: it lives in a user and network namespace of its own, which it
+// leaves by a veth pair only. What its holder can do to it (its MAC address, carrier, owner and
+// queues are his, and the namespace too, which belongs to his uid) ends at the inner end of that
+// pair. The port of the host's bridge is the outer end, which he cannot so much as name.
+//
+//     tap === leaf bridge === inner end | outer end === the host's bridge
+//     '----- private namespace ---------'
+//
+// The namespace has no other process and no name: the descriptors of the tap keep it alive, and it
+// goes with the last of them, the outer end with it, also when its holder made the tap persistent,
+// and when this process is killed at any moment.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/unique_fd.h"
+#include "helper/link.h"
+
+namespace tapgate {
+
+/// A tap in a namespace of its own, without a way out yet.
+class ContainedTap {
+  public:
+    /// Starts a child that makes the namespace (most of the work, which the caller can do something
+    /// beside) and the tap in it: of `queues` queues, down. Throws Failure.
+    ///
+    /// The child is this process until then, with the caller's uid and CAP_NET_ADMIN. It cannot be
+    /// traced, is killed when this process ends, and has no privilege outside of its namespace once
+    /// it is in that.
+    ContainedTap(bool vnet_header, unsigned queues);
+
+    /// Waits for the child, the first time. Throws Failure, also when the host forbids such
+    /// namespaces.
+    void await();
+
+    /// The links of the namespace. Behind await().
+    [[nodiscard]] const LinkSocket& inside() const { return *inside_; }
+
+    /// Connects the tap, which is called `name` from now on, with the inner end of the veth pair
+    /// that LinkSocket::make_veth() has made for inside(). Throws LinkError.
+    void connect(const std::string& name, unsigned mtu) const;
+
+    /// Lets frames pass from now on, once the outer end is up: the kernel's link watch
+    /// (net/core/link_watch.c) may take a second to tell the leaf bridge, unless it is asked.
+    void open_way_out() const { static_cast<void>(inside_->may_have_carrier(inner_end)); }
+
+    /// Gives the tap's descriptors up to the caller, one a queue.
+    [[nodiscard]] std::vector<UniqueFd> take_queues() { return std::move(queues_); }
+
+  private:
+    UniqueFd child_;  // a socket to it
+    std::optional<LinkSocket> inside_;
+    std::vector<UniqueFd> queues_;
+};
+
+}  // namespace tapgate

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Messages to the kernel's rtnetlink(7), and its answers. libnl makes and takes apart the messages;
+// the socket is three plain calls, since libnl's own asks the kernel for buffer sizes and port
+// numbers that a program which sends a few messages has no use for.
+#pragma once
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "common/names.h"
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+/// The kernel refused a question or a change.
+class LinkError : public std::system_error {
+  public:
+    LinkError(int error_number, std::string step)
+        : std::system_error(error_number, std::generic_category(),
+                            "failed to read or change network links"),
+          step_(std::move(step)) {}
+
+    /// Which of the changes it was: "mac-lock"; empty where there is nothing to add.
+    [[nodiscard]] const std::string& step() const { return step_; }
+
+  private:
+    std::string step_;
+};
+
+/// One message, and what it is for. Every put throws LinkError (EMSGSIZE) when there is no room.
+class NetlinkRequest {
+  public:
+    template <typename Header>
+    NetlinkRequest(int type, int flags, const Header& header, std::string step = "")
+        : message_(nlmsg_alloc_size(room)), step_(std::move(step)) {
+        nlmsghdr* start =
+            message_ ? nlmsg_put(message_.get(), 0, 0, type, sizeof header, NLM_F_REQUEST | flags)
+                     : nullptr;
+        if (start == nullptr)
+            throw std::bad_alloc();
+        std::memcpy(nlmsg_data(start), &header, sizeof header);
+    }
+
+    NetlinkRequest& put(int attribute, const void* data, size_t size);
+    template <typename Integer>
+    NetlinkRequest& put(int attribute, Integer value) {
+        return put(attribute, &value, sizeof value);
+    }
+    NetlinkRequest& put(int attribute, const std::string& text) {
+        return put(attribute, text.c_str(), text.size() + 1);
+    }
+    NetlinkRequest& put(int attribute, const MacAddress& mac) {
+        return put(attribute, mac.bytes().data(), mac.bytes().size());
+    }
+
+    /// What `fill` puts stands inside of `attribute`.
+    NetlinkRequest& nest(int attribute, const std::function<void(NetlinkRequest&)>& fill);
+
+    /// Puts `data` as it is, without an attribute's header.
+    NetlinkRequest& append(const void* data, size_t size);
+
+    [[nodiscard]] nlmsghdr* header() const { return nlmsg_hdr(message_.get()); }
+    [[nodiscard]] const std::string& step() const { return step_; }
+
+  private:
+    struct Free {
+        void operator()(nl_msg* message) const { nlmsg_free(message); }
+    };
+    static constexpr size_t room = 1024;  // the longest: names, an address, an alias
+    std::unique_ptr<nl_msg, Free> message_;
+    std::string step_;
+};
+
+/// A socket to the rtnetlink of this process's network namespace, close-on-exec. The caller owns
+/// it. Throws Failure.
+UniqueFd open_netlink_socket();
+
+/// Sends `requests` in one packet, which the kernel reads in order, and takes answers until `take`
+/// has had enough of them or a request is acknowledged (NLM_F_ACK: only the last may ask for that).
+/// `take` gets links (RTM_NEWLINK) and says whether there may be more. Throws LinkError when the
+/// kernel refuses one; it has read the later ones all the same.
+void exchange(int socket, std::vector<NetlinkRequest>& requests,
+              const std::function<bool(nlmsghdr*)>& take);
+
+}  // namespace tapgate

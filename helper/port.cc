@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "helper/port.h"
+
+#include <sys/random.h>
+
+#include <ctime>
+
+#include "helper/contained_tap.h"
+#include "helper/failure.h"
+#include "helper/port_name.h"
+#include "helper/stale.h"
+#include "helper/tap.h"
+
+namespace tapgate {
+
+namespace {
+
+// A port whose last descriptor was just closed takes the kernel some 40 ms to go, and still has its
+// slot and MAC address: who starts a VM anew at once waits for it, up to half a second.
+constexpr int attempts = 25;
+constexpr timespec pause_between{0, 20'000'000};
+
+// The names of those of the bridge's ports that count for `account`.
+std::vector<std::string> ports_of(const LinkSocket& links, const Link& bridge, uid_t account) {
+    std::vector<std::string> names;
+    for (const int port : links.ports(bridge.name)) {
+        std::string name = links.name_of(port);
+        // As long as one is stale, nobody is refused for it.
+        if (named_owner(name) == account && !remove_if_stale(links, name))
+            names.push_back(std::move(name));
+    }
+    return names;
+}
+
+Slots slots_for(const LinkSocket& links, const Link& bridge, const Claim& claim) {
+    if (const auto limit = claim.rule.limits.max_taps)
+        return slots_within(*limit, bridge.index, ports_of(links, bridge, claim.account));
+    unsigned first = 0;
+    if (getrandom(&first, sizeof first, 0) != sizeof first)
+        fail_with_errno("failed to choose a name for the tap");
+    return {.begin = other_slots, .size = other_slots, .first = first % other_slots};
+}
+
+// Takes a slot by making the device that has its name; returns the name. `make_device` says whether
+// it could be had.
+std::string take_slot(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                      const std::function<bool(const std::string&)>& make_device) {
+    for (int attempt = 1; attempt <= attempts; attempt++) {
+        if (attempt > 1)
+            nanosleep(&pause_between, nullptr);
+        const Slots slots = slots_for(links, bridge, claim);
+        for (unsigned i = 0; i < slots.size; i++) {
+            std::string name = port_name(claim.account, bridge.index,
+                                         slots.begin + (slots.first + i) % slots.size);
+            if (make_device(name))
+                return name;
+        }
+    }
+    throw Failure("access denied by acl file: " + claim.rule.str() + ": uid " +
+                  std::to_string(claim.account) + " has all its taps on " + printable(bridge.name) +
+                  " already");
+}
+
+}  // namespace
+
+Port Port::make(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                const Request& request, const PortSettings& settings) {
+    Port port = claim.rule.contained() ? make_contained(links, bridge, claim, request, settings)
+                                       : make_plain(links, bridge, claim, request);
+    // From here on: a port that counts, with a tap that nobody else can get at.
+    port.configure(bridge, settings);
+    return port;
+}
+
+Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                          const Request& request, const PortSettings& settings) {
+    ContainedTap tap(request.vnet_header, request.queues);
+    // While the child makes the namespace:
+    remove_stale(links, links.ports(bridge.name));
+    Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
+                  tap.await();
+                  return links.make_veth(name, settings, request.queues, tap.inside());
+              }));
+    port.queues_ = tap.take_queues();
+    port.contained_ = std::move(tap);
+    return port;
+}
+
+Port Port::make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                      const Request& request) {
+    remove_stale(links, links.ports(bridge.name));
+    UniqueFd tun = open_tun();
+    Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
+                  return make_tap(tun, name, request.vnet_header);
+              }));
+    port.queues_.push_back(std::move(tun));
+    return port;
+}
+
+void Port::open(const Claim& claim, const Link& bridge, const PortSettings& settings) {
+    try {
+        if (contained_)
+            contained_->connect(name_, settings.mtu);
+        require(links_.set_address(index_, settings.address, true), true, bridge, settings);
+    } catch (const LinkError& error) {
+        fail_to_add(name_, bridge, error);
+    }
+    if (contained_)
+        contained_->open_way_out();
+    else
+        set_owner(queues_.front(), claim.holder);
+}
+
+Port::Port(const LinkSocket& links, std::string name)
+    : links_(links), name_(std::move(name)), index_(links.get(name_).index) {}
+
+Port::Port(Port&& other) noexcept
+    : links_(other.links_),
+      name_(std::move(other.name_)),
+      index_(std::exchange(other.index_, 0)),
+      contained_(std::move(other.contained_)),
+      queues_(std::move(other.queues_)) {}
+
+Port::~Port() {
+    if (index_ == 0)
+        return;
+    try {
+        links_.remove(index_);
+    } catch (const LinkError&) {
+        return;  // gone already, or goes with the descriptors, which are closed next
+    }
+}
+
+void Port::configure(const Link& bridge, const PortSettings& settings) const {
+    for (int attempt = 1;; attempt++) {
+        try {
+            return require(links_.configure(index_, settings), false, bridge, settings);
+        } catch (const LinkError& error) {
+            // The VM's last port, which is going, may still be the one with its MAC address.
+            if (!is_taken_address(error) || attempt == attempts)
+                fail_to_add(name_, bridge, error);
+        }
+        nanosleep(&pause_between, nullptr);
+    }
+}
+
+void Port::require(Link port, bool up, const Link& bridge, const PortSettings& settings) const {
+    // udev gives a new link an address of its own idea (MACAddressPolicy=), once, unless it has
+    // seen that somebody else did; it may have looked before, and set it behind us.
+    for (int more = 2; more > 0 && port.address != settings.address.bytes(); more--)
+        port = links_.set_address(index_, settings.address, up);
+    require_settings(port, bridge, settings);
+    if (up && !port.up)
+        throw LinkError(ENETDOWN, "");
+}
+
+}  // namespace tapgate
