@@ -59,7 +59,7 @@ class Plan {
         check(posix_spawn_file_actions_addclosefrom_np(&actions_, behind));
     }
 
-    void set_signals(bool deaf) {
+    void set_signals(bool deaf, bool own_session) {
         sigset_t signals;
         sigemptyset(&signals);
         if (deaf) {
@@ -69,23 +69,21 @@ class Plan {
         check(posix_spawnattr_setsigmask(&attributes_, &signals));
         sigfillset(&signals);
         check(posix_spawnattr_setsigdefault(&attributes_, &signals));
+        const int session = own_session ? POSIX_SPAWN_SETSID : 0;
         check(posix_spawnattr_setflags(
-            &attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID));
+            &attributes_,
+            static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | session)));
     }
 
-    pid_t spawn(const Launch& launch) {
+    int spawn(const Launch& launch, pid_t& pid) {
         std::vector<char*> argv;
         argv.reserve(launch.argv.size() + 1);
         for (const std::string& word : launch.argv)
             // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
             argv.push_back(const_cast<char*>(word.c_str()));
         argv.push_back(nullptr);
-        pid_t pid = -1;
-        const int error = posix_spawn(&pid, launch.program.c_str(), &actions_, &attributes_,
-                                      argv.data(), environ);
-        if (error != 0)
-            throw LauncherError("cannot start " + shown(launch.program) + ": " + errno_text(error));
-        return pid;
+        return posix_spawn(&pid, launch.program.c_str(), &actions_, &attributes_, argv.data(),
+                           environ);
     }
 
   private:
@@ -108,6 +106,17 @@ class Plan {
 };
 
 }  // namespace
+
+int spawn(const Launch& launch, pid_t& pid) {
+    Plan plan;
+    plan.set_descriptors(launch);
+    plan.set_signals(launch.deaf, launch.own_session);
+    if (launch.confinement == nullptr)
+        return plan.spawn(launch, pid);
+    int error = 0;
+    launch.confinement->run([&] { error = plan.spawn(launch, pid); });
+    return error;
+}
 
 Pipe make_pipe(int flags) {
     std::array<int, 2> ends{};
@@ -144,13 +153,8 @@ std::string ProcessEnd::text() const {
 ChildProcess::ChildProcess(const Launch& launch) {
     // Where it is ignored, which a program inherits, nobody is told how a child ended.
     std::signal(SIGCHLD, SIG_DFL);
-    Plan plan;
-    plan.set_descriptors(launch);
-    plan.set_signals(launch.deaf);
-    if (launch.confinement != nullptr)
-        launch.confinement->run([&] { pid_ = plan.spawn(launch); });
-    else
-        pid_ = plan.spawn(launch);
+    if (const int error = spawn(launch, pid_); error != 0)
+        throw LauncherError("cannot start " + shown(launch.program) + ": " + errno_text(error));
     pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     if (!pidfd_) {
         const int error = errno;

@@ -28,9 +28,16 @@ struct Launch {
     /// SIGTERM, SIGINT and SIGHUP do not reach it, whoever sends them: they are blocked, which an
     /// exec does not change.
     bool deaf = false;
+    /// It has a session of its own: no terminal, no signals of one.
+    bool own_session = true;
     /// What it may open; null: all that its user may.
     const Confinement* confinement = nullptr;
 };
+
+/// Starts it, stdin being /dev/null, and leaves it to the caller, who has `pid` then. Returns 0, or
+/// the errno of what kept the program from being started. Throws a LauncherError when this process
+/// lacks what it takes to ask for that (descriptors, memory).
+int spawn(const Launch& launch, pid_t& pid);
 
 /// How a process ended.
 struct ProcessEnd {

@@ -17,6 +17,16 @@ void print(std::string_view text) {
 std::string json_text(const nlohmann::json& json) {
     return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
+std::string json_text(const nlohmann::ordered_json& json) {
+    return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+void print_json(const nlohmann::json& json) {
+    print(json_text(json));
+}
+void print_json(const nlohmann::ordered_json& json) {
+    print(json_text(json));
+}
 
 void note(const std::string& text) {
     std::fprintf(stderr, "tapgate: %s\n", terminal_text(text, longest_message).c_str());

@@ -18,8 +18,13 @@ constexpr size_t longest_message = 64UL * 1024;
 /// a command line is another one.
 void print(std::string_view text);
 
-/// What --json prints: indented, a newline at its end, and what is not UTF-8 replaced.
+/// JSON for people and programs: indented, a newline at its end, and what is not UTF-8 replaced.
 std::string json_text(const nlohmann::json& json);
+std::string json_text(const nlohmann::ordered_json& json);
+
+/// What --json prints: json_text().
+void print_json(const nlohmann::json& json);
+void print_json(const nlohmann::ordered_json& json);
 
 /// "tapgate: TEXT" and a newline, to stderr. For what the user should know and need not act on.
 void note(const std::string& text);

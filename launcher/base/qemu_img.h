@@ -2,8 +2,8 @@
 //
 // qemu-img, which is only started confined: it opens the files that it is given, and no other that
 // an image may name.
-#ifndef TAPGATE_LAUNCHER_QEMU_IMG_H
-#define TAPGATE_LAUNCHER_QEMU_IMG_H
+#ifndef TAPGATE_LAUNCHER_BASE_QEMU_IMG_H
+#define TAPGATE_LAUNCHER_BASE_QEMU_IMG_H
 
 #include <chrono>
 #include <optional>

@@ -4,9 +4,13 @@
 #ifndef TAPGATE_LAUNCHER_BASE_TEXT_H
 #define TAPGATE_LAUNCHER_BASE_TEXT_H
 
+#include <charconv>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace tapgate {
@@ -19,6 +23,20 @@ constexpr std::string_view blanks = " \t\r";
 
 /// `text` without the `separators` at its ends.
 std::string_view trimmed(std::string_view text, std::string_view separators = blanks);
+
+/// `text` as a whole number from `least` to `most`, in decimal digits and nothing else; nothing
+/// when it is none.
+template <typename Number>
+std::optional<Number> parse_whole(std::string_view text,
+                                  Number least = std::numeric_limits<Number>::min(),
+                                  Number most = std::numeric_limits<Number>::max()) {
+    Number number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end || number < least || number > most)
+        return std::nullopt;
+    return number;
+}
 
 /// The words between single commas; two commas are one that belongs to the word, as with QEMU.
 std::vector<std::string> split_at_commas(std::string_view text);

@@ -6,12 +6,14 @@
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/positional_options.hpp>
 #include <boost/program_options/value_semantic.hpp>
-#include <charconv>
 #include <sstream>
 #include <utility>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/option_help.h"
+#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 
@@ -67,7 +69,7 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
                                      const std::vector<std::string>& arguments) {
     po::options_description all;
     all.add(own_options(grammar, nullptr, true))
-        .add(vm_options())
+        .add(vm_options_description())
         .add_options()("word", po::value<std::vector<std::string>>());
     po::positional_options_description positions;
     positions.add("word", -1);
@@ -140,13 +142,12 @@ std::chrono::milliseconds CommandLine::seconds(const std::string& name,
     if (!has(name))
         return otherwise;
     const std::string text = option(name);
-    unsigned seconds = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
     constexpr unsigned day = 86400;
-    if (error != std::errc() || stop != text.data() + text.size() || seconds > day)
+    const auto seconds = parse_whole<unsigned>(text, 0, day);
+    if (!seconds)
         throw UsageError("--" + name + ": " + quoted_word(text) +
                          " is not a number of seconds, 0 to " + std::to_string(day));
-    return std::chrono::seconds(seconds);
+    return std::chrono::seconds(*seconds);
 }
 
 VmName CommandLine::vm_name() const {
@@ -207,7 +208,7 @@ std::string help_text(const Grammar& grammar, const Verb* verb) {
         line(*verb, 0);
         text << '\n' << own_options(grammar, verb);
         if (verb->vm_options)
-            text << '\n' << vm_options();
+            text << '\n' << vm_options_description();
         return text.str();
     }
     text << "tapgate: bridged virtual machines for people without root\n\n";
@@ -220,7 +221,7 @@ std::string help_text(const Grammar& grammar, const Verb* verb) {
         << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "
            "variables\n"
            "of the environment, as TAPGATE_MEMORY. In lists a comma of a name is written twice.\n\n"
-        << vm_options() << '\n'
+        << vm_options_description() << '\n'
         << own_options(grammar, nullptr);
     return text.str();
 }

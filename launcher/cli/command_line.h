@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "launcher/cli/grammar.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -16,8 +16,11 @@
 #include "launcher/qemu/argv.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/host.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/edit.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 
@@ -72,7 +75,7 @@ ExitCode show_vm(const CommandLine& command) {
         nlohmann::json all = nlohmann::json::array();
         for (const Setting& setting : vm.settings)
             all.push_back(json_of(setting));
-        print(all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+        print_json(all);
         return ExitCode::done;
     }
     size_t width = 0;

@@ -4,7 +4,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -78,7 +77,7 @@ void list_snapshots(const VmName& name, bool as_json) {
                         one.on_all_disks ? "" : "not on all disks"});
     }
     if (as_json)
-        print(json_text(json));
+        print_json(json);
     else if (rows.size() > 1)
         print(table_text(rows));
 }
@@ -160,11 +159,10 @@ ExitCode resize_disk(const CommandLine& command) {
         throw UsageError(quoted_word(command.operands[1]) +
                          " is not a size, like 512M or 20G, up to 16T");
     const std::string number = command.operands.size() > 2 ? command.operands[2] : "0";
-    size_t index = 0;
-    const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), index);
-    if (error != std::errc() || stop != number.data() + number.size())
+    const auto index = parse_whole<size_t>(number);
+    if (!index)
         throw UsageError(quoted_word(number) + " is not the number of a disk; the first one is 0");
-    const std::uint64_t before = grow_disk(name, index, size->mebibytes() * mebibyte);
+    const std::uint64_t before = grow_disk(name, *index, size->mebibytes() * mebibyte);
     note("disk " + number + " of " + name.str() + " has " + std::to_string(size->mebibytes()) +
          " MiB, and had " + std::to_string(before / mebibyte) +
          "; the guest has to use them: growpart /dev/DISK N, then resize2fs or xfs_growfs (cloud "

@@ -20,7 +20,10 @@
 #include "launcher/foreign/translation.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/qemu/machine_version.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

@@ -14,6 +14,7 @@
 #include "launcher/lab/control.h"
 #include "launcher/lab/file.h"
 #include "launcher/lab/plan.h"
+#include "launcher/lab/up.h"
 #include "launcher/run/power_down.h"
 
 namespace tapgate {
@@ -78,7 +79,8 @@ void status(const Lab& lab, const CommandLine& command) {
                 json["started"] = vm.started;
             vms.push_back(std::move(json));
         }
-        print(json_text({{"lab", lab.name.str()}, {"file", lab.path}, {"vms", std::move(vms)}}));
+        print_json(
+            nlohmann::json{{"lab", lab.name.str()}, {"file", lab.path}, {"vms", std::move(vms)}});
         return;
     }
     std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "UP", "MEMORY", "ADDRESS"}};

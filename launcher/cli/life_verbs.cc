@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include <charconv>
-
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
@@ -16,6 +14,8 @@
 #include "launcher/run/background.h"
 #include "launcher/run/ending.h"
 #include "launcher/run/supervisor.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -26,12 +26,10 @@ namespace {
 UniqueFd inherited_fd(const CommandLine& command, const std::string& option) {
     if (!command.has(option))
         return {};
-    const std::string text = command.option(option);
-    int fd = -1;
-    std::from_chars(text.data(), text.data() + text.size(), fd);
-    if (fd <= STDERR_FILENO)
+    const auto fd = parse_whole<int>(command.option(option), STDERR_FILENO + 1);
+    if (!fd)
         throw UsageError("--" + option + " is tapgate's own");
-    return UniqueFd(fd);
+    return UniqueFd(*fd);
 }
 
 // What was asked for, as words of a command line that mean the same in any directory.

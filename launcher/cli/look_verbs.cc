@@ -37,10 +37,6 @@ namespace {
 // Ordered: the same VM gives the same text, with what matters first.
 using Json = nlohmann::ordered_json;
 
-void print_json(const Json& json) {
-    print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
 using std::chrono::milliseconds;
 
 // How long a VM may take to say how it is: one answers in a millisecond, unless it hangs.
@@ -108,22 +104,6 @@ std::string up_in(const Json& json) {
     return json.at("state") == "running" && json.contains("started")
                ? duration_text(std::time(nullptr) - json.at("started").get<std::int64_t>())
                : "-";
-}
-
-// Columns as wide as they have to be.
-std::string table(const std::vector<std::array<std::string, 6>>& rows) {
-    std::array<size_t, 6> widths{};
-    for (const auto& row : rows) {
-        for (size_t i = 0; i < row.size(); i++)
-            widths.at(i) = std::max(widths.at(i), row.at(i).size());
-    }
-    std::string text;
-    for (const auto& row : rows) {
-        for (size_t i = 0; i + 1 < row.size(); i++)
-            text += row.at(i) + std::string(widths.at(i) + 2 - row.at(i).size(), ' ');
-        text += row.back() + "\n";
-    }
-    return text;
 }
 
 void require_running(const VmName& name) {
@@ -217,12 +197,12 @@ ExitCode list_vms(const CommandLine& command) {
     }
     if (vms.empty())
         return ExitCode::done;
-    std::vector<std::array<std::string, 6>> rows = {
+    std::vector<std::vector<std::string>> rows = {
         {"NAME", "STATE", "UP", "PID", "ACCEL", "NETWORK"}};
     for (const Json& vm : vms)
         rows.push_back({text_in(vm, "name"), state_in(vm), up_in(vm), text_in(vm, "qemu_pid"),
                         text_in(vm, "accelerator"), nets_in(vm)});
-    print(table(rows));
+    print(table_text(rows));
     return ExitCode::done;
 }
 

@@ -10,8 +10,8 @@
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/doctor/collect.h"
 #include "launcher/doctor/diagnosis.h"
-#include "launcher/doctor/facts.h"
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/network/guest_agent.h"
@@ -86,7 +86,7 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
         return "it is starting";
     if (goal == Goal::agent) {
         guest_facts(name);
-        return agent_answers(vm_directory(name) + "/agent.sock", std::min(left, call_limit))
+        return agent_answers(agent_path(name), std::min(left, call_limit))
                    ? ""
                    : "no guest agent answers";
     }
@@ -109,7 +109,10 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
 ExitCode show_bridges(const CommandLine& command) {
     const auto bridges = list_bridges(host_network(), user_name_of,
                                       command.operands.empty() ? "" : command.operands[0]);
-    print(command.has("json") ? json_text(bridges_json(bridges)) : bridges_text(bridges));
+    if (command.has("json"))
+        print_json(bridges_json(bridges));
+    else
+        print(bridges_text(bridges));
     return ExitCode::done;
 }
 
@@ -127,7 +130,7 @@ ExitCode show_addresses(const CommandLine& command) {
                                ", the guest's " + std::to_string(one.guest_port) + ")") +
                     "\n";
     if (command.has("json"))
-        print(json_text(adapters_json(adapters)));
+        print_json(adapters_json(adapters));
     else
         print(text);
     if (text.empty())
@@ -202,8 +205,11 @@ ExitCode run_doctor(const CommandLine& command) {
         bridges.emplace_back("br0");
     }
     const auto findings =
-        diagnose(doctor_facts(vm, bridges, helper_path(command.option("helper"))));
-    print(command.has("json") ? json_text(findings_json(findings)) : findings_text(findings));
+        diagnose(collect_facts(vm, bridges, helper_path(command.option("helper"))));
+    if (command.has("json"))
+        print_json(findings_json(findings));
+    else
+        print(findings_text(findings));
     const bool healthy = std::none_of(findings.begin(), findings.end(), [](const Finding& one) {
         return one.health == Health::fail;
     });

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "launcher/cli/command_line.h"
+#include "launcher/vm/description.h"
 
 namespace tapgate {
 

@@ -3,8 +3,6 @@
 
 #include <unistd.h>
 
-#include <charconv>
-
 #include "common/fd_passing.h"
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
@@ -20,13 +18,11 @@ int number_option(const CommandLine& command, const std::string& option, int oth
     if (!command.has(option))
         return otherwise;
     const std::string text = command.option(option);
-    int number = 0;
-    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || stop != text.data() + text.size() || number < least ||
-        number > most)
+    const auto number = parse_whole(text, least, most);
+    if (!number)
         throw UsageError("--" + option + ": " + quoted_word(text) + " is not a number, " +
                          std::to_string(least) + " to " + std::to_string(most));
-    return number;
+    return *number;
 }
 
 // The value of `option` as a `Name`; nothing when it was not given.

@@ -2,7 +2,6 @@
 #include "launcher/cli/translate_verbs.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -47,9 +46,7 @@ Source script_source(const std::string& path) {
 }
 
 Source process_source(const std::string& word) {
-    pid_t pid = 0;
-    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), pid);
-    if (error != std::errc() || stop != word.data() + word.size() || pid <= 0)
+    if (!parse_whole<pid_t>(word, 1))
         throw UsageError("--pid=" + shown(word) + ": not the number of a process");
     const std::string process = "/proc/" + word;
     const auto text = read_file(process + "/cmdline", 4UL * 1024 * 1024);

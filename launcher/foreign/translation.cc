@@ -6,6 +6,8 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

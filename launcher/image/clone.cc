@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -26,7 +25,10 @@
 #include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -206,12 +208,9 @@ class NewDirectory {
             const size_t dot = name.rfind('.');
             if (!name.starts_with('.') || dot == 0 || !VmName::parse(name.substr(1, dot - 1)))
                 continue;
-            const char* const end = name.data() + name.size();
-            pid_t pid = 0;
-            const auto [stop, wrong] = std::from_chars(name.data() + dot + 1, end, pid);
+            const auto pid = parse_whole<pid_t>(std::string_view(name).substr(dot + 1), 1);
             std::error_code ignored;
-            if (wrong == std::errc() && stop == end && pid > 0 && kill(pid, 0) != 0 &&
-                errno == ESRCH)
+            if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
                 std::filesystem::remove_all(entry->path(), ignored);
         }
     }

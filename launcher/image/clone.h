@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "launcher/base/progress_bar.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -8,11 +8,13 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/output.h"
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
 #include "launcher/image/iso_image.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/file_text.h"
 
 namespace tapgate {
 
@@ -63,7 +65,7 @@ bool is_public_key(std::string_view line) {
 
 // Bytes that are not UTF-8, as in a key's comment, are replaced.
 std::string dump(const Json& json) {
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return json_text(json);
 }
 
 }  // namespace

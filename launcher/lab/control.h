@@ -20,18 +20,6 @@ namespace tapgate {
 /// when another process has it, without waiting.
 UniqueFd lock_labs();
 
-/// How VMs are started.
-struct LabStart {
-    std::string helper;                       ///< empty: the installed one
-    std::chrono::milliseconds ready{300000};  ///< for a guest to be what another section waits for
-};
-
-/// Makes the lab's VMs that are not there, and starts all that do not run. Checks everything first;
-/// when one cannot start after all, or SIGINT, SIGTERM or SIGHUP comes, what this call has made and
-/// started goes again, and it throws a LauncherError with the reason. From this call on the process
-/// ignores SIGPIPE.
-void bring_lab_up(const Lab& lab, const LabStart& options);
-
 /// How VMs are ended.
 struct LabStop {
     std::chrono::milliseconds limit;  ///< for the guests to power down

@@ -2,13 +2,15 @@
 #include "launcher/lab/file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 
@@ -25,13 +27,11 @@ bool is_one_of(const std::vector<std::string_view>& keys, std::string_view key) 
 }
 
 unsigned number_in(const Setting& setting) {
-    unsigned number = 0;
-    const char* const end = setting.value.data() + setting.value.size();
-    const auto [stop, error] = std::from_chars(setting.value.data(), end, number);
-    if (error != std::errc() || stop != end || number < 1 || number > most_vms)
+    const auto number = parse_whole<unsigned>(setting.value, 1, most_vms);
+    if (!number)
         throw wrong_setting(setting, quoted_word(setting.value) + " is not a number from 1 to " +
                                          std::to_string(most_vms));
-    return number;
+    return *number;
 }
 
 VmName name_in(const Setting& setting) {

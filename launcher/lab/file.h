@@ -22,7 +22,8 @@
 #include <string_view>
 #include <vector>
 
-#include "launcher/vm/options.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -34,9 +33,7 @@ constexpr std::chrono::milliseconds qmp_limit{2000};
 constexpr std::chrono::milliseconds agent_limit{2000};
 
 unsigned number(const std::string& text) {
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc() && end == text.data() + text.size() ? value : 0;
+    return parse_whole<unsigned>(text).value_or(0);
 }
 
 // Whether somebody in the guest has the agent's channel open. Not known counts as yes: then the
@@ -52,10 +49,9 @@ bool agent_listens(const json& chardevs) {
 
 // What QEMU knows; nothing of it when QEMU is busy with another client.
 void ask_qemu(GuestFacts& facts) {
-    const std::string directory = vm_directory(facts.name);
     bool listens = true;
     try {
-        QmpClient qmp = QmpClient::connect(directory + "/qmp.sock", qmp_limit);
+        QmpClient qmp = QmpClient::connect(qmp_path(facts.name), qmp_limit);
         const QmpAnswer chardevs = qmp.execute("query-chardev", nullptr, qmp_limit);
         listens = !chardevs.ok() || agent_listens(chardevs.value);
         if (std::any_of(facts.nets.begin(), facts.nets.end(),
@@ -70,7 +66,7 @@ void ask_qemu(GuestFacts& facts) {
     }
     try {
         if (listens)
-            facts.agent = agent_interfaces(directory + "/agent.sock", agent_limit);
+            facts.agent = agent_interfaces(agent_path(facts.name), agent_limit);
     } catch (const QmpError&) {
         // No agent, which is usual.
     }

@@ -5,7 +5,6 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -22,6 +21,7 @@
 
 #include "common/fd_passing.h"
 #include "common/receive_fds.h"
+#include "launcher/base/child_process.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -45,22 +45,6 @@ constexpr milliseconds death_limit{1000};
     throw std::system_error(errno, std::generic_category(), what);
 }
 
-// The child's end of a pair, where no dup2() to 0...socket_number in the child can meet it. (They
-// come that low when this process was started with stdio closed.)
-UniqueFd out_of_the_way(int fd) {
-    const UniqueFd low(fd);
-    UniqueFd high(fcntl(fd, F_DUPFD_CLOEXEC, socket_number + 1));
-    if (!high)
-        throw_errno("cannot start the helper: fcntl");
-    return high;
-}
-
-// Milliseconds until `deadline` for poll(), rounded up so that it does not spin at the end.
-int left_until(Clock::time_point deadline) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
-    return static_cast<int>(std::clamp<decltype(left)>(left, 0, 1 << 30));
-}
-
 std::vector<std::string> words_of(const std::string& helper, const TapRequest& request) {
     std::vector<std::string> words{helper, "--br=" + request.bridge.str(),
                                    "--fd=" + std::to_string(socket_number)};
@@ -75,62 +59,6 @@ std::vector<std::string> words_of(const std::string& helper, const TapRequest& r
         words.push_back("--vm=" + request.vm->str());
     return words;
 }
-
-// posix_spawn()'s description of what happens between fork and exec.
-class SpawnPlan {
-  public:
-    SpawnPlan() {
-        check(posix_spawn_file_actions_init(&actions_));
-        check(posix_spawnattr_init(&attributes_));
-    }
-    ~SpawnPlan() {
-        posix_spawn_file_actions_destroy(&actions_);
-        posix_spawnattr_destroy(&attributes_);
-    }
-    SpawnPlan(const SpawnPlan&) = delete;
-    SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-    // Stdin and stdout are nothing, stderr is `err`, socket_number is `socket`, and there is
-    // nothing else, whatever this process forgot to mark close-on-exec.
-    void set_descriptors(int socket, int err) {
-        check(posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDWR, 0));
-        check(posix_spawn_file_actions_adddup2(&actions_, STDIN_FILENO, STDOUT_FILENO));
-        check(posix_spawn_file_actions_adddup2(&actions_, err, STDERR_FILENO));
-        check(posix_spawn_file_actions_adddup2(&actions_, socket, socket_number));
-        check(posix_spawn_file_actions_addclosefrom_np(&actions_, socket_number + 1));
-    }
-
-    // Signals as in a fresh login: what a supervisor blocks or ignores is its own affair.
-    void reset_signals() {
-        sigset_t signals;
-        sigemptyset(&signals);
-        check(posix_spawnattr_setsigmask(&attributes_, &signals));
-        sigfillset(&signals);
-        check(posix_spawnattr_setsigdefault(&attributes_, &signals));
-        check(
-            posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
-    }
-
-    // 0, or the errno of what went wrong on the way to and including exec.
-    int spawn(const std::vector<std::string>& words, pid_t* pid) const {
-        std::vector<char*> argv;
-        argv.reserve(words.size() + 1);
-        for (const std::string& word : words)
-            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
-            argv.push_back(const_cast<char*>(word.c_str()));
-        argv.push_back(nullptr);
-        return posix_spawn(pid, argv[0], &actions_, &attributes_, argv.data(), environ);
-    }
-
-  private:
-    static void check(int error) {
-        if (error != 0)
-            throw std::system_error(error, std::generic_category(), "cannot start the helper");
-    }
-
-    posix_spawn_file_actions_t actions_{};
-    posix_spawnattr_t attributes_{};
-};
 
 // One run of a helper, with our ends of its socket and its stderr. Killed and reaped at the latest
 // when it goes out of scope.
@@ -172,19 +100,20 @@ HelperRun::HelperRun(std::string helper, TapRequest request)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
         throw_errno("cannot start the helper: socketpair");
     socket_.reset(ends[0]);
-    const UniqueFd their_socket = out_of_the_way(ends[1]);
-    if (pipe2(ends.data(), O_CLOEXEC) != 0)
-        throw_errno("cannot start the helper: pipe");
-    err_.reset(ends[0]);
-    const UniqueFd their_err = out_of_the_way(ends[1]);
+    const UniqueFd their_socket(ends[1]);
+    Pipe err = make_pipe();
+    err_ = std::move(err.reading);
     // The child's ends block, as QEMU's do: a helper that finds its stderr full waits for us.
     if (fcntl(their_socket.get(), F_SETFL, 0) != 0 || fcntl(err_.get(), F_SETFL, O_NONBLOCK) != 0)
         throw_errno("cannot start the helper: fcntl");
-
-    SpawnPlan plan;
-    plan.set_descriptors(their_socket.get(), their_err.get());
-    plan.reset_signals();
-    if (const int error = plan.spawn(words_of(helper_, request_), &pid_); error != 0) {
+    // Stdin and stdout are nothing, and it stays in this session, as QEMU's helper does.
+    const int error = spawn({.program = helper_,
+                             .argv = words_of(helper_, request_),
+                             .inherited = {their_socket.get()},
+                             .errors = err.writing.get(),
+                             .own_session = false},
+                            pid_);
+    if (error != 0) {
         pid_ = -1;
         fail(HelperError::Kind::not_started,
              "cannot start the helper " + terminal_text(helper_) + ": " + errno_text(error) +
@@ -193,10 +122,10 @@ HelperRun::HelperRun(std::string helper, TapRequest request)
     pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     // ESRCH: it has ended and is gone, since SIGCHLD is ignored.
     if (!pidfd_ && errno != ESRCH) {
-        const int error = errno;
+        const int reason = errno;
         kill(pid_, SIGKILL);
         reap();
-        throw std::system_error(error, std::generic_category(), "cannot watch the helper");
+        throw std::system_error(reason, std::generic_category(), "cannot watch the helper");
     }
 }
 
@@ -250,7 +179,7 @@ bool HelperRun::wait_for_end(Clock::time_point deadline) {
     while (pidfd_) {
         std::array<pollfd, 3> fds{pollfd{pidfd_.get(), POLLIN, 0}, pollfd{socket_.get(), POLLIN, 0},
                                   pollfd{err_.get(), POLLIN, 0}};
-        const int left = left_until(deadline);
+        const int left = milliseconds_until(deadline);
         const int ready = poll(fds.data(), fds.size(), left);
         if (ready < 0 && errno != EINTR)
             throw_errno("cannot wait for the helper");
@@ -339,7 +268,7 @@ bool HelperRun::stop() {
         syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     pollfd end{pidfd_.get(), POLLIN, 0};
     const auto deadline = Clock::now() + death_limit;
-    while (pidfd_ && poll(&end, 1, left_until(deadline)) < 0 && errno == EINTR) {
+    while (pidfd_ && poll(&end, 1, milliseconds_until(deadline)) < 0 && errno == EINTR) {
     }
     const bool gone = !pidfd_ || end.revents != 0;
     if (gone)

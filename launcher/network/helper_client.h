@@ -63,8 +63,8 @@ constexpr std::chrono::milliseconds helper_time_limit{15000};
 /// helper's order; they are the caller's, close-on-exec, and the tap lives as long as one is open.
 /// The helper gets stdio, its socket and the environment, and no other descriptor of this process.
 /// It has ended when this returns or throws, unless SIGKILL is no use (see the exception's text).
-/// Throws HelperError when there is no tap, std::system_error when this process lacks descriptors
-/// or memory to ask, std::invalid_argument for an impossible number of queues.
+/// Throws HelperError when there is no tap, a LauncherError or std::system_error when this process
+/// lacks descriptors or memory to ask, std::invalid_argument for an impossible number of queues.
 std::vector<UniqueFd> request_taps(const std::string& helper, const TapRequest& request,
                                    std::chrono::milliseconds limit = helper_time_limit);
 

@@ -8,6 +8,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/state.h"
 
 namespace tapgate {
 
@@ -230,16 +231,16 @@ class Builder {
 
     // The serial console, QMP and the guest agent's channel.
     void add_serial_devices() {
-        add("-chardev", "socket,id=console,path=" + commas_doubled(socket("console.sock")) +
+        add("-chardev", "socket,id=console,path=" + commas_doubled(socket(vm_files::console)) +
                             ",server=on,wait=off,logfile=" +
                             commas_doubled(state_file("console.log")) + ",logappend=on");
         add_json("-device", Json{{"driver", "isa-serial"}, {"chardev", "console"}});
         add("-chardev",
-            "socket,id=qmp,path=" + commas_doubled(socket("qmp.sock")) + ",server=on,wait=off");
+            "socket,id=qmp,path=" + commas_doubled(socket(vm_files::qmp)) + ",server=on,wait=off");
         add("-mon", "chardev=qmp,mode=control");
         add_device({{"driver", "virtio-serial-pci"}, {"id", "serial0"}});
-        add("-chardev",
-            "socket,id=agent,path=" + commas_doubled(socket("agent.sock")) + ",server=on,wait=off");
+        add("-chardev", "socket,id=agent,path=" + commas_doubled(socket(vm_files::agent)) +
+                            ",server=on,wait=off");
         add_json("-device", Json{{"driver", "virtserialport"},
                                  {"bus", "serial0.0"},
                                  {"chardev", "agent"},
@@ -418,7 +419,7 @@ class Builder {
         std::string vnc;
         switch (spec_.vnc.reach) {
             case Vnc::Reach::unix_socket:
-                vnc = "unix:" + commas_doubled(socket("vnc.sock"));
+                vnc = "unix:" + commas_doubled(socket(vm_files::vnc));
                 break;
             case Vnc::Reach::localhost:
                 vnc = "127.0.0.1:";
@@ -454,7 +455,7 @@ class Builder {
             add("-sandbox",
                 "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
         add("-msg", "timestamp=on");
-        add("-pidfile", state_file("qemu.pid"));
+        add("-pidfile", state_file(vm_files::pid));
     }
 
     const VmSpec& spec_;

@@ -12,13 +12,6 @@
 
 namespace tapgate {
 
-std::string qmp_path(const VmName& name) {
-    return vm_directory(name) + "/qmp.sock";
-}
-std::string console_path(const VmName& name) {
-    return vm_directory(name) + "/console.sock";
-}
-
 nlohmann::json qmp_command(QmpClient& qmp, const std::string& command,
                            const nlohmann::json& arguments, std::chrono::milliseconds limit) {
     QmpAnswer answer = qmp.execute(command, arguments, limit);

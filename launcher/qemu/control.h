@@ -17,9 +17,6 @@ namespace tapgate {
 /// How long a VM's QMP may take. While another client is connected it takes until that leaves.
 constexpr std::chrono::milliseconds qmp_limit{3000};
 
-std::string qmp_path(const VmName& name);
-std::string console_path(const VmName& name);
-
 /// Runs one QMP command. Throws a LauncherError when QEMU does not answer, or refuses.
 nlohmann::json qmp_command(const VmName& name, const std::string& command,
                            const nlohmann::json& arguments = nullptr,

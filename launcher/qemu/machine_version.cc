@@ -9,6 +9,8 @@
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
 #include "launcher/qemu/probe.h"
+#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

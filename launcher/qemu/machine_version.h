@@ -4,7 +4,8 @@
 
 #include <vector>
 
-#include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
+#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -99,12 +98,10 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
         const auto* const bridged = std::get_if<BridgeNet>(&net.link);
         if (bridged == nullptr)
             continue;
-        const std::string text = first_word("/sys/class/net/" + bridged->bridge.str() + "/mtu");
-        unsigned mtu = 0;
-        std::from_chars(text.data(), text.data() + text.size(), mtu);
         // What virtio can tell a guest; a bridge that is not there has none to tell.
-        if (mtu >= 68 && mtu <= 65535)
-            host.bridge_mtus.emplace(bridged->bridge.str(), mtu);
+        if (const auto mtu = parse_whole<unsigned>(
+                first_word("/sys/class/net/" + bridged->bridge.str() + "/mtu"), 68, 65535))
+            host.bridge_mtus.emplace(bridged->bridge.str(), *mtu);
     }
     return host;
 }

@@ -16,8 +16,9 @@
 #include "launcher/base/program.h"
 #include "launcher/base/question.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/file_text.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "launcher/base/error.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

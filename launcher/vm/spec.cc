@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <stdexcept>
+
+#include "launcher/base/text.h"
 
 namespace tapgate {
 
@@ -20,16 +21,6 @@ bool is_word_character(char c) {
 
 bool is_word(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), is_word_character);
-}
-
-template <typename Number>
-std::optional<Number> parse_whole(std::string_view text) {
-    Number number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (text.empty() || error != std::errc() || stop != end)
-        return std::nullopt;
-    return number;
 }
 
 // RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF.

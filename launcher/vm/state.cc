@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -16,6 +15,7 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/output.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -40,10 +40,7 @@ pid_t holder_of_pidfile(const std::string& path) {
     if (lock.l_pid > 0)
         return lock.l_pid;
     // An open file description lock, which has no process: QEMU wrote its number down.
-    const std::string text = first_word(path);
-    pid_t pid = 0;
-    std::from_chars(text.data(), text.data() + text.size(), pid);
-    return pid;
+    return parse_whole<pid_t>(first_word(path), 0).value_or(0);
 }
 
 bool is_locked(const std::string& path) {
@@ -69,6 +66,16 @@ std::string vm_directory(const VmName& name) {
     return runtime_directory() + "/" + name.str();
 }
 
+std::string qmp_path(const VmName& name) {
+    return vm_directory(name).append("/").append(vm_files::qmp);
+}
+std::string console_path(const VmName& name) {
+    return vm_directory(name).append("/").append(vm_files::console);
+}
+std::string agent_path(const VmName& name) {
+    return vm_directory(name).append("/").append(vm_files::agent);
+}
+
 void write_run_record(const VmName& name, const RunRecord& record) {
     nlohmann::json nets = nlohmann::json::array();
     for (const RunNet& net : record.nets)
@@ -80,8 +87,7 @@ void write_run_record(const VmName& name, const RunRecord& record) {
                                  {"unit", record.unit},
                                  {"nets", nets},
                                  {"words", record.words}};
-    replace_file(record_path(name),
-                 json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    replace_file(record_path(name), json_text(json));
 }
 
 std::optional<RunRecord> read_run_record(const VmName& name) {
@@ -190,9 +196,10 @@ UniqueFd lock_console(const VmName& name) {
 }
 
 void clear_vm_directory(const VmName& name) {
-    for (const char* file : {"vm.json", "qemu.pid", "qmp.sock", "console.lock", "console.sock",
-                             "agent.sock", "vnc.sock"})
-        unlink((vm_directory(name) + "/" + file).c_str());
+    for (const std::string_view file :
+         {std::string_view("vm.json"), std::string_view("console.lock"), vm_files::pid,
+          vm_files::qmp, vm_files::console, vm_files::agent, vm_files::vnc})
+        unlink(vm_directory(name).append("/").append(file).c_str());
 }
 
 }  // namespace tapgate

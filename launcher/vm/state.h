@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/names.h"
@@ -27,6 +28,19 @@ namespace tapgate {
 
 /// The VM's directory of sockets and files. It may not be there.
 std::string vm_directory(const VmName& name);
+
+/// What QEMU makes in that directory.
+namespace vm_files {
+constexpr std::string_view qmp = "qmp.sock";
+constexpr std::string_view console = "console.sock";
+constexpr std::string_view agent = "agent.sock";  ///< of the guest's agent
+constexpr std::string_view vnc = "vnc.sock";
+constexpr std::string_view pid = "qemu.pid";
+}  // namespace vm_files
+
+std::string qmp_path(const VmName& name);
+std::string console_path(const VmName& name);
+std::string agent_path(const VmName& name);
 
 /// An adapter of a VM that was started.
 struct RunNet {

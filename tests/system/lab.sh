@@ -232,6 +232,11 @@ lab_taps() {
     done
 }
 
+# Is none left? The kernel takes a moment to remove a contained one whose holder has ended: lab_poll it.
+lab_no_taps() {
+    [ -z "$(lab_taps)" ]
+}
+
 # lab_poll SECONDS COMMAND...: until COMMAND succeeds; false when it never did. The seconds are those
 # of an idle machine: on a busy one everything may take LAB_PATIENCE times as long.
 LAB_PATIENCE=${LAB_PATIENCE:-5}

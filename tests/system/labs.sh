@@ -45,9 +45,13 @@ qemus() {
     done
     echo "$number"
 }
+# one_tap: all but one are gone.
+one_tap() {
+    [ "$(lab_taps | wc -l)" = 1 ]
+}
 # nothing_runs: neither a tap, nor QEMU, nor a socket, nor a record that says so.
 nothing_runs() {
-    lab_poll 5 no_taps || wrong "taps are left over: $(lab_taps)"
+    lab_poll 5 lab_no_taps || wrong "taps are left over: $(lab_taps)"
     [ "$(qemus)" = 0 ] || wrong "$(qemus) QEMUs are left over"
     [ -z "$(find "$state" -name '*.sock' -o -name vm.json -o -name qemu.pid)" ] ||
         wrong "left over: $(find "$state" -name '*.sock' -o -name vm.json -o -name qemu.pid)"
@@ -214,7 +218,7 @@ wait $up || status=$?
 [ $status = 3 ] || wrong "lab up ends with $status"
 says "$err" 'the lab race does not start: race-client-[0-9]+: .*has all its taps on br0 already'
 is mine running || wrong "another VM than the lab's was ended"
-[ "$(lab_taps | wc -l)" = 1 ] || wrong "taps: $(lab_taps)"
+lab_poll 2 one_tap || wrong "taps: $(lab_taps)"
 nothing_of race
 did 0 kill mine
 result "quota that another start took meanwhile: undone, and the other VM stays"
@@ -241,7 +245,7 @@ cat "$LAB/client" >"$config/class-client-1.conf"
 did 1 lab up class.conf --helper="$LAB_HELPER"
 says "$err" 'class-client-1: QEMU does not start'
 is class-server-1 running || wrong "the server is $(field class-server-1 state)"
-[ "$(lab_taps | wc -l)" = 1 ] || wrong "taps: $(lab_taps)"
+lab_poll 2 one_tap || wrong "taps: $(lab_taps)"
 [ "$(find "$config" -name 'class-*' | wc -l)" = "$count" ] || wrong "VM files are gone"
 did 0 lab down class.conf --timeout=300
 nothing_runs

@@ -78,9 +78,6 @@ guest_says() { # NAME REGEX
         wrong "the guest of $1 did not say '$2' within $boot_limit s"
 }
 
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
 no_tap_left() {
-    lab_poll 2 no_taps || wrong "a tap is left over: $(lab_taps)"
+    lab_poll 2 lab_no_taps || wrong "a tap is left over: $(lab_taps)"
 }

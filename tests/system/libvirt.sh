@@ -79,9 +79,6 @@ pid_gone() {
 }
 trap stop_session EXIT
 
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
 serial_said() { # REGEX
     [ -e "$LAB/home/serial" ] && grep -Eq "$1" "$LAB/home/serial"
 }
@@ -128,7 +125,7 @@ result "its tap was the bridge's only port" "$problem"
 problem=''
 session destroy guest >$LAB/log/virsh 2>&1 || problem="virsh destroy failed"
 lab_poll 5 domain_gone || problem="the domain is still there"
-lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
 result "virsh destroy leaves no tap" "$problem"
 
 # --- refused --------------------------------------------------------------------------------------
@@ -150,7 +147,7 @@ refused() { # NAME TEXT
     done
     # libvirt puts "stderr=" before what the helper said.
     grep -Eq "(^|stderr=)$2" $LAB/log/virsh || problem="${problem:+$problem; }virsh does not say '$2'"
-    no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
     result "$1: virsh shows the helper's text" "$problem"
 }
 
@@ -179,7 +176,7 @@ starts() { # NAME COMMAND...
     else
         problem="the domain was not started"
     fi
-    lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
     result "$name" "$problem"
 }
 

@@ -28,10 +28,6 @@ guest_mount
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
-
 # port_problem: what is wrong with br0's ports while one guest runs; nothing when all is well.
 port_problem() {
     local ports alias
@@ -61,7 +57,7 @@ judge() {
         guest_release
         [ "$GUEST_STATUS" = 0 ] || problem="${problem:+$problem; }QEMU's exit status is $GUEST_STATUS"
     fi
-    lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
     result "$name" "$problem"
 }
 
@@ -158,7 +154,7 @@ guest_start killed -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
 problem=$(guest_verdict)
 [ "$problem" != PASS ] || problem=$(port_problem)
 guest_kill
-lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
 result "$name" "$problem"
 
 # refused NAME TEXT: QEMU must fail, and say what the helper said.
@@ -173,7 +169,7 @@ refused() {
     fi
     [ "$GUEST_STATUS" != 0 ] || problem="${problem:+$problem; }QEMU's exit status is 0"
     grep -Eq "$2" "$GUEST_STDERR" || problem="${problem:+$problem; }stderr has no '$2'"
-    no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
     result "$1: QEMU fails with the helper's text" "$problem"
 }
 

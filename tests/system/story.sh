@@ -155,10 +155,7 @@ step "ssh: it is a Linux that syslinux has booted" grep -q 'BOOT_IMAGE=vmlinuz' 
 # --- off --------------------------------------------------------------------------------------------
 
 step "stop" as_user "$tapgate" stop jiaoshiji --timeout=120
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
-step "the tap is gone by itself" lab_poll 5 no_taps
+step "the tap is gone by itself" lab_poll 5 lab_no_taps
 shows "$LAB/after"
 step "bridges: as it was before" diff "$before" "$LAB/after"
 

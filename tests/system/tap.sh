@@ -45,7 +45,7 @@ expect() {
     local problem=
     [ "$status" = "$2" ] || problem="exit status $status, not $2; "
     grep -Eq -- "$4" "$3" || problem+="nothing in ${3##*/} matches $4; "
-    [ -z "$(lab_taps)" ] || problem+="a tap is left over: $(lab_taps)"
+    lab_poll 2 lab_no_taps || problem+="a tap is left over: $(lab_taps)"
     if [ -z "$problem" ]; then
         lab_ok "$1"
     else
@@ -102,11 +102,6 @@ expect "a descriptor in use stays whose it is" 1 $err 'descriptor 5 is open alre
 
 # --- QEMU, as any VMM ----------------------------------------------------------------------------
 
-# shellcheck disable=SC2317 # lab_poll calls it
-no_taps() {
-    [ -z "$(lab_taps)" ]
-}
-
 # boot NAME TAP-OPTION QEMU-ARGS...: a guest whose QEMU is the command of tapgate tap.
 boot() {
     local name=$1 problem
@@ -121,7 +116,7 @@ boot() {
     else
         guest_kill
     fi
-    lab_poll 2 no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
+    lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
     if [ -z "$problem" ]; then
         lab_ok "$name"
     else

@@ -39,7 +39,7 @@ TEST(CommandLine, IsAVerbANameAndOptions) {
 // Boost calls an option that is there twice ambiguous, but only when somebody uses it.
 TEST(CommandLine, HasEachOptionOnceAndOfVerbsThatThereAre) {
     std::set<std::string_view> names;
-    for (const OptionShape& shape : option_shapes())
+    for (const VmOption& shape : vm_options())
         EXPECT_TRUE(names.insert(shape.key).second) << shape.key;
     for (const VerbOption& option : grammar().options) {
         EXPECT_TRUE(names.insert(option.name).second) << option.name;

@@ -47,7 +47,7 @@ DoctorFacts healthy() {
 }
 
 // The findings of `check` once `change` has been made, as "FAIL: text -> remedy" in lines.
-std::string found(const std::string& check, const std::function<void(DoctorFacts&)>& change) {
+std::string findings_of(const std::string& check, const std::function<void(DoctorFacts&)>& change) {
     DoctorFacts facts = healthy();
     change(facts);
     std::string text;
@@ -69,34 +69,36 @@ TEST(Doctor, HasNothingToSayOfAHealthyHost) {
 }
 
 TEST(Doctor, KnowsKvmThatIsThereAndOfNoUse) {
-    EXPECT_THAT(found("kvm", [](auto& f) { f.why_not_kvm = "a guest hangs"; }),
+    EXPECT_THAT(findings_of("kvm", [](auto& f) { f.why_not_kvm = "a guest hangs"; }),
                 HasSubstr("warn: /dev/kvm opens, but is of no use: a guest hangs; "));
-    EXPECT_THAT(found("kvm",
-                      [](auto& f) {
-                          f.kvm.error = ENOENT;
-                          f.kvm_module = "kvm_amd";
-                      }),
+    EXPECT_THAT(findings_of("kvm",
+                            [](auto& f) {
+                                f.kvm.error = ENOENT;
+                                f.kvm_module = "kvm_amd";
+                            }),
                 EndsWith(" -> sudo modprobe kvm_amd\n"));
-    EXPECT_THAT(found("kvm",
-                      [](auto& f) {
-                          f.kvm.error = ENOENT;
-                          f.cpu_can_virtualize = false;
-                      }),
+    EXPECT_THAT(findings_of("kvm",
+                            [](auto& f) {
+                                f.kvm.error = ENOENT;
+                                f.cpu_can_virtualize = false;
+                            }),
                 HasSubstr("in the firmware"));
-    EXPECT_THAT(found("kvm",
-                      [](auto& f) {
-                          f.kvm = {EACCES, "kvm", false};
-                      }),
+    EXPECT_THAT(findings_of("kvm",
+                            [](auto& f) {
+                                f.kvm = {EACCES, "kvm", false};
+                            }),
                 HasSubstr("sudo usermod -aG kvm alice"));
-    EXPECT_THAT(found("kvm",
-                      [](auto& f) {
-                          f.kvm = {EACCES, "kvm", true};
-                      }),
+    EXPECT_THAT(findings_of("kvm",
+                            [](auto& f) {
+                                f.kvm = {EACCES, "kvm", true};
+                            }),
                 HasSubstr("log in again"));
 }
 
 TEST(Doctor, TellsTheTroublesOfTunApart) {
-    const auto tun = [](int error) { return found("tun", [&](auto& f) { f.tun.error = error; }); };
+    const auto tun = [](int error) {
+        return findings_of("tun", [&](auto& f) { f.tun.error = error; });
+    };
     EXPECT_THAT(tun(ENOENT), HasSubstr("FAIL: there is no /dev/net/tun"));
     EXPECT_THAT(tun(ENODEV),
                 HasSubstr("FAIL: /dev/net/tun is there, but the kernel has no driver"));
@@ -118,14 +120,14 @@ TEST(Doctor, SaysWhetherTheHostsGuardsAreLoaded) {
 }
 
 TEST(Doctor, KnowsThatWifiCannotBeBridged) {
-    EXPECT_THAT(found("uplink", [](auto& f) { f.link_details["eth0"].wireless = true; }),
+    EXPECT_THAT(findings_of("uplink", [](auto& f) { f.link_details["eth0"].wireless = true; }),
                 HasSubstr("FAIL: eth0 is Wi-Fi"));
-    EXPECT_THAT(found("uplink",
-                      [](auto& f) {
-                          f.network.links[1].master = 0;
-                          f.network.default_routes = {{3, false, false}};
-                          f.link_details["eth0"].wireless = true;
-                      }),
+    EXPECT_THAT(findings_of("uplink",
+                            [](auto& f) {
+                                f.network.links[1].master = 0;
+                                f.network.default_routes = {{3, false, false}};
+                                f.link_details["eth0"].wireless = true;
+                            }),
                 HasSubstr("warn: br0 leads nowhere but to this host, and eth0 is Wi-Fi"));
 }
 
@@ -137,31 +139,31 @@ TEST(Doctor, TakesAContainersEndForAnUplinkOnlyWhenThereIsNoOther) {
         pair.kind = "veth";
         f.network.links.push_back(pair);
     };
-    EXPECT_EQ(found("uplink", add_pair), "ok: eth0 is up\n");
-    EXPECT_EQ(found("uplink",
-                    [&](auto& f) {
-                        add_pair(f);
-                        f.network.links[1].master = 0;
-                    }),
+    EXPECT_EQ(findings_of("uplink", add_pair), "ok: eth0 is up\n");
+    EXPECT_EQ(findings_of("uplink",
+                          [&](auto& f) {
+                              add_pair(f);
+                              f.network.links[1].master = 0;
+                          }),
               "ok: veth0 is up\n");
-    EXPECT_THAT(found("uplink", [](auto& f) { f.network.links[1].kind = "tun"; }),
+    EXPECT_THAT(findings_of("uplink", [](auto& f) { f.network.links[1].kind = "tun"; }),
                 HasSubstr("warn: br0 has no uplink"));
 }
 
 TEST(Doctor, WarnsOfAUserNamespaceThatHasARoot) {
-    EXPECT_THAT(found("user-namespace", [](auto& f) { f.process.user_namespace = true; }),
+    EXPECT_THAT(findings_of("user-namespace", [](auto& f) { f.process.user_namespace = true; }),
                 HasSubstr("warn: "));
-    EXPECT_THAT(found("user-namespace",
-                      [](auto& f) {
-                          f.process.user_namespace = true;
-                          f.helper.owner = 65534;
-                      }),
+    EXPECT_THAT(findings_of("user-namespace",
+                            [](auto& f) {
+                                f.process.user_namespace = true;
+                                f.helper.owner = 65534;
+                            }),
                 HasSubstr("FAIL: "));
 }
 
 TEST(Doctor, HasOneWordForEachDecision) {
     const auto verdict = [](bool answered, const char* text) {
-        return found("verdict", [&](auto& f) {
+        return findings_of("verdict", [&](auto& f) {
             f.helper.verdicts["br0"] = {answered, false, text};
         });
     };
@@ -171,28 +173,28 @@ TEST(Doctor, HasOneWordForEachDecision) {
                 HasSubstr("a deny wins wherever it stands"));
     EXPECT_THAT(verdict(false, "failed to parse"), HasSubstr("FAIL: not known: failed to parse"));
     // Said once is enough.
-    EXPECT_EQ(found("verdict", [](auto& f) { f.policy.error = ENOENT; }), "");
+    EXPECT_EQ(findings_of("verdict", [](auto& f) { f.policy.error = ENOENT; }), "");
 }
 
 TEST(Doctor, LooksAtNoBridgeForAVmThatNeedsNone) {
     const auto no_bridge = [](DoctorFacts& f) { f.bridges.clear(); };
-    EXPECT_EQ(found("tun", no_bridge), "");
-    EXPECT_EQ(found("helper", no_bridge), "");
-    EXPECT_EQ(found("bridge", no_bridge), "");
-    EXPECT_NE(found("kvm", no_bridge), "");
+    EXPECT_EQ(findings_of("tun", no_bridge), "");
+    EXPECT_EQ(findings_of("helper", no_bridge), "");
+    EXPECT_EQ(findings_of("bridge", no_bridge), "");
+    EXPECT_NE(findings_of("kvm", no_bridge), "");
 }
 
 TEST(Doctor, AsksTheGuestsAdapters) {
-    EXPECT_EQ(found("guest",
-                    [](auto& f) {
-                        f.adapters = {{{}, {}, "no frame came"}};
-                    }),
+    EXPECT_EQ(findings_of("guest",
+                          [](auto& f) {
+                              f.adapters = {{{}, {}, "no frame came"}};
+                          }),
               "warn: no frame came\n");
 }
 
 TEST(Doctor, ShowsForeignWordsWithoutTheirControlCharacters) {
-    const std::string text =
-        found("verdict", [](auto& f) { f.helper.verdicts["br0"].text = "\x1b[2Jbr0: allowed"; });
+    const std::string text = findings_of(
+        "verdict", [](auto& f) { f.helper.verdicts["br0"].text = "\x1b[2Jbr0: allowed"; });
     EXPECT_EQ(text, "ok: ?[2Jbr0: allowed\n");
 }
 

@@ -21,6 +21,7 @@
 #include "launcher/foreign/ovf.h"
 #include "launcher/foreign/tar_archive.h"
 #include "launcher/image/vmdk_descriptor.h"
+#include "launcher/vm/description.h"
 #include "tests/prerequisite.h"
 #include "tests/unit/testing.h"
 
@@ -34,7 +35,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
-// The text of the error; empty when there is none.
 // --- vmdk ---------------------------------------------------------------------------------------
 
 std::vector<std::string> extents(const std::string& line) {

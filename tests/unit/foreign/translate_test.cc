@@ -15,7 +15,10 @@
 #include "launcher/foreign/legacy_options.h"
 #include "launcher/foreign/shell_script.h"
 #include "launcher/foreign/translate.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file_text.h"
 #include "launcher/vm/name.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 

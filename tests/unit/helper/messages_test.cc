@@ -18,6 +18,7 @@ TEST(Printable, LeavesOneCleanLine) {
 TEST(FailWithErrno, NamesWhatFailedAndWhy) {
     try {
         fail_with_errno("failed to open /dev/net/tun", ENOENT);
+        FAIL() << "it returned";
     } catch (const Failure& failure) {
         EXPECT_STREQ(failure.what(), "failed to open /dev/net/tun: No such file or directory");
     }

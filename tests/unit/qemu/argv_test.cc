@@ -8,7 +8,9 @@
 
 #include "launcher/base/error.h"
 #include "launcher/qemu/argv.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
 
 namespace tapgate {
 namespace {

@@ -13,7 +13,8 @@
 #include "launcher/image/disk_image.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/run/prepare_files.h"
-#include "launcher/vm/options.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/setting.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {

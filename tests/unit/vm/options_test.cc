@@ -6,7 +6,10 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file_text.h"
 #include "launcher/vm/options.h"
+#include "launcher/vm/setting.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -182,7 +185,7 @@ TEST(VmOptions, WhatIsOfferedIsTaken) {
         EXPECT_THAT(error_of_option(key, value),
                     AllOf(Not(HasSubstr("is none of")), Not(HasSubstr("unknown property"))));
     };
-    for (const OptionShape& shape : option_shapes()) {
+    for (const VmOption& shape : vm_options()) {
         const std::string key(shape.key);
         for (const std::string& value : words_of(shape.values, ' '))
             is_taken(key, value == "bridge:" ? value + "br0" : value);

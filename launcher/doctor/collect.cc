@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "launcher/doctor/facts.h"
+#include "launcher/doctor/collect.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -35,7 +35,8 @@ namespace tapgate {
 
 namespace {
 
-constexpr std::chrono::milliseconds call_limit{1000};
+constexpr std::chrono::milliseconds guest_limit{1000};
+constexpr std::chrono::seconds nft_limit{5};
 
 // The errno of opening it; 0: it opens.
 int error_of_open(const std::string& path, int mode) {
@@ -43,7 +44,7 @@ int error_of_open(const std::string& path, int mode) {
     return fd ? 0 : errno;
 }
 
-bool database_has(gid_t wanted) {
+bool is_in_group_database(gid_t wanted) {
     const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
     std::array<gid_t, 256> groups{};
     int count = static_cast<int>(groups.size());
@@ -52,7 +53,7 @@ bool database_has(gid_t wanted) {
            std::find(groups.begin(), groups.begin() + count, wanted) != groups.begin() + count;
 }
 
-DeviceFacts device(const std::string& path) {
+DeviceFacts device_facts(const std::string& path) {
     DeviceFacts facts;
     facts.error = error_of_open(path, O_RDWR);
     struct stat status {};
@@ -61,7 +62,7 @@ DeviceFacts device(const std::string& path) {
         return facts;
     const group* const owner = getgrgid(status.st_gid);  // NOLINT(concurrency-mt-unsafe)
     facts.group = owner != nullptr ? owner->gr_name : std::to_string(status.st_gid);
-    facts.in_group = database_has(status.st_gid);
+    facts.in_group = is_in_group_database(status.st_gid);
     return facts;
 }
 
@@ -175,7 +176,7 @@ GuardsFacts guards_facts() {
     facts.unit = exists("/run/tapgate-guards");
     if (geteuid() == 0 && find_program("nft"))
         facts.loaded =
-            run_program({"nft", "list", "table", "bridge", "tapgate"}, call_limit).exit_code == 0;
+            run_program({"nft", "list", "table", "bridge", "tapgate"}, nft_limit).exit_code == 0;
     return facts;
 }
 
@@ -213,13 +214,13 @@ QemuReport qemu_report(const std::optional<VmSpec>& vm) {
 
 }  // namespace
 
-DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
-                         const std::string& helper) {
+DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
+                          const std::string& helper) {
     DoctorFacts facts;
     const std::string name = user_name_of(getuid());
     facts.user = name.empty() ? std::to_string(getuid()) : name;
     facts.qemu = qemu_report(vm);
-    facts.kvm = device("/dev/kvm");
+    facts.kvm = device_facts("/dev/kvm");
     const std::string flags = " " + line_of("/proc/cpuinfo", "flags") + " ";
     const bool intel = flags.find(" vmx ") != std::string::npos;
     const bool amd = flags.find(" svm ") != std::string::npos;
@@ -233,8 +234,8 @@ DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std:
             facts.why_not_kvm = error.what();
         }
     }
-    facts.tun = device("/dev/net/tun");
-    facts.vhost_net = device("/dev/vhost-net");
+    facts.tun = device_facts("/dev/net/tun");
+    facts.vhost_net = device_facts("/dev/vhost-net");
     facts.helper = helper_facts(helper, bridges);
     facts.process = process_facts();
     facts.policy = {TAPGATE_POLICY, error_of_open(TAPGATE_POLICY, O_RDONLY)};
@@ -250,7 +251,7 @@ DoctorFacts doctor_facts(const std::optional<VmSpec>& vm, const std::vector<std:
     facts.disks = disk_facts(vm);
     if (vm && vm_state(vm->name).life == Life::running) {
         GuestFacts guest = guest_facts(vm->name);
-        facts.adapters = find_guest(guest, call_limit);
+        facts.adapters = find_guest(guest, guest_limit);
     }
     return facts;
 }

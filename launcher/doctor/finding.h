@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the doctor says of one thing: how it is, and what mends it.
+#ifndef TAPGATE_LAUNCHER_DOCTOR_FINDING_H
+#define TAPGATE_LAUNCHER_DOCTOR_FINDING_H
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace tapgate {
+
+enum class Health { ok, warn, fail };
+
+struct Finding {
+    std::string check;  ///< which one; scripts rely on these words, so they never change
+    Health health = Health::ok;
+    std::string text;
+    std::string remedy = {};  ///< a command, or what to do; empty: nothing
+};
+
+using Findings = std::vector<Finding>;
+
+/// For a terminal: a line for each, its remedy below, and the count at the end.
+std::string findings_text(const Findings& findings);
+
+/// {"check", "result" (ok, warn, FAIL), "text", "remedy"} each.
+nlohmann::json findings_json(const Findings& findings);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/lab/member_jobs.h"
+
+#include <algorithm>
+#include <string_view>
+#include <thread>
+
+namespace tapgate {
+
+std::vector<std::string> names_of(const std::vector<LabMember>& members) {
+    std::vector<std::string> names;
+    names.reserve(members.size());
+    for (const LabMember& member : members)
+        names.push_back(member.name.str());
+    return names;
+}
+
+std::vector<ProgressTable::Row> rows_of(const std::vector<LabMember>& members) {
+    std::vector<ProgressTable::Row> rows;
+    rows.reserve(members.size());
+    for (const LabMember& member : members)
+        rows.push_back({.name = member.name.str(),
+                        .text = member.made ? std::string(name_of(member.life)) : "not made",
+                        .state = ProgressTable::State::waiting});
+    return rows;
+}
+
+std::string first_reason(const JobsResult& result, const std::vector<VmJob>& jobs,
+                         const std::vector<std::string>& names) {
+    const size_t first = result.failed.front();
+    return names.at(jobs[first].row) + ": " + result.jobs[first].notes.back();
+}
+
+unsigned default_parallel() {
+    return std::max(2U, std::thread::hardware_concurrency());
+}
+
+}  // namespace tapgate

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/vm/description.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "launcher/base/error.h"
+#include "launcher/vm/options.h"
+#include "launcher/vm/values.h"
+
+namespace tapgate {
+
+namespace {
+
+// "qemu-arg" is TAPGATE_QEMU_ARG.
+std::string variable_of(std::string_view key) {
+    std::string name = "TAPGATE_";
+    for (const char c : key)
+        name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+    return name;
+}
+
+// What single values cannot tell.
+void check_together(const VmDescription& vm) {
+    const VmSpec& spec = vm.spec;
+    for (const Setting& setting : vm.settings) {
+        if (setting.key == "display" && spec.display == Display::vnc &&
+            spec.vnc.reach != Vnc::Reach::unix_socket && !spec.vnc.password_file)
+            throw wrong_setting(
+                setting,
+                "who can reach it has the VM's screen and keyboard: give it a password "
+                "with vnc-password-file=PATH, or use vnc:unix");
+        if (setting.key == "firmware" && spec.firmware == Firmware::uefi_secure &&
+            !spec.machine.is_q35())
+            throw wrong_setting(setting,
+                                "machine " + spec.machine.str() +
+                                    " has no Secure Boot: use machine=q35, or firmware=uefi");
+        if (setting.key != "boot" || setting.source == Setting::Source::built_in || spec.kernel)
+            continue;
+        const bool has_one =
+            std::any_of(spec.boot.begin(), spec.boot.end(), [&](BootDevice device) {
+                return device == BootDevice::disk    ? !spec.disks.empty()
+                       : device == BootDevice::cdrom ? !spec.cdroms.empty()
+                                                     : !spec.nets.empty();
+            });
+        if (!has_one)
+            throw wrong_setting(setting, "the VM has none of these");
+    }
+}
+
+// Whether the machine has room for all disks.
+void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
+    constexpr size_t most_disks = 64;
+    const bool q35 = spec.machine.is_q35();
+    const size_t most_sata = 6;
+    const size_t most_ide = 4;
+    size_t sata = q35 ? spec.cdroms.size() : 0;
+    size_t ide = q35 ? 0 : spec.cdroms.size();
+    if (sata > most_sata || ide > most_ide || spec.nets.size() > 16)
+        throw LauncherError("too many CD-ROMs or network adapters: " + spec.machine.str() +
+                            " has room for " + std::to_string(q35 ? most_sata : most_ide) +
+                            " CD-ROMs and 16 adapters");
+    for (size_t i = 0; i < spec.disks.size(); i++) {
+        const DiskBus bus = spec.disks[i].bus;
+        if (i >= most_disks)
+            throw wrong_setting(*disks[i], "more than 64 disks");
+        if (bus == DiskBus::ide && q35)
+            throw wrong_setting(*disks[i], "machine " + spec.machine.str() +
+                                               " has no IDE: use bus=sata, or machine=pc");
+        if (bus == DiskBus::ide && ++ide > most_ide)
+            throw wrong_setting(*disks[i], "no room: IDE has 4 places for disks and CD-ROMs");
+        if (bus == DiskBus::sata && ++sata > most_sata)
+            throw wrong_setting(*disks[i], "no room: SATA has 6 places for disks and CD-ROMs");
+    }
+    if (!q35) {
+        // Its one PCI bus has 32 slots; the chipset and our own devices take 10 of them.
+        constexpr size_t room = 22;
+        const auto slots = static_cast<size_t>(
+            std::count_if(spec.disks.begin(), spec.disks.end(),
+                          [](const Disk& disk) { return disk.bus == DiskBus::virtio; }));
+        if (slots + spec.nets.size() > room)
+            throw LauncherError("machine " + spec.machine.str() +
+                                " has room for 22 virtio disks and adapters: use bus=scsi or "
+                                "machine=q35");
+    }
+}
+
+}  // namespace
+
+std::vector<Setting> environment_settings(
+    const std::function<const char*(const std::string&)>& lookup, const std::string& directory) {
+    std::vector<Setting> settings;
+    for (const VmOption& option : vm_options()) {
+        const std::string name = variable_of(option.key);
+        if (const char* const value = lookup(name); value != nullptr)
+            settings.push_back({std::string(option.key), value, Setting::Source::environment, name,
+                                "", 0, directory});
+    }
+    return settings;
+}
+
+VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settings) {
+    // The values are placeholders: each of these has a default in the table.
+    VmDescription vm{.spec = {.name = name,
+                              .memory = MemorySize::parse("1G").value(),
+                              .cpus = CpuTopology::make(1, 1, 1).value(),
+                              .machine = MachineType::parse("q35").value()},
+                     .settings = {}};
+    for (const VmOption& option : vm_options()) {
+        std::vector<Setting> chosen;
+        for (const Setting& setting : settings) {
+            if (setting.key != option.key || (!chosen.empty() && setting.source > chosen[0].source))
+                continue;
+            // A stronger source takes the place of all of a weaker one; in the same one a list
+            // grows, and of single values the last counts.
+            if (!chosen.empty() && (setting.source < chosen[0].source || !option.repeatable))
+                chosen.clear();
+            chosen.push_back(setting);
+        }
+        if (chosen.empty() && !option.built_in.empty())
+            chosen.push_back({std::string(option.key), std::string(option.built_in),
+                              Setting::Source::built_in, "default", "", 0, "/"});
+        for (Setting& setting : chosen) {
+            try {
+                option.apply(vm.spec, setting.value, setting.directory);
+            } catch (const BadValue& bad) {
+                throw wrong_setting(setting, bad.what());
+            }
+            vm.settings.push_back(std::move(setting));
+        }
+    }
+    std::vector<const Setting*> disks;
+    for (const Setting& setting : vm.settings) {
+        if (setting.key == "disk")
+            disks.push_back(&setting);
+    }
+    check_room(vm.spec, disks);
+    check_together(vm);
+    return vm;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The options of a VM, for Boost's parser of command lines and for --help.
+#ifndef TAPGATE_LAUNCHER_VM_OPTION_HELP_H
+#define TAPGATE_LAUNCHER_VM_OPTION_HELP_H
+
+#include <boost/program_options/options_description.hpp>
+
+namespace tapgate {
+
+/// All of them, with what --help says of each.
+boost::program_options::options_description vm_options_description();
+
+}  // namespace tapgate
+
+#endif

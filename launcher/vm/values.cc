@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/vm/values.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace tapgate {
+
+namespace {
+
+// One `name=value` behind the first word of a disk, a net or cpus.
+template <typename Target>
+struct Property {
+    std::string_view name;
+    void (*apply)(Target& target, std::string_view value);
+};
+
+template <typename Target, size_t n>
+void apply_properties(Target& target, const std::vector<std::string>& words,
+                      const Property<Target> (&properties)[n]) {
+    for (size_t i = 1; i < words.size(); i++) {
+        const std::string_view word = words[i];
+        const size_t equals = std::min(word.find('='), word.size());
+        const std::string_view name = word.substr(0, equals);
+        const auto* const known = std::find_if(std::begin(properties), std::end(properties),
+                                               [&](const auto& p) { return p.name == name; });
+        if (known == std::end(properties)) {
+            std::vector<std::string_view> names;
+            for (const auto& property : properties)
+                names.push_back(property.name);
+            throw BadValue("unknown property " + quoted_word(word) + did_you_mean(name, names) +
+                           "; a comma that belongs to a name is written twice");
+        }
+        if (equals == word.size())
+            throw BadValue(quoted_word(word) + " needs a value: " + std::string(name) + "=...");
+        known->apply(target, word.substr(equals + 1));
+    }
+}
+
+struct CpuNumbers {
+    unsigned cpus = 0, sockets = 0, cores = 0, threads = 0;
+};
+
+ImageFormat parse_format(std::string_view word) {
+    return choose(word, image_formats);
+}
+
+// From the name, never from what is in the file: that is the guest's to write, and a raw disk that
+// says it is a qcow2 with a backing file would have QEMU read any file of the user's to the guest.
+ImageFormat format_of(std::string_view path) {
+    static constexpr Choice<ImageFormat> endings[] = {
+        {".raw", ImageFormat::raw}, {".qcow2", ImageFormat::qcow2}, {".vmdk", ImageFormat::vmdk},
+        {".vdi", ImageFormat::vdi}, {".vhdx", ImageFormat::vhdx},   {".vhd", ImageFormat::vpc},
+    };
+    for (const auto& ending : endings) {
+        if (path.ends_with(ending.name))
+            return ending.value;
+    }
+    throw BadValue("the name does not tell the image's format: add format=raw, format=qcow2, ...");
+}
+
+struct DiskWords {
+    Disk disk;
+    std::string directory;  // where relative paths start
+    bool has_format = false;
+};
+
+void add_forward(Net& net, std::string_view value) {
+    auto* user = std::get_if<UserNet>(&net.link);
+    if (auto* const bridge = std::get_if<BridgeNet>(&net.link);
+        bridge != nullptr && bridge->fallback)
+        user = &*bridge->fallback;
+    if (user == nullptr)
+        throw BadValue("hostfwd= needs net=user; a guest on a bridge has an address of its own");
+    const auto forward = HostForward::parse(value);
+    if (!forward)
+        throw BadValue(quoted_word(value) + " is not like tcp:127.0.0.1:2222-:22");
+    user->forwards.push_back(*forward);
+}
+
+void set_queues(Net& net, std::string_view value) {
+    constexpr unsigned most = 253;  // descriptors in one message: SCM_MAX_FD in the kernel
+    auto* const bridge = std::get_if<BridgeNet>(&net.link);
+    if (bridge == nullptr)
+        throw BadValue("queues= needs net=bridge:NAME");
+    bridge->queues = parse_number(value, 1, most);
+}
+
+}  // namespace
+
+bool parse_switch(std::string_view word) {
+    static constexpr Choice<bool> choices[] = {{"on", true}, {"off", false}};
+    return choose(word, choices);
+}
+
+unsigned parse_number(std::string_view word, unsigned least, unsigned most) {
+    const auto number = parse_whole(word, least, most);
+    if (!number)
+        throw BadValue(quoted_word(word) + " is not a number from " + std::to_string(least) +
+                       " to " + std::to_string(most));
+    return *number;
+}
+
+HostPath parse_path(std::string_view text, const std::string& directory) {
+    auto path = HostPath::parse(text, directory);
+    if (!path)
+        throw BadValue(text.empty() ? "a path is missing" : "the path is not UTF-8");
+    return std::move(*path);
+}
+
+CpuTopology parse_cpus(std::string_view text) {
+    static constexpr Property<CpuNumbers> properties[] = {
+        {"sockets",
+         [](CpuNumbers& n, std::string_view value) {
+             n.sockets = parse_number(value, 1, CpuTopology::most_cpus);
+         }},
+        {"cores",
+         [](CpuNumbers& n, std::string_view value) {
+             n.cores = parse_number(value, 1, CpuTopology::most_cpus);
+         }},
+        {"threads",
+         [](CpuNumbers& n, std::string_view value) {
+             n.threads = parse_number(value, 1, CpuTopology::most_cpus);
+         }},
+    };
+    const auto words = split_at_commas(text);
+    CpuNumbers n;
+    n.cpus = parse_number(words[0], 1, CpuTopology::most_cpus);
+    apply_properties(n, words, properties);
+    const unsigned threads = std::max(n.threads, 1U);
+    unsigned sockets = n.sockets;
+    if (sockets == 0)
+        sockets = n.cores == 0 ? 1 : n.cpus / (n.cores * threads);
+    const unsigned cores = n.cores != 0 ? n.cores : n.cpus / std::max(sockets * threads, 1U);
+    const auto topology = CpuTopology::make(sockets, cores, threads);
+    if (!topology || topology->cpus() != n.cpus)
+        throw BadValue("sockets times cores times threads is not " + std::to_string(n.cpus));
+    return *topology;
+}
+
+Disk parse_disk(std::string_view text, const std::string& directory) {
+    static constexpr Property<DiskWords> properties[] = {
+        {"format",
+         [](DiskWords& words, std::string_view value) {
+             words.disk.format = parse_format(value);
+             words.has_format = true;
+         }},
+        {"bus",
+         [](DiskWords& words, std::string_view value) {
+             static constexpr Choice<DiskBus> choices[] = {{"virtio", DiskBus::virtio},
+                                                           {"scsi", DiskBus::scsi},
+                                                           {"sata", DiskBus::sata},
+                                                           {"ide", DiskBus::ide}};
+             words.disk.bus = choose(value, choices);
+         }},
+        {"readonly", [](DiskWords& words,
+                        std::string_view value) { words.disk.read_only = parse_switch(value); }},
+        {"cache",
+         [](DiskWords& words, std::string_view value) {
+             static constexpr Choice<DiskCache> choices[] = {
+                 {"writeback", DiskCache::writeback},
+                 {"writethrough", DiskCache::writethrough},
+                 {"none", DiskCache::none},
+                 {"directsync", DiskCache::directsync},
+                 {"unsafe", DiskCache::unsafe}};
+             words.disk.cache = choose(value, choices);
+         }},
+        {"discard", [](DiskWords& words,
+                       std::string_view value) { words.disk.discard = parse_switch(value); }},
+        {"backing",
+         [](DiskWords& words, std::string_view value) {
+             if (value == "any")
+                 words.disk.any_backing = true;
+             else
+                 words.disk.backing.push_back(parse_path(value, words.directory));
+         }},
+        {"serial",
+         [](DiskWords& words, std::string_view value) {
+             words.disk.serial = DiskSerial::parse(value);
+             if (!words.disk.serial)
+                 throw BadValue(quoted_word(value) +
+                                " is not a serial number: 1 to 20 letters, digits, '.', '_', '-'");
+         }},
+    };
+    const auto words = split_at_commas(text);
+    DiskWords result{.disk = {.path = parse_path(words[0], directory)}, .directory = directory};
+    apply_properties(result, words, properties);
+    Disk& disk = result.disk;
+    if (!result.has_format)
+        disk.format = format_of(disk.path.str());
+    if (disk.read_only && (disk.bus == DiskBus::sata || disk.bus == DiskBus::ide))
+        throw BadValue("a SATA or IDE disk cannot be read-only; use bus=virtio or bus=scsi");
+    return std::move(disk);
+}
+
+Net parse_net(std::string_view text) {
+    static constexpr Property<Net> properties[] = {
+        {"model",
+         [](Net& net, std::string_view value) {
+             static constexpr Choice<NetModel> choices[] = {{"virtio", NetModel::virtio},
+                                                            {"e1000", NetModel::e1000},
+                                                            {"e1000e", NetModel::e1000e},
+                                                            {"rtl8139", NetModel::rtl8139}};
+             net.model = choose(value, choices);
+         }},
+        {"mac",
+         [](Net& net, std::string_view value) {
+             net.mac = MacAddress::parse(value);
+             if (!net.mac)
+                 throw BadValue(quoted_word(value) +
+                                " is not a station's MAC address, like 52:54:00:12:34:56");
+         }},
+        {"queues", set_queues},
+        {"hostfwd", add_forward},
+    };
+    constexpr std::string_view prefix = "bridge:";
+    const auto words = split_at_commas(text);
+    constexpr std::string_view or_user = "|user";
+    std::string_view kind = words[0];
+    Net net{.link = UserNet()};
+    if (kind.starts_with(prefix)) {
+        const bool has_fallback = kind.ends_with(or_user);
+        if (has_fallback)
+            kind.remove_suffix(or_user.size());
+        if (kind.find('|') != std::string_view::npos)
+            throw BadValue("behind `|' can only be `user'");
+        const auto bridge = InterfaceName::parse(kind.substr(prefix.size()));
+        if (!bridge)
+            throw BadValue(quoted_word(kind.substr(prefix.size())) + " cannot be a bridge's name");
+        net.link = BridgeNet{.bridge = *bridge};
+        if (has_fallback)
+            std::get<BridgeNet>(net.link).fallback.emplace();
+    } else if (kind != "user") {
+        throw BadValue(quoted_word(kind) + " is none of bridge:NAME, bridge:NAME|user, user, none");
+    }
+    apply_properties(net, words, properties);
+    const auto* const bridge = std::get_if<BridgeNet>(&net.link);
+    if (bridge != nullptr && bridge->queues > 1 && net.model != NetModel::virtio)
+        throw BadValue("only model=virtio has more than one queue");
+    return net;
+}
+
+void set_display(VmSpec& spec, std::string_view value) {
+    static constexpr Choice<Vnc::Reach> reaches[] = {{"unix", Vnc::Reach::unix_socket},
+                                                     {"localhost", Vnc::Reach::localhost},
+                                                     {"public", Vnc::Reach::everyone}};
+    constexpr std::string_view vnc = "vnc:";
+    constexpr unsigned most = 65535 - 5900;
+    if (!value.starts_with(vnc)) {
+        static constexpr Choice<Display> choices[] = {{"none", Display::none},
+                                                      {"vnc", Display::vnc}};
+        spec.display = choose(value, choices);
+        return;
+    }
+    spec.display = Display::vnc;
+    value.remove_prefix(vnc.size());
+    const size_t colon = std::min(value.find(':'), value.size());
+    spec.vnc.reach = choose(value.substr(0, colon), reaches);
+    if (colon == value.size())
+        return;
+    if (spec.vnc.reach == Vnc::Reach::unix_socket)
+        throw BadValue("a VNC server on a socket has no number");
+    spec.vnc.display = parse_number(value.substr(colon + 1), 0, most);
+}
+
+}  // namespace tapgate
