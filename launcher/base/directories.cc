@@ -98,7 +98,7 @@ std::string runtime_directory() {
         if ((status.st_mode & 077) != 0)
             throw LauncherError(shown(path) +
                                 ": others can get into it; if all in it is yours: chmod 700 " +
-                                quoted_word(path));
+                                shown(path));
     }
     return path;
 }

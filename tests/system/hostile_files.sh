@@ -33,7 +33,8 @@ user() {
 }
 # another COMMAND...: as somebody else.
 another() {
-    setpriv --reuid=$((LAB_UID + 1)) --regid=$((LAB_UID + 1)) --clear-groups --inh-caps=-all -- "$@"
+    setpriv --reuid=$((LAB_UID + 1)) --regid=$((LAB_UID + 1)) --clear-groups --inh-caps=-all -- \
+        env PATH=/usr/bin:/bin "$@"
 }
 check() { # NAME COMMAND...
     local name=$1
@@ -57,9 +58,12 @@ chown "$LAB_UID:$LAB_UID" "$key"
 # --- images that name another file ----------------------------------------------------------------
 
 cat >$LAB/images.py <<'EOT'
-# The images of an attacker who knows where his victim's key is.
-import struct, subprocess, sys
+# The images of an attacker who knows where his victim's key is, and an image of his victim's.
+import re, struct, subprocess, sys
 key = sys.argv[1].encode()
+private = sys.argv[2].encode()
+with open(private, "rb") as file:
+    private_cid = re.search(rb"\nCID=([0-9a-f]+)", file.read(4096)).group(1)
 
 def header(capacity, descriptor_size):
     fields = (1, 3, capacity, 128, 1, descriptor_size, 512, 0, 21, 128)
@@ -82,18 +86,22 @@ write("no-capacity.vmdk", (header(0, 20) + (text() + extent).ljust(20 * 512, b"\
 # The same as an extent of another.
 write("inner.vmdk", second_sector)
 write("extent.vmdk", text("twoGbMaxExtentSparse") + b'RW 8 SPARSE "inner.vmdk"\n')
-# A sound image of one file, with a parent in a comment of its descriptor.
+# A sound image of one file, with a parent in a comment of its descriptor. (It has to be a vmdk itself.)
+def of_private(descriptor):
+    return descriptor.replace(b"parentCID=ffffffff", b"parentCID=" + private_cid)
+
 subprocess.run(["qemu-img", "create", "-q", "-f", "vmdk", "comment.vmdk", "1M"], check=True)
 with open("comment.vmdk", "r+b") as file:
     file.seek(512)
-    descriptor = file.read(20 * 512).rstrip(b"\0") + b'# parentFileNameHint="%s"\n' % key
+    descriptor = of_private(file.read(20 * 512).rstrip(b"\0")) + b'# parentFileNameHint="%s"\n' % private
     file.seek(512)
     file.write(descriptor.ljust(20 * 512, b"\0"))
 # And in the descriptor's usual place, when the header says that it is elsewhere.
 subprocess.run(["qemu-img", "create", "-q", "-f", "vmdk", "elsewhere.vmdk", "1M"], check=True)
 with open("elsewhere.vmdk", "r+b") as file:
     data = bytearray(file.read())
-    data[512:512 * 21] = (text("monolithicSparse") + b'parentFileNameHint="%s"\n' % key).ljust(20 * 512, b"\0")
+    named = of_private(text("monolithicSparse")) + b'parentFileNameHint="%s"\n' % private
+    data[512:512 * 21] = named.ljust(20 * 512, b"\0")
     innocent = text("monolithicSparse")
     data[28:36] = struct.pack("<Q", 100)
     data[100 * 512:100 * 512 + len(innocent)] = innocent
@@ -102,7 +110,9 @@ with open("elsewhere.vmdk", "r+b") as file:
 write("plain.vmdk", text() + extent)
 EOT
 install -d -m 0755 -o "$LAB_UID" -g "$LAB_UID" "$home/images"
-user sh -c "cd images && python3 $LAB/images.py $key"
+private=$home/private.vmdk
+user qemu-img convert -f raw -O vmdk "$key" "$private"
+user sh -c "cd images && python3 $LAB/images.py $key $private" || lab_die "no images: $(cat "$out")"
 cat >$LAB/appliance.ovf <<'EOT'
 <?xml version="1.0"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1" xmlns:rasd="r">
@@ -137,13 +147,25 @@ refused() { # VERB...
     if user "$tapgate" "$@"; then return 1; fi
     [ ! -e "$home/.config/tapgate/vm.conf" ]
 }
+# What `create` writes it says will not start; and so it does not.
+no_disk() { # FILE
+    local failed=0
+    user "$tapgate" create vm --net=none --memory=64M --display=none \
+        --disk="$1,format=vmdk,readonly=on" || failed=1
+    if user "$tapgate" start vm; then
+        user "$tapgate" kill vm || true
+        failed=1
+    fi
+    rm -f "$home/.config/tapgate/vm.conf"
+    [ "$failed" = 0 ] && grep -q "$1" "$out"
+}
 for image in second-sector no-capacity extent comment elsewhere plain; do
     rm -f "$home/leak"
     check "$image.vmdk gives the key to qemu-img alone" works_on_qemu $image.vmdk
     rm -f "$home/leak"
     check "$image.vmdk is not imported" refused import images/$image.vmdk vm
     check "$image.vmdk: no VM has the key" eval '! leaked_to_vm vm'
-    check "$image.vmdk is no VM's disk" refused create vm --disk="images/$image.vmdk,format=vmdk,readonly=on"
+    check "$image.vmdk is no VM's disk" no_disk images/$image.vmdk
 done
 for file in appliance.ovf appliance.ova; do
     check "$file is not imported" refused import images/$file vm
@@ -159,10 +181,8 @@ printf '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType=
     touch $LAB/opened
 ) 2>/dev/null &
 writer=$!
-for verb in "import images/fifo.vmdk vm" "create vm --disk=images/fifo.vmdk,format=vmdk,readonly=on"; do
-    # shellcheck disable=SC2086 # words
-    check "a FIFO: $verb" refused $verb
-done
+check "a FIFO is not imported" refused import images/fifo.vmdk vm
+check "nor a VM's disk" no_disk images/fifo.vmdk
 check "a FIFO is not even opened" [ ! -e $LAB/opened ]
 kill $writer 2>/dev/null || true
 
@@ -231,7 +251,8 @@ status() {
     without "$tapgate" status vm && grep -q "^state *$1" "$out"
 }
 check "another's directory says nothing of a VM" status off
-check "kill kills nothing that another chose" eval '! without "$tapgate" kill vm && kill -0 $victim'
+check "kill finds no VM" eval 'without "$tapgate" kill vm && grep -q "vm does not run" "$out"'
+check "and kills nothing that another chose" kill -0 $victim
 check "console goes to nobody else" eval '! without "$tapgate" console vm </dev/null && [ ! -e $fake/taken ]'
 if without "$tapgate" start vm; then
     lab_ok "the VM starts"

@@ -108,7 +108,7 @@ TEST(Doctor, TellsTheTroublesOfTunApart) {
 
 TEST(Doctor, SaysWhetherTheHostsGuardsAreLoaded) {
     const auto guards = [](bool unit, std::optional<bool> loaded) {
-        return found("guards", [&](auto& f) { f.guards = {unit, loaded}; });
+        return findings_of("guards", [&](auto& f) { f.guards = {unit, loaded}; });
     };
     EXPECT_THAT(guards(false, std::nullopt), HasSubstr("ok: off: "));
     EXPECT_THAT(guards(false, std::nullopt), HasSubstr("only root can see more"));
