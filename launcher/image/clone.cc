@@ -22,6 +22,7 @@
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/image/lock.h"
 #include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
@@ -318,6 +319,8 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
     std::vector<Setting> settings = overriding;
     NewDirectory directory(name);
     TakenPermissions permissions;
+    // Nor does anybody on another host, whose QEMU would write to it under the clone.
+    std::vector<HeldImage> held;
     size_t next_disk = 0;
     size_t overlays = 0;
     for (Setting setting : source.settings) {
@@ -341,6 +344,8 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                 notes.push_back(std::move(odd));
             if (!disk.read_only) {
                 const std::vector<ChainLink> chain = chain_of(disk);
+                for (const ChainLink& link : chain)
+                    held.emplace_back(link.path, HeldImage::For::reading);
                 BaseRecord record{.vm = base.str(), .format = disk.format, .files = {}};
                 for (const ChainLink& link : chain)
                     record.files.push_back(base_file(link.path, permissions, signals, progress));
@@ -383,6 +388,13 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     require_resettable(name);
     std::vector<std::string> notes;
     auto overlays = overlays_of(name);
+    const std::string variables = uefi_variables_path(name, spec.firmware);
+    std::vector<HeldImage> held;
+    for (const auto& [disk, record] : overlays)
+        held.emplace_back(disk.path.str(), HeldImage::For::ending);
+    if (!variables.empty())
+        held.emplace_back(variables, HeldImage::For::ending);
+    // From here on: nor does it run on another host.
     const std::string suffix = "." + std::to_string(getpid());
     TakenPermissions permissions;
     std::vector<std::pair<std::string, std::string>> made;
@@ -399,7 +411,6 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
             made.emplace_back(path, disk.path.str());
             make_overlay(path, paths_of(record), record.format);
         }
-        const std::string variables = uefi_variables_path(name, spec.firmware);
         const auto base = VmName::parse(overlays.front().second.vm);
         if (!variables.empty() && base) {
             unlink((variables + suffix).c_str());

@@ -13,6 +13,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
+#include "launcher/image/lock.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
 
@@ -93,7 +94,8 @@ Removal plan_removal(const VmName& name, bool disks) {
          !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         const std::string path = entry->path().string();
         const std::string file = entry->path().filename().string();
-        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
+        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts") ||
+            file == "slurm.log")
             removal.files.push_back(path);
     }
     std::sort(removal.files.begin(), removal.files.end());
@@ -119,6 +121,10 @@ Removal plan_removal(const VmName& name, bool disks) {
 std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
     const UniqueFd lock = lock_vm(name);
     // From here on: nobody starts it.
+    std::vector<HeldImage> held;
+    for (const std::string& file : removal.files)
+        held.emplace_back(file, HeldImage::For::ending);
+    // From here on: nor does it run, on this host or another.
     std::vector<BaseRecord> bases;
     for (const std::string& file : removal.files) {
         if (auto record = readable_base_record(file))

@@ -9,6 +9,7 @@
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/image/lock.h"
 #include "launcher/qemu/control.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
@@ -61,6 +62,7 @@ std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size) {
                             ": only raw and qcow2 images that the guest writes to "
                             "can grow");
     refuse_base(path, "let a clone's disk grow, or delete them first");
+    refuse_used_image(path);
     check_bases(spec);
     check_disk(disk, false);
     const std::string format(name_of(disk.format));

@@ -12,9 +12,11 @@
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
 #include "launcher/image/iso_image.h"
+#include "launcher/image/lock.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
+#include "launcher/vm/state.h"
 
 namespace tapgate {
 
@@ -153,6 +155,9 @@ void attach_seed(const VmName& name, const Seed& seed) {
     if (!before)
         throw no_such_vm(name);
     const std::string path = seed_path(name);
+    // On this host the running guest keeps the seed it has; on a shared home it would lose it.
+    if (vm_state(name).qemu == 0)
+        refuse_used_image(path);
     const VmSpec spec = describe_vm(name, parse_vm_file(file, *before)).spec;
     const bool is_attached = std::any_of(spec.disks.begin(), spec.disks.end(),
                                          [&](const Disk& one) { return one.path.str() == path; });

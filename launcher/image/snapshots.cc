@@ -14,6 +14,7 @@
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/image/lock.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/qmp_client.h"
@@ -136,6 +137,8 @@ class OffVm {
         images_ = images_of(spec_);
         for (const std::string& disk : images_.disks)
             refuse_base(disk, "make the snapshot in a clone, or delete them first");
+        for (const std::string& disk : images_.disks)
+            refuse_used_image(disk);
         check_bases(spec_);
         check_images(spec_);
     }

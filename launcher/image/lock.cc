@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/image/lock.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+// The bytes, and what the permissions are (include/block/block-common.h of QEMU). The fifth was
+// BLK_PERM_GRAPH_MOD until QEMU 7.0.
+constexpr off_t used = 100;
+constexpr off_t unshared = 200;
+constexpr off_t consistent_read = 0;
+constexpr off_t write = 1;
+constexpr off_t resize = 3;
+constexpr off_t permissions = 5;
+
+struct flock byte_range(short type, off_t first, off_t count) {
+    struct flock range {};
+    range.l_type = type;
+    range.l_whence = SEEK_SET;
+    range.l_start = first;
+    range.l_len = count;
+    return range;
+}
+
+UniqueFd open_locked(const std::string& path) {
+    return UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
+// Does another hold a lock on one of these bytes? The descriptor need not be open for writing.
+bool is_held(const UniqueFd& fd, off_t first, off_t count) {
+    struct flock range = byte_range(F_WRLCK, first, count);
+    return fd && fcntl(fd.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
+ImageUse use_of(const UniqueFd& fd) {
+    if (is_held(fd, used + write, 1) || is_held(fd, used + resize, 1))
+        return ImageUse::writing;
+    return is_held(fd, used, permissions) || is_held(fd, unshared, permissions) ? ImageUse::reading
+                                                                                : ImageUse::none;
+}
+
+LauncherError in_use(const std::string& path) {
+    LauncherError error(shown(path) + " is in use, by " + image_user(path) +
+                        ": end that first; nothing was done");
+    return error;
+}
+
+}  // namespace
+
+ImageUse image_use(const std::string& path) {
+    return use_of(open_locked(path));
+}
+
+std::string image_user(const std::string& path) {
+    constexpr const char* unknown =
+        "a VM on another host, or another user's (QEMU's lock on it says so)";
+    struct stat image {};
+    if (stat(path.c_str(), &image) != 0)
+        return unknown;
+    std::error_code error;
+    for (auto process = std::filesystem::directory_iterator("/proc", error);
+         !error && process != std::filesystem::directory_iterator(); process.increment(error)) {
+        const std::string number = process->path().filename().string();
+        if (number.find_first_not_of("0123456789") != std::string::npos ||
+            number == std::to_string(getpid()))
+            continue;
+        // Others' are closed to us: that is no error.
+        std::error_code closed;
+        for (auto fd = std::filesystem::directory_iterator(process->path() / "fd", closed);
+             !closed && fd != std::filesystem::directory_iterator(); fd.increment(closed)) {
+            struct stat status {};
+            if (stat(fd->path().c_str(), &status) == 0 && status.st_dev == image.st_dev &&
+                status.st_ino == image.st_ino)
+                return "process " + number + " of this host (" +
+                       shown(first_word((process->path() / "comm").string())) + ")";
+        }
+    }
+    return unknown;
+}
+
+void refuse_used_image(const std::string& path) {
+    if (image_use(path) != ImageUse::none)
+        throw in_use(path);
+}
+
+HeldImage::HeldImage(const std::string& path, For purpose) {
+    struct stat status {};
+    // Not what a link leads to: when the link goes, that stays.
+    if (lstat(path.c_str(), &status) != 0 ||
+        !(S_ISREG(status.st_mode) || (purpose == For::reading && stat(path.c_str(), &status) == 0)))
+        return;
+    fd_ = open_locked(path);
+    if (!fd_)
+        return;
+    // As QEMU does it: first to take, then to look, so that of two at least one sees the other.
+    const bool ending = purpose == For::ending;
+    const auto take = [&](off_t first, off_t count) {
+        struct flock range = byte_range(F_RDLCK, first, count);
+        // Without locks there (ENOLCK, EOPNOTSUPP) QEMU does not open it either.
+        (void)fcntl(fd_.get(), F_OFD_SETLK, &range);
+    };
+    take(used + consistent_read, 1);
+    if (ending)
+        take(unshared, permissions);
+    else {
+        take(unshared + write, 1);
+        take(unshared + resize, 1);
+    }
+    const bool others_write = is_held(fd_, used + write, 1) || is_held(fd_, used + resize, 1);
+    if (others_write || (ending && is_held(fd_, used, permissions)))
+        throw in_use(path);
+    // And they may not have it read: an image that another is about to write whole.
+    if (is_held(fd_, unshared + consistent_read, 1))
+        throw in_use(path);
+}
+
+}  // namespace tapgate
