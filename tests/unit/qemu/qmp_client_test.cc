@@ -403,7 +403,7 @@ TEST(QmpClient, WhatIsNotUtf8CannotBeSent) {
     EXPECT_EQ(client.execute("x").value, 1);
 }
 
-// ---- sockets with names
+// --- Sockets with names
 
 class QmpSocket : public testing::Test {
   protected:
@@ -442,10 +442,11 @@ TEST_F(QmpSocket, NobodyAccepts) {
     const auto connect = [&] { QmpClient::connect(path(), milliseconds(100)); };
     EXPECT_EQ(exception_of<QmpError>(connect).kind(), Kind::too_slow);
     // Now the queue is full.
-    EXPECT_THAT(exception_of<QmpError>(connect).what(), EndsWith("others are waiting there already"));
+    EXPECT_THAT(exception_of<QmpError>(connect).what(),
+                EndsWith("others are waiting there already"));
 }
 
-// ---- the real QEMU
+// --- The real QEMU
 
 // `-M none`: QEMU's monitor and nothing else.
 class RealQemu : public QmpSocket {
