@@ -46,11 +46,11 @@ step() {
     shift
     [ ! -e "$out" ] || mv "$out" "$last"
     if "$@" >"$out" 2>"$err" </dev/null; then
-        lab_ok "$text"
+        ok "$text"
     else
-        lab_not_ok "$text" "exit status $? of: $*"
-        lab_show "$out" "$err" "/run/user/$LAB_UID/tapgate/jiaoshiji"/{console,qemu}.log
-        lab_summary
+        not_ok "$text" "exit status $? of: $*"
+        show_files "$out" "$err" "/run/user/$LAB_UID/tapgate/jiaoshiji"/{console,qemu}.log
+        summary
     fi
 }
 as_user() {
@@ -159,4 +159,4 @@ step "the tap is gone by itself" lab_poll 5 lab_no_taps
 shows "$LAB/after"
 step "bridges: as it was before" diff "$before" "$LAB/after"
 
-lab_summary
+summary
