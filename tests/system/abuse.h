@@ -24,6 +24,7 @@
 
 #include "tests/system/hostile.h"
 #include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
 
 namespace tapgate {
 
@@ -70,8 +71,41 @@ Outcome refused(const HelperResult& run);
 // Done as always or refused; no crash, no hang, no success without a tap, no words in the reply.
 Outcome clean(const HelperResult& run);
 
+// ---- at any moment of a request ----
+
+// A call of the helper's, or of a process that it starts.
+struct Moment {
+    unsigned process = 0;
+    unsigned index = 0;
+    long number = -1;
+    std::string name;  // for messages
+};
+
+// The calls of a request that is granted. All of them with TAPGATE_LONG=1, otherwise those that
+// make, change, send or wait for something; of these one in `every`, from one of the first at
+// random, so that the runs together see all (a failure names its moment). Ends with the world as it
+// was.
+std::vector<Moment> moments_of(const World& world, const std::vector<std::string>& args,
+                               std::size_t every = 1);
+
+// A request at whose `moment` `act` is done, while the process whose call it is stands still; what
+// it returns is done to the call.
+HelperResult attach_with(const World& world, const std::vector<std::string>& args,
+                         const Moment& moment,
+                         const std::function<TraceAction(const TracedCall&)>& act);
+// And with `act` at each call.
+HelperResult attach_with(const World& world, const std::vector<std::string>& args,
+                         const std::function<void(const TracedCall&)>& act);
+
+// Whether the host's network becomes what it was; says on stderr what is different when not. The
+// limit is for busy machines.
+bool is_as_before(const std::string& before, const std::string& when);
+
+// Gets the queues that the user can get of any tap in the host's network.
+void attach_to_anything(const Account& user, std::vector<UniqueFd>* queues);
+
 struct Attack {
-    const char* name;
+    std::string name;
     std::function<Outcome(const World&)> act;
     bool outside_the_promise = false;  // README says so; shown, and nothing is expected
 };

@@ -2,9 +2,16 @@
 //
 // A hostile user against "at most as many taps as the policy says".
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <iostream>
+#include <stdexcept>
 
 #include "tests/system/abuse.h"
 
@@ -15,9 +22,194 @@ Outcome nobody_gets_a_third(const World& world, bool kill) {
     Crowd crowd;
     crowd.add(40, kArgs, world.alice());
     std::size_t most = 0;
-    crowd.disturb(kill, [&] { most = std::max(most, World::ports("br0").size()); });
+    crowd.disturb(kill, [&] { most = std::max(most, ports_by_name().size()); });
     const std::vector<HelperResult> runs = crowd.finish();
-    return held_if(std::max(most, World::ports("br0").size()) <= 2);
+    return held_if(std::max(most, ports_by_name().size()) <= 2);
+}
+
+// ---- at each moment of one request, another ----
+
+Outcome one_and_another(const World& world) {
+    if (!world.ours()) {
+        return Outcome::nothing_to_break;
+    }
+    World::write_policy("allow br0 max-taps=1\n");
+    const std::vector<Moment> moments = moments_of(world, kArgs, 6);
+    const std::string before = host_network();
+    for (const Moment& moment : moments) {
+        std::size_t most = 0;
+        HelperResult second;
+        HelperResult first = attach_with(world, kArgs, moment, [&](const TracedCall&) {
+            second = world.attach();
+            most = ports_by_name().size();
+            return TraceAction{};
+        });
+        most = std::max(most, ports_by_name().size());
+        if (most > 1 || first.fds.size() + second.fds.size() > 1) {
+            std::cerr << most << " taps, " << first.fds.size() + second.fds.size()
+                      << " descriptors at " << moment.name << '\n';
+            return Outcome::broken;
+        }
+        first.fds.clear();
+        second.fds.clear();
+        if (!is_as_before(before, moment.name)) {
+            return Outcome::broken;
+        }
+    }
+    return Outcome::held;
+}
+
+// A tap that is half made and stays so: how many more there can be.
+Outcome stopped_helpers(const World& world) {
+    if (!world.ours()) {
+        return Outcome::nothing_to_break;
+    }
+    World::write_policy("allow br0 max-taps=1\n");
+    std::size_t most = 0;
+    // Each stands still as soon as it has a tap, while the next one is started.
+    const std::function<void(int)> start = [&](int more) {
+        bool done = false;
+        run_traced_family(kArgs, world.alice(), [&](const TracedCall&) {
+            const std::size_t there = ports_by_name().size();
+            most = std::max(most, there);
+            if (!done && more > 0 && there > static_cast<std::size_t>(5 - more)) {
+                done = true;
+                start(more - 1);
+            }
+            return TraceAction{};
+        });
+    };
+    start(5);
+    if (most > 1) {
+        std::cerr << most << " taps at once under max-taps=1\n";
+    }
+    return held_if(most <= 1);
+}
+
+// Each start is there before the last port has gone.
+Outcome restarts_at_once(const World& world) {
+    if (!world.ours()) {
+        return Outcome::nothing_to_break;
+    }
+    World::write_policy("allow br0 max-taps=1\n");
+    int refusals = 0;
+    for (int i = 0; i < 20; ++i) {
+        HelperResult run = world.attach();
+        refusals += run.fds.empty() ? 1 : 0;
+    }
+    if (refusals > 0) {
+        std::cerr << refusals << " of 20 restarts were refused\n";
+    }
+    return held_if(refusals == 0);
+}
+
+// ---- subordinate uids ----
+
+constexpr uid_t kFirstSubordinate = 165536;
+
+// alice's files that run as her subordinate uids, made as `newuidmap` lets her: one for each of
+// `count`, at /mnt/home/UID. They start what they are told to as that uid.
+void make_setuid_files(unsigned count) {
+    World::write_file("/etc/subuid", "alice:165536:65536\n");
+    World::write_file("/etc/subgid", "alice:165536:65536\n");
+    const std::string program = read_text("/usr/bin/setpriv");
+    std::array<int, 2> ready{};
+    std::array<int, 2> mapped{};
+    if (program.empty() || pipe2(ready.data(), O_CLOEXEC) != 0 ||
+        pipe2(mapped.data(), O_CLOEXEC) != 0) {
+        throw std::runtime_error("there is no setpriv");
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+        _exit(in_process_of(kAlice, [&] {
+            const pid_t self = getpid();
+            char byte = 0;
+            if (unshare(CLONE_NEWUSER) != 0 || write(ready[1], &self, sizeof self) != sizeof self ||
+                read(mapped[0], &byte, 1) != 1) {
+                return 1;
+            }
+            for (unsigned i = 0; i < count; ++i) {
+                const std::string path = "/mnt/home/" + std::to_string(kFirstSubordinate + i);
+                const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
+                if (write(file.get(), program.data(), program.size()) !=
+                        static_cast<ssize_t>(program.size()) ||
+                    fchown(file.get(), 1 + i, 0) != 0 || fchmod(file.get(), 04755) != 0) {
+                    return 2;
+                }
+            }
+            return 0;
+        }));
+    }
+    pid_t mapping = 0;
+    int status = -1;
+    if (read(ready[0], &mapping, sizeof mapping) == sizeof mapping) {
+        const std::string process = "/proc/" + std::to_string(mapping);
+        World::write_file(process + "/uid_map", "0 2001 1\n1 165536 65536\n");
+        World::write_file(process + "/gid_map", "0 2001 1\n1 165536 65536\n");
+        status = write(mapped[1], "", 1) == 1 ? 0 : -1;
+    }
+    ready[1] = close(ready[1]);
+    if (waitpid(child, &status, 0) != child || status != 0) {
+        throw std::runtime_error("the setuid files: " + std::to_string(status));
+    }
+}
+
+std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned count) {
+    make_setuid_files(count);
+    std::vector<HelperResult> runs;
+    for (unsigned i = 0; i < count; ++i) {
+        const std::string uid = std::to_string(kFirstSubordinate + i);
+        HelperOptions options = world.alice();
+        options.groups = {kStudents};
+        options.program = "/mnt/home/" + uid;
+        options.argv = std::vector<std::string>{"setpriv", "--reuid=" + uid, World::helper_path()};
+        options.argv->insert(options.argv->end(), kArgs.begin(), kArgs.end());
+        runs.push_back(World::run_helper({}, options));
+        if (runs.back().exit_status > 1) {
+            throw std::runtime_error("it could not begin: " + describe(runs.back()));
+        }
+    }
+    return runs;
+}
+
+Attacks subordinate_uids() {
+    return {
+        {"many taps under max-taps=1, by setuid files of subordinate uids",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 group=students max-taps=1\n");
+             const unsigned count = long_run() ? 12 : 4;
+             const std::vector<HelperResult> runs = runs_of_subordinates(world, count);
+             std::size_t taps = 0;
+             for (const HelperResult& run : runs) {
+                 taps += run.fds.size();
+             }
+             if (taps > 1) {
+                 std::cerr << taps << " taps by " << count << " subordinate uids\n";
+             }
+             return held_if(taps <= 1 && ports_by_name().size() <= 1);
+         }},
+        {"a deny for him, by a subordinate uid",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 group=students\ndeny all user=alice\n");
+             return refused(runs_of_subordinates(world, 1).at(0));
+         }},
+        {"his own tap and his subordinate's, under max-taps=1",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 max-taps=1\n");
+             const HelperResult own = world.attach();
+             const std::vector<HelperResult> runs = runs_of_subordinates(world, 1);
+             return held_if(own.fds.size() == 1 && runs[0].fds.empty());
+         }},
+    };
 }
 
 Attacks too_many_taps() {
@@ -32,6 +224,9 @@ Attacks too_many_taps() {
              World::write_policy("allow br0 max-taps=2\n");
              return world.ours() ? nobody_gets_a_third(world, true) : Outcome::nothing_to_break;
          }},
+        {"another helper at each moment of the first, under max-taps=1", one_and_another},
+        {"helpers that stand still with their taps, under max-taps=1", stopped_helpers},
+        {"a restart at once, 20 times, under max-taps=1", restarts_at_once},
         {"taps that stay without any process, one after the other",
          [](const World& world) {
              for (int i = 0; i < 5; ++i) {
@@ -97,6 +292,7 @@ Attacks too_many_taps() {
 
 TEST(Abuse, OfTheQuota) {
     expect_held("more taps than the policy says", too_many_taps());
+    expect_held("the same, by subordinate uids", subordinate_uids());
 }
 
 }  // namespace

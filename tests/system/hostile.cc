@@ -12,12 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/ethtool.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/net_namespace.h>
 #include <linux/nsfs.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 
 #include <algorithm>
@@ -27,6 +29,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <stdexcept>
 #include <thread>
 
@@ -67,6 +70,7 @@ class Change {
         change.kind_ = kind;
         return change;
     }
+    void kind(const std::string& kind) { kind_ = kind; }
     Change& flags(unsigned set, unsigned which) {
         auto* info = static_cast<ifinfomsg*>(NLMSG_DATA(header()));
         info->ifi_flags = set;
@@ -217,6 +221,34 @@ std::string host_network_becomes(const std::string& wanted, std::chrono::millise
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
+}
+
+std::string link_of_driver(const std::string& driver) {
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    struct if_nameindex* const links = if_nameindex();
+    std::string found;
+    for (const struct if_nameindex* link = links; link != nullptr && link->if_index != 0; ++link) {
+        ethtool_drvinfo info{};
+        info.cmd = ETHTOOL_GDRVINFO;
+        ifreq request = request_for(link->if_name);
+        request.ifr_data = reinterpret_cast<char*>(&info);
+        if (found.empty() && ioctl(socket.get(), SIOCETHTOOL, &request) == 0 &&
+            driver == static_cast<const char*>(info.driver)) {
+            found = link->if_name;
+        }
+    }
+    if_freenameindex(links);
+    return found;
+}
+
+std::size_t queues_of(const std::string& name) {
+    std::array<std::size_t, 2> counts{};
+    const std::filesystem::path queues = "/sys/class/net/" + name + "/queues";
+    std::error_code none;
+    for (const auto& queue : std::filesystem::directory_iterator(queues, none)) {
+        ++counts[queue.path().filename().string().starts_with("tx") ? 1 : 0];
+    }
+    return std::max(counts[0], counts[1]);
 }
 
 std::vector<std::string> ports_by_name() {
@@ -397,6 +429,19 @@ int add_address(const std::string& name, const std::string& ipv4) {
     inet_pton(AF_INET, ipv4.c_str(), &address.sin_addr);
     std::memcpy(&request.ifr_addr, &address, sizeof address);
     return errno_of(ioctl(socket.get(), SIOCSIFADDR, &request));
+}
+
+int speak_stp_there(const std::string& bridge) {
+    const std::uint32_t on = 1;
+    const std::uint16_t priority = 0;
+    Change change(RTM_NEWLINK, bridge);
+    change.kind("bridge");
+    return change
+        .link_info([&](Change& data) {
+            data.put(IFLA_BR_STP_STATE, &on, sizeof on)
+                .put(IFLA_BR_PRIORITY, &priority, sizeof priority);
+        })
+        .send();
 }
 
 int set_link_type(int tap, int type) {

@@ -58,6 +58,11 @@ std::string host_network_becomes(const std::string& wanted, std::chrono::millise
 // they are.
 std::vector<std::string> ports_by_name();
 
+// The first link of that driver ("veth", "bridge", "tun") where the process is at the moment.
+std::string link_of_driver(const std::string& driver);
+// So many queues a host's link has to send or to receive, whichever are more.
+std::size_t queues_of(const std::string& name);
+
 // Everything below returns 0 or an errno.
 
 // An empty fd and errno when the kernel refuses.
@@ -88,6 +93,7 @@ int set_link_state(const std::string& name, bool up);
 int set_link_mtu(const std::string& name, unsigned mtu);
 int set_link_mac(const std::string& name, const std::array<unsigned char, 6>& mac);
 int add_address(const std::string& name, const std::string& ipv4);
+int speak_stp_there(const std::string& bridge);
 int set_link_type(int tap, int type);
 // As root: `ip tuntap add NAME mode tap`, brought up as a port.
 void add_persistent_tap(const std::string& name, const std::string& bridge);

@@ -8,6 +8,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -26,6 +27,32 @@ bool read_memory(pid_t pid, std::uint64_t address, void* to, std::size_t size) {
     iovec local{to, size};
     iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT(performance-no-int-to-ptr)
     return process_vm_readv(pid, &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
+}
+
+void write_memory(pid_t pid, std::uint64_t address, const void* from, std::size_t size) {
+    iovec local{const_cast<void*>(from), size};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT(performance-no-int-to-ptr)
+    if (process_vm_writev(pid, &local, 1, &remote, 1, 0) != static_cast<ssize_t>(size)) {
+        throw std::runtime_error("cannot write to the traced process");
+    }
+}
+
+// The buffers of a call that sends or receives.
+std::vector<iovec> buffers_of(const TracedCall& call) {
+    if (call.number == SYS_sendto || call.number == SYS_recvfrom) {
+        return {{reinterpret_cast<void*>(call.args[1]), call.args[2]}};  // NOLINT
+    }
+    msghdr message{};
+    std::vector<iovec> buffers;
+    if (read_memory(call.pid, call.args[1], &message, sizeof message) &&
+        message.msg_iovlen <= 1024) {
+        buffers.resize(message.msg_iovlen);
+        if (!read_memory(call.pid, reinterpret_cast<std::uint64_t>(message.msg_iov), buffers.data(),
+                         buffers.size() * sizeof(iovec))) {
+            buffers.clear();
+        }
+    }
+    return buffers;
 }
 
 // Calls that only the dropping of privilege makes, which is the first thing that main() does.
@@ -137,8 +164,8 @@ bool is_restart(std::int64_t result) {
     return result == -512 || result == -513 || result == -514 || result == -516;
 }
 
-// At a call's entry or exit: tells who watches, and does what that says.
-void at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
+// At a call's entry or exit: tells who watches, and does what that says. False: it is not to go on.
+bool at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
              const ResultObserver& results) {
     __ptrace_syscall_info info{};
     ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
@@ -150,7 +177,7 @@ void at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
     } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && results) {
         results(traced.call, info.exit.rval);
     } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY && std::exchange(traced.restarts, false)) {
-        return;
+        return true;
     } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
         TracedCall& call = traced.call;
         call = {};
@@ -170,7 +197,9 @@ void at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
             traced.failing = action.fail_with;
             traced.registers = replace_call(pid);
         }
+        return !action.hold;
     }
+    return true;
 }
 
 HelperResult trace(const std::vector<std::string>& args, HelperOptions options, long trace_options,
@@ -213,7 +242,9 @@ HelperResult trace(const std::vector<std::string>& args, HelperOptions options, 
                        PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | trace_options);
             }
         } else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-            at_call(pid, traced, observer, results);
+            if (!at_call(pid, traced, observer, results)) {
+                continue;
+            }
         } else if (status >> 16 != 0) {
             unsigned long begun = 0;
             if (status >> 16 != PTRACE_EVENT_EXEC &&
@@ -259,6 +290,57 @@ std::string traced_string(pid_t pid, std::uint64_t address) {
         text.push_back(c);
     }
     return text;
+}
+
+bool sends_netlink(const TracedCall& call) {
+    return (call.number == SYS_sendmsg || call.number == SYS_sendto) && !messages_in(call).empty();
+}
+
+bool receives_netlink(const TracedCall& call) {
+    return call.number == SYS_recvmsg || call.number == SYS_recvfrom;
+}
+
+std::vector<TracedMessage> messages_in(const TracedCall& call, std::int64_t size) {
+    const bool received = receives_netlink(call);
+    std::vector<TracedMessage> messages;
+    if ((received && size <= 0) ||
+        (!received && call.number != SYS_sendmsg && call.number != SYS_sendto)) {
+        return messages;
+    }
+    for (const iovec& buffer : buffers_of(call)) {
+        const auto start = reinterpret_cast<std::uint64_t>(buffer.iov_base);
+        const std::size_t length =
+            received ? std::min(buffer.iov_len, static_cast<std::size_t>(size)) : buffer.iov_len;
+        for (std::size_t at = 0; at + sizeof(nlmsghdr) <= length;) {
+            TracedMessage message;
+            message.address = start + at;
+            // Not so in what is no netlink message: text, a zero byte.
+            if (!read_memory(call.pid, message.address, &message.header, sizeof(nlmsghdr)) ||
+                message.header.nlmsg_len < sizeof(nlmsghdr) ||
+                message.header.nlmsg_len > length - at) {
+                return messages;
+            }
+            if (message.header.nlmsg_type == NLMSG_ERROR &&
+                !read_memory(call.pid, message.address + sizeof(nlmsghdr), &message.error,
+                             sizeof message.error)) {
+                return messages;
+            }
+            messages.push_back(message);
+            at += NLMSG_ALIGN(message.header.nlmsg_len);
+        }
+    }
+    return messages;
+}
+
+void make_unknown(const TracedCall& call, const TracedMessage& message) {
+    nlmsghdr header = message.header;
+    header.nlmsg_type = 0x7ff0;
+    write_memory(call.pid, message.address, &header, sizeof header);
+}
+
+void make_refusal(const TracedCall& call, const TracedMessage& message, int error) {
+    const int answer = -error;
+    write_memory(call.pid, message.address + sizeof(nlmsghdr), &answer, sizeof answer);
 }
 
 std::vector<int> fds_being_sent(const TracedCall& call) {

@@ -12,6 +12,8 @@
 
 #include <sys/types.h>
 
+#include <linux/netlink.h>
+
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -37,7 +39,8 @@ struct TracedCall {
 
 struct TraceAction {
     int fail_with = 0;  // an errno: the call is not made and fails with it
-    bool kill = false;  // SIGKILL instead of the call
+    bool kill = false;  // SIGKILL instead of the call, to the one process
+    bool hold = false;  // the process stands still from now on, as after SIGSTOP
 };
 
 // Called at the entry of each system call after exec.
@@ -55,6 +58,23 @@ HelperResult run_traced_family(const std::vector<std::string>& args, HelperOptio
                                const TraceObserver& observer, const ResultObserver& results = {});
 
 std::string traced_string(pid_t pid, std::uint64_t address);
+
+// The netlink messages that a sendmsg() or sendto() call sends, or a recvmsg() or recvfrom() has
+// got (`size`: what that returned): where each header is in the process, and what is in it. Empty
+// for any other call.
+struct TracedMessage {
+    std::uint64_t address = 0;
+    nlmsghdr header{};
+    // NLMSG_ERROR's; 0 is an acknowledgement
+    int error = 0;
+};
+bool sends_netlink(const TracedCall& call);
+bool receives_netlink(const TracedCall& call);
+std::vector<TracedMessage> messages_in(const TracedCall& call, std::int64_t size = 0);
+// Makes it a message of a type that there is not, which the kernel refuses.
+void make_unknown(const TracedCall& call, const TracedMessage& message);
+// Makes it a refusal.
+void make_refusal(const TracedCall& call, const TracedMessage& message, int error);
 // The SCM_RIGHTS fds in the message of a sendmsg() call, empty for any other call.
 std::vector<int> fds_being_sent(const TracedCall& call);
 std::string call_name(long number);

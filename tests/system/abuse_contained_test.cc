@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A hostile holder of a tap whose rule limits or hardens anything: nothing that he does with its
+// descriptor, or in the namespace that it lives in, reaches what is outside.
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <stdexcept>
+#include <thread>
+
+#include "tests/system/abuse.h"
+#include "tests/system/wire.h"
+
+namespace tapgate {
+namespace {
+
+constexpr const char* kRule = "allow br0 mac-lock isolated max-taps=2\n";
+constexpr const char* kAlicesMac = "52:54:00:00:00:0a";
+constexpr const char* kBobsMac = "52:54:00:00:00:0b";
+constexpr std::array<unsigned char, 6> kBobsMacBytes{0x52, 0x54, 0, 0, 0, 0x0b};
+constexpr const char* kGatewaysMac = "52:54:00:00:00:01";
+constexpr std::array<unsigned char, 6> kGatewaysMacBytes{0x52, 0x54, 0, 0, 0, 1};
+
+std::vector<std::string> args_with(const char* mac) {
+    return {"--br=br0", "--fd=27", std::string("--mac=") + mac};
+}
+
+// alice and bob have a guest each on br0; at the end of a wire is the gateway.
+struct Lab {
+    HelperResult alices;
+    HelperResult bobs;
+    std::string alices_port;
+
+    explicit Lab(const World& world, const char* rule = kRule) {
+        World::write_policy(world.ours() ? rule : "allow br0\n");
+        World::add_veth("up0", "gw0");
+        set_master("up0", "br0");
+        World::set_link_up("up0");
+        World::set_link_up("gw0");
+        const std::vector<std::string> stocks = {"--br=br0", "--fd=27"};
+        bobs = World::run_helper(world.ours() ? args_with(kBobsMac) : stocks, world.as(kBob));
+        alices = World::run_helper(world.ours() ? args_with(kAlicesMac) : stocks, world.alice());
+        if (alices.fds.size() != 1 || bobs.fds.size() != 1) {
+            throw std::runtime_error(describe(alices) + describe(bobs));
+        }
+        alices_port = World::tap_name(tap());
+        // The bridge learns where the gateway is, as it does from the first frame.
+        const OneCpu one_cpu;
+        gateway().send(make_frame(kBroadcast, kGatewaysMac));
+        bob().send(make_frame(kBroadcast, kBobsMac));
+    }
+    int tap() const { return alices.fds.at(0).get(); }
+    static Station gateway() { return Station::link("gw0", {"br0"}); }
+    static Station host() { return Station::link("br0", {"gw0"}); }
+    Station bob() const { return Station::tap(bobs.fds.at(0).get(), {"br0"}); }
+    Station alice() const { return Station::tap(tap(), {"br0"}); }
+
+    // Of three frames from the gateway so many arrive at bob's guest; and of three from the host to
+    // the gateway, there.
+    int bob_gets() const {
+        const OneCpu one_cpu;
+        const Station from = gateway();
+        const Station to = bob();
+        int count = 0;
+        for (int i = 0; i < 3; ++i) {
+            const std::string frame = make_frame(kBobsMac, kGatewaysMac);
+            from.send(frame);
+            count += to.got(frame) ? 1 : 0;
+        }
+        return count;
+    }
+    int gateway_gets() const {
+        const OneCpu one_cpu;
+        const Station from = Station::link("br0", {"gw0"});
+        const Station to = gateway();
+        int count = 0;
+        for (int i = 0; i < 3; ++i) {
+            const std::string frame =
+                make_frame(kGatewaysMac, World::link_attribute("br0", "address"));
+            from.send(frame);
+            count += to.got(frame) ? 1 : 0;
+        }
+        return count;
+    }
+    Outcome all_is_well() const {
+        const int bobs_frames = bob_gets();
+        const int gateways_frames = gateway_gets();
+        if (bobs_frames != 3 || gateways_frames != 3) {
+            std::cerr << "of 3 frames each, bob got " << bobs_frames << ", the gateway "
+                      << gateways_frames << '\n';
+        }
+        return held_if(bobs_frames == 3 && gateways_frames == 3);
+    }
+};
+
+// What alice does inside, while nothing outside may change and bob's and the host's frames go on.
+Attack in_the_namespace(const std::string& what,
+                        const std::function<int(const Lab&, int hosts_namespace)>& act) {
+    return {"in the tap's namespace: " + what, [=](const World& world) {
+                if (!world.ours()) {
+                    return Outcome::nothing_to_break;
+                }
+                const Lab lab(world);
+                const UniqueFd space = [&] {
+                    const AsUser alice(kAlice);
+                    return namespace_of_tap(lab.tap());
+                }();
+                if (!space) {
+                    return Outcome::nothing_to_break;
+                }
+                const UniqueFd hosts(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+                const std::string before = host_network();
+                const int result =
+                    inside(kAlice, space.get(), [&] { return act(lab, hosts.get()); });
+                if (result != 0) {
+                    std::cerr << what << ": returned " << result << '\n';
+                    return Outcome::broken;
+                }
+                return all({held_if(is_as_before(before, what)), lab.all_is_well()});
+            }};
+}
+
+std::string inner_end() {
+    return link_of_driver("veth");
+}
+
+// ---- H5 ----
+
+Attacks stolen_addresses() {
+    return {
+        {"the gateway's MAC on his tap: the host's packets to it",
+         [](const World& world) {
+             const Lab lab(world);
+             {
+                 const AsUser alice(kAlice);
+                 set_mac(lab.tap(), lab.alices_port, kGatewaysMacBytes);
+             }
+             return lab.all_is_well();
+         }},
+        {"another guest's MAC on his tap: its frames, its static entry, its next start",
+         [](const World& world) {
+             Lab lab(world);
+             {
+                 const AsUser alice(kAlice);
+                 set_mac(lab.tap(), lab.alices_port, kBobsMacBytes);
+             }
+             const Outcome frames = lab.all_is_well();
+             if (!world.ours()) {
+                 return frames;
+             }
+             {
+                 const AsUser alice(kAlice);
+                 set_mac(lab.tap(), lab.alices_port, {0x52, 0x54, 0, 0, 0, 0x0a});
+             }
+             const Outcome after = held_if(lab.bob_gets() == 3);
+             {
+                 const AsUser alice(kAlice);
+                 set_mac(lab.tap(), lab.alices_port, kBobsMacBytes);
+             }
+             lab.bobs.fds.clear();
+             const HelperResult again = World::run_helper(args_with(kBobsMac), world.as(kBob));
+             return all({frames, after, held_if(static_cast<bool>(granted(again)))});
+         }},
+        {"the bridge's own MAC on his tap",
+         [](const World& world) {
+             const Lab lab(world);
+             const std::string own = mac_bytes(World::link_attribute("br0", "address"));
+             std::array<unsigned char, 6> mac{};
+             std::copy(own.begin(), own.end(), mac.begin());
+             {
+                 const AsUser alice(kAlice);
+                 set_mac(lab.tap(), lab.alices_port, mac);
+             }
+             const OneCpu one_cpu;
+             const Station host = Lab::host();
+             const std::string frame =
+                 make_frame(World::link_attribute("br0", "address"), kGatewaysMac);
+             Lab::gateway().send(frame);
+             return held_if(host.got(frame));
+         }},
+        {"a source that is not his, with his tap's MAC set to it",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             const Lab lab(world);
+             {
+                 const AsUser alice(kAlice);
+                 set_mac(lab.tap(), lab.alices_port, kBobsMacBytes);
+             }
+             const OneCpu one_cpu;
+             const Station gateway = Lab::gateway();
+             const std::string frame = make_frame(kBroadcast, kBobsMac);
+             lab.alice().send(frame);
+             const std::string own = make_frame(kBroadcast, kAlicesMac);
+             lab.alice().send(own);
+             return held_if(!gateway.got(frame) && [&] {
+                 lab.alice().send(own);
+                 return gateway.got(own);
+             }());
+         }},
+    };
+}
+
+// ---- H9 ----
+
+Attacks queues() {
+    return {
+        {"256 queues under queues=2",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 queues=2\n");
+             const HelperResult run =
+                 World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.alice());
+             const std::string name = World::tap_name(run.fds.at(0).get());
+             std::vector<UniqueFd> more;
+             const AsUser alice(kAlice);
+             for (int i = 0; i < 254; ++i) {
+                 UniqueFd queue = attach_tap(name, IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);
+                 if (queue) {
+                     more.push_back(std::move(queue));
+                 }
+             }
+             return held_if(more.empty() && queues_of(name) <= 2);
+         }},
+        {"another queue of a plain tap",
+         [](const World& world) {
+             const HelperResult run = world.attach();
+             std::vector<UniqueFd> more;
+             attach_to_anything(kAlice, &more);
+             return held_if(more.empty() && run.fds.size() == 1);
+         }},
+        {"in the tap's namespace: 256 queues under queues=2",
+         [](const World& world) {
+             World::write_policy("allow br0 queues=2\n");
+             const HelperResult run =
+                 world.ours()
+                     ? World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.alice())
+                     : HelperResult{};
+             if (run.fds.empty()) {
+                 return Outcome::nothing_to_break;
+             }
+             const std::string name = World::tap_name(run.fds[0].get());
+             const AsUser alice(kAlice);
+             const UniqueFd space = namespace_of_tap(run.fds[0].get());
+             const int got = space
+                                 ? inside(kAlice, space.get(),
+                                          [&] {
+                                              std::vector<UniqueFd> more;
+                                              for (int i = 0; i < 200; ++i) {
+                                                  more.push_back(attach_tap(
+                                                      name, IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE));
+                                              }
+                                              // Inside they are his to have: the port outside has
+                                              // what the rule says.
+                                              return 0;
+                                          })
+                                 : 0;
+             return held_if(got == 0 && queues_of(name) <= 2);
+         }},
+    };
+}
+
+// ---- what is inside is his, and ends there ----
+
+Attacks inside_the_namespace() {
+    return {
+        in_the_namespace("devices, addresses, another veth",
+                         [](const Lab&, int) {
+                             return add_link("bridge", "mine") != 0 ||
+                                    add_address("mine", "192.0.2.66") != 0 ||
+                                    set_link_state("mine", true) != 0 ||
+                                    add_veth("va", "vb", -1) != 0;
+                         }),
+        in_the_namespace("a veth whose other end is in the host's network",
+                         [](const Lab&, int host) { return add_veth("va", "tapevil", host) == 0; }),
+        in_the_namespace("a device moved into the host's network",
+                         [](const Lab&, int host) {
+                             return add_link("bridge", "mine") != 0 ||
+                                    move_link("mine", host) == 0 ||
+                                    move_link(inner_end(), host) == 0;
+                         }),
+        in_the_namespace("a device made in the host's network, by a number",
+                         [](const Lab&, int host) {
+                             name_namespace(
+                                 host, 77);  // or it has a number already, as the veth's other end
+                             int made = add_link_elsewhere("mine", 77) == 0 ? 1 : 0;
+                             for (int id = 0; id < 4; ++id) {
+                                 made += add_link_elsewhere("mine", id) == 0 ? 1 : 0;
+                             }
+                             return made;
+                         }),
+        in_the_namespace("another MTU",
+                         [](const Lab&, int) {
+                             return set_link_mtu(inner_end(), 9000) != 0 ||
+                                    set_link_mtu(inner_end(), 68) != 0 ||
+                                    set_link_mtu(inner_end(), 65535) != 0;
+                         }),
+        in_the_namespace("the MACs of others on the inner end",
+                         [](const Lab&, int) {
+                             return set_link_mac(inner_end(), kGatewaysMacBytes) != 0 ||
+                                    set_link_mac(inner_end(), kBobsMacBytes) != 0;
+                         }),
+        in_the_namespace("the inner end down and up",
+                         [](const Lab&, int) {
+                             return set_link_state(inner_end(), false) != 0 ||
+                                    set_link_state(inner_end(), true) != 0;
+                         }),
+        in_the_namespace("the inner end on no bridge, and renamed",
+                         [](const Lab&, int) {
+                             const std::string name = inner_end();
+                             return set_master(name, "") != 0 || rename_link(name, "eth0") != 0;
+                         }),
+        in_the_namespace("spanning tree on the leaf, with the best priority",
+                         [](const Lab&, int) { return speak_stp_there(link_of_driver("bridge")); }),
+        in_the_namespace("floods of frames",
+                         [](const Lab& lab, int) {
+                             const std::string frame = make_frame(kBroadcast, kAlicesMac);
+                             for (int i = 0; i < 20000; ++i) {
+                                 lab.alice().send(frame);
+                             }
+                             return 0;
+                         }),
+    };
+}
+
+// A tap is held by what `keep` returns: it counts as long as it is there, and goes with that.
+Outcome counts_and_goes(const World& world,
+                        const std::function<std::vector<UniqueFd>(const UniqueFd& tap)>& keep) {
+    if (!world.ours()) {
+        return Outcome::nothing_to_break;
+    }
+    World::write_policy("allow br0 max-taps=1\n");
+    world.attach();  // what the first one does to the bridge
+    host_network_becomes("", std::chrono::milliseconds(300));
+    const std::string before = host_network();
+    HelperResult run = world.attach();
+    std::vector<UniqueFd> kept;
+    {
+        const AsUser alice(kAlice);
+        kept = keep(run.fds.at(0));
+    }
+    run.fds.clear();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    HelperResult another = world.attach();
+    const std::size_t ports = ports_by_name().size();
+    kept.clear();
+    another.fds.clear();
+    return all({held_if(ports == 1), held_if(is_as_before(before, "all is closed"))});
+}
+
+Attacks what_stays() {
+    return {
+        {"a namespace descriptor that stays open: a second port",
+         [](const World& world) {
+             return counts_and_goes(world, [](const UniqueFd& tap) {
+                 std::vector<UniqueFd> kept;
+                 kept.push_back(namespace_of_tap(tap.get()));
+                 return kept;
+             });
+         }},
+        {"a persistent tap, and no process: a second port",
+         [](const World& world) {
+             return counts_and_goes(world, [](const UniqueFd& tap) {
+                 set_persistent(tap.get(), true);
+                 return std::vector<UniqueFd>{};
+             });
+         }},
+        {"the inner end deleted: a port without a tap, and a second one",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 max-taps=1\n");
+             const HelperResult run = world.attach();
+             const UniqueFd space = [&] {
+                 const AsUser alice(kAlice);
+                 return namespace_of_tap(run.fds.at(0).get());
+             }();
+             if (!space) {
+                 return Outcome::nothing_to_break;
+             }
+             const int result =
+                 inside(kAlice, space.get(), [] { return remove_link(inner_end()); });
+             const HelperResult second = world.attach();
+             return held_if(result == 0 && ports_by_name().size() <= 1);
+         }},
+        {"the inner end moved to a namespace of his own: a second port",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             World::write_policy("allow br0 max-taps=1\n");
+             HelperResult run = world.attach();
+             const UniqueFd space = [&] {
+                 const AsUser alice(kAlice);
+                 return namespace_of_tap(run.fds.at(0).get());
+             }();
+             if (!space) {
+                 return Outcome::nothing_to_break;
+             }
+             // A process of his that stays with the end in a namespace below.
+             std::array<int, 2> ends{};
+             if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+                 return Outcome::broken;
+             }
+             const UniqueFd end(ends[0]);
+             UniqueFd other(ends[1]);
+             const pid_t keeper = fork();
+             if (keeper == 0) {
+                 other.reset();
+                 _exit(inside(kAlice, space.get(), [&] {
+                     const std::string name = inner_end();
+                     const UniqueFd here(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+                     if (unshare(CLONE_NEWNET) != 0) {
+                         return 1;
+                     }
+                     const UniqueFd there(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+                     if (setns(here.get(), CLONE_NEWNET) != 0 ||
+                         move_link(name, there.get()) != 0) {
+                         return 2;
+                     }
+                     char byte = 0;
+                     return read(end.get(), &byte, 1) == 0 ? 0 : 3;
+                 }));
+             }
+             std::this_thread::sleep_for(std::chrono::milliseconds(200));
+             run.fds.clear();
+             std::this_thread::sleep_for(std::chrono::milliseconds(100));
+             const std::size_t first = ports_by_name().size();
+             const HelperResult second = world.attach();
+             const std::size_t together = ports_by_name().size();
+             other.reset();
+             int status = 0;
+             waitpid(keeper, &status, 0);
+             if (status != 0) {
+                 throw std::runtime_error("it could not move it: " + std::to_string(status));
+             }
+             return held_if(first <= 1 && together <= 1);
+         }},
+    };
+}
+
+// ---- a second user on the first one's ----
+
+Attacks neighbours() {
+    return {
+        {"another user's tap: its namespace, its port, a queue, a name",
+         [](const World& world) {
+             const Lab lab(world);
+             const std::string bobs = World::tap_name(lab.bobs.fds[0].get());
+             const std::string before = host_network();
+             std::vector<UniqueFd> queues;
+             attach_to_anything(kAlice, &queues);
+             const int reached = in_process_of(kAlice, [&] {
+                 int count = 0;
+                 // By whatever processes there are.
+                 for (int pid = 1; pid < 5000; ++pid) {
+                     const std::string process = "/proc/" + std::to_string(pid) + "/ns/";
+                     for (const char* kind : {"net", "user"}) {
+                         const UniqueFd space(open((process + kind).c_str(), O_RDONLY | O_CLOEXEC));
+                         count += space && setns(space.get(), 0) == 0 ? 1 : 0;
+                     }
+                 }
+                 count += set_master(bobs, "") == 0 ? 1 : 0;
+                 count += set_master(bobs, "br1") == 0 ? 1 : 0;
+                 count += remove_link(bobs) == 0 ? 1 : 0;
+                 count += set_alias(bobs, "tapgate uid=2001") == 0 ? 1 : 0;
+                 count += rename_link(bobs, "mine") == 0 ? 1 : 0;
+                 count += set_link_state(bobs, false) == 0 ? 1 : 0;
+                 count += set_link_mtu(bobs, 68) == 0 ? 1 : 0;
+                 count += set_link_mac(bobs, kGatewaysMacBytes) == 0 ? 1 : 0;
+                 return count;
+             });
+             return all({held_if(queues.empty() && reached == 0),
+                         held_if(is_as_before(before, "a neighbour's attacks")),
+                         lab.all_is_well()});
+         }},
+    };
+}
+
+TEST(Abuse, OfContainedTaps) {
+    expect_held("addresses of others", stolen_addresses());
+    expect_held("queues", queues());
+    expect_held("what a holder can do where his tap is", inside_the_namespace());
+    expect_held("what stays without a descriptor", what_stays());
+    expect_held("a neighbour's", neighbours());
+}
+
+}  // namespace
+}  // namespace tapgate

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A hostile user against what is not finished yet: he looks, attaches, kills and changes while the
+// helper makes a port, at each of its calls. With plain and with contained taps.
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <iostream>
+#include <thread>
+
+#include "tests/system/abuse.h"
+
+namespace tapgate {
+namespace {
+
+// What a rule gives. A plain tap of two queues is what a rule with nothing but selectors gave in
+// 0.1.0.
+struct Kind {
+    const char* name;
+    const char* rule;
+    unsigned queues;
+
+    std::vector<std::string> args() const {
+        std::vector<std::string> all = kArgs;
+        if (queues > 1) {
+            all.push_back("--queues=" + std::to_string(queues));
+        }
+        return all;
+    }
+};
+const Kind kPlain{"plain", "allow br0 user=alice\n", 1};
+const Kind kPlainOfTwo{"plain, 2 queues", "allow br0 user=alice\n", 2};
+const Kind kContained{"contained, 2 queues", "allow br0 user=alice max-taps=9\n", 2};
+
+// The stock helper knows neither selectors nor queues.
+std::vector<std::string> prepare(const World& world, const Kind& kind) {
+    World::write_policy(world.ours() ? kind.rule : "allow br0\n");
+    return world.ours() ? kind.args() : kArgs;
+}
+
+std::string with(const std::string& attack, const Kind& kind) {
+    return attack + " (" + kind.name + ")";
+}
+
+std::size_t ports_up_and_on_no_bridge() {
+    std::size_t count = 0;
+    for (const std::string& name : ports_by_name()) {
+        count += (World::link_flags(name) & IFF_UP) != 0 &&
+                 World::link_attribute(name, "master/ifindex").empty();
+    }
+    return count;
+}
+
+// ---- H2 and its like: queues ----
+
+Attack queue_for(const Account& user, const Kind& kind) {
+    return {with(std::string("a queue of the half-made tap, for ") + user.name, kind),
+            [=](const World& world) {
+                std::vector<UniqueFd> queues;
+                attach_with(world, prepare(world, kind),
+                            [&](const TracedCall&) { attach_to_anything(user, &queues); });
+                return held_if(queues.empty());
+            }};
+}
+
+// ---- H1 ----
+
+Attack tap_on_no_bridge(const Kind& kind) {
+    return {with("a tap that is up and on no bridge, by its link type", kind),
+            [=](const World& world) {
+                const std::vector<std::string> args = prepare(world, kind);
+                std::vector<UniqueFd> queues;
+                std::size_t seen = 0;
+                attach_with(world, args, [&](const TracedCall&) {
+                    attach_to_anything(kAlice, &queues);
+                    for (const UniqueFd& queue : queues) {
+                        set_link_type(queue.get(), ARPHRD_NONE);
+                    }
+                    seen += ports_up_and_on_no_bridge();
+                });
+                return held_if(seen + ports_up_and_on_no_bridge() == 0);
+            }};
+}
+
+// ---- H3 ----
+
+Attack taps_of_killed_helpers(const Kind& kind) {
+    return {with("taps that stay behind killed helpers", kind), [=](const World& world) {
+                const std::vector<std::string> args = prepare(world, kind);
+                World::run_helper(args, world.alice());  // what the first one does to the bridge
+                World::no_taps_left();
+                const std::string before = host_network();
+                std::size_t stayed = 0;
+                for (const Moment& moment : moments_of(world, args)) {
+                    const HelperResult run =
+                        attach_with(world, args, moment, [&](const TracedCall&) {
+                            std::vector<UniqueFd> queues;
+                            attach_to_anything(kAlice, &queues);
+                            for (const UniqueFd& queue : queues) {
+                                set_persistent(queue.get(), true);
+                            }
+                            return TraceAction{.kill = true};
+                        });
+                    if (run.timed_out) {
+                        std::cerr << moment.name << ": " << describe(run) << '\n';
+                        return Outcome::broken;
+                    }
+                    host_network_becomes(before, std::chrono::milliseconds(300));
+                    stayed = std::max(stayed, ports_by_name().size());
+                }
+                host_network_becomes(before, std::chrono::seconds(2));
+                if (!ports_by_name().empty()) {
+                    std::cerr << ports_by_name().size() << " taps stayed behind killed helpers\n";
+                }
+                return held_if(ports_by_name().empty());
+            }};
+}
+
+// ---- H6 ----
+
+void reply_to_nobody() {
+    std::array<int, 2> pair{};
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()) != 0 || dup2(pair[0], kSocketNumber) < 0 ||
+        close(pair[0]) != 0 || close(pair[1]) != 0) {
+        _exit(125);
+    }
+}
+
+Attack port_of_a_refusal(const Kind& kind) {
+    return {with("a port of a refused request: nobody takes the reply", kind),
+            [=](const World& world) {
+                const std::vector<std::string> args = prepare(world, kind);
+                std::vector<UniqueFd> queues;
+                const HelperOptions options = world.alice(reply_to_nobody);
+                const HelperResult run = run_traced_family(args, options, [&](const TracedCall&) {
+                    attach_to_anything(kAlice, &queues);
+                    return TraceAction{};
+                });
+                host_network_becomes("", std::chrono::milliseconds(100));
+                return held_if(run.exit_status == 1 && ports_by_name().empty());
+            }};
+}
+
+Attack port_of_a_failed_readback(const Kind& kind) {
+    return {with("a port of a refused request: the MAC changes", kind), [=](const World& world) {
+                const std::vector<std::string> args = prepare(world, kind);
+                for (int i = 0; i < (long_run() ? 400 : 10); ++i) {
+                    std::vector<UniqueFd> queues;
+                    std::atomic<bool> over{false};
+                    // SIOCSIFHWADDR on a queue takes no right whatever.
+                    const auto change = [&](unsigned char which) {
+                        for (unsigned char last = 0; !over; ++last) {
+                            set_mac(queues[0].get(), "", {2, 0, 0, 0, which, last});
+                        }
+                    };
+                    std::vector<std::thread> changers;
+                    const HelperResult run = attach_with(world, args, [&](const TracedCall&) {
+                        if (queues.empty()) {
+                            attach_to_anything(kAlice, &queues);
+                            for (unsigned char which = 0; which < 2 && !queues.empty(); ++which) {
+                                changers.emplace_back(change, which);
+                            }
+                        }
+                    });
+                    over = true;
+                    for (std::thread& changer : changers) {
+                        changer.join();
+                    }
+                    if (run.exit_status != 0 && !World::ports("br0").empty()) {
+                        std::cerr << "in run " << i + 1 << ": " << describe(run) << '\n';
+                        return Outcome::broken;
+                    }
+                }
+                return Outcome::held;
+            }};
+}
+
+// ---- since Linux 6.18: a namespace by its file handle ----
+
+// The network namespaces of what the helper starts, as alice gets at them: a handle is two numbers
+// that she can guess, and the namespace belongs to her uid.
+class Handles {
+  public:
+    // To be called at the calls of the helper's family.
+    void look(const TracedCall& call) {
+        if (call.process == 0 || tried_ > 20) {
+            return;
+        }
+        const UniqueFd theirs(
+            open(("/proc/" + std::to_string(call.pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+        const UniqueFd own(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+        struct stat of_theirs {};
+        struct stat of_own {};
+        if (!theirs || fstat(theirs.get(), &of_theirs) != 0 || fstat(own.get(), &of_own) != 0 ||
+            of_theirs.st_ino == of_own.st_ino) {
+            return;
+        }
+        ++tried_;
+        alignas(file_handle) std::array<char, sizeof(file_handle) + MAX_HANDLE_SZ> room{};
+        auto* const handle = reinterpret_cast<file_handle*>(room.data());
+        handle->handle_bytes = MAX_HANDLE_SZ;
+        int mount = 0;
+        if (name_to_handle_at(theirs.get(), "", handle, &mount, AT_EMPTY_PATH) != 0) {
+            return;
+        }
+        const AsUser alice(kAlice);
+        UniqueFd opened(open_by_handle_at(own.get(), handle, O_RDONLY | O_CLOEXEC));
+        if (opened) {
+            opened_.push_back(std::move(opened));
+        }
+    }
+    bool empty() const { return opened_.empty(); }
+
+  private:
+    std::vector<UniqueFd> opened_;
+    int tried_ = 0;
+};
+
+std::string drain_log(const UniqueFd& log) {
+    std::string lines;
+    std::array<char, 4096> buffer{};
+    for (ssize_t size = 0;
+         (size = recv(log.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) > 0;) {
+        lines.append(buffer.data(), static_cast<std::size_t>(size));
+    }
+    return lines;
+}
+
+Attack refused_and_kept() {
+    return {
+        "a port of a refused request: its namespace is kept (Linux 6.18)", [](const World& world) {
+            const std::vector<std::string> args = prepare(world, kContained);
+            Handles handles;
+            const HelperResult run =
+                run_traced_family(args, world.alice(reply_to_nobody), [&](const TracedCall& call) {
+                    handles.look(call);
+                    return TraceAction{};
+                });
+            for (int wait = 0; wait < 50 && !ports_by_name().empty(); ++wait) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            }
+            return handles.empty() ? Outcome::nothing_to_break
+                                   : held_if(run.exit_status == 1 && ports_by_name().empty());
+        }};
+}
+
+Attack killed_and_kept() {
+    return {"a port that is in no log: its namespace is kept (Linux 6.18)", [](const World& world) {
+                const std::vector<std::string> args = prepare(world, kContained);
+                const UniqueFd log = World::open_log();
+                bool reached = false;
+                for (const Moment& moment : moments_of(world, args, 2)) {
+                    drain_log(log);
+                    Handles handles;
+                    run_traced_family(args, world.alice(), [&](const TracedCall& call) {
+                        handles.look(call);
+                        return TraceAction{.kill = call.process == moment.process &&
+                                                   call.index == moment.index};
+                    });
+                    reached |= !handles.empty();
+                    const bool logged = drain_log(log).find("granted") != std::string::npos;
+                    for (const std::string& port : ports_by_name()) {
+                        if ((World::link_flags(port) & IFF_UP) != 0 && !logged) {
+                            std::this_thread::sleep_for(std::chrono::milliseconds(200));
+                            if (World::link_exists(port)) {
+                                std::cerr << port << " is up and not in the log, killed at "
+                                          << moment.name << '\n';
+                                return Outcome::broken;
+                            }
+                        }
+                    }
+                }
+                return reached ? Outcome::held : Outcome::nothing_to_break;
+            }};
+}
+
+// ---- root changes the bridge meanwhile ----
+
+Attack bridge_changes(const std::string& what, const std::function<void()>& change,
+                      const Kind& kind) {
+    return {
+        with("the bridge, " + what + " at any moment", kind), [=](const World& world) {
+            const std::vector<std::string> args = prepare(world, kind);
+            for (const Moment& moment : moments_of(world, args, 6)) {
+                World::remove_link("br0");
+                World::add_bridge("br0");
+                World::remove_link("br1");
+                World::add_bridge("br1");
+                HelperResult run = attach_with(world, args, moment, [&](const TracedCall&) {
+                    change();
+                    return TraceAction{};
+                });
+                const bool granted = run.exit_status == 0 && !run.fds.empty();
+                const bool refused = run.exit_status == 1 && run.fds.empty();
+                const std::size_t ports = ports_by_name().size();
+                run.fds.clear();
+                for (int wait = 0; wait < 200 && !ports_by_name().empty(); ++wait) {
+                    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+                }
+                if ((!granted && !refused) || (granted && ports > 1) || !ports_by_name().empty()) {
+                    std::cerr << what << " at " << moment.name << ": " << describe(run) << '\n';
+                    return Outcome::broken;
+                }
+                for (const char* bridge : {"br0", "br1", "br9"}) {
+                    if (World::link_exists(bridge)) {
+                        World::remove_link(bridge);
+                    }
+                }
+                World::add_bridge("br0");
+                World::add_bridge("br1");
+            }
+            return Outcome::held;
+        }};
+}
+
+void rename_bridges() {
+    rename_link("br0", "br9");
+    rename_link("br1", "br0");
+}
+
+void make_bridge_anew() {
+    remove_link("br0");
+    World::add_bridge("br0");
+}
+
+// ---- the table ----
+
+Attacks half_made() {
+    Attacks attacks;
+    for (const Kind& kind : {kPlain, kPlainOfTwo, kContained}) {
+        attacks.push_back(queue_for(kBob, kind));
+        attacks.push_back(queue_for(kAlice, kind));
+        attacks.push_back(tap_on_no_bridge(kind));
+        attacks.push_back(port_of_a_refusal(kind));
+        attacks.push_back(port_of_a_failed_readback(kind));
+    }
+    attacks.push_back(refused_and_kept());
+    return attacks;
+}
+
+Attacks killed_and_changed() {
+    Attacks attacks;
+    for (const Kind& kind : {kPlain, kContained}) {
+        attacks.push_back(taps_of_killed_helpers(kind));
+        attacks.push_back(bridge_changes("renamed", rename_bridges, kind));
+        attacks.push_back(bridge_changes(
+            "deleted", [] { remove_link("br0"); }, kind));
+        attacks.push_back(bridge_changes("made anew", make_bridge_anew, kind));
+    }
+    attacks.push_back(killed_and_kept());
+    return attacks;
+}
+
+TEST(Abuse, OfHalfMadeTaps) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    expect_held("what is not finished yet", half_made());
+}
+
+TEST(Abuse, OfRequestsAtEveryMoment) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    expect_held("a request that is killed, or whose bridge changes", killed_and_changed());
+}
+
+}  // namespace
+}  // namespace tapgate
