@@ -98,7 +98,7 @@ DEFAULT linux
 LABEL linux
   KERNEL vmlinuz
   INITRD initrd
-  APPEND console=ttyS0 quiet panic=-1 mitigations=off tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1 tapgate.hold=600
+  APPEND console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1 tapgate.hold=600
 END
 mcopy -i "$raw" "$TAPGATE_GUEST/vmlinuz" ::vmlinuz
 mcopy -i "$raw" "$TAPGATE_GUEST/ssh.cpio" ::initrd

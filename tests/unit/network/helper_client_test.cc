@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -290,16 +291,19 @@ TEST_F(HelperClient, TooFewDescriptorsAreAnErrorAndNoHang) {
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
     const auto used = static_cast<rlim_t>(UniqueFd(dup(0)).get());
     unsigned served = 0;
+    rlim_t enough = 24;
     for (rlim_t more = 0; more < 24; more++) {
         const rlimit few{used + more, before.rlim_max};
         ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
         try {
             EXPECT_EQ(request_taps(fake, request_for("grant", 4)).size(), 4U);
             served++;
+            enough = std::min(enough, more);
         } catch (const std::exception& error) {
             EXPECT_STRNE(error.what(), "");
-            // Once there is room, there is.
-            EXPECT_EQ(served, 0U) << error.what();
+            // Once there is room, there is: but for the helper's stderr and its pidfd, which are
+            // closed by then or not, as fast as it ends.
+            EXPECT_LE(more, enough + 1) << error.what();
         }
         ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
     }
