@@ -16,6 +16,8 @@
 
 namespace tapgate {
 
+class Confinement;
+
 /// What to start. The descriptors stay the caller's.
 struct Launch {
     std::string program;  ///< absolute; argv[0] may be something else
@@ -28,6 +30,8 @@ struct Launch {
     bool deaf = false;
     /// It gets a session of its own, and so neither a terminal nor the signals of one.
     bool own_session = true;
+    /// What it may open; null: all that its user may.
+    const Confinement* confinement = nullptr;
 };
 
 /// Starts the program, stdin being /dev/null, and sets `pid`; waiting for its end is the caller's.

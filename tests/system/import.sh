@@ -157,7 +157,7 @@ cat >domain.xml <<EOT
 <devices><disk type='file' device='disk'><driver type='qcow2'/><source file='$PWD/disk.qcow2'/><target bus='ide'/></disk>
 <interface type='user'/></devices></domain>
 EOT
-if "$tapgate" import domain.xml old >/dev/null 2>"$work/error"; then
+if "$tapgate" import domain.xml old --yes >/dev/null 2>"$work/error"; then
     says "$XDG_CONFIG_HOME/tapgate/old.conf" "^disk = $PWD/disk.qcow2,format=qcow2,bus=ide$"
     [ -e disk.qcow2 ] || wrong "its disk is gone"
     [ ! -e "$XDG_DATA_HOME/tapgate/old" ] || wrong "its disk was copied"
