@@ -30,7 +30,7 @@ case ${1:-} in
     if ! (cd "$top" && cmake --preset package && cmake --build --preset package --target debian_source) \
         >"$share/log" 2>&1; then
         tail -n 30 "$share/log" >&2
-        lab_die "no source package"
+        die "no source package"
     fi
     cp -a "$top"/build/package/debian/tapgate* "$share"
     cp "${TAPGATE_RPMS:-$top/build/package/packages}"/*.rpm "$share/rpm" 2>/dev/null || true
@@ -38,7 +38,7 @@ case ${1:-} in
     "$top/tests/guest/debian-machine" "$1" tests/system/debian_package.sh --build
     exec "$top/tests/guest/debian-machine" "$1" tests/system/debian_package.sh --install
     ;;
-*) lab_die "usage: tests/system/debian_package.sh 12|13" ;;
+*) die "usage: tests/system/debian_package.sh 12|13" ;;
 esac
 
 # --- 1: built on a fresh machine ---------------------------------------------------------------------
@@ -74,16 +74,7 @@ install -d -m 0700 -o 1000 -g 1000 /run/user/1000
 
 mkdir -p /tmp/log
 out=/tmp/log/out
-verdict() { # NAME COMMAND...: as the command succeeds
-    local name=$1
-    shift
-    if "$@" >$out 2>&1; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "this failed: $*"
-        lab_show $out
-    fi
-}
+evidence=("$out")
 holds() { # FILE LINE
     grep -qxF -- "$2" "$1" || {
         cat "$1"
@@ -264,4 +255,4 @@ if [ -e "$(echo /share/rpm/tapgate-helper-*.rpm)" ]; then
     verdict "the policy is the administrator's, and stays" holds /etc/qemu/bridge.conf 'allow br0'
 fi
 
-lab_summary
+summary

@@ -9,14 +9,9 @@
 set -euo pipefail
 
 tapgate=$1
-skip() {
-    echo "skipped: $1"
-    [ "${MUST_WORK:-0}" = 1 ] && exit 1
-    exit 77
-}
-for program in qemu-system-x86_64 qemu-img; do
-    command -v "$program" >/dev/null || skip "no $program"
-done
+# shellcheck source=tests/system/words.sh
+source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
+need qemu-system-x86_64 qemu-img
 
 work=$(mktemp -d)
 foreign=
@@ -37,15 +32,6 @@ on() { # HOST VERB...
 }
 trap cleanup EXIT
 
-passed=0 failed=0
-ok() {
-    passed=$((passed + 1))
-    echo "ok - $1"
-}
-not_ok() {
-    failed=$((failed + 1))
-    echo "not ok - $1: $2"
-}
 # sums: of all files of the user's but the running VM's image, which QEMU's metadata are written to.
 sums() {
     (cd "$work" && find config data -type f ! -name '*.lock' -exec sha256sum {} + | sort -k 2)
@@ -134,5 +120,4 @@ did clone web web2
 did delete web2 --yes --disks
 did delete web --yes --disks
 
-echo "$passed passed, $failed failed"
-[ $failed = 0 ]
+summary

@@ -17,7 +17,7 @@ source "$here/lab.sh"
 lab_require cmake cmake ninja ninja-build unshare util-linux setpriv util-linux ip iproute2 setcap libcap2-bin \
     python3 python3
 built=$(readlink -f "${1:-$top/build/release}")
-[ -x "$built/helper/tapgate-helper" ] || lab_skip "no helper in $built (build it)"
+[ -x "$built/helper/tapgate-helper" ] || skip "no helper in $built (build it)"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
 lab_bridge br0 192.0.2.1/24
@@ -27,10 +27,10 @@ out=$LAB/log/out
 
 check() { # NAME COMMAND...
     if "${@:2}" >"$out" 2>&1; then
-        lab_ok "$1"
+        ok "$1"
     else
-        lab_not_ok "$1" "this failed: ${*:2}"
-        lab_show "$out"
+        not_ok "$1" "this failed: ${*:2}"
+        show_files "$out"
     fi
 }
 
@@ -106,4 +106,4 @@ no_such_group() {
 }
 check "a group that is not there is an error" no_such_group
 
-lab_summary
+summary

@@ -19,7 +19,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2
-tapgate=${TAPGATE:-$(command -v tapgate)} || lab_skip "tapgate is not installed"
+tapgate=${TAPGATE:-$(command -v tapgate)} || skip "tapgate is not installed"
 guest_prepare "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
@@ -28,11 +28,11 @@ lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 check() { # NAME COMMAND...: or the end, with what the guest said
     if "${@:2}"; then
-        lab_ok "$1"
+        ok "$1"
     else
-        lab_not_ok "$1" "this failed: ${*:2}"
-        lab_show "$GUEST_STDERR" "$GUEST_SERIAL"
-        lab_summary
+        not_ok "$1" "this failed: ${*:2}"
+        show_files "$GUEST_STDERR" "$GUEST_SERIAL"
+        summary
     fi
 }
 
@@ -50,4 +50,4 @@ no_ports() {
     [ -z "$(lab_ports br0)" ]
 }
 check "the port goes with it" lab_poll 5 no_ports
-lab_summary
+summary

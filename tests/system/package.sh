@@ -22,7 +22,7 @@ rebuild=0
 case ${1:-} in
 '') ;;
 --rebuild) rebuild=1 ;;
-*) lab_die "unknown option $1" ;;
+*) die "unknown option $1" ;;
 esac
 lab_require cpack cmake rpm rpm rpmbuild rpm rpmlint rpmlint cpio cpio apparmor_parser apparmor \
     systemd-analyze systemd unshare util-linux setpriv util-linux ip iproute2 strace strace
@@ -39,7 +39,7 @@ package() {
         (cd "$2" && umask 022 && cpack -G RPM -D CPACK_OUTPUT_FILE_PREFIX="$3")
     } >"$log" 2>&1 || {
         tail -n 30 "$log" >&2
-        lab_die "no package"
+        die "no package"
     }
 }
 
@@ -59,18 +59,7 @@ fi
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
 out=$LAB/log/out
-
-# verdict NAME COMMAND...: as the command succeeds.
-verdict() {
-    local name=$1
-    shift
-    if "$@" >$out 2>&1; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "this failed: $*"
-        lab_show $out
-    fi
-}
+evidence=("$out")
 
 # holds FILE LINE: the file has that line.
 holds() {
@@ -178,4 +167,4 @@ calls_allowed() {
 }
 verdict "the unit's filter has every system call of the reaper" calls_allowed
 
-lab_summary
+summary
