@@ -15,6 +15,7 @@ need qemu-system-x86_64 qemu-img
 
 work=$(mktemp -d)
 foreign=
+# shellcheck disable=SC2317 # a trap calls it
 cleanup() {
     on first kill web >/dev/null 2>&1 || true
     on first kill copy >/dev/null 2>&1 || true
