@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "launcher/base/error.h"
@@ -19,6 +20,7 @@
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/name.h"
 #include "launcher/vm/setting.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 
@@ -166,14 +168,19 @@ TEST(Translate, Expected) {
 
 // Each option is named in a note, and each file that is written is read back as the same.
 TEST(Translate, NothingIsLost) {
+    std::map<std::string, std::string> expected;
+    for (const Case& one : read_cases("expected.txt"))
+        expected[one.name] = one.text;
     for (const Case& one : read_cases("cases.txt")) {
         SCOPED_TRACE(one.name);
         ShellCommand command;
         Translation translation;
-        try {
+        const std::string error = error_of<LauncherError>([&] {
             command = find_qemu_command(script(one.text), "FILE");
             translation = translate_qemu_command(command, directory);
-        } catch (const LauncherError&) {
+        });
+        if (error != "none") {
+            EXPECT_EQ("error: " + error + "\n", expected[one.name]);
             continue;
         }
         auto words = command.words;
