@@ -12,6 +12,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/qemu_script.h"
 #include "launcher/foreign/translate.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/qemu/machine_version.h"

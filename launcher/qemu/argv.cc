@@ -141,16 +141,41 @@ class Builder {
         return path;
     }
 
-    // The device's place in the boot order: all disks, then all CD-ROMs, ... as `boot` says.
+    // The device's place in the boot order, as `boot` says. What qemu-arg gives a bootindex= keeps
+    // it, and ours go on with the next one: QEMU refuses two that are the same.
     void set_boot_index(Json& device, BootDevice kind, size_t index) const {
-        size_t before = index + 1;
-        for (const BootDevice other : spec_.boot) {
-            if (other == kind) {
-                device["bootindex"] = before;
-                return;
+        unsigned place = 0;
+        for (const BootEntry& entry : spec_.boot) {
+            const size_t first = entry.index.value_or(0);
+            const size_t end = entry.index ? first + 1 : count(entry.device);
+            for (size_t i = first; i < end && i < count(entry.device); i++) {
+                do {
+                    place++;
+                } while (is_taken(place));
+                if (entry.device == kind && i == index) {
+                    device["bootindex"] = place;
+                    return;
+                }
             }
-            before += count(other);
         }
+    }
+    [[nodiscard]] bool is_taken(unsigned place) const {
+        constexpr std::string_view key = "bootindex";
+        const std::string number = std::to_string(place);
+        return std::any_of(
+            spec_.extra_arguments.begin(), spec_.extra_arguments.end(),
+            [&](const std::string& argument) {
+                for (size_t at = argument.find(key); at != std::string::npos;
+                     at = argument.find(key, at + 1)) {
+                    // `bootindex=1', and `bootindexA=1' of a floppy's controller.
+                    const size_t equals = argument.find('=', at);
+                    const std::string_view value = std::string_view(argument).substr(std::min(
+                        argument.size(), equals == std::string::npos ? equals : equals + 1));
+                    if (value.substr(0, value.find_first_not_of("0123456789")) == number)
+                        return true;
+                }
+                return false;
+            });
     }
     [[nodiscard]] size_t count(BootDevice kind) const {
         switch (kind) {
@@ -254,14 +279,14 @@ class Builder {
         const std::string_view format = name_of(disk.format);
         if (spec_.snapshot && !disk.read_only) {
             add("-drive", "if=none,id=" + node + ",snapshot=on,driver=" + std::string(format) +
-                              ",file.driver=file,file.aio=threads,file.filename=" +
-                              commas_doubled(disk.path.str()) +
+                              ",file.driver=" + std::string(protocol_of(disk.path.str())) +
+                              ",file.aio=threads,file.filename=" + commas_doubled(disk.path.str()) +
                               ",discard=" + (disk.discard ? "unmap" : "ignore"));
             return;
         }
         const std::string discard = disk.discard ? "unmap" : "ignore";
         const Json cache = {{"direct", mode.direct}, {"no-flush", mode.no_flush}};
-        add_json("-blockdev", Json{{"driver", "file"},
+        add_json("-blockdev", Json{{"driver", protocol_of(disk.path.str())},
                                    {"node-name", node + "-file"},
                                    {"filename", disk.path.str()},
                                    {"aio", "threads"},
@@ -273,6 +298,13 @@ class Builder {
         if (disk.discard && !disk.read_only)
             image["detect-zeroes"] = "unmap";
         add_json("-blockdev", image);
+    }
+
+    // Of what a disk's or a CD-ROM's bytes lie in.
+    [[nodiscard]] std::string_view protocol_of(const std::string& path) const {
+        return host_.cd_drives.contains(path)       ? "host_cdrom"
+               : host_.block_devices.contains(path) ? "host_device"
+                                                    : "file";
     }
 
     void add_disks() {
@@ -332,7 +364,7 @@ class Builder {
     void add_cdroms() {
         for (size_t i = 0; i < spec_.cdroms.size(); i++) {
             const std::string id = "cdrom" + std::to_string(i);
-            add_json("-blockdev", Json{{"driver", "file"},
+            add_json("-blockdev", Json{{"driver", protocol_of(spec_.cdroms[i].str())},
                                        {"node-name", id + "-image-file"},
                                        {"filename", spec_.cdroms[i].str()},
                                        {"aio", "threads"},

@@ -13,6 +13,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,9 @@ struct HostFacts {
     std::optional<UefiFiles> uefi;                // when the VM's firmware is that
     std::string
         nested_feature;  // the CPU's that a guest needs for KVM: "vmx" or "svm"; may be empty
-    bool nested_enabled = false;  // in the host's KVM
+    bool nested_enabled = false;          // in the host's KVM
+    std::set<std::string> block_devices;  // of the VM's disks and CD-ROMs: those that are no files
+    std::set<std::string> cd_drives;      // and of those the drives
 };
 
 /// What QEMU inherits for an adapter on a bridge: a tap descriptor for each queue and, with vhost,
