@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/cli/translate_verbs.h"
 
+#include <pwd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -35,7 +37,17 @@ Source script_source(const std::string& path) {
     const auto text = read_file(path, most);
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
-    const auto lookup = [](const std::string& name) {
+    // What is known of it without running it: the environment, the homes of users (`~ada'), and where
+    // the script itself lies.
+    const std::string its_directory =
+        std::filesystem::absolute(path).lexically_normal().parent_path().string();
+    const auto lookup = [&](const std::string& name) -> const char* {
+        if (name == "dirname $0")
+            return its_directory.c_str();
+        if (name.starts_with('~')) {
+            const passwd* const user = getpwnam(name.c_str() + 1);  // NOLINT(concurrency-mt-unsafe)
+            return user == nullptr ? nullptr : user->pw_dir;
+        }
         return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
     };
     Source source{find_qemu_command(read_shell_script(*text, lookup), shown(path)),

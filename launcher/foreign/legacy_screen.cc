@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Screens: windows, VNC, SPICE, none.
-
+#include "launcher/base/text.h"
 #include "launcher/foreign/legacy_parts.h"
 
 namespace tapgate {
