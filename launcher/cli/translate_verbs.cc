@@ -37,8 +37,8 @@ Source script_source(const std::string& path) {
     const auto text = read_file(path, most);
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
-    // What is known of it without running it: the environment, the homes of users (`~ada'), and where
-    // the script itself lies.
+    // What is known of it without running it: the environment, the homes of users (`~ada'), and
+    // where the script itself lies.
     const std::string its_directory =
         std::filesystem::absolute(path).lexically_normal().parent_path().string();
     const auto lookup = [&](const std::string& name) -> const char* {

@@ -138,14 +138,16 @@ void BootOrder::finish(Translation& result, const std::string& why) {
     const std::vector<Entry> order = sequence();
     write_places(order, result);
     const std::string text = words(order);
+    const bool has_kept =
+        std::any_of(order.begin(), order.end(), [](const Entry& entry) { return entry.kept; });
     if (text.empty()) {
-        if (!was_.empty())
+        if (!was_.empty() && has_kept)
+            result.changed(was_, "bootindex= of what is kept", why);
+        else if (!was_.empty())
             result.dropped(was_, why.empty() ? "there is no device of this kind" : why);
         return;
     }
     // What tapgate does by itself: disks, CD-ROMs, adapters.
-    const bool has_kept =
-        std::any_of(order.begin(), order.end(), [](const Entry& entry) { return entry.kept; });
     const bool is_ours = !has_kept && order.size() == entries_.size() &&
                          (text + ",").find(':') == std::string::npos &&
                          text.find("net,") == std::string::npos &&

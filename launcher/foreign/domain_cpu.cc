@@ -114,16 +114,21 @@ void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
         add_was(tag_of(os));
     if (firmware == "efi")
         kind = FirmwareKind::uefi;
+    std::optional<bool> keys;
+    bool is_own = false;
+    xml.attribute(os.child("firmware"), "type");
     for (const pugi::xml_node& feature : os.child("firmware").children("feature")) {
         const std::string name = xml.attribute(feature, "name");
         const bool enabled = xml.attribute(feature, "enabled") == "yes";
         add_was(tag_of(feature));
         if (name == "secure-boot" && enabled)
             kind = FirmwareKind::uefi_secure;
-        else if (name == "enrolled-keys" && enabled != (kind == FirmwareKind::uefi_secure))
-            add_reason(why, enabled ? "keys without secure-boot check nothing"
-                                    : "uefi-secure comes with the keys of its distribution");
+        else if (name == "enrolled-keys")
+            keys = enabled;
     }
+    if (keys && *keys != (kind == FirmwareKind::uefi_secure))
+        add_reason(why, *keys ? "keys without secure-boot check nothing"
+                              : "uefi-secure comes with the keys of its distribution");
     if (const pugi::xml_node loader = os.child("loader")) {
         const std::string file = xml.text(loader);
         const std::string type = xml.attribute(loader, "type");
@@ -136,8 +141,10 @@ void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
         if (firmware == "bios" || (bios && firmware.empty())) {
             // SeaBIOS and its like, as pc has it; one that somebody has made stays.
             if (firmware != "bios" && file.find("seabios") == std::string::npos &&
-                file.find("bios.bin") == std::string::npos && file.starts_with('/'))
+                file.find("bios.bin") == std::string::npos && file.starts_with('/')) {
                 result.keep(tag_of(loader) + file, {"-bios", file}, "the guest's firmware");
+                is_own = true;
+            }
         } else if (secure == "yes" || by_name == FirmwareKind::uefi_secure) {
             kind = FirmwareKind::uefi_secure;
         } else if (kind == FirmwareKind::other && (type == "pflash" || !bios)) {
@@ -163,7 +170,7 @@ void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
                    "that of this host, with variables of its own: what the guest has in its "
                    "boot menu it enters anew, or boots by \\EFI\\BOOT");
         domain.set(was, "firmware", domain.secure_boot ? "uefi-secure" : "uefi", why);
-    } else if (!was.empty()) {
+    } else if (!was.empty() && !is_own) {
         domain.set(was, "firmware", "bios", why.empty() ? "that of this host" : why);
     }
 }

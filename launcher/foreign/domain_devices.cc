@@ -171,6 +171,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     const pugi::xml_node address = source.child("address");
     const std::string was = tag_of(device) + (address ? tag_of(address) : tag_of(source));
     const auto order = boot_order_of(domain, device);
+    xml.attribute(source, "startupPolicy");
     if (xml.attribute(device, "managed") == "yes" && type == "pci") {
         xml.take(device.child("driver"));
         xml.take(address);

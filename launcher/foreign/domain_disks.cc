@@ -185,7 +185,8 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         if (result.path.empty())
             return no_place(
                 "it is on the network, where more than an URL is needed to reach it: "
-                "see -blockdev in qemu(1), and --qemu-arg");
+                "see -blockdev in qemu(1), and --qemu-arg (" +
+                shown(tag_of(source) + contents_of(source)) + ")");
         return true;
     }
     result.path = xml.attribute(source, "file");

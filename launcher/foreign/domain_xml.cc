@@ -242,11 +242,8 @@ class DomainReader {
         const auto* const known =
             std::find_if(std::begin(dropped), std::end(dropped),
                          [&](const DroppedElement& one) { return one.element == name; });
-        std::string inside;
-        for (const pugi::xml_node& child : element.children())
-            inside += child.type() == pugi::node_element ? tag_of(child) : child.value();
         result_.dropped(
-            tag_of(element) + shown(trimmed(inside, " \t\r\n")),
+            tag_of(element) + shown(contents_of(element)),
             std::string(known != std::end(dropped) ? known->why : "no setting is like it"));
     }
 

@@ -208,8 +208,8 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         return properties.get("name") == "org.qemu.guest_agent.0"
                    ? "all of tapgate's VMs have the guest agent's channel"
                    : "what was at its other end is gone";
-    if (driver == "pci-serial" || driver == "usb-serial" || driver == "isa-parallel" ||
-        driver == "pci-serial-2x" || driver == "pci-serial-4x")
+    if (driver == "pci-serial" || driver == "isa-parallel" || driver == "pci-serial-2x" ||
+        driver == "pci-serial-4x")
         return "tapgate's VMs have one serial line";
     if (driver == "pci-assign" || driver == "kvm-pci-assign")
         return "QEMU has dropped it; -device vfio-pci is what takes its place";

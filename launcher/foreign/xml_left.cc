@@ -92,13 +92,7 @@ void XmlLeft::add_left(const pugi::xml_node& node, const std::string& prefix, un
             add_left(child, std::string(name) + " ", depth + 1, text);
             continue;
         }
-        // With what is in it, as far as that is little.
-        std::string inside;
-        if (depth < deepest_element) {
-            for (const pugi::xml_node& inner : child.children())
-                inside += inner.type() == pugi::node_element ? tag_of(inner) : inner.value();
-        }
-        add_to_list(text, shown(tag_of(child) + inside));
+        add_to_list(text, shown(tag_of(child) + contents_of(child)));
     }
 }
 

@@ -216,9 +216,9 @@ const char* const domain = R"(<domain type='kvm'>
 TEST(Domain, Settings) {
     const Translation result = translate_domain(domain, "s");
     EXPECT_EQ(result.name, "rhce");
-    EXPECT_THAT(
-        result.settings,
-        testing::UnorderedElementsAre(Pair("machine", "pc"), Pair("memory", "2048M"), Pair("cpu", "qemu64,+vmx"),
+    EXPECT_THAT(result.settings,
+                testing::UnorderedElementsAre(
+                    Pair("machine", "pc"), Pair("memory", "2048M"), Pair("cpu", "qemu64,+vmx"),
                     Pair("cpus", "4,sockets=2,cores=2,threads=1"),
                     Pair("disk", "/data/a,,b.qcow2,format=qcow2,bus=virtio,cache=none"),
                     Pair("net", "bridge:br7,model=virtio,mac=52:54:00:1f:45:43"),
