@@ -2,7 +2,6 @@
 //
 // tapgate: the unprivileged launcher. What each verb does is in cli/*_verbs.cc.
 
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -41,13 +40,13 @@ int main(int argc, char** argv) {
         return static_cast<int>(
             tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     } catch (const tapgate::UsageError& error) {
-        std::fprintf(stderr, "tapgate: %s; see tapgate --help\n", error.what());
+        tapgate::note(std::string(error.what()) + "; see tapgate --help");
         return static_cast<int>(error.code());
     } catch (const tapgate::LauncherError& error) {
-        std::fprintf(stderr, "tapgate: %s\n", error.what());
+        tapgate::note(error.what());
         return static_cast<int>(error.code());
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "tapgate: %s\n", error.what());
+        tapgate::note(error.what());
         return EXIT_FAILURE;
     }
 }

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "launcher/base/confinement.h"
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 
@@ -110,7 +111,11 @@ int spawn(const Launch& launch, pid_t& pid) {
     Plan plan;
     plan.set_descriptors(launch);
     plan.set_signals(launch.deaf, launch.own_session);
-    return plan.spawn(launch, pid);
+    if (launch.confinement == nullptr)
+        return plan.spawn(launch, pid);
+    int error = 0;
+    launch.confinement->run([&] { error = plan.spawn(launch, pid); });
+    return error;
 }
 
 Pipe make_pipe(int flags) {

@@ -16,6 +16,8 @@
 
 namespace tapgate {
 
+class Confinement;
+
 /// What to start. The descriptors stay the caller's.
 struct Launch {
     std::string program;  ///< absolute; argv[0] may be something else
@@ -28,6 +30,8 @@ struct Launch {
     bool deaf = false;
     /// It has a session of its own: no terminal, no signals of one.
     bool own_session = true;
+    /// What it may open; null: all that its user may.
+    const Confinement* confinement = nullptr;
 };
 
 /// Starts it, stdin being /dev/null, and leaves it to the caller, who has `pid` then. Returns 0, or

@@ -5,12 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "launcher/base/error.h"
+#include "launcher/base/text.h"
 
 namespace tapgate {
 
@@ -30,7 +34,29 @@ std::string own_directory(const char* variable, const char* below_home) {
     return home_directory() + below_home + "/tapgate";
 }
 
+// The directory that holds runtime_directory(). Nothing in /tmp: whoever comes first has the name.
+std::string runtime_base() {
+    if (auto directory = directory_variable("XDG_RUNTIME_DIR"))
+        return std::move(*directory);
+    std::string usual = "/run/user/" + std::to_string(getuid());
+    struct stat status {};
+    if (stat(usual.c_str(), &status) == 0 && status.st_uid == geteuid())
+        return usual;
+    return runtime_base_of_host();
+}
+
 }  // namespace
+
+std::string runtime_base_of_host() {
+    std::array<char, HOST_NAME_MAX + 1> buffer{};
+    if (gethostname(buffer.data(), buffer.size() - 1) != 0)
+        fail_with_errno("the host's name");
+    const std::string name = buffer.data();
+    if (name.empty() || name.front() == '.' || name.find('/') != std::string::npos)
+        throw LauncherError("the host's name, " + quoted_word(name) +
+                            ", is no name for a directory; set XDG_RUNTIME_DIR to one of yours");
+    return home_directory() + "/.cache/tapgate/run/" + name;
+}
 
 std::string home_directory() {
     if (auto home = directory_variable("HOME"))
@@ -53,14 +79,28 @@ std::string data_directory() {
 }
 
 std::string runtime_directory() {
-    if (const auto directory = directory_variable("XDG_RUNTIME_DIR"))
-        return *directory + "/tapgate";
-    const std::string uid = std::to_string(getuid());
-    std::string usual = "/run/user/" + uid;
+    const std::string base = runtime_base();
+    std::string path = base + "/tapgate";
+    const std::string way_out =
+        "; log in as yourself, or set XDG_RUNTIME_DIR to a directory of yours";
     struct stat status {};
-    if (stat(usual.c_str(), &status) == 0 && status.st_uid == getuid())
-        return usual + "/tapgate";
-    return "/tmp/tapgate-" + uid;
+    // What is not there yet is nobody's: make_private_directory() makes it, and looks again.
+    if (stat(base.c_str(), &status) == 0) {
+        if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+            throw LauncherError(shown(base) + " is not a directory of yours" + way_out);
+        if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+            throw LauncherError(shown(base) + ": others can write to it" + way_out);
+    }
+    // Not stat(): who made a link there chose where it leads.
+    if (lstat(path.c_str(), &status) == 0) {
+        if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid())
+            throw LauncherError(shown(path) + " is not a directory of yours; remove it");
+        if ((status.st_mode & 077) != 0)
+            throw LauncherError(shown(path) +
+                                ": others can get into it; if all in it is yours: chmod 700 " +
+                                shown(path));
+    }
+    return path;
 }
 
 std::string current_directory() {

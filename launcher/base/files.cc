@@ -132,10 +132,12 @@ void replace_file(const std::string& path, std::string_view text) {
 }
 
 void make_private_directory(const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(path.substr(0, path.rfind('/')), error);
-    if (error)
-        throw LauncherError(shown(path) + ": " + error.message());
+    // Those above it too, as the XDG specification has it.
+    for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+        const std::string above = path.substr(0, end);
+        if (access(above.c_str(), F_OK) != 0 && mkdir(above.c_str(), 0700) != 0 && errno != EEXIST)
+            fail_with_errno(shown(above));
+    }
     if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         fail_with_errno(shown(path));
     struct stat status {};

@@ -33,9 +33,9 @@ void write_new_file(const std::string& path, std::string_view text, const std::s
 /// The same, in the place of what is there.
 void replace_file(const std::string& path, std::string_view text);
 
-/// Makes the directory `path` and those above it; the last is 0700, whoever's umask. Throws a
-/// LauncherError, also when what is there is not this user's own directory that nobody else can
-/// write to: others could put their sockets into it.
+/// Makes the directory `path` and those above it, 0700, whoever's umask. Throws a LauncherError,
+/// also when what is there is not this user's own directory that nobody else can write to: others
+/// could put their sockets into it.
 void make_private_directory(const std::string& path);
 
 /// Writes all of `text` to `fd`. False, with errno, when that fails.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/base/error.h"
+#include "launcher/base/text.h"
 
 namespace tapgate {
 
@@ -28,7 +29,7 @@ void print_json(const nlohmann::ordered_json& json) {
 }
 
 void note(const std::string& text) {
-    std::fprintf(stderr, "tapgate: %s\n", text.c_str());
+    std::fprintf(stderr, "tapgate: %s\n", terminal_text(text, longest_message).c_str());
 }
 
 }  // namespace tapgate

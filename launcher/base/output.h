@@ -11,6 +11,9 @@
 
 namespace tapgate {
 
+/// Of a message on stderr, in bytes: the rest is cut.
+constexpr size_t longest_message = 64UL * 1024;
+
 /// Writes `text` to stdout, at once. Throws a LauncherError when not all of it can be written: half
 /// a command line is another one.
 void print(std::string_view text);

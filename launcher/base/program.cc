@@ -67,7 +67,7 @@ std::string read_both(UniqueFd& out, UniqueFd& err, int process, ProgramResult& 
 }  // namespace
 
 ProgramResult run_program(const std::vector<std::string>& words, std::chrono::milliseconds limit,
-                          size_t most_output) {
+                          size_t most_output, const Confinement* confinement) {
     const auto deadline = Clock::now() + limit;
     const auto program = words[0].starts_with('/') ? words[0] : find_program(words[0]);
     if (!program)
@@ -78,7 +78,8 @@ ProgramResult run_program(const std::vector<std::string>& words, std::chrono::mi
     ChildProcess child({.program = *program,
                         .argv = words,
                         .output = out.writing.get(),
-                        .errors = err.writing.get()});
+                        .errors = err.writing.get(),
+                        .confinement = confinement});
     out.writing.reset();
     err.writing.reset();
     ProgramResult result;

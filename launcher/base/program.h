@@ -11,6 +11,8 @@
 
 namespace tapgate {
 
+class Confinement;
+
 /// How a program ended, and what it wrote.
 struct ProgramResult {
     int exit_code = 0;  ///< 128 and the signal's number after a signal, as with a shell
@@ -18,12 +20,16 @@ struct ProgramResult {
     std::string errors;
 };
 
+constexpr size_t most_program_output = 1024UL * 1024;
+
 /// Runs `words` (the first is looked for in PATH) with nothing on stdin, and waits for its end.
 /// Throws a LauncherError when it cannot be started, has not ended after `limit` (it is killed
-/// then), or writes more than `most_output` bytes.
+/// then), or writes more than `most_output` bytes. `confinement`: what it may open; null: all that
+/// its user may.
 ProgramResult run_program(const std::vector<std::string>& words,
                           std::chrono::milliseconds limit = std::chrono::seconds(30),
-                          size_t most_output = 1024UL * 1024);
+                          size_t most_output = most_program_output,
+                          const Confinement* confinement = nullptr);
 
 /// Runs `words` at this process's terminal, for as long as the user likes; Ctrl-C is the program's.
 /// Returns the exit code as above. Throws a LauncherError when it cannot be started.

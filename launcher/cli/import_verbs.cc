@@ -11,6 +11,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/progress_bar.h"
+#include "launcher/base/question.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/operand.h"
 #include "launcher/foreign/appliance_files.h"
@@ -110,6 +111,34 @@ Import found(const CommandLine& command, const std::string& path) {
     return image_to_import(command, path);
 }
 
+// Who wrote a description chose the files that it names, and the guest reads them, and writes to
+// the disks.
+void ask_about_files(const CommandLine& command, const Translation& translation,
+                     const std::string& source) {
+    std::vector<std::string> files;
+    for (const auto& [key, value] : translation.settings) {
+        const bool overridden = std::any_of(command.settings.begin(), command.settings.end(),
+                                            [&](const Setting& one) { return one.key == key; });
+        if (overridden || (key != "disk" && key != "cdrom" && key != "kernel" && key != "initrd"))
+            continue;
+        const std::vector<std::string> words = split_at_commas(value);
+        const bool writes =
+            key == "disk" && std::find(words.begin(), words.end(), "readonly=on") == words.end();
+        files.push_back(shown(key == "disk" ? words.at(0) : value) +
+                        (writes ? " (read and written)" : " (read)"));
+    }
+    if (files.empty() || command.has("yes"))
+        return;
+    std::string list;
+    for (const std::string& file : files)
+        list += "  " + file + "\n";
+    if (!can_ask())
+        throw LauncherError(shown(source) + " gives these files to the guest:\n" + list +
+                            "nobody to ask: this is no terminal; --yes says that it may have them");
+    if (!agreed(shown(source) + " gives these files to the guest:\n" + list + "May it have them"))
+        throw LauncherError("nothing was imported");
+}
+
 constexpr const char* virtio_hint =
     "the guest needs virtio drivers to boot: in a Linux guest `dracut -f --add-drivers "
     "\"virtio_blk virtio_pci virtio_net\"' (or virtio_blk in /etc/initramfs-tools/modules) before "
@@ -129,6 +158,8 @@ ExitCode import_vm(const CommandLine& command) {
     const std::string exists = shown(file) + ": there is a VM of this name already";
     if (has_vm_file(name))
         throw LauncherError(exists);
+    if (import.images.empty())
+        ask_about_files(command, translation, operand);
     const std::string directory = data_directory() + "/" + name.str();
     const std::string as =
         std::string(",format=qcow2,bus=") + (command.has("virtio") ? "virtio" : "sata");

@@ -296,7 +296,7 @@ ExitCode print_vnc(const CommandLine& command) {
     if (address.empty())
         throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
                             shown(vm_file_path(name)));
-    print(address + "\n");
+    print(shown(address) + "\n");
     return ExitCode::done;
 }
 

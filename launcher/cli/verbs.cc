@@ -244,7 +244,7 @@ constexpr VerbOption all_options[] = {
     {.name = "disks",
      .verbs = "delete",
      .help = "remove the VM's own disks too, those in its data directory"},
-    {.name = "yes", .letter = 'y', .verbs = "delete lab", .help = "do not ask"},
+    {.name = "yes", .letter = 'y', .verbs = "delete lab import", .help = "do not ask"},
     {.name = "fd",
      .argument = "N",
      .verbs = "tap",

@@ -182,6 +182,26 @@ void check_netfilter(const DoctorFacts& facts, Findings& findings) {
                 : "sudo sysctl -w net.bridge.bridge-nf-call-iptables=0"});
 }
 
+// Their being off is how they are installed, and no fault.
+void check_guards(const DoctorFacts& facts, Findings& findings) {
+    const bool gone = facts.guards.unit && facts.guards.loaded == false;
+    if (gone)
+        findings.push_back({"guards", Health::warn,
+                            "tapgate-guards.service is active, and its table is gone (by nft flush "
+                            "ruleset?)",
+                            "sudo systemctl restart tapgate-guards"});
+    else if (facts.guards.unit || facts.guards.loaded == true)
+        findings.push_back({"guards", Health::ok,
+                            "tapgate.nft is loaded: no guest is a DHCP server, a router or a "
+                            "switch"});
+    else
+        findings.push_back(
+            {"guards", Health::ok,
+             std::string("off: tapgate.nft, against guests that are DHCP servers, routers or "
+                         "switches, is not loaded") +
+                 (facts.guards.loaded ? "" : " by its unit (only root can see more)")});
+}
+
 // What QEMU's `-net tap,script=no` leaves: nobody's port, and down.
 void check_stray_taps(const DoctorFacts& facts, Findings& findings) {
     const std::string target = facts.bridges.empty() ? "br0" : shown(facts.bridges.front());

@@ -27,6 +27,7 @@ void check_policy(const DoctorFacts& facts, Findings& findings);
 // The network (bridge_checks.cc).
 void check_bridge(const DoctorFacts& facts, const std::string& name, Findings& findings);
 void check_netfilter(const DoctorFacts& facts, Findings& findings);
+void check_guards(const DoctorFacts& facts, Findings& findings);
 void check_stray_taps(const DoctorFacts& facts, Findings& findings);
 
 }  // namespace tapgate

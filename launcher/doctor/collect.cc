@@ -25,6 +25,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/host_resources.h"
+#include "launcher/base/program.h"
 #include "launcher/base/text.h"
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/policy_verdict.h"
@@ -36,6 +37,7 @@ namespace tapgate {
 namespace {
 
 constexpr std::chrono::milliseconds guest_limit{1000};
+constexpr std::chrono::seconds nft_limit{5};
 
 // The errno of opening it; 0: it opens.
 int error_of_open(const std::string& path, int mode) {
@@ -158,7 +160,12 @@ SessionFacts session_facts(const std::string& user) {
         else if ((status.st_mode & 077) != 0)
             facts.problem = "others can get into it";
     }
-    facts.used = runtime_directory();
+    try {
+        facts.used = runtime_directory();
+    } catch (const LauncherError& error) {
+        if (facts.problem.empty())
+            facts.problem = error.what();
+    }
     facts.systemd = exists("/run/systemd/system");
     facts.linger = exists("/var/lib/systemd/linger/" + user);
     return facts;
@@ -172,6 +179,16 @@ DiskFacts disk_or_device(const std::string& path, bool writes) {
         facts.permission = device_permission(path);
     if (facts.is_device && writes)
         facts.mounted_on = use_of_device(path).mounted_on;
+    return facts;
+}
+
+GuardsFacts guards_facts() {
+    GuardsFacts facts;
+    // The unit's RuntimeDirectory=.
+    facts.unit = exists("/run/tapgate-guards");
+    if (geteuid() == 0 && find_program("nft"))
+        facts.loaded =
+            run_program({"nft", "list", "table", "bridge", "tapgate"}, nft_limit).exit_code == 0;
     return facts;
 }
 
@@ -235,6 +252,7 @@ DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std
     facts.bridges = bridges;
     facts.network = host_network();
     facts.link_details = link_details(facts.network);
+    facts.guards = guards_facts();
     facts.netfilter_on_bridges = first_word("/proc/sys/net/bridge/bridge-nf-call-iptables") == "1";
     facts.session = session_facts(facts.user);
     facts.memory_available = memory_available();

@@ -32,6 +32,7 @@ Findings diagnose(const DoctorFacts& facts) {
         for (const std::string& name : facts.bridges)
             check_bridge(facts, name, findings);
         check_netfilter(facts, findings);
+        check_guards(facts, findings);
     }
     check_stray_taps(facts, findings);
     check_session(facts, findings);

@@ -67,6 +67,12 @@ struct SessionFacts {
     bool linger = false;
 };
 
+/// tapgate.nft(5).
+struct GuardsFacts {
+    bool unit = false;           ///< tapgate-guards.service is active
+    std::optional<bool> loaded;  ///< their table is in the kernel; nothing: only root may ask
+};
+
 struct QemuReport {
     std::string problem;  ///< why there is none, or why it does not work
     std::string program;
@@ -90,6 +96,7 @@ struct DoctorFacts {
     HostNetwork network;
     std::map<std::string, LinkDetails> link_details;
     bool netfilter_on_bridges = false;  ///< bridged frames go through iptables
+    GuardsFacts guards;
     SessionFacts session;
     std::uint64_t memory_available = 0;          ///< MiB
     std::optional<std::uint64_t> memory_wanted;  ///< MiB; by the VM

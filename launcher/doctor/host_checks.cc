@@ -119,14 +119,17 @@ void check_vhost_net(const DoctorFacts& facts, Findings& findings) {
 void check_session(const DoctorFacts& facts, Findings& findings) {
     const SessionFacts& session = facts.session;
     const std::string used = shown(session.used);
-    if (session.variable.empty())
+    if (!session.problem.empty())
+        findings.push_back(
+            {"runtime-dir", Health::fail,
+             (session.variable.empty() ? std::string()
+                                       : "XDG_RUNTIME_DIR: " + shown(session.variable) + ": ") +
+                 session.problem,
+             "unset XDG_RUNTIME_DIR, or log in as yourself"});
+    else if (session.variable.empty())
         findings.push_back({"runtime-dir", Health::warn,
                             "XDG_RUNTIME_DIR is not set (su, cron, sudo); using " + used,
                             "log in as yourself, or export XDG_RUNTIME_DIR=/run/user/$(id -u)"});
-    else if (!session.problem.empty())
-        findings.push_back({"runtime-dir", Health::fail,
-                            "XDG_RUNTIME_DIR: " + shown(session.variable) + ": " + session.problem,
-                            "unset XDG_RUNTIME_DIR, or log in as yourself"});
     else
         findings.push_back({"runtime-dir", Health::ok, used});
     if (!session.systemd)

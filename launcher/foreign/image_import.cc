@@ -18,10 +18,10 @@
 #include "launcher/base/child_process.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
-#include "launcher/base/program.h"
+#include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
-#include "launcher/foreign/vmdk_descriptor.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/image/vmdk_descriptor.h"
 
 namespace tapgate {
 
@@ -87,8 +87,9 @@ class UnfinishedImage {
     std::string path_;
 };
 
-nlohmann::json qemu_img_json(const std::vector<std::string>& words, const std::string& what) {
-    const ProgramResult result = run_program(words, minutes(5));
+nlohmann::json qemu_img_json(const std::vector<std::string>& words, const FileAccess& files,
+                             const std::string& what) {
+    const ProgramResult result = run_qemu_img(words, files, minutes(5));
     if (result.exit_code != 0)
         throw LauncherError(shown(what) + ": " + terminal_text(result.errors));
     auto json = nlohmann::json::parse(result.output, nullptr, false);
@@ -97,10 +98,10 @@ nlohmann::json qemu_img_json(const std::vector<std::string>& words, const std::s
     return json;
 }
 
-void check_space(const SourceImage& image, const std::string& directory) {
-    const auto json = qemu_img_json({"qemu-img", "measure", "--output=json", "-O", "qcow2",
-                                     "--image-opts", image_options(image)},
-                                    image.path);
+void check_space(const SourceImage& image, const FileAccess& files, const std::string& directory) {
+    const auto json = qemu_img_json(
+        {"measure", "--output=json", "-O", "qcow2", "--image-opts", image_options(image)}, files,
+        image.path);
     const std::uint64_t needed = json.value("required", std::uint64_t{0});
     struct statvfs status {};
     if (statvfs(directory.c_str(), &status) != 0)
@@ -152,32 +153,27 @@ class ConvertWords {
     std::string errors_;
 };
 
-void convert(const SourceImage& image, const std::string& target, const HeldSignals& signals,
-             const Progress& progress) {
-    const auto program = find_program("qemu-img");
-    if (!program)
-        throw LauncherError("there is no qemu-img; install the package qemu-utils");
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0)
-        fail_with_errno("pipe");
-    const UniqueFd output(ends[0]);
-    UniqueFd input(ends[1]);
-    ChildProcess child({.program = *program,
-                        .argv = {"qemu-img", "convert", "-p", "-O", "qcow2", "--image-opts",
-                                 image_options(image), target},
-                        .output = input.get()});
-    input.reset();
+void convert(const SourceImage& image, FileAccess files, const std::string& target,
+             const HeldSignals& signals, const Progress& progress) {
+    Pipe output = make_pipe();
+    make_target(target);
+    files.write.push_back(target);
+    ChildProcess child = start_qemu_img(
+        {"convert", "-p", "-O", "qcow2", "--image-opts", image_options(image), target}, files,
+        output.writing.get());
+    output.writing.reset();
     ConvertWords words(progress);
     // No limit in time: images are as large as they are. It ends with its output.
     for (;;) {
-        std::array<pollfd, 2> fds{pollfd{output.get(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
+        std::array<pollfd, 2> fds{pollfd{output.reading.get(), POLLIN, 0},
+                                  pollfd{signals.fd(), POLLIN, 0}};
         if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)
             fail_with_errno("poll");
         signals.throw_if_any();
         std::array<char, 4096> buffer{};
         if (fds[0].revents == 0)
             continue;
-        const ssize_t got = read(output.get(), buffer.data(), buffer.size());
+        const ssize_t got = read(output.reading.get(), buffer.data(), buffer.size());
         if (got <= 0)
             break;
         words.take({buffer.data(), static_cast<size_t>(got)});
@@ -189,23 +185,23 @@ void convert(const SourceImage& image, const std::string& target, const HeldSign
 }
 
 // Throws when qemu-img finds the image damaged.
-void check_structure(const SourceImage& image, const std::string& what) {
+void check_structure(const SourceImage& image, const FileAccess& files, const std::string& what) {
     constexpr int only_leaks = 3;     // space that is lost and harms nobody
     constexpr int cannot_check = 63;  // a format without anything to check
     const ProgramResult result =
-        run_program({"qemu-img", "check", "-q", "--image-opts", image_options(image)}, minutes(30));
+        run_qemu_img({"check", "-q", "--image-opts", image_options(image)}, files, minutes(30));
     if (result.exit_code != 0 && result.exit_code != only_leaks && result.exit_code != cannot_check)
         throw LauncherError(what + ": " + terminal_text(result.errors + result.output));
 }
 
 }  // namespace
 
-void check_source_image(const SourceImage& image) {
+std::vector<std::string> check_source_image(const SourceImage& image) {
     if (image.size > 0) {
         if (image.format != ImageFormat::vmdk)
             throw LauncherError(shown(image.path) + ": only vmdk images are in an archive");
-        check_archived_vmdk(image.path, image.offset);
-        return;
+        check_archived_vmdk(image.path, image.offset, image.size);
+        return {};
     }
     const auto path = HostPath::parse(image.path, "/");
     if (!path)
@@ -218,7 +214,7 @@ void check_source_image(const SourceImage& image) {
                                          "; if it is, say --format=" + std::string(name_of(*looks))
                                    : ", or damaged"));
     if (image.format == ImageFormat::vmdk)
-        check_vmdk_extents(image.path);
+        return check_vmdk_extents(image.path);
     if (image.format == ImageFormat::qcow2) {
         const Qcow2Names names = read_qcow2_names(image.path);
         if (!names.backing.empty() || names.has_data_file)
@@ -229,6 +225,7 @@ void check_source_image(const SourceImage& image) {
                                 "; make a whole of it where it comes from: qemu-img convert -O "
                                 "qcow2");
     }
+    return {};
 }
 
 ImageImport::ImageImport(const std::string& directory) : directory_(directory) {
@@ -247,12 +244,14 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
     const std::string target = directory_ + "/" + name;
     if (access(target.c_str(), F_OK) == 0)
         throw LauncherError(shown(target) + " is there already");
+    const FileAccess files{.read = {image.path}, .parts = check_source_image(image), .write = {}};
     const UnfinishedImage unfinished(target);
     // What is cut off would be read as zeroes.
-    check_structure(image, shown(image.path) + " is damaged");
-    check_space(image, directory_);
-    convert(image, unfinished.path(), signals_, progress);
+    check_structure(image, files, shown(image.path) + " is damaged");
+    check_space(image, files, directory_);
+    convert(image, files, unfinished.path(), signals_, progress);
     check_structure({.path = unfinished.path(), .format = ImageFormat::qcow2},
+                    {.read = {unfinished.path()}, .parts = {}, .write = {}},
                     shown(image.path) + ": what it was converted to is damaged");
     signals_.throw_if_any();
     unfinished.finish();

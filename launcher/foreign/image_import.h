@@ -24,8 +24,8 @@ struct SourceImage {
 };
 
 /// Throws a LauncherError unless the image is there, readable, of its format, and names no file
-/// that is not part of it: no backing file, no parent, extents beside it only.
-void check_source_image(const SourceImage& image);
+/// that is not part of it: no backing file, no parent, extents beside it only, which it returns.
+std::vector<std::string> check_source_image(const SourceImage& image);
 
 /// The images of a VM that is being made. Until keep() nothing of them is there for good: a failure
 /// takes away what was converted, and so do SIGINT, SIGTERM and SIGHUP, which are held back while

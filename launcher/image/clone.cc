@@ -18,7 +18,7 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
-#include "launcher/base/program.h"
+#include "launcher/base/qemu_img.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
@@ -143,12 +143,23 @@ BaseFile base_file(const std::string& path, TakenPermissions& permissions,
     return file;
 }
 
-void make_overlay(const std::string& overlay, const ChainLink& base) {
-    const ProgramResult made =
-        run_program({"qemu-img", "create", "-q", "-f", "qcow2", "-F",
-                     std::string(name_of(base.format)), "-b", base.path, overlay});
+std::vector<std::string> paths_of(const BaseRecord& record) {
+    std::vector<std::string> paths;
+    for (const BaseFile& file : record.files)
+        paths.push_back(file.path);
+    return paths;
+}
+
+// `chain`: the base's image, of `format`, and what that stands on.
+void make_overlay(const std::string& overlay, const std::vector<std::string>& chain,
+                  ImageFormat format) {
+    const std::string& base = chain.front();
+    make_target(overlay);
+    const ProgramResult made = run_qemu_img(
+        {"create", "-q", "-f", "qcow2", "-F", std::string(name_of(format)), "-b", base, overlay},
+        FileAccess{.read = chain, .parts = {}, .write = {overlay}});
     if (made.exit_code != 0)
-        throw LauncherError("cannot make an overlay of " + shown(base.path) + ": " +
+        throw LauncherError("cannot make an overlay of " + shown(base) + ": " +
                             terminal_text(made.errors));
     const UniqueFd fd(open(overlay.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd || fchmod(fd.get(), 0600) != 0 || fsync(fd.get()) != 0)
@@ -341,7 +352,7 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                 for (const ChainLink& link : chain)
                     record.files.push_back(base_file(link.path, permissions, signals, progress));
                 const std::string overlay = own_image_name(overlays++);
-                make_overlay(directory.path() + "/" + overlay, chain.front());
+                make_overlay(directory.path() + "/" + overlay, paths_of(record), disk.format);
                 write_base_record(directory.path() + "/" + overlay, record);
                 setting.value = disk_value(setting, directory.target() + "/" + overlay, chain);
             }
@@ -393,7 +404,7 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
             }
             const std::string path = disk.path.str() + suffix;
             made.emplace_back(path, disk.path.str());
-            make_overlay(path, {record.files.front().path, record.format});
+            make_overlay(path, paths_of(record), record.format);
         }
         const std::string variables = uefi_variables_path(name, spec.firmware);
         const auto base = VmName::parse(overlays.front().second.vm);

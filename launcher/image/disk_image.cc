@@ -15,8 +15,9 @@
 #include "common/unique_fd.h"
 #include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
-#include "launcher/base/program.h"
+#include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
+#include "launcher/image/vmdk_descriptor.h"
 
 namespace tapgate {
 
@@ -141,6 +142,7 @@ class Checker {
         const UniqueFd fd = open_image(path);
         const struct stat status = status_of(fd.get(), path);
         check_format(path, format, format_by_content(fd.get(), status));
+        files.push_back(path);
         if (disk_.any_backing)
             return;
         if (depth >= deepest_chain)
@@ -153,6 +155,7 @@ class Checker {
     }
 
     std::vector<std::string> notes;
+    std::vector<std::string> files;  // the image, and what it stands on
 
   private:
     void check_format(const std::string& path, ImageFormat said, std::optional<ImageFormat> seen) {
@@ -199,24 +202,25 @@ class Checker {
         check(backing, *format, depth + 1);
     }
 
-    // Its descriptor is a small language of its own: qemu-img reads it. It opens the extents to do
-    // so, with the user's rights and for reading.
+    // Its descriptor is a small language of its own: it is read here first, and then qemu-img,
+    // which opens the extents, says whether it reads the same.
     static void check_vmdk(const std::string& path) {
+        const FileAccess access{.read = {path}, .parts = check_vmdk_extents(path), .write = {}};
         const ProgramResult info =
-            run_program({"qemu-img", "info", "-U", "--output=json", "--image-opts",
-                         "driver=vmdk,file.driver=file,file.filename=" + commas_doubled(path)});
+            run_qemu_img({"info", "-U", "--output=json", "--image-opts",
+                          "driver=vmdk,file.driver=file,file.filename=" + commas_doubled(path)},
+                         access);
         if (info.exit_code != 0)
             throw LauncherError(shown(path) + ": " + terminal_text(info.errors));
         try {
             const auto json = nlohmann::json::parse(info.output);
             if (json.contains("backing-filename"))
                 refuse(path, "has a parent: " + quoted_word(std::string(json["backing-filename"])));
-            const std::string directory = path.substr(0, path.rfind('/') + 1);
             for (const auto& extent : json.at("format-specific").at("data").at("extents")) {
                 const std::string name = extent.at("filename");
-                if (!name.starts_with(directory) ||
-                    name.find('/', directory.size()) != std::string::npos)
-                    refuse(path, "has a part in another directory: " + quoted_word(name));
+                if (name != path &&
+                    std::find(access.parts.begin(), access.parts.end(), name) == access.parts.end())
+                    refuse(path, "has a part that is not one of its files: " + quoted_word(name));
             }
         } catch (const nlohmann::json::exception&) {
             throw LauncherError("qemu-img info " + shown(path) + ": not the answer expected");
@@ -300,6 +304,14 @@ std::vector<std::string> check_disk(const Disk& disk, bool snapshot) {
                         ": you may not write to it; readonly=on, or snapshot=on, would do without; "
                         "if it was the base of clones that are gone: chmod u+w");
     return std::move(checker.notes);
+}
+
+std::optional<FileAccess> access_to(const Disk& disk) {
+    if (disk.any_backing)
+        return std::nullopt;
+    Checker checker(disk);
+    checker.check(disk.path.str(), disk.format);
+    return FileAccess{.read = checker.files, .parts = {}, .write = {disk.path.str()}};
 }
 
 std::vector<std::string> check_images(const VmSpec& spec) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/base/confinement.h"
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
@@ -42,7 +43,11 @@ std::optional<ImageFormat> format_by_content(const std::string& path);
 /// may be meant; throws a LauncherError that says what to change.
 std::vector<std::string> check_disk(const Disk& disk, bool snapshot);
 
-/// The same for all that the VM has: disks, CD-ROMs, kernel and initial ramdisk.
+/// What qemu-img has to open to change the disk's image: the image, and what that stands on. Throws
+/// as check_disk() does. Nothing for a disk that says backing=any: only QEMU knows.
+std::optional<FileAccess> access_to(const Disk& disk);
+
+/// The same as check_disk() for all that the VM has: disks, CD-ROMs, kernel and initial ramdisk.
 std::vector<std::string> check_images(const VmSpec& spec);
 
 }  // namespace tapgate

@@ -6,7 +6,7 @@
 
 #include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
-#include "launcher/base/program.h"
+#include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
@@ -79,16 +79,16 @@ std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size) {
     check_bases(spec);
     check_disk(disk, false);
     const std::string format(name_of(disk.format));
-    const ProgramResult info =
-        run_program({"qemu-img", "info", "-f", format, "--output=json", path});
+    const auto access = access_to(disk);
+    const ProgramResult info = run_qemu_img({"info", "-f", format, "--output=json", path}, access);
     const json answer = json::parse(info.output, nullptr, false);
     if (info.exit_code != 0 || !answer.is_object())
         throw LauncherError(shown(path) + ": " + terminal_text(info.errors));
     const auto before = answer.value("virtual-size", std::uint64_t{0});
     refuse_shrinking(shown(path), before, size);
     const ProgramResult done =
-        run_program({"qemu-img", "resize", "-q", "-f", format, path, std::to_string(size)},
-                    std::chrono::minutes(1));
+        run_qemu_img({"resize", "-q", "-f", format, path, std::to_string(size)}, access,
+                     std::chrono::minutes(1));
     if (done.exit_code != 0)
         throw LauncherError(shown(path) + ": " + terminal_text(done.errors));
     return before;

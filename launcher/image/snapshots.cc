@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/image/snapshots.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
-#include "launcher/base/program.h"
+#include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
@@ -64,8 +65,8 @@ std::map<std::string, Snapshot> snapshots_in(const nlohmann::json& image) {
 
 std::map<std::string, Snapshot> snapshots_in_file(const std::string& path) {
     // -U: while the VM runs, too. Without --backing-chain it opens nothing but this file.
-    const ProgramResult info =
-        run_program({"qemu-img", "info", "-U", "-f", "qcow2", "--output=json", path});
+    const ProgramResult info = run_qemu_img({"info", "-U", "-f", "qcow2", "--output=json", path},
+                                            FileAccess{.read = {path}, .parts = {}, .write = {}});
     const nlohmann::json json = nlohmann::json::parse(info.output, nullptr, false);
     if (info.exit_code != 0 || !json.is_object())
         throw LauncherError(shown(path) + ": " + terminal_text(info.errors));
@@ -95,9 +96,20 @@ Images images_of(const VmSpec& spec) {
     return images;
 }
 
+bool is_block_device(const std::string& path) {
+    struct stat status {};
+    return stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
 void qemu_img_snapshot(const std::string& what, const std::string& tag, const std::string& path) {
-    const ProgramResult done =
-        run_program({"qemu-img", "snapshot", "-q", what, tag, path}, std::chrono::minutes(10));
+    // Without what it stands on, which is not needed for this.
+    const nlohmann::json image = {
+        {"driver", "qcow2"},
+        {"backing", nullptr},
+        {"file", {{"driver", is_block_device(path) ? "host_device" : "file"}, {"filename", path}}}};
+    const ProgramResult done = run_qemu_img({"snapshot", "-q", what, tag, "json:" + image.dump()},
+                                            FileAccess{.read = {}, .parts = {}, .write = {path}},
+                                            std::chrono::minutes(10));
     if (done.exit_code != 0)
         throw LauncherError(shown(path) + ": " + terminal_text(done.errors));
 }

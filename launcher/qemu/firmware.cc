@@ -16,7 +16,7 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
-#include "launcher/base/program.h"
+#include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -136,9 +136,11 @@ void make_uefi_variables(const UefiFiles& files) {
         return;
     make_private_directory(path.substr(0, path.rfind('/')));
     const std::string temporary = path + "." + std::to_string(getpid());
-    const ProgramResult made = run_program(
-        {"qemu-img", "convert", "-f", std::string(name_of(files.variables_template.format)), "-O",
-         "qcow2", files.variables_template.path, temporary});
+    make_target(temporary);
+    const ProgramResult made = run_qemu_img(
+        {"convert", "-f", std::string(name_of(files.variables_template.format)), "-O", "qcow2",
+         files.variables_template.path, temporary},
+        FileAccess{.read = {files.variables_template.path}, .parts = {}, .write = {temporary}});
     const bool failed = made.exit_code != 0 || rename(temporary.c_str(), path.c_str()) != 0;
     const int error = errno;
     if (!failed)

@@ -12,7 +12,7 @@
 #include "launcher/base/error.h"
 #include "launcher/foreign/domain_xml.h"
 #include "launcher/foreign/ovf.h"
-#include "launcher/foreign/vmdk_descriptor.h"
+#include "launcher/image/vmdk_descriptor.h"
 #include "tests/fuzz/require.h"
 
 namespace {

@@ -229,6 +229,10 @@ if [ -e $netfilter ]; then
     ip link del docker0
     echo 0 >$netfilter
 fi
+expect "no guards" 0 '^ok +guards +off: .*only root can see more'
+mkdir /run/tapgate-guards
+expect "guards, by their unit" 0 '^ok +guards +tapgate.nft is loaded'
+rmdir /run/tapgate-guards
 ip tuntap add tap7 mode tap
 ip tuntap add vpn0 mode tun
 expect "a stray tap" 0 '^warn +stray-tap +the tap tap7 is down and no bridge.s port'

@@ -176,7 +176,7 @@ cat >domain.xml <<EOT
 <devices><disk type='file' device='disk'><driver type='qcow2'/><source file='$PWD/disk.qcow2'/><target bus='ide'/></disk>
 <interface type='user'/></devices></domain>
 EOT
-if "$tapgate" import domain.xml old >/dev/null 2>"$work/error" &&
+if "$tapgate" import domain.xml old --yes >/dev/null 2>"$work/error" &&
     grep -qx "disk = $PWD/disk.qcow2,format=qcow2,bus=ide" "$XDG_CONFIG_HOME/tapgate/old.conf" &&
     [ -e disk.qcow2 ] && [ ! -e "$XDG_DATA_HOME/tapgate/old" ]; then
     ok domain

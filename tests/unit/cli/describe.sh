@@ -79,7 +79,7 @@ touch "$data/uefi-variables.qcow2" "$data/own.raw"
 printf 'disk = %s\n' "$work/disk.raw" "$data/own.raw" >"$file"
 refused '--yes does without' "$tapgate" delete lab
 # A supervisor holds this lock.
-mkdir -p "$work/run/tapgate/lab"
+(umask 077 && mkdir -p "$work/run/tapgate/lab")
 flock "$work/run/tapgate/lab/lock" "$tapgate" delete lab --yes 2>refused && fail "deleted while it runs"
 grep -q 'lab is being started' refused || fail "not said that it runs: $(cat refused)"
 [ -e "$file" ] || fail "a refused delete took the file"

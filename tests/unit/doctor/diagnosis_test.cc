@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "launcher/doctor/diagnosis.h"
 
@@ -103,6 +104,19 @@ TEST(Doctor, TellsTheTroublesOfTunApart) {
                 HasSubstr("FAIL: /dev/net/tun is there, but the kernel has no driver"));
     EXPECT_THAT(tun(EACCES), HasSubstr("-> sudo chmod 0666 /dev/net/tun"));
     EXPECT_THAT(tun(EPERM), HasSubstr("FAIL: /dev/net/tun is forbidden by the container"));
+}
+
+TEST(Doctor, SaysWhetherTheHostsGuardsAreLoaded) {
+    const auto guards = [](bool unit, std::optional<bool> loaded) {
+        return findings_of("guards", [&](auto& f) { f.guards = {unit, loaded}; });
+    };
+    EXPECT_THAT(guards(false, std::nullopt), HasSubstr("ok: off: "));
+    EXPECT_THAT(guards(false, std::nullopt), HasSubstr("only root can see more"));
+    EXPECT_THAT(guards(false, false), EndsWith("is not loaded\n"));
+    EXPECT_THAT(guards(true, std::nullopt), HasSubstr("ok: tapgate.nft is loaded"));
+    EXPECT_THAT(guards(false, true), HasSubstr("ok: tapgate.nft is loaded"));
+    EXPECT_THAT(guards(true, false), HasSubstr("warn: "));
+    EXPECT_THAT(guards(true, false), EndsWith(" -> sudo systemctl restart tapgate-guards\n"));
 }
 
 TEST(Doctor, KnowsThatWifiCannotBeBridged) {

@@ -2,19 +2,27 @@
 //
 // What importers read: descriptors of vmdk images, tar archives, OVF, libvirt domains.
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
+#include "common/unique_fd.h"
+#include "launcher/base/confinement.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/program.h"
 #include "launcher/foreign/domain_xml.h"
 #include "launcher/foreign/ovf.h"
 #include "launcher/foreign/tar_archive.h"
-#include "launcher/foreign/vmdk_descriptor.h"
+#include "launcher/image/vmdk_descriptor.h"
 #include "launcher/vm/description.h"
+#include "tests/prerequisite.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -46,24 +54,142 @@ TEST(VmdkDescriptor, WhatIsRefused) {
          {"RW 100 FLAT \"../x\" 0", "RW 100 FLAT \"/etc/shadow\" 0", "RW 100 FLAT \"nbd:x\" 0",
           "RW 100 FLAT \"a\\\\b\" 0", "RW 100 FLAT \"..\" 0", "RW 100 FLAT \"\" 0", "RW 100 FLAT",
           "RW x FLAT \"a\" 0", "RW 100 FLAT \"a\" 0 \"b\"", "RW 100 FLAT \"a", "RW",
-          "100 FLAT \"a\"", "parentFileNameHint=\"/x\"", "rw 100 FLAT \"a\" 0"}) {
+          "100 FLAT \"a\"", "RW 100 OTHER \"a\"", "rw 100 FLAT \"a\" 0"}) {
         EXPECT_THAT(error_of([&] { extents(line); }), HasSubstr("d.vmdk: line 5")) << line;
     }
 }
 
-TEST(VmdkDescriptor, Embedded) {
-    std::string head(4096, '\0');
+// QEMU finds the word wherever it stands.
+TEST(VmdkDescriptor, Parent) {
+    for (const char* const line :
+         {"parentFileNameHint=\"/x\"", "# parentFileNameHint=\"/x\"", "a=\"parentFileNameHint\""})
+        EXPECT_THAT(error_of([&] { extents(line); }), HasSubstr("has a parent")) << line;
+}
+
+// The first KiBs of an image of one file: header, and a descriptor of 20 sectors.
+std::string sparse_head(const std::string& descriptor, size_t sector = 1) {
+    std::string head(64UL * 512, '\0');
     head.replace(0, 4, "KDMV");
-    EXPECT_EQ(embedded_vmdk_descriptor(head, "s"), "");
-    head[28] = 1;
-    head[36] = 2;
-    head.replace(512, 3, "a=b");
-    EXPECT_EQ(embedded_vmdk_descriptor(head, "s"), "a=b");
-    head[36] = 120;
-    EXPECT_THROW(embedded_vmdk_descriptor(head, "s"), LauncherError);
+    head[12] = 8;  // capacity
+    head[28] = static_cast<char>(sector);
+    head[36] = 20;
+    head.replace(sector * 512, descriptor.size(), descriptor);
+    return head;
+}
+
+TEST(VmdkDescriptor, Embedded) {
+    EXPECT_EQ(embedded_vmdk_descriptor(sparse_head("", 0), "s"), "");
+    EXPECT_EQ(embedded_vmdk_descriptor(sparse_head("a=b"), "s"), "a=b");
+    std::string head = sparse_head("a=b");
     EXPECT_THROW(embedded_vmdk_descriptor("KDMV", "s"), LauncherError);
     head[35] = '\xff';
-    EXPECT_THROW(embedded_vmdk_descriptor(head, "s"), LauncherError);
+    EXPECT_THAT(error_of([&] { embedded_vmdk_descriptor(head, "s"); }), HasSubstr("none belongs"));
+    EXPECT_THAT(
+        error_of([] { embedded_vmdk_descriptor(sparse_head(std::string(63UL * 512, 'x')), "s"); }),
+        HasSubstr("does not end"));
+}
+
+// As QEMU reads: up to the NUL, whatever the header says of its size.
+TEST(VmdkDescriptor, EmbeddedIsReadToItsNul) {
+    std::string head = sparse_head(std::string(512, '#') + "\nRW 1 FLAT \"/x\" 0\n");
+    head[36] = 1;
+    EXPECT_THAT(std::string(embedded_vmdk_descriptor(head, "s")), HasSubstr("/x"));
+}
+
+TEST(VmdkDescriptor, EmbeddedThatIsOfOtherFiles) {
+    std::string head = sparse_head("a=b");
+    head[12] = 0;
+    EXPECT_THAT(error_of([&] { embedded_vmdk_descriptor(head, "s"); }), HasSubstr("capacity 0"));
+    // QEMU looks for a parent at the first sector, even where the descriptor is another.
+    head = sparse_head("a=b", 30);
+    head.replace(512, 26, "parentFileNameHint=\"/key\"\n");
+    EXPECT_THAT(error_of([&] { embedded_vmdk_descriptor(head, "s"); }), HasSubstr("has a parent"));
+}
+
+class VmdkFiles : public testing::Test {
+  protected:
+    std::string write(const std::string& name, const std::string& bytes) {
+        std::ofstream(files_.file(name), std::ios::binary) << bytes;
+        return files_.file(name);
+    }
+    std::string descriptor(const std::string& line) {
+        return write("d.vmdk", "# Disk DescriptorFile\nversion=1\n" + line + "\n");
+    }
+    TemporaryDirectory files_;
+};
+
+TEST_F(VmdkFiles, ExtentsAreReturned) {
+    write("a.vmdk", sparse_head(""));
+    write("b", "flat");
+    EXPECT_THAT(
+        check_vmdk_extents(descriptor("RW 8 SPARSE \"a.vmdk\"\nRW 1 FLAT \"b\" 0\nRW 5 ZERO")),
+        ElementsAre(files_.file("a.vmdk"), files_.file("b")));
+    EXPECT_THAT(check_vmdk_extents(files_.file("a.vmdk")), IsEmpty());
+}
+
+// An extent is an image as well, and can name other files as one.
+TEST_F(VmdkFiles, AnExtentThatIsOfOtherFiles) {
+    std::string head = sparse_head("createType=\"monolithicFlat\"\nRW 1 FLAT \"/key\" 0\n");
+    head[12] = 0;
+    write("a.vmdk", head);
+    const std::string path = descriptor("RW 8 SPARSE \"a.vmdk\"");
+    EXPECT_THAT(error_of([&] { check_vmdk_extents(path); }), HasSubstr("capacity 0"));
+}
+
+TEST_F(VmdkFiles, NoFifoIsOpened) {
+    ASSERT_EQ(mkfifo(files_.file("f").c_str(), 0600), 0);
+    const UniqueFd reader(open(files_.file("f").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const std::string path = descriptor("RW 8 FLAT \"f\" 0");
+    EXPECT_THAT(error_of([&] { check_vmdk_extents(path); }), HasSubstr("not a regular file"));
+    EXPECT_THAT(error_of([&] {
+                    Confinement({.read = {}, .parts = {files_.file("f")}, .write = {}}, "/bin/sh");
+                }),
+                HasSubstr("neither a file nor a block device"));
+}
+
+// --- what a program may open --------------------------------------------------------------------
+
+class Confined : public VmdkFiles {
+  protected:
+    void SetUp() override { TAPGATE_REQUIRE(landlock_version() > 0, "a kernel with Landlock"); }
+    // What `sh -c` says, 0 where it could do it.
+    int run(const std::string& command, const FileAccess& files) {
+        const Confinement confinement(files, "/bin/sh");
+        return run_program({"/bin/sh", "-c", command}, std::chrono::seconds(30),
+                           most_program_output, &confinement)
+            .exit_code;
+    }
+};
+
+TEST_F(Confined, OpensWhatIsNamedAndNothingElse) {
+    const std::string named = write("named", "a");
+    const std::string other = write("other", "b");
+    const std::string target = write("target", "");
+    std::filesystem::create_symlink(other, files_.file("link"));
+    const FileAccess files{.read = {named}, .parts = {}, .write = {target}};
+    EXPECT_EQ(run("cat '" + named + "' >'" + target + "' && cat '" + target + "'", files), 0);
+    EXPECT_NE(run("cat '" + other + "'", files), 0);
+    EXPECT_NE(run("cat '" + files_.file("link") + "'", files), 0);
+    EXPECT_NE(run("echo c >>'" + named + "'", files), 0);
+    EXPECT_NE(run("echo c >'" + files_.file("new") + "'", files), 0);
+    EXPECT_NE(run("ls '" + files_.path() + "'", files), 0);
+    EXPECT_NE(run("rm '" + target + "'", files), 0);
+    EXPECT_NE(run("cat /etc/passwd", files), 0);
+    // And this process as before.
+    EXPECT_EQ(read_file(other), "b");
+}
+
+TEST_F(Confined, ALinkIsNoPartOfAnImage) {
+    const std::string other = write("other", "b");
+    std::filesystem::create_symlink(other, files_.file("link"));
+    EXPECT_EQ(run("cat '" + other + "'", {.read = {files_.file("link")}, .parts = {}, .write = {}}),
+              0);
+    EXPECT_THAT(
+        error_of([&] { run("true", {.read = {}, .parts = {files_.file("link")}, .write = {}}); }),
+        HasSubstr("neither a file nor a block device"));
+    EXPECT_THAT(
+        error_of([&] { run("true", {.read = {files_.file("none")}, .parts = {}, .write = {}}); }),
+        HasSubstr("No such file"));
 }
 
 // --- tar ----------------------------------------------------------------------------------------

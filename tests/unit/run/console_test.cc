@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -29,7 +30,8 @@ class ConsoleLog : public testing::Test {
   protected:
     void SetUp() override {
         setenv("XDG_RUNTIME_DIR", directory_.path().c_str(), 1);
-        std::filesystem::create_directories(vm_directory(vm_));
+        ASSERT_EQ(mkdir(directory_.file("tapgate").c_str(), 0700), 0);
+        ASSERT_EQ(mkdir(vm_directory(vm_).c_str(), 0700), 0);
         older_ = console_log_paths(vm_)[0];
         path_ = console_log_paths(vm_)[1];
     }

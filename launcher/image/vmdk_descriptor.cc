@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "launcher/foreign/vmdk_descriptor.h"
+#include "launcher/image/vmdk_descriptor.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -21,6 +21,8 @@ namespace {
 constexpr size_t longest_descriptor = 64UL * 1024;
 constexpr std::string_view descriptor_magic = "# Disk DescriptorFile";
 constexpr std::string_view sparse_magic = "KDMV";
+constexpr size_t sector = 512;
+
 // Takes the first word away.
 std::string_view take_word(std::string_view& text) {
     const size_t end = std::min(text.find_first_of(blanks), text.size());
@@ -40,11 +42,20 @@ bool is_key(std::string_view word) {
     });
 }
 
+// Anywhere, comments too: QEMU looks for no more than this word.
+void refuse_parent(std::string_view text, const std::string& source) {
+    if (text.find("parentFileNameHint") != std::string_view::npos)
+        throw LauncherError(source +
+                            ": the image has a parent (parentFileNameHint); export it from VMware "
+                            "as a whole");
+}
+
 class Descriptor {
   public:
     explicit Descriptor(const std::string& source) : source_(source) {}
 
     std::vector<std::string> read(std::string_view text) {
+        refuse_parent(text, source_);
         while (!text.empty()) {
             const std::string_view line = text.substr(0, text.find('\n'));
             text.remove_prefix(std::min(line.size() + 1, text.size()));
@@ -73,9 +84,6 @@ class Descriptor {
         const std::string_view key = trimmed(line.substr(0, equals));
         if (equals == std::string_view::npos || !is_key(key))
             refuse(quoted_word(line) + " is neither an extent nor a setting");
-        if (key == "parentFileNameHint")
-            refuse("the image has a parent, " + quoted_word(trimmed(line.substr(equals + 1))) +
-                   "; export it from VMware as a whole");
     }
 
     // SECTORS TYPE ["NAME" [OFFSET]]
@@ -83,7 +91,9 @@ class Descriptor {
         const std::string whole(rest);
         const std::string_view sectors = take_word(rest);
         const std::string_view type = take_word(rest);
-        if (!is_number(sectors) || type.empty() || type.find('"') != std::string_view::npos)
+        constexpr std::array<std::string_view, 6> types{"FLAT",       "SPARSE",   "VMFS",
+                                                        "VMFSSPARSE", "SESPARSE", "ZERO"};
+        if (!is_number(sectors) || std::find(types.begin(), types.end(), type) == types.end())
             refuse("an extent without size and type: " + quoted_word(whole));
         if (rest.empty() && type == "ZERO")
             return;
@@ -114,28 +124,48 @@ std::uint64_t number_at(std::string_view bytes, size_t offset) {
     return number;
 }
 
-std::string read_head(const std::string& path, std::uint64_t offset) {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    std::string head(2 * longest_descriptor, '\0');
-    const ssize_t got =
-        fd ? pread(fd.get(), head.data(), head.size(), static_cast<off_t>(offset)) : -1;
+std::string read_head(int fd, const std::string& path, std::uint64_t offset, std::uint64_t most) {
+    std::string head(std::min<std::uint64_t>(most, 2 * longest_descriptor), '\0');
+    const ssize_t got = pread(fd, head.data(), head.size(), static_cast<off_t>(offset));
     if (got < 0)
         fail_with_errno(shown(path));
     head.resize(static_cast<size_t>(got));
     return head;
 }
 
-void check_extent(const std::string& directory, const std::string& name,
-                  const std::string& source) {
-    const std::string path = directory + name;
+// `flags`: O_NOFOLLOW for what an image names.
+UniqueFd open_to_read(const std::string& path, int flags = 0) {
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
+    if (!fd)
+        fail_with_errno(shown(path));
+    return fd;
+}
+
+// 0: QEMU reads a descriptor instead, also where the image is an extent of another.
+void refuse_no_capacity(std::string_view head, const std::string& source) {
+    constexpr size_t capacity_field = 12;
+    if (head.size() < sector || number_at(head, capacity_field) == 0)
+        throw LauncherError(source +
+                            ": its header says that it holds nothing (capacity 0), so that its "
+                            "data would be in other files; export it from VMware once more");
+}
+
+std::string check_extent(const std::string& directory, const std::string& name,
+                         const std::string& source) {
+    std::string path = directory + name;
+    const std::string what = source + ": its extent " + quoted_word(path);
     struct stat status {};
-    // Not stat(): a link could lead anywhere.
+    // Not stat(): a link could lead anywhere. And before it is opened: a FIFO's writer would know.
     if (lstat(path.c_str(), &status) != 0)
-        throw LauncherError(source + ": its extent " + quoted_word(path) + ": " +
-                            errno_text(errno) + "; extents lie beside the descriptor");
+        throw LauncherError(what + ": " + errno_text(errno) +
+                            "; extents lie beside the descriptor");
     if (!S_ISREG(status.st_mode))
-        throw LauncherError(source + ": its extent " + quoted_word(path) +
-                            " is not a regular file");
+        throw LauncherError(what + " is not a regular file");
+    const UniqueFd fd = open_to_read(path, O_NOFOLLOW);
+    const std::string head = read_head(fd.get(), path, 0, sector);
+    if (head.starts_with(sparse_magic))
+        refuse_no_capacity(head, what);
+    return path;
 }
 
 }  // namespace
@@ -145,41 +175,49 @@ std::vector<std::string> parse_vmdk_descriptor(std::string_view text, const std:
 }
 
 std::string_view embedded_vmdk_descriptor(std::string_view head, const std::string& source) {
-    constexpr size_t sector = 512;
     constexpr size_t offset_field = 28;
-    constexpr size_t size_field = 36;
     if (!head.starts_with(sparse_magic) || head.size() < sector)
         throw LauncherError(source + ": not a vmdk image");
+    refuse_no_capacity(head, source);
+    // vmdk_parent_open() in QEMU's block/vmdk.c.
+    constexpr size_t parent_region = 20 * sector;
+    const std::string_view behind = head.substr(sector, parent_region);
+    refuse_parent(behind.substr(0, behind.find('\0')), source);
     const std::uint64_t offset = number_at(head, offset_field);
-    const std::uint64_t size = number_at(head, size_field);
     if (offset == 0)
         return {};
-    if (offset > longest_descriptor / sector || size > longest_descriptor / sector ||
-        (offset + size) * sector > head.size())
+    if (offset > longest_descriptor / sector || offset * sector >= head.size())
         throw LauncherError(source + ": the descriptor lies where none belongs");
-    const std::string_view text = head.substr(offset * sector, size * sector);
-    return text.substr(0, text.find('\0'));
+    const std::string_view text = head.substr(offset * sector);
+    const size_t end = text.find('\0');
+    if (end == std::string_view::npos)
+        throw LauncherError(source + ": the descriptor does not end");
+    return text.substr(0, end);
 }
 
-void check_vmdk_extents(const std::string& path) {
-    const std::string head = read_head(path, 0);
+std::vector<std::string> check_vmdk_extents(const std::string& path) {
+    const UniqueFd fd = open_to_read(path);
+    const std::string head = read_head(fd.get(), path, 0, 2 * longest_descriptor);
     const std::string source = shown(path);
     if (!head.starts_with(descriptor_magic)) {
         // One file: the extents that it names are itself.
         parse_vmdk_descriptor(embedded_vmdk_descriptor(head, source), source);
-        return;
+        return {};
     }
     // Some programs fill the last sector up.
     const std::string_view text = std::string_view(head).substr(0, head.find_last_not_of('\0') + 1);
     if (head.size() > longest_descriptor || text.find('\0') != std::string_view::npos)
         throw LauncherError(source + ": too long for a descriptor, or not a text");
     const std::string directory = path.substr(0, path.rfind('/') + 1);
+    std::vector<std::string> extents;
     for (const std::string& name : parse_vmdk_descriptor(text, source))
-        check_extent(directory, name, source);
+        extents.push_back(check_extent(directory, name, source));
+    return extents;
 }
 
-void check_archived_vmdk(const std::string& path, std::uint64_t offset) {
-    const std::string head = read_head(path, offset);
+void check_archived_vmdk(const std::string& path, std::uint64_t offset, std::uint64_t size) {
+    const UniqueFd fd = open_to_read(path);
+    const std::string head = read_head(fd.get(), path, offset, size);
     const std::string source = shown(path);
     parse_vmdk_descriptor(embedded_vmdk_descriptor(head, source), source);
 }

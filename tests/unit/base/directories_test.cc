@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Where the sockets of VMs are, and that nobody else can have put them there.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <filesystem>
+#include <optional>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/files.h"
+#include "tests/unit/testing.h"
+
+namespace tapgate {
+
+namespace {
+
+using testing::HasSubstr;
+
+// A variable of the environment, for as long as this lives.
+class Variable {
+  public:
+    Variable(const char* name, const char* value) : name_(name) {
+        if (const char* const before = getenv(name))
+            before_ = before;
+        set(value);
+    }
+    ~Variable() { set(before_ ? before_->c_str() : nullptr); }
+    Variable(const Variable&) = delete;
+    Variable& operator=(const Variable&) = delete;
+
+  private:
+    void set(const char* value) {
+        if (value == nullptr)
+            unsetenv(name_);
+        else
+            setenv(name_, value, 1);
+    }
+    const char* name_;
+    std::optional<std::string> before_;
+};
+
+mode_t mode_of(const std::string& path) {
+    struct stat status {};
+    EXPECT_EQ(stat(path.c_str(), &status), 0) << path;
+    return status.st_mode & 07777;
+}
+
+class RuntimeDirectory : public testing::Test {
+  protected:
+    TemporaryDirectory files_;
+    const std::string base_ = files_.file("run");
+    const Variable variable_{"XDG_RUNTIME_DIR", base_.c_str()};
+
+    void SetUp() override { mkdir(base_.c_str(), 0700); }
+    static std::string error() { return error_of(runtime_directory); }
+};
+
+TEST_F(RuntimeDirectory, IsPrivateFromTheStart) {
+    const mode_t before = umask(0);
+    EXPECT_EQ(runtime_directory(), base_ + "/tapgate");
+    make_private_directory(runtime_directory());
+    umask(before);
+    EXPECT_EQ(mode_of(base_ + "/tapgate"), 0700U);
+    EXPECT_EQ(error(), "none");
+}
+
+TEST_F(RuntimeDirectory, WhatOthersCanWriteToIsRefused) {
+    for (const mode_t mode : {0770U, 0707U, 01777U}) {
+        chmod(base_.c_str(), mode);
+        EXPECT_THAT(error(), HasSubstr("others can write to it"));
+    }
+    chmod(base_.c_str(), 0755);
+    EXPECT_EQ(error(), "none");
+    mkdir((base_ + "/tapgate").c_str(), 0700);
+    for (const mode_t mode : {0710U, 0701U, 0770U}) {
+        chmod((base_ + "/tapgate").c_str(), mode);
+        EXPECT_THAT(error(), HasSubstr("chmod 700"));
+    }
+}
+
+TEST_F(RuntimeDirectory, ALinkIsRefused) {
+    mkdir((base_ + "/elsewhere").c_str(), 0700);
+    std::filesystem::create_symlink(base_ + "/elsewhere", base_ + "/tapgate");
+    EXPECT_THAT(error(), HasSubstr("not a directory of yours"));
+}
+
+// Root can have a directory that is another's; anybody can name one.
+TEST_F(RuntimeDirectory, AnothersIsRefused) {
+    if (geteuid() != 0) {
+        const Variable others("XDG_RUNTIME_DIR", "/usr");
+        EXPECT_THAT(error(), HasSubstr("/usr is not a directory of yours"));
+        return;
+    }
+    mkdir((base_ + "/tapgate").c_str(), 0700);
+    ASSERT_EQ(chown((base_ + "/tapgate").c_str(), 1, 1), 0);
+    EXPECT_THAT(error(), HasSubstr("/tapgate is not a directory of yours"));
+    ASSERT_EQ(chown(base_.c_str(), 1, 1), 0);
+    EXPECT_THAT(error(), HasSubstr("/run is not a directory of yours"));
+}
+
+TEST(RuntimeBaseOfHost, IsBelowTheHomeAndPrivate) {
+    const TemporaryDirectory home;
+    const Variable variable("HOME", home.path().c_str());
+    std::array<char, HOST_NAME_MAX + 1> name{};
+    ASSERT_EQ(gethostname(name.data(), name.size() - 1), 0);
+    const std::string base = runtime_base_of_host();
+    EXPECT_EQ(base, home.path() + "/.cache/tapgate/run/" + name.data());
+    const mode_t before = umask(002);
+    make_private_directory(base + "/tapgate");
+    umask(before);
+    EXPECT_EQ(mode_of(base), 0700U);
+    EXPECT_EQ(mode_of(home.path() + "/.cache/tapgate/run"), 0700U);
+    const Variable used("XDG_RUNTIME_DIR", base.c_str());
+    EXPECT_EQ(error_of(runtime_directory), "none");
+}
+
+}  // namespace
+
+}  // namespace tapgate
