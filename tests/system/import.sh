@@ -161,6 +161,34 @@ for format in ustar gnu pax; do
     imported ova-$format lab-$format.ova
 done
 grep -qx 'memory = 512M' "$XDG_CONFIG_HOME/tapgate/ova-pax.conf" || not_ok ova "its memory is not 512M"
+# With a manifest each checksum has to be right; gzip, of a member or of all, is unpacked.
+(cd appliance && for file in lab.ovf lab-disk1.vmdk; do
+    echo "SHA256($file)= $(sha256sum "$file" | cut -d' ' -f1)"
+done) >appliance/lab.mf
+imported manifest appliance/lab.ovf
+tar -C appliance -cf lab-manifest.ova lab.ovf lab.mf lab-disk1.vmdk
+imported ova-manifest lab-manifest.ova
+sed -i '2s/= ./= x/' appliance/lab.mf
+refused wrong-manifest "not what the manifest says" appliance/lab.ovf
+tar -C appliance -cf lab-wrong.ova lab.ovf lab.mf lab-disk1.vmdk
+refused wrong-ova "not what the manifest says" lab-wrong.ova
+rm appliance/lab.mf
+gzip -c lab-ustar.ova >lab-whole.ova
+imported ova-gzip lab-whole.ova
+gzip -c appliance/lab-disk1.vmdk >appliance/packed.vmdk.gz
+ovf 'ovf:href="packed.vmdk.gz" ovf:compression="gzip"' >appliance/packed.ovf
+imported gzip-member appliance/packed.ovf
+head -c 3000 appliance/packed.vmdk.gz >appliance/cut.gz
+ovf 'ovf:href="cut.gz" ovf:compression="gzip"' >appliance/cut.ovf
+refused cut-gzip "no gzip" appliance/cut.ovf
+mkdir appliance/below
+cp appliance/lab-disk1.vmdk appliance/below/
+ovf 'ovf:href="./below/lab-disk1.vmdk"' >appliance/below.ovf
+imported subfolder appliance/below.ovf
+ln -s "$work/images" appliance/out
+ovf 'ovf:href="out/disk.raw"' >appliance/out.ovf
+refused link-out "leads out of" appliance/out.ovf
+[ -z "$(find "$XDG_DATA_HOME" -name '.import.*')" ] || not_ok unpacked "what was unpacked is still there"
 cp disk.raw evil.vmdk
 ovf 'ovf:href="../evil.vmdk"' >appliance/evil.ovf
 refused traversal "no file beside the descriptor" appliance/evil.ovf
