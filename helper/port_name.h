@@ -34,7 +34,7 @@ constexpr unsigned slots_of_a_bridge = 2 * other_slots;
 /// and beyond 29,000 of others').
 std::string port_name(uid_t uid, int bridge, unsigned slot);
 
-/// Whose port that is; nothing when it is no such name.
+/// Whose port that is; nothing when it is not such a name.
 std::optional<uid_t> named_owner(std::string_view name);
 
 /// Which slots a new port may take: `size` of them from `begin` on, tried from the `first`th,

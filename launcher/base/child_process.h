@@ -28,15 +28,15 @@ struct Launch {
     /// SIGTERM, SIGINT and SIGHUP do not reach it, whoever sends them: they are blocked, which an
     /// exec does not change.
     bool deaf = false;
-    /// It has a session of its own: no terminal, no signals of one.
+    /// It gets a session of its own, and so neither a terminal nor the signals of one.
     bool own_session = true;
     /// What it may open; null: all that its user may.
     const Confinement* confinement = nullptr;
 };
 
-/// Starts it, stdin being /dev/null, and leaves it to the caller, who has `pid` then. Returns 0, or
-/// the errno of what kept the program from being started. Throws a LauncherError when this process
-/// lacks what it takes to ask for that (descriptors, memory).
+/// Starts the program, stdin being /dev/null, and sets `pid`; waiting for its end is the caller's.
+/// Returns 0, or the errno of what kept the program from being started. Throws a LauncherError when
+/// this process lacks the descriptors or the memory to try.
 int spawn(const Launch& launch, pid_t& pid);
 
 /// How a process ended.
@@ -52,8 +52,7 @@ struct ProcessEnd {
     [[nodiscard]] std::string text() const;
 };
 
-/// A child of this process in a session of its own (no terminal, no signals of one). Killed and
-/// reaped at the latest when it goes out of scope.
+/// A child of this process. Killed and reaped at the latest when it goes out of scope.
 class ChildProcess {
   public:
     using Milliseconds = std::chrono::milliseconds;
@@ -92,7 +91,7 @@ struct Pipe {
 /// `flags`: as pipe2(2) takes them. Throws a LauncherError.
 Pipe make_pipe(int flags = 0);
 
-/// The absolute path of the program `name`, as exec would find it in PATH; nothing when there is
+/// The absolute path of the program `name`, as exec would find it in PATH; nothing when PATH has
 /// none.
 std::optional<std::string> find_program(const std::string& name);
 

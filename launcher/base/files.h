@@ -23,7 +23,7 @@ std::string first_word(const std::string& path);
 /// colons behind it; empty when there is none.
 std::string line_of(const std::string& path, const std::string& key);
 
-/// Is anything called `path`?
+/// Whether anything is called `path`.
 bool exists(const std::string& path);
 
 /// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there

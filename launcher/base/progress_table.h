@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What many VMs are doing at the same time: a table on a terminal, which is drawn again with each
-// change; else a line for each VM that is done. To stderr, as all that is no result.
+// change; else a line for each VM that is done. To stderr, as everything that is not a
+// result.
 #ifndef TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
 #define TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
 

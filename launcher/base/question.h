@@ -6,11 +6,11 @@
 
 namespace tapgate {
 
-/// Is there somebody to ask?
+/// Whether there is somebody to ask: stdin and stderr are a terminal.
 bool can_ask();
 
-/// Shows `question` and waits for an answer, as long as that takes. Only "y" and "yes" are one;
-/// throws a LauncherError when there is nobody to ask, which says that --yes does without.
+/// Shows `question` and waits for an answer, as long as that takes. Only "y" and "yes" agree.
+/// Throws a LauncherError when there is nobody to ask, which says that --yes does without.
 bool agreed(const std::string& question);
 
 }  // namespace tapgate

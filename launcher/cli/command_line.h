@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate VERB [NAME] [options], taken apart by Boost.Program_options, as a grammar
-// has it.
+// tapgate VERB [NAME] [options], taken apart by Boost.Program_options, as a grammar has it.
 #ifndef TAPGATE_LAUNCHER_CLI_COMMAND_LINE_H
 #define TAPGATE_LAUNCHER_CLI_COMMAND_LINE_H
 

@@ -59,7 +59,7 @@ struct Operand {
 /// The verb's operands, one by one.
 std::vector<Operand> operands_of(const Verb& verb);
 
-/// Does the verb take the option?
+/// Whether the verb takes the option.
 bool takes(const Verb& verb, const VerbOption& option);
 
 }  // namespace tapgate

@@ -12,8 +12,8 @@
 
 namespace tapgate {
 
-/// Is the operand an image and not a VM's name: has it a '/', or an image's ending and no VM file
-/// of that name?
+/// Whether the operand is an image and not a VM's name: it has a '/', or an image's ending and no
+/// VM file of that name.
 bool is_image(const std::string& operand);
 
 /// The name that a VM made of the image gets: the file's name without its ending, as fitting_name()

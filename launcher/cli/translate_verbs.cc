@@ -15,6 +15,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/qemu_script.h"
+#include "launcher/foreign/side_by_side.h"
 #include "launcher/foreign/translate.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/qemu/machine_version.h"
@@ -143,7 +144,7 @@ ExitCode translate_vm(const CommandLine& command) {
         settings = with_machine_version(settings, vm.spec.machine);
     const std::string text = annotated_vm_file(name, settings, translation);
     std::vector<std::string> argv;
-    if (command.has("argv"))
+    if (command.has("argv") || (command.has("diff") && command.has("json")))
         argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec, has_vhost()));
     // From here on: the settings describe a VM, and can stand in a file.
     if (command.has("create")) {
@@ -159,7 +160,7 @@ ExitCode translate_vm(const CommandLine& command) {
         }
         return ExitCode::done;
     }
-    print(text);
+    print(command.has("diff") ? side_by_side(translation) : text);
     if (!argv.empty())
         print(shell_text(argv) + "\n");
     return ExitCode::done;

@@ -6,7 +6,7 @@
 // - beside each overlay there is a record of what its base was when the overlay was made;
 // - the base's file loses its write permission, and gets it back with its last overlay;
 // - nobody writes to an image that an overlay stands on. Overlays are found by looking at the
-//   user's VM files and at the images in data_directory(): there is no list that could be wrong.
+//   user's VM files and at the images in data_directory(): no list is kept that could be wrong.
 #ifndef TAPGATE_LAUNCHER_IMAGE_BASE_IMAGE_H
 #define TAPGATE_LAUNCHER_IMAGE_BASE_IMAGE_H
 

@@ -28,13 +28,13 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                                   const std::vector<Setting>& overriding,
                                   const Progress& progress = {}, const std::string& heading = {});
 
-/// Throws a LauncherError unless the VM is a clone, and no base itself.
+/// Throws a LauncherError unless the VM is a clone, and not itself a base.
 void require_resettable(const VmName& name);
 
 /// Gives up what the clone has written: its overlays are exchanged for empty ones, its UEFI
 /// variables for base's. Each file is the old or the new one at any time; when it fails in the
 /// middle, doing it again does the rest. A base that has changed is taken as it is now. Returns
-/// what the user should know. Throws a LauncherError, also when the VM runs, or is no clone.
+/// what the user should know. Throws a LauncherError, also when the VM runs, or is not a clone.
 std::vector<std::string> reset_to_base(const VmName& name, const Progress& progress = {});
 
 /// What comparing a clone's base with what it was has shown.
@@ -45,7 +45,7 @@ struct BaseVerdict {
 
 /// Reads each file that the clone stands on, and compares its SHA-256 with the one in the clone's
 /// records. Where only the time or the inode is another one, as after a restored backup, the record
-/// is brought up to date. Empty when the VM is no clone. Throws a LauncherError.
+/// is brought up to date. Empty when the VM is not a clone. Throws a LauncherError.
 std::vector<BaseVerdict> verify_bases(const VmName& name, const Progress& progress = {});
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Are a VM's images what its description says they are?
+// Whether a VM's images are what its description says they are.
 //
 // An image names other files: a qcow2 its backing file and its data file, a vmdk its extents. Who
 // made the image chose them, QEMU opens them with the user's rights, and the guest reads them: a
@@ -28,7 +28,7 @@ struct Qcow2Names {
     bool has_data_file = false;  ///< its data are in another file
 };
 
-/// Reads the header of the qcow2 image `path`. Throws a LauncherError when it is none.
+/// Reads the header of the qcow2 image `path`. Throws a LauncherError when it is not one.
 Qcow2Names read_qcow2_names(const std::string& path);
 
 /// What the disk `index` of a VM is called in the VM's data directory, where the launcher makes it.

@@ -49,7 +49,7 @@ LauncherError exists_already(const VmName& name, const std::string& tag) {
     return error;
 }
 
-// ---- a VM that is off
+// --- A VM that is off
 
 // The snapshots in a qcow2, by their tags, as qemu-img and QMP tell them.
 std::map<std::string, Snapshot> snapshots_in(const nlohmann::json& image) {
@@ -208,7 +208,7 @@ class OffVm {
     Images images_;
 };
 
-// ---- a VM that runs
+// --- A VM that runs
 
 // What QEMU writes to, by its own word: the VM file may have changed since it was started.
 class RunningVm {

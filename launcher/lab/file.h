@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A lab: several VMs that are one thing, described in a file of sections, one for each kind of VM.
-// The language is that of VM files (vm_options.h), and so are the keys, but for a few.
+// The language is that of VM files (vm/options.h), and so are the keys, but for a few.
 //
 //     parallel = 4
 //     net = bridge:br-lab
@@ -75,7 +75,8 @@ VmDescription describe_lab_vm(const LabVm& vm);
 /// The line of a VM file that says whose the VM is. Whoever removes it makes the VM their own.
 std::string lab_mark(const VmName& lab);
 
-/// Is a VM with this file one that the lab has made? Its name must be the lab's too: a copy is not.
+/// Whether a VM with this file is one that the lab has made. Its name must be the lab's too, so
+/// that a copy is not.
 bool has_lab_mark(std::string_view vm_file, const VmName& vm, const VmName& lab);
 
 }  // namespace tapgate

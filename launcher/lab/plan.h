@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Before a lab is touched: which of its VMs are there, and has the host what those need that are to
-// start? So that nothing fails half way which could have been known.
+// Before a lab is touched: which of its VMs are there, and whether the host has what those that are
+// to start need. What can be known beforehand does not fail half way.
 #ifndef TAPGATE_LAUNCHER_LAB_PLAN_H
 #define TAPGATE_LAUNCHER_LAB_PLAN_H
 

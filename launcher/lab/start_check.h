@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Before a lab's first VM is made: is there anything that could stand in the way of all of them?
+// Before a lab's first VM is made: whether anything stands in the way of any of them.
 #ifndef TAPGATE_LAUNCHER_LAB_START_CHECK_H
 #define TAPGATE_LAUNCHER_LAB_START_CHECK_H
 

@@ -44,7 +44,7 @@ struct ListedBridge {
 using UserName = std::function<std::string(uid_t)>;
 
 /// All bridges, or the one that `only` names, with their ports in the order of their indexes.
-/// `user_name`: a user's name, or nothing. Throws a LauncherError when `only` is no bridge.
+/// `user_name`: a user's name, or nothing. Throws a LauncherError when `only` is not a bridge.
 std::vector<ListedBridge> list_bridges(const HostNetwork& network, const UserName& user_name,
                                        const std::string& only = {});
 

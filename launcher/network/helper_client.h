@@ -62,13 +62,14 @@ constexpr std::chrono::milliseconds helper_time_limit{15000};
 /// Starts the program `helper` and returns the `request.queues` descriptors of the new tap, in the
 /// helper's order; they are the caller's, close-on-exec, and the tap lives as long as one is open.
 /// The helper gets stdio, its socket and the environment, and no other descriptor of this process.
-/// It has ended when this returns or throws, unless SIGKILL is no use (see the exception's text).
+/// It has ended when this returns or throws, unless not even SIGKILL ends it (the exception's text
+/// says so).
 /// Throws HelperError when there is no tap, a LauncherError or std::system_error when this process
 /// lacks descriptors or memory to ask, std::invalid_argument for an impossible number of queues.
 std::vector<UniqueFd> request_taps(const std::string& helper, const TapRequest& request,
                                    std::chrono::milliseconds limit = helper_time_limit);
 
-/// The interface's name of the tap behind the descriptor; empty when it is no tap.
+/// The interface's name of the tap behind the descriptor; empty when it is not a tap.
 std::string tap_name(int tap);
 
 /// Descriptors of vhost-net, one for each queue, or why there are none.

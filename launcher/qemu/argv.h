@@ -13,10 +13,10 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "launcher/qemu/argv_drives.h"
 #include "launcher/vm/identity.h"
 #include "launcher/vm/spec.h"
 
@@ -48,9 +48,8 @@ struct HostFacts {
     std::optional<UefiFiles> uefi;                // when the VM's firmware is that
     std::string
         nested_feature;  // the CPU's that a guest needs for KVM: "vmx" or "svm"; may be empty
-    bool nested_enabled = false;          // in the host's KVM
-    std::set<std::string> block_devices;  // of the VM's disks and CD-ROMs: those that are no files
-    std::set<std::string> cd_drives;      // and of those the drives
+    bool nested_enabled = false;  // in the host's KVM
+    HostDevices devices;
 };
 
 /// What QEMU inherits for an adapter on a bridge: a tap descriptor for each queue and, with vhost,

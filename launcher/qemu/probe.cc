@@ -39,7 +39,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kvm_limit{3000};
 constexpr milliseconds qemu_limit{10000};
 
-// ---- what is known already
+// --- What is known already
 
 // What an answer depends on.
 std::string circumstances(const std::string& qemu) {
@@ -87,7 +87,7 @@ json known_or_asked(const std::string& question, const std::string& qemu,
     return answer;
 }
 
-// ---- asking QEMU
+// --- Asking QEMU
 
 // Appends what came; false: there will be no more.
 bool read_some(int fd, std::string& text) {
@@ -142,7 +142,7 @@ json ask_qemu(const std::string& qemu) {
     }
 }
 
-// ---- proving KVM
+// --- Proving KVM
 
 // The first line of QEMU's words that is not just a warning.
 std::string first_complaint(const std::string& text) {

@@ -104,7 +104,7 @@ QmpAnswer refusal_in(const json& error) {
 
 }  // namespace
 
-// ---- messages
+// --- Messages
 
 void QmpStream::append(std::string_view bytes) {
     // Once per append, and at most as much as is then kept: no more copying than reading.
@@ -135,7 +135,7 @@ std::optional<json> QmpStream::next() {
     }
 }
 
-// ---- the connection
+// --- The connection
 
 UniqueFd connect_to_qemu(const std::string& path, std::chrono::steady_clock::time_point deadline) {
     const std::string what = "cannot connect to " + terminal_text(path) + ": ";

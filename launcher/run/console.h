@@ -27,8 +27,8 @@ struct Typed {
 Typed take_apart(std::string_view typed);
 
 /// The terminal `fd` in raw mode, each key going to the guest at once, until this goes out of
-/// scope. Nothing happens when `fd` is no terminal, or one that this process is in the background
-/// of.
+/// scope. Nothing happens when `fd` is not a terminal, or one that this process is in the
+/// background of.
 class RawTerminal {
   public:
     explicit RawTerminal(int fd);

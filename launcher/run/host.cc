@@ -86,9 +86,9 @@ void find_devices(const VmSpec& spec, HostFacts& host) {
         paths.push_back(cdrom.str());
     for (const std::string& path : paths) {
         if (is_block_device(path))
-            host.block_devices.insert(path);
+            host.devices.block_devices.insert(path);
         if (is_cd_drive(path))
-            host.cd_drives.insert(path);
+            host.devices.cd_drives.insert(path);
     }
 }
 

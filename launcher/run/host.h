@@ -17,7 +17,7 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper = {});
 /// `vhost`: also those of vhost-net.
 VmFds planned_fds(const VmSpec& spec, bool vhost);
 
-/// Can vhost-net be opened? It is not kept open.
+/// Whether vhost-net can be opened. It is not kept open.
 bool has_vhost();
 
 /// Who on the bridge has the address `mac` (a tap's name, or a port where it was heard lately), as

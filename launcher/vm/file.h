@@ -16,7 +16,7 @@ namespace tapgate {
 /// Where the VM's file is: NAME.conf in config_directory().
 std::string vm_file_path(const VmName& name);
 
-/// Is there such a file?
+/// Whether there is such a file.
 bool has_vm_file(const VmName& name);
 
 /// The error for a VM without one.

@@ -43,10 +43,10 @@ const VmOption* find_vm_option(std::string_view key);
 /// The option's argument as in --help: "SIZE", "on|off".
 std::string argument_of(const VmOption& option);
 
-/// Is there such an option?
+/// Whether there is such an option.
 bool is_vm_option(std::string_view key);
 
-/// May it be given more than once, each value counting?
+/// Whether it may be given more than once, and each value counts.
 bool is_list_option(std::string_view key);
 
 /// The option, or one of `keys`, that was probably meant, as " (did you mean `memory'?)", or

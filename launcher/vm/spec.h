@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a VM is: passive data, made of types that cannot hold a wrong value. vm_options.h makes it
-// from text, qemu_argv.h makes QEMU's command line from it.
+// What a VM is: passive data, made of types that cannot hold a wrong value. vm/description.h
+// makes it from text, qemu/argv.h makes QEMU's command line from it.
 #ifndef TAPGATE_LAUNCHER_VM_SPEC_H
 #define TAPGATE_LAUNCHER_VM_SPEC_H
 
@@ -135,7 +135,7 @@ inline constexpr Choice<ImageFormat> image_formats[] = {
 };
 /// As QEMU and qemu-img call it.
 std::string_view name_of(ImageFormat format);
-/// Nothing when there is none of this name.
+/// Nothing when no format has this name.
 std::optional<ImageFormat> image_format(std::string_view name);
 
 enum class DiskBus { virtio, scsi, sata, ide };
@@ -176,7 +176,7 @@ struct UserNet {
 struct BridgeNet {
     InterfaceName bridge;
     unsigned queues = 1;
-    std::optional<UserNet> fallback = std::nullopt;  // when there is no getting onto the bridge
+    std::optional<UserNet> fallback = std::nullopt;  // where the bridge cannot be had
 };
 
 struct Net {

@@ -15,7 +15,7 @@
 namespace tapgate {
 namespace {
 
-// ---- "on bridges that the policy allows this user" ----
+// --- "on bridges that the policy allows this user"
 
 Attacks other_bridges() {
     return {
@@ -87,7 +87,7 @@ Attacks other_bridges() {
     };
 }
 
-// ---- the policy's own files ----
+// --- The policy's own files
 
 Attacks policy_files() {
     return {

@@ -131,7 +131,7 @@ class Caller : public Testbed {
     }
 };
 
-// ---- granted ----
+// --- Granted
 
 TEST_P(Attach, GrantsInQemusArgumentOrder) {
     const HelperResult run = run_helper(kQemuArgs);
@@ -365,7 +365,7 @@ TEST_P(Attach, HolderOfATapCannotMoveTheBridgesMac) {
     EXPECT_EQ(link_attribute("br0", "address"), before);
 }
 
-// ---- refused ----
+// --- Refused
 
 TEST_P(Attach, RefusalNamesTheRule) {
     write_policy("# lab\n\nallow br1\n\n\nallow all\n deny br0 \n");
@@ -468,7 +468,7 @@ TEST_P(Attach, NamesAreNotReflectedRaw) {
     EXPECT_EQ(run.err.find('\x1b'), std::string::npos);
 }
 
-// ---- arguments ----
+// --- Arguments
 
 TEST_P(Attach, FdMustBeANumber) {
     for (const char* fd : {"abc", "", "-1", "27x", " 27", "+27", "0x1b", "4294967323", "4294967299",
@@ -584,7 +584,7 @@ TEST_P(Attach, NoArgumentVectorAtAll) {
     EXPECT_TRUE(granted(run_helper({}, options)));
 }
 
-// ---- what makes nothing ----
+// --- What makes nothing
 
 TEST_P(Attach, ModesThatMakeNothing) {
     for (const auto* arg : {"--version", "--help"}) {
@@ -657,7 +657,7 @@ TEST_F(Testbed, PolicyToolReadsNothingThatTheCallerCannotRead) {
     EXPECT_EQ((run.out + run.err).find("topsecret"), std::string::npos) << describe(run);
 }
 
-// ---- what the caller brings along ----
+// --- What the caller brings along
 
 TEST_F(Caller, ClosedStdio) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
@@ -948,7 +948,7 @@ TEST_F(Caller, EnvironmentChangesNothing) {
     EXPECT_NE(access("/mnt/evil/out", F_OK), 0);
 }
 
-// ---- killed ----
+// --- Killed
 
 TEST_P(Attach, KilledAtAnyMomentLeavesNoTap) {
     const int step = long_run() ? 2 : 10;
@@ -983,7 +983,7 @@ TEST_P(Attach, KilledAtEveryCallLeavesNoTap) {
     }
 }
 
-// ---- audit ----
+// --- Audit
 
 std::vector<std::string> log_lines(int log) {
     std::vector<std::string> all;

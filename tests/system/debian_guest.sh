@@ -24,7 +24,7 @@ declare -A kernel_words=(
 boots=("$@")
 [ $# -gt 0 ] || boots=(enforcing apparmor)
 for name in "${boots[@]}"; do
-    [ -n "${kernel_words[$name]:-}" ] || lab_die "no boot is called $name"
+    [ -n "${kernel_words[$name]:-}" ] || die "no boot is called $name"
 done
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
     cpack cmake mmdebstrap mmdebstrap
@@ -38,9 +38,9 @@ if ! lab_inside; then
     # One commit's packages are the same bytes, so that the image of them can be, too.
     (cd "$top" && cmake --preset package && cmake --build --preset package &&
         cd "$build" && SOURCE_DATE_EPOCH=$(git -C "$top" log -1 --format=%ct) cpack -G DEB) \
-        >"$build.log" 2>&1 || lab_die "no package: see $build.log"
+        >"$build.log" 2>&1 || die "no package: see $build.log"
     "$top/tests/guest/build-debian" "$TAPGATE_GUEST" "$build"/packages/*.deb ||
-        lab_skip "no guest image (see above)"
+        skip "no guest image (see above)"
 fi
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
@@ -80,17 +80,17 @@ verdict() {
     for serial in "$LAB/home/$name.serial" "$LAB/home/$name-user.serial"; do
         while IFS= read -r line; do
             case $line in
-            ok\ *) lab_ok "$name: ${line#* - }" ;;
-            not\ ok\ *) lab_not_ok "$name: ${line#* - }" "in the guest; see below" ;;
+            ok\ *) ok "$name: ${line#* - }" ;;
+            not\ ok\ *) not_ok "$name: ${line#* - }" "in the guest; see below" ;;
             \#*) echo "$line" ;;
             esac
         done < <(tr -d '\r' <"$serial")
         # A crash or a hang is no test's verdict.
         tr -d '\r' <"$serial" | grep -qE '^[1-9][0-9]* passed, [0-9]+ failed$' ||
-            lab_not_ok "$name: the tests come to an end" "no verdict on ${serial##*/}"
+            not_ok "$name: the tests come to an end" "no verdict on ${serial##*/}"
     done
-    [ "$lab_failed" = 0 ] ||
-        lab_show "$LAB/log/$name.qemu" "$LAB/home/$name.serial" "$LAB/home/$name-user.serial"
+    [ "$failed" = 0 ] ||
+        show_files "$LAB/log/$name.qemu" "$LAB/home/$name.serial" "$LAB/home/$name-user.serial"
 }
 
 for name in "${boots[@]}"; do
@@ -98,9 +98,9 @@ for name in "${boots[@]}"; do
 done
 for name in "${boots[@]}"; do
     if ! lab_poll "$limit" gone "${pid_of[$name]}"; then
-        lab_not_ok "$name: the guest powers off" "not within $limit s"
+        not_ok "$name: the guest powers off" "not within $limit s"
         kill -KILL "${pid_of[$name]}"
     fi
     verdict "$name"
 done
-lab_summary
+summary

@@ -219,7 +219,7 @@ class Generator {
     bool odd_lines_ = false;
 };
 
-// ---- why ours may refuse what the stock helper grants ----
+// --- Why ours may refuse what the stock helper grants
 
 enum class Reason {
     untrusted_file,    // not root's, or others can write it, or no regular file
@@ -360,7 +360,7 @@ class Reasons {
     std::set<Reason> reasons_;
 };
 
-// ---- running both ----
+// --- Running both
 
 enum class Decision { grant, refuse };
 

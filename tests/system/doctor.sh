@@ -63,6 +63,7 @@ mkdir /var/lib/systemd/linger
 touch /var/lib/systemd/linger/$LAB_USER
 
 out=$LAB/log/out
+evidence=("$out")
 wrap=()
 
 # doctor CODE ARGS...: as the lab user, below the words of `wrap`; true when it exits with CODE.
@@ -78,12 +79,9 @@ doctor() {
 expect() {
     local name=$1 code=$2 regex=$3
     shift 3
-    if doctor "$code" "$@" && grep -Eq -- "$regex" $out; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "not: exit status $code and a line that matches: $regex"
-        lab_show $out
-    fi
+    doctor "$code" "$@" || wrong "$(tail -n 1 $out)"
+    says $out "$regex"
+    result "$name"
 }
 
 expect "nothing is wrong" 0 '^0 FAIL'
@@ -107,12 +105,8 @@ usermod -aG tty $LAB_USER
         env -i HOME=$LAB/home PATH=/usr/bin:/bin XDG_RUNTIME_DIR="/run/user/$LAB_UID" \
         $LAB/tapgate doctor
 ) >$out 2>&1 || true
-if grep -q '^ *-> log in again: you have been in the group tty' $out; then
-    lab_ok "a group that came after the login"
-else
-    lab_not_ok "a group that came after the login" "no line says so"
-    lab_show $out
-fi
+says $out '^ *-> log in again: you have been in the group tty'
+result "a group that came after the login"
 rm /dev/kvm
 
 rm /dev/net/tun
@@ -163,12 +157,8 @@ wrap=()
     exec setpriv --bounding-set=-net_admin --reuid="$LAB_UID" --regid="$LAB_UID" --clear-groups \
         --inh-caps=-all -- env -i HOME=$LAB/home PATH=/usr/bin:/bin $LAB/tapgate doctor
 ) >$out 2>&1 || true
-if grep -q '^FAIL *bounding-set' $out; then
-    lab_ok "a bounding set without CAP_NET_ADMIN"
-else
-    lab_not_ok "a bounding set without CAP_NET_ADMIN" "no line says so"
-    lab_show $out
-fi
+says $out '^FAIL *bounding-set'
+result "a bounding set without CAP_NET_ADMIN"
 
 # --- the policy ---------------------------------------------------------------------------------------
 
@@ -236,7 +226,8 @@ rmdir /run/tapgate-guards
 ip tuntap add tap7 mode tap
 ip tuntap add vpn0 mode tun
 expect "a stray tap" 0 '^warn +stray-tap +the tap tap7 is down and no bridge.s port'
-if grep -q vpn0 $out; then lab_not_ok "a tun is no tap" "vpn0 is named"; else lab_ok "a tun is no tap"; fi
+! grep -q vpn0 $out || wrong "vpn0 is named"
+result "a tun is no tap"
 ip link del tap7
 ip link del vpn0
 
@@ -270,4 +261,4 @@ expect "a machine that goes" 1 '^warn +machine +QEMU will not have the machine p
 rm /dev/net/tun
 expect "a VM that needs no bridge" 0 '^0 FAIL' nat
 expect "no such VM" 1 'nothere' nothere
-lab_summary
+summary

@@ -12,7 +12,7 @@ GUEST_STARTER=() # words that QEMU's command line stands behind
 guest_prepare() {
     export TAPGATE_GUEST=${TAPGATE_GUEST:-$1/build/guest}
     lab_inside && return
-    "$1/tests/guest/build" "$TAPGATE_GUEST" || lab_skip "no guest image (see above)"
+    "$1/tests/guest/build" "$TAPGATE_GUEST" || skip "no guest image (see above)"
 }
 
 # guest_prepare_ssh TOP: and ssh.cpio, whose guest has an SSH server, for the key ssh.key beside it.

@@ -40,7 +40,7 @@ class AsUser {
 // not get that far. Descriptors are inherited.
 int in_process_of(const Account& user, const std::function<int()>& act);
 
-// ---- where a contained tap lives ----
+// --- Where a contained tap lives
 
 // Its network namespace, as its holder gets at it; empty where the kernel refuses, as it does for a
 // tap in the host's own.
@@ -48,7 +48,7 @@ UniqueFd namespace_of_tap(int tap);
 // As in_process_of(), in that namespace, with all that the user may do there.
 int inside(const Account& user, int network_namespace, const std::function<int()>& act);
 
-// ---- the host, as an attacked one is looked at ----
+// --- The host, as an attacked one is looked at
 
 // Links with what they are set to, ports with their options, FDBs, addresses, routes. No counters.
 std::string host_network();

@@ -37,13 +37,8 @@ another() {
         env PATH=/usr/bin:/bin "$@"
 }
 check() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@"; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "$(cat "$out")"
-    fi
+    "${@:2}" || wrong "$(cat "$out")"
+    result "$1"
 }
 
 key=$home/.ssh/id_ed25519
@@ -112,7 +107,7 @@ EOT
 install -d -m 0755 -o "$LAB_UID" -g "$LAB_UID" "$home/images"
 private=$home/private.vmdk
 user qemu-img convert -f raw -O vmdk "$key" "$private"
-user sh -c "cd images && python3 $LAB/images.py $key $private" || lab_die "no images: $(cat "$out")"
+user sh -c "cd images && python3 $LAB/images.py $key $private" || die "no images: $(cat "$out")"
 cat >$LAB/appliance.ovf <<'EOT'
 <?xml version="1.0"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1" xmlns:rasd="r">
@@ -245,8 +240,8 @@ while True:
 EOT
 another python3 $LAB/squat.py "$fake" $victim >$LAB/squat &
 squatter=$!
-lab_poll 10 grep -q ready $LAB/squat || lab_die "no second user"
-without "$tapgate" create vm --net=none --memory=64M --display=none || lab_die "no VM: $(cat "$out")"
+lab_poll 10 grep -q ready $LAB/squat || die "no second user"
+without "$tapgate" create vm --net=none --memory=64M --display=none || die "no VM: $(cat "$out")"
 status() {
     without "$tapgate" status vm && grep -q "^state *$1" "$out"
 }
@@ -255,7 +250,7 @@ check "kill finds no VM" eval 'without "$tapgate" kill vm && grep -q "vm does no
 check "and kills nothing that another chose" kill -0 $victim
 check "console goes to nobody else" eval '! without "$tapgate" console vm </dev/null && [ ! -e $fake/taken ]'
 if without "$tapgate" start vm; then
-    lab_ok "the VM starts"
+    ok "the VM starts"
     run=$home/.cache/tapgate/run/$(uname -n)
     check "its sockets are below the home" test -S "$run/tapgate/vm/qmp.sock"
     check "which nobody else can enter" eval '! another ls "$run/tapgate"'
@@ -266,7 +261,7 @@ if without "$tapgate" start vm; then
     chmod 0700 "$run"
     check "it is killed" eval 'without "$tapgate" kill vm && status off'
 else
-    lab_not_ok "the VM starts" "$(cat "$out")"
+    not_ok "the VM starts" "$(cat "$out")"
 fi
 kill $squatter $victim 2>/dev/null || true
 # And where a directory of another's is named.
@@ -277,4 +272,4 @@ named() {
 check "XDG_RUNTIME_DIR of another's is refused" eval '! named && grep -q "not a directory of yours" "$out"'
 check "and one for all" eval '! user env XDG_RUNTIME_DIR=/tmp "$tapgate" status vm'
 
-lab_summary
+summary

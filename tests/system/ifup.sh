@@ -28,50 +28,35 @@ lab_exec() {
     exec env -i PATH=/usr/bin:/bin "${environment[@]}" "$@"
 }
 
-result() { # NAME PROBLEM
-    if [ -z "$2" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$2"
-        lab_show $LAB/log/*
-    fi
-}
-
 # guest NAME BRIDGE QEMU-ARGS...: the guest reaches 192.0.2.1, its tap is on the bridge, and is gone
 # when it is off.
 guest() {
-    local name=$1 bridge=$2 problem
+    local name=$1 bridge=$2 verdict
     shift 2
     guest_start "$name" "$@" -device virtio-net-pci,netdev=n0
-    problem=$(guest_verdict)
-    [ "$problem" != PASS ] || problem=
-    [ "$(lab_ports "$bridge")" = tap7 ] ||
-        problem="${problem:+$problem; }the ports of $bridge: $(lab_ports "$bridge")"
+    verdict=$(guest_verdict)
+    [ "$verdict" = PASS ] || wrong "$verdict"
+    [ "$(lab_ports "$bridge")" = tap7 ] || wrong "the ports of $bridge: $(lab_ports "$bridge")"
     if [ -n "$problem" ]; then guest_kill; else guest_release; fi
-    [ -z "$(lab_taps)" ] || problem="${problem:+$problem; }left over: $(lab_taps)"
-    result "$name: a guest on $bridge" "$problem"
-}
-
-# refused NAME TEXT COMMAND...: fails, and says the text.
-refused() {
-    local name=$1 text=$2 said problem=
-    shift 2
-    if said=$("$@" 2>&1); then problem="it did not fail"; fi
-    [[ $said == *"$text"* ]] || problem="${problem:+$problem; }it said: $said"
-    result "$name" "$problem"
+    lab_no_taps || wrong "left over: $(lab_taps)"
+    evidence=("$GUEST_STDERR" "$GUEST_SERIAL")
+    result "$name: a guest on $bridge"
+    evidence=()
 }
 
 tap=tap,id=n0,ifname=tap7,script=$up,downscript=$down
 
 # --- which bridge ---------------------------------------------------------------------------------
 
-refused "no bridge at all: QEMU does not start" "there is no bridge" \
+refused "there is no bridge" \
     timeout 20 qemu-system-x86_64 -M q35 -accel tcg -S -display none -nodefaults -netdev "$tap"
+result "no bridge at all: QEMU does not start"
 lab_bridge br0 192.0.2.1/24
 guest "the only bridge" br0 -netdev "$tap"
 lab_bridge br1 198.51.100.1/24
-refused "two bridges: it names them" "several bridges (br0 br1)" \
+refused "several bridges (br0 br1)" \
     timeout 20 qemu-system-x86_64 -M q35 -accel tcg -S -display none -nodefaults -netdev "$tap"
+result "two bridges: it names them"
 environment=(TAPGATE_BRIDGE=br0)
 guest "the environment" br0 -netdev "$tap"
 environment=()
@@ -84,20 +69,23 @@ ip tuntap add tap9 mode tap
 up_twice() {
     "$up" tap9 br1 && "$up" tap9 br1
 }
-problem=
-up_twice 2>$LAB/log/up || problem="it failed"
-[ "$(lab_ports br1)" = tap9 ] || problem="${problem:+$problem; }the ports of br1: $(lab_ports br1)"
-[[ $(cat /sys/class/net/tap9/flags) == *3 ]] || problem="${problem:+$problem; }tap9 is not up"
-result "twice is as once" "$problem"
-problem=
-{ "$down" tap9 && "$down" tap9; } 2>$LAB/log/down || problem="it failed"
-[ -z "$(lab_ports br1)" ] || problem="${problem:+$problem; }the ports of br1: $(lab_ports br1)"
-result "down, and down again" "$problem"
+up_twice 2>$LAB/log/up || wrong "it failed: $(cat $LAB/log/up)"
+[ "$(lab_ports br1)" = tap9 ] || wrong "the ports of br1: $(lab_ports br1)"
+[[ $(cat /sys/class/net/tap9/flags) == *3 ]] || wrong "tap9 is not up"
+result "twice is as once"
+{ "$down" tap9 && "$down" tap9; } 2>$LAB/log/down || wrong "it failed: $(cat $LAB/log/down)"
+[ -z "$(lab_ports br1)" ] || wrong "the ports of br1: $(lab_ports br1)"
+result "down, and down again"
 ip link del tap9
-result "down without the tap" "$("$down" tap9 2>&1 || echo "it failed")"
+said=$("$down" tap9 2>&1) || wrong "it failed"
+[ -z "$said" ] || wrong "it said: $said"
+result "down without the tap"
 
-refused "up without the tap" "there is no device tap9" "$up" tap9
-refused "no arguments" "usage" "$up"
-refused "down without arguments" "usage" "$down"
-refused "what is no bridge" "lo is no bridge; there are: br0 br1" "$up" lo lo
-lab_summary
+refused "there is no device tap9" "$up" tap9
+result "up without the tap"
+refused "usage" "$up"
+refused "usage" "$down"
+result "no arguments"
+refused "lo is no bridge; there are: br0 br1" "$up" lo lo
+result "what is no bridge"
+summary

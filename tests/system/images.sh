@@ -104,7 +104,7 @@ did 0 create golden --disk="$base" --net=bridge:br0,mac=52:54:00:00:00:07 --acce
     --append="console=ttyS0 quiet panic=-1 mitigations=off"
 starts golden
 ask golden 'write first' '^WROTE first'
-refused "golden runs" clone golden c1
+tg_refused "golden runs" clone golden c1
 [ ! -e "$config/c1.conf" ] || wrong "the clone's VM file is there"
 [ ! -e "$data/c1" ] || wrong "the clone's directory is there"
 did 0 kill golden
@@ -131,12 +131,12 @@ result "two clones run at once, each with its own disk, and the base stays what 
 
 # --- what protects the base ---------------------------------------------------------------------
 
-refused "c1, c2" start golden --helper="$LAB_HELPER"
-refused "c1, c2" delete golden --disks --yes
-refused "c1, c2" delete golden --yes
-refused "c1, c2" resize golden 128M
-refused "c1, c2" snapshot save golden x
-refused "c1 runs" clone c1 c3
+tg_refused "c1, c2" start golden --helper="$LAB_HELPER"
+tg_refused "c1, c2" delete golden --disks --yes
+tg_refused "c1, c2" delete golden --yes
+tg_refused "c1, c2" resize golden 128M
+tg_refused "c1, c2" snapshot save golden x
+tg_refused "c1 runs" clone c1 c3
 [ "$(stat -c %a "$base")" = 444 ] || wrong "the base is $(stat -c %a "$base")"
 did 0 start golden --helper="$LAB_HELPER" --snapshot=on
 guest_says golden '^READY'
@@ -147,12 +147,12 @@ result "a base is not started, deleted, resized; but runs with --snapshot"
 
 # --- back to the base ---------------------------------------------------------------------------
 
-refused "c1 runs" reset c1 --to-base
+tg_refused "c1 runs" reset c1 --to-base
 did 0 reset c1 --to-base --force
 starts c1
 ask c1 read '^DISK <first>'
 did 0 kill c1
-refused "is no clone" reset golden --to-base
+tg_refused "is no clone" reset golden --to-base
 result "reset --to-base brings the base's content back"
 
 # --- snapshots ----------------------------------------------------------------------------------
@@ -167,8 +167,8 @@ ask c1 'note stone' '^NOTED stone'
 did 0 snapshot restore c1 live
 ask c1 notes '^NOTE <paper>'
 ask c1 read '^DISK <later>'
-refused "was made while the guest was off" snapshot restore c1 off
-refused "already" snapshot save c1 live
+tg_refused "was made while the guest was off" snapshot restore c1 off
+tg_refused "already" snapshot save c1 live
 did 0 snapshot list c1 --json
 python3 - "$out" <<'EOT' || wrong "snapshot list --json is not as expected"
 import json, sys
@@ -176,7 +176,7 @@ tags = {one["tag"]: one["ram"] for one in json.load(open(sys.argv[1]))}
 assert tags == {"off": False, "live": True}, tags
 EOT
 did 0 kill c1
-refused "with its RAM" snapshot restore c1 live
+tg_refused "with its RAM" snapshot restore c1 live
 did 0 snapshot restore c1 off
 starts c1
 ask c1 read '^DISK <first>'
@@ -190,7 +190,7 @@ result "snapshots of a VM that is off, and of one that runs, with its RAM"
 
 user qemu-img create -q -f raw "$LAB/home/raw.raw" 1M
 did 0 create raw --disk="$LAB/home/raw.raw" --net=none
-refused "is a raw image" snapshot save raw x
+tg_refused "is a raw image" snapshot save raw x
 did 2 snapshot save c1 1
 did 2 snapshot frobnicate c1 x
 result "what cannot have snapshots is refused"
@@ -200,15 +200,15 @@ result "what cannot have snapshots is refused"
 ask c1 size '^SECTORS 131072'
 did 0 resize c1 96M
 ask c1 size '^SECTORS 196608'
-refused "can only grow" resize c1 64M
+tg_refused "can only grow" resize c1 64M
 did 0 kill c1
 did 0 resize c1 128M
-refused "can only grow" resize c1 64M
+tg_refused "can only grow" resize c1 64M
 starts c1
 ask c1 size '^SECTORS 262144'
 did 0 kill c1
 did 0 kill c2
-refused "no disk 7" resize c1 1G 7
+tg_refused "no disk 7" resize c1 1G 7
 result "a disk grows, while its VM runs or not, and never shrinks"
 
 # --- a seed -------------------------------------------------------------------------------------
@@ -244,10 +244,10 @@ result "a guest can read its seed, and a clone does not have it"
 
 # --- what goes wrong ----------------------------------------------------------------------------
 
-refused "of this name already" clone golden c1
+tg_refused "of this name already" clone golden c1
 cp "$config/c1.conf" "$LAB/log/c1.conf"
 user touch "$base"
-refused "has changed: it was written to" start c1 --helper="$LAB_HELPER"
+tg_refused "has changed: it was written to" start c1 --helper="$LAB_HELPER"
 did 0 status c1 --verify
 grep -q '^same' "$out" || wrong "--verify says: $(cat "$out")"
 starts c1
@@ -257,12 +257,12 @@ result "a base of another time and the same content is found to be the same"
 user cp "$base" "$LAB/home/copy"
 chmod 0644 "$base"
 user qemu-io -f qcow2 -c 'write -q -P 0x41 0 512' "$base"
-refused "has changed" start c1 --helper="$LAB_HELPER"
+tg_refused "has changed" start c1 --helper="$LAB_HELPER"
 did 1 status c1 --verify
 grep -q '^CHANGED' "$out" || wrong "--verify says: $(cat "$out")"
-refused "has changed" start c2 --helper="$LAB_HELPER"
+tg_refused "has changed" start c2 --helper="$LAB_HELPER"
 user mv -f "$LAB/home/copy" "$base"
-refused "another file has come in its place" start c2 --helper="$LAB_HELPER"
+tg_refused "another file has come in its place" start c2 --helper="$LAB_HELPER"
 did 0 status c2 --verify
 did 0 status c1 --verify
 starts c2
@@ -270,11 +270,11 @@ did 0 kill c2
 result "a base that was changed is refused, and one that was put back is taken"
 
 user mv "$base" "$base.away"
-refused "No such file" start c1 --helper="$LAB_HELPER"
+tg_refused "No such file" start c1 --helper="$LAB_HELPER"
 user mv "$base.away" "$base"
 user sh -c "echo secret >'$LAB/home/secret'"
 user qemu-img rebase -u -F raw -b "$LAB/home/secret" "$data/c1/disk.qcow2"
-refused "stands on another image" start c1 --helper="$LAB_HELPER"
+tg_refused "stands on another image" start c1 --helper="$LAB_HELPER"
 did 0 reset c1 --to-base
 starts c1
 ask c1 read '^DISK <first>'
@@ -298,7 +298,7 @@ result "on a full disk nothing is left of a clone"
 # --- the end ------------------------------------------------------------------------------------
 
 did 0 delete c1 --disks --yes
-refused "c2" start golden --helper="$LAB_HELPER"
+tg_refused "c2" start golden --helper="$LAB_HELPER"
 did 0 delete c2 --disks --yes
 grep -q 'has no clones any more' "$err" || wrong "it does not say that the base can be written to"
 starts golden
@@ -308,4 +308,4 @@ did 0 delete golden --disks --yes
 [ -e "$base" ] || wrong "an image outside of the VM's directory is gone"
 result "with its last clone gone, a base is a VM again"
 
-lab_summary
+summary

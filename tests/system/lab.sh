@@ -26,40 +26,28 @@ LAB_USER=labuser
 LAB_UID= # set by lab_enter
 LAB_HELPER=
 
-# 77 is what test drivers take for "skipped". In CI nothing may be skipped silently.
-lab_skip() {
-    if [ "${MUST_WORK:-0}" = 1 ]; then
-        printf '%s: cannot run, and MUST_WORK=1: %s\n' "${0##*/}" "$*" >&2
-        exit 1
-    fi
-    printf '%s: skipped: %s\n' "${0##*/}" "$*" >&2
-    exit 77
-}
-
-lab_die() {
-    printf '%s: %s\n' "${0##*/}" "$*" >&2
-    exit 1
-}
+# shellcheck source=tests/system/words.sh
+source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
 
 # lab_require COMMAND PACKAGE ...: all that is missing, in one message.
 lab_require() {
-    [ "$(id -u)" = 0 ] || lab_skip "needs root (for network and mount namespaces, and a setuid file)"
+    [ "$(id -u)" = 0 ] || skip "needs root (for network and mount namespaces, and a setuid file)"
     local missing=()
     while [ $# -gt 0 ]; do
         command -v "$1" >/dev/null || missing+=("$2")
         shift 2
     done
-    [ ${#missing[@]} -eq 0 ] || lab_skip "missing packages: ${missing[*]}"
+    [ ${#missing[@]} -eq 0 ] || skip "missing packages: ${missing[*]}"
 }
 
 # The programs under test. lab_find_helper TOP: sets $helper; lab_find_launcher TOP: sets $launcher.
 lab_find_helper() {
     helper=$(readlink -f "${TAPGATE_HELPER:-$1/build/release/helper/tapgate-helper}")
-    [ -f "$helper" ] || lab_skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
+    [ -f "$helper" ] || skip "no helper at $helper (build it, or set TAPGATE_HELPER)"
 }
 lab_find_launcher() {
     launcher=$(readlink -f "${TAPGATE:-$1/build/release/launcher/tapgate}")
-    [ -f "$launcher" ] || lab_skip "no launcher at $launcher (build it, or set TAPGATE)"
+    [ -f "$launcher" ] || skip "no launcher at $launcher (build it, or set TAPGATE)"
 }
 
 # sbin: an unprivileged shell's PATH on Debian lacks it, and so does that of some su and cron.
@@ -74,7 +62,7 @@ lab_inside() {
 lab_possible() {
     local reason
     reason=$(unshare --net --mount --pid --ipc --uts --fork true 2>&1) ||
-        lab_skip "cannot make namespaces: $reason"
+        skip "cannot make namespaces: $reason"
 }
 
 # lab_enter SCRIPT ARGS...: outside, runs the script again in a new lab and exits as it does;
@@ -103,13 +91,13 @@ lab_enter() {
 lab_furnish() {
     # Everything below changes network and mounts: be sure whose.
     [ "$(readlink /proc/self/ns/net)" != "$TAPGATE_LAB_HOST_NET" ] ||
-        lab_die "still in the host's network namespace"
+        die "still in the host's network namespace"
     umask 022
     mount -t tmpfs -o mode=0755,suid,dev,exec lab /run
     mkdir -p $LAB/etc $LAB/libexec $LAB/log $LAB/dev
 
     mount -t sysfs sysfs /sys
-    [ ! -e /sys/class/net/br0 ] || lab_die "a new network namespace already has a br0"
+    [ ! -e /sys/class/net/br0 ] || die "a new network namespace already has a br0"
     ip link set lo up
 
     # A copy, not an overlay: overlayfs is not everywhere, and /etc is small.
@@ -130,7 +118,7 @@ lab_furnish() {
     chmod 0755 /run/user
 
     [ -e /dev/net/tun ] || modprobe tun 2>/dev/null || true
-    [ -e /dev/net/tun ] || lab_skip "no /dev/net/tun (modprobe tun)"
+    [ -e /dev/net/tun ] || skip "no /dev/net/tun (modprobe tun)"
     if [ "$(stat -c %a /dev/net/tun)" != 666 ]; then
         mknod -m 0666 $LAB/dev/tun c 10 200
         chmod 0666 $LAB/dev/tun
@@ -169,7 +157,7 @@ lab_exec() {
 }
 
 lab_bridge() { # NAME ADDRESS/LEN
-    ip link add "$1" type bridge || lab_skip "this kernel cannot make bridges"
+    ip link add "$1" type bridge || skip "this kernel cannot make bridges"
     ip addr add "$2" dev "$1"
     ip link set "$1" up
 }
@@ -193,7 +181,7 @@ lab_install() {
         install -o root -g root -m 0755 "$1" "$LAB_HELPER"
         setcap cap_net_admin=ep "$LAB_HELPER"
         ;;
-    *) lab_die "lab_install: no mode $2" ;;
+    *) die "lab_install: no mode $2" ;;
     esac
     # The launcher asks the one beside the helper what the policy means.
     [ ! -f "${1%/*}/tapgate-policy" ] || install -m 0755 "${1%/*}/tapgate-policy" "$dir"
@@ -237,6 +225,10 @@ lab_no_taps() {
     [ -z "$(lab_taps)" ]
 }
 
+lab_no_tap_left() {
+    lab_poll 2 lab_no_taps || wrong "a tap is left over: $(lab_taps)"
+}
+
 # lab_poll SECONDS COMMAND...: until COMMAND succeeds; false when it never did. The seconds are those
 # of an idle machine: on a busy one everything may take LAB_PATIENCE times as long.
 LAB_PATIENCE=${LAB_PATIENCE:-5}
@@ -247,36 +239,4 @@ lab_poll() {
         [ "$SECONDS" -le "$end" ] || return 1
         sleep 0.1
     done
-}
-
-# --- results, one line each, TAP-like ---------------------------------------------------------
-
-lab_passed=0
-lab_failed=0
-
-lab_ok() {
-    lab_passed=$((lab_passed + 1))
-    echo "ok $((lab_passed + lab_failed)) - $1"
-}
-
-lab_not_ok() { # NAME WHY
-    lab_failed=$((lab_failed + 1))
-    echo "not ok $((lab_passed + lab_failed)) - $1"
-    echo "# $2"
-}
-
-# lab_show FILE...: what a failing case left behind, as comments.
-lab_show() {
-    local file
-    for file in "$@"; do
-        [ -s "$file" ] || continue
-        echo "# --- ${file##*/}"
-        tail -n 30 "$file" | tr -d '\r' | sed 's/^/#   /'
-    done
-}
-
-lab_summary() { # exits
-    echo "$lab_passed passed, $lab_failed failed"
-    [ "$lab_failed" = 0 ] && [ "$lab_passed" -gt 0 ] || exit 1
-    exit 0
 }

@@ -322,4 +322,4 @@ says "$err" 'the VM class-client-1 is there, and this lab has not made it'
 did 0 delete class-client-1 --yes
 result "destroy removes what the lab has made, and nothing else"
 
-lab_summary
+summary

@@ -142,7 +142,7 @@ lab_poll 5 gone $console || wrong "the console does not end with its VM"
 kill -KILL $console 2>/dev/null || true
 wait $console || wrong "console ends with $?"
 exec {keys}>&-
-no_tap_left
+lab_no_tap_left
 result "what is typed reaches the guest; its power-off ends VM, console and tap"
 
 # --- the ends of a VM -----------------------------------------------------------------------------
@@ -152,7 +152,7 @@ guest_says lab '^PASS'
 did 0 stop lab
 says $state/lab/console.log 'POWER BUTTON'
 must_be lab off
-no_tap_left
+lab_no_tap_left
 result "stop presses the power button, and waits"
 
 # A guest that looks at no power button: the firmware, which finds nothing to boot.
@@ -239,7 +239,7 @@ did 3 start lab "${with_helper[@]}"
 says "$err" 'access denied by acl file: /etc/qemu/bridge.conf:2: deny br0$'
 did 3 run lab "${with_helper[@]}"
 must_be lab off
-no_tap_left
+lab_no_tap_left
 lab_policy 'allow br0 queues=2'
 result "refused: exit code 3, with the helper's words"
 
@@ -276,7 +276,7 @@ for signal in TERM HUP INT; do
     says "$out" 'POWER BUTTON'
     says "$err" "SIG$signal: asking the guest to power down"
 done
-no_tap_left
+lab_no_tap_left
 result "run: SIGTERM, SIGHUP and SIGINT are the power button, and the end is in order"
 
 (lab_exec "$tapgate" run bare --powerdown-limit=1) </dev/null >"$out" 2>"$err" &
@@ -352,14 +352,14 @@ did 0 start lab "${with_helper[@]}" --net=bridge:br0,queues=2 --cpus=2
 [ "$(tuns_of "$(field lab process)")" = 2 ] || wrong "QEMU has $(tuns_of "$(field lab process)") descriptors of taps"
 guest_says lab '^PASS'
 did 0 stop lab
-no_tap_left
+lab_no_tap_left
 result "a tap of two queues"
 
 did 0 start lab "${with_helper[@]}" --plain-bridge
 [ "$(status_of "$(field lab process)" NoNewPrivs)" = 0 ] || wrong "QEMU is in its sandbox"
 guest_says lab '^PASS'
 did 0 stop lab
-no_tap_left
+lab_no_tap_left
 result "--plain-bridge: QEMU starts the helper"
 
 # --- hosts that are not as they should be ---------------------------------------------------------
@@ -413,4 +413,4 @@ did 0 start lab "${with_helper[@]}"
 did 0 kill lab
 result "a host without a machine-id"
 
-lab_summary
+summary

@@ -1,8 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the lab, and of who sources it
-# What tests of the launcher's verbs say. Source it inside the lab, behind lab.sh; it installs the
+# More words, for tests of the launcher's verbs. Source it inside the lab, behind lab.sh; it installs the
 # launcher that lab_find_launcher has found.
-#
-# A result is made of several steps: the first that goes wrong is its problem, and the rest of them go on.
 
 tapgate=$LAB/tapgate
 install -m 0755 "$launcher" "$tapgate"
@@ -11,7 +9,7 @@ config=$LAB/home/.config/tapgate
 data=$LAB/home/.local/share/tapgate
 out=$LAB/log/out
 err=$LAB/log/err
-problem=
+evidence=("$out" "$err" "$state/*/qemu.log" "$state/*/console.log")
 verb_limit=${verb_limit:-60}   # seconds for a verb
 boot_limit=${TAPGATE_BOOT_TIMEOUT:-${boot_limit:-20}} # and for a guest to say something
 
@@ -19,10 +17,6 @@ boot_limit=${TAPGATE_BOOT_TIMEOUT:-${boot_limit:-20}} # and for a guest to say s
 tg() {
     status=0
     (lab_exec timeout -k 1 "$verb_limit" "$tapgate" "$@") </dev/null >"$out" 2>"$err" || status=$?
-}
-
-wrong() { # TEXT: only the first is worth knowing
-    [ -n "$problem" ] || problem=$1
 }
 
 # did STATUS ARGS...: as tg, and the status must be that.
@@ -34,26 +28,12 @@ did() {
         wrong "tapgate $* ends with $status, not $expected: $(tail -n 3 "$err")"
 }
 
-# refused TEXT ARGS...: fails, and says why.
-refused() {
+# tg_refused TEXT ARGS...: fails, and says why.
+tg_refused() {
     local text=$1
     shift
     did 1 "$@"
     grep -qF -- "$text" "$err" || wrong "tapgate $* does not say '$text': $(tail -n 3 "$err")"
-}
-
-says() { # FILE REGEX
-    grep -Eq -- "$2" "$1" || wrong "${1##*/} has no '$2': $(tail -n 3 "$1")"
-}
-
-result() { # NAME
-    if [ -z "$problem" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$problem"
-        lab_show "$out" "$err" "$state"/*/qemu.log "$state"/*/console.log
-    fi
-    problem=
 }
 
 field() { # NAME LABEL: of `status`
@@ -76,8 +56,4 @@ guest_says() { # NAME REGEX
     [ -z "$problem" ] || return 0 # it would be waited for in vain
     lab_poll "$boot_limit" console_said "$1" "$2" ||
         wrong "the guest of $1 did not say '$2' within $boot_limit s"
-}
-
-no_tap_left() {
-    lab_poll 2 lab_no_taps || wrong "a tap is left over: $(lab_taps)"
 }

@@ -86,59 +86,49 @@ domain_gone() {
     [ -z "$(session list --name 2>/dev/null)" ]
 }
 
-result() { # NAME PROBLEM
-    if [ -z "$2" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$2"
-        lab_show $LAB/log/virsh $LAB/home/serial $LAB/home/.cache/libvirt/qemu/log/guest.log
-    fi
-}
+evidence=("$LAB/log/virsh" "$LAB/home/serial" "$LAB/home/.cache/libvirt/qemu/log/guest.log")
 
 # --- allowed --------------------------------------------------------------------------------------
 
-problem='' port='' alias='' verdict=''
+port='' alias='' verdict=''
 if ! session create $LAB/domain.xml >$LAB/log/virsh 2>&1; then
-    problem="virsh create failed"
+    wrong "virsh create failed"
 else
     lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" serial_said '^(PASS|FAIL)' ||
-        problem="no verdict from the guest within ${TAPGATE_BOOT_TIMEOUT:-20} s"
+        wrong "no verdict from the guest within ${TAPGATE_BOOT_TIMEOUT:-20} s"
     verdict=$(tr -d '\r' <$LAB/home/serial | grep -E -m 1 '^(PASS|FAIL)') || true
-    [ -n "$problem" ] || [ "$verdict" = PASS ] || problem=$verdict
+    [ "$verdict" = PASS ] || wrong "$verdict"
     port=$(lab_ports br0)
     if [ -e "/sys/class/net/$port/tun_flags" ]; then
         alias=$(cat "/sys/class/net/$port/ifalias")
     fi
 fi
-result "virsh create: a guest behind <interface type='bridge'> pings the bridge" "$problem"
+result "virsh create: a guest behind <interface type='bridge'> pings the bridge"
 
-problem=''
 case $port in
-'' | *$'\n'*) problem="br0's ports while the guest ran: '$port'" ;;
+'' | *$'\n'*) wrong "br0's ports while the guest ran: '$port'" ;;
 esac
 case ${helper##*/}/$alias in
 "tapgate-helper/tapgate uid=$LAB_UID" | "tapgate-helper/tapgate uid=$LAB_UID "*) ;;
-tapgate-helper/*) problem="${problem:+$problem; }the port's alias is '$alias'" ;;
+tapgate-helper/*) wrong "the port's alias is '$alias'" ;;
 esac
-result "its tap was the bridge's only port" "$problem"
+result "its tap was the bridge's only port"
 
-problem=''
-session destroy guest >$LAB/log/virsh 2>&1 || problem="virsh destroy failed"
-lab_poll 5 domain_gone || problem="the domain is still there"
-lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-result "virsh destroy leaves no tap" "$problem"
+session destroy guest >$LAB/log/virsh 2>&1 || wrong "virsh destroy failed"
+lab_poll 5 domain_gone || wrong "the domain is still there"
+lab_no_tap_left
+result "virsh destroy leaves no tap"
 
 # --- refused --------------------------------------------------------------------------------------
 
-refused() { # NAME TEXT
-    problem=''
+virsh_refused() { # TEXT NAME
     rm -f $LAB/home/serial
     # libvirt reads the helper's stderr in a thread of its own, and makes its error of what that has by the
     # time that the socket closes: on a busy host nothing, now and then, with any helper.
     local try
     for try in 1 2 3 4 5; do
         if session create $LAB/domain.xml >$LAB/log/virsh 2>&1; then
-            problem="the domain was started"
+            wrong "the domain was started"
             session destroy guest >/dev/null 2>&1 || true
             break
         fi
@@ -146,9 +136,9 @@ refused() { # NAME TEXT
         echo "# try $try: libvirt was faster than its own thread"
     done
     # libvirt puts "stderr=" before what the helper said.
-    grep -Eq "(^|stderr=)$2" $LAB/log/virsh || problem="${problem:+$problem; }virsh does not say '$2'"
-    lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-    result "$1: virsh shows the helper's text" "$problem"
+    says $LAB/log/virsh "(^|stderr=)$1"
+    lab_no_taps || wrong "a tap is left over: $(lab_taps)"
+    result "$2: virsh shows the helper's text"
 }
 
 # The reason after the stock text is ours, and must come through whole: one line, to its end.
@@ -157,27 +147,26 @@ tapgate-helper) reason=': /etc/qemu/bridge.conf:2: deny br0$' ;;
 *) reason='' ;;
 esac
 lab_policy 'allow br0' 'deny br0'
-refused "denied bridge" "access denied by acl file$reason"
+virsh_refused "access denied by acl file$reason" "denied bridge"
 
 rm /etc/qemu/bridge.conf
 # shellcheck disable=SC2016 # the quotes are the stock helper's
-refused "no policy file" 'failed to parse default acl file `/etc/qemu/bridge.conf'\'
+virsh_refused 'failed to parse default acl file `/etc/qemu/bridge.conf'\' "no policy file"
 
 # --- and afterwards -------------------------------------------------------------------------------
 
 starts() { # NAME COMMAND...
     local name=$1
     shift
-    problem=''
     rm -f $LAB/home/serial
     if "$@" >$LAB/log/virsh 2>&1; then
-        lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" serial_said '^PASS' || problem="the guest did not say PASS"
+        lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" serial_said '^PASS' || wrong "the guest did not say PASS"
         session destroy guest >/dev/null 2>&1 || true
     else
-        problem="the domain was not started"
+        wrong "the domain was not started"
     fi
-    lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-    result "$name" "$problem"
+    lab_no_tap_left
+    result "$name"
 }
 
 lab_policy 'allow br0'
@@ -198,11 +187,11 @@ echo 'stdio_handler = "file"' >$LAB/home/.config/libvirt/qemu.conf
 if lab_replace_stock; then
     starts "$name" session create $LAB/domain.xml
 elif [ "${MUST_WORK:-0}" = 1 ]; then
-    lab_not_ok "$name" "this host's QEMU has no helper at the usual places"
+    not_ok "$name" "this host's QEMU has no helper at the usual places"
 else
     echo "# not run: $name (this host's QEMU has no helper at the usual places)"
 fi
 
 stop_session
 trap - EXIT
-lab_summary
+summary

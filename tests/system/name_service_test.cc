@@ -66,7 +66,7 @@ class Names : public BothInstalls {
 };
 TAPGATE_BOTH_INSTALLS(Names);
 
-// ---- who is who ----
+// --- Who is who
 
 TEST_P(Names, LocalUsersAndGroups) {
     // Names come from the local files, whatever the name service would say, and it is not asked.
@@ -130,7 +130,7 @@ TEST_P(Names, ExplainAsksToo) {
     EXPECT_THAT(run.out, HasSubstr("allowed for uid 2101"));
 }
 
-// ---- no answer is no ----
+// --- No answer is no
 
 TEST_P(Names, NoAnswerIsARefusal) {
     for (const char* mode : {"down", "silent"}) {
@@ -194,7 +194,7 @@ TEST_P(Names, HangingServiceIsGivenUpAfterTenSeconds) {
     EXPECT_LE(took, std::chrono::seconds(13));
 }
 
-// ---- the process that asks ----
+// --- The process that asks
 
 // The one that `parent` has started.
 std::optional<pid_t> find_lookup(pid_t parent) {
@@ -346,7 +346,7 @@ TEST_P(Asking, KilledIsARefusal) {
     }
 }
 
-// ---- made to fail by its caller ----
+// --- Made to fail by its caller
 
 // Limits are inherited. Whatever is too little for the name service: a deny stays one.
 TEST_P(Names, NoLimitTurnsADenyIntoNothing) {
@@ -426,7 +426,7 @@ TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
     EXPECT_GT(hits, 0);
 }
 
-// ---- subordinate uids ----
+// --- Subordinate uids
 
 // Whoever has some can be them in this host's own user namespace, with his groups: a setuid file
 // that he has made as one of them is all it takes.

@@ -43,39 +43,30 @@ state=/run/user/$LAB_UID/tapgate/lab
 mac=52:54:00:00:00:01
 out=$LAB/log/out
 err=$LAB/log/err
+evidence=("$out" "$err" "$state/console.log" "$state/qemu.log")
 
 # tap_gate ARGS...: as the lab user; output in $out and $err; true when it exits with 0.
 tap_gate() {
     (lab_exec $LAB/tapgate "$@") >$out 2>$err </dev/null
 }
 
-# verdict NAME COMMAND...: as the command succeeds.
-verdict() {
-    local name=$1
-    shift
-    if "$@"; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "this failed: $*"
-        lab_show "$out" "$err"
-    fi
+# holds NAME COMMAND...: as the command succeeds, whose output is nobody's.
+holds() {
+    "${@:2}" || wrong "this failed: ${*:2}"
+    result "$1"
 }
 
 # check NAME REGEX FILE: the file has a line that matches.
 check() {
-    if grep -Eq -- "$2" "$3"; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "nothing in ${3##*/} matches $2"
-        lab_show "$out" "$err" "$state/console.log" "$state/qemu.log"
-    fi
+    says "$3" "$2"
+    result "$1"
 }
 
 vm_start() { # GUEST-WORDS NET
     tap_gate create lab --memory=128M --accel=tcg --kernel=$GUEST_DIR/kernel \
         --initrd=$LAB/guest/ssh.cpio --net="$2" \
         --append="console=ttyS0 quiet panic=-1 mitigations=off tapgate.hold=120 $1"
-    tap_gate start lab || lab_die "tapgate start: $(cat $err)"
+    tap_gate start lab || die "tapgate start: $(cat $err)"
 }
 
 vm_stop() {
@@ -87,24 +78,24 @@ vm_stop() {
 
 for verb in ip ssh ssh-config "wait --for=address"; do
     # shellcheck disable=SC2086 # a verb and its option
-    ! tap_gate $verb lab || lab_not_ok "$verb without a VM" "exit status 0"
+    ! tap_gate $verb lab || wrong "exit status 0"
     check "$verb without a VM" '^tapgate: lab does not run; tapgate start lab$' $err
 done
-! tap_gate wait lab --for=running --timeout=0 || lab_not_ok "wait for nothing" "exit status 0"
+! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
 check "wait for nothing has a limit" 'lab: not ready within 0 s: it is off' $err
 
 # --- a guest that has said nothing, then one that has ---------------------------------------------
 
 # No IPv6: it does not answer when it is called, and says nothing by itself before its ping.
 vm_start "ipv6.disable=1 tapgate.ip=192.0.2.10/24" "bridge:br0,mac=$mac"
-! tap_gate ip lab || lab_not_ok "ip of a silent guest" "exit status 0"
+! tap_gate ip lab || wrong "exit status 0"
 check "ip of a silent guest" "no address known: no frame came from $mac to br0 yet" $err
 
 # Nobody but this host's own kernel asks: its answer is in the neighbour table then.
-lab_poll 20 grep -q '^PASS' "$state/console.log" || lab_die "the guest did not boot"
-! tap_gate wait lab --for=address --timeout=1 || lab_not_ok "wait for an address" "exit status 0"
+lab_poll 20 grep -q '^PASS' "$state/console.log" || die "the guest did not boot"
+! tap_gate wait lab --for=address --timeout=1 || wrong "exit status 0"
 check "wait for an address has a limit" 'lab: not ready within 1 s' $err
-busybox ping -c 1 -W 5 192.0.2.10 >/dev/null || lab_die "the guest does not answer"
+busybox ping -c 1 -W 5 192.0.2.10 >/dev/null || die "the guest does not answer"
 
 tap_gate ip lab || true
 check "ip: from the neighbour table" '^192\.0\.2\.10$' $out
@@ -113,7 +104,7 @@ check "ip --json" '"source": "neighbours"' $out
 
 tap_gate doctor lab || true
 check "doctor: the guest's address" "^ok +guest +$mac has 192\.0\.2\.10$" $out
-! tap_gate wait lab --for=agent --timeout=1 || lab_not_ok "wait for an agent" "exit status 0"
+! tap_gate wait lab --for=agent --timeout=1 || wrong "exit status 0"
 check "wait for an agent that is not there" 'lab: not ready within 1 s: no guest agent answers' $err
 
 # Another ordinary user, who has nothing to do with this VM.
@@ -133,25 +124,25 @@ status=0
 # shellcheck disable=SC2016 # the guest's shell expands it
 tap_gate ssh lab -l root -- 'echo "guest: $USER" && exit 7' || status=$?
 check "ssh: a command in the guest" '^guest: root$' $out
-verdict "ssh: its exit status" [ "$status" = 7 ]
+holds "ssh: its exit status" [ "$status" = 7 ]
 known=$LAB/home/.local/share/tapgate/lab/known_hosts
 check "ssh: the guest's key is the VM's" '^[^ ]+ ssh-ed25519 ' "$known"
-verdict "ssh: and nowhere else" [ ! -e $LAB/home/.ssh/known_hosts ]
+holds "ssh: and nowhere else" [ ! -e $LAB/home/.ssh/known_hosts ]
 
 tap_gate ssh-config lab --user=root || true
 cp $out $LAB/home/ssh-config
-# shellcheck disable=SC2317 # called by verdict
+# shellcheck disable=SC2317 # called by holds
 plain_ssh() {
     (lab_exec ssh -F "$LAB/home/ssh-config" -i "$LAB/home/key" lab true) >"$out" 2>"$err" </dev/null
 }
-verdict "ssh-config: ssh takes it" plain_ssh
+holds "ssh-config: ssh takes it" plain_ssh
 
 # Another key under the same name: somebody else, or a VM that was made anew.
 sed -i 's/ssh-ed25519 .*/ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII/' "$known"
-! tap_gate ssh lab -l root -- true || lab_not_ok "ssh: another key" "exit status 0"
+! tap_gate ssh lab -l root -- true || wrong "exit status 0"
 check "ssh: another key is refused" 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' $err
 vm_stop
-verdict "delete: the guest's key goes, too" [ ! -e "$known" ]
+holds "delete: the guest's key goes, too" [ ! -e "$known" ]
 
 # --- called by its link-local address --------------------------------------------------------------
 
@@ -167,7 +158,7 @@ vm_stop
 # --- behind QEMU's NAT ------------------------------------------------------------------------------
 
 vm_start "tapgate.ip=10.0.2.15/24" "user,mac=$mac,hostfwd=tcp:127.0.0.1:0-:22"
-! tap_gate ssh lab -l root -- true || lab_not_ok "ssh: a server that is not up" "exit status 0"
+! tap_gate ssh lab -l root -- true || wrong "exit status 0"
 check "ssh: QEMU's own answer is no server's" \
     'no SSH server answers: 127.0.0.1 port [0-9]+: it (takes|closes)' $err
 tap_gate ip lab || true
@@ -177,4 +168,4 @@ tap_gate ssh lab -l root -- 'echo through the NAT' || true
 check "ssh: through a forward" '^through the NAT$' $out
 vm_stop
 
-lab_summary
+summary

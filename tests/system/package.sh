@@ -30,7 +30,7 @@ for word in "$@"; do
     case $word in
     --chroot) in_chroot=1 ;;
     --rebuild) rebuild=1 ;;
-    *) lab_die "unknown option $word" ;;
+    *) die "unknown option $word" ;;
     esac
 done
 lab_require cpack cmake rpm rpm rpmbuild rpm lintian lintian apparmor_parser apparmor dpkg-shlibdeps dpkg-dev \
@@ -51,7 +51,7 @@ package() {
         done)
     } >"$log" 2>&1 || {
         tail -n 30 "$log" >&2
-        lab_die "no package"
+        die "no package"
     }
 }
 
@@ -77,7 +77,7 @@ if ! lab_inside; then
         } | sort -u | paste -sd,)
         if [ ! -f "$debian" ] || [ "$(cat "$debian.packages" 2>/dev/null)" != "$needed" ]; then
             mmdebstrap --quiet --format=tar --variant=minbase "--include=$needed" bookworm "$debian.new" \
-                >"$debian.log" 2>&1 || lab_skip "mmdebstrap makes no Debian: see $debian.log"
+                >"$debian.log" 2>&1 || skip "mmdebstrap makes no Debian: see $debian.log"
             mv "$debian.new" "$debian"
             echo "$needed" >"$debian.packages"
         fi
@@ -87,18 +87,7 @@ lab_enter "${BASH_SOURCE[0]}" "$@"
 
 deb=$(echo "$build"/packages/tapgate_*.deb)
 out=$LAB/log/out
-
-# verdict NAME COMMAND...: as the command succeeds.
-verdict() {
-    local name=$1
-    shift
-    if "$@" >$out 2>&1; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "this failed: $*"
-        lab_show $out
-    fi
-}
+evidence=("$out")
 
 # holds FILE LINE: the file has that line.
 holds() {
@@ -206,7 +195,7 @@ calls_allowed() {
 }
 verdict "the unit's filter has every system call of the reaper" calls_allowed
 
-[ "$in_chroot" = 1 ] || lab_summary
+[ "$in_chroot" = 1 ] || summary
 
 # --- a clean Debian ------------------------------------------------------------------------------
 
@@ -243,11 +232,11 @@ tap() {
     # shellcheck disable=SC2016 # for the shell inside
     as_user tapgate tap --bridge=br0 -- sh -c 'cat /sys/class/net/$TAPGATE_TAP_NAME/ifalias'
 }
-refused() {
+gets_no_tap() {
     tap
     [ $? = 3 ]
 }
-verdict "without a policy nobody gets a tap" refused
+verdict "without a policy nobody gets a tap" gets_no_tap
 echo 'allow br0' >$root/etc/qemu/bridge.conf
 users_own() {
     tap | grep -x 'tapgate uid=1000'
@@ -364,4 +353,4 @@ gone() {
 verdict "and its programs are gone" gone
 verdict "the policy is the administrator's, and stays" holds $root/etc/qemu/bridge.conf 'allow br0'
 
-lab_summary
+summary

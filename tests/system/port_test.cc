@@ -231,7 +231,7 @@ class Ports : public Testbed {
     std::optional<Station> network_;
 };
 
-// ---- no option ----
+// --- No option
 
 TEST_F(Ports, WithoutOptionsAllReachAll) {
     const Guest a = start("", kMacA);
@@ -242,7 +242,7 @@ TEST_F(Ports, WithoutOptionsAllReachAll) {
     EXPECT_TRUE(passes(a, kNobody));
 }
 
-// ---- isolated ----
+// --- Isolated
 
 TEST_F(Ports, IsolatedPortsReachTheUplinkAndNotEachOther) {
     const Guest a = start("isolated", kMacA);
@@ -279,7 +279,7 @@ TEST_F(Ports, IsolatedPortsOfManyQueuesAreCutOffToo) {
     }
 }
 
-// ---- guard ----
+// --- Guard
 
 class Guard : public Ports {
   protected:
@@ -362,7 +362,7 @@ TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
                            "back: ip link set br0 type bridge stp_state 1\n");
 }
 
-// ---- mac-lock ----
+// --- Mac-lock
 
 TEST_F(Ports, MacLockLetsTheAssignedAddressSendAndReceive) {
     const Guest a = start("mac-lock", kMacA);
@@ -542,7 +542,7 @@ TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
     EXPECT_EQ(fds.size(), 1U);
 }
 
-// ---- kernels that lack an option ----
+// --- Kernels that lack an option
 
 // Changes what the kernel answers the helper, before that sees it.
 void change_answer(const TracedCall& call, std::int64_t size,
@@ -627,7 +627,7 @@ TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
     }
 }
 
-// ---- vlan, where the bridge does not filter ----
+// --- Vlan, where the bridge does not filter
 
 TEST_F(Ports, VlanIsRefusedOnABridgeThatDoesNotFilter) {
     EXPECT_TRUE(failed_saying(
@@ -636,7 +636,7 @@ TEST_F(Ports, VlanIsRefusedOnABridgeThatDoesNotFilter) {
         "bridge vlan_filtering 1"));
 }
 
-// ---- the bridge's own MAC ----
+// --- The bridge's own MAC
 
 class BridgeMac : public Testbed {
   protected:
@@ -748,7 +748,7 @@ TEST_F(BridgeMac, IsNotTouchedByARefusal) {
     EXPECT_NE(type(), "3");
 }
 
-// ---- limits and options together ----
+// --- Limits and options together
 
 TEST_F(Ports, QueuesLimit) {
     write_policy("allow br0 queues=2\n");

@@ -65,7 +65,7 @@ class Policy : public Testbed {
     }
 };
 
-// ---- who the helper is, and when ----
+// --- Who the helper is, and when
 
 // What /proc says of a process at one moment.
 struct Snapshot {
@@ -278,7 +278,7 @@ TEST_P(Privilege, CallerCannotTraceIt) {
     EXPECT_EQ(opened, 0);
 }
 
-// ---- not privileged at all ----
+// --- Not privileged at all
 
 TEST_P(Privilege, NoNewPrivsCallerIsToldSo) {
     HelperOptions options;
@@ -335,7 +335,7 @@ TEST_P(Privilege, UserNamespaceOfTheCallers) {
     }
 }
 
-// ---- CVE-2019-13164 (qemu-bridge-helper): compare and use the same bytes; refuse long names ----
+// --- CVE-2019-13164 (qemu-bridge-helper): compare and use the same bytes; refuse long names
 
 TEST_P(Privilege, Cve201913164LongNames) {
     const std::string fifteen = "br-0123456789ab";
@@ -385,7 +385,7 @@ TEST_P(Privilege, Cve202247952CompareWholeFields) {
     EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=all"}), "failed to get mtu of bridge `all'"));
 }
 
-// ---- the policy file: only root's word counts ----
+// --- The policy file: only root's word counts
 
 TEST_P(Privilege, PolicyThatOthersCanWriteIsNotObeyed) {
     for (const mode_t mode : {0666U, 0664U, 0646U, 0622U | 0044U, 0777U}) {
@@ -434,7 +434,7 @@ TEST_P(Privilege, PolicyThatIsASymlink) {
     EXPECT_TRUE(granted(run_helper(kArgs))) << "to root's file";
 }
 
-// ---- includes ----
+// --- Includes
 
 TEST_P(Privilege, IncludeThatOthersCanWriteIsFatal) {
     make_directory(path("home"), 0777, kAlice.uid, kAlice.gid);
@@ -596,7 +596,7 @@ TEST_F(Policy, TextOfAPolicyIsNotReflectedRaw) {
     EXPECT_EQ(run.err.find('\x1b'), std::string::npos);
 }
 
-// ---- sizes ----
+// --- Sizes
 
 TEST_F(Policy, LongLines) {
     // The stock helper cuts lines into pieces of 4095 bytes and reads each as a line: a comment
@@ -632,7 +632,7 @@ TEST_F(Policy, LargeFiles) {
     EXPECT_TRUE(failed(run_helper(kArgs), ""));
 }
 
-// ---- never a hang ----
+// --- Never a hang
 
 TEST_P(Privilege, GivesUpAfterTenSeconds) {
     HelperOptions options;
@@ -659,7 +659,7 @@ TEST_P(Privilege, GivesUpAfterTenSeconds) {
     EXPECT_LE(took, std::chrono::seconds(13));
 }
 
-// ---- squatting (Lima's network helper) ----
+// --- Squatting (Lima's network helper)
 
 // A name that the caller chooses would let him take another's. He does not choose: the kernel does.
 TEST_P(Privilege, CallerDoesNotChooseTheTapsName) {

@@ -47,27 +47,19 @@ port_problem() {
 
 # judge NAME: from a started guest to the result line.
 judge() {
-    local name=$1 verdict problem
+    local verdict
     verdict=$(guest_verdict)
     if [ "$verdict" != PASS ]; then
         guest_kill
-        problem=$verdict
+        wrong "$verdict"
     else
         problem=$(port_problem)
         guest_release
-        [ "$GUEST_STATUS" = 0 ] || problem="${problem:+$problem; }QEMU's exit status is $GUEST_STATUS"
+        [ "$GUEST_STATUS" = 0 ] || wrong "QEMU's exit status is $GUEST_STATUS"
     fi
-    lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-    result "$name" "$problem"
-}
-
-result() { # NAME PROBLEM
-    if [ -z "$2" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$2"
-        lab_show "$GUEST_STDERR" "$GUEST_SERIAL"
-    fi
+    lab_no_tap_left
+    evidence=("$GUEST_STDERR" "$GUEST_SERIAL")
+    result "$1"
 }
 
 nic=(-device "virtio-net-pci,netdev=n0")
@@ -124,7 +116,8 @@ if qmp_hotplug; then
     judge "QMP netdev_add type bridge, device_add"
 else
     guest_kill
-    result "QMP netdev_add type bridge, device_add" "QMP: $reply"
+    wrong "QMP: $reply"
+    result "QMP netdev_add type bridge, device_add"
 fi
 exec {qmp_in}>&- {qmp_out}>&-
 
@@ -142,35 +135,35 @@ if lab_replace_stock; then
     guest_start default-helper -netdev bridge,id=n0,br=br0 "${nic[@]}"
     judge "$name"
 elif [ "${MUST_WORK:-0}" = 1 ]; then
-    lab_not_ok "$name" "this host's QEMU has no helper at the usual places"
+    not_ok "$name" "this host's QEMU has no helper at the usual places"
 else
     echo "# not run: $name (this host's QEMU has no helper at the usual places)"
 fi
 
 # --- ends that nobody planned -------------------------------------------------------------------
 
-name="QEMU killed with SIGKILL leaves no tap"
 guest_start killed -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
 problem=$(guest_verdict)
 [ "$problem" != PASS ] || problem=$(port_problem)
 guest_kill
-lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-result "$name" "$problem"
+lab_no_tap_left
+evidence=("$GUEST_STDERR" "$GUEST_SERIAL")
+result "QEMU killed with SIGKILL leaves no tap"
 
-# refused NAME TEXT: QEMU must fail, and say what the helper said.
-refused() {
-    local problem=
-    guest_start "$1" -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
+# qemu_refused TEXT NAME: QEMU must fail, and say what the helper said.
+qemu_refused() {
+    guest_start "$2" -netdev "bridge,id=n0,br=br0,helper=$LAB_HELPER" "${nic[@]}"
     if lab_poll 10 guest_gone; then
         guest_wait
     else
-        problem="QEMU runs on"
+        wrong "QEMU runs on"
         guest_kill
     fi
-    [ "$GUEST_STATUS" != 0 ] || problem="${problem:+$problem; }QEMU's exit status is 0"
-    grep -Eq "$2" "$GUEST_STDERR" || problem="${problem:+$problem; }stderr has no '$2'"
-    lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-    result "$1: QEMU fails with the helper's text" "$problem"
+    [ "$GUEST_STATUS" != 0 ] || wrong "QEMU's exit status is 0"
+    says "$GUEST_STDERR" "$1"
+    lab_no_taps || wrong "a tap is left over: $(lab_taps)"
+    evidence=("$GUEST_STDERR" "$GUEST_SERIAL")
+    result "$2: QEMU fails with the helper's text"
 }
 
 # The stock helper stops after the stock text; ours goes on to say which rule it was.
@@ -179,13 +172,13 @@ tapgate-helper) reason=': /etc/qemu/bridge.conf:2: deny br0$' ;;
 *) reason='' ;;
 esac
 lab_policy 'allow br0' 'deny br0'
-refused "denied bridge" "^access denied by acl file$reason"
+qemu_refused "^access denied by acl file$reason" "denied bridge"
 
 lab_policy '# nothing allowed'
-refused "bridge not allowed" '^access denied by acl file'
+qemu_refused '^access denied by acl file' "bridge not allowed"
 
 rm /etc/qemu/bridge.conf
 # shellcheck disable=SC2016 # the quotes are the stock helper's
-refused "no policy file" '^failed to parse default acl file `/etc/qemu/bridge.conf'\'
+qemu_refused '^failed to parse default acl file `/etc/qemu/bridge.conf'\' "no policy file"
 
-lab_summary
+summary

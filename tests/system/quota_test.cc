@@ -154,7 +154,7 @@ TEST_P(Quota, TapsOfSeveralQueuesAreOneEach) {
     EXPECT_EQ(ports("br0").size(), kLimit);
 }
 
-// ---- under another policy ----
+// --- Under another policy
 
 TEST_P(Quota, TapsFromBeforeTheLimitCount) {
     write_policy("allow br0\n");
@@ -201,7 +201,7 @@ TEST_P(Quota, AClosedTapMakesRoom) {
     }
 }
 
-// ---- what a holder can do to his taps ----
+// --- What a holder can do to his taps
 
 struct Trick {
     const char* name;
@@ -334,7 +334,7 @@ TEST_P(Quota, ARestartAtOnceHasTheSlotOfTheOneBefore) {
     }
 }
 
-// ---- on a crowded bridge ----
+// --- On a crowded bridge
 
 TEST_P(Quota, ExactAmongFiveHundred) {
     write_policy("allow br0 user=2002\nallow br0 max-taps=7\n");

@@ -16,8 +16,8 @@ source "$here/lab.sh"
 lab_require make make checkmodule checkpolicy semodule_package semodule-utils
 devel=/usr/share/selinux/devel/Makefile
 to_cil=/usr/libexec/selinux/hll/pp
-[ -e "$devel" ] || lab_skip "missing package: selinux-policy-dev"
-[ -x "$to_cil" ] || lab_skip "missing package: policycoreutils"
+[ -e "$devel" ] || skip "missing package: selinux-policy-dev"
+[ -x "$to_cil" ] || skip "missing package: policycoreutils"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -32,16 +32,7 @@ gen_require(`
 tapgate_run(user_t, user_r)
 END
 
-verdict() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >"$work/out" 2>&1; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "this failed: $*"
-        lab_show "$work/out"
-    fi
-}
+evidence=("$work/out") # of verdict: what the command says
 
 build() {
     make -C "$work" -f "$devel" tapgate.pp site.pp || return
@@ -77,4 +68,4 @@ only_net_admin() {
 }
 verdict "QEMU has no capability, the helper what it drops and net_admin" only_net_admin
 
-lab_summary
+summary

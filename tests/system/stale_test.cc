@@ -71,7 +71,7 @@ class Stale : public BothInstalls {
 };
 TAPGATE_BOTH_INSTALLS(Stale);
 
-// ---- gone ----
+// --- Gone
 
 TEST_P(Stale, GoesWithTheNextRunOnTheBridgeWhoeversItIs) {
     for (const char* policy : {"allow all\n", "allow all contain\n", "allow all max-taps=1\n",
@@ -149,7 +149,7 @@ TEST_P(Stale, ReapWithoutPrivilegeSaysSo) {
     EXPECT_THAT(taps(), ElementsAre(name));
 }
 
-// ---- not gone ----
+// --- Not gone
 
 TEST_P(Stale, TapsInUseStayHoweverTheyLook) {
     const HelperResult plain = run_helper(kArgs);
@@ -202,7 +202,7 @@ TEST_P(Stale, OtherKindsOfLinksStay) {
     EXPECT_TRUE(link_exists("veth0"));
 }
 
-// ---- at the very moment ----
+// --- At the very moment
 
 // Lets `meanwhile` happen right before the helper makes the ioctl.
 HelperResult run_reap(unsigned long ioctl_number, const std::function<void()>& meanwhile) {
@@ -257,7 +257,7 @@ TEST_P(Stale, IsGoneAlready) {
     EXPECT_TRUE(no_taps_left());
 }
 
-// ---- and without a tracer, many times ----
+// --- And without a tracer, many times
 
 constexpr const char* kStop = "/mnt/stop";
 

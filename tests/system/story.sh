@@ -46,11 +46,11 @@ step() {
     shift
     [ ! -e "$out" ] || mv "$out" "$last"
     if "$@" >"$out" 2>"$err" </dev/null; then
-        lab_ok "$text"
+        ok "$text"
     else
-        lab_not_ok "$text" "exit status $? of: $*"
-        lab_show "$out" "$err" "/run/user/$LAB_UID/tapgate/jiaoshiji"/{console,qemu}.log
-        lab_summary
+        not_ok "$text" "exit status $? of: $*"
+        show_files "$out" "$err" "/run/user/$LAB_UID/tapgate/jiaoshiji"/{console,qemu}.log
+        summary
     fi
 }
 as_user() {
@@ -98,7 +98,7 @@ DEFAULT linux
 LABEL linux
   KERNEL vmlinuz
   INITRD initrd
-  APPEND console=ttyS0 quiet panic=-1 mitigations=off tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1 tapgate.hold=600
+  APPEND console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1 tapgate.hold=600
 END
 mcopy -i "$raw" "$TAPGATE_GUEST/vmlinuz" ::vmlinuz
 mcopy -i "$raw" "$TAPGATE_GUEST/ssh.cpio" ::initrd
@@ -159,4 +159,4 @@ step "the tap is gone by itself" lab_poll 5 lab_no_taps
 shows "$LAB/after"
 step "bridges: as it was before" diff "$before" "$LAB/after"
 
-lab_summary
+summary

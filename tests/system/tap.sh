@@ -33,6 +33,7 @@ lab_install "$helper" setuid
 mac=52:54:00:00:00:07
 out=$LAB/log/out
 err=$LAB/log/err
+evidence=("$out" "$err")
 
 # tap ARGS...: tapgate tap on br0 as the lab user. Sets $status.
 tap() {
@@ -42,16 +43,10 @@ tap() {
 
 # expect NAME STATUS FILE REGEX: of the last tap; and no tap is left.
 expect() {
-    local problem=
-    [ "$status" = "$2" ] || problem="exit status $status, not $2; "
-    grep -Eq -- "$4" "$3" || problem+="nothing in ${3##*/} matches $4; "
-    lab_poll 2 lab_no_taps || problem+="a tap is left over: $(lab_taps)"
-    if [ -z "$problem" ]; then
-        lab_ok "$1"
-    else
-        lab_not_ok "$1" "$problem"
-        lab_show $out $err
-    fi
+    [ "$status" = "$2" ] || wrong "exit status $status, not $2"
+    says "$3" "$4"
+    lab_no_tap_left
+    result "$1"
 }
 
 # --- a program that knows nothing but a number --------------------------------------------------
@@ -79,12 +74,8 @@ tap --bridge=br0 --queues=3 --mac=$mac --vm=lab1 -- \
     sh -c 'echo "$TAPGATE_TAP_FDS" "$(cat /sys/class/net/"$TAPGATE_TAP_NAME"/ifalias)"; ls -l /proc/$$/fd'
 expect "the environment names the descriptors and the tap" 0 $out \
     "^3,4,5 tapgate uid=$LAB_UID vm=lab1$"
-if [ "$(grep -c ' -> /dev/net/tun$' $out)" = 3 ]; then
-    lab_ok "three queues are three descriptors, and no more are open"
-else
-    lab_not_ok "three queues are three descriptors, and no more are open" "see:"
-    lab_show $out
-fi
+[ "$(grep -c ' -> /dev/net/tun$' $out)" = 3 ] || wrong "see below"
+result "three queues are three descriptors, and no more are open"
 
 tap --bridge=br0 --mac=$mac -- sh -c 'exit 42'
 expect "the exit status is the program's" 42 /dev/stdin '' <<<x
@@ -104,25 +95,21 @@ expect "a descriptor in use stays whose it is" 1 $err 'descriptor 5 is open alre
 
 # boot NAME TAP-OPTION QEMU-ARGS...: a guest whose QEMU is the command of tapgate tap.
 boot() {
-    local name=$1 problem
+    local name=$1 verdict
     GUEST_STARTER=("$LAB/tapgate" tap --bridge=br0 --helper="$LAB_HELPER" "--mac=$mac" "$2" --)
     shift 2
-    guest_start "guest$((lab_passed + lab_failed))" "$@"
-    problem=$(guest_verdict)
-    if [ "$problem" = PASS ]; then
-        problem=
-        [ -n "$(lab_ports br0)" ] || problem="br0 has no port while the guest runs"
+    guest_start "guest$((passed + failed))" "$@"
+    verdict=$(guest_verdict)
+    if [ "$verdict" = PASS ]; then
+        [ -n "$(lab_ports br0)" ] || wrong "br0 has no port while the guest runs"
         guest_release
     else
         guest_kill
+        wrong "$verdict"
     fi
-    lab_poll 2 lab_no_taps || problem="${problem:+$problem; }a tap is left over: $(lab_taps)"
-    if [ -z "$problem" ]; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "$problem"
-        lab_show "$GUEST_STDERR" "$GUEST_SERIAL"
-    fi
+    lab_no_tap_left
+    evidence=("$GUEST_STDERR" "$GUEST_SERIAL")
+    result "$name"
 }
 
 boot "QEMU boots a guest on descriptor 3, its sandbox on" --fd=3 \
@@ -131,4 +118,4 @@ boot "QEMU boots a guest on descriptor 3, its sandbox on" --fd=3 \
 boot "QEMU boots a guest on two queues" --queues=2 \
     -netdev tap,id=n0,fds=3:4 -device virtio-net-pci,netdev=n0,mac=$mac,mq=on,vectors=6
 
-lab_summary
+summary

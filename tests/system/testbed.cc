@@ -215,7 +215,7 @@ void PrintTo(Install install, std::ostream* out) {
     *out << to_string(install);
 }
 
-// ---- the running helper ----
+// --- The running helper
 
 HelperProcess::HelperProcess(const std::vector<std::string>& args, const HelperOptions& options)
     : options_(options) {
@@ -344,7 +344,7 @@ void HelperProcess::drain_socket(HelperResult* result) const {
     }
 }
 
-// ---- the bed ----
+// --- The bed
 
 Testbed::Testbed() = default;
 
@@ -512,7 +512,7 @@ std::string install_name(const testing::TestParamInfo<Install>& info) {
     return to_string(info.param);
 }
 
-// ---- files ----
+// --- Files
 
 std::string Testbed::path(std::string_view name) {
     return std::string(kRoot) + "/" + std::string(name);
@@ -572,7 +572,7 @@ std::string read_text(const std::string& path) {
     return text.str();
 }
 
-// ---- links ----
+// --- Links
 
 void Testbed::add_bridge(const std::string& name, unsigned mtu) {
     Rtnl rtnl;
@@ -683,7 +683,7 @@ unsigned Testbed::tap_flags(int fd) {
     return static_cast<std::uint16_t>(interface_of(fd).ifr_flags);
 }
 
-// ---- verdicts ----
+// --- Verdicts
 
 std::string describe(const HelperResult& run) {
     std::ostringstream text;

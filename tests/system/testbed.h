@@ -209,7 +209,7 @@ std::string install_name(const testing::TestParamInfo<Install>& info);
     INSTANTIATE_TEST_SUITE_P(Install, suite, testing::Values(Install::setuid, Install::filecaps), \
                              install_name)
 
-// ---- what a run must have been ----
+// --- What a run must have been
 
 // Exit 0 with exactly one zero byte and `fds` tap fds in one message, nothing on stderr.
 testing::AssertionResult granted(const HelperResult& run, std::size_t fds = 1);

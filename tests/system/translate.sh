@@ -8,19 +8,15 @@
 # Usage: translate.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail
 
+# shellcheck source=tests/system/words.sh
+source "$(dirname "$(readlink -f "$0")")/words.sh"
 tapgate=$1
 cases=$(dirname "$(readlink -f "$0")")/../unit/foreign/translate/cases.txt
-skip() {
-    echo "skipped: $1"
-    [ "${MUST_WORK:-0}" = 1 ] && exit 1
-    exit 77
-}
-for program in qemu-system-x86_64 qemu-img; do
-    command -v "$program" >/dev/null || skip "no $program"
-done
+need qemu-system-x86_64 qemu-img
 
 work=$(mktemp -d)
 qemu=
+# shellcheck disable=SC2317 # trap calls it
 cleanup() {
     [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
     rm -rf "$work"
@@ -87,12 +83,12 @@ start() {
     grep -qs prelaunch "$work/replies"
 }
 
-passed=0 failed=0 refused=0
+not_translated=0
 # A kernel that is none is refused, so one case has a real one or is left out.
 run_case() { # NAME
     local conf=$XDG_CONFIG_HOME/tapgate/vm.conf
     if ! "$tapgate" translate "$work/case.sh" >"$conf" 2>"$work/error"; then
-        refused=$((refused + 1))
+        not_translated=$((not_translated + 1))
         return
     fi
     case $1 in
@@ -103,13 +99,9 @@ run_case() { # NAME
     sed -i -E "s:/data/:$work/data/:; s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//
         s/^cpu = host/cpu = max/" "$conf"
     make_images "$conf"
-    if start; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not ok - $1"
-        sed 's/^/#   /' "$conf" "$work/qemu.log"
-    fi
+    evidence=("$conf" "$work/qemu.log")
+    start || wrong "QEMU does not start"
+    result "$1"
 }
 
 name=
@@ -136,5 +128,6 @@ qemu=
 grep -qxF "disk = $work/data/stick.raw,format=raw,bus=virtio" "$XDG_CONFIG_HOME/tapgate/lab.conf"
 "$tapgate" show lab >/dev/null
 
-echo "$passed started, $refused refused, $failed failed"
-[ "$failed" = 0 ] && [ "$passed" -ge 60 ]
+echo "# $not_translated are refused"
+[ "$passed" -ge 60 ] || die "only $passed of them started"
+summary

@@ -21,10 +21,10 @@ source "$here/guest.sh"
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2
 lab_find_helper "$top"
 tests=${TAPGATE_GUEST_TESTS:-$top/build/release/tests/system/guest_tests}
-[ -f "$tests" ] || lab_skip "no $tests (build it with static libgtest, libgmock and libnl-3)"
+[ -f "$tests" ] || skip "no $tests (build it with static libgtest, libgmock and libnl-3)"
 # The guest has no shared libraries.
 head -c 4096 "$helper" | grep -aq 'ld-linux' &&
-    lab_skip "$helper is not static (build it with -DTAPGATE_STATIC_HELPER=ON)"
+    skip "$helper is not static (build it with -DTAPGATE_STATIC_HELPER=ON)"
 guest_prepare "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
@@ -42,14 +42,14 @@ guest_release
 
 # gtest's verdicts as ours: "[       OK ] Vlan.WithMacLock (80 ms)".
 while read -r name; do
-    lab_ok "$name"
+    ok "$name"
 done < <(tr -d '\r' <"$GUEST_SERIAL" | sed -n 's/^\[ *OK \] \([^ ]*\) .*/\1/p')
 while read -r name; do
-    lab_not_ok "$name" "$verdict"
+    not_ok "$name" "$verdict"
 done < <(tr -d '\r' <"$GUEST_SERIAL" | sed -n 's/^\[  FAILED  \] \([^ ]*\) (.*/\1/p')
 # A crash or a hang is no test's verdict.
-if [ "$verdict" != PASS ] && [ "$lab_failed" = 0 ]; then
-    lab_not_ok "the guest's tests come to an end" "$verdict"
+if [ "$verdict" != PASS ] && [ "$failed" = 0 ]; then
+    not_ok "the guest's tests come to an end" "$verdict"
 fi
-[ "$lab_failed" = 0 ] || lab_show "$GUEST_STDERR" "$GUEST_SERIAL"
-lab_summary
+[ "$failed" = 0 ] || show_files "$GUEST_STDERR" "$GUEST_SERIAL"
+summary

@@ -1,30 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What several of the launcher's tests need.
+// What tests of several folders need.
 #ifndef TAPGATE_TESTS_UNIT_TESTING_H
 #define TAPGATE_TESTS_UNIT_TESTING_H
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <string>
-
-#include "launcher/base/error.h"
 
 namespace tapgate {
 
-/// The text of the LauncherError that `function` throws, or "none".
-template <typename Function>
+/// The text of the Error that `function` throws, or "none".
+template <typename Error = std::exception, typename Function>
 std::string error_of(const Function& function) {
     try {
         function();
-    } catch (const LauncherError& error) {
+    } catch (const Error& error) {
         return error.what();
     }
     return "none";
+}
+
+/// The Error that `function` throws; the test fails when it throws none.
+template <typename Error, typename Function>
+Error exception_of(const Function& function) {
+    try {
+        function();
+    } catch (const Error& error) {
+        return error;
+    }
+    throw std::logic_error("nothing was thrown");
 }
 
 /// What the file holds; empty when there is none.

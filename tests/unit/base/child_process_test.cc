@@ -85,12 +85,9 @@ TEST(ChildProcess, EndsWithItsOwner) {
 }
 
 TEST(ChildProcess, NamesTheProgramThatCannotBeStarted) {
-    try {
-        const ChildProcess child({.program = "/nowhere/qemu", .argv = {"qemu"}});
-        FAIL();
-    } catch (const LauncherError& error) {
-        EXPECT_STREQ(error.what(), "cannot start /nowhere/qemu: No such file or directory");
-    }
+    EXPECT_EQ(
+        error_of([] { const ChildProcess child({.program = "/nowhere/qemu", .argv = {"qemu"}}); }),
+        "cannot start /nowhere/qemu: No such file or directory");
 }
 
 }  // namespace

@@ -3,9 +3,11 @@
 #
 # create, edit, show and delete: what happens to the files.
 #
-# Usage: launcher_describe.sh TAPGATE
+# Usage: describe.sh TAPGATE
 set -euo pipefail
 
+# shellcheck source=tests/system/words.sh
+source "$(dirname "$(readlink -f "$0")")/../../system/words.sh"
 tapgate=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -15,17 +17,6 @@ mkdir "$work/run"
 cd "$work"
 unset VISUAL
 
-fail() {
-    echo "$1"
-    exit 1
-}
-# refused WORDS COMMAND...: it fails and says WORDS.
-refused() {
-    local words=$1 output
-    shift
-    if output=$("$@" 2>&1 </dev/null); then fail "done, and should not be: $*"; fi
-    [[ $output == *"$words"* ]] || fail "said: $output; not: $words"
-}
 # editor TEXT: EDITOR becomes a program, with an argument, that replaces the file by TEXT.
 editor() {
     # shellcheck disable=SC2016 # for the editor to expand
@@ -36,24 +27,26 @@ editor() {
 
 truncate -s 1M disk.raw
 "$tapgate" create lab --disk=disk.raw --memory=1G --memory=2G -- -no-reboot >created
-[ "$(cat created)" = "$file" ] || fail "create does not say what it made"
-[ "$(stat -c %a "$file")" = 600 ] || fail "others can read the VM's file"
+[ "$(cat created)" = "$file" ] || wrong "create does not say what it made"
+[ "$(stat -c %a "$file")" = 600 ] || wrong "others can read the VM's file"
 for line in 'memory = 2G' "disk = $work/disk.raw" 'qemu-arg = -no-reboot'; do
-    [ "$(grep -c "^$line$" "$file")" = 1 ] || fail "not once in the file: $line"
+    [ "$(grep -c "^$line$" "$file")" = 1 ] || wrong "not once in the file: $line"
 done
-! grep 'memory = 1G' "$file" || fail "two values of one option"
+! grep 'memory = 1G' "$file" || wrong "two values of one option"
 if command -v qemu-system-x86_64 >/dev/null; then
-    grep -q '^machine = pc-q35-[0-9.]*$' "$file" || fail "the machine's version is not stored"
+    grep -q '^machine = pc-q35-[0-9.]*$' "$file" || wrong "the machine's version is not stored"
 fi
 refused 'a VM of this name already' "$tapgate" create lab --disk=disk.raw
 "$tapgate" create other --disk=missing.qcow2 2>&1 | grep -q 'will not start as it is' ||
-    fail "no word about a missing image"
+    wrong "no word about a missing image"
+result "create"
 
 "$tapgate" show lab --cpus=2 >shown
-grep -q '^cpus = 2 *# --cpus$' shown || fail "show does not tell the command line"
-grep -q '^firmware = bios *# default$' shown || fail "show does not mark defaults"
+grep -q '^cpus = 2 *# --cpus$' shown || wrong "show does not tell the command line"
+grep -q '^firmware = bios *# default$' shown || wrong "show does not mark defaults"
 "$tapgate" show lab --json | tr -d ' \n' | grep -q '{"key":"firmware","place":"default","source":"default","value":"bios"}' ||
-    fail "show --json"
+    wrong "show --json"
+result "show"
 
 before=$(cat "$file")
 editor 'memory = 2X'
@@ -61,17 +54,18 @@ refused "$file:1: not a memory size like 512M or 2G" "$tapgate" edit lab
 EDITOR=false refused 'exit code 1' "$tapgate" edit lab
 EDITOR=/nowhere/ed refused 'cannot start' "$tapgate" edit lab
 refused 'no VM is called nobody' "$tapgate" edit nobody
-[ "$(cat "$file")" = "$before" ] || fail "a failed edit changed the file"
+[ "$(cat "$file")" = "$before" ] || wrong "a failed edit changed the file"
 editor 'memory = 3G'
 "$tapgate" edit lab
-[ "$(cat "$file")" = 'memory = 3G' ] || fail "the edit did not get into the file"
+[ "$(cat "$file")" = 'memory = 3G' ] || wrong "the edit did not get into the file"
 # shellcheck disable=SC2016
 printf '#!/bin/sh\necho "cpus = 2" >"%s"; echo "cpus = 3" >"$1"\n' "$file" >my-editor
 EDITOR=$work/my-editor refused 'was changed meanwhile' "$tapgate" edit lab
-[ "$(cat "$file")" = 'cpus = 2' ] || fail "another's change was lost"
-grep -q 'cpus = 3' "$XDG_CONFIG_HOME"/tapgate/.*.lab.conf || fail "the edited version was lost"
+[ "$(cat "$file")" = 'cpus = 2' ] || wrong "another's change was lost"
+grep -q 'cpus = 3' "$XDG_CONFIG_HOME"/tapgate/.*.lab.conf || wrong "the edited version was lost"
 rm "$XDG_CONFIG_HOME"/tapgate/.*.lab.conf
-[ "$(find "$XDG_CONFIG_HOME/tapgate" -type f | wc -l)" = 2 ] || fail "edit left a copy behind"
+[ "$(find "$XDG_CONFIG_HOME/tapgate" -type f | wc -l)" = 2 ] || wrong "edit left a copy behind"
+result "edit"
 
 data=$XDG_DATA_HOME/tapgate/lab
 mkdir -p "$data"
@@ -80,19 +74,22 @@ printf 'disk = %s\n' "$work/disk.raw" "$data/own.raw" >"$file"
 refused '--yes does without' "$tapgate" delete lab
 # A supervisor holds this lock.
 (umask 077 && mkdir -p "$work/run/tapgate/lab")
-flock "$work/run/tapgate/lab/lock" "$tapgate" delete lab --yes 2>refused && fail "deleted while it runs"
-grep -q 'lab is being started' refused || fail "not said that it runs: $(cat refused)"
-[ -e "$file" ] || fail "a refused delete took the file"
+flock "$work/run/tapgate/lab/lock" "$tapgate" delete lab --yes 2>refused && wrong "deleted while it runs"
+grep -q 'lab is being started' refused || wrong "not said that it runs: $(cat refused)"
+[ -e "$file" ] || wrong "a refused delete took the file"
 "$tapgate" delete lab --yes
-[ ! -e "$file" ] || fail "the file is still there"
-[[ -e disk.raw && -e $data/own.raw ]] || fail "delete took a disk"
-[ ! -e "$data/uefi-variables.qcow2" ] || fail "the UEFI variables are still there"
-[ ! -e "$work/run/tapgate/lab" ] || fail "the state is still there"
+[ ! -e "$file" ] || wrong "the file is still there"
+[[ -e disk.raw && -e $data/own.raw ]] || wrong "delete took a disk"
+[ ! -e "$data/uefi-variables.qcow2" ] || wrong "the UEFI variables are still there"
+[ ! -e "$work/run/tapgate/lab" ] || wrong "the state is still there"
+result "delete"
 
 printf 'disk = %s\n' "$work/disk.raw" "$data/own.raw" >"$file"
 printf 'disk = %s\n' "$data/own.raw" >"$XDG_CONFIG_HOME/tapgate/other.conf"
 refused 'an image of the VM other too' "$tapgate" delete lab --disks --yes
 "$tapgate" delete other --yes
-[ -e "$data/own.raw" ] || fail "delete took another VM's disk"
+[ -e "$data/own.raw" ] || wrong "delete took another VM's disk"
 "$tapgate" delete lab --disks --yes
-[[ -e disk.raw && ! -e $data ]] || fail "delete --disks took what it should not, or left something"
+[[ -e disk.raw && ! -e $data ]] || wrong "delete --disks took what it should not, or left something"
+result "delete --disks"
+summary

@@ -9,6 +9,7 @@
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/tap_verbs.h"
 #include "launcher/cli/verbs.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 
@@ -17,13 +18,7 @@ namespace {
 using testing::HasSubstr;
 
 std::string error_of_tap(const std::vector<std::string>& words) {
-    try {
-        run_with_tap(parse_command_line(grammar(), words, "/"));
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "it ran";
-    return {};
+    return error_of([&] { run_with_tap(parse_command_line(grammar(), words, "/")); });
 }
 
 TEST(TapVerb, SaysWhatIsMissingOrWrong) {

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "common/receive_fds.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -90,12 +91,9 @@ TEST_F(FdPassing, IsWhatQemuReads) {
 
 TEST_F(FdPassing, AClosedPeerIsAnErrorAndNotASignal) {
     here_.reset();
-    try {
-        send_fds(there_.get(), null_devices(1));
-        FAIL() << "sent to nobody";
-    } catch (const std::system_error& error) {
-        EXPECT_EQ(error.code().value(), EPIPE);
-    }
+    const auto error =
+        exception_of<std::system_error>([&] { send_fds(there_.get(), null_devices(1)); });
+    EXPECT_EQ(error.code().value(), EPIPE);
 }
 
 TEST_F(FdPassing, SendsAtLeastOneAndAtMostWhatTheKernelTakes) {

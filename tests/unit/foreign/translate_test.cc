@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <pugixml.hpp>
 #include <sstream>
 
@@ -18,11 +19,13 @@
 #include "launcher/foreign/ovf.h"
 #include "launcher/foreign/qemu_script.h"
 #include "launcher/foreign/shell_script.h"
+#include "launcher/foreign/side_by_side.h"
 #include "launcher/foreign/translate.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/name.h"
 #include "launcher/vm/setting.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 
@@ -220,14 +223,19 @@ TEST(Translate, Expected) {
 
 // Each option is named in a note, and each file that is written is read back as the same.
 TEST(Translate, NothingIsLost) {
+    std::map<std::string, std::string> expected;
+    for (const Case& one : read_cases("expected.txt"))
+        expected[one.name] = one.text;
     for (const Case& one : read_cases("cases.txt")) {
         SCOPED_TRACE(one.name);
         ShellCommand command;
         Translation translation;
-        try {
+        const std::string error = error_of<LauncherError>([&] {
             command = find_qemu_command(script(one.text), "FILE");
             translation = translate_qemu_command(command, directory);
-        } catch (const LauncherError&) {
+        });
+        if (error != "none") {
+            EXPECT_EQ("error: " + error + "\n", expected[one.name]);
             continue;
         }
         auto words = command.words;
@@ -362,6 +370,24 @@ TEST(Translate, SettingsOfTheCommandLineWin) {
     const VmDescription vm = describe_vm(VmName::parse("vm").value(), settings);
     ASSERT_EQ(vm.spec.nets.size(), 1U);
     EXPECT_EQ(std::get<BridgeNet>(vm.spec.nets[0].link).bridge.str(), "lab7");
+}
+
+TEST(Translate, SideBySide) {
+    ShellCommand command;
+    command.words = {"kvm",         "-hda",  "/" + std::string(90, 'x') + ".qcow2",
+                     "-enable-kwm", "-uuid", "6e8b9a4e-0c1d-4b7a-9f3b-2d1c5e6f7a8b"};
+    const std::string text = side_by_side(translate_qemu_command(command, directory));
+    std::istringstream lines(text);
+    size_t longest = 0;
+    for (std::string line; std::getline(lines, line);)
+        longest = std::max(longest, line.size());
+    EXPECT_LE(longest, 80U);
+    EXPECT_GT(longest, 60U);
+    EXPECT_THAT(text, HasSubstr("kvm                                    | qemu-system-x86_64\n"));
+    EXPECT_THAT(text, HasSubstr("-enable-kwm                            < # "));
+    EXPECT_THAT(text, HasSubstr("                                       > machine = pc\n"));
+    // What stays as it is.
+    EXPECT_THAT(text, HasSubstr("-uuid                                    -uuid\n"));
 }
 
 TEST(Translate, Names) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/link.h"
+#include "tests/unit/testing.h"
 
 #include <gtest/gtest.h>
 
@@ -19,12 +20,9 @@ TEST(LinkSocket, ReadsALink) {
 }
 
 TEST(LinkSocket, AMissingLinkIsENODEV) {
-    try {
-        static_cast<void>(LinkSocket().get("no-such-link"));
-        FAIL() << "found it";
-    } catch (const std::system_error& error) {
-        EXPECT_EQ(error.code().value(), ENODEV);
-    }
+    const auto error = exception_of<std::system_error>(
+        [] { static_cast<void>(LinkSocket().get("no-such-link")); });
+    EXPECT_EQ(error.code().value(), ENODEV);
 }
 
 }  // namespace

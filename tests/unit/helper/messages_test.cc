@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "helper/failure.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -16,12 +17,10 @@ TEST(Printable, LeavesOneCleanLine) {
 }
 
 TEST(FailWithErrno, NamesWhatFailedAndWhy) {
-    try {
-        fail_with_errno("failed to open /dev/net/tun", ENOENT);
-        FAIL() << "it returned";
-    } catch (const Failure& failure) {
-        EXPECT_STREQ(failure.what(), "failed to open /dev/net/tun: No such file or directory");
-    }
+    EXPECT_STREQ(exception_of<Failure>([] {
+                     fail_with_errno("failed to open /dev/net/tun", ENOENT);
+                 }).what(),
+                 "failed to open /dev/net/tun: No such file or directory");
     errno = EPERM;
     EXPECT_THROW(fail_with_errno("x"), Failure);
     EXPECT_EQ(error_text(99999), "error 99999");  // none that libc has a text for

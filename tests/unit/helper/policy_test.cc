@@ -8,6 +8,7 @@
 #include "helper/policy.h"
 #include "helper/policy_parser.h"
 #include "tests/unit/helper/fake_names.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -44,13 +45,8 @@ std::string decide(const std::string& text, const char* bridge) {
 }
 
 template <typename Source>
-std::string error_of(const Source& source) {
-    try {
-        parse(source);
-    } catch (const Failure& failure) {
-        return failure.what();
-    }
-    return "";
+std::string parse_error(const Source& source) {
+    return error_of<Failure>([&] { parse(source); });
 }
 
 TEST(Policy, DeniesByDefault) {
@@ -189,11 +185,11 @@ TEST(Options, WhatLimitsOrHardensIsContained) {
 }
 
 TEST(Options, PlainAndContainExcludeEachOther) {
-    EXPECT_EQ(error_of("allow br0 contain vlan=2 plain guard"),
+    EXPECT_EQ(parse_error("allow br0 contain vlan=2 plain guard"),
               "/etc/qemu/bridge.conf:1: `plain' and `contain' exclude each other\n"
               "    allow br0 contain vlan=2 plain guard\n"
               "                             ^");
-    EXPECT_EQ(error_of("allow br0 plain queues=2"),
+    EXPECT_EQ(parse_error("allow br0 plain queues=2"),
               "/etc/qemu/bridge.conf:1: a `plain' tap has one queue\n"
               "    allow br0 plain queues=2\n"
               "                    ^");
@@ -226,14 +222,14 @@ TEST(Options, MistakesPointAtTheWord) {
         {"isolated guard isolated", "`isolated' stands here twice"},
     };
     for (const auto& [words, error] : errors)
-        EXPECT_THAT(error_of("allow br0 " + words),
+        EXPECT_THAT(parse_error("allow br0 " + words),
                     testing::StartsWith("/etc/qemu/bridge.conf:1: " + error + "\n"));
     for (const auto* word : {"max-taps=1", "queues=1", "isolated", "guard", "mac-lock", "vlan=1",
                              "no-pin-bridge-mac", "contain", "plain"})
-        EXPECT_THAT(error_of(std::string("deny br0 user=bob ") + word),
+        EXPECT_THAT(parse_error(std::string("deny br0 user=bob ") + word),
                     testing::HasSubstr("means nothing on a deny line"))
             << word;
-    EXPECT_EQ(error_of("deny br0 user=bob group=staff"), "");
+    EXPECT_EQ(parse_error("deny br0 user=bob group=staff"), "none");
 }
 
 TEST(MacPrefix, IsTheBeginningOfAnAddress) {
@@ -279,12 +275,12 @@ TEST(PolicyInclude, MayStandTwiceButNotInItself) {
                                  {"/etc/qemu/a", {"allow br0", 0, "", true}}}),
                      "br0"),
               "allow 1");
-    EXPECT_EQ(error_of("include bridge.conf\n"),
+    EXPECT_EQ(parse_error("include bridge.conf\n"),
               "/etc/qemu/bridge.conf:1: `/etc/qemu/bridge.conf' includes itself\n"
               "    include bridge.conf\n"
               "            ^");
-    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"include a\n", 0, "", true}},
-                             {"/etc/qemu/a", {"include bridge.conf", 0, "", true}}})
+    EXPECT_EQ(parse_error(Files{{"/etc/qemu/bridge.conf", {"include a\n", 0, "", true}},
+                                {"/etc/qemu/a", {"include bridge.conf", 0, "", true}}})
                   .substr(0, 55),
               "/etc/qemu/a:1: `/etc/qemu/bridge.conf' includes itself\n");
 }
@@ -297,7 +293,7 @@ TEST(PolicyInclude, NestsEightDeep) {
     EXPECT_EQ(decide(parse(files), "br0"), "allow 1");
     files["/etc/qemu/8"] = {"include 9", 0, "", true};
     files["/etc/qemu/9"] = {"allow br0", 0, "", true};
-    EXPECT_EQ(error_of(files),
+    EXPECT_EQ(parse_error(files),
               "/etc/qemu/8:1: includes nest deeper than 8\n"
               "    include 9\n"
               "            ^");
@@ -305,24 +301,25 @@ TEST(PolicyInclude, NestsEightDeep) {
 
 TEST(PolicyInclude, AMistakeInOneIsAMistake) {
     // QEMU's reader ignores it, and with it every deny that stands behind it.
-    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", true}},
-                             {"/etc/qemu/a", {"# ours\nfrobnicate br0\ndeny br0\n", 0, "", true}}}),
-              "/etc/qemu/a:2: Unknown command `frobnicate'\n"
-              "    frobnicate br0\n"
-              "    ^");
+    EXPECT_EQ(
+        parse_error(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", true}},
+                          {"/etc/qemu/a", {"# ours\nfrobnicate br0\ndeny br0\n", 0, "", true}}}),
+        "/etc/qemu/a:2: Unknown command `frobnicate'\n"
+        "    frobnicate br0\n"
+        "    ^");
 }
 
 TEST(PolicyTrust, AFileThatOthersCanWriteIsNotObeyed) {
-    EXPECT_EQ(error_of(Files{
+    EXPECT_EQ(parse_error(Files{
                   {"/etc/qemu/bridge.conf", {"allow br0", 0, "X is writable by group", true}}}),
               "X is writable by group");
-    EXPECT_EQ(error_of(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", true}},
-                             {"/etc/qemu/a", {"", 0, "A is not owned by root", true}}}),
+    EXPECT_EQ(parse_error(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", true}},
+                                {"/etc/qemu/a", {"", 0, "A is not owned by root", true}}}),
               "A is not owned by root");
 }
 
 TEST(PolicyErrors, TheMainFileMustBeThere) {
-    EXPECT_EQ(error_of(Files{}), "/etc/qemu/bridge.conf: No such file or directory");
+    EXPECT_EQ(parse_error(Files{}), "/etc/qemu/bridge.conf: No such file or directory");
 }
 
 TEST(PolicyErrors, PointAtThePlace) {
@@ -361,19 +358,19 @@ TEST(PolicyErrors, PointAtThePlace) {
         {"allow \x1b[2J", ":1: `?[2J' cannot be a bridge's name\n    allow ?[2J\n          ^"},
     };
     for (const auto& [text, error] : errors)
-        EXPECT_EQ(error_of(text), "/etc/qemu/bridge.conf" + error);
+        EXPECT_EQ(parse_error(text), "/etc/qemu/bridge.conf" + error);
 }
 
 TEST(PolicyErrors, LongLinesAreRefusedAndNotSplit) {
     // QEMU's reader takes what stands beyond 4095 bytes for a line of its own.
     const std::string comment = "#" + std::string(4094, ' ');
-    EXPECT_EQ(error_of(comment + "\nallow br0"), "");
-    EXPECT_EQ(error_of(comment + " allow br0").substr(0, 65),
+    EXPECT_EQ(parse_error(comment + "\nallow br0"), "none");
+    EXPECT_EQ(parse_error(comment + " allow br0").substr(0, 65),
               "/etc/qemu/bridge.conf:1: the line is longer than 4095 bytes\n    #");
 }
 
 TEST(PolicyErrors, AWideLineIsCut) {
-    const std::string error = error_of("allow " + std::string(300, 'x') + "\n");
+    const std::string error = parse_error("allow " + std::string(300, 'x') + "\n");
     EXPECT_THAT(error, testing::EndsWith("\n          ^"));
     EXPECT_LT(error.size(), 400U);
 }

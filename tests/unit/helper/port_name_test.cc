@@ -6,6 +6,7 @@
 #include <set>
 
 #include "helper/failure.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -64,14 +65,8 @@ TEST(PortName, IsAnotherForEachUserBridgeAndSlot) {
 }
 
 TEST(PortName, NoRoomIsAFailureThatSaysWhy) {
-    try {
-        port_name(999999, 2000000, 0);
-        FAIL() << "made a name";
-    } catch (const Failure& failure) {
-        EXPECT_NE(std::string(failure.what()).find("ifindex 2000000 is too large"),
-                  std::string::npos)
-            << failure.what();
-    }
+    EXPECT_THAT(error_of<Failure>([] { port_name(999999, 2000000, 0); }),
+                testing::HasSubstr("ifindex 2000000 is too large"));
 }
 
 TEST(Slots, AllOfTheLimitAreFreeAtFirst) {

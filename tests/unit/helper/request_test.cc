@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "helper/failure.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -21,16 +22,11 @@ Request parse(std::vector<std::string> words) {
     return parse_request(static_cast<int>(words.size()), argv.data());
 }
 
-// The error that the words end in, less the usage line's beginning; "" when there is none.
-std::string error_of(std::vector<std::string> words) {
+// The error that the words end in, less the usage line's beginning; "none" when there is none.
+std::string parse_error(std::vector<std::string> words) {
     const std::string usage = "Usage: tapgate-helper [--use-vnet] --br=bridge --fd=unixfd: ";
-    try {
-        parse(std::move(words));
-    } catch (const Failure& failure) {
-        const std::string text = failure.what();
-        return text.rfind(usage, 0) == 0 ? text.substr(usage.size()) : text;
-    }
-    return "";
+    const std::string text = error_of<Failure>([&] { parse(std::move(words)); });
+    return text.rfind(usage, 0) == 0 ? text.substr(usage.size()) : text;
 }
 
 TEST(Request, TakesQemusOrderAndLibvirts) {
@@ -75,7 +71,7 @@ TEST(Request, HasModesThatNeedNoSocket) {
 
 TEST(Request, WhatThePolicyMeansIsAnotherProgramsBusiness) {
     for (const auto* word : {"--explain", "--check", "--check=/tmp/draft.conf"})
-        EXPECT_EQ(error_of({word, "--br=br0"}),
+        EXPECT_EQ(parse_error({word, "--br=br0"}),
                   "tapgate-helper says no more what the policy means: ask `tapgate-policy explain' "
                   "or `tapgate-policy check'");
 }
@@ -83,39 +79,39 @@ TEST(Request, WhatThePolicyMeansIsAnotherProgramsBusiness) {
 TEST(Request, NumbersAreWholeNumbersInRange) {
     for (const auto* fd : {"abc", "", "-1", "+3", " 3", "3 ", "3x", "0x3", "4294967299",
                            "2147483648", "0", "1", "2", "99999999999999999999"})
-        EXPECT_EQ(error_of({"--br=br0", std::string("--fd=") + fd}),
+        EXPECT_EQ(parse_error({"--br=br0", std::string("--fd=") + fd}),
                   std::string("`--fd=") + fd + "' is not a number from 3 to 2147483647");
     for (const auto* queues : {"0", "254", "many"})
-        EXPECT_EQ(error_of({"--br=br0", "--fd=3", std::string("--queues=") + queues}),
+        EXPECT_EQ(parse_error({"--br=br0", "--fd=3", std::string("--queues=") + queues}),
                   std::string("`--queues=") + queues + "' is not a number from 1 to 253");
 }
 
 TEST(Request, ALongNameIsRefusedAndNotCut) {  // CVE-2019-13164
-    EXPECT_EQ(error_of({"--br=sixteen-bytes-xx", "--fd=3"}),
+    EXPECT_EQ(parse_error({"--br=sixteen-bytes-xx", "--fd=3"}),
               "name `sixteen-bytes-xx' too long: 16");
-    EXPECT_EQ(error_of({"--br=" + std::string(131072, 'x'), "--fd=3"}),
+    EXPECT_EQ(parse_error({"--br=" + std::string(131072, 'x'), "--fd=3"}),
               "name `" + std::string(80, 'x') + "...' too long: 131072");
 }
 
 TEST(Request, SaysWhatIsWrong) {
-    EXPECT_EQ(error_of({}), "--br= is missing");
-    EXPECT_EQ(error_of({"--br=br0"}), "--fd= is missing");
-    EXPECT_EQ(error_of({"--fd=3"}), "--br= is missing");
-    EXPECT_EQ(error_of({"--br=", "--fd=3"}), "`--br=' cannot be a bridge's name");
-    EXPECT_EQ(error_of({"--br=b/r", "--fd=3"}), "`--br=b/r' cannot be a bridge's name");
-    EXPECT_EQ(error_of({"--br=br0", "--fd=3", "--nonsense"}),
+    EXPECT_EQ(parse_error({}), "--br= is missing");
+    EXPECT_EQ(parse_error({"--br=br0"}), "--fd= is missing");
+    EXPECT_EQ(parse_error({"--fd=3"}), "--br= is missing");
+    EXPECT_EQ(parse_error({"--br=", "--fd=3"}), "`--br=' cannot be a bridge's name");
+    EXPECT_EQ(parse_error({"--br=b/r", "--fd=3"}), "`--br=b/r' cannot be a bridge's name");
+    EXPECT_EQ(parse_error({"--br=br0", "--fd=3", "--nonsense"}),
               "`--nonsense' is unknown, or lacks its value");
-    EXPECT_EQ(error_of({"--br=br0", "--fd"}), "`--fd' is unknown, or lacks its value");
-    EXPECT_EQ(error_of({"-x", "--br=br0"}), "`-x' is unknown, or lacks its value");
-    EXPECT_EQ(error_of({"-xyz", "--br=br0"}), "`-xyz' is unknown, or lacks its value");
-    EXPECT_EQ(error_of({"--use-vnet=yes", "--br=br0"}),
+    EXPECT_EQ(parse_error({"--br=br0", "--fd"}), "`--fd' is unknown, or lacks its value");
+    EXPECT_EQ(parse_error({"-x", "--br=br0"}), "`-x' is unknown, or lacks its value");
+    EXPECT_EQ(parse_error({"-xyz", "--br=br0"}), "`-xyz' is unknown, or lacks its value");
+    EXPECT_EQ(parse_error({"--use-vnet=yes", "--br=br0"}),
               "`--use-vnet=yes' is unknown, or lacks its value");
-    EXPECT_EQ(error_of({"--br=br0", "--fd=3", "br1"}), "unexpected `br1'");
-    EXPECT_EQ(error_of({"--br=br0", "--fd=3", "--mac=01:00:5e:00:00:01"}),
+    EXPECT_EQ(parse_error({"--br=br0", "--fd=3", "br1"}), "unexpected `br1'");
+    EXPECT_EQ(parse_error({"--br=br0", "--fd=3", "--mac=01:00:5e:00:00:01"}),
               "`--mac=01:00:5e:00:00:01' is not a station's address like 52:54:00:12:34:56");
-    EXPECT_EQ(error_of({"--br=br0", "--fd=3", "--vm=../x"}),
+    EXPECT_EQ(parse_error({"--br=br0", "--fd=3", "--vm=../x"}),
               "`--vm=../x' is not a VM's name: a letter, then up to 39 of letters, digits, . _ -");
-    EXPECT_EQ(error_of({"--br=a\x1b]0;x", "--fd=3"}), "`--br=a?]0;x' cannot be a bridge's name");
+    EXPECT_EQ(parse_error({"--br=a\x1b]0;x", "--fd=3"}), "`--br=a?]0;x' cannot be a bridge's name");
 }
 
 TEST(Request, AnEmptyArgumentVectorIsAnError) {  // CVE-2021-4034

@@ -11,6 +11,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/lab/file.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 
@@ -21,13 +22,8 @@ using testing::HasSubstr;
 
 constexpr const char* path = "/home/t/class.conf";
 
-std::string error_of(const std::string& text) {
-    try {
-        parse_lab_file(path, text);
-    } catch (const LauncherError& error) {
-        return error.what();
-    }
-    return "no error";
+std::string parse_error(const std::string& text) {
+    return error_of([&] { parse_lab_file(path, text); });
 }
 
 std::vector<std::string> names_in(const Lab& lab) {
@@ -89,49 +85,50 @@ TEST(LabFile, NameOfItsOwn) {
 }
 
 TEST(LabFile, MistakesHaveAPlace) {
-    EXPECT_EQ(error_of("[a]\ncounts = 3\n"),
+    EXPECT_EQ(parse_error("[a]\ncounts = 3\n"),
               "/home/t/class.conf:2: unknown key `counts' (did you mean `count'?)\n"
               "    counts = 3\n"
               "    ^");
-    EXPECT_EQ(error_of("[a]\n\nmemroy = 3G\n"),
+    EXPECT_EQ(parse_error("[a]\n\nmemroy = 3G\n"),
               "/home/t/class.conf:3: unknown key `memroy' (did you mean `memory'?)\n"
               "    memroy = 3G\n"
               "    ^");
-    EXPECT_EQ(error_of("[a]\ncount = 0\n"),
+    EXPECT_EQ(parse_error("[a]\ncount = 0\n"),
               "/home/t/class.conf:2: `0' is not a number from 1 to 999\n"
               "    count = 0\n"
               "            ^");
-    EXPECT_EQ(error_of("[server]\n[b]\n  after = sever:ssh\n"),
+    EXPECT_EQ(parse_error("[server]\n[b]\n  after = sever:ssh\n"),
               "/home/t/class.conf:3: there is no section [sever] (did you mean `server'?)\n"
               "      after = sever:ssh\n"
               "              ^");
-    EXPECT_EQ(error_of("[a]\n[b\n"),
+    EXPECT_EQ(parse_error("[a]\n[b\n"),
               "/home/t/class.conf:2: a section is like [server]\n    [b\n    ^");
-    EXPECT_THAT(error_of("count = 3\n[a]\n"), HasSubstr(":1: unknown key `count'"));
-    EXPECT_THAT(error_of("[a]\nparallel = 3\n"), HasSubstr(":2: unknown key `parallel'"));
-    EXPECT_THAT(error_of("[a]\ncount = 3\ncount = 4\n"), HasSubstr("stands already in line 2"));
-    EXPECT_THAT(error_of("[a]\n[b]\n[a]\n"), HasSubstr(":3: there is a section [a] already"));
-    EXPECT_THAT(error_of("[a/b]\n"), HasSubstr(":1: `a/b' is not a section's name"));
-    EXPECT_THAT(error_of("[]\n"), HasSubstr(":1: `' is not a section's name"));
-    EXPECT_THAT(error_of("[a]\nafter = a:agents\n"), HasSubstr("(did you mean `agent'?)"));
-    EXPECT_THAT(error_of("[a]\ntemplate = ../x\n"), HasSubstr(":2: `../x' is not a name"));
-    EXPECT_THAT(error_of("[a]\ntemplate = t\ndisk = x.qcow2\n"), HasSubstr(":3: the disks of [a]"));
-    EXPECT_THAT(error_of("memory = 1G\n"), HasSubstr("no section"));
-    EXPECT_THAT(error_of(""), HasSubstr("no section"));
-    EXPECT_THAT(error_of(std::string("[a]\nmemory = 1\0G\n", 17)), HasSubstr(":2: "));
+    EXPECT_THAT(parse_error("count = 3\n[a]\n"), HasSubstr(":1: unknown key `count'"));
+    EXPECT_THAT(parse_error("[a]\nparallel = 3\n"), HasSubstr(":2: unknown key `parallel'"));
+    EXPECT_THAT(parse_error("[a]\ncount = 3\ncount = 4\n"), HasSubstr("stands already in line 2"));
+    EXPECT_THAT(parse_error("[a]\n[b]\n[a]\n"), HasSubstr(":3: there is a section [a] already"));
+    EXPECT_THAT(parse_error("[a/b]\n"), HasSubstr(":1: `a/b' is not a section's name"));
+    EXPECT_THAT(parse_error("[]\n"), HasSubstr(":1: `' is not a section's name"));
+    EXPECT_THAT(parse_error("[a]\nafter = a:agents\n"), HasSubstr("(did you mean `agent'?)"));
+    EXPECT_THAT(parse_error("[a]\ntemplate = ../x\n"), HasSubstr(":2: `../x' is not a name"));
+    EXPECT_THAT(parse_error("[a]\ntemplate = t\ndisk = x.qcow2\n"),
+                HasSubstr(":3: the disks of [a]"));
+    EXPECT_THAT(parse_error("memory = 1G\n"), HasSubstr("no section"));
+    EXPECT_THAT(parse_error(""), HasSubstr("no section"));
+    EXPECT_THAT(parse_error(std::string("[a]\nmemory = 1\0G\n", 17)), HasSubstr(":2: "));
 }
 
 TEST(LabFile, NobodyWaitsForItself) {
-    EXPECT_THAT(error_of("[a]\nafter = a\n"), HasSubstr(":1: [a] waits by `after' for itself"));
-    EXPECT_THAT(error_of("[c]\n[a]\nafter = b\n[b]\nafter = a,c\n"),
+    EXPECT_THAT(parse_error("[a]\nafter = a\n"), HasSubstr(":1: [a] waits by `after' for itself"));
+    EXPECT_THAT(parse_error("[c]\n[a]\nafter = b\n[b]\nafter = a,c\n"),
                 HasSubstr(":2: [a] waits by `after' for itself"));
 }
 
 TEST(LabFile, NamesAreVmNames) {
-    EXPECT_THAT(error_of("[a-section-with-a-very-long-name-too]\ncount = 100\n"),
+    EXPECT_THAT(parse_error("[a-section-with-a-very-long-name-too]\ncount = 100\n"),
                 HasSubstr("longer than 40 bytes"));
-    EXPECT_THAT(error_of("[a]\ncount = 999\n[b]\n"), HasSubstr("more than 999 VMs"));
-    EXPECT_THAT(error_of("name = a.\n[a]\ncount = 2\n"), "no error");
+    EXPECT_THAT(parse_error("[a]\ncount = 999\n[b]\n"), HasSubstr("more than 999 VMs"));
+    EXPECT_THAT(parse_error("name = a.\n[a]\ncount = 2\n"), "none");
 }
 
 TEST(LabFile, TheMarkIsTheLabsAndTheNames) {

@@ -10,6 +10,7 @@
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/setting.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 
@@ -54,14 +55,14 @@ std::string room_error(const std::vector<VmSpec>& vms, const LabFacts& host,
         EXPECT_EQ(error.code(), code) << error.what();
         return error.what();
     }
-    return "no error";
+    return "none";
 }
 
 const std::vector<VmSpec> three = {spec("a", "memory = 100M"), spec("b", "memory = 100M"),
                                    spec("c", "memory = 100M\nnet = user")};
 
 TEST(LabRoom, MemoryIsForAll) {
-    EXPECT_EQ(room_error(three, facts(444, "")), "no error");
+    EXPECT_EQ(room_error(three, facts(444, "")), "none");
     EXPECT_THAT(room_error(three, facts(443, "")),
                 HasSubstr("3 VMs to start, which take 444 MiB with 48 MiB of QEMU's own for each, "
                           "and this host has 443 MiB"));
@@ -69,7 +70,7 @@ TEST(LabRoom, MemoryIsForAll) {
 
 TEST(LabRoom, QuotaCountsWhatIsTaken) {
     const std::string two = "  at most 2 taps at a time\n";
-    EXPECT_EQ(room_error(three, facts(9999, two)), "no error");
+    EXPECT_EQ(room_error(three, facts(9999, two)), "none");
     EXPECT_THAT(room_error(three, facts(9999, two, 1), ExitCode::refused),
                 HasSubstr("2 taps needed on br0, and you may have 2, of which 1 is in use"));
     LabFacts of_others = facts(9999, two, 2);
@@ -78,13 +79,13 @@ TEST(LabRoom, QuotaCountsWhatIsTaken) {
             link.carrier = false;  // stale
         else
             link.alias = "tapgate uid=1001 vm=x";
-    EXPECT_EQ(room_error(three, of_others), "no error");
+    EXPECT_EQ(room_error(three, of_others), "none");
 }
 
 TEST(LabRoom, QueuesOfATap) {
     const std::vector<VmSpec> vms = {spec("a", "net = bridge:br0,queues=4")};
-    EXPECT_EQ(room_error(vms, facts(9999, "")), "no error");
-    EXPECT_EQ(room_error(vms, facts(9999, "  at most 4 queues a tap\n")), "no error");
+    EXPECT_EQ(room_error(vms, facts(9999, "")), "none");
+    EXPECT_EQ(room_error(vms, facts(9999, "  at most 4 queues a tap\n")), "none");
     EXPECT_THAT(room_error(vms, facts(9999, "  at most 1 queue a tap\n"), ExitCode::refused),
                 HasSubstr("may have 1 queue"));
     EXPECT_EQ(most_taps("br0: ...\n  at most 4 queues a tap\n  at most 1 tap at a time\n"), 1U);
@@ -101,23 +102,18 @@ TEST(LabRoom, BridgesHaveToBeThereAndAllowed) {
     LabFacts missing = facts(9999, "");
     missing.network.links.clear();
     EXPECT_THAT(room_error(three, missing), HasSubstr("there is no bridge br0"));
-    EXPECT_EQ(room_error({spec("a", "net = bridge:br0|user")}, missing), "no error");
+    EXPECT_EQ(room_error({spec("a", "net = bridge:br0|user")}, missing), "none");
 }
 
 TEST(LabConflicts, DisksAndAddresses) {
     const auto conflict = [](const std::string& lines) {
-        try {
-            check_lab_conflicts({spec("a", lines), spec("b", lines)});
-        } catch (const LauncherError& error) {
-            return std::string(error.what());
-        }
-        return std::string("no error");
+        return error_of([&] { check_lab_conflicts({spec("a", lines), spec("b", lines)}); });
     };
     EXPECT_THAT(conflict("disk = x.qcow2"), HasSubstr("/v/x.qcow2 would be of a and of b"));
-    EXPECT_EQ(conflict("disk = x.qcow2,readonly=on"), "no error");
-    EXPECT_EQ(conflict("disk = x.qcow2\nsnapshot = on"), "no error");
+    EXPECT_EQ(conflict("disk = x.qcow2,readonly=on"), "none");
+    EXPECT_EQ(conflict("disk = x.qcow2\nsnapshot = on"), "none");
     EXPECT_THAT(conflict("net = bridge:br0,mac=52:54:00:12:34:56"), HasSubstr("the same MAC"));
-    EXPECT_EQ(conflict("net = user,mac=52:54:00:12:34:56"), "no error");
+    EXPECT_EQ(conflict("net = user,mac=52:54:00:12:34:56"), "none");
 }
 
 }  // namespace

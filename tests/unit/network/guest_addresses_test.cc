@@ -29,7 +29,7 @@ using testing::StartsWith;
 const VmName lab = VmName::parse("lab").value();
 const MacAddress guest = MacAddress::parse("52:54:00:00:00:01").value();
 
-// --- the agent, played by a thread that answers each request with the next of `answers`. In those,
+// --- The agent, played by a thread that answers each request with the next of `answers`. In those,
 // "ID" stands for the id of the request.
 
 class FakeAgent {
@@ -137,7 +137,7 @@ TEST(GuestAgent, IsNotTrusted) {
     EXPECT_FALSE(agent_answers("/nonexistent/agent.sock", 50ms));
 }
 
-// --- who knows an address
+// --- Who knows an address
 
 TEST(Forwards, AreReadFromInfoUsernet) {
     const auto forwards = parse_forwards(
@@ -227,7 +227,7 @@ TEST(GuestAddresses, LinkLocalOnesAreMadeOfTheMac) {
     EXPECT_EQ(link_local_address(guest), "fe80::5054:ff:fe00:1");
 }
 
-// --- ssh
+// --- Ssh
 
 TEST(Ssh, TakesEveryWordAsItIs) {
     const auto argv = ssh_argv(lab, {"fe80::1%br0", 22}, "/home/a b/100%/known_hosts", "root",

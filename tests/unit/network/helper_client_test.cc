@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -22,6 +23,7 @@
 
 #include "common/fd_passing.h"
 #include "launcher/base/text.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -42,20 +44,14 @@ TapRequest request_for(const std::string& bridge, unsigned queues = 1) {
             .vm = {}};
 }
 
-HelperError error_of(const std::string& helper, const TapRequest& request,
-                     milliseconds limit = helper_time_limit) {
-    try {
-        request_taps(helper, request, limit);
-    } catch (const HelperError& error) {
-        return error;
-    }
-    ADD_FAILURE() << "taps came";
-    return {Kind::broken, "", ""};
+HelperError request_error(const std::string& helper, const TapRequest& request,
+                          milliseconds limit = helper_time_limit) {
+    return exception_of<HelperError>([&] { request_taps(helper, request, limit); });
 }
 
-HelperError error_of(const std::string& act, unsigned queues = 1,
-                     milliseconds limit = helper_time_limit) {
-    return error_of(fake, request_for(act, queues), limit);
+HelperError request_error(const std::string& act, unsigned queues = 1,
+                          milliseconds limit = helper_time_limit) {
+    return request_error(fake, request_for(act, queues), limit);
 }
 
 std::set<std::string> open_descriptors() {
@@ -93,12 +89,12 @@ TEST_F(HelperClient, BringsAsManyDescriptorsAsQueues) {
 
 TEST_F(HelperClient, AsksForWhatIsWanted) {
     TapRequest request = request_for("words");
-    EXPECT_EQ(error_of(fake, request).words(), "--br=words\n--fd=3\n--use-vnet");
+    EXPECT_EQ(request_error(fake, request).words(), "--br=words\n--fd=3\n--use-vnet");
     request.vnet_header = false;
     request.queues = 4;
     request.mac = MacAddress::parse("52:54:00:12:34:56");
     request.vm = VmName::parse("lab-1");
-    EXPECT_EQ(error_of(fake, request).words(),
+    EXPECT_EQ(request_error(fake, request).words(),
               "--br=words\n--fd=3\n--queues=4\n--mac=52:54:00:12:34:56\n--vm=lab-1");
 }
 
@@ -109,7 +105,7 @@ TEST_F(HelperClient, NoNumberOfQueuesThatCannotBe) {
 }
 
 TEST_F(HelperClient, ARefusalHasTheHelpersWords) {
-    const HelperError error = error_of("refuse");
+    const HelperError error = request_error("refuse");
     EXPECT_EQ(error.kind(), Kind::refused);
     EXPECT_EQ(error.words(), "access denied by acl file: x:7: deny br0");
     EXPECT_STREQ(error.what(),
@@ -117,7 +113,7 @@ TEST_F(HelperClient, ARefusalHasTheHelpersWords) {
 }
 
 TEST_F(HelperClient, WordsAreFitForATerminal) {
-    EXPECT_EQ(error_of("escape").words(), "?[31mred? line\n   ^");
+    EXPECT_EQ(request_error("escape").words(), "?[31mred? line\n   ^");
     EXPECT_EQ(terminal_text(" \n"), "");
     EXPECT_EQ(terminal_text("abcd", 2), "ab...");
     EXPECT_EQ(terminal_text("abcd\nef\n", 7), "abcd\nef");
@@ -134,7 +130,7 @@ TEST_F(HelperClient, TheHelperGetsNoOtherDescriptor) {
     // Without close-on-exec, and low and high.
     const UniqueFd low(open("/dev/null", O_RDWR));  // NOLINT(android-cloexec-open)
     const UniqueFd high(fcntl(low.get(), F_DUPFD, 500));
-    EXPECT_EQ(error_of("descriptors").words(), "0 1 2 3");
+    EXPECT_EQ(request_error("descriptors").words(), "0 1 2 3");
 }
 
 TEST_F(HelperClient, TheHelpersSignalsAreAsAfterLogin) {
@@ -144,7 +140,7 @@ TEST_F(HelperClient, TheHelpersSignalsAreAsAfterLogin) {
     sigaddset(&blocked, SIGTERM);
     sigprocmask(SIG_BLOCK, &blocked, &before);
     const auto pipe_before = std::signal(SIGPIPE, SIG_IGN);
-    const std::string state = error_of("signals").words();
+    const std::string state = request_error("signals").words();
     std::signal(SIGPIPE, pipe_before);
     sigprocmask(SIG_SETMASK, &before, nullptr);
     // Signals 32 and 33 are libc's own.
@@ -153,18 +149,18 @@ TEST_F(HelperClient, TheHelpersSignalsAreAsAfterLogin) {
 }
 
 TEST_F(HelperClient, AProgramThatIsNotThere) {
-    const HelperError error = error_of("/nonexistent/helper", request_for("grant"));
+    const HelperError error = request_error("/nonexistent/helper", request_for("grant"));
     EXPECT_EQ(error.kind(), Kind::not_started);
     EXPECT_STREQ(error.what(),
                  "cannot start the helper /nonexistent/helper: No such file or directory; is "
                  "tapgate-helper installed there?");
-    EXPECT_EQ(error_of("", request_for("grant")).kind(), Kind::not_started);
+    EXPECT_EQ(request_error("", request_for("grant")).kind(), Kind::not_started);
 }
 
 TEST_F(HelperClient, WhatIsNoProgram) {
-    EXPECT_STREQ(error_of("/dev/null", request_for("grant")).what(),
+    EXPECT_STREQ(request_error("/dev/null", request_for("grant")).what(),
                  "cannot start the helper /dev/null: Permission denied");
-    EXPECT_STREQ(error_of("/", request_for("grant")).what(),
+    EXPECT_STREQ(request_error("/", request_for("grant")).what(),
                  "cannot start the helper /: Permission denied");
 
     std::string path = testing::TempDir() + "tapgate-helper-XXXXXX";
@@ -172,7 +168,7 @@ TEST_F(HelperClient, WhatIsNoProgram) {
     ASSERT_EQ(fchmod(file.get(), 0755), 0);
     std::ofstream(path) << "no #!\n";
     const UniqueFd closed(dup(file.get()));
-    EXPECT_EQ(error_of(path, request_for("grant")).kind(), Kind::not_started);
+    EXPECT_EQ(request_error(path, request_for("grant")).kind(), Kind::not_started);
     unlink(path.c_str());
 }
 
@@ -183,14 +179,14 @@ TEST_F(HelperClient, AShellScriptThatRefuses) {
     ASSERT_EQ(fchmod(file.get(), 0755), 0);
     std::ofstream(path) << "#!/bin/sh\necho \"$# words\" >&2\nexit 7\n";
     file.reset();  // while it is open for writing, it cannot be run
-    const HelperError error = error_of(path, request_for("grant"));
+    const HelperError error = request_error(path, request_for("grant"));
     unlink(path.c_str());
     EXPECT_EQ(error.kind(), Kind::refused);
     EXPECT_EQ(error.words(), "3 words");
 }
 
 TEST_F(HelperClient, NothingIsLookedForInPath) {
-    EXPECT_EQ(error_of("true", request_for("grant")).kind(), Kind::not_started);
+    EXPECT_EQ(request_error("true", request_for("grant")).kind(), Kind::not_started);
     EXPECT_THAT(helper_path(), StartsWith("/"));
     EXPECT_THAT(helper_path(), EndsWith("/tapgate-helper"));
     EXPECT_EQ(helper_path("x"), "x");
@@ -199,7 +195,7 @@ TEST_F(HelperClient, NothingIsLookedForInPath) {
 TEST_F(HelperClient, AHelperThatHangsIsKilled) {
     for (const char* act : {"hang", "late-hang", "stubborn", "flood-hang"}) {
         SCOPED_TRACE(act);
-        const HelperError error = error_of(act, 2, milliseconds(300));
+        const HelperError error = request_error(act, 2, milliseconds(300));
         EXPECT_EQ(error.kind(), Kind::too_slow);
         EXPECT_THAT(error.what(), HasSubstr("did not end within 300 ms and was killed"));
         if (std::string(act).rfind("flood", 0) != 0) {
@@ -210,8 +206,8 @@ TEST_F(HelperClient, AHelperThatHangsIsKilled) {
 }
 
 TEST_F(HelperClient, WordsWithoutEndAreBoundedInSizeAndTime) {
-    EXPECT_EQ(error_of("flood-ever", 1, milliseconds(300)).kind(), Kind::too_slow);
-    const HelperError error = error_of("flood");
+    EXPECT_EQ(request_error("flood-ever", 1, milliseconds(300)).kind(), Kind::too_slow);
+    const HelperError error = request_error("flood");
     EXPECT_EQ(error.kind(), Kind::refused);
     EXPECT_LE(error.words().size(), 4100U);
     EXPECT_THAT(error.words(), StartsWith("xxx"));
@@ -220,7 +216,7 @@ TEST_F(HelperClient, WordsWithoutEndAreBoundedInSizeAndTime) {
 
 // Who holds the socket and stderr open does not matter: the helper's end does.
 TEST_F(HelperClient, AChildThatStaysBehindIsNotWaitedFor) {
-    const HelperError error = error_of("child");
+    const HelperError error = request_error("child");
     kill(std::stoi(error.words()), SIGKILL);
     EXPECT_EQ(error.kind(), Kind::refused);
     EXPECT_THAT(error.words(), EndsWith("\nrefused"));
@@ -230,31 +226,31 @@ TEST_F(HelperClient, WrongRepliesAreRefusedAndLeakNothing) {
     for (const char* act :
          {"fewer", "more", "most", "each", "twice", "byte", "text", "more-text"}) {
         SCOPED_TRACE(act);
-        const HelperError error = error_of(act, 2);
+        const HelperError error = request_error(act, 2);
         EXPECT_EQ(error.kind(), Kind::broken);
         EXPECT_THAT(error.what(),
                     HasSubstr("sent something else than 2 descriptors in one message"));
     }
     for (const char* act : {"nothing", "close"}) {
         SCOPED_TRACE(act);
-        const HelperError error = error_of(act);
+        const HelperError error = request_error(act);
         EXPECT_EQ(error.kind(), Kind::broken);
         EXPECT_THAT(error.what(), EndsWith("sent nothing, instead of 1 descriptor in one message"));
     }
 }
 
 TEST_F(HelperClient, ANonzeroExitCodeCountsMoreThanTaps) {
-    const HelperError error = error_of("send-and-fail");
+    const HelperError error = request_error("send-and-fail");
     EXPECT_EQ(error.kind(), Kind::refused);
     EXPECT_EQ(error.words(), "but no");
 }
 
 TEST_F(HelperClient, EndsWithoutAWord) {
-    const HelperError silent = error_of("silent");
+    const HelperError silent = request_error("silent");
     EXPECT_EQ(silent.kind(), Kind::broken);
     EXPECT_THAT(silent.what(), EndsWith("ended with exit code 3 and without a word"));
 
-    const HelperError killed = error_of("abort");
+    const HelperError killed = request_error("abort");
     EXPECT_EQ(killed.kind(), Kind::broken);
     EXPECT_THAT(killed.what(), EndsWith("died by signal 9 (SIGKILL): oh"));
 }
@@ -263,8 +259,8 @@ TEST_F(HelperClient, EndsWithoutAWord) {
 TEST_F(HelperClient, WorksWithSigchldIgnored) {
     const auto before = std::signal(SIGCHLD, SIG_IGN);
     EXPECT_EQ(request_taps(fake, request_for("grant", 2)).size(), 2U);
-    EXPECT_EQ(error_of("refuse").kind(), Kind::refused);
-    EXPECT_EQ(error_of("hang", 1, milliseconds(100)).kind(), Kind::too_slow);
+    EXPECT_EQ(request_error("refuse").kind(), Kind::refused);
+    EXPECT_EQ(request_error("hang", 1, milliseconds(100)).kind(), Kind::too_slow);
     std::signal(SIGCHLD, before);
 }
 
@@ -295,16 +291,19 @@ TEST_F(HelperClient, TooFewDescriptorsAreAnErrorAndNoHang) {
     ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
     const auto used = static_cast<rlim_t>(UniqueFd(dup(0)).get());
     unsigned served = 0;
+    rlim_t enough = 24;
     for (rlim_t more = 0; more < 24; more++) {
         const rlimit few{used + more, before.rlim_max};
         ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
         try {
             EXPECT_EQ(request_taps(fake, request_for("grant", 4)).size(), 4U);
             served++;
+            enough = std::min(enough, more);
         } catch (const std::exception& error) {
             EXPECT_STRNE(error.what(), "");
-            // Once there is room, there is.
-            EXPECT_EQ(served, 0U) << error.what();
+            // Once there is room, there is: but for the helper's stderr and its pidfd, which are
+            // closed by then or not, as fast as it ends.
+            EXPECT_LE(more, enough + 1) << error.what();
         }
         ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
     }

@@ -8,6 +8,7 @@
 #include "launcher/base/error.h"
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/host_network.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -128,18 +129,13 @@ TEST(Bridges, CountTheStationsBehindAnUplink) {
 }
 
 TEST(Bridges, SayWhatIsNoBridge) {
-    const auto error_of = [](const char* name) -> std::string {
-        try {
-            list_bridges(network(), user_name, name);
-        } catch (const LauncherError& error) {
-            return error.what();
-        }
-        return "none";
+    const auto listing_error = [](const char* name) {
+        return error_of([&] { list_bridges(network(), user_name, name); });
     };
-    EXPECT_EQ(error_of("br0"), "none");
-    EXPECT_EQ(error_of("br7"), "there is no bridge `br7'; tapgate bridges lists them");
-    EXPECT_EQ(error_of("tap0"), "tap0 is not a bridge (it is a tun)");
-    EXPECT_EQ(error_of("eth0"), "eth0 is not a bridge (it is a network device)");
+    EXPECT_EQ(listing_error("br0"), "none");
+    EXPECT_EQ(listing_error("br7"), "there is no bridge `br7'; tapgate bridges lists them");
+    EXPECT_EQ(listing_error("tap0"), "tap0 is not a bridge (it is a tun)");
+    EXPECT_EQ(listing_error("eth0"), "eth0 is not a bridge (it is a network device)");
 }
 
 // The real kernel, whatever it has: there is always a loopback device with its address or none.

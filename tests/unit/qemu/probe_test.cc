@@ -99,12 +99,8 @@ TEST_F(FakeQemu, WorksWithoutACache) {
 
 TEST_F(FakeQemu, IsQuotedWhenItFails) {
     write("echo 'qemu: no such library' >&2; exit 1\n");
-    try {
-        qemu_facts(qemu_);
-        FAIL();
-    } catch (const LauncherError& error) {
-        EXPECT_EQ(std::string(error.what()), qemu_ + " does not work: qemu: no such library");
-    }
+    EXPECT_EQ(error_of([&] { qemu_facts(qemu_); }),
+              qemu_ + " does not work: qemu: no such library");
 }
 
 // On every machine, whatever its /dev/kvm: something that opens is in its place.

@@ -122,24 +122,13 @@ class FakeQemu {
     std::thread thread_;
 };
 
-// The error that `action` ends in.
-QmpError error_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const QmpError& error) {
-        return error;
-    }
-    ADD_FAILURE() << "no error";
-    return {Kind::broken, ""};
-}
-
-// ... and that connecting to a QEMU that sends `text` first and then nothing ends in.
+// What connecting to a QEMU that sends `text` first and then nothing ends in.
 QmpError error_of_greeting(const std::string& text, milliseconds limit = QmpClient::time_limit) {
     FakeQemu qemu([&](Peer& peer) {
         peer.send_text(text);
         peer.read_command();
     });
-    return error_of([&] { qemu.connect(limit); });
+    return exception_of<QmpError>([&] { qemu.connect(limit); });
 }
 
 TEST(QmpClient, ShakesHandsAndRunsCommands) {
@@ -253,7 +242,8 @@ TEST(QmpClient, AnAnswerThatComesTooLateIsNotTheNextCommands) {
         peer.send_text(R"({"return": "new", "id": )" + next["id"].dump() + "}\n");
     });
     QmpClient client = qemu.connect();
-    const QmpError error = error_of([&] { client.execute("slow", nullptr, milliseconds(50)); });
+    const QmpError error =
+        exception_of<QmpError>([&] { client.execute("slow", nullptr, milliseconds(50)); });
     EXPECT_EQ(error.kind(), Kind::too_slow);
     EXPECT_STREQ(error.what(), "QMP at vm1: no answer to slow within 50 ms");
     EXPECT_EQ(client.execute("next").value, "new");
@@ -272,8 +262,9 @@ TEST(QmpClient, AFloodIsNoWayAroundTheTimeLimit) {
             }
         });
         QmpClient client = qemu.connect();
-        EXPECT_EQ(error_of([&] { client.execute("x", nullptr, milliseconds(200)); }).kind(),
-                  Kind::too_slow);
+        EXPECT_EQ(
+            exception_of<QmpError>([&] { client.execute("x", nullptr, milliseconds(200)); }).kind(),
+            Kind::too_slow);
         if (!std::string_view(text).starts_with(R"({"event)")) {
             EXPECT_FALSE(client.next_event(milliseconds(100)));
         }
@@ -300,7 +291,7 @@ TEST(QmpClient, ARefusedHandshake) {
         peer.send_text(greeting);
         peer.answer(R"("error": {"class": "GenericError", "desc": "no"})");
     });
-    EXPECT_STREQ(error_of([&] { qemu.connect(); }).what(),
+    EXPECT_STREQ(exception_of<QmpError>([&] { qemu.connect(); }).what(),
                  "QMP at vm1: it refuses qmp_capabilities: no");
 }
 
@@ -337,11 +328,11 @@ TEST(QmpClient, WhatIsBrokenStaysBroken) {
     });
     QmpClient client = qemu.connect();
     const std::string text = "QMP at vm1: a line that is not JSON: rubbish";
-    EXPECT_EQ(error_of([&] { client.execute("x"); }).what(), text);
-    EXPECT_EQ(error_of([&] { client.execute("x"); }).what(), text);
+    EXPECT_EQ(exception_of<QmpError>([&] { client.execute("x"); }).what(), text);
+    EXPECT_EQ(exception_of<QmpError>([&] { client.execute("x"); }).what(), text);
     // What came before it is there.
     EXPECT_EQ((*client.next_event(milliseconds(0)))["event"], "A");
-    EXPECT_EQ(error_of([&] { client.next_event(milliseconds(0)); }).what(), text);
+    EXPECT_EQ(exception_of<QmpError>([&] { client.next_event(milliseconds(0)); }).what(), text);
 }
 
 // Closed after each single byte of a whole conversation: an error each time, and always that one.
@@ -354,7 +345,7 @@ TEST(QmpClient, QemuMayEndAtAnyMoment) {
                                        "\n";
     for (size_t size = 0; size < all.size(); size++) {
         FakeQemu qemu([&](Peer& peer) { peer.send_text(all.substr(0, size)); });
-        const QmpError error = error_of([&] {
+        const QmpError error = exception_of<QmpError>([&] {
             QmpClient client = qemu.connect();
             client.execute("x");
         });
@@ -370,9 +361,10 @@ TEST(QmpClient, TheLastEventsOfAQemuThatEndedAreThere) {
     QmpClient client = qemu.connect();
     pollfd ended{client.fd(), 0, 0};
     ASSERT_EQ(poll(&ended, 1, 10000), 1);  // POLLHUP
-    EXPECT_EQ(error_of([&] { client.execute("x"); }).kind(), Kind::closed);
+    EXPECT_EQ(exception_of<QmpError>([&] { client.execute("x"); }).kind(), Kind::closed);
     EXPECT_EQ((*client.next_event(milliseconds(0)))["event"], "SHUTDOWN");
-    EXPECT_EQ(error_of([&] { client.next_event(milliseconds(0)); }).kind(), Kind::closed);
+    EXPECT_EQ(exception_of<QmpError>([&] { client.next_event(milliseconds(0)); }).kind(),
+              Kind::closed);
 }
 
 TEST(QmpClient, AQemuThatDoesNotReadIsNoHang) {
@@ -383,7 +375,8 @@ TEST(QmpClient, AQemuThatDoesNotReadIsNoHang) {
     });
     QmpClient client = qemu.connect();
     const json big{{"x", std::string(size_t{8} << 20, 'x')}};
-    const QmpError error = error_of([&] { client.execute("x", big, milliseconds(100)); });
+    const QmpError error =
+        exception_of<QmpError>([&] { client.execute("x", big, milliseconds(100)); });
     EXPECT_EQ(error.kind(), Kind::broken);
     EXPECT_STREQ(error.what(), "QMP at vm1: QEMU does not read the command x");
 }
@@ -410,7 +403,7 @@ TEST(QmpClient, WhatIsNotUtf8CannotBeSent) {
     EXPECT_EQ(client.execute("x").value, 1);
 }
 
-// ---- sockets with names
+// --- Sockets with names
 
 class QmpSocket : public testing::Test {
   protected:
@@ -430,16 +423,16 @@ class QmpSocket : public testing::Test {
 };
 
 TEST_F(QmpSocket, NobodyListens) {
-    EXPECT_THAT(error_of([&] { QmpClient::connect(path()); }).what(),
+    EXPECT_THAT(exception_of<QmpError>([&] { QmpClient::connect(path()); }).what(),
                 EndsWith("/qmp: No such file or directory; QEMU is not running"));
     bind_socket();
-    const QmpError error = error_of([&] { QmpClient::connect(path()); });
+    const QmpError error = exception_of<QmpError>([&] { QmpClient::connect(path()); });
     EXPECT_EQ(error.kind(), Kind::unreachable);
     EXPECT_THAT(error.what(), StartsWith("cannot connect to /"));
     EXPECT_THAT(error.what(), EndsWith("/qmp: Connection refused; QEMU is not running"));
-    EXPECT_THAT(error_of([&] { QmpClient::connect(std::string(108, 'x')); }).what(),
+    EXPECT_THAT(exception_of<QmpError>([&] { QmpClient::connect(std::string(108, 'x')); }).what(),
                 HasSubstr("1 to 107 bytes, this one 108"));
-    EXPECT_EQ(error_of([&] { QmpClient::connect(""); }).kind(), Kind::unreachable);
+    EXPECT_EQ(exception_of<QmpError>([&] { QmpClient::connect(""); }).kind(), Kind::unreachable);
 }
 
 // As when another client is connected: the kernel connects, and QEMU does not answer.
@@ -447,12 +440,13 @@ TEST_F(QmpSocket, NobodyAccepts) {
     const UniqueFd listener = bind_socket();
     ASSERT_EQ(listen(listener.get(), 0), 0);
     const auto connect = [&] { QmpClient::connect(path(), milliseconds(100)); };
-    EXPECT_EQ(error_of(connect).kind(), Kind::too_slow);
+    EXPECT_EQ(exception_of<QmpError>(connect).kind(), Kind::too_slow);
     // Now the queue is full.
-    EXPECT_THAT(error_of(connect).what(), EndsWith("others are waiting there already"));
+    EXPECT_THAT(exception_of<QmpError>(connect).what(),
+                EndsWith("others are waiting there already"));
 }
 
-// ---- the real QEMU
+// --- The real QEMU
 
 // `-M none`: QEMU's monitor and nothing else.
 class RealQemu : public QmpSocket {
@@ -519,7 +513,8 @@ void converse(QmpClient& client) {
     EXPECT_EQ((*client.next_event(QmpClient::time_limit))["event"], "RESUME");
     EXPECT_TRUE(client.execute("quit").ok());
     EXPECT_EQ((*client.next_event(QmpClient::time_limit))["event"], "SHUTDOWN");
-    EXPECT_EQ(error_of([&] { client.next_event(QmpClient::time_limit); }).kind(), Kind::closed);
+    EXPECT_EQ(exception_of<QmpError>([&] { client.next_event(QmpClient::time_limit); }).kind(),
+              Kind::closed);
 }
 
 TEST_F(RealQemu, OverItsSocket) {
@@ -540,7 +535,7 @@ TEST_F(RealQemu, OverItsSocket) {
         }
     }
     // It talks with one at a time.
-    EXPECT_EQ(error_of([&] { QmpClient::connect(path(), milliseconds(100)); }).kind(),
+    EXPECT_EQ(exception_of<QmpError>([&] { QmpClient::connect(path(), milliseconds(100)); }).kind(),
               Kind::too_slow);
     converse(*client);
     EXPECT_EQ(wait_for_end(), 0);

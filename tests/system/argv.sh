@@ -4,16 +4,13 @@
 # The real QEMU takes the command lines of `tapgate argv`, and opens the image that was named and no
 # other, whatever its name looks like.
 #
-# Usage: launcher_qemu.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: argv.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail
 
+# shellcheck source=tests/system/words.sh
+source "$(dirname "$(readlink -f "$0")")/words.sh"
 tapgate=$1
-skip() {
-    echo "skipped: $1"
-    [ "${MUST_WORK:-0}" = 1 ] && exit 1
-    exit 77
-}
-command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64"
+need qemu-system-x86_64
 # QEMU listens on ports: not on the host's.
 if [ -z "${TAPGATE_OWN_NETWORK:-}" ]; then
     unshare -rn true 2>/dev/null || skip "no user namespaces"

@@ -1,20 +1,10 @@
 # shellcheck shell=bash
-# Words of the tests that run in the Debian guest. lab.sh, from the other tests, is beside it: ok and not ok.
+# More words, for the tests that run in the Debian guest. lab.sh and words.sh, from the other tests, are
+# beside it there.
 # shellcheck source=tests/system/lab.sh
 source "${BASH_SOURCE[0]%/*}/lab.sh"
 out=$(mktemp)
-
-# verdict NAME COMMAND...: as the command succeeds.
-verdict() {
-    local name=$1
-    shift
-    if "$@" >"$out" 2>&1; then
-        lab_ok "$name"
-    else
-        lab_not_ok "$name" "this failed: $*"
-        lab_show "$out"
-    fi
-}
+evidence=("$out") # what the command of a verdict says
 
 # within SECONDS COMMAND...: the command succeeds at last. An emulator in an emulator takes its time.
 within() {

@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# The words of all shell tests: what is wrong, and results, one line each, TAP-like.
+#
+#     refused 'no such file' "$tapgate" show nobody
+#     says "$out" '^lab +off'
+#     result "a VM that is off"
+#
+# A result is made of several steps: the first that goes wrong is its problem, and the others go on.
+
+problem=     # of the result that is being made
+evidence=()  # files that are shown when a result is not ok, as words or as patterns
+passed=0
+failed=0
+
+# 77 is what test drivers take for "skipped". With MUST_WORK=1 nothing may be skipped silently.
+skip() { # WHY
+    if [ "${MUST_WORK:-0}" = 1 ]; then
+        printf '%s: cannot run, and MUST_WORK=1: %s\n' "${0##*/}" "$*" >&2
+        exit 1
+    fi
+    printf '%s: skipped: %s\n' "${0##*/}" "$*" >&2
+    exit 77
+}
+
+die() { # WHY
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# need PROGRAM...
+need() {
+    local program
+    for program in "$@"; do
+        command -v "$program" >/dev/null || skip "no $program"
+    done
+}
+
+wrong() { # TEXT: only the first is worth knowing
+    [ -n "$problem" ] || problem=$1
+}
+
+# says FILE REGEX: one of its lines matches.
+says() {
+    grep -Eq -- "$2" "$1" || wrong "${1##*/} has no '$2': $(tail -n 3 "$1")"
+}
+
+# refused TEXT COMMAND...: the command fails, and says TEXT.
+refused() {
+    local text=$1 said
+    shift
+    if said=$("$@" 2>&1 </dev/null); then wrong "this did not fail: $*"; fi
+    [[ $said == *"$text"* ]] || wrong "'$*' does not say '$text': $said"
+}
+
+# result NAME: of the steps since the one before.
+result() {
+    if [ -z "$problem" ]; then
+        ok "$1"
+    else
+        not_ok "$1" "$problem"
+        # shellcheck disable=SC2068 # patterns
+        show_files ${evidence[@]}
+    fi
+    problem=
+}
+
+# verdict NAME COMMAND...: a result of one step, as the command succeeds.
+verdict() {
+    local name=$1
+    shift
+    if [ ${#evidence[@]} -gt 0 ]; then
+        "$@" >"${evidence[0]}" 2>&1 || wrong "this failed: $*"
+    else
+        "$@" || wrong "this failed: $*"
+    fi
+    result "$name"
+}
+
+ok() { # NAME
+    passed=$((passed + 1))
+    echo "ok $((passed + failed)) - $1"
+}
+
+not_ok() { # NAME WHY
+    failed=$((failed + 1))
+    echo "not ok $((passed + failed)) - $1"
+    echo "# $2"
+}
+
+# show_files FILE...: what a result that is not ok left behind, as comments.
+show_files() {
+    local file
+    for file in "$@"; do
+        [ -s "$file" ] || continue
+        echo "# --- ${file##*/}"
+        tail -n 30 "$file" | tr -d '\r' | sed 's/^/#   /'
+    done
+}
+
+summary() { # exits
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ] && [ "$passed" -gt 0 ] || exit 1
+    exit 0
+}
