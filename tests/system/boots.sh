@@ -8,15 +8,10 @@
 # Usage: boots.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail
 
+# shellcheck source=tests/system/words.sh
+source "$(dirname "$(readlink -f "$0")")/words.sh"
 tapgate=$1
-skip() {
-    echo "skipped: $1"
-    [ "${MUST_WORK:-0}" = 1 ] && exit 1
-    exit 77
-}
-for program in qemu-system-x86_64 qemu-img; do
-    command -v "$program" >/dev/null || skip "no $program"
-done
+need qemu-system-x86_64 qemu-img
 
 work=$(mktemp -d)
 vm='' loop=''
@@ -32,13 +27,6 @@ export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/run XD
 mkdir -p "$HOME" "$XDG_CONFIG_HOME" "$XDG_RUNTIME_DIR" "$XDG_DATA_HOME" "$work/images"
 cd "$work/images"
 export TAPGATE_ACCEL=tcg TAPGATE_MEMORY=64M
-
-failed=0
-ok() { echo "ok - $1"; }
-not_ok() {
-    failed=$((failed + 1))
-    echo "not ok - $1: $2"
-}
 
 # A boot sector: its letter goes to the serial line (0x3f8), framed, and the CPU stops.
 sector() { # LETTER FILE
@@ -67,7 +55,8 @@ boots() {
     "$tapgate" kill lab >/dev/null 2>&1 || kill "$vm" 2>/dev/null || true
     wait "$vm" 2>/dev/null || true
     vm=
-    if [ "$got" = "<$2>" ]; then ok "$1"; else not_ok "$1" "got \`$got'; $(tail -5 "$work/out")"; fi
+    [ "$got" = "<$2>" ] || wrong "got '$got': $(tail -5 "$work/out")"
+    result "$1"
 }
 
 # translated WHAT LETTER QEMU-ARGUMENT...
@@ -120,9 +109,9 @@ domain "a kept disk with <boot order>" B \
 
 if [ "$(id -u)" != 0 ] || ! loop=$(losetup --find --show b.raw 2>/dev/null); then
     loop=
-    [ "${MUST_WORK:-0}" = 0 ] || { echo "no loop devices"; exit 1; }
+    [ "${MUST_WORK:-0}" = 0 ] || die "no loop devices, and MUST_WORK=1"
     echo "without loop devices: block devices are not tried"
-    exit $((failed != 0))
+    summary
 fi
 translated "a block device of a command line" B -drive "file=$loop,format=raw,if=virtio"
 translated "a block device that is kept" B -drive "file=$loop,format=raw,if=none,id=x,snapshot=on" \
@@ -130,31 +119,28 @@ translated "a block device that is kept" B -drive "file=$loop,format=raw,if=none
     -device virtio-blk-pci,drive=y,bootindex=9
 domain "a block device of a domain" B \
     "<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/><target dev='vda' bus='virtio'/></disk>"
-"$tapgate" argv lab | grep -q host_device || not_ok "the driver" "no host_device"
-"$tapgate" doctor lab 2>&1 | grep -q "$loop: a block device, free" || not_ok doctor "the device is not named"
+"$tapgate" argv lab >"$work/out"
+says "$work/out" '"driver":"host_device"'
+result "its driver is host_device"
+"$tapgate" doctor lab >"$work/out" 2>&1 || true
+says "$work/out" "$loop: a block device, free"
+result "doctor knows it"
+refused lvextend "$tapgate" resize lab 1G
+result "a device is not made larger"
 
-# refused WHAT TEXT COMMAND...
-refused() {
-    local what=$1 text=$2
-    shift 2
-    if "$@" >"$work/out" 2>&1; then
-        not_ok "$what" "it was not refused"
-    elif grep -qF "$text" "$work/out"; then
-        ok "$what"
-    else
-        not_ok "$what" "$(cat "$work/out")"
-    fi
-}
-refused "a device is not made larger" "lvextend" "$tapgate" resize lab 1G
 truncate -s 8M fs.raw
 losetup -d "$loop"
 loop=$(losetup --find --show fs.raw)
 mkfs.ext4 -q "$loop"
 mkdir mounted
 sed -i "s:^disk = /dev/loop[0-9]*:disk = $loop:" "$XDG_CONFIG_HOME/tapgate/lab.conf"
-refused "a device that is mounted" "is in use by this host, mounted on" \
-    unshare -m bash -c 'mount "$1" mounted && exec "$2" run lab </dev/null' - "$loop" "$tapgate"
-refused "doctor says so" "is in use by this host" \
-    unshare -m bash -c 'mount "$1" mounted && exec "$2" doctor lab' - "$loop" "$tapgate"
+with_mount() { # COMMAND...: in a mount namespace in which the device is mounted
+    # shellcheck disable=SC2016,SC2317 # its own arguments; refused calls it
+    unshare -m bash -c 'mount "$0" mounted && exec "$@"' "$loop" "$@"
+}
+refused "is in use by this host, mounted on" with_mount "$tapgate" run lab
+result "a device that is mounted is refused"
+refused "is in use by this host" with_mount "$tapgate" doctor lab
+result "doctor says so"
 
-exit $((failed != 0))
+summary
