@@ -124,9 +124,12 @@ bool has_fixed_address(const Link& bridge) {
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
                            uid_t owner) {
     const PortOptions& options = rule.port;
+    // The bridge takes frames for a port's own address to be the host's, so who may choose that
+    // takes them away from the machine that has it. Where the guest's address is held to, so that
+    // it cannot be another's, the port's is not derived from it either.
     PortSettings settings{
-        .address =
-            request.mac ? request.mac->host_side() : MacAddress::host_side_of(random_bytes()),
+        .address = request.mac && !options.mac_lock ? request.mac->host_side()
+                                                    : MacAddress::host_side_of(random_bytes()),
         .mtu = bridge.mtu,
         .master = bridge.index,
         .alias = tag_of(owner, request.vm),

@@ -106,7 +106,8 @@ void attach(const Caller& caller, const Request& request) {
     // From here on: a port that counts, as the rule says, and down. It goes when we go.
 
     if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
-                                " mac=" + settings.address.str() + " rule=" + rule.str());
+                                " mac=" + settings.only_sender.value_or(settings.address).str() +
+                                " rule=" + rule.str());
         error != 0)
         fail_with_errno("a grant that /dev/log does not take is refused", error);
     port.open(claim, bridge, settings);

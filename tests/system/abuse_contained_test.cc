@@ -184,6 +184,19 @@ Attacks stolen_addresses() {
              Lab::gateway().send(frame);
              return held_if(host.got(frame));
          }},
+        {"a station whose MAC begins with fe, by a MAC that gives the port that one",
+         [](const World& world) {
+             if (!world.ours()) {
+                 return Outcome::nothing_to_break;
+             }
+             const Lab lab(world);  // alice's is 52:54:00:00:00:0a
+             const OneCpu one_cpu;
+             const Station station = Lab::gateway();
+             const std::string frame =
+                 make_frame("fe:54:00:00:00:0a", World::link_attribute("br0", "address"));
+             Lab::host().send(frame);
+             return held_if(station.got(frame));
+         }},
         {"a source that is not his, with his tap's MAC set to it",
          [](const World& world) {
              if (!world.ours()) {
