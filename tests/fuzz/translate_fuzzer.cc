@@ -12,8 +12,8 @@
 
 #include "launcher/base/error.h"
 #include "launcher/foreign/legacy_options.h"
-#include "launcher/foreign/shell_script.h"
 #include "launcher/foreign/qemu_script.h"
+#include "launcher/foreign/shell_script.h"
 #include "launcher/foreign/translate.h"
 #include "tests/fuzz/require.h"
 

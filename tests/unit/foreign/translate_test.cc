@@ -387,7 +387,8 @@ TEST(Translate, SideBySide) {
     EXPECT_THAT(text, HasSubstr("-enable-kwm                            < # "));
     EXPECT_THAT(text, HasSubstr("                                       > machine = pc\n"));
     // What stays as it is.
-    EXPECT_THAT(text, HasSubstr("-uuid                                    -uuid\n"));
+    EXPECT_THAT(text, HasSubstr("-uuid 6e8b9a4e-0c1d-4b7a-9f3b-2d1c5e6f   "
+                                "-uuid 6e8b9a4e-0c1d-4b7a-9f3b-2d1c5e6f\n"));
 }
 
 TEST(Translate, Names) {
