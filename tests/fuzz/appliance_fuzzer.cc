@@ -13,6 +13,9 @@
 #include "launcher/foreign/domain_xml.h"
 #include "launcher/foreign/ovf.h"
 #include "launcher/image/vmdk_descriptor.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/name.h"
 #include "tests/fuzz/require.h"
 
 namespace {

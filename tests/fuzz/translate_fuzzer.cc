@@ -15,6 +15,9 @@
 #include "launcher/foreign/qemu_script.h"
 #include "launcher/foreign/shell_script.h"
 #include "launcher/foreign/translate.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/name.h"
 #include "tests/fuzz/require.h"
 
 namespace {
