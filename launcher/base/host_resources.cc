@@ -22,7 +22,8 @@ DiskFacts disk_space(const std::string& path, int error) {
     struct statvfs system {};
     if (error == 0 && statvfs(path.c_str(), &system) != 0)
         error = errno;
-    return {path, error, system.f_bavail * system.f_frsize >> 20};
+    return {
+        .path = path, .error = error, .free_mebibytes = system.f_bavail * system.f_frsize >> 20};
 }
 
 DiskFacts data_disk() {

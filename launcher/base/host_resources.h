@@ -13,6 +13,9 @@ struct DiskFacts {
     std::string path;
     int error = 0;                     ///< the errno of opening it as the VM would; 0: it opens
     std::uint64_t free_mebibytes = 0;  ///< of its file system
+    bool is_device = false;            ///< a block device, which has no file system to fill
+    std::string mounted_on = {};       ///< where the host has it mounted, though the guest writes
+    std::string permission = {};       ///< of a device that does not open: device_permission()
 };
 
 /// Memory that can be had without swapping, in MiB.

@@ -2,6 +2,7 @@
 #include "launcher/cli/import_verbs.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,10 +14,10 @@
 #include "launcher/base/question.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/operand.h"
+#include "launcher/foreign/appliance_files.h"
 #include "launcher/foreign/domain_xml.h"
 #include "launcher/foreign/image_import.h"
 #include "launcher/foreign/ovf.h"
-#include "launcher/foreign/tar_archive.h"
 #include "launcher/foreign/translation.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/qemu/machine_version.h"
@@ -60,7 +61,9 @@ std::string absolute(const std::string& path) {
 
 // What is imported: images to convert, and the rest of the VM.
 struct Import {
-    std::vector<SourceImage> images;
+    std::unique_ptr<ApplianceFiles> appliance;
+    std::vector<ApplianceDisk> disks;  // of the appliance
+    std::vector<SourceImage> images;   // without a path: blank
     Translation translation;
 };
 
@@ -75,6 +78,7 @@ std::string read_description(const std::string& path) {
 Import image_to_import(const CommandLine& command, const std::string& path) {
     Import result;
     result.images.push_back({.path = path, .format = format_of(command, path)});
+    result.disks.emplace_back();
     result.translation.set("machine", "q35");
     result.translation.set(
         "net", command.has("virtio") ? "bridge:br0,model=virtio" : "bridge:br0,model=e1000");
@@ -83,47 +87,27 @@ Import image_to_import(const CommandLine& command, const std::string& path) {
 }
 
 Import appliance_to_import(const CommandLine& command, const std::string& path) {
-    const bool archive = path.ends_with(".ova");
-    const std::vector<TarMember> members = archive ? tar_members(path) : std::vector<TarMember>();
-    std::string text;
-    if (archive) {
-        const auto descriptor =
-            std::find_if(members.begin(), members.end(),
-                         [](const TarMember& member) { return member.name.ends_with(".ovf"); });
-        if (descriptor == members.end())
-            throw LauncherError(shown(path) + ": no .ovf in the archive");
-        text = read_tar_member(path, *descriptor, most_description);
-    } else {
-        text = read_description(path);
-    }
-    Appliance appliance = read_ovf(text, shown(path), command.has("virtio"));
-    Import result{.images = {}, .translation = std::move(appliance.translation)};
+    Import result;
+    result.appliance = std::make_unique<ApplianceFiles>(path);
+    Appliance appliance =
+        read_ovf(result.appliance->descriptor(), shown(path), command.has("virtio"));
+    result.translation = std::move(appliance.translation);
     result.translation.set("machine", "q35");
     result.translation.set("display", "vnc");
-    for (const std::string& file : appliance.files) {
-        SourceImage image{.path = path.substr(0, path.rfind('/') + 1) + file,
-                          .format = ImageFormat::vmdk};
-        if (archive) {
-            const auto member =
-                std::find_if(members.begin(), members.end(),
-                             [&](const TarMember& one) { return one.name == file; });
-            if (member == members.end() || member->size == 0)
-                throw LauncherError(shown(path) + ": " + quoted_word(file) +
-                                    " is not in the archive");
-            image.path = path;
-            image.offset = member->offset;
-            image.size = member->size;
-        }
-        result.images.push_back(std::move(image));
-    }
+    if (!result.appliance->manifest_note().empty())
+        note(result.appliance->manifest_note());
+    result.disks = std::move(appliance.disks);
     return result;
 }
 
 Import found(const CommandLine& command, const std::string& path) {
-    if (path.ends_with(".ova") || path.ends_with(".ovf"))
+    if (path.ends_with(".ova") || path.ends_with(".ovf") || path.ends_with(".ova.gz"))
         return appliance_to_import(command, path);
-    if (path.ends_with(".xml"))
-        return {.images = {}, .translation = translate_domain(read_description(path), shown(path))};
+    if (path.ends_with(".xml")) {
+        Import result;
+        result.translation = translate_domain(read_description(path), shown(path));
+        return result;
+    }
     return image_to_import(command, path);
 }
 
@@ -179,8 +163,14 @@ ExitCode import_vm(const CommandLine& command) {
     const std::string directory = data_directory() + "/" + name.str();
     const std::string as =
         std::string(",format=qcow2,bus=") + (command.has("virtio") ? "virtio" : "sata");
+    for (const ApplianceDisk& disk : import.disks) {
+        if (import.appliance)
+            import.images.push_back(disk.file.empty() ? SourceImage()
+                                                      : import.appliance->image_of(disk));
+    }
     for (size_t i = 0; i < import.images.size(); i++) {
-        check_source_image(import.images[i]);
+        if (!import.images[i].path.empty())
+            check_source_image(import.images[i]);
         translation.set("disk", commas_doubled(directory + "/" + own_image_name(i)) + as);
     }
     std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
@@ -191,6 +181,10 @@ ExitCode import_vm(const CommandLine& command) {
     // From here on: only the host can be in the way.
     ImageImport images(directory);
     for (size_t i = 0; i < import.images.size(); i++) {
+        if (import.images[i].path.empty()) {
+            images.make_blank(own_image_name(i), import.disks[i].capacity);
+            continue;
+        }
         ProgressBar bar(operand);
         images.import(import.images[i], own_image_name(i),
                       [&](double percent) { bar.show(percent); });

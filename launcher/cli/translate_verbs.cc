@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/cli/translate_verbs.h"
 
+#include <pwd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +14,8 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/qemu_script.h"
+#include "launcher/foreign/side_by_side.h"
 #include "launcher/foreign/translate.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/qemu/machine_version.h"
@@ -34,7 +38,17 @@ Source script_source(const std::string& path) {
     const auto text = read_file(path, most);
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
-    const auto lookup = [](const std::string& name) {
+    // What is known of it without running it: the environment, the homes of users (`~ada'), and
+    // where the script itself lies.
+    const std::string its_directory =
+        std::filesystem::absolute(path).lexically_normal().parent_path().string();
+    const auto lookup = [&](const std::string& name) -> const char* {
+        if (name == "dirname $0")
+            return its_directory.c_str();
+        if (name.starts_with('~')) {
+            const passwd* const user = getpwnam(name.c_str() + 1);  // NOLINT(concurrency-mt-unsafe)
+            return user == nullptr ? nullptr : user->pw_dir;
+        }
         return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
     };
     Source source{find_qemu_command(read_shell_script(*text, lookup), shown(path)),
@@ -130,7 +144,7 @@ ExitCode translate_vm(const CommandLine& command) {
         settings = with_machine_version(settings, vm.spec.machine);
     const std::string text = annotated_vm_file(name, settings, translation);
     std::vector<std::string> argv;
-    if (command.has("argv"))
+    if (command.has("argv") || (command.has("diff") && command.has("json")))
         argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec, has_vhost()));
     // From here on: the settings describe a VM, and can stand in a file.
     if (command.has("create")) {
@@ -146,7 +160,7 @@ ExitCode translate_vm(const CommandLine& command) {
         }
         return ExitCode::done;
     }
-    print(text);
+    print(command.has("diff") ? side_by_side(translation) : text);
     if (!argv.empty())
         print(shell_text(argv) + "\n");
     return ExitCode::done;

@@ -19,6 +19,7 @@
 #include <sstream>
 
 #include "common/unique_fd.h"
+#include "launcher/base/block_device.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -170,6 +171,17 @@ SessionFacts session_facts(const std::string& user) {
     return facts;
 }
 
+// A block device is not in a file system; what matters is who else uses it.
+DiskFacts disk_or_device(const std::string& path, bool writes) {
+    DiskFacts facts = disk_space(path, error_of_open(path, writes ? O_RDWR : O_RDONLY));
+    facts.is_device = is_block_device(path);
+    if (facts.is_device && facts.error != 0)
+        facts.permission = device_permission(path);
+    if (facts.is_device && writes)
+        facts.mounted_on = use_of_device(path).mounted_on;
+    return facts;
+}
+
 GuardsFacts guards_facts() {
     GuardsFacts facts;
     // The unit's RuntimeDirectory=.
@@ -187,11 +199,9 @@ std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
         return disks;
     }
     for (const Disk& one : vm->disks)
-        disks.push_back(disk_space(
-            one.path.str(),
-            error_of_open(one.path.str(), one.read_only || vm->snapshot ? O_RDONLY : O_RDWR)));
+        disks.push_back(disk_or_device(one.path.str(), !one.read_only && !vm->snapshot));
     for (const HostPath& one : vm->cdroms)
-        disks.push_back(disk_space(one.str(), error_of_open(one.str(), O_RDONLY)));
+        disks.push_back(disk_or_device(one.str(), false));
     return disks;
 }
 

@@ -158,7 +158,17 @@ void check_memory_and_disks(const DoctorFacts& facts, Findings& findings) {
             findings.push_back({"disk", Health::fail,
                                 shown(disk.path) + ": " + errno_text(disk.error),
                                 disk.error == ENOENT ? "look at the VM's disk= and cdrom="
+                                : disk.is_device     ? disk.permission
                                                      : "ls -l " + shown(disk.path)});
+        else if (!disk.mounted_on.empty())
+            findings.push_back(
+                {"disk", Health::fail,
+                 shown(disk.path) + " is in use by this host: " + shown(disk.mounted_on) +
+                     "; two systems that write to it destroy what is on it",
+                 disk.mounted_on == "swap" ? "sudo swapoff " + shown(disk.path)
+                                           : "sudo umount " + shown(disk.mounted_on)});
+        else if (disk.is_device)
+            findings.push_back({"disk", Health::ok, shown(disk.path) + ": a block device, free"});
         else if (disk.free_mebibytes < little_disk)
             findings.push_back({"disk", Health::warn,
                                 shown(disk.path) + ": " + std::to_string(disk.free_mebibytes) +

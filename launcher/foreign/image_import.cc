@@ -258,4 +258,18 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
     imported_.push_back(target);
 }
 
+void ImageImport::make_blank(const std::string& name, std::uint64_t size) {
+    const std::string target = directory_ + "/" + name;
+    if (access(target.c_str(), F_OK) == 0)
+        throw LauncherError(shown(target) + " is there already");
+    const UnfinishedImage unfinished(target);
+    const ProgramResult made = run_program(
+        {"qemu-img", "create", "-q", "-f", "qcow2", unfinished.path(), std::to_string(size)});
+    if (made.exit_code != 0)
+        throw LauncherError("cannot make " + shown(target) + ": " + terminal_text(made.errors));
+    signals_.throw_if_any();
+    unfinished.finish();
+    imported_.push_back(target);
+}
+
 }  // namespace tapgate

@@ -42,6 +42,9 @@ class ImageImport {
     /// is room for it. Throws a LauncherError.
     void import(const SourceImage& image, const std::string& name, const Progress& progress);
 
+    /// Makes the new qcow2 image `name` of `size` bytes with nothing in it. Throws a LauncherError.
+    void make_blank(const std::string& name, std::uint64_t size);
+
     void keep() { imported_.clear(); }
 
   private:

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "launcher/foreign/legacy_nets.h"
-
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "common/names.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/adapter_model.h"
+#include "launcher/foreign/legacy_parts.h"
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
@@ -13,50 +14,6 @@ namespace tapgate {
 namespace {
 
 constexpr std::string_view default_bridge = "br0";
-
-struct Model {
-    std::string_view name;   // QEMU's
-    std::string_view model;  // ours; empty: none is like it
-    std::string_view instead;
-};
-
-constexpr Model models[] = {
-    {"virtio", "virtio", {}},
-    {"virtio-net", "virtio", {}},
-    {"virtio-net-pci", "virtio", {}},
-    {"virtio-net-pci-transitional", "virtio", {}},
-    {"virtio-net-pci-non-transitional", "virtio", {}},
-    {"e1000", "e1000", {}},
-    {"e1000-82540em", "e1000", {}},
-    {"e1000-82544gc", "e1000", {}},
-    {"e1000-82545em", "e1000", {}},
-    {"e1000e", "e1000e", {}},
-    {"igb", {}, "e1000e"},
-    {"rtl8139", "rtl8139", {}},
-    {"ne2k_pci", {}, "rtl8139"},
-    {"ne2k_isa", {}, "rtl8139"},
-    {"pcnet", {}, "rtl8139"},
-    {"i82550", {}, "e1000"},
-    {"i82551", {}, "e1000"},
-    {"i82557a", {}, "e1000"},
-    {"i82557b", {}, "e1000"},
-    {"i82557c", {}, "e1000"},
-    {"i82558b", {}, "e1000"},
-    {"i82559a", {}, "e1000"},
-    {"i82559b", {}, "e1000"},
-    {"i82559c", {}, "e1000"},
-    {"i82559er", {}, "e1000"},
-    {"i82562", {}, "e1000"},
-    {"i82801", {}, "e1000"},
-    {"tulip", {}, "rtl8139"},
-    {"vmxnet3", {}, "e1000"},
-};
-
-const Model* find_model(std::string_view name) {
-    const auto* const found = std::find_if(std::begin(models), std::end(models),
-                                           [&](const Model& model) { return model.name == name; });
-    return found == std::end(models) ? nullptr : found;
-}
 
 std::string bridge_or_default(const std::string& name, std::string& why) {
     if (InterfaceName::parse(name))
@@ -67,7 +24,8 @@ std::string bridge_or_default(const std::string& name, std::string& why) {
 
 class NetTranslator {
   public:
-    NetTranslator(LegacyNets nets, Translation& result) : nets_(std::move(nets)), result_(result) {}
+    explicit NetTranslator(LegacyParts& parts)
+        : parts_(parts), nets_(std::move(parts.nets)), result_(parts.result) {}
 
     void translate() {
         const bool said = !nets_.adapters.empty() || !nets_.hosts.empty();
@@ -155,9 +113,7 @@ class NetTranslator {
             finish(was, value, backend, card, why);
             return;
         }
-        const Model* const model =
-            adapter.kind.empty() ? find_model("e1000") : find_model(adapter.kind);
-        if (host.kind == "user" && model != nullptr && !model->model.empty()) {
+        if (host.kind == "user" && (adapter.kind.empty() || net_model(adapter.kind).why.empty())) {
             if (const auto forwards = simple_forwards(backend, why)) {
                 std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
                 finish(was, value + *forwards, backend, card, why);
@@ -169,18 +125,29 @@ class NetTranslator {
 
     void finish(const std::string& was, const std::string& value, const Properties& backend,
                 Properties& card, std::string why) {
-        for (const char* const place : {"addr", "bus", "bootindex", "driver", "multifunction"})
-            card.take(place);
+        const auto order = take_places(card);
         std::vector<Properties::Property> left = backend.all();
         left.insert(left.end(), card.all().begin(), card.all().end());
         if (!left.empty())
             add_reason(why, "left out: " + listed(left));
         settings_++;
+        parts_.boot.add(BootKind::net, order);
         result_.set("net", value);
         if (was.empty())
             result_.added("net = " + value, "QEMU's default network");
         else
             result_.changed(was, "net = " + value, why);
+    }
+
+    // The card's bootindex, and away with what places it.
+    std::optional<std::uint64_t> take_places(Properties& card) {
+        for (const char* const place : {"addr", "bus", "driver", "multifunction", "acpi-index"})
+            parts_.places += card.take(place) && std::string_view(place) != "driver" ? 1U : 0U;
+        const auto index = card.take("bootindex");
+        if (!index)
+            return std::nullopt;
+        parts_.boot.add_source("bootindex=" + *index);
+        return std::strtoull(index->c_str(), nullptr, 10);
     }
 
     static std::string bridge_of(const std::string& kind, Properties& backend, std::string& why) {
@@ -253,14 +220,10 @@ class NetTranslator {
                            "qemu-kvm was rtl8139");
             return "e1000";
         }
-        const Model* const model = find_model(adapter.kind);
-        if (model == nullptr || model->model.empty()) {
-            std::string instead(model == nullptr ? "e1000" : model->instead);
-            add_reason(why, "the adapter was a " + adapter.kind + " and is a " + instead +
-                                ", for which the guest needs a driver");
-            return instead;
-        }
-        return std::string(model->model);
+        NetModelChoice choice = net_model(adapter.kind);
+        if (!choice.why.empty())
+            add_reason(why, choice.why);
+        return std::move(choice.model);
     }
 
     static std::string mac_of(Properties& card, std::string& why) {
@@ -310,8 +273,8 @@ class NetTranslator {
         std::string text = commas_doubled(kind) + "," + netdev.str();
         if (const std::string more = backend.str(); !more.empty())
             text += "," + more;
-        for (const char* const place : {"addr", "bus", "bootindex", "vectors", "driver"})
-            card.take(place);
+        const auto order = take_places(card);
+        card.take("vectors");
         if (const auto mac = card.take("macaddr"))
             card.set("mac", *mac);
         std::string driver = adapter.kind.empty() ? "e1000" : adapter.kind;
@@ -323,16 +286,18 @@ class NetTranslator {
         for (const auto& [key, value] : card.all())
             device.set(key, value);
         add_reason(why, "net= has no such network");
-        result_.keep(was, {"-netdev", text, "-device", device.str("driver")}, why);
+        result_.keep(was,
+                     {"-netdev", text, "-device",
+                      device.str("driver") + parts_.boot.add_kept(BootKind::net, order)},
+                     why);
     }
 
+    LegacyParts& parts_;
     LegacyNets nets_;
     Translation& result_;
     unsigned settings_ = 0;
     unsigned kept_ = 0;
 };
-
-}  // namespace
 
 void add_net(LegacyNets& nets, const std::string& value, const std::string& was) {
     Properties properties = Properties::parse(value, "type");
@@ -374,8 +339,10 @@ void add_nic(LegacyNets& nets, const std::string& value, const std::string& was)
     nets.hosts.push_back({was, host, kind, wire});
 }
 
-void translate_nets(LegacyNets nets, std::vector<LegacyDevice>& devices, Translation& result) {
-    for (LegacyDevice& device : devices) {
+}  // namespace
+
+void translate_nets(LegacyParts& parts) {
+    for (LegacyDevice& device : parts.devices) {
         if (!device.properties.has("netdev") && !device.properties.has("vlan"))
             continue;
         device.taken = true;
@@ -383,9 +350,38 @@ void translate_nets(LegacyNets nets, std::vector<LegacyDevice>& devices, Transla
         const std::string model = properties.take("driver").value_or("");
         const std::string wire =
             properties.has("netdev") ? properties.get("netdev") : "vlan " + properties.get("vlan");
-        nets.adapters.push_back({device.was, properties, model, wire});
+        parts.nets.adapters.push_back({device.was, properties, model, wire});
     }
-    NetTranslator(std::move(nets), result).translate();
+    NetTranslator(parts).translate();
+}
+
+void take_net(LegacyParts& parts, const LegacyOption& option) {
+    const std::string_view name = option.kind->name;
+    if (name == "net")
+        add_net(parts.nets, option.value, option.text);
+    else if (name == "netdev")
+        add_netdev(parts.nets, option.value, option.text);
+    else if (name == "nic")
+        add_nic(parts.nets, option.value, option.text);
+    else
+        parts.nets.user_options.emplace_back(
+            (name == "bootp" ? "bootfile=" : "tftp=") + commas_doubled(option.value), option.text);
+}
+
+// tcp:5555::22 was what hostfwd=tcp::5555-:22 is.
+void take_redir(LegacyParts& parts, const LegacyOption& option) {
+    const std::string& value = option.value;
+    const size_t first = value.find(':');
+    const size_t second = first == std::string::npos ? first : value.find(':', first + 1);
+    if (second == std::string::npos) {
+        parts.result.dropped(option.text, "not like tcp:2222::22");
+        return;
+    }
+    const std::string protocol = first == 0 ? "tcp" : value.substr(0, first);
+    parts.nets.user_options.emplace_back(
+        "hostfwd=" + commas_doubled(protocol + "::" + value.substr(first + 1, second - first - 1) +
+                                    "-" + value.substr(second + 1)),
+        option.text);
 }
 
 }  // namespace tapgate

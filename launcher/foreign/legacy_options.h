@@ -5,7 +5,6 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_OPTIONS_H
 #define TAPGATE_LAUNCHER_FOREIGN_LEGACY_OPTIONS_H
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,31 +13,29 @@
 
 namespace tapgate {
 
-/// What becomes of an option in a description of a VM.
-enum class OptionFate {
-    translated,  ///< translate.cc makes a setting of it, or a note
-    kept,        ///< QEMU still takes it: kept as it is
-    kept_path,   ///< the same, and its value is a path of the host
-    dropped,     ///< it has no place any more
-};
+struct LegacyParts;
+struct LegacyOption;
 
-/// One row for each option that QEMU has or had, from 0.9 to 7.2 and in RHEL's and Debian's
-/// qemu-kvm.
+/// One row for each option that QEMU has or had, from 0.9 to 10 and in RHEL's, Debian's and
+/// Proxmox' own: its name, whether a value follows, and what becomes of it.
 struct LegacyOptionKind {
     std::string_view name;
     bool has_value;
-    OptionFate fate;
-    std::string_view why;  ///< why it is dropped
+    void (*handler)(LegacyParts& parts, const LegacyOption& option);
+    std::string_view why = {};  ///< why it is dropped
 };
 
 struct LegacyOption {
     const LegacyOptionKind* kind = nullptr;  ///< nothing: a disk image without an option's name
     std::string value;
-    std::string text;  ///< as it was written: "-m 1024"
+    std::string text;          ///< as it was written: "-m 1024"
+    std::string unknown = {};  ///< an option that no QEMU has: why it is thought so
 };
 
-/// The options in `words`, QEMU's arguments without its name. Throws a LauncherError that names a
-/// word that no QEMU knew.
+/// The options in `words`, QEMU's arguments without its name. A word that no QEMU knew is an option
+/// of no kind, with its reason; what follows it and is no option is its value. Throws a
+/// LauncherError for a NUL byte, for an option without its value, and for what starts no VM
+/// (-help).
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words);
 
 /// The value of an option, `e1000,mac=...,multifunction`: its properties in their order. Whoever
@@ -63,6 +60,8 @@ class Properties {
     [[nodiscard]] std::string get(std::string_view key) const;
     [[nodiscard]] bool has(std::string_view key) const;
     [[nodiscard]] const std::vector<Property>& all() const { return properties_; }
+    /// For whoever changes values in their places.
+    [[nodiscard]] std::vector<Property>& all() { return properties_; }
 
     /// As QEMU reads it, commas doubled; `first_key` is left out where it comes first.
     [[nodiscard]] std::string str(std::string_view first_key = {}) const;

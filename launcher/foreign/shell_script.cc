@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
+#include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell_variables.h"
+#include "launcher/foreign/shell_word.h"
+#include "launcher/foreign/words.h"
 
 namespace tapgate {
 
@@ -14,52 +17,34 @@ namespace {
 bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-bool is_name_start(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-// How many bytes at the beginning of `text` are a variable's name.
-size_t name_length(std::string_view text) {
-    if (text.empty() || !is_name_start(text[0]))
-        return 0;
-    const auto* const end = std::find_if_not(
-        text.begin(), text.end(), [](char c) { return is_name_start(c) || is_digit(c); });
-    return static_cast<size_t>(end - text.begin());
-}
 
 class ScriptReader {
   public:
     ScriptReader(std::string_view text,
                  const std::function<const char*(const std::string&)>& lookup)
-        : text_(text), lookup_(lookup) {}
+        : variables_(lookup), words_(text, variables_) {}
 
     std::vector<ShellCommand> read() {
-        while (at_ < text_.size())
+        while (!words_.at_end())
             read_part();
         finish();
         return std::move(commands_);
     }
 
   private:
-    struct Variable {
-        std::string value;
-        std::string problem;
-    };
+    [[nodiscard]] char peek(size_t ahead = 0) const { return words_.peek(ahead); }
+    char next() { return words_.next(); }
 
-    [[nodiscard]] char peek(size_t ahead = 0) const {
-        return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-    }
-    char next() {
-        const char c = text_[at_++];
-        line_ += c == '\n' ? 1 : 0;
-        return c;
-    }
     void problem(const std::string& what) {
         if (command_.problem.empty())
-            command_.problem = what + " in line " + std::to_string(line_);
+            command_.problem = what + " in line " + std::to_string(words_.line());
+    }
+    // What a word could not say.
+    void take_problem() {
+        if (const std::string what = words_.take_problem(); !what.empty())
+            problem(what);
+        for (std::string& note : words_.take_notes())
+            command_.notes.push_back(std::move(note));
     }
 
     // A word, or what stands between words.
@@ -70,12 +55,17 @@ class ScriptReader {
         } else if (c == '\\' && peek(1) == '\n') {
             next();
             next();
-        } else if (c == '\n' || c == ';' || c == '(' || c == ')') {
+        } else if (c == '\n') {
             finish();
+            conditional_ = false;
+            next();
+            skip_documents();
+        } else if (c == ';' || c == '(' || c == ')') {
+            finish();
+            conditional_ = false;
             next();
         } else if (c == '#') {
-            while (at_ < text_.size() && peek() != '\n')
-                next();
+            skip_line();
         } else if (c == '<' || c == '>' || (c == '&' && peek(1) == '>')) {
             read_redirection("");
         } else if (c == '&') {
@@ -83,7 +73,9 @@ class ScriptReader {
             command_.background = peek() != '&';
             if (!command_.background)
                 next();
+            const bool condition = !command_.background;
             finish();
+            conditional_ = condition;
         } else if (c == '|') {
             read_pipe();
         } else {
@@ -91,11 +83,29 @@ class ScriptReader {
         }
     }
 
+    void skip_line() {
+        while (!words_.at_end() && peek() != '\n')
+            next();
+    }
+
+    // `| tee log' shows what QEMU says, and writes it down. Any other pipe is a part of the
+    // command.
     void read_pipe() {
         next();
         if (peek() == '|') {
             next();
             finish();
+            conditional_ = true;
+            return;
+        }
+        const std::string_view rest = words_.rest();
+        const size_t word = std::min(rest.find_first_not_of("& \t"), rest.size());
+        const std::string_view program = rest.substr(word);
+        if (program.starts_with("tee ") || program.starts_with("logger")) {
+            const std::string_view line = program.substr(0, program.find_first_of("\n;&"));
+            command_.notes.push_back("| " + shown(trimmed(line)));
+            while (!words_.at_end() && std::string_view("\n;&").find(peek()) == std::string::npos)
+                next();
             return;
         }
         problem("a pipe (`|')");
@@ -104,251 +114,152 @@ class ScriptReader {
     }
 
     void read_redirection(std::string redirection) {
-        if (peek() == '<' && peek(1) == '<')
+        const bool document = peek() == '<' && peek(1) == '<';
+        if (document)
             problem("a here-document (`<<')");
         while (peek() == '<' || peek() == '>' || peek() == '&' || peek() == '|')
             redirection += next();
+        if (document && peek() == '-')
+            next();
         while (is_blank(peek()))
             next();
         begin_word();
-        read_characters();
-        for (const std::string& field : fields_)
+        const std::vector<std::string> fields = words_.read(false);
+        take_problem();
+        for (const std::string& field : fields)
             redirection += field;
+        if (document && redirection.starts_with("<<") && !redirection.starts_with("<<<") &&
+            !fields.empty())
+            documents_.push_back(fields[0]);
         command_.redirections.push_back(redirection);
     }
 
-    void begin_word() {
-        fields_.clear();
-        in_field_ = false;
-        if (!started_) {
-            command_.line = line_;
-            started_ = true;
+    // The lines of here-documents are no commands.
+    void skip_documents() {
+        for (const std::string& end : documents_) {
+            while (!words_.at_end()) {
+                const std::string_view rest = words_.rest();
+                const std::string_view line = rest.substr(0, rest.find('\n'));
+                const bool last = trimmed(line) == end;
+                skip_line();
+                if (!words_.at_end())
+                    next();
+                if (last)
+                    break;
+            }
         }
+        documents_.clear();
+    }
+
+    void begin_word() {
+        if (!started_)
+            command_.line = words_.line();
+        started_ = true;
     }
 
     void read_word() {
         begin_word();
-        const std::string_view rest = text_.substr(at_);
-        const size_t length = name_length(rest);
-        const size_t start = at_;
-        if (command_.words.empty() && length > 0 && rest.substr(length).starts_with('=')) {
-            at_ += length + 1;
-            splits_ = false;
-            read_characters();
-            splits_ = true;
-            command_.environment.emplace_back(rest.substr(0, length),
-                                              fields_.empty() ? std::string() : fields_[0]);
+        if (command_.words.empty() && read_assignment())
             return;
-        }
-        read_characters();
-        const std::string_view written = text_.substr(start, at_ - start);
+        const std::string_view before = words_.rest();
+        const std::vector<std::string> fields = words_.read(true);
+        take_problem();
+        const std::string_view written = before.substr(0, before.size() - words_.rest().size());
         if ((peek() == '<' || peek() == '>') &&
-            std::all_of(written.begin(), written.end(), is_digit)) {
+            std::all_of(written.begin(), written.end(),
+                        [](char c) { return c >= '0' && c <= '9'; })) {
             read_redirection(std::string(written));
             return;
         }
-        command_.words.insert(command_.words.end(), fields_.begin(), fields_.end());
-    }
-
-    void add(char c) {
-        if (!in_field_)
-            fields_.emplace_back();
-        in_field_ = true;
-        fields_.back() += c;
-    }
-    void add_quoted(std::string_view text) {
-        if (!in_field_)
-            fields_.emplace_back();
-        in_field_ = true;
-        fields_.back() += text;
-    }
-    // As the shell does where there are no quotes: blanks in a variable end the word.
-    void add_split(std::string_view text) {
-        for (const char c : text) {
-            if (splits_ && (is_blank(c) || c == '\n'))
-                in_field_ = false;
-            else
-                add(c);
+        // Words of the shell's own begin a command of their own.
+        constexpr std::array<std::string_view, 7> openers = {"if",     "while", "until", "for",
+                                                             "select", "case",  "elif"};
+        constexpr std::array<std::string_view, 3> closers = {"fi", "done", "esac"};
+        constexpr std::array<std::string_view, 4> separators = {"then", "else", "do", "{"};
+        if (command_.words.empty() && is_one_of(written, separators)) {
+            finish();
+            return;
         }
+        if (command_.words.empty() && is_one_of(written, openers) && written != "elif")
+            depth_++;
+        if (command_.words.empty() && is_one_of(written, closers) && depth_ > 0)
+            depth_--;
+        command_.words.insert(command_.words.end(), fields.begin(), fields.end());
     }
 
-    // Up to the end of the word.
-    void read_characters() {
-        constexpr std::string_view ends = " \t\n;&|<>()";
-        bool first = true;
-        while (at_ < text_.size() && ends.find(peek()) == std::string_view::npos) {
-            const char c = peek();
-            if (c == '\\') {
-                next();
-                if (at_ == text_.size())
-                    break;
-                if (const char escaped = next(); escaped != '\n')
-                    add_quoted({&escaped, 1});
-            } else if (c == '\'') {
-                read_single_quotes();
-            } else if (c == '"') {
-                read_double_quotes();
-            } else if (c == '$' || c == '`') {
-                read_expansion(false);
-            } else if (c == '~' && first &&
-                       (peek(1) == '/' || ends.find(peek(1)) != std::string_view::npos)) {
-                next();
-                add_quoted(value_of("HOME", "~"));
-            } else {
-                if (c == '*' || c == '?')
-                    problem("a pattern of file names (`" + std::string(1, c) + "')");
-                add(next());
-            }
-            first = false;
-        }
-    }
-
-    // A quote that is open at the line's end is taken for an apostrophe in a text that is no
-    // script, as in a log, and must not swallow the lines below.
-    bool unclosed() {
-        if (at_ < text_.size() && peek() != '\n')
+    // NAME=value, NAME+=value, NAME=(an array).
+    bool read_assignment() {
+        const std::string_view rest = words_.rest();
+        const size_t length = shell_name_length(rest);
+        if (length == 0)
             return false;
-        problem("a quote that is not closed");
+        const std::string name(rest.substr(0, length));
+        const bool append = rest.substr(length).starts_with("+=");
+        if (!append && !rest.substr(length).starts_with('='))
+            return false;
+        words_.skip(length + (append ? 2 : 1));
+        if (peek() == '(') {
+            next();
+            read_array(name, append);
+            return true;
+        }
+        // systemd's units: the rest of the line is the command.
+        if (name == "ExecStart") {
+            while (std::string_view("@-:+!").find(peek()) != std::string::npos && !words_.at_end())
+                next();
+            return true;
+        }
+        const std::vector<std::string> fields = words_.read(false);
+        take_problem();
+        assignments_.push_back({name, fields.empty() ? std::string() : fields[0], append});
+        command_.environment.emplace_back(name, assignments_.back().value);
         return true;
     }
 
-    void read_single_quotes() {
-        next();
-        add_quoted("");
-        while (!unclosed()) {
-            const char c = next();
-            if (c == '\'')
-                return;
-            add(c);
-        }
-    }
-
-    void read_double_quotes() {
-        next();
-        add_quoted("");
-        while (!unclosed()) {
+    void read_array(const std::string& name, bool append) {
+        std::vector<std::string> elements;
+        while (!words_.at_end() && peek() != ')') {
             const char c = peek();
-            if (c == '$' || c == '`') {
-                read_expansion(true);
-                continue;
-            }
-            next();
-            if (c == '"')
-                return;
-            constexpr std::string_view escapable = "$`\"\\\n";
-            if (c == '\\' && at_ < text_.size() &&
-                escapable.find(peek()) != std::string_view::npos) {
-                if (const char escaped = next(); escaped != '\n')
-                    add(escaped);
+            if (is_blank(c) || c == '\n') {
+                next();
+            } else if (c == '\\' && peek(1) == '\n') {
+                next();
+                next();
+            } else if (c == '#') {
+                skip_line();
+            } else if (std::string_view(";&|<>(").find(c) != std::string::npos) {
+                problem("`" + std::string(1, c) + "' in an array");
+                next();
             } else {
-                add(c);
+                const std::vector<std::string> fields = words_.read(true);
+                take_problem();
+                elements.insert(elements.end(), fields.begin(), fields.end());
             }
         }
-    }
-
-    // `$' or a backquote.
-    void read_expansion(bool quoted) {
-        const char c = next();
-        if (c == '`') {
-            problem("the output of a command (`...`)");
-            while (at_ < text_.size() && peek() != '`' && peek() != '\n')
-                next();
-            if (peek() == '`')
-                next();
-            return;
-        }
-        if (peek() == '(') {
-            problem("the output of a command ($(...))");
-            unsigned depth = 0;
-            do {
-                const char inner = next();
-                depth += inner == '(' ? 1U : 0U;
-                depth -= inner == ')' ? 1U : 0U;
-            } while (depth > 0 && at_ < text_.size() && peek() != '\n');
-            return;
-        }
-        std::string value;
-        if (peek() == '{') {
-            value = read_braces();
-        } else if (const size_t length = name_length(text_.substr(at_)); length > 0) {
-            value = value_of(std::string(text_.substr(at_, length)), "");
-            at_ += length;
-        } else {
-            constexpr std::string_view special = "0123456789@*#?$!-'\"";
-            if (peek() != '\0' && special.find(peek()) != std::string_view::npos)
-                problem("`$" + std::string(1, peek()) +
-                        "', which only the shell that ran it knows");
-            else
-                add('$');
-            return;
-        }
-        if (quoted)
-            add_quoted(value);
-        else
-            add_split(value);
-    }
-
-    // ${NAME} or ${NAME:-text}; at the brace.
-    std::string read_braces() {
-        next();
-        const size_t start = at_;
-        while (at_ < text_.size() && peek() != '}' && peek() != '\n')
+        if (!words_.at_end())
             next();
-        const std::string_view inside = text_.substr(start, at_ - start);
-        if (peek() == '}')
-            next();
-        const size_t length = name_length(inside);
-        const std::string name(inside.substr(0, length));
-        std::string_view rest = inside.substr(length);
-        if (length > 0 && rest.empty())
-            return value_of(name, "");
-        if (length > 0 && rest.starts_with(":-") &&
-            rest.find_first_of("$`'\"\\") == std::string_view::npos) {
-            const auto known = variables_.find(name);
-            if (known == variables_.end() || known->second.value.empty())
-                return std::string(rest.substr(2));
-            return value_of(name, "");
-        }
-        problem("`${" + shown(inside) + "}'");
-        return {};
+        set(name, std::move(elements), true, append);
+        command_ = {};
+        started_ = false;
     }
 
-    std::string value_of(const std::string& name, std::string_view written) {
-        if (const auto known = variables_.find(name); known != variables_.end()) {
-            if (!known->second.problem.empty())
-                problem("the variable " + name + ", which is " + known->second.problem + ",");
-            return known->second.value;
-        }
-        const char* const value = name == "HOME" || name == "USER" ? lookup_(name) : nullptr;
-        if (value == nullptr)
-            problem(written.empty() ? "the variable " + name + ", which is not set in the script,"
-                                    : "`" + std::string(written) + "'");
-        return value == nullptr ? "" : value;
-    }
-
-    void set_variable(const std::string& name, const std::string& value) {
-        const bool again = variables_.contains(name);
-        Variable& variable = variables_[name];
-        variable.value = value;
-        if (!command_.problem.empty())
-            variable.problem = "made of " + command_.problem;
-        else if (again)
-            variable.problem = "set more than once";
+    void set(const std::string& name, std::vector<std::string> words, bool array, bool append) {
+        variables_.set(name, std::move(words), array, append, command_.problem,
+                       conditional_ || depth_ > 0);
     }
 
     void finish() {
-        constexpr std::array<std::string_view, 4> setters = {"export", "local", "readonly",
-                                                             "declare"};
-        if (!command_.words.empty() &&
-            std::find(setters.begin(), setters.end(), command_.words[0]) != setters.end()) {
+        constexpr std::array<std::string_view, 5> setters = {"export", "local", "readonly",
+                                                             "declare", "typeset"};
+        if (!command_.words.empty() && is_one_of(command_.words[0], setters)) {
             for (const std::string& word : command_.words) {
-                const size_t length = name_length(word);
+                const size_t length = shell_name_length(word);
                 if (length > 0 && length < word.size() && word[length] == '=')
-                    set_variable(word.substr(0, length), word.substr(length + 1));
+                    set(word.substr(0, length), {word.substr(length + 1)}, false, false);
             }
         } else if (command_.words.empty()) {
-            for (const auto& [name, value] : command_.environment)
-                set_variable(name, value);
+            for (const Assignment& one : assignments_)
+                assign(one);
         } else if (command_.words[0] == "cd" && command_.words.size() == 2) {
             directory_ = command_.problem.empty() ? command_.words[1] : "";
         } else {
@@ -356,20 +267,34 @@ class ScriptReader {
             commands_.push_back(std::move(command_));
         }
         command_ = {};
+        assignments_.clear();
         started_ = false;
     }
 
-    std::string_view text_;
-    const std::function<const char*(const std::string&)>& lookup_;
-    size_t at_ = 0;
-    unsigned line_ = 1;
+    struct Assignment {
+        std::string name;
+        std::string value;
+        bool append;
+    };
+
+    void assign(const Assignment& one) {
+        set(one.name, {one.value}, false, one.append);
+        // systemd's units: Environment="NAME=value"
+        const size_t length = shell_name_length(one.value);
+        if (one.name == "Environment" && length > 0 && length < one.value.size() &&
+            one.value[length] == '=')
+            set(one.value.substr(0, length), {one.value.substr(length + 1)}, false, false);
+    }
+
+    ShellVariables variables_;
+    ShellWordReader words_;
     std::vector<ShellCommand> commands_;
     ShellCommand command_;
-    bool started_ = false;  // command_ has a word
-    std::vector<std::string> fields_;
-    bool in_field_ = false;
-    bool splits_ = true;
-    std::map<std::string, Variable> variables_;
+    std::vector<Assignment> assignments_;
+    std::vector<std::string> documents_;  // the ends of here-documents of this line
+    bool started_ = false;                // command_ has a word
+    bool conditional_ = false;            // behind `&&' or `||'
+    unsigned depth_ = 0;                  // in `if', `for' and the like
     std::string directory_;
 };
 
@@ -377,6 +302,11 @@ class ScriptReader {
 
 std::vector<ShellCommand> read_shell_script(
     std::string_view text, const std::function<const char*(const std::string&)>& lookup) {
+    if (text.find('\0') != std::string_view::npos)
+        throw LauncherError("a NUL byte in it: no script has one");
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.starts_with(byte_order_mark))
+        text.remove_prefix(byte_order_mark.size());
     // Line ends of Windows would break continued lines.
     std::string unix_text;
     for (size_t i = 0; i < text.size(); i++) {

@@ -47,4 +47,29 @@ std::string tag_of(const pugi::xml_node& node) {
     return text + ">";
 }
 
+namespace {
+
+void add_contents(const pugi::xml_node& node, unsigned depth, std::string& text) {
+    constexpr unsigned deepest = 16;
+    constexpr size_t longest = 1024;
+    for (const pugi::xml_node& child : node.children()) {
+        if (text.size() > longest || depth > deepest)
+            return;
+        if (child.type() == pugi::node_element) {
+            text += tag_of(child);
+            add_contents(child, depth + 1, text);
+        } else if (child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata) {
+            text += trimmed(child.value(), " \t\r\n");
+        }
+    }
+}
+
+}  // namespace
+
+std::string contents_of(const pugi::xml_node& node) {
+    std::string text;
+    add_contents(node, 0, text);
+    return text;
+}
+
 }  // namespace tapgate

@@ -27,6 +27,10 @@ std::string attribute_of(const pugi::xml_node& node, std::string_view name);
 /// The element as it begins: "<disk type='file' device='disk'>".
 std::string tag_of(const pugi::xml_node& node);
 
+/// All that stands in an element, as one line: tags, attributes and words. What is deeper than any
+/// description is left out.
+std::string contents_of(const pugi::xml_node& node);
+
 }  // namespace tapgate
 
 #endif

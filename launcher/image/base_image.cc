@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "common/unique_fd.h"
+#include "launcher/base/block_device.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
@@ -96,6 +97,12 @@ std::int64_t modification_time(const struct stat& status) {
     return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
+std::uint64_t size_of(const std::string& path, const struct stat& status) {
+    if (S_ISBLK(status.st_mode))
+        return block_device_size(path).value_or(0);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
 std::string base_record_path(const std::string& overlay) {
     return overlay + ".base";
 }
@@ -167,9 +174,12 @@ std::string difference_to(const BaseFile& file) {
     const auto status = status_of(file.path);
     if (!status)
         return errno_text(errno);
-    if (static_cast<std::uint64_t>(status->st_size) != file.size)
-        return "its size is " + std::to_string(status->st_size) + ", not " +
-               std::to_string(file.size);
+    const std::uint64_t size = size_of(file.path, *status);
+    if (size != file.size)
+        return "its size is " + std::to_string(size) + ", not " + std::to_string(file.size);
+    // Its node says nothing of what is on a device.
+    if (S_ISBLK(status->st_mode))
+        return {};
     if (status->st_ino != file.inode)
         return "another file has come in its place";
     if (modification_time(*status) != file.mtime)
@@ -184,6 +194,7 @@ std::string content_hash(const std::string& path, const HeldSignals& signals,
     struct stat status {};
     if (!fd || fstat(fd.get(), &status) != 0)
         fail_with_errno(shown(path));
+    const std::uint64_t size = size_of(path, status);
     posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     const auto begin = Clock::now();
     Sha256 hash;
@@ -199,8 +210,8 @@ std::string content_hash(const std::string& path, const HeldSignals& signals,
             return hex_text(hash.digest());
         hash.add(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
         done += got;
-        if (progress && status.st_size > 0 && Clock::now() - begin > std::chrono::seconds(1))
-            progress(100.0 * static_cast<double>(done) / static_cast<double>(status.st_size));
+        if (progress && size > 0 && Clock::now() - begin > std::chrono::seconds(1))
+            progress(100.0 * static_cast<double>(done) / static_cast<double>(size));
     }
 }
 

@@ -45,6 +45,9 @@ struct BaseRecord {
 
 std::int64_t modification_time(const struct stat& status);
 
+/// How many bytes the file or block device `path` has, whose stat(2) is `status`.
+std::uint64_t size_of(const std::string& path, const struct stat& status);
+
 /// Where an overlay's record is: beside it.
 std::string base_record_path(const std::string& overlay);
 
@@ -63,7 +66,8 @@ std::vector<BaseRecord> all_base_records();
 
 /// In whose place a record's file has come another, as part of a line ("its size is 5, not 3");
 /// empty: none has. Only what stat(2) tells is looked at, so it costs nothing; a file that is not
-/// there is a difference, too.
+/// there is a difference, too. Of a block device only the size is compared: nothing but reading all
+/// of it, as verify_bases() does, tells whether it was written to.
 std::string difference_to(const BaseFile& file);
 
 /// The SHA-256 of the file's bytes, in hex digits, `progress` being told while that takes longer

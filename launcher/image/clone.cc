@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "launcher/base/block_device.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
@@ -57,10 +58,10 @@ std::vector<ChainLink> chain_of(const Disk& disk) {
         struct stat status {};
         if (stat(last.path.c_str(), &status) != 0)
             fail_with_errno(shown(last.path));
-        if (!S_ISREG(status.st_mode) ||
+        if ((!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) ||
             (last.format != ImageFormat::raw && last.format != ImageFormat::qcow2))
             throw LauncherError(shown(last.path) +
-                                ": only raw and qcow2 files can be a base; tapgate import makes "
+                                ": only raw and qcow2 images can be a base; tapgate import makes "
                                 "one of other formats");
         if (last.format == ImageFormat::raw)
             return chain;
@@ -87,7 +88,8 @@ class TakenPermissions {
 
     void take(const std::string& path, const struct stat& status) {
         const mode_t mode = status.st_mode & 07777;
-        if ((mode & write_permissions) == 0 || status.st_uid != geteuid())
+        if ((mode & write_permissions) == 0 || status.st_uid != geteuid() ||
+            S_ISBLK(status.st_mode))
             return;
         if (chmod(path.c_str(), mode & ~write_permissions) != 0)
             fail_with_errno(shown(path));
@@ -128,7 +130,7 @@ BaseFile base_file(const std::string& path, TakenPermissions& permissions,
     const auto known = known_base_file(path);
     permissions.take(path, status);
     BaseFile file{.path = path,
-                  .size = static_cast<std::uint64_t>(status.st_size),
+                  .size = size_of(path, status),
                   .mtime = modification_time(status),
                   .inode = status.st_ino,
                   .sha256 = {},
@@ -346,6 +348,11 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                 const std::vector<ChainLink> chain = chain_of(disk);
                 for (const ChainLink& link : chain)
                     held.emplace_back(link.path, HeldImage::For::reading);
+                if (is_block_device(chain.back().path))
+                    notes.push_back(shown(chain.back().path) +
+                                    " is a block device, which cannot be made read-only: nothing "
+                                    "may write to it while it has clones; `tapgate status "
+                                    "--verify' tells whether something has");
                 BaseRecord record{.vm = base.str(), .format = disk.format, .files = {}};
                 for (const ChainLink& link : chain)
                     record.files.push_back(base_file(link.path, permissions, signals, progress));

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "common/unique_fd.h"
+#include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
@@ -44,6 +45,11 @@ std::uint64_t number_at(std::string_view bytes, size_t offset, size_t size) {
 // Never waits for the writer of a FIFO.
 UniqueFd open_image(const std::string& path) {
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    const int error = errno;
+    if (!fd && error == EACCES && is_block_device(path))
+        throw LauncherError(shown(path) + ": " + errno_text(error) + ": " +
+                            device_permission(path));
+    errno = error;
     if (!fd)
         fail_with_errno(shown(path));
     return fd;
@@ -93,6 +99,22 @@ struct stat status_of(int fd, const std::string& path) {
 // For what nobody writes to and QEMU only reads.
 void check_readable(const std::string& path) {
     status_of(open_image(path).get(), path);
+}
+
+// Two systems that write to one file system destroy it.
+void check_use(const Disk& disk, std::vector<std::string>& notes) {
+    const std::string& path = disk.path.str();
+    const DeviceUse use = use_of_device(path);
+    if (!use.mounted_on.empty())
+        throw LauncherError(
+            shown(path) + " is in use by this host, " +
+            (use.mounted_on == "swap" ? "as swap" : "mounted on " + shown(use.mounted_on)) +
+            ": two systems that write to it would destroy what is on it; end that first (" +
+            (use.mounted_on == "swap" ? "swapoff" : "umount " + shown(use.mounted_on)) +
+            "), or run the VM with --snapshot=on, which writes nothing");
+    if (!use.holder.empty())
+        notes.push_back(shown(path) + " has " + shown(use.holder) +
+                        " of this host's built upon it: nobody should use that while the VM runs");
 }
 
 // As QEMU sees it: what stands before a colon is the name of a protocol, unless a slash comes first
@@ -268,7 +290,16 @@ std::vector<std::string> check_disk(const Disk& disk, bool snapshot) {
                             "qemu-img create -f " +
                             std::string(name_of(disk.format)) + " PATH 20G");
     checker.check(path, disk.format);
-    if (!disk.read_only && !snapshot && access(path.c_str(), W_OK) != 0)
+    const bool device = is_block_device(path);
+    const bool writes = !disk.read_only && !snapshot;
+    if (device && writes)
+        check_use(disk, checker.notes);
+    if (device && writes && access(path.c_str(), W_OK) != 0)
+        throw LauncherError(shown(path) +
+                            ": you may not write to it; readonly=on, or snapshot=on, "
+                            "would do without; " +
+                            device_permission(path));
+    if (writes && access(path.c_str(), W_OK) != 0)
         fail_with_errno(shown(path) +
                         ": you may not write to it; readonly=on, or snapshot=on, would do without; "
                         "if it was the base of clones that are gone: chmod u+w");

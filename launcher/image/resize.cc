@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
@@ -20,6 +21,16 @@ namespace {
 
 using nlohmann::json;
 
+// A device is as large as whoever made it says.
+void refuse_device(const std::string& path) {
+    if (is_block_device(path))
+        throw LauncherError(shown(path) +
+                            " is a block device, which tapgate does not make larger: do it where "
+                            "it comes from (lvextend -L SIZE " +
+                            shown(path) +
+                            " of a logical volume); the guest sees it when the VM starts again");
+}
+
 constexpr std::uint64_t mebibyte = 1024ULL * 1024;
 
 void refuse_shrinking(const std::string& disk, std::uint64_t now, std::uint64_t size) {
@@ -31,6 +42,9 @@ void refuse_shrinking(const std::string& disk, std::uint64_t now, std::uint64_t 
 
 std::uint64_t grow_running(const VmName& name, size_t index, std::uint64_t size) {
     const std::string node = "disk" + std::to_string(index) + "-image";
+    const VmSpec spec = load_vm_file(name).spec;
+    if (index < spec.disks.size())
+        refuse_device(spec.disks[index].path.str());
     for (const json& device : qmp_command(name, "query-block")) {
         const auto inserted = device.find("inserted");
         if (inserted == device.end() || inserted->value("node-name", "") != node)
@@ -57,6 +71,7 @@ std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size) {
                             "; the first one is 0");
     const Disk& disk = spec.disks[index];
     const std::string& path = disk.path.str();
+    refuse_device(path);
     if (disk.read_only || (disk.format != ImageFormat::qcow2 && disk.format != ImageFormat::raw))
         throw LauncherError(shown(path) +
                             ": only raw and qcow2 images that the guest writes to "

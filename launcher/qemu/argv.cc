@@ -52,7 +52,7 @@ class Builder {
         add_firmware();
         add_kernel();
         add_serial_devices();
-        add_drives(argv_, spec_);
+        add_drives(argv_, spec_, host_.devices);
         add_nets();
         add_display();
         argv_.add_device({{"driver", "virtio-rng-pci"}, {"id", "rng0"}});

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/qemu/argv_drives.h"
 #include "launcher/vm/identity.h"
 #include "launcher/vm/spec.h"
 
@@ -48,6 +49,7 @@ struct HostFacts {
     std::string
         nested_feature;  // the CPU's that a guest needs for KVM: "vmx" or "svm"; may be empty
     bool nested_enabled = false;  // in the host's KVM
+    HostDevices devices;
 };
 
 /// What QEMU inherits for an adapter on a bridge: a tap descriptor for each queue and, with vhost,

@@ -42,7 +42,8 @@ CacheMode mode_of(DiskCache cache) {
 
 class DriveWriter {
   public:
-    DriveWriter(ArgvWriter& argv, const VmSpec& spec) : argv_(argv), spec_(spec) {}
+    DriveWriter(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices)
+        : argv_(argv), spec_(spec), devices_(devices) {}
 
     void add_disks() {
         const auto has_bus = [&](DiskBus bus) {
@@ -60,7 +61,7 @@ class DriveWriter {
     void add_cdroms() {
         for (size_t i = 0; i < spec_.cdroms.size(); i++) {
             const std::string id = "cdrom" + std::to_string(i);
-            argv_.add_json("-blockdev", Json{{"driver", "file"},
+            argv_.add_json("-blockdev", Json{{"driver", protocol_of(spec_.cdroms[i].str())},
                                              {"node-name", id + "-image-file"},
                                              {"filename", spec_.cdroms[i].str()},
                                              {"aio", "threads"},
@@ -79,22 +80,29 @@ class DriveWriter {
     }
 
   private:
+    // Of what a disk's or a CD-ROM's bytes lie in.
+    [[nodiscard]] std::string_view protocol_of(const std::string& path) const {
+        return devices_.cd_drives.contains(path)       ? "host_cdrom"
+               : devices_.block_devices.contains(path) ? "host_device"
+                                                       : "file";
+    }
+
     // The image below `node`. Not as -blockdev when what the guest writes is thrown away: only
     // -drive can do that.
     void add_image(const std::string& node, const Disk& disk) {
         const CacheMode mode = mode_of(disk.cache);
         const std::string_view format = name_of(disk.format);
         if (spec_.snapshot && !disk.read_only) {
-            argv_.add("-drive", "if=none,id=" + node +
-                                    ",snapshot=on,driver=" + std::string(format) +
-                                    ",file.driver=file,file.aio=threads,file.filename=" +
-                                    commas_doubled(disk.path.str()) +
-                                    ",discard=" + (disk.discard ? "unmap" : "ignore"));
+            argv_.add("-drive",
+                      "if=none,id=" + node + ",snapshot=on,driver=" + std::string(format) +
+                          ",file.driver=" + std::string(protocol_of(disk.path.str())) +
+                          ",file.aio=threads,file.filename=" + commas_doubled(disk.path.str()) +
+                          ",discard=" + (disk.discard ? "unmap" : "ignore"));
             return;
         }
         const std::string discard = disk.discard ? "unmap" : "ignore";
         const Json cache = {{"direct", mode.direct}, {"no-flush", mode.no_flush}};
-        argv_.add_json("-blockdev", Json{{"driver", "file"},
+        argv_.add_json("-blockdev", Json{{"driver", protocol_of(disk.path.str())},
                                          {"node-name", node + "-file"},
                                          {"filename", disk.path.str()},
                                          {"aio", "threads"},
@@ -151,14 +159,15 @@ class DriveWriter {
 
     ArgvWriter& argv_;
     const VmSpec& spec_;
+    const HostDevices& devices_;
     unsigned sata_ = 0;  // places taken
     unsigned ide_ = 0;
 };
 
 }  // namespace
 
-void add_drives(ArgvWriter& argv, const VmSpec& spec) {
-    DriveWriter writer(argv, spec);
+void add_drives(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices) {
+    DriveWriter writer(argv, spec, devices);
     writer.add_disks();
     writer.add_cdroms();
 }

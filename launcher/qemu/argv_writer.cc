@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/qemu/argv_writer.h"
 
+#include <algorithm>
+
 #include <utility>
 
 namespace tapgate {
@@ -61,14 +63,40 @@ void ArgvWriter::add_device(ArgvJson device) {
     add_json("-device", device);
 }
 
+bool ArgvWriter::is_boot_index_taken(unsigned place) const {
+    constexpr std::string_view key = "bootindex";
+    const std::string number = std::to_string(place);
+    return std::any_of(
+        spec_.extra_arguments.begin(), spec_.extra_arguments.end(),
+        [&](const std::string& argument) {
+            for (size_t at = argument.find(key); at != std::string::npos;
+                 at = argument.find(key, at + 1)) {
+                // `bootindex=1', and `bootindexA=1' of a floppy's controller.
+                const size_t equals = argument.find('=', at);
+                const std::string_view value = std::string_view(argument).substr(
+                    std::min(argument.size(), equals == std::string::npos ? equals : equals + 1));
+                if (value.substr(0, value.find_first_not_of("0123456789")) == number)
+                    return true;
+            }
+            return false;
+        });
+}
+
 void ArgvWriter::set_boot_index(ArgvJson& device, BootDevice kind, size_t index) const {
-    size_t before = index + 1;
-    for (const BootDevice other : spec_.boot) {
-        if (other == kind) {
-            device["bootindex"] = before;
-            return;
+    unsigned place = 0;
+    for (const BootEntry& entry : spec_.boot) {
+        const size_t all = count(spec_, entry.device);
+        const size_t first = entry.index.value_or(0);
+        const size_t end = entry.index ? first + 1 : all;
+        for (size_t i = first; i < end && i < all; i++) {
+            do {
+                place++;
+            } while (is_boot_index_taken(place));
+            if (entry.device == kind && i == index) {
+                device["bootindex"] = place;
+                return;
+            }
         }
-        before += count(spec_, other);
     }
 }
 

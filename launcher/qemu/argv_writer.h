@@ -30,13 +30,16 @@ class ArgvWriter {
     /// which share a slot, from slot 2 on: what a guest calls its adapters depends on the place.
     void add_device(ArgvJson device);
 
-    /// The device's place in the boot order: all disks, then all CD-ROMs, ... as `boot` says.
+    /// The device's place in the boot order, as `boot` says. What qemu-arg gives a bootindex= keeps
+    /// it, and ours go on with the next one: QEMU refuses two that are the same.
     void set_boot_index(ArgvJson& device, BootDevice kind, size_t index) const;
 
     /// The vector; nothing is left here.
     std::vector<std::string> take() { return std::move(argv_); }
 
   private:
+    [[nodiscard]] bool is_boot_index_taken(unsigned place) const;
+
     const VmSpec& spec_;
     std::vector<std::string> argv_;
     unsigned ports_ = 0;  // PCI Express root ports so far

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "launcher/base/block_device.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
@@ -77,6 +78,20 @@ void find_nested(HostFacts& host) {
     }
 }
 
+void find_devices(const VmSpec& spec, HostFacts& host) {
+    std::vector<std::string> paths;
+    for (const Disk& disk : spec.disks)
+        paths.push_back(disk.path.str());
+    for (const HostPath& cdrom : spec.cdroms)
+        paths.push_back(cdrom.str());
+    for (const std::string& path : paths) {
+        if (is_block_device(path))
+            host.devices.block_devices.insert(path);
+        if (is_cd_drive(path))
+            host.devices.cd_drives.insert(path);
+    }
+}
+
 }  // namespace
 
 HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
@@ -92,6 +107,7 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
     host.state_directory = vm_directory(spec.name);
     host.helper = helper_path(helper);
     find_nested(host);
+    find_devices(spec, host);
     if (spec.firmware != Firmware::bios)
         host.uefi = find_uefi(spec, firmware_directories());
     for (const Net& net : spec.nets) {

@@ -21,6 +21,12 @@ std::string variable_of(std::string_view key) {
     return name;
 }
 
+size_t count_of(const VmSpec& spec, BootDevice device) {
+    return device == BootDevice::disk    ? spec.disks.size()
+           : device == BootDevice::cdrom ? spec.cdroms.size()
+                                         : spec.nets.size();
+}
+
 // What single values cannot tell.
 void check_together(const VmDescription& vm) {
     const VmSpec& spec = vm.spec;
@@ -39,10 +45,8 @@ void check_together(const VmDescription& vm) {
         if (setting.key != "boot" || setting.source == Setting::Source::built_in || spec.kernel)
             continue;
         const bool has_one =
-            std::any_of(spec.boot.begin(), spec.boot.end(), [&](BootDevice device) {
-                return device == BootDevice::disk    ? !spec.disks.empty()
-                       : device == BootDevice::cdrom ? !spec.cdroms.empty()
-                                                     : !spec.nets.empty();
+            std::any_of(spec.boot.begin(), spec.boot.end(), [&](const BootEntry& entry) {
+                return entry.index.value_or(0) < count_of(spec, entry.device);
             });
         if (!has_one)
             throw wrong_setting(setting, "the VM has none of these");

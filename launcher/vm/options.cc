@@ -11,6 +11,9 @@ namespace tapgate {
 
 namespace {
 
+// More than there is room for of anything.
+constexpr unsigned most_boot_index = 99;
+
 constexpr VmOption options[] = {
     {.key = "memory",
      .argument = "SIZE",
@@ -88,7 +91,7 @@ constexpr VmOption options[] = {
          }},
     {.key = "disk",
      .argument = "PATH[,PROPERTY=VALUE...]",
-     .help = "a disk",
+     .help = "a disk: an image, or a block device as /dev/VG/LV",
      .properties = "format=raw|qcow2|vmdk|vdi|vhdx|vpc bus=virtio|scsi|sata|ide readonly=on|off "
                    "cache=writeback|writethrough|none|directsync|unsafe discard=on|off serial=TEXT "
                    "backing=PATH|any",
@@ -100,7 +103,7 @@ constexpr VmOption options[] = {
          }},
     {.key = "cdrom",
      .argument = "PATH",
-     .help = "a CD-ROM image",
+     .help = "a CD-ROM image, or a drive as /dev/sr0",
      .repeatable = true,
      .is_path = true,
      .apply =
@@ -138,8 +141,8 @@ constexpr VmOption options[] = {
              spec.vnc.password_file = parse_path(value, directory);
          }},
     {.key = "boot",
-     .argument = "DEVICE[,DEVICE...]",
-     .help = "what to boot from, in this order",
+     .argument = "DEVICE[:N][,DEVICE...]",
+     .help = "what to boot from, in this order; `disk:1' is the second disk alone",
      .built_in = "disk,cdrom,net",
      .values = "disk cdrom net",
      .apply =
@@ -148,10 +151,19 @@ constexpr VmOption options[] = {
                                                               {"cdrom", BootDevice::cdrom},
                                                               {"net", BootDevice::net}};
              for (const std::string& word : split_at_commas(value)) {
-                 const BootDevice device = choose(word, choices);
-                 if (std::find(spec.boot.begin(), spec.boot.end(), device) != spec.boot.end())
+                 const size_t colon = std::min(word.find(':'), word.size());
+                 BootEntry entry{choose(std::string_view(word).substr(0, colon), choices)};
+                 if (colon != word.size())
+                     entry.index =
+                         parse_number(std::string_view(word).substr(colon + 1), 0, most_boot_index);
+                 const bool twice =
+                     std::any_of(spec.boot.begin(), spec.boot.end(), [&](const BootEntry& other) {
+                         return other.device == entry.device &&
+                                (!other.index || !entry.index || other.index == entry.index);
+                     });
+                 if (twice)
                      throw BadValue(quoted_word(word) + " stands here twice");
-                 spec.boot.push_back(device);
+                 spec.boot.push_back(entry);
              }
          }},
     {.key = "kernel",

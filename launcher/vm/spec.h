@@ -147,8 +147,16 @@ enum class Firmware { bios, uefi, uefi_secure };
 enum class Nested { as_the_host, on, off };
 enum class BootDevice { disk, cdrom, net };
 
+/// What to boot from: all devices of a kind in their order, or one of them.
+struct BootEntry {
+    BootDevice device;
+    std::optional<unsigned> index = std::nullopt;  // as the VM's file counts them, from 0
+
+    friend bool operator==(const BootEntry&, const BootEntry&) = default;
+};
+
 struct Disk {
-    HostPath path;
+    HostPath path;  // a file, or a block device
     ImageFormat format = ImageFormat::raw;
     DiskBus bus = DiskBus::virtio;
     DiskCache cache = DiskCache::writeback;
@@ -208,7 +216,7 @@ struct VmSpec {
     std::vector<Net> nets = {};
     Display display = Display::none;
     Vnc vnc = {};
-    std::vector<BootDevice> boot = {};
+    std::vector<BootEntry> boot = {};
     std::optional<HostPath> kernel = std::nullopt;
     std::optional<HostPath> initrd = std::nullopt;
     std::optional<std::string> append = std::nullopt;

@@ -57,6 +57,9 @@ ImageFormat format_of(std::string_view path) {
         if (path.ends_with(ending.name))
             return ending.value;
     }
+    // A device is the disk itself.
+    if (path.starts_with("/dev/") && !path.starts_with("/dev/shm/"))
+        return ImageFormat::raw;
     throw BadValue("the name does not tell the image's format: add format=raw, format=qcow2, ...");
 }
 

@@ -13,6 +13,9 @@
 #include "launcher/foreign/domain_xml.h"
 #include "launcher/foreign/ovf.h"
 #include "launcher/image/vmdk_descriptor.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/name.h"
 #include "tests/fuzz/require.h"
 
 namespace {
@@ -23,6 +26,13 @@ using tapgate::require_clean_text;
 void require_plain_name(std::string_view name) {
     require(!name.empty() && name != "." && name != ".." &&
             name.find_first_of("/:\\") == std::string_view::npos);
+}
+
+// A file of an appliance may lie in a folder below the descriptor, and nowhere else.
+void require_below(std::string_view name) {
+    const std::string around = "/" + std::string(name) + "/";
+    require(!name.starts_with('/') && around.find("/../") == std::string::npos &&
+            name.find_first_of(":\\") == std::string_view::npos);
 }
 
 template <typename Read>
@@ -51,8 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
     const std::string text(data, data + std::min(size, size_t{65536}));
     attempt([&] {
         const tapgate::Appliance appliance = tapgate::read_ovf(text, "FILE", false);
-        for (const std::string& file : appliance.files)
-            require_plain_name(file);
+        for (const tapgate::ApplianceDisk& disk : appliance.disks)
+            require_below(disk.file);
         describe(appliance.translation);
     });
     attempt([&] { describe(tapgate::translate_domain(text, "FILE")); });

@@ -12,8 +12,12 @@
 
 #include "launcher/base/error.h"
 #include "launcher/foreign/legacy_options.h"
+#include "launcher/foreign/qemu_script.h"
 #include "launcher/foreign/shell_script.h"
 #include "launcher/foreign/translate.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/name.h"
 #include "tests/fuzz/require.h"
 
 namespace {

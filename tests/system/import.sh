@@ -142,6 +142,35 @@ for format in ustar gnu pax; do
 done
 says "$XDG_CONFIG_HOME/tapgate/ova-pax.conf" '^memory = 512M$'
 result "an appliance's memory"
+# With a manifest each checksum has to be right; gzip, of a member or of all, is unpacked.
+(cd appliance && for file in lab.ovf lab-disk1.vmdk; do
+    echo "SHA256($file)= $(sha256sum "$file" | cut -d' ' -f1)"
+done) >appliance/lab.mf
+imported manifest appliance/lab.ovf
+tar -C appliance -cf lab-manifest.ova lab.ovf lab.mf lab-disk1.vmdk
+imported ova-manifest lab-manifest.ova
+sed -i '2s/= ./= x/' appliance/lab.mf
+import_refused "not what the manifest says" wrong-manifest appliance/lab.ovf
+tar -C appliance -cf lab-wrong.ova lab.ovf lab.mf lab-disk1.vmdk
+import_refused "not what the manifest says" wrong-ova lab-wrong.ova
+rm appliance/lab.mf
+gzip -c lab-ustar.ova >lab-whole.ova
+imported ova-gzip lab-whole.ova
+gzip -c appliance/lab-disk1.vmdk >appliance/packed.vmdk.gz
+ovf 'ovf:href="packed.vmdk.gz" ovf:compression="gzip"' >appliance/packed.ovf
+imported gzip-member appliance/packed.ovf
+head -c $(($(stat -c %s appliance/packed.vmdk.gz) / 2)) appliance/packed.vmdk.gz >appliance/cut.gz
+ovf 'ovf:href="cut.gz" ovf:compression="gzip"' >appliance/cut.ovf
+import_refused "no gzip" cut-gzip appliance/cut.ovf
+mkdir appliance/below
+cp appliance/lab-disk1.vmdk appliance/below/
+ovf 'ovf:href="./below/lab-disk1.vmdk"' >appliance/below.ovf
+imported subfolder appliance/below.ovf
+ln -s "$work/images" appliance/out
+ovf 'ovf:href="out/disk.raw"' >appliance/out.ovf
+import_refused "leads out of" link-out appliance/out.ovf
+[ -z "$(find "$XDG_DATA_HOME" -name '.import.*')" ] || wrong "what was unpacked is still there"
+result "what was unpacked is gone"
 cp disk.raw evil.vmdk
 ovf 'ovf:href="../evil.vmdk"' >appliance/evil.ovf
 import_refused "no file beside the descriptor" traversal appliance/evil.ovf

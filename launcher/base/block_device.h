@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Block devices: logical volumes, loop devices, partitions, CD-ROM drives. Guests' disks as files
+// are, but QEMU opens them with other drivers, and the host may be using them itself.
+#ifndef TAPGATE_LAUNCHER_BASE_BLOCK_DEVICE_H
+#define TAPGATE_LAUNCHER_BASE_BLOCK_DEVICE_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace tapgate {
+
+/// Is there a block device of this path? Links are followed, as those of /dev/VG and of
+/// /dev/disk/by-id.
+bool is_block_device(const std::string& path);
+
+/// Is it a drive for optical discs?
+bool is_cd_drive(const std::string& path);
+
+/// Its size in bytes; nothing when it cannot be opened for reading.
+std::optional<std::uint64_t> block_device_size(const std::string& path);
+
+/// How the host itself uses a block device.
+struct DeviceUse {
+    std::string mounted_on;  ///< where it, or a partition of it, is mounted; "swap"; empty: nowhere
+    std::string holder;      ///< what of the host's is built upon it ("dm-3"); empty: nothing
+};
+DeviceUse use_of_device(const std::string& path);
+
+/// Who may open the device and what the administrator does about it, as a part of a line:
+/// "it is root's and group disk's (0660); as root: setfacl -m u:ada:rw /dev/vg/x".
+std::string device_permission(const std::string& path);
+
+}  // namespace tapgate
+
+#endif

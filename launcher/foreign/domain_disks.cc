@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/domain_parts.h"
+#include "launcher/foreign/xml_document.h"
+
+namespace tapgate {
+
+namespace {
+
+using Property = ForeignDisk::Property;
+
+// The bus that libvirt takes for a target's name alone.
+std::string bus_by_name(const std::string& target) {
+    return target.starts_with("hd")    ? "ide"
+           : target.starts_with("sd")  ? "scsi"
+           : target.starts_with("vd")  ? "virtio"
+           : target.starts_with("fd")  ? "fdc"
+           : target.starts_with("xvd") ? "xen"
+                                       : "ide";
+}
+
+// URLs of what QEMU opens by itself; empty: it has no URL, or needs a secret.
+std::string url_of(XmlLeft& xml, const pugi::xml_node& source) {
+    const std::string protocol = xml.attribute(source, "protocol");
+    const std::string name = xml.attribute(source, "name");
+    const pugi::xml_node host = source.child("host");
+    const std::string address = xml.attribute(host, "name");
+    const std::string port = xml.attribute(host, "port");
+    const std::string transport = xml.attribute(host, "transport");
+    const std::string socket = xml.attribute(host, "socket");
+    const std::string query = xml.attribute(source, "query");
+    const std::string at =
+        (address.find(':') == std::string::npos ? address : "[" + address + "]") +
+        (port.empty() ? "" : ":" + port);
+    if (host.next_sibling("host") || source.child("auth") || source.child("encryption") ||
+        source.child("cookies"))
+        return {};
+    if (protocol == "nbd" && !socket.empty())
+        return "nbd+unix:///" + name + "?socket=" + socket;
+    if (address.empty() || (!transport.empty() && transport != "tcp"))
+        return {};
+    constexpr std::array<std::string_view, 8> plain = {"nbd", "iscsi", "http",    "https",
+                                                       "ftp", "ftps",  "gluster", "nfs"};
+    if (std::find(plain.begin(), plain.end(), protocol) == plain.end())
+        return {};
+    return protocol + "://" + at + "/" + (name.starts_with('/') ? name.substr(1) : name) +
+           (query.empty() ? "" : "?" + query);
+}
+
+// The chain of images below: each a file or a device of this host, or nothing is said.
+void read_backing(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    pugi::xml_node store = disk.child("backingStore");
+    while (store) {
+        domain.xml.attribute(store, "type");
+        domain.xml.attribute(store.child("format"), "type");
+        const pugi::xml_node source = store.child("source");
+        domain.xml.attribute(store, "index");
+        std::string path = domain.xml.attribute(source, "file");
+        if (path.empty())
+            path = domain.xml.attribute(source, "dev");
+        if (path.starts_with('/'))
+            result.backing.push_back(path);
+        else if (source)
+            add_reason(result.why, "its image stands on what is no file: " + tag_of(source));
+        store = store.child("backingStore");
+    }
+}
+
+// What the guest sees of the disk, or what the host does to it, that disk= cannot say.
+void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    XmlLeft& xml = domain.xml;
+    const auto device = [&](const char* key, const std::string& value) {
+        if (!value.empty())
+            result.device.emplace_back(key, value);
+    };
+    const pugi::xml_node blockio = disk.child("blockio");
+    const std::string logical = xml.attribute(blockio, "logical_block_size");
+    const std::string physical = xml.attribute(blockio, "physical_block_size");
+    if (logical != "512" || physical != "512") {
+        device("logical_block_size", logical);
+        device("physical_block_size", physical);
+    }
+    if (result.kind == ForeignDisk::Kind::disk) {
+        const pugi::xml_node geometry = disk.child("geometry");
+        device("cyls", xml.attribute(geometry, "cyls"));
+        device("heads", xml.attribute(geometry, "heads"));
+        device("secs", xml.attribute(geometry, "secs"));
+        const std::string wwn = xml.text(disk.child("wwn"));
+        if (result.bus != "virtio" && result.bus != "usb" && !wwn.empty())
+            device("wwn", "0x" + wwn);
+        else if (!wwn.empty())
+            add_reason(result.why, "no " + result.bus + " disk has a wwn");
+        if (result.bus == "scsi") {
+            device("vendor", xml.text(disk.child("vendor")));
+            device("product", xml.text(disk.child("product")));
+        }
+        const std::string rotation = xml.attribute(disk.child("target"), "rotation_rate");
+        if (result.bus != "virtio" && result.bus != "usb")
+            device("rotation_rate", rotation);
+        if (xml.attribute(disk.child("target"), "removable") == "on" && result.bus == "usb")
+            device("removable", "on");
+        if (disk.child("shareable")) {
+            xml.take(disk.child("shareable"));
+            device("share-rw", "on");
+        }
+    }
+    if (disk.child("transient")) {
+        xml.take(disk.child("transient"));
+        result.throw_away = true;
+        add_reason(result.why, "what the guest writes to it is thrown away, as before");
+    }
+}
+
+void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    const pugi::xml_node driver = disk.child("driver");
+    XmlLeft& xml = domain.xml;
+    xml.attribute(driver, "name");
+    const std::string format = xml.attribute(driver, "type");
+    if (!format.empty() && format != "aio") {
+        result.format = format == "luks" ? "luks" : format;
+    } else if (result.path.starts_with("/dev/") || result.is_url ||
+               result.kind != ForeignDisk::Kind::disk) {
+        result.format = "raw";
+    } else {
+        result.format = "raw";
+        add_reason(result.why, "no format was said, and raw is what libvirt takes then");
+    }
+    const std::string cache = xml.attribute(driver, "cache");
+    if (cache != "default")
+        result.cache = cache;
+    const std::string discard = xml.attribute(driver, "discard");
+    result.discard = discard != "ignore";
+    // Ways of the host to do the same.
+    for (const char* const same : {"io", "ioeventfd", "event_idx", "iothread", "queues",
+                                   "queue_size", "packed", "detect_zeroes"}) {
+        if (const std::string value = xml.attribute(driver, same); !value.empty())
+            add_reason(result.why, std::string(same) + "=" + value + " is tapgate's to choose");
+    }
+}
+
+std::string kind_of_bus(const DomainParts& domain, std::string bus, ForeignDisk& result) {
+    if (bus == "scsi" && !domain.scsi_controller.empty()) {
+        add_reason(result.why, "the SCSI controller was " + domain.scsi_controller +
+                                   " and is virtio-scsi now; a guest without its driver needs "
+                                   "bus=" +
+                                   (domain.machine.q35 ? "sata" : "ide"));
+    } else if (bus == "xen" || bus == "uml" || bus == "sd" || bus == "nvme") {
+        add_reason(result.why, "bus " + bus + " is virtio now, for which the guest needs a driver");
+        bus = "virtio";
+    }
+    return bus;
+}
+
+bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node source = disk.child("source");
+    const std::string type = xml.attribute(disk, "type");
+    xml.attribute(source, "index");
+    xml.attribute(source, "startupPolicy");
+    if (!source) {
+        domain.drop(disk, result.kind == ForeignDisk::Kind::disk
+                              ? "nothing is said of what is in it"
+                              : "an empty drive");
+        return false;
+    }
+    const auto no_place = [&](const std::string& why) {
+        domain.drop(disk, why);
+        return false;
+    };
+    if (disk.child("encryption") || source.child("encryption"))
+        return no_place(
+            "it is encrypted, and its key is a secret of libvirt's (virsh secret-get-value): with "
+            "it in a file, --qemu-arg=-object --qemu-arg=secret,... and a -blockdev of luks take "
+            "it along");
+    if (type == "volume")
+        return no_place("a volume of a pool: virsh vol-path tells its file, for --disk=");
+    if (type == "dir" || type == "vhostuser" || type == "vhostvdpa" || type == "nvme")
+        return no_place("disk= has no such source");
+    if (type == "network") {
+        result.path = url_of(xml, source);
+        result.is_url = true;
+        if (result.path.empty())
+            return no_place(
+                "it is on the network, where more than an URL is needed to reach it: "
+                "see -blockdev in qemu(1), and --qemu-arg (" +
+                shown(tag_of(source) + contents_of(source)) + ")");
+        return true;
+    }
+    result.path = xml.attribute(source, "file");
+    if (result.path.empty())
+        result.path = xml.attribute(source, "dev");
+    if (result.path.empty())
+        return no_place("an empty drive");
+    if (!result.path.starts_with('/') || !HostPath::parse(result.path, "/"))
+        return no_place("its path is not absolute, or not UTF-8");
+    if (type == "file" && source.attribute("fdgroup"))
+        return no_place("its descriptors were of whoever started QEMU");
+    return true;
+}
+
+}  // namespace
+
+void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node target = disk.child("target");
+    const std::string name = xml.attribute(target, "dev");
+    std::string bus = xml.attribute(target, "bus");
+    const std::string device = xml.attribute(disk, "device");
+    ForeignDisk result;
+    result.was = tag_of(disk) + (disk.child("source") ? tag_of(disk.child("source")) : "") +
+                 (target ? tag_of(target) : "");
+    if (bus.empty()) {
+        bus = device == "floppy" ? "fdc" : bus_by_name(name);
+        if (!name.starts_with("hd"))
+            add_reason(result.why, "no bus was said: by the name it was " + bus);
+    }
+    result.kind = device == "cdrom"    ? ForeignDisk::Kind::cdrom
+                  : device == "floppy" ? ForeignDisk::Kind::floppy
+                                       : ForeignDisk::Kind::disk;
+    xml.attribute(disk, "model");
+    xml.attribute(disk, "snapshot");
+    xml.attribute(target, "tray");
+    if (!read_source(domain, disk, result))
+        return;
+    if (device == "lun")
+        add_reason(result.why, "as a disk: SCSI commands of the guest's own do not pass through");
+    result.read_only = static_cast<bool>(disk.child("readonly"));
+    xml.take(disk.child("readonly"));
+    result.order = boot_order_of(domain, disk);
+    result.letter = name.ends_with('b') ? 'B' : 'A';
+    result.bus = kind_of_bus(domain, bus == "fdc" ? "ide" : bus, result);
+    read_backing(domain, disk, result);
+    read_driver(domain, disk, result);
+    result.serial = xml.text(disk.child("serial"));
+    if (result.kind != ForeignDisk::Kind::disk) {
+        // A disc or a floppy shows nothing of this to the guest.
+        result.serial.clear();
+        result.discard = true;
+    }
+    read_extras(domain, disk, result);
+    if (result.bus == "usb" && !domain.usb_controller.empty())
+        add_reason(result.why, "the USB controller was " + domain.usb_controller);
+    result.why = domain.with_left(disk, result.why);
+    domain.disks.add(std::move(result));
+}
+
+}  // namespace tapgate

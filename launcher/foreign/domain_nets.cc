@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+
+#include "common/names.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/adapter_model.h"
+#include "launcher/foreign/domain_parts.h"
+#include "launcher/foreign/words.h"
+#include "launcher/foreign/xml_document.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+namespace {
+
+// The bridge that the adapter is on, or a guess.
+std::string bridge_of(XmlLeft& xml, const pugi::xml_node& interface, const std::string& type,
+                      std::string& why) {
+    const pugi::xml_node source = interface.child("source");
+    const std::string bridge = xml.attribute(source, "bridge");
+    const std::string network = xml.attribute(source, "network");
+    const std::string device = xml.attribute(source, "dev");
+    const std::string mode = xml.attribute(source, "mode");
+    if (!bridge.empty() && InterfaceName::parse(bridge))
+        return bridge;
+    if (!bridge.empty()) {
+        add_reason(why, quoted_word(bridge) + " cannot be a bridge's name: br0 is a guess");
+    } else if (network == "default") {
+        add_reason(why, "virbr0 is the bridge of libvirt's network `default'");
+        return "virbr0";
+    } else if (!network.empty()) {
+        add_reason(why, "libvirt's network " + quoted_word(network) +
+                            ": br0 is a guess, virsh net-info tells its bridge");
+    } else if (type == "direct") {
+        add_reason(why, "it was a macvtap of " + quoted_word(device) +
+                            (mode.empty() ? "" : " (" + mode + ")") +
+                            ": br0 is a guess; that device has to be a port of the bridge");
+    } else {
+        add_reason(why, "it was on no bridge that is named here: br0 is a guess");
+    }
+    return "br0";
+}
+
+// <portForward proto='tcp' address='..'><range start='2022' end='2024' to='22'/>, of passt.
+std::string forwards_of(XmlLeft& xml, const pugi::xml_node& interface, std::string& why) {
+    std::string text;
+    constexpr std::uint64_t most = 64;
+    for (const pugi::xml_node& forward : interface.children("portForward")) {
+        const std::string protocol = xml.attribute(forward, "proto");
+        const std::string address = xml.attribute(forward, "address");
+        for (const pugi::xml_node& range : forward.children("range")) {
+            const auto start = parse_whole<std::uint64_t>(xml.attribute(range, "start"));
+            const std::string last = xml.attribute(range, "end");
+            const std::string to = xml.attribute(range, "to");
+            const auto end = last.empty() ? start : parse_whole<std::uint64_t>(last);
+            const auto inside = to.empty() ? start : parse_whole<std::uint64_t>(to);
+            if (!start || !end || !inside || *end < *start || *end - *start >= most ||
+                xml.attribute(range, "exclude") == "yes") {
+                add_reason(why, "left out: " + tag_of(range));
+                continue;
+            }
+            for (std::uint64_t i = 0; i <= *end - *start; i++) {
+                const auto rule =
+                    HostForward::parse(protocol + ":" + address + ":" + std::to_string(*start + i) +
+                                       "-:" + std::to_string(*inside + i));
+                if (rule)
+                    text += ",hostfwd=" + rule->str();
+                else
+                    add_reason(why, "left out: " + tag_of(forward) + tag_of(range));
+            }
+        }
+    }
+    return text;
+}
+
+// Adapters that are on no bridge and not behind NAT: QEMU's own sockets.
+std::string socket_netdev(XmlLeft& xml, const pugi::xml_node& interface, const std::string& type) {
+    const pugi::xml_node source = interface.child("source");
+    const std::string address = xml.attribute(source, "address");
+    const std::string port = xml.attribute(source, "port");
+    const std::string there = commas_doubled(address + ":" + port);
+    if (port.empty())
+        return {};
+    if (type == "mcast")
+        return "mcast=" + there;
+    if (type == "server")
+        return "listen=" + there;
+    if (type == "client")
+        return "connect=" + there;
+    const pugi::xml_node local = source.child("local");
+    return "udp=" + there + ",localaddr=" +
+           commas_doubled(xml.attribute(local, "address") + ":" + xml.attribute(local, "port"));
+}
+
+void keep_socket(DomainParts& domain, const std::string& was, const std::string& netdev,
+                 const std::string& driver, const std::string& mac, const std::string& place,
+                 const std::string& why) {
+    const std::string id = "keptnet" + std::to_string(domain.kept_nets++);
+    std::string device = driver + ",netdev=" + id;
+    if (!mac.empty())
+        device += ",mac=" + mac;
+    domain.result.keep(was,
+                       {"-netdev", "socket,id=" + id + "," + netdev, "-device", device + place},
+                       why.empty() ? "net= has no such network" : why);
+}
+
+}  // namespace
+
+void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface) {
+    XmlLeft& xml = domain.xml;
+    const std::string type = xml.attribute(interface, "type");
+    const pugi::xml_node source = interface.child("source");
+    const std::string was = tag_of(interface) + (source ? tag_of(source) : "");
+    std::string why;
+    const std::string wanted = xml.attribute(interface.child("model"), "type");
+    // What libvirt takes on a PC when nothing is said.
+    const NetModelChoice model = net_model(wanted.empty() ? "rtl8139" : wanted);
+    if (wanted.empty())
+        add_reason(why, "no model was said: libvirt's default is rtl8139");
+    if (!model.why.empty())
+        add_reason(why, model.why);
+    const std::string address = xml.attribute(interface.child("mac"), "address");
+    xml.attribute(interface.child("target"), "dev");
+    if (type == "hostdev") {
+        domain.drop(interface,
+                    "a network card of the host's that was the guest's: "
+                    "--qemu-arg=-device --qemu-arg=vfio-pci,host=ADDRESS gives it to it");
+        return;
+    }
+    const bool socket = type == "mcast" || type == "server" || type == "client" || type == "udp";
+    const bool bridged =
+        type == "bridge" || type == "network" || type == "direct" || type == "ethernet";
+    if (!socket && !bridged && type != "user") {
+        domain.drop(interface, "net= has no such network");
+        return;
+    }
+    const auto mac = MacAddress::parse(address);
+    if (!address.empty() && !mac)
+        add_reason(why, quoted_word(address) + " is no station's MAC address: it gets another");
+    const auto order = boot_order_of(domain, interface);
+    if (xml.attribute(interface.child("link"), "state") == "down")
+        add_reason(why, "its link was down, and is up (tapgate links tells, and can cut it)");
+    if (socket) {
+        const std::string netdev = socket_netdev(xml, interface, type);
+        if (netdev.empty()) {
+            domain.drop(interface, "no port is said");
+            return;
+        }
+        domain.has_net = true;
+        const std::string driver = model.model == "virtio" ? "virtio-net-pci" : model.model;
+        keep_socket(domain, was, netdev, driver, mac ? mac->str() : "",
+                    domain.boot.add_kept(BootKind::net, order),
+                    domain.with_left(interface, std::move(why)));
+        return;
+    }
+    std::string value = "user";
+    if (bridged)
+        value = "bridge:" + bridge_of(xml, interface, type, why);
+    value += ",model=" + model.model;
+    if (mac)
+        value += ",mac=" + mac->str();
+    const pugi::xml_node driver = interface.child("driver");
+    if (const std::string name = xml.attribute(driver, "name"); name == "vhost")
+        add_reason(why, "vhost is used where /dev/vhost-net can be opened");
+    else if (!name.empty())
+        add_reason(why, "vhost is used where it can be, not " + name + " alone");
+    const auto queues = parse_whole<std::uint64_t>(xml.attribute(driver, "queues"));
+    constexpr std::uint64_t most_queues = 253;
+    if (queues && *queues > 1 && bridged && model.model == "virtio" && *queues <= most_queues)
+        value += ",queues=" + std::to_string(*queues);
+    else if (queues && *queues > 1)
+        add_reason(why, "one queue instead of " + std::to_string(*queues));
+    if (type == "user")
+        value += forwards_of(xml, interface, why);
+    domain.has_net = true;
+    domain.boot.add(BootKind::net, order);
+    domain.set(was, "net", value, domain.with_left(interface, std::move(why)));
+}
+
+}  // namespace tapgate

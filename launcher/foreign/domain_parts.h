@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The parts of a libvirt domain, each read in a file of its own: what they share.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_PARTS_H
+#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_PARTS_H
+
+#include <cstdint>
+#include <optional>
+#include <pugixml.hpp>
+#include <string>
+
+#include "launcher/foreign/boot_order.h"
+#include "launcher/foreign/foreign_disks.h"
+#include "launcher/foreign/legacy_machine.h"
+#include "launcher/foreign/translation.h"
+#include "launcher/foreign/xml_left.h"
+
+namespace tapgate {
+
+/// What is known of the domain while it is read.
+struct DomainParts {
+    std::string source;  ///< what errors call the file
+    Translation result;
+    XmlLeft xml;
+    LegacyMachine machine;
+    BootOrder boot;
+    ForeignDisks disks{machine, boot, result};
+    bool secure_boot = false;
+    bool smm = false;
+    bool uefi = false;
+    bool has_net = false;
+    bool has_screen = false;
+    unsigned serials = 0;
+    unsigned kept_nets = 0;
+    std::string scsi_controller;  ///< the model that disks of bus='scsi' are on; empty: virtio-scsi
+    std::string usb_controller;   ///< the model that USB devices are on
+
+    void set(const std::string& was, const std::string& key, const std::string& value,
+             const std::string& why = {});
+    /// A note that the element is dropped, with what is left of it in its words.
+    void drop(const pugi::xml_node& node, const std::string& why);
+    /// `why`, and what of the element nobody has read.
+    [[nodiscard]] std::string with_left(const pugi::xml_node& node, std::string why);
+};
+
+/// <disk>; `machine` and the controllers are known by then.
+void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk);
+
+/// <interface>.
+void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface);
+
+/// Any other device.
+void read_domain_device(DomainParts& domain, const pugi::xml_node& device);
+
+/// <cpu>, with the number of CPUs from <vcpu>.
+void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu, std::uint64_t cpus);
+
+/// <os>, but for the type and the machine, which are known by then.
+void read_domain_os(DomainParts& domain, const pugi::xml_node& os);
+
+/// <sysinfo>: what the guest reads of its maker.
+void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo);
+
+/// <boot order=> of a device; nothing when it has none.
+std::optional<std::uint64_t> boot_order_of(DomainParts& domain, const pugi::xml_node& device);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/legacy_machine.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tapgate {
+
+namespace {
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    std::transform(result.begin(), result.end(), result.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return result;
+}
+
+template <size_t n>
+bool has_any(std::string_view text, const std::array<std::string_view, n>& marks) {
+    return std::any_of(marks.begin(), marks.end(), [&](std::string_view mark) {
+        return text.find(mark) != std::string_view::npos;
+    });
+}
+
+}  // namespace
+
+bool has_protocol(std::string_view file) {
+    const size_t stop = file.find_first_of(":/");
+    return stop != std::string_view::npos && file[stop] == ':';
+}
+
+std::string LegacyMachine::absolute(const std::string& path) const {
+    return path.starts_with('/') || has_protocol(path) || path.empty() ? path
+                                                                       : directory + "/" + path;
+}
+
+void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
+                     const Properties& device, LegacyMachine& machine, Translation& result,
+                     const std::string& place, std::string why) {
+    std::vector<std::string> arguments = before;
+    if (!machine.has_usb)
+        arguments.insert(arguments.end(), {"-device", "qemu-xhci,id=keptusb"});
+    machine.has_usb = true;
+    Properties on_bus = device;
+    on_bus.take("port");
+    on_bus.set("bus", "keptusb.0");
+    arguments.insert(arguments.end(), {"-device", on_bus.str("driver") + place});
+    add_reason(why, "on a USB controller of its own (USB 3: qemu-xhci)");
+    result.keep(was, arguments, why);
+}
+
+void keep_sound(const std::string& was, const std::vector<std::string>& devices,
+                LegacyMachine& machine, Translation& result) {
+    std::vector<std::string> arguments;
+    if (!machine.has_sound)
+        arguments = {"-audiodev", "none,id=keptsound"};
+    machine.has_sound = true;
+    for (const std::string& device : devices) {
+        arguments.emplace_back("-device");
+        arguments.push_back(device);
+    }
+    result.keep(was, arguments, "the guest keeps its card, and nobody hears it");
+}
+
+std::vector<std::string> sound_devices(std::string_view card) {
+    struct Card {
+        std::string_view name;
+        std::vector<std::string> devices;
+    };
+    static const Card cards[] = {
+        {"ac97", {"AC97,audiodev=keptsound"}},
+        {"es1370", {"ES1370,audiodev=keptsound"}},
+        {"sb16", {"sb16,audiodev=keptsound"}},
+        {"adlib", {"adlib,audiodev=keptsound"}},
+        {"cs4231a", {"cs4231a,audiodev=keptsound"}},
+        {"gus", {"gus,audiodev=keptsound"}},
+        {"hda", {"intel-hda", "hda-duplex,audiodev=keptsound"}},
+        {"ich6", {"intel-hda", "hda-duplex,audiodev=keptsound"}},
+        {"ich7", {"intel-hda", "hda-duplex,audiodev=keptsound"}},
+        {"ich9", {"ich9-intel-hda", "hda-duplex,audiodev=keptsound"}},
+    };
+    const auto* const found = std::find_if(std::begin(cards), std::end(cards),
+                                           [&](const Card& one) { return one.name == card; });
+    return found == std::end(cards) ? std::vector<std::string>() : found->devices;
+}
+
+FirmwareKind firmware_kind(std::string_view file) {
+    constexpr std::array<std::string_view, 7> uefi = {"ovmf",  "edk2", "aavmf", "_vars",
+                                                      "nvram", "uefi", "_code"};
+    constexpr std::array<std::string_view, 5> secure = {"secboot", "secure", ".sb.", "-sb.",
+                                                        "_sb."};
+    const std::string name = lower(file);
+    if (!has_any(name, uefi))
+        return FirmwareKind::other;
+    return has_any(name, secure) ? FirmwareKind::uefi_secure : FirmwareKind::uefi;
+}
+
+std::string listed(const std::vector<Properties::Property>& properties) {
+    std::string text;
+    for (size_t i = 0; i < properties.size(); i++) {
+        if (i > 0)
+            text += i + 1 == properties.size() ? " and " : ", ";
+        text += properties[i].first + "=" + properties[i].second;
+    }
+    return text;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the parts of a translation know of the machine that comes out of it, and how devices are
+// kept on it.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_MACHINE_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_MACHINE_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/foreign/legacy_options.h"
+#include "launcher/foreign/translation.h"
+
+namespace tapgate {
+
+struct LegacyDevice {
+    std::string was;
+    Properties properties;  ///< the model is `driver`
+    bool taken = false;     ///< a disk or an adapter has it
+};
+
+/// What the machine of the translation is like.
+struct LegacyMachine {
+    bool q35 = false;
+    std::string directory;   ///< where relative paths start
+    bool has_usb = false;    ///< a controller for kept devices has been added
+    bool has_sound = false;  ///< the backend of kept sound cards has been added
+
+    /// The path as it is from everywhere. What has a protocol (nbd:...) is no path.
+    [[nodiscard]] std::string absolute(const std::string& path) const;
+};
+
+/// QEMU's rule for what is no file: a colon before any slash.
+bool has_protocol(std::string_view file);
+
+/// Keeps a USB device, on a controller of its own; `place` is its bootindex as BootOrder has it.
+void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
+                     const Properties& device, LegacyMachine& machine, Translation& result,
+                     const std::string& place = {}, std::string why = {});
+
+/// Keeps a sound card whose sound goes nowhere: `devices` as -device has them.
+void keep_sound(const std::string& was, const std::vector<std::string>& devices,
+                LegacyMachine& machine, Translation& result);
+
+/// The devices of a card that old QEMUs and libvirt call "ac97", "ich6", ...; empty: there is none.
+std::vector<std::string> sound_devices(std::string_view card);
+
+/// What a firmware's file is, by its path.
+enum class FirmwareKind { other, uefi, uefi_secure };
+FirmwareKind firmware_kind(std::string_view file);
+
+/// "a and b", "a, b and c": properties that a note names.
+std::string listed(const std::vector<Properties::Property>& properties);
+
+}  // namespace tapgate
+
+#endif

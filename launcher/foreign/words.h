@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Small questions about words that every reader here asks.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_WORDS_H
+#define TAPGATE_LAUNCHER_FOREIGN_WORDS_H
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace tapgate {
+
+/// Is the word one of these?
+template <size_t n>
+bool is_one_of(std::string_view word, const std::array<std::string_view, n>& words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// What comes behind the last slash.
+inline std::string_view last_part(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,146 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A guest boots from what it booted from: boot sectors that say on the serial line which disk they are on,
+# behind old command lines and a libvirt domain, as tapgate makes VMs of them. And disks that are block
+# devices: what boots, and what is refused. That part needs root, for loop devices.
+#
+# Usage: boots.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+set -euo pipefail
+
+# shellcheck source=tests/system/words.sh
+source "$(dirname "$(readlink -f "$0")")/words.sh"
+tapgate=$1
+need qemu-system-x86_64 qemu-img
+
+work=$(mktemp -d)
+vm='' loop=''
+# shellcheck disable=SC2317 # the trap calls it
+cleanup() {
+    [ -z "$vm" ] || kill "$vm" 2>/dev/null || true
+    [ -z "$loop" ] || losetup -d "$loop" || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+umask 077
+export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/run XDG_DATA_HOME=$work/data
+mkdir -p "$HOME" "$XDG_CONFIG_HOME" "$XDG_RUNTIME_DIR" "$XDG_DATA_HOME" "$work/images"
+cd "$work/images"
+export TAPGATE_ACCEL=tcg TAPGATE_MEMORY=64M
+
+# A boot sector: its letter goes to the serial line (0x3f8), framed, and the CPU stops.
+sector() { # LETTER FILE
+    local code='\xba\xf8\x03' c
+    for c in '<' "$1" '>'; do
+        code+=$(printf '\\xb0\\x%02x\\xee' "'$c")
+    done
+    truncate -s 1440K "$2"
+    printf '%b' "$code"'\xfa\xf4\xeb\xfd' | dd of="$2" conv=notrunc status=none
+    printf '\x55\xaa' | dd of="$2" bs=1 seek=510 conv=notrunc status=none
+}
+sector A a.raw
+sector B b.raw
+sector F floppy.raw
+
+# boots WHAT LETTER: the VM `lab' comes to the boot sector with this letter.
+boots() {
+    local end=$((SECONDS + 60)) log=$XDG_RUNTIME_DIR/tapgate/lab/console.log got=
+    rm -f "$log"
+    "$tapgate" run lab >"$work/out" 2>&1 </dev/null &
+    vm=$!
+    while [ "$SECONDS" -le "$end" ] && kill -0 "$vm" 2>/dev/null; do
+        got=$(grep -aoE '<[A-Z]>' "$log" 2>/dev/null | head -1) && break
+        sleep 0.2
+    done
+    "$tapgate" kill lab >/dev/null 2>&1 || kill "$vm" 2>/dev/null || true
+    wait "$vm" 2>/dev/null || true
+    vm=
+    [ "$got" = "<$2>" ] || wrong "got '$got': $(tail -5 "$work/out")"
+    result "$1"
+}
+
+# translated WHAT LETTER QEMU-ARGUMENT...
+translated() {
+    local what=$1 letter=$2
+    shift 2
+    rm -f "$XDG_CONFIG_HOME/tapgate/lab.conf"
+    if "$tapgate" translate --create=lab -- qemu-system-x86_64 -net none -display none "$@" >/dev/null 2>"$work/error"; then
+        boots "$what" "$letter"
+    else
+        not_ok "$what" "$(cat "$work/error")"
+    fi
+}
+
+translated "the first of two disks" A -hda a.raw -hdb b.raw
+translated "drives by index" B -drive file=a.raw,format=raw,index=1 -drive file=b.raw,format=raw,index=0
+translated "bootindex" B -drive file=a.raw,format=raw,if=none,id=x -device virtio-blk-pci,drive=x,bootindex=2 \
+    -drive file=b.raw,format=raw,if=none,id=y -device virtio-blk-pci,drive=y,bootindex=1
+translated "a kept drive, first" B -drive file=a.raw,format=raw,if=none,id=x \
+    -device virtio-blk-pci,drive=x,bootindex=2 -drive file=b.raw,format=raw,if=none,id=y,snapshot=on \
+    -device virtio-blk-pci,drive=y,bootindex=1
+translated "a kept drive, second" A -drive file=a.raw,format=raw,if=none,id=x \
+    -device virtio-blk-pci,drive=x,bootindex=1 -drive file=b.raw,format=raw,if=none,id=y,snapshot=on \
+    -device virtio-blk-pci,drive=y,bootindex=2
+translated "a disk on USB" B -hda a.raw -drive file=b.raw,format=raw,if=none,id=y -usb \
+    -device usb-storage,drive=y,bootindex=0
+translated "a floppy" F -hda a.raw -fda floppy.raw -boot a
+translated "a disk, and a floppy that is in" A -hda a.raw -fda floppy.raw
+translated "an option that nobody knows" A -id 100 -hda a.raw
+
+domain() { # WHAT LETTER DISKS
+    rm -f "$XDG_CONFIG_HOME/tapgate/lab.conf"
+    cat >lab.xml <<EOT
+<domain type='kvm'><name>lab</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type>${4:-}</os><features><acpi/></features><devices>$3</devices></domain>
+EOT
+    if "$tapgate" import lab.xml lab --yes >/dev/null 2>"$work/error"; then
+        boots "$1" "$2"
+    else
+        not_ok "$1" "$(cat "$work/error")"
+    fi
+}
+disk() { # PATH TARGET MORE
+    echo "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='$PWD/$1'/><target dev='$2' bus='virtio'/>${3:-}</disk>"
+}
+domain "<boot order>" B "$(disk a.raw vda "<boot order='2'/>")$(disk b.raw vdb "<boot order='1'/>")"
+domain "<boot dev='hd'>" A "$(disk b.raw vdb)$(disk a.raw vda)" "<boot dev='hd'/>"
+domain "a kept disk with <boot order>" B \
+    "$(disk a.raw vda "<boot order='2'/>")$(disk b.raw vdb "<boot order='1'/><shareable/>")"
+
+if [ "$(id -u)" != 0 ] || ! loop=$(losetup --find --show b.raw 2>/dev/null); then
+    loop=
+    [ "${MUST_WORK:-0}" = 0 ] || die "no loop devices, and MUST_WORK=1"
+    echo "without loop devices: block devices are not tried"
+    summary
+fi
+translated "a block device of a command line" B -drive "file=$loop,format=raw,if=virtio"
+translated "a block device that is kept" B -drive "file=$loop,format=raw,if=none,id=x,snapshot=on" \
+    -device virtio-blk-pci,drive=x,bootindex=3 -drive file=a.raw,format=raw,if=none,id=y \
+    -device virtio-blk-pci,drive=y,bootindex=9
+domain "a block device of a domain" B \
+    "<disk type='block' device='disk'><driver name='qemu' type='raw'/><source dev='$loop'/><target dev='vda' bus='virtio'/></disk>"
+"$tapgate" argv lab >"$work/out"
+says "$work/out" '"driver":"host_device"'
+result "its driver is host_device"
+"$tapgate" doctor lab >"$work/out" 2>&1 || true
+says "$work/out" "$loop: a block device, free"
+result "doctor knows it"
+refused lvextend "$tapgate" resize lab 1G
+result "a device is not made larger"
+
+truncate -s 8M fs.raw
+losetup -d "$loop"
+loop=$(losetup --find --show fs.raw)
+mkfs.ext4 -q "$loop"
+mkdir mounted
+sed -i "s:^disk = /dev/loop[0-9]*:disk = $loop:" "$XDG_CONFIG_HOME/tapgate/lab.conf"
+with_mount() { # COMMAND...: in a mount namespace in which the device is mounted
+    # shellcheck disable=SC2016,SC2317 # its own arguments; refused calls it
+    unshare -m bash -c 'mount "$0" mounted && exec "$@"' "$loop" "$@"
+}
+refused "is in use by this host, mounted on" with_mount "$tapgate" run lab
+result "a device that is mounted is refused"
+refused "is in use by this host" with_mount "$tapgate" doctor lab
+result "doctor says so"
+
+summary
