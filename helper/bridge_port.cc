@@ -45,9 +45,7 @@ std::vector<MacAddress> addresses_that_fix(const Link& bridge) {
 
 // The guest's address, which the port is to be locked to.
 MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
-    const auto refuse = [&](const std::string& why) {
-        throw Failure("access denied by acl file: " + rule.str() + ": " + why);
-    };
+    const auto refuse = [&](const std::string& why) { deny(rule.str() + ": " + why); };
     if (!request.mac)
         refuse(
             "mac-lock needs the guest's MAC address: start the VM with `tapgate run', or QEMU with "
@@ -145,15 +143,14 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     // br_handle_frame() in the kernel's net/bridge/br_input.c: such a bridge forwards BPDUs like
     // any frame, from guarded ports too, and so to the switch behind its uplink.
     if (options.guard && !bridge.stp)
-        throw Failure("access denied by acl file: " + rule.str() + ": bridge " +
-                      printable(bridge.name) +
-                      " does not speak STP, so guard would keep nothing back: ip link set " +
-                      printable(bridge.name) + " type bridge stp_state 1");
+        deny(rule.str() + ": bridge " + printable(bridge.name) +
+             " does not speak STP, so guard would keep nothing back: ip link set " +
+             printable(bridge.name) + " type bridge stp_state 1");
     if (options.vlan && !bridge.vlan_filtering)
-        throw Failure("access denied by acl file: " + rule.str() + ": bridge " +
-                      printable(bridge.name) + " does not filter VLANs, so vlan=" +
-                      std::to_string(*options.vlan) + " would mean nothing: ip link set " +
-                      printable(bridge.name) + " type bridge vlan_filtering 1");
+        deny(rule.str() + ": bridge " + printable(bridge.name) +
+             " does not filter VLANs, so vlan=" + std::to_string(*options.vlan) +
+             " would mean nothing: ip link set " + printable(bridge.name) +
+             " type bridge vlan_filtering 1");
     if (options.pin_bridge_mac && !has_fixed_address(bridge))
         settings.bridge_addresses = addresses_that_fix(bridge);
     return settings;

@@ -19,4 +19,8 @@ void fail_with_errno(const std::string& what) {
     fail_with_errno(what, errno);
 }
 
+void deny(const std::string& why) {
+    throw Failure("access denied by acl file: " + why);
+}
+
 }  // namespace tapgate

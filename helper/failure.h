@@ -27,4 +27,8 @@ std::string error_text(int error_number);
 /// Throws a Failure that reads "WHAT: the text of the current errno".
 [[noreturn]] void fail_with_errno(const std::string& what);
 
+/// Throws the Failure that the policy is the reason of: "access denied by acl file: WHY", where WHY
+/// begins with the place and the rule.
+[[noreturn]] void deny(const std::string& why);
+
 }  // namespace tapgate

@@ -9,26 +9,20 @@
 
 namespace tapgate {
 
-namespace {
-
-constexpr const char* denied = "access denied by acl file: ";
-
-}  // namespace
-
 const Rule& require_permission(const Policy& policy, const Asker& asker, const Request& request,
                                NameService& names) {
     const Verdict verdict = policy.decide(*request.bridge, asker, names);
     if (verdict.rule == nullptr)
-        throw Failure(std::string(denied) + installed_policy + ": no rule allows " +
-                      printable(request.bridge->str()));
+        deny(std::string(installed_policy) + ": no rule allows " +
+             printable(request.bridge->str()));
     if (!verdict.allowed)
-        throw Failure(denied + verdict.rule->str());
+        deny(verdict.rule->str());
     const bool contained = verdict.rule->contained();
     const unsigned most = contained ? verdict.rule->limits.queues.value_or(max_fds_in_message) : 1;
     if (request.queues > most)
-        throw Failure(denied + verdict.rule->str() + ": --queues=" +
-                      std::to_string(request.queues) + " is more than " + std::to_string(most) +
-                      (contained ? "" : ", which is what a plain tap has (`contain' gives more)"));
+        deny(verdict.rule->str() + ": --queues=" + std::to_string(request.queues) +
+             " is more than " + std::to_string(most) +
+             (contained ? "" : ", which is what a plain tap has (`contain' gives more)"));
     return *verdict.rule;
 }
 

@@ -56,9 +56,8 @@ std::string take_slot(const LinkSocket& links, const Link& bridge, const Claim& 
                 return name;
         }
     }
-    throw Failure("access denied by acl file: " + claim.rule.str() + ": uid " +
-                  std::to_string(claim.account) + " has all its taps on " + printable(bridge.name) +
-                  " already");
+    deny(claim.rule.str() + ": uid " + std::to_string(claim.account) + " has all its taps on " +
+         printable(bridge.name) + " already");
 }
 
 }  // namespace
