@@ -82,7 +82,7 @@ bool World::begin() {
     add_bridge("br0");
     add_bridge("br1");
     write_policy("allow br0\n");
-    make_directory(path("home"), 0755, kAlice.uid, kAlice.gid);
+    make_directory(path("home"), 0755, alice_account.uid, alice_account.gid);
     return true;
 }
 
@@ -96,7 +96,7 @@ HelperOptions World::as(const Account& user) const {
 }
 
 HelperOptions World::alice(std::function<void()> before_exec) const {
-    HelperOptions options = as(kAlice);
+    HelperOptions options = as(alice_account);
     options.before_exec = std::move(before_exec);
     return options;
 }
@@ -106,11 +106,11 @@ HelperResult World::attach(const std::vector<std::string>& args) const {
 }
 
 HelperResult World::attach(std::function<void()> before_exec) const {
-    return run_helper(kArgs, alice(std::move(before_exec)));
+    return run_helper(usual_args, alice(std::move(before_exec)));
 }
 
 void World::write_file_of_alices(const std::string& name, std::string_view text) {
-    write_file(path(name), text, 0644, kAlice.uid, kAlice.gid);
+    write_file(path(name), text, 0644, alice_account.uid, alice_account.gid);
 }
 
 namespace {

@@ -38,8 +38,8 @@ Outcome held_if(bool held);
 // Broken when one of them is.
 Outcome all(std::initializer_list<Outcome> outcomes);
 
-inline const std::vector<std::string> kArgs = {"--use-vnet", "--br=br0", "--fd=27"};
-constexpr unsigned kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+inline const std::vector<std::string> usual_args = {"--use-vnet", "--br=br0", "--fd=27"};
+constexpr unsigned vnet_tap_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
 // A host with the bridges br0 and br1, `allow br0`, and one of the two helpers. alice is hostile.
 class World : public Testbed {
@@ -57,7 +57,7 @@ class World : public Testbed {
 
     HelperOptions as(const Account& user) const;
     HelperOptions alice(std::function<void()> before_exec = {}) const;
-    HelperResult attach(const std::vector<std::string>& args = kArgs) const;
+    HelperResult attach(const std::vector<std::string>& args = usual_args) const;
     HelperResult attach(std::function<void()> before_exec) const;
     static void write_file_of_alices(const std::string& name, std::string_view text);
 

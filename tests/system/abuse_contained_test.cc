@@ -20,12 +20,12 @@
 namespace tapgate {
 namespace {
 
-constexpr const char* kRule = "allow br0 mac-lock isolated max-taps=2\n";
-constexpr const char* kAlicesMac = "52:54:00:00:00:0a";
-constexpr const char* kBobsMac = "52:54:00:00:00:0b";
-constexpr std::array<unsigned char, 6> kBobsMacBytes{0x52, 0x54, 0, 0, 0, 0x0b};
-constexpr const char* kGatewaysMac = "52:54:00:00:00:01";
-constexpr std::array<unsigned char, 6> kGatewaysMacBytes{0x52, 0x54, 0, 0, 0, 1};
+constexpr const char* limiting_rule = "allow br0 mac-lock isolated max-taps=2\n";
+constexpr const char* alices_mac = "52:54:00:00:00:0a";
+constexpr const char* bobs_mac = "52:54:00:00:00:0b";
+constexpr std::array<unsigned char, 6> bobs_mac_bytes{0x52, 0x54, 0, 0, 0, 0x0b};
+constexpr const char* gateways_mac = "52:54:00:00:00:01";
+constexpr std::array<unsigned char, 6> gateways_mac_bytes{0x52, 0x54, 0, 0, 0, 1};
 
 std::vector<std::string> args_with(const char* mac) {
     return {"--br=br0", "--fd=27", std::string("--mac=") + mac};
@@ -37,23 +37,24 @@ struct Lab {
     HelperResult bobs;
     std::string alices_port;
 
-    explicit Lab(const World& world, const char* rule = kRule) {
+    explicit Lab(const World& world, const char* rule = limiting_rule) {
         World::write_policy(world.ours() ? rule : "allow br0\n");
         World::add_veth("up0", "gw0");
         set_master("up0", "br0");
         World::set_link_up("up0");
         World::set_link_up("gw0");
         const std::vector<std::string> stocks = {"--br=br0", "--fd=27"};
-        bobs = World::run_helper(world.ours() ? args_with(kBobsMac) : stocks, world.as(kBob));
-        alices = World::run_helper(world.ours() ? args_with(kAlicesMac) : stocks, world.alice());
+        bobs =
+            World::run_helper(world.ours() ? args_with(bobs_mac) : stocks, world.as(bob_account));
+        alices = World::run_helper(world.ours() ? args_with(alices_mac) : stocks, world.alice());
         if (alices.fds.size() != 1 || bobs.fds.size() != 1) {
             throw std::runtime_error(describe(alices) + describe(bobs));
         }
         alices_port = World::tap_name(tap());
         // The bridge learns where the gateway is, as it does from the first frame.
         const OneCpu one_cpu;
-        gateway().send(make_frame(kBroadcast, kGatewaysMac));
-        bob().send(make_frame(kBroadcast, kBobsMac));
+        gateway().send(make_frame(broadcast_mac, gateways_mac));
+        bob().send(make_frame(broadcast_mac, bobs_mac));
     }
     int tap() const { return alices.fds.at(0).get(); }
     static Station gateway() { return Station::link("gw0", {"br0"}); }
@@ -69,7 +70,7 @@ struct Lab {
         const Station to = bob();
         int count = 0;
         for (int i = 0; i < 3; ++i) {
-            const std::string frame = make_frame(kBobsMac, kGatewaysMac);
+            const std::string frame = make_frame(bobs_mac, gateways_mac);
             from.send(frame);
             count += to.got(frame) ? 1 : 0;
         }
@@ -82,7 +83,7 @@ struct Lab {
         int count = 0;
         for (int i = 0; i < 3; ++i) {
             const std::string frame =
-                make_frame(kGatewaysMac, World::link_attribute("br0", "address"));
+                make_frame(gateways_mac, World::link_attribute("br0", "address"));
             from.send(frame);
             count += to.got(frame) ? 1 : 0;
         }
@@ -108,7 +109,7 @@ Attack in_the_namespace(const std::string& what,
                 }
                 const Lab lab(world);
                 const UniqueFd space = [&] {
-                    const AsUser alice(kAlice);
+                    const AsUser alice(alice_account);
                     return namespace_of_tap(lab.tap());
                 }();
                 if (!space) {
@@ -117,7 +118,7 @@ Attack in_the_namespace(const std::string& what,
                 const UniqueFd hosts(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
                 const std::string before = host_network();
                 const int result =
-                    inside(kAlice, space.get(), [&] { return act(lab, hosts.get()); });
+                    inside(alice_account, space.get(), [&] { return act(lab, hosts.get()); });
                 if (result != 0) {
                     std::cerr << what << ": returned " << result << '\n';
                     return Outcome::broken;
@@ -138,8 +139,8 @@ Attacks stolen_addresses() {
          [](const World& world) {
              const Lab lab(world);
              {
-                 const AsUser alice(kAlice);
-                 set_mac(lab.tap(), lab.alices_port, kGatewaysMacBytes);
+                 const AsUser alice(alice_account);
+                 set_mac(lab.tap(), lab.alices_port, gateways_mac_bytes);
              }
              return lab.all_is_well();
          }},
@@ -147,24 +148,25 @@ Attacks stolen_addresses() {
          [](const World& world) {
              Lab lab(world);
              {
-                 const AsUser alice(kAlice);
-                 set_mac(lab.tap(), lab.alices_port, kBobsMacBytes);
+                 const AsUser alice(alice_account);
+                 set_mac(lab.tap(), lab.alices_port, bobs_mac_bytes);
              }
              const Outcome frames = lab.all_is_well();
              if (!world.ours()) {
                  return frames;
              }
              {
-                 const AsUser alice(kAlice);
+                 const AsUser alice(alice_account);
                  set_mac(lab.tap(), lab.alices_port, {0x52, 0x54, 0, 0, 0, 0x0a});
              }
              const Outcome after = held_if(lab.bob_gets() == 3);
              {
-                 const AsUser alice(kAlice);
-                 set_mac(lab.tap(), lab.alices_port, kBobsMacBytes);
+                 const AsUser alice(alice_account);
+                 set_mac(lab.tap(), lab.alices_port, bobs_mac_bytes);
              }
              lab.bobs.fds.clear();
-             const HelperResult again = World::run_helper(args_with(kBobsMac), world.as(kBob));
+             const HelperResult again =
+                 World::run_helper(args_with(bobs_mac), world.as(bob_account));
              return all({frames, after, held_if(static_cast<bool>(granted(again)))});
          }},
         {"the bridge's own MAC on his tap",
@@ -174,13 +176,13 @@ Attacks stolen_addresses() {
              std::array<unsigned char, 6> mac{};
              std::copy(own.begin(), own.end(), mac.begin());
              {
-                 const AsUser alice(kAlice);
+                 const AsUser alice(alice_account);
                  set_mac(lab.tap(), lab.alices_port, mac);
              }
              const OneCpu one_cpu;
              const Station host = Lab::host();
              const std::string frame =
-                 make_frame(World::link_attribute("br0", "address"), kGatewaysMac);
+                 make_frame(World::link_attribute("br0", "address"), gateways_mac);
              Lab::gateway().send(frame);
              return held_if(host.got(frame));
          }},
@@ -204,14 +206,14 @@ Attacks stolen_addresses() {
              }
              const Lab lab(world);
              {
-                 const AsUser alice(kAlice);
-                 set_mac(lab.tap(), lab.alices_port, kBobsMacBytes);
+                 const AsUser alice(alice_account);
+                 set_mac(lab.tap(), lab.alices_port, bobs_mac_bytes);
              }
              const OneCpu one_cpu;
              const Station gateway = Lab::gateway();
-             const std::string frame = make_frame(kBroadcast, kBobsMac);
+             const std::string frame = make_frame(broadcast_mac, bobs_mac);
              lab.alice().send(frame);
-             const std::string own = make_frame(kBroadcast, kAlicesMac);
+             const std::string own = make_frame(broadcast_mac, alices_mac);
              lab.alice().send(own);
              return held_if(!gateway.got(frame) && [&] {
                  lab.alice().send(own);
@@ -235,7 +237,7 @@ Attacks queues() {
                  World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.alice());
              const std::string name = World::tap_name(run.fds.at(0).get());
              std::vector<UniqueFd> more;
-             const AsUser alice(kAlice);
+             const AsUser alice(alice_account);
              for (int i = 0; i < 254; ++i) {
                  UniqueFd queue = attach_tap(name, IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);
                  if (queue) {
@@ -248,7 +250,7 @@ Attacks queues() {
          [](const World& world) {
              const HelperResult run = world.attach();
              std::vector<UniqueFd> more;
-             attach_to_anything(kAlice, &more);
+             attach_to_anything(alice_account, &more);
              return held_if(more.empty() && run.fds.size() == 1);
          }},
         {"in the tap's namespace: 256 queues under queues=2",
@@ -262,10 +264,10 @@ Attacks queues() {
                  return Outcome::nothing_to_break;
              }
              const std::string name = World::tap_name(run.fds[0].get());
-             const AsUser alice(kAlice);
+             const AsUser alice(alice_account);
              const UniqueFd space = namespace_of_tap(run.fds[0].get());
              const int got = space
-                                 ? inside(kAlice, space.get(),
+                                 ? inside(alice_account, space.get(),
                                           [&] {
                                               std::vector<UniqueFd> more;
                                               for (int i = 0; i < 200; ++i) {
@@ -319,8 +321,8 @@ Attacks inside_the_namespace() {
                          }),
         in_the_namespace("the MACs of others on the inner end",
                          [](const Lab&, int) {
-                             return set_link_mac(inner_end(), kGatewaysMacBytes) != 0 ||
-                                    set_link_mac(inner_end(), kBobsMacBytes) != 0;
+                             return set_link_mac(inner_end(), gateways_mac_bytes) != 0 ||
+                                    set_link_mac(inner_end(), bobs_mac_bytes) != 0;
                          }),
         in_the_namespace("the inner end down and up",
                          [](const Lab&, int) {
@@ -336,7 +338,7 @@ Attacks inside_the_namespace() {
                          [](const Lab&, int) { return speak_stp_there(link_of_driver("bridge")); }),
         in_the_namespace("floods of frames",
                          [](const Lab& lab, int) {
-                             const std::string frame = make_frame(kBroadcast, kAlicesMac);
+                             const std::string frame = make_frame(broadcast_mac, alices_mac);
                              for (int i = 0; i < 20000; ++i) {
                                  lab.alice().send(frame);
                              }
@@ -358,7 +360,7 @@ Outcome counts_and_goes(const World& world,
     HelperResult run = world.attach();
     std::vector<UniqueFd> kept;
     {
-        const AsUser alice(kAlice);
+        const AsUser alice(alice_account);
         kept = keep(run.fds.at(0));
     }
     run.fds.clear();
@@ -395,14 +397,14 @@ Attacks what_stays() {
              World::write_policy("allow br0 max-taps=1\n");
              const HelperResult run = world.attach();
              const UniqueFd space = [&] {
-                 const AsUser alice(kAlice);
+                 const AsUser alice(alice_account);
                  return namespace_of_tap(run.fds.at(0).get());
              }();
              if (!space) {
                  return Outcome::nothing_to_break;
              }
              const int result =
-                 inside(kAlice, space.get(), [] { return remove_link(inner_end()); });
+                 inside(alice_account, space.get(), [] { return remove_link(inner_end()); });
              const HelperResult second = world.attach();
              return held_if(result == 0 && ports_by_name().size() <= 1);
          }},
@@ -414,7 +416,7 @@ Attacks what_stays() {
              World::write_policy("allow br0 max-taps=1\n");
              HelperResult run = world.attach();
              const UniqueFd space = [&] {
-                 const AsUser alice(kAlice);
+                 const AsUser alice(alice_account);
                  return namespace_of_tap(run.fds.at(0).get());
              }();
              if (!space) {
@@ -430,7 +432,7 @@ Attacks what_stays() {
              const pid_t keeper = fork();
              if (keeper == 0) {
                  other.reset();
-                 _exit(inside(kAlice, space.get(), [&] {
+                 _exit(inside(alice_account, space.get(), [&] {
                      const std::string name = inner_end();
                      const UniqueFd here(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
                      if (unshare(CLONE_NEWNET) != 0) {
@@ -472,8 +474,8 @@ Attacks neighbours() {
              const std::string bobs = World::tap_name(lab.bobs.fds[0].get());
              const std::string before = host_network();
              std::vector<UniqueFd> queues;
-             attach_to_anything(kAlice, &queues);
-             const int reached = in_process_of(kAlice, [&] {
+             attach_to_anything(alice_account, &queues);
+             const int reached = in_process_of(alice_account, [&] {
                  int count = 0;
                  // By whatever processes there are.
                  for (int pid = 1; pid < 5000; ++pid) {
@@ -490,7 +492,7 @@ Attacks neighbours() {
                  count += rename_link(bobs, "mine") == 0 ? 1 : 0;
                  count += set_link_state(bobs, false) == 0 ? 1 : 0;
                  count += set_link_mtu(bobs, 68) == 0 ? 1 : 0;
-                 count += set_link_mac(bobs, kGatewaysMacBytes) == 0 ? 1 : 0;
+                 count += set_link_mac(bobs, gateways_mac_bytes) == 0 ? 1 : 0;
                  return count;
              });
              return all({held_if(queues.empty() && reached == 0),

@@ -29,21 +29,21 @@ struct Kind {
     unsigned queues;
 
     std::vector<std::string> args() const {
-        std::vector<std::string> all = kArgs;
+        std::vector<std::string> all = usual_args;
         if (queues > 1) {
             all.push_back("--queues=" + std::to_string(queues));
         }
         return all;
     }
 };
-const Kind kPlain{"plain", "allow br0 user=alice\n", 1};
-const Kind kPlainOfTwo{"plain, 2 queues", "allow br0 user=alice\n", 2};
-const Kind kContained{"contained, 2 queues", "allow br0 user=alice max-taps=9\n", 2};
+const Kind plain_kind{"plain", "allow br0 user=alice\n", 1};
+const Kind plain_kind_of_two{"plain, 2 queues", "allow br0 user=alice\n", 2};
+const Kind contained_kind{"contained, 2 queues", "allow br0 user=alice max-taps=9\n", 2};
 
 // The stock helper knows neither selectors nor queues.
 std::vector<std::string> prepare(const World& world, const Kind& kind) {
     World::write_policy(world.ours() ? kind.rule : "allow br0\n");
-    return world.ours() ? kind.args() : kArgs;
+    return world.ours() ? kind.args() : usual_args;
 }
 
 std::string with(const std::string& attack, const Kind& kind) {
@@ -80,7 +80,7 @@ Attack tap_on_no_bridge(const Kind& kind) {
                 std::vector<UniqueFd> queues;
                 std::size_t seen = 0;
                 attach_with(world, args, [&](const TracedCall&) {
-                    attach_to_anything(kAlice, &queues);
+                    attach_to_anything(alice_account, &queues);
                     for (const UniqueFd& queue : queues) {
                         set_link_type(queue.get(), ARPHRD_NONE);
                     }
@@ -103,7 +103,7 @@ Attack taps_of_killed_helpers(const Kind& kind) {
                     const HelperResult run =
                         attach_with(world, args, moment, [&](const TracedCall&) {
                             std::vector<UniqueFd> queues;
-                            attach_to_anything(kAlice, &queues);
+                            attach_to_anything(alice_account, &queues);
                             for (const UniqueFd& queue : queues) {
                                 set_persistent(queue.get(), true);
                             }
@@ -128,7 +128,7 @@ Attack taps_of_killed_helpers(const Kind& kind) {
 
 void reply_to_nobody() {
     std::array<int, 2> pair{};
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()) != 0 || dup2(pair[0], kSocketNumber) < 0 ||
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair.data()) != 0 || dup2(pair[0], socket_number) < 0 ||
         close(pair[0]) != 0 || close(pair[1]) != 0) {
         _exit(125);
     }
@@ -141,7 +141,7 @@ Attack port_of_a_refusal(const Kind& kind) {
                 std::vector<UniqueFd> queues;
                 const HelperOptions options = world.alice(reply_to_nobody);
                 const HelperResult run = run_traced_family(args, options, [&](const TracedCall&) {
-                    attach_to_anything(kAlice, &queues);
+                    attach_to_anything(alice_account, &queues);
                     return TraceAction{};
                 });
                 host_network_becomes("", std::chrono::milliseconds(100));
@@ -164,7 +164,7 @@ Attack port_of_a_failed_readback(const Kind& kind) {
                     std::vector<std::thread> changers;
                     const HelperResult run = attach_with(world, args, [&](const TracedCall&) {
                         if (queues.empty()) {
-                            attach_to_anything(kAlice, &queues);
+                            attach_to_anything(alice_account, &queues);
                             for (unsigned char which = 0; which < 2 && !queues.empty(); ++which) {
                                 changers.emplace_back(change, which);
                             }
@@ -211,7 +211,7 @@ class Handles {
         if (name_to_handle_at(theirs.get(), "", handle, &mount, AT_EMPTY_PATH) != 0) {
             return;
         }
-        const AsUser alice(kAlice);
+        const AsUser alice(alice_account);
         UniqueFd opened(open_by_handle_at(own.get(), handle, O_RDONLY | O_CLOEXEC));
         if (opened) {
             opened_.push_back(std::move(opened));
@@ -237,7 +237,7 @@ std::string drain_log(const UniqueFd& log) {
 Attack refused_and_kept() {
     return {
         "a port of a refused request: its namespace is kept (Linux 6.18)", [](const World& world) {
-            const std::vector<std::string> args = prepare(world, kContained);
+            const std::vector<std::string> args = prepare(world, contained_kind);
             Handles handles;
             const HelperResult run =
                 run_traced_family(args, world.alice(reply_to_nobody), [&](const TracedCall& call) {
@@ -254,7 +254,7 @@ Attack refused_and_kept() {
 
 Attack killed_and_kept() {
     return {"a port that is in no log: its namespace is kept (Linux 6.18)", [](const World& world) {
-                const std::vector<std::string> args = prepare(world, kContained);
+                const std::vector<std::string> args = prepare(world, contained_kind);
                 const UniqueFd log = World::open_log();
                 bool reached = false;
                 for (const Moment& moment : moments_of(world, args, 2)) {
@@ -335,9 +335,9 @@ void make_bridge_anew() {
 
 Attacks half_made() {
     Attacks attacks;
-    for (const Kind& kind : {kPlain, kPlainOfTwo, kContained}) {
-        attacks.push_back(queue_for(kBob, kind));
-        attacks.push_back(queue_for(kAlice, kind));
+    for (const Kind& kind : {plain_kind, plain_kind_of_two, contained_kind}) {
+        attacks.push_back(queue_for(bob_account, kind));
+        attacks.push_back(queue_for(alice_account, kind));
         attacks.push_back(tap_on_no_bridge(kind));
         attacks.push_back(port_of_a_refusal(kind));
         attacks.push_back(port_of_a_failed_readback(kind));
@@ -348,7 +348,7 @@ Attacks half_made() {
 
 Attacks killed_and_changed() {
     Attacks attacks;
-    for (const Kind& kind : {kPlain, kContained}) {
+    for (const Kind& kind : {plain_kind, contained_kind}) {
         attacks.push_back(taps_of_killed_helpers(kind));
         attacks.push_back(bridge_changes("renamed", rename_bridges, kind));
         attacks.push_back(bridge_changes(

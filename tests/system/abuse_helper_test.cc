@@ -38,7 +38,7 @@ Attacks helper_itself() {
          [](const World& world) {
              int seen = 0;
              for (int i = 0; i < 200; ++i) {
-                 const HelperProcess helper(kArgs, world.alice());
+                 const HelperProcess helper(usual_args, world.alice());
                  usleep(static_cast<useconds_t>(i % 50 * 40));
                  helper.kill(SIGSTOP);
                  const std::string status =
@@ -48,8 +48,8 @@ Attacks helper_itself() {
                      continue;
                  }
                  ++seen;
-                 if (in_process_of(kAlice, [&] { return is_within_reach(helper.pid()) ? 1 : 0; }) !=
-                     0) {
+                 if (in_process_of(alice_account,
+                                   [&] { return is_within_reach(helper.pid()) ? 1 : 0; }) != 0) {
                      return Outcome::broken;
                  }
              }
@@ -73,7 +73,7 @@ Attacks helper_itself() {
                             "GLIBC_TUNABLES=glibc.malloc.check=3",
                             "=",
                             ""};
-             return held_if(granted(World::run_helper(kArgs, options)) &&
+             return held_if(granted(World::run_helper(usual_args, options)) &&
                             access("/mnt/home/trace", F_OK) != 0);
          }},
         {"no arguments at all, not even its name (CVE-2021-4034)",
@@ -138,7 +138,7 @@ Attacks helper_itself() {
         {"a socket as stderr: words that are taken for a reply",
          [](const World& world) {
              const HelperResult run = World::run_helper(
-                 {"--br=none", "--fd=2"}, world.alice([] { dup2(kSocketNumber, 2); }));
+                 {"--br=none", "--fd=2"}, world.alice([] { dup2(socket_number, 2); }));
              return held_if(run.exit_status == 1 && run.fds.empty());
          }},
         {"limits: descriptors, stack, processes, locked memory, data",
@@ -173,7 +173,7 @@ Attacks helper_itself() {
         {"its death at any moment: a tap that stays",
          [](const World& world) {
              for (int delay = 0; delay < 3000; delay += 50) {
-                 HelperProcess helper(kArgs, world.alice());
+                 HelperProcess helper(usual_args, world.alice());
                  usleep(static_cast<useconds_t>(delay));
                  helper.kill(SIGKILL);
                  helper.finish();
@@ -187,13 +187,13 @@ Attacks helper_itself() {
          [](const World& world) {
              HelperOptions options = world.alice([] {
                  const std::string junk(4096, 'x');
-                 while (send(kSocketNumber, junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
+                 while (send(socket_number, junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
                  }
-                 while (send(kSocketNumber, junk.data(), 1, MSG_DONTWAIT) > 0) {
+                 while (send(socket_number, junk.data(), 1, MSG_DONTWAIT) > 0) {
                  }
              });
              options.deaf = true;
-             const HelperResult run = World::run_helper(kArgs, options);
+             const HelperResult run = World::run_helper(usual_args, options);
              return held_if(!run.timed_out && run.exit_status == 1);
          }},
     };

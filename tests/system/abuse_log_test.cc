@@ -109,8 +109,8 @@ Outcome flooded_log(const World& world) {
     std::size_t grants = 0;
     Daemon daemon;
     {
-        const Flood one(kAlice);
-        const Flood other(kAlice);
+        const Flood one(alice_account);
+        const Flood other(alice_account);
         for (int i = 0; i < (long_run() ? 100 : 10); ++i) {
             grants += world.attach().fds.size();
         }
@@ -127,7 +127,7 @@ Outcome full_log(const World& world) {
         return Outcome::nothing_to_break;
     }
     const UniqueFd nobody_reads = World::open_log();
-    const Flood flood(kAlice);
+    const Flood flood(alice_account);
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     const HelperResult run = world.attach();
     return held_if(run.exit_status == 1 && run.fds.empty() && !run.timed_out &&
@@ -166,13 +166,13 @@ Outcome controls(const World& world) {
     add({"--explain", "--br=" + csi + "2J"});
     add({"--" + csi});
     World::write_policy("allow br0 " + csi + "2J\n");
-    add(kArgs);
+    add(usual_args);
     World::write_policy("allow br0\ninclude /etc/qemu/" + csi + "2J\n");
     World::write_file("/etc/qemu/" + csi + "2J", "oops " + csi + "\n");
-    add(kArgs);
+    add(usual_args);
     World::write_policy("allow br0\ninclude /mnt/" + csi + "\n");
     World::write_file("/mnt/" + csi, "allow br0\n", 0666);
-    add(kArgs);
+    add(usual_args);
     const std::size_t logged = daemon.stop_and_count(csi);
     return held_if(!has_control(text) && logged == 0);
 }

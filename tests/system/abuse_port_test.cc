@@ -33,7 +33,7 @@ Attacks port_and_network() {
              const HelperResult run = world.attach();
              const std::string name = World::tap_name(run.fds.at(0).get());
              {
-                 const AsUser alice(kAlice);
+                 const AsUser alice(alice_account);
                  write_attribute(name, "brport/isolated", "0");
                  set_port_isolated(name, false);
              }
@@ -55,7 +55,7 @@ Attacks port_and_network() {
              set_master("up0", "br0");
              const std::string before = World::link_attribute("br0", "address");
              const HelperResult run = world.attach();
-             const AsUser alice(kAlice);
+             const AsUser alice(alice_account);
              set_mac(run.fds.at(0).get(), World::tap_name(run.fds[0].get()), {0, 0, 0, 0, 0, 1});
              return held_if(World::link_attribute("br0", "address") == before);
          }},
@@ -66,24 +66,24 @@ Attacks port_and_network() {
              const std::string before = World::link_attribute("br0", "address");
              HelperResult run = world.attach();
              const std::string name = World::tap_name(run.fds.at(0).get());
-             const AsUser alice(kAlice);
+             const AsUser alice(alice_account);
              set_persistent(run.fds[0].get(), true);
              run.fds.clear();
-             const UniqueFd again = attach_tap(name, kFlags);
+             const UniqueFd again = attach_tap(name, vnet_tap_flags);
              set_mac(again.get(), name, {0, 0, 0, 0, 0, 1});
              return held_if(World::link_attribute("br0", "address") == before);
          }},
         {"another guest's frames, by its MAC on his tap",
          [](const World& world) {
              const std::string mac("\x52\x54\x00\x00\x00\x07", 6);
-             const HelperResult bobs = World::run_helper(kArgs, world.as(kBob));
+             const HelperResult bobs = World::run_helper(usual_args, world.as(bob_account));
              const HelperResult run = world.attach();
              const std::string hello =
                  std::string(10, '\0') + std::string(6, '\xff') + mac + std::string(60, '\x7f');
              if (write(bobs.fds.at(0).get(), hello.data(), hello.size()) < 0) {
                  return Outcome::broken;
              }
-             const AsUser alice(kAlice);
+             const AsUser alice(alice_account);
              set_mac(run.fds.at(0).get(), World::tap_name(run.fds[0].get()),
                      {0x52, 0x54, 0, 0, 0, 7});
              return held_if(!is_address_of_host("br0", mac));
@@ -92,7 +92,7 @@ Attacks port_and_network() {
         {"the name of his tap, or of the bridge",
          [](const World& world) {
              const HelperResult run = world.attach();
-             const AsUser alice(kAlice);
+             const AsUser alice(alice_account);
              return held_if(rename_link(World::tap_name(run.fds.at(0).get()), "eth9") == EPERM &&
                             rename_link("br0", "eth9") == EPERM);
          }},

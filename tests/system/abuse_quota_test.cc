@@ -20,7 +20,7 @@ namespace {
 
 Outcome nobody_gets_a_third(const World& world, bool kill) {
     Crowd crowd;
-    crowd.add(40, kArgs, world.alice());
+    crowd.add(40, usual_args, world.alice());
     std::size_t most = 0;
     crowd.disturb(kill, [&] { most = std::max(most, ports_by_name().size()); });
     const std::vector<HelperResult> runs = crowd.finish();
@@ -34,12 +34,12 @@ Outcome one_and_another(const World& world) {
         return Outcome::nothing_to_break;
     }
     World::write_policy("allow br0 max-taps=1\n");
-    const std::vector<Moment> moments = moments_of(world, kArgs, 6);
+    const std::vector<Moment> moments = moments_of(world, usual_args, 6);
     const std::string before = host_network();
     for (const Moment& moment : moments) {
         std::size_t most = 0;
         HelperResult second;
-        HelperResult first = attach_with(world, kArgs, moment, [&](const TracedCall&) {
+        HelperResult first = attach_with(world, usual_args, moment, [&](const TracedCall&) {
             second = world.attach();
             most = ports_by_name().size();
             return TraceAction{};
@@ -69,7 +69,7 @@ Outcome stopped_helpers(const World& world) {
     // Each stands still as soon as it has a tap, while the next one is started.
     const std::function<void(int)> start = [&](int more) {
         bool done = false;
-        run_traced_family(kArgs, world.alice(), [&](const TracedCall&) {
+        run_traced_family(usual_args, world.alice(), [&](const TracedCall&) {
             const std::size_t there = ports_by_name().size();
             most = std::max(most, there);
             if (!done && more > 0 && there > static_cast<std::size_t>(5 - more)) {
@@ -105,7 +105,7 @@ Outcome restarts_at_once(const World& world) {
 
 // ---- subordinate uids ----
 
-constexpr uid_t kFirstSubordinate = 165536;
+constexpr uid_t first_subordinate = 165536;
 
 // alice's files that run as her subordinate uids, made as `newuidmap` lets her: one for each of
 // `count`, at /mnt/home/UID. They start what they are told to as that uid.
@@ -121,7 +121,7 @@ void make_setuid_files(unsigned count) {
     }
     const pid_t child = fork();
     if (child == 0) {
-        _exit(in_process_of(kAlice, [&] {
+        _exit(in_process_of(alice_account, [&] {
             const pid_t self = getpid();
             char byte = 0;
             if (unshare(CLONE_NEWUSER) != 0 || write(ready[1], &self, sizeof self) != sizeof self ||
@@ -129,7 +129,7 @@ void make_setuid_files(unsigned count) {
                 return 1;
             }
             for (unsigned i = 0; i < count; ++i) {
-                const std::string path = "/mnt/home/" + std::to_string(kFirstSubordinate + i);
+                const std::string path = "/mnt/home/" + std::to_string(first_subordinate + i);
                 const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
                 if (write(file.get(), program.data(), program.size()) !=
                         static_cast<ssize_t>(program.size()) ||
@@ -158,12 +158,12 @@ std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned coun
     make_setuid_files(count);
     std::vector<HelperResult> runs;
     for (unsigned i = 0; i < count; ++i) {
-        const std::string uid = std::to_string(kFirstSubordinate + i);
+        const std::string uid = std::to_string(first_subordinate + i);
         HelperOptions options = world.alice();
-        options.groups = {kStudents};
+        options.groups = {students_gid};
         options.program = "/mnt/home/" + uid;
         options.argv = std::vector<std::string>{"setpriv", "--reuid=" + uid, World::helper_path()};
-        options.argv->insert(options.argv->end(), kArgs.begin(), kArgs.end());
+        options.argv->insert(options.argv->end(), usual_args.begin(), usual_args.end());
         runs.push_back(World::run_helper({}, options));
         if (runs.back().exit_status > 1) {
             throw std::runtime_error("it could not begin: " + describe(runs.back()));
@@ -231,7 +231,7 @@ Attacks too_many_taps() {
          [](const World& world) {
              for (int i = 0; i < 5; ++i) {
                  const HelperResult run = world.attach();
-                 const AsUser alice(kAlice);
+                 const AsUser alice(alice_account);
                  set_persistent(run.fds.at(0).get(), true);
              }
              return held_if(World::taps().size() <= 1);
@@ -248,9 +248,9 @@ Attacks too_many_taps() {
                  const std::string name = World::tap_name(tap);
                  const std::string slot =
                      "tapgate-" + World::link_attribute("br0", "ifindex") + "-2001-0";
-                 const AsUser alice(kAlice);
-                 set_owner(tap, kBob.uid);
-                 set_group(tap, kBob.gid);
+                 const AsUser alice(alice_account);
+                 set_owner(tap, bob_account.uid);
+                 set_group(tap, bob_account.gid);
                  set_alias(name, "tapgate uid=2002");
                  write_attribute(name, "ifalias", "mine");
                  remove_altname(name, slot);
@@ -271,15 +271,16 @@ Attacks too_many_taps() {
          }},
         {"a tap of his own making",
          [](const World&) {
-             const AsUser alice(kAlice);
-             return held_if(!attach_tap("tap%d", kFlags) && !attach_tap("br0", kFlags));
+             const AsUser alice(alice_account);
+             return held_if(!attach_tap("tap%d", vnet_tap_flags) &&
+                            !attach_tap("br0", vnet_tap_flags));
          }},
         {"reaping another user's tap that looks dead",
          [](const World& world) {
              if (!world.ours()) {
                  return Outcome::nothing_to_break;
              }
-             const HelperResult bobs = World::run_helper(kArgs, world.as(kBob));
+             const HelperResult bobs = World::run_helper(usual_args, world.as(bob_account));
              set_persistent(bobs.fds.at(0).get(), true);
              set_carrier(bobs.fds[0].get(), false);
              world.attach({"--reap"});

@@ -40,18 +40,18 @@ Attacks other_bridges() {
         {"another bridge, with a tap that he has",
          [](const World& world) {
              const HelperResult run = world.attach();
-             const AsUser alice(kAlice);
+             const AsUser alice(alice_account);
              return held_if(set_master(World::tap_name(run.fds.at(0).get()), "br1") == EPERM &&
                             set_master(World::tap_name(run.fds.at(0).get()), "") == EPERM);
          }},
         {"another user's tap, which he made persistent and left",
          [](const World& world) {
-             HelperResult bobs = World::run_helper(kArgs, world.as(kBob));
+             HelperResult bobs = World::run_helper(usual_args, world.as(bob_account));
              const std::string name = World::tap_name(bobs.fds.at(0).get());
              set_persistent(bobs.fds[0].get(), true);
              bobs.fds.clear();
-             const AsUser alice(kAlice);
-             return held_if(!attach_tap(name, kFlags));
+             const AsUser alice(alice_account);
+             return held_if(!attach_tap(name, vnet_tap_flags));
          }},
         {"a queue of another user's tap that is in use",
          [](const World& world) {
@@ -60,8 +60,8 @@ Attacks other_bridges() {
              }
              World::write_policy("allow br0 contain\n");
              const HelperResult bobs =
-                 World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.as(kBob));
-             const AsUser alice(kAlice);
+                 World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.as(bob_account));
+             const AsUser alice(alice_account);
              return held_if(!attach_tap(World::tap_name(bobs.fds.at(0).get()),
                                         IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE));
          }},
@@ -99,14 +99,14 @@ Attacks policy_files() {
         {"a policy that is a symbolic link to the user's file",
          [](const World& world) {
              World::write_file_of_alices("home/mine", "allow br0\n");
-             unlink(kPolicyFile);
-             return symlink("/mnt/home/mine", kPolicyFile) == 0 ? refused(world.attach())
+             unlink(policy_file);
+             return symlink("/mnt/home/mine", policy_file) == 0 ? refused(world.attach())
                                                                 : Outcome::broken;
          }},
         {"a FIFO in the policy's place",
          [](const World& world) {
-             unlink(kPolicyFile);
-             mkfifo(kPolicyFile, 0644);
+             unlink(policy_file);
+             mkfifo(policy_file, 0644);
              return refused(world.attach());
          }},
         {"an include in the user's directory: a file of his own",
@@ -130,7 +130,7 @@ Attacks policy_files() {
          [](const World& world) {
              World::write_policy("allow br0\ninclude /mnt/home/roots\n");
              World::write_file("/mnt/home/roots", "deny br0\n");
-             in_process_of(kAlice, [] { return unlink("/mnt/home/roots"); });
+             in_process_of(alice_account, [] { return unlink("/mnt/home/roots"); });
              return refused(world.attach());
          },
          true},

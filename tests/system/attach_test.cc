@@ -45,13 +45,13 @@ using testing::IsEmpty;
 using testing::StartsWith;
 using namespace std::string_literals;
 
-const std::vector<std::string> kQemuArgs = {"--use-vnet", "--fd=27", "--br=br0"};
-const std::vector<std::string> kLibvirtArgs = {"--use-vnet", "--br=br0", "--fd=27"};
-constexpr const char* kUsage = "Usage: ";
+const std::vector<std::string> qemu_args = {"--use-vnet", "--fd=27", "--br=br0"};
+const std::vector<std::string> libvirt_args = {"--use-vnet", "--br=br0", "--fd=27"};
+constexpr const char* usage_words = "Usage: ";
 
 // An EtherType for experiments: nothing else in the namespace sends it.
-constexpr std::uint16_t kEtherType = 0x88b5;
-constexpr std::size_t kVnetHeaderSize = 10;  // the kernel's default
+constexpr std::uint16_t ether_type = 0x88b5;
+constexpr std::size_t vnet_header_size = 10;  // the kernel's default
 
 std::string frame(char mark) {
     std::string f(6, '\xff');                         // to everybody
@@ -62,10 +62,10 @@ std::string frame(char mark) {
 }
 
 UniqueFd packet_socket(const std::string& link) {
-    UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(kEtherType)));
+    UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ether_type)));
     sockaddr_ll address{};
     address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(kEtherType);
+    address.sll_protocol = htons(ether_type);
     address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
     if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         fd.reset();
@@ -73,7 +73,7 @@ UniqueFd packet_socket(const std::string& link) {
     return fd;
 }
 
-// The next frame of kEtherType within two seconds, without its vnet header.
+// The next frame of ether_type within two seconds, without its vnet header.
 std::string next_frame(int fd, std::size_t header) {
     for (int i = 0; i < 100; ++i) {
         pollfd p{fd, POLLIN, 0};
@@ -134,7 +134,7 @@ class Caller : public Testbed {
 // --- Granted
 
 TEST_P(Attach, GrantsInQemusArgumentOrder) {
-    const HelperResult run = run_helper(kQemuArgs);
+    const HelperResult run = run_helper(qemu_args);
     ASSERT_TRUE(granted(run));
     const int tap = run.fds[0].get();
     EXPECT_EQ(tap_name(tap).rfind("tap2001-", 0), 0U) << tap_name(tap);
@@ -146,7 +146,7 @@ TEST_P(Attach, GrantsInQemusArgumentOrder) {
 }
 
 TEST_P(Attach, GrantsInLibvirtsArgumentOrder) {
-    ASSERT_TRUE(granted(run_helper(kLibvirtArgs)));
+    ASSERT_TRUE(granted(run_helper(libvirt_args)));
 }
 
 TEST_P(Attach, TheLastOfARepeatedArgumentWins) {
@@ -165,18 +165,18 @@ TEST_P(Attach, VnetHeaderOnlyWhenAskedFor) {
 }
 
 TEST_P(Attach, FramesPassBothWays) {
-    const HelperResult run = run_helper(kQemuArgs);
+    const HelperResult run = run_helper(qemu_args);
     ASSERT_TRUE(granted(run));
     const int tap = run.fds[0].get();
-    EXPECT_TRUE(sends(tap, "br0", kVnetHeaderSize, 'g'));
+    EXPECT_TRUE(sends(tap, "br0", vnet_header_size, 'g'));
     const UniqueFd host = packet_socket("br0");
     const std::string f = frame('h');
     ASSERT_EQ(send(host.get(), f.data(), f.size(), 0), static_cast<ssize_t>(f.size()));
-    EXPECT_EQ(next_frame(tap, kVnetHeaderSize), f);
+    EXPECT_EQ(next_frame(tap, vnet_header_size), f);
 }
 
 TEST_P(Attach, TapGoesWithItsFd) {
-    HelperResult run = run_helper(kQemuArgs);
+    HelperResult run = run_helper(qemu_args);
     ASSERT_TRUE(granted(run));
     EXPECT_THAT(taps(), ElementsAre(the_tap()));
     run.fds.clear();
@@ -186,9 +186,9 @@ TEST_P(Attach, TapGoesWithItsFd) {
 
 TEST_P(Attach, TapBelongsToTheCallerAndSaysSo) {
     HelperOptions options;
-    options.uid = kBob.uid;
-    options.gid = kBob.gid;
-    const HelperResult run = run_helper(kQemuArgs, options);
+    options.uid = bob_account.uid;
+    options.gid = bob_account.gid;
+    const HelperResult run = run_helper(qemu_args, options);
     ASSERT_TRUE(granted(run));
     EXPECT_EQ(link_attribute(the_tap(), "owner"), "2002");
     EXPECT_EQ(link_attribute(the_tap(), "ifalias"), "tapgate uid=2002");
@@ -212,7 +212,7 @@ TEST_P(Attach, TakesTheBridgesMtu) {
 }
 
 TEST_P(Attach, MacBeginsWithFe) {
-    const HelperResult run = run_helper(kQemuArgs);
+    const HelperResult run = run_helper(qemu_args);
     ASSERT_TRUE(granted(run));
     EXPECT_THAT(link_attribute(the_tap(), "address"), StartsWith("fe:"));
 }
@@ -246,7 +246,7 @@ TEST_P(Attach, QueuesComeInOneMessageAndAllWork) {
         for (const UniqueFd& fd : run.fds) {
             EXPECT_EQ(tap_name(fd.get()), the_tap());
             EXPECT_EQ((tap_flags(fd.get()) & unsigned{IFF_MULTI_QUEUE}) != 0, queues > 1);
-            EXPECT_TRUE(sends(fd.get(), "br0", kVnetHeaderSize, mark++));
+            EXPECT_TRUE(sends(fd.get(), "br0", vnet_header_size, mark++));
         }
         run.fds.clear();
         ASSERT_TRUE(no_taps_left());
@@ -312,15 +312,15 @@ TEST_F(Caller, WorksWith500TapsOnTheBridge) {
     std::vector<UniqueFd> fds;
     fds.reserve(500);
     for (int i = 0; i < 500; ++i) {
-        HelperResult run = run_helper(kQemuArgs);
+        HelperResult run = run_helper(qemu_args);
         ASSERT_TRUE(granted(run)) << "after " << i;
         fds.push_back(std::move(run.fds[0]));
     }
     EXPECT_EQ(ports("br0").size(), 500U);
-    const HelperResult run = run_helper(kQemuArgs);
+    const HelperResult run = run_helper(qemu_args);
     ASSERT_TRUE(granted(run));
     EXPECT_THAT(ports("br0"), Contains(tap_name(run.fds[0].get())));
-    EXPECT_TRUE(sends(run.fds[0].get(), "br0", kVnetHeaderSize, 'z'));
+    EXPECT_TRUE(sends(run.fds[0].get(), "br0", vnet_header_size, 'z'));
 }
 
 TEST_P(Attach, ThroughAShellAsQemuDoesForAHelperWithArguments) {
@@ -335,7 +335,7 @@ TEST_P(Attach, ManyAtOnce) {
     std::vector<std::unique_ptr<HelperProcess>> helpers;
     helpers.reserve(40);
     for (int i = 0; i < 40; ++i) {
-        helpers.push_back(std::make_unique<HelperProcess>(kQemuArgs, HelperOptions{}));
+        helpers.push_back(std::make_unique<HelperProcess>(qemu_args, HelperOptions{}));
     }
     std::vector<HelperResult> runs;
     runs.reserve(helpers.size());
@@ -351,7 +351,7 @@ TEST_P(Attach, ManyAtOnce) {
 
 TEST_P(Attach, HolderOfATapCannotMoveTheBridgesMac) {
     const std::string before = link_attribute("br0", "address");
-    const HelperResult run = run_helper(kQemuArgs);
+    const HelperResult run = run_helper(qemu_args);
     ASSERT_TRUE(granted(run));
     EXPECT_EQ(link_attribute("br0", "address"), before);
     EXPECT_EQ(link_attribute("br0", "addr_assign_type"), "3");
@@ -369,42 +369,42 @@ TEST_P(Attach, HolderOfATapCannotMoveTheBridgesMac) {
 
 TEST_P(Attach, RefusalNamesTheRule) {
     write_policy("# lab\n\nallow br1\n\n\nallow all\n deny br0 \n");
-    EXPECT_TRUE(failed(run_helper(kQemuArgs),
+    EXPECT_TRUE(failed(run_helper(qemu_args),
                        "access denied by acl file: /etc/qemu/bridge.conf:7: deny br0"));
 }
 
 TEST_P(Attach, RefusalShowsATabAsABlank) {
     write_policy("deny\tbr0\n");
-    EXPECT_TRUE(failed(run_helper(kQemuArgs),
+    EXPECT_TRUE(failed(run_helper(qemu_args),
                        "access denied by acl file: /etc/qemu/bridge.conf:1: deny br0"));
 }
 
 TEST_P(Attach, RefusalSaysThatNoRuleAllows) {
     write_policy("allow br1\n");
-    EXPECT_TRUE(failed(run_helper(kQemuArgs),
+    EXPECT_TRUE(failed(run_helper(qemu_args),
                        "access denied by acl file: /etc/qemu/bridge.conf: no rule allows br0"));
 }
 
 TEST_P(Attach, RefusesWithoutAPolicy) {
-    unlink(kPolicyFile);
+    unlink(policy_file);
     EXPECT_TRUE(
-        failed(run_helper(kQemuArgs), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
+        failed(run_helper(qemu_args), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
     rmdir("/etc/qemu");
     EXPECT_TRUE(
-        failed(run_helper(kQemuArgs), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
+        failed(run_helper(qemu_args), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
 }
 
 TEST_P(Attach, RefusesWhenThePolicyCannotBeRead) {
     write_policy("allow br0\n", 0600);
     EXPECT_TRUE(
-        failed(run_helper(kQemuArgs), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
+        failed(run_helper(qemu_args), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
 }
 
 TEST_P(Attach, RefusesSyntaxErrorsWithTheirPlace) {
     write_policy("allow br0\npermit br0\n");
-    EXPECT_TRUE(failed_saying(run_helper(kQemuArgs), "", "/etc/qemu/bridge.conf:2:"));
+    EXPECT_TRUE(failed_saying(run_helper(qemu_args), "", "/etc/qemu/bridge.conf:2:"));
     write_policy("allow br0\ngarbage\n");
-    EXPECT_TRUE(failed_saying(run_helper(kQemuArgs), "", "/etc/qemu/bridge.conf:2:"));
+    EXPECT_TRUE(failed_saying(run_helper(qemu_args), "", "/etc/qemu/bridge.conf:2:"));
 }
 
 TEST_P(Attach, NoSuchBridge) {
@@ -420,7 +420,7 @@ TEST_P(Attach, NotABridge) {
                               "veth0 is not a bridge (it is a veth)"));
     EXPECT_TRUE(failed_saying(run_helper({"--fd=27", "--br=lo"}), "", "lo is not a bridge"));
     // The port of a bridge is none either.
-    const HelperResult run = run_helper(kQemuArgs);
+    const HelperResult run = run_helper(qemu_args);
     ASSERT_TRUE(granted(run));
     const HelperResult nested = run_helper({"--fd=27", "--br=" + the_tap()});
     EXPECT_EQ(nested.exit_status, 1);
@@ -484,27 +484,27 @@ TEST_P(Attach, FdThatIsNotOpen) {
 
 TEST_P(Attach, FdThatIsNotASocket) {
     const auto at_socket_number = [](int fd) {
-        dup2(fd, kSocketNumber);
+        dup2(fd, socket_number);
         close(fd);
     };
     HelperOptions options;
     options.before_exec = [&] { at_socket_number(open("/etc/passwd", O_RDONLY | O_CLOEXEC)); };
-    EXPECT_TRUE(failed(run_helper(kQemuArgs, options), "")) << "a file";
+    EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "a file";
     options.before_exec = [&] { at_socket_number(open("/etc", O_RDONLY | O_CLOEXEC)); };
-    EXPECT_TRUE(failed(run_helper(kQemuArgs, options), "")) << "a directory";
+    EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "a directory";
     options.before_exec = [&] { at_socket_number(open("/dev/null", O_RDWR | O_CLOEXEC)); };
-    EXPECT_TRUE(failed(run_helper(kQemuArgs, options), "")) << "a device";
+    EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "a device";
     options.before_exec = [&] {
         std::array<int, 2> ends{};
         if (pipe2(ends.data(), O_CLOEXEC) == 0) {
             at_socket_number(ends[1]);
         }
     };
-    EXPECT_TRUE(failed(run_helper(kQemuArgs, options), "")) << "a pipe";
+    EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "a pipe";
     options.before_exec = [&] { at_socket_number(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); };
-    EXPECT_TRUE(failed(run_helper(kQemuArgs, options), "")) << "an IP socket";
+    EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "an IP socket";
     options.before_exec = [&] { at_socket_number(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); };
-    EXPECT_TRUE(failed(run_helper(kQemuArgs, options), "")) << "a socket without a peer";
+    EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "a socket without a peer";
 }
 
 TEST_P(Attach, PeerThatIsGone) {
@@ -512,20 +512,20 @@ TEST_P(Attach, PeerThatIsGone) {
     options.before_exec = [] {
         std::array<int, 2> ends{};
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0) {
-            dup2(ends[1], kSocketNumber);
+            dup2(ends[1], socket_number);
             close(ends[0]);
             close(ends[1]);
         }
     };
-    EXPECT_TRUE(failed(run_helper(kQemuArgs, options), "failed to write fd to unix socket: "));
+    EXPECT_TRUE(failed(run_helper(qemu_args, options), "failed to write fd to unix socket: "));
 }
 
 TEST_P(Attach, MissingArguments) {
-    EXPECT_TRUE(failed(run_helper({}), kUsage));
-    EXPECT_TRUE(failed(run_helper({"--use-vnet"}), kUsage));
-    EXPECT_TRUE(failed(run_helper({"--br=br0"}), kUsage));
-    EXPECT_TRUE(failed(run_helper({"--fd=27"}), kUsage));
-    EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd"}), kUsage));
+    EXPECT_TRUE(failed(run_helper({}), usage_words));
+    EXPECT_TRUE(failed(run_helper({"--use-vnet"}), usage_words));
+    EXPECT_TRUE(failed(run_helper({"--br=br0"}), usage_words));
+    EXPECT_TRUE(failed(run_helper({"--fd=27"}), usage_words));
+    EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd"}), usage_words));
     // Apart, as the stock helper's getopt_long() takes them too.
     EXPECT_TRUE(granted(run_helper({"--br", "br0", "--fd", "27"})));
 }
@@ -533,7 +533,7 @@ TEST_P(Attach, MissingArguments) {
 TEST_P(Attach, UnknownArguments) {
     for (const char* extra : {"--nonsense", "br0", "", "-", "-v", "--br", "--use-vnet=1",
                               "--queues", "--BR=br0", "--fd27"}) {
-        EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=27", extra}), kUsage))
+        EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=27", extra}), usage_words))
             << "argument \"" << extra << '"';
     }
 }
@@ -567,19 +567,19 @@ TEST_P(Attach, BadValues) {
 
 TEST_P(Attach, HugeArguments) {
     const std::string huge(130000, 'x');
-    EXPECT_TRUE(failed(run_helper({huge}), kUsage));
+    EXPECT_TRUE(failed(run_helper({huge}), usage_words));
     EXPECT_TRUE(failed(run_helper({"--br=" + huge, "--fd=27"}), ""));
     EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=" + huge}), ""));
     EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=" + std::string(130000, '9')}), ""));
     EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd=27", "--vm=" + huge}), ""));
-    EXPECT_TRUE(failed(run_helper(std::vector<std::string>(20000, "--use-vnet")), kUsage));
+    EXPECT_TRUE(failed(run_helper(std::vector<std::string>(20000, "--use-vnet")), usage_words));
 }
 
 // CVE-2021-4034 (pkexec): argc may be 0. Linux makes it 1 with an empty argv[0] since 5.18.
 TEST_P(Attach, NoArgumentVectorAtAll) {
     HelperOptions options;
     options.argv = std::vector<std::string>{};
-    EXPECT_TRUE(failed(run_helper({}, options), kUsage));
+    EXPECT_TRUE(failed(run_helper({}, options), usage_words));
     options.argv = std::vector<std::string>{"", "--use-vnet", "--br=br0", "--fd=27"};
     EXPECT_TRUE(granted(run_helper({}, options)));
 }
@@ -611,7 +611,7 @@ TEST_F(Testbed, PolicyToolSaysWhatThePolicyMeans) {
     EXPECT_EQ(run.exit_status, 1) << describe(run);
     EXPECT_THAT(run.out, HasSubstr("/etc/qemu/bridge.conf:2: deny br1\n"));
     for (const auto& args :
-         std::vector<std::vector<std::string>>{{"check"}, {"check", kPolicyFile}}) {
+         std::vector<std::vector<std::string>>{{"check"}, {"check", policy_file}}) {
         run = ask_policy(args);
         EXPECT_EQ(run.exit_status, 0) << describe(run);
         EXPECT_THAT(run.out, HasSubstr(": no mistakes found\n"));
@@ -671,7 +671,7 @@ TEST_F(Caller, ClosedStdio) {
             }
         };
         int tap = -1;
-        HelperResult run = run_traced(kQemuArgs, options, [&](const TracedCall& call) {
+        HelperResult run = run_traced(qemu_args, options, [&](const TracedCall& call) {
             if (call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF) {
                 tap = static_cast<int>(call.args[0]);
             }
@@ -693,7 +693,7 @@ TEST_F(Caller, ClosedStdio) {
 TEST_F(Caller, SocketAsStdio) {
     for (int fd = 0; fd < 3; ++fd) {
         HelperOptions options;
-        options.before_exec = [fd] { dup2(kSocketNumber, fd); };
+        options.before_exec = [fd] { dup2(socket_number, fd); };
         const HelperResult run = run_helper({"--br=none", "--fd=" + std::to_string(fd)}, options);
         EXPECT_EQ(run.exit_status, 1) << describe(run);
         EXPECT_THAT(run.fds, IsEmpty());
@@ -718,7 +718,7 @@ TEST_F(Caller, AllSignalsBlocked) {
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, nullptr);
     };
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, options)));
+    EXPECT_TRUE(granted(run_helper(qemu_args, options)));
 }
 
 TEST_F(Caller, SignalsIgnored) {
@@ -728,7 +728,7 @@ TEST_F(Caller, SignalsIgnored) {
             std::signal(signal, SIG_IGN);
         }
     };
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, options)));
+    EXPECT_TRUE(granted(run_helper(qemu_args, options)));
 }
 
 TEST_F(Caller, PendingAlarmOfTheCallers) {
@@ -741,7 +741,7 @@ TEST_F(Caller, PendingAlarmOfTheCallers) {
         sigprocmask(SIG_BLOCK, &alarm_only, nullptr);
         raise(SIGALRM);
     };
-    const HelperResult run = run_helper(kQemuArgs, options);
+    const HelperResult run = run_helper(qemu_args, options);
     // Pending since before exec: dying of it with a line is fine, dying of the signal is not.
     if (run.exit_status != 0) {
         EXPECT_TRUE(failed(run, "")) << describe(run);
@@ -775,7 +775,7 @@ HelperOptions limited(int resource, rlim_t value) {
 TEST_F(Caller, FewFileDescriptors) {
     write_policy("allow br0 contain\n");
     for (rlim_t n = 4; n <= 16; ++n) {
-        HelperResult run = run_helper(kQemuArgs, limited(RLIMIT_NOFILE, n));
+        HelperResult run = run_helper(qemu_args, limited(RLIMIT_NOFILE, n));
         EXPECT_TRUE(clean(run)) << "RLIMIT_NOFILE=" << n;
         run.fds.clear();
         run = run_helper({"--br=br0", "--fd=27", "--queues=4"}, limited(RLIMIT_NOFILE, n));
@@ -784,10 +784,10 @@ TEST_F(Caller, FewFileDescriptors) {
 }
 
 TEST_F(Caller, NoFileSizeNoCoreNoProcessesNoLockedMemory) {
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, limited(RLIMIT_FSIZE, 0))));
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, limited(RLIMIT_CORE, 0))));
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, limited(RLIMIT_NPROC, 0))));
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, limited(RLIMIT_MEMLOCK, 0))));
+    EXPECT_TRUE(granted(run_helper(qemu_args, limited(RLIMIT_FSIZE, 0))));
+    EXPECT_TRUE(granted(run_helper(qemu_args, limited(RLIMIT_CORE, 0))));
+    EXPECT_TRUE(granted(run_helper(qemu_args, limited(RLIMIT_NPROC, 0))));
+    EXPECT_TRUE(granted(run_helper(qemu_args, limited(RLIMIT_MEMLOCK, 0))));
 }
 
 // A log or stderr that is a file, with no file size left: SIGXFSZ must not kill it midway.
@@ -805,7 +805,7 @@ TEST_F(Caller, FileSizeLimitWithStderrInAFile) {
 
 TEST_F(Caller, LittleAddressSpace) {
     for (rlim_t kib = 1024; kib <= 32768; kib += long_run() ? 64 : 512) {
-        const HelperResult run = run_helper(kQemuArgs, limited(RLIMIT_AS, kib << 10U));
+        const HelperResult run = run_helper(qemu_args, limited(RLIMIT_AS, kib << 10U));
         // The kernel kills what it cannot even map: before the first instruction.
         if (run.signal == SIGKILL || run.signal == SIGSEGV) {
             EXPECT_LT(kib, 4096U) << describe(run);
@@ -817,7 +817,7 @@ TEST_F(Caller, LittleAddressSpace) {
 
 TEST_F(Caller, LittleStack) {
     for (const rlim_t kib : {64U, 128U, 256U}) {
-        EXPECT_TRUE(clean(run_helper(kQemuArgs, limited(RLIMIT_STACK, kib << 10U))))
+        EXPECT_TRUE(clean(run_helper(qemu_args, limited(RLIMIT_STACK, kib << 10U))))
             << "RLIMIT_STACK=" << kib << " KiB";
     }
 }
@@ -833,7 +833,7 @@ TEST_F(Caller, ManyStrayFds) {
             }
         }
     };
-    const HelperResult run = run_helper(kQemuArgs, options);
+    const HelperResult run = run_helper(qemu_args, options);
     EXPECT_TRUE(granted(run));
 }
 
@@ -841,9 +841,9 @@ TEST_F(Caller, FdOfAnyNumber) {
     for (const int number : {3, 4, 5, 6, 7, 8, 9, 10, 63, 64, 200, 1023}) {
         HelperOptions options;
         options.before_exec = [number] {
-            dup2(kSocketNumber, number);
-            if (number != kSocketNumber) {
-                close(kSocketNumber);
+            dup2(socket_number, number);
+            if (number != socket_number) {
+                close(socket_number);
             }
         };
         EXPECT_TRUE(granted(
@@ -862,32 +862,34 @@ TEST_F(Caller, DirectoryThatTheCallerCannotEnter) {
             _exit(125);
         }
     };
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, options)));
+    EXPECT_TRUE(granted(run_helper(qemu_args, options)));
 }
 
 TEST_F(Caller, UmaskOfAnyKind) {
     for (const mode_t mask : {0U, 0777U}) {
         HelperOptions options;
         options.before_exec = [mask] { umask(mask); };
-        EXPECT_TRUE(granted(run_helper(kQemuArgs, options)));
+        EXPECT_TRUE(granted(run_helper(qemu_args, options)));
     }
 }
 
 TEST_F(Caller, NonblockingSocket) {
     HelperOptions options;
-    options.before_exec = [] { fcntl(kSocketNumber, F_SETFL, O_NONBLOCK); };
-    EXPECT_TRUE(granted(run_helper(kQemuArgs, options)));
+    options.before_exec = [] { fcntl(socket_number, F_SETFL, O_NONBLOCK); };
+    EXPECT_TRUE(granted(run_helper(qemu_args, options)));
 }
 
 TEST_F(Caller, EnvironmentChangesNothing) {
     // Made by the user, and found by a loader or libc that looks where he says.
-    make_directory(path("evil"), 0777, kAlice.uid, kAlice.gid);
-    write_file(path("evil/libevil.so"), "not a library", 0755, kAlice.uid, kAlice.gid);
-    write_file(path("evil/zone"), "TZif not really", 0644, kAlice.uid, kAlice.gid);
-    write_file(path("evil/gconv-modules"), "module X// Y// evil 1\n", 0644, kAlice.uid, kAlice.gid);
+    make_directory(path("evil"), 0777, alice_account.uid, alice_account.gid);
+    write_file(path("evil/libevil.so"), "not a library", 0755, alice_account.uid,
+               alice_account.gid);
+    write_file(path("evil/zone"), "TZif not really", 0644, alice_account.uid, alice_account.gid);
+    write_file(path("evil/gconv-modules"), "module X// Y// evil 1\n", 0644, alice_account.uid,
+               alice_account.gid);
 
     const std::vector<std::vector<std::string>> cases = {
-        kQemuArgs, {"--br=none", "--fd=27"}, {"--nonsense"}, {"--br=br0", "--fd=28"}};
+        qemu_args, {"--br=none", "--fd=27"}, {"--nonsense"}, {"--br=br0", "--fd=28"}};
     const std::vector<std::string> base = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
     const std::vector<std::string> hostile = {
         "NLDBG=9",
@@ -954,7 +956,7 @@ TEST_P(Attach, KilledAtAnyMomentLeavesNoTap) {
     const int step = long_run() ? 2 : 10;
     int grants = 0;
     for (int delay = 0; delay <= 3000; delay += step) {
-        HelperProcess process(kQemuArgs, {});
+        HelperProcess process(qemu_args, {});
         std::this_thread::sleep_for(std::chrono::microseconds(delay));
         process.kill(SIGKILL);
         HelperResult run = process.finish();
@@ -969,7 +971,7 @@ TEST_P(Attach, KilledAtEveryCallLeavesNoTap) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     for (unsigned n = 1;; ++n) {
         bool reached = false;
-        HelperResult run = run_traced(kQemuArgs, {}, [&](const TracedCall& call) {
+        HelperResult run = run_traced(qemu_args, {}, [&](const TracedCall& call) {
             reached |= call.index == n;
             return TraceAction{0, call.index == n};
         });
@@ -1036,13 +1038,13 @@ TEST_P(Log, AGrantThatItDoesNotTakeIsRefused) {
     const UniqueFd log = open_log();
     EXPECT_GT(fill(), 0);
     const auto start = std::chrono::steady_clock::now();
-    EXPECT_TRUE(failed_saying(run_helper(kQemuArgs), "a grant that /dev/log does not take", ""));
+    EXPECT_TRUE(failed_saying(run_helper(qemu_args), "a grant that /dev/log does not take", ""));
     // One second for the grant, and one for the refusal.
     EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
     EXPECT_THAT(ports("br0"), IsEmpty());
     for (const std::string& line : log_lines(log.get()))
         EXPECT_EQ(line, "junk");
-    EXPECT_TRUE(granted(run_helper(kQemuArgs)));
+    EXPECT_TRUE(granted(run_helper(qemu_args)));
 }
 
 TEST_P(Log, IsWaitedForASecond) {
@@ -1053,7 +1055,7 @@ TEST_P(Log, IsWaitedForASecond) {
         std::this_thread::sleep_for(std::chrono::milliseconds(300));
         lines = log_lines(log.get());
     });
-    EXPECT_TRUE(granted(run_helper(kQemuArgs)));
+    EXPECT_TRUE(granted(run_helper(qemu_args)));
     daemon.join();
     for (std::string& line : log_lines(log.get()))
         lines.push_back(std::move(line));
@@ -1063,17 +1065,17 @@ TEST_P(Log, IsWaitedForASecond) {
 // What is not there cannot be waited for.
 TEST_P(Log, AHostWithoutOneStillGrants) {
     ASSERT_NE(access("/dev/log", F_OK), 0);
-    EXPECT_TRUE(granted(run_helper(kQemuArgs)));
+    EXPECT_TRUE(granted(run_helper(qemu_args)));
     { const UniqueFd log = open_log(); }
     ASSERT_EQ(access("/dev/log", F_OK), 0);  // its daemon has died
-    EXPECT_TRUE(granted(run_helper(kQemuArgs)));
+    EXPECT_TRUE(granted(run_helper(qemu_args)));
 }
 
 // ... but what the caller can bring about is no lack of a log.
 TEST_P(Log, ThatTheCallerMayNotWriteToIsThere) {
     const UniqueFd log = open_log();
     ASSERT_EQ(chmod("/dev/log", 0600), 0);
-    EXPECT_TRUE(failed_saying(run_helper(kQemuArgs), "a grant that /dev/log", "Permission denied"));
+    EXPECT_TRUE(failed_saying(run_helper(qemu_args), "a grant that /dev/log", "Permission denied"));
 }
 
 // Each grant is in the log, whoever floods it; how many there are is the flood's business.
@@ -1096,7 +1098,7 @@ TEST_P(Log, HasEachGrantInSpiteOfAFlood) {
         });
     unsigned grants = 0;
     for (int i = 0; i < 30; i++) {
-        const HelperResult run = run_helper(kQemuArgs);
+        const HelperResult run = run_helper(qemu_args);
         grants += run.fds.empty() ? 0 : 1;
         if (run.fds.empty()) {
             EXPECT_TRUE(failed(run, "a grant that /dev/log"));

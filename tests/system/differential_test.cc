@@ -38,8 +38,9 @@ struct PolicyFile {
 using Tree = std::vector<PolicyFile>;  // the main file first; a missing one is simply not in it
 
 // As long as a name may be, so that one byte more or less makes another or none.
-const std::string kLongest = "br-0123456789ab";
-const std::vector<std::string> kBridges = {"br0", "br1", "br-lab", kLongest, "all", "nope", "b"};
+const std::string longest_name = "br-0123456789ab";
+const std::vector<std::string> known_bridges = {"br0", "br1",  "br-lab", longest_name,
+                                                "all", "nope", "b"};
 
 // Makes trees in which grants, denials and errors are all common.
 class Generator {
@@ -54,7 +55,7 @@ class Generator {
         odd_lines_ = one_in(3);
         for (unsigned i = 0; i < count; ++i) {
             PolicyFile file;
-            file.path = i == 0 ? kPolicyFile : include_path(i);
+            file.path = i == 0 ? policy_file : include_path(i);
             const unsigned lines = below(6);
             for (unsigned k = 0; k < lines; ++k) {
                 file.text += line(i, count) + end_of_line();
@@ -98,13 +99,13 @@ class Generator {
                 break;
             case 1:
                 file->mode = 0640;  // a group's, of which the caller may be
-                file->gid = kStudents;
+                file->gid = students_gid;
                 break;
             case 2:
                 file->mode = pick(std::vector<mode_t>{0666, 0664, 0646});
                 break;
             case 3:
-                file->uid = kAlice.uid;
+                file->uid = alice_account.uid;
                 break;
             default:
                 break;
@@ -131,19 +132,30 @@ class Generator {
     }
 
     std::string name() {
-        static const std::vector<std::string> common = {"br0", "br0",    "br1", "br-lab",
-                                                        "all", kLongest, "b"};
-        static const std::vector<std::string> odd = {kLongest + "c", std::string(40, 'n'),
-                                                     "BR0",          "ALL",
-                                                     "br*",          "*",
-                                                     "br",           "br00",
-                                                     "a/b",          ".",
-                                                     "..",           "br:0",
-                                                     "br0,br1",      "\"br0\"",
-                                                     "'br0'",        "br0;",
-                                                     "#br0",         "br0#",
-                                                     "br\xc3\xb6",   "br0\x01",
-                                                     "all,",         "user=alice"};
+        static const std::vector<std::string> common = {"br0", "br0",        "br1", "br-lab",
+                                                        "all", longest_name, "b"};
+        static const std::vector<std::string> odd = {longest_name + "c",
+                                                     std::string(40, 'n'),
+                                                     "BR0",
+                                                     "ALL",
+                                                     "br*",
+                                                     "*",
+                                                     "br",
+                                                     "br00",
+                                                     "a/b",
+                                                     ".",
+                                                     "..",
+                                                     "br:0",
+                                                     "br0,br1",
+                                                     "\"br0\"",
+                                                     "'br0'",
+                                                     "br0;",
+                                                     "#br0",
+                                                     "br0#",
+                                                     "br\xc3\xb6",
+                                                     "br0\x01",
+                                                     "all,",
+                                                     "user=alice"};
         return odd_lines_ && one_in(6) ? pick(odd) : pick(common);
     }
 
@@ -252,14 +264,14 @@ const char* to_string(Reason reason) {
 }
 
 // GLib's g_ascii_isspace(), which has no \v.
-constexpr std::string_view kBlanks = " \t\r\n\f";
+constexpr std::string_view blank_characters = " \t\r\n\f";
 
 std::string_view trim(std::string_view s) {
-    const std::size_t begin = s.find_first_not_of(kBlanks);
+    const std::size_t begin = s.find_first_not_of(blank_characters);
     if (begin == std::string_view::npos) {
         return {};
     }
-    return s.substr(begin, s.find_last_not_of(kBlanks) - begin + 1);
+    return s.substr(begin, s.find_last_not_of(blank_characters) - begin + 1);
 }
 
 bool names_a_bridge(std::string_view name) {
@@ -270,12 +282,12 @@ bool names_a_bridge(std::string_view name) {
 
 class Reasons {
   public:
-    Reasons(const Tree& tree, gid_t gid) : tree_(tree), gid_(gid) { visit(kPolicyFile, 0); }
+    Reasons(const Tree& tree, gid_t gid) : tree_(tree), gid_(gid) { visit(policy_file, 0); }
     const std::set<Reason>& all() const { return reasons_; }
 
   private:
     bool readable(const PolicyFile& file) const {
-        if (file.uid == kAlice.uid) {
+        if (file.uid == alice_account.uid) {
             return (file.mode & 0400) != 0;
         }
         if (file.gid == gid_) {
@@ -325,7 +337,7 @@ class Reasons {
         // The first space separates, also one behind the argument; the first tab only where there
         // is no space.
         const std::string_view left =
-            std::string_view(line).substr(line.find_first_not_of(kBlanks));
+            std::string_view(line).substr(line.find_first_not_of(blank_characters));
         const std::size_t space = left.find(' ');
         const std::size_t separator = space != std::string_view::npos ? space : left.find('\t');
         const std::string_view command = left.substr(0, separator);
@@ -345,7 +357,7 @@ class Reasons {
             }
             visit(target, depth + 1);
         } else if (!wrong) {
-            const bool several = argument.find_first_of(kBlanks) != std::string_view::npos;
+            const bool several = argument.find_first_of(blank_characters) != std::string_view::npos;
             if (several || !names_a_bridge(argument)) {
                 reasons_.insert(Reason::unknown_word);
             }
@@ -452,11 +464,11 @@ TEST_F(Differential, NeverLooserAndStricterOnlyWhereTheDesignSaysSo) {
     for (unsigned n = 0; n < trees; ++n) {
         Generator generator(seed + n);
         const Tree tree = generator.tree();
-        const gid_t group = generator.one_in(2) ? kStudents : kBob.gid;
+        const gid_t group = generator.one_in(2) ? students_gid : bob_account.gid;
         write_tree(tree, previous);
         previous = tree;
         const Reasons reasons(tree, group);
-        for (const std::string& bridge : kBridges) {
+        for (const std::string& bridge : known_bridges) {
             const std::vector<std::string> args = {"--fd=27", "--br=" + bridge};
             const HelperResult stock = run_helper(args, from_policy_directory(stock_path(), group));
             const HelperResult ours = run_helper(args, from_policy_directory({}, group));
@@ -506,7 +518,7 @@ TEST_F(Differential, GrantsForRealWhatTheStockHelperGrants) {
     const std::uint64_t seed = given != nullptr ? std::stoull(given) : std::random_device()();
     std::cout << "TAPGATE_SEED=" << seed << '\n';
     // "all" cannot be a bridge: the kernel keeps that name for /proc/sys/net.
-    std::vector<std::string> bridges = kBridges;
+    std::vector<std::string> bridges = known_bridges;
     std::erase(bridges, "all");
     for (const std::string& bridge : bridges) {
         add_bridge(bridge);
@@ -518,12 +530,12 @@ TEST_F(Differential, GrantsForRealWhatTheStockHelperGrants) {
         const Tree tree = generator.tree();
         write_tree(tree, previous);
         previous = tree;
-        const Reasons reasons(tree, kStudents);
+        const Reasons reasons(tree, students_gid);
         for (const std::string& bridge : bridges) {
             const std::vector<std::string> args = {"--fd=27", "--br=" + bridge};
             const HelperResult stock =
-                run_helper(args, from_policy_directory(stock_path(), kStudents));
-            const HelperResult ours = run_helper(args, from_policy_directory({}, kStudents));
+                run_helper(args, from_policy_directory(stock_path(), students_gid));
+            const HelperResult ours = run_helper(args, from_policy_directory({}, students_gid));
             const std::string where = "TAPGATE_SEED=" + std::to_string(seed + n) + ", bridge " +
                                       bridge + "\n" + shown(tree) + "stock: " + describe(stock) +
                                       "\nours:  " + describe(ours);

@@ -5,7 +5,7 @@
 // never an fd from a helper that had not got rid of its privilege.
 //
 // By default each call fails in the one way that is likeliest for it, with TAPGATE_LONG=1 in each
-// of kErrors.
+// of likely_errors.
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -30,8 +30,8 @@
 namespace tapgate {
 namespace {
 
-const std::vector<int> kErrors = {EPERM, ENOMEM, EINTR,  EAGAIN, ENOSPC, EMFILE,
-                                  EBADF, EIO,    EINVAL, ENOSYS, EACCES};
+const std::vector<int> likely_errors = {EPERM, ENOMEM, EINTR,  EAGAIN, ENOSPC, EMFILE,
+                                        EBADF, EIO,    EINVAL, ENOSYS, EACCES};
 
 // The errors that the default run injects.
 int likeliest_error(long number) {
@@ -166,7 +166,7 @@ class Faults : public BothInstalls {
                 continue;
             }
             const std::vector<int> errors =
-                long_run() ? kErrors : std::vector<int>{likeliest_error(step.call.number)};
+                long_run() ? likely_errors : std::vector<int>{likeliest_error(step.call.number)};
             for (const int error : errors) {
                 ++runs;
                 survived += fail_one_call(args, step, error, fds, good_status) ? 1U : 0U;
@@ -185,7 +185,7 @@ class Faults : public BothInstalls {
         }
         const HelperResult run = run_traced(args, {}, [&](const TracedCall& call) {
             const bool opens_policy =
-                call.number == SYS_openat && traced_string(call.pid, call.args[1]) == kPolicyFile;
+                call.number == SYS_openat && traced_string(call.pid, call.args[1]) == policy_file;
             if ((fds > 0 && opens_policy) || !fds_being_sent(call).empty()) {
                 left += privilege_left(call);
             }

@@ -33,12 +33,12 @@
 namespace tapgate {
 namespace {
 
-constexpr const char* kGuestMac = "52:54:00:00:00:0a";
-constexpr const char* kOtherMac = "52:54:00:00:00:0b";
-constexpr const char* kRouter = "00:11:22:33:44:55";
-constexpr const char* kNft = "/usr/sbin/nft";
-constexpr std::array kSets{"switches", "dhcp_servers", "dhcpv6_servers",
-                           "routers",  "storms",       "floods"};
+constexpr const char* guest_mac = "52:54:00:00:00:0a";
+constexpr const char* other_mac = "52:54:00:00:00:0b";
+constexpr const char* router_mac = "00:11:22:33:44:55";
+constexpr const char* nft_program = "/usr/sbin/nft";
+constexpr std::array sets{"switches", "dhcp_servers", "dhcpv6_servers",
+                          "routers",  "storms",       "floods"};
 
 std::string bytes(std::initializer_list<int> values) {
     std::string text;
@@ -103,10 +103,10 @@ std::string ipv6_fragment(int next, const std::string& payload) {
 }
 
 std::string llc(std::string_view to, const std::string& payload) {
-    return ethernet(to, kGuestMac, two(payload.size()) + payload);
+    return ethernet(to, guest_mac, two(payload.size()) + payload);
 }
-const std::string kStpLlc = bytes({0x42, 0x42, 0x03});
-const std::string kCisco = bytes({0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c});
+const std::string stp_llc = bytes({0x42, 0x42, 0x03});
+const std::string cisco = bytes({0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c});
 
 struct Sample {
     const char* name;
@@ -117,39 +117,39 @@ struct Sample {
 // What a bridge without STP forwards unless a guard is in the way.
 std::vector<Sample> samples() {
     constexpr const char* multicast6 = "33:33:00:00:00:01";
-    const std::string bpdu = make_bpdu(kGuestMac);
+    const std::string bpdu = make_bpdu(guest_mac);
     const std::string body = bpdu.substr(17);  // behind addresses, length and LLC
     const auto on_wire = [](std::string_view to, const std::string& rest) {
-        return ethernet(to, kGuestMac, rest);
+        return ethernet(to, guest_mac, rest);
     };
     return {
         {"STP", "switches", bpdu},
-        {"RSTP", "switches", llc("01:80:c2:00:00:00", kStpLlc + bytes({0, 0, 2, 2}) + body)},
-        {"MSTP", "switches", llc("01:80:c2:00:00:00", kStpLlc + bytes({0, 0, 3, 2}) + body)},
-        {"STP of a provider's bridge", "switches", llc("01:80:c2:00:00:08", kStpLlc + body)},
-        {"PVST+", "switches", llc("01:00:0c:cc:cc:cd", kCisco + two(0x010b) + body)},
+        {"RSTP", "switches", llc("01:80:c2:00:00:00", stp_llc + bytes({0, 0, 2, 2}) + body)},
+        {"MSTP", "switches", llc("01:80:c2:00:00:00", stp_llc + bytes({0, 0, 3, 2}) + body)},
+        {"STP of a provider's bridge", "switches", llc("01:80:c2:00:00:08", stp_llc + body)},
+        {"PVST+", "switches", llc("01:00:0c:cc:cc:cd", cisco + two(0x010b) + body)},
         {"PVST+ with a tag", "switches",
-         tagged(llc("01:00:0c:cc:cc:cd", kCisco + two(0x010b) + body), 7)},
-        {"a BPDU to everybody", "switches", llc(kBroadcast, kStpLlc + body)},
-        {"a BPDU to a switch's own address", "switches", llc(kRouter, kStpLlc + body)},
-        {"a BPDU with a tag", "switches", tagged(llc(kBroadcast, kStpLlc + body), 7)},
-        {"CDP, VTP, DTP", "switches", llc("01:00:0c:cc:cc:cc", kCisco + two(0x2004) + "dtp")},
-        {"UplinkFast", "switches", llc("01:00:0c:cd:cd:cd", kCisco + two(0x200a) + "up")},
-        {"GVRP", "switches", llc("01:80:c2:00:00:21", kStpLlc + bytes({0, 1, 1}))},
-        {"a DHCP offer", "dhcp_servers", on_wire(kBroadcast, ipv4(17, udp(67, 68)))},
-        {"a DHCP offer to one", "dhcp_servers", on_wire(kRouter, ipv4(17, udp(67, 68)))},
+         tagged(llc("01:00:0c:cc:cc:cd", cisco + two(0x010b) + body), 7)},
+        {"a BPDU to everybody", "switches", llc(broadcast_mac, stp_llc + body)},
+        {"a BPDU to a switch's own address", "switches", llc(router_mac, stp_llc + body)},
+        {"a BPDU with a tag", "switches", tagged(llc(broadcast_mac, stp_llc + body), 7)},
+        {"CDP, VTP, DTP", "switches", llc("01:00:0c:cc:cc:cc", cisco + two(0x2004) + "dtp")},
+        {"UplinkFast", "switches", llc("01:00:0c:cd:cd:cd", cisco + two(0x200a) + "up")},
+        {"GVRP", "switches", llc("01:80:c2:00:00:21", stp_llc + bytes({0, 1, 1}))},
+        {"a DHCP offer", "dhcp_servers", on_wire(broadcast_mac, ipv4(17, udp(67, 68)))},
+        {"a DHCP offer to one", "dhcp_servers", on_wire(router_mac, ipv4(17, udp(67, 68)))},
         {"a DHCP answer from another port", "dhcp_servers",
-         on_wire(kRouter, ipv4(17, udp(4000, 68)))},
-        {"a DHCP answer to a relay", "dhcp_servers", on_wire(kRouter, ipv4(17, udp(67, 67)))},
+         on_wire(router_mac, ipv4(17, udp(4000, 68)))},
+        {"a DHCP answer to a relay", "dhcp_servers", on_wire(router_mac, ipv4(17, udp(67, 67)))},
         {"a DHCP offer with a tag", "dhcp_servers",
-         tagged(on_wire(kBroadcast, ipv4(17, udp(67, 68))), 7)},
-        {"a DHCPv6 advertisement", "dhcpv6_servers", on_wire(kRouter, ipv6(17, udp(547, 546)))},
+         tagged(on_wire(broadcast_mac, ipv4(17, udp(67, 68))), 7)},
+        {"a DHCPv6 advertisement", "dhcpv6_servers", on_wire(router_mac, ipv6(17, udp(547, 546)))},
         {"a DHCPv6 answer from another port", "dhcpv6_servers",
-         on_wire(kRouter, ipv6(17, udp(4000, 546)))},
+         on_wire(router_mac, ipv6(17, udp(4000, 546)))},
         {"a DHCPv6 answer behind options", "dhcpv6_servers",
-         on_wire(kRouter, ipv6(60, ipv6_options(17, udp(547, 546))))},
+         on_wire(router_mac, ipv6(60, ipv6_options(17, udp(547, 546))))},
         {"a router advertisement", "routers", on_wire(multicast6, ipv6(58, icmpv6(134)))},
-        {"a router advertisement to one", "routers", on_wire(kRouter, ipv6(58, icmpv6(134)))},
+        {"a router advertisement to one", "routers", on_wire(router_mac, ipv6(58, icmpv6(134)))},
         {"a router advertisement behind options", "routers",
          on_wire(multicast6, ipv6(60, ipv6_options(58, icmpv6(134))))},
         {"a router advertisement in fragments", "routers",
@@ -158,32 +158,32 @@ std::vector<Sample> samples() {
          on_wire(multicast6, ipv6(44, ipv6_fragment(60, ipv6_options(58, ""))))},
         {"a router advertisement with a tag", "routers",
          tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 7)},
-        {"a redirect", "routers", on_wire(kRouter, ipv6(58, icmpv6(137)))},
+        {"a redirect", "routers", on_wire(router_mac, ipv6(58, icmpv6(137)))},
         {"an ICMP router advertisement", "routers",
-         on_wire(kBroadcast, ipv4(1, bytes({9, 0, 0, 0}) + std::string(28, '\0')))},
+         on_wire(broadcast_mac, ipv4(1, bytes({9, 0, 0, 0}) + std::string(28, '\0')))},
         {"an ICMP redirect", "routers",
-         on_wire(kRouter, ipv4(1, bytes({5, 1, 0, 0}) + std::string(28, '\0')))},
+         on_wire(router_mac, ipv4(1, bytes({5, 1, 0, 0}) + std::string(28, '\0')))},
 
-        {"a DHCP request", nullptr, on_wire(kBroadcast, ipv4(17, udp(68, 67)))},
+        {"a DHCP request", nullptr, on_wire(broadcast_mac, ipv4(17, udp(68, 67)))},
         {"a DHCPv6 request", nullptr, on_wire("33:33:00:01:00:02", ipv6(17, udp(546, 547)))},
         {"a router solicitation", nullptr, on_wire("33:33:00:00:00:02", ipv6(58, icmpv6(133)))},
         {"a neighbour solicitation", nullptr, on_wire(multicast6, ipv6(58, icmpv6(135)))},
-        {"a neighbour advertisement", nullptr, on_wire(kRouter, ipv6(58, icmpv6(136)))},
+        {"a neighbour advertisement", nullptr, on_wire(router_mac, ipv6(58, icmpv6(136)))},
         {"a large ping's fragment", nullptr,
-         on_wire(kRouter, ipv6(44, ipv6_fragment(58, icmpv6(128))))},
+         on_wire(router_mac, ipv6(44, ipv6_fragment(58, icmpv6(128))))},
         {"an IPv4 ping", nullptr,
-         on_wire(kRouter, ipv4(1, bytes({8, 0, 0, 0}) + std::string(28, '\0')))},
-        {"DNS", nullptr, on_wire(kRouter, ipv4(17, udp(5000, 53)))},
-        {"ARP", nullptr, make_arp_request(kGuestMac, "192.0.2.1")},
-        {"multicast", nullptr, make_frame(kMulticast, kGuestMac)},
-        {"any frame", nullptr, make_frame(kRouter, kGuestMac)},
-        {"a frame with a tag", nullptr, make_frame(kRouter, kGuestMac, 7)},
+         on_wire(router_mac, ipv4(1, bytes({8, 0, 0, 0}) + std::string(28, '\0')))},
+        {"DNS", nullptr, on_wire(router_mac, ipv4(17, udp(5000, 53)))},
+        {"ARP", nullptr, make_arp_request(guest_mac, "192.0.2.1")},
+        {"multicast", nullptr, make_frame(multicast_mac, guest_mac)},
+        {"any frame", nullptr, make_frame(router_mac, guest_mac)},
+        {"a frame with a tag", nullptr, make_frame(router_mac, guest_mac, 7)},
     };
 }
 
 // What it printed. Throws when it fails.
 std::string nft(const std::string& words) {
-    const std::string command = std::string(kNft) + " " + words + " 2>&1";
+    const std::string command = std::string(nft_program) + " " + words + " 2>&1";
     FILE* const pipe = popen(command.c_str(), "re");  // NOLINT(cert-env33-c): a test's own words
     std::string output;
     std::array<char, 4096> buffer{};
@@ -205,7 +205,7 @@ using Dropped = std::map<std::string, std::map<std::string, unsigned long>>;
 Dropped dropped() {
     const std::string text = nft("list table bridge tapgate");
     Dropped all;
-    for (const char* const set : kSets) {
+    for (const char* const set : sets) {
         const std::size_t begin = text.find("set " + std::string(set) + " {");
         const std::size_t end = text.find("\n\t}", begin);
         std::size_t at = text.find("elements", begin);
@@ -238,7 +238,7 @@ class Guards : public Testbed {
         if (IsSkipped() || HasFatalFailure()) {
             return;
         }
-        TAPGATE_REQUIRE(access(kNft, X_OK) == 0, "no nft (package nftables)");
+        TAPGATE_REQUIRE(access(nft_program, X_OK) == 0, "no nft (package nftables)");
         add_bridge("br0");
         add_veth("uplink", "far");
         add_veth("host0", "host1");
@@ -290,7 +290,7 @@ class Guards : public Testbed {
         };
         const long before = sent();
         for (int i = 0; i < count; ++i) {
-            EXPECT_TRUE(from.station.send(make_frame(kBroadcast, mac)));
+            EXPECT_TRUE(from.station.send(make_frame(broadcast_mac, mac)));
         }
         return sent() - before;
     }
@@ -348,7 +348,7 @@ TEST_F(Guards, WhatABridgeKeepsForItself) {
     load();
     unsigned long count = 0;
     for (const char* const to : {"01:80:c2:00:00:02", "01:80:c2:00:00:03", "01:80:c2:00:00:0d"}) {
-        EXPECT_TRUE(alice.station.send(make_frame(to, kGuestMac)));
+        EXPECT_TRUE(alice.station.send(make_frame(to, guest_mac)));
         EXPECT_EQ(dropped("switches", "tap1000-1"), ++count) << to;
     }
 }
@@ -381,19 +381,19 @@ TEST_F(Guards, OnABridgeWithStp) {
 TEST_F(Guards, AStormOfOnePortIsItsOwn) {
     const Guest alice = guest("tap1000-1");
     const Guest bob = guest("tap1001-1");
-    constexpr int kFrames = 5000;
+    constexpr int frame_count = 5000;
     // Or a few more: the kernel's own.
-    EXPECT_GE(broadcasts_passed(alice, kFrames, kGuestMac), kFrames);
+    EXPECT_GE(broadcasts_passed(alice, frame_count, guest_mac), frame_count);
     load("limit rate over 500/second burst 1000 packets",
          "limit rate over 1/second burst 1000 packets");
-    const long passed = broadcasts_passed(alice, kFrames, kGuestMac);
+    const long passed = broadcasts_passed(alice, frame_count, guest_mac);
     EXPECT_GE(passed, 1000);
     EXPECT_LT(passed, 1200);  // a frame a second more
-    EXPECT_GE(dropped("storms", "tap1000-1"), static_cast<unsigned long>(kFrames - passed));
-    EXPECT_GE(broadcasts_passed(bob, 500, kOtherMac), 500);
+    EXPECT_GE(dropped("storms", "tap1000-1"), static_cast<unsigned long>(frame_count - passed));
+    EXPECT_GE(broadcasts_passed(bob, 500, other_mac), 500);
     // What goes to one station is no storm. (A new socket: the old one's queue is full.)
     network_.emplace(Station::link("far", {"br0"}));
-    EXPECT_TRUE(reaches_network(alice, make_frame(kRouter, kGuestMac)));
+    EXPECT_TRUE(reaches_network(alice, make_frame(router_mac, guest_mac)));
     EXPECT_EQ(dropped("storms", "tap1001-1"), 0U);
 }
 
@@ -403,17 +403,17 @@ TEST_F(Guards, ARateForEachPort) {
     const auto passed = [&](const Guest& from, std::string_view mac) {
         const auto before = link_attribute("uplink", "statistics/tx_packets");
         for (int i = 0; i < 500; ++i) {
-            EXPECT_TRUE(from.station.send(make_frame(kRouter, mac)));
+            EXPECT_TRUE(from.station.send(make_frame(router_mac, mac)));
         }
         return std::stol(link_attribute("uplink", "statistics/tx_packets")) - std::stol(before);
     };
     load();
-    EXPECT_EQ(passed(alice, kGuestMac), 500);
+    EXPECT_GE(passed(alice, guest_mac), 500);  // or a few more: the kernel's own
     load("500000/second burst 100000 packets", "1/second burst 100 packets");
-    EXPECT_LT(passed(alice, kGuestMac), 300);
+    EXPECT_LT(passed(alice, guest_mac), 300);
     EXPECT_GT(dropped("floods", "tap1000-1"), 200U);
     load("1250 mbytes/second burst 250 mbytes", "1 bytes/second burst 6000 bytes");
-    EXPECT_LT(passed(bob, kOtherMac), 300);
+    EXPECT_LT(passed(bob, other_mac), 300);
     EXPECT_GT(dropped("floods", "tap1001-1"), 200U);
     EXPECT_EQ(dropped("floods", "tap1000-1"), 0U);
 }
@@ -423,7 +423,7 @@ TEST_F(Guards, ExceptionsByUserAndPort) {
     const Guest also_alice = guest("tap1000-2f3");
     const Guest bob = guest("tap1001-1");
     const std::string advertisement =
-        ethernet("33:33:00:00:00:01", kGuestMac, ipv6(58, icmpv6(134)));
+        ethernet("33:33:00:00:00:01", guest_mac, ipv6(58, icmpv6(134)));
     const std::string begin = "chain exceptions {\n";
     load(begin, begin + "iifname \"tap1000-*\" accept\n");
     EXPECT_TRUE(reaches_network(alice, advertisement));
@@ -435,7 +435,7 @@ TEST_F(Guards, ExceptionsByUserAndPort) {
     // One guard only.
     load("chain routers {\n", "chain routers {\niifname \"tap1001-1\" return\n");
     EXPECT_TRUE(reaches_network(bob, advertisement));
-    EXPECT_FALSE(reaches_network(bob, make_bpdu(kOtherMac)));
+    EXPECT_FALSE(reaches_network(bob, make_bpdu(other_mac)));
     EXPECT_FALSE(reaches_network(alice, advertisement));
 }
 

@@ -42,8 +42,9 @@ std::string as_alice(const std::function<std::string()>& action) {
     const pid_t child = fork();
     if (child == 0) {
         std::string text = "cannot become alice";
-        if (setgroups(0, nullptr) == 0 && setresgid(kAlice.gid, kAlice.gid, kAlice.gid) == 0 &&
-            setresuid(kAlice.uid, kAlice.uid, kAlice.uid) == 0) {
+        if (setgroups(0, nullptr) == 0 &&
+            setresgid(alice_account.gid, alice_account.gid, alice_account.gid) == 0 &&
+            setresuid(alice_account.uid, alice_account.uid, alice_account.uid) == 0) {
             // A helper with AddressSanitizer cannot look for leaks where nobody may trace.
             setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // NOLINT(concurrency-mt-unsafe)
             try {

@@ -30,12 +30,12 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
-constexpr const char* kDenied = "access denied by acl file: ";
+const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
+constexpr const char* denied_by_acl = "access denied by acl file: ";
 // The name service's, not in the local files: see nss_module.cc. The user's own group is in
 // /etc/group.
-constexpr Account kRemote{"remote", 2101, 2101};
-constexpr gid_t kRemoteStudents = 3101;
+constexpr Account remote_account{"remote", 2101, 2101};
+constexpr gid_t remote_students = 3101;
 
 HelperOptions as(const Account& user, std::vector<gid_t> groups = {}) {
     HelperOptions options;
@@ -73,59 +73,60 @@ TEST_P(Names, LocalUsersAndGroups) {
     name_service("down");
     for (const char* user : {"alice", "2001", "bob,alice", "1,2001"}) {
         write_policy("allow br0 user=" + std::string(user) + "\n");
-        EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice)))) << user;
+        EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account)))) << user;
     }
     for (const char* user : {"bob", "2002", "bob,2003"}) {
         write_policy("allow br0 user=" + std::string(user) + "\n");
-        EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), kDenied)) << user;
+        EXPECT_TRUE(failed(run_helper(usual_args, as(alice_account)), denied_by_acl)) << user;
     }
     for (const char* group : {"students", "3001", "bob,students"}) {
         write_policy("allow br0 group=" + std::string(group) + "\n");
-        EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents})))) << group;
-        EXPECT_TRUE(granted(run_helper(kArgs, as({"bob", 2002, kStudents})))) << "primary";
+        EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account, {students_gid})))) << group;
+        EXPECT_TRUE(granted(run_helper(usual_args, as({"bob", 2002, students_gid})))) << "primary";
         // In /etc/group, but not in the groups that the process has.
-        EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), kDenied)) << group;
+        EXPECT_TRUE(failed(run_helper(usual_args, as(alice_account)), denied_by_acl)) << group;
     }
     write_policy("allow br0\ndeny br0 group=students\n");
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kStudents})), kDenied));
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice))));
+    EXPECT_TRUE(failed(run_helper(usual_args, as(alice_account, {students_gid})), denied_by_acl));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
     EXPECT_FALSE(was_asked());
 }
 
 TEST_P(Names, UsersAndGroupsOfTheNameService) {
     write_policy("allow br0 user=remote\n");
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kRemote))));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(remote_account))));
     EXPECT_TRUE(was_asked());
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), kDenied));
+    EXPECT_TRUE(failed(run_helper(usual_args, as(alice_account)), denied_by_acl));
     write_policy("allow br0 group=remotestudents\n");
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kRemoteStudents}))));
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kStudents})), kDenied));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account, {remote_students}))));
+    EXPECT_TRUE(failed(run_helper(usual_args, as(alice_account, {students_gid})), denied_by_acl));
     write_policy("allow all\ndeny br0 user=remote\n");
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kRemote)), kDenied));
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice))));
+    EXPECT_TRUE(failed(run_helper(usual_args, as(remote_account)), denied_by_acl));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
     write_policy("allow all\ndeny br0 group=remotestudents\n");
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kRemoteStudents})), kDenied));
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents}))));
+    EXPECT_TRUE(
+        failed(run_helper(usual_args, as(alice_account, {remote_students})), denied_by_acl));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account, {students_gid}))));
 }
 
 TEST_P(Names, UnknownNamesMatchNobody) {
     write_policy("allow br0 user=nobody-knows group=them\nallow br0 user=alice,remote\n");
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents}))));
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kRemote))));
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kBob)), kDenied));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account, {students_gid}))));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(remote_account))));
+    EXPECT_TRUE(failed(run_helper(usual_args, as(bob_account)), denied_by_acl));
 }
 
 TEST_P(Names, AreAskedForOnlyWhenTheyMatter) {
     write_policy(
         "allow br0 user=alice\nallow br0 user=remote\nallow br1 user=remote\n"
         "deny br1 group=remotestudents\n");
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice))));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
     EXPECT_FALSE(was_asked());
 }
 
 TEST_P(Names, ExplainAsksToo) {
     write_policy("allow br0 user=remote\n");
-    const HelperResult run = ask_policy({"explain", "--br=br0"}, as(kRemote));
+    const HelperResult run = ask_policy({"explain", "--br=br0"}, as(remote_account));
     EXPECT_EQ(run.exit_status, 0) << describe(run);
     EXPECT_THAT(run.out, HasSubstr("allowed for uid 2101"));
 }
@@ -138,20 +139,21 @@ TEST_P(Names, NoAnswerIsARefusal) {
         for (const char* policy :
              {"allow br0 user=remote\n", "allow br0\ndeny br0 user=remote\n"}) {
             write_policy(policy);
-            EXPECT_TRUE(failed_saying(run_helper(kArgs, as(kRemote)),
+            EXPECT_TRUE(failed_saying(run_helper(usual_args, as(remote_account)),
                                       "failed to look up user `remote'",
                                       "the name service does not answer"))
                 << mode << ' ' << policy;
         }
         write_policy("allow br0\ndeny br0 group=remotestudents\n");
-        EXPECT_TRUE(failed_saying(run_helper(kArgs, as(kAlice, {kRemoteStudents})),
+        EXPECT_TRUE(failed_saying(run_helper(usual_args, as(alice_account, {remote_students})),
                                   "failed to look up group `remotestudents'", "getent group"));
     }
     // Somebody whom the files know is not the one who cannot be looked up; but when the service
     // says that it is down, nobody is let in either.
     name_service("down");
     write_policy("allow br0\ndeny br0 user=remote\n");
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice)), "failed to look up user `remote'"));
+    EXPECT_TRUE(
+        failed(run_helper(usual_args, as(alice_account)), "failed to look up user `remote'"));
 }
 
 // nsswitch.conf with one more service behind the one that is down: what libc says then is "not
@@ -160,17 +162,19 @@ TEST_P(Names, NoAnswerOfOneOfSeveralIsARefusal) {
     name_service("down");
     write_file("/etc/nsswitch.conf", "passwd: tapgatetest files\ngroup: tapgatetest files\n");
     write_policy("allow br0\ndeny br0 user=remote\n");
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kRemote)), "failed to look up user `remote'"));
+    EXPECT_TRUE(
+        failed(run_helper(usual_args, as(remote_account)), "failed to look up user `remote'"));
     write_policy("allow br0\ndeny br0 group=remotestudents\n");
-    EXPECT_TRUE(failed(run_helper(kArgs, as(kAlice, {kRemoteStudents})), "failed to look up"));
+    EXPECT_TRUE(
+        failed(run_helper(usual_args, as(alice_account, {remote_students})), "failed to look up"));
     // Both know who these are: somebody else.
-    EXPECT_TRUE(granted(run_helper(kArgs, as(kAlice, {kStudents}))));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account, {students_gid}))));
 }
 
 TEST_P(Names, NoProgramToAskIsARefusal) {
     unlink(lookup_path().c_str());
     write_policy("allow br0\ndeny br0 user=remote\n");
-    EXPECT_TRUE(failed_saying(run_helper(kArgs), "failed to look up user `remote'",
+    EXPECT_TRUE(failed_saying(run_helper(usual_args), "failed to look up user `remote'",
                               lookup_path() + ": No such file or directory"));
 }
 
@@ -180,8 +184,9 @@ TEST_P(Names, ProgramThatItsCallerCanReadIsCopied) {
     write_policy("allow br0\ndeny br0 user=remote\n");
     for (const mode_t mode : {0711U, 0755U, 0555U, 0777U}) {
         ASSERT_TRUE(install_lookup(mode));
-        EXPECT_TRUE(granted(run_helper(kArgs))) << std::oct << mode;
-        EXPECT_TRUE(failed(run_helper(kArgs, as(kRemote)), kDenied)) << std::oct << mode;
+        EXPECT_TRUE(granted(run_helper(usual_args))) << std::oct << mode;
+        EXPECT_TRUE(failed(run_helper(usual_args, as(remote_account)), denied_by_acl))
+            << std::oct << mode;
     }
 }
 
@@ -189,7 +194,7 @@ TEST_P(Names, HangingServiceIsGivenUpAfterTenSeconds) {
     name_service("wait");
     write_policy("allow br0\ndeny br0 user=remote\n");
     const auto start = std::chrono::steady_clock::now();
-    const HelperResult run = run_helper(kArgs);
+    const HelperResult run = run_helper(usual_args);
     const auto took = std::chrono::steady_clock::now() - start;
     EXPECT_TRUE(failed(run, "tapgate-helper: gave up after 10 seconds"));
     EXPECT_GE(took, std::chrono::seconds(8));
@@ -279,12 +284,13 @@ TEST_P(Asking, IsOutOfItsCallersReach) {
     for (const mode_t mode : {0711U, 0755U}) {
         ASSERT_TRUE(install_lookup(mode));
         name_service("wait");
-        HelperProcess helper(kArgs, as(kAlice));
+        HelperProcess helper(usual_args, as(alice_account));
         const pid_t lookup = wait_for_lookup(helper.pid());
         ASSERT_GT(lookup, 0) << std::oct << mode;
-        EXPECT_EQ(in_process_of(kAlice, [&] { return reach_of(lookup); }), 0) << std::oct << mode;
+        EXPECT_EQ(in_process_of(alice_account, [&] { return reach_of(lookup); }), 0)
+            << std::oct << mode;
         // Nor to whoever has the helper's descriptors, which are root's.
-        EXPECT_EQ(in_process_of(kAlice, [&] { return reach_of(helper.pid()); }), 0);
+        EXPECT_EQ(in_process_of(alice_account, [&] { return reach_of(helper.pid()); }), 0);
         name_service("ok");
         EXPECT_TRUE(granted(helper.finish()));
     }
@@ -297,14 +303,14 @@ TEST_P(Asking, WouldBeWithinReachIfItCouldBeRead) {
     ASSERT_TRUE(install_lookup(0755));
     const pid_t child = fork();
     if (child == 0) {
-        _exit(in_process_of(kAlice, [] {
+        _exit(in_process_of(alice_account, [] {
             execl(lookup_path().c_str(), "tapgate-lookup", "user", "remote", nullptr);
             return 1;
         }));
     }
     const pid_t lookup = wait_for_lookup(child);
     EXPECT_GT(lookup, 0);
-    const int reach = in_process_of(kAlice, [&] { return reach_of(lookup); });
+    const int reach = in_process_of(alice_account, [&] { return reach_of(lookup); });
     EXPECT_EQ(static_cast<unsigned>(reach) & traced, unsigned{traced});
     EXPECT_EQ(static_cast<unsigned>(reach) & read_memory, unsigned{read_memory});
     EXPECT_EQ(static_cast<unsigned>(reach) & listed_fds, unsigned{listed_fds});
@@ -313,7 +319,7 @@ TEST_P(Asking, WouldBeWithinReachIfItCouldBeRead) {
 }
 
 TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
-    HelperOptions options = as(kAlice, {kStudents});
+    HelperOptions options = as(alice_account, {students_gid});
     options.env = {"LD_PRELOAD=/mnt/nss/evil.so", "PATH=/mnt/nss", "SECRET=1"};
     options.before_exec = [] {
         dup2(0, 50);  // a stray one
@@ -321,7 +327,7 @@ TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, nullptr);
     };
-    HelperProcess helper(kArgs, options);
+    HelperProcess helper(usual_args, options);
     const pid_t lookup = wait_for_lookup(helper.pid());
     ASSERT_GT(lookup, 0);
     const std::string directory = "/proc/" + std::to_string(lookup);
@@ -347,10 +353,10 @@ TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
 // Killed, it has not said that the user is somebody else.
 TEST_P(Asking, KilledIsARefusal) {
     for (const int signal : {SIGKILL, SIGTERM, SIGALRM}) {
-        HelperProcess helper(kArgs, as(kAlice));
+        HelperProcess helper(usual_args, as(alice_account));
         const pid_t lookup = wait_for_lookup(helper.pid());
         ASSERT_GT(lookup, 0);
-        EXPECT_EQ(in_process_of(kAlice, [&] { return kill(lookup, signal); }), 0);
+        EXPECT_EQ(in_process_of(alice_account, [&] { return kill(lookup, signal); }), 0);
         EXPECT_TRUE(failed(helper.finish(), "failed to look up user `remote'"));
     }
 }
@@ -361,17 +367,17 @@ TEST_P(Asking, KilledIsARefusal) {
 TEST_P(Names, NoLimitTurnsADenyIntoNothing) {
     write_policy("allow br0\ndeny br0 user=remote\n");
     const auto try_limit = [](__rlimit_resource resource, rlim_t value) {
-        HelperOptions options = as(kRemote);
+        HelperOptions options = as(remote_account);
         options.before_exec = [resource, value] {
-            dup2(kSocketNumber, 3);
-            close(kSocketNumber);
+            dup2(socket_number, 3);
+            close(socket_number);
             const rlimit limit{value, value};
             setrlimit(resource, &limit);
         };
         const HelperResult run = run_helper({"--br=br0", "--fd=3"}, options);
         EXPECT_TRUE(run.exit_status != 0 && run.fds.empty())
             << "limit " << resource << " of " << value << ": " << describe(run);
-        return run.err.starts_with(kDenied);
+        return run.err.starts_with(denied_by_acl);
     };
     int denied = 0;
     for (rlim_t n = 3; n <= 12; ++n) {
@@ -401,8 +407,8 @@ TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
     std::minstd_rand random(std::random_device{}());
     int hits = 0;
     for (int round = 0; round < (long_run() ? 2000 : 100); ++round) {
-        HelperProcess helper(kArgs, as(kRemote));
-        hits += in_process_of(kRemote, [&] {
+        HelperProcess helper(usual_args, as(remote_account));
+        hits += in_process_of(remote_account, [&] {
             std::optional<pid_t> lookup;
             for (int i = 0; i < 500 && !lookup; ++i) {
                 lookup = find_lookup(helper.pid());
@@ -454,24 +460,26 @@ class SubordinateUids : public BothInstalls {
                    "2002:300000:10\n");
     }
 
-    static HelperOptions being(uid_t uid) { return as({"", uid, kAlice.gid}, {kStudents}); }
-    static HelperResult ask(uid_t uid) { return run_helper(kArgs, being(uid)); }
+    static HelperOptions being(uid_t uid) {
+        return as({"", uid, alice_account.gid}, {students_gid});
+    }
+    static HelperResult ask(uid_t uid) { return run_helper(usual_args, being(uid)); }
 };
 TAPGATE_BOTH_INSTALLS(SubordinateUids);
 
 TEST_P(SubordinateUids, TheirTapsAreTheirOwners) {
     write_policy("allow br0 group=3001 max-taps=3\n");
     std::vector<HelperResult> runs;
-    for (const uid_t uid : {kAlice.uid, 165536U, 231071U}) {
+    for (const uid_t uid : {alice_account.uid, 165536U, 231071U}) {
         runs.push_back(ask(uid));
         ASSERT_TRUE(granted(runs.back())) << uid;
         EXPECT_THAT(link_attribute(tap_name(runs.back().fds[0].get()), "ifalias"),
                     StartsWith("tapgate uid=2001"));
     }
-    for (const uid_t uid : {kAlice.uid, 165536U, 165537U})
+    for (const uid_t uid : {alice_account.uid, 165536U, 165537U})
         EXPECT_EQ(ask(uid).exit_status, 1) << uid;
     // These are nobody's, or somebody else's.
-    for (const uid_t uid : {165535U, 231072U, 300000U, kBob.uid}) {
+    for (const uid_t uid : {165535U, 231072U, 300000U, bob_account.uid}) {
         runs.push_back(ask(uid));
         EXPECT_TRUE(granted(runs.back())) << uid;
     }
@@ -491,18 +499,18 @@ TEST_P(SubordinateUids, AreDeniedWithTheirOwner) {
          {"allow br0\ndeny all user=alice\n", "allow br0\ndeny br0 user=2001\n",
           "allow br0\ndeny br0 user=165536\n", "allow br0 user=alice\n"}) {
         write_policy(policy);
-        EXPECT_TRUE(failed(ask(165536), kDenied)) << policy;
+        EXPECT_TRUE(failed(ask(165536), denied_by_acl)) << policy;
     }
     write_policy("allow br0\ndeny all user=bob\n");
     EXPECT_TRUE(granted(ask(165536)));
-    EXPECT_TRUE(failed(ask(300003), kDenied));
+    EXPECT_TRUE(failed(ask(300003), denied_by_acl));
 }
 
 TEST_P(SubordinateUids, AFileThatIsNotRootsRefuses) {
     write_policy("allow br0\n");
     write_file("/etc/subuid", "bob:165536:65536\n", 0666);
     EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "chmod go-w"));
-    write_file("/etc/subuid", "bob:165536:65536\n", 0644, kAlice.uid);
+    write_file("/etc/subuid", "bob:165536:65536\n", 0644, alice_account.uid);
     EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "chown root"));
     write_file("/etc/subuid", "bob:165536:65536\n", 0600);
     EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "Permission denied"));

@@ -24,8 +24,8 @@
 
 namespace {
 
-constexpr uid_t kRemote = 2101;
-constexpr gid_t kRemoteStudents = 3101;
+constexpr uid_t remote_account = 2101;
+constexpr gid_t remote_students = 3101;
 
 // Nothing of the C++ library that could need to be loaded.
 std::string_view read_mode(std::array<char, 16>& buffer) {
@@ -68,8 +68,8 @@ nss_status find_user(bool matches, passwd* user, char* buffer, std::size_t size,
     static std::array<char, 1> empty{};
     *user = {};
     user->pw_name = put("remote", buffer, size);
-    user->pw_uid = kRemote;
-    user->pw_gid = kRemote;
+    user->pw_uid = remote_account;
+    user->pw_gid = remote_account;
     user->pw_passwd = user->pw_gecos = user->pw_dir = user->pw_shell = empty.data();
     if (user->pw_name == nullptr) {
         *error = ERANGE;
@@ -87,7 +87,7 @@ nss_status find_group(bool matches, group* found, char* buffer, std::size_t size
     static std::array<char*, 1> members{};
     *found = {};
     found->gr_name = put("remotestudents", buffer, size);
-    found->gr_gid = kRemoteStudents;
+    found->gr_gid = remote_students;
     found->gr_passwd = empty.data();
     found->gr_mem = members.data();
     if (found->gr_name == nullptr) {
@@ -110,7 +110,7 @@ nss_status _nss_tapgatetest_getpwnam_r(const char* name, passwd* user, char* buf
 
 nss_status _nss_tapgatetest_getpwuid_r(uid_t uid, passwd* user, char* buffer, std::size_t size,
                                        int* error) {
-    return find_user(uid == kRemote, user, buffer, size, error);
+    return find_user(uid == remote_account, user, buffer, size, error);
 }
 
 nss_status _nss_tapgatetest_getgrnam_r(const char* name, group* found, char* buffer,
@@ -120,7 +120,7 @@ nss_status _nss_tapgatetest_getgrnam_r(const char* name, group* found, char* buf
 
 nss_status _nss_tapgatetest_getgrgid_r(gid_t gid, group* found, char* buffer, std::size_t size,
                                        int* error) {
-    return find_group(gid == kRemoteStudents, found, buffer, size, error);
+    return find_group(gid == remote_students, found, buffer, size, error);
 }
 
 }  // extern "C"

@@ -45,13 +45,14 @@ using testing::AssertionSuccess;
 using testing::ElementsAre;
 using testing::StartsWith;
 
-constexpr const char* kMacA = "52:54:00:00:00:0a";
-constexpr const char* kMacB = "52:54:00:00:00:0b";
-constexpr const char* kNobody = "52:54:00:00:00:ff";
-constexpr const char* kRouter = "00:11:22:33:44:55";
-constexpr const char* kDenied = "access denied by acl file: /etc/qemu/bridge.conf:1: allow br0";
+constexpr const char* mac_a = "52:54:00:00:00:0a";
+constexpr const char* mac_b = "52:54:00:00:00:0b";
+constexpr const char* nobodys_mac = "52:54:00:00:00:ff";
+constexpr const char* router_mac = "00:11:22:33:44:55";
+constexpr const char* denied_by_acl =
+    "access denied by acl file: /etc/qemu/bridge.conf:1: allow br0";
 // The lowest addresses there are: a bridge without an address of its own takes the lowest port's.
-constexpr const char* kLowest = "00:00:00:00:00:01";
+constexpr const char* lowest_mac = "00:00:00:00:00:01";
 
 void check(bool ok, const std::string& what) {
     if (!ok) {
@@ -143,7 +144,7 @@ class Ports : public Testbed {
     }
 
     static Party party(const Guest& guest) { return {&guest.station, guest.mac}; }
-    Party network() const { return {&*network_, kRouter}; }
+    Party network() const { return {&*network_, router_mac}; }
 
     // Sends one frame of each kind; says which arrived.
     static std::vector<std::string> arriving(const Party& from, const Party& to) {
@@ -154,12 +155,12 @@ class Ports : public Testbed {
                 kinds.emplace_back(kind);
             }
         };
-        attempt("flooded", make_frame(kNobody, from.mac));
-        attempt("broadcast", make_frame(kBroadcast, from.mac));
-        attempt("multicast", make_frame(kMulticast, from.mac));
+        attempt("flooded", make_frame(nobodys_mac, from.mac));
+        attempt("broadcast", make_frame(broadcast_mac, from.mac));
+        attempt("multicast", make_frame(multicast_mac, from.mac));
         attempt("ARP", make_arp_request(from.mac, "192.0.2.1"));
         // The bridge learns where it is, if it ever does.
-        check(to.station->send(make_frame(kBroadcast, to.mac)), "send");
+        check(to.station->send(make_frame(broadcast_mac, to.mac)), "send");
         attempt("unicast", make_frame(to.mac, from.mac));
         return kinds;
     }
@@ -185,8 +186,8 @@ class Ports : public Testbed {
 
     // Whether a frame with that source address passes from the guest to the network.
     bool passes(const Guest& guest, std::string_view source) const {
-        const std::string broadcast = make_frame(kBroadcast, source);
-        const std::string unicast = make_frame(kRouter, source);
+        const std::string broadcast = make_frame(broadcast_mac, source);
+        const std::string unicast = make_frame(router_mac, source);
         check(guest.station.send(broadcast) && guest.station.send(unicast), "send");
         const bool first = network_->got(broadcast);
         check(guest.station.send(unicast), "send");
@@ -234,45 +235,46 @@ class Ports : public Testbed {
 // --- No option
 
 TEST_F(Ports, WithoutOptionsAllReachAll) {
-    const Guest a = start("", kMacA);
-    const Guest b = start("", kMacB);
+    const Guest a = start("", mac_a);
+    const Guest b = start("", mac_b);
     EXPECT_TRUE(reach_each_other(party(a), party(b)));
     EXPECT_TRUE(reach_each_other(party(a), network()));
-    EXPECT_TRUE(passes(a, kMacA));
-    EXPECT_TRUE(passes(a, kNobody));
+    EXPECT_TRUE(passes(a, mac_a));
+    EXPECT_TRUE(passes(a, nobodys_mac));
 }
 
 // --- Isolated
 
 TEST_F(Ports, IsolatedPortsReachTheUplinkAndNotEachOther) {
-    const Guest a = start("isolated", kMacA);
-    const Guest b = start("isolated", kMacB);
+    const Guest a = start("isolated", mac_a);
+    const Guest b = start("isolated", mac_b);
     EXPECT_TRUE(is_cut_off(party(a), party(b)));
     EXPECT_TRUE(is_cut_off(party(b), party(a)));
     EXPECT_TRUE(reach_each_other(party(a), network()));
     EXPECT_TRUE(reach_each_other(party(b), network()));
     const Station host = Station::link("br0", {"far"});
     const std::string host_mac = link_attribute("br0", "address");
-    for (const std::string_view to : {std::string_view(kBroadcast), std::string_view(host_mac)}) {
-        const std::string frame = make_frame(to, kMacA);
+    for (const std::string_view to :
+         {std::string_view(broadcast_mac), std::string_view(host_mac)}) {
+        const std::string frame = make_frame(to, mac_a);
         ASSERT_TRUE(a.station.send(frame));
         EXPECT_TRUE(host.got(frame)) << to;
     }
 }
 
 TEST_F(Ports, AnIsolatedPortReachesOneThatIsNot) {
-    const Guest a = start("isolated", kMacA);
-    const Guest b = start("", kMacB);
+    const Guest a = start("isolated", mac_a);
+    const Guest b = start("", mac_b);
     EXPECT_TRUE(reach_each_other(party(a), party(b)));
 }
 
 TEST_F(Ports, IsolatedPortsOfManyQueuesAreCutOffToo) {
-    const Guest a = start("isolated", kMacA);
+    const Guest a = start("isolated", mac_a);
     write_policy("allow br0 isolated\n");
     HelperResult run = ask({"--queues=4"}, {});
     ASSERT_TRUE(granted(run, 4));
     for (const UniqueFd& queue : run.fds) {
-        const std::string frame = make_frame(kBroadcast, kMacB);
+        const std::string frame = make_frame(broadcast_mac, mac_b);
         ASSERT_TRUE(Station::tap(queue.get(), {"br0"}).send(frame));
         EXPECT_TRUE(far().got(frame));
         EXPECT_FALSE(a.station.got(frame));
@@ -304,18 +306,18 @@ class Guard : public Ports {
 };
 
 TEST_F(Guard, WithoutItABpduMovesTheRoot) {
-    EXPECT_TRUE(moves_the_root(start("", kMacA)));
+    EXPECT_TRUE(moves_the_root(start("", mac_a)));
 }
 
 TEST_F(Guard, ABpduDoesNotMoveTheRoot) {
-    const Guest guest = start("guard", kMacA);
+    const Guest guest = start("guard", mac_a);
     EXPECT_FALSE(moves_the_root(guest));
     EXPECT_EQ(link_attribute(guest.tap, "brport/state"), "0") << "BPDU guard shuts the port";
     EXPECT_EQ(link_attribute("br0", "bridge/root_port"), "0");
 }
 
 TEST_F(Guard, NotEvenFromAHolderWhoBringsThePortBack) {
-    const Guest guest = start("plain guard", kMacA);
+    const Guest guest = start("plain guard", mac_a);
     EXPECT_FALSE(moves_the_root(guest));
     // Losing and finding the carrier opens a shut port, and needs no privilege.
     int carrier = 0;
@@ -331,7 +333,7 @@ TEST_F(Guard, NotEvenFromAHolderWhoBringsThePortBack) {
 }
 
 TEST_F(Guard, RootBlockHoldsByItself) {
-    const Guest guest = start("guard", kMacA);
+    const Guest guest = start("guard", mac_a);
     set_port_option(guest.tap, "bpdu_guard", "0");
     EXPECT_FALSE(moves_the_root(guest));
     set_port_option(guest.tap, "root_block", "0");
@@ -339,11 +341,11 @@ TEST_F(Guard, RootBlockHoldsByItself) {
 }
 
 TEST_F(Guard, AlsoTogetherWithMacLock) {
-    EXPECT_FALSE(moves_the_root(start("guard mac-lock", kMacA)));
+    EXPECT_FALSE(moves_the_root(start("guard mac-lock", mac_a)));
 }
 
 TEST_F(Guard, FramesPassAllTheSame) {
-    const Guest guest = start("guard", kMacA);
+    const Guest guest = start("guard", mac_a);
     await_forwarding(guest.tap);
     EXPECT_TRUE(reach_each_other(party(guest), network()));
 }
@@ -351,13 +353,13 @@ TEST_F(Guard, FramesPassAllTheSame) {
 // The kernel forwards BPDUs there like any frame, to a switch behind the uplink too.
 TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
     set_bridge_option("stp_state", "0");
-    const std::string bpdu = make_bpdu(kMacA);
-    const Guest plain = start("", kMacB);
+    const std::string bpdu = make_bpdu(mac_a);
+    const Guest plain = start("", mac_b);
     ASSERT_TRUE(plain.station.send(bpdu));
     EXPECT_TRUE(far().got(bpdu));
-    const HelperResult run = ask_for("guard", kMacA);
+    const HelperResult run = ask_for("guard", mac_a);
     EXPECT_EQ(run.exit_status, 1);
-    EXPECT_EQ(run.err, std::string(kDenied) +
+    EXPECT_EQ(run.err, std::string(denied_by_acl) +
                            " guard: bridge br0 does not speak STP, so guard would keep nothing "
                            "back: ip link set br0 type bridge stp_state 1\n");
 }
@@ -365,73 +367,73 @@ TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
 // --- Mac-lock
 
 TEST_F(Ports, MacLockLetsTheAssignedAddressSendAndReceive) {
-    const Guest a = start("mac-lock", kMacA);
-    const Guest b = start("mac-lock", kMacB);
-    EXPECT_TRUE(passes(a, kMacA));
+    const Guest a = start("mac-lock", mac_a);
+    const Guest b = start("mac-lock", mac_b);
+    EXPECT_TRUE(passes(a, mac_a));
     EXPECT_TRUE(reach_each_other(party(a), network()));
     EXPECT_TRUE(reach_each_other(party(a), party(b)));
 }
 
 TEST_F(Ports, MacLockTheGuestGetsItsFirstFrameBeforeItSentAny) {
-    const Guest guest = start("mac-lock", kMacA);
-    const std::string arp = make_arp_request(kRouter, "192.0.2.10");
+    const Guest guest = start("mac-lock", mac_a);
+    const std::string arp = make_arp_request(router_mac, "192.0.2.10");
     ASSERT_TRUE(far().send(arp));
     EXPECT_TRUE(guest.station.got(arp));
-    const std::string unicast = make_frame(kMacA, kRouter);
+    const std::string unicast = make_frame(mac_a, router_mac);
     ASSERT_TRUE(far().send(unicast));
     EXPECT_TRUE(guest.station.got(unicast));
 }
 
 TEST_F(Ports, MacLockDropsEveryOtherSource) {
-    const Guest guest = start("mac-lock", kMacA);
-    const Guest other = start("mac-lock", kMacB);
-    const std::string router = make_frame(kBroadcast, kRouter);
+    const Guest guest = start("mac-lock", mac_a);
+    const Guest other = start("mac-lock", mac_b);
+    const std::string router = make_frame(broadcast_mac, router_mac);
     ASSERT_TRUE(far().send(router));
     for (const std::string& source :
-         {std::string(kNobody), std::string(kMacB), std::string(kRouter),
+         {std::string(nobodys_mac), std::string(mac_b), std::string(router_mac),
           std::string("52:54:00:00:00:0c"), link_attribute("br0", "address"),
           link_attribute(guest.tap, "address"), link_attribute(other.tap, "address"),
           std::string("00:00:00:00:00:00"), std::string("01:00:5e:00:00:01"),
-          std::string(kBroadcast)}) {
+          std::string(broadcast_mac)}) {
         EXPECT_FALSE(passes(guest, source)) << source;
     }
-    EXPECT_TRUE(passes(guest, kMacA));
-    EXPECT_EQ(where_is(kRouter), "uplink");
-    EXPECT_EQ(where_is(kMacB), other.tap);
-    EXPECT_EQ(where_is(kMacA), guest.tap);
+    EXPECT_TRUE(passes(guest, mac_a));
+    EXPECT_EQ(where_is(router_mac), "uplink");
+    EXPECT_EQ(where_is(mac_b), other.tap);
+    EXPECT_EQ(where_is(mac_a), guest.tap);
 }
 
 TEST_F(Ports, MacLockHoldsWhenTheHolderGivesTheTapAnotherAddress) {
-    const Guest guest = start("mac-lock", kMacA);
-    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, kNobody), 0);
-    EXPECT_EQ(where_is(kNobody), "") << "the tap is not the port";
-    EXPECT_FALSE(passes(guest, kNobody));
-    EXPECT_TRUE(passes(guest, kMacA));
-    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, kMacB), 0);
-    EXPECT_FALSE(passes(guest, kNobody));
-    EXPECT_FALSE(passes(guest, kMacB));
+    const Guest guest = start("mac-lock", mac_a);
+    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, nobodys_mac), 0);
+    EXPECT_EQ(where_is(nobodys_mac), "") << "the tap is not the port";
+    EXPECT_FALSE(passes(guest, nobodys_mac));
+    EXPECT_TRUE(passes(guest, mac_a));
+    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, mac_b), 0);
+    EXPECT_FALSE(passes(guest, nobodys_mac));
+    EXPECT_FALSE(passes(guest, mac_b));
 }
 
 TEST_F(Ports, MacLockDropsASourceThatWasLearntBefore) {
     // By a tap of the same user that is not locked and still there, and by one that is gone.
-    std::optional<Guest> gone = start("", kNobody);
+    std::optional<Guest> gone = start("", nobodys_mac);
     const Guest earlier = start("", "52:54:00:00:00:0e");
-    EXPECT_TRUE(passes(*gone, kNobody));
+    EXPECT_TRUE(passes(*gone, nobodys_mac));
     EXPECT_TRUE(passes(earlier, "52:54:00:00:00:0e"));
     EXPECT_TRUE(passes(earlier, "52:54:00:00:00:0f"));
     gone.reset();
-    const Guest guest = start("mac-lock", kMacA);
-    EXPECT_FALSE(passes(guest, kNobody));
+    const Guest guest = start("mac-lock", mac_a);
+    EXPECT_FALSE(passes(guest, nobodys_mac));
     EXPECT_FALSE(passes(guest, "52:54:00:00:00:0e"));
     EXPECT_FALSE(passes(guest, "52:54:00:00:00:0f"));
-    EXPECT_TRUE(passes(guest, kMacA));
-    EXPECT_FALSE(passes(guest, kNobody)) << "learnt by now";
+    EXPECT_TRUE(passes(guest, mac_a));
+    EXPECT_FALSE(passes(guest, nobodys_mac)) << "learnt by now";
 }
 
 TEST_F(Ports, MacLockDropsTaggedFramesOfOthersToo) {
-    const Guest guest = start("mac-lock", kMacA);
-    const std::string own = make_frame(kBroadcast, kMacA, 7);
-    const std::string spoofed = make_frame(kBroadcast, kNobody, 7);
+    const Guest guest = start("mac-lock", mac_a);
+    const std::string own = make_frame(broadcast_mac, mac_a, 7);
+    const std::string spoofed = make_frame(broadcast_mac, nobodys_mac, 7);
     ASSERT_TRUE(guest.station.send(own) && guest.station.send(spoofed));
     EXPECT_TRUE(far().got(own)) << "a bridge without VLAN filtering forwards tags";
     ASSERT_TRUE(guest.station.send(spoofed));
@@ -439,14 +441,14 @@ TEST_F(Ports, MacLockDropsTaggedFramesOfOthersToo) {
 }
 
 TEST_F(Ports, MacLockNobodyElseTakesTheAddressOver) {
-    const Guest guest = start("mac-lock", kMacA);
-    const Guest thief = start("", kMacB);
+    const Guest guest = start("mac-lock", mac_a);
+    const Guest thief = start("", mac_b);
     // A frame with that source from elsewhere: of an unlocked port, and of the network.
-    ASSERT_TRUE(thief.station.send(make_frame(kBroadcast, kMacA)));
-    ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacA)));
-    EXPECT_EQ(where_is(kMacA), guest.tap);
-    EXPECT_TRUE(passes(guest, kMacA));
-    const std::string frame = make_frame(kMacA, kRouter);
+    ASSERT_TRUE(thief.station.send(make_frame(broadcast_mac, mac_a)));
+    ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_a)));
+    EXPECT_EQ(where_is(mac_a), guest.tap);
+    EXPECT_TRUE(passes(guest, mac_a));
+    const std::string frame = make_frame(mac_a, router_mac);
     ASSERT_TRUE(far().send(frame));
     EXPECT_TRUE(guest.station.got(frame));
     ASSERT_TRUE(far().send(frame));
@@ -454,31 +456,31 @@ TEST_F(Ports, MacLockNobodyElseTakesTheAddressOver) {
 }
 
 TEST_F(Ports, MacLockEntryGoesWithTheTap) {
-    std::optional<Guest> guest = start("mac-lock", kMacA);
-    const Guest other = start("", kMacB);
-    EXPECT_EQ(where_is(kMacA), guest->tap);
-    ASSERT_TRUE(other.station.send(make_frame(kBroadcast, kMacA)));
-    ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacA)));
+    std::optional<Guest> guest = start("mac-lock", mac_a);
+    const Guest other = start("", mac_b);
+    EXPECT_EQ(where_is(mac_a), guest->tap);
+    ASSERT_TRUE(other.station.send(make_frame(broadcast_mac, mac_a)));
+    ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_a)));
     guest.reset();
-    EXPECT_TRUE(forgets(kMacA)) << where_is(kMacA);
+    EXPECT_TRUE(forgets(mac_a)) << where_is(mac_a);
     // And can be had again.
-    EXPECT_TRUE(passes(start("mac-lock", kMacA), kMacA));
+    EXPECT_TRUE(passes(start("mac-lock", mac_a), mac_a));
 }
 
 TEST_F(Ports, MacLockRefusesWithoutAnAddressAndSaysWhatToDo) {
     write_policy("allow br0 mac-lock\n");
     const HelperResult run = ask({}, {});
-    EXPECT_TRUE(failed(run, std::string(kDenied) + " mac-lock: "));
+    EXPECT_TRUE(failed(run, std::string(denied_by_acl) + " mac-lock: "));
     EXPECT_TRUE(failed_saying(run, "", "`tapgate run'"));
     EXPECT_TRUE(failed_saying(run, "", "tapgate-helper --mac=MAC\""));
 }
 
 TEST_F(Ports, MacLockPrefix) {
-    EXPECT_TRUE(passes(start("mac-lock=52:54:00", kMacA), kMacA));
-    EXPECT_TRUE(passes(start("mac-lock=52:54:00:00:00:0b", kMacB), kMacB));
+    EXPECT_TRUE(passes(start("mac-lock=52:54:00", mac_a), mac_a));
+    EXPECT_TRUE(passes(start("mac-lock=52:54:00:00:00:0b", mac_b), mac_b));
     ASSERT_TRUE(no_taps_left());
     for (const char* mac : {"52:54:01:00:00:0a", "02:54:00:00:00:0a", "50:54:00:00:00:0a"}) {
-        EXPECT_TRUE(failed_saying(ask_for("mac-lock=52:54:00", mac), kDenied,
+        EXPECT_TRUE(failed_saying(ask_for("mac-lock=52:54:00", mac), denied_by_acl,
                                   std::string("--mac=") + mac + " does not begin with 52:54:00"));
     }
     // Whatever the case of the letters.
@@ -487,7 +489,7 @@ TEST_F(Ports, MacLockPrefix) {
 }
 
 TEST_F(Ports, MacLockRefusesAnAddressThatTheTapHasItself) {
-    EXPECT_TRUE(failed_saying(ask_for("mac-lock", "fe:54:00:00:00:0a"), kDenied,
+    EXPECT_TRUE(failed_saying(ask_for("mac-lock", "fe:54:00:00:00:0a"), denied_by_acl,
                               "--mac=fe:54:00:00:00:0a begins with fe, as the tap's own address"));
 }
 
@@ -501,24 +503,24 @@ AssertionResult says_taken(const HelperResult& run) {
 }
 
 TEST_F(Ports, MacLockRefusesAnAddressThatIsTaken) {
-    const Guest locked = start("mac-lock", kMacA);
-    const Guest plain = start("", kMacB);
-    ASSERT_TRUE(plain.station.send(make_frame(kBroadcast, kMacB)));
-    ASSERT_TRUE(far().send(make_frame(kBroadcast, kRouter)));
+    const Guest locked = start("mac-lock", mac_a);
+    const Guest plain = start("", mac_b);
+    ASSERT_TRUE(plain.station.send(make_frame(broadcast_mac, mac_b)));
+    ASSERT_TRUE(far().send(make_frame(broadcast_mac, router_mac)));
     const std::vector<std::string> before = taps();
-    EXPECT_TRUE(says_taken(ask_for("mac-lock", kMacA))) << "of a locked tap";
-    EXPECT_TRUE(says_taken(ask_for("mac-lock", kMacB))) << "of a tap that sent with it";
-    EXPECT_TRUE(says_taken(ask_for("mac-lock", kRouter))) << "behind the uplink";
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", mac_a))) << "of a locked tap";
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", mac_b))) << "of a tap that sent with it";
+    EXPECT_TRUE(says_taken(ask_for("mac-lock", router_mac))) << "behind the uplink";
     EXPECT_TRUE(says_taken(ask_for("mac-lock", link_attribute("br0", "address"))))
         << "the bridge's";
     EXPECT_TRUE(says_taken(ask_for("mac-lock", link_attribute("uplink", "address"))))
         << "the uplink's";
     EXPECT_EQ(taps(), before);
     // Who had them has them still.
-    EXPECT_EQ(where_is(kMacA), locked.tap);
-    EXPECT_EQ(where_is(kMacB), plain.tap);
-    EXPECT_EQ(where_is(kRouter), "uplink");
-    EXPECT_TRUE(passes(locked, kMacA));
+    EXPECT_EQ(where_is(mac_a), locked.tap);
+    EXPECT_EQ(where_is(mac_b), plain.tap);
+    EXPECT_EQ(where_is(router_mac), "uplink");
+    EXPECT_TRUE(passes(locked, mac_a));
 }
 
 TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
@@ -527,7 +529,7 @@ TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
     helpers.reserve(20);
     for (int i = 0; i < 20; ++i) {
         helpers.push_back(std::make_unique<HelperProcess>(
-            std::vector<std::string>{"--br=br0", "--fd=27", std::string("--mac=") + kMacA},
+            std::vector<std::string>{"--br=br0", "--fd=27", std::string("--mac=") + mac_a},
             HelperOptions{}));
     }
     std::vector<UniqueFd> fds;
@@ -578,7 +580,7 @@ TEST_F(Ports, AnAddressThatUdevSetsMeanwhileIsSetOnceMore) {
     write_policy("allow br0\n");
     const auto run = [](int times) {
         return run_traced(
-            {"--br=br0", "--fd=27", std::string("--mac=") + kMacA}, {},
+            {"--br=br0", "--fd=27", std::string("--mac=") + mac_a}, {},
             [](const TracedCall&) { return TraceAction{}; },
             [&](const TracedCall& call, std::int64_t result) {
                 change_answer(call, result, [&](std::string& answer) {
@@ -610,7 +612,7 @@ TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
           Case{"mac-lock", IFLA_BRPORT_LEARNING, "the learning flag is not what was set"}}) {
         write_policy(std::string("allow br0 ") + c.option + "\n");
         const std::vector<std::string> args = {"--br=br0", "--fd=27",
-                                               std::string("--mac=") + kMacA};
+                                               std::string("--mac=") + mac_a};
         const HelperResult run = run_traced(
             args, {}, [](const TracedCall&) { return TraceAction{}; },
             [&](const TracedCall& call, std::int64_t result) {
@@ -631,7 +633,7 @@ TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
 
 TEST_F(Ports, VlanIsRefusedOnABridgeThatDoesNotFilter) {
     EXPECT_TRUE(failed_saying(
-        ask_for("vlan=20", kMacA), std::string(kDenied) + " vlan=20: ",
+        ask_for("vlan=20", mac_a), std::string(denied_by_acl) + " vlan=20: ",
         "bridge br0 does not filter VLANs, so vlan=20 would mean nothing: ip link set br0 type "
         "bridge vlan_filtering 1"));
 }
@@ -696,7 +698,7 @@ TEST_F(BridgeMac, CannotBeMovedByATapsHolder) {
     const std::string before = mac();
     const HelperResult run = start();
     ASSERT_TRUE(granted(run));
-    for (const char* lower : {kLowest, "02:00:00:00:00:00"}) {
+    for (const char* lower : {lowest_mac, "02:00:00:00:00:00"}) {
         set_tap_mac(run, lower);
         EXPECT_EQ(mac(), before);
         EXPECT_EQ(bridge_id(), id_of(before));
@@ -708,8 +710,8 @@ TEST_F(BridgeMac, CanBeMovedWithNoPinBridgeMac) {
     const HelperResult run = start("no-pin-bridge-mac");
     ASSERT_TRUE(granted(run));
     EXPECT_NE(type(), "3");
-    set_tap_mac(run, kLowest);
-    EXPECT_EQ(mac(), kLowest);
+    set_tap_mac(run, lowest_mac);
+    EXPECT_EQ(mac(), lowest_mac);
 }
 
 TEST_F(BridgeMac, ThatIsGoneWithTheLastPortBecomesARandomOne) {
@@ -724,7 +726,7 @@ TEST_F(BridgeMac, ThatIsGoneWithTheLastPortBecomesARandomOne) {
     EXPECT_EQ(type(), "3");
     EXPECT_EQ(bridge_id(), id_of(mac()));
     const std::string before = mac();
-    set_tap_mac(run, kLowest);
+    set_tap_mac(run, lowest_mac);
     EXPECT_EQ(mac(), before);
 }
 
@@ -736,7 +738,7 @@ TEST_F(BridgeMac, SetByRootIsLeftAlone) {
     ASSERT_TRUE(granted(run));
     EXPECT_EQ(mac(), "02:11:22:33:44:55");
     EXPECT_EQ(bridge_id(), id_of("02:11:22:33:44:55"));
-    set_tap_mac(run, kLowest);
+    set_tap_mac(run, lowest_mac);
     EXPECT_EQ(mac(), "02:11:22:33:44:55");
 }
 
@@ -755,7 +757,7 @@ TEST_F(Ports, QueuesLimit) {
     EXPECT_TRUE(granted(ask({}, {})));
     EXPECT_TRUE(granted(ask({"--queues=2"}, {}), 2));
     EXPECT_TRUE(failed(ask({"--queues=3"}, {}),
-                       std::string(kDenied) + " queues=2: --queues=3 is more than 2\n"));
+                       std::string(denied_by_acl) + " queues=2: --queues=3 is more than 2\n"));
 }
 
 TEST_F(Ports, ATapOfManyQueuesIsOneTap) {
@@ -766,7 +768,7 @@ TEST_F(Ports, ATapOfManyQueuesIsOneTap) {
     ASSERT_TRUE(granted(second, 4));
     const HelperResult third = ask({"--queues=4"}, {});
     EXPECT_EQ(third.exit_status, 1);
-    EXPECT_EQ(third.err, std::string(kDenied) +
+    EXPECT_EQ(third.err, std::string(denied_by_acl) +
                              " max-taps=2 queues=4: uid 2001 has all its taps on br0 already\n");
     EXPECT_EQ(taps().size(), 2U);
 }
@@ -777,14 +779,14 @@ TEST_F(Ports, AllOptionsTogether) {
     write_policy(rule);
     speak_stp("br0");
     HelperOptions student;
-    student.groups = {kStudents};
-    EXPECT_TRUE(failed(ask({std::string("--mac=") + kMacA}, {}),
+    student.groups = {students_gid};
+    EXPECT_TRUE(failed(ask({std::string("--mac=") + mac_a}, {}),
                        "access denied by acl file: /etc/qemu/bridge.conf: no rule allows br0"));
-    HelperResult one = ask({std::string("--mac=") + kMacA, "--queues=2"}, student);
+    HelperResult one = ask({std::string("--mac=") + mac_a, "--queues=2"}, student);
     ASSERT_TRUE(granted(one, 2));
-    HelperResult two = ask({std::string("--mac=") + kMacB, "--vm=web"}, student);
+    HelperResult two = ask({std::string("--mac=") + mac_b, "--vm=web"}, student);
     ASSERT_TRUE(granted(two));
-    EXPECT_EQ(ask({std::string("--mac=") + kNobody}, student).exit_status, 1);
+    EXPECT_EQ(ask({std::string("--mac=") + nobodys_mac}, student).exit_status, 1);
 
     const std::string tap = tap_name(two.fds[0].get());
     await_forwarding(tap_name(one.fds[0].get()));
@@ -795,17 +797,17 @@ TEST_F(Ports, AllOptionsTogether) {
     EXPECT_EQ(link_attribute(tap, "brport/learning"), "0");
     EXPECT_EQ(link_attribute(tap, "ifalias"), "tapgate uid=2001 vm=web");
 
-    Guest a{std::move(one.fds[0]), "", kMacA, Station::tap(one.fds[1].get(), {"br0"})};
-    Guest b{std::move(two.fds[0]), tap, kMacB, Station::tap(two.fds[0].get(), {"br0"})};
+    Guest a{std::move(one.fds[0]), "", mac_a, Station::tap(one.fds[1].get(), {"br0"})};
+    Guest b{std::move(two.fds[0]), tap, mac_b, Station::tap(two.fds[0].get(), {"br0"})};
     b.station = Station::tap(b.fd.get(), {"br0"});
-    EXPECT_TRUE(passes(a, kMacA));
-    EXPECT_FALSE(passes(a, kMacB));
-    EXPECT_TRUE(passes(b, kMacB));
-    EXPECT_FALSE(passes(b, kMacA));
-    const std::string between = make_frame(kMacB, kMacA);
+    EXPECT_TRUE(passes(a, mac_a));
+    EXPECT_FALSE(passes(a, mac_b));
+    EXPECT_TRUE(passes(b, mac_b));
+    EXPECT_FALSE(passes(b, mac_a));
+    const std::string between = make_frame(mac_b, mac_a);
     ASSERT_TRUE(a.station.send(between));
     EXPECT_FALSE(b.station.got(between));
-    const std::string down = make_frame(kMacB, kRouter);
+    const std::string down = make_frame(mac_b, router_mac);
     ASSERT_TRUE(far().send(down));
     EXPECT_TRUE(b.station.got(down));
 }

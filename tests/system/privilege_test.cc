@@ -36,11 +36,11 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
-constexpr const char* kDenied = "access denied by acl file: ";
-constexpr const char* kBadPolicy = "failed to parse default acl file `/etc/qemu/bridge.conf'";
-constexpr const char* kNoCapability = "0000000000000000";
-constexpr const char* kNetAdminOnly = "0000000000001000";  // 1 << CAP_NET_ADMIN
+const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
+constexpr const char* denied_by_acl = "access denied by acl file: ";
+constexpr const char* bad_policy = "failed to parse default acl file `/etc/qemu/bridge.conf'";
+constexpr const char* no_capability = "0000000000000000";
+constexpr const char* net_admin_only = "0000000000001000";  // 1 << CAP_NET_ADMIN
 
 class Privilege : public BothInstalls {
   protected:
@@ -107,7 +107,7 @@ Moments observe(const std::vector<std::string>& args, const HelperOptions& optio
     moments.run = run_traced(args, options, [&](const TracedCall& call) {
         if (call.number == SYS_openat) {
             const std::string file = traced_string(call.pid, call.args[1]);
-            if (file == kPolicyFile && !moments.policy) {
+            if (file == policy_file && !moments.policy) {
                 moments.policy = Snapshot::of(call.pid);
             } else if (file == "/dev/net/tun" && !moments.tun) {
                 moments.tun = Snapshot::of(call.pid);
@@ -129,8 +129,8 @@ void expect_caller(const Snapshot& s, const HelperOptions& options) {
 }
 
 void expect_confined(const Snapshot& s) {
-    EXPECT_EQ(s.get("CapInh"), kNoCapability);
-    EXPECT_EQ(s.get("CapAmb"), kNoCapability);
+    EXPECT_EQ(s.get("CapInh"), no_capability);
+    EXPECT_EQ(s.get("CapAmb"), no_capability);
     // Not the bounding set, which says what an exec can gain: with no-new-privs that is nothing.
     EXPECT_EQ(s.get("NoNewPrivs"), "1");
     EXPECT_EQ(s.get("Seccomp"), "2");
@@ -140,18 +140,18 @@ void expect_confined(const Snapshot& s) {
 TEST_P(Privilege, OnlyNetAdminWhenThePolicyIsRead) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     HelperOptions options;
-    options.groups = {kStudents};
-    const Moments m = observe(kArgs, options);
+    options.groups = {students_gid};
+    const Moments m = observe(usual_args, options);
     ASSERT_TRUE(granted(m.run));
     ASSERT_TRUE(m.policy);
     expect_caller(*m.policy, options);
-    EXPECT_EQ(m.policy->get("CapPrm"), kNetAdminOnly);
-    EXPECT_EQ(m.policy->get("CapEff"), kNetAdminOnly);
+    EXPECT_EQ(m.policy->get("CapPrm"), net_admin_only);
+    EXPECT_EQ(m.policy->get("CapEff"), net_admin_only);
     EXPECT_THAT(m.policy->get("Groups"), HasSubstr("3001"));
     expect_confined(*m.policy);
     ASSERT_TRUE(m.tun);
     expect_caller(*m.tun, options);
-    EXPECT_EQ(m.tun->get("CapPrm"), kNetAdminOnly);
+    EXPECT_EQ(m.tun->get("CapPrm"), net_admin_only);
     expect_confined(*m.tun);
 }
 
@@ -164,8 +164,8 @@ TEST_P(Privilege, NothingInEffectWhenTheFdIsSent) {
         ASSERT_EQ(m.run.exit_status, 0) << describe(m.run);
         ASSERT_TRUE(m.handover);
         expect_caller(*m.handover, options);
-        EXPECT_EQ(m.handover->get("CapPrm"), kNetAdminOnly);
-        EXPECT_EQ(m.handover->get("CapEff"), kNoCapability);
+        EXPECT_EQ(m.handover->get("CapPrm"), net_admin_only);
+        EXPECT_EQ(m.handover->get("CapEff"), no_capability);
         expect_confined(*m.handover);
     }
 }
@@ -178,8 +178,9 @@ TEST_P(Privilege, CallersCapabilitiesDoNotGetThrough) {
     options.uid = 0;  // changed in the child, which keeps the capabilities
     options.before_exec = [] {
         prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-        if (setgroups(0, nullptr) != 0 || setresgid(kAlice.gid, kAlice.gid, kAlice.gid) != 0 ||
-            setresuid(kAlice.uid, kAlice.uid, kAlice.uid) != 0) {
+        if (setgroups(0, nullptr) != 0 ||
+            setresgid(alice_account.gid, alice_account.gid, alice_account.gid) != 0 ||
+            setresuid(alice_account.uid, alice_account.uid, alice_account.uid) != 0) {
             _exit(125);
         }
         __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -191,16 +192,16 @@ TEST_P(Privilege, CallersCapabilitiesDoNotGetThrough) {
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
         }
     };
-    const Moments m = observe(kArgs, options);
+    const Moments m = observe(usual_args, options);
     ASSERT_TRUE(granted(m.run));
     ASSERT_TRUE(m.policy);
     HelperOptions alice;
     expect_caller(*m.policy, alice);
-    EXPECT_EQ(m.policy->get("CapPrm"), kNetAdminOnly);
-    EXPECT_EQ(m.policy->get("CapEff"), kNetAdminOnly);
+    EXPECT_EQ(m.policy->get("CapPrm"), net_admin_only);
+    EXPECT_EQ(m.policy->get("CapEff"), net_admin_only);
     expect_confined(*m.policy);
-    EXPECT_EQ(m.handover->get("CapPrm"), kNetAdminOnly);
-    EXPECT_EQ(m.handover->get("CapEff"), kNoCapability);
+    EXPECT_EQ(m.handover->get("CapPrm"), net_admin_only);
+    EXPECT_EQ(m.handover->get("CapEff"), no_capability);
 }
 
 // The same when no privilege came from the file at all.
@@ -209,16 +210,16 @@ TEST_P(Privilege, RootAsTheCallerIsDroppedToo) {
     HelperOptions options;
     options.uid = 0;
     options.gid = 0;
-    const Moments m = observe(kArgs, options);
+    const Moments m = observe(usual_args, options);
     ASSERT_TRUE(granted(m.run));
     ASSERT_TRUE(m.policy);
-    EXPECT_EQ(m.policy->get("CapPrm"), kNetAdminOnly);
-    EXPECT_EQ(m.policy->get("CapEff"), kNetAdminOnly);
-    EXPECT_EQ(m.policy->get("CapAmb"), kNoCapability);
-    EXPECT_EQ(m.policy->get("CapInh"), kNoCapability);
+    EXPECT_EQ(m.policy->get("CapPrm"), net_admin_only);
+    EXPECT_EQ(m.policy->get("CapEff"), net_admin_only);
+    EXPECT_EQ(m.policy->get("CapAmb"), no_capability);
+    EXPECT_EQ(m.policy->get("CapInh"), no_capability);
     ASSERT_TRUE(m.handover);
-    EXPECT_EQ(m.handover->get("CapPrm"), kNetAdminOnly);
-    EXPECT_EQ(m.handover->get("CapEff"), kNoCapability);
+    EXPECT_EQ(m.handover->get("CapPrm"), net_admin_only);
+    EXPECT_EQ(m.handover->get("CapEff"), no_capability);
 }
 
 // Everything from the first instruction to the drop: nothing is opened and nothing written with
@@ -226,10 +227,10 @@ TEST_P(Privilege, RootAsTheCallerIsDroppedToo) {
 TEST_P(Privilege, NothingIsOpenedBeforeTheDrop) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     std::vector<std::string> opened;
-    const HelperResult run = run_traced(kArgs, {}, [&](const TracedCall& call) {
+    const HelperResult run = run_traced(usual_args, {}, [&](const TracedCall& call) {
         if (call.index != 0 && call.number == SYS_openat) {
             const Snapshot s = Snapshot::of(call.pid);
-            if (s.get("CapEff") != kNetAdminOnly && s.get("CapEff") != kNoCapability) {
+            if (s.get("CapEff") != net_admin_only && s.get("CapEff") != no_capability) {
                 opened.push_back(traced_string(call.pid, call.args[1]));
             }
         }
@@ -245,13 +246,13 @@ TEST_P(Privilege, NothingIsOpenedBeforeTheDrop) {
 TEST_P(Privilege, CallerCannotTraceIt) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     int opened = 0;
-    const HelperResult run = run_traced(kArgs, {}, [&](const TracedCall& call) {
-        if (call.number == SYS_openat && traced_string(call.pid, call.args[1]) == kPolicyFile) {
+    const HelperResult run = run_traced(usual_args, {}, [&](const TracedCall& call) {
+        if (call.number == SYS_openat && traced_string(call.pid, call.args[1]) == policy_file) {
             const pid_t child = fork();
             if (child == 0) {
                 if (setgroups(0, nullptr) != 0 ||
-                    setresgid(kAlice.gid, kAlice.gid, kAlice.gid) != 0 ||
-                    setresuid(kAlice.uid, kAlice.uid, kAlice.uid) != 0) {
+                    setresgid(alice_account.gid, alice_account.gid, alice_account.gid) != 0 ||
+                    setresuid(alice_account.uid, alice_account.uid, alice_account.uid) != 0) {
                     _exit(125);
                 }
                 const std::string directory = "/proc/" + std::to_string(call.pid);
@@ -283,7 +284,7 @@ TEST_P(Privilege, CallerCannotTraceIt) {
 TEST_P(Privilege, NoNewPrivsCallerIsToldSo) {
     HelperOptions options;
     options.before_exec = [] { prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); };
-    const HelperResult run = run_helper(kArgs, options);
+    const HelperResult run = run_helper(usual_args, options);
     EXPECT_TRUE(failed(run, "failed to create tun device: Operation not permitted"));
     EXPECT_THAT(run.err, testing::ContainsRegex("no[-_ ]new[-_ ]priv"));
 }
@@ -291,7 +292,7 @@ TEST_P(Privilege, NoNewPrivsCallerIsToldSo) {
 TEST_F(Policy, HelperWithoutPrivilegeSaysHowToInstallIt) {
     write_policy("allow br0\n");
     install(Install::plain);
-    const HelperResult run = run_helper(kArgs);
+    const HelperResult run = run_helper(usual_args);
     EXPECT_TRUE(failed(run, "failed to create tun device: Operation not permitted"));
     EXPECT_THAT(run.err, HasSubstr("chmod 4755"));
 }
@@ -299,10 +300,10 @@ TEST_F(Policy, HelperWithoutPrivilegeSaysHowToInstallIt) {
 // Refused is refused, privileged or not: no difference that tells more than the policy does.
 TEST_F(Policy, RefusalIsTheSameWithoutPrivilege) {
     write_policy("deny br0\n");
-    const HelperResult privileged = run_helper(kArgs);
+    const HelperResult privileged = run_helper(usual_args);
     install(Install::plain);
-    const HelperResult plain = run_helper(kArgs);
-    EXPECT_TRUE(failed(privileged, kDenied));
+    const HelperResult plain = run_helper(usual_args);
+    EXPECT_TRUE(failed(privileged, denied_by_acl));
     EXPECT_EQ(privileged.err, plain.err);
 }
 
@@ -324,7 +325,7 @@ TEST_P(Privilege, UserNamespaceOfTheCallers) {
                     _exit(125);
                 }
             };
-            const HelperResult run = run_helper(kArgs, options);
+            const HelperResult run = run_helper(usual_args, options);
             if (run.exit_status == 124) {
                 TAPGATE_REQUIRE(false, "unprivileged user namespaces");
             }
@@ -343,17 +344,17 @@ TEST_P(Privilege, Cve201913164LongNames) {
     // The hole: a deny of 15 bytes, and a request of 16 that the kernel would cut to them.
     write_policy("allow all\ndeny " + fifteen + "\n");
     EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=" + fifteen + "c"}), "name `"));
-    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=" + fifteen}), kDenied));
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=" + fifteen}), denied_by_acl));
     for (const char* command : {"allow", "deny"}) {
         write_policy("allow br0\n" + std::string(command) + " " + fifteen + "c\n");
-        EXPECT_TRUE(failed_saying(run_helper(kArgs), "", "bridge.conf:2"));
+        EXPECT_TRUE(failed_saying(run_helper(usual_args), "", "bridge.conf:2"));
     }
     // NUL bytes are another way to make one name look like two.
     for (const std::string& text :
          {std::string("allow br0\0x\n", 12), std::string("allow\0br0\n", 10),
           std::string("allow br0\n\0deny br0\n", 20), std::string("allow br0\nden\0y br0\n", 20)}) {
         write_policy(text);
-        EXPECT_TRUE(failed(run_helper(kArgs), "")) << text;
+        EXPECT_TRUE(failed(run_helper(usual_args), "")) << text;
     }
 }
 
@@ -363,7 +364,7 @@ TEST_P(Privilege, AnotherNameOfADeniedBridgeIsNoWayAround) {
     add_bridge("br-mgmt");
     Rtnl().add_altname("br-mgmt", "open");
     write_policy("allow all\ndeny br-mgmt\n");
-    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=br-mgmt"}), kDenied));
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=br-mgmt"}), denied_by_acl));
     EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=open"}),
                        "failed to get mtu of bridge `open': open is another name of br-mgmt"));
 }
@@ -374,14 +375,15 @@ TEST_P(Privilege, Cve202247952CompareWholeFields) {
         if (std::strcmp(name, "BR0") != 0 && std::strcmp(name, "Br0") != 0) {
             add_bridge(name);
         }
-        EXPECT_TRUE(failed(run_helper({"--fd=27", std::string("--br=") + name}),
-                           std::string(kDenied) + "/etc/qemu/bridge.conf: no rule allows " + name));
+        EXPECT_TRUE(
+            failed(run_helper({"--fd=27", std::string("--br=") + name}),
+                   std::string(denied_by_acl) + "/etc/qemu/bridge.conf: no rule allows " + name));
     }
     // The wildcard is one in the policy, and none in a request.
     write_policy("allow br0\n");
-    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=all"}), kDenied));
+    EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=all"}), denied_by_acl));
     write_policy("deny br0\nallow all\n");
-    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+    EXPECT_TRUE(failed(run_helper(usual_args), denied_by_acl));
     EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=all"}), "failed to get mtu of bridge `all'"));
 }
 
@@ -390,79 +392,79 @@ TEST_P(Privilege, Cve202247952CompareWholeFields) {
 TEST_P(Privilege, PolicyThatOthersCanWriteIsNotObeyed) {
     for (const mode_t mode : {0666U, 0664U, 0646U, 0622U | 0044U, 0777U}) {
         write_policy("allow br0\n", mode);
-        EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << std::oct << mode;
+        EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << std::oct << mode;
     }
-    unlink(kPolicyFile);
-    write_file(kPolicyFile, "allow br0\n", 0644, kAlice.uid, kAlice.gid);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+    unlink(policy_file);
+    write_file(policy_file, "allow br0\n", 0644, alice_account.uid, alice_account.gid);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy));
     // Also when the caller is somebody else.
     HelperOptions bob;
-    bob.uid = kBob.uid;
-    bob.gid = kBob.gid;
-    EXPECT_TRUE(failed(run_helper(kArgs, bob), kBadPolicy));
-    unlink(kPolicyFile);
+    bob.uid = bob_account.uid;
+    bob.gid = bob_account.gid;
+    EXPECT_TRUE(failed(run_helper(usual_args, bob), bad_policy));
+    unlink(policy_file);
     // A group other than root's that may only read is no harm.
-    write_file(kPolicyFile, "allow br0\n", 0644, 0, kAlice.gid);
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    write_file(policy_file, "allow br0\n", 0644, 0, alice_account.gid);
+    EXPECT_TRUE(granted(run_helper(usual_args)));
 }
 
 TEST_P(Privilege, PolicyThatIsNoFile) {
     make_directory("/etc/qemu/bridge.conf.d");
-    unlink(kPolicyFile);
-    ASSERT_EQ(mkfifo(kPolicyFile, 0644), 0);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a FIFO";
-    unlink(kPolicyFile);
-    make_directory(kPolicyFile);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a directory";
-    rmdir(kPolicyFile);
-    ASSERT_EQ(mknod(kPolicyFile, S_IFCHR | 0644, makedev(1, 5)), 0);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "/dev/zero";
-    unlink(kPolicyFile);
-    ASSERT_EQ(symlink("bridge.conf", kPolicyFile), 0);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a symlink to itself";
+    unlink(policy_file);
+    ASSERT_EQ(mkfifo(policy_file, 0644), 0);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "a FIFO";
+    unlink(policy_file);
+    make_directory(policy_file);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "a directory";
+    rmdir(policy_file);
+    ASSERT_EQ(mknod(policy_file, S_IFCHR | 0644, makedev(1, 5)), 0);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "/dev/zero";
+    unlink(policy_file);
+    ASSERT_EQ(symlink("bridge.conf", policy_file), 0);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "a symlink to itself";
 }
 
 TEST_P(Privilege, PolicyThatIsASymlink) {
     write_file("/etc/real.conf", "allow br0\n");
-    make_directory(path("home"), 0755, kAlice.uid, kAlice.gid);
-    write_file(path("home/my.conf"), "allow br0\n", 0644, kAlice.uid, kAlice.gid);
-    unlink(kPolicyFile);
-    ASSERT_EQ(symlink((path("home") + "/my.conf").c_str(), kPolicyFile), 0);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "to a user's file";
-    unlink(kPolicyFile);
-    ASSERT_EQ(symlink("/etc/real.conf", kPolicyFile), 0);
-    EXPECT_TRUE(granted(run_helper(kArgs))) << "to root's file";
+    make_directory(path("home"), 0755, alice_account.uid, alice_account.gid);
+    write_file(path("home/my.conf"), "allow br0\n", 0644, alice_account.uid, alice_account.gid);
+    unlink(policy_file);
+    ASSERT_EQ(symlink((path("home") + "/my.conf").c_str(), policy_file), 0);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "to a user's file";
+    unlink(policy_file);
+    ASSERT_EQ(symlink("/etc/real.conf", policy_file), 0);
+    EXPECT_TRUE(granted(run_helper(usual_args))) << "to root's file";
 }
 
 // --- Includes
 
 TEST_P(Privilege, IncludeThatOthersCanWriteIsFatal) {
-    make_directory(path("home"), 0777, kAlice.uid, kAlice.gid);
+    make_directory(path("home"), 0777, alice_account.uid, alice_account.gid);
     const std::string mine = path("home/mine.conf");
     write_policy("include " + mine + "\n");
-    write_file(mine, "allow br0\n", 0644, kAlice.uid, kAlice.gid);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a user's";
+    write_file(mine, "allow br0\n", 0644, alice_account.uid, alice_account.gid);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "a user's";
     unlink(mine.c_str());
     write_file(mine, "allow br0\n", 0666);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "root's, world-writable";
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "root's, world-writable";
     // Contributing nothing would be looser than the stock helper where it denies.
     write_policy("allow br0\ninclude " + mine + "\n");
     write_file(mine, "deny br0\n", 0666);
-    EXPECT_TRUE(failed(run_helper(kArgs), "")) << "with a deny";
+    EXPECT_TRUE(failed(run_helper(usual_args), "")) << "with a deny";
     unlink(mine.c_str());
     ASSERT_EQ(mkfifo(mine.c_str(), 0644), 0);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a FIFO of root's";
-    ASSERT_EQ(chown(mine.c_str(), kAlice.uid, kAlice.gid), 0);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy)) << "a FIFO of the user's";
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "a FIFO of root's";
+    ASSERT_EQ(chown(mine.c_str(), alice_account.uid, alice_account.gid), 0);
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "a FIFO of the user's";
 }
 
 // In a directory that the user can write he can put any file of root's that he can link or name.
 TEST_P(Privilege, IncludeThroughAUsersSymlink) {
-    make_directory(path("home"), 0755, kAlice.uid, kAlice.gid);
+    make_directory(path("home"), 0755, alice_account.uid, alice_account.gid);
     write_policy("allow br0\ninclude " + path("home/link.conf") + "\n");
     write_file(path("secret"), "topsecret words\n", 0600);
     ASSERT_EQ(symlink(path("secret").c_str(), path("home/link.conf").c_str()), 0);
-    const HelperResult run = run_helper(kArgs);
+    const HelperResult run = run_helper(usual_args);
     EXPECT_EQ((run.out + run.err).find("topsecret"), std::string::npos) << describe(run);
     EXPECT_TRUE(granted(run)) << "unreadable: contributes nothing";
 }
@@ -470,8 +472,8 @@ TEST_P(Privilege, IncludeThroughAUsersSymlink) {
 TEST_P(Privilege, UnreadableIncludeContributesNothing) {
     write_file("/etc/qemu/secret.conf", "topsecret words\nallow br0\n", 0600);
     write_policy("include /etc/qemu/secret.conf\ninclude /etc/qemu/nosuch.conf\n");
-    HelperResult run = run_helper(kArgs);
-    EXPECT_TRUE(failed(run, kDenied));
+    HelperResult run = run_helper(usual_args);
+    EXPECT_TRUE(failed(run, denied_by_acl));
     EXPECT_EQ(run.err.find("topsecret"), std::string::npos) << run.err;
     for (const auto& args :
          std::vector<std::vector<std::string>>{{"explain", "--br=br0"}, {"check"}}) {
@@ -479,7 +481,7 @@ TEST_P(Privilege, UnreadableIncludeContributesNothing) {
         EXPECT_EQ((run.out + run.err).find("topsecret"), std::string::npos) << args[0];
     }
     write_policy("include /etc/qemu/secret.conf\ninclude /etc/qemu/nosuch.conf\nallow br0\n");
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
 }
 
 // lxc-user-nic: one answer for what is not there and what may not be seen, or the helper is an
@@ -490,8 +492,8 @@ TEST_P(Privilege, NoOracleForFilesThatTheCallerCannotSee) {
     std::vector<std::string> answers;
     for (const char* name : {"there", "nosuc"}) {
         write_policy("include /etc/qemu/closed/" + std::string(name) + ".conf\n");
-        const HelperResult run = run_helper(kArgs);
-        EXPECT_TRUE(failed(run, kDenied));
+        const HelperResult run = run_helper(usual_args);
+        EXPECT_TRUE(failed(run, denied_by_acl));
         answers.push_back(run.err);
     }
     EXPECT_EQ(answers[0], answers[1]);
@@ -499,19 +501,19 @@ TEST_P(Privilege, NoOracleForFilesThatTheCallerCannotSee) {
 
 TEST_P(Privilege, GroupReadableIncludeGrantsTheGroup) {
     write_policy("include /etc/qemu/students.conf\n");
-    write_file("/etc/qemu/students.conf", "allow br0\n", 0640, 0, kStudents);
+    write_file("/etc/qemu/students.conf", "allow br0\n", 0640, 0, students_gid);
     HelperOptions member;
-    member.groups = {kStudents};
-    EXPECT_TRUE(granted(run_helper(kArgs, member)));
+    member.groups = {students_gid};
+    EXPECT_TRUE(granted(run_helper(usual_args, member)));
     HelperOptions primary;
-    primary.gid = kStudents;
-    EXPECT_TRUE(granted(run_helper(kArgs, primary)));
+    primary.gid = students_gid;
+    EXPECT_TRUE(granted(run_helper(usual_args, primary)));
     HelperOptions other;
-    other.uid = kBob.uid;
-    other.gid = kBob.gid;
-    EXPECT_TRUE(failed(run_helper(kArgs, other), kDenied));
+    other.uid = bob_account.uid;
+    other.gid = bob_account.gid;
+    EXPECT_TRUE(failed(run_helper(usual_args, other), denied_by_acl));
     // In /etc/group, but not in the groups that the process has.
-    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+    EXPECT_TRUE(failed(run_helper(usual_args), denied_by_acl));
 }
 
 TEST_F(Policy, IncludesRelativeToTheIncludingFile) {
@@ -519,11 +521,11 @@ TEST_F(Policy, IncludesRelativeToTheIncludingFile) {
     write_file("/etc/qemu/d/a.conf", "include b.conf\n");
     write_file("/etc/qemu/d/b.conf", "allow br0\n");
     write_policy("include d/a.conf\n");
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
     // Not to the caller's directory, where he could put what he likes.
     unlink("/etc/qemu/d/b.conf");
-    make_directory(path("home"), 0755, kAlice.uid, kAlice.gid);
-    make_directory(path("home/d"), 0755, kAlice.uid, kAlice.gid);
+    make_directory(path("home"), 0755, alice_account.uid, alice_account.gid);
+    make_directory(path("home/d"), 0755, alice_account.uid, alice_account.gid);
     write_file(path("home/d/a.conf"), "allow br0\n");
     write_file(path("home/b.conf"), "allow br0\n");
     HelperOptions options;
@@ -532,23 +534,23 @@ TEST_F(Policy, IncludesRelativeToTheIncludingFile) {
             _exit(125);
         }
     };
-    EXPECT_TRUE(failed(run_helper(kArgs, options), kDenied));
+    EXPECT_TRUE(failed(run_helper(usual_args, options), denied_by_acl));
 }
 
 TEST_F(Policy, IncludeLoopsAreFatal) {
     write_policy("allow br0\ninclude /etc/qemu/bridge.conf\n");
-    EXPECT_TRUE(failed_saying(run_helper(kArgs), kBadPolicy, "bridge.conf:2"));
+    EXPECT_TRUE(failed_saying(run_helper(usual_args), bad_policy, "bridge.conf:2"));
     write_policy("allow br0\ninclude a.conf\n");
     write_file("/etc/qemu/a.conf", "include b.conf\n");
     write_file("/etc/qemu/b.conf", "include a.conf\n");
-    EXPECT_TRUE(failed_saying(run_helper(kArgs), kBadPolicy, "b.conf:1"));
+    EXPECT_TRUE(failed_saying(run_helper(usual_args), bad_policy, "b.conf:1"));
     // A loop that no two names spell alike.
     write_file("/etc/qemu/a.conf", "include ../qemu/./a.conf\n");
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy));
     // Twice the same file is no loop.
     write_file("/etc/qemu/a.conf", "# nothing\n");
     write_policy("include a.conf\ninclude a.conf\nallow br0\n");
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
 }
 
 TEST_F(Policy, IncludeDepthIsBounded) {
@@ -561,11 +563,11 @@ TEST_F(Policy, IncludeDepthIsBounded) {
         write_file("/etc/qemu/" + std::to_string(depth) + ".conf", "allow br0\n");
     };
     chain(8);
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
     chain(9);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy));
     chain(500);
-    EXPECT_TRUE(failed(run_helper(kArgs), kBadPolicy));
+    EXPECT_TRUE(failed(run_helper(usual_args), bad_policy));
 }
 
 // Depth alone does not bound the work: each of 8 files including the next one many times.
@@ -579,20 +581,20 @@ TEST_F(Policy, IncludesThatFanOutEndInTime) {
         write_file("/etc/qemu/" + std::to_string(i) + ".conf", text);
     }
     write_file("/etc/qemu/8.conf", "allow br0\n");
-    EXPECT_TRUE(failed(run_helper(kArgs), ""));
+    EXPECT_TRUE(failed(run_helper(usual_args), ""));
 }
 
 TEST_F(Policy, SyntaxErrorInAnIncludeIsFatal) {
     // The stock helper ignores it, and with it the deny that follows.
     write_policy("include a.conf\nallow br0\n");
     write_file("/etc/qemu/a.conf", "oops\ndeny br0\n");
-    EXPECT_TRUE(failed_saying(run_helper(kArgs), kBadPolicy, "/etc/qemu/a.conf:1"));
+    EXPECT_TRUE(failed_saying(run_helper(usual_args), bad_policy, "/etc/qemu/a.conf:1"));
 }
 
 TEST_F(Policy, TextOfAPolicyIsNotReflectedRaw) {
     write_policy("allow br0\n\x1b[31mevil\x07\n");
-    const HelperResult run = run_helper(kArgs);
-    EXPECT_TRUE(failed(run, kBadPolicy));
+    const HelperResult run = run_helper(usual_args);
+    EXPECT_TRUE(failed(run, bad_policy));
     EXPECT_EQ(run.err.find('\x1b'), std::string::npos);
 }
 
@@ -603,13 +605,13 @@ TEST_F(Policy, LongLines) {
     // becomes a rule.
     for (const std::size_t length : {4094U, 4095U, 4096U, 8190U, 1U << 20U}) {
         write_policy("#" + std::string(length - 1, 'x') + "allow br0\n");
-        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+        EXPECT_TRUE(failed(run_helper(usual_args), "")) << length;
         write_policy("allow br0\n" + std::string(length, ' ') + "deny br0\n");
-        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+        EXPECT_TRUE(failed(run_helper(usual_args), "")) << length;
         write_policy("allow br0\ndeny " + std::string(length, 'b') + "\n");
-        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+        EXPECT_TRUE(failed(run_helper(usual_args), "")) << length;
         write_policy("allow br0\n" + std::string(length, 'x') + "\n");
-        EXPECT_TRUE(failed(run_helper(kArgs), "")) << length;
+        EXPECT_TRUE(failed(run_helper(usual_args), "")) << length;
     }
 }
 
@@ -619,17 +621,17 @@ TEST_F(Policy, LargeFiles) {
         rules += "allow br" + std::to_string(i + 1) + "\n";
     }
     write_policy(rules + "allow br0\n");
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
     write_policy(rules + "allow br0\ndeny br0\n");
-    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+    EXPECT_TRUE(failed(run_helper(usual_args), denied_by_acl));
     // No end of file but the file's: a last line without a newline counts.
     write_policy(rules + "allow br0\ndeny br0");
-    EXPECT_TRUE(failed(run_helper(kArgs), kDenied));
+    EXPECT_TRUE(failed(run_helper(usual_args), denied_by_acl));
     // Large beyond reason: an answer in time, whichever.
     std::string huge(64U << 20U, '\n');
     huge += "deny br0\n";
     write_policy("allow br0\n" + huge);
-    EXPECT_TRUE(failed(run_helper(kArgs), ""));
+    EXPECT_TRUE(failed(run_helper(usual_args), ""));
 }
 
 // --- Never a hang
@@ -640,9 +642,9 @@ TEST_P(Privilege, GivesUpAfterTenSeconds) {
     options.before_exec = [] {
         // Not one byte fits any more, so the reply blocks.
         const std::string junk(4096, 'x');
-        while (send(kSocketNumber, junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
+        while (send(socket_number, junk.data(), junk.size(), MSG_DONTWAIT) > 0) {
         }
-        while (send(kSocketNumber, junk.data(), 1, MSG_DONTWAIT) > 0) {
+        while (send(socket_number, junk.data(), 1, MSG_DONTWAIT) > 0) {
         }
         // And whatever a caller might do to keep the alarm from working.
         sigset_t all;
@@ -651,7 +653,7 @@ TEST_P(Privilege, GivesUpAfterTenSeconds) {
         std::signal(SIGALRM, SIG_IGN);
     };
     const auto start = std::chrono::steady_clock::now();
-    HelperResult run = run_helper(kArgs, options);
+    HelperResult run = run_helper(usual_args, options);
     const auto took = std::chrono::steady_clock::now() - start;
     run.data.clear();  // the junk
     EXPECT_TRUE(failed(run, ""));

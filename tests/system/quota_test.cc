@@ -19,15 +19,15 @@
 namespace tapgate {
 namespace {
 
-const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
-constexpr const char* kLimited = "allow br0 max-taps=7\n";
-constexpr const char* kRule = "/etc/qemu/bridge.conf:1: allow br0 max-taps=7";
-constexpr std::size_t kLimit = 7;
+const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
+constexpr const char* limited_policy = "allow br0 max-taps=7\n";
+constexpr const char* limiting_rule = "/etc/qemu/bridge.conf:1: allow br0 max-taps=7";
+constexpr std::size_t tap_limit = 7;
 
 HelperOptions as_bob() {
     HelperOptions options;
-    options.uid = kBob.uid;
-    options.gid = kBob.gid;
+    options.uid = bob_account.uid;
+    options.gid = bob_account.gid;
     return options;
 }
 
@@ -47,20 +47,20 @@ class Quota : public BothInstalls {
         BothInstalls::SetUp();
         if (!IsSkipped() && !HasFatalFailure()) {
             add_bridge("br0");
-            write_policy(kLimited);
+            write_policy(limited_policy);
         }
     }
 
     static std::vector<HelperResult> at_once(unsigned count, const HelperOptions& options = {}) {
         Crowd crowd;
-        crowd.add(count, kArgs, options);
+        crowd.add(count, usual_args, options);
         return crowd.finish();
     }
     // `count` of alice's, one after the other.
     static std::vector<HelperResult> in_turn(std::size_t count) {
         std::vector<HelperResult> runs;
         for (std::size_t i = 0; i < count; ++i) {
-            runs.push_back(run_helper(kArgs));
+            runs.push_back(run_helper(usual_args));
             EXPECT_TRUE(granted(runs.back()));
         }
         return runs;
@@ -71,14 +71,14 @@ TAPGATE_BOTH_INSTALLS(Quota);
 TEST_P(Quota, SevenOfAHundredAtOnceAgainAndAgain) {
     for (int round = 0; round < (long_run() ? 50 : 5); ++round) {
         const std::vector<HelperResult> runs = at_once(100);
-        ASSERT_EQ(count_grants(runs), kLimit) << "round " << round;
+        ASSERT_EQ(count_grants(runs), tap_limit) << "round " << round;
         for (const HelperResult& run : runs) {
             if (run.exit_status != 0) {
-                ASSERT_TRUE(refused_by_limit(run, kRule));
+                ASSERT_TRUE(refused_by_limit(run, limiting_rule));
             }
         }
-        EXPECT_EQ(ports("br0").size(), kLimit);
-        EXPECT_EQ(taps().size(), kLimit);
+        EXPECT_EQ(ports("br0").size(), tap_limit);
+        EXPECT_EQ(taps().size(), tap_limit);
     }
     EXPECT_TRUE(no_taps_left());
 }
@@ -86,11 +86,11 @@ TEST_P(Quota, SevenOfAHundredAtOnceAgainAndAgain) {
 TEST_P(Quota, WithStoppedHelpersAmongThem) {
     for (int round = 0; round < (long_run() ? 20 : 2); ++round) {
         Crowd crowd;
-        crowd.add(100, kArgs);
-        crowd.disturb(false, [] { ASSERT_LE(ports("br0").size(), kLimit); });
+        crowd.add(100, usual_args);
+        crowd.disturb(false, [] { ASSERT_LE(ports("br0").size(), tap_limit); });
         const std::vector<HelperResult> runs = crowd.finish();
-        EXPECT_EQ(count_grants(runs), kLimit);
-        EXPECT_EQ(ports("br0").size(), kLimit);
+        EXPECT_EQ(count_grants(runs), tap_limit);
+        EXPECT_EQ(ports("br0").size(), tap_limit);
     }
 }
 
@@ -98,15 +98,15 @@ TEST_P(Quota, WithKilledHelpersAmongThem) {
     for (int round = 0; round < (long_run() ? 20 : 2); ++round) {
         {
             Crowd crowd;
-            crowd.add(100, kArgs);
-            crowd.disturb(true, [] { ASSERT_LE(ports("br0").size(), kLimit); });
+            crowd.add(100, usual_args);
+            crowd.disturb(true, [] { ASSERT_LE(ports("br0").size(), tap_limit); });
             // An fd that was sent counts, whatever became of the helper.
             const std::vector<HelperResult> runs = crowd.finish();
-            EXPECT_LE(ports("br0").size(), kLimit);
+            EXPECT_LE(ports("br0").size(), tap_limit);
         }
         ASSERT_TRUE(no_taps_left());
-        const std::vector<HelperResult> again = in_turn(kLimit);
-        EXPECT_TRUE(refused_by_limit(run_helper(kArgs), kRule));
+        const std::vector<HelperResult> again = in_turn(tap_limit);
+        EXPECT_TRUE(refused_by_limit(run_helper(usual_args), limiting_rule));
     }
 }
 
@@ -114,13 +114,13 @@ TEST_P(Quota, WithKilledHelpersAmongThem) {
 // come back to life later.
 TEST_P(Quota, StoppedForGood) {
     Crowd stopped;
-    stopped.add(20, kArgs);
+    stopped.add(20, usual_args);
     stopped.disturb(false, [] {});
     Crowd others;
-    others.add(30, kArgs);
+    others.add(30, usual_args);
     const std::vector<HelperResult> first = stopped.finish();
     const std::vector<HelperResult> second = others.finish();
-    EXPECT_EQ(count_grants(first) + count_grants(second), kLimit);
+    EXPECT_EQ(count_grants(first) + count_grants(second), tap_limit);
 }
 
 TEST_P(Quota, OtherUsersAndBridgesDoNotCount) {
@@ -129,16 +129,16 @@ TEST_P(Quota, OtherUsersAndBridgesDoNotCount) {
     Crowd alice;
     Crowd bob;
     Crowd elsewhere;
-    alice.add(30, kArgs);
-    bob.add(30, kArgs, as_bob());
+    alice.add(30, usual_args);
+    bob.add(30, usual_args, as_bob());
     elsewhere.add(30, {"--fd=27", "--br=br1"});
     const std::vector<HelperResult> alices = alice.finish();
     const std::vector<HelperResult> bobs = bob.finish();
     const std::vector<HelperResult> others = elsewhere.finish();
-    EXPECT_EQ(count_grants(alices), kLimit);
-    EXPECT_EQ(count_grants(bobs), kLimit);
+    EXPECT_EQ(count_grants(alices), tap_limit);
+    EXPECT_EQ(count_grants(bobs), tap_limit);
     EXPECT_EQ(count_grants(others), 3U);
-    EXPECT_EQ(ports("br0").size(), 2 * kLimit);
+    EXPECT_EQ(ports("br0").size(), 2 * tap_limit);
     EXPECT_EQ(ports("br1").size(), 3U);
 }
 
@@ -150,8 +150,8 @@ TEST_P(Quota, TapsOfSeveralQueuesAreOneEach) {
     for (const HelperResult& run : runs) {
         grants += run.exit_status == 0 ? 1U : 0U;
     }
-    EXPECT_EQ(grants, kLimit);
-    EXPECT_EQ(ports("br0").size(), kLimit);
+    EXPECT_EQ(grants, tap_limit);
+    EXPECT_EQ(ports("br0").size(), tap_limit);
 }
 
 // --- Under another policy
@@ -159,27 +159,27 @@ TEST_P(Quota, TapsOfSeveralQueuesAreOneEach) {
 TEST_P(Quota, TapsFromBeforeTheLimitCount) {
     write_policy("allow br0\n");
     const std::vector<HelperResult> before = in_turn(3);
-    write_policy(kLimited);
+    write_policy(limited_policy);
     const std::vector<HelperResult> runs = at_once(60);
-    EXPECT_EQ(count_grants(runs), kLimit - 3);
-    EXPECT_EQ(ports("br0").size(), kLimit);
+    EXPECT_EQ(count_grants(runs), tap_limit - 3);
+    EXPECT_EQ(ports("br0").size(), tap_limit);
 }
 
 // The highest slots are the ones that a tap without a slot makes unavailable, and here one of them
 // is in use.
 TEST_P(Quota, TapsFromBeforeTheLimitCountBesideTheHighestSlots) {
-    std::vector<HelperResult> first = in_turn(kLimit);
+    std::vector<HelperResult> first = in_turn(tap_limit);
     first.erase(first.begin(), first.begin() + 5);
     write_policy("allow br0\n");
     const std::vector<HelperResult> unlimited = in_turn(1);
-    write_policy(kLimited);
+    write_policy(limited_policy);
     const std::vector<HelperResult> runs = at_once(60);
-    EXPECT_EQ(count_grants(runs), kLimit - 3);
-    EXPECT_EQ(ports("br0").size(), kLimit);
+    EXPECT_EQ(count_grants(runs), tap_limit - 3);
+    EXPECT_EQ(ports("br0").size(), tap_limit);
 }
 
 TEST_P(Quota, LoweredBelowWhatIsThere) {
-    std::vector<HelperResult> first = in_turn(kLimit);
+    std::vector<HelperResult> first = in_turn(tap_limit);
     write_policy("allow br0 max-taps=3\n");
     for (const HelperResult& run : at_once(20)) {
         EXPECT_TRUE(refused_by_limit(run, "/etc/qemu/bridge.conf:1: allow br0 max-taps=3"));
@@ -192,11 +192,11 @@ TEST_P(Quota, LoweredBelowWhatIsThere) {
 }
 
 TEST_P(Quota, AClosedTapMakesRoom) {
-    std::vector<HelperResult> first = in_turn(kLimit);
+    std::vector<HelperResult> first = in_turn(tap_limit);
     for (int i = 0; i < 10; ++i) {
-        ASSERT_TRUE(refused_by_limit(run_helper(kArgs), kRule));
+        ASSERT_TRUE(refused_by_limit(run_helper(usual_args), limiting_rule));
         first.erase(first.begin() + i % 7);
-        first.push_back(run_helper(kArgs));
+        first.push_back(run_helper(usual_args));
         ASSERT_TRUE(granted(first.back()));
     }
 }
@@ -228,8 +228,8 @@ const std::vector<Trick>& tricks() {
          }},
         {"give it to somebody else",
          [](UniqueFd& tap, auto&) {
-             EXPECT_EQ(set_owner(tap.get(), kBob.uid), 0);
-             EXPECT_EQ(set_group(tap.get(), kBob.gid), 0);
+             EXPECT_EQ(set_owner(tap.get(), bob_account.uid), 0);
+             EXPECT_EQ(set_group(tap.get(), bob_account.gid), 0);
          }},
         {"a second queue",
          [](UniqueFd& tap, auto&) {
@@ -268,7 +268,8 @@ const std::vector<Trick>& tricks() {
         {"duplicates", [](UniqueFd& tap, auto& kept) { kept.emplace_back(dup(tap.get())); }},
         {"held by another process, which ends",
          [](UniqueFd& tap, auto&) {
-             EXPECT_EQ(in_process_of(kAlice, [&] { return set_persistent(tap.get(), true); }), 0);
+             EXPECT_EQ(
+                 in_process_of(alice_account, [&] { return set_persistent(tap.get(), true); }), 0);
              tap.reset();
          }},
     };
@@ -279,18 +280,18 @@ TEST_P(Quota, NoTrickOfTheHoldersGetsAnEighth) {
     for (const Trick& trick : tricks()) {
         SCOPED_TRACE(trick.name);
         {
-            std::vector<HelperResult> runs = in_turn(kLimit);
+            std::vector<HelperResult> runs = in_turn(tap_limit);
             std::vector<UniqueFd> kept;
             for (HelperResult& run : runs) {
-                const AsUser alice(kAlice);
+                const AsUser alice(alice_account);
                 trick.act(run.fds[0], kept);
             }
             const std::vector<HelperResult> more = at_once(4);
-            EXPECT_LE(ports("br0").size(), kLimit);
+            EXPECT_LE(ports("br0").size(), tap_limit);
             // And, where bob is the owner by now, not for him either.
-            const HelperResult bobs = run_helper(kArgs, as_bob());
+            const HelperResult bobs = run_helper(usual_args, as_bob());
             EXPECT_TRUE(granted(bobs));
-            EXPECT_LE(ports("br0").size(), kLimit + 1);
+            EXPECT_LE(ports("br0").size(), tap_limit + 1);
         }
         ASSERT_TRUE(no_taps_left()) << "also the persistent ones";
     }
@@ -298,12 +299,12 @@ TEST_P(Quota, NoTrickOfTheHoldersGetsAnEighth) {
 
 TEST_P(Quota, NoTrickWithQueuesGetsAnEighth) {
     std::vector<HelperResult> runs;
-    for (std::size_t i = 0; i < kLimit; ++i) {
+    for (std::size_t i = 0; i < tap_limit; ++i) {
         runs.push_back(run_helper({"--fd=27", "--br=br0", "--queues=2"}));
         ASSERT_TRUE(granted(runs.back(), 2));
     }
     {
-        const AsUser alice(kAlice);
+        const AsUser alice(alice_account);
         for (const HelperResult& run : runs) {
             EXPECT_EQ(set_queue(run.fds[0].get(), false), 0);
             EXPECT_EQ(set_queue(run.fds[1].get(), false), 0);
@@ -311,7 +312,7 @@ TEST_P(Quota, NoTrickWithQueuesGetsAnEighth) {
     }
     const std::vector<HelperResult> more = at_once(20);
     EXPECT_EQ(count_grants(more), 0U);
-    EXPECT_EQ(ports("br0").size(), kLimit);
+    EXPECT_EQ(ports("br0").size(), tap_limit);
 }
 
 // A name is a slot: what only looks like a port of alice's counts, too, whoever made it.
@@ -321,16 +322,16 @@ TEST_P(Quota, WhatIsCalledAsItsPortsAreCounts) {
     ASSERT_TRUE(root);
     ASSERT_EQ(set_master("tap2001-odd", "br0"), 0);
     EXPECT_TRUE(
-        refused_by_limit(run_helper(kArgs), "/etc/qemu/bridge.conf:1: allow br0 max-taps=1"));
+        refused_by_limit(run_helper(usual_args), "/etc/qemu/bridge.conf:1: allow br0 max-taps=1"));
     root.reset();
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
 }
 
 // The kernel takes some 40 ms to let a port go whose last descriptor was closed.
 TEST_P(Quota, ARestartAtOnceHasTheSlotOfTheOneBefore) {
     write_policy("allow br0 max-taps=1\n");
     for (int i = 0; i < (long_run() ? 300 : 30); ++i) {
-        ASSERT_TRUE(granted(run_helper(kArgs))) << "start " << i;
+        ASSERT_TRUE(granted(run_helper(usual_args))) << "start " << i;
     }
 }
 
@@ -340,17 +341,17 @@ TEST_P(Quota, ExactAmongFiveHundred) {
     write_policy("allow br0 user=2002\nallow br0 max-taps=7\n");
     std::vector<HelperResult> bobs;
     for (int i = 0; i < 500; ++i) {
-        bobs.push_back(run_helper(kArgs, as_bob()));
+        bobs.push_back(run_helper(usual_args, as_bob()));
         ASSERT_TRUE(granted(bobs.back())) << "after " << i;
     }
     const std::vector<HelperResult> runs = at_once(100);
-    EXPECT_EQ(count_grants(runs), kLimit);
+    EXPECT_EQ(count_grants(runs), tap_limit);
     for (const HelperResult& run : runs) {
         if (run.exit_status != 0) {
             EXPECT_TRUE(refused_by_limit(run, "/etc/qemu/bridge.conf:2: allow br0 max-taps=7"));
         }
     }
-    EXPECT_EQ(ports("br0").size(), 500 + kLimit);
+    EXPECT_EQ(ports("br0").size(), 500 + tap_limit);
 }
 
 }  // namespace

@@ -27,13 +27,13 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-const std::vector<std::string> kArgs = {"--use-vnet", "--fd=27", "--br=br0"};
-constexpr unsigned kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
+constexpr unsigned vnet_tap_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
 HelperOptions as_bob() {
     HelperOptions options;
-    options.uid = kBob.uid;
-    options.gid = kBob.gid;
+    options.uid = bob_account.uid;
+    options.gid = bob_account.gid;
     return options;
 }
 
@@ -52,7 +52,7 @@ class Stale : public BothInstalls {
     static std::string leave_one(const std::string& bridge) {
         const HelperResult run = run_helper({"--fd=27", "--br=" + bridge, "--use-vnet"});
         EXPECT_TRUE(granted(run));
-        const AsUser alice(kAlice);
+        const AsUser alice(alice_account);
         EXPECT_EQ(set_persistent(run.fds.at(0).get(), true), 0);
         return tap_name(run.fds.at(0).get());
     }
@@ -81,7 +81,7 @@ TEST_P(Stale, GoesWithTheNextRunOnTheBridgeWhoeversItIs) {
         const std::string on_br1 = leave_one("br1");
         EXPECT_THAT(taps(), UnorderedElementsAre(on_br0, on_br1));
         write_policy(policy);
-        HelperResult run = run_helper(kArgs, as_bob());
+        HelperResult run = run_helper(usual_args, as_bob());
         EXPECT_TRUE(granted(run)) << policy;
         EXPECT_THAT(ports("br0"), ElementsAre(tap_name(run.fds.at(0).get())));
         EXPECT_THAT(ports("br1"), ElementsAre(on_br1)) << "another bridge's";
@@ -100,12 +100,12 @@ TEST_P(Stale, GoesWithTheNextRunOnTheBridgeWhoeversItIs) {
 TEST_P(Stale, GoesFromACrowdedBridgeWithOneOfTheNextRuns) {
     std::vector<HelperResult> live;
     for (int i = 0; i < 300; ++i) {
-        live.push_back(run_helper(kArgs, as_bob()));
+        live.push_back(run_helper(usual_args, as_bob()));
         ASSERT_TRUE(granted(live.back())) << "after " << i;
     }
     const std::string name = leave_one("br0");
     for (int i = 0; i < 100 && link_exists(name); ++i) {
-        EXPECT_TRUE(granted(run_helper(kArgs)));
+        EXPECT_TRUE(granted(run_helper(usual_args)));
     }
     EXPECT_FALSE(link_exists(name));
     EXPECT_EQ(ports("br0").size(), 300U);
@@ -114,13 +114,13 @@ TEST_P(Stale, GoesFromACrowdedBridgeWithOneOfTheNextRuns) {
         write_policy("allow all\n");
         leave_one("br0");
         write_policy("allow all plain max-taps=1\n");
-        EXPECT_TRUE(granted(run_helper(kArgs)));
+        EXPECT_TRUE(granted(run_helper(usual_args)));
         EXPECT_EQ(ports("br0").size(), 300U);
     }
 }
 
 TEST_P(Stale, ReapRemovesThemFromAllBridges) {
-    const HelperResult live = run_helper(kArgs);
+    const HelperResult live = run_helper(usual_args);
     ASSERT_TRUE(granted(live));
     EXPECT_TRUE(reaps({}));
     const std::string first = leave_one("br0");
@@ -152,28 +152,28 @@ TEST_P(Stale, ReapWithoutPrivilegeSaysSo) {
 // --- Not gone
 
 TEST_P(Stale, TapsInUseStayHoweverTheyLook) {
-    const HelperResult plain = run_helper(kArgs);
-    const HelperResult dark = run_helper(kArgs);
-    const HelperResult kept = run_helper(kArgs);
+    const HelperResult plain = run_helper(usual_args);
+    const HelperResult dark = run_helper(usual_args);
+    const HelperResult kept = run_helper(usual_args);
     {
-        const AsUser alice(kAlice);
+        const AsUser alice(alice_account);
         EXPECT_EQ(set_carrier(dark.fds.at(0).get(), false), 0);
         EXPECT_EQ(set_persistent(kept.fds.at(0).get(), true), 0);
         EXPECT_EQ(set_carrier(kept.fds.at(0).get(), false), 0);
     }
     // A contained one looks so when its holder shuts the inner end.
     write_policy("allow all contain\n");
-    const HelperResult contained = run_helper(kArgs);
+    const HelperResult contained = run_helper(usual_args);
     ASSERT_TRUE(granted(contained));
     const std::vector<std::string> before = taps();
     ASSERT_EQ(before.size(), 4U);
     EXPECT_TRUE(reaps({}));
     write_policy("allow all\n");
-    EXPECT_TRUE(granted(run_helper(kArgs, as_bob())));
+    EXPECT_TRUE(granted(run_helper(usual_args, as_bob())));
     write_policy("allow all plain max-taps=9\n");
-    EXPECT_TRUE(granted(run_helper(kArgs, as_bob())));
+    EXPECT_TRUE(granted(run_helper(usual_args, as_bob())));
     EXPECT_EQ(taps(), before);
-    const AsUser alice(kAlice);
+    const AsUser alice(alice_account);
     EXPECT_EQ(set_carrier(dark.fds[0].get(), true), 0);
     EXPECT_EQ(set_carrier(kept.fds[0].get(), true), 0);
     for (const auto* run : {&plain, &dark, &kept, &contained}) {
@@ -188,7 +188,7 @@ TEST_P(Stale, OtherPeoplesPersistentTapsStay) {
     ASSERT_EQ(set_alias("vm1", "the router; not tapgate uid=2001"), 0);
     EXPECT_TRUE(reaps({}));
     write_policy("allow all plain max-taps=1\n");
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
     EXPECT_THAT(taps(), ElementsAre("tap7", "vm1"));
 }
 
@@ -198,7 +198,7 @@ TEST_P(Stale, OtherKindsOfLinksStay) {
     ASSERT_EQ(set_master("veth0", "br0"), 0);
     ASSERT_EQ(set_alias("veth0", "tapgate uid=2001"), 0);
     EXPECT_TRUE(reaps({}));
-    EXPECT_TRUE(granted(run_helper(kArgs)));
+    EXPECT_TRUE(granted(run_helper(usual_args)));
     EXPECT_TRUE(link_exists("veth0"));
 }
 
@@ -221,8 +221,8 @@ TEST_P(Stale, ComesIntoUseRightBeforeItIsAttachedTo) {
     const std::string name = leave_one("br0");
     UniqueFd again;
     const HelperResult run = run_reap(TUNSETIFF, [&] {
-        const AsUser alice(kAlice);
-        again = attach_tap(name, kFlags);
+        const AsUser alice(alice_account);
+        again = attach_tap(name, vnet_tap_flags);
     });
     EXPECT_EQ(run.exit_status, 0) << describe(run);
     EXPECT_EQ(run.out, "");
@@ -240,8 +240,8 @@ TEST_P(Stale, ComesIntoUseRightBeforeItIsLetGo) {
     const std::string name = leave_one("br0");
     UniqueFd again;
     const HelperResult run = run_reap(TUNSETPERSIST, [&] {
-        const AsUser alice(kAlice);
-        again = attach_tap(name, kFlags);
+        const AsUser alice(alice_account);
+        again = attach_tap(name, vnet_tap_flags);
     });
     EXPECT_EQ(run.exit_status, 0) << describe(run);
     EXPECT_FALSE(again) << "the helper has it open";
@@ -259,12 +259,12 @@ TEST_P(Stale, IsGoneAlready) {
 
 // --- And without a tracer, many times
 
-constexpr const char* kStop = "/mnt/stop";
+constexpr const char* stop_file = "/mnt/stop";
 
 // alice attaches to her persistent tap, uses it and leaves it, again and again, until there is none
 // any more. 0: whenever she had it, she had it until she left.
 int use_and_leave(const std::string& name, unsigned flags) {
-    while (access(kStop, F_OK) != 0) {
+    while (access(stop_file, F_OK) != 0) {
         const UniqueFd tap = attach_tap(name, flags);
         if (!tap && errno == EBUSY) {
             continue;
@@ -292,9 +292,9 @@ TEST_P(Stale, RaceWithAHolderWhoComesAndGoes) {
         const std::string name = leave_one("br0");
         const pid_t holder = fork();
         if (holder == 0) {
-            _exit(in_process_of(kAlice, [&] {
+            _exit(in_process_of(alice_account, [&] {
                 alarm(60);
-                return use_and_leave(name, kFlags);
+                return use_and_leave(name, vnet_tap_flags);
             }));
         }
         for (int i = 0; i < 10 && link_exists(name); ++i) {
@@ -303,12 +303,12 @@ TEST_P(Stale, RaceWithAHolderWhoComesAndGoes) {
             crowd.add(3, {"--fd=27", "--br=br0"}, as_bob());
             crowd.finish();
         }
-        write_file(kStop, "");
+        write_file(stop_file, "");
         int status = 0;
         ASSERT_EQ(waitpid(holder, &status, 0), holder);
         EXPECT_TRUE(WIFEXITED(status));
         EXPECT_EQ(WEXITSTATUS(status), 0) << "round " << round;
-        unlink(kStop);
+        unlink(stop_file);
         run_helper({"--reap"});
         ASSERT_TRUE(no_taps_left());
     }

@@ -46,8 +46,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kStockHelper = "/usr/lib/qemu/qemu-bridge-helper";
-constexpr const char* kStockHelperFedora = "/usr/libexec/qemu-bridge-helper";
+constexpr const char* stock_helper = "/usr/lib/qemu/qemu-bridge-helper";
+constexpr const char* stock_helper_fedora = "/usr/libexec/qemu-bridge-helper";
 
 void check(bool ok, const std::string& what) {
     if (!ok) {
@@ -93,7 +93,7 @@ void mount_tmpfs(const char* where) {
 }
 
 std::string stock_source() {
-    for (const char* path : {kStockHelper, kStockHelperFedora}) {
+    for (const char* path : {stock_helper, stock_helper_fedora}) {
         if (access(path, R_OK) == 0) {
             return path;
         }
@@ -157,7 +157,7 @@ void qemu_signal_state() {
         _exit(125);
     }
     // dup2() onto itself would leave close-on-exec set.
-    if (socket == kSocketNumber ? fcntl(socket, F_SETFD, 0) < 0 : dup2(socket, kSocketNumber) < 0) {
+    if (socket == socket_number ? fcntl(socket, F_SETFD, 0) < 0 : dup2(socket, socket_number) < 0) {
         _exit(125);
     }
     qemu_signal_state();
@@ -384,7 +384,7 @@ void Testbed::enter_namespaces() {
     // /sys/class/net shows the network namespace of whoever mounted it.
     check(mount("sysfs", "/sys", "sysfs", 0, nullptr) == 0, "mount sysfs");
 
-    mount_tmpfs(kRoot);
+    mount_tmpfs(testbed_root);
     write_file(path("source"), helper, 0644);
     if (!stock.empty()) {
         write_file(path("stock-source"), stock, 0644);
@@ -515,7 +515,7 @@ std::string install_name(const testing::TestParamInfo<Install>& info) {
 // --- Files
 
 std::string Testbed::path(std::string_view name) {
-    return std::string(kRoot) + "/" + std::string(name);
+    return std::string(testbed_root) + "/" + std::string(name);
 }
 
 void Testbed::write_file(const std::string& path, std::string_view text, mode_t mode, uid_t uid,
@@ -538,8 +538,8 @@ void Testbed::write_policy(std::string_view text, mode_t mode) {
     if (access("/etc/qemu", F_OK) != 0) {
         make_directory("/etc/qemu");
     }
-    unlink(kPolicyFile);
-    write_file(kPolicyFile, text, mode);
+    unlink(policy_file);
+    write_file(policy_file, text, mode);
 }
 
 void Testbed::make_directory(const std::string& path, mode_t mode, uid_t uid, gid_t gid) {

@@ -8,7 +8,8 @@
 //   - an empty network namespace (lo only) and the sysfs that belongs to it;
 //   - /etc made by hand: the accounts below, no /etc/qemu, whatever the host has there;
 //   - /dev made by hand, with /dev/net/tun for everybody, as distributions have it;
-//   - a tmpfs at kRoot that allows setuid and file capabilities; the helper is installed there.
+//   - a tmpfs at testbed_root that allows setuid and file capabilities; the helper is installed
+//   there.
 //
 // The process comes back to the host's namespaces afterwards, so that tests can follow one another
 // in one process; main.cc sees to it that no process outlives the run.
@@ -43,16 +44,16 @@ struct Account {
 };
 
 // In /etc/passwd and /etc/group of every test bed.
-inline constexpr Account kAlice{"alice", 2001, 2001};
-inline constexpr Account kBob{"bob", 2002, 2002};
+inline constexpr Account alice_account{"alice", 2001, 2001};
+inline constexpr Account bob_account{"bob", 2002, 2002};
 // A group of alice's; what counts for the helper are the groups that the caller really has.
-inline constexpr gid_t kStudents = 3001;
+inline constexpr gid_t students_gid = 3001;
 
-inline constexpr const char* kRoot = "/mnt";
-inline constexpr const char* kPolicyFile = "/etc/qemu/bridge.conf";
+inline constexpr const char* testbed_root = "/mnt";
+inline constexpr const char* policy_file = "/etc/qemu/bridge.conf";
 
 // The socket's number in the helper, high enough to be none that the helper opens by itself.
-inline constexpr int kSocketNumber = 27;
+inline constexpr int socket_number = 27;
 
 enum class Install { setuid, filecaps, plain };
 const char* to_string(Install install);
@@ -62,15 +63,15 @@ struct HelperOptions {
     std::string program;  // empty: the installed helper under test
     // The whole argument vector, argv[0] included, instead of {program, args...}.
     std::optional<std::vector<std::string>> argv;
-    uid_t uid = kAlice.uid;
-    gid_t gid = kAlice.gid;
+    uid_t uid = alice_account.uid;
+    gid_t gid = alice_account.gid;
     std::vector<gid_t> groups;
     // The last one for a helper with AddressSanitizer: it cannot look for leaks where nobody may
     // trace, and the helper sees to that.
     std::vector<std::string> env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8",
                                     "ASAN_OPTIONS=detect_leaks=0"};
     // Runs in the child as the caller, after everything else is set up and right before exec. For
-    // what QEMU does not do: closed stdio, limits, other things at kSocketNumber.
+    // what QEMU does not do: closed stdio, limits, other things at socket_number.
     std::function<void()> before_exec;
     // Nothing is read from the socket before the helper is gone.
     bool deaf = false;
@@ -160,7 +161,7 @@ class Testbed : public testing::Test {
                                gid_t gid = 0);
     // Listens at /dev/log, as a syslog daemon does.
     static UniqueFd open_log();
-    // A path below kRoot.
+    // A path below testbed_root.
     static std::string path(std::string_view name);
 
     // ---- links, in the current network namespace ----

@@ -34,11 +34,11 @@
 namespace tapgate {
 namespace {
 
-constexpr const char* kMacA = "52:54:00:00:00:0a";
-constexpr const char* kMacB = "52:54:00:00:00:0b";
-constexpr const char* kNobody = "52:54:00:00:00:ff";
-constexpr const char* kRouter = "00:11:22:33:44:55";
-const std::string kFilteringFile = "/sys/class/net/br0/bridge/vlan_filtering";
+constexpr const char* mac_a = "52:54:00:00:00:0a";
+constexpr const char* mac_b = "52:54:00:00:00:0b";
+constexpr const char* nobodys_mac = "52:54:00:00:00:ff";
+constexpr const char* router_mac = "00:11:22:33:44:55";
+const std::string filtering_file = "/sys/class/net/br0/bridge/vlan_filtering";
 
 // What `bridge vlan add|del` does.
 void set_vlan(const std::string& port, std::uint16_t vlan, int type, std::uint16_t flags = 0) {
@@ -75,8 +75,8 @@ class Vlan : public Testbed {
             return;
         }
         add_bridge("br0");
-        TAPGATE_REQUIRE(!read_text(kFilteringFile).empty(), "a kernel with bridge VLAN filtering");
-        write_file(kFilteringFile, "1");
+        TAPGATE_REQUIRE(!read_text(filtering_file).empty(), "a kernel with bridge VLAN filtering");
+        write_file(filtering_file, "1");
         add_port("trunk", "far");
         add_port("access30", "far30");
         set_vlan("trunk", 20, RTM_SETLINK);
@@ -101,7 +101,7 @@ class Vlan : public Testbed {
     }
 
     // A guest whose tap is, as we trust for its beacon only, in that VLAN.
-    static Guest start(const std::string& options, int vlan, const std::string& mac = kMacA) {
+    static Guest start(const std::string& options, int vlan, const std::string& mac = mac_a) {
         HelperResult run = ask(options, mac);
         if (!granted(run)) {
             throw std::runtime_error(describe(run));
@@ -144,34 +144,34 @@ class Vlan : public Testbed {
     std::optional<Station> host_;
 };
 
-constexpr std::array<const char*, 4> kDestinations = {"ff:ff:ff:ff:ff:ff", "01:00:5e:01:02:03",
-                                                      kNobody, kRouter};
+constexpr std::array<const char*, 4> destinations = {"ff:ff:ff:ff:ff:ff", "01:00:5e:01:02:03",
+                                                     nobodys_mac, router_mac};
 
 TEST_F(Vlan, WithoutItAPortIsInTheBridgesDefaultVlan) {
     const Guest guest = start("", 1);
-    const Arrivals all = arrivals(guest, make_frame(kBroadcast, kMacA));
+    const Arrivals all = arrivals(guest, make_frame(broadcast_mac, mac_a));
     EXPECT_EQ(all, (Arrivals{.untagged = true, .at_host = true}));
     // It sends into no other VLAN, but that it is not in, as without `vlan=` on any such bridge.
-    const std::string frame = make_frame(kBroadcast, kMacA);
+    const std::string frame = make_frame(broadcast_mac, mac_a);
     EXPECT_EQ(arrivals(guest, tagged(frame, 20), frame), Arrivals{});
 }
 
 TEST_F(Vlan, UntaggedFramesComeOutInThatVlanOnly) {
     const Guest guest = start("vlan=20", 20);
-    for (const char* to : kDestinations) {
-        EXPECT_EQ(arrivals(guest, make_frame(to, kMacA)), (Arrivals{.in_20 = true})) << to;
+    for (const char* to : destinations) {
+        EXPECT_EQ(arrivals(guest, make_frame(to, mac_a)), (Arrivals{.in_20 = true})) << to;
     }
 }
 
 TEST_F(Vlan, FramesOfThatVlanOnlyComeInAndUntagged) {
     const Guest guest = start("vlan=20", 20);
-    ASSERT_TRUE(guest.station.send(make_frame(kBroadcast, kMacA)));
-    for (const char* to : {"ff:ff:ff:ff:ff:ff", "01:00:5e:01:02:03", kNobody, kMacA}) {
-        const std::string in_20 = make_frame(to, kRouter);
+    ASSERT_TRUE(guest.station.send(make_frame(broadcast_mac, mac_a)));
+    for (const char* to : {"ff:ff:ff:ff:ff:ff", "01:00:5e:01:02:03", nobodys_mac, mac_a}) {
+        const std::string in_20 = make_frame(to, router_mac);
         ASSERT_TRUE(far().send(tagged(in_20, 20)));
         EXPECT_TRUE(guest.station.got(in_20)) << to;
 
-        const std::string other = make_frame(to, kRouter);
+        const std::string other = make_frame(to, router_mac);
         ASSERT_TRUE(far().send(other) && far().send(tagged(other, 30)) &&
                     far().send(tagged(other, 1)) && far30().send(other) && host().send(other));
         EXPECT_FALSE(guest.station.got(other)) << to;
@@ -182,7 +182,7 @@ TEST_F(Vlan, FramesOfThatVlanOnlyComeInAndUntagged) {
 
 TEST_F(Vlan, FramesThatTheGuestTagsOtherwiseAreDropped) {
     const Guest guest = start("vlan=20", 20);
-    const std::string frame = make_frame(kBroadcast, kMacA);
+    const std::string frame = make_frame(broadcast_mac, mac_a);
     for (const int vlan : {1, 2, 19, 21, 30, 4094}) {
         EXPECT_EQ(arrivals(guest, tagged(frame, vlan), frame), Arrivals{}) << vlan;
         EXPECT_EQ(arrivals(guest, tagged(frame, vlan), tagged(frame, vlan)), Arrivals{}) << vlan;
@@ -200,16 +200,16 @@ TEST_F(Vlan, FramesThatTheGuestTagsOtherwiseAreDropped) {
 }
 
 TEST_F(Vlan, PortsOfOneVlanReachEachOtherAndThoseOfTwoDoNot) {
-    const Guest a = start("vlan=20", 20, kMacA);
-    const Guest b = start("vlan=20", 20, kMacB);
+    const Guest a = start("vlan=20", 20, mac_a);
+    const Guest b = start("vlan=20", 20, mac_b);
     const Guest other = start("vlan=30", 30, "52:54:00:00:00:0c");
-    for (const char* to : {"ff:ff:ff:ff:ff:ff", kNobody, "52:54:00:00:00:0c"}) {
-        const std::string frame = make_frame(to, kMacA);
+    for (const char* to : {"ff:ff:ff:ff:ff:ff", nobodys_mac, "52:54:00:00:00:0c"}) {
+        const std::string frame = make_frame(to, mac_a);
         ASSERT_TRUE(a.station.send(frame));
         EXPECT_TRUE(b.station.got(frame)) << to;
         EXPECT_FALSE(other.station.got(frame)) << to;
     }
-    EXPECT_EQ(arrivals(other, make_frame(kBroadcast, "52:54:00:00:00:0c")),
+    EXPECT_EQ(arrivals(other, make_frame(broadcast_mac, "52:54:00:00:00:0c")),
               (Arrivals{.in_30 = true, .at_30 = true}));
 }
 
@@ -219,25 +219,25 @@ TEST_F(Vlan, WithManyQueues) {
     ASSERT_TRUE(granted(run, 2));
     for (const UniqueFd& fd : run.fds) {
         const Guest guest{UniqueFd(), "", Station::tap(fd.get(), {"far", 20})};
-        EXPECT_EQ(arrivals(guest, make_frame(kBroadcast, kMacA)), (Arrivals{.in_20 = true}));
+        EXPECT_EQ(arrivals(guest, make_frame(broadcast_mac, mac_a)), (Arrivals{.in_20 = true}));
     }
 }
 
 TEST_F(Vlan, TheBridgesDefaultVlanCanBeAskedForAndAnyOtherBeTheDefault) {
-    EXPECT_EQ(arrivals(start("vlan=1", 1), make_frame(kBroadcast, kMacA)),
+    EXPECT_EQ(arrivals(start("vlan=1", 1), make_frame(broadcast_mac, mac_a)),
               (Arrivals{.untagged = true, .at_host = true}));
     ASSERT_TRUE(no_taps_left());
     // None, and one that the trunk has too: the port must not stay in it.
     for (const char* vlan : {"0", "30"}) {
-        write_file(kFilteringFile, "0");
+        write_file(filtering_file, "0");
         write_file("/sys/class/net/br0/bridge/default_pvid", vlan);
-        write_file(kFilteringFile, "1");
+        write_file(filtering_file, "1");
         set_vlan("trunk", 20, RTM_SETLINK);
         set_vlan("trunk", 1, RTM_SETLINK, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED);
         set_vlan("trunk", 30, RTM_SETLINK);
-        const HelperResult run = ask("vlan=20", kMacA);
+        const HelperResult run = ask("vlan=20", mac_a);
         ASSERT_TRUE(granted(run));
-        const std::string frame = make_frame(kBroadcast, kMacA);
+        const std::string frame = make_frame(broadcast_mac, mac_a);
         const Station station = Station::tap(run.fds[0].get(), {"far", 20});
         ASSERT_TRUE(station.send(frame));
         EXPECT_FALSE(far30().got(frame)) << vlan;
@@ -250,63 +250,63 @@ TEST_F(Vlan, TheBridgesDefaultVlanCanBeAskedForAndAnyOtherBeTheDefault) {
 
 TEST_F(Vlan, WithMacLock) {
     std::optional<Guest> guest = start("vlan=20 mac-lock", 20);
-    EXPECT_EQ(arrivals(*guest, make_frame(kBroadcast, kMacA)), (Arrivals{.in_20 = true}));
-    for (const char* source : {kMacB, kNobody, kRouter}) {
-        EXPECT_EQ(arrivals(*guest, make_frame(kBroadcast, source)), Arrivals{}) << source;
+    EXPECT_EQ(arrivals(*guest, make_frame(broadcast_mac, mac_a)), (Arrivals{.in_20 = true}));
+    for (const char* source : {mac_b, nobodys_mac, router_mac}) {
+        EXPECT_EQ(arrivals(*guest, make_frame(broadcast_mac, source)), Arrivals{}) << source;
     }
-    const std::string frame = make_frame(kBroadcast, kMacA);
+    const std::string frame = make_frame(broadcast_mac, mac_a);
     EXPECT_EQ(arrivals(*guest, tagged(frame, 30), frame), Arrivals{});
     // It stays when others send with its address, in that VLAN or another.
     for (const int vlan : {20, 30}) {
-        ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacA, vlan)));
+        ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_a, vlan)));
     }
-    EXPECT_EQ(arrivals(*guest, make_frame(kBroadcast, kMacA)), (Arrivals{.in_20 = true}));
-    const std::string down = make_frame(kMacA, kRouter);
+    EXPECT_EQ(arrivals(*guest, make_frame(broadcast_mac, mac_a)), (Arrivals{.in_20 = true}));
+    const std::string down = make_frame(mac_a, router_mac);
     ASSERT_TRUE(far().send(tagged(down, 20)));
     EXPECT_TRUE(guest->station.got(down));
     // The address is taken, whatever the VLAN is that one asks for.
-    EXPECT_EQ(ask("vlan=20 mac-lock", kMacA).exit_status, 1);
-    EXPECT_EQ(ask("vlan=30 mac-lock", kMacA).exit_status, 1);
+    EXPECT_EQ(ask("vlan=20 mac-lock", mac_a).exit_status, 1);
+    EXPECT_EQ(ask("vlan=30 mac-lock", mac_a).exit_status, 1);
     guest.reset();
     ASSERT_TRUE(no_taps_left());
-    EXPECT_TRUE(granted(ask("vlan=20 mac-lock", kMacA)));
+    EXPECT_TRUE(granted(ask("vlan=20 mac-lock", mac_a)));
 }
 
 TEST_F(Vlan, MacLockRefusesAnAddressOfTheSameVlan) {
-    ASSERT_TRUE(far().send(make_frame(kBroadcast, kRouter, 20)));
-    ASSERT_TRUE(host().send(make_frame(kBroadcast, kNobody)));
-    EXPECT_TRUE(failed_saying(ask("vlan=20 mac-lock", kRouter), "",
+    ASSERT_TRUE(far().send(make_frame(broadcast_mac, router_mac, 20)));
+    ASSERT_TRUE(host().send(make_frame(broadcast_mac, nobodys_mac)));
+    EXPECT_TRUE(failed_saying(ask("vlan=20 mac-lock", router_mac), "",
                               "mac-lock: another machine on the bridge has this MAC address"));
     // Another machine's in VLAN 30 is none of VLAN 20's.
-    ASSERT_TRUE(far().send(make_frame(kBroadcast, kMacB, 30)));
-    EXPECT_TRUE(granted(ask("vlan=20 mac-lock", kMacB)));
+    ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_b, 30)));
+    EXPECT_TRUE(granted(ask("vlan=20 mac-lock", mac_b)));
 }
 
 TEST_F(Vlan, WithAllOptions) {
     const std::string options = "vlan=20 isolated guard mac-lock max-taps=2 queues=2";
     speak_stp("br0");
-    const Guest a = start(options, 20, kMacA);
-    const Guest b = start(options, 20, kMacB);
+    const Guest a = start(options, 20, mac_a);
+    const Guest b = start(options, 20, mac_b);
     await_forwarding(a.tap);
     await_forwarding(b.tap);
-    const std::string frame = make_frame(kBroadcast, kMacA);
+    const std::string frame = make_frame(broadcast_mac, mac_a);
     EXPECT_EQ(arrivals(a, frame), (Arrivals{.in_20 = true}));
     ASSERT_TRUE(a.station.send(frame));
     EXPECT_FALSE(b.station.got(frame));
-    EXPECT_EQ(ask(options, kNobody).exit_status, 1);
+    EXPECT_EQ(ask(options, nobodys_mac).exit_status, 1);
 }
 
 TEST_F(Vlan, IsRefusedWhereTheBridgeDoesNotFilter) {
-    write_file(kFilteringFile, "0");
-    EXPECT_TRUE(failed_saying(ask("vlan=20", kMacA), "access denied by acl file",
+    write_file(filtering_file, "0");
+    EXPECT_TRUE(failed_saying(ask("vlan=20", mac_a), "access denied by acl file",
                               "bridge br0 does not filter VLANs, so vlan=20 would mean nothing"));
 }
 
 TEST_F(Vlan, WithoutItATagOnANonFilteringBridgePasses) {
     // Why it is refused there.
-    write_file(kFilteringFile, "0");
+    write_file(filtering_file, "0");
     const Guest guest = start("", 1);
-    const std::string frame = make_frame(kBroadcast, kMacA);
+    const std::string frame = make_frame(broadcast_mac, mac_a);
     ASSERT_TRUE(guest.station.send(tagged(frame, 30)));
     EXPECT_TRUE(far().got(tagged(frame, 30)));
 }

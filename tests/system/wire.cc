@@ -28,9 +28,9 @@ namespace tapgate {
 namespace {
 
 // For experiments (IEEE 802): nothing else in the namespace sends it.
-constexpr std::string_view kEtherType = "\x88\xb5";
-constexpr std::size_t kShortest = 60;  // bytes, without the checksum
-constexpr std::size_t kTagAt = 12;     // behind the two addresses
+constexpr std::string_view ether_type = "\x88\xb5";
+constexpr std::size_t shortest_frame = 60;  // bytes, without the checksum
+constexpr std::size_t tag_at = 12;          // behind the two addresses
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::runtime_error(what + ": " + std::strerror(errno));
@@ -53,8 +53,8 @@ UniqueFd packet_socket(const std::string& link) {
 }
 
 std::string padded(std::string frame) {
-    if (frame.size() < kShortest) {
-        frame.resize(kShortest, '\0');
+    if (frame.size() < shortest_frame) {
+        frame.resize(shortest_frame, '\0');
     }
     return frame;
 }
@@ -79,18 +79,18 @@ std::string mac_bytes(std::string_view text) {
 std::string tagged(const std::string& frame, int vlan) {
     const std::string tag{'\x81', '\0', static_cast<char>(vlan >> 8),
                           static_cast<char>(vlan & 0xff)};
-    return frame.substr(0, kTagAt) + tag + frame.substr(kTagAt);
+    return frame.substr(0, tag_at) + tag + frame.substr(tag_at);
 }
 
 std::string make_frame(std::string_view to, std::string_view from, int vlan) {
     std::string frame = mac_bytes(to) + mac_bytes(from);
-    frame += kEtherType;
+    frame += ether_type;
     frame = padded(frame + number_text());
     return vlan == 0 ? frame : tagged(frame, vlan);
 }
 
 std::string make_arp_request(std::string_view from, std::string_view address) {
-    std::string frame = mac_bytes(kBroadcast) + mac_bytes(from);
+    std::string frame = mac_bytes(broadcast_mac) + mac_bytes(from);
     frame += std::string("\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01", 10);
     frame += mac_bytes(from) + std::string("\xc0\x00\x02\x63", 4);  // 192.0.2.99
     frame += std::string(6, '\0');
@@ -183,7 +183,7 @@ bool Station::send(const std::string& frame) const {
 
 bool Station::got(const std::string& frame) const {
     const UniqueFd sender = packet_socket(beacon_.link);
-    const std::string last = make_frame(kBroadcast, "02:00:00:00:00:01");
+    const std::string last = make_frame(broadcast_mac, "02:00:00:00:00:01");
     const std::string sent = beacon_.vlan == 0 ? last : tagged(last, beacon_.vlan);
     if (write(sender.get(), sent.data(), sent.size()) < 0) {
         fail("send from " + beacon_.link);

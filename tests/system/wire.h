@@ -26,8 +26,8 @@ namespace tapgate {
 // The six bytes of "52:54:00:00:00:01".
 std::string mac_bytes(std::string_view text);
 
-inline constexpr std::string_view kBroadcast = "ff:ff:ff:ff:ff:ff";
-inline constexpr std::string_view kMulticast = "01:00:5e:01:02:03";
+inline constexpr std::string_view broadcast_mac = "ff:ff:ff:ff:ff:ff";
+inline constexpr std::string_view multicast_mac = "01:00:5e:01:02:03";
 
 // A frame of an EtherType for experiments, no two alike. With `vlan` it is tagged so (802.1Q).
 std::string make_frame(std::string_view to, std::string_view from, int vlan = 0);
