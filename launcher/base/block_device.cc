@@ -17,7 +17,6 @@
 #include <fstream>
 #include <set>
 #include <sstream>
-#include <system_error>
 
 #include "common/unique_fd.h"
 #include "launcher/base/files.h"
@@ -43,15 +42,6 @@ UniqueFd open_device(const std::string& path, int more_flags = 0) {
 // "8:1", as the kernel names devices in /sys and /proc.
 std::string number_text(dev_t device) {
     return std::to_string(major(device)) + ":" + std::to_string(minor(device));
-}
-
-std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory) {
-    std::vector<std::filesystem::path> entries;
-    std::error_code error;
-    for (auto entry = std::filesystem::directory_iterator(directory, error);
-         !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
-        entries.push_back(entry->path());
-    return entries;
 }
 
 // The device and its partitions.

@@ -4,9 +4,11 @@
 #ifndef TAPGATE_LAUNCHER_BASE_FILES_H
 #define TAPGATE_LAUNCHER_BASE_FILES_H
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tapgate {
 
@@ -22,6 +24,9 @@ std::string first_word(const std::string& path);
 /// The line of a small file of the system's that begins with `key`, without that and the blanks and
 /// colons behind it; empty when there is none.
 std::string line_of(const std::string& path, const std::string& key);
+
+/// The paths of what is in a directory, in no order; none where it cannot be read.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory);
 
 /// Whether anything is called `path`.
 bool exists(const std::string& path);

@@ -68,18 +68,15 @@ class UnfinishedImage {
   private:
     // Of imports that were killed.
     void remove_left_over() const {
-        std::error_code ignored;
         const std::filesystem::path target(target_);
         const std::string beginning = target.filename().string() + std::string(part);
-        for (auto entry = std::filesystem::directory_iterator(target.parent_path(), ignored);
-             !ignored && entry != std::filesystem::directory_iterator(); entry.increment(ignored)) {
-            const std::string name = entry->path().filename().string();
-            pid_t pid = 0;
+        for (const std::filesystem::path& entry : entries_of(target.parent_path())) {
+            const std::string name = entry.filename().string();
             if (!name.starts_with(beginning))
                 continue;
-            std::from_chars(name.data() + beginning.size(), name.data() + name.size(), pid);
-            if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)
-                unlink(entry->path().c_str());
+            const auto pid = parse_whole<pid_t>(std::string_view(name).substr(beginning.size()), 1);
+            if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
+                unlink(entry.c_str());
         }
     }
 

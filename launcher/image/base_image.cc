@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <system_error>
 
 #include "common/unique_fd.h"
 #include "launcher/base/block_device.h"
@@ -61,16 +60,6 @@ std::string backing_of(const std::string& image) {
     } catch (const LauncherError&) {
         return {};
     }
-}
-
-// None where there is no such directory.
-std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory) {
-    std::vector<std::filesystem::path> entries;
-    std::error_code error;
-    for (auto entry = std::filesystem::directory_iterator(directory, error);
-         !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
-        entries.push_back(entry->path());
-    return entries;
 }
 
 // The qcow2 images in a VM's directory below data_directory(), whether its file names them or not:

@@ -204,17 +204,15 @@ class NewDirectory {
   private:
     // Of clones that were killed while they were made.
     static void remove_left_over() {
-        std::error_code error;
-        for (auto entry = std::filesystem::directory_iterator(data_directory(), error);
-             !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-            const std::string name = entry->path().filename().string();
+        for (const std::filesystem::path& entry : entries_of(data_directory())) {
+            const std::string name = entry.filename().string();
             const size_t dot = name.rfind('.');
             if (!name.starts_with('.') || dot == 0 || !VmName::parse(name.substr(1, dot - 1)))
                 continue;
             const auto pid = parse_whole<pid_t>(std::string_view(name).substr(dot + 1), 1);
             std::error_code ignored;
             if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
-                std::filesystem::remove_all(entry->path(), ignored);
+                std::filesystem::remove_all(entry, ignored);
         }
     }
 

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <system_error>
 
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
@@ -70,22 +69,18 @@ std::string image_user(const std::string& path) {
     struct stat image {};
     if (stat(path.c_str(), &image) != 0)
         return unknown;
-    std::error_code error;
-    for (auto process = std::filesystem::directory_iterator("/proc", error);
-         !error && process != std::filesystem::directory_iterator(); process.increment(error)) {
-        const std::string number = process->path().filename().string();
+    for (const std::filesystem::path& process : entries_of("/proc")) {
+        const std::string number = process.filename().string();
         if (number.find_first_not_of("0123456789") != std::string::npos ||
             number == std::to_string(getpid()))
             continue;
         // Others' are closed to us: that is no error.
-        std::error_code closed;
-        for (auto fd = std::filesystem::directory_iterator(process->path() / "fd", closed);
-             !closed && fd != std::filesystem::directory_iterator(); fd.increment(closed)) {
+        for (const std::filesystem::path& fd : entries_of(process / "fd")) {
             struct stat status {};
-            if (stat(fd->path().c_str(), &status) == 0 && status.st_dev == image.st_dev &&
+            if (stat(fd.c_str(), &status) == 0 && status.st_dev == image.st_dev &&
                 status.st_ino == image.st_ino)
                 return "process " + number + " of this host (" +
-                       shown(first_word((process->path() / "comm").string())) + ")";
+                       shown(first_word((process / "comm").string())) + ")";
         }
     }
     return unknown;

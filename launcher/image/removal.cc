@@ -11,6 +11,7 @@
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
@@ -89,14 +90,10 @@ Removal plan_removal(const VmName& name, bool disks) {
     if (!has_vm_file(name))
         throw no_such_vm(name);
     Removal removal;
-    std::error_code error;
-    for (auto entry = std::filesystem::directory_iterator(own_directory(name), error);
-         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-        const std::string path = entry->path().string();
-        const std::string file = entry->path().filename().string();
-        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts") ||
-            file == "slurm.log")
-            removal.files.push_back(path);
+    for (const std::filesystem::path& entry : entries_of(own_directory(name))) {
+        const std::string file = entry.filename().string();
+        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
+            removal.files.push_back(entry.string());
     }
     std::sort(removal.files.begin(), removal.files.end());
     refuse_removed_base(name, removal);

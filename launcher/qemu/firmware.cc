@@ -11,7 +11,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <system_error>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -29,12 +28,10 @@ using Json = nlohmann::ordered_json;
 std::map<std::string, std::string> descriptors(const std::vector<std::string>& directories) {
     std::map<std::string, std::string> found;
     for (const std::string& directory : directories) {
-        std::error_code error;
-        for (auto entry = std::filesystem::directory_iterator(directory, error);
-             !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-            const std::string file = entry->path().filename().string();
+        for (const std::filesystem::path& entry : entries_of(directory)) {
+            const std::string file = entry.filename().string();
             if (file.ends_with(".json"))
-                found.emplace(file, entry->path().string());
+                found.emplace(file, entry.string());
         }
     }
     return found;

@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -129,18 +128,15 @@ bool has_vhost() {
 std::string user_of_mac(const InterfaceName& bridge, const MacAddress& mac) {
     const std::string directory = "/sys/class/net/" + bridge.str() + "/brif";
     std::map<unsigned, std::string> ports;
-    std::error_code error;
-    for (auto entry = std::filesystem::directory_iterator(directory, error);
-         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-        const std::string port = entry->path().filename().string();
-        const std::string below = entry->path().string();
+    for (const std::filesystem::path& entry : entries_of(directory)) {
+        const std::string port = entry.filename().string();
         // Before its guest has sent anything: as the helper makes it of the guest's. A plain tap,
         // or the outer end of a contained one.
         if (first_word("/sys/class/net/" + port + "/address") == mac.host_side().str() &&
             port.starts_with("tap"))
             return "the tap " + shown(port);
         ports[static_cast<unsigned>(
-            std::strtoul(first_word(below + "/port_no").c_str(), nullptr, 0))] = port;
+            std::strtoul(first_word((entry / "port_no").string()).c_str(), nullptr, 0))] = port;
     }
     for (const __fdb_entry& entry : forwarding_entries(bridge)) {
         if (entry.is_local != 0 || entry.ageing_timer_value > lately ||

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <thread>
 
 #include "launcher/base/directories.h"
@@ -149,10 +148,8 @@ VmState vm_state(const VmName& name) {
 
 std::vector<VmName> vms_with_state() {
     std::vector<VmName> names;
-    std::error_code error;
-    for (auto entry = std::filesystem::directory_iterator(runtime_directory(), error);
-         !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-        if (auto name = VmName::parse(entry->path().filename().string()))
+    for (const std::filesystem::path& entry : entries_of(runtime_directory())) {
+        if (auto name = VmName::parse(entry.filename().string()))
             names.push_back(std::move(*name));
     }
     std::sort(names.begin(), names.end(),
