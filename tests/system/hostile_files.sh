@@ -272,4 +272,22 @@ named() {
 check "XDG_RUNTIME_DIR of another's is refused" eval '! named && grep -q "not a directory of yours" "$out"'
 check "and one for all" eval '! user env XDG_RUNTIME_DIR=/tmp "$tapgate" status vm'
 
+# --- what QEMU says ---------------------------------------------------------------------------------
+
+# Its answer to "where is the screen" is the socket's path, and has what a terminal obeys.
+raw=/tmp/$'a\e[31mb'
+spoken() { # VERB: QEMU's words are there, and no byte of them is a terminal's command
+    user env XDG_RUNTIME_DIR="$raw" "$tapgate" "$1" seen && grep -q 'unix:/tmp/a.*31mb/tapgate/seen' "$out" &&
+        ! grep -q $'\e' "$out"
+}
+user mkdir -m 0700 "$raw"
+user "$tapgate" create seen --net=none --memory=64M --accel=tcg --display=vnc || die "no VM: $(cat "$out")"
+if user env XDG_RUNTIME_DIR="$raw" "$tapgate" start seen; then
+    check "vnc prints nothing raw that QEMU says" spoken vnc
+    check "nor does status" spoken status
+    user env XDG_RUNTIME_DIR="$raw" "$tapgate" kill seen
+else
+    not_ok "a VM starts whose runtime directory has an escape sequence" "$(cat "$out")"
+fi
+
 summary
