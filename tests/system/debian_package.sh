@@ -166,14 +166,14 @@ mode() { # MODE OWNER
 }
 verdict "the helper still has its privilege" mode "4755 root:root"
 override() {
-    dpkg-statoverride --update --add root kvm 4750 /usr/libexec/tapgate-helper
-    dpkg --force-downgrade -i "$helper_deb"
-    mode "4750 root:kvm" && ! tap
+    dpkg-statoverride --update --add root daemon 4750 /usr/libexec/tapgate-helper
+    dpkg --force-downgrade --force-confold -i "$helper_deb"
+    mode "4750 root:daemon" && ! tap
 }
 verdict "an administrator's dpkg-statoverride outlives an upgrade" override
 no_override() {
     dpkg-statoverride --remove /usr/libexec/tapgate-helper
-    dpkg -i "$helper_deb" && mode "4755 root:root" && tap
+    dpkg --force-confold -i "$helper_deb" && mode "4755 root:root" && tap
 }
 verdict "and without it all is as before" no_override
 
