@@ -67,7 +67,28 @@ void read_model(DomainParts& domain, const pugi::xml_node& cpu, std::string& why
 
 }  // namespace
 
-void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu, std::uint64_t cpus) {
+std::uint64_t domain_cpus(const pugi::xml_node& vcpu) {
+    const std::string current = vcpu.attribute("current").value();
+    const std::string all(trimmed(vcpu.child_value(), " \t\r\n"));
+    return parse_whole<std::uint64_t>(current.empty() ? all : current).value_or(1);
+}
+
+void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu) {
+    XmlLeft& xml = domain.xml;
+    const std::string was = tag_of(vcpu) + xml.text(vcpu);
+    const auto most = parse_whole<std::uint64_t>(xml.text(vcpu)).value_or(1);
+    for (const char* const part : {"current", "placement"})
+        xml.attribute(vcpu, part);
+    std::string why;
+    if (domain.cpus < most)
+        add_reason(why, "more, up to " + std::to_string(most) +
+                            ", cannot be plugged in: cpus = says how many there are");
+    if (domain.cpus == 0 || domain.cpus > CpuTopology::most_cpus)
+        throw LauncherError(domain.source + ": " + shown(was) + ": a VM has 1 to 255 CPUs");
+    domain.set(was, "cpus", std::to_string(domain.cpus), domain.with_left(vcpu, why));
+}
+
+void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu) {
     XmlLeft& xml = domain.xml;
     if (const pugi::xml_node topology = cpu.child("topology")) {
         const auto part = [&](const char* key) {
@@ -80,16 +101,17 @@ void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu, std::uint64
         const std::uint64_t threads = part("threads");
         const std::uint64_t total = sockets * dies * cores * threads;
         const std::string was = tag_of(topology);
-        if (total == cpus && dies == 1 && total <= CpuTopology::most_cpus)
+        if (total == domain.cpus && dies == 1 && total <= CpuTopology::most_cpus)
             domain.set(was, "cpus",
-                       std::to_string(cpus) + ",sockets=" + std::to_string(sockets) + ",cores=" +
-                           std::to_string(cores) + ",threads=" + std::to_string(threads));
-        else if (total == cpus)
+                       std::to_string(domain.cpus) + ",sockets=" + std::to_string(sockets) +
+                           ",cores=" + std::to_string(cores) +
+                           ",threads=" + std::to_string(threads));
+        else if (total == domain.cpus)
             domain.result.dropped(was, "cpus= has sockets, cores and threads");
         else
             domain.result.dropped(was, "it comes to " + std::to_string(total) +
                                            " CPUs, and the guest starts with " +
-                                           std::to_string(cpus));
+                                           std::to_string(domain.cpus));
         xml.take(topology);
     }
     std::string why;
@@ -98,165 +120,6 @@ void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu, std::uint64
         xml.take(numa);
     }
     read_model(domain, cpu, why);
-}
-
-void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
-    XmlLeft& xml = domain.xml;
-    Translation& result = domain.result;
-    const std::string firmware = xml.attribute(os, "firmware");
-    FirmwareKind kind = FirmwareKind::other;
-    std::string was;
-    std::string why;
-    const auto add_was = [&](const std::string& text) {
-        was.append(was.empty() ? "" : " ").append(text);
-    };
-    if (!firmware.empty())
-        add_was(tag_of(os));
-    if (firmware == "efi")
-        kind = FirmwareKind::uefi;
-    std::optional<bool> keys;
-    bool is_own = false;
-    xml.attribute(os.child("firmware"), "type");
-    for (const pugi::xml_node& feature : os.child("firmware").children("feature")) {
-        const std::string name = xml.attribute(feature, "name");
-        const bool enabled = xml.attribute(feature, "enabled") == "yes";
-        add_was(tag_of(feature));
-        if (name == "secure-boot" && enabled)
-            kind = FirmwareKind::uefi_secure;
-        else if (name == "enrolled-keys")
-            keys = enabled;
-    }
-    if (keys && *keys != (kind == FirmwareKind::uefi_secure))
-        add_reason(why, *keys ? "keys without secure-boot check nothing"
-                              : "uefi-secure comes with the keys of its distribution");
-    if (const pugi::xml_node loader = os.child("loader")) {
-        const std::string file = xml.text(loader);
-        const std::string type = xml.attribute(loader, "type");
-        const std::string secure = xml.attribute(loader, "secure");
-        for (const char* const plain : {"readonly", "format", "stateless"})
-            xml.attribute(loader, plain);
-        add_was(tag_of(loader) + file);
-        const FirmwareKind by_name = firmware_kind(file);
-        const bool bios = type == "rom" && by_name == FirmwareKind::other;
-        if (firmware == "bios" || (bios && firmware.empty())) {
-            // SeaBIOS and its like, as pc has it; one that somebody has made stays.
-            if (firmware != "bios" && file.find("seabios") == std::string::npos &&
-                file.find("bios.bin") == std::string::npos && file.starts_with('/')) {
-                result.keep(tag_of(loader) + file, {"-bios", file}, "the guest's firmware");
-                is_own = true;
-            }
-        } else if (secure == "yes" || by_name == FirmwareKind::uefi_secure) {
-            kind = FirmwareKind::uefi_secure;
-        } else if (kind == FirmwareKind::other && (type == "pflash" || !bios)) {
-            kind = FirmwareKind::uefi;
-        }
-        if (secure == "no" && kind == FirmwareKind::uefi_secure)
-            kind = FirmwareKind::uefi;
-    }
-    if (const pugi::xml_node nvram = os.child("nvram")) {
-        add_was(tag_of(nvram) + xml.text(nvram));
-        xml.take(nvram);
-        if (kind == FirmwareKind::other)
-            kind = FirmwareKind::uefi;
-    }
-    if (kind == FirmwareKind::uefi_secure && !domain.machine.q35) {
-        add_reason(why, "without Secure Boot, which machine pc does not have");
-        kind = FirmwareKind::uefi;
-    }
-    domain.uefi = kind != FirmwareKind::other;
-    domain.secure_boot = kind == FirmwareKind::uefi_secure;
-    if (domain.uefi) {
-        add_reason(why,
-                   "that of this host, with variables of its own: what the guest has in its "
-                   "boot menu it enters anew, or boots by \\EFI\\BOOT");
-        domain.set(was, "firmware", domain.secure_boot ? "uefi-secure" : "uefi", why);
-    } else if (!was.empty() && !is_own) {
-        domain.set(was, "firmware", "bios", why.empty() ? "that of this host" : why);
-    }
-}
-
-void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo) {
-    struct Table {
-        const char* element;
-        const char* type;
-        std::array<std::pair<const char*, const char*>, 7> entries;  // libvirt's name and QEMU's
-    };
-    static constexpr Table tables[] = {
-        {"bios",
-         "0",
-         {{{"vendor", "vendor"},
-           {"version", "version"},
-           {"date", "date"},
-           {"release", "release"},
-           {},
-           {},
-           {}}}},
-        {"system",
-         "1",
-         {{{"manufacturer", "manufacturer"},
-           {"product", "product"},
-           {"version", "version"},
-           {"serial", "serial"},
-           {"uuid", "uuid"},
-           {"sku", "sku"},
-           {"family", "family"}}}},
-        {"baseBoard",
-         "2",
-         {{{"manufacturer", "manufacturer"},
-           {"product", "product"},
-           {"version", "version"},
-           {"serial", "serial"},
-           {"asset", "asset"},
-           {"location", "location"},
-           {}}}},
-        {"chassis",
-         "3",
-         {{{"manufacturer", "manufacturer"},
-           {"version", "version"},
-           {"serial", "serial"},
-           {"asset", "asset"},
-           {"sku", "sku"},
-           {},
-           {}}}},
-    };
-    XmlLeft& xml = domain.xml;
-    std::vector<std::string> arguments;
-    const std::string type = xml.attribute(sysinfo, "type");
-    if (type == "fwcfg") {
-        for (const pugi::xml_node& entry : sysinfo.children("entry")) {
-            const std::string name = xml.attribute(entry, "name");
-            const std::string file = xml.attribute(entry, "file");
-            const std::string text = xml.text(entry);
-            const std::string value =
-                file.empty() ? ",string=" + commas_doubled(text) : ",file=" + commas_doubled(file);
-            arguments.insert(arguments.end(), {"-fw_cfg", "name=" + commas_doubled(name) + value});
-        }
-    }
-    for (const Table& table : tables) {
-        for (const pugi::xml_node& part : sysinfo.children(table.element)) {
-            std::string value = std::string("type=") + table.type;
-            for (const pugi::xml_node& entry : part.children("entry")) {
-                const std::string_view name = entry.attribute("name").value();
-                for (const auto& [theirs, ours] : table.entries) {
-                    if (theirs == nullptr || name != theirs)
-                        continue;
-                    xml.attribute(entry, "name");
-                    value += std::string(",") + ours + "=" + commas_doubled(xml.text(entry));
-                }
-            }
-            arguments.insert(arguments.end(), {"-smbios", value});
-        }
-    }
-    for (const pugi::xml_node& entry : sysinfo.child("oemStrings").children("entry"))
-        arguments.insert(arguments.end(),
-                         {"-smbios", "type=11,value=" + commas_doubled(xml.text(entry))});
-    for (const pugi::xml_node& part : sysinfo.children())
-        xml.attribute(part, "name");
-    const std::string why = domain.with_left(sysinfo, "");
-    if (arguments.empty())
-        domain.result.dropped(tag_of(sysinfo), why.empty() ? "nothing is in it" : why);
-    else
-        domain.result.keep(tag_of(sysinfo), arguments, why);
 }
 
 }  // namespace tapgate

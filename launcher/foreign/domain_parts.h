@@ -28,8 +28,12 @@ struct DomainParts {
     bool secure_boot = false;
     bool smm = false;
     bool uefi = false;
+    bool has_memory = false;
+    bool has_acpi = false;
     bool has_net = false;
     bool has_screen = false;
+    std::uint64_t cpus = 1;
+    std::string smbios;  ///< <smbios mode=>
     unsigned serials = 0;
     unsigned kept_nets = 0;
     std::string scsi_controller;  ///< the model that disks of bus='scsi' are on; empty: virtio-scsi
@@ -52,11 +56,29 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
 /// Any other device.
 void read_domain_device(DomainParts& domain, const pugi::xml_node& device);
 
-/// <cpu>, with the number of CPUs from <vcpu>.
-void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu, std::uint64_t cpus);
+/// <vcpu>: how many CPUs the guest starts with.
+std::uint64_t domain_cpus(const pugi::xml_node& vcpu);
 
-/// <os>, but for the type and the machine, which are known by then.
+/// <vcpu> and <cpu>; the number of CPUs is known by then.
+void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu);
+void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu);
+
+/// <memory>.
+void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory);
+
+/// <type> of <os>: the machine, which decides what the disks are on. Throws a LauncherError for a
+/// machine that is no PC.
+void read_domain_machine(DomainParts& domain, const pugi::xml_node& os);
+
+/// The rest of <os>; the machine is known by then.
 void read_domain_os(DomainParts& domain, const pugi::xml_node& os);
+
+/// <loader>, <nvram> and <firmware> of <os>.
+void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os);
+
+/// <clock> and its timers; <features>.
+void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock);
+void read_domain_features(DomainParts& domain, const pugi::xml_node& features);
 
 /// <sysinfo>: what the guest reads of its maker.
 void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string>
+#include <string_view>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/domain_parts.h"
+#include "launcher/foreign/xml_document.h"
+
+namespace tapgate {
+
+void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
+    XmlLeft& xml = domain.xml;
+    const std::string was = tag_of(clock) + xml.text(clock);
+    const std::string offset = xml.attribute(clock, "offset");
+    const std::string adjustment = xml.attribute(clock, "adjustment");
+    if (!adjustment.empty() && adjustment != "0" && adjustment != "reset")
+        domain.result.dropped(was, "the clock was " + adjustment + " s off, and starts right");
+    else if (offset == "localtime" || xml.attribute(clock, "basis") == "localtime")
+        domain.result.keep(was, {"-rtc", "base=localtime"});
+    else if (offset == "timezone" || offset == "absolute")
+        domain.result.dropped(was, "the clock starts as UTC: see -rtc in qemu(1), and --qemu-arg");
+    else
+        domain.result.dropped(was, "tapgate's VMs have it so: UTC");
+    for (const pugi::xml_node& timer : clock.children("timer")) {
+        const std::string name = xml.attribute(timer, "name");
+        const bool present = xml.attribute(timer, "present") != "no";
+        const std::string policy = xml.attribute(timer, "tickpolicy");
+        const bool ours = (name == "rtc" && policy == "catchup") ||
+                          (name == "pit" && policy == "delay") || (name == "hpet" && !present) ||
+                          (name == "kvmclock" && present);
+        if (name == "hpet" && present)
+            domain.result.keep(tag_of(timer), {"-machine", "hpet=on"});
+        else
+            domain.result.dropped(tag_of(timer),
+                                  domain.with_left(timer, ours ? "tapgate's VMs have it so"
+                                                               : "tapgate has its own way"));
+    }
+}
+
+void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
+    XmlLeft& xml = domain.xml;
+    for (const pugi::xml_node& feature : features.children()) {
+        if (feature.type() != pugi::node_element)
+            continue;
+        const std::string_view name = feature.name();
+        const bool off = xml.attribute(feature, "state") == "off";
+        domain.has_acpi = domain.has_acpi || name == "acpi";
+        std::string inside;
+        for (const pugi::xml_node& child : feature.children())
+            inside += child.type() == pugi::node_element ? tag_of(child) : child.value();
+        const std::string was = tag_of(feature) + shown(trimmed(inside, " \t\r\n"));
+        if (name == "acpi" || (name == "apic" && inside.empty()) || name == "pae" ||
+            (name == "vmport" && off) || (name == "smm" && !off) || (name == "pmu" && !off))
+            domain.result.dropped(was, "tapgate's VMs have it so, where their firmware needs it");
+        else if (name == "hyperv")
+            domain.result.dropped(was,
+                                  "they make Windows faster: cpu=host,hv-relaxed=on,"
+                                  "hv-vapic=on,hv-time=on has them, with KVM");
+        else if (name == "kvm" || name == "pmu")
+            domain.result.dropped(was, "it belongs to the CPU: cpu=MODEL," +
+                                           std::string(name == "pmu" ? "pmu=off" : "kvm=off"));
+        else if (name == "vmcoreinfo")
+            domain.result.keep(was, {"-device", "vmcoreinfo"});
+        else
+            domain.result.dropped(was, "no setting is like it; see --qemu-arg");
+    }
+}
+
+}  // namespace tapgate
