@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/ovf.h"
 
-#include <charconv>
 #include <cmath>
 #include <map>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/ovf_firmware.h"
 #include "launcher/foreign/ovf_hardware.h"
-#include "launcher/foreign/words.h"
 #include "launcher/foreign/xml_document.h"
 #include "launcher/vm/name.h"
 
@@ -30,40 +29,6 @@ enum class Resource : unsigned {
     storage = 20,
 };
 
-std::uint64_t leading_number(const std::string& text) {
-    std::uint64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-}
-
-// The file's name, below the descriptor; empty: it is elsewhere.
-std::string file_below(std::string name) {
-    constexpr std::string_view scheme = "file:///";
-    if (name.starts_with(scheme))
-        name.erase(0, scheme.size());
-    while (name.starts_with("./"))
-        name.erase(0, 2);
-    if (name.empty() || name.starts_with('/') || name.find_first_of("\\:") != std::string::npos ||
-        name.find('\0') != std::string::npos)
-        return {};
-    const std::string around = "/" + name + "/";
-    return around.find("/../") == std::string::npos && around.find("/./") == std::string::npos &&
-                   around.find("//") == std::string::npos
-               ? name
-               : std::string();
-}
-
-ImageFormat format_of(std::string_view file, std::string_view format) {
-    const auto [by_name, known] = format_by_name(file);
-    if (known)
-        return image_format(by_name).value_or(ImageFormat::vmdk);
-    for (const auto& one : image_formats) {
-        if (one.name != "raw" && format.find(one.name) != std::string_view::npos)
-            return one.value;
-    }
-    return file.ends_with(".img") ? ImageFormat::raw : ImageFormat::vmdk;
-}
-
 class OvfReader {
   public:
     OvfReader(const std::string& source, bool virtio) : source_(source), virtio_(virtio) {}
@@ -76,8 +41,8 @@ class OvfReader {
             throw LauncherError(source_ + ": no OVF descriptor");
         const pugi::xml_node system = find_system(envelope);
         choose_configuration(envelope);
-        read_properties(system);
-        read_files(envelope);
+        disks_.read_properties(system);
+        disks_.read_files(envelope);
         std::string name = text_of(system, "Name");
         if (name.empty())
             name = attribute_of(system, "id");
@@ -89,7 +54,7 @@ class OvfReader {
         if (!hardware)
             throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
         read_hardware(hardware);
-        read_firmware(system, hardware);
+        read_ovf_firmware(system, hardware, result_.translation);
         name_the_rest(envelope, system, hardware);
         if (!has_net_) {
             result_.translation.set("net", "none");
@@ -149,50 +114,6 @@ class OvfReader {
         if (!configuration_.empty())
             result_.translation.changed(tag_of(section), "configuration " + configuration_,
                                         "of " + others + ": the default one");
-    }
-
-    // <Property key= value=>, which "${key}" stands for.
-    void read_properties(const pugi::xml_node& system) {
-        for (const pugi::xml_node& section : system.children()) {
-            if (ovf_name(section) != "ProductSection")
-                continue;
-            for (const pugi::xml_node& one : section.children()) {
-                if (local_name(one.name()) == "Property")
-                    properties_[attribute_of(one, "key")] = attribute_of(one, "value");
-            }
-        }
-    }
-
-    std::string resolved(const std::string& text) const {
-        if (!text.starts_with("${") || !text.ends_with('}'))
-            return text;
-        const auto found = properties_.find(text.substr(2, text.size() - 3));
-        return found == properties_.end() ? text : found->second;
-    }
-
-    void read_files(const pugi::xml_node& envelope) {
-        for (const pugi::xml_node& file : ovf_section(envelope, "References").children()) {
-            const std::string href = attribute_of(file, "href");
-            const std::string id = attribute_of(file, "id");
-            const std::string compression = attribute_of(file, "compression");
-            const std::string name = file_below(href);
-            if (!attribute_of(file, "chunkSize").empty())
-                unusable_[id] = "is in pieces: join them with cat";
-            else if (!compression.empty() && compression != "identity" && compression != "gzip")
-                unusable_[id] = "is compressed with " + shown(compression);
-            else if (name.empty())
-                unusable_[id] = "is no file beside the descriptor";
-            files_[id] = {name, compression == "gzip" || name.ends_with(".gz")};
-            hrefs_[id] = href;
-        }
-        for (const pugi::xml_node& disk : ovf_section(envelope, "DiskSection").children()) {
-            if (local_name(disk.name()) != "Disk")
-                continue;
-            if (!attribute_of(disk, "parentRef").empty())
-                throw LauncherError(source_ + ": " + shown(tag_of(disk)) +
-                                    ": the disk has a parent; export the VM as a whole");
-            disks_[attribute_of(disk, "diskId")] = disk;
-        }
     }
 
     void read_hardware(const pugi::xml_node& hardware) {
@@ -318,10 +239,8 @@ class OvfReader {
         set(was, "net", value, why, item);
     }
 
-    // HostResource: "ovf:/disk/ID", or "ovf:/file/ID" of a file that is no disk of the DiskSection.
     void read_disk(OvfItem& item, const std::string& was) {
         const std::string resource = item.take("HostResource");
-        const std::string id = resource.substr(resource.rfind('/') + 1);
         const auto parent = controllers_.find(item.take("Parent"));
         std::string why;
         if (parent != controllers_.end() && !virtio_ && parent->second.find("AHCI") != 0)
@@ -329,45 +248,13 @@ class OvfReader {
         item.take("ResourceSubType");
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
-        const auto disk = disks_.find(id);
-        const std::string file_id =
-            disk == disks_.end() ? id : attribute_of(disk->second, "fileRef");
-        if (disk != disks_.end() && file_id.empty()) {
-            add_blank_disk(disk->second, was, why);
-            return;
-        }
-        const auto file = files_.find(file_id);
-        if (file == files_.end())
-            throw LauncherError(source_ + ": " + shown(was) + ": no file is said for " +
-                                quoted_word(resource));
-        if (const auto reason = unusable_.find(file_id); reason != unusable_.end())
-            throw LauncherError(source_ + ": " + quoted_word(hrefs_[file_id]) + " " +
-                                reason->second);
-        std::string name = file->second.first;
-        if (file->second.second && name.ends_with(".gz"))
-            name.erase(name.size() - 3);
-        const std::string format = disk == disks_.end() ? "" : attribute_of(disk->second, "format");
-        result_.disks.push_back({.file = file->second.first,
-                                 .format = format_of(name, format),
-                                 .compressed = file->second.second});
-        result_.translation.changed(was + " (" + file->second.first + ")", "a disk", why);
-    }
-
-    void add_blank_disk(const pugi::xml_node& disk, const std::string& was,
-                        const std::string& why) {
-        const std::string units = attribute_of(disk, "capacityAllocationUnits");
-        const auto unit = units.empty() ? std::optional(1.0) : ovf_unit(units);
-        const std::string capacity = resolved(attribute_of(disk, "capacity"));
-        constexpr double most = 0x1p46;  // 64 TiB
-        const double bytes = unit ? static_cast<double>(leading_number(capacity)) * *unit : 0;
-        if (bytes < 1 || bytes > most)
-            throw LauncherError(source_ + ": " + shown(tag_of(disk)) + ": no size of a disk");
-        result_.disks.push_back({.file = "", .capacity = static_cast<std::uint64_t>(bytes)});
-        result_.translation.changed(was,
-                                    "a blank disk of " +
-                                        std::to_string(static_cast<std::uint64_t>(bytes / 0x1p20)) +
-                                        " MiB",
-                                    why);
+        const ApplianceDisk disk = disks_.disk(resource, was);
+        if (disk.file.empty())
+            result_.translation.changed(
+                was, "a blank disk of " + std::to_string(disk.capacity >> 20U) + " MiB", why);
+        else
+            result_.translation.changed(was + " (" + disk.file + ")", "a disk", why);
+        result_.disks.push_back(disk);
     }
 
     // What is in a drive of the appliance: nothing, mostly.
@@ -384,49 +271,6 @@ class OvfReader {
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
         result_.translation.dropped(was, why);
-    }
-
-    // VMware writes it as a <Config> of the hardware, VirtualBox in its own machine.
-    void read_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware) {
-        std::string firmware;
-        std::string was;
-        bool secure = false;
-        std::string others;
-        for (const pugi::xml_node& config : hardware.children()) {
-            const std::string_view name = local_name(config.name());
-            if (name != "Config" && name != "ExtraConfig")
-                continue;
-            const std::string key = attribute_of(config, "key");
-            const std::string value = attribute_of(config, "value");
-            const bool yes = value == "true" || value == "TRUE" || value == "1";
-            if (key == "firmware") {
-                firmware = value;
-                was = tag_of(config);
-            } else if (key == "bootOptions.efiSecureBootEnabled" ||
-                       key == "uefi.secureBoot.enabled") {
-                secure = yes;
-            } else {
-                others += (others.empty() ? "" : ", ") + key + "=" + value;
-            }
-        }
-        for (const pugi::xml_node& machine : system.children()) {
-            const pugi::xml_node found = child_named(child_named(machine, "Hardware"), "Firmware");
-            if (local_name(machine.name()) != "Machine" || !found)
-                continue;
-            firmware = attribute_of(found, "type");
-            was = tag_of(found);
-        }
-        Translation& translation = result_.translation;
-        const bool efi = firmware.starts_with("efi") || firmware.starts_with("EFI");
-        if (efi) {
-            translation.set("firmware", secure ? "uefi-secure" : "uefi");
-            translation.changed(was, std::string("firmware = ") + (secure ? "uefi-secure" : "uefi"),
-                                "that of this host, with variables of its own");
-        } else if (!firmware.empty()) {
-            translation.changed(was, "firmware = bios");
-        }
-        if (!others.empty())
-            translation.dropped("<Config>", shown(others) + ": no setting is like it");
     }
 
     void name_the_rest(const pugi::xml_node& envelope, const pugi::xml_node& system,
@@ -462,13 +306,9 @@ class OvfReader {
     bool virtio_;
     bool has_net_ = false;
     Appliance result_;
-    std::string configuration_;                                  // its id; empty: there is one only
-    std::map<std::string, std::string> properties_;              // by key
-    std::map<std::string, std::pair<std::string, bool>> files_;  // by id: the name; is it gzip?
-    std::map<std::string, std::string> hrefs_;                   // by id: as it was written
-    std::map<std::string, std::string> unusable_;                // by id: why
-    std::map<std::string, pugi::xml_node> disks_;                // by id
-    std::map<std::string, std::string> controllers_;             // by InstanceID: their kind
+    std::string configuration_;  // its id; empty: there is one only
+    OvfDisks disks_{source_};
+    std::map<std::string, std::string> controllers_;  // by InstanceID: their kind
 };
 
 }  // namespace

@@ -5,25 +5,14 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_OVF_H
 #define TAPGATE_LAUNCHER_FOREIGN_OVF_H
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "launcher/foreign/ovf_disks.h"
 #include "launcher/foreign/translation.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
-
-/// A disk of an appliance.
-struct ApplianceDisk {
-    /// Of a file beside the descriptor or below it, or of a member of the same archive: without a
-    /// leading "./", and without a ".." anywhere. Empty: the disk is blank.
-    std::string file;
-    ImageFormat format = ImageFormat::vmdk;
-    bool compressed = false;     ///< with gzip
-    std::uint64_t capacity = 0;  ///< in bytes, of a blank disk
-};
 
 struct Appliance {
     /// Without disks: those are to be converted first.

@@ -124,6 +124,12 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
     return items;
 }
 
+std::uint64_t leading_number(const std::string& text) {
+    std::uint64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
 std::optional<double> ovf_unit(std::string units) {
     std::erase_if(units, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; });
     std::transform(units.begin(), units.end(), units.begin(), [](char c) {

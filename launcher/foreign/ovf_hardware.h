@@ -33,6 +33,9 @@ struct OvfItem {
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
                                     const std::string& configuration);
 
+/// The number that `text` begins with; 0 when it begins with none.
+std::uint64_t leading_number(const std::string& text);
+
 /// Bytes that a number of `units` is: "byte * 2^20", "MegaBytes", "MB"; nothing for other words.
 std::optional<double> ovf_unit(std::string units);
 
