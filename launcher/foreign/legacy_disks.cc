@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <map>
+#include <utility>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/legacy_disk_properties.h"
 #include "launcher/foreign/legacy_parts.h"
 #include "launcher/foreign/words.h"
 #include "launcher/vm/spec.h"
@@ -11,10 +12,6 @@
 namespace tapgate {
 
 namespace {
-
-bool is_true(std::string_view value) {
-    return value == "on" || value == "yes" || value == "true";
-}
 
 LegacyDevice* device_of(LegacyParts& parts, const std::string& id) {
     const auto found =
@@ -34,60 +31,12 @@ std::string model_of_bus(const LegacyParts& parts, const std::string& bus) {
     return {};
 }
 
-// What a guest sees of its disk, and would miss.
-bool is_seen(const std::string& key, const std::string& value) {
-    constexpr std::array<std::string_view, 17> seen = {"logical_block_size",
-                                                       "physical_block_size",
-                                                       "min_io_size",
-                                                       "opt_io_size",
-                                                       "discard_granularity",
-                                                       "wwn",
-                                                       "port_wwn",
-                                                       "cyls",
-                                                       "heads",
-                                                       "secs",
-                                                       "lcyls",
-                                                       "lheads",
-                                                       "lsecs",
-                                                       "bios-chs-trans",
-                                                       "vendor",
-                                                       "product",
-                                                       "ver"};
-    constexpr std::array<std::string_view, 3> flags = {"share-rw", "removable", "rotation_rate"};
-    const bool block = key == "logical_block_size" || key == "physical_block_size";
-    return (is_one_of(key, seen) && !(block && value == "512")) ||
-           (is_one_of(key, flags) && value != "off" && value != "0" && value != "false");
-}
-
-// Places of devices, which tapgate gives itself.
-bool is_place(const std::string& key) {
-    constexpr std::array<std::string_view, 11> places = {
-        "driver",  "drive", "id",      "bus",           "addr", "unit",
-        "scsi-id", "lun",   "channel", "multifunction", "port"};
-    return is_one_of(key, places);
-}
-
-std::string cache_of(Properties& properties, const std::string& write_cache) {
-    const auto mode = properties.take("cache");
-    const bool direct = is_true(properties.take("cache.direct").value_or(""));
-    const bool unsafe = is_true(properties.take("cache.no-flush").value_or(""));
-    properties.take("cache.writeback");
-    const bool through = write_cache == "off" || write_cache == "false";
-    if (mode && *mode == "off")
-        return "none";
-    if (mode && *mode != "default")
-        return *mode;
-    if (unsafe)
-        return "unsafe";
-    return direct ? (through ? "directsync" : "none") : through ? "writethrough" : "";
-}
-
 class DriveTranslator {
   public:
     explicit DriveTranslator(LegacyParts& parts) : parts_(parts), result_(parts.result) {}
 
     void translate() {
-        translate_flash();
+        translate_flash(parts_);
         collect_nodes();
         collect_floppies();
         std::vector<LegacyDrive>& drives = parts_.drives.drives;
@@ -120,56 +69,6 @@ class DriveTranslator {
         if (!interface.empty() && interface != "ide")
             return 0;
         return static_cast<int>(parse_whole<std::uint64_t>(properties.get("index")).value_or(0));
-    }
-
-    // The first unit is the code, the second the variables, whatever they are called.
-    void translate_flash() {
-        std::vector<LegacyDrive> flash;
-        auto& drives = parts_.drives.drives;
-        for (const LegacyDrive& drive : drives) {
-            if (drive.properties.get("if") == "pflash")
-                flash.push_back(drive);
-        }
-        std::erase_if(drives, [](const LegacyDrive& drive) {
-            return drive.properties.get("if") == "pflash";
-        });
-        std::stable_sort(flash.begin(), flash.end(),
-                         [](const LegacyDrive& a, const LegacyDrive& b) {
-                             return a.properties.get("unit") < b.properties.get("unit");
-                         });
-        for (const auto& [unit, name] : parts_.drives.flash_nodes) {
-            const NodeImage image = image_of_node(parts_.drives.nodes, name);
-            LegacyDrive drive{image.was, image.properties};
-            drive.properties.set("file", image.path);
-            drive.properties.set("format", image.format);
-            flash.push_back(std::move(drive));
-        }
-        if (flash.empty())
-            return;
-        const FirmwareKind by_name = firmware_kind(flash[0].properties.get("file"));
-        if (by_name == FirmwareKind::other && flash.size() == 1) {
-            keep_flash(flash[0]);
-            return;
-        }
-        std::string was;
-        for (const LegacyDrive& one : flash)
-            was.append(was.empty() ? "" : " ").append(one.was);
-        const bool secure = by_name == FirmwareKind::uefi_secure || parts_.smm;
-        std::string why =
-            "that of this host, with variables of its own: what the guest has in its "
-            "boot menu it enters anew, or boots by \\EFI\\BOOT";
-        if (secure && !parts_.machine.q35)
-            add_reason(why, "without Secure Boot, which machine pc does not have");
-        parts_.set(was, "firmware", secure && parts_.machine.q35 ? "uefi-secure" : "uefi", why);
-    }
-
-    void keep_flash(const LegacyDrive& drive) {
-        Properties properties = drive.properties;
-        properties.set("if", "pflash");
-        properties.set("file", parts_.machine.absolute(properties.get("file")));
-        if (properties.get("format").empty())
-            properties.set("format", format_by_name(properties.get("file")).first);
-        result_.keep(drive.was, {"-drive", properties.str()}, "the guest's firmware");
     }
 
     // Each node that a device has becomes a drive, through the nodes below it.
@@ -221,7 +120,7 @@ class DriveTranslator {
         disk.node = device.properties.get("drive");
         disk.why = image.not_file.empty() ? "format " + image.format + " is none of disk='s"
                                           : image.not_file;
-        add_left_over(Properties(), &device, disk);
+        add_left_over(parts_, Properties(), &device, disk);
         parts_.disks.add(std::move(disk));
     }
 
@@ -351,7 +250,7 @@ class DriveTranslator {
             result_.dropped(was, "no PC has the interface " + quoted_word(interface));
             return;
         }
-        read_properties(properties, device, disk);
+        read_disk_properties(parts_, std::move(properties), device, throw_away_, disk);
         parts_.disks.add(std::move(disk));
     }
 
@@ -362,106 +261,6 @@ class DriveTranslator {
         for (const auto& [drive, order] : parts_.drives.floppy_orders) {
             if (drive == letter)
                 disk.order = parse_whole<std::uint64_t>(order);
-        }
-    }
-
-    void read_properties(Properties& properties, LegacyDevice* device, ForeignDisk& disk) {
-        if (is_true(properties.take("snapshot").value_or("")))
-            disk.throw_away = !throw_away_;
-        if (throw_away_ && disk.kind == ForeignDisk::Kind::disk)
-            add_reason(disk.why, "snapshot = on is for all disks");
-        for (const char* const structural : {"file", "id", "media", "boot", "node-name"})
-            properties.take(structural);
-        read_format(properties, disk);
-        const std::string read_only = properties.take("readonly").value_or("");
-        disk.read_only = is_true(read_only) || is_true(properties.take("read-only").value_or(""));
-        const std::string write_cache =
-            device == nullptr ? "" : device->properties.take("write-cache").value_or("");
-        disk.cache = cache_of(properties, write_cache);
-        constexpr std::array<std::string_view, 5> modes = {"", "writeback", "writethrough", "none",
-                                                           "directsync"};
-        if (!is_one_of(disk.cache, modes) && disk.cache != "unsafe") {
-            add_reason(disk.why, "left out: cache=" + disk.cache);
-            disk.cache.clear();
-        }
-        if (const auto discard = properties.take("discard");
-            discard && *discard != "unmap" && *discard != "on")
-            disk.discard = false;
-        disk.serial = properties.take("serial").value_or("");
-        if (device != nullptr)
-            disk.serial = device->properties.take("serial").value_or(disk.serial);
-        if (disk.kind != ForeignDisk::Kind::disk) {
-            disk.serial.clear();
-            disk.discard = true;
-            disk.cache.clear();
-        }
-        add_left_over(std::move(properties), device, disk);
-    }
-
-    void read_format(Properties& properties, ForeignDisk& disk) const {
-        std::string format = properties.take("format").value_or("");
-        if (const auto driver = properties.take("driver"); format.empty() && driver)
-            format = *driver;
-        if (format.starts_with("host_"))
-            format = "raw";  // the driver's name for what is no file
-        disk.format = format;
-        if (!format.empty() || disk.is_url)
-            return;
-        if (disk.path.starts_with("/dev/") || disk.kind != ForeignDisk::Kind::disk) {
-            disk.format = "raw";
-            return;
-        }
-        const auto [by_name, known] = format_by_name(disk.path);
-        add_reason(disk.why, known ? "the format is by the name, never by what is in the image"
-                                   : "no format was said and the name tells none: if the image is "
-                                     "not raw, say so, as format=qcow2");
-        disk.format = by_name;
-    }
-
-    void add_left_over(Properties properties, LegacyDevice* device, ForeignDisk& disk) {
-        std::vector<Properties::Property> left;
-        for (const auto& [key, value] : properties.all()) {
-            constexpr std::array<std::string_view, 6> gone = {"addr", "cyls",  "heads",
-                                                              "secs", "trans", "extended_l2"};
-            if (key == "index" || key == "bus" || key == "unit")
-                continue;
-            // Of what is no file, all of it is needed to open it.
-            if ((disk.is_url || key.starts_with("file.")) && !is_one_of(key, gone))
-                disk.drive.emplace_back(key, value);
-            else
-                left.emplace_back(key, value);
-        }
-        if (device != nullptr && disk.kind != ForeignDisk::Kind::floppy) {
-            if (const std::string index = device->properties.take("bootindex").value_or("");
-                !index.empty())
-                parts_.boot.add_source("bootindex=" + index);
-            Properties seen = device->properties;
-            // A model that none of ours is takes all of its properties along.
-            const bool whole = !disk.model.empty();
-            for (const auto& [key, value] : device->properties.all()) {
-                if (is_place(key))
-                    parts_.places += key == "bus" || key == "addr" ? 1U : 0U;
-                else if (whole || (is_seen(key, value) && disk.kind == ForeignDisk::Kind::disk))
-                    disk.device.emplace_back(key, value);
-                else
-                    left.emplace_back(key, value);
-            }
-        }
-        keep_device_references(disk);
-        if (!left.empty())
-            add_reason(disk.why, "left out: " + listed(left));
-    }
-
-    // An iothread, a throttle group, a secret.
-    void keep_device_references(ForeignDisk& disk) {
-        for (auto* const list : {&disk.drive, &disk.device}) {
-            Properties properties;
-            for (const auto& [key, value] : *list)
-                properties.set(key, value);
-            const std::string why = keep_references(parts_, properties);
-            if (!why.empty())
-                add_reason(disk.why, why);
-            *list = properties.all();
         }
     }
 
@@ -498,22 +297,6 @@ void take_disk(LegacyParts& parts, const LegacyOption& option) {
 
 void take_blockdev(LegacyParts& parts, const LegacyOption& option) {
     parts.drives.nodes.push_back({option.text, Properties::parse(option.value, "driver")});
-}
-
-void take_bios(LegacyParts& parts, const LegacyOption& option) {
-    const FirmwareKind kind = firmware_kind(option.value);
-    if (kind == FirmwareKind::other) {
-        // QEMU has its own by their names alone.
-        const bool own = option.value.find('/') == std::string::npos;
-        parts.result.keep(option.text,
-                          {"-bios", own ? option.value : parts.machine.absolute(option.value)},
-                          "the guest's firmware");
-        return;
-    }
-    const bool secure =
-        kind == FirmwareKind::uefi_secure && parts.machine_type.find("q35") != std::string::npos;
-    parts.set(option.text, "firmware", secure ? "uefi-secure" : "uefi",
-              "that of this host, with variables of its own");
 }
 
 }  // namespace tapgate

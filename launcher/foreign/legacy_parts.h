@@ -121,12 +121,17 @@ void take_global(LegacyParts& parts, const LegacyOption& option);
 void add_machine(LegacyParts& parts);
 void add_memory(LegacyParts& parts);
 
-/// Disks, CD-ROMs, floppies, firmware (legacy_disks.cc).
+/// Disks, CD-ROMs, floppies (legacy_disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);
 void take_blockdev(LegacyParts& parts, const LegacyOption& option);
-void take_bios(LegacyParts& parts, const LegacyOption& option);
 /// Adds the disks to the result, with a note for each; marks the devices that belong to them.
 void translate_disks(LegacyParts& parts);
+
+/// Firmware (legacy_flash.cc).
+void take_bios(LegacyParts& parts, const LegacyOption& option);
+/// Takes flash memory from the drives. The first unit is the code and the second the variables,
+/// whatever they are called.
+void translate_flash(LegacyParts& parts);
 
 /// Adapters (legacy_nets.cc).
 void take_net(LegacyParts& parts, const LegacyOption& option);

@@ -6,6 +6,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/ovf_hardware.h"
+#include "launcher/foreign/translation.h"
 #include "launcher/foreign/xml_document.h"
 
 namespace tapgate {

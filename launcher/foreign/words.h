@@ -16,6 +16,11 @@ bool is_one_of(std::string_view word, const std::array<std::string_view, n>& wor
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+/// A switch of QEMU's that is on.
+inline bool is_true(std::string_view value) {
+    return value == "on" || value == "yes" || value == "true";
+}
+
 /// What comes behind the last slash.
 inline std::string_view last_part(std::string_view path) {
     return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
