@@ -10,6 +10,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/domain_parts.h"
+#include "launcher/foreign/kept_places.h"
 #include "launcher/foreign/words.h"
 #include "launcher/foreign/xml_document.h"
 #include "launcher/vm/name.h"
@@ -71,6 +72,7 @@ class DomainReader {
         }
         domain_.disks.finish();
         domain_.boot.finish(result_);
+        place_kept_devices(domain_.machine, result_);
         if (!domain_.has_net) {
             result_.set("net", "none");
             result_.added("net = none", "no network interface has been taken over");

@@ -17,10 +17,13 @@ constexpr unsigned most_ide = 4;
 constexpr unsigned most_sata = 6;
 constexpr unsigned most_virtio_on_pc = 14;
 
-// A firmware looks for disks in this order (SeaBIOS' src/block.c).
-unsigned rank_of(std::string_view bus) {
+// A firmware looks for disks bus by bus, in this order (SeaBIOS' src/block.c), and on each in the
+// order of their places.
+unsigned rank_of(const ForeignDisk& disk) {
+    constexpr unsigned most_disks = 4096;
     constexpr std::array<std::string_view, 4> order = {"ide", "sata", "virtio", "scsi"};
-    return static_cast<unsigned>(std::find(order.begin(), order.end(), bus) - order.begin());
+    const auto bus = std::find(order.begin(), order.end(), disk.bus) - order.begin();
+    return static_cast<unsigned>(bus) * most_disks + std::min(disk.number, most_disks - 1);
 }
 
 }  // namespace
@@ -31,6 +34,8 @@ bool is_disk_format(std::string_view format) {
 
 void ForeignDisks::finish() {
     std::vector<ForeignDisk> kept;
+    for (unsigned number = 0; number < disks_.size(); number++)
+        disks_[number].number = number;
     for (ForeignDisk& disk : disks_) {
         if (disk.kind != ForeignDisk::Kind::floppy && is_setting(disk) && takes_room(disk))
             add_setting(disk);
@@ -112,7 +117,7 @@ void ForeignDisks::add_setting(const ForeignDisk& disk) {
         value += ",backing=" + commas_doubled(one);
     result_.set("disk", value);
     result_.changed(disk.was, "disk = " + value, why);
-    boot_.add(BootKind::disk, disk.order, rank_of(disk.bus));
+    boot_.add(BootKind::disk, disk.order, rank_of(disk));
 }
 
 std::vector<std::string> ForeignDisks::kept_drive(const ForeignDisk& disk,
@@ -132,6 +137,9 @@ std::vector<std::string> ForeignDisks::kept_drive(const ForeignDisk& disk,
         drive.set("snapshot", "on");
     if (!disk.cache.empty())
         drive.set("cache", disk.cache);
+    // As disk= has it.
+    if (disk.discard && !disk.read_only && disk.kind == ForeignDisk::Kind::disk)
+        drive.set("discard", "unmap");
     for (const auto& [key, value] : disk.drive)
         drive.set(key, value);
     return {"-drive", drive.str()};
@@ -192,7 +200,7 @@ void ForeignDisks::keep(ForeignDisk disk) {
     if (disk.kind == ForeignDisk::Kind::disk && disk.bus != "usb" && !disk.backing.empty())
         add_reason(disk.why, "with all that its image stands on");
     const BootKind kind = disk.kind == ForeignDisk::Kind::cdrom ? BootKind::cdrom : BootKind::disk;
-    const std::string place = boot_.add_kept(kind, disk.order, rank_of(disk.bus));
+    const std::string place = boot_.add_kept(kind, disk.order, rank_of(disk));
     if (usb) {
         keep_usb_device(disk.was, arguments, device, machine_, result_, place, disk.why);
         return;

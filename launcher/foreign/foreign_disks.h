@@ -30,6 +30,7 @@ struct ForeignDisk {
     std::string bus = "virtio";  ///< virtio, scsi, sata, ide, usb; as the guest saw it
     bool read_only = false;
     bool throw_away = false;  ///< what the guest writes to this disk alone
+    unsigned number = 0;      ///< its place among the disks of the description
     std::string cache;        ///< empty: writeback
     bool discard = true;
     std::string serial;

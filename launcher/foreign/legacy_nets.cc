@@ -267,6 +267,13 @@ class NetTranslator {
             backend.take("guestfwd");
             add_reason(why, "QEMU's sandbox forbids guestfwd= to start a program");
         }
+        std::string reason = keep_references(parts_, backend);
+        if (backend.has("fd") || backend.get("vhostdev").starts_with("/dev/fdset/"))
+            reason = "its descriptor was of whoever started QEMU";
+        if (!reason.empty()) {
+            result_.dropped(was, reason);
+            return;
+        }
         const std::string id = "keptnet" + std::to_string(kept_++);
         Properties netdev;
         netdev.set("id", id);

@@ -120,6 +120,9 @@ void make_paths_absolute(const LegacyMachine& machine, Properties& properties) {
     for (auto& [key, value] : properties.all()) {
         if (std::find(paths.begin(), paths.end(), key) == paths.end())
             continue;
+        // Of a node, `file' is another node's name.
+        if (key == "file" && properties.has("node-name"))
+            continue;
         // QEMU has ROMs of its own by their names alone.
         if (key == "romfile" && value.find('/') == std::string::npos)
             continue;
@@ -439,8 +442,10 @@ void take_global(LegacyParts& parts, const LegacyOption& option) {
                value.starts_with(std::string(name) + "." + std::string(property) + "=");
     };
     if (value.ends_with(".disable_s3=1") || value.ends_with(".disable_s4=1") ||
-        value == "kvm-pit.lost_tick_policy=delay" || value == "kvm-pit.lost_tick_policy=discard") {
+        value == "kvm-pit.lost_tick_policy=delay") {
         parts.result.dropped(option.text, "tapgate's VMs have it so");
+    } else if (value == "kvm-pit.lost_tick_policy=discard") {
+        parts.result.dropped(option.text, "tapgate sets the PIT to lost_tick_policy=delay");
     } else if (is("cfi.pflash01", "secure")) {
         parts.smm = parts.smm || value.ends_with("on");
         parts.result.dropped(option.text, "firmware = uefi-secure has it so");

@@ -5,6 +5,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/kept_places.h"
 #include "launcher/foreign/legacy_parts.h"
 #include "launcher/foreign/qemu_script.h"
 #include "launcher/foreign/words.h"
@@ -107,6 +108,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     add_devices(parts);
     add_display(parts);
     parts.boot.finish(parts.result);
+    place_kept_devices(parts.machine, parts.result);
     drop_orphans(parts);
     if (parts.places > 0)
         parts.result.dropped(std::to_string(parts.places) + " places of devices (bus=, addr=)",
