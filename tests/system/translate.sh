@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The real QEMU takes what `tapgate translate` makes of old command lines: each of
-# tests/unit/foreign/translate/cases.txt is started, with images of the formats that the descriptions say,
+# The real QEMU takes what `tapgate translate` makes of old command lines, and `tapgate import` of domains: each
+# of the cases.txt in tests/unit/foreign/{translate,domains} is started, with images of the formats that the descriptions say,
 # and asked over QMP how it is. No bridges here: adapters are behind QEMU's own NAT instead.
 #
 # Usage: translate.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
@@ -11,7 +11,7 @@ set -euo pipefail
 # shellcheck source=tests/system/words.sh
 source "$(dirname "$(readlink -f "$0")")/words.sh"
 tapgate=$1
-cases=$(dirname "$(readlink -f "$0")")/../unit/foreign/translate/cases.txt
+cases=$(dirname "$(readlink -f "$0")")/../unit/foreign
 need qemu-system-x86_64 qemu-img
 
 work=$(mktemp -d)
@@ -47,12 +47,12 @@ truncate -s 8M stick.raw
 qemu-img create -q -f qed old.qed 8M
 qemu-img create -q -f qcow2 n.qcow2 8M
 qemu-img create -q -f qcow2 OpenCore.qcow2 8M
-truncate -s 8M vm-100-disk-0.raw
+truncate -s 8M vm-100-disk-0.raw b.raw
 
 # The UEFI variables that the command line names, which a start would make: ovmf's template.
 make_variables() { # ARGUMENTS...
     local path
-    path=$(printf '%s\n' "$@" | sed -nE 's/.*"filename":"([^"]*uefi-variables\.qcow2)".*/\1/p')
+    path=$(printf '%s\n' "$@" | sed -nE 's/.*"filename":"([^"]*uefi(-secure)?-variables\.qcow2)".*/\1/p')
     [ -n "$path" ] && [ ! -e "$path" ] || return 0
     mkdir -p "${path%/*}"
     qemu-img convert -q -f raw -O qcow2 /usr/share/OVMF/OVMF_VARS_4M.fd "$path"
@@ -85,39 +85,75 @@ start() {
     grep -qs prelaunch "$work/replies"
 }
 
+conf=$XDG_CONFIG_HOME/tapgate/vm.conf
 not_translated=0
 # A kernel that is none is refused, so one case has a real one or is left out.
 run_case() { # NAME
-    local conf=$XDG_CONFIG_HOME/tapgate/vm.conf
-    if ! "$tapgate" translate "$work/case.sh" >"$conf" 2>"$work/error"; then
+    if ! "$tapgate" translate "$work/case" >"$conf" 2>"$work/error"; then
         not_translated=$((not_translated + 1))
         return
     fi
     case $1 in
-    "an image on the network" | "a vhost-user adapter keeps its socket") return ;; # nobody serves them here
+    "an image on the network" | "a vhost-user adapter keeps its socket") return 0 ;; # nobody serves them here
     "a kernel") sed -i '/^\(kernel\|initrd\|append\) = /d' "$conf" ;;
     esac
+    sed -i -E "s:/data/:$work/data/:" "$conf"
+    start_conf "$1"
+}
+
+# What import makes of a domain: its images are in the work directory.
+run_domain() { # NAME
+    # What is not here: a server, a card of the host's, a firmware, a bridge.
+    case $1 in
+    "on the network" | "a screen, a sound card, host devices" | "a firmware of one's own" | "adapters on sockets") return 0 ;;
+    "a kernel") sed -i -E 's:<(kernel|initrd|cmdline)>[^<]*</[a-z]*>::g' "$work/case" ;;
+    esac
+    sed -i -E "s:(file|dev)='(/[^']*/)([^/']+)':\\1='$work/data/\\3':g; s:dir='/[^']*':dir='$work/data/dir':g" "$work/case"
+    mv "$work/case" "$work/case.xml"
+    rm -f "$conf"
+    if ! "$tapgate" import --yes "$work/case.xml" vm >"$work/out" 2>"$work/error"; then
+        not_translated=$((not_translated + 1))
+        return
+    fi
+    start_conf "$1"
+}
+
+# start_conf NAME: with what is here.
+start_conf() {
     # -cpu host is KVM's.
-    sed -i -E "s:/data/:$work/data/:; s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//
-        s/^cpu = host/cpu = max/" "$conf"
+    sed -i -E "s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//; s/^cpu = host/cpu = max/" "$conf"
     make_images "$conf"
     evidence=("$conf" "$work/qemu.log")
     start || wrong "QEMU does not start"
     result "$1"
 }
 
-name=
-: >"$work/case.sh"
-while IFS= read -r line; do
-    if [[ $line == "== "* ]]; then
-        [ -z "$name" ] || run_case "$name"
-        name=${line#== }
-        : >"$work/case.sh"
-    else
-        printf '%s\n' "$line" >>"$work/case.sh"
-    fi
-done <"$cases"
-run_case "$name"
+# run NAME KIND: the case that is in $work/case.
+run() {
+    case $2 in
+    translate) run_case "$1" ;;
+    domains) run_domain "$1" ;;
+    esac
+}
+
+# each_case KIND: those of its cases.txt.
+each_case() {
+    local name='' line
+    while IFS= read -r line; do
+        if [[ $line == "== "* ]]; then
+            [ -z "$name" ] || run "$name" "$1"
+            name=${line#== }
+            : >"$work/case"
+        else
+            printf '%s\n' "$line" >>"$work/case"
+        fi
+    done <"$cases/$1/cases.txt"
+    run "$name" "$1"
+}
+
+each_case translate
+commands=$passed
+each_case domains
 
 # A QEMU that runs, by its number.
 qemu-system-x86_64 -S -M q35 -m 64 -nodefaults -display none -accel tcg -drive file=stick.raw,if=virtio,format=raw &
@@ -131,5 +167,6 @@ grep -qxF "disk = $work/data/stick.raw,format=raw,bus=virtio" "$XDG_CONFIG_HOME/
 "$tapgate" show lab >/dev/null
 
 echo "# $not_translated are refused"
-[ "$passed" -ge 60 ] || die "only $passed of them started"
+[ "$commands" -ge 75 ] || die "only $commands command lines started"
+[ $((passed - commands)) -ge 40 ] || die "only $((passed - commands)) domains started"
 summary
