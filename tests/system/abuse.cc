@@ -76,9 +76,8 @@ Outcome all(std::initializer_list<Outcome> outcomes) {
 
 bool World::begin() {
     SetUp();
-    if (HasFatalFailure() || IsSkipped() || (!ours_ && !install_stock())) {
+    if (HasFatalFailure() || IsSkipped() || (!ours_ && !install_stock()))
         return false;
-    }
     add_bridge("br0");
     add_bridge("br1");
     write_policy("allow br0\n");
@@ -160,18 +159,15 @@ std::vector<Moment> moments_of(const World& world, const std::vector<std::string
                 }
                 return TraceAction{};
             });
-        if (run.exit_status != 0) {
+        if (run.exit_status != 0)
             throw std::runtime_error("a request that is to be granted: " + describe(run));
-        }
     }
     host_network_becomes(before, std::chrono::seconds(2));
-    if (long_run() || every <= 1) {
+    if (long_run() || every <= 1)
         return moments;
-    }
     std::vector<Moment> some;
-    for (std::size_t i = std::random_device{}() % every; i < moments.size(); i += every) {
+    for (std::size_t i = std::random_device{}() % every; i < moments.size(); i += every)
         some.push_back(moments[i]);
-    }
     return some;
 }
 
@@ -194,9 +190,8 @@ HelperResult attach_with(const World& world, const std::vector<std::string>& arg
 
 bool is_as_before(const std::string& before, const std::string& when) {
     const std::string now = host_network_becomes(before, std::chrono::seconds(3));
-    if (now != before) {
+    if (now != before)
         std::cerr << when << ": the host's network was\n" << before << "and is\n" << now;
-    }
     return now == before;
 }
 
@@ -206,9 +201,8 @@ void attach_to_anything(const Account& user, std::vector<UniqueFd>* queues) {
         for (const unsigned flags :
              {0, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_VNET_HDR | IFF_MULTI_QUEUE}) {
             UniqueFd queue = attach_tap(name, IFF_TAP | IFF_NO_PI | flags);
-            if (queue) {
+            if (queue)
                 queues->push_back(std::move(queue));
-            }
         }
     }
 }

@@ -47,9 +47,8 @@ struct Lab {
         bobs =
             World::run_helper(world.ours() ? args_with(bobs_mac) : stocks, world.as(bob_account));
         alices = World::run_helper(world.ours() ? args_with(alices_mac) : stocks, world.alice());
-        if (alices.fds.size() != 1 || bobs.fds.size() != 1) {
+        if (alices.fds.size() != 1 || bobs.fds.size() != 1)
             throw std::runtime_error(describe(alices) + describe(bobs));
-        }
         alices_port = World::tap_name(tap());
         // The bridge learns where the gateway is, as it does from the first frame.
         const OneCpu one_cpu;
@@ -104,17 +103,15 @@ struct Lab {
 Attack in_the_namespace(const std::string& what,
                         const std::function<int(const Lab&, int hosts_namespace)>& act) {
     return {"in the tap's namespace: " + what, [=](const World& world) {
-                if (!world.ours()) {
+                if (!world.ours())
                     return Outcome::nothing_to_break;
-                }
                 const Lab lab(world);
                 const UniqueFd space = [&] {
                     const AsUser alice(alice_account);
                     return namespace_of_tap(lab.tap());
                 }();
-                if (!space) {
+                if (!space)
                     return Outcome::nothing_to_break;
-                }
                 const UniqueFd hosts(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
                 const std::string before = host_network();
                 const int result =
@@ -152,9 +149,8 @@ Attacks stolen_addresses() {
                  set_mac(lab.tap(), lab.alices_port, bobs_mac_bytes);
              }
              const Outcome frames = lab.all_is_well();
-             if (!world.ours()) {
+             if (!world.ours())
                  return frames;
-             }
              {
                  const AsUser alice(alice_account);
                  set_mac(lab.tap(), lab.alices_port, {0x52, 0x54, 0, 0, 0, 0x0a});
@@ -188,9 +184,8 @@ Attacks stolen_addresses() {
          }},
         {"a station whose MAC begins with fe, by a MAC that gives the port that one",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              const Lab lab(world);  // alice's is 52:54:00:00:00:0a
              const OneCpu one_cpu;
              const Station station = Lab::gateway();
@@ -201,9 +196,8 @@ Attacks stolen_addresses() {
          }},
         {"a source that is not his, with his tap's MAC set to it",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              const Lab lab(world);
              {
                  const AsUser alice(alice_account);
@@ -229,9 +223,8 @@ Attacks queues() {
     return {
         {"256 queues under queues=2",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 queues=2\n");
              const HelperResult run =
                  World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.alice());
@@ -240,9 +233,8 @@ Attacks queues() {
              const AsUser alice(alice_account);
              for (int i = 0; i < 254; ++i) {
                  UniqueFd queue = attach_tap(name, IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE);
-                 if (queue) {
+                 if (queue)
                      more.push_back(std::move(queue));
-                 }
              }
              return held_if(more.empty() && queues_of(name) <= 2);
          }},
@@ -260,9 +252,8 @@ Attacks queues() {
                  world.ours()
                      ? World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.alice())
                      : HelperResult{};
-             if (run.fds.empty()) {
+             if (run.fds.empty())
                  return Outcome::nothing_to_break;
-             }
              const std::string name = World::tap_name(run.fds[0].get());
              const AsUser alice(alice_account);
              const UniqueFd space = namespace_of_tap(run.fds[0].get());
@@ -308,9 +299,8 @@ Attacks inside_the_namespace() {
                              name_namespace(
                                  host, 77);  // or it has a number already, as the veth's other end
                              int made = add_link_elsewhere("mine", 77) == 0 ? 1 : 0;
-                             for (int id = 0; id < 4; ++id) {
+                             for (int id = 0; id < 4; ++id)
                                  made += add_link_elsewhere("mine", id) == 0 ? 1 : 0;
-                             }
                              return made;
                          }),
         in_the_namespace("another MTU",
@@ -339,9 +329,8 @@ Attacks inside_the_namespace() {
         in_the_namespace("floods of frames",
                          [](const Lab& lab, int) {
                              const std::string frame = make_frame(broadcast_mac, alices_mac);
-                             for (int i = 0; i < 20000; ++i) {
+                             for (int i = 0; i < 20000; ++i)
                                  lab.alice().send(frame);
-                             }
                              return 0;
                          }),
     };
@@ -350,9 +339,8 @@ Attacks inside_the_namespace() {
 // A tap is held by what `keep` returns: it counts as long as it is there, and goes with that.
 Outcome counts_and_goes(const World& world,
                         const std::function<std::vector<UniqueFd>(const UniqueFd& tap)>& keep) {
-    if (!world.ours()) {
+    if (!world.ours())
         return Outcome::nothing_to_break;
-    }
     World::write_policy("allow br0 max-taps=1\n");
     world.attach();  // what the first one does to the bridge
     host_network_becomes("", std::chrono::milliseconds(300));
@@ -391,18 +379,16 @@ Attacks what_stays() {
          }},
         {"the inner end deleted: a port without a tap, and a second one",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 max-taps=1\n");
              const HelperResult run = world.attach();
              const UniqueFd space = [&] {
                  const AsUser alice(alice_account);
                  return namespace_of_tap(run.fds.at(0).get());
              }();
-             if (!space) {
+             if (!space)
                  return Outcome::nothing_to_break;
-             }
              const int result =
                  inside(alice_account, space.get(), [] { return remove_link(inner_end()); });
              const HelperResult second = world.attach();
@@ -410,23 +396,20 @@ Attacks what_stays() {
          }},
         {"the inner end moved to a namespace of his own: a second port",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 max-taps=1\n");
              HelperResult run = world.attach();
              const UniqueFd space = [&] {
                  const AsUser alice(alice_account);
                  return namespace_of_tap(run.fds.at(0).get());
              }();
-             if (!space) {
+             if (!space)
                  return Outcome::nothing_to_break;
-             }
              // A process of his that stays with the end in a namespace below.
              std::array<int, 2> ends{};
-             if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+             if (pipe2(ends.data(), O_CLOEXEC) != 0)
                  return Outcome::broken;
-             }
              const UniqueFd end(ends[0]);
              UniqueFd other(ends[1]);
              const pid_t keeper = fork();
@@ -435,9 +418,8 @@ Attacks what_stays() {
                  _exit(inside(alice_account, space.get(), [&] {
                      const std::string name = inner_end();
                      const UniqueFd here(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
-                     if (unshare(CLONE_NEWNET) != 0) {
+                     if (unshare(CLONE_NEWNET) != 0)
                          return 1;
-                     }
                      const UniqueFd there(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
                      if (setns(here.get(), CLONE_NEWNET) != 0 ||
                          move_link(name, there.get()) != 0) {
@@ -456,9 +438,8 @@ Attacks what_stays() {
              other.reset();
              int status = 0;
              waitpid(keeper, &status, 0);
-             if (status != 0) {
+             if (status != 0)
                  throw std::runtime_error("it could not move it: " + std::to_string(status));
-             }
              return held_if(first <= 1 && together <= 1);
          }},
     };

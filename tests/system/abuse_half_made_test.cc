@@ -30,9 +30,8 @@ struct Kind {
 
     std::vector<std::string> args() const {
         std::vector<std::string> all = usual_args;
-        if (queues > 1) {
+        if (queues > 1)
             all.push_back("--queues=" + std::to_string(queues));
-        }
         return all;
     }
 };
@@ -81,9 +80,8 @@ Attack tap_on_no_bridge(const Kind& kind) {
                 std::size_t seen = 0;
                 attach_with(world, args, [&](const TracedCall&) {
                     attach_to_anything(alice_account, &queues);
-                    for (const UniqueFd& queue : queues) {
+                    for (const UniqueFd& queue : queues)
                         set_link_type(queue.get(), ARPHRD_NONE);
-                    }
                     seen += ports_up_and_on_no_bridge();
                 });
                 return held_if(seen + ports_up_and_on_no_bridge() == 0);
@@ -104,9 +102,8 @@ Attack taps_of_killed_helpers(const Kind& kind) {
                         attach_with(world, args, moment, [&](const TracedCall&) {
                             std::vector<UniqueFd> queues;
                             attach_to_anything(alice_account, &queues);
-                            for (const UniqueFd& queue : queues) {
+                            for (const UniqueFd& queue : queues)
                                 set_persistent(queue.get(), true);
-                            }
                             return TraceAction{.kill = true};
                         });
                     if (run.timed_out) {
@@ -117,9 +114,8 @@ Attack taps_of_killed_helpers(const Kind& kind) {
                     stayed = std::max(stayed, ports_by_name().size());
                 }
                 host_network_becomes(before, std::chrono::seconds(2));
-                if (!ports_by_name().empty()) {
+                if (!ports_by_name().empty())
                     std::cerr << ports_by_name().size() << " taps stayed behind killed helpers\n";
-                }
                 return held_if(ports_by_name().empty());
             }};
 }
@@ -157,23 +153,20 @@ Attack port_of_a_failed_readback(const Kind& kind) {
                     std::atomic<bool> over{false};
                     // SIOCSIFHWADDR on a queue takes no right whatever.
                     const auto change = [&](unsigned char which) {
-                        for (unsigned char last = 0; !over; ++last) {
+                        for (unsigned char last = 0; !over; ++last)
                             set_mac(queues[0].get(), "", {2, 0, 0, 0, which, last});
-                        }
                     };
                     std::vector<std::thread> changers;
                     const HelperResult run = attach_with(world, args, [&](const TracedCall&) {
                         if (queues.empty()) {
                             attach_to_anything(alice_account, &queues);
-                            for (unsigned char which = 0; which < 2 && !queues.empty(); ++which) {
+                            for (unsigned char which = 0; which < 2 && !queues.empty(); ++which)
                                 changers.emplace_back(change, which);
-                            }
                         }
                     });
                     over = true;
-                    for (std::thread& changer : changers) {
+                    for (std::thread& changer : changers)
                         changer.join();
-                    }
                     if (run.exit_status != 0 && !World::ports("br0").empty()) {
                         std::cerr << "in run " << i + 1 << ": " << describe(run) << '\n';
                         return Outcome::broken;
@@ -191,9 +184,8 @@ class Handles {
   public:
     // To be called at the calls of the helper's family.
     void look(const TracedCall& call) {
-        if (call.process == 0 || tried_ > 20) {
+        if (call.process == 0 || tried_ > 20)
             return;
-        }
         const UniqueFd theirs(
             open(("/proc/" + std::to_string(call.pid) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
         const UniqueFd own(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
@@ -208,14 +200,12 @@ class Handles {
         auto* const handle = reinterpret_cast<file_handle*>(room.data());
         handle->handle_bytes = MAX_HANDLE_SZ;
         int mount = 0;
-        if (name_to_handle_at(theirs.get(), "", handle, &mount, AT_EMPTY_PATH) != 0) {
+        if (name_to_handle_at(theirs.get(), "", handle, &mount, AT_EMPTY_PATH) != 0)
             return;
-        }
         const AsUser alice(alice_account);
         UniqueFd opened(open_by_handle_at(own.get(), handle, O_RDONLY | O_CLOEXEC));
-        if (opened) {
+        if (opened)
             opened_.push_back(std::move(opened));
-        }
     }
     bool empty() const { return opened_.empty(); }
 
@@ -244,9 +234,8 @@ Attack refused_and_kept() {
                     handles.look(call);
                     return TraceAction{};
                 });
-            for (int wait = 0; wait < 50 && !ports_by_name().empty(); ++wait) {
+            for (int wait = 0; wait < 50 && !ports_by_name().empty(); ++wait)
                 std::this_thread::sleep_for(std::chrono::milliseconds(10));
-            }
             return handles.empty() ? Outcome::nothing_to_break
                                    : held_if(run.exit_status == 1 && ports_by_name().empty());
         }};
@@ -302,17 +291,15 @@ Attack bridge_changes(const std::string& what, const std::function<void()>& chan
                 const bool refused = run.exit_status == 1 && run.fds.empty();
                 const std::size_t ports = ports_by_name().size();
                 run.fds.clear();
-                for (int wait = 0; wait < 200 && !ports_by_name().empty(); ++wait) {
+                for (int wait = 0; wait < 200 && !ports_by_name().empty(); ++wait)
                     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-                }
                 if ((!granted && !refused) || (granted && ports > 1) || !ports_by_name().empty()) {
                     std::cerr << what << " at " << moment.name << ": " << describe(run) << '\n';
                     return Outcome::broken;
                 }
                 for (const char* bridge : {"br0", "br1", "br9"}) {
-                    if (World::link_exists(bridge)) {
+                    if (World::link_exists(bridge))
                         World::remove_link(bridge);
-                    }
                 }
                 World::add_bridge("br0");
                 World::add_bridge("br1");

@@ -44,18 +44,16 @@ Attacks helper_itself() {
                  const std::string status =
                      read_text("/proc/" + std::to_string(helper.pid()) + "/status");
                  // Before that it is a process of the test's.
-                 if (!status.starts_with(world.ours() ? "Name:\ttapgate" : "Name:\tqemu")) {
+                 if (!status.starts_with(world.ours() ? "Name:\ttapgate" : "Name:\tqemu"))
                      continue;
-                 }
                  ++seen;
                  if (in_process_of(alice_account,
                                    [&] { return is_within_reach(helper.pid()) ? 1 : 0; }) != 0) {
                      return Outcome::broken;
                  }
              }
-             if (seen == 0) {
+             if (seen == 0)
                  throw std::runtime_error("it was never stopped in time");
-             }
              return Outcome::held;
          }},
         {"its environment",
@@ -103,9 +101,8 @@ Attacks helper_itself() {
              for (int i = 1; i < 8; ++i) {
                  const std::string next = "include /etc/qemu/" + std::to_string(i + 1) + ".conf\n";
                  many.clear();
-                 for (int k = 0; k < 100; ++k) {
+                 for (int k = 0; k < 100; ++k)
                      many += next;
-                 }
                  World::write_file("/etc/qemu/" + std::to_string(i) + ".conf", many);
              }
              World::write_policy("include /etc/qemu/1.conf\n");
@@ -124,9 +121,8 @@ Attacks helper_itself() {
              for (unsigned closed = 1; closed < 8; ++closed) {
                  const auto close_some = [closed] {
                      for (int fd = 0; fd < 3; ++fd) {
-                         if ((closed >> static_cast<unsigned>(fd) & 1U) != 0) {
+                         if ((closed >> static_cast<unsigned>(fd) & 1U) != 0)
                              close(fd);
-                         }
                      }
                  };
                  outcome = all(
@@ -144,9 +140,8 @@ Attacks helper_itself() {
         {"limits: descriptors, stack, processes, locked memory, data",
          [](const World& world) {
              Outcome outcome = Outcome::held;
-             for (rlim_t files = 4; files < 16; ++files) {
+             for (rlim_t files = 4; files < 16; ++files)
                  outcome = all({outcome, clean(world.attach(limit(RLIMIT_NOFILE, files)))});
-             }
              return all({outcome, clean(world.attach(limit(RLIMIT_STACK, 128U << 10U))),
                          clean(world.attach(limit(RLIMIT_NPROC, 0))),
                          clean(world.attach(limit(RLIMIT_MEMLOCK, 0)))});
@@ -165,9 +160,8 @@ Attacks helper_itself() {
                  sigset_t every;
                  sigfillset(&every);
                  sigprocmask(SIG_SETMASK, &every, nullptr);
-                 for (const int signal : {SIGALRM, SIGCHLD, SIGTERM, SIGPIPE, SIGSYS}) {
+                 for (const int signal : {SIGALRM, SIGCHLD, SIGTERM, SIGPIPE, SIGSYS})
                      std::signal(signal, SIG_IGN);
-                 }
              }));
          }},
         {"its death at any moment: a tap that stays",
@@ -177,9 +171,8 @@ Attacks helper_itself() {
                  usleep(static_cast<useconds_t>(delay));
                  helper.kill(SIGKILL);
                  helper.finish();
-                 if (!World::no_taps_left()) {
+                 if (!World::no_taps_left())
                      return Outcome::broken;
-                 }
              }
              return Outcome::held;
          }},

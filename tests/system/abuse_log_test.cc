@@ -73,26 +73,23 @@ class Daemon {
   private:
     void stop() {
         over_ = true;
-        if (thread_.joinable()) {
+        if (thread_.joinable())
             thread_.join();
-        }
     }
     void read_all() {
         std::array<char, 4096> buffer{};
         while (true) {
             const ssize_t size = recv(log_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-            if (size <= 0 && over_) {
+            if (size <= 0 && over_)
                 return;
-            }
             if (size <= 0) {
                 pollfd ready{log_.get(), POLLIN, 0};
                 poll(&ready, 1, 10);
                 continue;
             }
             std::string line(buffer.data(), static_cast<std::size_t>(size));
-            if (line.find("flood: ") == std::string::npos) {
+            if (line.find("flood: ") == std::string::npos)
                 lines_.push_back(std::move(line));
-            }
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
     }
@@ -103,29 +100,25 @@ class Daemon {
 };
 
 Outcome flooded_log(const World& world) {
-    if (!world.ours()) {
+    if (!world.ours())
         return Outcome::nothing_to_break;
-    }
     std::size_t grants = 0;
     Daemon daemon;
     {
         const Flood one(alice_account);
         const Flood other(alice_account);
-        for (int i = 0; i < (long_run() ? 100 : 10); ++i) {
+        for (int i = 0; i < (long_run() ? 100 : 10); ++i)
             grants += world.attach().fds.size();
-        }
     }
     const std::size_t logged = daemon.stop_and_count("granted");
-    if (logged < grants) {
+    if (logged < grants)
         std::cerr << grants - logged << " of " << grants << " grants are not in the log\n";
-    }
     return held_if(logged >= grants);
 }
 
 Outcome full_log(const World& world) {
-    if (!world.ours()) {
+    if (!world.ours())
         return Outcome::nothing_to_break;
-    }
     const UniqueFd nobody_reads = World::open_log();
     const Flood flood(alice_account);
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -141,17 +134,15 @@ bool has_control(const std::string& text) {
         const auto byte = static_cast<unsigned char>(text[i]);
         const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 'x');
         const bool c1 = byte == 0xc2 && next >= 0x80 && next <= 0x9f;
-        if ((byte < ' ' && byte != '\n') || byte == 0x7f || c1) {
+        if ((byte < ' ' && byte != '\n') || byte == 0x7f || c1)
             return true;
-        }
     }
     return false;
 }
 
 Outcome controls(const World& world) {
-    if (!world.ours()) {
+    if (!world.ours())
         return Outcome::nothing_to_break;
-    }
     Daemon daemon;
     std::string text;
     const std::string csi = "\xc2\x9b";

@@ -15,9 +15,8 @@ bool is_address_of_host(const std::string& bridge, const std::string& mac) {
     constexpr std::size_t entry = 16;  // struct __fdb_entry, linux/if_bridge.h
     const std::string table = read_text("/sys/class/net/" + bridge + "/brforward");
     for (std::size_t at = 0; at + entry <= table.size(); at += entry) {
-        if (table.compare(at, mac.size(), mac) == 0) {
+        if (table.compare(at, mac.size(), mac) == 0)
             return table[at + 7] != 0;
-        }
     }
     return false;
 }
@@ -26,9 +25,8 @@ Attacks port_and_network() {
     return {
         {"taking the isolation off his port",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 isolated\n");
              const HelperResult run = world.attach();
              const std::string name = World::tap_name(run.fds.at(0).get());
@@ -41,9 +39,8 @@ Attacks port_and_network() {
          }},
         {"a MAC that mac-lock=52:54:00 does not give him",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 mac-lock=52:54:00\n");
              return all(
                  {refused(world.attach()),
@@ -80,9 +77,8 @@ Attacks port_and_network() {
              const HelperResult run = world.attach();
              const std::string hello =
                  std::string(10, '\0') + std::string(6, '\xff') + mac + std::string(60, '\x7f');
-             if (write(bobs.fds.at(0).get(), hello.data(), hello.size()) < 0) {
+             if (write(bobs.fds.at(0).get(), hello.data(), hello.size()) < 0)
                  return Outcome::broken;
-             }
              const AsUser alice(alice_account);
              set_mac(run.fds.at(0).get(), World::tap_name(run.fds[0].get()),
                      {0x52, 0x54, 0, 0, 0, 7});

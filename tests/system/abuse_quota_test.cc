@@ -30,9 +30,8 @@ Outcome nobody_gets_a_third(const World& world, bool kill) {
 // ---- at each moment of one request, another ----
 
 Outcome one_and_another(const World& world) {
-    if (!world.ours()) {
+    if (!world.ours())
         return Outcome::nothing_to_break;
-    }
     World::write_policy("allow br0 max-taps=1\n");
     const std::vector<Moment> moments = moments_of(world, usual_args, 6);
     const std::string before = host_network();
@@ -52,18 +51,16 @@ Outcome one_and_another(const World& world) {
         }
         first.fds.clear();
         second.fds.clear();
-        if (!is_as_before(before, moment.name)) {
+        if (!is_as_before(before, moment.name))
             return Outcome::broken;
-        }
     }
     return Outcome::held;
 }
 
 // A tap that is half made and stays so: how many more there can be.
 Outcome stopped_helpers(const World& world) {
-    if (!world.ours()) {
+    if (!world.ours())
         return Outcome::nothing_to_break;
-    }
     World::write_policy("allow br0 max-taps=1\n");
     std::size_t most = 0;
     // Each stands still as soon as it has a tap, while the next one is started.
@@ -80,26 +77,23 @@ Outcome stopped_helpers(const World& world) {
         });
     };
     start(5);
-    if (most > 1) {
+    if (most > 1)
         std::cerr << most << " taps at once under max-taps=1\n";
-    }
     return held_if(most <= 1);
 }
 
 // Each start is there before the last port has gone.
 Outcome restarts_at_once(const World& world) {
-    if (!world.ours()) {
+    if (!world.ours())
         return Outcome::nothing_to_break;
-    }
     World::write_policy("allow br0 max-taps=1\n");
     int refusals = 0;
     for (int i = 0; i < 20; ++i) {
         HelperResult run = world.attach();
         refusals += run.fds.empty() ? 1 : 0;
     }
-    if (refusals > 0) {
+    if (refusals > 0)
         std::cerr << refusals << " of 20 restarts were refused\n";
-    }
     return held_if(refusals == 0);
 }
 
@@ -149,9 +143,8 @@ void make_setuid_files(unsigned count) {
         status = write(mapped[1], "", 1) == 1 ? 0 : -1;
     }
     ready[1] = close(ready[1]);
-    if (waitpid(child, &status, 0) != child || status != 0) {
+    if (waitpid(child, &status, 0) != child || status != 0)
         throw std::runtime_error("the setuid files: " + std::to_string(status));
-    }
 }
 
 std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned count) {
@@ -165,9 +158,8 @@ std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned coun
         options.argv = std::vector<std::string>{"setpriv", "--reuid=" + uid, World::helper_path()};
         options.argv->insert(options.argv->end(), usual_args.begin(), usual_args.end());
         runs.push_back(World::run_helper({}, options));
-        if (runs.back().exit_status > 1) {
+        if (runs.back().exit_status > 1)
             throw std::runtime_error("it could not begin: " + describe(runs.back()));
-        }
     }
     return runs;
 }
@@ -176,34 +168,29 @@ Attacks subordinate_uids() {
     return {
         {"many taps under max-taps=1, by setuid files of subordinate uids",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 group=students max-taps=1\n");
              const unsigned count = long_run() ? 12 : 4;
              const std::vector<HelperResult> runs = runs_of_subordinates(world, count);
              std::size_t taps = 0;
-             for (const HelperResult& run : runs) {
+             for (const HelperResult& run : runs)
                  taps += run.fds.size();
-             }
-             if (taps > 1) {
+             if (taps > 1)
                  std::cerr << taps << " taps by " << count << " subordinate uids\n";
-             }
              return held_if(taps <= 1 && ports_by_name().size() <= 1);
          }},
         {"a deny for him, by a subordinate uid",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 group=students\ndeny all user=alice\n");
              return refused(runs_of_subordinates(world, 1).at(0));
          }},
         {"his own tap and his subordinate's, under max-taps=1",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 max-taps=1\n");
              const HelperResult own = world.attach();
              const std::vector<HelperResult> runs = runs_of_subordinates(world, 1);
@@ -238,9 +225,8 @@ Attacks too_many_taps() {
          }},
         {"hiding a tap: owner, group, alias, names, carrier, bridge",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 max-taps=1\n");
              const HelperResult run = world.attach();
              const int tap = run.fds.at(0).get();
@@ -263,9 +249,8 @@ Attacks too_many_taps() {
          }},
         {"a forged owner, by the VM's name",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              return all({refused(world.attach({"--br=br0", "--fd=27", "--vm=x\ntapgate uid=2002"})),
                          refused(world.attach({"--br=br0", "--fd=27", "--vm=x uid=2002"}))});
          }},
@@ -277,9 +262,8 @@ Attacks too_many_taps() {
          }},
         {"reaping another user's tap that looks dead",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              const HelperResult bobs = World::run_helper(usual_args, world.as(bob_account));
              set_persistent(bobs.fds.at(0).get(), true);
              set_carrier(bobs.fds[0].get(), false);

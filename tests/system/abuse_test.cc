@@ -55,9 +55,8 @@ Attacks other_bridges() {
          }},
         {"a queue of another user's tap that is in use",
          [](const World& world) {
-             if (!world.ours()) {
+             if (!world.ours())
                  return Outcome::nothing_to_break;
-             }
              World::write_policy("allow br0 contain\n");
              const HelperResult bobs =
                  World::run_helper({"--br=br0", "--fd=27", "--queues=2"}, world.as(bob_account));
@@ -73,9 +72,8 @@ Attacks other_bridges() {
                      const int fd = unshare(CLONE_NEWUSER) == 0
                                         ? open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC)
                                         : -1;
-                     if (write(fd, map, std::strlen(map)) < 0) {
+                     if (write(fd, map, std::strlen(map)) < 0)
                          _exit(125);
-                     }
                  }));
              };
              return all({in_namespace("2001 2001 1"), in_namespace("0 2001 1")});
@@ -119,9 +117,8 @@ Attacks policy_files() {
          [](const World& world) {
              World::write_file("/etc/qemu/secret.conf", "topsecret words\n", 0600);
              World::write_policy("include /mnt/home/mine\n");
-             if (symlink("/etc/qemu/secret.conf", "/mnt/home/mine") != 0) {
+             if (symlink("/etc/qemu/secret.conf", "/mnt/home/mine") != 0)
                  return Outcome::broken;
-             }
              const HelperResult run = world.attach();
              return held_if(refused(run) == Outcome::held &&
                             run.err.find("topsecret") == std::string::npos);
@@ -139,9 +136,8 @@ Attacks policy_files() {
              World::write_policy("include mine\n");
              World::write_file_of_alices("home/mine", "allow br0\n");
              return refused(world.attach([] {
-                 if (chdir("/mnt/home") != 0) {
+                 if (chdir("/mnt/home") != 0)
                      _exit(125);
-                 }
              }));
          }},
         {"an include of itself",

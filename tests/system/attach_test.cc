@@ -67,9 +67,8 @@ UniqueFd packet_socket(const std::string& link) {
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(ether_type);
     address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         fd.reset();
-    }
     return fd;
 }
 
@@ -77,18 +76,15 @@ UniqueFd packet_socket(const std::string& link) {
 std::string next_frame(int fd, std::size_t header) {
     for (int i = 0; i < 100; ++i) {
         pollfd p{fd, POLLIN, 0};
-        if (poll(&p, 1, 2000) != 1) {
+        if (poll(&p, 1, 2000) != 1)
             return {};
-        }
         std::array<char, 4096> buffer{};
         const ssize_t n = read(fd, buffer.data(), buffer.size());
-        if (n < static_cast<ssize_t>(header + 14)) {
+        if (n < static_cast<ssize_t>(header + 14))
             continue;
-        }
         std::string f(buffer.data() + header, static_cast<std::size_t>(n) - header);
-        if (f.compare(12, 2, "\x88\xb5") == 0) {
+        if (f.compare(12, 2, "\x88\xb5") == 0)
             return f;
-        }
     }
     return {};
 }
@@ -98,12 +94,10 @@ testing::AssertionResult sends(int tap, const std::string& bridge, std::size_t h
     const UniqueFd listener = packet_socket(bridge);
     const std::string f = frame(mark);
     const std::string packet = std::string(header, '\0') + f;
-    if (!listener || write(tap, packet.data(), packet.size()) < 0) {
+    if (!listener || write(tap, packet.data(), packet.size()) < 0)
         return testing::AssertionFailure() << "cannot send: " << std::strerror(errno);
-    }
-    if (next_frame(listener.get(), 0) != f) {
+    if (next_frame(listener.get(), 0) != f)
         return testing::AssertionFailure() << "the frame did not reach " << bridge;
-    }
     return testing::AssertionSuccess();
 }
 
@@ -291,9 +285,8 @@ TEST_P(Attach, PortIsInTheStateThatTheStockHelperLeavesItIn) {
     };
     for (const bool vnet : {true, false}) {
         std::vector<std::string> args = {"--fd=27", "--br=br0"};
-        if (vnet) {
+        if (vnet)
             args.insert(args.begin(), "--use-vnet");
-        }
         std::map<std::string, std::string> expected;
         {
             const HelperResult run = run_helper(args, stock);
@@ -334,9 +327,8 @@ TEST_P(Attach, ThroughAShellAsQemuDoesForAHelperWithArguments) {
 TEST_P(Attach, ManyAtOnce) {
     std::vector<std::unique_ptr<HelperProcess>> helpers;
     helpers.reserve(40);
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 40; ++i)
         helpers.push_back(std::make_unique<HelperProcess>(qemu_args, HelperOptions{}));
-    }
     std::vector<HelperResult> runs;
     runs.reserve(helpers.size());
     std::set<std::string> names;
@@ -496,9 +488,8 @@ TEST_P(Attach, FdThatIsNotASocket) {
     EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "a device";
     options.before_exec = [&] {
         std::array<int, 2> ends{};
-        if (pipe2(ends.data(), O_CLOEXEC) == 0) {
+        if (pipe2(ends.data(), O_CLOEXEC) == 0)
             at_socket_number(ends[1]);
-        }
     };
     EXPECT_TRUE(failed(run_helper(qemu_args, options), "")) << "a pipe";
     options.before_exec = [&] { at_socket_number(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); };
@@ -665,16 +656,14 @@ TEST_F(Caller, ClosedStdio) {
         HelperOptions options;
         options.before_exec = [closed] {
             for (int fd = 0; fd < 3; ++fd) {
-                if ((closed & (1U << static_cast<unsigned>(fd))) != 0) {
+                if ((closed & (1U << static_cast<unsigned>(fd))) != 0)
                     close(fd);
-                }
             }
         };
         int tap = -1;
         HelperResult run = run_traced(qemu_args, options, [&](const TracedCall& call) {
-            if (call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF) {
+            if (call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF)
                 tap = static_cast<int>(call.args[0]);
-            }
             return TraceAction{};
         });
         EXPECT_TRUE(granted(run)) << "closed: " << closed;
@@ -724,9 +713,8 @@ TEST_F(Caller, AllSignalsBlocked) {
 TEST_F(Caller, SignalsIgnored) {
     HelperOptions options;
     options.before_exec = [] {
-        for (const int signal : {SIGALRM, SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGSYS, SIGPIPE}) {
+        for (const int signal : {SIGALRM, SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGSYS, SIGPIPE})
             std::signal(signal, SIG_IGN);
-        }
     };
     EXPECT_TRUE(granted(run_helper(qemu_args, options)));
 }
@@ -753,13 +741,11 @@ TEST_F(Caller, PendingAlarmOfTheCallers) {
 // With a limit of whatever kind: done, or failed with a line and without a tap. Below some address
 // space limit even the loader cannot start; what happens then is its affair.
 testing::AssertionResult clean(const HelperResult& run) {
-    if (run.exit_status == 0) {
+    if (run.exit_status == 0)
         return granted(run);
-    }
     // The loader's, and libc's before main().
-    if (run.exit_status == 127 && !run.err.empty() && run.fds.empty()) {
+    if (run.exit_status == 127 && !run.err.empty() && run.fds.empty())
         return testing::AssertionSuccess();
-    }
     return failed(run, "");
 }
 
@@ -828,9 +814,8 @@ TEST_F(Caller, ManyStrayFds) {
         const rlimit limit{4096, 4096};
         setrlimit(RLIMIT_NOFILE, &limit);
         for (int i = 0; i < 4000; ++i) {
-            if (dup(0) < 0) {
+            if (dup(0) < 0)
                 break;
-            }
         }
     };
     const HelperResult run = run_helper(qemu_args, options);
@@ -842,9 +827,8 @@ TEST_F(Caller, FdOfAnyNumber) {
         HelperOptions options;
         options.before_exec = [number] {
             dup2(socket_number, number);
-            if (number != socket_number) {
+            if (number != socket_number)
                 close(socket_number);
-            }
         };
         EXPECT_TRUE(granted(
             run_helper({"--use-vnet", "--br=br0", "--fd=" + std::to_string(number)}, options)))
@@ -858,9 +842,8 @@ TEST_F(Caller, DirectoryThatTheCallerCannotEnter) {
     // Entered while it was still open to alice.
     chmod(path("closed").c_str(), 0755);
     options.before_exec = [] {
-        if (chdir("/mnt/closed") != 0) {
+        if (chdir("/mnt/closed") != 0)
             _exit(125);
-        }
     };
     EXPECT_TRUE(granted(run_helper(qemu_args, options)));
 }
@@ -932,9 +915,8 @@ TEST_F(Caller, EnvironmentChangesNothing) {
         options.env = base;
         const HelperResult expected = run_helper(args, options);
         std::vector<std::vector<std::string>> environments = {{}, hostile};
-        for (const std::string& variable : hostile) {
+        for (const std::string& variable : hostile)
             environments.push_back({variable});
-        }
         environments.push_back({"BIG=" + std::string(100000, 'x')});
         for (const auto& env : environments) {
             options.env = env;
@@ -992,9 +974,8 @@ std::vector<std::string> log_lines(int log) {
     std::array<char, 8192> buffer{};
     while (true) {
         const ssize_t n = recv(log, buffer.data(), buffer.size(), 0);
-        if (n < 0) {
+        if (n < 0)
             return all;
-        }
         all.emplace_back(buffer.data(), static_cast<std::size_t>(n));
     }
 }

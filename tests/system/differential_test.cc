@@ -57,15 +57,12 @@ class Generator {
             PolicyFile file;
             file.path = i == 0 ? policy_file : include_path(i);
             const unsigned lines = below(6);
-            for (unsigned k = 0; k < lines; ++k) {
+            for (unsigned k = 0; k < lines; ++k)
                 file.text += line(i, count) + end_of_line();
-            }
-            if (chain && i + 1 < count) {
+            if (chain && i + 1 < count)
                 file.text += "include " + include_path(i + 1) + "\n";
-            }
-            if (one_in(10) && !file.text.empty()) {
+            if (one_in(10) && !file.text.empty())
                 file.text.pop_back();
-            }
             if (i > 0) {
                 if (one_in(12)) {
                     continue;  // missing
@@ -161,29 +158,24 @@ class Generator {
 
     std::string line(unsigned file, unsigned files) {
         const unsigned kind = below(odd_lines_ ? 30 : 20);
-        if (kind < 8) {
+        if (kind < 8)
             return blanks() + "allow" + separator() + name();
-        }
-        if (kind < 11) {
+        if (kind < 11)
             return blanks() + "deny" + separator() + name();
-        }
         if (kind < 15) {
             // Only forward: the stock helper dies of a loop.
-            if (file + 1 >= files) {
+            if (file + 1 >= files)
                 return "include /etc/qemu/nosuch.conf";
-            }
             const unsigned target = file + 1 + below(files - file - 1);
             // Relative to the including file for us, to the caller's directory for the stock
             // helper: here the same.
             return blanks() + "include" + separator() +
                    (one_in(4) ? std::to_string(target) + ".conf" : include_path(target));
         }
-        if (kind < 17) {
+        if (kind < 17)
             return blanks() + "#" + separator() + name();
-        }
-        if (kind < 20) {
+        if (kind < 20)
             return blanks();
-        }
         return odd_line();
     }
 
@@ -219,9 +211,8 @@ class Generator {
                 return "include /dev/null";
             default: {
                 std::string noise;
-                for (unsigned i = below(30); i > 0; --i) {
+                for (unsigned i = below(30); i > 0; --i)
                     noise += static_cast<char>(below(256));
-                }
                 return noise;
             }
         }
@@ -268,9 +259,8 @@ constexpr std::string_view blank_characters = " \t\r\n\f";
 
 std::string_view trim(std::string_view s) {
     const std::size_t begin = s.find_first_not_of(blank_characters);
-    if (begin == std::string_view::npos) {
+    if (begin == std::string_view::npos)
         return {};
-    }
     return s.substr(begin, s.find_last_not_of(blank_characters) - begin + 1);
 }
 
@@ -287,12 +277,10 @@ class Reasons {
 
   private:
     bool readable(const PolicyFile& file) const {
-        if (file.uid == alice_account.uid) {
+        if (file.uid == alice_account.uid)
             return (file.mode & 0400) != 0;
-        }
-        if (file.gid == gid_) {
+        if (file.gid == gid_)
             return (file.mode & 0040) != 0;
-        }
         return (file.mode & 0004) != 0;
     }
 
@@ -305,21 +293,17 @@ class Reasons {
                                        [&](const PolicyFile& f) { return f.path == path; });
         if (file == tree_.end()) {
             // Not in the tree, but there: a directory, a device.
-            if (path == "/etc/qemu" || path == "/dev/null") {
+            if (path == "/etc/qemu" || path == "/dev/null")
                 reasons_.insert(Reason::untrusted_file);
-            }
             return;
         }
-        if (!readable(*file)) {
+        if (!readable(*file))
             return;
-        }
-        if (file->uid != 0 || (file->mode & 022) != 0) {
+        if (file->uid != 0 || (file->mode & 022) != 0)
             reasons_.insert(Reason::untrusted_file);
-        }
         std::istringstream lines(file->text);
-        for (std::string line; std::getline(lines, line);) {
+        for (std::string line; std::getline(lines, line);)
             look_at(line, depth);
-        }
     }
 
     void look_at(const std::string& line, unsigned depth) {
@@ -327,13 +311,11 @@ class Reasons {
             reasons_.insert(Reason::long_line);
             return;
         }
-        if (line.find('\0') != std::string::npos) {
+        if (line.find('\0') != std::string::npos)
             reasons_.insert(Reason::nul_byte);
-        }
         const std::string_view text = trim(line);
-        if (text.empty() || text[0] == '#') {
+        if (text.empty() || text[0] == '#')
             return;
-        }
         // The first space separates, also one behind the argument; the first tab only where there
         // is no space.
         const std::string_view left =
@@ -344,26 +326,22 @@ class Reasons {
         const std::string_view argument =
             separator == std::string_view::npos ? std::string_view() : trim(left.substr(separator));
         const bool known = command == "allow" || command == "deny" || command == "include";
-        if (known && argument.empty()) {
+        if (known && argument.empty())
             reasons_.insert(Reason::no_word);
-        }
         const bool wrong = !known || argument.empty();
         if (wrong && depth > 0) {
             reasons_.insert(Reason::error_in_include);
         } else if (!wrong && command == "include") {
             std::string target(argument);
-            if (target[0] != '/') {
+            if (target[0] != '/')
                 target.insert(0, "/etc/qemu/");
-            }
             visit(target, depth + 1);
         } else if (!wrong) {
             const bool several = argument.find_first_of(blank_characters) != std::string_view::npos;
-            if (several || !names_a_bridge(argument)) {
+            if (several || !names_a_bridge(argument))
                 reasons_.insert(Reason::unknown_word);
-            }
-            if (argument.size() > 15 && depth > 0) {
+            if (argument.size() > 15 && depth > 0)
                 reasons_.insert(Reason::error_in_include);
-            }
         }
     }
 
@@ -405,20 +383,17 @@ class Differential : public Testbed {
   protected:
     void SetUp() override {
         Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         TAPGATE_REQUIRE(install_stock(), "the stock helper");
         make_directory("/etc/qemu");
     }
 
     static void write_tree(const Tree& tree, const Tree& previous) {
-        for (const PolicyFile& file : previous) {
+        for (const PolicyFile& file : previous)
             unlink(file.path.c_str());
-        }
-        for (const PolicyFile& file : tree) {
+        for (const PolicyFile& file : tree)
             write_file(file.path, file.text, file.mode, file.uid, file.gid);
-        }
     }
 };
 
@@ -427,18 +402,16 @@ HelperOptions from_policy_directory(const std::string& program, gid_t group) {
     options.program = program;
     options.groups = {group};
     options.before_exec = [] {
-        if (chdir("/etc/qemu") != 0) {
+        if (chdir("/etc/qemu") != 0)
             _exit(125);
-        }
     };
     return options;
 }
 
 // Whether it came as far as looking for the bridge, which does not exist.
 testing::AssertionResult decide(const HelperResult& run, Decision* decision) {
-    if (run.exit_status != 1 || run.err.empty()) {
+    if (run.exit_status != 1 || run.err.empty())
         return testing::AssertionFailure() << describe(run);
-    }
     *decision = run.err.find("failed to get mtu of bridge") != std::string::npos ||
                         run.err.find("failed to create tun device") != std::string::npos
                     ? Decision::grant
@@ -478,9 +451,8 @@ TEST_F(Differential, NeverLooserAndStricterOnlyWhereTheDesignSaysSo) {
                                       bridge + "\n" + shown(tree) + "stock: " + stock.err +
                                       "ours:  " + ours.err;
             // A stock helper that crashes has decided nothing.
-            if (stock.signal != 0) {
+            if (stock.signal != 0)
                 continue;
-            }
             ASSERT_TRUE(decide(stock, &theirs)) << where;
             ASSERT_TRUE(decide(ours, &mine)) << where;
             ++decisions;
@@ -493,20 +465,17 @@ TEST_F(Differential, NeverLooserAndStricterOnlyWhereTheDesignSaysSo) {
                 EXPECT_FALSE(reasons.all().empty())
                     << "stricter than the stock helper for no known reason\n"
                     << where;
-                for (const Reason reason : reasons.all()) {
+                for (const Reason reason : reasons.all())
                     ++excused[to_string(reason)];
-                }
             }
-            if (HasFailure() && !long_run()) {
+            if (HasFailure() && !long_run())
                 return;
-            }
         }
     }
     std::cout << decisions << " decisions: " << grants << " granted by both, " << stricter
               << " by the stock helper only";
-    for (const auto& [reason, count] : excused) {
+    for (const auto& [reason, count] : excused)
         std::cout << "; " << reason << ' ' << count;
-    }
     std::cout << '\n';
     // Or the test proves nothing.
     EXPECT_GT(grants, decisions / 20);
@@ -520,9 +489,8 @@ TEST_F(Differential, GrantsForRealWhatTheStockHelperGrants) {
     // "all" cannot be a bridge: the kernel keeps that name for /proc/sys/net.
     std::vector<std::string> bridges = known_bridges;
     std::erase(bridges, "all");
-    for (const std::string& bridge : bridges) {
+    for (const std::string& bridge : bridges)
         add_bridge(bridge);
-    }
     Tree previous;
     const unsigned trees = long_run() ? 500 : 25;
     for (unsigned n = 0; n < trees; ++n) {
@@ -539,9 +507,8 @@ TEST_F(Differential, GrantsForRealWhatTheStockHelperGrants) {
             const std::string where = "TAPGATE_SEED=" + std::to_string(seed + n) + ", bridge " +
                                       bridge + "\n" + shown(tree) + "stock: " + describe(stock) +
                                       "\nours:  " + describe(ours);
-            if (stock.signal != 0) {
+            if (stock.signal != 0)
                 continue;
-            }
             if (stock.exit_status == 0 && ours.exit_status == 0) {
                 EXPECT_TRUE(granted(ours)) << where;
                 EXPECT_EQ(ports(bridge).size(), 2U) << where;

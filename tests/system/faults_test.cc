@@ -66,9 +66,8 @@ int likeliest_error(long number) {
 // itself up, wakes whoever waits for it; libc aborts at an error that FUTEX_WAKE does not have
 // (futex(2)).
 std::vector<int> errors_of(long number) {
-    if (!long_run() || number == SYS_futex) {
+    if (!long_run() || number == SYS_futex)
         return {likeliest_error(number)};
-    }
     return likely_errors;
 }
 
@@ -105,9 +104,8 @@ std::string privilege_left(const TracedCall& call) {
     std::string wrong;
     const auto must_be = [&](const std::string& line, const std::string& key,
                              const std::string& value) {
-        if (line.starts_with(key + ":\t") && line != key + ":\t" + value) {
+        if (line.starts_with(key + ":\t") && line != key + ":\t" + value)
             wrong += line + "; ";
-        }
     };
     for (std::string line; std::getline(lines, line);) {
         must_be(line, "Uid", "2001\t2001\t2001\t2001");
@@ -126,9 +124,8 @@ class Faults : public BothInstalls {
   protected:
     void SetUp() override {
         BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
         add_bridge("br0");
         add_bridge("br9");
@@ -151,15 +148,13 @@ class Faults : public BothInstalls {
         const HelperResult run = run_traced(
             args, {},
             [&](const TracedCall& call) {
-                if (call.index > 0) {
+                if (call.index > 0)
                     steps.push_back({call, false});
-                }
                 return TraceAction{};
             },
             [&](const TracedCall& call, std::int64_t result) {
-                if (call.index > 0) {
+                if (call.index > 0)
                     steps.back().succeeded = result >= 0;
-                }
             });
         EXPECT_EQ(run.exit_status, exit_status) << describe(run);
         return steps;
@@ -174,9 +169,8 @@ class Faults : public BothInstalls {
         unsigned survived = 0;
         for (const Step& step : steps) {
             // These do not return.
-            if (step.call.number == SYS_exit_group || step.call.number == SYS_exit) {
+            if (step.call.number == SYS_exit_group || step.call.number == SYS_exit)
                 continue;
-            }
             for (const int error : errors_of(step.call.number)) {
                 ++runs;
                 survived += fail_one_call(args, step, error, fds, good_status) ? 1U : 0U;
@@ -190,18 +184,15 @@ class Faults : public BothInstalls {
                               std::size_t fds, int good_status) {
         std::string left;
         bool reached = false;
-        if (fds > 0) {
+        if (fds > 0)
             renew_bridge();
-        }
         const HelperResult run = run_traced(args, {}, [&](const TracedCall& call) {
             const bool opens_policy =
                 call.number == SYS_openat && traced_string(call.pid, call.args[1]) == policy_file;
-            if ((fds > 0 && opens_policy) || !fds_being_sent(call).empty()) {
+            if ((fds > 0 && opens_policy) || !fds_being_sent(call).empty())
                 left += privilege_left(call);
-            }
-            if (call.index != step.call.index) {
+            if (call.index != step.call.index)
                 return TraceAction{};
-            }
             reached = call.number == step.call.number;
             return TraceAction{error, false};
         });

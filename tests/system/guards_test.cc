@@ -42,9 +42,8 @@ constexpr std::array sets{"switches", "dhcp_servers", "dhcpv6_servers",
 
 std::string bytes(std::initializer_list<int> values) {
     std::string text;
-    for (const int value : values) {
+    for (const int value : values)
         text += static_cast<char>(value);
-    }
     return text;
 }
 std::string two(std::size_t number) {
@@ -54,9 +53,8 @@ std::string two(std::size_t number) {
 // "02:..." to its bytes, twice, and what follows, filled up.
 std::string ethernet(std::string_view to, std::string_view from, const std::string& rest) {
     std::string frame = mac_bytes(to) + mac_bytes(from) + rest;
-    if (frame.size() < 60) {
+    if (frame.size() < 60)
         frame.resize(60, '\0');
-    }
     return frame;
 }
 
@@ -189,14 +187,12 @@ std::string nft(const std::string& words) {
     std::array<char, 4096> buffer{};
     while (pipe != nullptr) {
         const std::size_t got = fread(buffer.data(), 1, buffer.size(), pipe);
-        if (got == 0) {
+        if (got == 0)
             break;
-        }
         output.append(buffer.data(), got);
     }
-    if (pipe == nullptr || pclose(pipe) != 0) {
+    if (pipe == nullptr || pclose(pipe) != 0)
         throw std::runtime_error(command + ": " + output);
-    }
     return output;
 }
 
@@ -212,9 +208,8 @@ Dropped dropped() {
         while (at < end && (at = text.find('"', at)) < end) {
             const std::size_t behind = text.find('"', at + 1);
             const std::size_t packets = text.find("packets ", behind);
-            if (packets > end) {
+            if (packets > end)
                 throw std::runtime_error("no counter in " + text);
-            }
             all[set][text.substr(at + 1, behind - at - 1)] =
                 std::strtoul(&text[packets + 8], nullptr, 10);
             at = packets;
@@ -235,19 +230,16 @@ class Guards : public Testbed {
   protected:
     void SetUp() override {
         Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         TAPGATE_REQUIRE(access(nft_program, X_OK) == 0, "no nft (package nftables)");
         add_bridge("br0");
         add_veth("uplink", "far");
         add_veth("host0", "host1");
-        for (const char* const port : {"uplink", "host0"}) {
+        for (const char* const port : {"uplink", "host0"})
             Rtnl().set_master(port, "br0");
-        }
-        for (const char* const link : {"far", "uplink", "host0", "host1"}) {
+        for (const char* const link : {"far", "uplink", "host0", "host1"})
             set_link_up(link);
-        }
         network_.emplace(Station::link("far", {"br0"}));
     }
 
@@ -256,9 +248,8 @@ class Guards : public Testbed {
         ifreq request{};
         name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
         request.ifr_flags = IFF_TAP | IFF_NO_PI;
-        if (!fd || ioctl(fd.get(), TUNSETIFF, &request) != 0) {
+        if (!fd || ioctl(fd.get(), TUNSETIFF, &request) != 0)
             throw std::runtime_error("a tap: " + std::string(std::strerror(errno)));
-        }
         Rtnl().set_master(name, "br0");
         set_link_up(name);
         const int number = fd.get();
@@ -303,9 +294,8 @@ TEST_F(Guards, WithoutThemAllReachesTheUplink) {
     const Guest alice = guest("tap1000-1");
     for (const Sample& sample : samples()) {
         // Of the reserved addresses a bridge forwards none but STP's, and that only without STP.
-        if (std::string_view(sample.name) == "STP of a provider's bridge") {
+        if (std::string_view(sample.name) == "STP of a provider's bridge")
             continue;
-        }
         EXPECT_TRUE(reaches_network(alice, sample.frame)) << sample.name;
     }
 }
@@ -318,9 +308,8 @@ TEST_F(Guards, EachStopsItsFramesAndSaysWhose) {
     for (const Sample& sample : samples()) {
         EXPECT_EQ(reaches_network(alice, sample.frame), sample.set == nullptr) << sample.name;
         EXPECT_FALSE(sample.set != nullptr && bob.station.got(sample.frame)) << sample.name;
-        if (sample.set != nullptr) {
+        if (sample.set != nullptr)
             ++expected[sample.set]["tap1000-1"];
-        }
         EXPECT_EQ(dropped(), expected) << sample.name;
     }
 }
@@ -331,9 +320,8 @@ TEST_F(Guards, WhatComesFromElsewherePasses) {
     const Station host = Station::link("host1", {"br0"});
     load();
     for (const Sample& sample : samples()) {
-        if (std::string_view(sample.name) == "STP of a provider's bridge") {
+        if (std::string_view(sample.name) == "STP of a provider's bridge")
             continue;
-        }
         EXPECT_TRUE(network_->send(sample.frame));
         EXPECT_TRUE(alice.station.got(sample.frame)) << sample.name;
         EXPECT_TRUE(host.send(sample.frame));

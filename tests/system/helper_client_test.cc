@@ -34,9 +34,8 @@ using testing::StartsWith;
 // What `action` returns, or the text of its exception, in a process of alice's own.
 std::string as_alice(const std::function<std::string()>& action) {
     std::array<int, 2> ends{};
-    if (pipe(ends.data()) != 0) {
+    if (pipe(ends.data()) != 0)
         return "pipe";
-    }
     UniqueFd result(ends[0]);
     UniqueFd theirs(ends[1]);
     const pid_t child = fork();
@@ -58,9 +57,8 @@ std::string as_alice(const std::function<std::string()>& action) {
     theirs.reset();
     std::string text;
     std::array<char, 4096> buffer{};
-    for (ssize_t got = 0; (got = read(result.get(), buffer.data(), buffer.size())) > 0;) {
+    for (ssize_t got = 0; (got = read(result.get(), buffer.data(), buffer.size())) > 0;)
         text.append(buffer.data(), static_cast<std::size_t>(got));
-    }
     int status = -1;
     EXPECT_EQ(waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
@@ -97,9 +95,8 @@ class HelperClient : public BothInstalls {
   protected:
     void SetUp() override {
         BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         add_bridge("br0");
         write_policy("allow br0 queues=2\nallow br9\ndeny br1\n");
     }

@@ -135,9 +135,8 @@ class Change {
 AsUser::AsUser(const Account& user) : groups_(64) {
     const int count = getgroups(static_cast<int>(groups_.size()), groups_.data());
     groups_.resize(static_cast<std::size_t>(std::max(count, 0)));
-    if (setgroups(0, nullptr) != 0 || setegid(user.gid) != 0 || seteuid(user.uid) != 0) {
+    if (setgroups(0, nullptr) != 0 || setegid(user.gid) != 0 || seteuid(user.uid) != 0)
         throw std::runtime_error("cannot become the user");
-    }
 }
 
 AsUser::~AsUser() {
@@ -202,9 +201,8 @@ std::string host_network() {
                                   std::to_string(entry.port));
             }
             std::sort(entries.begin(), entries.end());
-            for (const std::string& entry : entries) {
+            for (const std::string& entry : entries)
                 text += entry;
-            }
         }
         text += "\n";
     }
@@ -216,9 +214,8 @@ std::string host_network_becomes(const std::string& wanted, std::chrono::millise
     const auto deadline = std::chrono::steady_clock::now() + limit;
     while (true) {
         std::string now = host_network();
-        if (now == wanted || std::chrono::steady_clock::now() > deadline) {
+        if (now == wanted || std::chrono::steady_clock::now() > deadline)
             return now;
-        }
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
 }
@@ -245,9 +242,8 @@ std::size_t queues_of(const std::string& name) {
     std::array<std::size_t, 2> counts{};
     const std::filesystem::path queues = "/sys/class/net/" + name + "/queues";
     std::error_code none;
-    for (const auto& queue : std::filesystem::directory_iterator(queues, none)) {
+    for (const auto& queue : std::filesystem::directory_iterator(queues, none))
         ++counts[queue.path().filename().string().starts_with("tx") ? 1 : 0];
-    }
     return std::max(counts[0], counts[1]);
 }
 
@@ -358,9 +354,8 @@ int add_veth(const std::string& name, const std::string& peer, int peers_namespa
             data.nest(VETH_INFO_PEER, [&](Change& other) {
                 const ifinfomsg header{};
                 other.put_header(&header, sizeof header).put(IFLA_IFNAME, peer);
-                if (peers_namespace >= 0) {
+                if (peers_namespace >= 0)
                     other.put(IFLA_NET_NS_FD, &peers_namespace, sizeof peers_namespace);
-                }
             });
         })
         .send();
@@ -450,9 +445,8 @@ int set_link_type(int tap, int type) {
 
 void add_persistent_tap(const std::string& name, const std::string& bridge) {
     const UniqueFd fd = attach_tap(name, IFF_TAP | IFF_NO_PI);
-    if (!fd || set_persistent(fd.get(), true) != 0 || set_master(name, bridge) != 0) {
+    if (!fd || set_persistent(fd.get(), true) != 0 || set_master(name, bridge) != 0)
         throw std::runtime_error("cannot add the persistent tap " + name);
-    }
     Testbed::set_link_up(name);
 }
 
@@ -466,15 +460,13 @@ bool is_alive(int tap) {
 
 void Crowd::add(unsigned count, const std::vector<std::string>& args,
                 const HelperOptions& options) {
-    for (unsigned i = 0; i < count; ++i) {
+    for (unsigned i = 0; i < count; ++i)
         helpers_.push_back(std::make_unique<HelperProcess>(args, options));
-    }
 }
 
 void Crowd::disturb(bool kill, const std::function<void()>& observe) {
-    if (helpers_.empty()) {
+    if (helpers_.empty())
         return;
-    }
     std::uniform_int_distribution<std::size_t> any(0, helpers_.size() - 1);
     // Far below the helper's 10 seconds, which go on while it is stopped.
     for (int i = 0; i < 300; ++i) {
@@ -484,17 +476,15 @@ void Crowd::disturb(bool kill, const std::function<void()>& observe) {
         std::this_thread::sleep_for(std::chrono::microseconds(random_() % 2000));
         observe();
     }
-    for (const auto& helper : helpers_) {
+    for (const auto& helper : helpers_)
         helper->kill(SIGCONT);
-    }
 }
 
 std::vector<HelperResult> Crowd::finish() {
     std::vector<HelperResult> runs;
     runs.reserve(helpers_.size());
-    for (const auto& helper : helpers_) {
+    for (const auto& helper : helpers_)
         runs.push_back(helper->finish());
-    }
     helpers_.clear();
     return runs;
 }

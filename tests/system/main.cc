@@ -27,12 +27,10 @@ int wait_for(pid_t child) {
     int status = 0;
     while (true) {
         const pid_t done = waitpid(-1, &status, 0);
-        if (done == child) {
+        if (done == child)
             return status_of(status);
-        }
-        if (done < 0 && errno != EINTR) {
+        if (done < 0 && errno != EINTR)
             return 1;
-        }
     }
 }
 
@@ -64,9 +62,8 @@ int wait_for(pid_t child) {
         _exit(1);
     }
     const pid_t child = fork();
-    if (child == 0) {
+    if (child == 0)
         init_process();
-    }
     _exit(child < 0 ? 1 : wait_for(child));
 }
 
@@ -75,12 +72,10 @@ int wait_for(pid_t child) {
 int main(int argc, char** argv) {
     testing::InitGoogleTest(&argc, argv);
     // Without privilege every test skips, or fails when MUST_WORK=1.
-    if (GTEST_FLAG_GET(list_tests) || geteuid() != 0) {
+    if (GTEST_FLAG_GET(list_tests) || geteuid() != 0)
         return RUN_ALL_TESTS();
-    }
     const pid_t child = fork();
-    if (child == 0) {
+    if (child == 0)
         contain();
-    }
     return child < 0 ? 1 : wait_for(child);
 }

@@ -49,9 +49,8 @@ class Names : public BothInstalls {
   protected:
     void SetUp() override {
         BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         add_bridge("br0");
         TAPGATE_REQUIRE(install_lookup(), "tapgate-lookup beside the helper");
         TAPGATE_REQUIRE(install_nss_module(), "the name service module");
@@ -208,9 +207,8 @@ std::optional<pid_t> find_lookup(pid_t parent) {
     const std::string child_of_parent = "\nPPid:\t" + std::to_string(parent) + "\n";
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
         const std::string name = entry.path().filename();
-        if (name.find_first_not_of("0123456789") != std::string::npos) {
+        if (name.find_first_not_of("0123456789") != std::string::npos)
             continue;
-        }
         const std::string status = read_text(entry.path() / "status");
         // (A copy of it is called what its descriptor is.)
         if (!status.starts_with("Name:\ttapgate-helper\n") &&
@@ -233,9 +231,8 @@ class Asking : public Names {
     }
     static pid_t wait_for_lookup(pid_t parent) {
         for (int i = 0; i < 500; ++i) {
-            if (was_asked()) {
+            if (was_asked())
                 return find_lookup(parent).value_or(-1);
-            }
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
         return -1;
@@ -380,19 +377,16 @@ TEST_P(Names, NoLimitTurnsADenyIntoNothing) {
         return run.err.starts_with(denied_by_acl);
     };
     int denied = 0;
-    for (rlim_t n = 3; n <= 12; ++n) {
+    for (rlim_t n = 3; n <= 12; ++n)
         denied += try_limit(RLIMIT_NOFILE, n) ? 1 : 0;
-    }
     EXPECT_GT(denied, 0);
     denied = 0;
     const rlim_t step = long_run() ? 16 : 128;
-    for (rlim_t kib = 1024; kib <= 12288; kib += step) {
+    for (rlim_t kib = 1024; kib <= 12288; kib += step)
         denied += try_limit(RLIMIT_AS, kib << 10U) ? 1 : 0;
-    }
     EXPECT_GT(denied, 0);
-    for (rlim_t kib = 0; kib <= 1024; kib += step / 8) {
+    for (rlim_t kib = 0; kib <= 1024; kib += step / 8)
         try_limit(RLIMIT_DATA, kib << 10U);
-    }
     for (const rlim_t value : {0U, 1U, 4096U, 65536U, 1U << 20U}) {
         try_limit(RLIMIT_STACK, value);
         try_limit(RLIMIT_FSIZE, value);
@@ -410,12 +404,10 @@ TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
         HelperProcess helper(usual_args, as(remote_account));
         hits += in_process_of(remote_account, [&] {
             std::optional<pid_t> lookup;
-            for (int i = 0; i < 500 && !lookup; ++i) {
+            for (int i = 0; i < 500 && !lookup; ++i)
                 lookup = find_lookup(helper.pid());
-            }
-            if (!lookup) {
+            if (!lookup)
                 return 0;
-            }
             usleep(static_cast<useconds_t>(random() % 800));
             kill(*lookup, SIGSTOP);
             const rlimit none{0, RLIM_INFINITY};
@@ -425,9 +417,8 @@ TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
                              prlimit(*lookup, RLIMIT_AS, nullptr, &before_memory) == 0;
             const rlimit files{round % 2 == 0 ? 0 : before_files.rlim_cur, before_files.rlim_max};
             prlimit(*lookup, RLIMIT_NOFILE, &files, nullptr);
-            if (round % 2 == 1) {
+            if (round % 2 == 1)
                 prlimit(*lookup, RLIMIT_AS, &none, nullptr);
-            }
             kill(*lookup, SIGCONT);
             usleep(static_cast<useconds_t>(random() % 300));
             prlimit(*lookup, RLIMIT_NOFILE, &before_files, nullptr);
@@ -449,9 +440,8 @@ class SubordinateUids : public BothInstalls {
   protected:
     void SetUp() override {
         BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         add_bridge("br0");
         write_file("/etc/subuid",
                    "root:1:4294967294\n"  // as LXD has it

@@ -29,16 +29,14 @@ using Message = std::unique_ptr<nl_msg, MessageDeleter>;
 }
 
 void check(int result, const std::string& what) {
-    if (result < 0) {
+    if (result < 0)
         fail(what, result);
-    }
 }
 
 Message link_message(int flags, unsigned index, bool up, int type = RTM_NEWLINK) {
     Message message(nlmsg_alloc_simple(type, flags));
-    if (!message) {
+    if (!message)
         fail("netlink message", -NLE_NOMEM);
-    }
     ifinfomsg info{};
     info.ifi_index = static_cast<int>(index);
     if (up) {
@@ -51,9 +49,8 @@ Message link_message(int flags, unsigned index, bool up, int type = RTM_NEWLINK)
 
 unsigned index_of(const std::string& name) {
     const unsigned index = if_nametoindex(name.c_str());
-    if (index == 0) {
+    if (index == 0)
         throw std::runtime_error("no interface " + name);
-    }
     return index;
 }
 
@@ -69,9 +66,8 @@ void Rtnl::SocketDeleter::operator()(nl_sock* socket) const {
 }
 
 Rtnl::Rtnl() : socket_(nl_socket_alloc()) {
-    if (!socket_) {
+    if (!socket_)
         fail("netlink socket", -NLE_NOMEM);
-    }
     check(nl_connect(socket_.get(), NETLINK_ROUTE), "netlink connect");
 }
 

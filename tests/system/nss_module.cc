@@ -43,18 +43,16 @@ nss_status as_configured(int* error) {
         usleep(10000);
         mode = read_mode(buffer);
     }
-    if (mode.starts_with("ok")) {
+    if (mode.starts_with("ok"))
         return NSS_STATUS_SUCCESS;
-    }
     *error = mode.starts_with("silent") ? 0 : ECONNREFUSED;
     return NSS_STATUS_UNAVAIL;
 }
 
 // Puts `text` at the beginning of the caller's buffer.
 char* put(std::string_view text, char* buffer, std::size_t size) {
-    if (text.size() + 1 > size) {
+    if (text.size() + 1 > size)
         return nullptr;
-    }
     std::memcpy(buffer, text.data(), text.size());
     buffer[text.size()] = '\0';
     return buffer;
@@ -62,9 +60,8 @@ char* put(std::string_view text, char* buffer, std::size_t size) {
 
 nss_status find_user(bool matches, passwd* user, char* buffer, std::size_t size, int* error) {
     const nss_status status = as_configured(error);
-    if (status != NSS_STATUS_SUCCESS || !matches) {
+    if (status != NSS_STATUS_SUCCESS || !matches)
         return status == NSS_STATUS_SUCCESS ? NSS_STATUS_NOTFOUND : status;
-    }
     static std::array<char, 1> empty{};
     *user = {};
     user->pw_name = put("remote", buffer, size);
@@ -80,9 +77,8 @@ nss_status find_user(bool matches, passwd* user, char* buffer, std::size_t size,
 
 nss_status find_group(bool matches, group* found, char* buffer, std::size_t size, int* error) {
     const nss_status status = as_configured(error);
-    if (status != NSS_STATUS_SUCCESS || !matches) {
+    if (status != NSS_STATUS_SUCCESS || !matches)
         return status == NSS_STATUS_SUCCESS ? NSS_STATUS_NOTFOUND : status;
-    }
     static std::array<char, 1> empty{};
     static std::array<char*, 1> members{};
     *found = {};

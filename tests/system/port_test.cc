@@ -55,9 +55,8 @@ constexpr const char* denied_by_acl =
 constexpr const char* lowest_mac = "00:00:00:00:00:01";
 
 void check(bool ok, const std::string& what) {
-    if (!ok) {
+    if (!ok)
         throw std::runtime_error(what + ": " + std::strerror(errno));
-    }
 }
 
 ifreq request_for(const std::string& name) {
@@ -101,9 +100,8 @@ class Ports : public Testbed {
   protected:
     void SetUp() override {
         Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         add_bridge("br0");
         add_veth("uplink", "far");
         Rtnl().set_master("uplink", "br0");
@@ -130,9 +128,8 @@ class Ports : public Testbed {
     static Guest start(const std::string& options, const std::string& mac) {
         write_policy("allow br0 " + options + "\n");
         HelperResult run = ask({"--mac=" + mac}, {});
-        if (!granted(run)) {
+        if (!granted(run))
             throw std::runtime_error(describe(run));
-        }
         UniqueFd fd = std::move(run.fds[0]);
         const int number = fd.get();
         return {std::move(fd), tap_name(number), mac, Station::tap(number, {"br0"})};
@@ -151,9 +148,8 @@ class Ports : public Testbed {
         std::vector<std::string> kinds;
         const auto attempt = [&](const char* kind, const std::string& frame) {
             check(from.station->send(frame), std::string("send ") + kind);
-            if (to.station->got(frame)) {
+            if (to.station->got(frame))
                 kinds.emplace_back(kind);
-            }
         };
         attempt("flooded", make_frame(nobodys_mac, from.mac));
         attempt("broadcast", make_frame(broadcast_mac, from.mac));
@@ -167,16 +163,14 @@ class Ports : public Testbed {
 
     static AssertionResult reaches(const Party& from, const Party& to) {
         const std::vector<std::string> kinds = arriving(from, to);
-        if (kinds.size() == 5) {
+        if (kinds.size() == 5)
             return AssertionSuccess();
-        }
         return AssertionFailure() << "only these arrive: " << testing::PrintToString(kinds);
     }
     static AssertionResult is_cut_off(const Party& from, const Party& to) {
         const std::vector<std::string> kinds = arriving(from, to);
-        if (kinds.empty()) {
+        if (kinds.empty())
             return AssertionSuccess();
-        }
         return AssertionFailure() << "these arrive: " << testing::PrintToString(kinds);
     }
     static AssertionResult reach_each_other(const Party& a, const Party& b) {
@@ -204,13 +198,11 @@ class Ports : public Testbed {
     // The port behind which the bridge believes `mac` to be; "" for none, "br0" for the bridge.
     static std::string where_is(const std::string& mac) {
         for (const FdbEntry& entry : forwarding_database("br0")) {
-            if (entry.mac != mac) {
+            if (entry.mac != mac)
                 continue;
-            }
             for (const std::string& port : ports("br0")) {
-                if (port_number(port) == entry.port) {
+                if (port_number(port) == entry.port)
                     return port;
-                }
             }
             return "br0";
         }
@@ -219,9 +211,8 @@ class Ports : public Testbed {
 
     // The kernel takes some ms to remove what belonged to a tap.
     static bool forgets(const std::string& mac) {
-        for (int i = 0; i < 200 && !where_is(mac).empty(); ++i) {
+        for (int i = 0; i < 200 && !where_is(mac).empty(); ++i)
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        }
         return where_is(mac).empty();
     }
 
@@ -287,9 +278,8 @@ class Guard : public Ports {
   protected:
     void SetUp() override {
         Ports::SetUp();
-        if (!IsSkipped() && !HasFatalFailure()) {
+        if (!IsSkipped() && !HasFatalFailure())
             speak_stp("br0");
-        }
     }
 
     // Whether the bridge takes the sender of a better BPDU for the root now.
@@ -297,9 +287,8 @@ class Guard : public Ports {
         const std::string before = link_attribute("br0", "bridge/root_id");
         check(guest.station.send(make_bpdu(guest.mac)), "send BPDU");
         const std::string after = link_attribute("br0", "bridge/root_id");
-        if (after == before) {
+        if (after == before)
             return false;
-        }
         EXPECT_THAT(after, StartsWith("0000.5254"));
         return true;
     }
@@ -324,9 +313,8 @@ TEST_F(Guard, NotEvenFromAHolderWhoBringsThePortBack) {
     ASSERT_EQ(ioctl(guest.fd.get(), TUNSETCARRIER, &carrier), 0);
     carrier = 1;
     ASSERT_EQ(ioctl(guest.fd.get(), TUNSETCARRIER, &carrier), 0);
-    for (int i = 0; i < 200 && link_attribute(guest.tap, "brport/state") == "0"; ++i) {
+    for (int i = 0; i < 200 && link_attribute(guest.tap, "brport/state") == "0"; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
     EXPECT_NE(link_attribute(guest.tap, "brport/state"), "0");
     EXPECT_FALSE(moves_the_root(guest));
     EXPECT_EQ(link_attribute(guest.tap, "brport/state"), "0");
@@ -549,9 +537,8 @@ TEST_F(Ports, MacLockOneOfManyWhoWantTheSameAddressGetsIt) {
 // Changes what the kernel answers the helper, before that sees it.
 void change_answer(const TracedCall& call, std::int64_t size,
                    const std::function<void(std::string& answer)>& change) {
-    if (call.number != SYS_recvfrom || size <= 0) {
+    if (call.number != SYS_recvfrom || size <= 0)
         return;
-    }
     std::string answer(static_cast<std::size_t>(size), '\0');
     iovec here{answer.data(), answer.size()};
     iovec there{reinterpret_cast<void*>(call.args[1]),  // NOLINT(performance-no-int-to-ptr)
@@ -567,9 +554,8 @@ void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) 
     change_answer(call, size, [flag](std::string& answer) {
         std::string head("\x05\0", 2);  // five bytes: this head, and a flag
         head.append({static_cast<char>(flag), '\0'});
-        for (std::size_t at = 0; (at = answer.find(head, at)) != std::string::npos; at += 4) {
+        for (std::size_t at = 0; (at = answer.find(head, at)) != std::string::npos; at += 4)
             answer[at + 2] = '\0';
-        }
     });
 }
 
@@ -585,9 +571,8 @@ TEST_F(Ports, AnAddressThatUdevSetsMeanwhileIsSetOnceMore) {
             [&](const TracedCall& call, std::int64_t result) {
                 change_answer(call, result, [&](std::string& answer) {
                     const std::size_t at = answer.find(mac_bytes("fe:54:00:00:00:0a"));
-                    if (at != std::string::npos && times-- > 0) {
+                    if (at != std::string::npos && times-- > 0)
                         answer[at] = '\x02';
-                    }
                 });
             });
     };

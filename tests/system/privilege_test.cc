@@ -79,9 +79,8 @@ struct Snapshot {
         for (std::string line; std::getline(lines, line);) {
             const std::size_t colon = line.find(':');
             const std::size_t value = line.find_first_not_of(" \t", colon + 1);
-            if (colon != std::string::npos && value != std::string::npos) {
+            if (colon != std::string::npos && value != std::string::npos)
                 snapshot.status[line.substr(0, colon)] = line.substr(value);
-            }
         }
         // Not dumpable: the files below /proc/PID are root's, and nobody may trace it.
         struct stat file {};
@@ -113,9 +112,8 @@ Moments observe(const std::vector<std::string>& args, const HelperOptions& optio
                 moments.tun = Snapshot::of(call.pid);
             }
         }
-        if (!fds_being_sent(call).empty()) {
+        if (!fds_being_sent(call).empty())
             moments.handover = Snapshot::of(call.pid);
-        }
         return TraceAction{};
     });
     return moments;
@@ -188,9 +186,8 @@ TEST_P(Privilege, CallersCapabilitiesDoNotGetThrough) {
         data[0].permitted = data[0].effective = data[0].inheritable =
             (1U << CAP_NET_ADMIN) | (1U << CAP_DAC_OVERRIDE) | (1U << CAP_NET_RAW);
         syscall(SYS_capset, &header, data.data());
-        for (const int capability : {CAP_NET_ADMIN, CAP_DAC_OVERRIDE, CAP_NET_RAW}) {
+        for (const int capability : {CAP_NET_ADMIN, CAP_DAC_OVERRIDE, CAP_NET_RAW})
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
-        }
     };
     const Moments m = observe(usual_args, options);
     ASSERT_TRUE(granted(m.run));
@@ -230,9 +227,8 @@ TEST_P(Privilege, NothingIsOpenedBeforeTheDrop) {
     const HelperResult run = run_traced(usual_args, {}, [&](const TracedCall& call) {
         if (call.index != 0 && call.number == SYS_openat) {
             const Snapshot s = Snapshot::of(call.pid);
-            if (s.get("CapEff") != net_admin_only && s.get("CapEff") != no_capability) {
+            if (s.get("CapEff") != net_admin_only && s.get("CapEff") != no_capability)
                 opened.push_back(traced_string(call.pid, call.args[1]));
-            }
         }
         return TraceAction{};
     });
@@ -257,15 +253,13 @@ TEST_P(Privilege, CallerCannotTraceIt) {
                 }
                 const std::string directory = "/proc/" + std::to_string(call.pid);
                 for (const char* file : {"/mem", "/environ", "/maps", "/syscall"}) {
-                    if (open((directory + file).c_str(), O_RDONLY | O_CLOEXEC) >= 0) {
+                    if (open((directory + file).c_str(), O_RDONLY | O_CLOEXEC) >= 0)
                         _exit(1);
-                    }
                 }
                 const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, call.pid, 0));
                 for (int fd = 0; fd < 40; ++fd) {
-                    if (syscall(SYS_pidfd_getfd, pidfd, fd, 0) >= 0) {
+                    if (syscall(SYS_pidfd_getfd, pidfd, fd, 0) >= 0)
                         _exit(2);
-                    }
                 }
                 _exit(0);
             }
@@ -316,19 +310,16 @@ TEST_P(Privilege, UserNamespaceOfTheCallers) {
             options.before_exec = [own_network, as_root] {
                 // Having been root a moment ago made /proc/self root's.
                 prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-                if (unshare(CLONE_NEWUSER | (own_network ? CLONE_NEWNET : 0)) != 0) {
+                if (unshare(CLONE_NEWUSER | (own_network ? CLONE_NEWNET : 0)) != 0)
                     _exit(124);
-                }
                 const std::string map = as_root ? "0 2001 1" : "2001 2001 1";
                 const int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-                if (write(fd, map.data(), map.size()) < 0) {
+                if (write(fd, map.data(), map.size()) < 0)
                     _exit(125);
-                }
             };
             const HelperResult run = run_helper(usual_args, options);
-            if (run.exit_status == 124) {
+            if (run.exit_status == 124)
                 TAPGATE_REQUIRE(false, "unprivileged user namespaces");
-            }
             // There is no br0 in a network of his own, and no right to the one outside.
             EXPECT_TRUE(failed(run, "")) << own_network << as_root;
             EXPECT_THAT(ports("br0"), IsEmpty());
@@ -372,9 +363,8 @@ TEST_P(Privilege, AnotherNameOfADeniedBridgeIsNoWayAround) {
 TEST_P(Privilege, Cve202247952CompareWholeFields) {
     // lxc-user-nic: a prefix, a suffix or another case of an allowed name is another name.
     for (const char* name : {"br", "br00", "br0.1", "br0x", "BR0", "Br0", "xbr0"}) {
-        if (std::strcmp(name, "BR0") != 0 && std::strcmp(name, "Br0") != 0) {
+        if (std::strcmp(name, "BR0") != 0 && std::strcmp(name, "Br0") != 0)
             add_bridge(name);
-        }
         EXPECT_TRUE(
             failed(run_helper({"--fd=27", std::string("--br=") + name}),
                    std::string(denied_by_acl) + "/etc/qemu/bridge.conf: no rule allows " + name));
@@ -530,9 +520,8 @@ TEST_F(Policy, IncludesRelativeToTheIncludingFile) {
     write_file(path("home/b.conf"), "allow br0\n");
     HelperOptions options;
     options.before_exec = [] {
-        if (chdir("/mnt/home") != 0) {
+        if (chdir("/mnt/home") != 0)
             _exit(125);
-        }
     };
     EXPECT_TRUE(failed(run_helper(usual_args, options), denied_by_acl));
 }
@@ -575,9 +564,8 @@ TEST_F(Policy, IncludesThatFanOutEndInTime) {
     write_policy("include 1.conf\n");
     for (int i = 1; i <= 7; ++i) {
         std::string text;
-        for (int k = 0; k < 100; ++k) {
+        for (int k = 0; k < 100; ++k)
             text += "include " + std::to_string(i + 1) + ".conf\n";
-        }
         write_file("/etc/qemu/" + std::to_string(i) + ".conf", text);
     }
     write_file("/etc/qemu/8.conf", "allow br0\n");
@@ -617,9 +605,8 @@ TEST_F(Policy, LongLines) {
 
 TEST_F(Policy, LargeFiles) {
     std::string rules;
-    for (int i = 0; i < 20000; ++i) {
+    for (int i = 0; i < 20000; ++i)
         rules += "allow br" + std::to_string(i + 1) + "\n";
-    }
     write_policy(rules + "allow br0\n");
     EXPECT_TRUE(granted(run_helper(usual_args)));
     write_policy(rules + "allow br0\ndeny br0\n");

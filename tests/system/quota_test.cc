@@ -147,9 +147,8 @@ TEST_P(Quota, TapsOfSeveralQueuesAreOneEach) {
     crowd.add(40, {"--fd=27", "--br=br0", "--queues=4"});
     const std::vector<HelperResult> runs = crowd.finish();
     std::size_t grants = 0;
-    for (const HelperResult& run : runs) {
+    for (const HelperResult& run : runs)
         grants += run.exit_status == 0 ? 1U : 0U;
-    }
     EXPECT_EQ(grants, tap_limit);
     EXPECT_EQ(ports("br0").size(), tap_limit);
 }

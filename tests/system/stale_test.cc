@@ -60,12 +60,10 @@ class Stale : public BothInstalls {
     static testing::AssertionResult reaps(const std::vector<std::string>& names) {
         const HelperResult run = run_helper({"--reap"}, as_bob());
         std::string expected;
-        for (const std::string& name : names) {
+        for (const std::string& name : names)
             expected += name + ": nobody had it open; removed\n";
-        }
-        if (run.exit_status == 0 && run.out == expected && run.err.empty()) {
+        if (run.exit_status == 0 && run.out == expected && run.err.empty())
             return testing::AssertionSuccess();
-        }
         return testing::AssertionFailure() << describe(run);
     }
 };
@@ -266,21 +264,18 @@ constexpr const char* stop_file = "/mnt/stop";
 int use_and_leave(const std::string& name, unsigned flags) {
     while (access(stop_file, F_OK) != 0) {
         const UniqueFd tap = attach_tap(name, flags);
-        if (!tap && errno == EBUSY) {
+        if (!tap && errno == EBUSY)
             continue;
-        }
         if (!tap) {
             return 0;  // there is none, or the name is somebody else's by now
         }
         // A reaper that came a moment too late has made it transient.
         set_persistent(tap.get(), true);
         for (int i = 0; i < 5; ++i) {
-            if (!is_alive(tap.get())) {
+            if (!is_alive(tap.get()))
                 return 1;
-            }
-            if ((Testbed::tap_flags(tap.get()) & unsigned{IFF_VNET_HDR}) == 0) {
+            if ((Testbed::tap_flags(tap.get()) & unsigned{IFF_VNET_HDR}) == 0)
                 return 2;
-            }
             usleep(100);
         }
     }

@@ -50,9 +50,8 @@ constexpr const char* stock_helper = "/usr/lib/qemu/qemu-bridge-helper";
 constexpr const char* stock_helper_fedora = "/usr/libexec/qemu-bridge-helper";
 
 void check(bool ok, const std::string& what) {
-    if (!ok) {
+    if (!ok)
         throw std::runtime_error(what + ": " + std::strerror(errno));
-    }
 }
 
 UniqueFd open_or_throw(const std::string& path, int flags) {
@@ -94,9 +93,8 @@ void mount_tmpfs(const char* where) {
 
 std::string stock_source() {
     for (const char* path : {stock_helper, stock_helper_fedora}) {
-        if (access(path, R_OK) == 0) {
+        if (access(path, R_OK) == 0)
             return path;
-        }
     }
     return {};
 }
@@ -119,9 +117,8 @@ std::string beside_helper(const std::string& name) {
 // mount namespace.
 void cover(const std::filesystem::path& directory) {
     std::filesystem::path mount_point = directory;
-    while (!std::filesystem::exists(mount_point)) {
+    while (!std::filesystem::exists(mount_point))
         mount_point = mount_point.parent_path();
-    }
     mount_tmpfs(mount_point.c_str());
     std::filesystem::create_directories(directory);
 }
@@ -141,9 +138,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 void qemu_signal_state() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGALRM, SIGCHLD, SIGIO, SIGUSR1, SIGBUS}) {
+    for (const int signal : {SIGALRM, SIGCHLD, SIGIO, SIGUSR1, SIGBUS})
         sigaddset(&set, signal);
-    }
     sigprocmask(SIG_SETMASK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
 }
@@ -153,27 +149,23 @@ void qemu_signal_state() {
                               int socket, int out, int err) {
     setpgid(0, 0);
     const int null = open("/dev/null", O_RDWR);  // NOLINT(android-cloexec-open)
-    if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || close(null) != 0) {
+    if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || close(null) != 0)
         _exit(125);
-    }
     // dup2() onto itself would leave close-on-exec set.
-    if (socket == socket_number ? fcntl(socket, F_SETFD, 0) < 0 : dup2(socket, socket_number) < 0) {
+    if (socket == socket_number ? fcntl(socket, F_SETFD, 0) < 0 : dup2(socket, socket_number) < 0)
         _exit(125);
-    }
     qemu_signal_state();
     // Still as root: exec keeps a setuid bit when who asked for the tracing may trace everything,
     // and that is this process (ptrace_link() in the kernel's kernel/ptrace.c).
-    if (options.traced && ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
+    if (options.traced && ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0)
         _exit(125);
-    }
     if (options.uid != 0 && (setgroups(options.groups.size(), options.groups.data()) != 0 ||
                              setresgid(options.gid, options.gid, options.gid) != 0 ||
                              setresuid(options.uid, options.uid, options.uid) != 0)) {
         _exit(125);
     }
-    if (options.before_exec) {
+    if (options.before_exec)
         options.before_exec();
-    }
     const std::string program = options.program.empty() ? Testbed::helper_path() : options.program;
     execve(program.c_str(), pointers(argv).data(), pointers(options.env).data());
     _exit(126);
@@ -184,9 +176,8 @@ std::string drain(int fd) {
     std::array<char, 4096> buffer{};
     while (true) {
         const ssize_t n = read(fd, buffer.data(), buffer.size());
-        if (n <= 0) {
+        if (n <= 0)
             return text;
-        }
         text.append(buffer.data(), static_cast<std::size_t>(n));
     }
 }
@@ -240,9 +231,8 @@ HelperProcess::HelperProcess(const std::vector<std::string>& args, const HelperO
 
     pid_ = fork();
     check(pid_ >= 0, "fork");
-    if (pid_ == 0) {
+    if (pid_ == 0)
         exec_helper(argv, options, theirs.get(), out.get(), err.get());
-    }
     pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     check(static_cast<bool>(pidfd_), "pidfd_open");
 }
@@ -273,12 +263,10 @@ HelperResult HelperProcess::finish() {
         }
         std::array<pollfd, 2> fds{pollfd{pidfd_.get(), POLLIN, 0},
                                   pollfd{options_.deaf ? -1 : socket_.get(), POLLIN, 0}};
-        if (poll(fds.data(), fds.size(), static_cast<int>(left)) <= 0) {
+        if (poll(fds.data(), fds.size(), static_cast<int>(left)) <= 0)
             continue;
-        }
-        if ((fds[0].revents & POLLIN) != 0) {
+        if ((fds[0].revents & POLLIN) != 0)
             break;
-        }
         // Nothing more to come, but still running: only its end is left to wait for.
         if ((fds[1].revents & POLLHUP) != 0) {
             pollfd end{pidfd_.get(), POLLIN, 0};
@@ -324,15 +312,13 @@ void HelperProcess::drain_socket(HelperResult* result) const {
         message.msg_control = control.data();
         message.msg_controllen = control.size();
         const ssize_t n = recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        if (n <= 0) {
+        if (n <= 0)
             return;
-        }
         result->data.append(buffer.data(), static_cast<std::size_t>(n));
         result->control_truncated |= (message.msg_flags & MSG_CTRUNC) != 0;
         for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-            if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+            if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
                 continue;
-            }
             ++result->fd_messages;
             const std::size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
             for (std::size_t i = 0; i < count; ++i) {
@@ -386,9 +372,8 @@ void Testbed::enter_namespaces() {
 
     mount_tmpfs(testbed_root);
     write_file(path("source"), helper, 0644);
-    if (!stock.empty()) {
+    if (!stock.empty())
         write_file(path("stock-source"), stock, 0644);
-    }
 
     write_file(path("lookup-source"), lookup, 0644);
     write_file(path("tapgate-policy"), policy_tool, 0755);
@@ -419,9 +404,8 @@ void Testbed::enter_namespaces() {
 }
 
 void Testbed::leave_namespaces() {
-    if (!host_net_ || !host_mnt_) {
+    if (!host_net_ || !host_mnt_)
         return;
-    }
     // Going on in the wrong namespace would be worse than to stop.
     if (setns(host_net_.get(), CLONE_NEWNET) != 0 || setns(host_mnt_.get(), CLONE_NEWNS) != 0 ||
         fchdir(host_cwd_.get()) != 0) {
@@ -433,9 +417,8 @@ void Testbed::leave_namespaces() {
 void Testbed::install(Install install) {
     unlink(helper_path().c_str());
     install_program(path("source"), helper_path(), install == Install::setuid ? 04755 : 0755);
-    if (install == Install::filecaps) {
+    if (install == Install::filecaps)
         give_net_admin(helper_path());
-    }
     installed_ = install;
 }
 
@@ -452,26 +435,22 @@ std::string Testbed::lookup_path() {
 }
 
 bool Testbed::install_lookup(mode_t mode) {
-    if (read_text(path("lookup-source")).empty()) {
+    if (read_text(path("lookup-source")).empty())
         return false;
-    }
-    if (access(lookup_path().c_str(), F_OK) != 0) {
+    if (access(lookup_path().c_str(), F_OK) != 0)
         cover(std::filesystem::path(lookup_path()).parent_path());
-    }
     unlink(lookup_path().c_str());
     install_program(path("lookup-source"), lookup_path(), mode);
     return true;
 }
 
 bool Testbed::install_nss_module() {
-    if (read_text(path("nss-source")).empty()) {
+    if (read_text(path("nss-source")).empty())
         return false;
-    }
     // Where libc looks without being told to: the directory that it is in itself.
     Dl_info libc{};
-    if (dladdr(reinterpret_cast<const void*>(&getpwnam_r), &libc) == 0) {
+    if (dladdr(reinterpret_cast<const void*>(&getpwnam_r), &libc) == 0)
         return false;
-    }
     const std::string libraries = std::filesystem::canonical(libc.dli_fname).parent_path().string();
     make_directory(path("libraries"));
     make_directory(path("libraries-work"));
@@ -483,9 +462,8 @@ bool Testbed::install_nss_module() {
 }
 
 bool Testbed::install_stock() {
-    if (access(path("stock-source").c_str(), R_OK) != 0) {
+    if (access(path("stock-source").c_str(), R_OK) != 0)
         return false;
-    }
     install_program(path("stock-source"), stock_path(), 04755);
     return true;
 }
@@ -503,9 +481,8 @@ HelperResult Testbed::ask_policy(const std::vector<std::string>& args, HelperOpt
 
 void BothInstalls::SetUp() {
     Testbed::SetUp();
-    if (!IsSkipped() && !HasFatalFailure()) {
+    if (!IsSkipped() && !HasFatalFailure())
         install(GetParam());
-    }
 }
 
 std::string install_name(const testing::TestParamInfo<Install>& info) {
@@ -526,18 +503,15 @@ void Testbed::write_file(const std::string& path, std::string_view text, mode_t 
     struct stat status {};
     check(fstat(fd.get(), &status) == 0, path);
     // /proc files can be written, but have no owner to change.
-    if (status.st_uid != uid || status.st_gid != gid) {
+    if (status.st_uid != uid || status.st_gid != gid)
         check(fchown(fd.get(), uid, gid) == 0, "chown " + path);
-    }
-    if ((status.st_mode & 07777) != mode && !path.starts_with("/proc/")) {
+    if ((status.st_mode & 07777) != mode && !path.starts_with("/proc/"))
         check(fchmod(fd.get(), mode) == 0, "chmod " + path);
-    }
 }
 
 void Testbed::write_policy(std::string_view text, mode_t mode) {
-    if (access("/etc/qemu", F_OK) != 0) {
+    if (access("/etc/qemu", F_OK) != 0)
         make_directory("/etc/qemu");
-    }
     unlink(policy_file);
     write_file(policy_file, text, mode);
 }
@@ -610,9 +584,8 @@ bool Testbed::link_exists(const std::string& name) {
 
 std::string Testbed::link_attribute(const std::string& name, const std::string& attribute) {
     std::string text = read_text("/sys/class/net/" + name + "/" + attribute);
-    if (!text.empty() && text.back() == '\n') {
+    if (!text.empty() && text.back() == '\n')
         text.pop_back();
-    }
     return text;
 }
 
@@ -625,13 +598,11 @@ namespace {
 std::vector<std::string> entries(const std::string& directory) {
     std::vector<std::string> names;
     DIR* dir = opendir(directory.c_str());
-    if (dir == nullptr) {
+    if (dir == nullptr)
         return names;
-    }
     while (const dirent* entry = readdir(dir)) {
-        if (entry->d_name[0] != '.') {
+        if (entry->d_name[0] != '.')
             names.emplace_back(static_cast<const char*>(entry->d_name));
-        }
     }
     closedir(dir);
     std::sort(names.begin(), names.end());
@@ -649,9 +620,8 @@ std::vector<std::string> Testbed::taps() {
         // A contained tap is in a namespace of its own: seen from here it is its port, whose name
         // says whose it is.
         const bool plain = access(("/sys/class/net/" + name + "/tun_flags").c_str(), F_OK) == 0;
-        if (plain || (name.starts_with("tap") && name.find_first_of("-_") != std::string::npos)) {
+        if (plain || (name.starts_with("tap") && name.find_first_of("-_") != std::string::npos))
             found.push_back(name);
-        }
     }
     return found;
 }
@@ -667,9 +637,8 @@ std::vector<std::string> Testbed::ports(const std::string& bridge) {
 
 bool Testbed::no_taps_left() {
     for (int i = 0; i < 200; ++i) {
-        if (taps().empty()) {
+        if (taps().empty())
             return true;
-        }
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     return false;
@@ -712,12 +681,10 @@ namespace {
 // One line, newline-ended. Only a mistake in the policy is shown with its line and a caret below.
 bool is_one_line(const std::string& text) {
     const std::size_t first = text.find('\n');
-    if (first == std::string::npos) {
+    if (first == std::string::npos)
         return false;
-    }
-    if (first == text.size() - 1) {
+    if (first == text.size() - 1)
         return true;
-    }
     const std::size_t second = text.find('\n', first + 1);
     const std::string below = second == std::string::npos ? "" : text.substr(second + 1);
     const std::size_t caret = below.find_first_not_of(" \t");
@@ -735,25 +702,22 @@ testing::AssertionResult failed(const HelperResult& run, std::string_view beginn
         !run.out.empty()) {
         return testing::AssertionFailure() << "not a clean failure: " << describe(run);
     }
-    if (!one_line) {
+    if (!one_line)
         return testing::AssertionFailure() << "not one line on stderr: " << describe(run);
-    }
     if (!run.err.starts_with(beginning)) {
         return testing::AssertionFailure()
                << "stderr does not begin with \"" << beginning << "\": " << describe(run);
     }
-    if (!Testbed::no_taps_left()) {
+    if (!Testbed::no_taps_left())
         return testing::AssertionFailure() << "a tap is left: " << describe(run);
-    }
     return testing::AssertionSuccess();
 }
 
 testing::AssertionResult failed_saying(const HelperResult& run, std::string_view beginning,
                                        std::string_view part) {
     testing::AssertionResult result = failed(run, beginning);
-    if (result && run.err.find(part) == std::string::npos) {
+    if (result && run.err.find(part) == std::string::npos)
         return testing::AssertionFailure() << "stderr lacks \"" << part << "\": " << describe(run);
-    }
     return result;
 }
 

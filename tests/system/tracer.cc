@@ -32,9 +32,8 @@ bool read_memory(pid_t pid, std::uint64_t address, void* to, std::size_t size) {
 void write_memory(pid_t pid, std::uint64_t address, const void* from, std::size_t size) {
     iovec local{const_cast<void*>(from), size};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
     iovec remote{reinterpret_cast<void*>(address), size};  // NOLINT(performance-no-int-to-ptr)
-    if (process_vm_writev(pid, &local, 1, &remote, 1, 0) != static_cast<ssize_t>(size)) {
+    if (process_vm_writev(pid, &local, 1, &remote, 1, 0) != static_cast<ssize_t>(size))
         throw std::runtime_error("cannot write to the traced process");
-    }
 }
 
 // The buffers of a call that sends or receives.
@@ -94,18 +93,15 @@ pid_t wait_until(const Family& family, int* status, Clock::time_point deadline) 
     while (true) {
         for (const auto& [pid, traced] : family) {
             const pid_t done = waitpid(pid, status, WNOHANG | __WALL);
-            if (done == pid) {
+            if (done == pid)
                 return pid;
-            }
-            if (done < 0) {
+            if (done < 0)
                 throw std::runtime_error("the traced helper is gone");
-            }
         }
         const auto left =
             std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - Clock::now()).count();
-        if (left <= 0) {
+        if (left <= 0)
             return -1;
-        }
         timespec wait{};
         wait.tv_sec = static_cast<time_t>(left / 1'000'000'000);
         wait.tv_nsec = static_cast<long>(left % 1'000'000'000);
@@ -184,12 +180,10 @@ bool at_call(pid_t pid, Traced& traced, const TraceObserver& observer,
         call.pid = pid;
         call.process = traced.process;
         call.number = static_cast<long>(info.entry.nr);
-        if (traced.index > 0 || traced.process > 0 || asks_who_it_is(call.number)) {
+        if (traced.index > 0 || traced.process > 0 || asks_who_it_is(call.number))
             call.index = ++traced.index;
-        }
-        for (std::size_t i = 0; i < call.args.size(); ++i) {
+        for (std::size_t i = 0; i < call.args.size(); ++i)
             call.args[i] = info.entry.args[i];
-        }
         const TraceAction action = observer(call);
         if (action.kill) {
             ::kill(pid, SIGKILL);
@@ -221,15 +215,13 @@ HelperResult trace(const std::vector<std::string>& args, HelperOptions options, 
         if (pid < 0) {
             timed_out = true;
             process.kill(SIGKILL);
-            for (const auto& [other, traced] : family) {
+            for (const auto& [other, traced] : family)
                 ::kill(other, SIGKILL);
-            }
             continue;
         }
         if (!WIFSTOPPED(status)) {
-            if (pid == helper) {
+            if (pid == helper)
                 helpers_end = status;
-            }
             family.erase(pid);
             continue;
         }
@@ -242,9 +234,8 @@ HelperResult trace(const std::vector<std::string>& args, HelperOptions options, 
                        PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | trace_options);
             }
         } else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-            if (!at_call(pid, traced, observer, results)) {
+            if (!at_call(pid, traced, observer, results))
                 continue;
-            }
         } else if (status >> 16 != 0) {
             unsigned long begun = 0;
             if (status >> 16 != PTRACE_EVENT_EXEC &&
@@ -286,9 +277,8 @@ HelperResult run_traced_family(const std::vector<std::string>& args, HelperOptio
 
 std::string traced_string(pid_t pid, std::uint64_t address) {
     std::string text;
-    for (char c = 0; text.size() < 4096 && read_memory(pid, address, &c, 1) && c != 0; ++address) {
+    for (char c = 0; text.size() < 4096 && read_memory(pid, address, &c, 1) && c != 0; ++address)
         text.push_back(c);
-    }
     return text;
 }
 
@@ -358,9 +348,8 @@ std::vector<int> fds_being_sent(const TracedCall& call) {
     }
     message.msg_control = control.data();
     const cmsghdr* c = CMSG_FIRSTHDR(&message);
-    if (c == nullptr || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+    if (c == nullptr || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
         return fds;
-    }
     fds.resize((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     std::memcpy(fds.data(), CMSG_DATA(c), fds.size() * sizeof(int));
     return fds;

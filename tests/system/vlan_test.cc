@@ -44,9 +44,8 @@ const std::string filtering_file = "/sys/class/net/br0/bridge/vlan_filtering";
 void set_vlan(const std::string& port, std::uint16_t vlan, int type, std::uint16_t flags = 0) {
     const std::unique_ptr<nl_sock, void (*)(nl_sock*)> socket(nl_socket_alloc(), nl_socket_free);
     nl_msg* message = nlmsg_alloc_simple(type, 0);
-    if (!socket || message == nullptr || nl_connect(socket.get(), NETLINK_ROUTE) < 0) {
+    if (!socket || message == nullptr || nl_connect(socket.get(), NETLINK_ROUTE) < 0)
         throw std::runtime_error("netlink");
-    }
     ifinfomsg header{};
     header.ifi_family = AF_BRIDGE;
     header.ifi_index = static_cast<int>(if_nametoindex(port.c_str()));
@@ -71,9 +70,8 @@ class Vlan : public Testbed {
   protected:
     void SetUp() override {
         Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure()) {
+        if (IsSkipped() || HasFatalFailure())
             return;
-        }
         add_bridge("br0");
         TAPGATE_REQUIRE(!read_text(filtering_file).empty(), "a kernel with bridge VLAN filtering");
         write_file(filtering_file, "1");
@@ -103,9 +101,8 @@ class Vlan : public Testbed {
     // A guest whose tap is, as we trust for its beacon only, in that VLAN.
     static Guest start(const std::string& options, int vlan, const std::string& mac = mac_a) {
         HelperResult run = ask(options, mac);
-        if (!granted(run)) {
+        if (!granted(run))
             throw std::runtime_error(describe(run));
-        }
         UniqueFd fd = std::move(run.fds[0]);
         const int number = fd.get();
         return {std::move(fd), tap_name(number),

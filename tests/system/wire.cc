@@ -42,20 +42,17 @@ UniqueFd packet_socket(const std::string& link) {
     address.sll_family = AF_PACKET;
     address.sll_protocol = htons(ETH_P_ALL);
     address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         fail("packet socket on " + link);
-    }
     const int yes = 1;
-    if (setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes) != 0) {
+    if (setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes) != 0)
         fail("PACKET_AUXDATA");
-    }
     return fd;
 }
 
 std::string padded(std::string frame) {
-    if (frame.size() < shortest_frame) {
+    if (frame.size() < shortest_frame)
         frame.resize(shortest_frame, '\0');
-    }
     return frame;
 }
 
@@ -120,15 +117,13 @@ std::string make_bpdu(std::string_view from) {
 }
 
 OneCpu::OneCpu() {
-    if (sched_getaffinity(0, sizeof before_, &before_) != 0) {
+    if (sched_getaffinity(0, sizeof before_, &before_) != 0)
         fail("sched_getaffinity");
-    }
     cpu_set_t here;
     CPU_ZERO(&here);
     CPU_SET(static_cast<unsigned>(sched_getcpu()), &here);
-    if (sched_setaffinity(0, sizeof here, &here) != 0) {
+    if (sched_setaffinity(0, sizeof here, &here) != 0)
         fail("sched_setaffinity");
-    }
 }
 
 OneCpu::~OneCpu() {
@@ -166,9 +161,8 @@ void let_pass_what_waits() {
     }
     char byte = 0;
     for (int pairs = 0; pairs < 3; ++pairs) {
-        if (::send(echo.get(), &byte, 1, 0) != 1 || recv(echo.get(), &byte, 1, 0) != 1) {
+        if (::send(echo.get(), &byte, 1, 0) != 1 || recv(echo.get(), &byte, 1, 0) != 1)
             fail("loopback");
-        }
     }
 }
 
@@ -185,24 +179,21 @@ bool Station::got(const std::string& frame) const {
     const UniqueFd sender = packet_socket(beacon_.link);
     const std::string last = make_frame(broadcast_mac, "02:00:00:00:00:01");
     const std::string sent = beacon_.vlan == 0 ? last : tagged(last, beacon_.vlan);
-    if (write(sender.get(), sent.data(), sent.size()) < 0) {
+    if (write(sender.get(), sent.data(), sent.size()) < 0)
         fail("send from " + beacon_.link);
-    }
     bool found = false;
     while (true) {
         const std::string here = read_frame();
-        if (here == last) {
+        if (here == last)
             return found;
-        }
         found |= here == frame;
     }
 }
 
 std::string Station::read_frame() const {
     pollfd ready{fd_, POLLIN, 0};
-    if (poll(&ready, 1, 5000) != 1) {
+    if (poll(&ready, 1, 5000) != 1)
         throw std::runtime_error("the beacon did not arrive within 5 s");
-    }
     std::array<char, 4096> buffer{};
     if (!own_) {
         const ssize_t size = read(fd_, buffer.data(), buffer.size());
@@ -220,17 +211,15 @@ std::string Station::read_frame() const {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     const ssize_t size = recvmsg(fd_, &message, 0);
-    if (size < 0 || from.sll_pkttype == PACKET_OUTGOING) {
+    if (size < 0 || from.sll_pkttype == PACKET_OUTGOING)
         return {};
-    }
     std::string frame(buffer.data(), static_cast<std::size_t>(size));
     const cmsghdr* header = CMSG_FIRSTHDR(&message);
     if (header != nullptr && header->cmsg_type == PACKET_AUXDATA) {
         tpacket_auxdata aux{};
         std::memcpy(&aux, CMSG_DATA(header), sizeof aux);
-        if ((aux.tp_status & TP_STATUS_VLAN_VALID) != 0) {
+        if ((aux.tp_status & TP_STATUS_VLAN_VALID) != 0)
             return tagged(frame, aux.tp_vlan_tci);
-        }
     }
     return frame;
 }
@@ -258,9 +247,8 @@ void speak_stp(const std::string& bridge) {
 }
 
 void await_forwarding(const std::string& port) {
-    for (int i = 0; i < 2000 && Testbed::link_attribute(port, "brport/state") != "3"; ++i) {
+    for (int i = 0; i < 2000 && Testbed::link_attribute(port, "brport/state") != "3"; ++i)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
 }
 
 }  // namespace tapgate
