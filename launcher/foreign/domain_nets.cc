@@ -120,8 +120,6 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
         add_reason(why, "no model was said: libvirt's default is rtl8139");
     if (!model.why.empty())
         add_reason(why, model.why);
-    const std::string address = xml.attribute(interface.child("mac"), "address");
-    xml.attribute(interface.child("target"), "dev");
     if (type == "hostdev") {
         domain.drop(interface,
                     "a network card of the host's that was the guest's: "
@@ -135,6 +133,9 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
         domain.drop(interface, "net= has no such network");
         return;
     }
+    if (const std::string tap = xml.attribute(interface.child("target"), "dev"); !tap.empty())
+        add_reason(why, "its device on the host was " + tap);
+    const std::string address = xml.attribute(interface.child("mac"), "address");
     const auto mac = MacAddress::parse(address);
     if (!address.empty() && !mac)
         add_reason(why, quoted_word(address) + " is no station's MAC address: it gets another");
