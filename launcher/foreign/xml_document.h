@@ -11,7 +11,7 @@
 namespace tapgate {
 
 /// Reads `text`, which errors call `source`, into `document`. Throws a LauncherError for what is no
-/// XML, and for a DOCTYPE.
+/// XML, for a control character (a NUL byte, say), and for a DOCTYPE.
 void parse_xml(pugi::xml_document& document, std::string_view text, const std::string& source);
 
 /// The element's or attribute's name without its namespace's prefix.

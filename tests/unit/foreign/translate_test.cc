@@ -304,6 +304,21 @@ TEST(Appliance, Expected) {
                  [](const std::string& text) { return read_ovf(text, "FILE", false).translation; });
 }
 
+TEST(Domain, ControlCharactersAreRefused) {
+    const auto problem = [](const std::string& character) {
+        const std::string text =
+            "<domain type='kvm'><name>a" + character + "b</name><os><type>hvm</type></os></domain>";
+        const std::string with_attribute =
+            "<Envelope><References><File id='" + character + "'/></References></Envelope>";
+        EXPECT_THAT(error_of<LauncherError>([&] { read_ovf(with_attribute, "FILE", false); }),
+                    HasSubstr("control character"));
+        return error_of<LauncherError>([&] { translate_domain(text, "FILE"); });
+    };
+    for (const char* const character : {"&#0;", "&#x0;", "&#00;", "&#7;", "&#27;", "\x1b", "\x7f"})
+        EXPECT_THAT(problem(character), HasSubstr("control character")) << character;
+    EXPECT_THAT(problem(std::string(1, '\0')), HasSubstr("control character"));
+}
+
 // Words that become something without standing there: what tapgate has by itself or says otherwise
 // (a driver of QEMU's, a feature with a sign, a comma written twice), and parts of what is one
 // thing (how a serial line was reached, what libvirt knew of one run).
