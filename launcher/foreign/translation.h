@@ -23,7 +23,7 @@ inline void add_reason(std::string& why, std::string_view reason) {
 struct TranslationNote {
     enum class Kind {
         changed,  ///< has become `became`
-        added,    ///< was not said: a default of then that is none of ours
+        added,    ///< was not said: a default of that time which tapgate does not have
         kept,     ///< goes to QEMU as it is, as qemu-arg
         dropped,  ///< has no place in the description
     };
@@ -55,7 +55,7 @@ struct Translation {
               const std::string& why = {});
 };
 
-/// "on", "off": a word of each kind of note, for JSON.
+/// The kind of a note as JSON has it: "changed", "added", "kept" or "dropped".
 std::string_view name_of(TranslationNote::Kind kind);
 
 /// A note as one line, without control characters.
