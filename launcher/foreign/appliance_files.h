@@ -15,8 +15,8 @@
 
 namespace tapgate {
 
-/// Files that have been unpacked: in a directory of their own in data_directory(), which goes with
-/// this, and whose owner alone can enter it.
+/// Files that have been unpacked: in a directory of their own in data_directory(), which is removed
+/// with this object, and which only its owner can enter.
 class UnpackedFiles {
   public:
     UnpackedFiles();
@@ -75,7 +75,7 @@ struct ManifestEntry {
     std::string digest;  ///< in hex digits, small letters
 };
 
-/// Throws a LauncherError for a line that is none, and for algorithms that are none of these.
+/// Throws a LauncherError for any other line, and for any other algorithm.
 std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::string& source);
 
 }  // namespace tapgate

@@ -34,13 +34,13 @@ struct ForeignDisk {
     std::string cache;        ///< empty: writeback
     bool discard = true;
     std::string serial;
-    std::vector<std::string> backing;    ///< what its image may stand on
-    std::vector<Property> drive;         ///< what only a -drive can say
-    std::vector<Property> device;        ///< what the guest sees, and only a -device can say
-    std::string model;                   ///< of a -device that none of ours is; empty: by the bus
-    char letter = 'A';                   ///< of a floppy
-    std::vector<std::string> nodes;      ///< -blockdev arguments in the place of a -drive
-    std::string node;                    ///< and the one that the device has
+    std::vector<std::string> backing;  ///< what its image may stand on
+    std::vector<Property> drive;       ///< what only a -drive can say
+    std::vector<Property> device;      ///< what the guest sees, and only a -device can say
+    std::string model;               ///< of a -device that tapgate does not make; empty: by the bus
+    char letter = 'A';               ///< of a floppy
+    std::vector<std::string> nodes;  ///< -blockdev arguments in the place of a -drive
+    std::string node;                ///< and the one that the device has
     std::optional<std::uint64_t> order;  ///< bootindex=
     std::string why;
 };

@@ -30,7 +30,7 @@ class ShellWordReader {
     /// quotes is split at its blanks where `splits`.
     std::vector<std::string> read(bool splits);
 
-    /// What in the words read since only a shell knows; empty: nothing.
+    /// What only a shell knows in the words read since then; empty: nothing.
     std::string take_problem();
     /// What was left out of them: "$@".
     std::vector<std::string> take_notes();

@@ -39,7 +39,7 @@ class HeldImage {
     };
 
     /// Throws a LauncherError when somebody uses it in a way that this excludes. What is not there,
-    /// or is no regular file, is held by nobody and needs not be.
+    /// or is no regular file, is held by nobody, and need not be.
     HeldImage(const std::string& path, For purpose);
 
   private:
