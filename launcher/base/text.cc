@@ -12,17 +12,21 @@ namespace tapgate {
 
 namespace {
 
-// Levenshtein's: the fewest letters to change, add or take away.
+// Levenshtein's: the fewest letters to change, add or take away; and Damerau's: two neighbours that
+// have changed places are one mistake, the commonest of typing.
 size_t distance(std::string_view a, std::string_view b) {
+    std::vector<size_t> before(b.size() + 1);
     std::vector<size_t> row(b.size() + 1);
     std::iota(row.begin(), row.end(), 0U);
     for (size_t i = 0; i < a.size(); i++) {
-        size_t diagonal = std::exchange(row[0], i + 1);
+        std::vector<size_t> next(b.size() + 1, i + 1);
         for (size_t j = 0; j < b.size(); j++) {
-            const size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+            next[j + 1] =
+                std::min({row[j] + (a[i] == b[j] ? 0U : 1U), row[j + 1] + 1, next[j] + 1});
+            if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+                next[j + 1] = std::min(next[j + 1], before[j - 1] + 1);
         }
+        before = std::exchange(row, std::move(next));
     }
     return row.back();
 }

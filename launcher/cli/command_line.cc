@@ -11,6 +11,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/cli/other_words.h"
 #include "launcher/vm/option_help.h"
 #include "launcher/vm/options.h"
 #include "launcher/vm/setting.h"
@@ -49,13 +50,6 @@ po::options_description own_options(const Grammar& grammar, const Verb* verb, bo
     return options;
 }
 
-std::string verb_names(const Grammar& grammar) {
-    std::string names;
-    for (const Verb& verb : grammar.verbs)
-        names.append(names.empty() ? "" : ", ").append(verb.name);
-    return names;
-}
-
 // What was probably meant by an option that no verb has.
 std::string suggested_option(const Grammar& grammar, const std::string& name) {
     std::vector<std::string_view> names;
@@ -91,18 +85,6 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
     } catch (const po::error& error) {
         throw UsageError(shown(error.what()));
     }
-}
-
-const Verb& verb_of(const Grammar& grammar, const std::string& word) {
-    const Verb* const verb = grammar.find(word);
-    if (verb != nullptr)
-        return *verb;
-    std::vector<std::string_view> names;
-    for (const Verb& one : grammar.verbs)
-        names.push_back(one.name);
-    const std::string meant = did_you_mean(word, names);
-    throw UsageError("unknown verb " + quoted_word(word) +
-                     (meant.empty() ? ": it can be " + verb_names(grammar) : meant));
 }
 
 // What the grammar allows this verb.
@@ -150,6 +132,19 @@ std::chrono::milliseconds CommandLine::seconds(const std::string& name,
     return std::chrono::seconds(*seconds);
 }
 
+const Verb& verb_of(const Grammar& grammar, const std::string& word) {
+    const Verb* const verb = grammar.find(word);
+    if (verb != nullptr)
+        return *verb;
+    std::string said = "unknown verb " + quoted_word(word);
+    if (const std::string_view meant = said_here(word); !meant.empty())
+        throw UsageError(said + "; here it is: tapgate " + std::string(meant));
+    std::vector<std::string_view> names;
+    for (const Verb& one : grammar.verbs)
+        names.push_back(one.name);
+    throw UsageError(said + did_you_mean(word, names));
+}
+
 VmName CommandLine::vm_name() const {
     return parse_vm_name(operands.at(0));
 }
@@ -188,7 +183,8 @@ CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::st
     if (result.has("help") || result.has("version"))
         return result;
     if (result.verb == nullptr)
-        throw UsageError("a verb is missing: " + verb_names(grammar));
+        throw UsageError(
+            "a verb is missing, as in: tapgate run IMAGE, tapgate start NAME, tapgate list");
     check(result);
     if (result.verb->rest == Rest::qemu_arguments) {
         for (const std::string& argument : std::exchange(result.rest, {}))
@@ -202,7 +198,10 @@ std::string help_text(const Grammar& grammar, const Verb* verb) {
     const auto line = [&](const Verb& one, size_t width) {
         std::string usage = "  tapgate " + std::string(one.name) + " " + std::string(one.operands);
         usage.resize(std::max(usage.size() + 2, width), ' ');
-        text << usage << one.help << '\n';
+        text << usage << one.help;
+        if (!one.aliases.empty())
+            text << " (or: " << one.aliases << ")";
+        text << '\n';
     };
     if (verb != nullptr) {
         line(*verb, 0);

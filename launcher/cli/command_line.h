@@ -48,6 +48,9 @@ CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::st
 /// `word` as a VM's name. Throws a UsageError when it cannot be one.
 VmName parse_vm_name(const std::string& word);
 
+/// The verb of this name. Throws a UsageError with the one that was probably meant.
+const Verb& verb_of(const Grammar& grammar, const std::string& word);
+
 /// What --help prints; with a verb, only what concerns that.
 std::string help_text(const Grammar& grammar, const Verb* verb = nullptr);
 

@@ -116,6 +116,13 @@ ExitCode print_argv(const CommandLine& command) {
     return ExitCode::done;
 }
 
+ExitCode print_help(const CommandLine& command) {
+    const Grammar& grammar = *command.grammar;
+    print(help_text(grammar,
+                    command.operands.empty() ? nullptr : &verb_of(grammar, command.operands[0])));
+    return ExitCode::done;
+}
+
 ExitCode print_completion(const CommandLine& command) {
     const std::string& shell = command.operands[0];
     if (shell != "bash" && shell != "zsh")

@@ -8,9 +8,19 @@
 
 namespace tapgate {
 
+namespace {
+
+bool is_among(std::string_view words, std::string_view word) {
+    return (" " + std::string(words) + " ").find(" " + std::string(word) + " ") !=
+           std::string::npos;
+}
+
+}  // namespace
+
 const Verb* Grammar::find(std::string_view name) const {
-    const auto found = std::find_if(verbs.begin(), verbs.end(),
-                                    [&](const Verb& verb) { return verb.name == name; });
+    const auto found = std::find_if(verbs.begin(), verbs.end(), [&](const Verb& verb) {
+        return verb.name == name || is_among(verb.aliases, name);
+    });
     return found == verbs.end() ? nullptr : &*found;
 }
 
@@ -27,8 +37,7 @@ std::vector<Operand> operands_of(const Verb& verb) {
 }
 
 bool takes(const Verb& verb, const VerbOption& option) {
-    const std::string names = " " + std::string(option.verbs) + " ";
-    return names.find(" " + std::string(verb.name) + " ") != std::string::npos;
+    return is_among(option.verbs, verb.name);
 }
 
 }  // namespace tapgate

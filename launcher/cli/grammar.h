@@ -30,6 +30,8 @@ struct Verb {
     bool vm_options = false;  ///< takes the options that describe a VM
     Rest rest = Rest::nothing;
     std::string_view help;
+    /// Other names that it answers to, between blanks: what other programs call it.
+    std::string_view aliases = {};
     /// Does it. Throws a LauncherError.
     ExitCode (*run)(const CommandLine& command);
 };
@@ -47,7 +49,7 @@ struct Grammar {
     std::span<const Verb> verbs;
     std::span<const VerbOption> options;
 
-    /// The verb of this name; nothing when there is none.
+    /// The verb of this name or alias; nothing when there is none.
     [[nodiscard]] const Verb* find(std::string_view name) const;
 };
 

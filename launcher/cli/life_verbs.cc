@@ -77,8 +77,7 @@ CommandLine as_started(const CommandLine& command) {
 
 ExitCode interrupt(const CommandLine& command, const char* qmp) {
     const VmName name = command.vm_name();
-    if (!running_qemu(name))
-        return ExitCode::failed;
+    require_running(name);
     qmp_command(name, qmp);
     return ExitCode::done;
 }

@@ -26,6 +26,7 @@
 #include "launcher/qemu/control.h"
 #include "launcher/run/console.h"
 #include "launcher/run/console_log.h"
+#include "launcher/run/ending.h"
 #include "launcher/run/process.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
@@ -104,12 +105,6 @@ std::string up_in(const Json& json) {
     return json.at("state") == "running" && json.contains("started")
                ? duration_text(std::time(nullptr) - json.at("started").get<std::int64_t>())
                : "-";
-}
-
-void require_running(const VmName& name) {
-    if (vm_state(name).qemu == 0)
-        throw LauncherError(name.str() + " does not run; start it with: tapgate start " +
-                            name.str());
 }
 
 // Fit for a terminal, where it goes to one.
@@ -210,7 +205,7 @@ ExitCode print_status(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Json vm = summary_of(name);
     if (vm.at("state") == "off" && vm.at("file").is_null())
-        throw LauncherError("no VM is called " + name.str() + "; see tapgate list --all");
+        throw no_such_vm(name);
     if (command.has("verify"))
         return print_verdicts(name, command.has("json"));
     if (command.has("json")) {
@@ -278,6 +273,11 @@ ExitCode attach_console(const CommandLine& command) {
 
 ExitCode print_log(const CommandLine& command) {
     const VmName name = command.vm_name();
+    require_vm(name);
+    if (access(qemu_log_path(name).c_str(), F_OK) != 0)
+        throw LauncherError(name.str() +
+                            " has written nothing: it was not started since this host " +
+                            "was; start it with: tapgate start " + name.str());
     if (command.has("qemu")) {
         print_file(qemu_log_path(name));
         return ExitCode::done;

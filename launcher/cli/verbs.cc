@@ -39,6 +39,10 @@ constexpr Verb all_verbs[] = {
      .rest = Rest::qemu_arguments,
      .help = "print QEMU's command line; start nothing",
      .run = print_argv},
+    {.name = "help",
+     .operands = "[VERB]",
+     .help = "print what there is, or a verb's options",
+     .run = print_help},
     {.name = "completion",
      .operands = "bash|zsh",
      .help = "print what makes the shell complete tapgate's words",
@@ -46,6 +50,7 @@ constexpr Verb all_verbs[] = {
     {.name = "delete",
      .operands = "NAME",
      .help = "remove the VM file and what belongs to it",
+     .aliases = "rm",
      .run = delete_vm},
 
     // Living
@@ -83,10 +88,14 @@ constexpr Verb all_verbs[] = {
     {.name = "resume", .operands = "NAME", .help = "let a paused guest go on", .run = resume_vm},
 
     // Looking
-    {.name = "list", .help = "print the VMs that run, or crashed", .run = list_vms},
+    {.name = "list",
+     .help = "print the VMs that run, or crashed",
+     .aliases = "ls",
+     .run = list_vms},
     {.name = "status",
      .operands = "NAME",
      .help = "print what is known of a VM",
+     .aliases = "info",
      .run = print_status},
     {.name = "console",
      .operands = "NAME",
@@ -144,6 +153,7 @@ constexpr Verb all_verbs[] = {
      .operands = "NAME [-- COMMAND...]",
      .rest = Rest::words,
      .help = "log in to the guest",
+     .aliases = "shell",
      .run = ssh_to_vm},
     {.name = "ssh-config",
      .operands = "NAME",

@@ -301,11 +301,13 @@ std::vector<Forward> parse_forwards(std::string_view usernet) {
 GuestFacts guest_facts(const VmName& name) {
     const VmState state = vm_state(name);
     const auto record = read_run_record(name);
+    if (state.life == Life::off)
+        require_vm(name);
     if (state.life != Life::running || !record)
         throw LauncherError(
             name.str() + " does not run" +
             (state.life == Life::off ? "" : " (" + std::string(name_of(state.life)) + ")") +
-            "; tapgate start " + name.str());
+            "; start it with: tapgate start " + name.str());
     GuestFacts facts{name, record->nets, host_network(), {}, {}};
     ask_qemu(facts);
     return facts;

@@ -46,11 +46,24 @@ UniqueFd running_qemu(const VmName& name) {
     UniqueFd qemu = qemu_pidfd(name);
     if (qemu)
         return qemu;
+    require_vm(name);
     const VmState state = vm_state(name);
     if (state.life == Life::starting)
         throw LauncherError(name.str() + " is just being started; try again when it runs");
     note(name.str() + " does not run");
     return {};
+}
+
+void require_running(const VmName& name) {
+    const VmState state = vm_state(name);
+    if (state.qemu != 0)
+        return;
+    require_vm(name);
+    throw LauncherError(name.str() +
+                        (state.life == Life::starting
+                             ? " is just being started; wait for it with: tapgate wait "
+                             : " does not run; start it with: tapgate start ") +
+                        name.str());
 }
 
 void settle(const VmName& name) {

@@ -19,8 +19,11 @@ namespace tapgate {
 void take_step(const VmName& name, PowerDown::Step step);
 
 /// The process of a VM that runs, as qemu_pidfd() has it; none, and a note, when it does not.
-/// Throws a LauncherError while it is being started.
+/// Throws a LauncherError while it is being started, and when there is no such VM.
 UniqueFd running_qemu(const VmName& name);
+
+/// Throws a LauncherError unless the VM runs.
+void require_running(const VmName& name);
 
 /// Asks the guest to power down and waits for it, up to `limit`; then `force` cuts its power, and
 /// without that it throws a LauncherError.

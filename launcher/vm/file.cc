@@ -42,6 +42,14 @@ bool has_vm_file(const VmName& name) {
 }
 
 LauncherError no_such_vm(const VmName& name) {
+    const std::vector<VmName> names = vm_names();
+    std::vector<std::string_view> words;
+    words.reserve(names.size());
+    for (const VmName& one : names)
+        words.push_back(one.str());
+    if (const std::string meant = did_you_mean(name.str(), words); !meant.empty())
+        return LauncherError("no VM is called " + name.str() + meant +
+                             "; yours are in: tapgate list --all");
     LauncherError error("no VM is called " + name.str() + ": there is no " +
                         shown(vm_file_path(name)) + "; make one with: tapgate create " +
                         name.str() + " --disk=PATH");

@@ -19,7 +19,7 @@ std::string vm_file_path(const VmName& name);
 /// Whether there is such a file.
 bool has_vm_file(const VmName& name);
 
-/// The error for a VM without one.
+/// The error for a VM without one: with the name that was probably meant, or how one is made.
 LauncherError no_such_vm(const VmName& name);
 
 /// All VMs that have a file, in alphabetical order.

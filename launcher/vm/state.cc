@@ -16,6 +16,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/file.h"
 
 namespace tapgate {
 
@@ -144,6 +145,11 @@ VmState vm_state(const VmName& name) {
     else if (record)
         state.life = Life::crashed;
     return state;
+}
+
+void require_vm(const VmName& name) {
+    if (!has_vm_file(name) && access(vm_directory(name).c_str(), F_OK) != 0)
+        throw no_such_vm(name);
 }
 
 std::vector<VmName> vms_with_state() {

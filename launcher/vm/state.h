@@ -81,6 +81,10 @@ struct VmState {
 };
 VmState vm_state(const VmName& name);
 
+/// Throws no_such_vm() when the VM has neither a file nor a directory of a run: a name that was
+/// mistyped is no VM that is off.
+void require_vm(const VmName& name);
+
 /// All VMs that have a directory, in alphabetical order, whatever their state.
 std::vector<VmName> vms_with_state();
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "launcher/cli/command_line.h"
+#include "launcher/cli/other_words.h"
 #include "launcher/cli/verbs.h"
 #include "launcher/vm/options.h"
 #include "tests/unit/testing.h"
@@ -36,6 +37,28 @@ TEST(CommandLine, IsAVerbANameAndOptions) {
     EXPECT_TRUE(more.rest.empty());
 }
 
+// What one types by habit works, or leads to what does.
+TEST(CommandLine, KnowsTheWordsOfOtherPrograms) {
+    for (const auto& [word, verb] :
+         {std::pair("ls", "list"), std::pair("rm", "delete"), std::pair("info", "status"),
+          std::pair("shell", "ssh"), std::pair("list", "list")})
+        EXPECT_EQ(grammar().find(word), grammar().find(verb)) << word;
+    for (const Verb& verb : grammar().verbs) {
+        EXPECT_EQ(said_here(verb.name), "") << "works, and needs no advice";
+        std::istringstream aliases{std::string(verb.aliases)};
+        for (std::string alias; aliases >> alias;) {
+            EXPECT_EQ(grammar().find(alias), &verb) << alias << " is two verbs";
+            EXPECT_EQ(said_here(alias), "") << alias;
+        }
+    }
+    // The advice begins with a verb that there is.
+    for (const char* word : {"shutdown", "ps", "destroy", "undefine", "reboot", "dominfo",
+                             "suspend", "poweroff", "logs", "up", "down", "vncviewer"}) {
+        const std::string advice(said_here(word));
+        EXPECT_NE(grammar().find(advice.substr(0, advice.find(' '))), nullptr) << word;
+    }
+}
+
 // Boost calls an option that is there twice ambiguous, but only when somebody uses it.
 TEST(CommandLine, HasEachOptionOnceAndOfVerbsThatThereAre) {
     std::set<std::string_view> names;
@@ -53,9 +76,11 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     const auto error = [](const std::vector<std::string>& words) {
         return error_of([&] { parse_command_line(grammar(), words, "/"); });
     };
-    EXPECT_THAT(error({}), StartsWith("a verb is missing: create, "));
+    EXPECT_THAT(error({}), StartsWith("a verb is missing, as in: tapgate run IMAGE, "));
     EXPECT_EQ(error({"creat", "lab"}), "unknown verb `creat' (did you mean `create'?)");
-    EXPECT_THAT(error({"fly", "lab"}), StartsWith("unknown verb `fly': it can be create, "));
+    EXPECT_EQ(error({"strat", "lab"}), "unknown verb `strat' (did you mean `start'?)");
+    EXPECT_EQ(error({"fly", "lab"}), "unknown verb `fly'");
+    EXPECT_EQ(error({"shutdown", "lab"}), "unknown verb `shutdown'; here it is: tapgate stop NAME");
     EXPECT_EQ(error({"argv"}), "argv needs NAME");
     EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here: tapgate argv NAME");
     EXPECT_EQ(error({"argv", "lab", "--memry=2"}),

@@ -92,4 +92,30 @@ refused 'an image of the VM other too' "$tapgate" delete lab --disks --yes
 "$tapgate" delete lab --disks --yes
 [[ -e disk.raw && ! -e $data ]] || wrong "delete --disks took what it should not, or left something"
 result "delete --disks"
+
+# A name that was mistyped is no VM that is off: no verb is content with it.
+printf 'net = none\n' >"$file"
+for verb in stop kill pause resume reset console log vnc status ip ssh wait show edit delete start restart; do
+    refused "no VM is called labb (did you mean \`lab'?)" "$tapgate" $verb labb
+    [ "$verb" = show ] || refused 'tapgate create nobody --disk=PATH' "$tapgate" $verb nobody
+done
+for verb in stop kill; do
+    "$tapgate" $verb lab 2>said || wrong "$verb of a VM that is off ends with $?"
+    grep -q 'lab does not run' said || wrong "$verb of a VM that is off does not say so"
+done
+for verb in pause resume reset console vnc ip ssh wait log; do
+    refused 'start it with: tapgate start lab' "$tapgate" $verb lab
+done
+result "a VM that there is not is said so, with the one that was probably meant"
+
+"$tapgate" help >said && cmp -s said <("$tapgate" --help) || wrong "help is not --help"
+"$tapgate" help stop | cmp -s - <("$tapgate" stop --help) || wrong "help stop is not stop --help"
+"$tapgate" ls --all | grep -q '^lab ' || wrong "ls does not list"
+refused 'here it is: tapgate stop NAME' "$tapgate" shutdown lab
+status=0
+"$tapgate" strat lab 2>said || status=$?
+[ $status = 2 ] || wrong "an unknown verb ends with $status"
+[ "$(wc -c <said)" -lt 80 ] || wrong "the answer to an unknown verb is as long as a list: $(cat said)"
+result "help, and the words of other programs"
+
 summary

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/other_words.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tapgate {
+
+namespace {
+
+// The same word as here is not in it, nor an alias: those work.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 43> other_words = {{
+    {"boot", "start NAME"},
+    {"config", "show NAME"},
+    {"connect", "console NAME (or: ssh NAME)"},
+    {"copy", "clone NAME NEW"},
+    {"define", "import FILE [NAME]"},
+    {"destroy", "kill NAME (it only cuts the power; delete NAME removes the VM)"},
+    {"domdisplay", "vnc NAME"},
+    {"domifaddr", "ip NAME"},
+    {"dominfo", "status NAME"},
+    {"domstate", "status NAME"},
+    {"down", "stop NAME (of a whole lab: lab down FILE)"},
+    {"dumpxml", "show NAME"},
+    {"find", "list --all"},
+    {"get", "show NAME"},
+    {"halt", "stop NAME"},
+    {"images", "list --all"},
+    {"inspect", "status NAME"},
+    {"login", "ssh NAME"},
+    {"logs", "log NAME"},
+    {"managedsave", "snapshot save NAME TAG"},
+    {"off", "stop NAME"},
+    {"on", "start NAME"},
+    {"poweroff", "stop NAME"},
+    {"powerdown", "stop NAME"},
+    {"ps", "list"},
+    {"purge", "delete NAME"},
+    {"reboot", "restart NAME"},
+    {"recover", "snapshot restore NAME TAG"},
+    {"remove", "delete NAME"},
+    {"restore", "snapshot restore NAME TAG"},
+    {"save", "snapshot save NAME TAG"},
+    {"screen", "vnc NAME"},
+    {"shutdown", "stop NAME"},
+    {"startvm", "start NAME"},
+    {"state", "status NAME"},
+    {"suspend", "pause NAME"},
+    {"terminate", "kill NAME"},
+    {"undefine", "delete NAME"},
+    {"unpause", "resume NAME"},
+    {"up", "start NAME (of a whole lab: lab up FILE)"},
+    {"version", "--version"},
+    {"vncdisplay", "vnc NAME"},
+    {"vncviewer", "vnc NAME"},
+}};
+
+}  // namespace
+
+std::string_view said_here(std::string_view word) {
+    const auto* const found = std::find_if(other_words.begin(), other_words.end(),
+                                           [&](const auto& one) { return one.first == word; });
+    return found == other_words.end() ? std::string_view() : found->second;
+}
+
+}  // namespace tapgate

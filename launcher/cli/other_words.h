@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_CLI_OTHER_WORDS_H
+#define TAPGATE_LAUNCHER_CLI_OTHER_WORDS_H
+
+#include <string_view>
+
+namespace tapgate {
+
+/// What one types here for a verb that other programs have (virsh, multipass, limactl, VBoxManage,
+/// docker), behind "tapgate": "stop NAME" for `shutdown'. Empty for a word that none of them has.
+std::string_view said_here(std::string_view word);
+
+}  // namespace tapgate
+
+#endif
