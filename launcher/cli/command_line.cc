@@ -59,6 +59,18 @@ std::string suggested_option(const Grammar& grammar, const std::string& name) {
     return own.empty() ? suggestion(name) : own;
 }
 
+// "--seed" is "--seed=on". (Boost's implicit values take the next word, which is another's.)
+std::vector<std::string> with_implied_values(std::vector<std::string> arguments) {
+    for (std::string& argument : arguments) {
+        if (!argument.starts_with("--"))
+            continue;
+        const VmOption* const option = find_vm_option(argument.substr(2));
+        if (option != nullptr && !option->implied.empty())
+            argument.append("=").append(option->implied);
+    }
+    return arguments;
+}
+
 po::basic_parsed_options<char> parse(const Grammar& grammar,
                                      const std::vector<std::string>& arguments) {
     po::options_description all;
@@ -165,7 +177,8 @@ CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::st
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     if (dashes != arguments.end())
         result.rest.assign(dashes + 1, arguments.end());
-    for (const auto& option : parse(grammar, {arguments.begin(), dashes}).options) {
+    for (const auto& option :
+         parse(grammar, with_implied_values({arguments.begin(), dashes})).options) {
         const std::string& key = option.string_key;
         if (key == "word") {
             result.operands.insert(result.operands.end(), option.value.begin(), option.value.end());

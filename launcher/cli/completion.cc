@@ -34,7 +34,8 @@ Option own_option(const VerbOption& option) {
     Option result{.name = "--" + std::string(option.name),
                   .help = std::string(option.help),
                   .has_value = !option.argument.empty()};
-    result.is_path = option.argument == "PATH" || option.argument == "FILE";
+    result.is_path =
+        option.argument == "PATH" || option.argument == "FILE" || option.argument == "IMAGE";
     if (is_literal(option.argument)) {
         result.values = option.argument;
         std::replace(result.values.begin(), result.values.end(), '|', ' ');

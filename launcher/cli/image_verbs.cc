@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/cli/image_verbs.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -16,11 +15,14 @@
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/command_line.h"
+#include "launcher/cli/new_verbs.h"
+#include "launcher/cli/operand.h"
 #include "launcher/image/clone.h"
 #include "launcher/image/resize.h"
 #include "launcher/image/seed.h"
 #include "launcher/image/snapshots.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/seed_path.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -43,14 +45,6 @@ std::string parse_tag(const std::string& word) {
 
 // Of cloud-init's files, in bytes.
 constexpr size_t most_user_data = 1024UL * 1024;
-
-std::string own_login_name() {
-    const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
-    if (user == nullptr)
-        throw LauncherError("uid " + std::to_string(getuid()) +
-                            " has no name here; say --user=NAME");
-    return user->pw_name;
-}
 
 std::string local_time(std::int64_t seconds) {
     const std::time_t time = seconds;
@@ -85,8 +79,15 @@ void list_snapshots(const VmName& name, bool as_json) {
 }  // namespace
 
 ExitCode clone_vm(const CommandLine& command) {
-    const VmName base = command.vm_name();
     const VmName name = parse_vm_name(command.operands.at(1));
+    if (is_image(command.operands[0])) {
+        make_shown({.name = name,
+                    .from = image_setting(command.operands[0]),
+                    .size = {},
+                    .settings = command.settings});
+        return ExitCode::done;
+    }
+    const VmName base = command.vm_name();
     ProgressBar bar("reading the images of " + base.str());
     for (const std::string& one :
          clone_vm(base, name, command.settings, [&](double percent) { bar.show(percent); }))
@@ -138,9 +139,9 @@ ExitCode seed_vm(const CommandLine& command) {
             "--user-data is all that the guest is told: --user and --ssh-key would "
             "have no effect");
     if (user_data.empty()) {
-        const SeedUser user = {.name = command.option("user", own_login_name()),
-                               .ssh_keys = command.has("ssh-key")
-                                               ? read_public_keys(command.option("ssh-key"))
+        const SeedUser user = {
+            .name = command.has("user") ? command.option("user") : own_login_name(),
+            .ssh_keys = command.has("ssh-key") ? read_public_keys(command.option("ssh-key"))
                                                : own_public_keys(home_directory())};
         user_data = user_data_of(user);
     }

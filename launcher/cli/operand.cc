@@ -28,7 +28,7 @@ bool has_image_ending(std::string_view name) {
 }  // namespace
 
 bool is_image(const std::string& operand) {
-    if (operand.find('/') != std::string::npos)
+    if (operand.find('/') != std::string::npos || operand.find(",format=") != std::string::npos)
         return true;
     if (!has_image_ending(operand))
         return false;
@@ -38,6 +38,7 @@ bool is_image(const std::string& operand) {
 
 VmName name_of_image(const std::string& path) {
     std::string stem = path.substr(path.rfind('/') + 1);
+    stem.resize(std::min(stem.find(",format="), stem.size()));
     if (has_image_ending(stem))
         stem.resize(stem.rfind('.'));
     auto name = VmName::parse(fitting_name(stem));
@@ -48,16 +49,29 @@ VmName name_of_image(const std::string& path) {
     return std::move(*name);
 }
 
+Setting image_setting(const std::string& operand) {
+    const std::string directory = current_directory();
+    const auto absolute = [&](const std::string& path) {
+        return path.starts_with('/') ? path : directory + "/" + path;
+    };
+    // A file of that very name, or one with properties behind it.
+    std::string path = absolute(operand);
+    std::string value = commas_doubled(path);
+    if (access(path.c_str(), F_OK) != 0 && operand.find(',') != std::string::npos) {
+        std::vector<std::string> words = split_at_commas(operand);
+        words[0] = path = absolute(words[0]);
+        value = joined_by_commas(words);
+    }
+    if (access(path.c_str(), F_OK) != 0)
+        fail_with_errno(shown(path));
+    return command_line_setting(path.ends_with(cdrom_ending) ? "cdrom" : "disk", value, directory);
+}
+
 VmDescription described_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
     if (!is_image(operand))
         return load_vm(command.vm_name(), command.settings);
-    const std::string directory = current_directory();
-    const std::string path = operand.front() == '/' ? operand : directory + "/" + operand;
-    if (access(path.c_str(), F_OK) != 0)
-        fail_with_errno(shown(path));
-    std::vector<Setting> settings = {command_line_setting(
-        operand.ends_with(cdrom_ending) ? "cdrom" : "disk", commas_doubled(path), directory)};
+    std::vector<Setting> settings = {image_setting(operand)};
     settings.insert(settings.end(), command.settings.begin(), command.settings.end());
     return describe_unfiled_vm(name_of_image(operand), settings);
 }

@@ -8,6 +8,7 @@
 #include "launcher/cli/life_verbs.h"
 #include "launcher/cli/look_verbs.h"
 #include "launcher/cli/network_verbs.h"
+#include "launcher/cli/new_verbs.h"
 #include "launcher/cli/tap_verbs.h"
 #include "launcher/cli/translate_verbs.h"
 
@@ -17,6 +18,12 @@ namespace {
 
 constexpr Verb all_verbs[] = {
     // Describing
+    {.name = "new",
+     .operands = "NAME",
+     .vm_options = true,
+     .rest = Rest::qemu_arguments,
+     .help = "make a VM of an image that stays as it is, or of an installer's .iso",
+     .run = new_vm},
     {.name = "create",
      .operands = "NAME",
      .vm_options = true,
@@ -116,7 +123,7 @@ constexpr Verb all_verbs[] = {
 
     // Images
     {.name = "clone",
-     .operands = "NAME NEW",
+     .operands = "NAME|IMAGE NEW",
      .vm_options = true,
      .rest = Rest::qemu_arguments,
      .help = "make the VM NEW, which starts as NAME is and keeps only what differs",
@@ -193,6 +200,14 @@ constexpr VerbOption all_options[] = {
      .help = "print JSON"},
     {.name = "all", .letter = 'a', .verbs = "list", .help = "also the VMs that are off"},
     {.name = "qemu", .verbs = "log", .help = "what QEMU has written, instead"},
+    {.name = "from",
+     .argument = "IMAGE",
+     .verbs = "new",
+     .help = "the image that the VM begins with, which stays as it is"},
+    {.name = "size",
+     .argument = "SIZE",
+     .verbs = "new",
+     .help = "the size of the VM's disk (the image's; 20G beside an .iso)"},
     {.name = "null",
      .letter = '0',
      .verbs = "argv",

@@ -38,7 +38,7 @@ struct BaseFile {
 
 /// What an overlay stands on.
 struct BaseRecord {
-    std::string vm;                         ///< the VM whose disk the base is
+    std::string vm;                         ///< the VM whose disk the base is; empty: no VM's
     ImageFormat format = ImageFormat::raw;  ///< the base's
     std::vector<BaseFile> files;            ///< the base first, then what that stands on itself
 };

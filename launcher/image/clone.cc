@@ -1,35 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/image/clone.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "launcher/base/block_device.h"
-#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
-#include "launcher/base/qemu_img.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
+#include "launcher/image/overlay.h"
 #include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
+#include "launcher/vm/seed_path.h"
 #include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
 
@@ -39,199 +35,6 @@ namespace {
 
 // For another clone of the same base, which reads all of it when it is the first.
 constexpr std::chrono::seconds lock_limit{60};
-
-struct ChainLink {
-    std::string path;
-    ImageFormat format;
-};
-
-// The disk's image and what that stands on. check_disk() has seen that each is a file that the disk
-// names.
-std::vector<ChainLink> chain_of(const Disk& disk) {
-    if (disk.any_backing)
-        throw LauncherError(shown(disk.path.str()) +
-                            ": with backing=any nobody knows what a clone would stand on; name "
-                            "each backing file instead");
-    std::vector<ChainLink> chain = {{disk.path.str(), disk.format}};
-    for (;;) {
-        const ChainLink last = chain.back();
-        struct stat status {};
-        if (stat(last.path.c_str(), &status) != 0)
-            fail_with_errno(shown(last.path));
-        if ((!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) ||
-            (last.format != ImageFormat::raw && last.format != ImageFormat::qcow2))
-            throw LauncherError(shown(last.path) +
-                                ": only raw and qcow2 images can be a base; tapgate import makes "
-                                "one of other formats");
-        if (last.format == ImageFormat::raw)
-            return chain;
-        const Qcow2Names names = read_qcow2_names(last.path);
-        if (names.backing.empty())
-            return chain;
-        chain.push_back({names.backing.starts_with('/')
-                             ? names.backing
-                             : last.path.substr(0, last.path.rfind('/') + 1) + names.backing,
-                         image_format(names.backing_format).value_or(ImageFormat::raw)});
-    }
-}
-
-// Write permissions that were taken away: given back unless the clone comes into being.
-class TakenPermissions {
-  public:
-    TakenPermissions() = default;
-    ~TakenPermissions() {
-        for (const auto& [path, mode] : taken_)
-            chmod(path.c_str(), mode);
-    }
-    TakenPermissions(const TakenPermissions&) = delete;
-    TakenPermissions& operator=(const TakenPermissions&) = delete;
-
-    void take(const std::string& path, const struct stat& status) {
-        const mode_t mode = status.st_mode & 07777;
-        if ((mode & write_permissions) == 0 || status.st_uid != geteuid() ||
-            S_ISBLK(status.st_mode))
-            return;
-        if (chmod(path.c_str(), mode & ~write_permissions) != 0)
-            fail_with_errno(shown(path));
-        taken_.emplace_back(path, mode);
-    }
-
-    // For good; returns the paths.
-    std::vector<std::string> keep() {
-        std::vector<std::string> paths;
-        for (auto& [path, mode] : std::exchange(taken_, {}))
-            paths.push_back(path);
-        return paths;
-    }
-
-  private:
-    std::vector<std::pair<std::string, mode_t>> taken_;
-};
-
-// What records of other overlays say of the file: its mode before it was a base, and its hash.
-std::optional<BaseFile> known_base_file(const std::string& path) {
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0)
-        return std::nullopt;
-    for (const BaseRecord& record : all_base_records()) {
-        for (const BaseFile& file : record.files) {
-            if (file.inode == status.st_ino && file.path == path)
-                return file;
-        }
-    }
-    return std::nullopt;
-}
-
-BaseFile base_file(const std::string& path, TakenPermissions& permissions,
-                   const HeldSignals& signals, const Progress& progress) {
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0)
-        fail_with_errno(shown(path));
-    const auto known = known_base_file(path);
-    permissions.take(path, status);
-    BaseFile file{.path = path,
-                  .size = size_of(path, status),
-                  .mtime = modification_time(status),
-                  .inode = status.st_ino,
-                  .sha256 = {},
-                  .mode = known && (status.st_mode & write_permissions) == 0
-                              ? known->mode
-                              : status.st_mode & 07777};
-    file.sha256 = known && difference_to(*known).empty() ? known->sha256
-                                                         : content_hash(path, signals, progress);
-    if (const std::string difference = difference_to(file); !difference.empty())
-        throw LauncherError(shown(path) + " changes while it is read: " + difference);
-    return file;
-}
-
-std::vector<std::string> paths_of(const BaseRecord& record) {
-    std::vector<std::string> paths;
-    for (const BaseFile& file : record.files)
-        paths.push_back(file.path);
-    return paths;
-}
-
-// `chain`: the base's image, of `format`, and what that stands on.
-void make_overlay(const std::string& overlay, const std::vector<std::string>& chain,
-                  ImageFormat format) {
-    const std::string& base = chain.front();
-    make_target(overlay);
-    const ProgramResult made = run_qemu_img(
-        {"create", "-q", "-f", "qcow2", "-F", std::string(name_of(format)), "-b", base, overlay},
-        FileAccess{.read = chain, .parts = {}, .write = {overlay}});
-    if (made.exit_code != 0)
-        throw LauncherError("cannot make an overlay of " + shown(base) + ": " +
-                            terminal_text(made.errors));
-    const UniqueFd fd(open(overlay.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd || fchmod(fd.get(), 0600) != 0 || fsync(fd.get()) != 0)
-        fail_with_errno(shown(overlay));
-}
-
-// What becomes the new VM's data directory, by one rename. Its name is no VM's.
-class NewDirectory {
-  public:
-    explicit NewDirectory(const VmName& name)
-        : target_(data_directory() + "/" + name.str()),
-          path_(data_directory() + "/." + name.str() + "." + std::to_string(getpid())) {
-        make_private_directory(data_directory());
-        remove_left_over();
-        make_private_directory(path_);
-    }
-    ~NewDirectory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    NewDirectory(const NewDirectory&) = delete;
-    NewDirectory& operator=(const NewDirectory&) = delete;
-
-    [[nodiscard]] const std::string& path() const { return path_; }
-    [[nodiscard]] const std::string& target() const { return target_; }
-
-    // From then on this is the VM's directory, and still goes unless kept.
-    void move() {
-        // An empty directory in the way is replaced; any other belongs to somebody.
-        if (rename(path_.c_str(), target_.c_str()) != 0) {
-            if (errno == ENOTEMPTY || errno == EEXIST)
-                throw LauncherError(shown(target_) +
-                                    " holds what is left of an earlier VM of this name; move it "
-                                    "away, or take another name");
-            fail_with_errno(shown(target_));
-        }
-        path_ = target_;
-    }
-    void keep() { path_.clear(); }
-
-  private:
-    // Of clones that were killed while they were made.
-    static void remove_left_over() {
-        for (const std::filesystem::path& entry : entries_of(data_directory())) {
-            const std::string name = entry.filename().string();
-            const size_t dot = name.rfind('.');
-            if (!name.starts_with('.') || dot == 0 || !VmName::parse(name.substr(1, dot - 1)))
-                continue;
-            const auto pid = parse_whole<pid_t>(std::string_view(name).substr(dot + 1), 1);
-            std::error_code ignored;
-            if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
-                std::filesystem::remove_all(entry, ignored);
-        }
-    }
-
-    std::string target_;
-    std::string path_;
-};
-
-std::string disk_value(const Setting& setting, const std::string& overlay,
-                       const std::vector<ChainLink>& chain) {
-    std::vector<std::string> words = split_at_commas(setting.value);
-    words[0] = overlay;
-    std::erase_if(words, [](const std::string& word) {
-        return word.starts_with("format=") || word.starts_with("backing=");
-    });
-    words.emplace_back("format=qcow2");
-    for (const ChainLink& link : chain)
-        words.push_back("backing=" + link.path);
-    return joined_by_commas(words);
-}
 
 // Without what only one VM on a bridge, or on this host, can have.
 std::string net_value(const std::string& value, std::vector<std::string>& notes) {
@@ -357,7 +160,8 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                 const std::string overlay = own_image_name(overlays++);
                 make_overlay(directory.path() + "/" + overlay, paths_of(record), disk.format);
                 write_base_record(directory.path() + "/" + overlay, record);
-                setting.value = disk_value(setting, directory.target() + "/" + overlay, chain);
+                setting.value =
+                    overlay_value(setting.value, directory.target() + "/" + overlay, chain);
             }
         }
         settings.push_back(std::move(setting));
@@ -417,9 +221,10 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
             make_overlay(path, paths_of(record), record.format);
         }
         const auto base = VmName::parse(overlays.front().second.vm);
-        if (!variables.empty() && base) {
+        if (!variables.empty()) {
             unlink((variables + suffix).c_str());
-            if (copy_uefi_variables(*base, spec, variables + suffix))
+            // An image that no VM has comes without any.
+            if (base && copy_uefi_variables(*base, spec, variables + suffix))
                 made.emplace_back(variables + suffix, variables);
             else
                 made.emplace_back("", variables);

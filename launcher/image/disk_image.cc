@@ -15,9 +15,11 @@
 #include "common/unique_fd.h"
 #include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
 #include "launcher/image/vmdk_descriptor.h"
+#include "launcher/vm/seed_path.h"
 
 namespace tapgate {
 
@@ -163,6 +165,13 @@ class Checker {
             return;
         const std::string looks =
             seen ? "a " + std::string(name_of(*seen)) + " image" : "a raw image, or a damaged one";
+        // A qcow2 is called .img now and then, and a guest would find no system on it.
+        if (said == ImageFormat::raw && path == disk_.path.str() && path.ends_with(".img") &&
+            !disk_.format_is_said)
+            throw LauncherError(shown(path) + " looks like " + looks + "; if it is one, say " +
+                                shown(commas_doubled(path)) +
+                                ",format=" + std::string(name_of(*seen)) +
+                                ", and if its guest has made it look so, format=raw");
         if (said == ImageFormat::raw) {
             // It may be what the guest wrote to its disk.
             notes.push_back(shown(path) + " looks like " + looks +
@@ -301,8 +310,11 @@ std::vector<std::string> check_disk(const Disk& disk, bool snapshot) {
                             device_permission(path));
     if (writes && access(path.c_str(), W_OK) != 0)
         fail_with_errno(shown(path) +
-                        ": you may not write to it; readonly=on, or snapshot=on, would do without; "
-                        "if it was the base of clones that are gone: chmod u+w");
+                        ": you may not write to it. A VM that keeps what differs from it: tapgate "
+                        "new NAME --from=" +
+                        shown(commas_doubled(path)) +
+                        "; for looking only: --snapshot=on (or readonly=on); if it was the base of "
+                        "clones that are gone: chmod u+w");
     return std::move(checker.notes);
 }
 
@@ -317,6 +329,9 @@ std::optional<FileAccess> access_to(const Disk& disk) {
 std::vector<std::string> check_images(const VmSpec& spec) {
     std::vector<std::string> notes;
     for (const Disk& disk : spec.disks) {
+        // That is made at the start, which looks at it then.
+        if (spec.seed && disk.path.str() == seed_path(spec.name) && !exists(disk.path.str()))
+            continue;
         for (std::string& one : check_disk(disk, spec.snapshot))
             notes.push_back(std::move(one));
     }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/image/seed.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -16,6 +19,7 @@
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
+#include "launcher/vm/seed_path.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -70,7 +74,40 @@ std::string dump(const Json& json) {
     return json_text(json);
 }
 
+std::string image_of(const Seed& seed) {
+    std::vector<std::pair<std::string, std::string>> files = {{"user-data", seed.user_data},
+                                                              {"meta-data", seed.meta_data}};
+    if (!seed.network_config.empty())
+        files.emplace_back("network-config", seed.network_config);
+    return iso_image("cidata", files);
+}
+
+// The text of a VM file without the line "seed = ...".
+std::string without_seed_key(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, std::min(text.find('\n') + 1, text.size()));
+        const std::string_view whole = line.empty() ? text : line;  // the last may have no end
+        text.remove_prefix(whole.size());
+        if (trimmed(whole.substr(0, whole.find('='))) != "seed")
+            result += whole;
+    }
+    return result;
+}
+
 }  // namespace
+
+std::string own_login_name() {
+    const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
+    if (user == nullptr)
+        throw LauncherError("uid " + std::to_string(getuid()) +
+                            " has no name here; say it with: tapgate seed NAME --user=USER");
+    return user->pw_name;
+}
+
+SeedUser own_seed_user() {
+    return {.name = own_login_name(), .ssh_keys = own_public_keys(home_directory())};
+}
 
 std::vector<std::string> read_public_keys(const std::string& path) {
     const auto text = read_file(path);
@@ -145,8 +182,18 @@ Seed make_seed(const VmName& name, const std::string& hostname, const std::strin
             .network_config = network_config};
 }
 
-std::string seed_path(const VmName& name) {
-    return data_directory() + "/" + name.str() + "/seed.iso";
+void refresh_seed(const VmName& name) {
+    constexpr size_t largest = 16UL * 1024 * 1024;
+    const std::string path = seed_path(name);
+    const Seed seed = make_seed(name, hostname_of(name), user_data_of(own_seed_user()), {});
+    // The instance-id in it is a hash of all that it says (of an image, each has its time).
+    if (const auto before = read_file(path, largest);
+        before && before->find(seed.meta_data) != std::string::npos)
+        return;
+    refuse_used_image(path);
+    make_private_directory(data_directory());
+    make_private_directory(data_directory() + "/" + name.str());
+    replace_file(path, image_of(seed));
 }
 
 void attach_seed(const VmName& name, const Seed& seed) {
@@ -159,20 +206,17 @@ void attach_seed(const VmName& name, const Seed& seed) {
     if (vm_state(name).qemu == 0)
         refuse_used_image(path);
     const VmSpec spec = describe_vm(name, parse_vm_file(file, *before)).spec;
-    const bool is_attached = std::any_of(spec.disks.begin(), spec.disks.end(),
-                                         [&](const Disk& one) { return one.path.str() == path; });
-    std::string after = *before;
+    std::string after = without_seed_key(*before);
+    const bool is_attached =
+        after == *before && std::any_of(spec.disks.begin(), spec.disks.end(),
+                                        [&](const Disk& one) { return one.path.str() == path; });
     if (!is_attached) {
         after += (after.empty() || after.ends_with('\n') ? "" : "\n") +
                  ("disk = " + commas_doubled(path) + ",format=raw,bus=virtio,readonly=on\n");
         // There may be no room for one more.
         describe_vm(name, parse_vm_file(file, after));
     }
-    std::vector<std::pair<std::string, std::string>> files = {{"user-data", seed.user_data},
-                                                              {"meta-data", seed.meta_data}};
-    if (!seed.network_config.empty())
-        files.emplace_back("network-config", seed.network_config);
-    const std::string image = iso_image("cidata", files);
+    const std::string image = image_of(seed);
     make_private_directory(data_directory());
     make_private_directory(data_directory() + "/" + name.str());
     replace_file(path, image);

@@ -37,6 +37,13 @@ std::vector<std::string> read_public_keys(const std::string& path);
 /// makes. Throws a LauncherError when there is none.
 std::vector<std::string> own_public_keys(const std::string& home);
 
+/// The name that this process's user logs in with. Throws a LauncherError when he has none.
+std::string own_login_name();
+
+/// This process's user, with his own public keys. Throws a LauncherError when he has no name, or
+/// no key.
+SeedUser own_seed_user();
+
 /// user-data that makes the user, who may become root, and nothing else. JSON, which is YAML that
 /// needs no escaping: a user called "no" stays one. Throws a UsageError for what cannot be the name
 /// of a user.
@@ -50,11 +57,13 @@ Seed make_seed(const VmName& name, const std::string& hostname, const std::strin
 /// The VM's name as a hostname, which has no '_'.
 std::string hostname_of(const VmName& name);
 
-/// Where the VM's seed is.
-std::string seed_path(const VmName& name);
+/// Makes the seed of a VM that says seed=on: its user's own, under the VM's name. One that says the
+/// same already stays as it is. Throws a LauncherError.
+void refresh_seed(const VmName& name);
 
 /// Writes the seed's image into the VM's directory, and names it in the VM file as a disk when
-/// that does not do so yet. Both are the old or the new ones at any time. Throws a LauncherError.
+/// that does not do so yet; seed=on goes from the file, which would make another one. Both are the
+/// old or the new ones at any time. Throws a LauncherError.
 void attach_seed(const VmName& name, const Seed& seed);
 
 }  // namespace tapgate

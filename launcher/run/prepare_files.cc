@@ -14,6 +14,7 @@
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 
 namespace tapgate {
@@ -71,6 +72,8 @@ std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host
     // First: a base has no write permission, which would be the reason otherwise.
     refuse_written_base(spec);
     check_bases(spec);
+    if (spec.seed)
+        refresh_seed(spec.name);
     std::vector<std::string> notes = check_images(spec);
     check_nested(spec, host, notes);
     if (spec.display == Display::vnc && spec.vnc.password_file)

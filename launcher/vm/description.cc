@@ -7,6 +7,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/vm/options.h"
+#include "launcher/vm/seed_path.h"
 #include "launcher/vm/values.h"
 
 namespace tapgate {
@@ -141,6 +142,10 @@ VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settin
     }
     check_room(vm.spec, disks);
     check_together(vm);
+    const std::string seed = vm.spec.seed ? seed_path(name) : "";
+    if (!seed.empty() && std::none_of(vm.spec.disks.begin(), vm.spec.disks.end(),
+                                      [&](const Disk& disk) { return disk.path.str() == seed; }))
+        vm.spec.disks.push_back(parse_disk(commas_doubled(seed) + ",format=raw,readonly=on", "/"));
     return vm;
 }
 

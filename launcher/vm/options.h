@@ -28,6 +28,7 @@ struct VmOption {
     std::string_view built_in = {};    ///< the default; none: nothing
     std::string_view values = {};      ///< what it can be, or begin with; words between blanks
     std::string_view properties = {};  ///< what can follow: "bus=virtio|scsi serial=TEXT"
+    std::string_view implied = {};     ///< on a command line that has only its name; none: an error
     bool repeatable = false;           ///< each value counts
     bool is_path = false;              ///< the value begins with one
     /// Puts a value into the VM; relative paths start in `directory`. Throws a BadValue.

@@ -158,6 +158,7 @@ struct BootEntry {
 struct Disk {
     HostPath path;  // a file, or a block device
     ImageFormat format = ImageFormat::raw;
+    bool format_is_said = false;  ///< by format=, and not only by the file's name
     DiskBus bus = DiskBus::virtio;
     DiskCache cache = DiskCache::writeback;
     bool read_only = false;
@@ -221,6 +222,7 @@ struct VmSpec {
     std::optional<HostPath> initrd = std::nullopt;
     std::optional<std::string> append = std::nullopt;
     bool snapshot = false;  // what the guest writes is thrown away
+    bool seed = false;      // the last disk is the seed, which is made at each start
     std::vector<std::string> extra_arguments = {};
 };
 

@@ -50,8 +50,9 @@ ImageFormat parse_format(std::string_view word) {
 // says it is a qcow2 with a backing file would have QEMU read any file of the user's to the guest.
 ImageFormat format_of(std::string_view path) {
     static constexpr Choice<ImageFormat> endings[] = {
-        {".raw", ImageFormat::raw}, {".qcow2", ImageFormat::qcow2}, {".vmdk", ImageFormat::vmdk},
-        {".vdi", ImageFormat::vdi}, {".vhdx", ImageFormat::vhdx},   {".vhd", ImageFormat::vpc},
+        {".raw", ImageFormat::raw},   {".img", ImageFormat::raw}, {".qcow2", ImageFormat::qcow2},
+        {".vmdk", ImageFormat::vmdk}, {".vdi", ImageFormat::vdi}, {".vhdx", ImageFormat::vhdx},
+        {".vhd", ImageFormat::vpc},
     };
     for (const auto& ending : endings) {
         if (path.ends_with(ending.name))
@@ -60,13 +61,14 @@ ImageFormat format_of(std::string_view path) {
     // A device is the disk itself.
     if (path.starts_with("/dev/") && !path.starts_with("/dev/shm/"))
         return ImageFormat::raw;
-    throw BadValue("the name does not tell the image's format: add format=raw, format=qcow2, ...");
+    const std::string word = shown(commas_doubled(path));
+    throw BadValue("the name does not tell the image's format; say " + word + ",format=raw or " +
+                   word + ",format=qcow2 (`qemu-img info' tells which)");
 }
 
 struct DiskWords {
     Disk disk;
     std::string directory;  // where relative paths start
-    bool has_format = false;
 };
 
 void add_forward(Net& net, std::string_view value) {
@@ -147,7 +149,7 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
         {"format",
          [](DiskWords& words, std::string_view value) {
              words.disk.format = parse_format(value);
-             words.has_format = true;
+             words.disk.format_is_said = true;
          }},
         {"bus",
          [](DiskWords& words, std::string_view value) {
@@ -190,7 +192,7 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
     DiskWords result{.disk = {.path = parse_path(words[0], directory)}, .directory = directory};
     apply_properties(result, words, properties);
     Disk& disk = result.disk;
-    if (!result.has_format)
+    if (!disk.format_is_said)
         disk.format = format_of(disk.path.str());
     if (disk.read_only && (disk.bus == DiskBus::sata || disk.bus == DiskBus::ide))
         throw BadValue("a SATA or IDE disk cannot be read-only; use bus=virtio or bus=scsi");

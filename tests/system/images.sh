@@ -242,6 +242,35 @@ did 0 clone c2 c2-again
 did 0 delete c2-again --disks --yes
 result "a guest can read its seed, and a clone does not have it"
 
+# --- of an image that is nobody's VM --------------------------------------------------------------
+
+golden=$LAB/golden.qcow2 # root's, as on a teacher's share
+qemu-img create -q -f qcow2 "$golden" 64M
+chmod 0444 "$golden"
+small=(--net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/images"
+    --append="console=ttyS0 quiet panic=-1 mitigations=off")
+tg_refused "tapgate new NAME --from=$golden" start "$golden" "${small[@]}"
+user sh -c 'mkdir -p ~/.ssh; echo "ssh-ed25519 AAAA me" >~/.ssh/id_ed25519.pub'
+did 0 new n1 --from="$golden" --size=96M --seed "${small[@]}"
+says "$err" 'next: tapgate start n1 && tapgate wait n1 && tapgate ssh n1'
+did 0 clone "$golden" n2 "${small[@]}"
+starts n1
+starts n2
+for vm in n1 n2; do
+    ask $vm "write $vm   " "^WROTE $vm"
+done
+ask n1 read '^DISK <n1   >'
+ask n1 size "^SECTORS $((96 * 2048))"
+ask n1 label 'LABEL <CIDATA  >'
+isoinfo -R -x /meta-data -i "$data/n1/seed.iso" | grep -q '"local-hostname": "n1"' ||
+    wrong "the seed has not the VM's name"
+did 0 kill n1
+did 0 kill n2
+did 0 delete n1 --disks --yes
+did 0 delete n2 --disks --yes
+tg_refused "none.iso: No such file" new n3 --from="$LAB/home/none.iso"
+result "new: two VMs over an image that is root's, larger, and seeded"
+
 # --- what goes wrong ----------------------------------------------------------------------------
 
 tg_refused "of this name already" clone golden c1

@@ -37,6 +37,15 @@ TEST(CommandLine, IsAVerbANameAndOptions) {
     EXPECT_TRUE(more.rest.empty());
 }
 
+TEST(CommandLine, ASwitchOfTheVmNeedsNoValue) {
+    const auto value = [](const std::vector<std::string>& words) {
+        return parse_command_line(grammar(), words, "/").settings.at(0).value;
+    };
+    EXPECT_EQ(value({"create", "--seed", "lab"}), "on");
+    EXPECT_EQ(value({"create", "lab", "--seed=off"}), "off");
+    EXPECT_EQ(parse_command_line(grammar(), {"create", "--seed", "lab"}, "/").vm_name(), lab);
+}
+
 // What one types by habit works, or leads to what does.
 TEST(CommandLine, KnowsTheWordsOfOtherPrograms) {
     for (const auto& [word, verb] :

@@ -108,8 +108,8 @@ for verb in pause resume reset console vnc ip ssh wait log; do
 done
 result "a VM that there is not is said so, with the one that was probably meant"
 
-"$tapgate" help >said && cmp -s said <("$tapgate" --help) || wrong "help is not --help"
-"$tapgate" help stop | cmp -s - <("$tapgate" stop --help) || wrong "help stop is not stop --help"
+cmp -s <("$tapgate" help) <("$tapgate" --help) || wrong "help is not --help"
+cmp -s <("$tapgate" help stop) <("$tapgate" stop --help) || wrong "help stop is not stop --help"
 "$tapgate" ls --all | grep -q '^lab ' || wrong "ls does not list"
 refused 'here it is: tapgate stop NAME' "$tapgate" shutdown lab
 status=0

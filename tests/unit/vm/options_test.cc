@@ -130,8 +130,9 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
         {"cpu", "host,id", "none"},
         {"cpu", "a=b", "not a CPU model like host or qemu64,+vmx"},
         {"machine", "q35,accel=tcg", "not q35, pc, or a version of theirs, like pc-q35-7.2"},
-        {"disk", "a.img",
-         "the name does not tell the image's format: add format=raw, format=qcow2, ..."},
+        {"disk", "/a,,b",
+         "the name does not tell the image's format; say /a,,b,format=raw or /a,,b,format=qcow2 "
+         "(`qemu-img info' tells which)"},
         {"disk", "a,b.raw",
          "unknown property `b.raw'; a comma that belongs to a name is written twice"},
         {"disk", "a.raw,bus=scsy",

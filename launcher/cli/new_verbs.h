@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that make a VM of an image that is no VM's own.
+#ifndef TAPGATE_LAUNCHER_CLI_NEW_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_NEW_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+#include "launcher/image/new_vm.h"
+
+namespace tapgate {
+
+ExitCode new_vm(const CommandLine& command);
+
+/// Makes the VM, shows how far that is, and prints where its file is.
+void make_shown(const NewVm& vm);
+
+}  // namespace tapgate
+
+#endif
