@@ -2,27 +2,26 @@
 #include "helper/contained_tap.h"
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <string_view>
 
 #include "common/fd_passing.h"
-#include "common/receive_fds.h"
 #include "helper/failure.h"
+#include "helper/syscall_filter.h"
 #include "helper/tap.h"
 
 namespace tapgate {
 
 namespace {
 
-constexpr const char* first_name = "tap";  // until it is called as its port is
 constexpr const char* what = "failed to contain the tap";
 
 // The host's switches that can forbid a user a namespace in which he is root.
@@ -51,81 +50,92 @@ constexpr std::array<Switch, 3> switches = {
     throw Failure(text + ": cannot make a user and network namespace");
 }
 
+// What the child is to open, and how far it came. It has this process's memory and descriptors, and
+// its user may kill it between any two instructions: it allocates nothing and throws nothing.
+struct Inside {
+    enum class Step { contain, links, taps, done };
+
+    unsigned queues = 0;
+    int links = -1;
+    std::array<int, max_fds_in_message> taps{};
+    Step step = Step::contain;
+    int error = 0;  // errno of that step
+};
+
 // IPv6 would talk on the tap and the inner end of its own accord, and its timers keep the host's
-// network lock busy with several hundred taps. To be written before there is a link.
-void switch_off_ipv6() {
-    const UniqueFd file(open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC));
-    if (!file && errno == ENOENT)
-        return;  // the host has no IPv6
-    // The first act that takes a capability of the namespace: where AppArmor lets it be made but
-    // gives none, it shows here.
-    if (!file || write(file.get(), "1", 1) != 1)
-        fail_to_contain(errno);
+// network lock busy with several hundred taps. To be written before there is a link. It is the
+// first act that takes a capability of the namespace: where AppArmor lets it be made but gives
+// none, it shows here.
+bool switch_off_ipv6() {
+    const int file = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+        return errno == ENOENT;  // the host has no IPv6
+    const bool written = write(file, "1", 1) == 1;
+    return close(file) == 0 && written;
 }
 
-// All that the child does. Sends the namespace's netlink socket and the tap's queues to `parent`.
-void make_tap_inside(int parent, bool vnet_header, unsigned queues) {
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
-        fail_to_contain(errno);
-    // From here on: every capability in the namespace, and none outside of it.
-    // unshare() makes a process dumpable again where fs.suid_dumpable says so. And it does not
-    // outlive its parent, though its user stops it.
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
-        fail_with_errno(what);
-    switch_off_ipv6();
-    const std::vector<UniqueFd> tap = make_private_tap(first_name, vnet_header, queues);
-    const std::array<UniqueFd, 1> links{open_netlink_socket()};
-    send_fds(parent, links);
-    send_fds(parent, tap);  // which may be all that fit into a message
+// All that the child does, which has every capability in the new namespace, and none outside of it.
+bool open_inside(Inside& inside) {
+    // It does not outlive its parent, though its user stops it.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || !switch_off_ipv6())
+        return false;
+    inside.step = Inside::Step::links;
+    inside.links = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (inside.links < 0)
+        return false;
+    inside.step = Inside::Step::taps;
+    for (unsigned i = 0; i < inside.queues; i++) {
+        inside.taps[i] = open(tun_device, O_RDWR | O_CLOEXEC);
+        if (inside.taps[i] < 0)
+            return false;
+    }
+    inside.step = Inside::Step::done;
+    return true;
+}
+
+int child(void* argument) {
+    auto& inside = *static_cast<Inside*>(argument);
+    if (!open_inside(inside))
+        inside.error = errno;
+    _exit(0);
 }
 
 }  // namespace
 
-ContainedTap::ContainedTap(bool vnet_header, unsigned queues) {
-    std::array<int, 2> ends{};
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-        fail_with_errno(what);
-    child_.reset(ends[0]);
-    UniqueFd parent(ends[1]);
-    const pid_t pid = fork();
+ContainedTap::ContainedTap(unsigned queues) {
+    // Static: whatever becomes of the waiting below, nothing else lies where the child may write.
+    alignas(16) static std::array<char, 65536> stack;
+    static Inside inside;
+    inside.queues = queues;
+    const pid_t pid = clone(child, stack.data() + stack.size(), contained_clone_flags, &inside);
     if (pid < 0)
-        fail_with_errno(std::string(what) + ": cannot start a process");
-    if (pid > 0)
-        return;
-    child_.reset();
-    try {
-        make_tap_inside(parent.get(), vnet_header, queues);
-        _exit(EXIT_SUCCESS);
-    } catch (const std::exception& error) {
-        // In the place of a message with descriptors, whose one byte is a zero.
-        const std::string_view text = error.what();
-        [[maybe_unused]] const ssize_t sent = write(parent.get(), text.data(), text.size());
+        fail_to_contain(errno);
+    // ECHILD: the caller had SIGCHLD ignored. Then, too, it returns once the child is no more.
+    while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
+        continue;
+    if (inside.step != Inside::Step::done && inside.error == 0)
+        throw Failure(std::string(what) + ": the process that was to make it is gone");
+    switch (inside.step) {
+        case Inside::Step::contain:
+            fail_to_contain(inside.error);
+        case Inside::Step::links:
+            fail_with_errno("failed to open control socket", inside.error);
+        case Inside::Step::taps:
+            fail_to_open_tun(inside.error);
+        case Inside::Step::done:
+            break;
     }
-    _exit(EXIT_FAILURE);
+    inside_.emplace(UniqueFd(inside.links));
+    for (unsigned i = 0; i < queues; i++)
+        queues_.emplace_back(inside.taps[i]);
 }
 
-void ContainedTap::await() {
-    if (inside_)
-        return;
-    std::array<char, 1024> text{};
-    const ssize_t size = recv(child_.get(), text.data(), text.size(), MSG_PEEK);
-    if (size > 0 && text[0] != 0)
-        throw Failure(std::string(text.data(), static_cast<size_t>(size)));
-    std::vector<UniqueFd> links;
-    try {
-        links = receive_fds(child_.get(), 1);
-        queues_ = receive_fds(child_.get(), max_fds_in_message);
-    } catch (const std::system_error& error) {
-        fail_with_errno(what, error.code().value());
-    }
-    if (links.empty() || queues_.empty())
-        throw Failure(std::string(what) + ": the process that was to make it is gone");
-    inside_.emplace(std::move(links.front()));
-    child_.reset();
+void ContainedTap::make(const std::string& name, bool vnet_header) const {
+    make_private_tap(queues_, name, vnet_header);
 }
 
 void ContainedTap::connect(const std::string& name, unsigned mtu) const {
-    inside_->join_inner_end(inside_->get(first_name).index, name, mtu);
+    inside_->join_inner_end(name, mtu);
 }
 
 }  // namespace tapgate

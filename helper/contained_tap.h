@@ -24,23 +24,18 @@ namespace tapgate {
 /// A tap in a namespace of its own, without a way out yet.
 class ContainedTap {
   public:
-    /// Starts a child that makes the namespace (most of the work, which the caller can do something
-    /// beside) and the tap in it: of `queues` queues, down. Throws Failure.
-    ///
-    /// The child is this process until then, with the caller's uid and CAP_NET_ADMIN. It cannot be
-    /// traced, is killed when this process ends, and has no privilege outside of its namespace once
-    /// it is in that.
-    ContainedTap(bool vnet_header, unsigned queues);
+    /// Makes the namespace, and opens /dev/net/tun there, once a queue. Throws Failure, also when
+    /// the host forbids such namespaces.
+    explicit ContainedTap(unsigned queues);
 
-    /// Waits for the child, the first time. Throws Failure, also when the host forbids such
-    /// namespaces.
-    void await();
-
-    /// The links of the namespace. Behind await().
+    /// The links of the namespace.
     [[nodiscard]] const LinkSocket& inside() const { return *inside_; }
 
-    /// Connects the tap, which is called `name` from now on, with the inner end of the veth pair
-    /// that LinkSocket::make_veth() has made for inside(). Throws LinkError.
+    /// Makes the tap, called `name`, down. Needs CAP_NET_ADMIN. Throws Failure.
+    void make(const std::string& name, bool vnet_header) const;
+
+    /// Connects the tap, which is called `name`, with the inner end of the veth pair that
+    /// LinkSocket::make_veth() has made for inside(). Throws LinkError.
     void connect(const std::string& name, unsigned mtu) const;
 
     /// Lets frames pass from now on, once the outer end is up: the kernel's link watch
@@ -51,7 +46,6 @@ class ContainedTap {
     [[nodiscard]] std::vector<UniqueFd> take_queues() { return std::move(queues_); }
 
   private:
-    UniqueFd child_;  // a socket to it
     std::optional<LinkSocket> inside_;
     std::vector<UniqueFd> queues_;
 };

@@ -229,6 +229,13 @@ std::vector<int> LinkSocket::ports(const std::string& bridge) const {
     return by_number;
 }
 
+int LinkSocket::index_of(const std::string& name) const {
+    ifreq request = about(name, nullptr);
+    if (ioctl(fd(), SIOCGIFINDEX, &request) != 0)
+        throw LinkError(errno, "");
+    return request.ifr_ifindex;
+}
+
 std::string LinkSocket::name_of(int index) const {
     ifreq request{};
     request.ifr_ifindex = index;
@@ -283,10 +290,10 @@ bool LinkSocket::make_veth(const std::string& name, const PortSettings& settings
     }
 }
 
-void LinkSocket::join_inner_end(int index, const std::string& name, unsigned mtu) const {
+void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
     std::vector<NetlinkRequest> requests;
-    ifinfomsg leaf = about_link(leaf_index, IFF_UP);
-    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, leaf, "the leaf bridge");
+    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, about_link(leaf_index, IFF_UP),
+                          "the leaf bridge");
     requests.back().put(IFLA_IFNAME, std::string(leaf_name));
     requests.back().nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_KIND, std::string("bridge"));
@@ -303,7 +310,7 @@ void LinkSocket::join_inner_end(int index, const std::string& name, unsigned mtu
     requests.emplace_back(RTM_NEWLINK, 0, about_link(0, IFF_UP), "the inner end");
     requests.back().put(IFLA_IFNAME, std::string(inner_end));
     requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
-    requests.emplace_back(RTM_NEWLINK, NLM_F_ACK, about_link(index, IFF_UP), "the tap");
+    requests.emplace_back(RTM_NEWLINK, NLM_F_ACK, about_link(0, IFF_UP), "the tap");
     requests.back().put(IFLA_IFNAME, name).put(IFLA_MTU, mtu);
     requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
     exchange_for_acknowledgement(fd(), requests);

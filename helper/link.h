@@ -79,6 +79,9 @@ class LinkSocket {
     /// The ifindices of the ports of `bridge`. Throws LinkError.
     [[nodiscard]] std::vector<int> ports(const std::string& bridge) const;
 
+    /// The ifindex of the link of that name. Throws LinkError (ENODEV: there is none).
+    [[nodiscard]] int index_of(const std::string& name) const;
+
     /// The name of the link with that ifindex; empty when there is none. Some 0.4 us.
     [[nodiscard]] std::string name_of(int index) const;
 
@@ -93,9 +96,9 @@ class LinkSocket {
     [[nodiscard]] bool make_veth(const std::string& name, const PortSettings& settings,
                                  unsigned queues, const LinkSocket& inside) const;
 
-    /// Joins inner_end and the link `index`, which is called `name` from now on, by a bridge that
+    /// Joins inner_end and the link called `name`, whose MTU is then `mtu` bytes, by a bridge that
     /// keeps nothing back, and brings all three up. Throws LinkError.
-    void join_inner_end(int index, const std::string& name, unsigned mtu) const;
+    void join_inner_end(const std::string& name, unsigned mtu) const;
 
     /// Gives the link `index`, which is down, its settings, and returns what the kernel says about
     /// it then, in one exchange. Throws LinkError when the kernel refuses any of it.

@@ -73,13 +73,12 @@ Port Port::make(const LinkSocket& links, const Link& bridge, const Claim& claim,
 
 Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
                           const Request& request, const PortSettings& settings) {
-    ContainedTap tap(request.vnet_header, request.queues);
-    // While the child makes the namespace:
+    ContainedTap tap(request.queues);
     remove_stale(links, links.ports(bridge.name));
     Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
-                  tap.await();
                   return links.make_veth(name, settings, request.queues, tap.inside());
               }));
+    tap.make(port.name(), request.vnet_header);
     port.queues_ = tap.take_queues();
     port.contained_ = std::move(tap);
     return port;
@@ -111,7 +110,7 @@ void Port::open(const Claim& claim, const Link& bridge, const PortSettings& sett
 }
 
 Port::Port(const LinkSocket& links, std::string name)
-    : links_(links), name_(std::move(name)), index_(links.get(name_).index) {}
+    : links_(links), name_(std::move(name)), index_(links.index_of(name_)) {}
 
 Port::Port(Port&& other) noexcept
     : links_(other.links_),

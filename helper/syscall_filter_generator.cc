@@ -33,6 +33,8 @@
 #include <string_view>
 #include <vector>
 
+#include "helper/syscall_filter.h"
+
 namespace {
 
 [[noreturn]] void die(const char* what, int error_number) {
@@ -100,28 +102,37 @@ void refuse_what_deciding_never_needs(Filter& filter) {
     // The other uses of CAP_NET_ADMIN: packet filters, IPsec, wireless, ... are configured over
     // netlink protocols other than NETLINK_ROUTE (which libc asks for addresses), and devices by
     // ioctls from 0x8900 on (linux/sockios.h); sixteen at a time, but for the rows of the three
-    // that list a bridge's ports.
+    // that list a bridge's ports, and SIOCGIFINDEX.
     filter.refuse(SCMP_SYS(socket),
                   {int_argument_is(0, AF_NETLINK), {2, SCMP_CMP_NE, NETLINK_ROUTE, 0}});
     filter.refuse(SCMP_SYS(socket), {{0, SCMP_CMP_GT, AF_NETLINK, 0}});  // AF_PACKET, AF_ALG, ...
     filter.refuse(SCMP_SYS(socket), {int_argument_is(0, AF_KEY)});
     static_assert((SIOCGIFNAME & ~0xf) == 0x8910 && (SIOCETHTOOL & ~0xf) == 0x8940 &&
-                  (SIOCDEVPRIVATE & ~0xf) == 0x89f0);
-    constexpr std::array<std::array<unsigned long, 2>, 7> rows = {{{0xfffffff0, 0x8900},
-                                                                   {0xffffffe0, 0x8920},
-                                                                   {0xfffffff0, 0x8950},
-                                                                   {0xffffffe0, 0x8960},
-                                                                   {0xffffffc0, 0x8980},
-                                                                   {0xffffffe0, 0x89c0},
-                                                                   {0xfffffff0, 0x89e0}}};
+                  (SIOCDEVPRIVATE & ~0xf) == 0x89f0 && SIOCGIFINDEX == 0x8933);
+    constexpr std::array<std::array<unsigned long, 2>, 11> rows = {{{0xfffffff0, 0x8900},
+                                                                    {0xfffffff0, 0x8920},
+                                                                    {0xfffffffe, 0x8930},
+                                                                    {0xffffffff, 0x8932},
+                                                                    {0xfffffffc, 0x8934},
+                                                                    {0xfffffff8, 0x8938},
+                                                                    {0xfffffff0, 0x8950},
+                                                                    {0xffffffe0, 0x8960},
+                                                                    {0xffffffc0, 0x8980},
+                                                                    {0xffffffe0, 0x89c0},
+                                                                    {0xfffffff0, 0x89e0}}};
     for (const auto& [mask, first] : rows)
         filter.refuse(SCMP_SYS(ioctl), {{1, SCMP_CMP_MASKED_EQ, mask, first}});
     filter.refuse(SCMP_SYS(bpf));
 
-    // Namespaces, in which a process has every capability; but for the contained tap's, which gives
-    // no more than any user can give himself. clone3() hides its flags from filters.
-    filter.refuse(SCMP_SYS(unshare), {{0, SCMP_CMP_NE, CLONE_NEWUSER | CLONE_NEWNET, 0}});
-    filter.refuse(SCMP_SYS(clone), {{0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER}});
+    // Namespaces, in which a process has every capability; but for a network with its users, which
+    // is the contained tap's, and gives no more than any user can give himself. clone3() hides its
+    // flags from filters.
+    filter.refuse(SCMP_SYS(unshare));
+    filter.refuse(SCMP_SYS(clone),
+                  {{0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER | CLONE_NEWNET, CLONE_NEWUSER}});
+    for (const unsigned long other :
+         {CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP})
+        filter.refuse(SCMP_SYS(clone), {{0, SCMP_CMP_MASKED_EQ, other, other}});
     filter.hide(SCMP_SYS(clone3));
 
     // Interfaces that kernel bugs like to live in, and that ask for no capability. (Mounts, modules
@@ -132,8 +143,6 @@ void refuse_what_deciding_never_needs(Filter& filter) {
     filter.refuse(SCMP_SYS(ptrace));
     filter.refuse(SCMP_SYS(userfaultfd));
 }
-
-constexpr unsigned fork_flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD;
 
 // Nothing but: see SyscallFilter::make_port.
 void allow_what_a_port_takes(Filter& filter) {
@@ -162,11 +171,12 @@ void allow_what_a_port_takes(Filter& filter) {
                  {int_argument_is(1, SOL_SOCKET), int_argument_is(2, SO_SNDTIMEO)});
     filter.allow(SCMP_SYS(getpid));  // in the log line and the tap's name
 
-    // The bridge's ports: their indices, names, and whether each has a carrier. (Through
+    // The bridge's ports and the new one: indices, names, and whether each has a carrier. (Through
     // SIOCETHTOOL CAP_NET_ADMIN could also change a device's settings; through rtnetlink it can do
     // so anyway.)
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCDEVPRIVATE)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGIFNAME)});
+    filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGIFINDEX)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCETHTOOL)});
 
     // The tap: made and owned; and a stale one made transient. Never made persistent, and not one
@@ -176,17 +186,11 @@ void allow_what_a_port_takes(Filter& filter) {
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETPERSIST), int_argument_is(2, 0)});
     filter.allow(SCMP_SYS(getrandom));  // its MAC address; which ports to look at; malloc()
 
-    // A contained tap's namespace, made by a child that can then not be traced (contained_tap.cc).
-    // fork() is clone() with these flags in glibc (and nothing is run by them), which then calls
-    // set_robust_list() in the child.
-    filter.allow(SCMP_SYS(clone), {{0, SCMP_CMP_EQ, fork_flags, 0}});
-    filter.allow(SCMP_SYS(set_robust_list));
-    filter.allow(SCMP_SYS(unshare), {{0, SCMP_CMP_EQ, CLONE_NEWUSER | CLONE_NEWNET, 0}});
-    filter.allow(SCMP_SYS(prctl), {{0, SCMP_CMP_EQ, PR_SET_DUMPABLE, 0}, {1, SCMP_CMP_EQ, 0, 0}});
+    // A contained tap's namespace, made by a child that is born in it.
+    filter.allow(SCMP_SYS(clone), {{0, SCMP_CMP_EQ, tapgate::contained_clone_flags, 0}});
     filter.allow(SCMP_SYS(prctl),
                  {{0, SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0}, {1, SCMP_CMP_EQ, SIGKILL, 0}});
-    filter.allow(SCMP_SYS(socketpair), {int_argument_is(0, AF_UNIX)});
-    filter.allow(SCMP_SYS(recvmsg));  // the child's answer
+    filter.allow(SCMP_SYS(wait4));
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGSKNS)});
     filter.allow(SCMP_SYS(clock_nanosleep));  // until a port that is going has gone
 

@@ -30,20 +30,21 @@ unsigned vnet_flag(bool vnet_header) {
 }  // namespace
 
 UniqueFd open_tun() {
-    UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-    if (fd)
-        return fd;
-    switch (errno) {
-        case ENOENT:
-        case ENODEV:
-            throw Failure(std::string("failed to open /dev/net/tun: ") + error_text(errno) +
-                          ": the tun module is not there: modprobe tun");
-        case EACCES:
-            throw Failure(std::string("failed to open /dev/net/tun: ") + error_text(errno) +
-                          ": chmod 0666 /dev/net/tun (that is its usual mode, and grants nothing)");
-        default:
-            fail_with_errno("failed to open /dev/net/tun");
-    }
+    UniqueFd fd(open(tun_device, O_RDWR | O_CLOEXEC));
+    if (!fd)
+        fail_to_open_tun(errno);
+    return fd;
+}
+
+void fail_to_open_tun(int error_number) {
+    std::string text = std::string("failed to open ") + tun_device;
+    if (error_number == ENOENT || error_number == ENODEV)
+        throw Failure(text + ": " + error_text(error_number) +
+                      ": the tun module is not there: modprobe tun");
+    if (error_number == EACCES)
+        throw Failure(text + ": " + error_text(error_number) +
+                      ": chmod 0666 /dev/net/tun (that is its usual mode, and grants nothing)");
+    fail_with_errno(text, error_number);
 }
 
 bool make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header) {
@@ -59,15 +60,11 @@ void set_owner(const UniqueFd& tun, uid_t owner) {
         fail_with_errno("failed to create tun device: cannot set its owner");
 }
 
-std::vector<UniqueFd> make_private_tap(const std::string& name, bool vnet_header, unsigned queues) {
-    std::vector<UniqueFd> tap;
-    while (tap.size() < queues) {
-        tap.push_back(open_tun());
-        if (!set_interface(tap.back(), vnet_flag(vnet_header) | (queues > 1 ? IFF_MULTI_QUEUE : 0U),
-                           name))
+void make_private_tap(std::span<const UniqueFd> queues, const std::string& name, bool vnet_header) {
+    const unsigned flags = vnet_flag(vnet_header) | (queues.size() > 1 ? IFF_MULTI_QUEUE : 0U);
+    for (const UniqueFd& tun : queues)
+        if (!set_interface(tun, flags, name))
             fail_with_errno("failed to create tun device");
-    }
-    return tap;
 }
 
 bool remove_unused_tap(const std::string& name) {

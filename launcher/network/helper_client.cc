@@ -20,8 +20,8 @@
 #include <utility>
 
 #include "common/fd_passing.h"
-#include "common/receive_fds.h"
 #include "launcher/base/child_process.h"
+#include "launcher/base/receive_fds.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {

@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "tests/system/abuse.h"
+#include "tests/system/tracer.h"
 
 namespace tapgate {
 namespace {
@@ -55,6 +56,56 @@ Attacks helper_itself() {
              if (seen == 0)
                  throw std::runtime_error("it was never stopped in time");
              return Outcome::held;
+         }},
+        {"its child, which has its memory: within reach, or killed at any call of its",
+         [](const World& world) {
+             World::write_policy("allow br0 user=alice max-taps=9\n");
+             unsigned calls = 0;
+             bool within_reach = false;
+             run_traced_family(usual_args, world.alice(), [&](const TracedCall& call) {
+                 if (call.process == 1) {
+                     calls = call.index;
+                     within_reach = within_reach || in_process_of(alice_account, [&] {
+                                                        return is_within_reach(call.pid) ? 1 : 0;
+                                                    }) != 0;
+                 }
+                 return TraceAction{};
+             });
+             if (!world.ours())
+                 return Outcome::nothing_to_break;
+             if (calls < 5)
+                 throw std::runtime_error("the child was not seen");
+             Outcome outcome = held_if(!within_reach && World::no_taps_left());
+             // At its last call, the end, it has done all there is to do.
+             for (unsigned at = 1; at < calls; ++at) {
+                 const HelperResult run =
+                     run_traced_family(usual_args, world.alice(), [&](const TracedCall& call) {
+                         TraceAction action;
+                         action.kill = call.process == 1 && call.index == at;
+                         return action;
+                     });
+                 outcome = all({outcome, refused(run)});
+             }
+             return outcome;
+         }},
+        {"its child, stopped: it waits for ever",
+         [](const World& world) {
+             World::write_policy("allow br0 user=alice max-taps=9\n");
+             pid_t child = -1;
+             const HelperResult run =
+                 run_traced_family(usual_args, world.alice(), [&](const TracedCall& call) {
+                     TraceAction action;
+                     action.hold = call.process == 1 && call.index == 2;
+                     if (action.hold)
+                         child = call.pid;
+                     return action;
+                 });
+             if (!world.ours())
+                 return Outcome::nothing_to_break;
+             if (child < 0)
+                 throw std::runtime_error("the child was not seen");
+             return all({refused(run), held_if(run.err.find("gave up") != std::string::npos),
+                         held_if(kill(child, 0) != 0)});
          }},
         {"its environment",
          [](const World& world) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "common/receive_fds.h"
+#include "launcher/base/receive_fds.h"
 
 #include <sys/socket.h>
 

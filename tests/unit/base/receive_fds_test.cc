@@ -11,7 +11,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "common/receive_fds.h"
+#include "launcher/base/receive_fds.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
