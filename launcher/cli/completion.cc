@@ -35,7 +35,7 @@ Option own_option(const VerbOption& option) {
                   .help = std::string(option.help),
                   .has_value = !option.argument.empty()};
     result.is_path =
-        option.argument == "PATH" || option.argument == "FILE" || option.argument == "IMAGE";
+        option.argument == "PATH" || option.argument == "FILE" || option.argument == "IMAGE|URL";
     if (is_literal(option.argument)) {
         result.values = option.argument;
         std::replace(result.values.begin(), result.values.end(), '|', ' ');

@@ -11,13 +11,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 if [ $# -lt 3 ]; then
-    "$1" --help | grep -oE -- '--[a-z][a-z-]*' | sort -u >"$work/help"
+    "$1" --help | grep -oE -- '--[a-z][a-z0-9-]*' | sort -u >"$work/help"
     # In mdoc(7) an option is "Fl -name".
-    grep -oE '^\.It Fl -[a-z][a-z-]*' "$2" | sed 's/^\.It Fl /-/' | sort -u >"$work/manual"
+    grep -oE '^\.It Fl -[a-z][a-z0-9-]*' "$2" | sed 's/^\.It Fl /-/' | sort -u >"$work/manual"
 else
-    "$1" "$3" --help | sed '1,/^VM options/d' | grep -oE '^ +--[a-z][a-z-]*' | sed 's/^ *--//' |
+    "$1" "$3" --help | sed '1,/^VM options/d' | grep -oE '^ +--[a-z][a-z0-9-]*' | sed 's/^ *--//' |
         sort -u >"$work/help"
-    grep -oE '^\.It Cm [a-z][a-z-]* =' "$2" | sed 's/^\.It Cm //; s/ =$//' | sort -u >"$work/manual"
+    grep -oE '^\.It Cm [a-z][a-z0-9-]* =' "$2" | sed 's/^\.It Cm //; s/ =$//' | sort -u >"$work/manual"
 fi
 if ! diff "$work/help" "$work/manual"; then
     echo "The options of $1 --help (<) and of $2 (>) differ."

@@ -69,7 +69,7 @@ completes 'tapgate create x --display=vnc:l' '--display=vnc:localhost'
 # Every verb and every option that --help has.
 for verb in $("$tapgate" --help | sed -n 's/^  tapgate \([a-z-]*\) .*/\1/p'); do
     completes "tapgate $verb" "$(compgen -W "${!_tapgate_operands[*]}" -- "$verb" | LC_ALL=C sort | paste -sd ' ')"
-    for option in $("$tapgate" "$verb" --help | grep -oE '^ .*--[a-z][a-z-]*' | grep -oE -- '--[a-z-]+' | sort -u); do
+    for option in $("$tapgate" "$verb" --help | grep -oE '^ .*--[a-z][a-z0-9-]*' | grep -oE -- '--[a-z0-9-]+' | sort -u); do
         [[ $option = --version || " ${_tapgate_options[$verb]} " =~ [[:space:]]$option=?[[:space:]] ]] || {
             echo "$verb $option is not completed"
             exit 1
