@@ -201,7 +201,8 @@ void allow_what_a_port_takes(Filter& filter) {
     // A lock in libc that a thrown exception takes, where libc is a shared library.
     filter.allow(SCMP_SYS(futex));
 
-    // The end, by itself or by the time limit.
+    // The end: the child's, by itself, or by the time limit.
+    filter.allow(SCMP_SYS(exit));
     filter.allow(SCMP_SYS(exit_group));
     filter.allow(SCMP_SYS(rt_sigreturn));
 
