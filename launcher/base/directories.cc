@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "launcher/base/batch_job.h"
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 
@@ -36,6 +37,10 @@ std::string own_directory(const char* variable, const char* below_home) {
 
 // The directory that holds runtime_directory(). Nothing in /tmp: whoever comes first has the name.
 std::string runtime_base() {
+    // What a login has given the user goes when that ends, and its name in the environment may be
+    // of another host; each step of the job finds this one.
+    if (batch_job())
+        return runtime_base_of_host();
     if (auto directory = directory_variable("XDG_RUNTIME_DIR"))
         return std::move(*directory);
     std::string usual = "/run/user/" + std::to_string(getuid());

@@ -22,9 +22,9 @@ std::string cache_directory();
 std::string data_directory();
 
 /// Sockets and locks of running VMs: tapgate in $XDG_RUNTIME_DIR, else in /run/user/UID where that
-/// is ours (su, cron), else in runtime_base_of_host(). It may not be there yet. Whoever can write
-/// there has the user's VMs: so each call looks whether it and what it is in are this user's and
-/// nobody else can write to them, and throws a LauncherError when not.
+/// is ours (su, cron), else, and in any batch job, in runtime_base_of_host(). It may not be there
+/// yet. Whoever can write there has the user's VMs: so each call looks whether it and what it is in
+/// are this user's and nobody else can write to them, and throws a LauncherError when not.
 std::string runtime_directory();
 
 /// ~/.cache/tapgate/run/HOSTNAME: a directory of this host's and this user's alone, found again by

@@ -4,18 +4,15 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
-#include <charconv>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/files.h"
+#include "launcher/base/memory.h"
 
 namespace tapgate {
 
 std::uint64_t memory_available() {
-    const std::string text = line_of("/proc/meminfo", "MemAvailable:");
-    std::uint64_t kibibytes = 0;
-    std::from_chars(text.data(), text.data() + text.size(), kibibytes);
-    return kibibytes / 1024;
+    return memory().available;
 }
 
 DiskFacts disk_space(const std::string& path, int error) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +29,6 @@ int exit_code_of(int status) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// A pipe of which a child gets the writing end.
 // Reads both until their ends and the process's. Empty, or what is wrong.
 std::string read_both(UniqueFd& out, UniqueFd& err, int process, ProgramResult& result,
                       Clock::time_point deadline, size_t most) {
@@ -116,6 +116,34 @@ int run_at_terminal(const std::vector<std::string>& words) {
     sigaction(SIGINT, &interrupt, nullptr);
     sigaction(SIGQUIT, &quit, nullptr);
     return exit_code_of(status);
+}
+
+TerminalProgram::TerminalProgram(const std::vector<std::string>& words) {
+    std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
+    for (const std::string& word : words)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
+        argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    const int error = posix_spawnp(&pid_, argv[0], nullptr, &attributes, argv.data(), environ);
+    posix_spawnattr_destroy(&attributes);
+    if (error != 0)
+        throw LauncherError("cannot start " + quoted_word(words[0]) + ": " + errno_text(error));
+    pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+}
+
+TerminalProgram::~TerminalProgram() {
+    if (pid_ <= 0)
+        return;
+    kill(pid_, SIGKILL);
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
 }
 
 std::string own_program() {

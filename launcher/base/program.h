@@ -5,9 +5,13 @@
 #ifndef TAPGATE_LAUNCHER_BASE_PROGRAM_H
 #define TAPGATE_LAUNCHER_BASE_PROGRAM_H
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <string>
 #include <vector>
+
+#include "common/unique_fd.h"
 
 namespace tapgate {
 
@@ -34,6 +38,25 @@ ProgramResult run_program(const std::vector<std::string>& words,
 /// Runs `words` at this process's terminal, for as long as the user likes; Ctrl-C is the program's.
 /// Returns the exit code as above. Throws a LauncherError when it cannot be started.
 int run_at_terminal(const std::vector<std::string>& words);
+
+/// A program at this process's terminal, which this process waits for beside other things. With its
+/// signals as they are usually, whatever this process does with its own.
+class TerminalProgram {
+  public:
+    /// Starts it, the first of `words` being looked for in PATH. Throws a LauncherError.
+    explicit TerminalProgram(const std::vector<std::string>& words);
+    /// Killed and reaped, when it has not ended.
+    ~TerminalProgram();
+    TerminalProgram(const TerminalProgram&) = delete;
+    TerminalProgram& operator=(const TerminalProgram&) = delete;
+
+    /// Readable for poll() when it has ended; still owned here.
+    [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+
+  private:
+    pid_t pid_ = -1;
+    UniqueFd pidfd_;
+};
 
 /// The absolute path of this very program, to be started again with other arguments. Throws a
 /// LauncherError.

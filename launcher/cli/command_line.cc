@@ -173,6 +173,7 @@ VmName parse_vm_name(const std::string& word) {
 CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::string>& arguments,
                                const std::string& directory) {
     CommandLine result;
+    result.words = arguments;
     result.grammar = &grammar;
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     if (dashes != arguments.end())

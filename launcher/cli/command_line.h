@@ -22,6 +22,7 @@ struct CommandLine {
     std::vector<std::string> operands;  ///< what is behind the verb
     std::vector<std::string> rest;  ///< what is behind "--"; with VM options they are --qemu-arg
     std::map<std::string, std::string> options;  ///< the verb's own; a switch has no value
+    std::vector<std::string> words;              ///< all of it, as it was typed
     std::vector<Setting> settings;               ///< the VM's
 
     [[nodiscard]] bool has(const std::string& option) const { return options.contains(option); }

@@ -60,8 +60,10 @@ void destroy(const Lab& lab, const CommandLine& command) {
     remove_lab(members);
 }
 
-std::string state_of(const LabVmStatus& vm) {
-    return vm.made ? std::string(name_of(vm.life)) : "not made";
+std::string up_of(const LabVmStatus& vm) {
+    if (!vm.up.empty())
+        return vm.up;
+    return vm.started == 0 ? "-" : duration_text(std::time(nullptr) - vm.started);
 }
 
 void status(const Lab& lab, const CommandLine& command) {
@@ -70,11 +72,13 @@ void status(const Lab& lab, const CommandLine& command) {
         nlohmann::json vms = nlohmann::json::array();
         for (const LabVmStatus& vm : all) {
             nlohmann::json json = {{"name", vm.name.str()},
-                                   {"state", state_of(vm)},
+                                   {"state", vm.state},
                                    {"in_file", vm.planned},
                                    {"addresses", vm.addresses}};
             if (vm.memory != 0)
                 json["memory_mib"] = vm.memory;
+            if (!vm.node.empty())
+                json["node"] = vm.node;
             if (vm.started != 0)
                 json["started"] = vm.started;
             vms.push_back(std::move(json));
@@ -84,11 +88,17 @@ void status(const Lab& lab, const CommandLine& command) {
         return;
     }
     std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "UP", "MEMORY", "ADDRESS"}};
-    for (const LabVmStatus& vm : all)
-        rows.push_back({vm.name.str(), state_of(vm),
-                        vm.started == 0 ? "-" : duration_text(std::time(nullptr) - vm.started),
+    const bool nodes =
+        std::any_of(all.begin(), all.end(), [](const LabVmStatus& vm) { return !vm.node.empty(); });
+    if (nodes)
+        rows[0].emplace_back("NODE");
+    for (const LabVmStatus& vm : all) {
+        rows.push_back({vm.name.str(), vm.state, up_of(vm),
                         vm.memory == 0 ? "-" : std::to_string(vm.memory) + "M",
                         vm.addresses.empty() ? "-" : vm.addresses.front()});
+        if (nodes)
+            rows.back().push_back(vm.node.empty() ? "-" : vm.node);
+    }
     print(table_text(rows));
 }
 

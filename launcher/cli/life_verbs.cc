@@ -3,17 +3,21 @@
 
 #include <unistd.h>
 
+#include "launcher/base/batch_job.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/operand.h"
+#include "launcher/cluster/slurm.h"
 #include "launcher/image/clone.h"
+#include "launcher/image/lock.h"
 #include "launcher/qemu/control.h"
 #include "launcher/run/background.h"
 #include "launcher/run/ending.h"
 #include "launcher/run/supervisor.h"
+#include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
@@ -32,21 +36,27 @@ UniqueFd inherited_fd(const CommandLine& command, const std::string& option) {
     return UniqueFd(*fd);
 }
 
-// What was asked for, as words of a command line that mean the same in any directory.
-std::vector<std::string> start_words(const CommandLine& command) {
-    const std::string& operand = command.operands.at(0);
-    std::vector<std::string> words = {is_image(operand) && !operand.starts_with('/')
-                                          ? current_directory() + "/" + operand
-                                          : operand};
-    for (const char* option : {"helper", "powerdown-limit"}) {
-        if (command.has(option))
-            words.push_back("--" + std::string(option) + "=" + command.option(option));
-    }
-    if (command.has("plain-bridge"))
-        words.emplace_back("--plain-bridge");
-    for (const Setting& setting : command.settings)
-        words.push_back("--" + setting.key + "=" + absolute_value(setting));
-    return words;
+// One that does not run here, and yet its guest writes to its disks: it cannot be ended from here,
+// and is not off.
+void refuse_elsewhere(const VmName& name) {
+    if (vm_state(name).life != Life::off || !has_vm_file(name))
+        return;
+    const std::string host = host_of_running(name);
+    if (!host.empty())
+        throw LauncherError(name.str() + " does not run on this host but on " + shown(host) +
+                            "; end it there");
+    for (const Disk& disk : load_vm_file(name).spec.disks)
+        if (!disk.read_only && image_use(disk.path.str()) == ImageUse::writing)
+            throw LauncherError(name.str() + " does not run on this host, and yet " +
+                                shown(disk.path.str()) + " is in use, by " +
+                                image_user(disk.path.str()) + "; end it there");
+}
+
+// Here there is no queue to wait in.
+void refuse_timeout(const CommandLine& command) {
+    if (command.has("timeout"))
+        throw UsageError(std::string(command.verb->name) +
+                         " takes --timeout only for a VM with on=slurm");
 }
 
 // Returns the exit code.
@@ -84,22 +94,56 @@ ExitCode interrupt(const CommandLine& command, const char* qmp) {
 
 }  // namespace
 
+std::vector<std::string> start_words(const CommandLine& command) {
+    const std::string& operand = command.operands.at(0);
+    std::vector<std::string> words = {is_image(operand) && !operand.starts_with('/')
+                                          ? current_directory() + "/" + operand
+                                          : operand};
+    for (const char* option : {"helper", "powerdown-limit"}) {
+        if (command.has(option))
+            words.push_back("--" + std::string(option) + "=" + command.option(option));
+    }
+    if (command.has("plain-bridge"))
+        words.emplace_back("--plain-bridge");
+    for (const Setting& setting : command.settings)
+        words.push_back("--" + setting.key + "=" + absolute_value(setting));
+    return words;
+}
+
 ExitCode run_vm(const CommandLine& command) {
+    refuse_timeout(command);
+    const auto job = batch_job();
+    if (job && job->in_batch_script && !job->is_task && !command.has("ready-fd"))
+        throw LauncherError(
+            "in a batch script Slurm's signals reach its shell only, and when that has ended the "
+            "VM "
+            "would lose its power; let tapgate take the shell's place: exec tapgate run " +
+            command.operands.at(0));
     PowerDown::Limits limits;
+    if (job && job->system == BatchJob::System::slurm)
+        limits.guest = power_down_limit_in_job(kill_wait());
     limits.guest = command.seconds("powerdown-limit", limits.guest);
     return supervise(described_vm(command).spec, {.helper = command.option("helper"),
                                                   .plain_bridge = command.has("plain-bridge"),
+                                                  .console = !command.has("no-console"),
                                                   .limits = limits,
                                                   .ready = inherited_fd(command, "ready-fd"),
                                                   .words = start_words(command)});
 }
 
 ExitCode start_vm(const CommandLine& command) {
+    refuse_timeout(command);
+    if (const auto job = batch_job(); job && job->is_task)
+        throw LauncherError(
+            "what runs in the background ends with this job, and that with this command; here the "
+            "way is: tapgate run " +
+            command.operands.at(0));
     return start_in_background(command);
 }
 
 ExitCode stop_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
+    refuse_elsewhere(name);
     if (const UniqueFd qemu = running_qemu(name))
         power_down_vm(name, qemu, command.seconds("timeout", PowerDown::Limits().guest),
                       command.has("force"));
@@ -110,6 +154,7 @@ ExitCode stop_vm(const CommandLine& command) {
 
 ExitCode kill_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
+    refuse_elsewhere(name);
     if (const UniqueFd qemu = running_qemu(name))
         end_by_force(name, qemu);
     if (vm_state(name).life != Life::off)

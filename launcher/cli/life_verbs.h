@@ -4,10 +4,17 @@
 #ifndef TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
 #define TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
 
+#include <string>
+#include <vector>
+
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 
 namespace tapgate {
+
+/// What was asked for, as words of a command line behind `run' that mean the same in any directory:
+/// the VM first.
+std::vector<std::string> start_words(const CommandLine& command);
 
 ExitCode run_vm(const CommandLine& command);
 ExitCode start_vm(const CommandLine& command);

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <csignal>
 #include <ctime>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -22,6 +23,7 @@
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/cli/slurm_verbs.h"
 #include "launcher/image/clone.h"
 #include "launcher/qemu/control.h"
 #include "launcher/run/console.h"
@@ -107,6 +109,39 @@ std::string up_in(const Json& json) {
                : "-";
 }
 
+// And of one that is a job: as much as Slurm knows, which is asked once for all of them.
+Json summary_of(const SlurmJob& job) {
+    Json json = {{"name", job.vm.str()}, {"state", job.state_text()}};
+    json["file"] = has_vm_file(job.vm) ? Json(vm_file_path(job.vm)) : Json(nullptr);
+    if (!job.node.empty())
+        json["node"] = job.node;
+    if (job.runs())
+        json["up"] = job.up;
+    json["limit"] = job.limit;
+    json["job"] = job.id;
+    return json;
+}
+
+// `jobs`: with the columns that only those have.
+std::string table(const Json& vms, bool jobs) {
+    std::vector<std::vector<std::string>> rows = {
+        {"NAME", "STATE", "UP", "PID", "ACCEL", "NETWORK"}};
+    if (jobs)
+        rows[0].insert(rows[0].end(), {"NODE", "LIMIT", "JOB"});
+    for (const Json& vm : vms) {
+        auto& row = rows.emplace_back();
+        row = {text_in(vm, "name"),
+               state_in(vm),
+               vm.contains("up") ? text_in(vm, "up") : up_in(vm),
+               text_in(vm, "qemu_pid"),
+               text_in(vm, "accelerator"),
+               nets_in(vm)};
+        if (jobs)
+            row.insert(row.end(), {text_in(vm, "node"), text_in(vm, "limit"), text_in(vm, "job")});
+    }
+    return table_text(rows);
+}
+
 // Fit for a terminal, where it goes to one.
 void print_file(const std::string& path) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -178,26 +213,40 @@ ExitCode list_vms(const CommandLine& command) {
         names.assign(all.begin(), all.end());
     }
     Json vms = Json::array();
+    // Asked last: what runs here is told in any case.
+    std::vector<SlurmJob> jobs;
+    std::exception_ptr silence;
+    try {
+        jobs = jobs_to_list();
+    } catch (const LauncherError&) {
+        silence = std::current_exception();
+    }
+    const auto has_job = [&](const VmName& name) {
+        return std::any_of(jobs.begin(), jobs.end(),
+                           [&](const SlurmJob& job) { return job.vm.str() == name.str(); });
+    };
     const auto deadline = std::chrono::steady_clock::now() + answers_limit;
     for (const VmName& name : names) {
+        // What is in this host's directory is of an earlier run.
+        if (has_job(name) && vm_state(name).qemu == 0)
+            continue;
         Json vm = summary_of(name, std::clamp(milliseconds(milliseconds_until(deadline)),
                                               shortest_answer, answer_limit));
         // A directory of a VM that has neither a file nor a record is only where its logs are.
         if (vm.at("state") != "off" || (command.has("all") && has_vm_file(name)))
             vms.push_back(std::move(vm));
     }
-    if (command.has("json")) {
+    for (const SlurmJob& job : jobs)
+        if (vm_state(job.vm).qemu == 0)
+            vms.push_back(summary_of(job));
+    std::sort(vms.begin(), vms.end(),
+              [](const Json& a, const Json& b) { return a.at("name") < b.at("name"); });
+    if (command.has("json"))
         print_json(vms);
-        return ExitCode::done;
-    }
-    if (vms.empty())
-        return ExitCode::done;
-    std::vector<std::vector<std::string>> rows = {
-        {"NAME", "STATE", "UP", "PID", "ACCEL", "NETWORK"}};
-    for (const Json& vm : vms)
-        rows.push_back({text_in(vm, "name"), state_in(vm), up_in(vm), text_in(vm, "qemu_pid"),
-                        text_in(vm, "accelerator"), nets_in(vm)});
-    print(table_text(rows));
+    else if (!vms.empty())
+        print(table(vms, !jobs.empty()));
+    if (silence)
+        std::rethrow_exception(silence);
     return ExitCode::done;
 }
 

@@ -230,10 +230,9 @@ constexpr VerbOption all_options[] = {
      .help = "when a signal ends the VM: how long its guest may take to power down (90)"},
     {.name = "timeout",
      .argument = "SECONDS",
-     .verbs = "stop restart wait snapshot lab",
+     .verbs = "run start stop restart wait snapshot lab",
      .help = "how long the guest may take to power down (90), or to be ready (120), or QEMU for a "
-             "snapshot "
-             "(600)"},
+             "snapshot (600), or Slurm to find room (for ever)"},
     {.name = "force",
      .verbs = "stop restart reset lab",
      .help = "cut the guest's power: when that time is over, or before a reset to the base"},
@@ -309,6 +308,8 @@ constexpr VerbOption all_options[] = {
      .help = "disk and adapter on virtio, which the guest needs drivers for"},
     // Between start and the supervisor that it starts.
     {.name = "ready-fd", .argument = "FD", .verbs = "run"},
+    // In a job of Slurm's: its console is for `tapgate console'.
+    {.name = "no-console", .verbs = "run"},
 };
 
 constexpr Grammar whole{.verbs = all_verbs, .options = all_options};

@@ -120,6 +120,60 @@ void check_addresses(const DoctorFacts& facts, const HostLink& bridge, Findings&
                                : "none was heard: guests have link-local IPv6 addresses only"});
 }
 
+// What is left of the MTU of the network below for a frame of the bridge's; 0: not known.
+unsigned room_in(const HostNetwork& network, const HostLink& tunnel) {
+    for (const HostAddress& one : network.addresses) {
+        const HostLink* const below = network.link(one.link);
+        if (below == nullptr || one.address != *tunnel.tunnel_from)
+            continue;
+        // The outer IP and UDP headers, VXLAN's own, and the frame's Ethernet header.
+        const unsigned headers = one.v6 ? 70 : 50;
+        return below->mtu - std::min(below->mtu, headers);
+    }
+    return 0;
+}
+
+void check_tunnel_mtu(const DoctorFacts& facts, const HostLink& bridge, const HostLink& tunnel,
+                      Findings& findings) {
+    const std::string name = shown(tunnel.name);
+    const unsigned room = room_in(facts.network, tunnel);
+    if (room != 0 && tunnel.mtu > room)
+        findings.push_back({"mtu", Health::warn,
+                            name + " has an MTU of " + std::to_string(tunnel.mtu) +
+                                ", and the network below it room for " + std::to_string(room) +
+                                ": large frames are lost or cut",
+                            "sudo ip link set " + name + " mtu " + std::to_string(room)});
+    else if (bridge.mtu > tunnel.mtu)
+        findings.push_back(
+            {"mtu", Health::warn,
+             shown(bridge.name) + " has an MTU of " + std::to_string(bridge.mtu) + ", and " + name +
+                 " to the other hosts one of " + std::to_string(tunnel.mtu) +
+                 ": large frames do not get there",
+             "sudo ip link set " + shown(bridge.name) + " mtu " + std::to_string(tunnel.mtu)});
+    else
+        findings.push_back({"mtu", Health::ok, name + " to other hosts: fits"});
+}
+
+// What stretches the bridge over several hosts.
+void check_tunnels(const DoctorFacts& facts, const HostLink& bridge, Findings& findings) {
+    const auto verdict = facts.helper.verdicts.find(bridge.name);
+    const bool isolated = verdict != facts.helper.verdicts.end() && verdict->second.allowed &&
+                          verdict->second.text.find("isolated") != std::string::npos;
+    for (const HostLink* tunnel : facts.network.ports(bridge.index)) {
+        if (!tunnel->tunnel_from)
+            continue;
+        const std::string name = shown(tunnel->name);
+        if (isolated && !tunnel->port->isolated)
+            findings.push_back(
+                {"isolated", Health::warn,
+                 "your ports on " + shown(bridge.name) + " are isolated, and " + name +
+                     " to the other hosts is not: guests there reach yours all the same",
+                 "sudo bridge link set dev " + name +
+                     " isolated on; lasting, and what the gateway then needs: tapgate-cluster(7)"});
+        check_tunnel_mtu(facts, bridge, *tunnel, findings);
+    }
+}
+
 }  // namespace
 
 void check_bridge(const DoctorFacts& facts, const std::string& name, Findings& findings) {
@@ -165,6 +219,7 @@ void check_bridge(const DoctorFacts& facts, const std::string& name, Findings& f
                             ? "fixed: ports do not change it"
                             : "not fixed yet: the helper fixes it with the first tap"});
     check_addresses(facts, *link, findings);
+    check_tunnels(facts, *link, findings);
 }
 
 void check_netfilter(const DoctorFacts& facts, Findings& findings) {

@@ -16,6 +16,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <sstream>
 
 #include "common/unique_fd.h"
@@ -205,6 +206,43 @@ std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
     return disks;
 }
 
+// The options that the file system of `path` is mounted with.
+std::string mount_options(const std::string& path) {
+    const std::string point = mount_point(path);
+    std::string options;
+    std::ifstream file("/proc/self/mounts");
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words(line);
+        std::string device;
+        std::string where;
+        std::string type;
+        std::string these;
+        words >> device >> where >> type >> these;
+        // The last one lies on top.
+        if (where == point)
+            options = "," + these + ",";
+    }
+    return options;
+}
+
+// Why QEMU's locks of images in the directory do not hold, between hosts too; empty: they do.
+std::string locks_problem(const std::string& directory) {
+    const std::string options = mount_options(directory);
+    for (const char* local : {",nolock,", ",local_lock=all,", ",local_lock=posix,"})
+        if (options.find(local) != std::string::npos)
+            return "mounted with " + std::string(local + 1, std::strlen(local) - 2);
+    // A file without a name: nothing is left of it. Where that cannot be, it is not asked.
+    const UniqueFd file(open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    struct flock range {};
+    range.l_type = F_RDLCK;
+    range.l_whence = SEEK_SET;
+    range.l_start = 100;
+    range.l_len = 1;
+    if (file && fcntl(file.get(), F_OFD_SETLK, &range) != 0)
+        return "no locks (" + errno_text(errno) + ")";
+    return {};
+}
+
 QemuReport qemu_report(const std::optional<VmSpec>& vm) {
     QemuReport report;
     try {
@@ -259,6 +297,8 @@ DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std
     if (vm)
         facts.memory_wanted = vm->memory.mebibytes();
     facts.disks = disk_facts(vm);
+    facts.data_directory = data_disk().path;
+    facts.locks_problem = locks_problem(facts.data_directory);
     if (vm && vm_state(vm->name).life == Life::running) {
         GuestFacts guest = guest_facts(vm->name);
         facts.adapters = find_guest(guest, guest_limit);

@@ -101,6 +101,8 @@ struct DoctorFacts {
     std::uint64_t memory_available = 0;          ///< MiB
     std::optional<std::uint64_t> memory_wanted;  ///< MiB; by the VM
     std::vector<DiskFacts> disks;
+    std::string data_directory;
+    std::string locks_problem;  ///< why locks of files there do not hold; empty: they do
     QemuReport qemu;
     std::vector<GuestAdapter> adapters;  ///< of the VM, when it runs
 };

@@ -153,6 +153,12 @@ void check_memory_and_disks(const DoctorFacts& facts, Findings& findings) {
                             "end other programs, or give it less: --memory="});
     else
         findings.push_back({"memory", Health::ok, there});
+    if (!facts.locks_problem.empty())
+        findings.push_back({"locks", Health::warn,
+                            shown(facts.data_directory) + ": " + facts.locks_problem +
+                                ": that a VM runs on another host is not noticed, and its disks "
+                                "can be destroyed",
+                            "mount it with locks: NFSv4, without nolock and local_lock"});
     for (const DiskFacts& disk : facts.disks) {
         if (disk.error != 0)
             findings.push_back({"disk", Health::fail,

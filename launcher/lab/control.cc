@@ -98,7 +98,7 @@ void reset_lab(const std::vector<LabMember>& members, bool force) {
         if (!members[i].made || !is_clone(members[i].name))
             continue;
         if (members[i].life != Life::off && members[i].life != Life::crashed && !force)
-            throw LauncherError(names[i] + " is " + std::string(name_of(members[i].life)) +
+            throw LauncherError(names[i] + " is " + members[i].state_text() +
                                 "; power the lab down first, with tapgate lab down, or cut its "
                                 "power with --force");
         VmJob job{.row = i,
@@ -148,6 +148,7 @@ std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
         const LabMember& member = members[i];
         LabVmStatus& status = all.emplace_back(LabVmStatus{.name = member.name,
                                                            .life = member.life,
+                                                           .state = member.state_text(),
                                                            .made = member.made,
                                                            .planned = member.planned.has_value()});
         try {
@@ -162,7 +163,10 @@ std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
         }
         if (member.life != Life::running)
             continue;
-        if (const auto record = read_run_record(member.name))
+        if (member.job) {
+            status.node = member.job->node;
+            status.up = member.job->up;
+        } else if (const auto record = read_run_record(member.name))
             status.started = record->started;
         jobs.push_back({.row = i,
                         .words = {"ip", "--json", member.name.str()},

@@ -45,6 +45,9 @@ std::string lab_removal_text(const std::vector<LabMember>& members);
 struct LabVmStatus {
     VmName name;
     Life life = Life::off;
+    std::string state = {};  ///< in words, for users
+    std::string node = {};   ///< of Slurm's that it runs on
+    std::string up = {};     ///< how long, where Slurm says so
     bool made = false;
     bool planned = true;
     std::uint64_t memory = 0;  ///< MiB; 0: not known

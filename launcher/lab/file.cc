@@ -278,6 +278,16 @@ std::string lab_mark(const VmName& lab) {
     return "# Made by `tapgate lab' for the lab " + lab.str();
 }
 
+std::string lab_of_vm_file(std::string_view vm_file) {
+    constexpr std::string_view mark = "# Made by `tapgate lab' for the lab ";
+    const size_t at = vm_file.starts_with(mark) ? 0 : vm_file.find("\n" + std::string(mark));
+    if (at == std::string_view::npos)
+        return {};
+    vm_file.remove_prefix(at + (at == 0 ? 0 : 1) + mark.size());
+    const auto name = VmName::parse(trimmed(vm_file.substr(0, vm_file.find('\n'))));
+    return name ? name->str() : "";
+}
+
 bool has_lab_mark(std::string_view vm_file, const VmName& vm, const VmName& lab) {
     if (!vm.str().starts_with(lab.str() + "-"))
         return false;

@@ -75,6 +75,9 @@ VmDescription describe_lab_vm(const LabVm& vm);
 /// The line of a VM file that says whose the VM is. Whoever removes it makes the VM their own.
 std::string lab_mark(const VmName& lab);
 
+/// The lab that has made the VM with this file; empty: none.
+std::string lab_of_vm_file(std::string_view vm_file);
+
 /// Whether a VM with this file is one that the lab has made. Its name must be the lab's too, so
 /// that a copy is not.
 bool has_lab_mark(std::string_view vm_file, const VmName& vm, const VmName& lab);

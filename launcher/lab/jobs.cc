@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <utility>
 
@@ -73,6 +74,7 @@ class Runner {
         UniqueFd output;
         UniqueFd errors;
         Clock::time_point deadline;
+        bool told = false;  // to end
     };
 
     [[nodiscard]] bool can_begin(size_t index) const {
@@ -146,6 +148,8 @@ class Runner {
         if (options_.stop != nullptr)
             if (std::string signal = options_.stop->take(); !signal.empty())
                 result_.signal = std::move(signal);
+        if (!result_.signal.empty() || (options_.stop_at_failure && !result_.failed.empty()))
+            end_those_that_wait();
         const auto now = Clock::now();
         for (size_t i = 0; i < running_.size();) {
             if (reaped(running_[i], now))
@@ -155,6 +159,13 @@ class Runner {
         }
         if (options_.table != nullptr)
             options_.table->tick(now);
+    }
+
+    // Each once.
+    void end_those_that_wait() {
+        for (Running& one : running_)
+            if (jobs_[one.job].ends_at_signal && !std::exchange(one.told, true))
+                kill(one.process->pid(), SIGTERM);
     }
 
     // Has it ended?

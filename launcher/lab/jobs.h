@@ -22,6 +22,8 @@ struct VmJob {
     std::chrono::milliseconds limit{0};
     std::vector<size_t> after = {};  ///< jobs that must have succeeded before
     bool only_waits = false;         ///< needs nothing of this host, so any number may run
+    /// SIGTERM goes to it when a signal comes, or another fails: it undoes what it began.
+    bool ends_at_signal = false;
 };
 
 struct JobResult {

@@ -20,7 +20,7 @@ std::vector<ProgressTable::Row> rows_of(const std::vector<LabMember>& members) {
     rows.reserve(members.size());
     for (const LabMember& member : members)
         rows.push_back({.name = member.name.str(),
-                        .text = member.made ? std::string(name_of(member.life)) : "not made",
+                        .text = member.state_text(),
                         .state = ProgressTable::State::waiting});
     return rows;
 }

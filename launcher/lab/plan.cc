@@ -8,6 +8,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
+#include "launcher/cluster/slurm.h"
 #include "launcher/vm/file.h"
 
 namespace tapgate {
@@ -20,6 +21,31 @@ constexpr std::uint64_t memory_of_qemu = 48;
 bool is_made_by(const Lab& lab, const VmName& name) {
     const auto text = read_file(vm_file_path(name));
     return text && has_lab_mark(*text, name, lab.name);
+}
+
+// Will it be Slurm's, made as the lab's file and its template have it?
+bool is_planned_on_slurm(const Lab& lab, const LabVm& vm) {
+    for (const Setting& setting : vm.settings)
+        if (setting.key == "on")
+            return setting.value.starts_with("slurm");
+    const auto& base = lab.sections.at(vm.section).base;
+    return base && is_on_slurm(*base);
+}
+
+// What Slurm knows of those that are its.
+void ask_slurm(std::vector<LabMember>& members) {
+    const std::vector<SlurmJob> jobs = slurm_jobs();
+    for (LabMember& member : members) {
+        const auto found = std::find_if(jobs.begin(), jobs.end(), [&](const SlurmJob& job) {
+            return member.on_slurm && job.vm.str() == member.name.str();
+        });
+        if (found == jobs.end() || member.life == Life::running)
+            continue;
+        member.job = *found;
+        member.life = found->runs()        ? Life::running
+                      : found->is_ending() ? Life::stopping
+                                           : Life::starting;
+    }
 }
 
 // What VMs want of a bridge that they cannot do without.
@@ -114,6 +140,10 @@ void check_bridge(const std::string& name, const BridgeNeed& need, const LabFact
 
 }  // namespace
 
+std::string LabMember::state_text() const {
+    return job ? job->state_text() : made ? std::string(name_of(life)) : "not made";
+}
+
 std::vector<LabMember> lab_members(const Lab& lab) {
     std::vector<LabMember> members;
     std::set<std::string> planned;
@@ -125,11 +155,24 @@ std::vector<LabMember> lab_members(const Lab& lab) {
             throw LauncherError(
                 "the VM " + name.str() + " is there, and this lab has not made it (" +
                 shown(vm_file_path(name)) + "); give the lab another name, or the VM");
-        members.push_back({name, std::move(vm), made, vm_state(name).life});
+        members.push_back({.name = name,
+                           .planned = std::move(vm),
+                           .made = made,
+                           .life = vm_state(name).life,
+                           .on_slurm = false});
+        LabMember& member = members.back();
+        member.on_slurm = made ? is_on_slurm(name) : is_planned_on_slurm(lab, *member.planned);
     }
     for (const VmName& name : vm_names())
         if (!planned.contains(name.str()) && is_made_by(lab, name))
-            members.push_back({name, std::nullopt, true, vm_state(name).life});
+            members.push_back({.name = name,
+                               .planned = std::nullopt,
+                               .made = true,
+                               .life = vm_state(name).life,
+                               .on_slurm = is_on_slurm(name)});
+    if (std::any_of(members.begin(), members.end(),
+                    [](const LabMember& one) { return one.made && one.on_slurm; }))
+        ask_slurm(members);
     return members;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/cluster/slurm_words.h"
 #include "launcher/lab/file.h"
 #include "launcher/network/host_network.h"
 #include "launcher/network/policy_verdict.h"
@@ -24,6 +25,11 @@ struct LabMember {
     std::optional<LabVm> planned;  ///< nothing: the file had it once, and the VM is still there
     bool made = false;             ///< it has a VM file, which this lab made
     Life life = Life::off;
+    bool on_slurm = false;             ///< where it runs, and whether there is room, is Slurm's
+    std::optional<SlurmJob> job = {};  ///< what Slurm knows of it; `life' says the same
+
+    /// "running", "queued: Resources", "not made", ...
+    [[nodiscard]] std::string state_text() const;
 };
 
 /// Those that the lab's file has, in its order, and behind them those that it once had. Throws a

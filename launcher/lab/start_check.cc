@@ -129,7 +129,7 @@ void check_lab_start(const Lab& lab, const std::vector<LabMember>& members,
     for (const LabMember& member : members) {
         const bool runs = member.life == Life::running;
         if (member.life == Life::starting || member.life == Life::stopping)
-            throw LauncherError(member.name.str() + " is " + std::string(name_of(member.life)) +
+            throw LauncherError(member.name.str() + " is " + member.state_text() +
                                 " just now; try again when that is over");
         if (!member.made && runs)
             throw LauncherError(member.name.str() +
@@ -148,7 +148,8 @@ void check_lab_start(const Lab& lab, const std::vector<LabMember>& members,
         VmSpec spec = member.made    ? load_vm(member.name, {}).spec
                       : section.base ? clone_spec(member, section)
                                      : describe_lab_vm(*member.planned).spec;
-        if (!runs) {
+        // Whether there is room elsewhere, Slurm knows.
+        if (!runs && !member.on_slurm) {
             check_startable(spec, helper);
             starting.push_back(spec);
         }

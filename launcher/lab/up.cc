@@ -137,18 +137,24 @@ class Up {
             std::vector<std::string> words{"start", members_[i].name.str()};
             if (!options_.helper.empty())
                 words.push_back("--helper=" + options_.helper);
+            const bool on_slurm = members_[i].on_slurm;
+            if (on_slurm)
+                words.push_back("--timeout=" + std::to_string(options_.ready.count() / 1000));
             starts[members_[i].planned->section].push_back(jobs.size());
             jobs.push_back({.row = i,
                             .words = std::move(words),
-                            .doing = "starting",
+                            .doing = on_slurm ? "waiting for Slurm" : "starting",
                             .done = "runs",
-                            .limit = start_limit});
+                            .limit = start_limit + (on_slurm ? options_.ready : milliseconds(0)),
+                            // All are in the queue at once, and a signal takes them out of it.
+                            .only_waits = on_slurm,
+                            .ends_at_signal = on_slurm});
         }
         for (const LabSection& section : lab_.sections)
             for (const LabDependency& after : section.after)
                 add_waits(after, starts, waits, jobs);
         for (VmJob& job : jobs)
-            if (!job.only_waits)
+            if (job.words.front() == "start")
                 for (const LabDependency& after : section_of(job.row).after) {
                     const auto& before = after.goal == "running"
                                              ? starts[after.section]
@@ -161,7 +167,7 @@ class Up {
             {.parallel = parallel, .stop_at_failure = true, .stop = &*stop_, .table = &*table_});
         // A start that failed because somebody else's came first has started nothing.
         for (size_t i = 0; i < jobs.size(); i++)
-            if (!jobs[i].only_waits &&
+            if (jobs[i].words.front() == "start" &&
                 (result.jobs[i].end == JobResult::End::succeeded ||
                  (result.jobs[i].end == JobResult::End::failed && is_made_now(jobs[i].row))))
                 started_.push_back(jobs[i].row);
@@ -174,7 +180,7 @@ class Up {
         for (size_t i = 0; i < jobs.size(); i++)
             for (const std::string& text : result.jobs[i].notes)
                 // What ends in dots was progress.
-                if (!jobs[i].only_waits && !text.ends_with("..."))
+                if (jobs[i].words.front() == "start" && !text.ends_with("..."))
                     notes_.insert(text);
         for (const std::string& text : notes_)
             note(text);

@@ -212,6 +212,7 @@ HostLink link_in(const Message& message, const ifinfomsg& header) {
     link.name = string_in(attributes[IFLA_IFNAME]);
     link.alias = string_in(attributes[IFLA_IFALIAS]);
     link.mac = mac_in(attributes[IFLA_ADDRESS]);
+    link.mtu = number_in(attributes[IFLA_MTU]);
     link.master = static_cast<int>(number_in(attributes[IFLA_MASTER]));
     // One of another network namespace has a number of that one's.
     if (attributes[IFLA_LINK_NETNSID] == nullptr)
@@ -226,6 +227,12 @@ HostLink link_in(const Message& message, const ifinfomsg& header) {
         const auto tun = nested<IFLA_TUN_MAX + 1>(info[IFLA_INFO_DATA]);
         if (tun[IFLA_TUN_OWNER] != nullptr)
             link.tap_owner = number_in(tun[IFLA_TUN_OWNER]);
+    }
+    if (link.kind == "vxlan") {
+        const auto vxlan = nested<IFLA_VXLAN_MAX + 1>(info[IFLA_INFO_DATA]);
+        link.tunnel_from = vxlan[IFLA_VXLAN_LOCAL6] != nullptr
+                               ? address_in(vxlan[IFLA_VXLAN_LOCAL6], AF_INET6)
+                               : address_in(vxlan[IFLA_VXLAN_LOCAL], AF_INET);
     }
     if (string_in(info[IFLA_INFO_SLAVE_KIND]) == "bridge")
         link.port = port_in(info[IFLA_INFO_SLAVE_DATA]);
@@ -285,6 +292,17 @@ void add_neighbours(RouteSocket& socket, HostNetwork& network) {
     }
 }
 
+// How long ago the last frame came, in ms.
+std::uint64_t age_in(const nlattr* attribute) {
+    nda_cacheinfo info{};
+    if (attribute == nullptr || nla_len(attribute) < static_cast<int>(sizeof info))
+        return 0;
+    std::memcpy(&info, nla_data(attribute), sizeof info);
+    // In USER_HZ, whatever the kernel's own is.
+    constexpr std::uint64_t milliseconds = 10;
+    return info.ndm_updated * milliseconds;
+}
+
 void add_stations(RouteSocket& socket, HostNetwork& network) {
     // The kernel up to 5.0 takes nothing shorter than an ifinfomsg here (rtnl_fdb_dump() in
     // net/core/rtnetlink.c), which begins alike.
@@ -299,9 +317,16 @@ void add_stations(RouteSocket& socket, HostNetwork& network) {
         // Without a master it is a filter of the device's own, and no bridge's entry.
         const auto mac = mac_in(attributes[NDA_LLADDR]);
         const auto bridge = static_cast<int>(number_in(attributes[NDA_MASTER]));
-        if (mac && bridge != 0)
-            network.stations.push_back(
-                {*mac, header->ndm_ifindex, bridge, (header->ndm_state & NUD_PERMANENT) != 0});
+        if (!mac || bridge == 0)
+            continue;
+        const bool entered = (header->ndm_flags & NTF_EXT_LEARNED) != 0;
+        const bool permanent = (header->ndm_state & NUD_PERMANENT) != 0;
+        network.stations.push_back({.mac = *mac,
+                                    .port = header->ndm_ifindex,
+                                    .bridge = bridge,
+                                    .own = permanent && !entered,
+                                    .entered = entered,
+                                    .age = age_in(attributes[NDA_CACHEINFO])});
     }
 }
 

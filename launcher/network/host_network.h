@@ -41,12 +41,15 @@ struct HostLink {
     std::string alias;  ///< the interface alias
     std::optional<MacAddress> mac;
     int master = 0;  ///< the index of the bridge (bond, ...) that it belongs to; 0: none
-    int below = 0;   ///< the index of the link that it stands on, as a VLAN device does; 0: none
+    unsigned mtu = 0;
+    int below = 0;  ///< the index of the link that it stands on, as a VLAN device does; 0: none
     bool up = false;
     bool carrier = false;            ///< of a tap: somebody has it open
     std::optional<uid_t> tap_owner;  ///< what a tap's holder set; proves nothing
     std::optional<BridgeFacts> bridge;
     std::optional<PortFacts> port;
+    /// Of a VXLAN device: this host's address that its frames leave from; empty: any.
+    std::optional<std::string> tunnel_from;
 };
 
 struct HostAddress {
@@ -83,6 +86,10 @@ struct Station {
     int port = 0;
     int bridge = 0;
     bool own = false;  ///< an address of the port's own device
+    /// A routing daemon (EVPN) has entered it: it is there, until that says otherwise.
+    bool entered = false;
+    /// Since its last frame, in ms; 0 where the kernel does not say.
+    std::uint64_t age = 0;
 };
 
 struct HostNetwork {

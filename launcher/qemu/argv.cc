@@ -94,7 +94,11 @@ class Builder {
             machine += std::string(host_.uefi->needs_smm ? ",smm=on" : "") +
                        ",pflash0=uefi-code,pflash1=uefi-variables";
         argv_.add("-machine", machine);
-        argv_.add("-accel", kvm ? "kvm" : "tcg");
+        argv_.add("-accel",
+                  kvm ? "kvm"
+                      : "tcg" + (host_.translated_code
+                                     ? ",tb-size=" + std::to_string(*host_.translated_code)
+                                     : ""));
         std::string cpu = spec_.cpu ? spec_.cpu->str() : kvm ? "host" : "max";
         // TCG has a virtualization of its own, which nobody asked for.
         if (kvm && spec_.nested != Nested::as_the_host && !host_.nested_feature.empty())

@@ -50,6 +50,8 @@ struct HostFacts {
         nested_feature;  // the CPU's that a guest needs for KVM: "vmx" or "svm"; may be empty
     bool nested_enabled = false;  // in the host's KVM
     HostDevices devices;
+    /// MiB that TCG may have for translated code; nothing: as much as QEMU likes.
+    std::optional<std::uint64_t> translated_code = std::nullopt;
 };
 
 /// What QEMU inherits for an adapter on a bridge: a tap descriptor for each queue and, with vhost,

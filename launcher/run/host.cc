@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/run/host.h"
 
-#include <fcntl.h>
-#include <linux/if_bridge.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
-#include <filesystem>
-#include <map>
 #include <utility>
 #include <vector>
 
-#include "common/unique_fd.h"
+#include "launcher/base/batch_job.h"
 #include "launcher/base/block_device.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/memory.h"
 #include "launcher/base/text.h"
 #include "launcher/network/helper_client.h"
 #include "launcher/qemu/firmware.h"
@@ -31,6 +26,9 @@ namespace {
 // What makes this user's VMs different from those of other hosts. Where the host has no id (a
 // container, an image before its first boot) the user gets one.
 std::string machine_id() {
+    // The cluster's before the host's: there a VM is the same on each node.
+    if (std::string id = first_word("/etc/tapgate/machine-id"); !id.empty())
+        return id;
     if (std::string id = first_word("/etc/machine-id"); !id.empty() && id != "uninitialized")
         return id;
     const std::string path = config_directory() + "/machine-id";
@@ -46,26 +44,6 @@ std::string machine_id() {
     return first_word(path);
 }
 
-// Entries of the bridge's forwarding database: struct __fdb_entry in linux/if_bridge.h.
-std::vector<__fdb_entry> forwarding_entries(const InterfaceName& bridge) {
-    const UniqueFd fd(
-        open(("/sys/class/net/" + bridge.str() + "/brforward").c_str(), O_RDONLY | O_CLOEXEC));
-    std::vector<__fdb_entry> all;
-    std::array<__fdb_entry, 256> some{};
-    // Whole entries, as many as fit.
-    while (fd) {
-        const ssize_t got = read(fd.get(), some.data(), sizeof some);
-        if (got <= 0)
-            break;
-        all.insert(all.end(), some.begin(),
-                   some.begin() + got / static_cast<ssize_t>(sizeof some[0]));
-    }
-    return all;
-}
-
-// Linux's ageing timer in this file is in hundredths of a second.
-constexpr unsigned lately = 30 * 100;
-
 void find_nested(HostFacts& host) {
     for (const auto& [module, feature] : {std::pair("kvm_intel", "vmx"), {"kvm_amd", "svm"}}) {
         const std::string value =
@@ -75,6 +53,16 @@ void find_nested(HostFacts& host) {
         host.nested_feature = feature;
         host.nested_enabled = value == "Y" || value == "1";
     }
+}
+
+// In a job the kernel kills QEMU when it takes more than the job's memory, which it would by
+// translating.
+std::optional<std::uint64_t> room_for_translated_code(const VmSpec& spec) {
+    const std::uint64_t limit = batch_job() ? memory().limit : 0;
+    if (limit == 0)
+        return std::nullopt;
+    const std::uint64_t others = spec.memory.mebibytes() + memory_beside_guest(spec.memory);
+    return std::clamp(limit - std::min(limit, others), least_translated_code, most_translated_code);
 }
 
 void find_devices(const VmSpec& spec, HostFacts& host) {
@@ -102,6 +90,8 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
         throw LauncherError("accel=kvm: " + host.why_not_kvm +
                             "; with accel=auto it runs without KVM, more slowly");
     host.accelerator = host.why_not_kvm.empty() ? Accelerator::kvm : Accelerator::tcg;
+    if (host.accelerator == Accelerator::tcg)
+        host.translated_code = room_for_translated_code(spec);
     host.owner = {machine_id(), getuid()};
     host.state_directory = vm_directory(spec.name);
     host.helper = helper_path(helper);
@@ -123,29 +113,6 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
 
 bool has_vhost() {
     return open_vhost(1).why_not.empty();
-}
-
-std::string user_of_mac(const InterfaceName& bridge, const MacAddress& mac) {
-    const std::string directory = "/sys/class/net/" + bridge.str() + "/brif";
-    std::map<unsigned, std::string> ports;
-    for (const std::filesystem::path& entry : entries_of(directory)) {
-        const std::string port = entry.filename().string();
-        // Before its guest has sent anything: as the helper makes it of the guest's. A plain tap,
-        // or the outer end of a contained one.
-        if (first_word("/sys/class/net/" + port + "/address") == mac.host_side().str() &&
-            port.starts_with("tap"))
-            return "the tap " + shown(port);
-        ports[static_cast<unsigned>(
-            std::strtoul(first_word((entry / "port_no").string()).c_str(), nullptr, 0))] = port;
-    }
-    for (const __fdb_entry& entry : forwarding_entries(bridge)) {
-        if (entry.is_local != 0 || entry.ageing_timer_value > lately ||
-            !std::equal(mac.bytes().begin(), mac.bytes().end(), entry.mac_addr))
-            continue;
-        const unsigned port = entry.port_no | static_cast<unsigned>(entry.port_hi) << 8;
-        return "a station behind the port " + shown(ports[port]);
-    }
-    return {};
 }
 
 VmFds planned_fds(const VmSpec& spec, bool vhost) {

@@ -20,10 +20,6 @@ VmFds planned_fds(const VmSpec& spec, bool vhost);
 /// Whether vhost-net can be opened. It is not kept open.
 bool has_vhost();
 
-/// Who on the bridge has the address `mac` (a tap's name, or a port where it was heard lately), as
-/// a part of a line; empty: nobody that this host knows of.
-std::string user_of_mac(const InterfaceName& bridge, const MacAddress& mac);
-
 }  // namespace tapgate
 
 #endif

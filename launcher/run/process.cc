@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <ctime>
 #include <iterator>
 #include <set>
@@ -13,8 +12,11 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/output.h"
 #include "launcher/base/text.h"
 #include "launcher/network/helper_client.h"
+#include "launcher/network/host_network.h"
+#include "launcher/network/mac_user.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/run/console_log.h"
 #include "launcher/run/prepare_files.h"
@@ -31,17 +33,14 @@ std::string own_unit(const VmName& name) {
     return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
 }
 
+// `own_mac`: the address is the VM's own, and not one that its description has for it.
 std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
-                              const std::string& helper) {
-    // The port of this VM's last run may still be going: the kernel takes some 40 ms for that.
-    std::string user = user_of_mac(net.bridge, mac);
-    for (int left = 25; left > 0 && !user.empty(); left--) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        user = user_of_mac(net.bridge, mac);
-    }
-    if (!user.empty())
-        throw LauncherError("net: " + user + " on " + net.bridge.str() + " has the MAC address " +
-                            mac.str() + " already; give this VM another with mac=");
+                              bool own_mac, const std::string& helper) {
+    require_free_mac(net.bridge, mac, own_mac,
+                     {.network = host_network,
+                      .vm_elsewhere = [&] { return host_of_running(vm); },
+                      .sleep = [](auto time) { std::this_thread::sleep_for(time); },
+                      .tell = note});
     return request_taps(
         helper,
         {.bridge = net.bridge, .queues = net.queues, .vnet_header = true, .mac = mac, .vm = vm});
@@ -87,7 +86,7 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
             continue;
         // In the order of planned_fds().
         try {
-            for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, host.helper))
+            for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, !net.mac, host.helper))
                 vm.fds.push_back(std::move(tap));
         } catch (const LauncherError& error) {
             auto other = fallen_back(net);

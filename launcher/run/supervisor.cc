@@ -12,11 +12,13 @@
 #include <csignal>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "launcher/base/child_process.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/memory.h"
 #include "launcher/base/output.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
@@ -42,18 +44,24 @@ using std::chrono::milliseconds;
 constexpr milliseconds start_limit{60000};
 // From when somebody wants it to end.
 constexpr milliseconds hurried_start_limit{5000};
+// In a job: for `tapgate stop' there to see the end.
+constexpr milliseconds farewell{500};
 // A guest writes a few MB in it, at the most.
 constexpr milliseconds log_interval{15000};
 
 class Supervisor {
   public:
     Supervisor(const VmSpec& spec, SuperviseOptions options)
-        : spec_(spec), name_(spec.name), options_(std::move(options)), down_(options_.limits) {}
+        : spec_(spec),
+          name_(spec.name),
+          options_(std::move(options)),
+          down_(options_.limits),
+          background_(!options_.console) {}
 
     ExitCode run() {
         const HostFacts host = host_facts(spec_, options_.helper);
         // From here on: this VM is nobody else's to start.
-        const UniqueFd lock = lock_vm(name_);
+        UniqueFd lock = lock_vm(name_);
         if (const VmState state = vm_state(name_); state.qemu != 0)
             throw LauncherError(name_.str() +
                                 " is running already, without its supervisor (QEMU's "
@@ -74,6 +82,11 @@ class Supervisor {
         // What is left is what `list` calls crashed.
         if (end.in_order())
             clear_vm_directory(name_);
+        if (options_.console)
+            return verdict(end);
+        // With this process the job ends, and with that whoever waits in a step of it for this end.
+        lock.reset();
+        std::this_thread::sleep_for(farewell);
         return verdict(end);
     }
 
@@ -122,7 +135,7 @@ class Supervisor {
 
     bool answers() {
         // First, so that nothing the guest says is missed: its socket is there before QMP's.
-        if (!options_.ready && !socket_)
+        if (!options_.ready && !background_ && !socket_)
             socket_ = connect_console(console_path(name_));
         try {
             return QmpClient::connect(qmp_path(name_), milliseconds(1000))
@@ -136,8 +149,11 @@ class Supervisor {
     void tell_ready() {
         if (const std::string text = qemu_words(name_); !text.empty())
             note("QEMU says: " + text);
-        if (!options_.ready)
+        if (!options_.ready) {
+            if (background_)
+                note(name_.str() + " runs");
             return;
+        }
         const UniqueFd log(open(qemu_log_path(name_).c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
         if (log) {
             dup2(log.get(), STDOUT_FILENO);
@@ -239,11 +255,24 @@ class Supervisor {
             note(name_.str() + " has ended, its guest without having shut down");
             return ExitCode::failed;
         }
+        if (!end.in_order() && memory_kills() > memory_kills_)
+            throw LauncherError(out_of_memory());
         if (!end.in_order())
             throw LauncherError("QEMU failed (" + end.text() + "): " + words() + after);
         if (background_ || isatty(STDIN_FILENO) != 0)
             note(name_.str() + " has ended");
         return ExitCode::done;
+    }
+
+    [[nodiscard]] std::string out_of_memory() const {
+        const std::uint64_t limit = memory().limit;
+        const std::string wanted = std::to_string(spec_.memory.mebibytes()) + " MiB of " +
+                                   name_.str() + " and what QEMU needs beside";
+        return "the kernel has killed QEMU for want of memory: " +
+               (limit == 0 ? "this host has too little for the " + wanted + "; less with memory="
+                           : "the limit of this job or session is " + std::to_string(limit) +
+                                 " MiB, too little for the " + wanted +
+                                 "; a higher limit (Slurm: --mem), or less with memory=");
     }
 
     [[nodiscard]] std::string words() const {
@@ -261,9 +290,10 @@ class Supervisor {
     std::optional<Console> console_;
     std::string why_;
     Clock::time_point log_check_ = Clock::now();
+    std::uint64_t memory_kills_ = memory_kills();
     bool log_fails_ = false;
     bool asked_ = false;
-    bool background_ = false;
+    bool background_;
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ namespace tapgate {
 struct SuperviseOptions {
     std::string helper;  ///< empty: the installed one
     bool plain_bridge = false;
+    /// The terminal has the guest's console; not when it is nobody's (a job).
+    bool console = true;
     PowerDown::Limits limits = {};
     /// In the background: no console, and one byte goes to this descriptor when the guest runs;
     /// from then on what there is to say goes to qemu.log. None: in the foreground.

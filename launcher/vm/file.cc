@@ -41,6 +41,19 @@ bool has_vm_file(const VmName& name) {
     return access(vm_file_path(name).c_str(), F_OK) == 0;
 }
 
+std::optional<std::string> vm_file_value(const VmName& name, std::string_view key) {
+    try {
+        const std::string path = vm_file_path(name);
+        const auto text = read_file(path);
+        for (Setting& setting : text ? parse_vm_file(path, *text) : std::vector<Setting>())
+            if (setting.key == key)
+                return std::move(setting.value);
+    } catch (const LauncherError&) {
+        // Whoever starts it is told what is wrong with it.
+    }
+    return std::nullopt;
+}
+
 LauncherError no_such_vm(const VmName& name) {
     const std::vector<VmName> names = vm_names();
     std::vector<std::string_view> words;

@@ -4,7 +4,9 @@
 #ifndef TAPGATE_LAUNCHER_VM_FILE_H
 #define TAPGATE_LAUNCHER_VM_FILE_H
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launcher/base/error.h"
@@ -18,6 +20,9 @@ std::string vm_file_path(const VmName& name);
 
 /// Whether there is such a file.
 bool has_vm_file(const VmName& name);
+
+/// The value of `key` in the VM's file; nothing when it has none, or the file describes no VM.
+std::optional<std::string> vm_file_value(const VmName& name, std::string_view key);
 
 /// The error for a VM without one: with the name that was probably meant, or how one is made.
 LauncherError no_such_vm(const VmName& name);

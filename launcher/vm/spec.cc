@@ -173,6 +173,11 @@ std::optional<ImageFormat> image_format(std::string_view name) {
     return std::nullopt;
 }
 
+std::uint64_t memory_beside_guest(MemorySize guest) {
+    constexpr std::uint64_t least = 200;
+    return std::max(least, guest.mebibytes() / 16);
+}
+
 std::optional<Net> fallen_back(const Net& net) {
     const auto* const bridge = std::get_if<BridgeNet>(&net.link);
     if (bridge == nullptr || !bridge->fallback)

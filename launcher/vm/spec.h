@@ -44,6 +44,16 @@ class MemorySize {
     std::uint64_t mebibytes_;
 };
 
+/// MiB that QEMU needs beside its guest's memory: its own, what the devices hold, and the page
+/// tables. Without KVM there is also the guest's code as TCG has translated it.
+std::uint64_t memory_beside_guest(MemorySize guest);
+
+/// MiB of translated code with which a guest without KVM has room enough, and without which it
+/// hardly moves. QEMU's own limit is 1024.
+inline constexpr std::uint64_t translated_code = 256;
+inline constexpr std::uint64_t least_translated_code = 32;
+inline constexpr std::uint64_t most_translated_code = 1024;
+
 /// How many CPUs, and how they are arranged: the product of the three, 1 to 255 (what a guest
 /// without an IOMMU can address).
 class CpuTopology {
@@ -202,6 +212,11 @@ struct Vnc {
     std::optional<HostPath> password_file = std::nullopt;
 };
 
+/// On whichever host Slurm finds room, as a job of its own.
+struct SlurmPlace {
+    std::vector<std::string> options = {};  ///< sbatch's, without the dashes: "partition=vms"
+};
+
 struct VmSpec {
     VmName name;
     MemorySize memory;
@@ -223,6 +238,7 @@ struct VmSpec {
     std::optional<std::string> append = std::nullopt;
     bool snapshot = false;  // what the guest writes is thrown away
     bool seed = false;      // the last disk is the seed, which is made at each start
+    std::optional<SlurmPlace> slurm = std::nullopt;  // none: on this host
     std::vector<std::string> extra_arguments = {};
 };
 

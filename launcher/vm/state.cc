@@ -152,6 +152,19 @@ void require_vm(const VmName& name) {
         throw no_such_vm(name);
 }
 
+std::string host_of_running(const VmName& name) {
+    const std::string own = runtime_base_of_host();
+    const std::string hosts = own.substr(0, own.rfind('/'));
+    std::error_code error;
+    for (auto host = std::filesystem::directory_iterator(hosts, error);
+         !error && host != std::filesystem::directory_iterator(); host.increment(error)) {
+        if (host->path().string() != own &&
+            holder_of_pidfile(host->path().string() + "/tapgate/" + name.str() + "/qemu.pid") != 0)
+            return host->path().filename().string();
+    }
+    return {};
+}
+
 std::vector<VmName> vms_with_state() {
     std::vector<VmName> names;
     for (const std::filesystem::path& entry : entries_of(runtime_directory())) {

@@ -88,6 +88,10 @@ void require_vm(const VmName& name);
 /// All VMs that have a directory, in alphabetical order, whatever their state.
 std::vector<VmName> vms_with_state();
 
+/// The host that the VM runs on, when it is another one that shares the home, and has its runtime
+/// directory there (a node of a cluster). Empty: none that is known.
+std::string host_of_running(const VmName& name);
+
 /// The right to start the VM: held while the descriptor is open. The directory is made when it is
 /// not there. Throws a LauncherError when another process has it ("lab is running already ..."),
 /// without waiting.

@@ -38,6 +38,14 @@ void apply_properties(Target& target, const std::vector<std::string>& words,
     }
 }
 
+// What `start' itself says to sbatch: the VM's own, or what it finds the job by.
+constexpr std::string_view own_sbatch_options[] = {
+    "array",      "chdir",        "comment",   "cpus-per-task", "dependency",  "error",
+    "export",     "get-user-env", "job-name",  "mem",           "mem-per-cpu", "mem-per-gpu",
+    "nodes",      "ntasks",       "open-mode", "output",        "parsable",    "requeue",
+    "no-requeue", "test-only",    "uid",       "gid",           "wait",        "wait-all-nodes",
+    "wrap",       "help",         "usage",     "version",       "quiet",       "verbose"};
+
 struct CpuNumbers {
     unsigned cpus = 0, sockets = 0, cores = 0, threads = 0;
 };
@@ -267,6 +275,31 @@ void set_display(VmSpec& spec, std::string_view value) {
     if (spec.vnc.reach == Vnc::Reach::unix_socket)
         throw BadValue("a VNC server on a socket has no number");
     spec.vnc.display = parse_number(value.substr(colon + 1), 0, most);
+}
+
+void set_place(VmSpec& spec, std::string_view value) {
+    static constexpr Choice<bool> choices[] = {{"here", false}, {"slurm", true}};
+    const auto words = split_at_commas(value);
+    if (!choose(words[0], choices)) {
+        if (words.size() > 1)
+            throw BadValue("`here' takes no options");
+        return;
+    }
+    SlurmPlace& place = spec.slurm.emplace();
+    for (size_t i = 1; i < words.size(); i++) {
+        const std::string name = words[i].substr(0, words[i].find('='));
+        if (name.empty() || name.front() == '-' ||
+            name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+            throw BadValue(quoted_word(words[i]) +
+                           " is no option of sbatch's, like partition=vms; a comma that belongs to "
+                           "a value is written twice");
+        if (std::find(std::begin(own_sbatch_options), std::end(own_sbatch_options), name) !=
+            std::end(own_sbatch_options))
+            throw BadValue(quoted_word(name) +
+                           " is what tapgate itself says to sbatch: memory and CPUs are the VM's, "
+                           "and the job is found by its name");
+        place.options.push_back(words[i]);
+    }
 }
 
 }  // namespace tapgate

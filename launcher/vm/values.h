@@ -57,6 +57,9 @@ Net parse_net(std::string_view text);
 /// "none", "vnc", "vnc:unix", "vnc:localhost:3", ...
 void set_display(VmSpec& spec, std::string_view value);
 
+/// Where the VM runs: "here", "slurm", "slurm,partition=vms,time=8:00:00".
+void set_place(VmSpec& spec, std::string_view value);
+
 }  // namespace tapgate
 
 #endif

@@ -192,6 +192,61 @@ TEST(Doctor, AsksTheGuestsAdapters) {
               "warn: no frame came\n");
 }
 
+// br0 over VXLAN, between hosts on a network of this MTU.
+void stretch(DoctorFacts& facts, unsigned below, unsigned tunnel) {
+    HostLink eth1;
+    eth1.index = 4;
+    eth1.name = "eth1";
+    eth1.mtu = below;
+    HostLink vx0;
+    vx0.index = 5;
+    vx0.name = "vx0";
+    vx0.kind = "vxlan";
+    vx0.master = 2;
+    vx0.mtu = tunnel;
+    vx0.port = PortFacts{BR_STATE_FORWARDING, false, false, false, false};
+    vx0.tunnel_from = "10.77.0.11";
+    facts.network.links[0].mtu = 1450;
+    facts.network.links.push_back(eth1);
+    facts.network.links.push_back(vx0);
+    facts.network.addresses.push_back({4, "10.77.0.11", 24, false, false, false, false});
+}
+
+TEST(Doctor, SeesATunnelThatIsTooNarrow) {
+    EXPECT_THAT(findings_of("mtu", [](DoctorFacts& facts) { stretch(facts, 1500, 1450); }),
+                HasSubstr("ok: vx0 to other hosts: fits"));
+    EXPECT_THAT(findings_of("mtu", [](DoctorFacts& facts) { stretch(facts, 1500, 1500); }),
+                HasSubstr("room for 1450: large frames are lost or cut -> sudo ip link set vx0 "
+                          "mtu 1450"));
+    EXPECT_THAT(findings_of("mtu", [](DoctorFacts& facts) { stretch(facts, 9000, 1400); }),
+                HasSubstr("br0 has an MTU of 1450, and vx0"));
+}
+
+TEST(Doctor, SeesThatIsolatedEndsAtThisHost) {
+    const auto isolate = [](DoctorFacts& facts) {
+        stretch(facts, 1500, 1450);
+        facts.helper.verdicts["br0"].text = "br0: allowed for uid 1000: /p:1: allow br0 isolated\n";
+    };
+    EXPECT_THAT(findings_of("isolated", isolate), HasSubstr("bridge link set dev vx0 isolated on"));
+    EXPECT_EQ(findings_of("isolated",
+                          [&](DoctorFacts& facts) {
+                              isolate(facts);
+                              facts.network.links.back().port->isolated = true;
+                          }),
+              "");
+    EXPECT_EQ(findings_of("isolated", [](DoctorFacts& facts) { stretch(facts, 1500, 1450); }), "");
+}
+
+TEST(Doctor, SeesAHomeWithoutLocks) {
+    EXPECT_EQ(findings_of("locks", [](DoctorFacts&) {}), "");
+    EXPECT_THAT(findings_of("locks",
+                            [](DoctorFacts& facts) {
+                                facts.data_directory = "/home/a";
+                                facts.locks_problem = "mounted with nolock";
+                            }),
+                HasSubstr("/home/a: mounted with nolock: that a VM runs on another host"));
+}
+
 TEST(Doctor, ShowsForeignWordsWithoutTheirControlCharacters) {
     const std::string text = findings_of(
         "verdict", [](auto& f) { f.helper.verdicts["br0"].text = "\x1b[2Jbr0: allowed"; });

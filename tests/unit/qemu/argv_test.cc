@@ -112,6 +112,14 @@ TEST(QemuArgv, OnlyAHelperOfQemusOwnCostsTheSandbox) {
     EXPECT_THAT(qemu_argv(vm({{"net", "user"}}), host(), std::nullopt), Contains("-sandbox"));
 }
 
+TEST(QemuArgv, WhatTcgTranslatesHasALimitInAJob) {
+    HostFacts facts = host();
+    EXPECT_THAT(qemu_argv(vm({}), facts, std::nullopt), Contains("tcg"));
+    facts.translated_code = 256;
+    EXPECT_THAT(qemu_argv(vm({}), facts, std::nullopt), Contains("tcg,tb-size=256"));
+    EXPECT_THAT(qemu_argv(vm({{"accel", "kvm"}}), facts, std::nullopt), Contains("kvm"));
+}
+
 TEST(QemuArgv, AHostileNameIsAName) {
     const auto argv = qemu_argv(
         vm({{"disk", "json:{\"driver\":\"nbd\"},,x\n../\xe2\x98\x83,format=raw"}, {"net", "none"}}),

@@ -16,6 +16,7 @@ namespace tapgate {
 namespace {
 
 using namespace std::string_literals;
+using testing::HasSubstr;
 using testing::StartsWith;
 
 const VmName lab = VmName::parse("lab").value();
@@ -177,10 +178,24 @@ std::vector<std::string> words_of(std::string_view text, char separator) {
     return words;
 }
 
+TEST(VmOptions, AVmCanBeSlurmsJob) {
+    EXPECT_FALSE(describe_vm(lab, {}).spec.slurm);
+    EXPECT_FALSE(describe_vm(lab, {given("on", "here")}).spec.slurm);
+    const auto place =
+        describe_vm(lab, {given("on", "slurm,partition=vms,constraint=a,,b,exclusive")}).spec.slurm;
+    ASSERT_TRUE(place);
+    EXPECT_EQ(place->options,
+              (std::vector<std::string>{"partition=vms", "constraint=a,b", "exclusive"}));
+    EXPECT_THAT(error_of_option("on", "slrum"), HasSubstr("none of here, slurm"));
+    EXPECT_THAT(error_of_option("on", "here,partition=vms"), HasSubstr("takes no options"));
+    EXPECT_THAT(error_of_option("on", "slurm,--partition=vms"), HasSubstr("no option of sbatch's"));
+    EXPECT_THAT(error_of_option("on", "slurm,job-name=x"), HasSubstr("tapgate itself says"));
+    EXPECT_THAT(error_of_option("on", "slurm,mem=1G"), HasSubstr("memory and CPUs are the VM's"));
+}
+
 // What --help and the shells offer is what the parser knows, with more or less of a value behind.
 TEST(VmOptions, WhatIsOfferedIsTaken) {
     using testing::AllOf;
-    using testing::HasSubstr;
     using testing::Not;
     const auto is_taken = [](const std::string& key, const std::string& value) {
         EXPECT_THAT(error_of_option(key, value),

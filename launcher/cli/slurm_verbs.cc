@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/slurm_verbs.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "launcher/base/child_process.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/program.h"
+#include "launcher/base/stop_signals.h"
+#include "launcher/base/text.h"
+#include "launcher/cli/life_verbs.h"
+#include "launcher/cli/operand.h"
+#include "launcher/cluster/slurm.h"
+#include "launcher/lab/file.h"
+#include "launcher/vm/file.h"
+
+namespace tapgate {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Between two questions to Slurm: soon at first, since an idle node has the job at once.
+constexpr milliseconds first_pause{100};
+constexpr milliseconds longest_pause{2000};
+// How often a long wait is told again.
+constexpr seconds tell_again{60};
+// A step asks whether QEMU runs.
+constexpr seconds step_limit{20};
+// From the VM's end to the job's: Slurm's epilog.
+constexpr seconds end_limit{60};
+
+// The verbs of a VM that has begun to live, and which of its operands names it.
+struct Reaching {
+    std::string_view verb;
+    size_t operand = 0;
+};
+constexpr Reaching reaching[] = {
+    {"stop"}, {"kill"}, {"reset"},      {"pause"},       {"resume"},    {"status"}, {"console"},
+    {"log"},  {"vnc"},  {"delete"},     {"snapshot", 1}, {"clone"},     {"seed"},   {"resize"},
+    {"ip"},   {"ssh"},  {"ssh-config"}, {"wait"},        {"screenshot"}};
+
+// What is interactive there, too, when it is here.
+bool wants_terminal(std::string_view verb) {
+    return (verb == "console" || verb == "ssh") && isatty(STDIN_FILENO) != 0 &&
+           isatty(STDOUT_FILENO) != 0;
+}
+
+std::string job_text(const SlurmJob& job) {
+    return "job " + job.id + (job.node.empty() ? "" : " on " + job.node);
+}
+
+// The end of what the job has written, fit for a terminal.
+std::string log_text(const VmName& name) {
+    constexpr size_t most = 64UL * 1024;
+    const auto text = read_file(slurm_log_path(name), most);
+    return text ? terminal_text(*text) : "";
+}
+
+std::string lab_of(const VmName& name) {
+    const auto text = read_file(vm_file_path(name));
+    return text ? lab_of_vm_file(*text) : "";
+}
+
+// What the job runs: the VM here, where it is then.
+std::vector<std::string> job_command(const CommandLine& command) {
+    std::vector<std::string> words = {own_program(), "run"};
+    for (const std::string& word : start_words(command))
+        if (!word.starts_with("--on="))
+            words.push_back(word);
+    words.insert(words.end(), {"--on=here", "--no-console"});
+    return words;
+}
+
+// Until it is `pause` later, or a signal came: its name.
+std::string signal_within(const StopSignals& stop, milliseconds pause) {
+    pollfd fd{stop.fd(), POLLIN, 0};
+    if (poll(&fd, 1, static_cast<int>(pause.count())) < 0 && errno != EINTR)
+        fail_with_errno("poll");
+    return stop.take();
+}
+
+// Does QEMU run in the job? Asked there, by a step.
+bool runs_there(const SlurmJob& job) {
+    prepare_step();
+    try {
+        return run_program(srun_words(job,
+                                      {own_program(), "wait", job.vm.str(), "--for=running",
+                                       "--timeout=" + std::to_string(step_limit.count() / 2)},
+                                      false),
+                           step_limit)
+                   .exit_code == 0;
+    } catch (const LauncherError&) {
+        // The job may have ended under it: the queue tells.
+        return false;
+    }
+}
+
+LauncherError did_not_start(const VmName& name, const std::string& id) {
+    const std::string end = job_end(id);
+    const std::string words = log_text(name);
+    LauncherError error(name.str() + " did not start: job " + id +
+                        (end.empty() ? " has ended" : ": " + end) +
+                        (words.empty() ? "; nothing is in " + shown(slurm_log_path(name))
+                                       : "; its words:\n" + words));
+    return error;
+}
+
+// Waits until the VM of the job `id` runs; says meanwhile what Slurm waits for. When a signal or
+// `limit` ends that, so it does the job.
+SlurmJob wait_until_running(const VmName& name, const std::string& id, const StopSignals& stop,
+                            std::optional<milliseconds> limit) {
+    const auto begin = Clock::now();
+    auto pause = first_pause;
+    auto tell = begin;
+    std::string told;
+    for (;;) {
+        const auto job = slurm_job(name);
+        if (!job || job->id != id || job->is_ending())
+            throw did_not_start(name, id);
+        if (job->runs() && runs_there(*job))
+            return *job;
+        const auto now = Clock::now();
+        const std::string state = job->runs() ? "it starts on " + job->node : job->state_text();
+        // "None" is what it says before it has looked.
+        if ((state != told || now >= tell) && !(job->waits() && job->reason == "None")) {
+            note(name.str() + ": " + state + " (job " + id + ") ...");
+            told = state;
+            tell = now + tell_again;
+        }
+        std::string why = signal_within(stop, pause);
+        if (why.empty() && limit && now - begin > *limit)
+            why = "not within " + std::to_string(limit->count() / 1000) + " s";
+        if (!why.empty()) {
+            cancel_job(id);
+            throw LauncherError(name.str() + " was not started: " + why + "; job " + id +
+                                " is cancelled");
+        }
+        pause = std::min(pause * 3 / 2, longest_pause);
+    }
+}
+
+// Until Slurm has done with the job, too: from then on nothing of it is left on the node.
+void wait_until_gone(const VmName& name, const std::string& id, seconds limit) {
+    const auto deadline = Clock::now() + limit;
+    for (;;) {
+        const auto job = slurm_job(name);
+        if (!job || job->id != id)
+            return;
+        if (Clock::now() > deadline)
+            throw LauncherError(name.str() + " has not ended within " +
+                                std::to_string(limit.count()) + " s: " + job->state_text() + ", " +
+                                job_text(*job));
+        std::this_thread::sleep_for(first_pause * 2);
+    }
+}
+
+// Hands the job in, and waits for its guest.
+SlurmJob start_job(const CommandLine& command, const VmDescription& vm, const StopSignals& stop) {
+    const VmName& name = vm.spec.name;
+    if (const auto job = slurm_job(name); job && !job->is_ending())
+        throw LauncherError(name.str() + " is " + job->state_text() + " already (" +
+                            job_text(*job) + "); see tapgate status " + name.str());
+    const std::string log = slurm_log_path(name);
+    make_private_directory(data_directory());
+    make_private_directory(log.substr(0, log.rfind('/')));
+    std::optional<milliseconds> limit;
+    if (command.has("timeout"))
+        limit = command.seconds("timeout", milliseconds(0));
+    const std::string id = submit_job({.vm = name,
+                                       .memory = job_memory(vm.spec),
+                                       .cpus = vm.spec.cpus.cpus(),
+                                       .options = vm.spec.slurm->options,
+                                       .lab = lab_of(name),
+                                       .output = log,
+                                       .directory = home_directory(),
+                                       .command = job_command(command)});
+    // From here on: the job is in the queue, whatever becomes of this process.
+    return wait_until_running(name, id, stop, limit);
+}
+
+ExitCode start(const CommandLine& command, const VmDescription& vm) {
+    const StopSignals stop;
+    const SlurmJob job = start_job(command, vm, stop);
+    print(vm.spec.name.str() + " runs on " + job.node + ", job " + job.id + "\n");
+    return ExitCode::done;
+}
+
+// In the foreground: what ends the console (its key, a terminal that is closed, a signal) is the
+// guest's power button.
+ExitCode run(const CommandLine& command, const VmDescription& vm) {
+    const VmName& name = vm.spec.name;
+    const StopSignals stop;
+    const SlurmJob job = start_job(command, vm, stop);
+    note(name.str() + " runs on " + job.node + ", job " + job.id);
+    const bool terminal = wants_terminal("console");
+    prepare_step();
+    const TerminalProgram console(
+        srun_words(job, {own_program(), "console", name.str()}, terminal));
+    std::array<pollfd, 2> fds{pollfd{console.pidfd(), POLLIN, 0}, pollfd{stop.fd(), POLLIN, 0}};
+    while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
+    }
+    bool cancelled = false;
+    if (const auto now = slurm_job(name); now && now->id == job.id && now->runs()) {
+        const std::string signal = stop.take();
+        note((signal.empty() ? "the console is left" : signal) +
+             ": asking the guest to power down");
+        cancel_job(job.id);
+        cancelled = true;
+    }
+    wait_until_gone(name, job.id, kill_wait() + end_limit);
+    const std::string end = job_end(job.id);
+    const std::string words = log_text(name);
+    const bool in_order = end.empty() || end == "COMPLETED" || (cancelled && end == "CANCELLED");
+    if (in_order && words.find("without having shut down") == std::string::npos)
+        return ExitCode::done;
+    throw LauncherError(name.str() + " has ended: job " + job.id + ": " + end +
+                        (words.empty() ? "" : "; its words:\n" + words));
+}
+
+// ---- verbs of a VM that has a job
+
+// The command line as it was typed, for the same program there.
+ExitCode relay_and_wait(const SlurmJob& job, const CommandLine& command) {
+    prepare_step();
+    std::vector<std::string> words = command.words;
+    words.insert(words.begin(), own_program());
+    const int code = run_at_terminal(srun_words(job, words, false));
+    // With the VM its job ends, and the step that ended it may go before it can say so.
+    const auto now = slurm_job(job.vm);
+    if (code != 0 && now && now->id == job.id && now->runs())
+        return static_cast<ExitCode>(code);
+    wait_until_gone(job.vm, job.id, end_limit);
+    return ExitCode::done;
+}
+
+ExitCode take_picture(const SlurmJob& job, const CommandLine& command) {
+    // The file that is asked for may be on this host only: a home is on both.
+    const std::string picture = slurm_log_path(job.vm) + "." + std::to_string(getpid()) + ".png";
+    const std::string& file = command.operands.at(1);
+    prepare_step();
+    const int code = run_at_terminal(
+        srun_words(job, {own_program(), "screenshot", job.vm.str(), picture}, false));
+    const auto png = code == 0 ? read_file(picture, size_t{256} << 20) : std::nullopt;
+    unlink(picture.c_str());
+    if (png)
+        replace_file(file.starts_with('/') ? file : current_directory() + "/" + file, *png);
+    return static_cast<ExitCode>(code);
+}
+
+void print_queued(const SlurmJob& job, bool as_json) {
+    if (as_json) {
+        print_json(nlohmann::ordered_json{{"name", job.vm.str()},
+                                          {"state", job.state_text()},
+                                          {"job", job.id},
+                                          {"limit", job.limit},
+                                          {"file", vm_file_path(job.vm)}});
+        return;
+    }
+    print("name        " + job.vm.str() + "\nstate       " + job.state_text() + "\njob         " +
+          job.id + "\nlimit       " + job.limit + "\n");
+}
+
+// As it is there, and what Slurm knows besides.
+ExitCode print_status_there(const SlurmJob& job, const CommandLine& command) {
+    prepare_step();
+    std::vector<std::string> words = command.words;
+    words.insert(words.begin(), own_program());
+    const ProgramResult there = run_program(srun_words(job, words, false), step_limit);
+    if (there.exit_code != 0)
+        throw LauncherError(job.vm.str() + " (" + job_text(job) +
+                            "): " + terminal_text(there.errors));
+    if (!command.has("json")) {
+        print(there.output + "node        " + job.node + "\njob         " + job.id +
+              "\nlimit       " + job.up + " of " + job.limit + "\n");
+        return ExitCode::done;
+    }
+    auto json = nlohmann::ordered_json::parse(there.output, nullptr, false);
+    if (!json.is_object())
+        throw LauncherError(job.vm.str() + " (" + job_text(job) +
+                            "): not the answer expected of tapgate status");
+    json["node"] = job.node;
+    json["job"] = job.id;
+    json["limit"] = job.limit;
+    print(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    return ExitCode::done;
+}
+
+ExitCode wait_in_queue(const VmName& name, const CommandLine& command) {
+    constexpr seconds default_wait{120};
+    const milliseconds limit = command.seconds("timeout", default_wait);
+    const auto deadline = Clock::now() + limit;
+    std::string told;
+    for (;;) {
+        const auto job = slurm_job(name);
+        if (!job)
+            throw LauncherError(name.str() + " has no job any more: it does not run");
+        const auto left = std::chrono::ceil<seconds>(deadline - Clock::now());
+        if (job->runs()) {
+            become_step(*job,
+                        {"wait", name.str(), "--for=" + command.option("for", "ssh"),
+                         "--timeout=" + std::to_string(std::max(left.count(), std::int64_t{1}))},
+                        false);
+        }
+        if (left.count() <= 0)
+            throw LauncherError(name.str() + ": not ready within " +
+                                std::to_string(limit.count() / 1000) + " s: " + job->state_text());
+        if (job->state_text() != told)
+            note(name.str() + ": waiting: " + job->state_text() + " (job " + job->id + ")");
+        told = job->state_text();
+        std::this_thread::sleep_for(milliseconds(500));
+    }
+}
+
+// `verb`: the command's, or a part of it.
+ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view verb) {
+    const bool ends = verb == "stop" || verb == "kill";
+    if (verb == "wait")
+        return wait_in_queue(job.vm, command);
+    if (job.runs()) {
+        if (ends)
+            return relay_and_wait(job, command);
+        if (verb == "status" && !command.has("verify"))
+            return print_status_there(job, command);
+        if (verb == "screenshot")
+            return take_picture(job, command);
+        become_step(job, command.words, wants_terminal(verb));
+    }
+    if (verb == "status") {
+        print_queued(job, command.has("json"));
+        return ExitCode::done;
+    }
+    if (ends && job.waits()) {
+        cancel_job(job.id);
+        wait_until_gone(job.vm, job.id, end_limit);
+        note(job.vm.str() + " was " + job.state_text() + "; job " + job.id +
+             " is out of the queue");
+        return ExitCode::done;
+    }
+    if (ends && job.is_ending()) {
+        wait_until_gone(job.vm, job.id, kill_wait() + end_limit);
+        return ExitCode::done;
+    }
+    throw LauncherError(job.vm.str() + " is " + job.state_text() + " (" + job_text(job) + "); " +
+                        (job.waits() ? "tapgate wait " + job.vm.str() +
+                                           " waits for it, and tapgate stop takes it out of the "
+                                           "queue"
+                                     : "try again when that is over"));
+}
+
+ExitCode restart(const CommandLine& command, const VmDescription& vm) {
+    CommandLine stop = command;
+    stop.words = {"stop", vm.spec.name.str()};
+    if (command.has("timeout"))
+        stop.words.push_back("--timeout=" + command.option("timeout"));
+    if (command.has("force"))
+        stop.words.emplace_back("--force");
+    if (const auto job = slurm_job(vm.spec.name))
+        if (const ExitCode code = reach(*job, stop, "stop"); code != ExitCode::done)
+            return code;
+    CommandLine again = command;
+    again.options.erase("timeout");
+    return start(again, vm);
+}
+
+}  // namespace
+
+std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
+    const std::string_view verb = command.verb->name;
+    if (verb == "start" || verb == "run" || verb == "restart") {
+        if (command.has("ready-fd") || command.has("no-console"))
+            return std::nullopt;
+        const VmDescription vm = described_vm(command);
+        if (!vm.spec.slurm)
+            return std::nullopt;
+        return verb == "start" ? start(command, vm)
+               : verb == "run" ? run(command, vm)
+                               : restart(command, vm);
+    }
+    const auto* const found = std::find_if(std::begin(reaching), std::end(reaching),
+                                           [&](const Reaching& one) { return one.verb == verb; });
+    if (found == std::end(reaching) || command.operands.size() <= found->operand)
+        return std::nullopt;
+    const VmName name = parse_vm_name(command.operands[found->operand]);
+    if (!is_on_slurm(name))
+        return std::nullopt;
+    const auto job = slurm_job(name);
+    // Off: its files are as well here as anywhere.
+    if (!job)
+        return std::nullopt;
+    return reach(*job, command, verb);
+}
+
+std::vector<SlurmJob> jobs_to_list() {
+    const std::vector<VmName> names = vm_names();
+    if (std::none_of(names.begin(), names.end(), is_on_slurm))
+        return {};
+    return slurm_jobs();
+}
+
+}  // namespace tapgate

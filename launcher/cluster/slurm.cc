@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cluster/slurm.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "launcher/base/child_process.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/program.h"
+#include "launcher/base/text.h"
+#include "launcher/vm/file.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::chrono::seconds answer_limit{3};
+// sbatch may wait for a site's own scripts; a VM that is handed in twice would be worse than a
+// wait.
+constexpr std::chrono::seconds submit_limit{60};
+// A thousand jobs are 100 KiB.
+constexpr size_t most_output = 64UL * 1024 * 1024;
+
+ProgramResult ask(const std::vector<std::string>& words,
+                  std::chrono::milliseconds limit = answer_limit) {
+    const std::string& program = words.front();
+    if (!find_program(program))
+        throw LauncherError("on=slurm: there is no " + program +
+                            " here; install Slurm's client (Debian: slurm-client), or say on=here");
+    ProgramResult result;
+    try {
+        result = run_program(words, limit, most_output);
+    } catch (const LauncherError&) {
+        throw LauncherError("Slurm does not answer (" + program + ", within " +
+                            std::to_string(limit.count() / 1000) +
+                            " s): nothing is known of its VMs, and nothing was done; see scontrol "
+                            "ping");
+    }
+    if (result.exit_code != 0)
+        throw LauncherError("Slurm: " + terminal_text(result.errors.empty()
+                                                          ? program + " fails without a word"
+                                                          : result.errors));
+    return result;
+}
+
+void leave_own_job() {
+    std::vector<std::string> own;
+    for (char** one = environ; one != nullptr && *one != nullptr; one++) {
+        const std::string name(*one, std::string_view(*one).find('='));
+        // SLURM_CONF says which cluster.
+        if ((name.starts_with("SLURM_") && name != "SLURM_CONF") || name.starts_with("SLURMD_"))
+            own.push_back(name);
+    }
+    for (const std::string& name : own)
+        unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
+}
+
+// One setting of a VM that says where it runs, without all that describing it means.
+bool names_slurm(std::string_view value) {
+    return value.substr(0, value.find(',')) == "slurm";
+}
+
+}  // namespace
+
+std::vector<SlurmJob> slurm_jobs() {
+    return parse_squeue(ask(squeue_words()).output);
+}
+
+std::optional<SlurmJob> slurm_job(const VmName& vm) {
+    auto jobs = parse_squeue(ask(squeue_words(vm)).output);
+    if (jobs.empty())
+        return std::nullopt;
+    return std::move(jobs.front());
+}
+
+std::string submit_job(const SlurmRequest& request) {
+    leave_own_job();
+    std::string id = parse_sbatch(ask(sbatch_words(request), submit_limit).output);
+    if (id.empty())
+        throw LauncherError("Slurm: sbatch told no job's number; see squeue --me");
+    return id;
+}
+
+void cancel_job(const std::string& id) {
+    ask({"scancel", id});
+}
+
+std::string job_end(const std::string& id) {
+    try {
+        return parse_job_end(ask({"scontrol", "--oneliner", "show", "job", id}).output);
+    } catch (const LauncherError&) {
+        // It is forgotten some minutes after its end (MinJobAge).
+        return {};
+    }
+}
+
+std::chrono::seconds kill_wait() {
+    constexpr unsigned slurms_own = 30;
+    try {
+        return std::chrono::seconds(
+            parse_kill_wait(ask({"scontrol", "show", "config"}).output).value_or(slurms_own));
+    } catch (const LauncherError&) {
+        // A VM that runs is worth more than a number that is nearly always this.
+        return std::chrono::seconds(slurms_own);
+    }
+}
+
+std::string slurm_log_path(const VmName& vm) {
+    return data_directory() + "/" + vm.str() + "/slurm.log";
+}
+
+bool is_on_slurm(const VmName& vm) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+    if (const char* const value = std::getenv("TAPGATE_ON"))
+        return names_slurm(value);
+    if (has_vm_file(vm))
+        if (const auto value = vm_file_value(vm, "on"))
+            return names_slurm(*value);
+    return access(slurm_log_path(vm).c_str(), F_OK) == 0;
+}
+
+void prepare_step() {
+    leave_own_job();
+    setenv("TAPGATE_ON", "here", 1);  // NOLINT(concurrency-mt-unsafe): one thread
+}
+
+void become_step(const SlurmJob& job, std::vector<std::string> words, bool terminal) {
+    const auto srun = find_program("srun");
+    if (!srun)
+        throw LauncherError("on=slurm: there is no srun here; install Slurm's client");
+    prepare_step();
+    words.insert(words.begin(), own_program());
+    std::vector<std::string> all = srun_words(job, words, terminal);
+    std::vector<char*> argv;
+    argv.reserve(all.size() + 1);
+    for (std::string& word : all)
+        argv.push_back(word.data());
+    argv.push_back(nullptr);
+    execv(srun->c_str(), argv.data());
+    fail_with_errno(shown(*srun));
+}
+
+}  // namespace tapgate

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cluster/slurm_words.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::string_view job_prefix = "tapgate-";
+
+// Last the name, which is the only one that others choose: a '|' in it changes nothing.
+constexpr const char* squeue_format = "%A|%T|%N|%M|%l|%m|%r|%j";
+constexpr size_t squeue_fields = 8;
+
+std::string job_name(const VmName& vm) {
+    return std::string(job_prefix) + vm.str();
+}
+
+// The less, the more a job says of its VM.
+int rank(const SlurmJob& job) {
+    if (job.runs())
+        return 0;
+    return job.is_ending() ? 3 : job.waits() ? 2 : 1;
+}
+
+std::optional<SlurmJob> parse_job(std::string_view line) {
+    std::array<std::string, squeue_fields> fields;
+    for (size_t i = 0; i < squeue_fields; i++) {
+        const size_t bar = i + 1 < squeue_fields ? line.find('|') : line.size();
+        if (bar == std::string_view::npos)
+            return std::nullopt;
+        fields.at(i) = line.substr(0, bar);
+        line.remove_prefix(std::min(bar + 1, line.size()));
+    }
+    if (!fields[7].starts_with(job_prefix))
+        return std::nullopt;
+    auto vm = VmName::parse(fields[7].substr(job_prefix.size()));
+    if (!vm)
+        return std::nullopt;
+    return SlurmJob{.id = fields[0],
+                    .vm = std::move(*vm),
+                    .state = fields[1],
+                    .node = fields[2],
+                    .up = fields[3],
+                    .limit = fields[4],
+                    .reason = fields[6],
+                    .memory = fields[5]};
+}
+
+// The word behind `key` in the output of scontrol.
+std::string value_of(std::string_view output, std::string_view key) {
+    for (size_t at = output.find(key); at != std::string_view::npos;
+         at = output.find(key, at + 1)) {
+        if (at > 0 && output[at - 1] != ' ' && output[at - 1] != '\n')
+            continue;
+        const std::string_view value = output.substr(at + key.size());
+        return std::string(value.substr(0, value.find_first_of(" \n")));
+    }
+    return {};
+}
+
+std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : static_cast<char>(c);
+    });
+    return text;
+}
+
+}  // namespace
+
+bool SlurmJob::waits() const {
+    return state == "PENDING" || state == "CONFIGURING" || state == "REQUEUED" ||
+           state == "REQUEUE_HOLD" || state == "REQUEUE_FED" || state == "SPECIAL_EXIT";
+}
+
+std::string SlurmJob::state_text() const {
+    if (runs())
+        return "running";
+    if (is_ending())
+        return "stopping";
+    if (waits())
+        return "queued: " + (reason.empty() || reason == "None" ? lower(state) : reason);
+    return lower(state);
+}
+
+std::vector<std::string> squeue_words(const std::optional<VmName>& vm) {
+    std::vector<std::string> words = {"squeue", "--me", "--noheader", "--all",
+                                      std::string("--format=") + squeue_format};
+    if (vm)
+        words.push_back("--name=" + job_name(*vm));
+    return words;
+}
+
+std::vector<SlurmJob> parse_squeue(std::string_view output) {
+    std::map<std::string, SlurmJob> jobs;
+    while (!output.empty()) {
+        const std::string_view line = output.substr(0, output.find('\n'));
+        output.remove_prefix(std::min(line.size() + 1, output.size()));
+        auto job = parse_job(line);
+        if (!job)
+            continue;
+        const auto [found, is_new] = jobs.emplace(job->vm.str(), *job);
+        if (!is_new && rank(*job) < rank(found->second))
+            found->second = std::move(*job);
+    }
+    std::vector<SlurmJob> all;
+    all.reserve(jobs.size());
+    for (auto& [name, job] : jobs)
+        all.push_back(std::move(job));
+    return all;
+}
+
+std::uint64_t job_memory(const VmSpec& vm) {
+    return vm.memory.mebibytes() + memory_beside_guest(vm.memory) +
+           (vm.accelerator == Accelerator::tcg ? translated_code : 0);
+}
+
+std::vector<std::string> sbatch_words(const SlurmRequest& request) {
+    const std::string command = "exec " + shell_text(request.command);
+    std::vector<std::string> words = {
+        "sbatch",
+        "--parsable",
+        // One at a time: a second would find the images locked.
+        "--dependency=singleton",
+        // A guest that lost its node has lost its power; whether it is to boot again is its user's
+        // to say.
+        "--no-requeue",
+        "--job-name=" + job_name(request.vm),
+        "--nodes=1",
+        "--ntasks=1",
+        "--cpus-per-task=" + std::to_string(request.cpus),
+        "--mem=" + std::to_string(request.memory) + "M",
+        "--comment=tapgate vm=" + request.vm.str() +
+            (request.lab.empty() ? "" : " lab=" + request.lab),
+        "--output=" + request.output,
+        "--open-mode=truncate",
+        // A list would make slurmd log the user in first, for seconds.
+        "--export=ALL",
+        "--chdir=" + request.directory,
+    };
+    for (const std::string& option : request.options)
+        words.push_back("--" + option);
+    // Not the shell but tapgate gets Slurm's signals, therefore `exec'.
+    words.push_back("--wrap=" + command);
+    return words;
+}
+
+std::string parse_sbatch(std::string_view output) {
+    const size_t end = std::min(output.find_first_not_of("0123456789"), output.size());
+    return std::string(output.substr(0, end));
+}
+
+std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
+                                    bool terminal) {
+    std::vector<std::string> words = {"srun",      "--quiet",     "--jobid=" + job.id,
+                                      "--overlap", "--nodes=1",   "--ntasks=1",
+                                      "--mem=0",   "--export=ALL"};
+    words.emplace_back(terminal ? "--pty" : "--quit-on-interrupt");
+    words.insert(words.end(), command.begin(), command.end());
+    return words;
+}
+
+std::optional<unsigned> parse_kill_wait(std::string_view output) {
+    // "KillWait                = 30 sec"
+    constexpr std::string_view key = "KillWait ";
+    const size_t at = output.find(key);
+    if (at == std::string_view::npos)
+        return std::nullopt;
+    std::string_view value = output.substr(at + key.size());
+    value.remove_prefix(std::min(value.find_first_of("0123456789\n"), value.size()));
+    unsigned seconds = 0;
+    const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+    return error == std::errc() ? std::optional(seconds) : std::nullopt;
+}
+
+std::chrono::milliseconds power_down_limit_in_job(std::chrono::seconds kill_wait) {
+    constexpr std::chrono::seconds for_qemu{5};
+    constexpr std::chrono::seconds least{1};
+    return std::max(kill_wait - for_qemu, least);
+}
+
+std::string parse_job_end(std::string_view output) {
+    const std::string state = value_of(output, "JobState=");
+    const std::string exit_code = value_of(output, "ExitCode=");
+    if (state.empty() || exit_code.empty() || exit_code == "0:0")
+        return state;
+    const size_t colon = exit_code.find(':');
+    const std::string signal = exit_code.substr(std::min(colon + 1, exit_code.size()));
+    return state + ", " +
+           (signal == "0" || colon == std::string::npos ? "exit code " + exit_code.substr(0, colon)
+                                                        : "signal " + signal);
+}
+
+}  // namespace tapgate

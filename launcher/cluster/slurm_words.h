@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What is said to Slurm's programs, and what their words mean. Pure: slurm.h runs them.
+//
+// A VM is a job named tapgate-NAME. There is no other list of VMs than Slurm's queue.
+#ifndef TAPGATE_LAUNCHER_CLUSTER_SLURM_WORDS_H
+#define TAPGATE_LAUNCHER_CLUSTER_SLURM_WORDS_H
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/names.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// A VM's job, as squeue tells it.
+struct SlurmJob {
+    std::string id;      ///< "4711"
+    VmName vm;           ///< whose job it is
+    std::string state;   ///< "PENDING", "RUNNING", ...
+    std::string node;    ///< empty: none yet
+    std::string up;      ///< how long it has run, as "1-02:03:04"
+    std::string limit;   ///< how long it may, as "8:00:00", "UNLIMITED"
+    std::string reason;  ///< why it waits: "Resources"; "None"
+    std::string memory;  ///< as "1280M"
+
+    /// Its processes are on the node: steps can be made there.
+    [[nodiscard]] bool runs() const { return state == "RUNNING"; }
+    /// It has not begun yet.
+    [[nodiscard]] bool waits() const;
+    /// It is over but for what Slurm does behind it.
+    [[nodiscard]] bool is_ending() const { return state == "COMPLETING"; }
+    /// "running", "queued: Resources", "stopping", ...
+    [[nodiscard]] std::string state_text() const;
+};
+
+/// squeue for the user's jobs; `vm`: only for that VM's.
+std::vector<std::string> squeue_words(const std::optional<VmName>& vm = std::nullopt);
+
+/// The VMs' jobs in squeue's output; other jobs are left out. Of several of a VM's that one which
+/// says most of it: one that runs before one that waits before one that ends.
+std::vector<SlurmJob> parse_squeue(std::string_view output);
+
+/// The job that a VM is to become.
+struct SlurmRequest {
+    VmName vm;
+    std::uint64_t memory = 0;          ///< MiB
+    unsigned cpus = 1;                 ///< of the guest's
+    std::vector<std::string> options;  ///< sbatch's own, from `on=slurm,...': "partition=vms"
+    std::string lab;                   ///< whose VM it is; empty: no lab's
+    std::string output;                ///< where the job's words go, an absolute path
+    std::string directory;             ///< where it begins
+    std::vector<std::string> command;  ///< what it runs, the program first
+};
+
+/// MiB that a VM's job needs.
+std::uint64_t job_memory(const VmSpec& vm);
+
+/// sbatch for the request. Without a shell's meaning in any word of it.
+std::vector<std::string> sbatch_words(const SlurmRequest& request);
+
+/// The job's number in sbatch's --parsable output ("4711" or "4711;cluster"); empty: none is there.
+std::string parse_sbatch(std::string_view output);
+
+/// srun that runs `command` beside what already runs in the job. `terminal`: with a terminal of its
+/// own there, which is connected to this one.
+std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
+                                    bool terminal);
+
+/// The seconds of KillWait in `scontrol show config`, from SIGTERM to SIGKILL; nothing: not there.
+std::optional<unsigned> parse_kill_wait(std::string_view output);
+
+/// How long a guest may take to power down in a job that has `kill_wait` from SIGTERM to SIGKILL:
+/// so that QEMU is still ended in order when it takes longer.
+std::chrono::milliseconds power_down_limit_in_job(std::chrono::seconds kill_wait);
+
+/// "ExitCode=1:0" and the like in `scontrol show job`, for what remains to be said of a job that
+/// ended: "FAILED, exit code 1", "NODE_FAIL". Empty: Slurm does not know it any more.
+std::string parse_job_end(std::string_view output);
+
+}  // namespace tapgate
+
+#endif

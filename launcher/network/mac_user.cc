@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/network/mac_user.h"
+
+#include <algorithm>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds pause{250};
+// From the end of a VM to that of its port: the kernel takes some 40 ms.
+constexpr milliseconds departure{500};
+constexpr milliseconds short_pause{20};
+// From the end of a VM to the word of it at the other nodes.
+constexpr milliseconds withdrawal{5000};
+
+}  // namespace
+
+std::optional<MacUser> mac_user(const HostNetwork& network, const InterfaceName& bridge,
+                                const MacAddress& mac) {
+    const HostLink* const there = network.link(bridge.str());
+    if (there == nullptr)
+        return std::nullopt;
+    // Before its guest has sent anything: as the helper makes it of the guest's. A plain tap, or
+    // the outer end of a contained one.
+    for (const HostLink* port : network.ports(there->index))
+        if (port->name.starts_with("tap") && port->mac == mac.host_side())
+            return MacUser{.text = "the tap " + shown(port->name)};
+    const Station* const station = network.station(mac, there->index);
+    if (station == nullptr)
+        return std::nullopt;
+    const HostLink* const port = network.link(station->port);
+    const bool remote = port != nullptr && port->tunnel_from.has_value();
+    MacUser user{.how = station->entered ? MacUser::How::entered : MacUser::How::heard,
+                 .remote = remote,
+                 .age = milliseconds(station->age),
+                 .text = (remote ? "a station of another host, behind the port "
+                                 : "a station behind the port ") +
+                         (port == nullptr ? "?" : shown(port->name))};
+    if (user.how == MacUser::How::heard && user.age > heard_lately)
+        return std::nullopt;
+    return user;
+}
+
+void require_free_mac(const InterfaceName& bridge, const MacAddress& mac, bool own,
+                      const MacQuestions& ask) {
+    milliseconds waited{0};
+    milliseconds youngest = milliseconds::max();
+    for (;;) {
+        const auto user = mac_user(ask.network(), bridge, mac);
+        if (!user)
+            return;
+        std::string who = user->text;
+        // Of this host: the port of this VM's last run may still be going.
+        bool wait = user->remote || waited < departure;
+        if (user->remote && own) {
+            const std::string host = ask.vm_elsewhere();
+            if (host.empty() && user->how == MacUser::How::heard)
+                return;
+            if (!host.empty()) {
+                who = "this VM itself, on the host " + shown(host) + ",";
+                wait = false;
+            }
+        }
+        // Heard again: it is there.
+        wait = wait && (!user->remote || waited.count() == 0 || user->age >= youngest) &&
+               waited < (user->how == MacUser::How::entered ? withdrawal : heard_lately);
+        if (!wait)
+            throw LauncherError("net: " + who + " on " + bridge.str() + " has the MAC address " +
+                                mac.str() + " already; give this VM another with mac=");
+        if (user->remote && youngest == milliseconds::max())
+            ask.tell("net: " + who + " had the MAC address " + mac.str() +
+                     " a moment ago; waiting until it is known to be free ...");
+        if (user->remote)
+            youngest = user->age;
+        const milliseconds time = user->remote ? pause : short_pause;
+        ask.sleep(time);
+        waited += time;
+    }
+}
+
+}  // namespace tapgate

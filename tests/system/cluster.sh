@@ -1,0 +1,397 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# More than one host, from the launcher's command line to real guests: a cluster of namespaces with
+# Slurm and VXLAN (bed.sh), VMs with `on = slurm' that its user starts, looks at and ends from the login
+# node, without knowing where they run. What the guest sees of scancel, of the time limit and of a closed
+# terminal; who may have a tap, and when; a VM that moves, or is there twice; a controller that is down;
+# a node that dies; a queue of twenty.
+#
+#   TAPGATE=build/release/launcher/tapgate tests/system/cluster.sh
+#
+# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh; with TAPGATE_LONG a node is
+# killed, too, and VXLAN is EVPN's (needs frr).
+# shellcheck disable=SC2317 # the functions that lab_poll calls
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+# shellcheck source=tests/system/cluster/bed.sh
+source "$here/cluster/bed.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils ip iproute2 bridge iproute2 jq jq \
+    slurmctld slurmctld slurmd slurmd srun slurm-client munged munge script bsdutils
+[ -x /usr/lib/frr/bgpd ] || skip "missing packages: frr"
+lab_find_helper "$top"
+lab_find_launcher "$top"
+guest_prepare "$top"
+guest_prepare_ssh "$top"
+lab_inside || bed_cgroups
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+bed_up "$helper" "$launcher"
+install -d -m 0755 $BED/home/guest
+cp "$TAPGATE_GUEST/kernel" "$TAPGATE_GUEST/initramfs.cpio" "$TAPGATE_GUEST/ssh.cpio" $BED/home/guest/
+chmod -R a+rX $BED/home/guest
+install -d -m 0700 -o $BED_UID -g $BED_UID $BED/home/alice/.ssh
+install -m 0600 -o $BED_UID -g $BED_UID "$TAPGATE_GUEST/ssh.key" $BED/home/alice/.ssh/id_ed25519
+
+# --- words of this test -------------------------------------------------------------------------
+
+out=$LAB/log/out
+err=$LAB/log/err
+evidence=("$out" "$err")
+began=$(date +%s%N)
+took() { # NAME: its result, and how long it took
+    [ -z "$problem" ] || bed_user ctl squeue --me >>"$err" || true
+    result "$1 ($((($(date +%s%N) - began) / 1000000)) ms)"
+    began=$(date +%s%N)
+}
+# tg ARGS...: alice on the login node.
+tg() {
+    status=0
+    bed_user ctl timeout -k 1 90 tapgate "$@" </dev/null >"$out" 2>"$err" || status=$?
+}
+did() { # STATUS ARGS...
+    local expected=$1
+    shift
+    tg "$@"
+    [ "$status" = "$expected" ] ||
+        wrong "tapgate $* ends with $status, not $expected: $(tail -n 3 "$err")"
+}
+console_of() { # NAME: wherever it ran last
+    find "$BED/home/alice/.cache/tapgate/run" -path "*/tapgate/$1/console.log" -printf '%T@ %p\n' 2>/dev/null |
+        sort -n | sed -n '$s/^[^ ]* //p' | xargs -r cat | tr -d '\r'
+}
+no_console_of() { # NAME: what earlier runs have said is gone
+    find "$BED/home/alice/.cache/tapgate/run" -path "*/tapgate/$1/console.log" -delete 2>/dev/null || true
+}
+console_said() { # NAME REGEX
+    console_of "$1" | grep -aEq "$2"
+}
+guest_says() { # NAME REGEX
+    [ -z "$problem" ] || return 0
+    lab_poll 40 console_said "$1" "$2" || wrong "the guest of $1 did not say '$2'"
+}
+no_job() { # NAME
+    [ -z "$(bed_root ctl squeue -h -n "tapgate-$1")" ]
+}
+no_jobs() { # but the one that waits for its limit
+    ! bed_root ctl squeue -h -o %j | grep -qv '^tapgate-limited$'
+}
+taps_of() { # NODE
+    bed_root "$1" sh -c 'ls /sys/class/net/br0/brif' | grep -v '^vx0$' || true
+}
+no_taps() { # on any node
+    [ -z "$(taps_of n1)$(taps_of n2)" ]
+}
+nothing_left() {
+    lab_poll 30 no_jobs || wrong "jobs are left over"
+    lab_poll 5 no_taps || wrong "taps are left over: $(taps_of n1) $(taps_of n2)"
+    ! find $BED/home/alice/.cache/tapgate/run -name '*.sock' -o -name qemu.pid | grep -v /limited/ ||
+        wrong "sockets are left over"
+}
+node_of() { # NAME
+    bed_root ctl squeue -h -n "tapgate-$1" -o %N
+}
+append="console=ttyS0 quiet panic=-1 mitigations=off"
+vm() { # NAME IP OPTION...
+    local name=$1 ip=$2
+    shift 2
+    did 0 create "$name" --on="slurm,partition=vms" --accel=tcg --memory=96M --kernel=/home/guest/kernel \
+        --initrd=/home/guest/initramfs.cpio --append="$append tapgate.ip=$ip/24 tapgate.hold=3600" "$@"
+}
+
+# Slurm counts in minutes: this one runs on beside the next checks.
+vm limited 192.0.2.24 --net=none
+did 0 start limited --on=slurm,time=1
+limited_since=$SECONDS
+
+# --- a lab over two nodes -----------------------------------------------------------------------
+
+cat >$BED/home/alice/rhce.conf <<END
+# A class, the server first, wherever Slurm finds room
+on = slurm,partition=vms
+accel = tcg
+kernel = /home/guest/kernel
+initrd = /home/guest/initramfs.cpio
+memory = 96M
+
+[server]
+append = $append tapgate.hold=3600 tapgate.ip=192.0.2.10/24
+
+[client]
+count = 4
+after = server:running
+append = $append tapgate.hold=3600 tapgate.ip=192.0.2.1{n}/24 tapgate.ping=192.0.2.10
+END
+did 0 lab status rhce.conf
+says "$out" '^rhce-server-1 +not made '
+did 0 lab up rhce.conf
+says "$out" '^the lab rhce runs$'
+for i in 1 2 3 4; do
+    guest_says "rhce-client-$i" '^PASS'
+done
+[ "$(bed_root ctl squeue -h -t R -o '%j %N' | sed -n 's/^tapgate-rhce.* //p' | sort -u | wc -l)" = 2 ] || wrong "they are not on two nodes"
+took "lab up: 5 guests on two nodes are one LAN"
+
+did 0 lab status rhce.conf
+says "$out" '^NAME +STATE +UP +MEMORY +ADDRESS +NODE$'
+says "$out" '^rhce-client-4 +running +[0-9:]+ +96M .* n[12]$'
+did 0 list
+says "$out" '^NAME +STATE +UP +PID +ACCEL +NETWORK +NODE +LIMIT +JOB$'
+says "$out" '^rhce-server-1 +running +[0-9:]+ .* n[12] +1:00:00 +[0-9]+$'
+did 1 lab reset rhce.conf
+did 0 lab up rhce.conf
+[ ! -s "$err" ] || ! grep -q 'waiting for Slurm' "$err" || wrong "a VM was started again"
+did 0 lab down rhce.conf --timeout=60
+nothing_left
+did 0 lab status rhce.conf
+says "$out" '^rhce-client-4 +off '
+did 0 lab destroy rhce.conf --yes
+[ -z "$(find $BED/home/alice/.config/tapgate $BED/home/alice/.local/share/tapgate -name 'rhce-*')" ] ||
+    wrong "files of the lab are left over"
+took "status, list, down, destroy: nothing is left on any node"
+
+# --- each verb, from the login node -------------------------------------------------------------
+
+vm web 192.0.2.21 --initrd=/home/guest/ssh.cpio --memory=160M --display=vnc
+did 0 start web
+says "$out" '^web runs on n[12], job [0-9]+$'
+guest_says web '^PASS'
+did 0 status web
+says "$out" '^state +running$'
+says "$out" '^node +n[12]$'
+says "$out" '^limit +[0-9:]+ of 1:00:00$'
+did 0 status web --json
+[ "$(jq -r .node "$out")" = "$(node_of web)" ] || wrong "status --json has no node"
+did 0 log web
+says "$out" 'PASS'
+did 0 wait web --for=ssh --timeout=60
+did 0 ip web
+says "$out" '^(192\.0\.2\.21|fe80::.*%br0)$'
+did 0 ssh web --user=root -- cat /proc/cmdline
+says "$out" 'tapgate.ip=192.0.2.21'
+did 0 screenshot web shot.png
+[ "$(head -c 4 $BED/home/alice/shot.png | tail -c 3)" = PNG ] || wrong "no picture"
+did 0 vnc web
+did 0 pause web
+did 0 status web
+says "$out" '^state +paused$'
+did 0 resume web
+did 1 start web
+says "$err" 'web is running already \(job [0-9]+ on n[12]\)'
+did 1 delete web --yes
+did 0 stop web --timeout=40
+guest_says web 'POWER BUTTON'
+nothing_left
+did 0 stop web
+says "$err" 'web does not run'
+took "status, log, wait, ip, ssh, screenshot, vnc, pause, stop: where it runs, whoever asks"
+
+# --- what is the guest's power button -----------------------------------------------------------
+
+did 0 start web
+guest_says web '^PASS'
+bed_user ctl scancel -n tapgate-web
+guest_says web 'POWER BUTTON'
+lab_poll 25 no_job web || wrong "the job is still there"
+nothing_left
+took "scancel: the guest sees its power button"
+
+# The terminal is of script(1), and closed when that is gone.
+no_console_of web
+# shellcheck disable=SC2016 # the inner shell's
+(bed_user ctl script -qec 'echo $PPID >script.pid; exec tapgate run web' /dev/null) </dev/null >"$out" 2>"$err" &
+terminal=$!
+lab_poll 40 console_said web '^PASS' || wrong "the guest does not come up: $(tail -n 3 "$out")"
+bed_root ctl kill -KILL "$(cat $BED/home/alice/script.pid)"
+guest_says web 'POWER BUTTON'
+wait $terminal || true
+nothing_left
+took "a closed terminal: the power button"
+
+# --- in a job, by hand --------------------------------------------------------------------------
+
+printf '#!/bin/sh\ntapgate run web --on=here\necho "rc $?"\n' >$BED/home/alice/plain.sh
+bed_user ctl sbatch --wait --mem=400M -o /home/alice/plain.out /home/alice/plain.sh >/dev/null 2>&1 || true
+says $BED/home/alice/plain.out 'exec tapgate run web'
+says $BED/home/alice/plain.out 'rc 1'
+bed_user ctl srun --mem=400M tapgate start web --on=here >"$out" 2>"$err" && wrong "start in a step ends with 0"
+says "$err" 'here the way is: tapgate run web'
+bed_user ctl srun --mem=300M tapgate doctor --json >"$out" 2>"$err" || true
+says "$out" '(29[0-9]|2[0-8][0-9]) MiB available'
+took "by hand: a script without exec and a start that would not last are refused; memory is the job's"
+
+did 1 start web --memory=6G
+says "$err" 'Slurm: .*(Memory|node configuration)'
+bed_as n1 mallory $BED_OTHER_UID tapgate tap --bridge=br0 -- true >"$out" 2>&1 && wrong "a tap without a job"
+says "$out" 'denied'
+took "who has no job on a node has no tap there"
+
+# --- twice ----------------------------------------------------------------------------------------
+
+did 0 start web
+guest_says web '^PASS'
+other=$([ "$(node_of web)" = n1 ] && echo n2 || echo n1)
+vm twin 192.0.2.22 --net="bridge:br0,mac=$(bed_user ctl tapgate status web --json | jq -r '.nets[0].mac')"
+did 1 start twin --on="slurm,nodelist=$other"
+says "$err" 'has the MAC address'
+did 0 stop web --timeout=40
+did 0 start web --on="slurm,nodelist=$other"
+guest_says web '^PASS'
+[ "$(node_of web)" = "$other" ] || wrong "it is on $(node_of web)"
+# What is typed gets there: a line ends this guest.
+echo | bed_user ctl timeout 20 tapgate console web >"$out" 2>"$err" || true
+lab_poll 20 no_job web || wrong "the guest did not get what was typed at its console"
+nothing_left
+took "a MAC address that another node has is refused; a VM moves to another node at once"
+
+# --- disks that another host writes to ----------------------------------------------------------
+
+bed_user ctl sh -c 'mkdir -p .local/share/tapgate/data && qemu-img create -q -f qcow2 .local/share/tapgate/data/disk.qcow2 16M'
+vm data 192.0.2.23 --disk=/home/alice/.local/share/tapgate/data/disk.qcow2
+did 0 start data
+for verb in "clone data data2 --on=here" "delete data --yes --disks" "snapshot save data one --on=here"; do
+    # As one who does not know of Slurm.
+    # shellcheck disable=SC2086
+    bed_user ctl env TAPGATE_ON=here tapgate ${verb% --on=here} </dev/null >"$out" 2>"$err" &&
+        wrong "$verb ends with 0"
+    says "$err" 'is in use'
+done
+bed_user ctl env TAPGATE_ON=here tapgate stop data </dev/null >"$out" 2>"$err" && wrong "stop elsewhere ends with 0"
+says "$err" 'data does not run on this host but on n[12]'
+[ -e $BED/home/alice/.local/share/tapgate/data/disk.qcow2 ] || wrong "the disk is gone"
+did 0 stop data --timeout=40
+did 0 delete data --yes --disks
+took "clone, delete, snapshot and stop where it does not run: refused, and it says where"
+
+# --- ports that are isolated ----------------------------------------------------------------------
+
+for node in n1 n2; do
+    bed_root $node sh -c 'sed -i "s/\$/ isolated/" /etc/tapgate/slurm-rules; bridge link set dev vx0 isolated on'
+done
+vm iso1 192.0.2.31 --append="$append tapgate.ip=192.0.2.31/24 tapgate.hold=3600"
+vm iso2 192.0.2.32 --append="$append tapgate.ip=192.0.2.32/24 tapgate.ping=192.0.2.31 tapgate.count=1 tapgate.hold=3600"
+did 0 start iso1 --on=slurm,nodelist=n1
+guest_says iso1 '^PASS'
+did 0 start iso2 --on=slurm,nodelist=n2
+guest_says iso2 '^FAIL: 192.0.2.31 did not answer'
+did 0 kill iso1
+did 0 kill iso2
+for node in n1 n2; do
+    bed_root $node sh -c 'sed -i "s/ isolated//" /etc/tapgate/slurm-rules; bridge link set dev vx0 isolated off'
+done
+nothing_left
+took "isolated across hosts"
+
+lab_poll $((limited_since + 130 - SECONDS)) console_said limited 'POWER BUTTON' ||
+    wrong "no power button $((SECONDS - limited_since)) s after a start with a limit of 60 s"
+lab_poll 30 no_job limited || wrong "the job is still there"
+took "the time limit: the power button"
+
+# --- a queue --------------------------------------------------------------------------------------
+
+vm big 192.0.2.41 --memory=3500M
+for node in n1 n2; do
+    bed_root ctl scontrol update nodename=$node state=drain reason=test
+done
+began_waiting=$SECONDS
+bed_user ctl timeout 60 tapgate start big </dev/null >"$out" 2>"$err" &
+starting=$!
+queued() {
+    bed_user ctl tapgate list 2>/dev/null | grep -Eq '^big +queued: '
+}
+lab_poll 20 queued || wrong "list does not have it as queued"
+did 0 status big
+says "$out" '^state +queued: '
+did 1 ssh big
+says "$err" 'big is queued: .*tapgate stop takes it out of the queue'
+did 0 stop big
+says "$err" 'is out of the queue'
+wait $starting && wrong "start ends with 0"
+nothing_left
+[ $((SECONDS - began_waiting)) -lt 40 ] || wrong "it took $((SECONDS - began_waiting)) s"
+for i in $(seq 20); do
+    bed_user ctl sbatch -J "tapgate-q$i" --mem=100M --wrap 'sleep 1' >/dev/null 2>&1
+done
+bed_user ctl sh -c "for i in \$(seq 20); do echo \"on = slurm\" >.config/tapgate/q\$i.conf; done"
+start=$(date +%s%N)
+did 0 list
+listed=$((($(date +%s%N) - start) / 1000000))
+[ "$(grep -c '^q[0-9]* .*queued: ' "$out")" = 20 ] || wrong "list does not have 20: $(wc -l <"$out")"
+bed_user ctl scancel -u alice
+bed_user ctl sh -c 'rm .config/tapgate/q*.conf'
+for node in n1 n2; do
+    bed_root ctl scontrol update nodename=$node state=resume
+done
+took "a queue: its reason, out of it again, and 20 VMs in it (list: $listed ms)"
+
+# --- who is not there ---------------------------------------------------------------------------
+
+lab_poll 20 bed_idle || true
+did 0 start web
+guest_says web '^PASS'
+bed_root ctl kill -STOP "$(bed_root ctl cat /run/slurmctld.pid)"
+for verb in "status web" "stop web" list "start twin"; do
+    # shellcheck disable=SC2086
+    did 1 $verb
+    says "$err" 'Slurm does not answer .*within 3 s'
+done
+bed_root ctl kill -CONT "$(bed_root ctl cat /run/slurmctld.pid)"
+did 0 status web
+says "$out" '^state +running'
+took "a controller that does not answer: said within 3 s, exit code 1, never \"off\""
+
+node=$(node_of web)
+bed_root ctl scontrol update nodename="$node" state=down reason=test
+lab_poll 20 no_job web || wrong "its job stays"
+# It may have come back by itself.
+bed_root ctl scontrol update nodename="$node" state=resume 2>>"$err" || true
+lab_poll 30 bed_idle || wrong "the nodes do not come back"
+lab_poll 10 no_taps || wrong "taps are left over"
+did 0 start web
+guest_says web '^PASS'
+did 0 stop web --timeout=40
+took "a node that is down: its VM is given up, and starts elsewhere"
+
+# --- EVPN ------------------------------------------------------------------------------------------
+
+bed_evpn
+evpn_up() {
+    [ "$(bed_root ctl bridge fdb show dev vx0 | grep -c '^00:00:00:00:00:00 ')" -ge 2 ]
+}
+lab_poll 30 evpn_up || wrong "the nodes do not find each other by EVPN"
+did 0 start web --on=slurm,nodelist=n1
+guest_says web '^PASS'
+web_mac=$(bed_user ctl tapgate status web --json | jq -r '.nets[0].mac')
+told() { # NODE
+    bed_root "$1" bridge fdb show dev vx0 | grep -q "^$web_mac .*extern_learn.*master br0\|^$web_mac .*master br0.*extern_learn"
+}
+bed_root ctl busybox ping -c 1 -W 2 192.0.2.21 >/dev/null || wrong "the login node does not reach the guest"
+lab_poll 10 told n2 || wrong "n2 is not told of it: $(bed_root n2 bridge fdb show dev vx0 | head -n 5)"
+did 1 start twin --on=slurm,nodelist=n2
+says "$err" 'has the MAC address'
+did 0 stop web --timeout=40
+did 0 start web --on=slurm,nodelist=n2
+guest_says web '^PASS'
+did 0 stop web --timeout=40
+nothing_left
+took "EVPN: a duplicate is refused, a VM moves"
+
+if [ -n "${TAPGATE_LONG:-}" ]; then
+    did 0 start web --on=slurm,nodelist=n1
+    guest_says web '^PASS'
+    kill -KILL "$(bed_pid n1)"
+    lab_poll 60 no_job web || wrong "its job stays"
+    did 0 start web
+    [ "$(node_of web)" = n2 ] || wrong "it is on $(node_of web)"
+    did 0 kill web
+    took "a node that dies: its VM starts on the other one"
+fi
+
+summary

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What is said to Slurm, and what it says: as captured from Slurm 22.05.
+#include "launcher/cluster/slurm_words.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "launcher/vm/description.h"
+#include "launcher/vm/setting.h"
+
+namespace tapgate {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Not;
+using testing::StartsWith;
+
+VmName vm(const std::string& name) {
+    return VmName::parse(name).value();
+}
+
+// ---- squeue
+
+TEST(SlurmQueue, TellsStateNodeTimesAndReason) {
+    const auto jobs = parse_squeue(
+        "12|PENDING||0:00|8:00:00|1280M|Resources|tapgate-web\n"
+        "11|RUNNING|n1|1-02:03:04|UNLIMITED|1280M|None|tapgate-db.1\n"
+        "10|COMPLETING|n2|0:10|1:00:00|300M|None|tapgate-old\n");
+    ASSERT_EQ(jobs.size(), 3U);
+    EXPECT_EQ(jobs[0].vm.str(), "db.1");
+    EXPECT_TRUE(jobs[0].runs());
+    EXPECT_EQ(jobs[0].node, "n1");
+    EXPECT_EQ(jobs[0].up, "1-02:03:04");
+    EXPECT_EQ(jobs[0].limit, "UNLIMITED");
+    EXPECT_EQ(jobs[0].state_text(), "running");
+    EXPECT_TRUE(jobs[1].is_ending());
+    EXPECT_EQ(jobs[1].state_text(), "stopping");
+    EXPECT_TRUE(jobs[2].waits());
+    EXPECT_EQ(jobs[2].id, "12");
+    EXPECT_EQ(jobs[2].node, "");
+    EXPECT_EQ(jobs[2].memory, "1280M");
+    EXPECT_EQ(jobs[2].state_text(), "queued: Resources");
+}
+
+TEST(SlurmQueue, LeavesOtherJobsAndOddLinesOut) {
+    const auto jobs = parse_squeue(
+        "1|RUNNING|n1|0:01|1:00|1M|None|bash\n"
+        "2|RUNNING|n1|0:01|1:00|1M|None|tapgate-\n"
+        "3|RUNNING|n1|0:01|1:00|1M|None|tapgate-a|b\n"
+        "4|RUNNING\n"
+        "slurm_load_jobs error\n"
+        "\n"
+        "5|RUNNING|n1|0:01|1:00|1M|(a | b)|tapgate-bad\n"
+        "6|RUNNING|n1|0:01|1:00|1M|None|tapgate-good");
+    ASSERT_EQ(jobs.size(), 1U);
+    EXPECT_EQ(jobs[0].id, "6");
+}
+
+TEST(SlurmQueue, TheJobThatSaysMostOfItsVm) {
+    const auto jobs = parse_squeue(
+        "1|COMPLETING|n1|0:01|1:00|1M|None|tapgate-a\n"
+        "2|PENDING||0:00|1:00|1M|Dependency|tapgate-a\n"
+        "3|PENDING||0:00|1:00|1M|Priority|tapgate-b\n"
+        "4|RUNNING|n1|0:00|1:00|1M|None|tapgate-b\n");
+    ASSERT_EQ(jobs.size(), 2U);
+    EXPECT_EQ(jobs[0].id, "2");
+    EXPECT_EQ(jobs[1].id, "4");
+}
+
+TEST(SlurmQueue, StatesThatAreRare) {
+    const auto state = [](const std::string& word) {
+        return parse_squeue("1|" + word + "|n1|0:01|1:00|1M|None|tapgate-a")[0].state_text();
+    };
+    EXPECT_EQ(state("CONFIGURING"), "queued: configuring");
+    EXPECT_EQ(state("SUSPENDED"), "suspended");
+    EXPECT_EQ(state("PENDING"), "queued: pending");
+}
+
+// What growth asks for: a queue of a thousand.
+TEST(SlurmQueue, AThousandJobs) {
+    std::string output;
+    for (int i = 0; i < 1000; i++)
+        output += std::to_string(i) + "|PENDING||0:00|8:00:00|1280M|Priority|tapgate-vm" +
+                  std::to_string(i) + "\n";
+    EXPECT_EQ(parse_squeue(output).size(), 1000U);
+}
+
+TEST(SlurmQueue, IsAskedForTheUsersJobsOnly) {
+    EXPECT_THAT(squeue_words(), Contains("--me"));
+    EXPECT_THAT(squeue_words(), Not(Contains(StartsWith("--name"))));
+    EXPECT_THAT(squeue_words(vm("web")), Contains("--name=tapgate-web"));
+}
+
+// ---- sbatch, srun, scontrol
+
+SlurmRequest request() {
+    return {
+        .vm = vm("web"),
+        .memory = 1024,
+        .cpus = 2,
+        .options = {"partition=vms", "time=8:00:00"},
+        .lab = "rhce",
+        .output = "/home/a/.local/share/tapgate/web/slurm.log",
+        .directory = "/home/a",
+        .command = {"/usr/bin/tapgate", "run", "web", "--append=it's; rm -rf $HOME", "--on=here"}};
+}
+
+TEST(SlurmJobs, AreTheVms) {
+    const auto words = sbatch_words(request());
+    EXPECT_EQ(words[0], "sbatch");
+    for (const char* word :
+         {"--parsable", "--dependency=singleton", "--no-requeue", "--job-name=tapgate-web",
+          "--cpus-per-task=2", "--mem=1024M", "--comment=tapgate vm=web lab=rhce",
+          "--output=/home/a/.local/share/tapgate/web/slurm.log", "--chdir=/home/a",
+          "--partition=vms", "--time=8:00:00", "--nodes=1", "--ntasks=1"})
+        EXPECT_THAT(words, Contains(word));
+    SlurmRequest without = request();
+    without.lab.clear();
+    EXPECT_THAT(sbatch_words(without), Contains("--comment=tapgate vm=web"));
+}
+
+TEST(SlurmJobs, NoWordMeansAnythingToAShell) {
+    EXPECT_EQ(sbatch_words(request()).back(),
+              "--wrap=exec /usr/bin/tapgate run web '--append=it'\\''s; rm -rf $HOME' --on=here");
+}
+
+TEST(SlurmJobs, MemoryBesideTheGuest) {
+    const auto memory_of = [](const char* memory, const char* accelerator) {
+        return job_memory(describe_vm(vm("web"), {command_line_setting("memory", memory, "/"),
+                                                  command_line_setting("accel", accelerator, "/")})
+                              .spec);
+    };
+    EXPECT_EQ(memory_of("128M", "auto"), 328U);
+    EXPECT_EQ(memory_of("16G", "kvm"), 16384U + 1024U);
+    EXPECT_EQ(memory_of("128M", "tcg"), 328U + 256U);
+}
+
+TEST(SlurmJobs, TheNumberOfANewJob) {
+    EXPECT_EQ(parse_sbatch("4711\n"), "4711");
+    EXPECT_EQ(parse_sbatch("4711;cluster\n"), "4711");
+    EXPECT_EQ(parse_sbatch("sbatch: error\n"), "");
+}
+
+TEST(SlurmJobs, StepsRunBesideTheVm) {
+    const auto job = parse_squeue("7|RUNNING|n1|0:01|1:00|1M|None|tapgate-web")[0];
+    EXPECT_THAT(srun_words(job, {"/usr/bin/tapgate", "status", "web"}, false),
+                ElementsAre("srun", "--quiet", "--jobid=7", "--overlap", "--nodes=1", "--ntasks=1",
+                            "--mem=0", "--export=ALL", "--quit-on-interrupt", "/usr/bin/tapgate",
+                            "status", "web"));
+    EXPECT_THAT(srun_words(job, {"tapgate"}, true), Contains("--pty"));
+}
+
+TEST(SlurmJobs, TimeToPowerDown) {
+    EXPECT_EQ(parse_kill_wait("KeepAliveTime           = SYSTEM_DEFAULT\n"
+                              "KillOnBadExit           = 0\n"
+                              "KillWait                = 30 sec\n"
+                              "LaunchParameters        = (null)\n"),
+              30U);
+    EXPECT_EQ(parse_kill_wait("KillOnBadExit = 0\n"), std::nullopt);
+    EXPECT_EQ(power_down_limit_in_job(std::chrono::seconds(30)), milliseconds(25000));
+    EXPECT_EQ(power_down_limit_in_job(std::chrono::seconds(3)), milliseconds(1000));
+}
+
+TEST(SlurmJobs, HowTheyEnd) {
+    EXPECT_EQ(parse_job_end("JobId=1 JobName=tapgate-a JobState=FAILED Reason=NonZeroExitCode "
+                            "Requeue=0 DerivedExitCode=0:0 ExitCode=1:0 RunTime=00:00:06"),
+              "FAILED, exit code 1");
+    EXPECT_EQ(parse_job_end("JobId=1 JobState=CANCELLED ExitCode=0:15"), "CANCELLED, signal 15");
+    EXPECT_EQ(parse_job_end("JobId=1 JobState=COMPLETED ExitCode=0:0"), "COMPLETED");
+    EXPECT_EQ(parse_job_end("slurm_load_jobs error: Invalid job id specified"), "");
+}
+
+}  // namespace
+}  // namespace tapgate
