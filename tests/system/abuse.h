@@ -71,7 +71,7 @@ Outcome refused(const HelperResult& run);
 // Done as always or refused; no crash, no hang, no success without a tap, no words in the reply.
 Outcome clean(const HelperResult& run);
 
-// ---- at any moment of a request ----
+// --- at any moment of a request
 
 // A call of the helper's, or of a process that it starts.
 struct Moment {

@@ -128,7 +128,7 @@ std::string inner_end() {
     return link_of_driver("veth");
 }
 
-// ---- H5 ----
+// --- H5
 
 Attacks stolen_addresses() {
     return {
@@ -217,7 +217,7 @@ Attacks stolen_addresses() {
     };
 }
 
-// ---- H9 ----
+// --- H9
 
 Attacks queues() {
     return {
@@ -275,7 +275,7 @@ Attacks queues() {
     };
 }
 
-// ---- what is inside is his, and ends there ----
+// --- what is inside is his, and ends there
 
 Attacks inside_the_namespace() {
     return {
@@ -445,7 +445,7 @@ Attacks what_stays() {
     };
 }
 
-// ---- a second user on the first one's ----
+// --- a second user on the first one's
 
 Attacks neighbours() {
     return {

@@ -58,7 +58,7 @@ std::size_t ports_up_and_on_no_bridge() {
     return count;
 }
 
-// ---- H2 and its like: queues ----
+// --- H2 and its like: queues
 
 Attack queue_for(const Account& user, const Kind& kind) {
     return {with(std::string("a queue of the half-made tap, for ") + user.name, kind),
@@ -70,7 +70,7 @@ Attack queue_for(const Account& user, const Kind& kind) {
             }};
 }
 
-// ---- H1 ----
+// --- H1
 
 Attack tap_on_no_bridge(const Kind& kind) {
     return {with("a tap that is up and on no bridge, by its link type", kind),
@@ -88,7 +88,7 @@ Attack tap_on_no_bridge(const Kind& kind) {
             }};
 }
 
-// ---- H3 ----
+// --- H3
 
 Attack taps_of_killed_helpers(const Kind& kind) {
     return {with("taps that stay behind killed helpers", kind), [=](const World& world) {
@@ -120,7 +120,7 @@ Attack taps_of_killed_helpers(const Kind& kind) {
             }};
 }
 
-// ---- H6 ----
+// --- H6
 
 void reply_to_nobody() {
     std::array<int, 2> pair{};
@@ -176,7 +176,7 @@ Attack port_of_a_failed_readback(const Kind& kind) {
             }};
 }
 
-// ---- since Linux 6.18: a namespace by its file handle ----
+// --- since Linux 6.18: a namespace by its file handle
 
 // The network namespaces of what the helper starts, as alice gets at them: a handle is two numbers
 // that she can guess, and the namespace belongs to her uid.
@@ -271,7 +271,7 @@ Attack killed_and_kept() {
             }};
 }
 
-// ---- root changes the bridge meanwhile ----
+// --- root changes the bridge meanwhile
 
 Attack bridge_changes(const std::string& what, const std::function<void()>& change,
                       const Kind& kind) {
@@ -318,7 +318,7 @@ void make_bridge_anew() {
     World::add_bridge("br0");
 }
 
-// ---- the table ----
+// --- the table
 
 Attacks half_made() {
     Attacks attacks;

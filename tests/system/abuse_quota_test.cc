@@ -27,7 +27,7 @@ Outcome nobody_gets_a_third(const World& world, bool kill) {
     return held_if(std::max(most, ports_by_name().size()) <= 2);
 }
 
-// ---- at each moment of one request, another ----
+// --- at each moment of one request, another
 
 Outcome one_and_another(const World& world) {
     if (!world.ours())
@@ -97,7 +97,7 @@ Outcome restarts_at_once(const World& world) {
     return held_if(refusals == 0);
 }
 
-// ---- subordinate uids ----
+// --- subordinate uids
 
 constexpr uid_t first_subordinate = 165536;
 

@@ -158,15 +158,23 @@ TEST_P(HelperClient, NoPrivilegeIsSaid) {
     EXPECT_THAT(taps(), IsEmpty());
 }
 
-// Killed at any moment of its start, where a setuid program is root's: nothing stays.
+// Killed at any moment of its start, where a setuid program is root's: nothing stays. Only where
+// this process is kept from its processor for as long as a whole request takes does one of them
+// succeed.
 TEST_P(HelperClient, ATimeLimitThatIsOverAtOnce) {
-    EXPECT_THAT(
-        as_alice([] {
+    int killed = 0;
+    for (int i = 0; i < 20; ++i) {
+        const std::string outcome = as_alice([] {
             return describe_taps(request_taps(Testbed::helper_path(), request_for("br0"),
                                               std::chrono::milliseconds(0)));
-        }),
-        testing::AnyOf(HasSubstr("did not end within 0 ms and was killed"), "the tap vnet;"));
-    EXPECT_TRUE(no_taps_left());
+        });
+        if (outcome.find("did not end within 0 ms and was killed") != std::string::npos)
+            ++killed;
+        else
+            EXPECT_THAT(outcome, StartsWith("the tap vnet;"));
+        EXPECT_TRUE(no_taps_left());
+    }
+    EXPECT_GT(killed, 0);
 }
 
 // The test bed's /dev has none.

@@ -299,7 +299,6 @@ TEST(Ovf, WhatIsRefused) {
 }
 
 // --- XML of others
-// ----------------------------------------------------------------------------------
 
 TEST(Xml, NoDocumentTypes) {
     const std::string laughs =

@@ -48,7 +48,6 @@ std::vector<ShellCommand> script(std::string_view text) {
 }
 
 // --- shell scripts
-// -----------------------------------------------------------------------------------
 
 TEST(Script, Words) {
     EXPECT_THAT(script("a 'b c' \"d e\" f\\ g h'i'\"j\"k ''").at(0).words,
@@ -146,7 +145,6 @@ TEST(Script, ExpansionHasABudget) {
 }
 
 // --- values
-// ---------------------------------------------------------------------------------------------
 
 TEST(LegacyProperties, AsQemuReadsThem) {
     Properties properties = Properties::parse("a,,b,readonly,nowait,x=1,x=2,y=,,", "file");
@@ -170,7 +168,6 @@ TEST(LegacyProperties, Json) {
 }
 
 // --- whole command lines
-// -------------------------------------------------------------------------------
 
 struct Case {
     std::string name;
@@ -262,7 +259,6 @@ TEST(Translate, NothingIsLost) {
 }
 
 // --- domains, appliances
-// -------------------------------------------------------------------------------
 
 std::string described(const Translation& translation) {
     const VmName name = VmName::parse("vm").value();
