@@ -25,6 +25,9 @@ std::uint64_t memory_available();
 /// The room where `path` is. `error`: what opening it failed with; then that is the answer.
 DiskFacts disk_space(const std::string& path, int error = 0);
 
+/// Where the file system is mounted that `path` is in.
+std::string mount_point_of(const std::string& path);
+
 /// The room where the VMs' own images grow.
 DiskFacts data_disk();
 

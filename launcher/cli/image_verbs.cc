@@ -13,6 +13,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/progress_bar.h"
+#include "launcher/base/question.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/new_verbs.h"
@@ -112,6 +113,11 @@ ExitCode keep_snapshots(const CommandLine& command) {
     }
     const std::string tag = parse_tag(command.operands[2]);
     const auto limit = command.seconds("timeout", snapshot_limit);
+    if (what != "save" && !command.has("yes") && can_ask() &&
+        !agreed(what == "restore" ? "Going back to " + tag + " gives up all that " + name.str() +
+                                        " has written since. Go on"
+                                  : "The snapshot " + tag + " will be gone. Go on"))
+        throw LauncherError("nothing was done");
     if (what == "save")
         save_snapshot(name, tag, limit);
     else if (what == "restore")

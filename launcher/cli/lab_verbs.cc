@@ -40,6 +40,10 @@ void down(const Lab& lab, const CommandLine& command) {
 }
 
 void reset(const Lab& lab, const CommandLine& command) {
+    if (!command.has("yes") && can_ask() &&
+        !agreed("Resetting the lab " + lab.name.str() +
+                " gives up all that its VMs with a template have written. Go on"))
+        throw LauncherError("nothing was done");
     const UniqueFd lock = lock_labs();
     reset_lab(lab_members(lab), command.has("force"));
 }

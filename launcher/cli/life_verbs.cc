@@ -8,12 +8,14 @@
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
 #include "launcher/base/progress_bar.h"
+#include "launcher/base/question.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/operand.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/image/clone.h"
 #include "launcher/image/lock.h"
 #include "launcher/qemu/control.h"
+#include "launcher/qemu/standstill.h"
 #include "launcher/run/background.h"
 #include "launcher/run/ending.h"
 #include "launcher/run/supervisor.h"
@@ -177,12 +179,16 @@ ExitCode reset_vm(const CommandLine& command) {
         return interrupt(command, "system_reset");
     }
     const VmName name = command.vm_name();
+    // Before its power is cut: what cannot be reset should go on.
+    require_resettable(name);
+    if (!command.has("yes") && can_ask() &&
+        !agreed("Going back to its base gives up all that " + name.str() +
+                " has written to its disks, and its snapshots. Go on"))
+        throw LauncherError("nothing was done");
     if (vm_state(name).qemu != 0) {
         if (!command.has("force"))
             throw LauncherError(name.str() + " runs; end it first, with: tapgate stop " +
                                 name.str() + "; or cut its power with --force");
-        // Before its power is cut: what cannot be reset should go on.
-        require_resettable(name);
         kill_vm(command);
     }
     ProgressBar bar("reading the images that " + name.str() + " stands on");
@@ -195,7 +201,10 @@ ExitCode pause_vm(const CommandLine& command) {
     return interrupt(command, "stop");
 }
 ExitCode resume_vm(const CommandLine& command) {
-    return interrupt(command, "cont");
+    const VmName name = command.vm_name();
+    require_running(name);
+    let_go_on(name);
+    return ExitCode::done;
 }
 
 }  // namespace tapgate

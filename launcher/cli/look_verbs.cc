@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/words.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -26,6 +27,7 @@
 #include "launcher/cli/slurm_verbs.h"
 #include "launcher/image/clone.h"
 #include "launcher/qemu/control.h"
+#include "launcher/qemu/standstill.h"
 #include "launcher/run/console.h"
 #include "launcher/run/console_log.h"
 #include "launcher/run/ending.h"
@@ -55,6 +57,8 @@ Json summary_of(const VmName& name, milliseconds limit = answer_limit) {
     if (state.life == Life::running) {
         try {
             json["guest"] = guest_status(name, limit);
+            if (const std::string why = standstill(name, limit); !why.empty())
+                json["problem"] = why;
             if (const std::string vnc = vnc_address(name, limit); !vnc.empty())
                 json["vnc"] = vnc;
         } catch (const LauncherError&) {
@@ -245,6 +249,10 @@ ExitCode list_vms(const CommandLine& command) {
         print_json(vms);
     else if (!vms.empty())
         print(table(vms, !jobs.empty()));
+    for (const Json& vm : vms) {
+        if (!command.has("json") && text_in(vm, "guest") == "io-error")
+            note(text_in(vm, "name") + ": " + text_in(vm, "problem"));
+    }
     if (silence)
         std::rethrow_exception(silence);
     return ExitCode::done;
@@ -265,10 +273,11 @@ ExitCode print_status(const CommandLine& command) {
     const auto line = [&](std::string label, const std::string& value) {
         label.resize(12, ' ');
         if (value != "-")
-            text += label + shown(value) + "\n";
+            text += label + printable(value, 1000) + "\n";
     };
     line("name", text_in(vm, "name"));
     line("state", state_in(vm));
+    line("problem", text_in(vm, "problem"));
     line("up", up_in(vm));
     line("process", text_in(vm, "qemu_pid"));
     line("supervisor", text_in(vm, "supervisor_pid"));
@@ -297,7 +306,8 @@ ExitCode attach_console(const CommandLine& command) {
     UniqueFd socket = connect_console(console_path(name));
     if (!socket)
         throw LauncherError("cannot connect to " + shown(console_path(name)));
-    Console console(std::move(socket), console_input(), STDOUT_FILENO);
+    const int input = console_input();
+    Console console(std::move(socket), input, STDOUT_FILENO);
     {
         const RawTerminal terminal(STDIN_FILENO);
         if (terminal.active())
@@ -312,6 +322,11 @@ ExitCode attach_console(const CommandLine& command) {
             std::copy(fds.begin() + 1, fds.end(), ready.begin());
             if (!stop.take().empty() || console.carry(ready) > 0)
                 break;
+            // What comes from no terminal has an end: that, and what the guest says to it, is all.
+            if (input >= 0 && console.typed_all()) {
+                console.drain();
+                break;
+            }
         }
     }
     if (isatty(STDIN_FILENO) != 0)

@@ -18,6 +18,7 @@
 #include "launcher/network/helper_client.h"
 #include "launcher/network/host_network.h"
 #include "launcher/network/ssh.h"
+#include "launcher/qemu/standstill.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
 
@@ -48,12 +49,19 @@ std::string user_option(const CommandLine& command) {
     return user;
 }
 
+// A guest that stands still answers nobody, whatever else may be wrong.
+void refuse_standstill(const VmName& name) {
+    if (const std::string why = standstill(name); !why.empty())
+        throw LauncherError(name.str() + ": " + why);
+}
+
 // The targets; throws when there is none to try.
 std::vector<SshTarget> required_targets(const VmName& name) {
     GuestFacts facts = guest_facts(name);
     const auto adapters = find_guest(facts, call_limit);
     auto targets = ssh_targets(adapters);
     if (targets.empty()) {
+        refuse_standstill(name);
         const std::string why = why_unknown(adapters);
         throw LauncherError(name.str() + ": no way to its SSH server is known: " +
                             (why.empty() ? "no port of this host leads to the guest's port 22: "
@@ -84,6 +92,8 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
     }
     if (vm_state(name).life == Life::starting)
         return "it is starting";
+    if (std::string why = standstill(name, std::min(left, call_limit)); !why.empty())
+        return why;
     if (goal == Goal::agent) {
         guest_facts(name);
         return agent_answers(agent_path(name), std::min(left, call_limit))
@@ -134,6 +144,8 @@ ExitCode show_addresses(const CommandLine& command) {
     else
         print(text);
     if (text.empty())
+        refuse_standstill(name);
+    if (text.empty())
         throw LauncherError(name.str() + ": no address known: " + why_unknown(adapters));
     return ExitCode::done;
 }
@@ -143,6 +155,8 @@ ExitCode ssh_to_vm(const CommandLine& command) {
     const std::string user = user_option(command);
     std::string why;
     const auto server = first_ssh_server(required_targets(name), greeting_limit, why);
+    if (!server)
+        refuse_standstill(name);
     if (!server)
         throw LauncherError(name.str() + ": no SSH server answers: " + why +
                             "; is one running in the guest? (tapgate wait " + name.str() +

@@ -2,6 +2,7 @@
 #include "launcher/image/lock.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/state.h"
 
 namespace tapgate {
 
@@ -51,6 +53,47 @@ ImageUse use_of(const UniqueFd& fd) {
                                                                                 : ImageUse::none;
 }
 
+// Whether the process has the image open. Other users' descriptors are closed to us, and their
+// command lines are not.
+bool has_open(const std::filesystem::path& process, const struct stat& image,
+              const std::string& path) {
+    for (const std::filesystem::path& fd : entries_of(process / "fd")) {
+        struct stat status {};
+        if (stat(fd.c_str(), &status) == 0 && status.st_dev == image.st_dev &&
+            status.st_ino == image.st_ino)
+            return true;
+    }
+    if (access((process / "fd").c_str(), R_OK) == 0)
+        return false;
+    constexpr size_t longest = 1024UL * 1024;
+    try {
+        const auto words = read_file((process / "cmdline").string(), longest);
+        return words && (words->find("\"" + path + "\"") != std::string::npos ||
+                         words->find("=" + path + ",") != std::string::npos);
+    } catch (const LauncherError&) {
+        return false;
+    }
+}
+
+// "the VM lab, process 4711 of this host (qemu-system-x86)".
+std::string text_of(pid_t process) {
+    const std::string directory = "/proc/" + std::to_string(process);
+    const std::string words = "process " + std::to_string(process);
+    struct stat status {};
+    if (stat(directory.c_str(), &status) == 0 && status.st_uid != getuid()) {
+        const passwd* const user = getpwuid(status.st_uid);  // NOLINT(concurrency-mt-unsafe)
+        return words + " of " +
+               (user != nullptr ? shown(user->pw_name) : "uid " + std::to_string(status.st_uid)) +
+               " (" + shown(first_word(directory + "/comm")) + ")";
+    }
+    std::string vm;
+    for (const VmName& name : vms_with_state()) {
+        if (vm_state(name).qemu == process)
+            vm = "the VM " + name.str() + ", ";
+    }
+    return vm + words + " of this host (" + shown(first_word(directory + "/comm")) + ")";
+}
+
 LauncherError in_use(const std::string& path) {
     LauncherError error(shown(path) + " is in use, by " + image_user(path) +
                         ": end that first; nothing was done");
@@ -64,30 +107,27 @@ ImageUse image_use(const std::string& path) {
 }
 
 std::string image_user(const std::string& path) {
-    constexpr const char* unknown =
-        "a VM on another host, or another user's (QEMU's lock on it says so)";
     struct stat image {};
-    if (stat(path.c_str(), &image) != 0)
-        return unknown;
-    for (const std::filesystem::path& process : entries_of("/proc")) {
-        const std::string number = process.filename().string();
-        if (number.find_first_not_of("0123456789") != std::string::npos ||
-            number == std::to_string(getpid()))
-            continue;
-        // Others' are closed to us: that is no error.
-        for (const std::filesystem::path& fd : entries_of(process / "fd")) {
-            struct stat status {};
-            if (stat(fd.c_str(), &status) == 0 && status.st_dev == image.st_dev &&
-                status.st_ino == image.st_ino)
-                return "process " + number + " of this host (" +
-                       shown(first_word((process / "comm").string())) + ")";
+    if (stat(path.c_str(), &image) == 0) {
+        for (const std::filesystem::path& process : entries_of("/proc")) {
+            const auto number = parse_whole<pid_t>(process.filename().string(), 1);
+            if (number && *number != getpid() && has_open(process, image, path))
+                return text_of(*number);
         }
     }
-    return unknown;
+    return "a VM on another host, or another user's (QEMU's lock on it says so)";
 }
 
 void refuse_used_image(const std::string& path) {
     if (image_use(path) != ImageUse::none)
+        throw in_use(path);
+}
+
+void refuse_conflicting_use(const std::string& path, bool writes) {
+    const UniqueFd fd = open_locked(path);
+    const bool others_write = is_held(fd, used + write, 1) || is_held(fd, used + resize, 1);
+    const bool others_mind = is_held(fd, unshared + write, 1) || is_held(fd, unshared + resize, 1);
+    if (others_write || (writes && others_mind))
         throw in_use(path);
 }
 

@@ -23,12 +23,16 @@ enum class ImageUse { none, reading, writing };
 /// does not open it either.
 ImageUse image_use(const std::string& path);
 
-/// Who uses it, as far as it can be known: "process 4711 of this host (qemu-system-x86)", or what
-/// remains: another host, another user.
+/// Who uses it, as far as it can be known: "the VM lab, process 4711 of this host
+/// (qemu-system-x86)", "process 4711 of alice", or what remains: another host, another user.
 std::string image_user(const std::string& path);
 
 /// Throws a LauncherError that names the image and its user when another process uses it.
 void refuse_used_image(const std::string& path);
+
+/// The same when it is used in a way that keeps a VM from having it: of one that writes to it,
+/// in any way that does not share that; of one that reads it, by somebody who writes.
+void refuse_conflicting_use(const std::string& path, bool writes);
 
 /// An image that nobody can begin to use meanwhile: held as QEMU itself would hold it.
 class HeldImage {

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/host_resources.h"
 #include "launcher/base/output.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
@@ -231,8 +233,10 @@ class RunningVm {
             if (inserted->value("drv", "") != "qcow2")
                 throw cannot_have(path, inserted->value("drv", ""));
             nodes_[node] = snapshots_in(inserted->at("image"));
-            if (node != uefi_node && state_node_.empty())
+            if (node != uefi_node && state_node_.empty()) {
                 state_node_ = node;
+                state_path_ = path;
+            }
         }
         if (state_node_.empty())
             throw LauncherError(name.str() + " has no disk that its guest writes to");
@@ -244,6 +248,7 @@ class RunningVm {
         nlohmann::json nodes = nlohmann::json::array();
         for (const auto& [node, snapshots] : nodes_)
             nodes.push_back(node);
+        require_room(tag);
         run_job("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
                 "saving");
     }
@@ -294,6 +299,29 @@ class RunningVm {
         return std::move(answer.value);
     }
 
+    // A snapshot that the disk has no room for leaves it full: what was written of the RAM stays in
+    // the image. Of the guest's RAM only what was ever touched is written, which QEMU's process
+    // has.
+    void require_room(const std::string& tag) {
+        constexpr std::uint64_t of_devices = 64;  // MiB
+        const std::uint64_t ram =
+            answer("query-memory-size-summary").value("base-memory", std::uint64_t{0}) >> 20U;
+        const std::string process = "/proc/" + std::to_string(vm_state(name_).qemu) + "/status";
+        const std::string text = line_of(process, "VmRSS:");
+        const auto resident = parse_whole<std::uint64_t>(text.substr(0, text.find(' ')));
+        const std::uint64_t needed =
+            std::min(ram, resident.value_or(ram << 10U) >> 10U) + of_devices;
+        const DiskFacts space = disk_space(state_path_);
+        if (space.error == 0 && !space.is_device && space.free_mebibytes < needed &&
+            !is_block_device(state_path_))
+            throw LauncherError(
+                "no room for the snapshot " + tag + " with the guest's RAM: " +
+                shown(mount_point_of(state_path_)) + ", where " + shown(state_path_) + " is, has " +
+                std::to_string(space.free_mebibytes) + " MiB free, and it may take " +
+                std::to_string(needed) + "; make room there, or leave the RAM out: tapgate stop " +
+                name_.str() + " && tapgate snapshot save " + name_.str() + " " + tag);
+    }
+
     // QEMU does it in its main loop (migration/savevm.c): until that is over it says nothing.
     void run_job(const std::string& command, nlohmann::json arguments, const std::string& doing) {
         const std::string id = "tapgate-" + std::to_string(getpid());
@@ -339,6 +367,7 @@ class RunningVm {
     QmpClient qmp_;
     std::map<std::string, std::map<std::string, Snapshot>> nodes_;
     std::string state_node_;  // where the RAM goes
+    std::string state_path_;
 };
 
 // `of_running` or `of_off`, whichever the VM is.

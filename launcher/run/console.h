@@ -72,6 +72,9 @@ class Console {
     /// Writes what the guest has said so far, for at most half a second.
     void drain();
 
+    /// Whether what is typed has come to its end, as a file or a pipe does.
+    [[nodiscard]] bool typed_all() const { return in_ < 0 && to_guest_.empty(); }
+
     /// False: the guest's end is closed.
     [[nodiscard]] bool open() const { return static_cast<bool>(socket_); }
 

@@ -10,6 +10,7 @@
 #include "launcher/base/output.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/qmp_client.h"
+#include "launcher/qemu/standstill.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -79,6 +80,10 @@ void end_by_force(const VmName& name, const UniqueFd& qemu) {
 }
 
 void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit, bool force) {
+    // It will see no power button.
+    if (const std::string why = failed_disk(name); !why.empty() && !force)
+        throw LauncherError(name.str() + ": " + why + "; or cut its power: tapgate kill " +
+                            name.str());
     PowerDown down({.guest = limit});
     const auto begin = Clock::now();
     auto tell = begin + milliseconds(1000);

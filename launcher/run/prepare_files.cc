@@ -14,6 +14,7 @@
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/image/lock.h"
 #include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 
@@ -66,6 +67,27 @@ void check_nested(const VmSpec& spec, const HostFacts& host, std::vector<std::st
             " nested=1 > /etc/modprobe.d/" + module + ".conf)");
 }
 
+// QEMU's own words for it name a lock, and nobody who has it.
+void refuse_used_disks(const VmSpec& spec) {
+    std::vector<struct stat> seen;
+    for (const Disk& disk : spec.disks) {
+        const bool writes = !disk.read_only && !spec.snapshot;
+        refuse_conflicting_use(disk.path.str(), writes);
+        struct stat& status = seen.emplace_back();
+        if (stat(disk.path.str().c_str(), &status) != 0)
+            continue;
+        for (size_t i = 0; i + 1 < seen.size(); i++) {
+            if (seen[i].st_dev == status.st_dev && seen[i].st_ino == status.st_ino &&
+                (writes || (!spec.disks[i].read_only && !spec.snapshot)))
+                throw LauncherError(shown(disk.path.str()) + " is disk " + std::to_string(i) +
+                                    " of " + spec.name.str() + " and disk " +
+                                    std::to_string(seen.size() - 1) +
+                                    ", too; what is written to one would destroy the other: take "
+                                    "one of them away, or say readonly=on of both");
+        }
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host) {
@@ -75,6 +97,7 @@ std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host
     if (spec.seed)
         refresh_seed(spec.name);
     std::vector<std::string> notes = check_images(spec);
+    refuse_used_disks(spec);
     check_nested(spec, host, notes);
     if (spec.display == Display::vnc && spec.vnc.password_file)
         check_vnc_password(spec.vnc.password_file->str());

@@ -13,8 +13,9 @@
 namespace tapgate {
 
 /// Checks the images, the VNC password's file and what `nested=on` needs, and makes the UEFI
-/// variables where there are none, and the seed of a VM that says seed=on. Call it between host_facts() and qemu_argv(), with the VM's lock
-/// held. Returns what the user should know; throws a LauncherError.
+/// variables where there are none, and the seed of a VM that says seed=on. Call it between
+/// host_facts() and qemu_argv(), with the VM's lock held. Returns what the user should know; throws
+/// a LauncherError.
 std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host);
 
 }  // namespace tapgate

@@ -44,6 +44,8 @@ while read -r what text; do
             echo 3 >/proc/sys/vm/drop_caches
             echo "DISK <$(busybox head -c 5 /dev/vda)>" ;;
         label) echo "LABEL <$(busybox dd if=/dev/vdb bs=8 skip=4101 count=1 2>/dev/null)>" ;; # ISO 9660
+        fill) busybox dd if=/dev/urandom of=/dev/vda bs=1M count="$text" conv=fsync 2>/dev/null
+            echo "FILLED $text" ;;
         size) echo "SECTORS $(cat /sys/block/vda/size)" ;;
     esac
 done
@@ -309,6 +311,57 @@ starts c1
 ask c1 read '^DISK <first>'
 did 0 kill c1
 result "an overlay that was altered is refused, and reset --to-base mends it"
+
+# Two VMs of one image, and one image twice.
+did 0 new n1 --from="$golden" "${small[@]}"
+starts n1
+tg_refused "is in use, by the VM n1, process $(field n1 process) of this host" start twice "${small[@]}" \
+    --disk="$data/n1/disk.qcow2,backing=$golden"
+did 0 kill n1
+user qemu-img create -q -f qcow2 "$LAB/home/one.qcow2" 8M
+user ln "$LAB/home/one.qcow2" "$LAB/home/same.qcow2"
+tg_refused "same.qcow2 is disk 0 of twice and disk 1" start twice "${small[@]}" \
+    --disk="$LAB/home/one.qcow2" --disk="$LAB/home/same.qcow2"
+result "a disk that is in use: by whom; and one file twice in a VM"
+
+# A host's disk that the guest fills.
+mkdir "$LAB/full"
+mount -t tmpfs -o "size=24m,uid=$LAB_UID,gid=$LAB_UID,mode=0700" full "$LAB/full"
+user qemu-img create -q -f qcow2 "$LAB/full/disk.qcow2" 64M
+did 0 create full --disk="$LAB/full/disk.qcow2" "${small[@]}"
+starts full
+before=$(du -k "$LAB/full/disk.qcow2")
+tg_refused "no room for the snapshot live with the guest's RAM: $LAB/full, where" snapshot save full live
+[ "$(du -k "$LAB/full/disk.qcow2")" = "$before" ] || wrong "the refused snapshot left something"
+user python3 - "$state/full/console.sock" <<'EOT'
+import socket, sys
+console = socket.socket(socket.AF_UNIX)
+console.connect(sys.argv[1])
+console.sendall(b"fill 48\n")
+while b"fill" not in console.recv(4096): pass
+EOT
+must_be full io-error
+did 0 list
+says "$err" "full: its guest stands still, since the file system $LAB/full is full, where $LAB/full/disk.qcow2 grows"
+did 0 status full
+says "$out" "^problem .*is full"
+for verb in resume stop ssh ip 'wait --timeout=1'; do
+    # shellcheck disable=SC2086 # two words
+    tg_refused "the file system $LAB/full is full" $verb full
+    says "$err" 'tapgate resume full'
+done
+must_be full io-error
+mount -o remount,size=96m "$LAB/full"
+did 0 resume full
+must_be full running
+guest_says full '^FILLED 48'
+did 0 pause full
+tg_refused 'its guest is paused; it goes on with: tapgate resume full' ssh full
+did 0 resume full
+did 0 kill full
+did 0 delete full --yes
+umount "$LAB/full"
+result "a guest that fills the host's disk: every verb says so, and what to do"
 
 # A data directory that is full: nothing is left, and the base is what it was.
 mount -t tmpfs -o "size=600k,uid=$LAB_UID,gid=$LAB_UID,mode=0700" small "$LAB/home/.local/share"

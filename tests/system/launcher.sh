@@ -131,6 +131,8 @@ lab_poll 5 gone $console || wrong "Ctrl-] does not leave the console"
 kill -KILL $console 2>/dev/null || true
 wait $console || wrong "console ends with $?"
 must_be lab running
+(lab_exec timeout 10 "$tapgate" console lab) </dev/null >$LAB/log/console 2>&1 ||
+    wrong "console of no input ends with $?"
 result "one console at a time; Ctrl-] leaves it, and the VM runs on"
 
 # The guest goes on, to power off, when a line comes in.

@@ -79,7 +79,7 @@ vm_stop() {
 for verb in ip ssh ssh-config "wait --for=address"; do
     # shellcheck disable=SC2086 # a verb and its option
     ! tap_gate $verb lab || wrong "exit status 0"
-    check "$verb without a VM" '^tapgate: lab does not run; start it with: tapgate start lab$' $err
+    check "$verb without a VM" '^tapgate: no VM is called lab: .*tapgate create lab' $err
 done
 ! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
 check "wait for nothing has a limit" 'lab: not ready within 0 s: it is off' $err

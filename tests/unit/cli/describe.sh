@@ -118,4 +118,22 @@ status=0
 [ "$(wc -c <said)" -lt 80 ] || wrong "the answer to an unknown verb is as long as a list: $(cat said)"
 result "help, and the words of other programs"
 
+# What destroys work asks on a terminal, as delete does.
+if command -v qemu-img >/dev/null && command -v script >/dev/null; then
+    qemu-img create -q -f qcow2 golden.qcow2 1M
+    "$tapgate" new web --from=golden.qcow2 --net=none >/dev/null 2>&1
+    "$tapgate" snapshot save web one
+    for words in 'reset web --to-base' 'snapshot restore web one' 'snapshot delete web one' 'delete web --disks'; do
+        if echo n | script -qefc "$tapgate $words" /dev/null >said 2>&1; then
+            wrong "$words goes on after a no"
+        fi
+        grep -q 'y/N' said || wrong "$words does not ask: $(cat said)"
+    done
+    "$tapgate" snapshot list web | grep -q '^one ' || wrong "the snapshot is gone"
+    echo y | script -qefc "$tapgate snapshot delete web one" /dev/null >said 2>&1 || wrong "after a yes: $(cat said)"
+    script -qefc "$tapgate reset web --to-base --yes" /dev/null >said 2>&1 </dev/null || wrong "with --yes: $(cat said)"
+    ! grep -q 'y/N' said || wrong "it asks with --yes"
+    result "what destroys work asks on a terminal"
+fi
+
 summary
