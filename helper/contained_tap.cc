@@ -53,7 +53,7 @@ constexpr std::array<Switch, 3> switches = {
 // What the child is to open, and how far it came. It has this process's memory and descriptors, and
 // its user may kill it between any two instructions: it allocates nothing and throws nothing.
 struct Inside {
-    enum class Step { contain, links, taps, done };
+    enum class Step { contain, taps, done };
 
     unsigned queues = 0;
     int links = -1;
@@ -62,24 +62,40 @@ struct Inside {
     int error = 0;  // errno of that step
 };
 
-// IPv6 would talk on the tap and the inner end of its own accord, and its timers keep the host's
-// network lock busy with several hundred taps. To be written before there is a link. It is the
-// first act that takes a capability of the namespace: where AppArmor lets it be made but gives
+// What the namespace does without. To be written before there is a link.
+struct Setting {
+    const char* file;
+    char value;
+};
+constexpr std::array<Setting, 4> settings = {{
+    // IPv6 would talk on the tap and the inner end of its own accord, and its timers keep the
+    // host's network lock busy with several hundred taps.
+    {"/proc/sys/net/ipv6/conf/default/disable_ipv6", '1'},
+    // Where br_netfilter is loaded, it would look into each frame on the leaf bridge, too, and drop
+    // what is no good IP, though the host's bridge may be told not to.
+    {"/proc/sys/net/bridge/bridge-nf-call-iptables", '0'},
+    {"/proc/sys/net/bridge/bridge-nf-call-ip6tables", '0'},
+    {"/proc/sys/net/bridge/bridge-nf-call-arptables", '0'},
+}};
+
+// The first act that takes a capability of the namespace: where AppArmor lets it be made but gives
 // none, it shows here.
-bool switch_off_ipv6() {
-    const int file = open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_WRONLY | O_CLOEXEC);
-    if (file < 0)
-        return errno == ENOENT;  // the host has no IPv6
-    const bool written = write(file, "1", 1) == 1;
-    return close(file) == 0 && written;
+bool write_settings() {
+    for (const Setting& setting : settings) {
+        const int file = open(setting.file, O_WRONLY | O_CLOEXEC);
+        if (file < 0 && errno == ENOENT)
+            continue;  // the host has none of that
+        if (file < 0 || write(file, &setting.value, 1) != 1 || close(file) != 0)
+            return false;
+    }
+    return true;
 }
 
 // All that the child does, which has every capability in the new namespace, and none outside of it.
 bool open_inside(Inside& inside) {
     // It does not outlive its parent, though its user stops it.
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || !switch_off_ipv6())
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || !write_settings())
         return false;
-    inside.step = Inside::Step::links;
     inside.links = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (inside.links < 0)
         return false;
@@ -118,8 +134,6 @@ ContainedTap::ContainedTap(unsigned queues) {
     switch (inside.step) {
         case Inside::Step::contain:
             fail_to_contain(inside.error);
-        case Inside::Step::links:
-            fail_with_errno("failed to open control socket", inside.error);
         case Inside::Step::taps:
             fail_to_open_tun(inside.error);
         case Inside::Step::done:
@@ -128,14 +142,6 @@ ContainedTap::ContainedTap(unsigned queues) {
     inside_.emplace(UniqueFd(inside.links));
     for (unsigned i = 0; i < queues; i++)
         queues_.emplace_back(inside.taps[i]);
-}
-
-void ContainedTap::make(const std::string& name, bool vnet_header) const {
-    make_private_tap(queues_, name, vnet_header);
-}
-
-void ContainedTap::connect(const std::string& name, unsigned mtu) const {
-    inside_->join_inner_end(name, mtu);
 }
 
 }  // namespace tapgate

@@ -18,6 +18,7 @@
 
 #include "common/unique_fd.h"
 #include "helper/link.h"
+#include "helper/tap.h"
 
 namespace tapgate {
 
@@ -32,11 +33,15 @@ class ContainedTap {
     [[nodiscard]] const LinkSocket& inside() const { return *inside_; }
 
     /// Makes the tap, called `name`, down. Needs CAP_NET_ADMIN. Throws Failure.
-    void make(const std::string& name, bool vnet_header) const;
+    void make(const std::string& name, bool vnet_header) const {
+        make_private_tap(queues_, name, vnet_header);
+    }
 
     /// Connects the tap, which is called `name`, with the inner end of the veth pair that
     /// LinkSocket::make_veth() has made for inside(). Throws LinkError.
-    void connect(const std::string& name, unsigned mtu) const;
+    void connect(const std::string& name, unsigned mtu) const {
+        inside_->join_inner_end(name, mtu);
+    }
 
     /// Lets frames pass from now on, once the outer end is up: the kernel's link watch
     /// (net/core/link_watch.c) may take a second to tell the leaf bridge, unless it is asked.

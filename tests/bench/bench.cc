@@ -18,24 +18,20 @@
 // It needs the lab that tests/bench/run makes: bridge br0, a policy that allows it, /dev/net/tun.
 
 #include <grp.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
-namespace {
+#include "tests/bench/helper_start.h"
 
-using Clock = std::chrono::steady_clock;
+namespace {
 
 struct Contender {
     std::string name;
@@ -44,74 +40,13 @@ struct Contender {
     std::vector<double> to_fd_us;    // start to fd, one a round
 };
 
-[[noreturn]] void die(const std::string& what) {
-    std::fprintf(stderr, "bench: %s: %s\n", what.c_str(), std::strerror(errno));
-    std::exit(1);
-}
-
-struct Run {
-    int tap;
-    double to_fd_us;
-};
-
-// Starts the helper as QEMU does and takes the time until the fd is here.
-Run start(const Contender& contender) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
-        die("socketpair");
-    std::vector<std::string> words = {contender.path, "--use-vnet",
-                                      "--fd=" + std::to_string(pair[1]), "--br=br0"};
-    words.insert(words.end(), contender.extra.begin(), contender.extra.end());
-    std::vector<char*> argv;
-    argv.reserve(words.size() + 1);
-    for (std::string& word : words)
-        argv.push_back(word.data());
-    argv.push_back(nullptr);
-
-    const Clock::time_point begin = Clock::now();
-    const pid_t child = fork();
-    if (child < 0)
-        die("fork");
-    if (child == 0) {
-        close(pair[0]);
-        execv(argv[0], argv.data());
-        _exit(127);
-    }
-    close(pair[1]);
-
-    char byte = 1;
-    iovec data{&byte, 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    const ssize_t got = recvmsg(pair[0], &message, MSG_CMSG_CLOEXEC);
-    const Clock::time_point here = Clock::now();
-    const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (got != 1 || header == nullptr) {
-        errno = EPROTO;
-        die("no fd from " + contender.name);
-    }
-    int tap = -1;
-    std::memcpy(&tap, CMSG_DATA(header), sizeof tap);
-    int status = 0;
-    if (waitpid(child, &status, 0) != child || status != 0) {
-        errno = EPROTO;
-        die("exit status of " + contender.name);
-    }
-    close(pair[0]);
-    return {tap, std::chrono::duration<double, std::micro>(here - begin).count()};
-}
-
-// The kernel takes a contained tap's namespace away behind its last close(), for some 40 ms in which
-// it has the lock that the next start needs; a plain tap it takes away within close(). So that each
-// start finds the same host, each is given the same time to go.
+// The kernel takes a contained tap's namespace away behind its last close(), for some 40 ms in
+// which it has the lock that the next start needs; a plain tap it takes away within close(). So
+// that each start finds the same host, each is given the same time to go.
 constexpr std::chrono::milliseconds time_to_go{60};
 
 double run_once(const Contender& contender) {
-    const Run run = start(contender);
+    const Start run = start_helper(contender.path, "br0", contender.extra);
     close(run.tap);
     std::this_thread::sleep_for(time_to_go);
     return run.to_fd_us;
@@ -175,7 +110,8 @@ int main(int argc, char** argv) {
 
     if (hold > 0) {
         while (hold-- > 0)
-            start(contenders.front());  // the tap goes when we go
+            start_helper(contenders.front().path, "br0", contenders.front().extra);
+        // The taps go when we go.
         char byte = 0;
         while (read(STDIN_FILENO, &byte, 1) > 0) {
         }

@@ -194,7 +194,7 @@ std::string Station::read_frame() const {
     pollfd ready{fd_, POLLIN, 0};
     if (poll(&ready, 1, 5000) != 1)
         throw std::runtime_error("the beacon did not arrive within 5 s");
-    std::array<char, 4096> buffer{};
+    std::array<char, 16384> buffer{};
     if (!own_) {
         const ssize_t size = read(fd_, buffer.data(), buffer.size());
         return {buffer.data(), static_cast<std::size_t>(size < 0 ? 0 : size)};
