@@ -11,6 +11,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
 #include "launcher/cli/command_line.h"
+#include "launcher/cli/several.h"
 #include "launcher/cli/slurm_verbs.h"
 #include "launcher/cli/verbs.h"
 
@@ -29,6 +30,10 @@ ExitCode run(const std::vector<std::string>& arguments) {
         return ExitCode::done;
     }
     // From here on: the verb takes these operands and options, and every setting has a known key.
+    if (!command.verb->doing.empty())
+        if (const auto done = on_several(command))
+            return *done;
+    // And has one VM.
     if (const auto done = done_on_slurm(command))
         return *done;
     // And its VM is this host's.

@@ -109,7 +109,8 @@ void check(const CommandLine& command) {
         operands.begin(), operands.end(), [](const Operand& one) { return !one.optional; }));
     if (command.operands.size() < needed)
         throw UsageError(name + " needs " + std::string(verb.operands));
-    if (command.operands.size() > operands.size())
+    const bool any_number = !operands.empty() && operands.back().repeats;
+    if (command.operands.size() > operands.size() && !any_number)
         throw UsageError(quoted_word(command.operands[operands.size()]) +
                          " means nothing here: tapgate " + name + " " + std::string(verb.operands));
     if (!command.rest.empty() && verb.rest == Rest::nothing)

@@ -101,7 +101,11 @@ _tapgate() {
             done
         else
             read -ra operands <<<"${_tapgate_operands[$verb]-}"
-            _tapgate_add '' "$cur" "${operands[position]-}"
+            if ((${#operands[@]} > 0 && position >= ${#operands[@]})) && [[ ${operands[-1]} == *... ]]; then
+                position=$((${#operands[@]} - 1))
+            fi
+            word=${operands[position]-}
+            _tapgate_add '' "$cur" "${word%...}"
         fi
     fi
     # The shell replaces what stands behind the last of its own breaks.

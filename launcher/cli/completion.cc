@@ -127,7 +127,9 @@ std::string bash_completion(const Grammar& grammar) {
         }
         std::string kinds;
         for (const Operand& operand : operands_of(verb))
-            kinds.append(kinds.empty() ? "" : " ").append(operand.kind);
+            kinds.append(kinds.empty() ? "" : " ")
+                .append(operand.kind)
+                .append(operand.repeats ? "..." : "");
         operands += entry(std::string(verb.name), kinds);
         options += entry(std::string(verb.name), names);
     }
@@ -156,9 +158,10 @@ std::string zsh_completion(const Grammar& grammar) {
             cases += " \\\n                " + zsh_argument(option);
         unsigned position = 0;
         for (const Operand& operand : operands_of(verb))
-            cases += " \\\n                " +
-                     shell_word(std::to_string(++position) + ":" + operand.kind +
-                                ":{_tapgate_kinds " + shell_word(operand.kind) + "}");
+            cases +=
+                " \\\n                " +
+                shell_word((operand.repeats ? "*" : std::to_string(++position)) + ":" +
+                           operand.kind + ":{_tapgate_kinds " + shell_word(operand.kind) + "}");
         cases += "\n            ;;\n";
     }
     return "#compdef tapgate\n"

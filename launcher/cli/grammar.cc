@@ -29,9 +29,12 @@ std::vector<Operand> operands_of(const Verb& verb) {
     std::istringstream words{std::string(verb.operands.substr(0, verb.operands.find("--")))};
     for (std::string word; words >> word;) {
         // Of "[-- COMMAND...]" the bracket is left.
-        const std::string_view kind = trimmed(word, "[]");
+        std::string_view kind = trimmed(word, "[]");
+        const bool repeats = kind.ends_with("...");
+        if (repeats)
+            kind.remove_suffix(3);
         if (!kind.empty())
-            operands.push_back({std::string(kind), word.front() == '['});
+            operands.push_back({std::string(kind), word.front() == '[', repeats});
     }
     return operands;
 }

@@ -25,13 +25,18 @@ enum class Rest {
 
 struct Verb {
     std::string_view name;
-    /// As in --help, and what is not in brackets is needed: "NAME", "[NAME]", "FILE [NAME]".
+    /// As in --help, and what is not in brackets is needed: "NAME", "[NAME]", "FILE [NAME]"; of the
+    /// last there may be more: "NAME...".
     std::string_view operands = {};
     bool vm_options = false;  ///< takes the options that describe a VM
     Rest rest = Rest::nothing;
     std::string_view help;
     /// Other names that it answers to, between blanks: what other programs call it.
     std::string_view aliases = {};
+    /// For several VMs at once, what a table shows meanwhile ("starting") and afterwards ("runs");
+    /// none: the verb has one.
+    std::string_view doing = {};
+    std::string_view done = {};
     /// Does it. Throws a LauncherError.
     ExitCode (*run)(const CommandLine& command);
 };
@@ -56,6 +61,7 @@ struct Grammar {
 struct Operand {
     std::string kind;  ///< "NAME", "bash|zsh"
     bool optional = false;
+    bool repeats = false;
 };
 
 /// The verb's operands, one by one.

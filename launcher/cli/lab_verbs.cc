@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/cli/lab_verbs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <ctime>
 #include <iterator>
@@ -8,6 +10,7 @@
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/question.h"
 #include "launcher/base/text.h"
@@ -46,6 +49,60 @@ void reset(const Lab& lab, const CommandLine& command) {
         throw LauncherError("nothing was done");
     const UniqueFd lock = lock_labs();
     reset_lab(lab_members(lab), command.has("force"));
+}
+
+// Each line behind the VM's name; and the exit code.
+ExitCode print_answers(const std::vector<LabAnswer>& answers) {
+    ExitCode code = ExitCode::done;
+    const auto lines = [](const std::string& name, std::string_view text) {
+        std::string result;
+        while (!text.empty()) {
+            const std::string_view line = text.substr(0, text.find('\n'));
+            text.remove_prefix(std::min(line.size() + 1, text.size()));
+            result.append(name).append(": ").append(line).append("\n");
+        }
+        return result;
+    };
+    for (const LabAnswer& answer : answers) {
+        print(lines(answer.name.str(), answer.output));
+        write_all(STDERR_FILENO, lines(answer.name.str(), answer.errors));
+        if (answer.failed)
+            code = ExitCode::failed;
+    }
+    const auto failed = std::count_if(answers.begin(), answers.end(),
+                                      [](const LabAnswer& one) { return one.failed; });
+    if (failed > 0)
+        note(std::to_string(failed) + " of " + std::to_string(answers.size()) + " failed");
+    return code;
+}
+
+ExitCode exec_in_lab(const Lab& lab, const CommandLine& command) {
+    if (command.rest.empty())
+        throw UsageError("lab exec needs a command: tapgate lab exec FILE -- COMMAND...");
+    return print_answers(
+        ask_lab(lab_members(lab), "running the command", "has done it", [&](const VmName& name) {
+            std::vector<std::string> words = {"exec", name.str()};
+            for (const char* option : {"user", "via"}) {
+                if (command.has(option))
+                    words.push_back("--" + std::string(option) + "=" + command.option(option));
+            }
+            words.emplace_back("--");
+            words.insert(words.end(), command.rest.begin(), command.rest.end());
+            return words;
+        }));
+}
+
+// To all of them: what one gets from many has as many names.
+ExitCode copy_to_lab(const Lab& lab, const CommandLine& command) {
+    if (command.operands.size() != 4 || !command.operands[3].starts_with(':'))
+        throw UsageError("lab cp copies to each guest: tapgate lab cp FILE PATH :PATH");
+    return print_answers(ask_lab(lab_members(lab), "copying", "has it", [&](const VmName& name) {
+        std::vector<std::string> words = {"cp", command.operands[2],
+                                          name.str() + command.operands[3]};
+        if (command.has("user"))
+            words.push_back("--user=" + command.option("user"));
+        return words;
+    }));
 }
 
 void destroy(const Lab& lab, const CommandLine& command) {
@@ -119,15 +176,22 @@ ExitCode control_lab(const CommandLine& command) {
     const std::string& word = command.operands.at(0);
     const auto* const action = std::find_if(std::begin(actions), std::end(actions),
                                             [&](const Action& one) { return one.name == word; });
-    if (action == std::end(actions)) {
-        std::vector<std::string_view> names;
+    if (action == std::end(actions) && word != "exec" && word != "cp") {
+        std::vector<std::string_view> names = {"exec", "cp"};
         for (const Action& one : actions)
             names.push_back(one.name);
         throw UsageError(quoted_word(word) + " is nothing to do with a lab" +
                          did_you_mean(word, names));
     }
     const std::string& file = command.operands.at(1);
-    action->act(load_lab(file.starts_with('/') ? file : current_directory() + "/" + file), command);
+    const Lab lab = load_lab(file.starts_with('/') ? file : current_directory() + "/" + file);
+    if (word == "exec")
+        return exec_in_lab(lab, command);
+    if (word == "cp")
+        return copy_to_lab(lab, command);
+    if (command.operands.size() > 2 || !command.rest.empty())
+        throw UsageError("lab " + word + " takes the lab's file and nothing else");
+    action->act(lab, command);
     return ExitCode::done;
 }
 

@@ -2,7 +2,6 @@
 #include "launcher/cli/network_verbs.h"
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -17,7 +16,6 @@
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/helper_client.h"
 #include "launcher/network/host_network.h"
-#include "launcher/network/ssh.h"
 #include "launcher/qemu/standstill.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
@@ -36,39 +34,10 @@ constexpr milliseconds greeting_limit{5000};
 
 constexpr std::chrono::seconds default_wait{120};
 
-// The user in the guest: nothing that ssh would take for an option, or take apart.
-std::string user_option(const CommandLine& command) {
-    std::string user = command.option("user");
-    const bool is_name =
-        !user.empty() && user.front() != '-' &&
-        std::all_of(user.begin(), user.end(), [](unsigned char c) {
-            return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c >= 0x80;
-        });
-    if (command.has("user") && !is_name)
-        throw UsageError("--user: " + quoted_word(user) + " is no user's name");
-    return user;
-}
-
 // A guest that stands still answers nobody, whatever else may be wrong.
 void refuse_standstill(const VmName& name) {
     if (const std::string why = standstill(name); !why.empty())
         throw LauncherError(name.str() + ": " + why);
-}
-
-// The targets; throws when there is none to try.
-std::vector<SshTarget> required_targets(const VmName& name) {
-    GuestFacts facts = guest_facts(name);
-    const auto adapters = find_guest(facts, call_limit);
-    auto targets = ssh_targets(adapters);
-    if (targets.empty()) {
-        refuse_standstill(name);
-        const std::string why = why_unknown(adapters);
-        throw LauncherError(name.str() + ": no way to its SSH server is known: " +
-                            (why.empty() ? "no port of this host leads to the guest's port 22: "
-                                           "--net=user,hostfwd=tcp::0-:22"
-                                         : why));
-    }
-    return targets;
 }
 
 enum class Goal { ssh, agent, address, running };
@@ -150,34 +119,9 @@ ExitCode show_addresses(const CommandLine& command) {
     return ExitCode::done;
 }
 
-ExitCode ssh_to_vm(const CommandLine& command) {
-    const VmName name = command.vm_name();
-    const std::string user = user_option(command);
-    std::string why;
-    const auto server = first_ssh_server(required_targets(name), greeting_limit, why);
-    if (!server)
-        refuse_standstill(name);
-    if (!server)
-        throw LauncherError(name.str() + ": no SSH server answers: " + why +
-                            "; is one running in the guest? (tapgate wait " + name.str() +
-                            " waits for it)");
-    become_ssh(name, ssh_argv(name, *server, known_hosts_path(name), user, command.rest));
-}
-
-ExitCode print_ssh_config(const CommandLine& command) {
-    const VmName name = command.vm_name();
-    const std::string user = user_option(command);
-    const auto targets = required_targets(name);
-    std::string why;
-    // One that does not answer yet is better than none: the block is for later.
-    const SshTarget target =
-        first_ssh_server(targets, greeting_limit, why).value_or(targets.front());
-    print(ssh_config(name, target, known_hosts_path(name), user));
-    return ExitCode::done;
-}
-
 ExitCode wait_for_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
+    require_vm(name);
     const Goal goal = goal_option(command);
     const milliseconds limit = command.seconds("timeout", default_wait);
     const auto deadline = std::chrono::steady_clock::now() + limit;

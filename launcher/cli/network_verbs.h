@@ -11,8 +11,6 @@ namespace tapgate {
 
 ExitCode show_bridges(const CommandLine& command);
 ExitCode show_addresses(const CommandLine& command);
-ExitCode ssh_to_vm(const CommandLine& command);
-ExitCode print_ssh_config(const CommandLine& command);
 ExitCode wait_for_vm(const CommandLine& command);
 ExitCode run_doctor(const CommandLine& command);
 

@@ -16,6 +16,7 @@
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/known_hosts.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -95,6 +96,8 @@ Removal plan_removal(const VmName& name, bool disks) {
         if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
             removal.files.push_back(entry.string());
     }
+    if (exists(pattern_known_hosts_path(name)))
+        removal.files.push_back(pattern_known_hosts_path(name));
     std::sort(removal.files.begin(), removal.files.end());
     refuse_removed_base(name, removal);
     for (const std::string& image : images_of(name)) {

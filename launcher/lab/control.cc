@@ -83,6 +83,36 @@ void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop) {
                             first_reason(result, jobs, names));
 }
 
+std::vector<LabAnswer> ask_lab(
+    const std::vector<LabMember>& members, const std::string& doing, const std::string& done,
+    const std::function<std::vector<std::string>(const VmName& name)>& words) {
+    constexpr milliseconds limit = std::chrono::hours(24);
+    std::vector<LabMember> running;
+    std::vector<VmJob> jobs;
+    for (const LabMember& member : members) {
+        if (member.life != Life::running)
+            continue;
+        jobs.push_back({.row = running.size(),
+                        .words = words(member.name),
+                        .doing = doing,
+                        .done = done,
+                        .limit = limit,
+                        .only_waits = true});
+        running.push_back(member);
+    }
+    if (running.empty())
+        throw LauncherError("no VM of the lab runs; start them with: tapgate lab up FILE");
+    ProgressTable table(rows_of(running));
+    const JobsResult result = run_jobs(jobs, {.table = &table});
+    std::vector<LabAnswer> answers;
+    for (size_t i = 0; i < running.size(); i++)
+        answers.push_back({.name = running[i].name,
+                           .failed = result.jobs[i].end != JobResult::End::succeeded,
+                           .output = result.jobs[i].output,
+                           .errors = result.jobs[i].errors});
+    return answers;
+}
+
 std::string lab_removal_text(const std::vector<LabMember>& members) {
     std::string text;
     for (const LabMember& member : members)

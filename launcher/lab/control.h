@@ -6,6 +6,7 @@
 #define TAPGATE_LAUNCHER_LAB_CONTROL_H
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,20 @@ struct LabStop {
 
 /// Powers all down that run. Throws a LauncherError that names those that have not.
 void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop);
+
+/// What a command of the lab's VMs has come to.
+struct LabAnswer {
+    VmName name;
+    bool failed = false;
+    std::string output;
+    std::string errors;
+};
+
+/// Runs `tapgate VERB NAME WORDS...` for each VM of the lab that runs, all at the same time, until
+/// they have ended. `doing`, `done`: as the table shows it. Throws a LauncherError when none runs.
+std::vector<LabAnswer> ask_lab(
+    const std::vector<LabMember>& members, const std::string& doing, const std::string& done,
+    const std::function<std::vector<std::string>(const VmName& name)>& words);
 
 /// Gives up what the VMs that have a template have written since they were made; the others stay as
 /// they are. Throws a LauncherError when one runs and `force` is not there to cut its power, or

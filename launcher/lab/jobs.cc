@@ -176,7 +176,8 @@ class Runner {
         if (!end && now < one.deadline)
             return false;
         result.output = content_of(one.output);
-        result.notes = notes_in(content_of(one.errors));
+        result.errors = content_of(one.errors);
+        result.notes = notes_in(result.errors);
         if (end && end->in_order()) {
             result.end = End::succeeded;
             show(job.row, State::done, job.done);

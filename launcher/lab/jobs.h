@@ -33,6 +33,7 @@ struct JobResult {
     int exit_code = 0;
     std::string output;
     std::vector<std::string> notes;  ///< each "tapgate: ..." of stderr, without that
+    std::string errors;              ///< stderr, as it was
 };
 
 struct JobsResult {

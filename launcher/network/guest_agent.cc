@@ -5,11 +5,15 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <nettle/base64.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
 
 #include "common/unique_fd.h"
 #include "launcher/base/child_process.h"
@@ -23,6 +27,7 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 using Kind = QmpError::Kind;
+using std::chrono::milliseconds;
 
 // Stands before the answer to guest-sync-delimited and can be nowhere in JSON.
 constexpr char delimiter = '\xff';
@@ -45,15 +50,32 @@ class AgentConnection {
         } while (answer.value("return", json()) != id);
     }
 
-    json execute(const std::string& command) {
-        send(json{{"execute", command}}.dump());
+    json execute(const std::string& command, const json& arguments = nullptr) {
+        json message = {{"execute", command}};
+        if (!arguments.is_null())
+            message["arguments"] = arguments;
+        send(message.dump(-1, ' ', false, json::error_handler_t::replace));
         json answer = receive();
         if (!answer.contains("return"))
-            throw QmpError(Kind::broken, "the guest agent refuses " + command);
+            throw QmpError(Kind::broken, "the guest agent refuses " + command + why_in(answer));
         return std::move(answer["return"]);
     }
 
+    // What comes next may take until then.
+    void extend(Clock::time_point deadline) { deadline_ = deadline; }
+
   private:
+    // Its words, as part of a line.
+    static std::string why_in(const json& answer) {
+        const auto error = answer.find("error");
+        const auto text =
+            error != answer.end() && error->is_object() ? error->find("desc") : answer.end();
+        return error != answer.end() && error->is_object() && text != error->end() &&
+                       text->is_string()
+                   ? ": " + shown(text->get<std::string>())
+                   : "";
+    }
+
     void send(std::string text) {
         text += "\n";
         // QEMU takes so little at once, or does not read at all.
@@ -137,6 +159,37 @@ AgentInterface interface_in(const json& value) {
     return result;
 }
 
+// What the agent sends in base64.
+std::string decoded(const std::string& text) {
+    base64_decode_ctx context{};
+    base64_decode_init(&context);
+    std::string bytes(BASE64_DECODE_LENGTH(text.size()), '\0');
+    size_t length = bytes.size();
+    if (base64_decode_update(&context, &length, reinterpret_cast<std::uint8_t*>(bytes.data()),
+                             text.size(), text.data()) != 1 ||
+        base64_decode_final(&context) != 1)
+        throw QmpError(Kind::broken, "the guest agent sends what is no base64");
+    bytes.resize(length);
+    return bytes;
+}
+
+AgentResult result_in(const json& status) {
+    constexpr int of_signals = 128;
+    const auto number = [&](const char* key) {
+        const auto found = status.find(key);
+        return found != status.end() && found->is_number_integer() ? found->get<int>() : 0;
+    };
+    const auto is_true = [&](const char* key) {
+        const auto found = status.find(key);
+        return found != status.end() && found->is_boolean() && found->get<bool>();
+    };
+    const int signal = number("signal");
+    return {.exit_code = signal != 0 ? of_signals + (signal & 0x7f) : number("exitcode") & 0xff,
+            .output = decoded(text_at(status, "out-data")),
+            .errors = decoded(text_at(status, "err-data")),
+            .cut = is_true("out-truncated") || is_true("err-truncated")};
+}
+
 }  // namespace
 
 std::vector<AgentInterface> agent_interfaces(const std::string& path,
@@ -150,6 +203,32 @@ std::vector<AgentInterface> agent_interfaces(const std::string& path,
         if (interfaces.size() < most_interfaces)
             interfaces.push_back(interface_in(one));
     return interfaces;
+}
+
+AgentResult agent_exec(const std::string& path, const std::vector<std::string>& words,
+                       milliseconds answer_limit, milliseconds limit) {
+    const auto deadline = Clock::now() + limit;
+    AgentConnection agent(path, Clock::now() + answer_limit);
+    const json started = agent.execute(
+        "guest-exec", {{"path", words.at(0)},
+                       {"arg", std::vector<std::string>(words.begin() + 1, words.end())},
+                       {"capture-output", true}});
+    const auto pid = started.is_object() ? started.find("pid") : started.end();
+    if (!started.is_object() || pid == started.end() || !pid->is_number_integer())
+        throw QmpError(Kind::broken, "the guest agent does not say what it has started");
+    milliseconds pause(20);
+    for (;;) {
+        agent.extend(Clock::now() + answer_limit);
+        const json status = agent.execute("guest-exec-status", {{"pid", *pid}});
+        if (!status.is_object() || !status.value("exited", json(true)).is_boolean())
+            throw QmpError(Kind::broken, "the guest agent does not say how the command is");
+        if (status.value("exited", true))
+            return result_in(status);
+        if (Clock::now() > deadline)
+            throw QmpError(Kind::too_slow, "the command has not ended in time, and goes on");
+        std::this_thread::sleep_for(pause);
+        pause = std::min(pause * 2, milliseconds(500));
+    }
 }
 
 bool agent_answers(const std::string& path, std::chrono::milliseconds limit) {

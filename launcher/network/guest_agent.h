@@ -27,6 +27,20 @@ struct AgentInterface {
 std::vector<AgentInterface> agent_interfaces(const std::string& path,
                                              std::chrono::milliseconds limit);
 
+/// How a command in the guest ended, and what it wrote.
+struct AgentResult {
+    int exit_code = 0;  ///< 128 and the signal's number after a signal, as with a shell
+    std::string output;
+    std::string errors;
+    bool cut = false;  ///< the agent has lost a part of it
+};
+
+/// Has the agent run `words` (the first is looked for in the guest's PATH), as root and with
+/// nothing on stdin, and waits up to `limit` for its end; each answer may take `answer_limit`.
+/// Throws a QmpError, and a LauncherError when the agent refuses.
+AgentResult agent_exec(const std::string& path, const std::vector<std::string>& words,
+                       std::chrono::milliseconds answer_limit, std::chrono::milliseconds limit);
+
 /// Whether an agent answers at all. Never throws QmpError.
 bool agent_answers(const std::string& path, std::chrono::milliseconds limit);
 

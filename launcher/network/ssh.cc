@@ -4,11 +4,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/known_hosts.h"
 
 namespace tapgate {
 
@@ -59,6 +63,63 @@ std::vector<std::string> ssh_argv(const VmName& name, const SshTarget& target,
     return argv;
 }
 
+std::vector<std::string> scp_argv(const VmName& name, const SshTarget& target,
+                                  const std::string& known_hosts, const std::string& user,
+                                  const std::string& from, const std::string& to, bool to_guest) {
+    std::vector<std::string> argv{"scp", "-r", "-p"};
+    for (const std::string& setting : settings_of(name, target, known_hosts, user)) {
+        argv.emplace_back("-o");
+        argv.push_back(setting);
+    }
+    argv.emplace_back("--");
+    // In brackets, since an IPv6 address has colons. A file here has a slash before any of its own.
+    const std::string there = "[" + target.address + "]:";
+    const auto here = [](const std::string& path) {
+        return path.starts_with('/') ? path : "./" + path;
+    };
+    argv.push_back(to_guest ? here(from) : there + from);
+    argv.push_back(to_guest ? there + to : here(to));
+    return argv;
+}
+
+std::string ssh_pattern_config(const std::string& user) {
+    std::string program;
+    for (const char c : shell_text({own_program()}))
+        program += c == '%' ? "%%" : std::string(1, c);
+    std::string directory = config_path(known_hosts_directory());
+    directory.pop_back();
+    return "Host " + std::string(ssh_host_prefix) + "*\n    ProxyCommand " + program +
+           " ssh-proxy %n\n    UserKnownHostsFile " + directory +
+           "/%n\"\n    StrictHostKeyChecking accept-new\n    CheckHostIP no\n" +
+           (user.empty() ? "" : "    User " + user + "\n");
+}
+
+std::vector<std::string> install_ssh_config(const std::string& home, const std::string& block) {
+    constexpr size_t longest = 1024UL * 1024;
+    const std::string directory = home + "/.ssh";
+    make_private_directory(directory);
+    std::vector<std::string> done;
+    const std::string own = directory + "/tapgate.conf";
+    if (read_file(own, longest) != block) {
+        replace_file(own, block);
+        done.push_back(shown(own) + " is written");
+    }
+    std::string config = directory + "/config";
+    std::error_code none;
+    // A link, to where somebody keeps all his files of this kind, stays one.
+    if (const auto real = std::filesystem::canonical(config, none); !none)
+        config = real.string();
+    const std::string text = read_file(config, longest).value_or("");
+    const std::string line = "Include tapgate.conf\n";
+    if (!text.starts_with(line) && text.find("\n" + line) == std::string::npos) {
+        // At the beginning: behind a Host line it would be that host's.
+        replace_file(config, line + text);
+        done.push_back(shown(config) + " includes it");
+    }
+    done.emplace_back("from now on: ssh " + std::string(ssh_host_prefix) + "NAME");
+    return done;
+}
+
 std::string ssh_config(const VmName& name, const SshTarget& target, const std::string& known_hosts,
                        const std::string& user) {
     std::string text = "Host " + name.str() + "\n    HostName ";
@@ -73,14 +134,15 @@ std::string ssh_config(const VmName& name, const SshTarget& target, const std::s
 void become_ssh(const VmName& name, const std::vector<std::string>& argv) {
     make_private_directory(data_directory());
     make_private_directory(data_directory() + "/" + name.str());
+    const std::string program = argv.at(0);
     std::vector<char*> words;
     words.reserve(argv.size() + 1);
     for (const std::string& word : argv)
         // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
         words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
-    execvp("ssh", words.data());
-    throw LauncherError("cannot start ssh: " + errno_text(errno) +
+    execvp(program.c_str(), words.data());
+    throw LauncherError("cannot start " + program + ": " + errno_text(errno) +
                         (errno == ENOENT ? "; install openssh-client" : ""));
 }
 

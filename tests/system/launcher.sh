@@ -214,6 +214,39 @@ must_be bare running
 result "QEMU does not end for the SIGTERM that a batch system sends to everybody"
 did 0 kill bare
 
+# --- several ------------------------------------------------------------------------------------
+
+did 0 create more "${bare[@]}"
+did 0 start bare more --memory=72M
+says "$out" '^bare runs$'
+says "$out" '^more runs$'
+must_be bare running
+must_be more running
+tr '\0' '\n' </proc/"$(field more process)"/cmdline >"$LAB/log/words"
+says "$LAB/log/words" '^(size=)?72M?$'
+did 0 pause --all
+must_be bare paused
+must_be more paused
+did 0 resume more bare
+must_be bare running
+did 1 stop bare nobody more --timeout=0 --force
+says "$err" '^tapgate: nobody: no VM is called nobody'
+says "$err" '^tapgate: 1 of 3 failed$'
+must_be bare off
+must_be more off
+did 2 stop
+says "$err" 'or --all for all that run'
+did 2 stop bare --all
+did 2 kill bare bare
+did 0 kill --all
+says "$err" 'no VM runs'
+did 0 start more bare
+did 0 stop --all --timeout=0 --force
+must_be bare off
+must_be more off
+did 0 delete more --yes
+result "start, pause, resume and stop of several, or of all that run; and which of them failed"
+
 # --- at the same moment ---------------------------------------------------------------------------
 
 starts=()

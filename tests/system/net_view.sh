@@ -76,13 +76,17 @@ vm_stop() {
 
 # --- before there is a guest ---------------------------------------------------------------------
 
-for verb in ip ssh ssh-config "wait --for=address"; do
-    # shellcheck disable=SC2086 # a verb and its option
-    ! tap_gate $verb lab || wrong "exit status 0"
+for verb in ip ssh ssh-config "wait --for=address" "exec --via=ssh"; do
+    # shellcheck disable=SC2086,SC2046 # a verb and its option
+    ! tap_gate $verb lab $([[ $verb != exec* ]] || echo -- true) || wrong "exit status 0"
     check "$verb without a VM" '^tapgate: no VM is called lab: .*tapgate create lab' $err
 done
 ! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
+check "wait for a VM that there is not" 'no VM is called lab: ' $err
+tap_gate create lab --net=none || true
+! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
 check "wait for nothing has a limit" 'lab: not ready within 0 s: it is off' $err
+tap_gate delete lab --yes || true
 
 # --- a guest that has said nothing, then one that has ---------------------------------------------
 
@@ -137,12 +141,50 @@ plain_ssh() {
 }
 holds "ssh-config: ssh takes it" plain_ssh
 
+# exec: each word as it is, however the guest's shell takes ssh's apart.
+status=0
+# shellcheck disable=SC2016
+tap_gate exec lab -l root -- sh -c 'echo "<$1> <$2>"; exit 9' x 'two  words' '$HOME;*' || status=$?
+# shellcheck disable=SC2016
+check "exec: each word as it is" '^<two  words> <\$HOME;\*>$' $out
+holds "exec: its exit status" [ "$status" = 9 ]
+! tap_gate exec lab --via=agent -- true || wrong "exit status 0"
+check "exec: without an agent" 'no guest agent answers; in the guest: apt install qemu-guest-agent' $err
+
+# For all VMs, those to come too: ssh asks for the way when it connects.
+tap_gate ssh-config --install --user=root || true
+check "ssh-config --install: says what it did" 'config includes it' $err
+# shellcheck disable=SC2317 # called by holds
+pattern_ssh() {
+    (lab_exec ssh tapgate-lab 'echo by the pattern') >"$out" 2>"$err" </dev/null
+}
+holds "ssh-config --install: ssh takes it" pattern_ssh
+check "ssh by the pattern" '^by the pattern$' $out
+pattern_known=$LAB/home/.local/share/tapgate/.known_hosts/tapgate-lab
+check "ssh by the pattern: the key is the VM's" 'ssh-ed25519 ' "$pattern_known"
+
+# cp is scp, which the guest has not: what it is called with.
+printf '#!/bin/sh\nprintf "<%%s>" "$@"\n' >$LAB/scp
+chmod 0755 $LAB/scp
+mount --bind $LAB/scp "$(command -v scp)"
+echo x >$LAB/home/a:b
+tap_gate cp ./a:b lab:/tmp/c -l root || true
+check "cp: to the guest" '<User root>.*<--><(\./)+a:b><\[192\.0\.2\.10\]:/tmp/c>' $out
+tap_gate cp lab:/tmp/c here || true
+check "cp: from the guest" '<--><\[192\.0\.2\.10\]:/tmp/c><\./here>' $out
+! tap_gate cp lab:/x web:/y || wrong "exit status 0"
+check "cp: between two guests" 'two guests take two steps' $err
+! tap_gate cp nothing lab:/x || wrong "exit status 0"
+check "cp: of no file" 'nothing: there is no such file' $err
+umount "$(command -v scp)"
+
 # Another key under the same name: somebody else, or a VM that was made anew.
 sed -i 's/ssh-ed25519 .*/ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII/' "$known"
 ! tap_gate ssh lab -l root -- true || wrong "exit status 0"
 check "ssh: another key is refused" 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' $err
 vm_stop
 holds "delete: the guest's key goes, too" [ ! -e "$known" ]
+holds "delete: ssh's own too" [ ! -e "$pattern_known" ]
 
 # --- called by its link-local address --------------------------------------------------------------
 
@@ -167,5 +209,35 @@ tap_gate wait lab --timeout=30 || true
 tap_gate ssh lab -l root -- 'echo through the NAT' || true
 check "ssh: through a forward" '^through the NAT$' $out
 vm_stop
+
+# --- a lab ------------------------------------------------------------------------------------------
+
+cat >$LAB/home/class.lab <<EOT
+memory = 128M
+accel = tcg
+kernel = $GUEST_DIR/kernel
+initrd = $LAB/guest/ssh.cpio
+append = console=ttyS0 quiet panic=-1 mitigations=off tapgate.hold=120 tapgate.ip=192.0.2.10/24
+[one]
+net = bridge:br0,mac=$mac
+[two]
+net = none
+EOT
+chmod 0644 $LAB/home/class.lab
+! tap_gate lab exec class.lab -- true || wrong "exit status 0"
+check "lab exec: no VM runs" 'no VM of the lab runs' $err
+tap_gate lab up class.lab || die "lab up: $(cat $err)"
+one=$(tap_gate lab status class.lab; awk '$1 ~ /one/ { print $1 }' $out)
+tap_gate wait "$one" --timeout=30 || true
+! tap_gate lab exec class.lab -l root -- sh -c 'echo first; echo second' || wrong "exit status 0"
+check "lab exec: each line behind its VM's name" "^$one: first$" $out
+check "lab exec: the other lines, too" "^$one: second$" $out
+check "lab exec: what failed, and where" '^[a-z.-]*two-1: tapgate: .*no network adapter' $err
+check "lab exec: how many failed" '^tapgate: 1 of 2 failed$' $err
+! tap_gate lab exec class.lab || wrong "exit status 0"
+check "lab exec: of nothing" 'needs a command' $err
+! tap_gate lab cp class.lab a:b /tmp || wrong "exit status 0"
+check "lab cp: to nowhere" 'lab cp FILE PATH :PATH' $err
+tap_gate lab destroy class.lab --yes --timeout=0 --force || true
 
 summary

@@ -8,6 +8,7 @@
 
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/other_words.h"
+#include "launcher/cli/several.h"
 #include "launcher/cli/verbs.h"
 #include "launcher/vm/options.h"
 #include "tests/unit/testing.h"
@@ -35,6 +36,22 @@ TEST(CommandLine, IsAVerbANameAndOptions) {
     EXPECT_EQ(more.settings[0].key, "qemu-arg");
     EXPECT_EQ(more.settings[0].value, "-no-reboot");
     EXPECT_TRUE(more.rest.empty());
+}
+
+TEST(CommandLine, TakesSeveralNamesWhereTheLastOperandRepeats) {
+    const CommandLine command = parse_command_line(
+        grammar(), {"start", "a", "b", "--memory=2G", "c", "--powerdown-limit=3"}, "/");
+    EXPECT_EQ(command.operands, (std::vector<std::string>{"a", "b", "c"}));
+    EXPECT_EQ(words_for(command, "b"),
+              (std::vector<std::string>{"start", "b", "--powerdown-limit=3", "--memory=2G"}));
+    EXPECT_EQ(words_for(parse_command_line(grammar(), {"stop", "--all", "--force"}, "/"), "x"),
+              (std::vector<std::string>{"stop", "x", "--force"}));
+    for (const Verb& verb : grammar().verbs) {
+        if (!verb.doing.empty()) {
+            EXPECT_TRUE(operands_of(verb).back().repeats) << verb.name;
+            EXPECT_FALSE(verb.done.empty()) << verb.name;
+        }
+    }
 }
 
 TEST(CommandLine, ASwitchOfTheVmNeedsNoValue) {

@@ -62,6 +62,7 @@ completes 'tapgate create x --disk=rhce.qcow2,bus=scsi,cache=w' 'writeback write
 completes 'tapgate create x --net=user,mo' 'user,model='
 completes 'tapgate create x --memory=' ''
 completes 'tapgate completion ' 'bash zsh'
+completes 'tapgate stop lab1 web l' 'lab1 lab2'
 completes 'tapgate argv lab1 -- -' ''
 COMP_WORDBREAKS=$' \t\n'
 completes 'tapgate create x --display=vnc:l' '--display=vnc:localhost'

@@ -125,6 +125,39 @@ TEST(GuestAgent, SkipsOldAnswers) {
     EXPECT_THAT(agent_interfaces(agent.path(), 5000ms), IsEmpty());
 }
 
+TEST(GuestAgent, RunsACommand) {
+    const FakeAgent agent({synchronized, "{\"return\": {\"pid\": 7}}\n",
+                           "{\"return\": {\"exited\": false}}\n",
+                           "{\"return\": {\"exited\": true, \"exitcode\": 3, \"out-data\": "
+                           "\"aGVsbG8K\", \"err-data\": \"b29wcw==\"}}\n"});
+    const AgentResult result = agent_exec(agent.path(), {"ls", "-l"}, 5000ms, 5000ms);
+    EXPECT_EQ(result.exit_code, 3);
+    EXPECT_EQ(result.output, "hello\n");
+    EXPECT_EQ(result.errors, "oops");
+    EXPECT_FALSE(result.cut);
+    const FakeAgent killed({synchronized, "{\"return\": {\"pid\": 7}}\n",
+                            "{\"return\": {\"exited\": true, \"signal\": 9}}\n"});
+    EXPECT_EQ(agent_exec(killed.path(), {"x"}, 5000ms, 5000ms).exit_code, 137);
+
+    const auto error = [](const std::vector<std::string>& answers) {
+        const FakeAgent other(answers);
+        return error_of<QmpError>([&] { agent_exec(other.path(), {"x"}, 2000ms, 100ms); });
+    };
+    EXPECT_EQ(error({synchronized, "{\"error\": {\"desc\": \"no \\u001b[31mx\"}}\n"}),
+              "the guest agent refuses guest-exec: no ?[31mx");
+    EXPECT_THAT(error({synchronized, "{\"return\": {\"pid\": \"7\"}}\n"}),
+                HasSubstr("does not say what it has started"));
+    EXPECT_THAT(error({synchronized, "{\"return\": {\"pid\": 7}}\n", "{\"return\": 5}\n"}),
+                HasSubstr("does not say how the command is"));
+    EXPECT_THAT(error({synchronized, "{\"return\": {\"pid\": 7}}\n",
+                       "{\"return\": {\"exited\": true, \"out-data\": \"*\"}}\n"}),
+                HasSubstr("no base64"));
+    const std::string goes_on = "{\"return\": {\"exited\": false}}\n";
+    EXPECT_THAT(error({synchronized, "{\"return\": {\"pid\": 7}}\n", goes_on, goes_on, goes_on,
+                       goes_on, goes_on, goes_on, goes_on}),
+                HasSubstr("has not ended in time"));
+}
+
 TEST(GuestAgent, IsNotTrusted) {
     EXPECT_EQ(kind_of_failure({}, 50ms), "too slow");
     EXPECT_EQ(kind_of_failure({"\xff{\"return\": 1}\n"}, 50ms), "too slow");
@@ -236,6 +269,40 @@ TEST(Ssh, TakesEveryWordAsItIs) {
     EXPECT_THAT(argv, Contains("User root"));
     const std::vector<std::string> end(argv.end() - 5, argv.end());
     EXPECT_THAT(end, ElementsAre("--", "fe80::1%br0", "echo", "a b", "-x"));
+}
+
+TEST(Ssh, CopiesFilesWhoseNamesScpWouldTakeApart) {
+    auto argv = scp_argv(lab, {"fe80::1%br0", 2222}, "/k", "root", "a:b", "/tmp/c", true);
+    EXPECT_EQ(argv.at(0), "scp");
+    EXPECT_THAT(argv, Contains("Port 2222"));
+    EXPECT_THAT(std::vector<std::string>(argv.end() - 3, argv.end()),
+                ElementsAre("--", "./a:b", "[fe80::1%br0]:/tmp/c"));
+    argv = scp_argv(lab, {"192.0.2.1", 22}, "/k", "", "x y", "-o", false);
+    EXPECT_THAT(std::vector<std::string>(argv.end() - 3, argv.end()),
+                ElementsAre("--", "[192.0.2.1]:x y", "./-o"));
+}
+
+TEST(Ssh, IsConfiguredOnceForAll) {
+    const TemporaryDirectory home;
+    const std::string block = ssh_pattern_config("root");
+    EXPECT_THAT(block, StartsWith("Host tapgate-*\n    ProxyCommand "));
+    EXPECT_THAT(block, HasSubstr(" ssh-proxy %n\n"));
+    EXPECT_THAT(block, HasSubstr("/.known_hosts/%n\"\n"));
+    EXPECT_THAT(block, HasSubstr("    User root\n"));
+
+    std::filesystem::create_directory(home.file(".ssh"));
+    std::filesystem::permissions(home.file(".ssh"), std::filesystem::perms::owner_all);
+    std::ofstream(home.file("real-config")) << "Host *\n    Compression yes\n";
+    std::filesystem::create_symlink(home.file("real-config"), home.file(".ssh/config"));
+    EXPECT_EQ(install_ssh_config(home.path(), block).size(), 3U);
+    EXPECT_EQ(content_of(home.file(".ssh/tapgate.conf")), block);
+    EXPECT_EQ(content_of(home.file("real-config")),
+              "Include tapgate.conf\nHost *\n    Compression yes\n");
+    EXPECT_TRUE(std::filesystem::is_symlink(home.file(".ssh/config")));
+    // Again: nothing is there twice.
+    EXPECT_EQ(install_ssh_config(home.path(), block).size(), 1U);
+    EXPECT_EQ(content_of(home.file("real-config")),
+              "Include tapgate.conf\nHost *\n    Compression yes\n");
 }
 
 TEST(Ssh, ConfigurationIsTheSame) {

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/reach_verbs.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <optional>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/text.h"
+#include "launcher/network/guest_addresses.h"
+#include "launcher/network/guest_agent.h"
+#include "launcher/network/ssh.h"
+#include "launcher/network/ssh_relay.h"
+#include "launcher/qemu/qmp_client.h"
+#include "launcher/qemu/standstill.h"
+#include "launcher/vm/known_hosts.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds reach_limit{1000};
+constexpr milliseconds ssh_greeting_limit{5000};
+constexpr milliseconds agent_limit{2000};
+constexpr milliseconds exec_limit = std::chrono::hours(24);
+
+// The user in the guest: nothing that ssh would take for an option, or take apart.
+std::string user_option(const CommandLine& command) {
+    std::string user = command.option("user");
+    const bool is_name =
+        !user.empty() && user.front() != '-' &&
+        std::all_of(user.begin(), user.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-' || c >= 0x80;
+        });
+    if (command.has("user") && !is_name)
+        throw UsageError("--user: " + quoted_word(user) + " is no user's name");
+    return user;
+}
+
+// A guest that stands still answers nobody, whatever else may be wrong.
+void refuse_unanswering(const VmName& name) {
+    if (const std::string why = standstill(name); !why.empty())
+        throw LauncherError(name.str() + ": " + why);
+}
+
+// The targets; throws when there is none to try.
+std::vector<SshTarget> required_targets(const VmName& name) {
+    GuestFacts facts = guest_facts(name);
+    const auto adapters = find_guest(facts, reach_limit);
+    auto targets = ssh_targets(adapters);
+    if (targets.empty()) {
+        refuse_unanswering(name);
+        const std::string why = why_unknown(adapters);
+        throw LauncherError(name.str() + ": no way to its SSH server is known: " +
+                            (why.empty() ? "no port of this host leads to the guest's port 22: "
+                                           "--net=user,hostfwd=tcp::0-:22"
+                                         : why));
+    }
+    return targets;
+}
+
+// The guest's SSH server; throws when none answers.
+SshTarget required_server(const VmName& name) {
+    std::string why;
+    const auto server = first_ssh_server(required_targets(name), ssh_greeting_limit, why);
+    if (server)
+        return *server;
+    refuse_unanswering(name);
+    throw LauncherError(name.str() + ": no SSH server answers: " + why +
+                        "; is one running in the guest? (tapgate wait " + name.str() +
+                        " waits for it)");
+}
+
+// "lab:/tmp" is a place in a guest, "./a:b" and "/a:b" are files here.
+struct Place {
+    std::optional<VmName> vm;
+    std::string path;
+};
+
+Place place_of(const std::string& word) {
+    const size_t colon = word.find(':');
+    if (colon == std::string::npos || word.find('/') < colon)
+        return {std::nullopt, word};
+    return {parse_vm_name(word.substr(0, colon)), word.substr(colon + 1)};
+}
+
+enum class Way { either, ssh, agent };
+
+Way way_option(const CommandLine& command) {
+    const std::string text = command.option("via");
+    if (text.empty())
+        return Way::either;
+    if (text == "ssh")
+        return Way::ssh;
+    if (text == "agent")
+        return Way::agent;
+    throw UsageError("--via: " + quoted_word(text) + " is neither ssh nor agent");
+}
+
+ExitCode exec_by_agent(const VmName& name, const std::vector<std::string>& words) {
+    AgentResult result;
+    try {
+        result = agent_exec(agent_path(name), words, agent_limit, exec_limit);
+    } catch (const QmpError& error) {
+        throw LauncherError(name.str() + ": " + error.what());
+    }
+    print(result.output);
+    write_all(STDERR_FILENO, result.errors);
+    if (result.cut)
+        note("the agent keeps 16 MiB of output; the rest is lost");
+    return static_cast<ExitCode>(result.exit_code);
+}
+
+}  // namespace
+
+ExitCode ssh_to_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const std::string user = user_option(command);
+    become_ssh(name,
+               ssh_argv(name, required_server(name), known_hosts_path(name), user, command.rest));
+}
+
+ExitCode print_ssh_config(const CommandLine& command) {
+    const std::string user = user_option(command);
+    if (command.operands.empty()) {
+        const std::string text = ssh_pattern_config(user);
+        if (!command.has("install")) {
+            print(text);
+            return ExitCode::done;
+        }
+        for (const std::string& one : install_ssh_config(home_directory(), text))
+            note(one);
+        return ExitCode::done;
+    }
+    if (command.has("install"))
+        throw UsageError("ssh-config --install is for all VMs; leave the name out");
+    const VmName name = command.vm_name();
+    const auto targets = required_targets(name);
+    std::string why;
+    // One that does not answer yet is better than none: the block is for later.
+    const SshTarget target =
+        first_ssh_server(targets, ssh_greeting_limit, why).value_or(targets.front());
+    print(ssh_config(name, target, known_hosts_path(name), user));
+    return ExitCode::done;
+}
+
+ExitCode relay_ssh(const CommandLine& command) {
+    std::string word = command.operands.at(0);
+    const std::string_view prefix = ssh_host_prefix;
+    if (word.starts_with(prefix))
+        word.erase(0, prefix.size());
+    const VmName name = parse_vm_name(word);
+    // For ssh, which makes no directories.
+    make_private_directory(data_directory());
+    make_private_directory(known_hosts_directory());
+    relay(connect_to(required_server(name)));
+    return ExitCode::done;
+}
+
+ExitCode exec_in_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const std::string user = user_option(command);
+    if (command.rest.empty())
+        throw UsageError("exec needs a command: tapgate exec " + name.str() + " -- COMMAND...");
+    require_vm(name);
+    Way way = way_option(command);
+    if (way == Way::agent && !user.empty())
+        throw UsageError("--user: the guest's agent does what it does as root");
+    std::string why;
+    std::optional<SshTarget> server;
+    if (way != Way::agent) {
+        GuestFacts facts = guest_facts(name);
+        const auto targets = ssh_targets(find_guest(facts, reach_limit));
+        if (!targets.empty())
+            server = first_ssh_server(targets, ssh_greeting_limit, why);
+    }
+    if (!server && way != Way::ssh && agent_answers(agent_path(name), agent_limit)) {
+        if (way == Way::either && !user.empty())
+            throw LauncherError(name.str() +
+                                ": no SSH server answers, and its agent, which does, "
+                                "would run it as root and not as " +
+                                user);
+        return exec_by_agent(name, command.rest);
+    }
+    if (!server) {
+        guest_facts(name);
+        refuse_unanswering(name);
+        if (way == Way::agent)
+            throw LauncherError(name.str() +
+                                ": no guest agent answers; in the guest: apt install "
+                                "qemu-guest-agent (or dnf install)");
+        // It says why.
+        server = required_server(name);
+    }
+    // ssh puts its words together, and a shell there takes them apart.
+    become_ssh(name,
+               ssh_argv(name, *server, known_hosts_path(name), user, {shell_text(command.rest)}));
+}
+
+ExitCode copy_files(const CommandLine& command) {
+    const Place from = place_of(command.operands.at(0));
+    const Place to = place_of(command.operands.at(1));
+    if (from.vm.has_value() == to.vm.has_value())
+        throw UsageError(from.vm ? "cp copies between a guest and this host; two guests take two "
+                                   "steps"
+                                 : "cp needs a place in a guest: tapgate cp " +
+                                       shown(command.operands[0]) +
+                                       " NAME:" + shown(command.operands[1]));
+    const VmName& name = from.vm ? *from.vm : *to.vm;
+    const std::string user = user_option(command);
+    if (!from.vm && !exists(from.path))
+        throw LauncherError(shown(from.path) + ": there is no such file");
+    become_ssh(name, scp_argv(name, required_server(name), known_hosts_path(name), user, from.path,
+                              to.path, to.vm.has_value()));
+}
+
+}  // namespace tapgate

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/several.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "launcher/base/output.h"
+#include "launcher/base/progress_table.h"
+#include "launcher/base/question.h"
+#include "launcher/base/stop_signals.h"
+#include "launcher/lab/jobs.h"
+#include "launcher/lab/member_jobs.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+// All that run, or half run.
+std::vector<std::string> running_names() {
+    std::vector<std::string> names;
+    for (const VmName& name : vms_with_state()) {
+        if (const Life life = vm_state(name).life; life != Life::off && life != Life::crashed)
+            names.push_back(name.str());
+    }
+    return names;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines)
+        text.append(text.empty() ? "" : "; ").append(line);
+    return text;
+}
+
+}  // namespace
+
+std::vector<std::string> words_for(const CommandLine& command, const std::string& operand) {
+    std::vector<std::string> words = {std::string(command.verb->name), operand};
+    for (const VerbOption& option : command.grammar->options) {
+        const std::string name(option.name);
+        if (!command.has(name) || name == "all")
+            continue;
+        words.push_back("--" + name);
+        if (!option.argument.empty())
+            words.back().append("=").append(command.option(name));
+    }
+    for (const Setting& setting : command.settings)
+        words.push_back("--" + setting.key + "=" + setting.value);
+    return words;
+}
+
+std::optional<ExitCode> on_several(const CommandLine& command) {
+    std::vector<std::string> names = command.operands;
+    const std::string verb(command.verb->name);
+    if (command.has("all")) {
+        if (!names.empty())
+            throw UsageError(verb + " takes names, or --all, and not both");
+        names = running_names();
+        if (names.empty()) {
+            note("no VM runs");
+            return ExitCode::done;
+        }
+    }
+    if (names.empty())
+        throw UsageError(verb + " needs the name of a VM, or several, or --all for all that run");
+    if (names.size() == 1 && !command.has("all"))
+        return std::nullopt;
+    // Once, since none of them can ask.
+    if (command.has("to-base") && !command.has("yes") && can_ask() &&
+        !agreed("Going back to their bases gives up all that these " +
+                std::to_string(names.size()) + " VMs have written, and their snapshots. Go on"))
+        throw LauncherError("nothing was done");
+    // Beyond what its guest may take: the steps around that have limits of their own.
+    const auto limit = command.seconds("timeout", std::chrono::seconds(120)) +
+                       command.seconds("powerdown-limit", std::chrono::seconds(0)) +
+                       std::chrono::seconds(180);
+    std::vector<ProgressTable::Row> rows;
+    std::vector<VmJob> jobs;
+    for (const std::string& name : names) {
+        if (std::count(names.begin(), names.end(), name) > 1)
+            throw UsageError(verb + ": " + name + " is there twice");
+        jobs.push_back({.row = rows.size(),
+                        .words = words_for(command, name),
+                        .doing = std::string(command.verb->doing),
+                        .done = std::string(command.verb->done),
+                        .limit = limit});
+        rows.push_back({.name = name, .text = "waiting"});
+    }
+    StopSignals stop;
+    ProgressTable table(std::move(rows));
+    const JobsResult result = run_jobs(jobs, {.parallel = verb == "start" || verb == "restart"
+                                                              ? default_parallel()
+                                                              : static_cast<unsigned>(jobs.size()),
+                                              .stop = &stop,
+                                              .table = &table});
+    for (size_t i = 0; i < jobs.size(); i++) {
+        const JobResult& job = result.jobs[i];
+        print(job.output);
+        if (job.end == JobResult::End::failed)
+            note(names[i] + ": " + joined(job.notes));
+        if (job.end == JobResult::End::not_begun)
+            note(names[i] + ": not begun, since " + result.signal + " came");
+    }
+    if (result.failed.empty() && result.signal.empty())
+        return ExitCode::done;
+    note(std::to_string(result.failed.size()) + " of " + std::to_string(jobs.size()) + " failed");
+    return ExitCode::failed;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_VM_KNOWN_HOSTS_H
+#define TAPGATE_LAUNCHER_VM_KNOWN_HOSTS_H
+
+#include <string>
+
+#include "common/names.h"
+
+namespace tapgate {
+
+/// Before a VM's name it makes the name that ssh knows the guest by.
+inline constexpr const char* ssh_host_prefix = "tapgate-";
+
+/// Where the keys of guests are that ssh itself has logged in to, a file of each, called as ssh
+/// calls the guest.
+std::string known_hosts_directory();
+
+/// The VM's file there.
+std::string pattern_known_hosts_path(const VmName& name);
+
+}  // namespace tapgate
+
+#endif
