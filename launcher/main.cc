@@ -49,7 +49,10 @@ int main(int argc, char** argv) {
         return static_cast<int>(
             tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     } catch (const tapgate::UsageError& error) {
-        tapgate::note(std::string(error.what()) + "; see tapgate --help");
+        // Of the verb, where there is one.
+        const bool has_verb = argc > 1 && tapgate::grammar().find(argv[1]) != nullptr;
+        tapgate::note(std::string(error.what()) + "; see: tapgate help" +
+                      (has_verb ? " " + std::string(argv[1]) : ""));
         return static_cast<int>(error.code());
     } catch (const tapgate::LauncherError& error) {
         tapgate::note(error.what());

@@ -111,6 +111,12 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
             best = name;
         }
     }
+    // The beginning of one, and of no other.
+    if (best.empty() && word.size() > 1) {
+        const auto begins = [&](std::string_view name) { return name.starts_with(word); };
+        if (std::count_if(names.begin(), names.end(), begins) == 1)
+            best = *std::find_if(names.begin(), names.end(), begins);
+    }
     return best.empty() ? "" : " (did you mean " + quoted_word(best) + "?)";
 }
 

@@ -94,6 +94,18 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
         const size_t begin = std::min(name.find_first_not_of('-'), name.size());
         throw UsageError("unknown option " + quoted_word(name) +
                          suggested_option(grammar, name.substr(begin)));
+    } catch (const po::invalid_command_line_syntax& wrong) {
+        std::string name = wrong.get_option_name();
+        name.erase(0, std::min(name.find_first_not_of('-'), name.size()));
+        const VmOption* const option = find_vm_option(name);
+        const auto own = std::find_if(grammar.options.begin(), grammar.options.end(),
+                                      [&](const VerbOption& one) { return one.name == name; });
+        if (wrong.kind() == po::invalid_command_line_syntax::missing_parameter &&
+            (option != nullptr || own != grammar.options.end()))
+            throw UsageError(
+                "--" + name + " needs a value: --" + name + "=" +
+                (option != nullptr ? argument_of(*option) : std::string(own->argument)));
+        throw UsageError(shown(wrong.what()));
     } catch (const po::error& error) {
         throw UsageError(shown(error.what()));
     }
@@ -112,7 +124,8 @@ void check(const CommandLine& command) {
     const bool any_number = !operands.empty() && operands.back().repeats;
     if (command.operands.size() > operands.size() && !any_number)
         throw UsageError(quoted_word(command.operands[operands.size()]) +
-                         " means nothing here: tapgate " + name + " " + std::string(verb.operands));
+                         " means nothing here: tapgate " + name +
+                         (verb.operands.empty() ? "" : " " + std::string(verb.operands)));
     if (!command.rest.empty() && verb.rest == Rest::nothing)
         throw UsageError(name + " takes nothing behind `--'");
     if (!command.settings.empty() && !verb.vm_options)

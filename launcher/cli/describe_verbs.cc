@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
@@ -13,9 +14,12 @@
 #include "launcher/cli/completion.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/removal.h"
+#include "launcher/image/rename.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/qemu/machine_version.h"
+#include "launcher/run/autostart.h"
 #include "launcher/run/host.h"
+#include "launcher/vm/change.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/edit.h"
 #include "launcher/vm/file.h"
@@ -41,8 +45,9 @@ ExitCode create_vm(const CommandLine& command) {
     const VmSpec spec = describe_vm(name, command.settings).spec;
     // From here on: what gets written describes a VM.
     const std::string path = vm_file_path(name);
-    write_new_file(path, vm_file_text(name, with_machine_version(command.settings, spec.machine)),
-                   shown(path) + ": there is a VM of this name already; see tapgate edit");
+    write_new_file(
+        path, vm_file_text(name, with_machine_version(command.settings, spec.machine)),
+        shown(path) + ": there is a VM of this name already; see tapgate edit " + name.str());
     print(shown(path) + "\n");
     try {
         for (const std::string& odd : check_images(spec))
@@ -58,6 +63,38 @@ ExitCode edit_vm(const CommandLine& command) {
     return ExitCode::done;
 }
 
+ExitCode set_keys(const CommandLine& command) {
+    change_vm_file(command.vm_name(), {command.operands.begin() + 1, command.operands.end()},
+                   current_directory());
+    return ExitCode::done;
+}
+
+ExitCode rename_vm(const CommandLine& command) {
+    const VmName from = command.vm_name();
+    const VmName to = parse_vm_name(command.operands.at(1));
+    const bool starts = starts_by_itself(from);
+    for (const std::string& one : rename_vm(from, to, vm_owner()))
+        note(one);
+    if (starts) {
+        set_autostart(from, false);
+        set_autostart(to, true);
+    }
+    return ExitCode::done;
+}
+
+ExitCode set_autostart(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const std::string& word = command.operands.at(1);
+    if (word != "on" && word != "off")
+        throw UsageError(quoted_word(word) + " is neither on nor off");
+    // What is off may have gone already.
+    if (word == "on" && !has_vm_file(name))
+        throw no_such_vm(name);
+    for (const std::string& one : set_autostart(name, word == "on"))
+        note(one);
+    return ExitCode::done;
+}
+
 ExitCode delete_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const Removal removal = plan_removal(name, command.has("disks"));
@@ -66,6 +103,8 @@ ExitCode delete_vm(const CommandLine& command) {
         throw LauncherError("nothing was deleted");
     for (const std::string& one : remove_vm(name, removal))
         note(one);
+    if (starts_by_itself(name))
+        set_autostart(name, false);
     return ExitCode::done;
 }
 

@@ -14,6 +14,9 @@ ExitCode edit_vm(const CommandLine& command);
 ExitCode delete_vm(const CommandLine& command);
 ExitCode show_vm(const CommandLine& command);
 ExitCode print_argv(const CommandLine& command);
+ExitCode set_keys(const CommandLine& command);
+ExitCode rename_vm(const CommandLine& command);
+ExitCode set_autostart(const CommandLine& command);
 ExitCode print_help(const CommandLine& command);
 ExitCode print_completion(const CommandLine& command);
 

@@ -161,17 +161,19 @@ ExitCode seed_vm(const CommandLine& command) {
 
 ExitCode resize_disk(const CommandLine& command) {
     const VmName name = command.vm_name();
-    const auto size = MemorySize::parse(command.operands[1]);
+    const std::string& word = command.operands[1];
+    const bool more = word.starts_with('+');
+    const auto size = MemorySize::parse(std::string_view(word).substr(more ? 1 : 0));
     if (!size)
-        throw UsageError(quoted_word(command.operands[1]) +
-                         " is not a size, like 512M or 20G, up to 16T");
+        throw UsageError(quoted_word(word) + " is not a size, like 512M or 20G, or +5G, up to 16T");
     const std::string number = command.operands.size() > 2 ? command.operands[2] : "0";
     const auto index = parse_whole<size_t>(number);
     if (!index)
         throw UsageError(quoted_word(number) + " is not the number of a disk; the first one is 0");
-    const std::uint64_t before = grow_disk(name, *index, size->mebibytes() * mebibyte);
-    note("disk " + number + " of " + name.str() + " has " + std::to_string(size->mebibytes()) +
-         " MiB, and had " + std::to_string(before / mebibyte) +
+    const std::uint64_t before = grow_disk(name, *index, size->mebibytes() * mebibyte, more);
+    note("disk " + number + " of " + name.str() + " has " +
+         std::to_string(size->mebibytes() + (more ? before / mebibyte : 0)) + " MiB, and had " +
+         std::to_string(before / mebibyte) +
          "; the guest has to use them: growpart /dev/DISK N, then resize2fs or xfs_growfs (cloud "
          "images do so by themselves when they start)");
     return ExitCode::done;

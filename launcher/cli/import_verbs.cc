@@ -155,7 +155,9 @@ ExitCode import_vm(const CommandLine& command) {
                         : translation.name.empty()  ? name_of_image(operand)
                                                     : parse_vm_name(translation.name);
     const std::string file = vm_file_path(name);
-    const std::string exists = shown(file) + ": there is a VM of this name already";
+    const std::string exists =
+        shown(file) +
+        ": there is a VM of this name already; take another name, or: tapgate delete " + name.str();
     if (has_vm_file(name))
         throw LauncherError(exists);
     if (import.images.empty())

@@ -180,7 +180,9 @@ ExitCode control_lab(const CommandLine& command) {
         std::vector<std::string_view> names = {"exec", "cp"};
         for (const Action& one : actions)
             names.push_back(one.name);
-        throw UsageError(quoted_word(word) + " is nothing to do with a lab" +
+        throw UsageError(quoted_word(word) +
+                         " is nothing to do with a lab: it can be up, down, status, reset, "
+                         "destroy, exec, cp" +
                          did_you_mean(word, names));
     }
     const std::string& file = command.operands.at(1);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,10 +11,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "common/words.h"
 #include "launcher/base/child_process.h"
@@ -21,6 +24,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
+#include "launcher/base/program.h"
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
@@ -28,6 +32,7 @@
 #include "launcher/image/clone.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/standstill.h"
+#include "launcher/qemu/viewer.h"
 #include "launcher/run/console.h"
 #include "launcher/run/console_log.h"
 #include "launcher/run/ending.h"
@@ -146,11 +151,8 @@ std::string table(const Json& vms, bool jobs) {
     return table_text(rows);
 }
 
-// Fit for a terminal, where it goes to one.
-void print_file(const std::string& path) {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd)
-        fail_with_errno(shown(path));
+// What is left in the file, fit for a terminal, where it goes to one.
+void print_rest(const UniqueFd& fd, const std::string& path) {
     // What a guest has written can do things to a terminal. It is looked at by whole lines, which
     // no character crosses.
     const bool terminal = isatty(STDOUT_FILENO) != 0;
@@ -172,6 +174,38 @@ void print_file(const std::string& path) {
         text.erase(0, whole);
         if (got == 0)
             return;
+    }
+}
+
+UniqueFd opened(const std::string& path) {
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd)
+        fail_with_errno(shown(path));
+    return fd;
+}
+
+// Has another file come in its place, or was it cut?
+bool is_another(const UniqueFd& fd, const std::string& path) {
+    struct stat mine {};
+    struct stat now {};
+    return fstat(fd.get(), &mine) == 0 && stat(path.c_str(), &now) == 0 &&
+           (mine.st_ino != now.st_ino || now.st_size < lseek(fd.get(), 0, SEEK_CUR));
+}
+
+// `follows`: goes on until the VM has ended.
+void print_file(const VmName& name, const std::string& path, bool follows) {
+    constexpr milliseconds interval{200};
+    UniqueFd fd = opened(path);
+    print_rest(fd, path);
+    while (follows) {
+        // Before what it wrote last is read.
+        const bool runs = vm_state(name).life != Life::off;
+        std::this_thread::sleep_for(interval);
+        print_rest(fd, path);
+        if (!runs)
+            return;
+        if (is_another(fd, path))
+            fd = opened(path);
     }
 }
 
@@ -208,7 +242,9 @@ ExitCode print_verdicts(const VmName& name, bool as_json) {
 
 }  // namespace
 
-ExitCode list_vms(const CommandLine& command) {
+namespace {
+
+void list_once(const CommandLine& command) {
     std::vector<VmName> names = vms_with_state();
     if (command.has("all")) {
         std::set<VmName> all(names.begin(), names.end());
@@ -253,8 +289,24 @@ ExitCode list_vms(const CommandLine& command) {
         if (!command.has("json") && text_in(vm, "guest") == "io-error")
             note(text_in(vm, "name") + ": " + text_in(vm, "problem"));
     }
+    if (vms.empty() && !command.has("json") && !command.has("watch"))
+        note(command.has("all") ? "there is no VM; make one with: tapgate new NAME --from=IMAGE"
+                                : "no VM runs; those that are off: tapgate list --all");
     if (silence)
         std::rethrow_exception(silence);
+}
+
+}  // namespace
+
+ExitCode list_vms(const CommandLine& command) {
+    constexpr std::chrono::seconds interval{2};
+    while (command.has("watch")) {
+        if (isatty(STDOUT_FILENO) != 0)
+            print("\033[H\033[J");
+        list_once(command);
+        std::this_thread::sleep_for(interval);
+    }
+    list_once(command);
     return ExitCode::done;
 }
 
@@ -343,25 +395,59 @@ ExitCode print_log(const CommandLine& command) {
                             " has written nothing: it was not started since this host " +
                             "was; start it with: tapgate start " + name.str());
     if (command.has("qemu")) {
-        print_file(qemu_log_path(name));
+        print_file(name, qemu_log_path(name), command.has("follow"));
         return ExitCode::done;
     }
     const auto [older, path] = console_log_paths(name);
     if (access(older.c_str(), F_OK) == 0)
-        print_file(older);
-    print_file(path);
+        print_file(name, older, false);
+    print_file(name, path, command.has("follow"));
     return ExitCode::done;
+}
+
+// The screen's address; throws when there is none.
+std::string required_screen(const VmName& name) {
+    std::string address = vnc_address(name);
+    if (address.empty())
+        throw LauncherError(name.str() + " has no screen; give it one with: tapgate set " +
+                            name.str() + " display=vnc && tapgate restart " + name.str());
+    return address;
 }
 
 ExitCode print_vnc(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
-    const std::string address = vnc_address(name);
-    if (address.empty())
-        throw LauncherError(name.str() + " has no screen; it needs display=vnc in " +
-                            shown(vm_file_path(name)));
-    print(shown(address) + "\n");
+    const std::string address = required_screen(name);
+    note("in a viewer: " + shell_text(viewer_words("vncviewer", address)) +
+         (address.starts_with("unix:")
+              ? ""
+              : ", or " + shell_text(viewer_words("remote-viewer", address))) +
+         "; tapgate view " + name.str() + " starts one");
+    print(shown(viewer_address(address)) + "\n");
     return ExitCode::done;
+}
+
+ExitCode view_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    require_running(name);
+    const auto is_set = [](const char* variable) {
+        const char* const value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
+        return value != nullptr && *value != '\0';
+    };
+    const std::string address = vnc_address(name);
+    std::string why = "it has no screen";
+    if (!address.empty() && !is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY")) {
+        why = "there is no desktop here";
+    } else if (!address.empty()) {
+        for (const char* viewer : {"vncviewer", "remote-viewer", "gvncviewer"}) {
+            const auto words = viewer_words(viewer, address);
+            if (!words.empty() && find_program(viewer))
+                return static_cast<ExitCode>(run_at_terminal(words));
+        }
+        why = "no viewer is installed (apt install tigervnc-viewer)";
+    }
+    note(why + "; its serial console, then");
+    return attach_console(command);
 }
 
 ExitCode take_screenshot(const CommandLine& command) {

@@ -14,6 +14,7 @@ ExitCode print_status(const CommandLine& command);
 ExitCode attach_console(const CommandLine& command);
 ExitCode print_log(const CommandLine& command);
 ExitCode print_vnc(const CommandLine& command);
+ExitCode view_vm(const CommandLine& command);
 ExitCode take_screenshot(const CommandLine& command);
 
 }  // namespace tapgate

@@ -90,6 +90,8 @@ ExitCode show_bridges(const CommandLine& command) {
                                       command.operands.empty() ? "" : command.operands[0]);
     if (command.has("json"))
         print_json(bridges_json(bridges));
+    else if (bridges.empty())
+        note("this host has no bridge; how one is made, and what else a VM needs: tapgate doctor");
     else
         print(bridges_text(bridges));
     return ExitCode::done;

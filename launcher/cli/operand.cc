@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -62,15 +63,32 @@ Setting image_setting(const std::string& operand) {
         words[0] = path = absolute(words[0]);
         value = joined_by_commas(words);
     }
-    if (access(path.c_str(), F_OK) != 0)
-        fail_with_errno(shown(path));
+    if (operand.find("://") != std::string::npos)
+        throw LauncherError(quoted_word(operand) +
+                            ": an URL is https://, http:// or file://, and only `tapgate new NAME "
+                            "--from=URL' takes one");
+    if (access(path.c_str(), F_OK) != 0) {
+        const int error = errno;
+        throw LauncherError(
+            shown(path) + ": " + errno_text(error) +
+            (error == ENOENT ? "; what is there: ls " + shown(path.substr(0, path.rfind('/') + 1))
+                             : ""));
+    }
     return command_line_setting(path.ends_with(cdrom_ending) ? "cdrom" : "disk", value, directory);
 }
 
 VmDescription described_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
-    if (!is_image(operand))
+    if (!is_image(operand)) {
+        // A file of that name is an image, but for the missing slash.
+        if (command.settings.empty() && !has_vm_file(command.vm_name()) &&
+            access(operand.c_str(), F_OK) == 0)
+            throw LauncherError("no VM is called " + operand +
+                                "; the file of that name is run by: "
+                                "tapgate " +
+                                std::string(command.verb->name) + " ./" + operand);
         return load_vm(command.vm_name(), command.settings);
+    }
     std::vector<Setting> settings = {image_setting(operand)};
     settings.insert(settings.end(), command.settings.begin(), command.settings.end());
     return describe_unfiled_vm(name_of_image(operand), settings);

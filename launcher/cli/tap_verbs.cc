@@ -42,7 +42,7 @@ std::optional<Name> name_option(const CommandLine& command, const std::string& o
 
 ExitCode run_with_tap(const CommandLine& command) {
     if (command.rest.empty())
-        throw UsageError("tap needs a command behind `--'");
+        throw UsageError("tap needs a command: tapgate tap --bridge=br0 -- COMMAND...");
     const auto bridge = name_option<InterfaceName>(command, "bridge", "bridge's name");
     if (!bridge)
         throw UsageError("tap needs --bridge=BRIDGE");

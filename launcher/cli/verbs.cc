@@ -12,6 +12,7 @@
 #include "launcher/cli/reach_verbs.h"
 #include "launcher/cli/tap_verbs.h"
 #include "launcher/cli/translate_verbs.h"
+#include "launcher/cli/usage_verbs.h"
 
 namespace tapgate {
 
@@ -35,6 +36,18 @@ constexpr Verb all_verbs[] = {
      .operands = "NAME",
      .help = "change the VM file in your editor, and check it",
      .run = edit_vm},
+    {.name = "set",
+     .operands = "NAME KEY=VALUE...",
+     .help = "change keys of the VM file; KEY+=VALUE adds one, KEY= takes it away",
+     .run = set_keys},
+    {.name = "rename",
+     .operands = "NAME NEW",
+     .help = "give the VM another name",
+     .run = rename_vm},
+    {.name = "autostart",
+     .operands = "NAME on|off",
+     .help = "whether the VM starts with the host",
+     .run = set_autostart},
     {.name = "show",
      .operands = "NAME",
      .vm_options = true,
@@ -137,6 +150,14 @@ constexpr Verb all_verbs[] = {
      .operands = "NAME",
      .help = "print where a viewer finds the guest's screen",
      .run = print_vnc},
+    {.name = "view",
+     .operands = "NAME",
+     .help = "show the guest's screen in a viewer, or its serial console",
+     .run = view_vm},
+    {.name = "usage",
+     .help = "print who uses what: memory, CPU time, disk, taps",
+     .run = print_usage},
+    {.name = "top", .help = "the same, live", .run = show_top},
     {.name = "screenshot",
      .operands = "NAME FILE",
      .help = "write the guest's screen to FILE, as PNG",
@@ -231,12 +252,21 @@ constexpr Verb all_verbs[] = {
 
 constexpr VerbOption all_options[] = {
     {.name = "json",
-     .verbs = "show argv list status bridges ip doctor translate snapshot lab",
+     .verbs = "show argv list status bridges ip doctor translate snapshot lab usage",
      .help = "print JSON"},
     {.name = "all",
      .letter = 'a',
      .verbs = "list stop kill restart pause resume",
      .help = "list: also the VMs that are off; others: all that run"},
+    {.name = "mine", .verbs = "usage top", .help = "for root: only root's own"},
+    {.name = "watch",
+     .letter = 'w',
+     .verbs = "list",
+     .help = "again every two seconds, until Ctrl-C"},
+    {.name = "follow",
+     .letter = 'f',
+     .verbs = "log",
+     .help = "go on with what comes, until the VM ends or Ctrl-C"},
     {.name = "qemu", .verbs = "log", .help = "what QEMU has written, instead"},
     {.name = "from",
      .argument = "IMAGE|URL",

@@ -24,6 +24,10 @@ std::string way_into(const DeviceFacts& device, const std::string& user, const s
 }
 
 Finding judge_kvm(const DoctorFacts& facts) {
+    if (!facts.qemu.problem.empty() && facts.kvm.error == 0)
+        return {"kvm", Health::warn,
+                "/dev/kvm opens; whether it runs guests, nobody can tell without QEMU",
+                "install QEMU first, then: tapgate doctor"};
     const std::string slow = "; guests run without KVM, 10 times slower or worse";
     switch (facts.kvm.error) {
         case 0:
@@ -33,8 +37,13 @@ Finding judge_kvm(const DoctorFacts& facts) {
                     "/dev/kvm opens, but is of no use: " + facts.why_not_kvm + slow,
                     "find out what the host's kernel and firmware say: sudo dmesg | grep -i kvm"};
         case EACCES:
+            // A group it has in every distribution, whatever this one's udev has made of it.
             return {"kvm", Health::warn, "you may not open /dev/kvm" + slow,
-                    way_into(facts.kvm, facts.user, "/dev/kvm")};
+                    facts.kvm.group.empty()
+                        ? "sudo chgrp kvm /dev/kvm && sudo chmod 0660 /dev/kvm && sudo usermod -aG "
+                          "kvm " +
+                              facts.user + "; then log in again"
+                        : way_into(facts.kvm, facts.user, "/dev/kvm")};
         default:
             return {"kvm", Health::warn, "/dev/kvm: " + errno_text(facts.kvm.error) + slow,
                     facts.cpu_can_virtualize

@@ -111,7 +111,9 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                              "; add others with: tapgate edit " + name.str());
     }
     const std::string file = vm_file_path(name);
-    const std::string exists = shown(file) + ": there is a VM of this name already";
+    const std::string exists =
+        shown(file) +
+        ": there is a VM of this name already; take another name, or: tapgate delete " + name.str();
     if (has_vm_file(name))
         throw LauncherError(exists);
     const VmDescription source = load_vm_file(base);
@@ -184,7 +186,10 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
 void require_resettable(const VmName& name) {
     const auto overlays = overlays_of(name);
     if (overlays.empty())
-        throw LauncherError(name.str() + " is no clone: there is no base to go back to");
+        throw LauncherError(name.str() +
+                            " is no clone: there is no base to go back to; to a snapshot of "
+                            "it: tapgate snapshot restore " +
+                            name.str() + " TAG");
     for (const auto& [disk, record] : overlays)
         refuse_base(disk.path.str(), "delete them first");
 }

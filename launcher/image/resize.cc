@@ -40,7 +40,7 @@ void refuse_shrinking(const std::string& disk, std::uint64_t now, std::uint64_t 
                             "be lost");
 }
 
-std::uint64_t grow_running(const VmName& name, size_t index, std::uint64_t size) {
+std::uint64_t grow_running(const VmName& name, size_t index, std::uint64_t size, bool more) {
     const std::string node = "disk" + std::to_string(index) + "-image";
     const VmSpec spec = load_vm_file(name).spec;
     if (index < spec.disks.size())
@@ -53,6 +53,8 @@ std::uint64_t grow_running(const VmName& name, size_t index, std::uint64_t size)
             throw LauncherError("disk " + std::to_string(index) + " of " + name.str() +
                                 " is read-only");
         const auto before = inserted->at("image").at("virtual-size").get<std::uint64_t>();
+        if (more)
+            size += before;
         refuse_shrinking(shown(inserted->value("file", "")), before, size);
         qmp_command(name, "block_resize", {{"node-name", node}, {"size", size}},
                     std::chrono::minutes(1));
@@ -62,7 +64,7 @@ std::uint64_t grow_running(const VmName& name, size_t index, std::uint64_t size)
                         " that could grow, or with snapshot=on");
 }
 
-std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size) {
+std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size, bool more) {
     const UniqueFd lock = lock_vm(name);
     // From here on: nobody starts it.
     const VmSpec spec = load_vm_file(name).spec;
@@ -87,6 +89,8 @@ std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size) {
     if (info.exit_code != 0 || !answer.is_object())
         throw LauncherError(shown(path) + ": " + terminal_text(info.errors));
     const auto before = answer.value("virtual-size", std::uint64_t{0});
+    if (more)
+        size += before;
     refuse_shrinking(shown(path), before, size);
     const ProgramResult done =
         run_qemu_img({"resize", "-q", "-f", format, path, std::to_string(size)}, access,
@@ -98,10 +102,11 @@ std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size) {
 
 }  // namespace
 
-std::uint64_t grow_disk(const VmName& name, size_t index, std::uint64_t size) {
+std::uint64_t grow_disk(const VmName& name, size_t index, std::uint64_t size, bool more) {
     if (!has_vm_file(name))
         throw no_such_vm(name);
-    return vm_state(name).qemu != 0 ? grow_running(name, index, size) : grow_off(name, index, size);
+    return vm_state(name).qemu != 0 ? grow_running(name, index, size, more)
+                                    : grow_off(name, index, size, more);
 }
 
 }  // namespace tapgate

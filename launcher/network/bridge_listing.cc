@@ -131,9 +131,16 @@ std::vector<ListedBridge> list_bridges(const HostNetwork& network, const UserNam
               [](const ListedBridge& a, const ListedBridge& b) { return a.name < b.name; });
     if (!only.empty() && bridges.empty()) {
         const HostLink* const link = network.link(only);
+        std::string others;
+        for (const HostLink& one : network.links) {
+            if (one.bridge)
+                others.append(others.empty() ? "" : ", ").append(shown(one.name));
+        }
         throw LauncherError(
             link == nullptr
-                ? "there is no bridge " + quoted_word(only) + "; tapgate bridges lists them"
+                ? "there is no bridge " + quoted_word(only) +
+                      (others.empty() ? "; this host has none, and how one is made: tapgate doctor"
+                                      : "; those that there are: " + others)
                 : shown(only) + " is not a bridge (it is a " +
                       (link->kind.empty() ? "network device" : shown(link->kind)) + ")");
     }

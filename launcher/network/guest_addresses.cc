@@ -341,7 +341,10 @@ std::string why_unknown(const std::vector<GuestAdapter>& adapters) {
     for (const GuestAdapter& adapter : adapters)
         if (!adapter.unknown.empty())
             text += (text.empty() ? "" : "; ") + adapter.unknown;
-    return text.empty() && adapters.empty() ? "it has no network adapter" : text;
+    return text.empty() && adapters.empty()
+               ? "it has no network adapter; give it one with: tapgate set NAME "
+                 "net=bridge:br0, then restart it"
+               : text;
 }
 
 json adapters_json(const std::vector<GuestAdapter>& adapters) {

@@ -117,7 +117,9 @@ HelperRun::HelperRun(std::string helper, TapRequest request)
         pid_ = -1;
         fail(HelperError::Kind::not_started,
              "cannot start the helper " + terminal_text(helper_) + ": " + errno_text(error) +
-                 (error == ENOENT ? "; is tapgate-helper installed there?" : ""));
+                 (error == ENOENT ? "; is tapgate-helper installed there? tapgate doctor tells "
+                                    "what else is missing"
+                                  : ""));
     }
     pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
     // ESRCH: it has ended and is gone, since SIGCHLD is ignored.

@@ -92,7 +92,7 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
     host.accelerator = host.why_not_kvm.empty() ? Accelerator::kvm : Accelerator::tcg;
     if (host.accelerator == Accelerator::tcg)
         host.translated_code = room_for_translated_code(spec);
-    host.owner = {machine_id(), getuid()};
+    host.owner = vm_owner();
     host.state_directory = vm_directory(spec.name);
     host.helper = helper_path(helper);
     find_nested(host);
@@ -130,6 +130,10 @@ VmFds planned_fds(const VmSpec& spec, bool vhost) {
         all.push_back(std::move(fds));
     }
     return all;
+}
+
+Owner vm_owner() {
+    return {machine_id(), getuid()};
 }
 
 }  // namespace tapgate

@@ -5,6 +5,7 @@
 #define TAPGATE_LAUNCHER_RUN_HOST_H
 
 #include "launcher/qemu/argv.h"
+#include "launcher/vm/identity.h"
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
@@ -19,6 +20,9 @@ VmFds planned_fds(const VmSpec& spec, bool vhost);
 
 /// Whether vhost-net can be opened. It is not kept open.
 bool has_vhost();
+
+/// What addresses and UUIDs of this user's VMs on this host are made of. Throws a LauncherError.
+Owner vm_owner();
 
 }  // namespace tapgate
 

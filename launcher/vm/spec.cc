@@ -81,9 +81,21 @@ std::optional<HostPath> HostPath::parse(std::string_view text, const std::string
 
 std::optional<MemorySize> MemorySize::parse(std::string_view text) {
     std::uint64_t unit = 1;
-    if (text.ends_with('M') || text.ends_with('G') || text.ends_with('T')) {
-        unit = text.back() == 'M' ? 1 : text.back() == 'G' ? 1024 : 1024 * 1024;
-        text.remove_suffix(1);
+    // "2GB" and "2GiB" are what they are everywhere but on the labels of disks.
+    for (const std::string_view ending : {"iB", "B"}) {
+        if (text.ends_with(ending) && text.size() > ending.size() &&
+            std::string_view("MGTmgt").find(text[text.size() - ending.size() - 1]) !=
+                std::string_view::npos) {
+            text.remove_suffix(ending.size());
+            break;
+        }
+    }
+    if (!text.empty()) {
+        const size_t place = std::string_view("MGTmgt").find(text.back());
+        if (place != std::string_view::npos) {
+            unit = 1ULL << (10 * (place % 3));
+            text.remove_suffix(1);
+        }
     }
     constexpr std::uint64_t most = 16ULL * 1024 * 1024;
     const auto number = parse_whole<std::uint64_t>(text);

@@ -245,7 +245,10 @@ Net parse_net(std::string_view text) {
         if (has_fallback)
             std::get<BridgeNet>(net.link).fallback.emplace();
     } else if (kind != "user") {
-        throw BadValue(quoted_word(kind) + " is none of bridge:NAME, bridge:NAME|user, user, none");
+        throw BadValue(quoted_word(kind) + " is none of bridge:NAME, bridge:NAME|user, user, none" +
+                       (InterfaceName::parse(kind) ? "; the bridge " + std::string(kind) +
+                                                         " is said as bridge:" + std::string(kind)
+                                                   : ""));
     }
     apply_properties(net, words, properties);
     const auto* const bridge = std::get_if<BridgeNet>(&net.link);

@@ -188,10 +188,10 @@ done
 
 # A viewer's address: the first free port, or the one that was asked for.
 started --display=vnc:localhost --vnc-password-file=password
-[ "$("$tapgate" vnc vm)" = 127.0.0.1:5900 ] || exit 1
+[ "$("$tapgate" vnc vm)" = vnc://127.0.0.1:5900 ] || exit 1
 "$tapgate" start other --accel=tcg --memory=64 --net=none --display=vnc:localhost \
     --vnc-password-file=password 2>"$work/started"
-[ "$("$tapgate" vnc other)" = 127.0.0.1:5901 ] || exit 1
+[ "$("$tapgate" vnc other)" = vnc://127.0.0.1:5901 ] || exit 1
 "$tapgate" kill other
 stopped
 started --display=vnc:public:7 --vnc-password-file=password

@@ -63,6 +63,7 @@ with_helper=(--helper="$LAB_HELPER")
 did 0 create lab "${linux[@]}" "${tcg[@]}" --append="$append tapgate.hold=300" --display=vnc
 did 0 list
 [ ! -s "$out" ] || wrong "list shows a VM that is off"
+says "$err" 'no VM runs; those that are off: tapgate list --all'
 did 0 list --all
 says "$out" '^lab +off'
 result "create, list --all"
@@ -98,7 +99,8 @@ says "$out" "\"mac\": \"$mac\""
 result "the guest pings the bridge; list, status and log tell so"
 
 did 0 vnc lab
-says "$out" "^unix:$state/lab/vnc.sock$"
+says "$out" "^$state/lab/vnc.sock$"
+says "$err" "vncviewer $state/lab/vnc.sock; tapgate view lab starts one"
 did 0 screenshot lab 'a, b.png'
 [ "$(head -c 8 "$LAB/home/a, b.png" | od -An -tx1)" = " 89 50 4e 47 0d 0a 1a 0a" ] || wrong "no PNG file"
 result "vnc, screenshot"
@@ -213,6 +215,90 @@ sleep 0.3
 must_be bare running
 result "QEMU does not end for the SIGTERM that a batch system sends to everybody"
 did 0 kill bare
+
+# --- who uses what, and what changes ---------------------------------------------------------------
+
+did 0 usage
+says "$err" 'no VM runs'
+did 0 start bare
+did 0 usage
+says "$out" "^$LAB_USER +bare +0m [0-9]+s +0:00:[0-9]+ +[0-9]+M +64M +0M$"
+did 0 usage --json
+says "$out" '"memory_mib": 64'
+did 0 top
+says "$out" '^USER +VM +UP +CPU TIME +%CPU +MEMORY'
+# Another user's: his name and his VM are seen by root alone.
+"$tapgate" usage >"$out" 2>"$err" || wrong "usage of root ends with $?"
+says "$out" "^$LAB_USER +bare .*-$"
+"$tapgate" usage --mine >"$out" 2>"$err" || wrong "usage --mine ends with $?"
+says "$err" 'no VM runs'
+setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- \
+    env -i HOME=/nonexistent XDG_RUNTIME_DIR=/nonexistent PATH=/usr/bin:/bin "$tapgate" usage >"$out" 2>"$err" || true
+! grep -q bare "$out" || wrong "another user sees it"
+(lab_exec timeout 20 "$tapgate" log -f --qemu bare) </dev/null >"$LAB/log/follow" 2>&1 &
+follower=$!
+(lab_exec timeout 3 "$tapgate" list --watch) </dev/null >"$LAB/log/watch" 2>&1 || true
+[ "$(grep -c '^bare  *running' "$LAB/log/watch")" = 2 ] || wrong "list --watch: $(cat "$LAB/log/watch")"
+echo 'QEMU says this' >>"$state/bare/qemu.log"
+lab_poll 5 said "$LAB/log/follow" 'QEMU says this' || wrong "log -f does not follow"
+did 0 kill bare
+lab_poll 5 gone $follower || wrong "log -f does not end with the VM"
+wait $follower || wrong "log -f ends with $?"
+result "usage, top, list --watch and log -f"
+
+did 0 set bare memory=72M cpus=2
+did 0 start bare
+tg_refused 'bare is running already' rename bare other-name
+did 0 set bare cpus=
+says "$err" 'counts from its next start on'
+did 0 kill bare
+did 0 rename bare renamed
+did 0 start renamed
+tr '\0' '\n' </proc/"$(field renamed process)"/cmdline >"$LAB/log/words"
+says "$LAB/log/words" '^(size=)?72M?$'
+did 0 kill renamed
+did 0 rename renamed bare
+did 0 set bare memory=64M
+result "set, rename"
+
+# A crontab of the lab's, on a host without systemd; and then a host with it.
+cat >$LAB/crontab <<'EOT'
+#!/bin/sh
+case $1 in
+-l) cat "$HOME/.crontab" 2>/dev/null ;;
+*) cp "$1" "$HOME/.crontab" ;;
+esac
+EOT
+chmod 0755 $LAB/crontab
+if [ ! -e /run/systemd/system ]; then
+    mkdir -p /usr/local/bin 2>/dev/null || true
+    mount -t tmpfs -o mode=0755 lab /usr/local
+    mkdir -p /usr/local/bin
+    install -m 0755 $LAB/crontab /usr/local/bin/crontab
+    did 0 autostart bare on
+    says "$err" 'by @reboot in your crontab'
+    did 0 autostart bare on
+    [ "$(grep -c "^@reboot $tapgate start bare # tapgate autostart bare$" $LAB/home/.crontab)" = 1 ] ||
+        wrong "the crontab: $(cat $LAB/home/.crontab)"
+    did 0 autostart bare off
+    [ ! -s $LAB/home/.crontab ] || wrong "left: $(cat $LAB/home/.crontab)"
+    mkdir -p /run/systemd/system /usr/local/lib/systemd/user
+    : >/usr/local/lib/systemd/user/tapgate@.service
+    did 0 autostart bare on
+    says "$err" 'starts when you log in.*loginctl enable-linger'
+    [ "$(readlink $LAB/home/.config/systemd/user/default.target.wants/tapgate@bare.service)" = \
+        /usr/local/lib/systemd/user/tapgate@.service ] || wrong "no link to the unit"
+    mkdir -p /var/lib/systemd 2>/dev/null || true
+    did 0 rename bare renamed
+    [ -L $LAB/home/.config/systemd/user/default.target.wants/tapgate@renamed.service ] ||
+        wrong "the new name does not start by itself"
+    did 0 rename renamed bare
+    did 0 autostart bare off
+    [ ! -L $LAB/home/.config/systemd/user/default.target.wants/tapgate@bare.service ] || wrong "the link is left"
+    rm -r /run/systemd
+    umount /usr/local
+fi
+result "autostart: cron's @reboot, the user's systemd, and with the name"
 
 # --- several ------------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here: tapgate argv NAME");
     EXPECT_EQ(error({"argv", "lab", "--memry=2"}),
               "unknown option `--memry' (did you mean `memory'?)");
-    EXPECT_EQ(error({"argv", "lab", "--mem=2"}), "unknown option `--mem'");
+    EXPECT_EQ(error({"argv", "lab", "--mem=2"}), "unknown option `--mem' (did you mean `memory'?)");
     EXPECT_EQ(error({"show", "lab", "--null"}), "show does not take --null; these do: argv");
     EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `null'?)");
     EXPECT_EQ(error({"edit", "lab", "--", "-x"}), "edit takes nothing behind `--'");

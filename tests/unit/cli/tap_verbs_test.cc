@@ -22,7 +22,8 @@ std::string error_of_tap(const std::vector<std::string>& words) {
 }
 
 TEST(TapVerb, SaysWhatIsMissingOrWrong) {
-    EXPECT_THAT(error_of_tap({"tap", "--bridge=br0"}), HasSubstr("needs a command behind `--'"));
+    EXPECT_THAT(error_of_tap({"tap", "--bridge=br0"}),
+                HasSubstr("tapgate tap --bridge=br0 -- COMMAND"));
     EXPECT_THAT(error_of_tap({"tap", "--", "true"}), HasSubstr("needs --bridge=BRIDGE"));
     EXPECT_THAT(error_of_tap({"tap", "--bridge=a/b", "--", "true"}), HasSubstr("no bridge's name"));
     for (const char* const fd : {"--fd=2", "--fd=x", "--fd=3 ", "--fd=99999999999"})

@@ -153,7 +153,7 @@ TEST_F(HelperClient, AProgramThatIsNotThere) {
     EXPECT_EQ(error.kind(), Kind::not_started);
     EXPECT_STREQ(error.what(),
                  "cannot start the helper /nonexistent/helper: No such file or directory; is "
-                 "tapgate-helper installed there?");
+                 "tapgate-helper installed there? tapgate doctor tells what else is missing");
     EXPECT_EQ(request_error("", request_for("grant")).kind(), Kind::not_started);
 }
 

@@ -133,7 +133,7 @@ TEST(Bridges, SayWhatIsNoBridge) {
         return error_of([&] { list_bridges(network(), user_name, name); });
     };
     EXPECT_EQ(listing_error("br0"), "none");
-    EXPECT_EQ(listing_error("br7"), "there is no bridge `br7'; tapgate bridges lists them");
+    EXPECT_EQ(listing_error("br7"), "there is no bridge `br7'; those that there are: br0, br1");
     EXPECT_EQ(listing_error("tap0"), "tap0 is not a bridge (it is a tun)");
     EXPECT_EQ(listing_error("eth0"), "eth0 is not a bridge (it is a network device)");
 }

@@ -146,7 +146,10 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
         {"disk", "\xff.raw", "the path is not UTF-8"},
         {"cdrom", "", "a path is missing"},
         {"net", "bridge:br/0", "`br/0' cannot be a bridge's name"},
-        {"net", "br0", "`br0' is none of bridge:NAME, bridge:NAME|user, user, none"},
+        {"net", "br0",
+         "`br0' is none of bridge:NAME, bridge:NAME|user, user, none; the bridge br0 is said as "
+         "bridge:br0"},
+        {"net", "a/b", "`a/b' is none of bridge:NAME, bridge:NAME|user, user, none"},
         {"net", "bridge:br0,queues=2,model=e1000", "only model=virtio has more than one queue"},
         {"net", "user,hostfwd=tcp:1-2", "`tcp:1-2' is not like tcp:127.0.0.1:2222-:22"},
         {"net", "bridge:br0,hostfwd=tcp::0-:22",

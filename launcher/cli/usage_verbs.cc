@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/cli/usage_verbs.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "launcher/base/output.h"
+#include "launcher/base/stop_signals.h"
+#include "launcher/base/text.h"
+#include "launcher/lab/plan.h"
+#include "launcher/network/bridge_listing.h"
+#include "launcher/network/helper_client.h"
+#include "launcher/network/policy_verdict.h"
+#include "launcher/run/usage.h"
+
+namespace tapgate {
+
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+using Clock = std::chrono::steady_clock;
+
+// Root sees all; others' taps are nobody else's business, and their limits nobody can ask for.
+std::optional<uid_t> whose(const CommandLine& command) {
+    if (command.has("mine") || geteuid() != 0)
+        return geteuid();
+    return std::nullopt;
+}
+
+// As long as the user has one.
+std::string name_of_user(uid_t user) {
+    const std::string name = user_name_of(user);
+    return name.empty() ? std::to_string(user) : shown(name);
+}
+
+std::string size_text(std::uint64_t mebibytes) {
+    constexpr std::uint64_t gibibyte = 1024;
+    if (mebibytes < 10 * gibibyte)
+        return std::to_string(mebibytes) + "M";
+    return std::to_string(mebibytes / gibibyte) + "G";
+}
+
+std::string cpu_text(std::uint64_t milliseconds) {
+    const std::uint64_t seconds = milliseconds / 1000;
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%llu:%02llu:%02llu",
+                  static_cast<unsigned long long>(seconds / 3600),
+                  static_cast<unsigned long long>(seconds / 60 % 60),
+                  static_cast<unsigned long long>(seconds % 60));
+    return text.data();
+}
+
+// How many taps the user may have on the bridge; nothing: any number, or nobody can tell.
+std::optional<unsigned> tap_limit(uid_t user, const std::string& bridge) {
+    if (user != geteuid() || user == 0)
+        return std::nullopt;
+    return most_taps(policy_verdict(helper_path(""), bridge).text);
+}
+
+struct Usage {
+    std::vector<VmUsage> vms;
+    std::map<std::pair<uid_t, std::string>, unsigned> taps;
+};
+
+Usage usage_now(const CommandLine& command) {
+    return {vms_in_use(whose(command)), taps_in_use(host_network(), whose(command))};
+}
+
+nlohmann::json json_of(const Usage& usage) {
+    nlohmann::json vms = nlohmann::json::array();
+    for (const VmUsage& vm : usage.vms) {
+        vms.push_back({{"user", user_name_of(vm.user)},
+                       {"uid", vm.user},
+                       {"name", vm.name},
+                       {"qemu_pid", vm.process},
+                       {"memory_mib", vm.memory},
+                       {"resident_mib", vm.resident},
+                       {"cpu_ms", vm.cpu_milliseconds},
+                       {"seconds", vm.seconds}});
+        if (vm.disk)
+            vms.back()["disk_bytes"] = *vm.disk;
+    }
+    nlohmann::json taps = nlohmann::json::array();
+    for (const auto& [place, count] : usage.taps) {
+        taps.push_back({{"user", user_name_of(place.first)},
+                        {"uid", place.first},
+                        {"bridge", place.second},
+                        {"taps", count}});
+        if (const auto limit = tap_limit(place.first, place.second))
+            taps.back()["limit"] = *limit;
+    }
+    return {{"vms", std::move(vms)}, {"taps", std::move(taps)}};
+}
+
+// What each VM's processor did since then: in percent of one.
+using Before = std::map<pid_t, std::uint64_t>;
+
+std::string text_of(const Usage& usage, const Before* before, double seconds) {
+    Rows rows = {{"USER", "VM", "UP", "CPU TIME"}};
+    if (before != nullptr)
+        rows[0].emplace_back("%CPU");
+    for (const char* title : {"MEMORY", "OF", "DISK"})
+        rows[0].emplace_back(title);
+    for (const VmUsage& vm : usage.vms) {
+        std::vector<std::string> row = {name_of_user(vm.user), vm.name, duration_text(vm.seconds),
+                                        cpu_text(vm.cpu_milliseconds)};
+        if (before != nullptr) {
+            const auto found = before->find(vm.process);
+            const std::uint64_t used =
+                found == before->end() ? 0 : vm.cpu_milliseconds - found->second;
+            row.push_back(std::to_string(
+                static_cast<unsigned>(static_cast<double>(used) / 10.0 / std::max(seconds, 0.1))));
+        }
+        row.push_back(size_text(vm.resident));
+        row.push_back(size_text(vm.memory));
+        row.push_back(vm.disk ? size_text(*vm.disk >> 20U) : "-");
+        rows.push_back(std::move(row));
+    }
+    std::string text = table_text(rows);
+    Rows taps = {{"USER", "BRIDGE", "TAPS", "OF"}};
+    for (const auto& [place, count] : usage.taps) {
+        const auto limit = tap_limit(place.first, place.second);
+        taps.push_back({name_of_user(place.first), place.second, std::to_string(count),
+                        limit ? std::to_string(*limit) : "-"});
+    }
+    if (taps.size() > 1)
+        text += "\n" + table_text(taps);
+    return text;
+}
+
+}  // namespace
+
+ExitCode print_usage(const CommandLine& command) {
+    const Usage usage = usage_now(command);
+    if (command.has("json"))
+        print_json(json_of(usage));
+    else if (usage.vms.empty() && usage.taps.empty())
+        note("no VM runs");
+    else
+        print(text_of(usage, nullptr, 0));
+    return ExitCode::done;
+}
+
+ExitCode show_top(const CommandLine& command) {
+    constexpr int interval = 2000;  // milliseconds
+    const bool terminal = isatty(STDOUT_FILENO) != 0;
+    const StopSignals stop;
+    Before before;
+    auto then = Clock::now();
+    for (const VmUsage& vm : vms_in_use(whose(command)))
+        before[vm.process] = vm.cpu_milliseconds;
+    for (int wait = terminal ? 0 : 1000;; wait = interval) {
+        pollfd signal{stop.fd(), POLLIN, 0};
+        // The first one soon, so that there is something to see.
+        if (poll(&signal, 1, wait == 0 ? 300 : wait) > 0)
+            return ExitCode::done;
+        const Usage usage = usage_now(command);
+        const auto now = Clock::now();
+        const std::string text =
+            text_of(usage, &before, std::chrono::duration<double>(now - then).count());
+        print(terminal ? "\033[H\033[J" + text : text);
+        if (!terminal)
+            return ExitCode::done;
+        then = now;
+        before.clear();
+        for (const VmUsage& vm : usage.vms)
+            before[vm.process] = vm.cpu_milliseconds;
+    }
+}
+
+}  // namespace tapgate

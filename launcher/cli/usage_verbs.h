@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The verbs that follow: who uses what, and what changes.
+#ifndef TAPGATE_LAUNCHER_CLI_USAGE_VERBS_H
+#define TAPGATE_LAUNCHER_CLI_USAGE_VERBS_H
+
+#include "launcher/base/error.h"
+#include "launcher/cli/command_line.h"
+
+namespace tapgate {
+
+ExitCode print_usage(const CommandLine& command);
+ExitCode show_top(const CommandLine& command);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/image/rename.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+#include "launcher/image/base_image.h"
+#include "launcher/image/lock.h"
+#include "launcher/image/new_vm.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/known_hosts.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+std::string directory_of(const VmName& name) {
+    return data_directory() + "/" + name.str() + "/";
+}
+
+void replace_all(std::string& text, const std::string& what, const std::string& by) {
+    for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+}
+
+// The key that ssh has learnt, under the VM's new name.
+void rename_known_host(const VmName& from, const VmName& to) {
+    const std::string path = directory_of(to) + "known_hosts";
+    auto text = read_file(path);
+    if (!text)
+        return;
+    *text = "\n" + *text;
+    replace_all(*text, "\n" + from.str() + " ", "\n" + to.str() + " ");
+    replace_file(path, std::string_view(*text).substr(1));
+}
+
+}  // namespace
+
+std::string renamed_text(const std::string& text, const VmName& from, const VmName& to,
+                         const Owner& owner) {
+    const VmSpec spec = describe_vm(from, parse_vm_file(vm_file_path(from), text)).spec;
+    std::string result;
+    size_t net = 0;
+    for (std::string_view rest = text; !rest.empty();) {
+        const size_t end = rest.find('\n');
+        std::string line(rest.substr(0, end));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        const std::string_view content = trimmed(line);
+        if (content == "# The VM " + from.str() + " of tapgate(1)")
+            replace_all(line, " " + from.str() + " ", " " + to.str() + " ");
+        else if (!content.starts_with('#') && !content.starts_with(';'))
+            replace_all(line, commas_doubled(directory_of(from)), commas_doubled(directory_of(to)));
+        if (trimmed(content.substr(0, content.find('='))) == "net" && net < spec.nets.size()) {
+            if (!spec.nets[net].mac)
+                line += ",mac=" + stable_mac(owner, from, static_cast<unsigned>(net)).str();
+            net++;
+        }
+        result += line + "\n";
+    }
+    // The adapter that is there when nothing is said.
+    if (net == 0 && spec.nets.size() == 1 && !spec.nets[0].mac) {
+        if (const auto* const bridged = std::get_if<BridgeNet>(&spec.nets[0].link))
+            result += "net = bridge:" + bridged->bridge.str() +
+                      ",mac=" + stable_mac(owner, from, 0).str() + "\n";
+    }
+    return result;
+}
+
+std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const Owner& owner) {
+    const std::string path = vm_file_path(from);
+    const auto before = read_file(path);
+    if (!before)
+        throw no_such_vm(from);
+    require_new(to);
+    if (exists(directory_of(to)))
+        throw LauncherError(shown(directory_of(to)) +
+                            " holds what is left of an earlier VM of this name; move it away, or "
+                            "take another name");
+    const UniqueFd lock = lock_vm(from);
+    const UniqueFd other_lock = lock_vm(to);
+    // From here on: nobody starts either of them.
+    std::vector<HeldImage> held;
+    for (const auto& entry : entries_of(directory_of(from))) {
+        refuse_base(entry.string(), "delete them first, or leave the name as it is");
+        held.emplace_back(entry.string(), HeldImage::For::ending);
+    }
+    // From here on: nor does it run on another host.
+    const std::string text = renamed_text(*before, from, to, owner);
+    const std::string old_directory = data_directory() + "/" + from.str();
+    const std::string new_directory = data_directory() + "/" + to.str();
+    const bool has_directory = exists(old_directory);
+    if (has_directory && rename(old_directory.c_str(), new_directory.c_str()) != 0)
+        fail_with_errno(shown(new_directory));
+    try {
+        describe_vm(to, parse_vm_file(vm_file_path(to), text));
+        write_new_file(vm_file_path(to), text, shown(vm_file_path(to)) + " is there already");
+    } catch (...) {
+        if (has_directory)
+            static_cast<void>(rename(new_directory.c_str(), old_directory.c_str()));
+        throw;
+    }
+    // From here on: it is the new one, and what is left is to go.
+    if (unlink(path.c_str()) != 0)
+        fail_with_errno(shown(path));
+    rename_known_host(from, to);
+    unlink(pattern_known_hosts_path(from).c_str());
+    std::error_code ignored;
+    std::filesystem::remove_all(vm_directory(from), ignored);
+    return {"it keeps its MAC addresses; its UUID, which some guests tell machines by, is another"};
+}
+
+}  // namespace tapgate

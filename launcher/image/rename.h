@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_IMAGE_RENAME_H
+#define TAPGATE_LAUNCHER_IMAGE_RENAME_H
+
+#include <string>
+#include <vector>
+
+#include "launcher/vm/identity.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// The text of the VM's file under its new name: paths into its data directory lead into the new
+/// one, and each adapter keeps the MAC address that `owner`'s VM of the old name had.
+std::string renamed_text(const std::string& text, const VmName& from, const VmName& to,
+                         const Owner& owner);
+
+/// Renames a VM that is off, with its data directory, its file and its guest's keys for SSH.
+/// Returns what the user should know. Throws a LauncherError, and then nothing has changed: when
+/// the new name is taken, the VM runs, or clones stand on its images.
+std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const Owner& owner);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/run/autostart.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "launcher/base/child_process.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/program.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr const char* unit_name = "tapgate@.service";
+
+// What `systemctl --user enable' makes a link of.
+std::optional<std::string> unit_file() {
+    for (const char* directory : {"/etc/systemd/user/", "/usr/local/lib/systemd/user/",
+                                  "/usr/lib/systemd/user/", "/lib/systemd/user/"}) {
+        if (exists(directory + std::string(unit_name)))
+            return directory + std::string(unit_name);
+    }
+    return std::nullopt;
+}
+
+std::string wants_directory() {
+    const std::string config = config_directory();
+    return config.substr(0, config.rfind('/')) + "/systemd/user/default.target.wants";
+}
+
+std::string link_of(const VmName& name) {
+    return wants_directory() + "/tapgate@" + name.str() + ".service";
+}
+
+std::string login_name() {
+    const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
+    return user != nullptr ? user->pw_name : std::to_string(getuid());
+}
+
+bool has_systemd() {
+    return exists("/run/systemd/system");
+}
+
+// The line of cron's, by which it is found again.
+std::string cron_mark(const VmName& name) {
+    return "# tapgate autostart " + name.str();
+}
+
+// The user's table; nothing when he has none.
+std::string cron_table() {
+    const ProgramResult table = run_program({"crontab", "-l"});
+    return table.exit_code == 0 ? table.output : "";
+}
+
+void write_cron_table(const std::string& text) {
+    const std::string path = config_directory() + "/.crontab." + std::to_string(getpid());
+    make_private_directory(config_directory());
+    replace_file(path, text);
+    const ProgramResult written = run_program({"crontab", path});
+    unlink(path.c_str());
+    if (written.exit_code != 0)
+        throw LauncherError("crontab: " + terminal_text(written.errors));
+}
+
+// Without the VM's line.
+std::string without(const std::string& table, const VmName& name) {
+    std::string result;
+    for (std::string_view rest = table; !rest.empty();) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        if (!line.ends_with(cron_mark(name)))
+            result.append(line).append("\n");
+    }
+    return result;
+}
+
+void reload_units() {
+    // Where it does not run now it reads the link when it starts.
+    if (find_program("systemctl"))
+        static_cast<void>(run_program({"systemctl", "--user", "daemon-reload"}));
+}
+
+}  // namespace
+
+bool starts_by_itself(const VmName& name) {
+    std::error_code none;
+    return std::filesystem::is_symlink(link_of(name), none);
+}
+
+bool lingers() {
+    return exists("/var/lib/systemd/linger/" + login_name());
+}
+
+std::vector<std::string> set_autostart(const VmName& name, bool on) {
+    const bool has_cron = find_program("crontab").has_value();
+    if (!on) {
+        const bool had = starts_by_itself(name);
+        if (had && unlink(link_of(name).c_str()) != 0)
+            fail_with_errno(shown(link_of(name)));
+        if (had && has_systemd())
+            reload_units();
+        const std::string table = has_cron ? cron_table() : "";
+        if (const std::string rest = without(table, name); rest != table) {
+            write_cron_table(rest);
+            return {name.str() + " does not start by itself any more"};
+        }
+        return {name.str() +
+                (had ? " does not start by itself any more" : " did not start by itself anyway")};
+    }
+    const auto unit = unit_file();
+    if (has_systemd() && unit) {
+        make_private_directory(wants_directory());
+        if (symlink(unit->c_str(), link_of(name).c_str()) != 0 && errno != EEXIST)
+            fail_with_errno(shown(link_of(name)));
+        reload_units();
+        if (lingers())
+            return {name.str() + " starts with this host, as tapgate@" + name.str() + ".service"};
+        return {name.str() + " starts when you log in, as tapgate@" + name.str() +
+                ".service; to have it start with the host: loginctl enable-linger " + login_name() +
+                " (an administrator's to allow)"};
+    }
+    if (!has_cron)
+        throw LauncherError(
+            has_systemd() ? "there is no " + std::string(unit_name) +
+                                " in /usr/lib/systemd/user, which the installation puts there "
+                                "(cmake --install, or the package)"
+                          : "this host has no systemd, and no cron either: install one that has "
+                            "@reboot (apt install cron)");
+    const std::string table = without(cron_table(), name);
+    write_cron_table(table + "@reboot " + shell_text({own_program(), "start", name.str()}) + " " +
+                     cron_mark(name) + "\n");
+    return {name.str() + " starts with this host, by @reboot in your crontab"};
+}
+
+}  // namespace tapgate

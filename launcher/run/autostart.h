@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// VMs that start with the host: as units of the user's systemd, or by cron's @reboot where there is
+// no systemd.
+#ifndef TAPGATE_LAUNCHER_RUN_AUTOSTART_H
+#define TAPGATE_LAUNCHER_RUN_AUTOSTART_H
+
+#include <string>
+#include <vector>
+
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// Whether the VM starts by itself; by its unit alone, which costs nothing to ask.
+bool starts_by_itself(const VmName& name);
+
+/// Whether the user's systemd runs before he logs in and after he logs out.
+bool lingers();
+
+/// Has it start by itself from now on, or no more. Returns what the user should know or do, a line
+/// each. Throws a LauncherError when this host has neither systemd nor cron.
+std::vector<std::string> set_autostart(const VmName& name, bool on);
+
+}  // namespace tapgate
+
+#endif
