@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -21,7 +22,9 @@
 #include "launcher/base/text.h"
 #include "launcher/cli/life_verbs.h"
 #include "launcher/cli/operand.h"
+#include "launcher/cli/slurm_look.h"
 #include "launcher/cluster/slurm.h"
+#include "launcher/image/clone.h"
 #include "launcher/lab/file.h"
 #include "launcher/vm/file.h"
 
@@ -57,10 +60,6 @@ constexpr Reaching reaching[] = {
 bool wants_terminal(std::string_view verb) {
     return (verb == "console" || verb == "ssh") && isatty(STDIN_FILENO) != 0 &&
            isatty(STDOUT_FILENO) != 0;
-}
-
-std::string job_text(const SlurmJob& job) {
-    return "job " + job.id + (job.node.empty() ? "" : " on " + job.node);
 }
 
 // The end of what the job has written, fit for a terminal.
@@ -247,58 +246,6 @@ ExitCode relay_and_wait(const SlurmJob& job, const CommandLine& command) {
     return ExitCode::done;
 }
 
-ExitCode take_picture(const SlurmJob& job, const CommandLine& command) {
-    // The file that is asked for may be on this host only: a home is on both.
-    const std::string picture = slurm_log_path(job.vm) + "." + std::to_string(getpid()) + ".png";
-    const std::string& file = command.operands.at(1);
-    prepare_step();
-    const int code = run_at_terminal(
-        srun_words(job, {own_program(), "screenshot", job.vm.str(), picture}, false));
-    const auto png = code == 0 ? read_file(picture, size_t{256} << 20) : std::nullopt;
-    unlink(picture.c_str());
-    if (png)
-        replace_file(file.starts_with('/') ? file : current_directory() + "/" + file, *png);
-    return static_cast<ExitCode>(code);
-}
-
-void print_queued(const SlurmJob& job, bool as_json) {
-    if (as_json) {
-        print_json(nlohmann::ordered_json{{"name", job.vm.str()},
-                                          {"state", job.state_text()},
-                                          {"job", job.id},
-                                          {"limit", job.limit},
-                                          {"file", vm_file_path(job.vm)}});
-        return;
-    }
-    print("name        " + job.vm.str() + "\nstate       " + job.state_text() + "\njob         " +
-          job.id + "\nlimit       " + job.limit + "\n");
-}
-
-// As it is there, and what Slurm knows besides.
-ExitCode print_status_there(const SlurmJob& job, const CommandLine& command) {
-    prepare_step();
-    std::vector<std::string> words = command.words;
-    words.insert(words.begin(), own_program());
-    const ProgramResult there = run_program(srun_words(job, words, false), step_limit);
-    if (there.exit_code != 0)
-        throw LauncherError(job.vm.str() + " (" + job_text(job) +
-                            "): " + terminal_text(there.errors));
-    if (!command.has("json")) {
-        print(there.output + "node        " + job.node + "\njob         " + job.id +
-              "\nlimit       " + job.up + " of " + job.limit + "\n");
-        return ExitCode::done;
-    }
-    auto json = nlohmann::ordered_json::parse(there.output, nullptr, false);
-    if (!json.is_object())
-        throw LauncherError(job.vm.str() + " (" + job_text(job) +
-                            "): not the answer expected of tapgate status");
-    json["node"] = job.node;
-    json["job"] = job.id;
-    json["limit"] = job.limit;
-    print(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
-    return ExitCode::done;
-}
-
 ExitCode wait_in_queue(const VmName& name, const CommandLine& command) {
     constexpr seconds default_wait{120};
     const milliseconds limit = command.seconds("timeout", default_wait);
@@ -335,8 +282,10 @@ ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view
             return relay_and_wait(job, command);
         if (verb == "status" && !command.has("verify"))
             return print_status_there(job, command);
+        if (verb == "ip")
+            return print_addresses_there(job, command);
         if (verb == "screenshot")
-            return take_picture(job, command);
+            return take_picture_there(job, command);
         become_step(job, command.words, wants_terminal(verb));
     }
     if (verb == "status") {
@@ -359,6 +308,17 @@ ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view
                                            " waits for it, and tapgate stop takes it out of the "
                                            "queue"
                                      : "try again when that is over"));
+}
+
+// `reset --to-base --force': its first half ends the job, and with that would go a step that is to
+// do the second. Afterwards the VM is off, and its files are as well here as anywhere.
+void cut_power_for_reset(const SlurmJob& job, const CommandLine& command) {
+    // Before its power is cut: what cannot be reset should go on.
+    require_resettable(job.vm);
+    CommandLine kill = command;
+    kill.words = {"kill", job.vm.str()};
+    if (reach(job, kill, "kill") != ExitCode::done)
+        throw LauncherError(job.vm.str() + " was not ended, and is not reset");
 }
 
 ExitCode restart(const CommandLine& command, const VmDescription& vm) {
@@ -398,14 +358,24 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     if (!is_on_slurm(name))
         return std::nullopt;
     const auto job = slurm_job(name);
-    // Off: its files are as well here as anywhere.
+    // Off: its files are as well here as anywhere; but for what it has said, which is where it ran.
+    if (!job && verb == "log")
+        look_where_it_ran(name);
     if (!job)
         return std::nullopt;
+    if (verb == "reset" && command.has("to-base") && command.has("force")) {
+        cut_power_for_reset(*job, command);
+        return std::nullopt;
+    }
     return reach(*job, command, verb);
 }
 
 std::vector<SlurmJob> jobs_to_list() {
-    const std::vector<VmName> names = vm_names();
+    std::vector<VmName> names = vm_names();
+    // A VM without a file (an image) has a directory for the log of its job.
+    for (const std::filesystem::path& entry : entries_of(data_directory()))
+        if (auto name = VmName::parse(entry.filename().string()))
+            names.push_back(std::move(*name));
     if (std::none_of(names.begin(), names.end(), is_on_slurm))
         return {};
     return slurm_jobs();

@@ -20,12 +20,14 @@
 #include <sstream>
 
 #include "common/unique_fd.h"
+#include "launcher/base/batch_job.h"
 #include "launcher/base/block_device.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/host_resources.h"
+#include "launcher/base/memory.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
 #include "launcher/network/bridge_listing.h"
@@ -152,8 +154,12 @@ SessionFacts session_facts(const std::string& user) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
     if (const char* const variable = std::getenv("XDG_RUNTIME_DIR"))
         facts.variable = variable;
+    const auto job = batch_job();
+    if (job)
+        facts.job = name_of(job->system);
     struct stat status {};
-    if (!facts.variable.empty()) {
+    // In a job it means nothing.
+    if (!job && !facts.variable.empty()) {
         if (stat(facts.variable.c_str(), &status) != 0)
             facts.problem = errno_text(errno);
         else if (!S_ISDIR(status.st_mode) || status.st_uid != getuid())
@@ -293,7 +299,9 @@ DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std
     facts.guards = guards_facts();
     facts.netfilter_on_bridges = first_word("/proc/sys/net/bridge/bridge-nf-call-iptables") == "1";
     facts.session = session_facts(facts.user);
-    facts.memory_available = memory_available();
+    const Memory room = memory();
+    facts.memory_available = room.available;
+    facts.memory_limit = room.limit;
     if (vm)
         facts.memory_wanted = vm->memory.mebibytes();
     facts.disks = disk_facts(vm);

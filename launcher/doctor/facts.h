@@ -65,6 +65,7 @@ struct SessionFacts {
     std::string used;      ///< the directory that tapgate uses
     bool systemd = false;  ///< it runs this host
     bool linger = false;
+    std::string job = {};  ///< the batch system whose job this process is in; empty: none
 };
 
 /// tapgate.nft(5).
@@ -98,7 +99,8 @@ struct DoctorFacts {
     bool netfilter_on_bridges = false;  ///< bridged frames go through iptables
     GuardsFacts guards;
     SessionFacts session;
-    std::uint64_t memory_available = 0;          ///< MiB
+    std::uint64_t memory_available = 0;  ///< MiB
+    std::uint64_t memory_limit = 0;      ///< MiB, of this process's cgroup; 0: the host's all
     std::optional<std::uint64_t> memory_wanted;  ///< MiB; by the VM
     std::vector<DiskFacts> disks;
     std::string data_directory;

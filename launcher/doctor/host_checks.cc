@@ -128,6 +128,17 @@ void check_vhost_net(const DoctorFacts& facts, Findings& findings) {
 void check_session(const DoctorFacts& facts, Findings& findings) {
     const SessionFacts& session = facts.session;
     const std::string used = shown(session.used);
+    if (!session.job.empty()) {
+        findings.push_back(session.problem.empty()
+                               ? Finding{"runtime-dir", Health::ok, used}
+                               : Finding{"runtime-dir", Health::fail, session.problem,
+                                         "look at your home: ls -ld ~/.cache ~/.cache/tapgate"});
+        findings.push_back({"linger", Health::ok,
+                            "in a job of " + session.job +
+                                "'s: VMs end with it, their guests by "
+                                "their power button"});
+        return;
+    }
     if (!session.problem.empty())
         findings.push_back(
             {"runtime-dir", Health::fail,
@@ -154,7 +165,11 @@ void check_session(const DoctorFacts& facts, Findings& findings) {
 }
 
 void check_memory_and_disks(const DoctorFacts& facts, Findings& findings) {
-    const std::string there = std::to_string(facts.memory_available) + " MiB available";
+    const std::string there =
+        std::to_string(facts.memory_available) + " MiB available" +
+        (facts.memory_limit == 0 ? ""
+                                 : " (of the limit of this job or session, " +
+                                       std::to_string(facts.memory_limit) + " MiB)");
     if (facts.memory_wanted && *facts.memory_wanted > facts.memory_available)
         findings.push_back({"memory", Health::warn,
                             there + ", the VM wants " + std::to_string(*facts.memory_wanted) +

@@ -154,15 +154,27 @@ void require_vm(const VmName& name) {
 
 std::string host_of_running(const VmName& name) {
     const std::string own = runtime_base_of_host();
-    const std::string hosts = own.substr(0, own.rfind('/'));
-    std::error_code error;
-    for (auto host = std::filesystem::directory_iterator(hosts, error);
-         !error && host != std::filesystem::directory_iterator(); host.increment(error)) {
-        if (host->path().string() != own &&
-            holder_of_pidfile(host->path().string() + "/tapgate/" + name.str() + "/qemu.pid") != 0)
-            return host->path().filename().string();
-    }
+    for (const std::filesystem::path& host : entries_of(own.substr(0, own.rfind('/'))))
+        if (host.string() != own &&
+            holder_of_pidfile(host.string() + "/tapgate/" + name.str() + "/qemu.pid") != 0)
+            return host.filename().string();
     return {};
+}
+
+std::string last_runtime_base(const VmName& name) {
+    const std::string own = runtime_base_of_host();
+    std::string last;
+    std::filesystem::file_time_type when;
+    for (const std::filesystem::path& host : entries_of(own.substr(0, own.rfind('/')))) {
+        std::error_code error;
+        const auto time =
+            std::filesystem::last_write_time(host / "tapgate" / name.str() / "console.log", error);
+        if (error || (!last.empty() && time <= when))
+            continue;
+        last = host.string();
+        when = time;
+    }
+    return last;
 }
 
 std::vector<VmName> vms_with_state() {

@@ -92,6 +92,10 @@ std::vector<VmName> vms_with_state();
 /// directory there (a node of a cluster). Empty: none that is known.
 std::string host_of_running(const VmName& name);
 
+/// The runtime base (see directories.h), below the home, of the host that the VM ran on last;
+/// empty: none is known.
+std::string last_runtime_base(const VmName& name);
+
 /// The right to start the VM: held while the descriptor is open. The directory is made when it is
 /// not there. Throws a LauncherError when another process has it ("lab is running already ..."),
 /// without waiting.

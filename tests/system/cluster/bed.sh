@@ -20,18 +20,19 @@ bed_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bed_etc=$(cd "$bed_here/../../../etc" && pwd)
 
 # Slurm makes cgroups, which only the host's hierarchies have: below a group of this run's, which is
-# removed when the script ends.
+# removed when the script ends. Of version 2 there is one hierarchy, and systemd's: there, and where none
+# can be made, Slurm does without (BED_CGROUP is empty), and a job's memory has no limit.
 bed_cgroups() {
-    [ -z "${BED_CGROUP:-}" ] || return 0
     local controller node
-    export BED_CGROUP=tapgate-cluster-$$
+    export BED_CGROUP='' BED_CONTROLLERS
+    for controller in $BED_CONTROLLERS; do
+        [ -w "/sys/fs/cgroup/$controller/cgroup.procs" ] || return 0
+    done
+    BED_CGROUP=tapgate-cluster-$$
     trap bed_remove_cgroups EXIT
     for controller in $BED_CONTROLLERS; do
-        [ -d "/sys/fs/cgroup/$controller" ] ||
-            skip "no cgroup hierarchy of $controller (version 1) in /sys/fs/cgroup"
         for node in '' /ctl /n1 /n2; do
-            mkdir "/sys/fs/cgroup/$controller/$BED_CGROUP$node" ||
-                skip "cannot make cgroups in /sys/fs/cgroup/$controller"
+            mkdir "/sys/fs/cgroup/$controller/$BED_CGROUP$node"
             [ "$controller" != cpuset ] || bed_cpuset "/sys/fs/cgroup/cpuset/$BED_CGROUP$node"
         done
     done
@@ -81,7 +82,7 @@ bed_user() { # NODE COMMAND...
 bed_node() { # NODE
     local node=$1 controller
     (
-        for controller in $BED_CONTROLLERS; do
+        for controller in ${BED_CGROUP:+$BED_CONTROLLERS}; do
             echo "$BASHPID" >"$BED/cgroup/$controller/$BED_CGROUP/$node/cgroup.procs"
         done
         exec unshare --net --mount --pid --ipc --uts --cgroup --fork --kill-child --mount-proc -- \
@@ -110,43 +111,65 @@ bed_wires() {
     done
 }
 
-# br0 over VXLAN 100, as etc/network has it: each node has a list of the others, to which it sends a
-# copy of each frame that is for all.
+# br0 over VXLAN 100, by systemd-networkd with the files of etc/network, as tapgate-cluster(7) says.
 bed_vxlan() { # static|evpn
-    local node other
+    local node
     for node in $BED_NODES; do
-        bed_root "$node" ip link add br0 type bridge
-        bed_root "$node" ip link set br0 mtu 1450 up
-        bed_vxlan_port "$node" "$1"
-        [ "$1" = static ] || continue
-        for other in $BED_NODES; do
-            [ "$other" = "$node" ] ||
-                bed_root "$node" bridge fdb append 00:00:00:00:00:00 dev vx0 dst "${BED_ADDRESS[$other]}"
-        done
+        bed_networkd "$node" "$1"
+    done
+    for node in $BED_NODES; do
+        lab_poll 10 bed_stretched "$node" || {
+            show_files "$BED/$node.networkd"
+            die "systemd-networkd does not make br0 and vx0 on $node"
+        }
     done
     bed_root ctl ip addr add 192.0.2.1/24 dev br0
 }
-bed_vxlan_port() { # NODE static|evpn
-    local learning=()
-    [ "$2" = static ] || learning=(nolearning)
-    bed_root "$1" ip link add vx0 type vxlan id 100 local "${BED_ADDRESS[$1]}" dstport 4789 ttl 4 "${learning[@]}"
-    bed_root "$1" ip link set vx0 mtu 1450 master br0 up
-    [ "$2" = static ] || bed_root "$1" bridge link set dev vx0 learning off neigh_suppress on
+bed_stretched() { # NODE
+    local links
+    links=$(bed_root "$1" ip -br link show master br0 2>/dev/null) && [[ $links == *vx0*,UP,* ]]
+}
+bed_networkd() { # NODE static|evpn
+    local node=$1 other files=$BED/$1.files
+    mkdir -p "$files"
+    cp "$bed_etc"/network/networkd/* "$files/"
+    sed -i "s/^Local=.*/Local=${BED_ADDRESS[$node]}/" "$files/50-vx0.netdev"
+    # A list of the others; or none, since these tell each other.
+    sed -i '/^\[BridgeFDB\]/,$d' "$files/50-vx0.network"
+    if [ "$2" = static ]; then
+        for other in $BED_NODES; do
+            [ "$other" = "$node" ] || printf '[BridgeFDB]\nMACAddress=00:00:00:00:00:00\nDestination=%s\n' \
+                "${BED_ADDRESS[$other]}" >>"$files/50-vx0.network"
+        done
+    else
+        sed -i 's/^MacLearning=.*/MacLearning=no/' "$files/50-vx0.netdev"
+        printf '[Bridge]\nLearning=no\nNeighborSuppression=yes\n' >>"$files/50-vx0.network"
+    fi
+    # It waits for udev, unless its /sys is read-only, as in a container.
+    # shellcheck disable=SC2016 # the inner shell's
+    bed_root "$node" sh -c '[ ! -e /run/networkd.pid ] || kill "$(cat /run/networkd.pid)"
+        echo $$ >/run/networkd.pid
+        ip link del vx0; ip link del br0
+        rm -rf /etc/systemd/network; mkdir -p /etc/systemd/network /run/systemd/netif/links /run/systemd/netif/leases \
+            /run/systemd/netif/lldp
+        cp "$1"/* /etc/systemd/network/
+        chown -R systemd-network: /run/systemd/netif
+        exec unshare --mount sh -c "mount -o remount,bind,ro /sys && exec /lib/systemd/systemd-networkd"' \
+        sh "$files" >"$BED/$node.networkd" 2>&1 &
 }
 
 # From lists to FRR's EVPN: each node tells the others which MAC addresses are behind it.
 bed_evpn() {
     local node
+    bed_vxlan evpn
     for node in $BED_NODES; do
-        bed_root "$node" ip link del vx0
-        bed_vxlan_port "$node" evpn
         sed -e "s/@NODE@/$node/; s/@ADDRESS@/${BED_ADDRESS[$node]}/; s/@REFLECTOR@/${BED_ADDRESS[ctl]}/" \
             -e 's,@NODES@,10.77.0.0/24,' \
             "$bed_etc/network/frr/$([ "$node" = ctl ] && echo reflector || echo node).conf" >"$BED/frr.$node"
         bed_root "$node" install -d -o frr -g frr /run/frr /etc/frr
         bed_root "$node" install -o frr -g frr -m 0640 "$BED/frr.$node" /etc/frr/frr.conf
         bed_root "$node" /usr/lib/frr/zebra -d -A 127.0.0.1 -f /etc/frr/frr.conf 2>>"$BED/$node.log"
-        bed_root "$node" /usr/lib/frr/bgpd -d -A 127.0.0.1 -f /etc/frr/frr.conf
+        bed_root "$node" /usr/lib/frr/bgpd -d -A 127.0.0.1 -f /etc/frr/frr.conf 2>>"$BED/$node.log"
     done
 }
 
@@ -170,7 +193,7 @@ bed_up() {
     mount -t tmpfs -o mode=0755,suid,dev bed $BED
     mkdir -p $BED/{home,bin,munge,guest}
     # The lab's /sys is another than the host's, and without them.
-    for controller in $BED_CONTROLLERS; do
+    for controller in ${BED_CGROUP:+$BED_CONTROLLERS}; do
         mkdir -p "$BED/cgroup/$controller"
         mount -t cgroup -o "$controller" cgroup "$BED/cgroup/$controller"
     done
@@ -184,7 +207,7 @@ bed_up() {
     printf 'alice:x:%s:\nmallory:x:%s:\n' $BED_UID $BED_OTHER_UID >$BED/group
     install -d -m 0700 -o $BED_UID -g $BED_UID $BED/home/alice
     install -d -m 0700 -o $BED_OTHER_UID -g $BED_OTHER_UID $BED/home/mallory
-    install -m 0755 "$1" $BED/bin/tapgate-helper
+    install -m 0755 "$1" "${1%/*}/tapgate-policy" $BED/bin/
     install -m 0755 "$2" $BED/bin/tapgate
     head -c 1024 /dev/urandom >$BED/munge/munge.key
     head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >$BED/machine-id

@@ -38,7 +38,7 @@ DoctorFacts healthy() {
     uplink.port = PortFacts{BR_STATE_FORWARDING, false, false, false, false};
     facts.network.links = {bridge, uplink};
     facts.network.addresses = {{2, "192.0.2.1", 24, false, false, false, false}};
-    facts.session = {"/run/user/1000", "", "/run/user/1000/tapgate", true, true};
+    facts.session = {"/run/user/1000", "", "/run/user/1000/tapgate", true, true, ""};
     facts.memory_available = 4096;
     facts.memory_wanted = 1024;
     facts.disks = {{"/vm/disk.qcow2", 0, 100000}};
@@ -235,6 +235,22 @@ TEST(Doctor, SeesThatIsolatedEndsAtThisHost) {
                           }),
               "");
     EXPECT_EQ(findings_of("isolated", [](DoctorFacts& facts) { stretch(facts, 1500, 1450); }), "");
+}
+
+TEST(Doctor, InAJobAllIsTheJobs) {
+    const auto in_job = [](DoctorFacts& facts) {
+        facts.session = {"", "", "/home/a/.cache/tapgate/run/n1/tapgate", true, false, "Slurm"};
+        facts.memory_available = 240;
+        facts.memory_limit = 300;
+        facts.memory_wanted = 1024;
+    };
+    EXPECT_EQ(findings_of("runtime-dir", in_job), "ok: /home/a/.cache/tapgate/run/n1/tapgate\n");
+    EXPECT_THAT(findings_of("linger", in_job),
+                HasSubstr("ok: in a job of Slurm's: VMs end with it"));
+    EXPECT_THAT(
+        findings_of("memory", in_job),
+        HasSubstr("warn: 240 MiB available (of the limit of this job or session, 300 MiB), the "
+                  "VM wants 1024 MiB"));
 }
 
 TEST(Doctor, SeesAHomeWithoutLocks) {
