@@ -12,7 +12,9 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
+#include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/cluster/slurm.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/ssh.h"
@@ -219,8 +221,19 @@ ExitCode copy_files(const CommandLine& command) {
     const std::string user = user_option(command);
     if (!from.vm && !exists(from.path))
         throw LauncherError(shown(from.path) + ": there is no such file");
-    become_ssh(name, scp_argv(name, required_server(name), known_hosts_path(name), user, from.path,
-                              to.path, to.vm.has_value()));
+    const auto argv_for = [&](const SshTarget& server) {
+        return scp_argv(name, server, known_hosts_path(name), user, from.path, to.path,
+                        to.vm.has_value());
+    };
+    if (!is_on_slurm(name) || !slurm_job(name))
+        become_ssh(name, argv_for(required_server(name)));
+    // The file is this host's, and only the connection the node's.
+    std::vector<std::string> argv = argv_for({std::string(ssh_host_prefix) + name.str(), 22});
+    std::string proxy;
+    for (const char c : shell_text({own_program(), "ssh-proxy", name.str()}))
+        proxy += c == '%' ? "%%" : std::string(1, c);
+    argv.insert(argv.begin() + 1, {"-o", "ProxyCommand=" + proxy});
+    become_ssh(name, argv);
 }
 
 }  // namespace tapgate

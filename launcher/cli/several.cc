@@ -8,6 +8,8 @@
 #include "launcher/base/progress_table.h"
 #include "launcher/base/question.h"
 #include "launcher/base/stop_signals.h"
+#include "launcher/cli/slurm_verbs.h"
+#include "launcher/cluster/slurm.h"
 #include "launcher/lab/jobs.h"
 #include "launcher/lab/member_jobs.h"
 #include "launcher/vm/state.h"
@@ -23,7 +25,22 @@ std::vector<std::string> running_names() {
         if (const Life life = vm_state(name).life; life != Life::off && life != Life::crashed)
             names.push_back(name.str());
     }
+    for (const SlurmJob& job : jobs_to_list())
+        if (std::find(names.begin(), names.end(), job.vm.str()) == names.end())
+            names.push_back(job.vm.str());
     return names;
+}
+
+// What waits in Slurm's queue for as long as Slurm likes, beside all the others there.
+bool queues(const CommandLine& command, const std::string& name) {
+    const std::string_view verb = command.verb->name;
+    if (verb != "start" && verb != "restart")
+        return false;
+    for (const Setting& setting : command.settings)
+        if (setting.key == "on")
+            return setting.value.starts_with("slurm");
+    const auto vm = VmName::parse(name);
+    return vm && is_on_slurm(*vm);
 }
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -80,11 +97,14 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
     for (const std::string& name : names) {
         if (std::count(names.begin(), names.end(), name) > 1)
             throw UsageError(verb + ": " + name + " is there twice");
+        const bool waits = queues(command, name);
         jobs.push_back({.row = rows.size(),
                         .words = words_for(command, name),
-                        .doing = std::string(command.verb->doing),
+                        .doing = waits ? "waiting for Slurm" : std::string(command.verb->doing),
                         .done = std::string(command.verb->done),
-                        .limit = limit});
+                        .limit = waits ? std::chrono::hours(24 * 365) : limit,
+                        .only_waits = waits,
+                        .ends_at_signal = waits});
         rows.push_back({.name = name, .text = "waiting"});
     }
     StopSignals stop;

@@ -27,6 +27,7 @@
 #include "launcher/image/clone.h"
 #include "launcher/lab/file.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/known_hosts.h"
 
 namespace tapgate {
 
@@ -54,7 +55,7 @@ struct Reaching {
 constexpr Reaching reaching[] = {
     {"stop"}, {"kill"}, {"reset"},      {"pause"},       {"resume"},     {"status"}, {"console"},
     {"log"},  {"vnc"},  {"delete"},     {"snapshot", 1}, {"clone"},      {"seed"},   {"resize"},
-    {"ip"},   {"ssh"},  {"ssh-config"}, {"wait"},        {"screenshot"}, {"exec"}};
+    {"ip"},   {"ssh"},  {"ssh-config"}, {"wait"},        {"screenshot"}, {"exec"},   {"ssh-proxy"}};
 
 // What is interactive there, too, when it is here.
 bool wants_terminal(std::string_view verb) {
@@ -354,7 +355,10 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
                                            [&](const Reaching& one) { return one.verb == verb; });
     if (found == std::end(reaching) || command.operands.size() <= found->operand)
         return std::nullopt;
-    const VmName name = parse_vm_name(command.operands[found->operand]);
+    std::string operand = command.operands[found->operand];
+    if (verb == "ssh-proxy" && operand.starts_with(ssh_host_prefix))
+        operand.erase(0, std::string_view(ssh_host_prefix).size());
+    const VmName name = parse_vm_name(operand);
     if (!is_on_slurm(name))
         return std::nullopt;
     const auto job = slurm_job(name);

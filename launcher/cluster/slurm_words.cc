@@ -161,7 +161,11 @@ std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::
     std::vector<std::string> words = {"srun",      "--quiet",     "--jobid=" + job.id,
                                       "--overlap", "--nodes=1",   "--ntasks=1",
                                       "--mem=0",   "--export=ALL"};
-    words.emplace_back(terminal ? "--pty" : "--quit-on-interrupt");
+    if (terminal)
+        words.emplace_back("--pty");
+    else
+        // Not line by line: what ssh says has none.
+        words.insert(words.end(), {"--quit-on-interrupt", "--unbuffered"});
     words.insert(words.end(), command.begin(), command.end());
     return words;
 }

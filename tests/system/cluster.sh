@@ -98,7 +98,7 @@ no_taps() { # on any node
 nothing_left() {
     lab_poll 30 no_jobs || wrong "jobs are left over"
     lab_poll 5 no_taps || wrong "taps are left over: $(taps_of n1) $(taps_of n2)"
-    ! find $BED/home/alice/.cache/tapgate/run -name '*.sock' -o -name qemu.pid | grep -v /limited/ ||
+    ! find $BED/home/alice/.cache/tapgate -name '*.sock' -o -name qemu.pid | grep -v /limited/ ||
         wrong "sockets are left over"
 }
 node_of() { # NAME
@@ -186,10 +186,30 @@ did 0 ip web --json
 says "$out" '"address": "192.0.2.21"'
 did 0 ssh web --user=root -- cat /proc/cmdline
 says "$out" 'tapgate.ip=192.0.2.21'
+# shellcheck disable=SC2016 # the guest's shell's
+did 0 exec web --user=root -- sh -c 'echo "$1"' sh 'one  word'
+says "$out" '^one  word$'
+# A file of this host's, there and back, and the node has it not.
+bed_root ctl install -d -m 0700 -o $BED_UID /tmp/alice
+head -c 300000 /dev/urandom >$BED/home/alice/random
+bed_root ctl install -m 0600 -o $BED_UID /home/alice/random /tmp/alice/random
+# shellcheck disable=SC2016 # the inner shell's
+bed_user ctl sh -c 'timeout 60 ssh -o ProxyCommand="tapgate ssh-proxy %h" -o StrictHostKeyChecking=no \
+    -o UserKnownHostsFile=/dev/null root@tapgate-web cat </tmp/alice/random' >"$LAB/log/random" 2>"$err" ||
+    wrong "ssh-proxy: $(tail -n 2 "$err")"
+cmp -s "$LAB/log/random" $BED/home/alice/random || wrong "what came through ssh-proxy is not what went in"
+# This guest has no scp for it: but it would go the same way.
+install -d -m 0755 $BED/home/scp
+printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' >$BED/home/scp/scp
+chmod 0755 $BED/home/scp/scp
+bed_user ctl env PATH=/home/scp:/usr/local/bin:/usr/bin:/bin tapgate cp /tmp/alice/random web:/tmp/there \
+    >"$out" 2>"$err" || wrong "cp: $(tail -n 2 "$err")"
+says "$out" '^ProxyCommand=/usr/local/bin/tapgate ssh-proxy web$'
+says "$out" '^\[tapgate-web\]:/tmp/there$'
 did 0 screenshot web shot.png
 [ "$(head -c 4 $BED/home/alice/shot.png | tail -c 3)" = PNG ] || wrong "no picture"
 did 0 vnc web
-did 0 pause web
+did 0 pause --all
 did 0 status web
 says "$out" '^state +paused$'
 did 0 resume web
@@ -359,7 +379,7 @@ for node in n1 n2; do
     bed_root ctl scontrol update nodename=$node state=drain reason=test
 done
 began_waiting=$SECONDS
-bed_user ctl timeout 60 tapgate start big </dev/null >"$out" 2>"$err" &
+bed_user ctl timeout 60 tapgate start big </dev/null >$LAB/log/start 2>&1 &
 starting=$!
 queued() {
     bed_user ctl tapgate list 2>/dev/null | grep -Eq '^big +queued: '
@@ -372,6 +392,8 @@ says "$err" 'big is queued: .*tapgate stop takes it out of the queue'
 did 0 stop big
 says "$err" 'is out of the queue'
 wait $starting && wrong "start ends with 0"
+says $LAB/log/start 'big: queued: '
+says $LAB/log/start 'big did not start: job [0-9]+: CANCELLED'
 nothing_left
 [ $((SECONDS - began_waiting)) -lt 40 ] || wrong "it took $((SECONDS - began_waiting)) s"
 # A room of twenty, for which there is no place in time: none of it stays.

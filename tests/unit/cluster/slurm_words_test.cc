@@ -148,8 +148,8 @@ TEST(SlurmJobs, StepsRunBesideTheVm) {
     const auto job = parse_squeue("7|RUNNING|n1|0:01|1:00|1M|None|tapgate-web")[0];
     EXPECT_THAT(srun_words(job, {"/usr/bin/tapgate", "status", "web"}, false),
                 ElementsAre("srun", "--quiet", "--jobid=7", "--overlap", "--nodes=1", "--ntasks=1",
-                            "--mem=0", "--export=ALL", "--quit-on-interrupt", "/usr/bin/tapgate",
-                            "status", "web"));
+                            "--mem=0", "--export=ALL", "--quit-on-interrupt", "--unbuffered",
+                            "/usr/bin/tapgate", "status", "web"));
     EXPECT_THAT(srun_words(job, {"tapgate"}, true), Contains("--pty"));
 }
 
