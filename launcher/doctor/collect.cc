@@ -256,7 +256,9 @@ QemuReport qemu_report(const std::optional<VmSpec>& vm) {
         const QemuFacts qemu = qemu_facts(report.program);
         report.version = qemu.version;
         report.machine = vm ? vm->machine.str() : "q35";
-        if (const auto found = qemu.machines.find(report.machine); found != qemu.machines.end())
+        const auto found = qemu.machines.find(report.machine);
+        report.machine_missing = found == qemu.machines.end();
+        if (!report.machine_missing)
             report.machine = found->second;
         report.machine_deprecated = std::find(qemu.deprecated.begin(), qemu.deprecated.end(),
                                               report.machine) != qemu.deprecated.end();

@@ -80,6 +80,7 @@ struct QemuReport {
     std::string version;
     std::string machine;  ///< the VM's, its version resolved
     bool machine_deprecated = false;
+    bool machine_missing = false;  ///< this QEMU does not have it
 };
 
 struct DoctorFacts {

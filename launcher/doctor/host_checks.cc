@@ -108,7 +108,12 @@ void check_qemu(const DoctorFacts& facts, Findings& findings) {
     }
     findings.push_back(
         {"qemu", Health::ok, shown(report.program) + ", version " + shown(report.version)});
-    if (report.machine_deprecated)
+    if (report.machine_missing)
+        findings.push_back({"machine", Health::fail,
+                            "this QEMU has no machine " + shown(report.machine) +
+                                " (`qemu-system-x86_64 -machine help' lists what it has)",
+                            "--machine=pc, or q35 (the guest sees other hardware then)"});
+    else if (report.machine_deprecated)
         findings.push_back(
             {"machine", Health::warn,
              "QEMU will not have the machine " + shown(report.machine) + " in a later version",

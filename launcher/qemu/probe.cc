@@ -125,8 +125,9 @@ json ask_qemu(const std::string& qemu) {
                       {"machines", json::object()},
                       {"deprecated", json::array()}};
         for (const json& machine : machines.value) {
-            if (machine.contains("alias"))
-                facts["machines"][machine.at("alias").get<std::string>()] = machine.at("name");
+            for (const char* const key : {"name", "alias"})
+                if (machine.contains(key))
+                    facts["machines"][machine.at(key).get<std::string>()] = machine.at("name");
             if (machine.value("deprecated", false))
                 facts["deprecated"].push_back(machine.at("name"));
         }
@@ -221,7 +222,7 @@ std::string find_qemu() {
 }
 
 QemuFacts qemu_facts(const std::string& qemu) {
-    const json answer = known_or_asked("qemu", qemu, [&] { return ask_qemu(qemu); });
+    const json answer = known_or_asked("machines", qemu, [&] { return ask_qemu(qemu); });
     try {
         return {answer.at("version"), answer.at("machines"), answer.at("deprecated")};
     } catch (const json::exception&) {

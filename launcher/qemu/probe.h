@@ -18,7 +18,7 @@ std::string find_qemu();
 
 struct QemuFacts {
     std::string version;                          ///< "7.2.22"
-    std::map<std::string, std::string> machines;  ///< by alias: "q35" is "pc-q35-7.2"
+    std::map<std::string, std::string> machines;  ///< "q35" is "pc-q35-7.2", as is that itself
     std::vector<std::string> deprecated;          ///< machines that a later QEMU will not have
 };
 

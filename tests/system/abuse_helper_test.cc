@@ -104,6 +104,9 @@ Attacks helper_itself() {
                  return Outcome::nothing_to_break;
              if (child < 0)
                  throw std::runtime_error("the child was not seen");
+             // The kernel kills it with its parent; somebody's it is to bury it.
+             for (int wait = 0; wait < 100 && kill(child, 0) == 0; ++wait)
+                 usleep(10000);
              return all({refused(run), held_if(run.err.find("gave up") != std::string::npos),
                          held_if(kill(child, 0) != 0)});
          }},

@@ -256,7 +256,13 @@ expect "a disk that is not there" 1 '^FAIL +disk +/nonexistent/a.raw: No such fi
 expect "a disk that may not be written to" 1 "^FAIL +disk +$LAB/small/disk.raw: Permission denied" big
 chmod 0666 $LAB/small/disk.raw
 expect "a full file system" 1 "^warn +disk +$LAB/small/disk.raw: [01] MiB are left" big
-expect "a machine that goes" 1 '^warn +machine +QEMU will not have the machine pc-i440fx-1.7' big
+if qemu-system-x86_64 -machine help | grep -q '^pc-i440fx-1\.7 '; then
+    expect "a machine that goes" 1 '^warn +machine +QEMU will not have the machine pc-i440fx-1.7' big
+else # QEMU 10
+    expect "a machine that went" 1 '^FAIL +machine +this QEMU has no machine pc-i440fx-1.7' big
+fi
+(lab_exec $LAB/tapgate create never --net=user --machine=pc-i440fx-0.9) >/dev/null
+expect "a machine that there is not" 1 '^FAIL +machine +this QEMU has no machine pc-i440fx-0.9' never
 (lab_exec $LAB/tapgate create nat --net=user) >/dev/null
 rm /dev/net/tun
 expect "a VM that needs no bridge" 0 '^0 FAIL' nat

@@ -106,6 +106,13 @@ TEST(Doctor, TellsTheTroublesOfTunApart) {
     EXPECT_THAT(tun(EPERM), HasSubstr("FAIL: /dev/net/tun is forbidden by the container"));
 }
 
+TEST(Doctor, SaysWhatQemuThinksOfTheMachine) {
+    EXPECT_THAT(findings_of("machine", [](auto& f) { f.qemu.machine_deprecated = true; }),
+                HasSubstr("warn: QEMU will not have the machine pc-q35-7.2 in a later version"));
+    EXPECT_THAT(findings_of("machine", [](auto& f) { f.qemu.machine_missing = true; }),
+                HasSubstr("FAIL: this QEMU has no machine pc-q35-7.2 "));
+}
+
 TEST(Doctor, SaysWhetherTheHostsGuardsAreLoaded) {
     const auto guards = [](bool unit, std::optional<bool> loaded) {
         return findings_of("guards", [&](auto& f) { f.guards = {unit, loaded}; });

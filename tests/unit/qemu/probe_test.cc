@@ -68,7 +68,8 @@ TEST_F(FakeQemu, IsAskedOnce) {
         const QemuFacts facts = qemu_facts(qemu_);
         EXPECT_EQ(facts.version, "7.2.22");
         EXPECT_EQ(facts.machines.at("q35"), "pc-q35-7.2");
-        EXPECT_EQ(facts.machines.size(), 1U);
+        EXPECT_EQ(facts.machines.at("pc-q35-7.2"), "pc-q35-7.2");
+        EXPECT_EQ(facts.machines.size(), 3U);
     }
     EXPECT_EQ(starts(), 1);
 }
