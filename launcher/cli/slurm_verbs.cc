@@ -358,9 +358,10 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     std::string operand = command.operands[found->operand];
     if (verb == "ssh-proxy" && operand.starts_with(ssh_host_prefix))
         operand.erase(0, std::string_view(ssh_host_prefix).size());
-    const VmName name = parse_vm_name(operand);
-    if (!is_on_slurm(name))
+    const auto parsed = VmName::parse(operand);
+    if (!parsed || !is_on_slurm(*parsed))  // an image, say, as clone takes it
         return std::nullopt;
+    const VmName& name = *parsed;
     const auto job = slurm_job(name);
     // Off: its files are as well here as anywhere; but for what it has said, which is where it ran.
     if (!job && verb == "log")

@@ -104,7 +104,7 @@ nothing_left() {
 node_of() { # NAME
     bed_root ctl squeue -h -n "tapgate-$1" -o %N
 }
-append="console=ttyS0 quiet panic=-1 mitigations=off"
+append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check"
 vm() { # NAME IP OPTION...
     local name=$1 ip=$2
     shift 2

@@ -33,7 +33,7 @@ guest_mount() {
     done
 }
 
-GUEST_APPEND="console=ttyS0 quiet panic=-1 mitigations=off tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
+GUEST_APPEND="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
 
 # guest_run NAME COMMAND...: starts what runs a guest as the lab user, in the background. Its standard
 # input and output are the guest's serial line. The guest stays up after its verdict until

@@ -52,7 +52,7 @@ status_of() { # PID FIELD: of /proc/PID/status
     awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"
 }
 
-append="console=ttyS0 quiet panic=-1 mitigations=off tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
+append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
 linux=(--kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/initramfs.cpio" --memory=128M)
 # Where the test's guest must mean the same: under TCG.
 tcg=(--accel=tcg)
