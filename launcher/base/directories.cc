@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "launcher/base/batch_job.h"
 #include "launcher/base/error.h"
@@ -35,20 +37,30 @@ std::string own_directory(const char* variable, const char* below_home) {
     return home_directory() + below_home + "/tapgate";
 }
 
-// The directory that holds runtime_directory(). Nothing in /tmp: whoever comes first has the name.
-std::string runtime_base() {
-    // What a login has given the user goes when that ends, and its name in the environment may be
-    // of another host; each step of the job finds this one.
-    if (batch_job())
-        return runtime_base_of_host();
-    if (auto directory = directory_variable("XDG_RUNTIME_DIR"))
-        return std::move(*directory);
-    std::string usual = "/run/user/" + std::to_string(getuid());
+bool is_own(const std::string& path) {
     struct stat status {};
-    if (stat(usual.c_str(), &status) == 0 && status.st_uid == geteuid())
-        return usual;
-    return runtime_base_of_host();
+    return stat(path.c_str(), &status) == 0 && status.st_uid == geteuid();
 }
+
+// Where runtime_directory() can be, the first first. What `su' has left in the environment is
+// another user's; one that is not there yet is ours to make where the directory above is ours.
+// Nothing in /tmp: whoever comes first has the name.
+std::vector<std::string> runtime_bases() {
+    std::vector<std::string> bases;
+    if (const auto named = directory_variable("XDG_RUNTIME_DIR");
+        named &&
+        (is_own(*named) || (access(named->c_str(), F_OK) != 0 &&
+                            is_own(named->substr(0, std::max<size_t>(named->rfind('/'), 1))))))
+        bases.push_back(*named);
+    if (std::string usual = "/run/user/" + std::to_string(getuid());
+        is_own(usual) && (bases.empty() || bases[0] != usual))
+        bases.push_back(std::move(usual));
+    bases.push_back(runtime_base_of_host());
+    return bases;
+}
+
+// Throws unless the directory is this user's and nobody else can write to it.
+std::string checked_runtime_directory(const std::string& base);
 
 }  // namespace
 
@@ -83,8 +95,9 @@ std::string data_directory() {
     return own_directory("XDG_DATA_HOME", "/.local/share");
 }
 
-std::string runtime_directory() {
-    const std::string base = runtime_base();
+namespace {
+
+std::string checked_runtime_directory(const std::string& base) {
     std::string path = base + "/tapgate";
     const std::string way_out =
         "; log in as yourself, or set XDG_RUNTIME_DIR to a directory of yours";
@@ -106,6 +119,27 @@ std::string runtime_directory() {
                                 shown(path));
     }
     return path;
+}
+
+}  // namespace
+
+std::string runtime_directory() {
+    return checked_runtime_directory(runtime_bases().front());
+}
+
+std::vector<std::string> other_runtime_directories() {
+    std::vector<std::string> others;
+    const std::vector<std::string> bases = runtime_bases();
+    for (size_t i = 1; i < bases.size(); i++) {
+        try {
+            std::string path = checked_runtime_directory(bases[i]);
+            if (access(path.c_str(), F_OK) == 0)
+                others.push_back(std::move(path));
+        } catch (const LauncherError&) {
+            // Not ours: no VM of ours is there.
+        }
+    }
+    return others;
 }
 
 std::string current_directory() {

@@ -5,6 +5,7 @@
 #define TAPGATE_LAUNCHER_BASE_DIRECTORIES_H
 
 #include <string>
+#include <vector>
 
 namespace tapgate {
 
@@ -26,6 +27,10 @@ std::string data_directory();
 /// yet. Whoever can write there has the user's VMs: so each call looks whether it and what it is in
 /// are this user's and nobody else can write to them, and throws a LauncherError when not.
 std::string runtime_directory();
+
+/// Where VMs may be besides, that were started with another environment (by cron, before a login,
+/// or behind `su'): what is there and this user's alone. Throws no LauncherError.
+std::vector<std::string> other_runtime_directories();
 
 /// ~/.cache/tapgate/run/HOSTNAME: a directory of this host's and this user's alone, found again by
 /// each process of his (a batch job, a host without logind), and on a home that hosts share. Throws

@@ -31,7 +31,7 @@ po::options_description own_options(const Grammar& grammar, const Verb* verb, bo
         std::string name(option.name);
         if (option.letter != 0)
             name.append(",").push_back(option.letter);
-        std::string help(option.help);
+        std::string help(help_of(option, verb));
         if (verb == nullptr) {
             std::string names(option.verbs);
             for (size_t i = names.find(' '); i != std::string::npos; i = names.find(' ', i + 2))
@@ -48,6 +48,27 @@ po::options_description own_options(const Grammar& grammar, const Verb* verb, bo
     options.add_options()("help,h", "print this; behind a verb, its help")("version",
                                                                            "print the version");
     return options;
+}
+
+// In lines that end before column 80, the first of which begins in `column`, and so do the others.
+std::string wrapped(const std::string& text, size_t column) {
+    constexpr size_t end = 79;
+    std::istringstream words(text);
+    std::string result;
+    size_t at = column;
+    for (std::string word; words >> word;) {
+        if (at > column && at + 1 + word.size() > end) {
+            result += "\n" + std::string(column, ' ');
+            at = column;
+        }
+        if (at > column) {
+            result += ' ';
+            at++;
+        }
+        result += word;
+        at += word.size();
+    }
+    return result;
 }
 
 // What was probably meant by an option that no verb has.
@@ -223,33 +244,37 @@ CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::st
 
 std::string help_text(const Grammar& grammar, const Verb* verb) {
     std::ostringstream text;
-    const auto line = [&](const Verb& one, size_t width) {
-        std::string usage = "  tapgate " + std::string(one.name) + " " + std::string(one.operands);
-        usage.resize(std::max(usage.size() + 2, width), ' ');
-        text << usage << one.help;
+    // The help begins in this column, in a line of its own where what is typed goes beyond it.
+    const auto line = [&](const Verb& one, size_t column) {
+        std::string words = "  tapgate " + std::string(one.name);
+        if (!one.operands.empty())
+            words.append(" ").append(one.operands);
+        std::string help(one.help);
         if (!one.aliases.empty())
-            text << " (or: " << one.aliases << ")";
-        text << '\n';
+            help.append(" (or: ").append(one.aliases).append(")");
+        text << words;
+        if (words.size() + 2 > column)
+            text << '\n' << std::string(column, ' ');
+        else
+            text << std::string(column - words.size(), ' ');
+        text << wrapped(help, column) << '\n';
     };
     if (verb != nullptr) {
-        line(*verb, 0);
+        line(*verb, 8);
         text << '\n' << own_options(grammar, verb);
         if (verb->vm_options)
             text << '\n' << vm_options_description();
         return text.str();
     }
     text << "tapgate: bridged virtual machines for people without root\n\n";
-    size_t width = 0;
+    constexpr size_t column = 34;
     for (const Verb& one : grammar.verbs)
-        width = std::max(width, one.name.size() + one.operands.size() + 13);
-    for (const Verb& one : grammar.verbs)
-        line(one, width);
-    text
-        << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "
-           "variables\n"
-           "of the environment, as TAPGATE_MEMORY. In lists a comma of a name is written twice.\n\n"
-        << vm_options_description() << '\n'
-        << own_options(grammar, nullptr);
+        line(one, column);
+    text << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and\n"
+            "variables of the environment, as TAPGATE_MEMORY. In lists a comma of a name is\n"
+            "written twice.\n\n"
+         << vm_options_description() << '\n'
+         << own_options(grammar, nullptr);
     return text.str();
 }
 

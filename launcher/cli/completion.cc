@@ -30,9 +30,9 @@ bool is_literal(std::string_view word) {
 }
 
 // "ssh|agent" is what it says, "PATH" stands for something else.
-Option own_option(const VerbOption& option) {
+Option own_option(const VerbOption& option, const Verb& verb) {
     Option result{.name = "--" + std::string(option.name),
-                  .help = std::string(option.help),
+                  .help = std::string(help_of(option, &verb)),
                   .has_value = !option.argument.empty()};
     result.is_path =
         option.argument == "PATH" || option.argument == "FILE" || option.argument == "IMAGE|URL";
@@ -48,7 +48,7 @@ std::vector<Option> options_of(const Grammar& grammar, const Verb& verb) {
     std::vector<Option> result;
     for (const VerbOption& option : grammar.options) {
         if (takes(verb, option) && !option.help.empty())
-            result.push_back(own_option(option));
+            result.push_back(own_option(option, verb));
     }
     if (verb.vm_options) {
         for (const VmOption& shape : vm_options())

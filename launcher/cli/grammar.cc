@@ -39,6 +39,17 @@ std::vector<Operand> operands_of(const Verb& verb) {
     return operands;
 }
 
+std::string_view help_of(const VerbOption& option, const Verb* verb) {
+    for (std::string_view rest = option.helps; verb != nullptr && !rest.empty();) {
+        const std::string_view part = rest.substr(0, rest.find('|'));
+        rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+        const size_t equals = part.find('=');
+        if (is_among(part.substr(0, equals), verb->name))
+            return part.substr(equals + 1);
+    }
+    return option.help;
+}
+
 bool takes(const Verb& verb, const VerbOption& option) {
     return is_among(option.verbs, verb.name);
 }

@@ -47,6 +47,9 @@ struct VerbOption {
     std::string_view argument = {};  ///< as in --help; empty: a switch
     std::string_view verbs;          ///< that take it, between blanks
     std::string_view help = {};      ///< empty: not for users, and not in --help
+    /// Where it means something else to each verb, what it means to these: "stop
+    /// restart=...|wait=...".
+    std::string_view helps = {};
 };
 
 /// All that the command line knows.
@@ -66,6 +69,9 @@ struct Operand {
 
 /// The verb's operands, one by one.
 std::vector<Operand> operands_of(const Verb& verb);
+
+/// What the option means to the verb; to all of them when there is none.
+std::string_view help_of(const VerbOption& option, const Verb* verb);
 
 /// Whether the verb takes the option.
 bool takes(const Verb& verb, const VerbOption& option);

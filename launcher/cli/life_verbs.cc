@@ -105,8 +105,10 @@ std::vector<std::string> start_words(const CommandLine& command) {
         if (command.has(option))
             words.push_back("--" + std::string(option) + "=" + command.option(option));
     }
-    if (command.has("plain-bridge"))
-        words.emplace_back("--plain-bridge");
+    for (const char* option : {"plain-bridge", "quiet"}) {
+        if (command.has(option))
+            words.push_back("--" + std::string(option));
+    }
     for (const Setting& setting : command.settings)
         words.push_back("--" + setting.key + "=" + absolute_value(setting));
     return words;
@@ -127,6 +129,7 @@ ExitCode run_vm(const CommandLine& command) {
     limits.guest = command.seconds("powerdown-limit", limits.guest);
     return supervise(described_vm(command).spec, {.helper = command.option("helper"),
                                                   .plain_bridge = command.has("plain-bridge"),
+                                                  .quiet = command.has("quiet"),
                                                   .console = !command.has("no-console"),
                                                   .limits = limits,
                                                   .ready = inherited_fd(command, "ready-fd"),

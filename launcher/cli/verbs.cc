@@ -257,7 +257,8 @@ constexpr VerbOption all_options[] = {
     {.name = "all",
      .letter = 'a',
      .verbs = "list stop kill restart pause resume",
-     .help = "list: also the VMs that are off; others: all that run"},
+     .help = "list: also the VMs that are off; others: all that run",
+     .helps = "list=also the VMs that are off|stop kill restart pause resume=all VMs that run"},
     {.name = "mine", .verbs = "usage top", .help = "for root: only root's own"},
     {.name = "watch",
      .letter = 'w',
@@ -288,6 +289,10 @@ constexpr VerbOption all_options[] = {
      .verbs = "argv run start restart",
      .help =
          "let QEMU start the helper itself, without its sandbox, instead of giving it descriptors"},
+    {.name = "quiet",
+     .letter = 'q',
+     .verbs = "run start restart",
+     .help = "no notes of what could be better here (KVM, vhost)"},
     {.name = "helper",
      .argument = "PATH",
      .verbs = "argv run start restart doctor tap lab",
@@ -300,7 +305,12 @@ constexpr VerbOption all_options[] = {
      .argument = "SECONDS",
      .verbs = "run start stop restart wait snapshot lab",
      .help = "how long the guest may take to power down (90), or to be ready (120), or QEMU for a "
-             "snapshot (600), or Slurm to find room (for ever)"},
+             "snapshot (600), or Slurm to find room (for ever)",
+     .helps =
+         "run start=how long Slurm may take to find room (for ever)|stop restart=how long the "
+         "guest may take to power down (90 seconds)|wait=how long to "
+         "wait (120 seconds)|snapshot=how long QEMU may take (600 seconds)|lab=how long a guest "
+         "may take to power down (90), or to be what another section waits for (300)"},
     {.name = "force",
      .verbs = "stop restart reset lab",
      .help = "cut the guest's power: when that time is over, or before a reset to the base"},

@@ -146,10 +146,10 @@ void check_session(const DoctorFacts& facts, Findings& findings) {
     }
     if (!session.problem.empty())
         findings.push_back(
-            {"runtime-dir", Health::fail,
+            {"runtime-dir", used.empty() ? Health::fail : Health::warn,
              (session.variable.empty() ? std::string()
                                        : "XDG_RUNTIME_DIR: " + shown(session.variable) + ": ") +
-                 session.problem,
+                 session.problem + (used.empty() ? "" : "; using " + used),
              "unset XDG_RUNTIME_DIR, or log in as yourself"});
     else if (session.variable.empty())
         findings.push_back({"runtime-dir", Health::warn,

@@ -54,6 +54,7 @@ class Builder {
         add_serial_devices();
         add_drives(argv_, spec_, host_.devices);
         add_nets();
+        add_shares();
         add_display();
         argv_.add_device({{"driver", "virtio-rng-pci"}, {"id", "rng0"}});
         argv_.add_device({{"driver", "virtio-balloon-pci"},
@@ -166,6 +167,20 @@ class Builder {
                                        {"bus", "serial0.0"},
                                        {"chardev", "agent"},
                                        {"name", "org.qemu.guest_agent.0"}});
+    }
+
+    // By 9p, whose server is in QEMU: its sandbox holds. What the guest writes is the user's, with
+    // the modes that the guest says (security_model=none, which needs no privilege).
+    void add_shares() {
+        for (size_t i = 0; i < spec_.shares.size(); i++) {
+            const Share& share = spec_.shares[i];
+            const std::string id = "share" + std::to_string(i);
+            argv_.add("-fsdev", "local,id=" + id + ",security_model=none,multidevs=remap,path=" +
+                                    commas_doubled(share.path.str()) +
+                                    (share.read_only ? ",readonly=on" : ""));
+            argv_.add_device(
+                {{"driver", "virtio-9p-pci"}, {"fsdev", id}, {"mount_tag", share.tag}});
+        }
     }
 
     void add_nets() {

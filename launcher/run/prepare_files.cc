@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "common/unique_fd.h"
@@ -88,6 +89,19 @@ void refuse_used_disks(const VmSpec& spec) {
     }
 }
 
+void check_share(const Share& share) {
+    const std::string& path = share.path.str();
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0)
+        throw LauncherError("share: " + shown(path) + ": " + errno_text(errno) +
+                            (errno == ENOENT ? "; make it with: mkdir -p " + shown(path) : ""));
+    if (!S_ISDIR(status.st_mode))
+        throw LauncherError("share: " + shown(path) + " is no directory");
+    if (access(path.c_str(), share.read_only ? R_OK | X_OK : R_OK | W_OK | X_OK) != 0)
+        throw LauncherError("share: you may not write to " + shown(path) +
+                            "; readonly=on would do without");
+}
+
 }  // namespace
 
 std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host) {
@@ -98,6 +112,11 @@ std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host
         refresh_seed(spec.name);
     std::vector<std::string> notes = check_images(spec);
     refuse_used_disks(spec);
+    for (const Share& share : spec.shares) {
+        check_share(share);
+        notes.push_back("in the guest, as root: mount -t 9p -o trans=virtio,version=9p2000.L " +
+                        share.tag + " /mnt");
+    }
     check_nested(spec, host, notes);
     if (spec.display == Display::vnc && spec.vnc.password_file)
         check_vnc_password(spec.vnc.password_file->str());

@@ -57,6 +57,10 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
     const Accelerator accelerator = spec.accelerator.value_or(host.accelerator);
     vm.record.accelerator = accelerator == Accelerator::kvm ? "kvm" : "tcg";
     vm.record.unit = own_unit(spec.name);
+    if (geteuid() == 0)
+        vm.notes.emplace_back(
+            "QEMU runs as root, and so does whatever breaks out of the guest; as a user of the "
+            "host it is as good, and safer");
     if (!host.why_not_kvm.empty())
         vm.notes.push_back("without KVM, so more slowly: " + host.why_not_kvm);
 

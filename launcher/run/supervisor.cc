@@ -94,7 +94,7 @@ class Supervisor {
     void start(const HostFacts& host) {
         PreparedVm vm = prepare_vm(spec_, host, options_.plain_bridge);
         vm.record.words = options_.words;
-        for (const std::string& text : vm.notes)
+        for (const std::string& text : options_.quiet ? std::vector<std::string>() : vm.notes)
             note(text);
         stop_.emplace();
         qemu_ = start_qemu(name_, vm);

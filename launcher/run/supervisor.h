@@ -21,6 +21,7 @@ namespace tapgate {
 struct SuperviseOptions {
     std::string helper;  ///< empty: the installed one
     bool plain_bridge = false;
+    bool quiet = false;  ///< no notes of what could be better
     /// The terminal has the guest's console; not when it is nobody's (a job).
     bool console = true;
     PowerDown::Limits limits = {};

@@ -75,7 +75,7 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
 }
 
 std::string absolute_value(const Setting& setting) {
-    if (setting.key == "disk")
+    if (setting.key == "disk" || setting.key == "share")
         return disk_with_absolute_paths(setting.value, setting.directory);
     if (find_vm_option(setting.key)->is_path && !setting.value.starts_with('/'))
         return setting.directory + "/" + setting.value;

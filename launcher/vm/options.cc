@@ -197,6 +197,21 @@ constexpr VmOption options[] = {
      .values = "on off",
      .apply = [](VmSpec& spec, std::string_view value,
                  const std::string&) { spec.snapshot = parse_switch(value); }},
+    {.key = "share",
+     .argument = "DIR[,tag=TAG][,readonly=on]",
+     .help = "a directory of the host's that the guest can mount (9p)",
+     .properties = "tag=TAG readonly=on|off",
+     .repeatable = true,
+     .is_path = true,
+     .apply =
+         [](VmSpec& spec, std::string_view value, const std::string& directory) {
+             Share share = parse_share(value, directory, spec.shares.size());
+             for (const Share& other : spec.shares) {
+                 if (other.tag == share.tag)
+                     throw BadValue("two shares have the tag " + share.tag);
+             }
+             spec.shares.push_back(std::move(share));
+         }},
     {.key = "seed",
      .help = "tell a cloud image's guest your user name, your SSH key and its hostname",
      .built_in = "off",

@@ -217,6 +217,13 @@ struct SlurmPlace {
     std::vector<std::string> options = {};  ///< sbatch's, without the dashes: "partition=vms"
 };
 
+/// A directory of the host's that the guest can mount.
+struct Share {
+    HostPath path;
+    std::string tag;  ///< by which the guest mounts it
+    bool read_only = false;
+};
+
 struct VmSpec {
     VmName name;
     MemorySize memory;
@@ -237,7 +244,8 @@ struct VmSpec {
     std::optional<HostPath> initrd = std::nullopt;
     std::optional<std::string> append = std::nullopt;
     bool snapshot = false;  // what the guest writes is thrown away
-    bool seed = false;      // the last disk is the seed, which is made at each start
+    std::vector<Share> shares = {};
+    bool seed = false;  // the last disk is the seed, which is made at each start
     std::optional<SlurmPlace> slurm = std::nullopt;  // none: on this host
     std::vector<std::string> extra_arguments = {};
 };

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "launcher/base/directories.h"
@@ -63,7 +64,16 @@ UniqueFd locked_file(const std::string& path) {
 }  // namespace
 
 std::string vm_directory(const VmName& name) {
-    return runtime_directory() + "/" + name.str();
+    std::string usual = runtime_directory() + "/" + name.str();
+    // One that lives where another environment has started it is there.
+    if (!is_locked(usual + "/lock") && holder_of_pidfile(usual + "/qemu.pid") == 0) {
+        for (const std::string& other : other_runtime_directories()) {
+            std::string directory = other + "/" + name.str();
+            if (is_locked(directory + "/lock") || holder_of_pidfile(directory + "/qemu.pid") != 0)
+                return directory;
+        }
+    }
+    return usual;
 }
 
 std::string qmp_path(const VmName& name) {
@@ -178,14 +188,16 @@ std::string last_runtime_base(const VmName& name) {
 }
 
 std::vector<VmName> vms_with_state() {
-    std::vector<VmName> names;
-    for (const std::filesystem::path& entry : entries_of(runtime_directory())) {
-        if (auto name = VmName::parse(entry.filename().string()))
-            names.push_back(std::move(*name));
+    std::vector<std::string> directories = other_runtime_directories();
+    directories.push_back(runtime_directory());
+    std::set<VmName> names;
+    for (const std::string& directory : directories) {
+        for (const std::filesystem::path& entry : entries_of(directory)) {
+            if (auto name = VmName::parse(entry.filename().string()))
+                names.insert(std::move(*name));
+        }
     }
-    std::sort(names.begin(), names.end(),
-              [](const VmName& a, const VmName& b) { return a.str() < b.str(); });
-    return names;
+    return {names.begin(), names.end()};
 }
 
 UniqueFd lock_vm(const VmName& name) {

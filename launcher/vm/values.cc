@@ -305,4 +305,25 @@ void set_place(VmSpec& spec, std::string_view value) {
     }
 }
 
+Share parse_share(std::string_view text, const std::string& directory, size_t index) {
+    // A tag longer than that the guest sees cut off.
+    constexpr size_t longest = 31;
+    static constexpr Property<Share> properties[] = {
+        {"tag",
+         [](Share& share, std::string_view value) {
+             if (!VmName::parse(value) || value.size() > longest)
+                 throw BadValue(quoted_word(value) +
+                                " is not a tag: a letter, then letters, digits, '.', '_' and '-', "
+                                "31 bytes at most");
+             share.tag = value;
+         }},
+        {"readonly",
+         [](Share& share, std::string_view value) { share.read_only = parse_switch(value); }},
+    };
+    const auto words = split_at_commas(text);
+    Share share{.path = parse_path(words[0], directory), .tag = "share" + std::to_string(index)};
+    apply_properties(share, words, properties);
+    return share;
+}
+
 }  // namespace tapgate

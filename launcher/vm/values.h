@@ -60,6 +60,10 @@ void set_display(VmSpec& spec, std::string_view value);
 /// Where the VM runs: "here", "slurm", "slurm,partition=vms,time=8:00:00".
 void set_place(VmSpec& spec, std::string_view value);
 
+/// "DIR[,tag=TAG][,readonly=on]". The tag is share0 when `index` is 0, and so on. Throws a
+/// BadValue.
+Share parse_share(std::string_view text, const std::string& directory, size_t index);
+
 }  // namespace tapgate
 
 #endif

@@ -269,15 +269,18 @@ another mkdir -m 0777 /tmp/others
 named() {
     user env XDG_RUNTIME_DIR=/tmp/others "$tapgate" status vm
 }
-check "XDG_RUNTIME_DIR of another's is refused" eval '! named && grep -q "not a directory of yours" "$out"'
-check "and one for all" eval '! user env XDG_RUNTIME_DIR=/tmp "$tapgate" status vm'
+# As `su' leaves it: what the user has himself is used, and nothing comes into the other's.
+check "XDG_RUNTIME_DIR of another's is not used" eval 'named && [ -z "$(ls -A /tmp/others)" ]'
+user env XDG_RUNTIME_DIR=/tmp/others "$tapgate" start vm || true
+check "nor for a VM's sockets" eval '[ -z "$(ls -A /tmp/others)" ] && user "$tapgate" kill vm'
+check "and one for all neither" eval 'user env XDG_RUNTIME_DIR=/tmp "$tapgate" status vm && [ ! -e /tmp/tapgate ]'
 
 # --- what QEMU says ---------------------------------------------------------------------------------
 
 # Its answer to "where is the screen" is the socket's path, and has what a terminal obeys.
 raw=/tmp/$'a\e[31mb'
 spoken() { # VERB: QEMU's words are there, and no byte of them is a terminal's command
-    user env XDG_RUNTIME_DIR="$raw" "$tapgate" "$1" seen && grep -q 'unix:/tmp/a.*31mb/tapgate/seen' "$out" &&
+    user env XDG_RUNTIME_DIR="$raw" "$tapgate" "$1" seen && grep -q '/tmp/a.*31mb/tapgate/seen' "$out" &&
         ! grep -q $'\e' "$out"
 }
 user mkdir -m 0700 "$raw"

@@ -261,6 +261,40 @@ did 0 rename renamed bare
 did 0 set bare memory=64M
 result "set, rename"
 
+# A share is in QEMU's sandbox.
+user_directory=$LAB/home/shared
+install -d -o "$LAB_UID" -g "$LAB_UID" "$user_directory"
+did 0 start bare --share="$user_directory,tag=notes"
+says "$err" 'mount -t 9p -o trans=virtio,version=9p2000.L notes /mnt'
+[ "$(status_of "$(field bare process)" Seccomp)" = 2 ] || wrong "QEMU with a share is not in its sandbox"
+did 0 restart bare --timeout=0 --force --quiet
+! grep -q 'mount -t 9p' "$err" || wrong "--quiet is not quiet"
+did 0 kill bare
+tg_refused 'share: /nothing: No such file or directory; make it with: mkdir -p /nothing' start bare --share=/nothing
+tg_refused 'share: you may not write to /etc; readonly=on would do without' start bare --share=/etc
+did 0 start bare --share=/etc,readonly=on
+did 0 kill bare
+result "a shared directory, in the sandbox; and what cannot be one"
+
+# Started with another environment, as by cron: found all the same, and once only.
+(cd / && lab_exec env -u XDG_RUNTIME_DIR HOME=$LAB/home "$tapgate" start bare) </dev/null >"$out" 2>"$err" ||
+    wrong "start without XDG_RUNTIME_DIR: $(cat "$err")"
+must_be bare running
+did 0 kill bare
+mkdir -m 0700 $LAB/other-run
+chown "$LAB_UID" $LAB/other-run
+(lab_exec env XDG_RUNTIME_DIR=$LAB/other-run "$tapgate" start bare) </dev/null >"$out" 2>"$err" ||
+    wrong "start in another directory: $(cat "$err")"
+(lab_exec env XDG_RUNTIME_DIR=/root "$tapgate" list) >"$out" 2>"$err" || wrong "behind su: list ends with $?"
+(lab_exec env XDG_RUNTIME_DIR=$LAB/other-run "$tapgate" kill bare) </dev/null >"$out" 2>"$err" || wrong "kill: $(cat "$err")"
+# The other way round: what was started in /run/user is found from elsewhere.
+did 0 start bare
+(lab_exec env XDG_RUNTIME_DIR=$LAB/other-run "$tapgate" list) >"$out" 2>"$err" || wrong "list ends with $?"
+says "$out" '^bare +running'
+(lab_exec env XDG_RUNTIME_DIR=/root "$tapgate" kill bare) </dev/null >"$out" 2>"$err" || wrong "kill: $(cat "$err")"
+must_be bare off
+result "a VM is found from another environment: another XDG_RUNTIME_DIR, a foreign one, and none"
+
 # A crontab of the lab's, on a host without systemd; and then a host with it.
 cat >$LAB/crontab <<'EOT'
 #!/bin/sh

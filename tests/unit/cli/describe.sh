@@ -110,6 +110,13 @@ result "a VM that there is not is said so, with the one that was probably meant"
 
 cmp -s <("$tapgate" help) <("$tapgate" --help) || wrong "help is not --help"
 cmp -s <("$tapgate" help stop) <("$tapgate" stop --help) || wrong "help stop is not stop --help"
+for verb in '' $("$tapgate" help | sed -n 's/^  tapgate \([a-z-]*\).*/\1/p'); do
+    # shellcheck disable=SC2086 # none, or one
+    long=$("$tapgate" help $verb | grep -v '^  tapgate' | awk 'length > 80' || true)
+    [ -z "$long" ] || wrong "help $verb is wider than 80 columns: $long"
+done
+"$tapgate" help wait | grep -q 'how long to wait (120 seconds)' || wrong "help wait tells of other verbs"
+! "$tapgate" help wait | grep -q 'power down' || wrong "help wait tells of other verbs"
 "$tapgate" ls --all | grep -q '^lab ' || wrong "ls does not list"
 refused 'here it is: tapgate stop NAME' "$tapgate" shutdown lab
 status=0

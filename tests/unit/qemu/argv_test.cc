@@ -86,7 +86,7 @@ TEST(QemuArgv, IsWhatItWas) {
                                                                               << lines;
         count++;
     }
-    EXPECT_EQ(count, 5U);
+    EXPECT_EQ(count, 6U);
 }
 
 TEST(QemuArgv, MoreQueuesThanOne) {

@@ -145,6 +145,10 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
         {"disk", "a.raw,bus=ide", "machine q35 has no IDE: use bus=sata, or machine=pc"},
         {"disk", "\xff.raw", "the path is not UTF-8"},
         {"cdrom", "", "a path is missing"},
+        {"share", "/a,tag=a b",
+         "`a b' is not a tag: a letter, then letters, digits, '.', '_' and '-', 31 bytes at most"},
+        {"share", "/a,mode=9p",
+         "unknown property `mode=9p'; a comma that belongs to a name is written twice"},
         {"net", "bridge:br/0", "`br/0' cannot be a bridge's name"},
         {"net", "br0",
          "`br0' is none of bridge:NAME, bridge:NAME|user, user, none; the bridge br0 is said as "
