@@ -18,7 +18,9 @@ std::vector<Setting> with_machine_version(std::vector<Setting> settings,
                                           const MachineType& machine) {
     try {
         const auto machines = qemu_facts(find_qemu()).machines;
-        if (const auto version = machines.find(machine.str()); version != machines.end())
+        // One that is a version itself stays where it stands.
+        if (const auto version = machines.find(machine.str());
+            version != machines.end() && version->second != machine.str())
             settings.push_back(command_line_setting("machine", version->second, "/"));
     } catch (const LauncherError& error) {
         note(std::string(error.what()) + "; the VM gets whatever " + machine.str() +
