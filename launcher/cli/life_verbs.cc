@@ -15,6 +15,7 @@
 #include "launcher/image/clone.h"
 #include "launcher/image/lock.h"
 #include "launcher/qemu/control.h"
+#include "launcher/qemu/medium.h"
 #include "launcher/qemu/standstill.h"
 #include "launcher/run/background.h"
 #include "launcher/run/ending.h"
@@ -200,6 +201,21 @@ ExitCode reset_vm(const CommandLine& command) {
     note(name.str() + " is as its base is; start it with: tapgate start " + name.str());
     return ExitCode::done;
 }
+ExitCode eject_cd(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    require_running(name);
+    if (command.operands.size() < 2) {
+        take_medium(name, command.has("force"));
+    } else {
+        const std::string& file = command.operands[1];
+        insert_medium(name, file.starts_with('/') ? file : current_directory() + "/" + file,
+                      command.has("force"));
+    }
+    note("until " + name.str() + " ends; what it is started with: tapgate set " + name.str() +
+         " cdrom=" + (command.operands.size() < 2 ? "" : shown(command.operands[1])));
+    return ExitCode::done;
+}
+
 ExitCode pause_vm(const CommandLine& command) {
     return interrupt(command, "stop");
 }

@@ -22,6 +22,7 @@ ExitCode stop_vm(const CommandLine& command);
 ExitCode kill_vm(const CommandLine& command);
 ExitCode restart_vm(const CommandLine& command);
 ExitCode reset_vm(const CommandLine& command);
+ExitCode eject_cd(const CommandLine& command);
 ExitCode pause_vm(const CommandLine& command);
 ExitCode resume_vm(const CommandLine& command);
 

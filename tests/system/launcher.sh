@@ -18,7 +18,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    script bsdutils
+    script bsdutils python3 python3
 lab_find_helper "$top"
 lab_find_launcher "$top"
 guest_prepare "$top"
@@ -275,6 +275,45 @@ tg_refused 'share: you may not write to /etc; readonly=on would do without' star
 did 0 start bare --share=/etc,readonly=on
 did 0 kill bare
 result "a shared directory, in the sandbox; and what cannot be one"
+
+# The CD: as QEMU says what is in the drive.
+in_drive() { # NAME
+    (lab_exec /usr/bin/python3 - "$state/$1/qmp.sock") <<'EOT'
+import json, socket, sys
+qmp = socket.socket(socket.AF_UNIX)
+qmp.connect(sys.argv[1])
+stream = qmp.makefile("rw")
+stream.readline()
+for command in ("qmp_capabilities", "query-block"):
+    stream.write(json.dumps({"execute": command}) + "\n")
+    stream.flush()
+    while "return" not in (answer := json.loads(stream.readline())): pass
+for device in answer["return"]:
+    if device.get("qdev", "").endswith("cdrom0"):
+        print(device["inserted"]["file"] if "inserted" in device else "nothing")
+EOT
+}
+truncate -s 1M $LAB/home/one.iso $LAB/home/two.iso
+chown "$LAB_UID" $LAB/home/one.iso $LAB/home/two.iso
+did 0 start bare
+tg_refused 'without a CD-ROM drive; give it one with: tapgate set bare cdrom=FILE.iso' eject bare
+did 0 kill bare
+did 0 start bare --cdrom=one.iso
+[ "$(in_drive bare)" = $LAB/home/one.iso ] || wrong "in the drive: $(in_drive bare)"
+did 0 eject bare
+[ "$(in_drive bare)" = nothing ] || wrong "in the drive after eject: $(in_drive bare)"
+tg_refused 'there is no CD in the drive of bare' eject bare
+did 0 eject bare two.iso
+[ "$(in_drive bare)" = $LAB/home/two.iso ] || wrong "in the drive: $(in_drive bare)"
+tg_refused 'nothing.iso: No such file' eject bare nothing.iso
+[ "$(in_drive bare)" = $LAB/home/two.iso ] || wrong "a CD that there is not took the other's place"
+# Two ways to have QEMU open something else than that very file.
+printf 'QFI\373' >$LAB/home/trap.iso
+did 0 eject bare trap.iso
+[ "$(in_drive bare)" = $LAB/home/trap.iso ] || wrong "in the drive: $(in_drive bare)"
+tg_refused 'No such file' eject bare json:{}
+did 0 kill bare
+result "eject: out, another in, and what is not there leaves the CD where it is"
 
 # Started with another environment, as by cron: found all the same, and once only.
 (cd / && lab_exec env -u XDG_RUNTIME_DIR HOME=$LAB/home "$tapgate" start bare) </dev/null >"$out" 2>"$err" ||

@@ -140,6 +140,8 @@ cat >list <<'END'
 1 lab up broken.lab => did you mean `count'
 2 lab exec broken.lab => did you mean
 2 completion fish => bash nor zsh
+1 eject lab => tapgate start lab
+1 eject labb => did you mean `lab'
 2 set lab => tapgate help set
 2 set lab memory 2G => memory=SIZE
 1 set lab memory=2X => 512M or 2G

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The CD in a drive of a VM that runs.
+#ifndef TAPGATE_LAUNCHER_QEMU_MEDIUM_H
+#define TAPGATE_LAUNCHER_QEMU_MEDIUM_H
+
+#include <string>
+
+#include "common/names.h"
+
+namespace tapgate {
+
+/// Takes the CD out of the VM's first drive; `force`: although the guest has locked it. Throws a
+/// LauncherError when there is no drive, no CD, or the guest keeps it.
+void take_medium(const VmName& name, bool force);
+
+/// Puts the image `path` (absolute) into the VM's first drive, in the place of what is there.
+/// Throws a LauncherError.
+void insert_medium(const VmName& name, const std::string& path, bool force);
+
+}  // namespace tapgate
+
+#endif
