@@ -15,12 +15,14 @@
 #include "launcher/base/text.h"
 #include "launcher/cli/operand.h"
 #include "launcher/foreign/appliance_files.h"
+#include "launcher/foreign/domain_export.h"
 #include "launcher/foreign/domain_xml.h"
 #include "launcher/foreign/image_import.h"
 #include "launcher/foreign/ovf.h"
 #include "launcher/foreign/translation.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/qemu/machine_version.h"
+#include "launcher/run/host.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
@@ -198,6 +200,22 @@ ExitCode import_vm(const CommandLine& command) {
     if (command.has("virtio"))
         note(virtio_hint);
     print(shown(file) + "\n");
+    return ExitCode::done;
+}
+
+ExitCode export_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    const std::string path = absolute(command.operands.at(1));
+    if (!path.ends_with(".xml"))
+        throw UsageError(quoted_word(command.operands[1]) +
+                         " is no file.xml: a VM is exported as a domain of libvirt's, and its "
+                         "images stay where they are");
+    const DomainText domain = domain_text(load_vm_file(name).spec, vm_owner());
+    write_new_file(path, domain.xml,
+                   shown(path) + " is there already; remove it, or take another name");
+    for (const std::string& one : domain.left_out)
+        note("not in it: " + one);
+    print(shown(path) + "\n");
     return ExitCode::done;
 }
 

@@ -9,6 +9,7 @@ namespace tapgate {
 
 /// tapgate import: foreign images as a VM of the user's.
 ExitCode import_vm(const CommandLine& command);
+ExitCode export_vm(const CommandLine& command);
 
 }  // namespace tapgate
 

@@ -17,8 +17,9 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    virsh libvirt-clients libvirtd libvirt-daemon virt-install virtinst
+    qemu-img qemu-utils virt-xml-validate libvirt-clients virsh libvirt-clients libvirtd libvirt-daemon virt-install virtinst
 lab_find_helper "$top"
+lab_find_launcher "$top"
 guest_prepare "$top"
 lab_enter "${BASH_SOURCE[0]}" "$@"
 
@@ -191,6 +192,32 @@ elif [ "${MUST_WORK:-0}" = 1 ]; then
 else
     echo "# not run: $name (this host's QEMU has no helper at the usual places)"
 fi
+
+# A VM of tapgate's as a domain of libvirt's: it takes it, and gives back the same.
+install -m 0755 "$launcher" $LAB/tapgate
+exported() {
+    (lab_exec "$@") </dev/null >"$LAB/log/virsh" 2>&1 || wrong "this failed: $*"
+}
+exported qemu-img create -q -f qcow2 $LAB/home/a.qcow2 64M
+exported truncate -s 1M $LAB/home/i.iso
+exported $LAB/tapgate create exported --disk=a.qcow2 --cdrom=i.iso --net=bridge:br0 --net=user --accel=tcg \
+    --display=vnc --share=/tmp,tag=notes,readonly=on --boot=cdrom,disk:0 --memory=128M --cpus=4,cores=2,threads=2
+exported $LAB/tapgate export exported exported.xml
+exported virt-xml-validate exported.xml domain
+session define $LAB/home/exported.xml >"$LAB/log/virsh" 2>&1 || wrong "virsh define does not take it"
+session dumpxml exported >"$LAB/home/back.xml" 2>"$LAB/log/virsh" || wrong "virsh dumpxml"
+chmod 0644 "$LAB/home/back.xml"
+exported $LAB/tapgate import back.xml back --yes
+uuid=$(sed -n 's/.*<uuid>\(.*\)<.uuid>.*/\1/p' $LAB/home/exported.xml)
+grep -q "$uuid" $LAB/home/back.xml || wrong "libvirt has another UUID"
+for line in "memory = 128M" 'cpus = 4' "disk = $LAB/home/a.qcow2" "cdrom = $LAB/home/i.iso" 'net = bridge:br0'; do
+    grep -q "^$line" $LAB/home/.config/tapgate/back.conf || wrong "not in what came back: $line"
+done
+mac=$(sed -n 's/.*<mac address="\(.*\)" .*/\1/p' $LAB/home/exported.xml | head -n 1)
+grep -q "^net = bridge:br0.*mac=$mac" $LAB/home/.config/tapgate/back.conf || wrong "another MAC address than $mac"
+session undefine exported --nvram >"$LAB/log/virsh" 2>&1 || session undefine exported >"$LAB/log/virsh" 2>&1 || wrong "virsh undefine"
+evidence+=("$LAB/home/exported.xml" "$LAB/home/.config/tapgate/back.conf")
+result "export: virsh define takes it, and what it gives back is the same VM"
 
 stop_session
 trap - EXIT

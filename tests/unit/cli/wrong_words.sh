@@ -142,6 +142,8 @@ cat >list <<'END'
 2 completion fish => bash nor zsh
 1 eject lab => tapgate start lab
 1 eject labb => did you mean `lab'
+2 export lab lab.ova => file.xml
+1 export labb lab.xml => did you mean `lab'
 2 set lab => tapgate help set
 2 set lab memory 2G => memory=SIZE
 1 set lab memory=2X => 512M or 2G
