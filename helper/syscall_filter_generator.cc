@@ -130,8 +130,9 @@ void refuse_what_deciding_never_needs(Filter& filter) {
     filter.refuse(SCMP_SYS(unshare));
     filter.refuse(SCMP_SYS(clone),
                   {{0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER | CLONE_NEWNET, CLONE_NEWUSER}});
-    for (const unsigned long other :
-         {CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP})
+    constexpr std::array<unsigned long, 5> others = {CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWIPC,
+                                                     CLONE_NEWUTS, CLONE_NEWCGROUP};
+    for (const unsigned long other : others)
         filter.refuse(SCMP_SYS(clone), {{0, SCMP_CMP_MASKED_EQ, other, other}});
     filter.hide(SCMP_SYS(clone3));
 
