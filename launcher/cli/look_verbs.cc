@@ -29,6 +29,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/slurm_verbs.h"
+#include "launcher/cluster/slurm.h"
 #include "launcher/image/clone.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/standstill.h"
@@ -253,7 +254,7 @@ void list_once(const CommandLine& command) {
         names.assign(all.begin(), all.end());
     }
     Json vms = Json::array();
-    // Asked last: what runs here is told in any case.
+    // When it does not answer, what runs here is told all the same.
     std::vector<SlurmJob> jobs;
     std::exception_ptr silence;
     try {
@@ -270,6 +271,13 @@ void list_once(const CommandLine& command) {
         // What is in this host's directory is of an earlier run.
         if (has_job(name) && vm_state(name).qemu == 0)
             continue;
+        // Not "off", because nobody answered.
+        if (silence && is_on_slurm(name) && vm_state(name).qemu == 0) {
+            if (command.has("all"))
+                vms.push_back(
+                    {{"name", name.str()}, {"state", "unknown"}, {"file", vm_file_path(name)}});
+            continue;
+        }
         Json vm = summary_of(name, std::clamp(milliseconds(milliseconds_until(deadline)),
                                               shortest_answer, answer_limit));
         // A directory of a VM that has neither a file nor a record is only where its logs are.
@@ -289,7 +297,7 @@ void list_once(const CommandLine& command) {
         if (!command.has("json") && text_in(vm, "guest") == "io-error")
             note(text_in(vm, "name") + ": " + text_in(vm, "problem"));
     }
-    if (vms.empty() && !command.has("json") && !command.has("watch"))
+    if (vms.empty() && !silence && !command.has("json") && !command.has("watch"))
         note(command.has("all") ? "there is no VM; make one with: tapgate new NAME --from=IMAGE"
                                 : "no VM runs; those that are off: tapgate list --all");
     if (silence)

@@ -119,8 +119,18 @@ LauncherError did_not_start(const VmName& name, const std::string& id) {
     return error;
 }
 
+LauncherError was_not_started(const VmName& name, const std::string& why, const std::string& id) {
+    LauncherError error(name.str() + " was not started: " + why + "; job " + id + " is cancelled");
+    return error;
+}
+
+void tell_wait(const VmName& name, const std::string& why, const std::string& id) {
+    note(name.str() + ": " + why + " (job " + id + ") ...");
+}
+
 // Waits until the VM of the job `id` runs; says meanwhile what Slurm waits for. When a signal or
-// `limit` ends that, so it does the job.
+// `limit` ends that, so it does the job. A Slurm that does not answer for a while (its controller
+// is started anew) has the job all the same.
 SlurmJob wait_until_running(const VmName& name, const std::string& id, const StopSignals& stop,
                             std::optional<milliseconds> limit) {
     const auto begin = Clock::now();
@@ -128,16 +138,24 @@ SlurmJob wait_until_running(const VmName& name, const std::string& id, const Sto
     auto tell = begin;
     std::string told;
     for (;;) {
-        const auto job = slurm_job(name);
-        if (!job || job->id != id || job->is_ending())
-            throw did_not_start(name, id);
-        if (job->runs() && runs_there(*job))
+        std::optional<SlurmJob> job;
+        std::string state;
+        try {
+            job = slurm_job(name);
+            if (!job || job->id != id || job->is_ending())
+                throw did_not_start(name, id);
+        } catch (const SlurmSilence&) {
+            state = "Slurm does not answer just now";
+        }
+        if (job && job->runs() && runs_there(*job))
             return *job;
+        if (job)
+            state = job->runs() ? "it starts on " + job->node : job->state_text();
         const auto now = Clock::now();
-        const std::string state = job->runs() ? "it starts on " + job->node : job->state_text();
         // "None" is what it says before it has looked.
-        if ((state != told || now >= tell) && !(job->waits() && job->reason == "None")) {
-            note(name.str() + ": " + state + " (job " + id + ") ...");
+        const bool looks = job && job->waits() && job->reason == "None";
+        if ((state != told || now >= tell) && !looks) {
+            tell_wait(name, state, id);
             told = state;
             tell = now + tell_again;
         }
@@ -146,8 +164,7 @@ SlurmJob wait_until_running(const VmName& name, const std::string& id, const Sto
             why = "not within " + std::to_string(limit->count() / 1000) + " s";
         if (!why.empty()) {
             cancel_job(id);
-            throw LauncherError(name.str() + " was not started: " + why + "; job " + id +
-                                " is cancelled");
+            throw was_not_started(name, why, id);
         }
         pause = std::min(pause * 3 / 2, longest_pause);
     }

@@ -33,11 +33,13 @@ ProgramResult ask(const std::vector<std::string>& words,
     try {
         result = run_program(words, limit, most_output);
     } catch (const LauncherError&) {
-        throw LauncherError("Slurm does not answer (" + program + ", within " +
-                            std::to_string(limit.count() / 1000) +
-                            " s): nothing is known of its VMs, and nothing was done; see scontrol "
-                            "ping");
+        throw SlurmSilence("Slurm does not answer (" + program + ", within " +
+                           std::to_string(limit.count() / 1000) +
+                           " s): nothing is known of its VMs, and nothing was done; see scontrol "
+                           "ping");
     }
+    if (is_silence(result.errors) && result.exit_code != 0)
+        throw SlurmSilence("Slurm does not answer: " + terminal_text(result.errors));
     if (result.exit_code != 0)
         throw LauncherError("Slurm: " + terminal_text(result.errors.empty()
                                                           ? program + " fails without a word"

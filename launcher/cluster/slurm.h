@@ -10,9 +10,16 @@
 #include <string>
 #include <vector>
 
+#include "launcher/base/error.h"
 #include "launcher/cluster/slurm_words.h"
 
 namespace tapgate {
+
+/// Slurm does not answer.
+class SlurmSilence : public LauncherError {
+  public:
+    using LauncherError::LauncherError;
+};
 
 /// All of the user's VMs that are jobs, by name. Throws a LauncherError.
 std::vector<SlurmJob> slurm_jobs();

@@ -116,6 +116,14 @@ std::vector<SlurmJob> parse_squeue(std::string_view output) {
     return all;
 }
 
+bool is_silence(std::string_view errors) {
+    for (const std::string_view words : {"Unable to contact slurm controller", "Socket timed out",
+                                         "Zero Bytes were transmitted or received"})
+        if (errors.find(words) != std::string_view::npos)
+            return true;
+    return false;
+}
+
 std::uint64_t job_memory(const VmSpec& vm) {
     return vm.memory.mebibytes() + memory_beside_guest(vm.memory) +
            (vm.accelerator == Accelerator::tcg ? translated_code : 0);
@@ -190,7 +198,7 @@ std::chrono::milliseconds power_down_limit_in_job(std::chrono::seconds kill_wait
 }
 
 std::string parse_job_end(std::string_view output) {
-    const std::string state = value_of(output, "JobState=");
+    std::string state = value_of(output, "JobState=");
     const std::string exit_code = value_of(output, "ExitCode=");
     if (state.empty() || exit_code.empty() || exit_code == "0:0")
         return state;

@@ -46,6 +46,10 @@ std::vector<std::string> squeue_words(const std::optional<VmName>& vm = std::nul
 /// says most of it: one that runs before one that waits before one that ends.
 std::vector<SlurmJob> parse_squeue(std::string_view output);
 
+/// Whether a failed program of Slurm's says that the controller is not there, and no more than
+/// that.
+bool is_silence(std::string_view errors);
+
 /// The job that a VM is to become.
 struct SlurmRequest {
     VmName vm;

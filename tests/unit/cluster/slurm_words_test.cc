@@ -79,6 +79,14 @@ TEST(SlurmQueue, StatesThatAreRare) {
     EXPECT_EQ(state("PENDING"), "queued: pending");
 }
 
+TEST(SlurmQueue, IsSilentWithoutAController) {
+    EXPECT_TRUE(is_silence(
+        "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"));
+    EXPECT_TRUE(
+        is_silence("scancel: error: Kill job error: Socket timed out on send/recv operation\n"));
+    EXPECT_FALSE(is_silence("sbatch: error: Memory specification can not be satisfied\n"));
+}
+
 // What growth asks for: a queue of a thousand.
 TEST(SlurmQueue, AThousandJobs) {
     std::string output;
