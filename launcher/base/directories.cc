@@ -47,6 +47,11 @@ bool is_own(const std::string& path) {
 // Nothing in /tmp: whoever comes first has the name.
 std::vector<std::string> runtime_bases() {
     std::vector<std::string> bases;
+    // In a job: what a login has given the user goes when that ends, and its name in the
+    // environment may be of another host; each step of the job finds this one.
+    const bool in_job = batch_job().has_value();
+    if (in_job)
+        bases.push_back(runtime_base_of_host());
     if (const auto named = directory_variable("XDG_RUNTIME_DIR");
         named &&
         (is_own(*named) || (access(named->c_str(), F_OK) != 0 &&
@@ -55,7 +60,8 @@ std::vector<std::string> runtime_bases() {
     if (std::string usual = "/run/user/" + std::to_string(getuid());
         is_own(usual) && (bases.empty() || bases[0] != usual))
         bases.push_back(std::move(usual));
-    bases.push_back(runtime_base_of_host());
+    if (!in_job)
+        bases.push_back(runtime_base_of_host());
     return bases;
 }
 

@@ -215,8 +215,11 @@ bed_up() {
     for node in $BED_NODES; do
         bed_node "$node"
     done
-    bed_root ctl install -d -m 0700 -o $BED_UID -g $BED_UID /run/user/$BED_UID
-    bed_root ctl chmod 0755 /run/user
+    # On the nodes, too: who logs in there has one, and takes it along when he logs out. No job may use it.
+    for node in $BED_NODES; do
+        bed_root "$node" install -d -m 0700 -o $BED_UID -g $BED_UID /run/user/$BED_UID
+        bed_root "$node" chmod 0755 /run/user
+    done
     bed_wires
     bed_vxlan static
     bed_slurm

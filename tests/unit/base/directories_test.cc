@@ -71,6 +71,22 @@ TEST_F(RuntimeDirectory, IsPrivateFromTheStart) {
     EXPECT_EQ(error(), "none");
 }
 
+// What a login has there goes with the login, and its name may be another host's.
+TEST_F(RuntimeDirectory, InAJobItIsTheHosts) {
+    const Variable home("HOME", files_.path().c_str());
+    std::array<char, HOST_NAME_MAX + 1> host{};
+    ASSERT_EQ(gethostname(host.data(), host.size() - 1), 0);
+    const Variable job("SLURM_JOB_ID", "4711");
+    // salloc's shell on the login node has the number, too, and is no job.
+    EXPECT_EQ(runtime_directory(), base_ + "/tapgate");
+    const Variable node("SLURMD_NODENAME", "n1");
+    EXPECT_EQ(runtime_directory(),
+              files_.path() + "/.cache/tapgate/run/" + host.data() + "/tapgate");
+    // And what was started there before is found.
+    make_private_directory(base_ + "/tapgate");
+    EXPECT_THAT(other_runtime_directories(), testing::Contains(base_ + "/tapgate"));
+}
+
 TEST_F(RuntimeDirectory, WhatOthersCanWriteToIsRefused) {
     for (const mode_t mode : {0770U, 0707U, 01777U}) {
         chmod(base_.c_str(), mode);
