@@ -457,14 +457,14 @@ bed_root ctl kill -CONT "$(bed_root ctl cat /run/slurmctld.pid)"
 did 0 status web
 says "$out" '^state +running'
 # One that waits goes on waiting.
-bed_user ctl timeout 60 tapgate start twin --on=slurm,begin=now+8 </dev/null >$LAB/log/start 2>&1 &
+bed_user ctl timeout 60 tapgate start iso2 --on=slurm,begin=now+8 </dev/null >$LAB/log/start 2>&1 &
 starting=$!
-lab_poll 10 grep -qs 'twin: queued: ' $LAB/log/start || wrong "the start does not wait"
+lab_poll 10 grep -qs 'iso2: queued: ' $LAB/log/start || wrong "the start does not wait"
 bed_root ctl kill -STOP "$(bed_root ctl cat /run/slurmctld.pid)"
 lab_poll 10 grep -q 'Slurm does not answer just now' $LAB/log/start || wrong "the start does not say that Slurm is silent"
 bed_root ctl kill -CONT "$(bed_root ctl cat /run/slurmctld.pid)"
 wait $starting || wrong "a start does not outlive a controller that is silent: $(tail -n 2 $LAB/log/start)"
-did 0 kill twin
+did 0 kill iso2
 took "a controller that does not answer: said within 3 s, exit code 1, never \"off\""
 
 node=$(node_of web)
