@@ -19,6 +19,7 @@
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/autostart.h"
 #include "launcher/run/host.h"
+#include "launcher/vm/autostart_link.h"
 #include "launcher/vm/change.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/edit.h"

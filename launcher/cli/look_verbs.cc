@@ -38,6 +38,7 @@
 #include "launcher/run/console_log.h"
 #include "launcher/run/ending.h"
 #include "launcher/run/process.h"
+#include "launcher/vm/autostart_link.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
 
@@ -73,6 +74,8 @@ Json summary_of(const VmName& name, milliseconds limit = answer_limit) {
         }
     }
     json["file"] = has_vm_file(name) ? Json(vm_file_path(name)) : Json(nullptr);
+    if (starts_by_itself(name))
+        json["autostart"] = true;
     if (state.qemu != 0)
         json["qemu_pid"] = state.qemu;
     if (state.supervisor != 0)
@@ -138,6 +141,11 @@ std::string table(const Json& vms, bool jobs) {
         {"NAME", "STATE", "UP", "PID", "ACCEL", "NETWORK"}};
     if (jobs)
         rows[0].insert(rows[0].end(), {"NODE", "LIMIT", "JOB"});
+    // Only where there is one: most have none.
+    const bool autostart = std::any_of(vms.begin(), vms.end(),
+                                       [](const Json& vm) { return vm.contains("autostart"); });
+    if (autostart)
+        rows[0].emplace_back("AUTOSTART");
     for (const Json& vm : vms) {
         auto& row = rows.emplace_back();
         row = {text_in(vm, "name"),
@@ -148,6 +156,8 @@ std::string table(const Json& vms, bool jobs) {
                nets_in(vm)};
         if (jobs)
             row.insert(row.end(), {text_in(vm, "node"), text_in(vm, "limit"), text_in(vm, "job")});
+        if (autostart)
+            row.emplace_back(vm.contains("autostart") ? "on" : "-");
     }
     return table_text(rows);
 }
@@ -350,6 +360,7 @@ ExitCode print_status(const CommandLine& command) {
         line("network", (bridge.empty() ? "user" : bridge) + " " +
                             net.at("mac").get<std::string>() + (tap.empty() ? "" : " " + tap));
     }
+    line("autostart", vm.contains("autostart") ? "on" : "-");
     line("file", text_in(vm, "file"));
     line("directory", vm_directory(name));
     print(text);

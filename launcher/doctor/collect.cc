@@ -33,6 +33,7 @@
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/policy_verdict.h"
 #include "launcher/qemu/probe.h"
+#include "launcher/vm/autostart_link.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -175,6 +176,7 @@ SessionFacts session_facts(const std::string& user) {
     }
     facts.systemd = exists("/run/systemd/system");
     facts.linger = exists("/var/lib/systemd/linger/" + user);
+    facts.self_starting = self_starting_vms();
     return facts;
 }
 

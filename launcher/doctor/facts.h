@@ -66,6 +66,7 @@ struct SessionFacts {
     bool systemd = false;  ///< it runs this host
     bool linger = false;
     std::string job = {};  ///< the batch system whose job this process is in; empty: none
+    std::vector<std::string> self_starting = {};  ///< the names of VMs that have autostart
 };
 
 /// tapgate.nft(5).

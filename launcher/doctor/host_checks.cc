@@ -157,6 +157,17 @@ void check_session(const DoctorFacts& facts, Findings& findings) {
                             "log in as yourself, or export XDG_RUNTIME_DIR=/run/user/$(id -u)"});
     else
         findings.push_back({"runtime-dir", Health::ok, used});
+    std::string names;
+    for (const std::string& name : session.self_starting)
+        names.append(names.empty() ? "" : ", ").append(shown(name));
+    if (!names.empty() && session.systemd && !session.linger)
+        findings.push_back({"autostart", Health::warn,
+                            "when you log in, and not with the host: " + names,
+                            "loginctl enable-linger; where that is refused: sudo loginctl "
+                            "enable-linger " +
+                                shown(facts.user)});
+    else if (!names.empty())
+        findings.push_back({"autostart", Health::ok, "with the host: " + names});
     if (!session.systemd)
         findings.push_back({"linger", Health::ok, "no systemd here that ends VMs at logout"});
     else if (session.linger)

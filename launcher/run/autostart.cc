@@ -6,9 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 
 #include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
@@ -16,6 +14,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/autostart_link.h"
 
 namespace tapgate {
 
@@ -31,15 +30,6 @@ std::optional<std::string> unit_file() {
             return directory + std::string(unit_name);
     }
     return std::nullopt;
-}
-
-std::string wants_directory() {
-    const std::string config = config_directory();
-    return config.substr(0, config.rfind('/')) + "/systemd/user/default.target.wants";
-}
-
-std::string link_of(const VmName& name) {
-    return wants_directory() + "/tapgate@" + name.str() + ".service";
 }
 
 std::string login_name() {
@@ -92,21 +82,17 @@ void reload_units() {
 
 }  // namespace
 
-bool starts_by_itself(const VmName& name) {
-    std::error_code none;
-    return std::filesystem::is_symlink(link_of(name), none);
-}
-
 bool lingers() {
     return exists("/var/lib/systemd/linger/" + login_name());
 }
 
 std::vector<std::string> set_autostart(const VmName& name, bool on) {
     const bool has_cron = find_program("crontab").has_value();
+    const std::string link = autostart_link(name);
     if (!on) {
         const bool had = starts_by_itself(name);
-        if (had && unlink(link_of(name).c_str()) != 0)
-            fail_with_errno(shown(link_of(name)));
+        if (had && unlink(link.c_str()) != 0)
+            fail_with_errno(shown(link));
         if (had && has_systemd())
             reload_units();
         const std::string table = has_cron ? cron_table() : "";
@@ -119,9 +105,9 @@ std::vector<std::string> set_autostart(const VmName& name, bool on) {
     }
     const auto unit = unit_file();
     if (has_systemd() && unit) {
-        make_private_directory(wants_directory());
-        if (symlink(unit->c_str(), link_of(name).c_str()) != 0 && errno != EEXIST)
-            fail_with_errno(shown(link_of(name)));
+        make_private_directory(link.substr(0, link.rfind('/')));
+        if (symlink(unit->c_str(), link.c_str()) != 0 && errno != EEXIST)
+            fail_with_errno(shown(link));
         reload_units();
         if (lingers())
             return {name.str() + " starts with this host, as tapgate@" + name.str() + ".service"};

@@ -12,9 +12,6 @@
 
 namespace tapgate {
 
-/// Whether the VM starts by itself; by its unit alone, which costs nothing to ask.
-bool starts_by_itself(const VmName& name);
-
 /// Whether the user's systemd runs before he logs in and after he logs out.
 bool lingers();
 

@@ -361,7 +361,13 @@ if [ ! -e /run/systemd/system ]; then
     says "$err" 'starts when you log in.*loginctl enable-linger'
     [ "$(readlink $LAB/home/.config/systemd/user/default.target.wants/tapgate@bare.service)" = \
         /usr/local/lib/systemd/user/tapgate@.service ] || wrong "no link to the unit"
-    mkdir -p /var/lib/systemd 2>/dev/null || true
+    did 0 list --all
+    says "$out" '^NAME .* AUTOSTART$'
+    says "$out" '^bare +off .* on$'
+    did 0 status bare
+    says "$out" '^autostart +on$'
+    tg doctor
+    says "$out" '^warn +autostart +when you log in, and not with the host: bare'
     did 0 rename bare renamed
     [ -L $LAB/home/.config/systemd/user/default.target.wants/tapgate@renamed.service ] ||
         wrong "the new name does not start by itself"

@@ -95,6 +95,20 @@ TEST(Doctor, KnowsKvmThatIsThereAndOfNoUse) {
                 HasSubstr("log in again"));
 }
 
+TEST(Doctor, SaysWhichVmsStartByThemselvesAndWhen) {
+    const auto autostart = [](bool linger, std::vector<std::string> names) {
+        return findings_of("autostart", [&](auto& f) {
+            f.session.systemd = true;
+            f.session.linger = linger;
+            f.session.self_starting = std::move(names);
+        });
+    };
+    EXPECT_EQ(autostart(true, {}), "");
+    EXPECT_EQ(autostart(true, {"lab", "web"}), "ok: with the host: lab, web\n");
+    EXPECT_THAT(autostart(false, {"lab"}),
+                HasSubstr("warn: when you log in, and not with the host: lab -> loginctl"));
+}
+
 TEST(Doctor, TellsTheTroublesOfTunApart) {
     const auto tun = [](int error) {
         return findings_of("tun", [&](auto& f) { f.tun.error = error; });
