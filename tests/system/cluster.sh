@@ -132,7 +132,7 @@ append = $append tapgate.hold=3600 tapgate.ip=192.0.2.10/24
 
 [client]
 count = 4
-after = server:running
+after = server:address
 append = $append tapgate.hold=3600 tapgate.ip=192.0.2.1{n}/24 tapgate.ping=192.0.2.10
 END
 did 0 lab status rhce.conf
