@@ -54,12 +54,13 @@ std::string renamed_text(const std::string& text, const VmName& from, const VmNa
         const size_t end = rest.find('\n');
         std::string line(rest.substr(0, end));
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        const std::string_view content = trimmed(line);
+        const std::string content(trimmed(line));
         if (content == "# The VM " + from.str() + " of tapgate(1)")
             replace_all(line, " " + from.str() + " ", " " + to.str() + " ");
         else if (!content.starts_with('#') && !content.starts_with(';'))
             replace_all(line, commas_doubled(directory_of(from)), commas_doubled(directory_of(to)));
-        if (trimmed(content.substr(0, content.find('='))) == "net" && net < spec.nets.size()) {
+        if (trimmed(std::string_view(content).substr(0, content.find('='))) == "net" &&
+            net < spec.nets.size()) {
             if (!spec.nets[net].mac)
                 line += ",mac=" + stable_mac(owner, from, static_cast<unsigned>(net)).str();
             net++;

@@ -125,8 +125,9 @@ EOT
 python3 $LAB/draw "$LAB/log/shown" >$LAB/picture.svg
 masked() { # FILE: what does not change from one run to the next
     grep -o '>[^<>]*</text>' "$1" |
-        sed -E 's/[0-9a-f]{4}\.[0-9a-f]{12}/ID/g; s/fe80:[^ <]*/ADDRESS/g; s/[0-9a-f]{2}(:[0-9a-f]{2}){5}/MAC/g
-            s/tap[0-9]+-[0-9a-z]+/TAP/g; s/[0-9]+/N/g; s/ +/ /g'
+        sed -E '/^>br0 /s/[^ <]*[0-9][^ <]*/N/g # with addresses that a terminal has cut
+            s/[0-9a-f]{4}\.[0-9a-f]{12}/ID/g; s/fe80:[^ <]*/ADDRESS/g; s/[0-9a-f]{2}(:[0-9a-f]{2}){5}/MAC/g
+            s/tap[0-9]+-[0-9a-z]+/TAP/g; s/[0-9]+/N/g; s/ +/ /g; s/N( N)+/N/g'
 }
 if [ -n "$picture" ]; then
     cp $LAB/picture.svg "$picture"
