@@ -122,7 +122,7 @@ ContainedTap::ContainedTap(unsigned queues) {
     // Static: whatever becomes of the waiting below, nothing else lies where the child may write.
     alignas(16) static std::array<char, 65536> stack;
     static Inside inside;
-    inside.queues = queues;
+    inside = Inside{.queues = queues};
     const pid_t pid = clone(child, stack.data() + stack.size(), contained_clone_flags, &inside);
     if (pid < 0)
         fail_to_contain(errno);
