@@ -62,19 +62,28 @@ Attacks helper_itself() {
              World::write_policy("allow br0 user=alice max-taps=9\n");
              unsigned calls = 0;
              bool within_reach = false;
+             bool entered = false;
              run_traced_family(usual_args, world.alice(), [&](const TracedCall& call) {
                  if (call.process == 1) {
                      calls = call.index;
-                     within_reach = within_reach || in_process_of(alice_account, [&] {
-                                                        return is_within_reach(call.pid) ? 1 : 0;
-                                                    }) != 0;
+                     const auto reach = [&] { return is_within_reach(call.pid) ? 1 : 0; };
+                     // Also from the child's own user namespace, where alice may do everything once
+                     // she has a handle of it: 255 is that she did not get in.
+                     const UniqueFd space(
+                         open(("/proc/" + std::to_string(call.pid) + "/ns/net").c_str(),
+                              O_RDONLY | O_CLOEXEC));
+                     const int from_inside =
+                         space ? inside(alice_account, space.get(), reach) : 255;
+                     entered = entered || from_inside != 255;
+                     within_reach = within_reach || in_process_of(alice_account, reach) != 0 ||
+                                    from_inside == 1;
                  }
                  return TraceAction{};
              });
              if (!world.ours())
                  return Outcome::nothing_to_break;
-             if (calls < 5)
-                 throw std::runtime_error("the child was not seen");
+             if (calls < 5 || !entered)
+                 throw std::runtime_error("the child was not seen, or not from its namespace");
              Outcome outcome = held_if(!within_reach && World::no_taps_left());
              // At its last call, the end, it has done all there is to do.
              for (unsigned at = 1; at < calls; ++at) {
