@@ -37,50 +37,6 @@ std::string target_name(DiskBus bus, size_t index) {
     return letters + name;
 }
 
-std::string bus_name(DiskBus bus) {
-    switch (bus) {
-        case DiskBus::virtio:
-            return "virtio";
-        case DiskBus::scsi:
-            return "scsi";
-        case DiskBus::sata:
-            return "sata";
-        case DiskBus::ide:
-            return "ide";
-    }
-    return "virtio";
-}
-
-std::string cache_name(DiskCache cache) {
-    switch (cache) {
-        case DiskCache::writeback:
-            return "writeback";
-        case DiskCache::writethrough:
-            return "writethrough";
-        case DiskCache::none:
-            return "none";
-        case DiskCache::directsync:
-            return "directsync";
-        case DiskCache::unsafe:
-            return "unsafe";
-    }
-    return "writeback";
-}
-
-std::string model_name(NetModel model) {
-    switch (model) {
-        case NetModel::virtio:
-            return "virtio";
-        case NetModel::e1000:
-            return "e1000";
-        case NetModel::e1000e:
-            return "e1000e";
-        case NetModel::rtl8139:
-            return "rtl8139";
-    }
-    return "virtio";
-}
-
 class Writer {
   public:
     Writer(const VmSpec& spec, const Owner& owner) : spec_(spec), owner_(owner) {}
@@ -184,7 +140,7 @@ class Writer {
         // SCSI's and SATA's are named alike.
         size_t& next = next_.at(bus == DiskBus::virtio ? 0 : bus == DiskBus::ide ? 1 : 2);
         set(target, "dev", target_name(bus, next++));
-        set(target, "bus", bus_name(bus));
+        set(target, "bus", std::string(word_for(bus, disk_buses)));
     }
 
     void write_disk(xml_node devices, const Disk& disk) {
@@ -194,7 +150,7 @@ class Writer {
         xml_node driver = add(node, "driver");
         set(driver, "name", "qemu");
         set(driver, "type", std::string(name_of(disk.format)));
-        set(driver, "cache", cache_name(disk.cache));
+        set(driver, "cache", std::string(word_for(disk.cache, disk_caches)));
         set(driver, "discard", disk.discard ? "unmap" : "ignore");
         write_source(node, disk.path.str());
         write_target(node, disk.bus);
@@ -236,7 +192,7 @@ class Writer {
             net.mac.value_or(stable_mac(owner_, spec_.name, static_cast<unsigned>(index))).str());
         if (bridged != nullptr)
             set(add(node, "source"), "bridge", bridged->bridge.str());
-        set(add(node, "model"), "type", model_name(net.model));
+        set(add(node, "model"), "type", std::string(word_for(net.model, net_models)));
         if (bridged != nullptr && bridged->queues > 1)
             set(add(node, "driver"), "queues", std::to_string(bridged->queues));
         write_order(node, BootDevice::net, index);

@@ -137,6 +137,14 @@ struct Choice {
     std::string_view name;
     Value value;
 };
+/// The word for `value` among `choices`, which have one for each.
+template <typename Value, size_t n>
+constexpr std::string_view word_for(Value value, const Choice<Value> (&choices)[n]) {
+    size_t at = 0;
+    while (at + 1 < n && choices[at].value != value)
+        at++;
+    return choices[at].name;
+}
 
 enum class ImageFormat { raw, qcow2, vmdk, vdi, vhdx, vpc };
 inline constexpr Choice<ImageFormat> image_formats[] = {
@@ -149,8 +157,21 @@ std::string_view name_of(ImageFormat format);
 std::optional<ImageFormat> image_format(std::string_view name);
 
 enum class DiskBus { virtio, scsi, sata, ide };
+inline constexpr Choice<DiskBus> disk_buses[] = {{"virtio", DiskBus::virtio},
+                                                 {"scsi", DiskBus::scsi},
+                                                 {"sata", DiskBus::sata},
+                                                 {"ide", DiskBus::ide}};
 enum class DiskCache { writeback, writethrough, none, directsync, unsafe };
+inline constexpr Choice<DiskCache> disk_caches[] = {{"writeback", DiskCache::writeback},
+                                                    {"writethrough", DiskCache::writethrough},
+                                                    {"none", DiskCache::none},
+                                                    {"directsync", DiskCache::directsync},
+                                                    {"unsafe", DiskCache::unsafe}};
 enum class NetModel { virtio, e1000, e1000e, rtl8139 };
+inline constexpr Choice<NetModel> net_models[] = {{"virtio", NetModel::virtio},
+                                                  {"e1000", NetModel::e1000},
+                                                  {"e1000e", NetModel::e1000e},
+                                                  {"rtl8139", NetModel::rtl8139}};
 enum class Display { none, vnc };
 enum class Accelerator { kvm, tcg };
 enum class Firmware { bios, uefi, uefi_secure };

@@ -159,26 +159,12 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
              words.disk.format = parse_format(value);
              words.disk.format_is_said = true;
          }},
-        {"bus",
-         [](DiskWords& words, std::string_view value) {
-             static constexpr Choice<DiskBus> choices[] = {{"virtio", DiskBus::virtio},
-                                                           {"scsi", DiskBus::scsi},
-                                                           {"sata", DiskBus::sata},
-                                                           {"ide", DiskBus::ide}};
-             words.disk.bus = choose(value, choices);
-         }},
+        {"bus", [](DiskWords& words,
+                   std::string_view value) { words.disk.bus = choose(value, disk_buses); }},
         {"readonly", [](DiskWords& words,
                         std::string_view value) { words.disk.read_only = parse_switch(value); }},
-        {"cache",
-         [](DiskWords& words, std::string_view value) {
-             static constexpr Choice<DiskCache> choices[] = {
-                 {"writeback", DiskCache::writeback},
-                 {"writethrough", DiskCache::writethrough},
-                 {"none", DiskCache::none},
-                 {"directsync", DiskCache::directsync},
-                 {"unsafe", DiskCache::unsafe}};
-             words.disk.cache = choose(value, choices);
-         }},
+        {"cache", [](DiskWords& words,
+                     std::string_view value) { words.disk.cache = choose(value, disk_caches); }},
         {"discard", [](DiskWords& words,
                        std::string_view value) { words.disk.discard = parse_switch(value); }},
         {"backing",
@@ -209,14 +195,7 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
 
 Net parse_net(std::string_view text) {
     static constexpr Property<Net> properties[] = {
-        {"model",
-         [](Net& net, std::string_view value) {
-             static constexpr Choice<NetModel> choices[] = {{"virtio", NetModel::virtio},
-                                                            {"e1000", NetModel::e1000},
-                                                            {"e1000e", NetModel::e1000e},
-                                                            {"rtl8139", NetModel::rtl8139}};
-             net.model = choose(value, choices);
-         }},
+        {"model", [](Net& net, std::string_view value) { net.model = choose(value, net_models); }},
         {"mac",
          [](Net& net, std::string_view value) {
              net.mac = MacAddress::parse(value);
