@@ -4,12 +4,14 @@
 # The real QEMU takes the command lines of `tapgate argv`, and opens the image that was named and no
 # other, whatever its name looks like.
 #
-# Usage: argv.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: argv.sh TAPGATE [--print-golden]. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail
 
 # shellcheck source=tests/system/words.sh
 source "$(dirname "$(readlink -f "$0")")/words.sh"
 tapgate=$1
+golden=$(dirname "$(readlink -f "$0")")/argv
+[ "${2:-}" != --print-golden ] || print_golden=1
 need qemu-system-x86_64
 # QEMU listens on ports: not on the host's.
 if [ -z "${TAPGATE_OWN_NETWORK:-}" ]; then
@@ -86,6 +88,38 @@ try() {
     fi
 }
 
+# What this version of QEMU gets for a VM that was made here, so with the machine's version in it: argv/
+# has it for Debian 12's QEMU and 13's, below options that make the VM. To see new ones: --print-golden.
+version=$(qemu-system-x86_64 --version | sed -n 's/^QEMU emulator version \([0-9]*\.[0-9]*\).*/\1/p')
+mkdir -p share
+truncate -s 1M d1 d2
+qemu-img create -q -f qcow2 disk.qcow2 1M
+qemu-img create -q -f vmdk disk.vmdk 1M
+printf secret >password
+for options in "$golden"/*.options; do
+    name=$(basename "$options" .options)
+    mapfile -t options <"$options"
+    [[ ${options[*]} != *uefi* ]] || "$tapgate" argv vm --firmware=uefi >/dev/null 2>&1 || {
+        echo "# not compared: $name (no UEFI firmware)"
+        continue
+    }
+    "$tapgate" create "$name" "${options[@]}" >"$work/created"
+    # Every line break is an argument's end; where the test runs and the VM's UUID are this host's.
+    "$tapgate" argv "$name" --null | tr '\0' '\n' |
+        sed -e "s|$work|/WORK|g" -e '/^-uuid$/{n;s/.*/UUID/}' >"$work/$name.argv"
+    rm "$XDG_CONFIG_HOME/tapgate/$name.conf"
+    if [ -n "${print_golden:-}" ]; then
+        echo "--- qemu-$version/$name.argv"
+        cat "$work/$name.argv"
+    elif [ -d "$golden/qemu-$version" ]; then
+        diff -u "$golden/qemu-$version/$name.argv" "$work/$name.argv"
+    else
+        echo "# not compared: $name (there is no $golden/qemu-$version)"
+    fi
+done
+rm -r d1 d2 disk.qcow2 disk.vmdk share
+[ -z "${print_golden:-}" ] || exit 0
+
 # What QEMU would take as something else: its options' commas, protocols of its block layer, options,
 # descriptors, URLs, lists; and what a shell or a printf() would.
 mkdir -p 'sub/..x' nbd+unix: http:
@@ -151,7 +185,6 @@ for machine in q35 pc; do
 done
 
 try plain --disk=plain,format=raw --cpus=4,sockets=2,threads=2 --cpu=qemu64,+ssse3
-printf secret >password
 try 'plain' --disk=plain,format=raw --display=vnc:localhost --vnc-password-file=password
 try '' --net=none
 try '' -- -device virtio-keyboard-pci

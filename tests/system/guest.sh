@@ -3,6 +3,8 @@
 # user and follow what the guest says. Source lab.sh first.
 
 GUEST_DIR=$LAB/guest
+# shellcheck disable=SC2034 # read by those who source this
+GUEST_NAME=
 GUEST_PID=
 GUEST_SERIAL=
 GUEST_STDERR=
@@ -41,6 +43,8 @@ GUEST_APPEND="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgat
 guest_run() {
     local name=$1
     shift
+    # shellcheck disable=SC2034 # so is this
+    GUEST_NAME=$name
     GUEST_SERIAL=$LAB/log/$name.serial
     GUEST_STDERR=$LAB/log/$name.stderr
     : >"$GUEST_SERIAL" # the background job may come to open it only after we read it

@@ -94,6 +94,9 @@ for entry in "tapgate-helper -rwsr-xr-x root/root /usr/libexec/tapgate-helper" \
     "tapgate-helper -rw-r--r-- root/root /usr/share/man/man1/tapgate-policy.1.gz" \
     "tapgate -rwxr-xr-x root/root /usr/bin/tapgate" \
     "tapgate -rw-r--r-- root/root /usr/share/man/man1/tapgate.1.gz" \
+    "tapgate -rw-r--r-- root/root /usr/share/man/man7/tapgate-cluster.7.gz" \
+    "tapgate -rw-r--r-- root/root /usr/share/man/man7/tapgate-tutorial.7.gz" \
+    "tapgate -rw-r--r-- root/root /etc/tapgate/images.conf" \
     "tapgate -rw-r--r-- root/root /usr/lib/systemd/user/tapgate@.service"; do
     verdict "it has ${entry##*/}, as it should be" holds $LAB/contents "$entry"
 done
