@@ -55,6 +55,21 @@ std::string write_beside(const std::string& path, std::string_view text) {
 
 }  // namespace
 
+void read_pieces(int fd, const std::string& path,
+                 const std::function<void(std::string_view)>& take) {
+    std::string buffer(size_t{1} << 20U, '\0');
+    for (;;) {
+        const ssize_t got = read(fd, buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            fail_with_errno(shown(path));
+        if (got == 0)
+            return;
+        take(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
+    }
+}
+
 bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t written = write(fd, text.data(), text.size());

@@ -5,6 +5,7 @@
 #define TAPGATE_LAUNCHER_BASE_FILES_H
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,11 @@ void replace_file(const std::string& path, std::string_view text);
 /// also when what is there is not this user's own directory that nobody else can write to: others
 /// could put their sockets into it.
 void make_private_directory(const std::string& path);
+
+/// Gives all that `fd` still has to `take`, up to 1 MiB at a time. Throws a LauncherError that
+/// names `path` when reading fails.
+void read_pieces(int fd, const std::string& path,
+                 const std::function<void(std::string_view piece)>& take);
 
 /// Writes all of `text` to `fd`. False, with errno, when that fails.
 bool write_all(int fd, std::string_view text);

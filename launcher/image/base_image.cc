@@ -187,21 +187,15 @@ std::string content_hash(const std::string& path, const HeldSignals& signals,
     posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     const auto begin = Clock::now();
     Sha256 hash;
-    std::string buffer(size_t{1} << 20U, '\0');
-    for (off_t done = 0;;) {
+    std::uint64_t done = 0;
+    read_pieces(fd.get(), path, [&](std::string_view piece) {
         signals.throw_if_any();
-        const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            fail_with_errno(shown(path));
-        if (got == 0)
-            return hex_text(hash.digest());
-        hash.add(std::string_view(buffer).substr(0, static_cast<size_t>(got)));
-        done += got;
+        hash.add(piece);
+        done += piece.size();
         if (progress && size > 0 && Clock::now() - begin > std::chrono::seconds(1))
             progress(100.0 * static_cast<double>(done) / static_cast<double>(size));
-    }
+    });
+    return hex_text(hash.digest());
 }
 
 std::vector<std::string> dependents_of(const std::string& path,

@@ -15,15 +15,6 @@ namespace {
 
 const std::vector<std::string_view> image_keys = {"url", "sums", "format"};
 
-Setting line_place(const std::string& path, unsigned number, std::string_view line) {
-    Setting place;
-    place.source = Setting::Source::file;
-    place.place = shown(path) + ":" + std::to_string(number);
-    place.line = line;
-    place.column = std::min(line.find_first_not_of(blanks), line.size());
-    return place;
-}
-
 // A section: what stands behind its header.
 CatalogueImage image_in(const Setting& header, const std::string& name,
                         const std::vector<Setting>& settings) {

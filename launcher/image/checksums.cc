@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <nettle/sha2.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -84,24 +83,15 @@ FileChecksums checksums_of(const std::string& path, const HeldSignals& signals,
     Sha256 sha256;
     sha512_ctx sha512{};
     sha512_init(&sha512);
-    std::vector<char> buffer(1024UL * 1024);
     std::uint64_t done = 0;
-    for (;;) {
+    read_pieces(fd.get(), path, [&](std::string_view piece) {
         signals.throw_if_any();
-        const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            fail_with_errno(shown(path));
-        if (got == 0)
-            break;
-        const std::string_view bytes(buffer.data(), static_cast<size_t>(got));
-        sha256.add(bytes);
-        sha512_update(&sha512, bytes.size(), reinterpret_cast<const std::uint8_t*>(bytes.data()));
-        done += bytes.size();
+        sha256.add(piece);
+        sha512_update(&sha512, piece.size(), reinterpret_cast<const std::uint8_t*>(piece.data()));
+        done += piece.size();
         if (progress && status.st_size > 0)
             progress(100.0 * static_cast<double>(done) / static_cast<double>(status.st_size));
-    }
+    });
     std::vector<std::uint8_t> digest(SHA512_DIGEST_SIZE);
     sha512_digest(&sha512, digest.size(), digest.data());
     return {.sha256 = hex_text(sha256.digest()), .sha512 = hex_digits(digest)};

@@ -50,15 +50,6 @@ struct Part {
     std::vector<Setting> settings;
 };
 
-Setting place_of(const std::string& path, unsigned number, std::string_view line) {
-    Setting place;
-    place.source = Setting::Source::file;
-    place.place = shown(path) + ":" + std::to_string(number);
-    place.line = line;
-    place.column = std::min(line.find_first_not_of(blanks), line.size());
-    return place;
-}
-
 std::string section_name(const Setting& place, std::string_view header) {
     if (!header.ends_with(']'))
         throw wrong_setting(place, "a section is like [server]");
@@ -91,7 +82,7 @@ std::vector<Part> parts_of(const std::string& path, std::string_view text) {
             continue;
         }
         finish();
-        Part part{.line = place_of(path, number, line), .name = {}, .settings = {}};
+        Part part{.line = line_place(path, number, line), .name = {}, .settings = {}};
         part.name = section_name(part.line, content);
         for (const Part& other : parts)
             if (other.name == part.name)

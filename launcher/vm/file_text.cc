@@ -27,6 +27,15 @@ std::string disk_with_absolute_paths(std::string_view value, const std::string& 
 
 }  // namespace
 
+Setting line_place(const std::string& path, unsigned number, std::string_view line) {
+    Setting place;
+    place.source = Setting::Source::file;
+    place.place = shown(path) + ":" + std::to_string(number);
+    place.line = line;
+    place.column = std::min(line.find_first_not_of(blanks), line.size());
+    return place;
+}
+
 std::vector<Setting> parse_vm_file(const std::string& path, std::string_view text,
                                    const FilePart& part) {
     std::vector<Setting> settings;
@@ -40,11 +49,7 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
         const auto column = [&](std::string_view word) {
             return static_cast<size_t>(word.data() - line.data());
         };
-        Setting setting;
-        setting.source = Setting::Source::file;
-        setting.place = shown(path) + ":" + std::to_string(number);
-        setting.line = line;
-        setting.column = column(content);
+        Setting setting = line_place(path, number, line);
         setting.directory = directory;
         if (line.find('\0') != std::string_view::npos)
             throw wrong_setting(setting, "a NUL byte in the line");

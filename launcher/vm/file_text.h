@@ -19,6 +19,9 @@ struct FilePart {
     std::vector<std::string_view> own_keys = {};  ///< that are no options of a VM, each once
 };
 
+/// A setting without key and value: where errors about that line of the file `path` point.
+Setting line_place(const std::string& path, unsigned number, std::string_view line);
+
 /// The settings in a VM file: lines `key = value`; blank lines and lines that begin with '#' or ';'
 /// mean nothing. Relative paths start where the file is. Throws a LauncherError with file, line and
 /// caret.
