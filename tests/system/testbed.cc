@@ -636,7 +636,7 @@ std::vector<std::string> Testbed::ports(const std::string& bridge) {
 }
 
 bool Testbed::no_taps_left() {
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 1000; ++i) {
         if (taps().empty())
             return true;
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
