@@ -17,11 +17,13 @@
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/medium.h"
 #include "launcher/qemu/standstill.h"
+#include "launcher/run/attach.h"
 #include "launcher/run/background.h"
 #include "launcher/run/ending.h"
 #include "launcher/run/supervisor.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
+#include "launcher/vm/options.h"
 #include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
 
@@ -213,6 +215,42 @@ ExitCode eject_cd(const CommandLine& command) {
     }
     note("until " + name.str() + " ends; what it is started with: tapgate set " + name.str() +
          " cdrom=" + (command.operands.size() < 2 ? "" : shown(command.operands[1])));
+    return ExitCode::done;
+}
+
+ExitCode attach_to_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    require_running(name);
+    const std::string& word = command.operands.at(1);
+    const size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    if (key != "disk" && key != "net" && key != "cdrom")
+        throw UsageError(quoted_word(word) +
+                         ": what can be attached is disk=FILE, cdrom=FILE or net=bridge:NAME");
+    if (equals == std::string::npos || equals + 1 == word.size())
+        throw UsageError(quoted_word(word) + ": a value is missing: " + key + "=" +
+                         argument_of(*find_vm_option(key)));
+    // With the helper of its start, too.
+    const CommandLine started = as_started(command);
+    const std::string id =
+        attach_device(described_vm(started).spec,
+                      command_line_setting(key, word.substr(equals + 1), current_directory()),
+                      {started.option("helper"), command.has("force"), command.has("save")});
+    print(name.str() + " has " + id + "\n");
+    if (!command.has("save"))
+        note("until " + name.str() + " ends; with --save it is in its VM file, too");
+    return ExitCode::done;
+}
+ExitCode detach_from_vm(const CommandLine& command) {
+    const VmName name = command.vm_name();
+    require_running(name);
+    std::string word = command.operands.at(1);
+    // disk1, nic1, cdrom0; all else is a file.
+    if (word.find_first_of("/.") != std::string::npos && !word.starts_with('/'))
+        word = current_directory() + "/" + word;
+    DetachOptions options{.force = command.has("force"), .save = command.has("save")};
+    options.limit = command.seconds("timeout", options.limit);
+    detach_device(name, word, options);
     return ExitCode::done;
 }
 

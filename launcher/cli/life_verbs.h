@@ -23,6 +23,8 @@ ExitCode kill_vm(const CommandLine& command);
 ExitCode restart_vm(const CommandLine& command);
 ExitCode reset_vm(const CommandLine& command);
 ExitCode eject_cd(const CommandLine& command);
+ExitCode attach_to_vm(const CommandLine& command);
+ExitCode detach_from_vm(const CommandLine& command);
 ExitCode pause_vm(const CommandLine& command);
 ExitCode resume_vm(const CommandLine& command);
 

@@ -56,7 +56,7 @@ constexpr Reaching reaching[] = {
     {"stop"},       {"kill"},   {"reset"},     {"pause"},  {"resume"},      {"status"},
     {"console"},    {"log"},    {"vnc"},       {"delete"}, {"snapshot", 1}, {"clone"},
     {"seed"},       {"resize"}, {"ip"},        {"ssh"},    {"ssh-config"},  {"wait"},
-    {"screenshot"}, {"exec"},   {"ssh-proxy"}, {"eject"}};
+    {"screenshot"}, {"exec"},   {"ssh-proxy"}, {"eject"},  {"attach"},      {"detach"}};
 
 // What is interactive there, too, when it is here.
 bool wants_terminal(std::string_view verb) {

@@ -119,6 +119,14 @@ constexpr Verb all_verbs[] = {
      .operands = "NAME [FILE]",
      .help = "take the CD out of the drive, or put another one in",
      .run = eject_cd},
+    {.name = "attach",
+     .operands = "NAME disk=|cdrom=|net=",
+     .help = "give a VM that runs a disk, a CD or a network adapter",
+     .run = attach_to_vm},
+    {.name = "detach",
+     .operands = "NAME DEVICE",
+     .help = "take it away again: disk1, nic1, cdrom0, or the disk's file",
+     .run = detach_from_vm},
     {.name = "pause",
      .operands = "[NAME...]",
      .help = "let the guest stand still",
@@ -303,7 +311,7 @@ constexpr VerbOption all_options[] = {
      .help = "no notes of what could be better here (KVM, vhost)"},
     {.name = "helper",
      .argument = "PATH",
-     .verbs = "argv run start restart doctor tap lab",
+     .verbs = "argv run start restart doctor tap lab attach",
      .help = "another helper than the installed one"},
     {.name = "powerdown-limit",
      .argument = "SECONDS",
@@ -311,18 +319,20 @@ constexpr VerbOption all_options[] = {
      .help = "when a signal ends the VM: how long its guest may take to power down (90)"},
     {.name = "timeout",
      .argument = "SECONDS",
-     .verbs = "run start stop restart wait snapshot lab",
+     .verbs = "run start stop restart wait snapshot lab detach",
      .help = "how long the guest may take to power down (90), or to be ready (120), or QEMU for a "
              "snapshot (600), or Slurm to find room (for ever)",
      .helps =
          "run start=how long Slurm may take to find room (for ever)|stop restart=how long the "
          "guest may take to power down (90 seconds)|wait=how long to "
          "wait (120 seconds)|snapshot=how long QEMU may take (600 seconds)|lab=how long a guest "
-         "may take to power down (90), or to be what another section waits for (300)"},
+         "may take to power down (90), or to be what another section waits for (300)|detach=how "
+         "long the guest may take to let go (30 seconds)"},
     {.name = "force",
-     .verbs = "stop restart reset lab eject",
+     .verbs = "stop restart reset lab eject attach detach",
      .help = "cut the guest's power: when that time is over, or before a reset to the base",
-     .helps = "eject=although the guest has it mounted"},
+     .helps = "eject attach detach=of a CD: although the guest has it mounted"},
+    {.name = "save", .verbs = "attach detach", .help = "in the VM file, too"},
     {.name = "to-base", .verbs = "reset", .help = "give up what a clone has written to its disks"},
     {.name = "verify",
      .verbs = "status",

@@ -329,8 +329,11 @@ std::vector<GuestAdapter> guest_adapters(const GuestFacts& facts) {
     std::vector<GuestAdapter> adapters;
     for (size_t i = 0; i < facts.nets.size(); i++) {
         const RunNet& net = facts.nets[i];
+        // "nic2" is on "net2"; with some taken away, not the third.
+        const std::string number =
+            net.id.starts_with("nic") ? net.id.substr(3) : std::to_string(i);
         adapters.push_back(net.bridge.empty()
-                               ? adapter_behind_nat(facts, net, "net" + std::to_string(i))
+                               ? adapter_behind_nat(facts, net, "net" + number)
                                : adapter_on_bridge(facts, net));
     }
     return adapters;

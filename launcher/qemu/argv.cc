@@ -7,6 +7,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/qemu/argv_drives.h"
+#include "launcher/qemu/argv_nets.h"
 #include "launcher/qemu/argv_writer.h"
 #include "launcher/vm/state.h"
 
@@ -19,26 +20,11 @@ using Json = ArgvJson;
 // Of a sockaddr_un's path, without its NUL.
 constexpr size_t longest_socket_path = 107;
 
-std::string_view driver_of(NetModel model) {
-    switch (model) {
-        case NetModel::virtio:
-            return "virtio-net-pci";
-        case NetModel::e1000:
-            return "e1000";
-        case NetModel::e1000e:
-            return "e1000e";
-        case NetModel::rtl8139:
-            return "rtl8139";
-    }
-    throw std::logic_error("a network adapter without a driver");
-}
-
-// "3:4:5", as fds= has them.
-std::string fd_list(const std::vector<int>& fds) {
-    std::string text;
+std::vector<std::string> words_of(const std::vector<int>& fds) {
+    std::vector<std::string> words;
     for (const int fd : fds)
-        text += (text.empty() ? "" : ":") + std::to_string(fd);
-    return text;
+        words.push_back(std::to_string(fd));
+    return words;
 }
 
 class Builder {
@@ -61,6 +47,7 @@ class Builder {
                           {"id", "balloon0"},
                           {"free-page-reporting", true},
                           {"deflate-on-oom", true}});
+        argv_.add_spare_ports();
         add_process();
         for (const std::string& argument : spec_.extra_arguments)
             argv_.add(argument);
@@ -160,6 +147,10 @@ class Builder {
         argv_.add("-chardev", "socket,id=qmp,path=" + commas_doubled(socket(vm_files::qmp)) +
                                   ",server=on,wait=off");
         argv_.add("-mon", "chardev=qmp,mode=control");
+        // Of its own: who follows keeps the connection, and QMP talks with one at a time.
+        argv_.add("-chardev", "socket,id=events,path=" + commas_doubled(socket(vm_files::events)) +
+                                  ",server=on,wait=off");
+        argv_.add("-mon", "chardev=events,mode=control");
         argv_.add_device({{"driver", "virtio-serial-pci"}, {"id", "serial0"}});
         argv_.add("-chardev", "socket,id=agent,path=" + commas_doubled(socket(vm_files::agent)) +
                                   ",server=on,wait=off");
@@ -184,37 +175,28 @@ class Builder {
     }
 
     void add_nets() {
-        size_t bridged = 0;
+        size_t bridged_so_far = 0;
         for (size_t i = 0; i < spec_.nets.size(); i++) {
             const Net& net = spec_.nets[i];
             const std::string id = "net" + std::to_string(i);
-            Json device = {{"driver", driver_of(net.model)},
-                           {"netdev", id},
-                           {"id", "nic" + std::to_string(i)}};
-            device["mac"] =
-                net.mac.value_or(stable_mac(host_.owner, spec_.name, static_cast<unsigned>(i)))
-                    .str();
-            if (const auto* const user = std::get_if<UserNet>(&net.link))
-                add_user_net(id, *user);
+            const MacAddress mac =
+                net.mac.value_or(stable_mac(host_.owner, spec_.name, static_cast<unsigned>(i)));
+            const auto* const bridged = std::get_if<BridgeNet>(&net.link);
+            const auto mtu = bridged == nullptr ? host_.bridge_mtus.end()
+                                                : host_.bridge_mtus.find(bridged->bridge.str());
+            Json device = net_device(
+                net, "nic" + std::to_string(i), id, mac,
+                mtu == host_.bridge_mtus.end() ? std::nullopt : std::optional(mtu->second));
+            if (bridged == nullptr)
+                argv_.add_json("-netdev", user_netdev(id, std::get<UserNet>(net.link)));
             else
-                add_bridge_net(id, net.model, std::get<BridgeNet>(net.link), bridged++, device);
+                add_bridge_netdev(id, *bridged, bridged_so_far++);
             argv_.set_boot_index(device, BootDevice::net, i);
             argv_.add_device(device);
         }
     }
 
-    void add_user_net(const std::string& id, const UserNet& user) {
-        Json netdev = {{"type", "user"}, {"id", id}};
-        for (const HostForward& forward : user.forwards)
-            netdev["hostfwd"].push_back({{"str", forward.str()}});
-        argv_.add_json("-netdev", netdev);
-    }
-
-    void add_bridge_net(const std::string& id, NetModel model, const BridgeNet& net, size_t index,
-                        Json& device) {
-        const auto mtu = host_.bridge_mtus.find(net.bridge.str());
-        if (model == NetModel::virtio && mtu != host_.bridge_mtus.end())
-            device["host_mtu"] = mtu->second;
+    void add_bridge_netdev(const std::string& id, const BridgeNet& net, size_t index) {
         if (!fds_) {
             if (net.queues > 1)
                 throw LauncherError("queues=" + std::to_string(net.queues) +
@@ -230,18 +212,7 @@ class Builder {
         if (fds.taps.size() != net.queues ||
             (!fds.vhosts.empty() && fds.vhosts.size() != net.queues))
             throw std::logic_error("descriptors and queues of " + id + " differ in number");
-        const bool multiqueue = net.queues > 1;
-        Json netdev = {{"type", "tap"}, {"id", id}, {multiqueue ? "fds" : "fd", fd_list(fds.taps)}};
-        if (!fds.vhosts.empty()) {
-            netdev["vhost"] = true;
-            netdev[multiqueue ? "vhostfds" : "vhostfd"] = fd_list(fds.vhosts);
-        }
-        argv_.add_json("-netdev", netdev);
-        if (multiqueue) {
-            device["mq"] = true;
-            // For each queue one for what comes and one for what goes; control; configuration.
-            device["vectors"] = 2 * net.queues + 2;
-        }
+        argv_.add_json("-netdev", tap_netdev(id, {words_of(fds.taps), words_of(fds.vhosts)}));
     }
 
     void add_display() {

@@ -40,6 +40,17 @@ CacheMode mode_of(DiskCache cache) {
     throw std::logic_error("a cache mode without a meaning");
 }
 
+// Of what a disk's or a CD-ROM's bytes lie in.
+std::string_view protocol_of(const std::string& path, const HostDevices& devices) {
+    return devices.cd_drives.contains(path)       ? "host_cdrom"
+           : devices.block_devices.contains(path) ? "host_device"
+                                                  : "file";
+}
+
+std::string discard_of(const Disk& disk) {
+    return disk.discard ? "unmap" : "ignore";
+}
+
 class DriveWriter {
   public:
     DriveWriter(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices)
@@ -61,11 +72,12 @@ class DriveWriter {
     void add_cdroms() {
         for (size_t i = 0; i < spec_.cdroms.size(); i++) {
             const std::string id = "cdrom" + std::to_string(i);
-            argv_.add_json("-blockdev", Json{{"driver", protocol_of(spec_.cdroms[i].str())},
-                                             {"node-name", id + "-image-file"},
-                                             {"filename", spec_.cdroms[i].str()},
-                                             {"aio", "threads"},
-                                             {"read-only", true}});
+            argv_.add_json("-blockdev",
+                           Json{{"driver", protocol_of(spec_.cdroms[i].str(), devices_)},
+                                {"node-name", id + "-image-file"},
+                                {"filename", spec_.cdroms[i].str()},
+                                {"aio", "threads"},
+                                {"read-only", true}});
             argv_.add_json("-blockdev", Json{{"driver", "raw"},
                                              {"node-name", id + "-image"},
                                              {"file", id + "-image-file"},
@@ -80,40 +92,21 @@ class DriveWriter {
     }
 
   private:
-    // Of what a disk's or a CD-ROM's bytes lie in.
-    [[nodiscard]] std::string_view protocol_of(const std::string& path) const {
-        return devices_.cd_drives.contains(path)       ? "host_cdrom"
-               : devices_.block_devices.contains(path) ? "host_device"
-                                                       : "file";
-    }
-
     // The image below `node`. Not as -blockdev when what the guest writes is thrown away: only
     // -drive can do that.
     void add_image(const std::string& node, const Disk& disk) {
-        const CacheMode mode = mode_of(disk.cache);
-        const std::string_view format = name_of(disk.format);
         if (spec_.snapshot && !disk.read_only) {
             argv_.add("-drive",
-                      "if=none,id=" + node + ",snapshot=on,driver=" + std::string(format) +
-                          ",file.driver=" + std::string(protocol_of(disk.path.str())) +
+                      "if=none,id=" + node +
+                          ",snapshot=on,driver=" + std::string(name_of(disk.format)) +
+                          ",file.driver=" + std::string(protocol_of(disk.path.str(), devices_)) +
                           ",file.aio=threads,file.filename=" + commas_doubled(disk.path.str()) +
-                          ",discard=" + (disk.discard ? "unmap" : "ignore"));
+                          ",discard=" + discard_of(disk));
             return;
         }
-        const std::string discard = disk.discard ? "unmap" : "ignore";
-        const Json cache = {{"direct", mode.direct}, {"no-flush", mode.no_flush}};
-        argv_.add_json("-blockdev", Json{{"driver", protocol_of(disk.path.str())},
-                                         {"node-name", node + "-file"},
-                                         {"filename", disk.path.str()},
-                                         {"aio", "threads"},
-                                         {"discard", discard},
-                                         {"cache", cache},
-                                         {"auto-read-only", true}});
-        Json image = {{"driver", format},   {"node-name", node}, {"file", node + "-file"},
-                      {"discard", discard}, {"cache", cache},    {"read-only", disk.read_only}};
-        if (disk.discard && !disk.read_only)
-            image["detect-zeroes"] = "unmap";
-        argv_.add_json("-blockdev", image);
+        const DiskNodes nodes = disk_nodes(disk, node, devices_);
+        argv_.add_json("-blockdev", nodes.file);
+        argv_.add_json("-blockdev", nodes.image);
     }
 
     void add_disk(size_t i) {
@@ -133,11 +126,7 @@ class DriveWriter {
                 device = next_ata_place("ide-hd", disk.bus);
                 break;
         }
-        device["id"] = id;
-        device["drive"] = id + "-image";
-        device["write-cache"] = on_off(mode_of(disk.cache).write_cache);
-        if (disk.serial)
-            device["serial"] = disk.serial->str();
+        complete_disk_device(device, disk, id);
         argv_.set_boot_index(device, BootDevice::disk, i);
         if (disk.bus == DiskBus::virtio)
             argv_.add_device(device);
@@ -165,6 +154,37 @@ class DriveWriter {
 };
 
 }  // namespace
+
+DiskNodes disk_nodes(const Disk& disk, const std::string& node, const HostDevices& devices) {
+    const CacheMode mode = mode_of(disk.cache);
+    const std::string discard = discard_of(disk);
+    const Json cache = {{"direct", mode.direct}, {"no-flush", mode.no_flush}};
+    DiskNodes nodes;
+    nodes.file = {{"driver", protocol_of(disk.path.str(), devices)},
+                  {"node-name", node + "-file"},
+                  {"filename", disk.path.str()},
+                  {"aio", "threads"},
+                  {"discard", discard},
+                  {"cache", cache},
+                  {"auto-read-only", true}};
+    nodes.image = {{"driver", name_of(disk.format)},
+                   {"node-name", node},
+                   {"file", node + "-file"},
+                   {"discard", discard},
+                   {"cache", cache},
+                   {"read-only", disk.read_only}};
+    if (disk.discard && !disk.read_only)
+        nodes.image["detect-zeroes"] = "unmap";
+    return nodes;
+}
+
+void complete_disk_device(ArgvJson& device, const Disk& disk, const std::string& id) {
+    device["id"] = id;
+    device["drive"] = id + "-image";
+    device["write-cache"] = on_off(mode_of(disk.cache).write_cache);
+    if (disk.serial)
+        device["serial"] = disk.serial->str();
+}
 
 void add_drives(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices) {
     DriveWriter writer(argv, spec, devices);

@@ -17,6 +17,18 @@ struct HostDevices {
     std::set<std::string> cd_drives;  ///< of these the drives
 };
 
+/// What -blockdev and blockdev-add take for a disk's image: the node of the file, "NODE-file", and
+/// above it the image's, NODE.
+struct DiskNodes {
+    ArgvJson file;
+    ArgvJson image;
+};
+DiskNodes disk_nodes(const Disk& disk, const std::string& node, const HostDevices& devices);
+
+/// Completes what -device and device_add take for a disk, which has its driver and its place:
+/// `id`, on the image "ID-image", and what the guest is told of it.
+void complete_disk_device(ArgvJson& device, const Disk& disk, const std::string& id);
+
 /// Writes the VM's disks and CD-ROMs, the controllers that they need, and the images below them.
 /// There has to be an I/O thread called "io0".
 void add_drives(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices);

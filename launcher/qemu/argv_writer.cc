@@ -45,22 +45,31 @@ void ArgvWriter::add_json(std::string_view option, const ArgvJson& value) {
     add(option, value.dump());
 }
 
+void ArgvWriter::add_port(const std::string& id) {
+    const unsigned function = ports_ % 8;
+    ArgvJson port = {{"driver", "pcie-root-port"},
+                     {"id", id},
+                     {"bus", "pcie.0"},
+                     {"chassis", ports_ + 1},
+                     {"addr", pci_address(2 + ports_ / 8, function)}};
+    if (function == 0)
+        port["multifunction"] = true;
+    add_json("-device", port);
+    ports_++;
+}
+
 void ArgvWriter::add_device(ArgvJson device) {
     if (spec_.machine.is_q35()) {
-        const unsigned function = ports_ % 8;
         const std::string id = "port" + std::to_string(ports_);
-        ArgvJson port = {{"driver", "pcie-root-port"},
-                         {"id", id},
-                         {"bus", "pcie.0"},
-                         {"chassis", ports_ + 1},
-                         {"addr", pci_address(2 + ports_ / 8, function)}};
-        if (function == 0)
-            port["multifunction"] = true;
-        add_json("-device", port);
+        add_port(id);
         device["bus"] = id;
-        ports_++;
     }
     add_json("-device", device);
+}
+
+void ArgvWriter::add_spare_ports() {
+    for (unsigned i = 0; i < spare_ports && spec_.machine.is_q35(); i++)
+        add_port("spare" + std::to_string(i));
 }
 
 bool ArgvWriter::is_boot_index_taken(unsigned place) const {

@@ -17,6 +17,9 @@ namespace tapgate {
 /// Ordered: the same VM gives the same text, with what matters first.
 using ArgvJson = nlohmann::ordered_json;
 
+/// How many devices can be plugged into a q35 while it runs.
+inline constexpr unsigned spare_ports = 4;
+
 class ArgvWriter {
   public:
     /// `spec` has to live as long as this.
@@ -30,6 +33,10 @@ class ArgvWriter {
     /// which share a slot, from slot 2 on: what a guest calls its adapters depends on the place.
     void add_device(ArgvJson device);
 
+    /// On q35 the root ports that nothing is plugged into yet, spare0 to spareN: there is no
+    /// plugging in without one. Behind the devices, whose places they leave alone.
+    void add_spare_ports();
+
     /// The device's place in the boot order, as `boot` says. What qemu-arg gives a bootindex= keeps
     /// it, and ours go on with the next one: QEMU refuses two that are the same.
     void set_boot_index(ArgvJson& device, BootDevice kind, size_t index) const;
@@ -38,6 +45,7 @@ class ArgvWriter {
     std::vector<std::string> take() { return std::move(argv_); }
 
   private:
+    void add_port(const std::string& id);
     [[nodiscard]] bool is_boot_index_taken(unsigned place) const;
 
     const VmSpec& spec_;

@@ -74,6 +74,25 @@ json parse_message(std::string_view line) {
     return message;
 }
 
+// As send(), with `fd` beside the first byte unless it is -1.
+ssize_t send_some(int socket, std::string_view text, int fd) {
+    iovec bytes{const_cast<char*>(text.data()), text.size()};
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
+    if (fd >= 0) {
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        cmsghdr* const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof fd);
+        std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 // The string at `key` of `object`, fit for a terminal; empty when there is none.
 std::string text_at(const json& object, const char* key) {
     const auto found = object.find(key);
@@ -189,6 +208,11 @@ QmpClient::QmpClient(UniqueFd socket, const std::string& name, Milliseconds limi
 
 QmpAnswer QmpClient::execute(const std::string& command, const json& arguments,
                              Milliseconds limit) {
+    return execute_with_fd(command, arguments, -1, limit);
+}
+
+QmpAnswer QmpClient::execute_with_fd(const std::string& command, const json& arguments, int fd,
+                                     Milliseconds limit) {
     const auto deadline = Clock::now() + limit;
     require_usable();
     const std::string what = terminal_text(command, 80);
@@ -202,7 +226,7 @@ QmpAnswer QmpClient::execute(const std::string& command, const json& arguments,
         // Nothing was sent, so the connection is as good as before; but this text cannot be JSON.
         throw std::invalid_argument("QMP: an argument of " + what + " is not UTF-8");
     }
-    send_all(text, deadline, what);
+    send_all(text, fd, deadline, what);
 
     while (std::optional<json> message = receive(deadline)) {
         const auto id = message->find("id");
@@ -263,13 +287,14 @@ void QmpClient::require_usable() const {
         throw QmpError(Kind::broken, broken_);
 }
 
-// Sends all of `text`. Reads meanwhile: a QEMU that waits for us to read would not read itself.
-void QmpClient::send_all(std::string_view text, Clock::time_point deadline,
+// Sends all of `text`, and `fd` with its first byte; -1: none. Reads meanwhile: a QEMU that waits
+// for us to read would not read itself.
+void QmpClient::send_all(std::string_view text, int fd, Clock::time_point deadline,
                          const std::string& what) {
     while (!text.empty()) {
-        const ssize_t sent =
-            send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t sent = send_some(socket_.get(), text, fd);
         if (sent >= 0) {
+            fd = sent > 0 ? -1 : fd;
             text.remove_prefix(static_cast<size_t>(sent));
             continue;
         }

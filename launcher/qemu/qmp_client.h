@@ -110,6 +110,10 @@ class QmpClient {
     QmpAnswer execute(const std::string& command, const nlohmann::json& arguments = nullptr,
                       Milliseconds limit = time_limit);
 
+    /// The same, with `fd` beside the command (as `getfd` wants it); it stays the caller's.
+    QmpAnswer execute_with_fd(const std::string& command, const nlohmann::json& arguments, int fd,
+                              Milliseconds limit = time_limit);
+
     /// The oldest event that was not taken yet, whole ({"event": "STOP", "timestamp": ...}),
     /// waiting for one up to `limit`; nothing when none came. Its "event" is a string; "data", if
     /// it has any, an object; nothing else is sure. With a limit of 0 only what is there already:
@@ -136,7 +140,8 @@ class QmpClient {
     [[noreturn]] void fail(QmpError::Kind kind, const std::string& why);
     [[noreturn]] void fail_closed();
     void require_usable() const;
-    void send_all(std::string_view text, Clock::time_point deadline, const std::string& what);
+    void send_all(std::string_view text, int fd, Clock::time_point deadline,
+                  const std::string& what);
     std::optional<nlohmann::json> receive(Clock::time_point deadline);
     std::optional<nlohmann::json> next_message();
     bool read_some();

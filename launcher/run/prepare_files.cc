@@ -104,14 +104,19 @@ void check_share(const Share& share) {
 
 }  // namespace
 
-std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host) {
+std::vector<std::string> check_drives(const VmSpec& spec) {
     // First: a base has no write permission, which would be the reason otherwise.
     refuse_written_base(spec);
     check_bases(spec);
-    if (spec.seed)
-        refresh_seed(spec.name);
     std::vector<std::string> notes = check_images(spec);
     refuse_used_disks(spec);
+    return notes;
+}
+
+std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host) {
+    if (spec.seed)
+        refresh_seed(spec.name);
+    std::vector<std::string> notes = check_drives(spec);
     for (const Share& share : spec.shares) {
         check_share(share);
         notes.push_back("in the guest, as root: mount -t 9p -o trans=virtio,version=9p2000.L " +

@@ -33,9 +33,10 @@ std::string own_unit(const VmName& name) {
     return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
 }
 
-// `own_mac`: the address is the VM's own, and not one that its description has for it.
-std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
-                              bool own_mac, const std::string& helper) {
+}  // namespace
+
+std::vector<UniqueFd> adapter_taps(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
+                                   bool own_mac, const std::string& helper) {
     require_free_mac(net.bridge, mac, own_mac,
                      {.network = host_network,
                       .vm_elsewhere = [&] { return host_of_running(vm); },
@@ -45,8 +46,6 @@ std::vector<UniqueFd> taps_of(const VmName& vm, const BridgeNet& net, const MacA
         helper,
         {.bridge = net.bridge, .queues = net.queues, .vnet_header = true, .mac = mac, .vm = vm});
 }
-
-}  // namespace
 
 PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
     PreparedVm vm;
@@ -82,6 +81,7 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
             net.mac.value_or(stable_mac(host.owner, spec.name, static_cast<unsigned>(i)));
         RunNet& recorded = vm.record.nets.emplace_back();
         recorded.mac = mac.str();
+        recorded.id = "nic" + std::to_string(i);
         const auto* const bridged = std::get_if<BridgeNet>(&net.link);
         if (bridged == nullptr)
             continue;
@@ -90,7 +90,7 @@ PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
             continue;
         // In the order of planned_fds().
         try {
-            for (UniqueFd& tap : taps_of(spec.name, *bridged, mac, !net.mac, host.helper))
+            for (UniqueFd& tap : adapter_taps(spec.name, *bridged, mac, !net.mac, host.helper))
                 vm.fds.push_back(std::move(tap));
         } catch (const LauncherError& error) {
             auto other = fallen_back(net);

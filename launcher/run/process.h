@@ -30,6 +30,12 @@ struct PreparedVm {
 /// VM's lock. Throws a LauncherError, ExitCode::refused with the helper's words when that said no.
 PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge);
 
+/// The taps of one adapter, a descriptor for each queue, when nobody else has its address.
+/// `own_mac`: that is the VM's own, and not one that its description has for it. Throws a
+/// LauncherError.
+std::vector<UniqueFd> adapter_taps(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
+                                   bool own_mac, const std::string& helper);
+
 /// Writes the VM's record and starts QEMU. Its words go to qemu.log in the VM's directory.
 std::unique_ptr<ChildProcess> start_qemu(const VmName& name, const PreparedVm& vm);
 

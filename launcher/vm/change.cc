@@ -65,12 +65,16 @@ bool has_key(std::string_view line, std::string_view key) {
            trimmed(content.substr(0, content.find('='))) == key;
 }
 
+// Empty when the value is.
+std::string new_line(const std::string& key, const std::string& value,
+                     const std::string& directory) {
+    return value.empty()
+               ? ""
+               : key + " = " + absolute_value(command_line_setting(key, value, directory)) + "\n";
+}
+
 std::string apply(std::string_view text, const Change& change, const std::string& directory) {
-    const std::string line =
-        change.value.empty()
-            ? ""
-            : change.key + " = " +
-                  absolute_value(command_line_setting(change.key, change.value, directory)) + "\n";
+    const std::string line = new_line(change.key, change.value, directory);
     std::string result;
     bool found = false;
     bool written = false;
@@ -105,18 +109,49 @@ std::string changed_text(std::string_view text, const std::vector<std::string>& 
     return result;
 }
 
-void change_vm_file(const VmName& name, const std::vector<std::string>& words,
-                    const std::string& directory) {
-    const std::string path = vm_file_path(name);
-    const auto before = read_file(path);
+std::string with_value(std::string_view text, const std::string& key, size_t index,
+                       const std::string& value, const std::string& directory) {
+    std::string result;
+    size_t seen = 0;
+    bool found = false;
+    for (const std::string_view line : lines_of(text)) {
+        if (!has_key(line, key) || seen++ != index) {
+            result += line;
+            continue;
+        }
+        found = true;
+        result += new_line(key, value, directory);
+    }
+    if (!found && !value.empty()) {
+        if (!result.empty() && !result.ends_with('\n'))
+            result += '\n';
+        result += new_line(key, value, directory);
+    }
+    return result;
+}
+
+FileChange::FileChange(const VmName& name,
+                       const std::function<std::string(std::string_view)>& change)
+    : path_(vm_file_path(name)) {
+    const auto before = read_file(path_);
     if (!before)
         throw no_such_vm(name);
-    const std::string after = changed_text(*before, words, directory);
-    describe_vm(name, parse_vm_file(path, after));
-    // From here on: it describes a VM.
-    if (read_file(path) != before)
-        throw LauncherError(shown(path) + " was changed meanwhile; try again");
-    replace_file(path, after);
+    before_ = *before;
+    after_ = change(before_);
+    describe_vm(name, parse_vm_file(path_, after_));
+}
+
+void FileChange::write() const {
+    if (read_file(path_) != before_)
+        throw LauncherError(shown(path_) + " was changed meanwhile; try again");
+    replace_file(path_, after_);
+}
+
+void change_vm_file(const VmName& name, const std::vector<std::string>& words,
+                    const std::string& directory) {
+    FileChange(name, [&](std::string_view text) {
+        return changed_text(text, words, directory);
+    }).write();
     if (vm_state(name).qemu != 0)
         note(name.str() + " is running; the change counts from its next start on");
 }

@@ -4,6 +4,7 @@
 #ifndef TAPGATE_LAUNCHER_VM_CHANGE_H
 #define TAPGATE_LAUNCHER_VM_CHANGE_H
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,28 @@ namespace tapgate {
 std::string changed_text(std::string_view text, const std::vector<std::string>& words,
                          const std::string& directory);
 
-/// Changes the VM's file so, when what comes of it describes a VM. Throws a LauncherError; the file
-/// is then as it was.
+/// The text with `value` in the place of the `index`th value that `key` has, or behind the last
+/// when it has no more; empty: that one is taken away. Relative paths as above.
+std::string with_value(std::string_view text, const std::string& key, size_t index,
+                       const std::string& value, const std::string& directory);
+
+/// A change of a VM's file that describes a VM, and is not written yet.
+class FileChange {
+  public:
+    /// `change`: makes the new text of the old one. Throws a LauncherError.
+    FileChange(const VmName& name, const std::function<std::string(std::string_view)>& change);
+
+    /// Throws a LauncherError when the file was changed meanwhile; it is then as that left it.
+    void write() const;
+
+  private:
+    std::string path_;
+    std::string before_;
+    std::string after_;
+};
+
+/// Changes the VM's file by `words`, when what comes of it describes a VM. Throws a LauncherError;
+/// the file is then as it was.
 void change_vm_file(const VmName& name, const std::vector<std::string>& words,
                     const std::string& directory);
 

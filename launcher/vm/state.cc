@@ -79,6 +79,9 @@ std::string vm_directory(const VmName& name) {
 std::string qmp_path(const VmName& name) {
     return vm_directory(name).append("/").append(vm_files::qmp);
 }
+std::string events_path(const VmName& name) {
+    return vm_directory(name).append("/").append(vm_files::events);
+}
 std::string console_path(const VmName& name) {
     return vm_directory(name).append("/").append(vm_files::console);
 }
@@ -89,7 +92,8 @@ std::string agent_path(const VmName& name) {
 void write_run_record(const VmName& name, const RunRecord& record) {
     nlohmann::json nets = nlohmann::json::array();
     for (const RunNet& net : record.nets)
-        nets.push_back({{"bridge", net.bridge}, {"mac", net.mac}, {"tap", net.tap}});
+        nets.push_back(
+            {{"bridge", net.bridge}, {"mac", net.mac}, {"tap", net.tap}, {"id", net.id}});
     const nlohmann::json json = {{"supervisor", record.supervisor},
                                  {"started", record.started},
                                  {"qemu", record.qemu},
@@ -114,7 +118,8 @@ std::optional<RunRecord> read_run_record(const VmName& name) {
         json.at("unit").get_to(record.unit);
         json.at("words").get_to(record.words);
         for (const auto& net : json.at("nets"))
-            record.nets.push_back({net.at("bridge"), net.at("mac"), net.at("tap")});
+            record.nets.push_back({net.at("bridge"), net.at("mac"), net.at("tap"),
+                                   net.value("id", "nic" + std::to_string(record.nets.size()))});
         return record;
     } catch (const nlohmann::json::exception&) {
         return std::nullopt;

@@ -6,7 +6,7 @@
 //   qemu.pid   locked by QEMU (fcntl) for as long as it lives: that lock, not the file, is life
 //   vm.json    the RunRecord, written before QEMU starts
 //   console.lock flock()ed by `tapgate console`: one at a time
-//   qmp.sock console.sock agent.sock vnc.sock console.log console.log.1 qemu.log
+//   qmp.sock events.sock console.sock agent.sock vnc.sock console.log console.log.1 qemu.log
 //
 // Its mode is 0700: who can connect to qmp.sock has the whole of the user's account.
 #ifndef TAPGATE_LAUNCHER_VM_STATE_H
@@ -32,6 +32,7 @@ std::string vm_directory(const VmName& name);
 /// What QEMU makes in that directory.
 namespace vm_files {
 constexpr std::string_view qmp = "qmp.sock";
+constexpr std::string_view events = "events.sock";  ///< QMP again, for `tapgate events'
 constexpr std::string_view console = "console.sock";
 constexpr std::string_view agent = "agent.sock";  ///< of the guest's agent
 constexpr std::string_view vnc = "vnc.sock";
@@ -39,6 +40,7 @@ constexpr std::string_view pid = "qemu.pid";
 }  // namespace vm_files
 
 std::string qmp_path(const VmName& name);
+std::string events_path(const VmName& name);
 std::string console_path(const VmName& name);
 std::string agent_path(const VmName& name);
 
@@ -46,7 +48,8 @@ std::string agent_path(const VmName& name);
 struct RunNet {
     std::string bridge;  ///< empty: QEMU's own NAT
     std::string mac;
-    std::string tap;  ///< the tap device's name; empty when not known
+    std::string tap;      ///< the tap device's name; empty when not known
+    std::string id = {};  ///< QEMU's for the adapter: "nic0"
 };
 
 /// What the supervisor that started a VM leaves for the other verbs.

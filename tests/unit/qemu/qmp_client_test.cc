@@ -131,6 +131,42 @@ QmpError error_of_greeting(const std::string& text, milliseconds limit = QmpClie
     return exception_of<QmpError>([&] { qemu.connect(limit); });
 }
 
+TEST(QmpClient, PassesADescriptorBesideACommand) {
+    bool is_same = false;
+    const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    struct stat ours {};
+    ASSERT_EQ(fstat(null.get(), &ours), 0);
+    FakeQemu qemu([&](Peer& peer) {
+        peer.shake_hands();
+        // The command's bytes and the descriptor come in one message, or QEMU would not find it.
+        std::array<char, 4096> text{};
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(4 * sizeof(int))> control{};
+        iovec bytes{text.data(), text.size()};
+        msghdr message{};
+        message.msg_iov = &bytes;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        const ssize_t got = recvmsg(peer.socket(), &message, 0);
+        const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+        if (got <= 0 || header == nullptr || header->cmsg_type != SCM_RIGHTS)
+            return;
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+        const UniqueFd theirs(fd);
+        struct stat status {};
+        is_same = header->cmsg_len == CMSG_LEN(sizeof fd) && fstat(fd, &status) == 0 &&
+                  status.st_ino == ours.st_ino && status.st_dev == ours.st_dev;
+        const json command = json::parse(std::string(text.data(), static_cast<size_t>(got)));
+        if (command["execute"] == "getfd" && command["arguments"]["fdname"] == "tap0")
+            peer.send_text(R"({"return": {}, "id": )" + command["id"].dump() + "}\r\n");
+    });
+    QmpClient client = qemu.connect();
+    EXPECT_TRUE(client.execute_with_fd("getfd", {{"fdname", "tap0"}}, null.get()).ok());
+    EXPECT_TRUE(is_same);
+    EXPECT_EQ(fcntl(null.get(), F_GETFD), FD_CLOEXEC) << "it is no more the caller's";
+}
+
 TEST(QmpClient, ShakesHandsAndRunsCommands) {
     std::vector<json> commands;
     FakeQemu qemu([&](Peer& peer) {

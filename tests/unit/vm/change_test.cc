@@ -28,6 +28,18 @@ TEST(ChangedText, ChangesTheKeyAndNothingElse) {
     EXPECT_EQ(changed_text("#memory = 3G\n", {"memory=2G"}, "/"), "#memory = 3G\nmemory = 2G\n");
 }
 
+TEST(WithValue, ChangesOneOfAList) {
+    const std::string file = "disk = /a.raw\n# disk = /no.raw\nmemory = 1G\ndisk = /b.raw";
+    EXPECT_EQ(with_value(file, "disk", 0, "", "/"), "# disk = /no.raw\nmemory = 1G\ndisk = /b.raw");
+    EXPECT_EQ(with_value(file, "disk", 1, "", "/"),
+              "disk = /a.raw\n# disk = /no.raw\nmemory = 1G\n");
+    EXPECT_EQ(with_value(file, "disk", 1, "c.raw", "/here"),
+              "disk = /a.raw\n# disk = /no.raw\nmemory = 1G\ndisk = /here/c.raw\n");
+    EXPECT_EQ(with_value(file, "disk", 2, "c.raw", "/here"), file + "\ndisk = /here/c.raw\n");
+    EXPECT_EQ(with_value(file, "net", 0, "none", "/"), file + "\nnet = none\n");
+    EXPECT_EQ(with_value(file, "net", 0, "", "/"), file);
+}
+
 TEST(ChangedText, SaysWhatIsWrong) {
     const auto error = [](const std::string& word) {
         return error_of([&] { changed_text("cpus = 1\n", {word}, "/"); });

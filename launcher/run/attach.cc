@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/run/attach.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/output.h"
+#include "launcher/base/stop_signals.h"
+#include "launcher/base/text.h"
+#include "launcher/network/helper_client.h"
+#include "launcher/qemu/hotplug.h"
+#include "launcher/qemu/medium.h"
+#include "launcher/run/host.h"
+#include "launcher/run/prepare_files.h"
+#include "launcher/run/process.h"
+#include "launcher/vm/change.h"
+#include "launcher/vm/description.h"
+#include "launcher/vm/file.h"
+#include "launcher/vm/identity.h"
+#include "launcher/vm/state.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::string_view first_cdrom = "cdrom0";
+
+// The first number from `least` on that no device has: "disk" and "disk2" make 3.
+unsigned free_index(const std::set<std::string>& devices, const std::string& kind, size_t least) {
+    auto index = static_cast<unsigned>(least);
+    while (devices.contains(kind + std::to_string(index)))
+        index++;
+    return index;
+}
+
+bool is_same_file(const std::string& one, const std::string& other) {
+    struct stat first {};
+    struct stat second {};
+    return one == other || (stat(one.c_str(), &first) == 0 && stat(other.c_str(), &second) == 0 &&
+                            first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+}
+
+RunRecord required_record(const VmName& name) {
+    auto record = read_run_record(name);
+    if (!record)
+        throw LauncherError(name.str() + " has no record of its start");
+    return std::move(*record);
+}
+
+// The VM's file with `value` as the last of `key`, when that is asked for.
+std::optional<FileChange> added(const VmName& name, const Setting& setting, const std::string& more,
+                                bool save) {
+    if (!save)
+        return std::nullopt;
+    std::vector<std::string> words;
+    const VmDescription file = load_vm_file(name);
+    // A list that is written down takes the place of the default's, and of `none'.
+    const bool adds = setting.key != "net" || !file.spec.nets.empty();
+    for (const Setting& old : file.settings)
+        if (adds && old.key == setting.key && old.source == Setting::Source::built_in)
+            words.push_back(old.key + "+=" + old.value);
+    words.push_back(setting.key + (adds ? "+=" : "=") + setting.value + more);
+    return FileChange(
+        name, [&](std::string_view text) { return changed_text(text, words, setting.directory); });
+}
+
+class Attaching {
+  public:
+    Attaching(const VmSpec& running, VmSpec wanted, const Setting& setting,
+              const AttachOptions& options)
+        : running_(running),
+          name_(running.name),
+          wanted_(std::move(wanted)),
+          setting_(setting),
+          options_(options),
+          plug_(name_) {}
+
+    std::string disk() {
+        const Disk& disk = wanted_.disks.at(0);
+        if (running_.snapshot && !disk.read_only)
+            throw LauncherError(name_.str() +
+                                " was started with snapshot=on, which a disk that comes later does "
+                                "not have; readonly=on goes");
+        refuse_attached(disk.path.str(), !disk.read_only);
+        for (const std::string& one : check_drives(wanted_))
+            note(one);
+        const auto change = added(name_, setting_, "", options_.save);
+        std::string id =
+            "disk" + std::to_string(free_index(plug_.devices(), "disk", running_.disks.size()));
+        const HostFacts host = host_facts(wanted_, options_.helper);
+        const HeldSignals signals;
+        plug_.plug_disk(disk, id, host.devices);
+        if (change)
+            change->write();
+        return id;
+    }
+
+    std::string nic() {
+        const HostFacts host = host_facts(wanted_, options_.helper);
+        Net net = wanted_.nets.at(0);
+        RunRecord record = required_record(name_);
+        const unsigned index = free_index(plug_.devices(), "nic", running_.nets.size());
+        const MacAddress mac = net.mac.value_or(stable_mac(host.owner, name_, index));
+        for (const RunNet& other : record.nets)
+            if (other.mac == mac.str())
+                throw LauncherError(shown(other.id) + " of " + name_.str() + " has the address " +
+                                    mac.str() + " already");
+        // The same address at the next start, whatever its number is then.
+        const auto change =
+            added(name_, setting_, net.mac ? "" : ",mac=" + mac.str(), options_.save);
+        RunNet recorded{"", mac.str(), "", "nic" + std::to_string(index)};
+        // What comes now is half made until it is in the record.
+        const HeldSignals signals;
+        std::vector<UniqueFd> taps;
+        VhostQueues vhost;
+        if (const auto* const bridged = std::get_if<BridgeNet>(&net.link)) {
+            try {
+                taps = adapter_taps(name_, *bridged, mac, !net.mac, host.helper);
+                recorded.bridge = bridged->bridge.str();
+                recorded.tap = tap_name(taps.at(0).get());
+                vhost = open_vhost(bridged->queues);
+            } catch (const LauncherError& error) {
+                auto other = fallen_back(net);
+                if (!other)
+                    throw;
+                note("net: QEMU's own NAT in the place of " + bridged->bridge.str() + ": " +
+                     error.what());
+                net = std::move(*other);
+            }
+        }
+        const auto mtu = host.bridge_mtus.find(recorded.bridge);
+        plug_.plug_nic(net, index, mac,
+                       mtu == host.bridge_mtus.end() ? std::nullopt : std::optional(mtu->second),
+                       taps, vhost.fds);
+        record.nets.push_back(recorded);
+        write_run_record(name_, record);
+        if (change)
+            change->write();
+        return recorded.id;
+    }
+
+  private:
+    // Two readers are none too many, but for the CD's drive.
+    void refuse_attached(const std::string& path, bool writes) {
+        for (const PluggedImage& image : plug_.images())
+            if (is_same_file(image.path, path) && (writes || !image.read_only))
+                throw LauncherError(shown(path) + " is " + image.device + " of " + name_.str() +
+                                    " already");
+    }
+
+    const VmSpec& running_;
+    const VmName& name_;
+    VmSpec wanted_;
+    const Setting& setting_;
+    const AttachOptions& options_;
+    Hotplug plug_;
+};
+
+// --save of what has no line in the VM's file of its own.
+[[noreturn]] void not_in_file(const VmName& name, const std::string& id) {
+    throw LauncherError(id + " is not in the VM file of " + name.str() +
+                        ", so there is nothing to save: leave --save out");
+}
+
+// Where the device stands in the VM's file among those of its kind.
+size_t index_in_file(const VmName& name, const std::string& id, const std::string& path,
+                     const std::vector<RunNet>& nets) {
+    const VmSpec spec = load_vm_file(name).spec;
+    if (!path.empty()) {
+        for (size_t i = 0; i < spec.disks.size(); i++)
+            if (is_same_file(spec.disks[i].path.str(), path))
+                return i;
+        not_in_file(name, id);
+    }
+    const auto net =
+        std::find_if(nets.begin(), nets.end(), [&](const RunNet& one) { return one.id == id; });
+    for (size_t i = 0; i < spec.nets.size() && net != nets.end(); i++) {
+        const MacAddress mac =
+            spec.nets[i].mac.value_or(stable_mac(vm_owner(), name, static_cast<unsigned>(i)));
+        if (mac.str() == net->mac)
+            return i;
+    }
+    not_in_file(name, id);
+}
+
+std::string list_of(const std::vector<PluggedImage>& images, const std::vector<RunNet>& nets) {
+    std::string text;
+    const auto add = [&](const std::string& id, const std::string& what) {
+        text += (text.empty() ? "" : ", ") + shown(id) + " (" + shown(what) + ")";
+    };
+    for (const PluggedImage& image : images)
+        add(image.device, image.path);
+    for (const RunNet& net : nets)
+        add(net.id, net.bridge.empty() ? "user" : net.bridge);
+    return text.empty() ? "neither disks nor adapters" : text;
+}
+
+std::string attach_cd(const VmName& name, const std::string& path, const Setting& setting,
+                      const AttachOptions& options) {
+    {
+        Hotplug plug(name);
+        for (const PluggedImage& image : plug.images())
+            if (is_same_file(image.path, path))
+                throw LauncherError(shown(path) + " is " + image.device + " of " + name.str() +
+                                    " already");
+    }
+    std::optional<FileChange> change;
+    if (options.save)
+        change.emplace(name, [&](std::string_view text) {
+            return with_value(text, "cdrom", 0, setting.value, setting.directory);
+        });
+    insert_medium(name, path, options.force);
+    if (change)
+        change->write();
+    return std::string(first_cdrom);
+}
+
+bool is_device(const std::string& word, std::string_view kind) {
+    return word.starts_with(kind) &&
+           parse_whole<unsigned>(std::string_view(word).substr(kind.size()), 0).has_value();
+}
+
+}  // namespace
+
+std::string attach_device(const VmSpec& running, const Setting& setting,
+                          const AttachOptions& options) {
+    VmSpec wanted = describe_vm(running.name, {setting}).spec;
+    // Neither asked nor needed: it runs.
+    wanted.accelerator = Accelerator::tcg;
+    wanted.firmware = Firmware::bios;
+    try {
+        if (setting.key == "cdrom") {
+            check_drives(wanted);
+            return attach_cd(running.name, wanted.cdroms.at(0).str(), setting, options);
+        }
+        if (setting.key == "net" && wanted.nets.empty())
+            throw UsageError("net=" + setting.value + " is no adapter");
+        Attaching attaching(running, std::move(wanted), setting, options);
+        return setting.key == "disk" ? attaching.disk() : attaching.nic();
+    } catch (const QmpError& error) {
+        throw LauncherError(error.what());
+    }
+}
+
+void detach_device(const VmName& name, const std::string& word, const DetachOptions& options) {
+    try {
+        std::string id = word == "cdrom" ? std::string(first_cdrom) : word;
+        std::optional<FileChange> change;
+        const auto without = [&](const std::string& key, size_t index) {
+            // Without a line of its own the key has its default, an adapter perhaps.
+            const bool last = key == "net" && load_vm_file(name).spec.nets.size() == 1;
+            change.emplace(name, [&](std::string_view text) {
+                return with_value(text, key, index, last ? "none" : "", "/");
+            });
+        };
+        if (id == first_cdrom) {
+            if (options.save)
+                without("cdrom", 0);
+            take_medium(name, options.force);
+        } else {
+            Hotplug plug(name);
+            RunRecord record = required_record(name);
+            const std::vector<PluggedImage> images = plug.images();
+            std::string path;
+            for (const PluggedImage& image : images) {
+                if (is_device(image.device, "disk") &&
+                    (image.device == word || is_same_file(image.path, word))) {
+                    id = image.device;
+                    path = image.path;
+                }
+            }
+            const bool is_disk = is_device(id, "disk") && plug.has_part_of(id);
+            const bool is_nic = std::any_of(record.nets.begin(), record.nets.end(),
+                                            [&](const RunNet& net) { return net.id == id; });
+            if (!is_disk && !is_nic)
+                throw LauncherError(name.str() + " has no " + quoted_word(word) + "; it has " +
+                                    list_of(images, record.nets));
+            if (options.save)
+                without(is_disk ? "disk" : "net", index_in_file(name, id, path, record.nets));
+            plug.unplug(id, options.limit);
+            if (is_nic) {
+                std::erase_if(record.nets, [&](const RunNet& net) { return net.id == id; });
+                write_run_record(name, record);
+            }
+        }
+        if (change)
+            change->write();
+    } catch (const QmpError& error) {
+        throw LauncherError(error.what());
+    }
+}
+
+}  // namespace tapgate

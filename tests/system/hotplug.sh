@@ -1,0 +1,280 @@
+#!/bin/bash
+# attach and detach: disks, CDs and adapters of a VM that runs, with a real QEMU and a Linux guest that
+# tells what it sees, on q35 and pc; what cannot be attached leaves nothing behind; what is written to
+# the VM's file. And `events`, which follows all that.
+#
+#   TAPGATE=build/release/launcher/tapgate tests/system/hotplug.sh
+#
+# TAPGATE          the launcher under test (default: that one)
+# TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in qemu.sh
+# shellcheck disable=SC2317 # the functions that lab_poll calls
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
+    busybox busybox-static python3 python3
+lab_find_helper "$top"
+lab_find_launcher "$top"
+guest_prepare "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+lab_bridge br0 192.0.2.1/24
+lab_bridge br-no 198.51.100.1/24
+lab_policy 'allow br0 queues=2'
+lab_install "$helper" setuid
+# shellcheck source=tests/system/launcher_words.sh
+source "$here/launcher_words.sh"
+
+# --- the guest ----------------------------------------------------------------------------------
+
+# What it sees of its PCI bus, a line whenever that changes; and its new adapter pings the bridge.
+root=$LAB/root
+mkdir -p "$root/test" "$root/host-modules"
+: >"$root/host-modules/order"
+cat >"$root/test/run" <<'EOT'
+#!/bin/sh
+last=
+while :; do
+    disks=0 nics=0
+    for device in /sys/bus/pci/devices/*; do
+        read -r class 2>/dev/null <"$device/class" || continue
+        case $class in
+        0x0100*) disks=$((disks + 1)) ;;
+        0x0200*) nics=$((nics + 1)) ;;
+        esac
+    done
+    if [ "$disks/$nics" != "$last" ]; then
+        last=$disks/$nics
+        echo "SEES disks=$disks nics=$nics"
+    fi
+    if [ "$nics" = 1 ] && [ -e /sys/class/net/eth0 ] && [ -z "${up:-}" ]; then
+        up=1
+        ip addr add 192.0.2.11/24 dev eth0
+        ip link set eth0 up
+        ping -c 3 -i 0.2 192.0.2.1 >/dev/null && echo "PINGS from $(cat /sys/class/net/eth0/address)"
+    fi
+    [ "$nics" != 0 ] || up=
+    sleep 0.3
+done
+EOT
+chmod 0755 "$root/test/run"
+(cd "$root" && find . | busybox cpio -o -H newc -R 0:0) >$LAB/test.cpio 2>/dev/null
+cat "$GUEST_DIR/initramfs.cpio" $LAB/test.cpio >$LAB/guest.cpio
+chmod 0644 $LAB/guest.cpio
+guest=(--kernel="$GUEST_DIR/kernel" --initrd=$LAB/guest.cpio --memory=128M --accel=tcg --net=none
+    --append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check")
+
+# --- words of this test -------------------------------------------------------------------------
+
+qmp() { # NAME COMMAND [ARGUMENTS]: the answer, as JSON
+    (lab_exec /usr/bin/python3 - "$state/$1/qmp.sock" "$2" "${3:-null}") <<'EOT'
+import json, socket, sys
+qmp = socket.socket(socket.AF_UNIX)
+qmp.connect(sys.argv[1])
+stream = qmp.makefile("rw")
+stream.readline()
+for command, arguments in (("qmp_capabilities", None), (sys.argv[2], json.loads(sys.argv[3]))):
+    stream.write(json.dumps({"execute": command, **({"arguments": arguments} if arguments else {})}) + "\n")
+    stream.flush()
+    while "event" in (answer := json.loads(stream.readline())): pass
+print(json.dumps(answer))
+EOT
+}
+# parts NAME: all that attaching makes in QEMU: devices, nodes, netdevs, taps; and its descriptors.
+parts() {
+    local pid
+    pid=$(field "$1" process)
+    qmp "$1" qom-list '{"path": "/machine/peripheral"}' | (grep -o '"name": "[a-z0-9]*"' || true) | sort
+    qmp "$1" query-named-block-nodes '{"flat": true}' | (grep -o '"node-name": "[^"]*"' || true) | sort
+    qmp "$1" human-monitor-command '{"command-line": "info network"}'
+    find "/proc/$pid/fd" -lname '*tun' | wc -l
+    find "/proc/$pid/fd" -lname '*vhost-net' | wc -l
+    find "/proc/$pid/fd" -lname '*.qcow2' | wc -l
+    lab_ports br0
+}
+image() { # FILE
+    (lab_exec qemu-img create -q -f qcow2 "$1" 16M)
+}
+# unchanged NAME WHAT: nothing that the steps since `parts NAME >$LAB/log/parts` left.
+unchanged() {
+    parts "$1" >$LAB/log/parts.now
+    cmp -s $LAB/log/parts $LAB/log/parts.now ||
+        wrong "$2 leaves: $(diff $LAB/log/parts $LAB/log/parts.now)"
+}
+boots() { # NAME: and sees nothing yet
+    guest_says "$1" '^SEES disks=0 nics=0'
+}
+last_seen() { # NAME WHAT
+    [ "$(tr -d '\r' <"$state/$1/console.log" | grep -a '^SEES' | tail -n 1)" = "SEES $2" ]
+}
+sees() { # NAME WHAT
+    lab_poll "$boot_limit" last_seen "$1" "$2" || wrong "the guest of $1 does not see $2"
+}
+
+# --- disks --------------------------------------------------------------------------------------
+
+image one.qcow2
+image two.qcow2
+for machine in q35 pc; do
+    did 0 create $machine "${guest[@]}" --machine=$machine
+    did 0 start $machine --helper="$LAB_HELPER"
+    boots $machine
+    parts $machine >$LAB/log/parts
+    did 0 attach $machine disk=one.qcow2
+    says "$out" "^$machine has disk0$"
+    sees $machine 'disks=1 nics=0'
+    did 0 show $machine
+    ! grep -q one.qcow2 "$out" || wrong "without --save it is in the VM's file"
+    # What it has, and what others have.
+    tg_refused "one.qcow2 is disk0 of $machine already" attach $machine disk=one.qcow2
+    ln -f $LAB/home/one.qcow2 $LAB/home/same.qcow2
+    tg_refused "is disk0 of $machine already" attach $machine disk=same.qcow2,readonly=on
+    did 0 detach $machine disk0
+    sees $machine 'disks=0 nics=0'
+    unchanged $machine "attach and detach of a disk"
+    # By its file; and again, at the place that is free again.
+    did 0 attach $machine disk=one.qcow2
+    did 0 detach $machine one.qcow2
+    unchanged $machine "detach by the file's name"
+    result "a disk comes and goes on $machine"
+
+    did 0 attach $machine net=bridge:br0
+    says "$out" "^$machine has nic0$"
+    sees $machine 'disks=0 nics=1'
+    guest_says $machine "^PINGS from $(mac_of $machine)"
+    alias=$(cat "/sys/class/net/$(lab_ports br0)/ifalias" || true)
+    [ "$alias" = "tapgate uid=$LAB_UID vm=$machine" ] || wrong "the port's alias is '$alias'"
+    tg_refused "nic0 of $machine has the address $(mac_of $machine) already" attach $machine "net=bridge:br0,mac=$(mac_of $machine)"
+    did 0 detach $machine nic0
+    sees $machine 'disks=0 nics=0'
+    unchanged $machine "attach and detach of an adapter"
+    [ -z "$(mac_of $machine)" ] || wrong "status still has the adapter"
+    did 0 attach $machine net=bridge:br0,queues=2
+    did 0 detach $machine nic0
+    unchanged $machine "attach and detach of an adapter with two queues"
+    did 0 attach $machine net=user,hostfwd=tcp::0-:22
+    did 0 ip $machine
+    says "$out" '127.0.0.1'
+    did 0 detach $machine nic0
+    unchanged $machine "attach and detach of an adapter behind QEMU's NAT"
+    result "an adapter comes, pings the bridge, and goes on $machine"
+done
+
+# --- what cannot be ------------------------------------------------------------------------------
+
+parts q35 >$LAB/log/parts
+did 0 attach pc disk=one.qcow2
+tg_refused 'one.qcow2 is in use, by the VM pc' attach q35 disk=one.qcow2
+did 0 detach pc disk0
+tg_refused 'no tap on br-no from tapgate-helper' attach q35 net=bridge:br-no
+[ -z "$(lab_ports br-no)" ] || wrong "a port on a bridge that is not allowed"
+tg_refused 'nothing.qcow2: No such file' attach q35 disk=nothing.qcow2
+printf 'no image' >$LAB/home/bad.qcow2
+chown "$LAB_UID" $LAB/home/bad.qcow2
+tg_refused 'bad.qcow2' attach q35 disk=bad.qcow2
+tg_refused 'cannot be plugged in while q35 runs; bus=virtio' attach q35 disk=one.qcow2,bus=sata
+tg_refused 'started without a SCSI controller' attach q35 disk=one.qcow2,bus=scsi
+# QEMU refuses the device, when all before it is made: a serial that it takes, at a place that it has not.
+for i in 0 1 2 3; do
+    image spare$i.qcow2
+    did 0 attach q35 disk=spare$i.qcow2
+done
+parts q35 >$LAB/log/full
+tg_refused 'all 4 free places of q35 are taken; take something out with tapgate detach' attach q35 disk=one.qcow2
+tg_refused 'all 4 free places of q35 are taken' attach q35 net=bridge:br0
+[ -z "$(lab_ports br0)" ] || wrong "the adapter without a place has left its port"
+parts q35 | cmp -s - $LAB/log/full || wrong "an attach without a place leaves: $(parts q35 | diff $LAB/log/full -)"
+for i in 3 1 2 0; do
+    did 0 detach q35 disk$i
+done
+unchanged q35 "what cannot be attached"
+did 2 attach q35 memory=2G
+says "$err" 'what can be attached is disk=FILE, cdrom=FILE or net=bridge:NAME'
+did 2 attach q35 disk
+says "$err" 'a value is missing: disk='
+tg_refused "q35 has no \`disk7'; it has neither disks nor adapters" detach q35 disk7
+tg_refused 'started without a CD-ROM drive; give it one with: tapgate set q35 cdrom=' attach q35 cdrom=one.qcow2
+tg_refused 'no VM is called q36; did you mean' attach q36 disk=one.qcow2
+result "what cannot be attached says why, and leaves nothing"
+
+# QEMU itself refuses the last step: it has the device's name already.
+qmp q35 object-add '{"qom-type": "iothread", "id": "x"}' >/dev/null
+qmp q35 device_add '{"driver": "virtio-rng-pci", "bus": "spare0", "id": "nic0x"}' >/dev/null
+parts q35 >$LAB/log/parts
+(qmp q35 netdev_add '{"type": "user", "id": "net0"}') >/dev/null
+parts q35 >$LAB/log/with
+tg_refused 'QEMU refuses netdev_add' attach q35 net=bridge:br0
+[ -z "$(lab_ports br0)" ] || wrong "the tap is left"
+qmp q35 netdev_del '{"id": "net0"}' >/dev/null
+unchanged q35 "an attach that QEMU refuses"
+qmp q35 blockdev-add '{"driver": "null-co", "node-name": "disk0-image"}' >/dev/null
+tg_refused 'QEMU refuses blockdev-add' attach q35 disk=one.qcow2
+# What was there under that name went with it: it is nobody's but a detach that gave up.
+unchanged q35 "a disk that QEMU refuses"
+result "what QEMU refuses in the middle leaves nothing"
+
+# --- --save --------------------------------------------------------------------------------------
+
+did 0 attach q35 disk=one.qcow2 --save
+did 0 attach q35 net=bridge:br0 --save
+mac=$(mac_of q35)
+did 0 show q35
+says "$out" "disk = $LAB/home/one.qcow2"
+says "$out" "net = bridge:br0,mac=$mac"
+did 0 detach q35 nic0
+did 0 detach q35 disk0 --save
+tg_refused "q35 has no \`nic0'" detach q35 nic0 --save
+did 0 show q35
+! grep -q "one.qcow2" "$out" || wrong "detach --save leaves the disk in the VM's file"
+says "$out" "net = bridge:br0,mac=$mac"
+did 0 kill q35
+did 0 start q35 --helper="$LAB_HELPER"
+[ "$(mac_of q35)" = "$mac" ] || wrong "the adapter that was saved has another address: $(mac_of q35)"
+sees q35 'disks=0 nics=1'
+did 0 detach q35 nic0 --save
+did 0 show q35
+! grep -q "$mac" "$out" || wrong "detach --save leaves the adapter in the VM's file"
+result "--save: in the VM's file, and out of it"
+
+# --- the guest says no -----------------------------------------------------------------------------
+
+# One that stands still cannot let go; what is asked is done when it goes on.
+did 0 attach pc disk=two.qcow2
+sees pc 'disks=1 nics=0'
+did 0 pause pc
+tg_refused 'has not let go of disk0 within 1 s' detach pc disk0 --timeout=1
+did 0 resume pc
+sees pc 'disks=0 nics=0'
+qmp pc query-named-block-nodes '{"flat": true}' | grep -q disk0-image || wrong "the image went before the disk"
+did 0 detach pc disk0
+! qmp pc query-named-block-nodes '{"flat": true}' | grep -q disk0-image || wrong "the image is left"
+(lab_exec qemu-img info two.qcow2) >/dev/null 2>"$err" || wrong "two.qcow2 is still locked: $(cat "$err")"
+result "a guest that does not let go: said, and finished by a second detach"
+
+# --- CDs --------------------------------------------------------------------------------------------
+
+did 0 kill pc
+truncate -s 1M $LAB/home/one.iso $LAB/home/two.iso
+chown "$LAB_UID" $LAB/home/one.iso $LAB/home/two.iso
+did 0 set pc cdrom=one.iso
+did 0 start pc
+tg_refused 'one.iso is cdrom0 of pc already' attach pc cdrom=one.iso
+did 0 attach pc cdrom=two.iso --save
+says "$out" '^pc has cdrom0$'
+did 0 show pc
+says "$out" "cdrom = $LAB/home/two.iso"
+did 0 detach pc cdrom
+tg_refused 'there is no CD in the drive of pc' detach pc cdrom0
+tg_refused 'nothing.iso' attach pc cdrom=nothing.iso
+did 0 kill pc
+did 0 kill q35
+result "a CD comes and goes"
+
+summary
