@@ -16,6 +16,7 @@
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/helper_client.h"
 #include "launcher/network/policy_verdict.h"
+#include "launcher/run/events.h"
 #include "launcher/run/usage.h"
 
 namespace tapgate {
@@ -171,6 +172,11 @@ ExitCode show_top(const CommandLine& command) {
         for (const VmUsage& vm : usage.vms)
             before[vm.process] = vm.cpu_milliseconds;
     }
+}
+
+ExitCode print_events(const CommandLine& command) {
+    follow_events(command.operands.empty() ? std::nullopt : std::optional(command.vm_name()),
+                  command.has("json"));
 }
 
 }  // namespace tapgate

@@ -11,6 +11,7 @@ namespace tapgate {
 
 ExitCode print_usage(const CommandLine& command);
 ExitCode show_top(const CommandLine& command);
+ExitCode print_events(const CommandLine& command);
 
 }  // namespace tapgate
 

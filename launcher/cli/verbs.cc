@@ -166,6 +166,10 @@ constexpr Verb all_verbs[] = {
      .operands = "NAME",
      .help = "show the guest's screen in a viewer, or its serial console",
      .run = view_vm},
+    {.name = "events",
+     .operands = "[NAME]",
+     .help = "print what happens to VMs, as it happens",
+     .run = print_events},
     {.name = "usage",
      .help = "print who uses what: memory, CPU time, disk, taps",
      .run = print_usage},
@@ -268,8 +272,9 @@ constexpr Verb all_verbs[] = {
 
 constexpr VerbOption all_options[] = {
     {.name = "json",
-     .verbs = "show argv list status bridges ip doctor translate snapshot lab usage",
-     .help = "print JSON"},
+     .verbs = "show argv list status bridges ip doctor translate snapshot lab usage events",
+     .help = "print JSON",
+     .helps = "events=print JSON, a line for each"},
     {.name = "all",
      .letter = 'a',
      .verbs = "list stop kill restart pause resume",

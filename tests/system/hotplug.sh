@@ -18,7 +18,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    busybox busybox-static python3 python3
+    busybox busybox-static python3 python3 ss iproute2
 lab_find_helper "$top"
 lab_find_launcher "$top"
 guest_prepare "$top"
@@ -68,7 +68,7 @@ chmod 0755 "$root/test/run"
 (cd "$root" && find . | busybox cpio -o -H newc -R 0:0) >$LAB/test.cpio 2>/dev/null
 cat "$GUEST_DIR/initramfs.cpio" $LAB/test.cpio >$LAB/guest.cpio
 chmod 0644 $LAB/guest.cpio
-guest=(--kernel="$GUEST_DIR/kernel" --initrd=$LAB/guest.cpio --memory=128M --accel=tcg --net=none
+guest=(--kernel="$GUEST_DIR/kernel" --initrd="$LAB/guest.cpio" --memory=128M --accel=tcg --net=none
     --append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check")
 
 # --- words of this test -------------------------------------------------------------------------
@@ -183,7 +183,7 @@ did 0 detach pc disk0
 did 3 attach q35 net=bridge:br-no
 says "$err" 'no tap on br-no from tapgate-helper: access denied'
 no_port br-no "a refused adapter"
-tg_refused 'nothing.qcow2: No such file' attach q35 disk=nothing.qcow2
+tg_refused 'nothing.qcow2: there is no such image' attach q35 disk=nothing.qcow2
 printf 'no image' >$LAB/home/bad.qcow2
 chown "$LAB_UID" $LAB/home/bad.qcow2
 tg_refused 'bad.qcow2' attach q35 disk=bad.qcow2
@@ -208,7 +208,7 @@ did 2 attach q35 disk
 says "$err" 'a value is missing: disk='
 tg_refused "q35 has no \`disk7'; it has neither disks nor adapters" detach q35 disk7
 tg_refused 'started without a CD-ROM drive; give it one with: tapgate set q35 cdrom=' attach q35 cdrom=one.qcow2
-tg_refused 'no VM is called q36; did you mean' attach q36 disk=one.qcow2
+tg_refused 'no VM is called q36 (did you mean' attach q36 disk=one.qcow2
 result "what cannot be attached says why, and leaves nothing"
 
 # A name that QEMU has already: of the netdev, and of the disk's image.
@@ -279,5 +279,69 @@ tg_refused 'nothing.iso' attach pc cdrom=nothing.iso
 did 0 kill pc
 did 0 kill q35
 result "a CD comes and goes"
+
+# --- events -----------------------------------------------------------------------------------------
+
+did 0 start pc
+(lab_exec "$tapgate" events) </dev/null >$LAB/log/events 2>$LAB/log/events.err &
+all=$!
+evidence+=("$LAB/log/events" "$LAB/log/events.err" "$LAB/log/events.json")
+told() { # FILE REGEX
+    grep -Eq -- "$2" "$1"
+}
+tells() { # REGEX
+    lab_poll 10 told $LAB/log/events "^[0-9]{2}:[0-9]{2}:[0-9]{2} $1\$" || wrong "events has no '$1'"
+}
+followed() { # FILE SOCKET: somebody is connected there
+    ss -xH state connected | grep -q "$2"
+}
+lab_poll 10 followed x pc/events.sock || wrong "events does not follow pc"
+tg_refused 'pc is followed by another tapgate events already' events pc
+# QMP is everybody's meanwhile.
+did 0 pause pc
+tells 'pc paused'
+did 0 resume pc
+tells 'pc resumed'
+did 0 attach pc disk=two.qcow2
+tells 'pc device-added disk0'
+sees pc 'disks=1 nics=0'
+did 0 detach pc disk0
+tells 'pc device-removed disk0'
+did 0 reset pc
+tells 'pc reset host-qmp-system-reset'
+did 0 kill pc
+tells 'pc ended (off|crashed)'
+did 0 start q35 --helper="$LAB_HELPER"
+tells 'q35 started'
+did 0 kill q35
+tells 'q35 ended (off|crashed)'
+kill -INT "$all" 2>/dev/null || true
+kill "$all" 2>/dev/null || true
+wait "$all" 2>/dev/null || true
+result "events of all VMs, with QMP free for the other verbs"
+
+(lab_exec "$tapgate" events pc --json) </dev/null >$LAB/log/events.json 2>$LAB/log/events.err &
+one=$!
+lab_poll 5 told $LAB/log/events.err 'pc is off; what happens to it is told from its start on' || wrong "a VM that is off"
+did 0 start pc
+lab_poll 10 told $LAB/log/events.json '"event":"started"' || wrong "the start is not told"
+did 0 pause pc
+lab_poll 10 told $LAB/log/events.json '"event":"paused"' || wrong "the pause is not told"
+did 0 kill pc
+lab_poll 10 told $LAB/log/events.json '"event":"ended"' || wrong "the end is not told"
+kill "$one"
+wait "$one" 2>/dev/null || true
+/usr/bin/python3 - $LAB/log/events.json >"$out" 2>&1 <<'EOT' || wrong "not JSON lines: $(cat "$out")"
+import json, sys, time
+events = [json.loads(line) for line in open(sys.argv[1])]
+for event in events:
+    assert event["vm"] == "pc" and abs(event["time"] - time.time()) < 60, event
+paused = next(event for event in events if event["event"] == "paused")
+assert paused["qemu"]["event"] == "STOP", paused
+assert "qemu" not in events[0], events[0]
+EOT
+did 1 events nobody
+says "$err" 'no VM is called nobody'
+result "events of one VM as lines of JSON"
 
 summary
