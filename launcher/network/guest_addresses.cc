@@ -330,11 +330,9 @@ std::vector<GuestAdapter> guest_adapters(const GuestFacts& facts) {
     for (size_t i = 0; i < facts.nets.size(); i++) {
         const RunNet& net = facts.nets[i];
         // "nic2" is on "net2"; with some taken away, not the third.
-        const std::string number =
-            net.id.starts_with("nic") ? net.id.substr(3) : std::to_string(i);
-        adapters.push_back(net.bridge.empty()
-                               ? adapter_behind_nat(facts, net, "net" + number)
-                               : adapter_on_bridge(facts, net));
+        const std::string number = net.id.starts_with("nic") ? net.id.substr(3) : std::to_string(i);
+        adapters.push_back(net.bridge.empty() ? adapter_behind_nat(facts, net, "net" + number)
+                                              : adapter_on_bridge(facts, net));
     }
     return adapters;
 }
