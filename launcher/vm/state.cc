@@ -243,7 +243,7 @@ UniqueFd lock_console(const VmName& name) {
 void clear_vm_directory(const VmName& name) {
     for (const std::string_view file :
          {std::string_view("vm.json"), std::string_view("console.lock"), vm_files::pid,
-          vm_files::qmp, vm_files::console, vm_files::agent, vm_files::vnc})
+          vm_files::qmp, vm_files::events, vm_files::console, vm_files::agent, vm_files::vnc})
         unlink(vm_directory(name).append("/").append(file).c_str());
 }
 
