@@ -12,6 +12,13 @@ namespace tapgate {
 
 namespace {
 
+constexpr int stop_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+std::string name_of_signal(int signal) {
+    const char* const name = sigabbrev_np(signal);
+    return std::string("SIG") + (name != nullptr ? name : "?");
+}
+
 sigset_t blocked_signals() {
     sigset_t signals;
     sigprocmask(SIG_BLOCK, nullptr, &signals);
@@ -20,10 +27,18 @@ sigset_t blocked_signals() {
 
 }  // namespace
 
+ExitCode code_of_signal(const std::string& name) {
+    constexpr int beyond_codes = 128;
+    for (const int signal : stop_signals)
+        if (name == name_of_signal(signal))
+            return static_cast<ExitCode>(beyond_codes + signal);
+    return ExitCode::failed;
+}
+
 StopSignals::StopSignals() {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+    for (const int signal : stop_signals)
         sigaddset(&signals, signal);
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     fd_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -35,8 +50,7 @@ std::string StopSignals::take() const {
     signalfd_siginfo info{};
     if (read(fd_.get(), &info, sizeof info) != sizeof info)
         return {};
-    const char* const name = sigabbrev_np(static_cast<int>(info.ssi_signo));
-    return std::string("SIG") + (name != nullptr ? name : "?");
+    return name_of_signal(static_cast<int>(info.ssi_signo));
 }
 
 HeldSignals::HeldSignals() : before_(blocked_signals()) {}
@@ -47,7 +61,7 @@ HeldSignals::~HeldSignals() {
 
 void HeldSignals::throw_if_any() const {
     if (const std::string signal = signals_.take(); !signal.empty())
-        throw LauncherError(signal + ": nothing was kept");
+        throw LauncherError(signal + ": nothing was kept", code_of_signal(signal));
 }
 
 }  // namespace tapgate

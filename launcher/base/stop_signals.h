@@ -8,8 +8,13 @@
 #include <string>
 
 #include "common/unique_fd.h"
+#include "launcher/base/error.h"
 
 namespace tapgate {
+
+/// The exit code of what such a signal has ended, as a shell has it of a program that does not
+/// handle it: 130 for "SIGINT".
+ExitCode code_of_signal(const std::string& name);
 
 /// From its construction to the end of the process these signals do nothing by themselves.
 class StopSignals {
@@ -37,7 +42,7 @@ class HeldSignals {
     /// As of StopSignals.
     [[nodiscard]] int fd() const { return signals_.fd(); }
 
-    /// Throws a LauncherError when one came.
+    /// Throws a LauncherError with the code of the signal when one came.
     void throw_if_any() const;
 
   private:

@@ -125,7 +125,7 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
     if (result.failed.empty() && result.signal.empty())
         return ExitCode::done;
     note(std::to_string(result.failed.size()) + " of " + std::to_string(jobs.size()) + " failed");
-    return ExitCode::failed;
+    return result.signal.empty() ? ExitCode::failed : code_of_signal(result.signal);
 }
 
 }  // namespace tapgate

@@ -121,7 +121,8 @@ LauncherError did_not_start(const VmName& name, const std::string& id) {
 }
 
 LauncherError was_not_started(const VmName& name, const std::string& why, const std::string& id) {
-    LauncherError error(name.str() + " was not started: " + why + "; job " + id + " is cancelled");
+    LauncherError error(name.str() + " was not started: " + why + "; job " + id + " is cancelled",
+                        code_of_signal(why));
     return error;
 }
 

@@ -102,7 +102,7 @@ class Up {
             made_.push_back(i);
             table_->set(i, State::waiting, "made", Clock::now());
             if (const std::string signal = stop_->take(); !signal.empty())
-                throw LauncherError(signal);
+                throw LauncherError(signal, code_of_signal(signal));
         }
     }
 
@@ -176,7 +176,7 @@ class Up {
                 first_reason(result, jobs, names_of(members_)),
                 static_cast<ExitCode>(result.jobs[result.failed.front()].exit_code));
         if (!result.signal.empty())
-            throw LauncherError(result.signal);
+            throw LauncherError(result.signal, code_of_signal(result.signal));
         for (size_t i = 0; i < jobs.size(); i++)
             for (const std::string& text : result.jobs[i].notes)
                 // What ends in dots was progress.

@@ -344,4 +344,19 @@ did 1 events nobody
 says "$err" 'no VM is called nobody'
 result "events of one VM as lines of JSON"
 
+did 0 start pc
+for words in "wait pc --for=agent --timeout=60" "events pc" "log pc --follow"; do
+    # shellcheck disable=SC2086 # words of a command line
+    (lab_exec env --default-signal=INT "$tapgate" $words) </dev/null >"$out" 2>"$err" &
+    one=$!
+    sleep 1
+    kill -INT $one
+    status=0
+    wait $one || status=$?
+    [ $status = 130 ] || wrong "Ctrl-C ends tapgate $words with $status"
+done
+is pc running || wrong "the VM does not go on"
+did 0 kill pc
+result "Ctrl-C: 130, and the VM goes on"
+
 summary

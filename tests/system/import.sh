@@ -239,6 +239,7 @@ for signal in INT TERM HUP; do
         echo "# it was faster than the signal"
         continue
     fi
+    [ "$status" = $((128 + $(kill -l "$signal"))) ] || wrong "SIG$signal ends it with $status"
     nothing_left "interrupted-$signal" ||
         wrong "something is left: $(ls "$XDG_DATA_HOME/tapgate/interrupted-$signal")"
     result "SIG$signal leaves nothing"

@@ -231,7 +231,7 @@ says $LAB/log/second 'another .tapgate lab. of yours is at work'
 kill -INT $up
 status=0
 wait $up || status=$?
-[ $status = 1 ] || wrong "lab up ends with $status"
+[ $status = 130 ] || wrong "lab up ends with $status"
 says "$err" 'the lab race does not start: SIGINT'
 nothing_runs
 nothing_of race
