@@ -256,7 +256,7 @@ DownloadAnswer fetch(const RemoteImage& image, Part& part, const std::string& kn
     try {
         return download(request, taker, signals);
     } catch (const LauncherError& error) {
-        throw LauncherError(error.what() + part.kept());
+        throw LauncherError(error.what() + part.kept(), error.code());
     }
 }
 
