@@ -10,6 +10,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/question.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/completion.h"
 #include "launcher/image/disk_image.h"
@@ -119,13 +120,23 @@ ExitCode show_vm(const CommandLine& command) {
         return ExitCode::done;
     }
     size_t width = 0;
-    for (const Setting& setting : vm.settings)
+    size_t longest = 0;
+    for (const Setting& setting : vm.settings) {
         width = std::max(width, setting_text(setting).size());
+        longest = std::max(longest, setting.place.size());
+    }
+    constexpr std::string_view mark = "   # ";
+    const size_t columns = output_width();
+    const bool narrow = columns != 0 && width + mark.size() + longest > columns;
     std::string text;
     for (const Setting& setting : vm.settings) {
         std::string line = setting_text(setting);
-        line.resize(width, ' ');
-        text += line + "   # " + setting.place + "\n";
+        // A value is one word or many, and stays as it is.
+        if (!narrow)
+            line.resize(width, ' ');
+        else if (line.size() + mark.size() + setting.place.size() > columns)
+            line += "\n";
+        text.append(line).append(mark).append(setting.place).append("\n");
     }
     print(text);
     return ExitCode::done;

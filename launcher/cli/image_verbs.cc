@@ -14,6 +14,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/question.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/new_verbs.h"
@@ -74,7 +75,7 @@ void list_snapshots(const VmName& name, bool as_json) {
     if (as_json)
         print_json(json);
     else if (rows.size() > 1)
-        print(table_text(rows));
+        print(fitted_table(rows, output_width()));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/question.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/lab/control.h"
 #include "launcher/lab/file.h"
@@ -160,7 +161,7 @@ void status(const Lab& lab, const CommandLine& command) {
         if (nodes)
             rows.back().push_back(vm.node.empty() ? "-" : vm.node);
     }
-    print(table_text(rows));
+    print(fitted_table(rows, output_width()));
 }
 
 struct Action {

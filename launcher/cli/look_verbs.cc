@@ -27,6 +27,7 @@
 #include "launcher/base/program.h"
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/stop_signals.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/slurm_verbs.h"
 #include "launcher/cluster/slurm.h"
@@ -159,7 +160,7 @@ std::string table(const Json& vms, bool jobs) {
         if (autostart)
             row.emplace_back(vm.contains("autostart") ? "on" : "-");
     }
-    return table_text(rows);
+    return fitted_table(rows, output_width());
 }
 
 // What is left in the file, fit for a terminal, where it goes to one.

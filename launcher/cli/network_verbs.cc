@@ -8,6 +8,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/doctor/collect.h"
 #include "launcher/doctor/diagnosis.h"
@@ -93,7 +94,7 @@ ExitCode show_bridges(const CommandLine& command) {
     else if (bridges.empty())
         note("this host has no bridge; how one is made, and what else a VM needs: tapgate doctor");
     else
-        print(bridges_text(bridges));
+        print(bridges_text(bridges, output_width()));
     return ExitCode::done;
 }
 
@@ -169,7 +170,7 @@ ExitCode run_doctor(const CommandLine& command) {
     if (command.has("json"))
         print_json(findings_json(findings));
     else
-        print(findings_text(findings));
+        print(findings_text(findings, output_width()));
     const bool healthy = std::none_of(findings.begin(), findings.end(), [](const Finding& one) {
         return one.health == Health::fail;
     });

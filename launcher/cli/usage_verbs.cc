@@ -11,6 +11,7 @@
 
 #include "launcher/base/output.h"
 #include "launcher/base/stop_signals.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/lab/plan.h"
 #include "launcher/network/bridge_listing.h"
@@ -122,7 +123,7 @@ std::string text_of(const Usage& usage, const Before* before, double seconds) {
         row.push_back(vm.disk ? size_text(*vm.disk >> 20U) : "-");
         rows.push_back(std::move(row));
     }
-    std::string text = table_text(rows);
+    std::string text = fitted_table(rows, output_width());
     Rows taps = {{"USER", "BRIDGE", "TAPS", "OF"}};
     for (const auto& [place, count] : usage.taps) {
         const auto limit = tap_limit(place.first, place.second);
@@ -130,7 +131,7 @@ std::string text_of(const Usage& usage, const Before* before, double seconds) {
                         limit ? std::to_string(*limit) : "-"});
     }
     if (taps.size() > 1)
-        text += "\n" + table_text(taps);
+        text += "\n" + fitted_table(taps, output_width());
     return text;
 }
 

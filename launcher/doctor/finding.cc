@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "launcher/base/terminal_table.h"
+
 namespace tapgate {
 
 namespace {
@@ -23,7 +25,7 @@ std::string_view word_of(Health health) {
 
 }  // namespace
 
-std::string findings_text(const Findings& findings) {
+std::string findings_text(const Findings& findings, size_t columns) {
     size_t width = 0;
     for (const Finding& finding : findings)
         width = std::max(width, finding.check.size());
@@ -35,9 +37,13 @@ std::string findings_text(const Findings& findings) {
         line.resize(6, ' ');
         line += finding.check;
         line.resize(6 + width + 2, ' ');
-        text += line + finding.text + "\n";
+        // Where half of the terminal would be margin, what goes on begins soon.
+        constexpr size_t little = 8;
+        const size_t indent = columns != 0 && line.size() > columns / 2 ? little : line.size();
+        text += line + fitted_text(finding.text, line.size(), indent, columns) + "\n";
         if (finding.health != Health::ok && !finding.remedy.empty())
-            text += std::string(line.size(), ' ') + "-> " + finding.remedy + "\n";
+            text += std::string(indent, ' ') + "-> " +
+                    fitted_text(finding.remedy, indent + 3, indent + 3, columns) + "\n";
         warnings += finding.health == Health::warn ? 1 : 0;
         failures += finding.health == Health::fail ? 1 : 0;
     }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/base/error.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -147,7 +148,7 @@ std::vector<ListedBridge> list_bridges(const HostNetwork& network, const UserNam
     return bridges;
 }
 
-std::string bridges_text(const std::vector<ListedBridge>& bridges) {
+std::string bridges_text(const std::vector<ListedBridge>& bridges, size_t width) {
     std::vector<std::vector<std::string>> rows{{"bridge name", "bridge id", "STP enabled",
                                                 "interfaces", "state", "owner", "VM", "MAC",
                                                 "address", "options"}};
@@ -164,7 +165,7 @@ std::string bridges_text(const std::vector<ListedBridge>& bridges) {
             }
         }
     }
-    return table_text(rows);
+    return fitted_table(rows, width);
 }
 
 json bridges_json(const std::vector<ListedBridge>& bridges) {

@@ -48,8 +48,8 @@ using UserName = std::function<std::string(uid_t)>;
 std::vector<ListedBridge> list_bridges(const HostNetwork& network, const UserName& user_name,
                                        const std::string& only = {});
 
-/// For a terminal, with a heading.
-std::string bridges_text(const std::vector<ListedBridge>& bridges);
+/// For a terminal of `width` columns (0: as wide as it takes), with a heading.
+std::string bridges_text(const std::vector<ListedBridge>& bridges, size_t width = 0);
 
 nlohmann::json bridges_json(const std::vector<ListedBridge>& bridges);
 

@@ -1,0 +1,83 @@
+#!/bin/bash
+# Tables and the doctor's words on terminals of 60 and of 80 columns: no line is longer than
+# the terminal but for a word that is, and every word of what a wide one shows is there.
+#
+#   TAPGATE=build/release/launcher/tapgate tests/system/narrow.sh
+#
+# TAPGATE          the launcher under test (default: that one)
+# MUST_WORK=1      a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+
+lab_require unshare util-linux setpriv util-linux ip iproute2 python3 python3
+lab_find_helper "$top"
+lab_find_launcher "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+lab_bridge br0 192.0.2.1/24
+lab_bridge br-of-a-lab 198.51.100.1/24
+ip link add a-port type veth peer name its-other-end
+ip link set a-port master br0
+lab_policy 'allow br0 queues=2'
+lab_install "$helper" setuid
+# shellcheck source=tests/system/launcher_words.sh
+source "$here/launcher_words.sh"
+
+did 0 create lab --disk="directory-of-images/disk.qcow2,bus=scsi,cache=none,serial=0123456789" --net=none \
+    --append="console=ttyS0 quiet panic=-1 mitigations=off" --kernel=/boot/vmlinuz
+did 0 create another-vm-with-a-long-name-indeed --net=none
+
+# on COLUMNS VERB...: what a terminal of so many columns gets, in $out; words and lines are looked at.
+on() {
+    (lab_exec /usr/bin/python3 - "$@") >"$out" 2>"$err" <<EOT || wrong "$*: $(tail -n 5 "$err")"
+import fcntl, os, pty, struct, sys, termios
+def shown(columns, words):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.execv("$tapgate", ["tapgate"] + words)
+    text = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        text += piece
+    os.waitpid(pid, 0)
+    return text.decode().replace("\r", "")
+columns = int(sys.argv[1])
+text = shown(columns, sys.argv[2:])
+print(text, end="")
+wide = shown(1000, sys.argv[2:])
+assert sorted(text.split()) == sorted(wide.split()), "words differ from: " + wide
+for line in text.splitlines():
+    # Only what cannot be parted is longer.
+    assert len(line) <= columns or len(line.split()) <= 3, "too long: " + line
+EOT
+}
+for columns in 60 80; do
+    on $columns show lab
+    says "$out" '^disk = .*serial=0123456789$'
+    result "show on $columns columns"
+    on $columns list --all
+    on $columns bridges
+    says "$out" '^br-of-a-lab'
+    result "tables on $columns columns"
+    on $columns doctor --helper="$LAB_HELPER" --bridge=br-of-a-lab
+    says "$out" '-> '
+    result "doctor on $columns columns"
+done
+# Programs get one line for each, as ever.
+did 0 list --all
+[ "$(wc -l <"$out")" = 3 ] || wrong "list into a pipe: $(cat "$out")"
+did 0 show lab
+says "$out" '^cpus = 1 .*# default$'
+result "a pipe has no width"
+
+summary

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include "launcher/base/terminal_table.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+namespace {
+
+TEST(FittedTable, PutsColumnsBelowThatHaveNoRoom) {
+    const std::vector<std::vector<std::string>> rows = {
+        {"NAME", "STATE", "NETWORK"}, {"lab", "running", "br0/52:54:00:00:00:01"}, {"x", "off"}};
+    // Whoever is no terminal, or wide enough, gets a line for each.
+    EXPECT_EQ(fitted_table(rows, 0), table_text(rows));
+    EXPECT_EQ(fitted_table(rows, 36), table_text(rows));
+    EXPECT_EQ(fitted_table(rows, 35),
+              "NAME  STATE\n"
+              "    NETWORK\n"
+              "lab   running\n"
+              "    br0/52:54:00:00:00:01\n"
+              "x     off\n");
+    // Nothing is lost where not even one column has room.
+    EXPECT_EQ(
+        fitted_table(rows, 1),
+        "NAME\n    STATE\n    NETWORK\nlab\n    running\n    br0/52:54:00:00:00:01\nx\n    off\n");
+    EXPECT_EQ(fitted_table({}, 10), "");
+    // Characters are counted, not bytes.
+    EXPECT_EQ(fitted_table({{"\xc3\xa4\xc3\xb6", "b"}}, 5), "\xc3\xa4\xc3\xb6  b\n");
+}
+
+TEST(FittedText, BreaksAtBlanksOnly) {
+    EXPECT_EQ(fitted_text("no bridge here", 0, 2, 0), "no bridge here");
+    EXPECT_EQ(fitted_text("no bridge here", 0, 2, 10), "no bridge\n  here");
+    EXPECT_EQ(fitted_text("no bridge here", 4, 4, 10), "no\n    bridge\n    here");
+    EXPECT_EQ(fitted_text("/a/path/that/is/long x", 0, 2, 10), "/a/path/that/is/long\n  x");
+    EXPECT_EQ(fitted_text("", 3, 3, 10), "");
+}
+
+}  // namespace
+}  // namespace tapgate
