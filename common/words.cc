@@ -16,11 +16,12 @@ struct Range {
 
 // What has no place in a line, by Unicode.
 constexpr Range hidden[] = {
-    {0, 0x1f},        {0x7f, 0x9f},      // control characters: C0, DEL and C1
-    {0x61c, 0x61c},   {0x200e, 0x200f},  // marks of direction
-    {0x2028, 0x202e},  // line and paragraph separators, embeddings and overrides of direction
-    {0x2066, 0x2069},  // isolates
-    {0xd800, 0xdfff},  // no characters: UTF-16's surrogates
+    {0, 0x1f},        {0x7f, 0xa0},  // control characters, C0, DEL and C1; a blank that is none
+    {0xad, 0xad},     {0x61c, 0x61c},   {0x1680, 0x1680},  // a hyphen, a mark of direction, a blank
+    {0x2000, 0x200f},  // blanks of all widths, none too; marks of direction
+    {0x2028, 0x202f},  // line and paragraph separators, embeddings and overrides of direction
+    {0x205f, 0x206f},  // more blanks; isolates
+    {0x3000, 0x3000}, {0xfeff, 0xfeff}, {0xd800, 0xdfff},  // blanks; UTF-16's surrogates
 };
 
 // How many bytes the character has that `text` begins with; 0 when it is none, or one of those.

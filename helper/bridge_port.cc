@@ -2,7 +2,6 @@
 #include "helper/bridge_port.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,20 +9,14 @@
 #include "common/unique_fd.h"
 #include "helper/failure.h"
 #include "helper/port_name.h"
+#include "helper/process.h"
 
 namespace tapgate {
 
 namespace {
 
-MacAddress::Bytes random_bytes() {
-    MacAddress::Bytes bytes{};
-    if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-        fail_with_errno("failed to make a MAC address");
-    return bytes;
-}
-
 MacAddress random_local_address() {
-    MacAddress::Bytes bytes = random_bytes();
+    MacAddress::Bytes bytes = random_value<MacAddress::Bytes>();
     bytes[0] = 0x02;  // locally administered, not multicast
     return *MacAddress::from_bytes(bytes);
 }
@@ -126,8 +119,9 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     // takes them away from the machine that has it. Where the guest's address is held to, so that
     // it cannot be another's, the port's is not derived from it either.
     PortSettings settings{
-        .address = request.mac && !options.mac_lock ? request.mac->host_side()
-                                                    : MacAddress::host_side_of(random_bytes()),
+        .address = request.mac && !options.mac_lock
+                       ? request.mac->host_side()
+                       : MacAddress::host_side_of(random_value<MacAddress::Bytes>()),
         .mtu = bridge.mtu,
         .master = bridge.index,
         .alias = tag_of(owner, request.vm),
@@ -141,10 +135,11 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     if (options.mac_lock)
         settings.only_sender = address_to_lock_to(rule, request);
     // br_handle_frame() in the kernel's net/bridge/br_input.c: such a bridge forwards BPDUs like
-    // any frame, from guarded ports too, and so to the switch behind its uplink.
+    // any frame, from guarded ports too, and so to the switch behind its uplink; and it leaves them
+    // to a daemon, where there is one, without a look at the port's guard.
     if (options.guard && !bridge.stp)
         deny(rule.str() + ": bridge " + printable(bridge.name) +
-             " does not speak STP, so guard would keep nothing back: ip link set " +
+             " does not speak STP in the kernel, so guard would keep nothing back: ip link set " +
              printable(bridge.name) + " type bridge stp_state 1");
     if (options.vlan && !bridge.vlan_filtering)
         deny(rule.str() + ": bridge " + printable(bridge.name) +

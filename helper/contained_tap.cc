@@ -131,14 +131,10 @@ ContainedTap::ContainedTap(unsigned queues) {
         continue;
     if (inside.step != Inside::Step::done && inside.error == 0)
         throw Failure(std::string(what) + ": the process that was to make it is gone");
-    switch (inside.step) {
-        case Inside::Step::contain:
-            fail_to_contain(inside.error);
-        case Inside::Step::taps:
-            fail_to_open_tun(inside.error);
-        case Inside::Step::done:
-            break;
-    }
+    if (inside.step == Inside::Step::contain)
+        fail_to_contain(inside.error);
+    if (inside.step == Inside::Step::taps)
+        fail_to_open_tun(inside.error);
     inside_.emplace(UniqueFd(inside.links));
     for (unsigned i = 0; i < queues; i++)
         queues_.emplace_back(inside.taps[i]);

@@ -8,7 +8,8 @@
 //     tap === leaf bridge === inner end | outer end === the host's bridge
 //     '----- private namespace ---------'
 //
-// The namespace has no other process and no name: the descriptors of the tap keep it alive, and it
+// The namespace has no process in it, but it is the caller's, who may enter it at any moment (since
+// Linux 6.18 also before he has the tap). The descriptors of the tap keep it alive, and it
 // goes with the last of them, the outer end with it, also when its holder made the tap persistent,
 // and when this process is killed at any moment.
 #pragma once

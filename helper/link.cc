@@ -17,6 +17,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "helper/process.h"
+
 namespace tapgate {
 
 namespace {
@@ -28,12 +30,6 @@ ifinfomsg about_link(int index, unsigned set_flags = 0) {
     header.ifi_index = index;
     header.ifi_flags = set_flags;
     header.ifi_change = set_flags;
-    return header;
-}
-
-ifinfomsg about_port(int index) {
-    ifinfomsg header = about_link(index);
-    header.ifi_family = AF_BRIDGE;
     return header;
 }
 
@@ -71,7 +67,9 @@ NetlinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
     info.vid = vlan;
     if (type == RTM_SETLINK)
         info.flags = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
-    NetlinkRequest request(type, 0, about_port(index), "vlan=" + std::to_string(vlan));
+    ifinfomsg header = about_link(index);
+    header.ifi_family = AF_BRIDGE;
+    NetlinkRequest request(type, 0, header, "vlan=" + std::to_string(vlan));
     request.nest(IFLA_AF_SPEC, [&](NetlinkRequest& spec) {
         spec.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info);
     });
@@ -129,7 +127,7 @@ void parse_details(nlattr* linkinfo, Link& link) {
     if (nlattr* data = details[IFLA_INFO_DATA]; data != nullptr && link.kind == "bridge") {
         const auto bridge = parse_nested<IFLA_BR_VLAN_DEFAULT_PVID + 1>(data);
         if (const nlattr* stp = bridge[IFLA_BR_STP_STATE])
-            link.stp = nla_get_u32(stp) != 0;
+            link.stp = nla_get_u32(stp) == 1;  // BR_KERNEL_STP in net/bridge/br_private.h
         link.vlan_filtering = flag(bridge[IFLA_BR_VLAN_FILTERING]).value_or(false);
         if (const nlattr* id = bridge[IFLA_BR_BRIDGE_ID])
             std::memcpy(link.id_address.data(),
@@ -250,8 +248,11 @@ bool LinkSocket::may_have_carrier(const std::string& name) const {
     return ioctl(fd(), SIOCETHTOOL, &request) != 0 || carrier.data != 0;
 }
 
-bool LinkSocket::make_veth(const std::string& name, const PortSettings& settings, unsigned queues,
-                           const LinkSocket& inside) const {
+int LinkSocket::make_veth(const std::string& name, const PortSettings& settings, unsigned queues,
+                          const LinkSocket& inside) const {
+    // To refuse a name costs the kernel a pair that it makes first.
+    if (ifreq there = about(name, nullptr); ioctl(fd(), SIOCGIFINDEX, &there) == 0)
+        return 0;
     // The namespace of a socket: include/uapi/linux/sockios.h, Linux 4.10.
     const UniqueFd space(ioctl(inside.fd(), SIOCGSKNS));
     if (!space)
@@ -261,12 +262,12 @@ bool LinkSocket::make_veth(const std::string& name, const PortSettings& settings
             .put<std::uint32_t>(IFLA_NUM_RX_QUEUES, queues)
             .put(IFLA_MTU, settings.mtu);
     };
+    // Not what the name leads to later: the pair's user, who may get into the namespace, can end it
+    // at any moment, and another helper's may then have the name.
+    const int index = static_cast<int>(1U << 30U | random_value<std::uint32_t>() >> 2U);
     std::vector<NetlinkRequest> requests;
-    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, about_link(0));
-    requests[0]
-        .put(IFLA_IFNAME, name)
-        .put(IFLA_ADDRESS, settings.address)
-        .put(IFLA_MASTER, static_cast<std::uint32_t>(settings.master));
+    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, about_link(index));
+    requests[0].put(IFLA_IFNAME, name).put(IFLA_ADDRESS, settings.address);
     put_queues(requests[0]);
     requests[0].nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_KIND, std::string("veth"));
@@ -282,10 +283,10 @@ bool LinkSocket::make_veth(const std::string& name, const PortSettings& settings
     });
     try {
         exchange_for_acknowledgement(fd(), requests);
-        return true;
+        return index;
     } catch (const LinkError& error) {
         if (error.code().value() == EEXIST)
-            return false;
+            return 0;
         throw;
     }
 }

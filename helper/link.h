@@ -36,7 +36,7 @@ struct Link {
     PortFlags port;
     // Of a bridge:
     MacAddress::Bytes id_address{};  ///< the lower six bytes of its STP bridge id
-    bool stp = false;  ///< it speaks the spanning tree protocol, in the kernel or by a daemon
+    bool stp = false;  ///< it speaks the spanning tree protocol, in the kernel and not by a daemon
     bool vlan_filtering = false;
     std::uint16_t default_vlan = 0;  ///< what a new port is in; 0: in none
 };
@@ -89,12 +89,12 @@ class LinkSocket {
     /// tap; hardware may take its time to answer.
     [[nodiscard]] bool may_have_carrier(const std::string& name) const;
 
-    /// Makes a veth pair of `queues` queues: its outer end, called `name`, is here, down, and from
-    /// its first moment a port with the address, MTU and bridge of `settings`; its inner end,
-    /// called inner_end, is in the namespace of `inside`, down. False: there is a link called
+    /// Makes a veth pair of `queues` queues: its outer end, called `name`, is here, down, of no
+    /// bridge, with the address and MTU of `settings`; its inner end, called inner_end, is in the
+    /// namespace of `inside`, down. Returns the outer end's ifindex; 0: there is a link called
     /// `name`. Throws LinkError.
-    [[nodiscard]] bool make_veth(const std::string& name, const PortSettings& settings,
-                                 unsigned queues, const LinkSocket& inside) const;
+    [[nodiscard]] int make_veth(const std::string& name, const PortSettings& settings,
+                                unsigned queues, const LinkSocket& inside) const;
 
     /// Joins inner_end and the link called `name`, whose MTU is then `mtu` bytes, by a bridge that
     /// keeps nothing back, and brings all three up. Throws LinkError.

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/port.h"
 
-#include <sys/random.h>
-
 #include <ctime>
 
 #include "helper/contained_tap.h"
 #include "helper/failure.h"
 #include "helper/port_name.h"
+#include "helper/process.h"
 #include "helper/stale.h"
 #include "helper/tap.h"
 
@@ -35,16 +34,14 @@ std::vector<std::string> ports_of(const LinkSocket& links, const Link& bridge, u
 Slots slots_for(const LinkSocket& links, const Link& bridge, const Claim& claim) {
     if (const auto limit = claim.rule.limits.max_taps)
         return slots_within(*limit, bridge.index, ports_of(links, bridge, claim.account));
-    unsigned first = 0;
-    if (getrandom(&first, sizeof first, 0) != sizeof first)
-        fail_with_errno("failed to choose a name for the tap");
-    return {.begin = other_slots, .size = other_slots, .first = first % other_slots};
+    return {
+        .begin = other_slots, .size = other_slots, .first = random_value<unsigned>() % other_slots};
 }
 
-// Takes a slot by making the device that has its name; returns the name. `make_device` says whether
-// it could be had.
-std::string take_slot(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                      const std::function<bool(const std::string&)>& make_device) {
+// Takes a slot by making the device that has its name. `make_device` returns its ifindex; 0: the
+// name cannot be had.
+Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim& claim,
+                       const std::function<int(const std::string&)>& make_device) {
     for (int attempt = 1; attempt <= attempts; attempt++) {
         if (attempt > 1)
             nanosleep(&pause_between, nullptr);
@@ -52,8 +49,8 @@ std::string take_slot(const LinkSocket& links, const Link& bridge, const Claim& 
         for (unsigned i = 0; i < slots.size; i++) {
             std::string name = port_name(claim.account, bridge.index,
                                          slots.begin + (slots.first + i) % slots.size);
-            if (make_device(name))
-                return name;
+            if (const int index = make_device(name))
+                return {.name = std::move(name), .index = index};
         }
     }
     deny(claim.rule.str() + ": uid " + std::to_string(claim.account) + " has all its taps on " +
@@ -89,7 +86,7 @@ Port Port::make_plain(const LinkSocket& links, const Link& bridge, const Claim& 
     remove_stale(links, links.ports(bridge.name));
     UniqueFd tun = open_tun();
     Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
-                  return make_tap(tun, name, request.vnet_header);
+                  return make_tap(tun, name, request.vnet_header) ? links.index_of(name) : 0;
               }));
     port.queues_.push_back(std::move(tun));
     return port;
@@ -109,8 +106,8 @@ void Port::open(const Claim& claim, const Link& bridge, const PortSettings& sett
         set_owner(queues_.front(), claim.holder);
 }
 
-Port::Port(const LinkSocket& links, std::string name)
-    : links_(links), name_(std::move(name)), index_(links.index_of(name_)) {}
+Port::Port(const LinkSocket& links, Device device)
+    : links_(links), name_(std::move(device.name)), index_(device.index) {}
 
 Port::Port(Port&& other) noexcept
     : links_(other.links_),

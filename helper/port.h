@@ -33,6 +33,11 @@ struct Claim {
 /// host's namespace.
 class Port {
   public:
+    struct Device {
+        std::string name;
+        int index;
+    };
+
     /// Makes the port, down, with all that `settings` say. Needs CAP_NET_ADMIN. Throws Failure,
     /// also when the user has all the taps that the rule gives.
     static Port make(const LinkSocket& links, const Link& bridge, const Claim& claim,
@@ -53,7 +58,7 @@ class Port {
     [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
 
   private:
-    Port(const LinkSocket& links, std::string name);
+    Port(const LinkSocket& links, Device device);
     static Port make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
                                const Request& request, const PortSettings& settings);
     static Port make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,

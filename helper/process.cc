@@ -44,9 +44,12 @@ extern "C" void give_up(int /*signal*/) {
 void start_time_limit() {
     struct sigaction action {};
     action.sa_handler = give_up;
+    // Where nobody reads stderr the write blocks, and the next signal, a second later, ends the
+    // process.
+    action.sa_flags = static_cast<int>(SA_NODEFER | SA_RESETHAND);
     if (sigaction(SIGALRM, &action, nullptr) != 0)
         fail_with_errno("failed to set the time limit");
-    const itimerval limit{{0, 0}, {time_limit_s, 0}};
+    const itimerval limit{{1, 0}, {time_limit_s, 0}};
     if (setitimer(ITIMER_REAL, &limit, nullptr) != 0)
         fail_with_errno("failed to set the time limit");
     // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only two are here: a caller

@@ -1,24 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/stale.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 
-#include "helper/failure.h"
 #include "helper/port_name.h"
+#include "helper/process.h"
 #include "helper/tap.h"
 
 namespace tapgate {
 
-bool remove_if_stale(const LinkSocket& links, const std::string& name) {
-    return named_owner(name) && !links.may_have_carrier(name) && remove_unused_tap(name);
+bool remove_if_stale(const LinkSocket& links, const std::string& name) try {
+    const auto owner = named_owner(name);
+    // The alias is what only a port of ours has: a tap's holder cannot change it.
+    return owner && !links.may_have_carrier(name) &&
+           links.get(name).alias.starts_with(tag_of(*owner, std::nullopt)) &&
+           remove_unused_tap(name);
+} catch (const LinkError&) {
+    return false;  // it has gone
 }
 
 void remove_stale(const LinkSocket& links, const std::vector<int>& ports) {
-    size_t first = 0;
-    if (ports.size() > ports_looked_at && getrandom(&first, sizeof first, 0) != sizeof first)
-        fail_with_errno("failed to look for stale taps");
+    const size_t first = ports.size() > ports_looked_at ? random_value<size_t>() : 0;
     for (size_t i = 0; i < std::min(ports.size(), ports_looked_at); i++)
         remove_if_stale(links, links.name_of(ports[(first % ports.size() + i) % ports.size()]));
 }

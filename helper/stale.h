@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A plain tap that its holder made persistent stays a port of the bridge after every process is
-// gone. Such a one, by its name a port of tapgate's and not open, is stale, and is removed here.
+// gone. Such a one, by its name and its alias a port of tapgate's and not open, is stale, and is
+// removed here.
 // (A contained tap goes with its last descriptor, come what may.)
 #pragma once
 

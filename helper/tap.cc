@@ -16,15 +16,11 @@ namespace tapgate {
 namespace {
 
 // Makes `tun` a queue of the tap of that name. False, with errno: the kernel refused.
-bool set_interface(const UniqueFd& tun, unsigned flags, const std::string& name) {
+bool set_interface(const UniqueFd& tun, const std::string& name, unsigned flags, bool vnet) {
     ifreq request{};
-    request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | flags);
+    request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0) | flags);
     name.copy(request.ifr_name, IFNAMSIZ - 1);
     return ioctl(tun.get(), TUNSETIFF, &request) == 0;
-}
-
-unsigned vnet_flag(bool vnet_header) {
-    return vnet_header ? IFF_VNET_HDR : 0;
 }
 
 }  // namespace
@@ -48,7 +44,7 @@ void fail_to_open_tun(int error_number) {
 }
 
 bool make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header) {
-    if (set_interface(tun, vnet_flag(vnet_header) | IFF_TUN_EXCL, name))
+    if (set_interface(tun, name, IFF_TUN_EXCL, vnet_header))
         return true;
     if (errno == EBUSY)
         return false;
@@ -61,15 +57,14 @@ void set_owner(const UniqueFd& tun, uid_t owner) {
 }
 
 void make_private_tap(std::span<const UniqueFd> queues, const std::string& name, bool vnet_header) {
-    const unsigned flags = vnet_flag(vnet_header) | (queues.size() > 1 ? IFF_MULTI_QUEUE : 0U);
     for (const UniqueFd& tun : queues)
-        if (!set_interface(tun, flags, name))
+        if (!set_interface(tun, name, queues.size() > 1 ? IFF_MULTI_QUEUE : 0U, vnet_header))
             fail_with_errno("failed to create tun device");
 }
 
 bool remove_unused_tap(const std::string& name) {
     const UniqueFd tun = open_tun();
-    return set_interface(tun, 0, name) && ioctl(tun.get(), TUNSETPERSIST, 0) == 0;
+    return set_interface(tun, name, 0, false) && ioctl(tun.get(), TUNSETPERSIST, 0) == 0;
 }
 
 }  // namespace tapgate

@@ -5,13 +5,17 @@
 //
 //     tap === leaf bridge === inner end | outer end ---- br0 ---- uplink | far end, "the network"
 
+#include <linux/rtnetlink.h>
+
 #include <stdexcept>
 #include <utility>
 
 #include <gmock/gmock.h>
 
+#include "tests/system/hostile.h"
 #include "tests/system/netlink.h"
 #include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
 #include "tests/system/wire.h"
 
 namespace tapgate {
@@ -95,6 +99,43 @@ INSTANTIATE_TEST_SUITE_P(Rule, Contained,
                          [](const auto& rule) {
                              return std::string("number") + std::to_string(rule.index);
                          });
+
+using ContainedPort = Testbed;
+
+// Its user may get into the namespace while it is made, delete the pair, and have another helper
+// make one of the same name: that one's port is none of this helper's affair.
+TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    add_bridge("br0");
+    write_policy("allow br0 max-taps=1 isolated mac-lock\n");
+    bool made = false;
+    std::string name;
+    std::string address;
+    const HelperResult run = run_traced(
+        {"--br=br0", "--fd=27", std::string("--mac=") + guest_mac}, {},
+        [&](const TracedCall& call) {
+            const bool answers = receives_netlink(call);
+            if (made && !answers && name.empty()) {
+                for (const std::string& link : links())
+                    if (link.starts_with("tap"))
+                        name = link;
+                remove_link(name);
+                add_veth(name, "other");
+                EXPECT_EQ(set_master(name, "br0"), 0);
+                address = link_attribute(name, "address");
+            }
+            for (const TracedMessage& message : messages_in(call))
+                made = made || (sends_netlink(call) && message.header.nlmsg_type == RTM_NEWLINK);
+            return TraceAction{};
+        });
+    ASSERT_NE(name, "");
+    EXPECT_EQ(run.exit_status, 1) << describe(run);
+    EXPECT_TRUE(run.fds.empty());
+    ASSERT_TRUE(link_exists(name));
+    EXPECT_EQ(link_attribute(name, "address"), address);
+    EXPECT_EQ(link_attribute(name, "ifalias"), "");
+    EXPECT_EQ(link_attribute(name, "brport/isolated"), "0");
+}
 
 }  // namespace
 }  // namespace tapgate

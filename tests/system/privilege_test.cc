@@ -648,6 +648,22 @@ TEST_P(Privilege, GivesUpAfterTenSeconds) {
     EXPECT_LE(took, std::chrono::seconds(13));
 }
 
+// Nor does it wait for a reader of its last words.
+TEST_P(Privilege, GivesUpThoughNobodyReadsWhy) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(pipe2(ends.data(), O_NONBLOCK), 0);
+    const UniqueFd reading(ends[0]);
+    const UniqueFd writing(ends[1]);
+    while (write(writing.get(), "x", 1) == 1) {
+    }
+    ASSERT_EQ(fcntl(writing.get(), F_SETFL, 0), 0);
+    HelperOptions options;
+    options.before_exec = [&] { dup2(writing.get(), STDERR_FILENO); };
+    const HelperResult run = run_helper({"--br=none", "--fd=27"}, options);
+    EXPECT_FALSE(run.timed_out);
+    EXPECT_EQ(run.signal, SIGALRM) << describe(run);
+}
+
 // --- Squatting (Lima's network helper)
 
 // A name that the caller chooses would let him take another's. He does not choose: the kernel does.

@@ -13,8 +13,8 @@ TEST(Printable, LeavesTextAsItIs) {
          {"", "br0", " two  words ", "~",
           "Stra\xc3\x9f"
           "e",
-          "\xc2\xa0", "\xe6\xa9\x8b", "\xf0\x9f\x8c\x89", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf",
-          "\xee\x80\x80", "\xe2\x80\xa7", "\xe2\x80\xaf", "\xe2\x81\xaa"})
+          "\xc2\xa1", "\xe6\xa9\x8b", "\xf0\x9f\x8c\x89", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf",
+          "\xee\x80\x80", "\xe2\x80\x90", "\xe2\x80\xa7", "\xe2\x80\xb0", "\xe2\x81\xb0"})
         EXPECT_EQ(printable(text), text);
 }
 
@@ -47,6 +47,14 @@ TEST(Printable, TakesOutWhatIsNotUtf8) {
     EXPECT_EQ(printable("\xed\xa0\x80"), "???");       // a surrogate
     EXPECT_EQ(printable("\xf4\x90\x80\x80"), "????");  // beyond U+10FFFF
     EXPECT_EQ(printable("\xf8\x88\x80\x80\x80"), "?????");
+}
+
+// "bridge=br0 uid=0", as one word of somebody's.
+TEST(Printable, TakesOutBlanksThatLookLikeOthers) {
+    for (const auto* blank :
+         {"\xc2\xa0", "\xc2\xad", "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x83", "\xe2\x80\x8b",
+          "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe2\x81\xa0", "\xe3\x80\x80", "\xef\xbb\xbf"})
+        EXPECT_EQ(printable("a"s + blank + "b").find_first_not_of("a?b"), std::string::npos);
 }
 
 TEST(Printable, TakesOutWhatBreaksOrTurnsTheLine) {
