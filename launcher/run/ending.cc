@@ -105,8 +105,8 @@ void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit,
             try {
                 take_step(name, step);
             } catch (const LauncherError& error) {
-                // It may have ended just now.
-                if (ended(qemu, milliseconds(0)))
+                // It may be ending just now: its sockets go first.
+                if (ended(qemu, milliseconds(2000)))
                     return;
                 if (!force)
                     throw;
