@@ -108,6 +108,9 @@ bed_wires() {
         bed_root "$node" ip link set "x-$node" name eth0
         bed_root "$node" ip link set eth0 up
         bed_root "$node" ip addr add "${BED_ADDRESS[$node]}/24" dev eth0
+        bed_root "$node" nft 'add table inet filter; add chain inet filter input { type filter hook input priority 0; }'
+        # Its braces and exclamation mark are nft's.
+        bed_root "$node" sh -ec "$("$bed_here/manual" 2)"
     done
 }
 
@@ -210,7 +213,6 @@ bed_up() {
     install -m 0755 "$1" "${1%/*}/tapgate-policy" $BED/bin/
     install -m 0755 "$2" $BED/bin/tapgate
     head -c 1024 /dev/urandom >$BED/munge/munge.key
-    head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n' >$BED/machine-id
     export BED BED_UID
     for node in $BED_NODES; do
         bed_node "$node"
