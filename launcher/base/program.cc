@@ -118,7 +118,7 @@ int run_at_terminal(const std::vector<std::string>& words) {
     return exit_code_of(status);
 }
 
-TerminalProgram::TerminalProgram(const std::vector<std::string>& words) {
+TerminalProgram::TerminalProgram(const std::vector<std::string>& words, int errors) {
     std::vector<char*> argv;
     argv.reserve(words.size() + 1);
     for (const std::string& word : words)
@@ -131,7 +131,12 @@ TerminalProgram::TerminalProgram(const std::vector<std::string>& words) {
     sigemptyset(&none);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    const int error = posix_spawnp(&pid_, argv[0], nullptr, &attributes, argv.data(), environ);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (errors >= 0)
+        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+    const int error = posix_spawnp(&pid_, argv[0], &actions, &attributes, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (error != 0)
         throw LauncherError("cannot start " + quoted_word(words[0]) + ": " + errno_text(error));
@@ -142,8 +147,20 @@ TerminalProgram::~TerminalProgram() {
     if (pid_ <= 0)
         return;
     kill(pid_, SIGKILL);
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    wait();
+}
+
+int TerminalProgram::wait() {
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
+    pid_ = -1;
+    return exit_code_of(status);
+}
+
+void TerminalProgram::signal(int number) const {
+    if (pid_ > 0)
+        kill(pid_, number);
 }
 
 std::string own_program() {

@@ -43,8 +43,9 @@ int run_at_terminal(const std::vector<std::string>& words);
 /// signals as they are usually, whatever this process does with its own.
 class TerminalProgram {
   public:
-    /// Starts it, the first of `words` being looked for in PATH. Throws a LauncherError.
-    explicit TerminalProgram(const std::vector<std::string>& words);
+    /// Starts it, the first of `words` being looked for in PATH. `errors`: becomes its stderr, when
+    /// not -1. Throws a LauncherError.
+    explicit TerminalProgram(const std::vector<std::string>& words, int errors = -1);
     /// Killed and reaped, when it has not ended.
     ~TerminalProgram();
     TerminalProgram(const TerminalProgram&) = delete;
@@ -52,6 +53,11 @@ class TerminalProgram {
 
     /// Readable for poll() when it has ended; still owned here.
     [[nodiscard]] int pidfd() const { return pidfd_.get(); }
+
+    /// Waits for its end; once. Returns the exit code as above.
+    int wait();
+
+    void signal(int number) const;
 
   private:
     pid_t pid_ = -1;

@@ -41,6 +41,7 @@ class HeldSignals {
 
     /// As of StopSignals.
     [[nodiscard]] int fd() const { return signals_.fd(); }
+    [[nodiscard]] std::string take() const { return signals_.take(); }
 
     /// Throws a LauncherError with the code of the signal when one came.
     void throw_if_any() const;

@@ -77,17 +77,7 @@ ExitCode start_in_background(const CommandLine& command) {
 // The command line that the VM was started with, as far as `command` does not say otherwise.
 CommandLine as_started(const CommandLine& command) {
     const auto record = read_run_record(command.vm_name());
-    if (!record)
-        return command;
-    std::vector<std::string> words = {"restart"};
-    words.insert(words.end(), record->words.begin(), record->words.end());
-    CommandLine result = parse_command_line(*command.grammar, words, current_directory());
-    for (const auto& [option, value] : command.options)
-        result.options[option] = value;
-    for (const Setting& given : command.settings)
-        std::erase_if(result.settings, [&](const Setting& old) { return old.key == given.key; });
-    result.settings.insert(result.settings.end(), command.settings.begin(), command.settings.end());
-    return result;
+    return record ? with_words(command, record->words) : command;
 }
 
 ExitCode interrupt(const CommandLine& command, const char* qmp) {
@@ -115,6 +105,17 @@ std::vector<std::string> start_words(const CommandLine& command) {
     for (const Setting& setting : command.settings)
         words.push_back("--" + setting.key + "=" + absolute_value(setting));
     return words;
+}
+
+CommandLine with_words(const CommandLine& command, std::vector<std::string> words) {
+    words.insert(words.begin(), "restart");
+    CommandLine result = parse_command_line(*command.grammar, words, current_directory());
+    for (const auto& [option, value] : command.options)
+        result.options[option] = value;
+    for (const Setting& given : command.settings)
+        std::erase_if(result.settings, [&](const Setting& old) { return old.key == given.key; });
+    result.settings.insert(result.settings.end(), command.settings.begin(), command.settings.end());
+    return result;
 }
 
 ExitCode run_vm(const CommandLine& command) {

@@ -16,6 +16,10 @@ namespace tapgate {
 /// the VM first.
 std::vector<std::string> start_words(const CommandLine& command);
 
+/// `command` with the words that its VM was started with (start_words()), as far as it does not say
+/// otherwise itself.
+CommandLine with_words(const CommandLine& command, std::vector<std::string> words);
+
 ExitCode run_vm(const CommandLine& command);
 ExitCode start_vm(const CommandLine& command);
 ExitCode stop_vm(const CommandLine& command);

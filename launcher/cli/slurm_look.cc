@@ -14,6 +14,7 @@
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
 #include "launcher/cluster/slurm.h"
+#include "launcher/cluster/step.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
@@ -142,8 +143,8 @@ ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command) {
     const std::string picture = slurm_log_path(job.vm) + "." + std::to_string(getpid()) + ".png";
     const std::string& file = command.operands.at(1);
     prepare_step();
-    const int code = run_at_terminal(
-        srun_words(job, {own_program(), "screenshot", job.vm.str(), picture}, false));
+    const int code =
+        run_step(srun_words(job, {own_program(), "screenshot", job.vm.str(), picture}, false));
     const auto png = code == 0 ? read_file(picture, size_t{256} << 20) : std::nullopt;
     unlink(picture.c_str());
     if (png)

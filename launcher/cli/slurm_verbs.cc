@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -24,6 +23,7 @@
 #include "launcher/cli/operand.h"
 #include "launcher/cli/slurm_look.h"
 #include "launcher/cluster/slurm.h"
+#include "launcher/cluster/step.h"
 #include "launcher/image/clone.h"
 #include "launcher/lab/file.h"
 #include "launcher/vm/file.h"
@@ -56,11 +56,12 @@ constexpr Reaching reaching[] = {
     {"stop"},       {"kill"},   {"reset"},     {"pause"},  {"resume"},      {"status"},
     {"console"},    {"log"},    {"vnc"},       {"delete"}, {"snapshot", 1}, {"clone"},
     {"seed"},       {"resize"}, {"ip"},        {"ssh"},    {"ssh-config"},  {"wait"},
-    {"screenshot"}, {"exec"},   {"ssh-proxy"}, {"eject"},  {"attach"},      {"detach"}};
+    {"screenshot"}, {"exec"},   {"ssh-proxy"}, {"eject"},  {"attach"},      {"detach"},
+    {"events"},     {"rename"}, {"view"}};
 
 // What is interactive there, too, when it is here.
 bool wants_terminal(std::string_view verb) {
-    return (verb == "console" || verb == "ssh") && isatty(STDIN_FILENO) != 0 &&
+    return (verb == "console" || verb == "ssh" || verb == "view") && isatty(STDIN_FILENO) != 0 &&
            isatty(STDOUT_FILENO) != 0;
 }
 
@@ -206,7 +207,8 @@ SlurmJob start_job(const CommandLine& command, const VmDescription& vm, const St
                                        .lab = lab_of(name),
                                        .output = log,
                                        .directory = home_directory(),
-                                       .command = job_command(command)});
+                                       .command = job_command(command),
+                                       .words = start_words(command)});
     // From here on: the job is in the queue, whatever becomes of this process.
     return wait_until_running(name, id, stop, limit);
 }
@@ -227,11 +229,8 @@ ExitCode run(const CommandLine& command, const VmDescription& vm) {
     note(name.str() + " runs on " + job.node + ", job " + job.id);
     const bool terminal = wants_terminal("console");
     prepare_step();
-    const TerminalProgram console(
-        srun_words(job, {own_program(), "console", name.str()}, terminal));
-    std::array<pollfd, 2> fds{pollfd{console.pidfd(), POLLIN, 0}, pollfd{stop.fd(), POLLIN, 0}};
-    while (poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
-    }
+    Step console(srun_words(job, {own_program(), "console", name.str()}, terminal));
+    console.wait_beside(stop.fd());
     bool cancelled = false;
     if (const auto now = slurm_job(name); now && now->id == job.id && now->runs()) {
         const std::string signal = stop.take();
@@ -252,16 +251,20 @@ ExitCode run(const CommandLine& command, const VmDescription& vm) {
 
 // ---- verbs of a VM that has a job
 
+// This very program with these words, in the job; its exit code.
+ExitCode run_there(const SlurmJob& job, std::vector<std::string> words, bool terminal) {
+    prepare_step();
+    words.insert(words.begin(), own_program());
+    return static_cast<ExitCode>(run_step(srun_words(job, words, terminal)));
+}
+
 // The command line as it was typed, for the same program there.
 ExitCode relay_and_wait(const SlurmJob& job, const CommandLine& command) {
-    prepare_step();
-    std::vector<std::string> words = command.words;
-    words.insert(words.begin(), own_program());
-    const int code = run_at_terminal(srun_words(job, words, false));
+    const ExitCode code = run_there(job, command.words, false);
     // With the VM its job ends, and the step that ended it may go before it can say so.
     const auto now = slurm_job(job.vm);
-    if (code != 0 && now && now->id == job.id && now->runs())
-        return static_cast<ExitCode>(code);
+    if (code != ExitCode::done && now && now->id == job.id && now->runs())
+        return code;
     wait_until_gone(job.vm, job.id, end_limit);
     return ExitCode::done;
 }
@@ -277,10 +280,11 @@ ExitCode wait_in_queue(const VmName& name, const CommandLine& command) {
             throw LauncherError(name.str() + " has no job any more: it does not run");
         const auto left = std::chrono::ceil<seconds>(deadline - Clock::now());
         if (job->runs()) {
-            become_step(*job,
-                        {"wait", name.str(), "--for=" + command.option("for", "ssh"),
-                         "--timeout=" + std::to_string(std::max(left.count(), std::int64_t{1}))},
-                        false);
+            return run_there(
+                *job,
+                {"wait", name.str(), "--for=" + command.option("for", "ssh"),
+                 "--timeout=" + std::to_string(std::max(left.count(), std::int64_t{1}))},
+                false);
         }
         if (left.count() <= 0)
             throw LauncherError(name.str() + ": not ready within " +
@@ -306,7 +310,7 @@ ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view
             return print_addresses_there(job, command);
         if (verb == "screenshot")
             return take_picture_there(job, command);
-        become_step(job, command.words, wants_terminal(verb));
+        return run_there(job, command.words, wants_terminal(verb));
     }
     if (verb == "status") {
         print_queued(job, command.has("json"));
@@ -341,17 +345,28 @@ void cut_power_for_reset(const SlurmJob& job, const CommandLine& command) {
         throw LauncherError(job.vm.str() + " was not ended, and is not reset");
 }
 
-ExitCode restart(const CommandLine& command, const VmDescription& vm) {
+// As it was started, and as `command` says otherwise.
+ExitCode restart(const CommandLine& command, const std::optional<SlurmJob>& job) {
+    CommandLine again = command;
+    if (job)
+        if (const auto words = job_words(job->id))
+            again = with_words(command, *words);
+    // Before it is stopped: a VM that cannot be started again should go on.
+    const VmDescription vm = described_vm(again);
+    if (!vm.spec.slurm)
+        throw UsageError("restart starts " + vm.spec.name.str() +
+                         " where it runs, in a job; to have it here: tapgate stop " +
+                         vm.spec.name.str() + ", then tapgate start " + vm.spec.name.str() +
+                         " --on=here");
     CommandLine stop = command;
     stop.words = {"stop", vm.spec.name.str()};
     if (command.has("timeout"))
         stop.words.push_back("--timeout=" + command.option("timeout"));
     if (command.has("force"))
         stop.words.emplace_back("--force");
-    if (const auto job = slurm_job(vm.spec.name))
+    if (job)
         if (const ExitCode code = reach(*job, stop, "stop"); code != ExitCode::done)
             return code;
-    CommandLine again = command;
     again.options.erase("timeout");
     return start(again, vm);
 }
@@ -363,12 +378,17 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     if (verb == "start" || verb == "run" || verb == "restart") {
         if (command.has("ready-fd") || command.has("no-console"))
             return std::nullopt;
+        // A job may be of a start that alone has said so.
+        if (const auto name = VmName::parse(command.operands.at(0));
+            verb == "restart" && name && is_on_slurm(*name))
+            if (const auto job = slurm_job(*name))
+                return restart(command, job);
         const VmDescription vm = described_vm(command);
         if (!vm.spec.slurm)
             return std::nullopt;
         return verb == "start" ? start(command, vm)
                : verb == "run" ? run(command, vm)
-                               : restart(command, vm);
+                               : restart(command, std::nullopt);
     }
     const auto* const found = std::find_if(std::begin(reaching), std::end(reaching),
                                            [&](const Reaching& one) { return one.verb == verb; });

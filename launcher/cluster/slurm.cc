@@ -128,20 +128,8 @@ void prepare_step() {
     setenv("TAPGATE_ON", "here", 1);  // NOLINT(concurrency-mt-unsafe): one thread
 }
 
-void become_step(const SlurmJob& job, std::vector<std::string> words, bool terminal) {
-    const auto srun = find_program("srun");
-    if (!srun)
-        throw LauncherError("on=slurm: there is no srun here; install Slurm's client");
-    prepare_step();
-    words.insert(words.begin(), own_program());
-    std::vector<std::string> all = srun_words(job, words, terminal);
-    std::vector<char*> argv;
-    argv.reserve(all.size() + 1);
-    for (std::string& word : all)
-        argv.push_back(word.data());
-    argv.push_back(nullptr);
-    execv(srun->c_str(), argv.data());
-    fail_with_errno(shown(*srun));
+std::optional<std::vector<std::string>> job_words(const std::string& id) {
+    return parse_batch_script(ask({"scontrol", "write", "batch_script", id, "-"}).output);
 }
 
 }  // namespace tapgate

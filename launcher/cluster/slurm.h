@@ -55,9 +55,9 @@ bool is_on_slurm(const VmName& vm);
 /// what the step is to be. To be called before srun is started.
 void prepare_step();
 
-/// Becomes srun with `words` for this very program, in the job. Throws a LauncherError when that
-/// cannot be.
-[[noreturn]] void become_step(const SlurmJob& job, std::vector<std::string> words, bool terminal);
+/// The words that the VM of the job `id` was handed in with, as its script says; nothing: it does
+/// not. Throws a LauncherError.
+std::optional<std::vector<std::string>> job_words(const std::string& id);
 
 }  // namespace tapgate
 

@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "launcher/base/text.h"
 
@@ -52,6 +54,16 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
                     .reason = fields[6],
                     .memory = fields[5]};
 }
+
+// "srun: error: n1: task 0: Exited with exit code 1"
+constexpr std::string_view srun_prefix = "srun: error: ";
+constexpr size_t longest_line = 1024;
+bool is_exit_code(std::string_view line) {
+    return line.find(": Exited with exit code ") != std::string_view::npos;
+}
+
+// Behind it, in the job's script: what the VM was handed in with.
+constexpr std::string_view words_mark = "\n# tapgate start: ";
 
 // The word behind `key` in the output of scontrol.
 std::string value_of(std::string_view output, std::string_view key) {
@@ -155,7 +167,13 @@ std::vector<std::string> sbatch_words(const SlurmRequest& request) {
     for (const std::string& option : request.options)
         words.push_back("--" + option);
     // Not the shell but tapgate gets Slurm's signals, therefore `exec'.
-    words.push_back("--wrap=" + command);
+    // And behind it, for `restart', the words of its start, which only Slurm and its user see.
+    words.push_back("--wrap=" + command +
+                    (request.words.empty()
+                         ? ""
+                         : std::string(words_mark) +
+                               nlohmann::json(request.words)
+                                   .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)));
     return words;
 }
 
@@ -176,6 +194,44 @@ std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::
         words.insert(words.end(), {"--quit-on-interrupt", "--unbuffered"});
     words.insert(words.end(), command.begin(), command.end());
     return words;
+}
+
+// Shown is each byte as soon as it is clear that its line is not srun's.
+std::string StepErrors::pass(std::string_view bytes) {
+    std::string shown;
+    for (const char byte : bytes) {
+        if (inside_line_) {
+            shown += byte;
+        } else {
+            held_ += byte;
+            const size_t both = std::min(held_.size(), srun_prefix.size());
+            inside_line_ = held_.size() > longest_line ||
+                           held_.compare(0, both, srun_prefix.substr(0, both)) != 0;
+            if (inside_line_ || (byte == '\n' && !is_exit_code(held_)))
+                shown += held_;
+            if (inside_line_ || byte == '\n')
+                held_.clear();
+        }
+        if (byte == '\n')
+            inside_line_ = false;
+    }
+    return shown;
+}
+
+std::string StepErrors::rest() {
+    return std::exchange(held_, {});
+}
+
+std::optional<std::vector<std::string>> parse_batch_script(std::string_view script) {
+    const size_t at = script.find(words_mark);
+    if (at == std::string_view::npos)
+        return std::nullopt;
+    const std::string_view line = script.substr(at + words_mark.size());
+    const auto json = nlohmann::json::parse(line.substr(0, line.find('\n')), nullptr, false);
+    if (!json.is_array() || json.empty() ||
+        !std::all_of(json.begin(), json.end(), [](const auto& one) { return one.is_string(); }))
+        return std::nullopt;
+    return json.get<std::vector<std::string>>();
 }
 
 std::optional<unsigned> parse_kill_wait(std::string_view output) {

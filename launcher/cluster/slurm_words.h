@@ -60,6 +60,7 @@ struct SlurmRequest {
     std::string output;                ///< where the job's words go, an absolute path
     std::string directory;             ///< where it begins
     std::vector<std::string> command;  ///< what it runs, the program first
+    std::vector<std::string> words;    ///< what `start` was given, to be found again by `restart`
 };
 
 /// MiB that a VM's job needs.
@@ -75,6 +76,25 @@ std::string parse_sbatch(std::string_view output);
 /// own there, which is connected to this one.
 std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
                                     bool terminal);
+
+/// What srun writes to its stderr, without what it says of each step that ends with another exit
+/// code than 0: what the step itself has said is the reason, and its exit code is srun's. What is
+/// no line of srun's passes at once, whole or not.
+class StepErrors {
+  public:
+    /// What is to be shown now that `bytes` have come.
+    std::string pass(std::string_view bytes);
+    /// What is left at the end.
+    std::string rest();
+
+  private:
+    std::string held_;          // the beginning of a line that may be srun's
+    bool inside_line_ = false;  // of one that is not
+};
+
+/// The words that a VM was handed in with, in what `scontrol write batch_script` tells of its job;
+/// nothing: it was not handed in by tapgate.
+std::optional<std::vector<std::string>> parse_batch_script(std::string_view script);
 
 /// The seconds of KillWait in `scontrol show config`, from SIGTERM to SIGKILL; nothing: not there.
 std::optional<unsigned> parse_kill_wait(std::string_view output);

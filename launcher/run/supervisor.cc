@@ -113,8 +113,11 @@ class Supervisor {
             std::array<pollfd, 2> fds{pollfd{qemu_->pidfd(), POLLIN, 0},
                                       pollfd{signalled ? -1 : stop_->fd(), POLLIN, 0}};
             poll(fds.data(), fds.size(), 1);
-            if (const auto end = qemu_->wait(milliseconds(0)))
+            if (const auto end = qemu_->wait(milliseconds(0))) {
+                if (memory_kills() > memory_kills_)
+                    throw LauncherError(out_of_memory());
                 throw LauncherError("QEMU does not start (" + end->text() + "): " + words());
+            }
             const auto now = Clock::now();
             if (fds[1].revents != 0) {
                 // The guest may run already: its power button comes first here, too.

@@ -24,7 +24,8 @@ source "$here/guest.sh"
 source "$here/cluster/bed.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils ip iproute2 bridge iproute2 jq jq \
-    slurmctld slurmctld slurmd slurmd srun slurm-client munged munge script bsdutils
+    slurmctld slurmctld slurmd slurmd srun slurm-client munged munge script bsdutils \
+    nft nftables systemd-id128 systemd
 [ -x /usr/lib/frr/bgpd ] || skip "missing packages: frr"
 [ -x /lib/systemd/systemd-networkd ] || skip "missing packages: systemd"
 lab_find_helper "$top"
@@ -86,8 +87,8 @@ guest_says() { # NAME REGEX
 no_job() { # NAME
     [ -z "$(bed_root ctl squeue -h -n "tapgate-$1")" ]
 }
-no_jobs() { # but the one that waits for its limit
-    ! bed_root ctl squeue -h -o %j | grep -qv '^tapgate-limited$'
+no_jobs() { # but those that wait for their limit
+    ! bed_root ctl squeue -h -o %j | grep -Eqv '^tapgate-(limited|stubborn)$'
 }
 taps_of() { # NODE
     bed_root "$1" sh -c 'ls /sys/class/net/br0/brif' | grep -v '^vx0$' || true
@@ -98,12 +99,30 @@ no_taps() { # on any node
 nothing_left() {
     lab_poll 30 no_jobs || wrong "jobs are left over"
     lab_poll 5 no_taps || wrong "taps are left over: $(taps_of n1) $(taps_of n2)"
-    ! find $BED/home/alice/.cache/tapgate -name '*.sock' -o -name qemu.pid | grep -v /limited/ ||
+    ! find $BED/home/alice/.cache/tapgate -name '*.sock' -o -name qemu.pid | grep -Ev '/(limited|stubborn)/' ||
         wrong "sockets are left over"
 }
 node_of() { # NAME
     bed_root ctl squeue -h -n "tapgate-$1" -o %N
 }
+# Its plug is pulled in order 5 s before Slurm would pull its own (KillWait is 20 s here): the VM says
+# how it has ended, and the job ends with it.
+pulled() { # NAME JOB SINCE STATE: since when it has been asked, in seconds of date
+    local log=$BED/home/alice/.local/share/tapgate/$1/slurm.log end asked
+    console_said "$1" 'POWER BUTTON' || wrong "the guest of $1 saw no power button"
+    says "$log" "for at most 15 s$"
+    says "$log" "^tapgate: cutting the guest's power$"
+    says "$log" "^tapgate: $1 has ended, its guest without having shut down$"
+    end=$(bed_root ctl scontrol --oneliner show job "$2" | sed -n 's/.* EndTime=\([^ ]*\) .*/\1/p')
+    asked=$(($(date -d "$end" +%s) - $3))
+    { [ "$asked" -ge 14 ] && [ "$asked" -lt 20 ]; } || wrong "$1 has ended $asked s after it was asked"
+    bed_root ctl scontrol --oneliner show job "$2" | grep -q "JobState=$4 " || wrong "its job is not $4"
+    ! bed_root n1 pgrep -f "[q]emu.*guest=$1" >/dev/null || wrong "a QEMU is left over on n1"
+    ! bed_root n2 pgrep -f "[q]emu.*guest=$1" >/dev/null || wrong "a QEMU is left over on n2"
+    [ -z "$(find $BED/home/alice/.cache/tapgate/run -path "*/tapgate/$1/*" \( -name '*.sock' -o -name qemu.pid \))" ] ||
+        wrong "sockets of $1 are left over"
+}
+
 append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check"
 vm() { # NAME IP OPTION...
     local name=$1 ip=$2
@@ -116,6 +135,10 @@ vm() { # NAME IP OPTION...
 vm limited 192.0.2.24 --net=none
 did 0 start limited --on=slurm,time=1
 limited_since=$SECONDS
+# And this one's guest does not care; beside the other, so that one node is free of both.
+vm stubborn 192.0.2.25 --net=none --append="$append tapgate.hold=3600 tapgate.button=ignored"
+did 0 start stubborn --on="slurm,time=1,nodelist=$(node_of limited)"
+stubborn_job=$(bed_root ctl squeue -h -n tapgate-stubborn -o %A)
 
 # --- a lab over two nodes -----------------------------------------------------------------------
 
@@ -165,7 +188,15 @@ took "status, list, down, destroy: nothing is left on any node"
 
 # --- each verb, from the login node -------------------------------------------------------------
 
-vm web 192.0.2.21 --initrd=/home/guest/ssh.cpio --memory=160M --display=vnc \
+vm deaf 192.0.2.26 --append="$append tapgate.ip=192.0.2.26/24 tapgate.hold=3600 tapgate.button=ignored"
+did 0 start deaf
+guest_says deaf '^PASS'
+deaf_job=$(bed_root ctl squeue -h -n tapgate-deaf -o %A)
+bed_user ctl scancel -n tapgate-deaf
+deaf_asked=$(date +%s)
+
+bed_user ctl qemu-img create -q -f qcow2 /home/alice/web.qcow2 64M
+vm web 192.0.2.21 --initrd=/home/guest/ssh.cpio --memory=160M --display=vnc --disk=/home/alice/web.qcow2 \
     --append="$append tapgate.ip=192.0.2.21/24 tapgate.ping=192.0.2.1 tapgate.hold=3600"
 did 0 start web
 says "$out" '^web runs on n[12], job [0-9]+$'
@@ -216,6 +247,38 @@ did 0 resume web
 did 1 start web
 says "$err" 'web is running already \(job [0-9]+ on n[12]\)'
 did 1 delete web --yes
+# A terminal, with the key that leaves it; the guest goes on.
+(
+    sleep 1
+    printf 'typed there'
+    sleep 1
+    printf '\035'
+) | bed_user ctl timeout 20 script -qec 'tapgate console web' /dev/null >"$out" 2>"$err" ||
+    wrong "console at a terminal ends with $?: $(tail -n 2 "$out")"
+says "$out" 'typed there'
+# To the guest's serial line it is a cable that is plugged out and in.
+did 0 status web
+says "$out" '^state +running$'
+did 0 snapshot save web one
+did 0 snapshot list web
+says "$out" '^one +'
+did 0 snapshot list web --json
+[ "$(jq -r '.[].tag' "$out")" = one ] || wrong "snapshot list --json has no tag"
+did 0 exec web --user=root -- touch /tmp/later
+did 0 snapshot restore web one --yes
+did 1 exec web --user=root -- test -e /tmp/later
+did 0 snapshot delete web one --yes
+did 1 snapshot restore web one --yes
+says "$err" 'one'
+# Its own words, and not what srun makes of its exit code.
+! grep -q '^srun:' "$err" || wrong "srun's line is shown: $(grep '^srun:' "$err")"
+did 3 exec web --user=root -- sh -c 'echo "of the guest" >&2; exit 3'
+says "$err" '^of the guest'
+! grep -q '^srun:' "$err" || wrong "srun's line is shown: $(grep '^srun:' "$err")"
+# But srun's own.
+bed_user ctl env SLURM_CONF=/etc/slurm/slurm.conf SRUN_CPU_BIND=nonsense tapgate log web >"$out" 2>"$err" &&
+    wrong "a srun that fails ends with 0"
+says "$err" '^srun: error: '
 did 0 stop web --timeout=40
 guest_says web 'POWER BUTTON'
 nothing_left
@@ -223,12 +286,31 @@ did 0 log web
 says "$out" 'POWER BUTTON'
 did 0 stop web
 says "$err" 'web does not run'
-took "status, log, wait, ip, ssh, screenshot, vnc, pause, stop: where it runs, whoever asks"
+took "status, log, wait, ip, ssh, console, screenshot, vnc, snapshot, pause, stop: where it runs, whoever asks"
+
+no_job deaf || wrong "the job of a guest that ignores its power button goes on"
+pulled deaf "$deaf_job" "$deaf_asked" CANCELLED
+took "scancel and a guest that ignores its power button: the plug is pulled before Slurm's"
 
 # --- what is the guest's power button -----------------------------------------------------------
 
-did 0 start web
+# What start alone was told, restart remembers; and takes what it is told itself.
+did 0 start web --on=slurm,nodelist=n2,time=7 --memory=144M
+did 0 restart web --force --cpus=2
+says "$out" '^web runs on n2, job [0-9]+$'
+did 0 status web
+says "$out" '^limit +[0-9:]+ of 7:00$'
+bed_root n2 pgrep -af '[q]emu.*guest=web' >"$out" || wrong "there is no QEMU on n2"
+says "$out" ' -m (size=)?144M?'
+says "$out" ' -smp (cpus=)?2'
+did 1 restart web --on=here
+says "$err" 'tapgate stop web'
+no_console_of web
+did 0 restart web --force
 guest_says web '^PASS'
+says "$out" '^web runs on n2, '
+took "restart remembers what start was told, and what restart was"
+
 bed_user ctl scancel -n tapgate-web
 guest_says web 'POWER BUTTON'
 lab_poll 25 no_job web || wrong "the job is still there"
@@ -372,6 +454,15 @@ lab_poll $((limited_since + 130 - SECONDS)) console_said limited 'POWER BUTTON' 
 lab_poll 30 no_job limited || wrong "the job is still there"
 took "the time limit: the power button"
 
+no_stubborn() {
+    no_job stubborn
+}
+lab_poll 40 no_stubborn || wrong "the job of a guest that ignores its power button goes on"
+stubborn_log=$BED/home/alice/.local/share/tapgate/stubborn/slurm.log
+stubborn_asked=$(sed -n 's/^slurmstepd: .* CANCELLED AT \([^ ]*\) DUE TO TIME LIMIT.*/\1/p' "$stubborn_log")
+pulled stubborn "$stubborn_job" "$(date -d "${stubborn_asked:-now}" +%s)" TIMEOUT
+took "the time limit and a guest that ignores its power button: the plug is pulled before Slurm's"
+
 # --- a queue --------------------------------------------------------------------------------------
 
 vm big 192.0.2.41 --memory=3500M
@@ -504,6 +595,34 @@ nothing_left
 took "EVPN: a duplicate is refused, a VM moves"
 
 if [ -n "${TAPGATE_LONG:-}" ]; then
+    # The memory controller is in one version of cgroups, here mostly in the first: a kernel of its own.
+    mapfile -t linked < <({ ldd "$launcher" && ldd "$(command -v qemu-system-x86_64)"; } | grep -o '/[^ ]*' | sort -u)
+    for file in /usr/share/seabios/bios-256k.bin /usr/share/qemu/{linuxboot,linuxboot_dma,kvmvapic}.bin \
+        /usr/lib/x86_64-linux-gnu/qemu/accel-tcg-*.so; do
+        [ ! -e "$file" ] || linked+=("$file")
+    done
+    "$top/tests/guest/build" "$TAPGATE_GUEST" $LAB/memory2.cpio "$here/cluster/memory2" "$launcher" \
+        "$(command -v qemu-system-x86_64)" "$TAPGATE_GUEST/vmlinuz" "${linked[@]}"
+    timeout $((120 * LAB_PATIENCE)) qemu-system-x86_64 -accel tcg -m 1024 -nodefaults -no-user-config -nographic \
+        -serial stdio -no-reboot -nic none -kernel "$TAPGATE_GUEST/kernel" -initrd $LAB/memory2.cpio \
+        -append "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check cgroup_no_v1=all" </dev/null 2>&1 |
+        tr -d '\r' >"$out" || wrong "the guest does not come to its end"
+    : >"$err"
+    part() { # NAME REGEX: what the guest says of it
+        awk -v name="$1" '/^[A-Z]+-[0-9A-Z]+$/ { is = $0 == name } is' "$out" | grep -Eq "$2" || wrong "$1: not '$2'"
+    }
+    says "$out" '^CONTROLLERS .*memory'
+    says "$out" '^PASS$'
+    part DOCTOR-MAX '"text": "[67][0-9][0-9] MiB available"$'
+    part DOCTOR-150M '"text": "1[34][0-9] MiB available \(of the limit of this job or session, 150 MiB\)"$'
+    part LAB-150M 'and this host has 1[34][0-9] MiB to spare'
+    part LAB-150M '^EXIT 1$'
+    part QEMU-60M '^tapgate: the kernel has killed QEMU .* the limit of this job or session is 60 MiB'
+    part QEMU-60M '^EXIT 1$'
+    part QEMU-12M '^tapgate: the kernel has killed QEMU .* the limit of this job or session is 12 MiB'
+    part QEMU-12M '^EXIT 1$'
+    took "cgroups, version 2: the job's memory in doctor and lab up, and the error when the kernel kills QEMU"
+
     did 0 start web --on=slurm,nodelist=n1
     guest_says web '^PASS'
     kill -KILL "$(bed_pid n1)"

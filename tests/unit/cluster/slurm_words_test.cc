@@ -135,6 +135,59 @@ TEST(SlurmJobs, NoWordMeansAnythingToAShell) {
               "--wrap=exec /usr/bin/tapgate run web '--append=it'\\''s; rm -rf $HOME' --on=here");
 }
 
+TEST(SlurmJobs, KnowWhatTheyWereStartedWith) {
+    SlurmRequest started = request();
+    started.words = {"web", "--append=two\nlines # tapgate start: [\"x\"]", "--on=slurm,time=5"};
+    const std::string wrap = sbatch_words(started).back().substr(std::string("--wrap=").size());
+    // As sbatch makes a script of it, and scontrol tells it.
+    EXPECT_EQ(parse_batch_script("#!/bin/sh\n# This script was created by sbatch --wrap.\n\n" +
+                                 wrap + "\n\n"),
+              started.words);
+    // The first of them is what runs: the other line is no command.
+    EXPECT_THAT(wrap, StartsWith("exec /usr/bin/tapgate run web "));
+    EXPECT_EQ(wrap.substr(wrap.find("\n")).substr(0, 3), "\n# ");
+    EXPECT_EQ(std::count(wrap.begin(), wrap.end(), '\n'), 1);
+    EXPECT_EQ(parse_batch_script("#!/bin/sh\nexec tapgate run web\n"), std::nullopt);
+    EXPECT_EQ(parse_batch_script("\n# tapgate start: [1]\n"), std::nullopt);
+    EXPECT_EQ(parse_batch_script("\n# tapgate start: [\"web\n"), std::nullopt);
+}
+
+// What is shown of it when it comes byte by byte, as one, and in all other halves.
+std::string shown_of_step(const std::string& written) {
+    StepErrors whole;
+    std::string first = whole.pass(written);
+    first += whole.rest();
+    for (size_t i = 0; i <= written.size(); i++) {
+        StepErrors halves;
+        std::string text = halves.pass(written.substr(0, i)) + halves.pass(written.substr(i));
+        text += halves.rest();
+        EXPECT_EQ(text, first);
+    }
+    StepErrors bytes;
+    std::string text;
+    for (const char byte : written)
+        text += bytes.pass({&byte, 1});
+    EXPECT_EQ(text + bytes.rest(), first);
+    return first;
+}
+
+TEST(SlurmSteps, ExitCodesAreNotTold) {
+    EXPECT_EQ(shown_of_step("tapgate: web is off\n"
+                            "srun: error: n1: task 0: Exited with exit code 1\n"),
+              "tapgate: web is off\n");
+    for (const char* own : {"srun: error: Unable to create step for job 7: Invalid job id\n",
+                            "srun: error: n1: task 0: Out Of Memory\n", "srun: error: half",
+                            "srun: lost\nsrun: error: Node failure on n1\n", "", "\n\n", "srun",
+                            "tapgate: srun: error: n1: task 0: Exited with exit code 1\n"})
+        EXPECT_EQ(shown_of_step(own), own);
+    // What may be a question is not held back.
+    StepErrors errors;
+    EXPECT_EQ(errors.pass("Password: "), "Password: ");
+    EXPECT_EQ(errors.pass("srun: error: n1: task 0: Exited with exit code 1\n"),
+              "srun: error: n1: task 0: Exited with exit code 1\n");
+    EXPECT_EQ(errors.pass("srun: error: n1: task 0: Exited with exit code 1\n"), "");
+}
+
 TEST(SlurmJobs, MemoryBesideTheGuest) {
     const auto memory_of = [](const char* memory, const char* accelerator) {
         return job_memory(describe_vm(vm("web"), {command_line_setting("memory", memory, "/"),
