@@ -60,7 +60,8 @@ struct SlurmRequest {
     std::string output;                ///< where the job's words go, an absolute path
     std::string directory;             ///< where it begins
     std::vector<std::string> command;  ///< what it runs, the program first
-    std::vector<std::string> words;    ///< what `start` was given, to be found again by `restart`
+    /// What `start` was given, to be found again by `restart`.
+    std::vector<std::string> words = {};
 };
 
 /// MiB that a VM's job needs.

@@ -159,7 +159,8 @@ std::string shown_of_step(const std::string& written) {
     first += whole.rest();
     for (size_t i = 0; i <= written.size(); i++) {
         StepErrors halves;
-        std::string text = halves.pass(written.substr(0, i)) + halves.pass(written.substr(i));
+        std::string text = halves.pass(written.substr(0, i));
+        text += halves.pass(written.substr(i));
         text += halves.rest();
         EXPECT_EQ(text, first);
     }
