@@ -13,6 +13,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
+#include "launcher/cli/slurm_verbs.h"
 #include "launcher/lab/plan.h"
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/helper_client.h"
@@ -142,7 +143,9 @@ ExitCode print_usage(const CommandLine& command) {
     if (command.has("json"))
         print_json(json_of(usage));
     else if (usage.vms.empty() && usage.taps.empty())
-        note("no VM runs");
+        note("no VM runs" + std::string(jobs_to_list().empty()
+                                            ? ""
+                                            : " on this host; those of Slurm's: tapgate list"));
     else
         print(text_of(usage, nullptr, 0));
     return ExitCode::done;

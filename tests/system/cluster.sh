@@ -235,6 +235,10 @@ bed_user ctl env PATH=/home/scp:/usr/local/bin:/usr/bin:/bin tapgate cp /tmp/ali
     >"$out" 2>"$err" || wrong "cp: $(tail -n 2 "$err")"
 says "$out" '^ProxyCommand=/usr/local/bin/tapgate ssh-proxy web$'
 says "$out" '^\[tapgate-web\]:/tmp/there$'
+did 1 rename web web2
+says "$err" 'web is running already'
+did 0 usage
+says "$err" 'no VM runs on this host; those of Slurm.s: tapgate list'
 did 0 screenshot web shot.png
 [ "$(head -c 4 $BED/home/alice/shot.png | tail -c 3)" = PNG ] || wrong "no picture"
 did 0 vnc web
