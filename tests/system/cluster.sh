@@ -467,7 +467,7 @@ no_stubborn() {
 }
 lab_poll 40 no_stubborn || wrong "the job of a guest that ignores its power button goes on"
 stubborn_log=$BED/home/alice/.local/share/tapgate/stubborn/slurm.log
-stubborn_asked=$(sed -n 's/^slurmstepd: .* CANCELLED AT \([^ ]*\) DUE TO TIME LIMIT.*/\1/p' "$stubborn_log")
+stubborn_asked=$(sed -n 's/^slurmstepd.* CANCELLED AT \([^ ]*\) DUE TO TIME LIMIT.*/\1/p' "$stubborn_log")
 pulled stubborn "$stubborn_job" "$(date -d "${stubborn_asked:-now}" +%s)" TIMEOUT
 took "the time limit and a guest that ignores its power button: the plug is pulled before Slurm's"
 
