@@ -242,10 +242,10 @@ says "$err" 'no VM runs on this host; those of Slurm.s: tapgate list'
 did 0 screenshot web shot.png
 [ "$(head -c 4 $BED/home/alice/shot.png | tail -c 3)" = PNG ] || wrong "no picture"
 did 0 vnc web
-did 0 pause --all
+did 0 pause web deaf
 did 0 status web
 says "$out" '^state +paused$'
-did 0 resume --all
+did 0 resume web deaf
 did 0 status web
 says "$out" '^state +running$'
 # It has until the end of these checks.
@@ -598,7 +598,7 @@ says "$err" 'has the MAC address'
 did 0 stop web --timeout=40
 did 0 start web --on=slurm,nodelist=n2
 guest_says web '^PASS'
-did 0 stop web --timeout=40
+did 0 stop --all --timeout=40
 nothing_left
 took "EVPN: a duplicate is refused, a VM moves"
 
