@@ -16,7 +16,7 @@ namespace tapgate {
 namespace {
 
 MacAddress random_local_address() {
-    MacAddress::Bytes bytes = random_value<MacAddress::Bytes>();
+    auto bytes = random_value<MacAddress::Bytes>();
     bytes[0] = 0x02;  // locally administered, not multicast
     return *MacAddress::from_bytes(bytes);
 }
