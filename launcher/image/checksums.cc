@@ -13,6 +13,7 @@
 
 #include "common/unique_fd.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
 
