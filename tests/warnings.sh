@@ -27,7 +27,6 @@ one() {
     local words word rest=()
     cd "$3"
     eval "words=($4)" # CMake quotes them for a shell
-
     while [ ${#words[@]} -gt 1 ]; do
         words=("${words[@]:1}")
         word=${words[0]}
@@ -39,6 +38,7 @@ one() {
     done
     # The compile commands are g++'s, and one of its warnings is unknown to clang.
     [[ $1 != clang* ]] || rest=(-Wno-unknown-warning-option "${rest[@]}")
+    [[ ${rest[-1]} != *.c ]] || return 0
     "$1" "-std=c++$2" -Werror -fsyntax-only "${rest[@]}" || {
         echo "$1, C++$2: ${rest[-1]}"
         return 1

@@ -198,9 +198,8 @@ bool is_as_before(const std::string& before, const std::string& when) {
 void attach_to_anything(const Account& user, std::vector<UniqueFd>* queues) {
     const AsUser as(user);
     for (const std::string& name : ports_by_name()) {
-        for (const unsigned flags :
-             {0, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_VNET_HDR | IFF_MULTI_QUEUE}) {
-            UniqueFd queue = attach_tap(name, IFF_TAP | IFF_NO_PI | flags);
+        for (const int flags : {0, IFF_VNET_HDR, IFF_MULTI_QUEUE, IFF_VNET_HDR | IFF_MULTI_QUEUE}) {
+            UniqueFd queue = attach_tap(name, static_cast<unsigned>(IFF_TAP | IFF_NO_PI | flags));
             if (queue)
                 queues->push_back(std::move(queue));
         }

@@ -9,6 +9,7 @@
 #include <linux/if_tun.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -69,8 +70,11 @@ class Quota : public BothInstalls {
     // for the kernel to be done with that one; where the kernel is busier than that, a second
     // helper gets it.
     HelperResult in_its_place(std::size_t limit) {
+        const auto begin = std::chrono::steady_clock::now();
         HelperResult run = run_helper(usual_args);
         if (run.exit_status != 0) {
+            // Never sooner: 25 looks, 20 ms apart.
+            EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(480));
             late_++;
             for (int wait = 0; wait < 1000 && ports("br0").size() >= limit; ++wait)
                 usleep(10'000);
