@@ -4,7 +4,7 @@
 # Every file of C++ without a warning, in each compiler that is here and in C++20 and C++23: g++ and
 # clang++ of this Debian and of the other one, where installed. Nothing is made. Part of tests/run --long.
 #
-#   tests/warnings.sh [COMPILER STANDARD]   such as clang++-19 23; default: all
+#   tests/warnings.sh [COMPILER STANDARD [DIRECTORY]]   such as clang++-19 23, or g++ 20 launcher; default: all
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,9 +16,11 @@ for compiler in g++ g++-12 g++-14 clang++ clang++-14 clang++-19; do
     ! command -v "$compiler" >/dev/null || compilers+=("$compiler")
 done
 standards=(20 23)
-if [ $# = 2 ]; then
+directory=
+if [ $# -ge 2 ]; then
     compilers=("$1")
     standards=("$2")
+    directory=${3:-}
 fi
 
 # shellcheck disable=SC2317 # called by the shells that xargs starts
@@ -51,7 +53,7 @@ for compiler in "${compilers[@]}"; do
     for standard in "${standards[@]}"; do
         begin=$SECONDS
         # shellcheck disable=SC2016 # expanded by the shells that xargs starts
-        jq -j '.[] | .directory, "\u0000", .command, "\u0000"' build/lint/compile_commands.json |
+        jq -j --arg in "$PWD/$directory" '.[] | select(.file | startswith($in)) | .directory, "\u0000", .command, "\u0000"' build/lint/compile_commands.json |
             xargs -0 -n 2 -P "$(nproc)" bash -c 'one "$0" "$1" "$2" "$3"' "$compiler" "$standard" || status=1
         echo "$compiler, C++$standard: $((SECONDS - begin)) s"
     done

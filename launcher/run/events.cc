@@ -160,7 +160,7 @@ class Followed {
 
 class Follower {
   public:
-    Follower(std::optional<VmName> name, bool json) : name_(std::move(name)), json_(json) {}
+    Follower(std::optional<VmName> name, bool as_json) : name_(std::move(name)), json_(as_json) {}
 
     [[noreturn]] void run() {
         for (bool first = true;; first = false) {
