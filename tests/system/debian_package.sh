@@ -107,7 +107,7 @@ for entry in "tapgate-helper -rwsr-xr-x root/root ./usr/libexec/tapgate-helper" 
     "tapgate -rw-r--r-- root/root ./usr/share/man/man7/tapgate-cluster.7.gz" \
     "tapgate -rw-r--r-- root/root ./usr/share/man/man7/tapgate-tutorial.7.gz" \
     "tapgate -rw-r--r-- root/root ./etc/tapgate/images.conf" \
-    "tapgate-helper -rwxr-xr-x root/root ./usr/share/doc/tapgate-helper/examples/slurm/prolog" \
+    "tapgate -rwxr-xr-x root/root ./usr/share/doc/tapgate/examples/slurm/prolog" \
     "tapgate -rw-r--r-- root/root ./usr/share/zsh/vendor-completions/_tapgate" \
     "tapgate -rw-r--r-- root/root ./usr/share/bash-completion/completions/tapgate" \
     "tapgate-selinux -rw-r--r-- root/root ./usr/share/selinux/packages/tapgate.pp"; do
