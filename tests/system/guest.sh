@@ -20,7 +20,8 @@ guest_prepare() {
 # guest_prepare_ssh TOP: and ssh.cpio, whose guest has an SSH server, for the key ssh.key beside it.
 guest_prepare_ssh() {
     lab_inside && return
-    lab_require ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static
+    lab_require ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static \
+        /usr/lib/openssh/sftp-server openssh-sftp-server
     [ -e "$TAPGATE_GUEST/ssh.key" ] || ssh-keygen -q -t ed25519 -N '' -f "$TAPGATE_GUEST/ssh.key"
     "$1/tests/guest/build" --ssh="$TAPGATE_GUEST/ssh.key.pub" "$TAPGATE_GUEST" "$TAPGATE_GUEST/ssh.cpio"
 }

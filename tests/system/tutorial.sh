@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # tapgate-tutorial(7), typed from its first line to its last: "$" as an unprivileged user, "#" as root,
-# each of which has to succeed. The images that it names come from a file here, and what boots is the
-# tests' guest, by variables of the environment; all else is as a reader has it.
+# each of which has to succeed, on the host of reader.sh.
 #
 # And the picture in the README, which is that of the student's first commands: with PICTURE=FILE it is
 # made, and otherwise etc/tapgate.svg has to show the same, but for numbers and addresses.
@@ -19,46 +18,17 @@ top=$(cd "$here/../.." && pwd)
 source "$here/lab.sh"
 # shellcheck source=tests/system/guest.sh
 source "$here/guest.sh"
+# shellcheck source=tests/system/reader.sh
+source "$here/reader.sh"
 
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2 \
-    ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static python3 python3
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-guest_prepare_ssh "$top"
+reader_find "$top"
 picture=${PICTURE:-}
 lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
-cp "$TAPGATE_GUEST/ssh.cpio" $LAB/guest/
-lab_bridge br0 192.0.2.1/24
-echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad
-mount -t tmpfs -o mode=0755,suid lab /usr/local
-mkdir -p /usr/local/libexec
-install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
-install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
-install -m 0755 "$launcher" /usr/local/bin/tapgate
-home=$LAB/home
-out=$LAB/log/out
-err=$LAB/log/err
-evidence=("$out" "$err")
+reader_furnish
 page=$top/launcher/tapgate-tutorial.7
 
 # A member of the group that the administrator's line names.
 echo "students:x:60999:$LAB_USER" >>/etc/group
-install -d -m 0700 -o "$LAB_UID" -g "$LAB_UID" "$home/.ssh"
-install -m 0600 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key" "$home/.ssh/id_ed25519"
-install -m 0644 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key.pub" "$home/.ssh/id_ed25519.pub"
-echo 'User root' >"$home/.ssh/config"
-mkdir -p /etc/tapgate
-qemu-img create -q -f qcow2 $LAB/debian-13-generic-amd64.qcow2 2G
-(cd $LAB && sha512sum debian-13-generic-amd64.qcow2 >SHA512SUMS)
-sed -e "s|^url = .*/debian-13-generic.*|url = file://$LAB/debian-13-generic-amd64.qcow2|" \
-    -e "s|^sums = .*/trixie/.*|sums = file://$LAB/SHA512SUMS|" "$top/etc/images.conf" >/etc/tapgate/images.conf
-
-# In the place of what Debian's image would boot. Each is reached by IPv6, which needs no other address.
-guest=(TAPGATE_KERNEL="$GUEST_DIR/kernel" TAPGATE_INITRD="$LAB/guest/ssh.cpio" TAPGATE_ACCEL=tcg
-    TAPGATE_APPEND="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=198.51.100.7/24 tapgate.hold=600")
 
 # section NAME: its lines, as they are typed, and its files.
 section() {
@@ -66,20 +36,16 @@ section() {
 }
 # type_section NAME: each line of it.
 type_section() {
-    local line command status
+    local line command
     section "$1" | awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on' >"$home/class.conf"
     chmod 0644 "$home/class.conf"
     while IFS= read -r line <&9; do
         command=${line#.Dl ? }
-        status=0
         case $line in
-        '.Dl $ '*)
-            (lab_exec env "${guest[@]}" timeout 240 bash -c "$command") </dev/null >"$out" 2>"$err" || status=$?
-            ;;
-        '.Dl # '*) (cd / && bash -c "$command") </dev/null >"$out" 2>"$err" || status=$? ;;
+        '.Dl $ '*) typed user "$command" ;;
+        '.Dl # '*) typed root "$command" ;;
         *) continue ;;
         esac
-        [ "$status" = 0 ] || wrong "it ends with $status"
         case $command in
         'tapgate ssh web -- uname -s') says "$out" '^Linux$' ;;
         'tapgate list') says "$out" '^web +running' ;;

@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154,SC2086 # the variables are of those who source this, and of lab.sh
+# A reader's host, for pages that are typed line by line: tapgate and a bridge are there, as the last lines
+# of etc/quickstart make them. The images that a page names come from a file here, and what boots is the
+# tests' guest, by variables of the environment; all else is as a reader has it. Source lab.sh and guest.sh
+# first.
+#
+#     reader_find "$top"                    # programs and guests; sets $helper, $launcher
+#     lab_enter "${BASH_SOURCE[0]}" "$@"
+#     reader_furnish                        # sets $home, $out, $err
+#     typed user 'tapgate list'             # a line; what is wrong with it is the result's problem
+
+reader_find() { # TOP
+    lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2 \
+        ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin /usr/lib/openssh/sftp-server openssh-sftp-server busybox busybox-static python3 python3
+    lab_find_helper "$1"
+    lab_find_launcher "$1"
+    guest_prepare "$1"
+    guest_prepare_ssh "$1"
+}
+
+reader_furnish() {
+    guest_mount
+    cp "$TAPGATE_GUEST/ssh.cpio" $LAB/guest/
+    lab_bridge br0 192.0.2.1/24
+    echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad
+    mount -t tmpfs -o mode=0755,suid lab /usr/local
+    mkdir -p /usr/local/libexec
+    install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
+    install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
+    install -m 0755 "$launcher" /usr/local/bin/tapgate
+    home=$LAB/home
+    out=$LAB/log/out
+    err=$LAB/log/err
+    # shellcheck disable=SC2034 # read by words.sh
+    evidence=("$out" "$err")
+
+    install -d -m 0700 -o "$LAB_UID" -g "$LAB_UID" "$home/.ssh"
+    install -m 0600 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key" "$home/.ssh/id_ed25519"
+    install -m 0644 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key.pub" "$home/.ssh/id_ed25519.pub"
+    echo 'User root' >"$home/.ssh/config"
+    chown "$LAB_UID:$LAB_UID" "$home/.ssh/config"
+    mkdir -p /etc/tapgate
+    qemu-img create -q -f qcow2 $LAB/debian-13-generic-amd64.qcow2 2G
+    (cd $LAB && sha512sum debian-13-generic-amd64.qcow2 >SHA512SUMS)
+    sed -e "s|^url = .*/debian-13-generic.*|url = file://$LAB/debian-13-generic-amd64.qcow2|" \
+        -e "s|^sums = .*/trixie/.*|sums = file://$LAB/SHA512SUMS|" "$top/etc/images.conf" >/etc/tapgate/images.conf
+}
+
+# In the place of what Debian's image would boot. Each is reached by IPv6, which needs no other address.
+reader_guest=(TAPGATE_KERNEL="$LAB/guest/kernel" TAPGATE_INITRD="$LAB/guest/ssh.cpio" TAPGATE_ACCEL=tcg
+    TAPGATE_APPEND="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=198.51.100.7/24 tapgate.hold=600")
+
+# typed user|root COMMAND: it has to succeed.
+typed() {
+    local status=0
+    case $1 in
+    user) (lab_exec env EDITOR=true "${reader_guest[@]}" timeout 240 bash -c "$2") </dev/null >"$out" 2>"$err" || status=$? ;;
+    root) (cd / && bash -c "$2") </dev/null >"$out" 2>"$err" || status=$? ;;
+    esac
+    [ "$status" = 0 ] || wrong "it ends with $status"
+}
+
+# typed_on_terminal COMMAND REGEX: the user's, on a terminal where Ctrl-] is pressed once REGEX is seen.
+typed_on_terminal() {
+    (lab_exec env "${reader_guest[@]}" timeout 240 /usr/bin/python3 - "$1" "$2") <<'END' >"$out" 2>"$err" || wrong "it ends with $?"
+import os, pty, re, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp("bash", ["bash", "-c", sys.argv[1]])
+text, pressed = b"", False
+while True:
+    try:
+        piece = os.read(terminal, 65536)
+    except OSError:
+        break
+    text += piece
+    if not pressed and re.search(sys.argv[2].encode(), text, re.M):
+        os.write(terminal, b"\x1d")
+        pressed = True
+print(text.decode(errors="replace"))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pressed else "Ctrl-] was never pressed")
+END
+}
