@@ -29,7 +29,7 @@ _tapgate_add() {
     local -a kinds
     IFS='|' read -ra kinds <<<"$3"
     for kind in "${kinds[@]}"; do
-        if [[ $kind == PATH || $kind == FILE || $kind == IMAGE ]]; then
+        if [[ $kind == PATH || $kind == FILE || $kind == FILE.* || $kind == IMAGE ]]; then
             while IFS= read -r word; do
                 [[ ! -d $word ]] || word+=/
                 candidates+=("$head$word")

@@ -15,7 +15,7 @@ _tapgate_kinds() {
         case $kind in
             (NAME) _tapgate_vms ;;
             (BRIDGE) _tapgate_bridges ;;
-            (PATH|FILE|IMAGE) _files ;;
+            (PATH|FILE|FILE.*|IMAGE) _files ;;
             (bridge:)
                 if [[ $PREFIX == bridge:* ]]; then
                     compset -P bridge:

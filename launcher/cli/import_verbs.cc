@@ -15,11 +15,13 @@
 #include "launcher/base/text.h"
 #include "launcher/cli/operand.h"
 #include "launcher/foreign/appliance_files.h"
+#include "launcher/foreign/archived_vm.h"
 #include "launcher/foreign/domain_export.h"
 #include "launcher/foreign/domain_xml.h"
 #include "launcher/foreign/image_import.h"
 #include "launcher/foreign/ovf.h"
 #include "launcher/foreign/translation.h"
+#include "launcher/foreign/vm_archive.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/host.h"
@@ -64,8 +66,10 @@ std::string absolute(const std::string& path) {
 // What is imported: images to convert, and the rest of the VM.
 struct Import {
     std::unique_ptr<ApplianceFiles> appliance;
-    std::vector<ApplianceDisk> disks;  // of the appliance
-    std::vector<SourceImage> images;   // without a path: blank
+    std::vector<ApplianceDisk> disks;     // of the appliance
+    std::vector<SourceImage> images;      // without a path: blank
+    std::vector<std::string> properties;  // of each disk; none: as a foreign guest needs them
+    bool asks = false;                    // its settings name what is not the VM's alone
     Translation translation;
 };
 
@@ -91,53 +95,70 @@ Import image_to_import(const CommandLine& command, const std::string& path) {
 Import appliance_to_import(const CommandLine& command, const std::string& path) {
     Import result;
     result.appliance = std::make_unique<ApplianceFiles>(path);
+    if (!result.appliance->manifest_note().empty())
+        note(result.appliance->manifest_note());
+    if (!result.appliance->vm_file().empty()) {
+        const std::string& name = result.appliance->vm_name();
+        if (command.has("virtio"))
+            throw UsageError("--virtio: what " + name + " has is said in the archive already");
+        ArchivedVm vm = read_archived_vm(result.appliance->vm_file(), path + ":" + name + ".conf");
+        result.translation.name = name;
+        for (const auto& [key, value] : vm.settings)
+            result.translation.set(key, value);
+        result.disks = std::move(vm.disks);
+        result.properties = std::move(vm.disk_properties);
+        result.asks = true;
+        return result;
+    }
     Appliance appliance =
         read_ovf(result.appliance->descriptor(), shown(path), command.has("virtio"));
     result.translation = std::move(appliance.translation);
     result.translation.set("machine", "q35");
     result.translation.set("display", "vnc");
-    if (!result.appliance->manifest_note().empty())
-        note(result.appliance->manifest_note());
     result.disks = std::move(appliance.disks);
     return result;
 }
 
 Import found(const CommandLine& command, const std::string& path) {
-    if (path.ends_with(".ova") || path.ends_with(".ovf") || path.ends_with(".ova.gz"))
+    if (path.ends_with(".ova") || path.ends_with(".ovf") || path.ends_with(".ova.gz") ||
+        path.ends_with(".tar"))
         return appliance_to_import(command, path);
     if (path.ends_with(".xml")) {
         Import result;
         result.translation = translate_domain(read_description(path), shown(path));
+        result.asks = true;
         return result;
     }
     return image_to_import(command, path);
 }
 
-// Who wrote a description chose the files that it names, and the guest reads them, and writes to
-// the disks.
-void ask_about_files(const CommandLine& command, const Translation& translation,
+// Who wrote a description chose the files that it names, which the guest reads, and the disks,
+// which it writes to; and what else reaches beyond the VM.
+void ask_about_reach(const CommandLine& command, const Translation& translation,
                      const std::string& source) {
-    std::vector<std::string> files;
+    std::string list;
     for (const auto& [key, value] : translation.settings) {
         const bool overridden = std::any_of(command.settings.begin(), command.settings.end(),
                                             [&](const Setting& one) { return one.key == key; });
-        if (overridden || (key != "disk" && key != "cdrom" && key != "kernel" && key != "initrd"))
+        if (overridden || (key != "disk" && !reaches_beyond_vm(key, value)))
             continue;
         const std::vector<std::string> words = split_at_commas(value);
         const bool writes =
             key == "disk" && std::find(words.begin(), words.end(), "readonly=on") == words.end();
-        files.push_back(shown(key == "disk" ? words.at(0) : value) +
-                        (writes ? " (read and written)" : " (read)"));
+        const bool is_file = key == "cdrom" || key == "kernel" || key == "initrd";
+        if (key == "disk" || is_file)
+            list += "  " + shown(key == "disk" ? words.at(0) : value) +
+                    (writes ? " (read and written)\n" : " (read)\n");
+        else
+            list += "  " + key + " = " + shown(value) + "\n";
     }
-    if (files.empty() || command.has("yes"))
+    if (list.empty() || command.has("yes"))
         return;
-    std::string list;
-    for (const std::string& file : files)
-        list += "  " + file + "\n";
     if (!can_ask())
-        throw LauncherError(shown(source) + " gives these files to the guest:\n" + list +
+        throw LauncherError(shown(source) + " gives these of this host to the guest:\n" + list +
                             "nobody to ask: this is no terminal; --yes says that it may have them");
-    if (!agreed(shown(source) + " gives these files to the guest:\n" + list + "May it have them"))
+    if (!agreed(shown(source) + " gives these of this host to the guest:\n" + list +
+                "May it have them"))
         throw LauncherError("nothing was imported");
 }
 
@@ -162,8 +183,8 @@ ExitCode import_vm(const CommandLine& command) {
         ": there is a VM of this name already; take another name, or: tapgate delete " + name.str();
     if (has_vm_file(name))
         throw LauncherError(exists);
-    if (import.images.empty())
-        ask_about_files(command, translation, operand);
+    if (import.asks)
+        ask_about_reach(command, translation, operand);
     const std::string directory = data_directory() + "/" + name.str();
     const std::string as =
         std::string(",format=qcow2,bus=") + (command.has("virtio") ? "virtio" : "sata");
@@ -175,7 +196,13 @@ ExitCode import_vm(const CommandLine& command) {
     for (size_t i = 0; i < import.images.size(); i++) {
         if (!import.images[i].path.empty())
             check_source_image(import.images[i]);
-        translation.set("disk", commas_doubled(directory + "/" + own_image_name(i)) + as);
+        std::string value = commas_doubled(directory + "/" + own_image_name(i));
+        if (i >= import.properties.size())
+            value += as;
+        else
+            value +=
+                ",format=qcow2" + (import.properties[i].empty() ? "" : "," + import.properties[i]);
+        translation.set("disk", value);
     }
     std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
     settings = with_machine_version(settings, describe_vm(name, settings).spec.machine);
@@ -206,14 +233,23 @@ ExitCode import_vm(const CommandLine& command) {
 ExitCode export_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const std::string path = absolute(command.operands.at(1));
-    if (!path.ends_with(".xml"))
+    std::vector<std::string> left_out;
+    if (path.ends_with(".ova") || path.ends_with(".tar")) {
+        ProgressBar bar(name.str());
+        left_out =
+            write_vm_archive(name, vm_owner(), path, [&](double percent) { bar.show(percent); });
+    } else if (path.ends_with(".xml")) {
+        DomainText domain = domain_text(load_vm_file(name).spec, vm_owner());
+        write_new_file(path, domain.xml,
+                       shown(path) + " is there already; remove it, or take another name");
+        left_out = std::move(domain.left_out);
+    } else {
         throw UsageError(quoted_word(command.operands[1]) +
-                         " is no file.xml: a VM is exported as a domain of libvirt's, and its "
-                         "images stay where they are");
-    const DomainText domain = domain_text(load_vm_file(name).spec, vm_owner());
-    write_new_file(path, domain.xml,
-                   shown(path) + " is there already; remove it, or take another name");
-    for (const std::string& one : domain.left_out)
+                         " is neither a file.ova (an appliance), nor a file.tar (for tapgate "
+                         "import), nor a file.xml (a domain of libvirt's, whose images stay where "
+                         "they are)");
+    }
+    for (const std::string& one : left_out)
         note("not in it: " + one);
     print(shown(path) + "\n");
     return ExitCode::done;

@@ -260,13 +260,14 @@ constexpr Verb all_verbs[] = {
      .help = "describe the VM of an old QEMU command line: a script's, or behind --",
      .run = translate_vm},
     {.name = "export",
-     .operands = "NAME FILE.xml",
-     .help = "write the VM as a domain of libvirt's",
+     .operands = "NAME FILE.ova|.tar|.xml",
+     .help = "write the VM as an appliance, as an archive for import, or as a libvirt domain",
      .run = export_vm},
     {.name = "import",
      .operands = "FILE [NAME]",
      .vm_options = true,
-     .help = "make a VM of a foreign image, an OVA or OVF, or a libvirt domain's XML",
+     .help =
+         "make a VM of a foreign image, an OVA or OVF, an exported .tar, or a libvirt domain's XML",
      .run = import_vm},
 };
 

@@ -222,10 +222,13 @@ ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
                 return member.name.ends_with(text);
             });
         };
+        read_vm_file();
         const auto found = ending(".ovf");
-        if (found == members_.end())
-            throw LauncherError(shown(path) + ": no .ovf in the archive");
-        descriptor_ = read_tar_member(path_, *found, most_description);
+        if (found != members_.end())
+            descriptor_ = read_tar_member(path_, *found, most_description);
+        else if (vm_file_.empty())
+            throw LauncherError(shown(path) +
+                                ": no .ovf in the archive, and no VM file of tapgate export's");
         if (const auto mf = ending(".mf"); mf != members_.end())
             manifest = read_tar_member(path_, *mf, most_description);
     }
@@ -251,6 +254,22 @@ ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
     if (name.find('/') != std::string::npos && !real.starts_with(inside + "/"))
         throw LauncherError(shown(directory + name) + " leads out of the appliance's directory");
     return {directory + name};
+}
+
+void ApplianceFiles::read_vm_file() {
+    constexpr std::string_view ending = ".conf";
+    for (const TarMember& member : members_) {
+        if (!member.name.ends_with(ending) || member.name.find('/') != std::string::npos)
+            continue;
+        const std::string name = member.name.substr(0, member.name.size() - ending.size());
+        std::string text = read_tar_member(path_, member, most_description);
+        // Others' appliances may have a .conf of their own.
+        if (!VmName::parse(name) || !text.starts_with("# The VM " + name + " of tapgate"))
+            continue;
+        vm_file_ = std::move(text);
+        vm_name_ = name;
+        return;
+    }
 }
 
 void ApplianceFiles::check_manifest(const std::string& text) {

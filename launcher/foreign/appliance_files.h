@@ -37,12 +37,18 @@ class UnpackedFiles {
 /// An appliance that is being imported.
 class ApplianceFiles {
   public:
-    /// `path`: of a .ova, a .ova.gz or a .ovf. Throws a LauncherError when it cannot be read, when
-    /// there is no descriptor in it, and when a file is not what the manifest says.
+    /// `path`: of a .ova, a .ova.gz, a .tar or a .ovf. Throws a LauncherError when it cannot be
+    /// read, when neither a descriptor nor a VM file is in it, and when a file is not what the
+    /// manifest says.
     explicit ApplianceFiles(const std::string& path);
 
-    /// The descriptor's text.
+    /// The descriptor's text; empty: there is only a VM file.
     [[nodiscard]] const std::string& descriptor() const { return descriptor_; }
+
+    /// The VM file that `tapgate export` has put into the archive (archived_vm.h), and the VM's
+    /// name; empty: none, and there is a descriptor.
+    [[nodiscard]] const std::string& vm_file() const { return vm_file_; }
+    [[nodiscard]] const std::string& vm_name() const { return vm_name_; }
 
     /// Where the disk's bytes are: in a file, a part of one, or one that has been unpacked for it.
     [[nodiscard]] SourceImage image_of(const ApplianceDisk& disk);
@@ -59,11 +65,14 @@ class ApplianceFiles {
     };
     [[nodiscard]] Place place_of(const std::string& name) const;
     void check_manifest(const std::string& text);
+    void read_vm_file();
 
     std::string path_;
     bool archive_ = false;
     std::vector<TarMember> members_;
     std::string descriptor_;
+    std::string vm_file_;
+    std::string vm_name_;
     std::string manifest_note_;
     std::unique_ptr<UnpackedFiles> unpacked_;
 };

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <optional>
 #include <string_view>
 
 #include "common/unique_fd.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -135,6 +137,94 @@ std::string read_tar_member(const std::string& path, const TarMember& member, si
         throw LauncherError(shown(path) + ": " + quoted_word(member.name) + " is longer than " +
                             std::to_string(most) + " bytes");
     return TarReader(path).read(member.offset, member.size);
+}
+
+TarWriter::TarWriter(const std::string& path, std::uint64_t large)
+    : path_(path),
+      large_(large),
+      fd_(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) {
+    if (!fd_)
+        fail_with_errno(shown(path));
+}
+
+void TarWriter::add(const std::string& name, std::string_view text) {
+    header(name, text.size(), '0');
+    write(text);
+    fill_block(text.size());
+}
+
+void TarWriter::add_file(const std::string& name, const std::string& path,
+                         const std::function<void()>& each_piece) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat status {};
+    if (!fd || fstat(fd.get(), &status) != 0)
+        fail_with_errno(shown(path));
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    header(name, size, '0');
+    std::uint64_t written = 0;
+    read_pieces(fd.get(), path, [&](std::string_view piece) {
+        each_piece();
+        write(piece);
+        written += piece.size();
+    });
+    if (written != size)
+        throw LauncherError(shown(path) + " has changed meanwhile");
+    fill_block(size);
+}
+
+void TarWriter::close() {
+    write(std::string(2 * block, '\0'));
+    if (fsync(fd_.get()) != 0)
+        fail_with_errno(shown(path_));
+}
+
+void TarWriter::header(const std::string& name, std::uint64_t size, char type) {
+    if (size >= large_) {
+        // "LENGTH size=N\n", the length being that of all of it.
+        const std::string rest = " size=" + std::to_string(size) + "\n";
+        const std::string record = std::to_string(rest.size() + 2) + rest;
+        header(name, record.size(), 'x');
+        write(record);
+        fill_block(record.size());
+        size = 0;
+    }
+    std::string text(block, '\0');
+    const auto put = [&](size_t offset, std::string_view bytes) {
+        text.replace(offset, bytes.size(), bytes);
+    };
+    const auto octal = [](std::uint64_t number, int digits) {
+        std::string digits_text(static_cast<size_t>(digits), '0');
+        for (size_t i = digits_text.size(); i-- > 0; number >>= 3U)
+            digits_text[i] = static_cast<char>('0' + (number & 7U));
+        return digits_text;
+    };
+    if (name.size() > 100)
+        throw LauncherError(shown(path_) + ": a name of over 100 bytes");
+    put(0, name);
+    put(100, octal(0644, 7));
+    put(108, octal(0, 7));
+    put(116, octal(0, 7));
+    put(124, octal(size, 11));
+    put(136, octal(static_cast<std::uint64_t>(std::time(nullptr)), 11));
+    put(148, "        ");
+    text[156] = type;
+    put(257, std::string_view("ustar\0"
+                              "00",
+                              8));
+    unsigned sum = 0;
+    for (const char byte : text)
+        sum += static_cast<unsigned char>(byte);
+    put(148, octal(sum, 6) + '\0' + ' ');
+    write(text);
+}
+
+void TarWriter::write(std::string_view bytes) {
+    if (!write_all(fd_.get(), bytes))
+        fail_with_errno(shown(path_));
+}
+
+void TarWriter::fill_block(std::uint64_t size) {
+    write(std::string((block - size % block) % block, '\0'));
 }
 
 }  // namespace tapgate

@@ -12,7 +12,7 @@
 namespace tapgate {
 
 void Translation::set(const std::string& key, const std::string& value) {
-    if (key != "disk" && key != "cdrom" && key != "net" && key != "qemu-arg")
+    if (key != "disk" && key != "cdrom" && key != "net" && key != "share" && key != "qemu-arg")
         std::erase_if(settings, [&](const auto& setting) { return setting.first == key; });
     settings.emplace_back(key, value);
 }

@@ -246,9 +246,9 @@ class Checker {
 
 }  // namespace
 
-Qcow2Names read_qcow2_names(const std::string& path) {
+Qcow2Names read_qcow2_names(const std::string& path, std::uint64_t start) {
     const UniqueFd fd = open_image(path);
-    std::string header = bytes_at(fd.get(), 0, 104);
+    std::string header = bytes_at(fd.get(), start, 104);
     const std::uint64_t version = number_at(header, 4, 4);
     if (!header.starts_with("QFI\xfb") || version < 2 || version > 3)
         throw LauncherError(shown(path) + ": not a qcow2 image");
@@ -263,11 +263,11 @@ Qcow2Names read_qcow2_names(const std::string& path) {
     const std::uint64_t size = number_at(header, 16, 4);
     if (offset == 0)
         return names;
-    names.backing = bytes_at(fd.get(), offset, std::min<size_t>(size, longest_name));
+    names.backing = bytes_at(fd.get(), start + offset, std::min<size_t>(size, longest_name));
     if (offset > longest_header || size > longest_name || names.backing.size() != size)
         throw LauncherError(shown(path) + ": the name of its backing file is damaged");
     // The extensions end where the name begins.
-    header = bytes_at(fd.get(), 0, offset);
+    header = bytes_at(fd.get(), start, offset);
     size_t at = version == 3 ? number_at(header, 100, 4) : 72;
     while (at + 8 <= header.size()) {
         const std::uint64_t type = number_at(header, at, 4);

@@ -12,6 +12,7 @@
 #ifndef TAPGATE_LAUNCHER_IMAGE_DISK_IMAGE_H
 #define TAPGATE_LAUNCHER_IMAGE_DISK_IMAGE_H
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,8 +29,9 @@ struct Qcow2Names {
     bool has_data_file = false;  ///< its data are in another file
 };
 
-/// Reads the header of the qcow2 image `path`. Throws a LauncherError when it is not one.
-Qcow2Names read_qcow2_names(const std::string& path);
+/// Reads the header of the qcow2 image `path`, or of the one that begins at `start` of that file.
+/// Throws a LauncherError when it is not one.
+Qcow2Names read_qcow2_names(const std::string& path, std::uint64_t start = 0);
 
 /// What the disk `index` of a VM is called in the VM's data directory, where the launcher makes it.
 std::string own_image_name(size_t index);

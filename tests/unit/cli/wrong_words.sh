@@ -142,7 +142,7 @@ cat >list <<'END'
 2 completion fish => bash nor zsh
 1 eject lab => tapgate start lab
 1 eject labb => did you mean `lab'
-2 export lab lab.ova => file.xml
+2 export lab lab.zip => file.xml
 1 export labb lab.xml => did you mean `lab'
 2 set lab => tapgate help set
 2 set lab memory 2G => memory=SIZE
