@@ -19,23 +19,20 @@ namespace {
 constexpr int attempts = 25;
 constexpr timespec pause_between{0, 20'000'000};
 
-// The names of those of the bridge's ports that count for `account`.
-std::vector<std::string> ports_of(const LinkSocket& links, const Link& bridge, uid_t account) {
-    std::vector<std::string> names;
-    for (const int port : links.ports(bridge.name)) {
+// The slots that `claim` may take, now that `bridge` has `ports`.
+Slots slots_for(const LinkSocket& links, const Link& bridge, const std::vector<int>& ports,
+                const Claim& claim) {
+    const auto limit = claim.rule.limits.max_taps;
+    if (!limit)
+        return {other_slots, other_slots, random_value<unsigned>() % other_slots};
+    std::vector<std::string> own;
+    for (const int port : ports) {
         std::string name = links.name_of(port);
         // As long as one is stale, nobody is refused for it.
-        if (named_owner(name) == account && !remove_if_stale(links, name))
-            names.push_back(std::move(name));
+        if (named_owner(name) == claim.account && !remove_if_stale(links, name))
+            own.push_back(std::move(name));
     }
-    return names;
-}
-
-Slots slots_for(const LinkSocket& links, const Link& bridge, const Claim& claim) {
-    if (const auto limit = claim.rule.limits.max_taps)
-        return slots_within(*limit, bridge.index, ports_of(links, bridge, claim.account));
-    return {
-        .begin = other_slots, .size = other_slots, .first = random_value<unsigned>() % other_slots};
+    return slots_within(*limit, bridge.index, own);
 }
 
 // Takes a slot by making the device that has its name. `make_device` returns its ifindex; 0: the
@@ -45,7 +42,9 @@ Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim&
     for (int attempt = 1; attempt <= attempts; attempt++) {
         if (attempt > 1)
             nanosleep(&pause_between, nullptr);
-        const Slots slots = slots_for(links, bridge, claim);
+        const std::vector<int> ports = links.ports(bridge.name);
+        remove_stale(links, ports);
+        const Slots slots = slots_for(links, bridge, ports, claim);
         for (unsigned i = 0; i < slots.size; i++) {
             std::string name = port_name(claim.account, bridge.index,
                                          slots.begin + (slots.first + i) % slots.size);
@@ -71,7 +70,6 @@ Port Port::make(const LinkSocket& links, const Link& bridge, const Claim& claim,
 Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
                           const Request& request, const PortSettings& settings) {
     ContainedTap tap(request.queues);
-    remove_stale(links, links.ports(bridge.name));
     Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
                   return links.make_veth(name, settings, request.queues, tap.inside());
               }));
@@ -83,7 +81,6 @@ Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Cla
 
 Port Port::make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
                       const Request& request) {
-    remove_stale(links, links.ports(bridge.name));
     UniqueFd tun = open_tun();
     Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
                   return make_tap(tun, name, request.vnet_header) ? links.index_of(name) : 0;

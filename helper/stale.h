@@ -14,7 +14,7 @@
 namespace tapgate {
 
 /// So many ports a start looks at, so that it takes the same time however many there are.
-constexpr size_t ports_looked_at = 128;
+constexpr size_t ports_looked_at = 32;
 
 /// Removes the link `name` if it is stale; true when it was. Never one that is in use. Needs
 /// CAP_NET_ADMIN. Throws Failure when /dev/net/tun cannot be opened.
