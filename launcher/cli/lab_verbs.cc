@@ -15,6 +15,7 @@
 #include "launcher/base/question.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
+#include "launcher/cli/slurm_verbs.h"
 #include "launcher/lab/control.h"
 #include "launcher/lab/file.h"
 #include "launcher/lab/plan.h"
@@ -77,20 +78,75 @@ ExitCode print_answers(const std::vector<LabAnswer>& answers) {
     return code;
 }
 
+// `tapgate VERB NAME' with what was said behind it.
+std::vector<std::string> words_for(const std::string& verb, const VmName& name,
+                                   const CommandLine& command) {
+    std::vector<std::string> words = {verb, name.str()};
+    for (const char* option : {"user", "via"}) {
+        if (command.has(option))
+            words.push_back("--" + std::string(option) + "=" + command.option(option));
+    }
+    if (!command.rest.empty())
+        words.emplace_back("--");
+    words.insert(words.end(), command.rest.begin(), command.rest.end());
+    return words;
+}
+
 ExitCode exec_in_lab(const Lab& lab, const CommandLine& command) {
     if (command.rest.empty())
         throw UsageError("lab exec needs a command: tapgate lab exec FILE -- COMMAND...");
     return print_answers(
-        ask_lab(lab_members(lab), "running the command", "has done it", [&](const VmName& name) {
-            std::vector<std::string> words = {"exec", name.str()};
-            for (const char* option : {"user", "via"}) {
-                if (command.has(option))
-                    words.push_back("--" + std::string(option) + "=" + command.option(option));
-            }
-            words.emplace_back("--");
-            words.insert(words.end(), command.rest.begin(), command.rest.end());
-            return words;
-        }));
+        ask_lab(lab_members(lab), "running the command", "has done it",
+                [&](const VmName& name) { return words_for("exec", name, command); }));
+}
+
+// The lab's VM that `word` means, by its whole name or by what stands in it behind the lab's;
+// nothing said: the only one.
+VmName member_meant(const Lab& lab, const std::string& word) {
+    const std::string prefix = lab.name.str() + "-";
+    std::vector<std::string> names;
+    std::vector<std::string_view> shorter;
+    for (const LabMember& one : lab_members(lab))
+        names.push_back(one.name.str());
+    for (const std::string& name : names) {
+        if (name == word || name == prefix + word || (word.empty() && names.size() == 1))
+            return parse_vm_name(name);
+        shorter.push_back(name.starts_with(prefix) ? std::string_view(name).substr(prefix.size())
+                                                   : name);
+    }
+    constexpr size_t most_shown = 8;
+    std::string list;
+    for (size_t i = 0; i < shorter.size() && i < most_shown; i++)
+        list.append(i == 0 ? "" : ", ").append(shorter[i]);
+    if (shorter.size() > most_shown)
+        list += ", ...";
+    throw UsageError((word.empty()
+                          ? "which of them? tapgate lab ssh FILE NAME, or tapgate lab ssh FILE -- "
+                            "COMMAND for each"
+                          : quoted_word(word) + " is no VM of the lab " + lab.name.str()) +
+                     (list.empty() ? "" : "; it has " + list) +
+                     (word.empty() ? "" : did_you_mean(word, shorter)));
+}
+
+// A login to one of them; a command in one, or by ssh in each.
+ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
+    if (command.has("via"))
+        throw UsageError("--via: lab ssh is by ssh; lab exec takes either");
+    if (command.operands.size() > 3)
+        throw UsageError(
+            "lab ssh takes the lab's file and one of its VMs: tapgate lab ssh FILE NAME");
+    if (command.operands.size() == 2 && !command.rest.empty())
+        return print_answers(
+            ask_lab(lab_members(lab), "running the command", "has done it",
+                    [&](const VmName& name) { return words_for("ssh", name, command); }));
+    const VmName name =
+        member_meant(lab, command.operands.size() > 2 ? command.operands[2] : std::string());
+    // As if that had been typed.
+    const CommandLine one =
+        parse_command_line(*command.grammar, words_for("ssh", name, command), current_directory());
+    if (const auto done = done_on_slurm(one))
+        return *done;
+    return one.verb->run(one);
 }
 
 // To all of them: what one gets from many has as many names.
@@ -177,19 +233,21 @@ ExitCode control_lab(const CommandLine& command) {
     const std::string& word = command.operands.at(0);
     const auto* const action = std::find_if(std::begin(actions), std::end(actions),
                                             [&](const Action& one) { return one.name == word; });
-    if (action == std::end(actions) && word != "exec" && word != "cp") {
-        std::vector<std::string_view> names = {"exec", "cp"};
+    if (action == std::end(actions) && word != "exec" && word != "ssh" && word != "cp") {
+        std::vector<std::string_view> names = {"exec", "ssh", "cp"};
         for (const Action& one : actions)
             names.push_back(one.name);
         throw UsageError(quoted_word(word) +
                          " is nothing to do with a lab: it can be up, down, status, reset, "
-                         "destroy, exec, cp" +
+                         "destroy, exec, ssh, cp" +
                          did_you_mean(word, names));
     }
     const std::string& file = command.operands.at(1);
     const Lab lab = load_lab(file.starts_with('/') ? file : current_directory() + "/" + file);
     if (word == "exec")
         return exec_in_lab(lab, command);
+    if (word == "ssh")
+        return ssh_to_lab(lab, command);
     if (word == "cp")
         return copy_to_lab(lab, command);
     if (command.operands.size() > 2 || !command.rest.empty())

@@ -201,9 +201,9 @@ constexpr Verb all_verbs[] = {
 
     // Several at once
     {.name = "lab",
-     .operands = "up|down|status|reset|destroy|exec|cp FILE [PATH] [:PATH] [-- COMMAND...]",
+     .operands = "up|down|status|reset|destroy|exec|ssh|cp FILE [NAME|PATH] [:PATH] [-- COMMAND...]",
      .rest = Rest::words,
-     .help = "start, stop, look at, reset or remove the VMs of a lab",
+     .help = "start, stop, look at, reach, reset or remove the VMs of a lab",
      .run = control_lab},
 
     // The network

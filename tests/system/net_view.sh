@@ -236,6 +236,19 @@ check "lab exec: what failed, and where" '^[a-z.-]*two-1: tapgate: .*no network 
 check "lab exec: how many failed" '^tapgate: 1 of 2 failed$' $err
 ! tap_gate lab exec class.lab || wrong "exit status 0"
 check "lab exec: of nothing" 'needs a command' $err
+# shellcheck disable=SC2016 # the guest's shell expands it
+tap_gate lab ssh class.lab one-1 -l root -- 'echo "$0 in one"' || true
+check "lab ssh: one, by its short name" '^-?(/bin/)?sh in one$' $out
+# shellcheck disable=SC2016 # so does that
+(lab_exec $LAB/tapgate lab ssh class.lab "$one" -l root <<<'echo $((6 * 7))') >$out 2>$err || true
+check "lab ssh: by its name, a login" '^42$' $out
+! tap_gate lab ssh class.lab -l root -- 'echo first; echo second' || wrong "exit status 0"
+check "lab ssh: a command in each" "^$one: second$" $out
+check "lab ssh: what failed" '^[a-z.-]*two-1: tapgate: .*no network adapter' $err
+! tap_gate lab ssh class.lab -l root || wrong "exit status 0"
+check "lab ssh: which" 'which of them.*it has one-1, two-1; ' $err
+! tap_gate lab ssh class.lab one-2 || wrong "exit status 0"
+check "lab ssh: one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" $err
 ! tap_gate lab cp class.lab a:b /tmp || wrong "exit status 0"
 check "lab cp: to nowhere" 'lab cp FILE PATH :PATH' $err
 tap_gate lab destroy class.lab --yes --timeout=0 --force || true
