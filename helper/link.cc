@@ -40,23 +40,26 @@ NetlinkRequest get_request(int index) {
     return request;
 }
 
-NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
-    NetlinkRequest request(RTM_NEWLINK, 0, about_link(index), "port flags");
+// Flags of a port: IFLA_BRPORT_... and what each is to be.
+void put_port_flags(NetlinkRequest& request, const std::vector<std::pair<int, bool>>& flags) {
     request.nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_SLAVE_KIND, "bridge", sizeof "bridge");
         info.nest(IFLA_INFO_SLAVE_DATA, [&](NetlinkRequest& port) {
-            if (settings.isolated)
-                port.put<std::uint8_t>(IFLA_BRPORT_ISOLATED, 1);
-            if (settings.guard)
-                port.put<std::uint8_t>(IFLA_BRPORT_GUARD, 1)
-                    .put<std::uint8_t>(IFLA_BRPORT_PROTECT, 1);
-            // Learning goes first and while the port is down: an address that was learnt once would
-            // go on to pass a locked port.
-            if (settings.only_sender)
-                port.put<std::uint8_t>(IFLA_BRPORT_LEARNING, 0)
-                    .put<std::uint8_t>(IFLA_BRPORT_LOCKED, 1);
+            for (const auto& [flag, value] : flags)
+                port.put<std::uint8_t>(flag, value);
         });
     });
+}
+
+NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
+    NetlinkRequest request(RTM_NEWLINK, 0, about_link(index), "port flags");
+    // Learning goes before the lock, and while the port is down: an address that was learnt once
+    // would go on to pass a locked port.
+    put_port_flags(request, {{IFLA_BRPORT_ISOLATED, settings.isolated},
+                             {IFLA_BRPORT_GUARD, settings.guard},
+                             {IFLA_BRPORT_PROTECT, settings.guard},
+                             {IFLA_BRPORT_LEARNING, !settings.only_sender},
+                             {IFLA_BRPORT_LOCKED, settings.only_sender.has_value()}});
     return request;
 }
 
@@ -302,18 +305,21 @@ void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
             // What group addresses go through is the host's bridge's affair. The kernel keeps three
             // of them back here (BR_GROUPFWD_RESTRICTED in net/bridge/br_private.h).
             data.put<std::uint16_t>(IFLA_BR_GROUP_FWD_MASK, 0xfff8);
-            // A pipe: it never learns who is where (br_fdb_update() in net/bridge/br_fdb.c).
-            data.put<std::uint32_t>(IFLA_BR_AGEING_TIME, 0);
             // Timers that keep the host's network lock busy with several hundred taps.
             data.put<std::uint8_t>(IFLA_BR_MCAST_SNOOPING, 0);
         });
     });
-    requests.emplace_back(RTM_NEWLINK, 0, about_link(0, IFF_UP), "the inner end");
-    requests.back().put(IFLA_IFNAME, std::string(inner_end));
-    requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
-    requests.emplace_back(RTM_NEWLINK, NLM_F_ACK, about_link(0, IFF_UP), "the tap");
-    requests.back().put(IFLA_IFNAME, name).put(IFLA_MTU, mtu);
-    requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
+    const auto join = [&](const std::string& port, const char* step, int last) {
+        requests.emplace_back(RTM_NEWLINK, 0, about_link(0, IFF_UP), step);
+        requests.back().put(IFLA_IFNAME, port).put(IFLA_MTU, mtu);
+        requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
+        // A pipe: it never learns who is where, and so has nothing to forget. (An ageing time of 0
+        // does that, too, and has it look a hundred times a second for what there is to forget.)
+        requests.emplace_back(RTM_NEWLINK, last, about_link(0), step);
+        put_port_flags(requests.back().put(IFLA_IFNAME, port), {{IFLA_BRPORT_LEARNING, false}});
+    };
+    join(inner_end, "the inner end", 0);
+    join(name, "the tap", NLM_F_ACK);
     exchange_for_acknowledgement(fd(), requests);
 }
 

@@ -102,6 +102,27 @@ INSTANTIATE_TEST_SUITE_P(Rule, Contained,
 
 using ContainedPort = Testbed;
 
+// A guest's frame with the network's own source address stays with it, and the next ones to that
+// address go out all the same: what is between the tap and the bridge does not learn who is where.
+TEST_F(ContainedPort, LearnsNothingFromItsGuest) {
+    add_bridge("br0");
+    add_veth("uplink", "far");
+    ASSERT_EQ(set_master("uplink", "br0"), 0);
+    set_link_up("far");
+    set_link_up("uplink");
+    write_policy("allow br0 mac-lock\n");
+    const HelperResult run = run_helper({"--br=br0", "--fd=27", std::string("--mac=") + guest_mac});
+    ASSERT_TRUE(granted(run));
+    const Station guest = Station::tap(run.fds[0].get(), {"br0"});
+    const Station network = Station::link("far", {"br0"});
+    const std::string forged = make_frame(broadcast_mac, network_mac);
+    EXPECT_TRUE(guest.send(forged));
+    EXPECT_FALSE(network.got(forged));
+    const std::string out = make_frame(network_mac, guest_mac);
+    EXPECT_TRUE(guest.send(out));
+    EXPECT_TRUE(network.got(out));
+}
+
 // Its user may get into the namespace while it is made, delete the pair, and have another helper
 // make one of the same name: that one's port is none of this helper's affair.
 TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {

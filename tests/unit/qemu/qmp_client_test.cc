@@ -239,10 +239,11 @@ TEST(QmpClient, OfTooManyEventsTheOldestGo) {
         peer.read_command();
     });
     QmpClient client = qemu.connect();
-    client.execute("x");
+    const milliseconds plenty(60'000);  // it is megabytes, which a busy machine takes its time for
+    client.execute("x", nullptr, plenty);
     EXPECT_EQ(client.lost_events(), 10U);
     EXPECT_EQ((*client.next_event(milliseconds(0)))["event"], "10");
-    client.execute("x");
+    client.execute("x", nullptr, plenty);
     EXPECT_EQ((*client.next_event(milliseconds(0)))["event"], "big");
     EXPECT_FALSE(client.next_event(milliseconds(0)));
     EXPECT_EQ(client.lost_events(), max_qmp_events + 10 - 1 + 2);
