@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/image/snapshots.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/host_resources.h"
@@ -33,23 +33,20 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view uefi_node = "uefi-variables";
 
 LauncherError cannot_have(const std::string& disk, const std::string& format) {
-    LauncherError error(shown(disk) + " is a " + shown(format) +
-                        " image, which cannot hold snapshots; make it a qcow2 with: qemu-img "
-                        "convert -O qcow2, or a clone of the VM");
-    return error;
+    return LauncherError(shown(disk) + " is a " + shown(format) +
+                         " image, which cannot hold snapshots; make it a qcow2 with: qemu-img "
+                         "convert -O qcow2, or a clone of the VM");
 }
 
 LauncherError no_such_snapshot(const VmName& name, const std::string& tag) {
-    LauncherError error(name.str() + " has no snapshot " + quoted_word(tag) +
-                        "; see tapgate snapshot list " + name.str());
-    return error;
+    return LauncherError(name.str() + " has no snapshot " + quoted_word(tag) +
+                         "; see tapgate snapshot list " + name.str());
 }
 
 LauncherError exists_already(const VmName& name, const std::string& tag) {
-    LauncherError error(name.str() + " has a snapshot " + quoted_word(tag) +
-                        " already; take another tag, or: tapgate snapshot delete " + name.str() +
-                        " " + tag);
-    return error;
+    return LauncherError(name.str() + " has a snapshot " + quoted_word(tag) +
+                         " already; take another tag, or: tapgate snapshot delete " + name.str() +
+                         " " + tag);
 }
 
 // --- A VM that is off
@@ -97,11 +94,6 @@ Images images_of(const VmSpec& spec) {
     if (!variables.empty() && access(variables.c_str(), F_OK) == 0)
         images.variables = variables;
     return images;
-}
-
-bool is_block_device(const std::string& path) {
-    struct stat status {};
-    return stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
 }
 
 void qemu_img_snapshot(const std::string& what, const std::string& tag, const std::string& path) {
@@ -236,6 +228,7 @@ class RunningVm {
             if (node != uefi_node && state_node_.empty()) {
                 state_node_ = node;
                 state_path_ = path;
+                state_image_ = inserted->at("image");
             }
         }
         if (state_node_.empty())
@@ -249,8 +242,23 @@ class RunningVm {
         for (const auto& [node, snapshots] : nodes_)
             nodes.push_back(node);
         require_room(tag);
-        run_job("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
-                "saving");
+        const std::string error =
+            job_error("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
+                      "saving");
+        if (error.empty())
+            return;
+        const std::string left = take_back();
+        const DiskFacts space = disk_space(state_path_);
+        throw LauncherError(failure("saving", error) +
+                            (left.empty()
+                                 ? "; nothing of it is left"
+                                 : "; what it has written of the RAM cannot be taken out of " +
+                                       shown(state_path_) + ": " + left) +
+                            (space.error != 0 || space.is_device
+                                 ? ""
+                                 : "; " + shown(mount_point_of(state_path_)) + " has " +
+                                       std::to_string(space.free_mebibytes) +
+                                       " MiB free: make room there, and save it again"));
     }
 
     void restore(const std::string& tag) {
@@ -303,7 +311,6 @@ class RunningVm {
     // the image. Of the guest's RAM only what was ever touched is written, which QEMU's process
     // has.
     void require_room(const std::string& tag) {
-        constexpr std::uint64_t of_devices = 64;  // MiB
         const std::uint64_t ram =
             answer("query-memory-size-summary").value("base-memory", std::uint64_t{0}) >> 20U;
         const std::string process = "/proc/" + std::to_string(vm_state(name_).qemu) + "/status";
@@ -322,8 +329,66 @@ class RunningVm {
                 name_.str() + " && tapgate snapshot save " + name_.str() + " " + tag);
     }
 
+    // QEMU itself takes a snapshot back that it fails to save, but not what it has written of the
+    // RAM: that stays in the image, behind the disk's end (qcow2_vm_state_offset() in
+    // block/qcow2.h), a part of nothing. So the disk grows over it, and shrinks again, which gives
+    // all behind the new end back; the guest stands still meanwhile, and sees nothing of it.
+    // Returns why that was not possible; empty: it was.
+    std::string take_back() {
+        const auto size = state_image_.at("virtual-size").get<std::uint64_t>();
+        const auto cluster = state_image_.value("cluster-size", std::uint64_t{0});
+        if (cluster == 0)
+            return "its cluster size is not known";
+        const bool extended = state_image_.value(
+            nlohmann::json::json_pointer("/format-specific/data/extended-l2"), false);
+        // What one entry of the first table (L1) leads to: QEMU begins behind the last of the disk.
+        const std::uint64_t entry = cluster * (cluster / (extended ? 16 : 8));
+        const std::uint64_t first = (size + entry - 1) / entry;
+        const bool runs = answer("query-status").value("running", false);
+        if (runs)
+            answer("stop");
+        std::string why;
+        bool grown = false;
+        // Where there is no entry for it there is nothing of it, and no room for one.
+        for (std::uint64_t n = (most_state() + entry - 1) / entry; n > 0 && !grown; n--)
+            grown = resized((first + n) * entry, why);
+        // In two steps: the first needs no room, and makes that of a table which the second may
+        // need.
+        if (grown && resized(first * entry, why) && resized(size, why))
+            why.clear();
+        if (runs)
+            answer("cont");
+        return !grown && why.find("No space left") != std::string::npos ? std::string() : why;
+    }
+
+    bool resized(std::uint64_t size, std::string& why) {
+        const QmpAnswer done =
+            qmp_.execute("block_resize", {{"node-name", state_node_}, {"size", size}}, limit_);
+        if (!done.ok())
+            why = terminal_text(done.error);
+        return done.ok();
+    }
+
+    // The most that QEMU can write of the guest's RAM and devices, in bytes.
+    std::uint64_t most_state() {
+        return answer("query-memory-size-summary").value("base-memory", std::uint64_t{0}) +
+               (of_devices << 20U);
+    }
+
+    static std::string failure(const std::string& doing, const std::string& error) {
+        return "QEMU fails at " + doing + " the snapshot: " + terminal_text(error);
+    }
+
+    void run_job(const std::string& command, const nlohmann::json& arguments,
+                 const std::string& doing) {
+        if (const std::string error = job_error(command, arguments, doing); !error.empty())
+            throw LauncherError(failure(doing, error));
+    }
+
     // QEMU does it in its main loop (migration/savevm.c): until that is over it says nothing.
-    void run_job(const std::string& command, nlohmann::json arguments, const std::string& doing) {
+    // Returns why it has failed; empty: it has not.
+    std::string job_error(const std::string& command, nlohmann::json arguments,
+                          const std::string& doing) {
         const std::string id = "tapgate-" + std::to_string(getpid());
         const auto begin = Clock::now();
         auto tell = begin + milliseconds(1000);
@@ -357,10 +422,10 @@ class RunningVm {
                 error = job.value("error", "");
         }
         answer("job-dismiss", {{"id", id}});
-        if (!error.empty())
-            throw LauncherError("QEMU fails at " + doing +
-                                " the snapshot: " + terminal_text(error));
+        return error;
     }
+
+    static constexpr std::uint64_t of_devices = 64;  // MiB
 
     const VmName& name_;
     milliseconds limit_;
@@ -368,6 +433,7 @@ class RunningVm {
     std::map<std::string, std::map<std::string, Snapshot>> nodes_;
     std::string state_node_;  // where the RAM goes
     std::string state_path_;
+    nlohmann::json state_image_;
 };
 
 // `of_running` or `of_off`, whichever the VM is.

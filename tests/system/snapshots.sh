@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A snapshot with the guest's RAM that fails half way, since the file system fills up while QEMU writes: the
+# image is as it was before, the guest goes on, and with room there it works. In the same lab as launcher.sh.
+#
+#   TAPGATE=build/release/launcher/tapgate tests/system/snapshots.sh
+#
+# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+# shellcheck source=tests/system/guest.sh
+source "$here/guest.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils qemu-io qemu-utils unshare util-linux \
+    setpriv util-linux ip iproute2 python3 python3
+lab_find_helper "$top"
+lab_find_launcher "$top"
+guest_prepare "$top"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+
+guest_mount
+verb_limit=120
+# shellcheck source=tests/system/launcher_words.sh
+source "$here/launcher_words.sh"
+
+# Room for the RAM, as it is asked for before, and no room when it comes to it.
+mkdir "$LAB/small"
+mount -t tmpfs -o "size=420m,uid=$LAB_UID,gid=$LAB_UID,mode=0700" small "$LAB/small"
+disk=$LAB/small/disk.qcow2
+
+# allocated: the clusters of the image that its own tables know, and what it takes of the file system.
+allocated() {
+    (lab_exec qemu-img check -U -f qcow2 --output=json "$disk") 2>/dev/null | python3 -c '
+import json, os, sys
+check = json.load(sys.stdin)
+assert not check.get("leaks") and not check.get("corruptions"), check
+print(check.get("allocated-clusters"), os.stat(sys.argv[1]).st_blocks // 128)' "$disk"
+}
+
+# shellcheck disable=SC2317 # lab_poll calls it
+gone() { # PROCESS
+    ! kill -0 "$1" 2>/dev/null
+}
+# is_as_before: but for a table that a snapshot had shared, or two.
+is_as_before() {
+    local now
+    now=$(allocated)
+    if [ "${now% *}" != "${before% *}" ] || [ "${now#* }" -gt $((${before#* } + 2)) ]; then
+        wrong "before: $before, and now $now"
+    fi
+}
+# fails_half_way TAG: saves, and fills the file system once QEMU has begun to write. It stands still
+# meanwhile, so that it is never done before.
+fails_half_way() {
+    python3 - "$disk" "$(field vm process)" "$LAB/small/fill" <<'END' &
+import os, signal, sys, time
+disk, process, fill = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+begin = os.stat(disk).st_blocks
+open(fill + ".ready", "w").close()
+while os.stat(disk).st_blocks < begin + 16384:
+    pass
+os.kill(process, signal.SIGSTOP)
+try:
+    with open(fill, "wb", 0) as file:
+        while True:
+            file.write(bytes(1 << 20))
+except OSError:
+    pass
+os.kill(process, signal.SIGCONT)
+END
+    local filler=$!
+    lab_poll 10 test -e "$LAB/small/fill.ready" || wrong "nobody looks at the image"
+    rm -f "$LAB/small/fill.ready"
+    tg_refused 'QEMU fails at saving the snapshot' snapshot save vm "$1"
+    lab_poll 2 gone $filler || {
+        kill $filler
+        wrong "QEMU never began to write"
+    }
+    wait $filler || wrong "nothing was filled"
+}
+
+for kind in plain "with a snapshot" "of small clusters"; do
+    options=cluster_size=64k
+    [ "$kind" != "of small clusters" ] || options=cluster_size=4k # 2 MiB an entry of L1: the RAM takes many
+    (lab_exec qemu-img create -q -f qcow2 -o $options "$disk" 72M)
+    (lab_exec qemu-io -f qcow2 -c 'write -q -P 0x5a 0 5M' "$disk")
+    did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
+        --initrd="$GUEST_DIR/initramfs.cpio" --append="console=ttyS0 quiet panic=-1 tapgate.hold=600"
+    [ "$kind" != "with a snapshot" ] || did 0 snapshot save vm before
+    did 0 start vm --quiet
+    guest_says vm '^(PASS|FAIL)'
+    before=$(allocated)
+    fails_half_way live
+    says "$err" 'nothing of it is left; .*small has [0-9]+ MiB free: make room there'
+    must_be vm running
+    is_as_before
+    did 0 snapshot list vm
+    ! grep -q live "$out" || wrong "it is in the list"
+    result "image $kind: a failed snapshot with RAM leaves nothing"
+    # A guest that stands still, still does.
+    did 0 pause vm
+    rm -f "$LAB/small/fill"
+    fails_half_way live
+    must_be vm paused
+    is_as_before
+    did 0 resume vm
+    result "image $kind: and a guest that is paused stays so"
+    rm -f "$LAB/small/fill"
+    did 0 snapshot save vm live
+    did 0 snapshot list vm
+    says "$out" '^live .*with'
+    did 0 snapshot restore vm live --yes
+    must_be vm running
+    did 0 kill vm
+    (lab_exec qemu-img check -q -f qcow2 "$disk") >"$out" 2>&1 || wrong "the image is damaged"
+    (lab_exec qemu-img info -f qcow2 --output=json "$disk") >"$out"
+    says "$out" '"virtual-size": 75497472,'
+    (lab_exec qemu-io -f qcow2 -c 'read -q -P 0x5a 0 5M' "$disk") >"$out" 2>&1 || wrong "its content is another"
+    did 0 delete vm --yes
+    rm -f "$disk"
+    result "image $kind: with room it is saved, and the disk is what it was"
+done
+summary
