@@ -210,7 +210,7 @@ for firmware in uefi uefi-secure; do
     fi
     started --disk=plain,format=raw --firmware=$firmware
     stopped
-    qemu-img info --output=json "$variables/$firmware-variables.qcow2" | grep -q '"format": "qcow2"'
+    qemu-img info --output=json "$variables/$firmware-variables.qcow2" | matches '"format": "qcow2"'
     made=$(stat -c %i "$variables/$firmware-variables.qcow2")
     started --disk=plain,format=raw --firmware=$firmware
     stopped

@@ -78,7 +78,7 @@ no_console_of() { # NAME: what earlier runs have said is gone
     find "$BED/home/alice/.cache/tapgate/run" -path "*/tapgate/$1/console.log" -delete 2>/dev/null || true
 }
 console_said() { # NAME REGEX
-    console_of "$1" | grep -aEq "$2"
+    console_of "$1" | matches -aE "$2"
 }
 guest_says() { # NAME REGEX
     [ -z "$problem" ] || return 0
@@ -88,7 +88,7 @@ no_job() { # NAME
     [ -z "$(bed_root ctl squeue -h -n "tapgate-$1")" ]
 }
 no_jobs() { # but those that wait for their limit
-    ! bed_root ctl squeue -h -o %j | grep -Eqv '^tapgate-(limited|stubborn)$'
+    ! bed_root ctl squeue -h -o %j | matches -Ev '^tapgate-(limited|stubborn)$'
 }
 taps_of() { # NODE
     bed_root "$1" sh -c 'ls /sys/class/net/br0/brif' | grep -v '^vx0$' || true
@@ -116,7 +116,7 @@ pulled() { # NAME JOB SINCE STATE: since when it has been asked, in seconds of d
     # Its last words; for Slurm the end of a job is when it is asked.
     asked=$(($(stat -c %Y "$log") - $3))
     { [ "$asked" -ge 14 ] && [ "$asked" -lt 20 ]; } || wrong "$1 has ended $asked s after it was asked"
-    bed_root ctl scontrol --oneliner show job "$2" | grep -q "JobState=$4 " || wrong "its job is not $4"
+    bed_root ctl scontrol --oneliner show job "$2" | matches "JobState=$4 " || wrong "its job is not $4"
     ! bed_root n1 pgrep -f "[q]emu.*guest=$1" >/dev/null || wrong "a QEMU is left over on n1"
     ! bed_root n2 pgrep -f "[q]emu.*guest=$1" >/dev/null || wrong "a QEMU is left over on n2"
     [ -z "$(find $BED/home/alice/.cache/tapgate/run -path "*/tapgate/$1/*" \( -name '*.sock' -o -name qemu.pid \))" ] ||
@@ -481,7 +481,7 @@ began_waiting=$SECONDS
 bed_user ctl timeout 60 tapgate start big </dev/null >$LAB/log/start 2>&1 &
 starting=$!
 queued() {
-    bed_user ctl tapgate list 2>/dev/null | grep -Eq '^big +queued: '
+    bed_user ctl tapgate list 2>/dev/null | matches -E '^big +queued: '
 }
 lab_poll 20 queued || wrong "list does not have it as queued"
 did 0 status big
@@ -596,7 +596,7 @@ did 0 start web --on=slurm,nodelist=n1
 guest_says web '^PASS'
 web_mac=$(bed_user ctl tapgate status web --json | jq -r '.nets[0].mac')
 told() { # NODE
-    bed_root "$1" bridge fdb show dev vx0 | grep -q "^$web_mac .*extern_learn.*master br0\|^$web_mac .*master br0.*extern_learn"
+    bed_root "$1" bridge fdb show dev vx0 | matches "^$web_mac .*extern_learn.*master br0\|^$web_mac .*master br0.*extern_learn"
 }
 bed_root ctl busybox ping -c 1 -W 2 192.0.2.21 >/dev/null || wrong "the login node does not reach the guest"
 lab_poll 10 told n2 || wrong "n2 is not told of it: $(bed_root n2 bridge fdb show dev vx0 | head -n 5)"
@@ -624,7 +624,7 @@ if [ -n "${TAPGATE_LONG:-}" ]; then
         tr -d '\r' >"$out" || wrong "the guest does not come to its end"
     : >"$err"
     part() { # NAME REGEX: what the guest says of it
-        awk -v name="$1" '/^[A-Z]+-[0-9A-Z]+$/ { is = $0 == name } is' "$out" | grep -Eq "$2" || wrong "$1: not '$2'"
+        awk -v name="$1" '/^[A-Z]+-[0-9A-Z]+$/ { is = $0 == name } is' "$out" | matches -E "$2" || wrong "$1: not '$2'"
     }
     says "$out" '^CONTROLLERS .*memory'
     says "$out" '^PASS$'

@@ -256,7 +256,7 @@ expect "a disk that is not there" 1 '^FAIL +disk +/nonexistent/a.raw: No such fi
 expect "a disk that may not be written to" 1 "^FAIL +disk +$LAB/small/disk.raw: Permission denied" big
 chmod 0666 $LAB/small/disk.raw
 expect "a full file system" 1 "^warn +disk +$LAB/small/disk.raw: [01] MiB are left" big
-if qemu-system-x86_64 -machine help | grep -q '^pc-i440fx-1\.7 '; then
+if qemu-system-x86_64 -machine help | matches '^pc-i440fx-1\.7 '; then
     expect "a machine that goes" 1 '^warn +machine +QEMU will not have the machine pc-i440fx-1.7' big
 else # QEMU 10
     expect "a machine that went" 1 '^FAIL +machine +this QEMU has no machine pc-i440fx-1.7' big

@@ -255,9 +255,9 @@ did 0 pause pc
 tg_refused 'has not let go of disk0 within 1 s' detach pc disk0 --timeout=1
 did 0 resume pc
 sees pc 'disks=0 nics=0'
-qmp pc query-named-block-nodes '{"flat": true}' | grep -q disk0-image || wrong "the image went before the disk"
+qmp pc query-named-block-nodes '{"flat": true}' | matches disk0-image || wrong "the image went before the disk"
 did 0 detach pc disk0
-! qmp pc query-named-block-nodes '{"flat": true}' | grep -q disk0-image || wrong "the image is left"
+! qmp pc query-named-block-nodes '{"flat": true}' | matches disk0-image || wrong "the image is left"
 (lab_exec qemu-img info two.qcow2) >/dev/null 2>"$err" || wrong "two.qcow2 is still locked: $(cat "$err")"
 result "a guest that does not let go: said, and finished by a second detach"
 
@@ -293,7 +293,7 @@ tells() { # REGEX
     lab_poll 10 told $LAB/log/events "^[0-9]{2}:[0-9]{2}:[0-9]{2} $1\$" || wrong "events has no '$1'"
 }
 followed() { # FILE SOCKET: somebody is connected there
-    ss -xH state connected | grep -q "$2"
+    ss -xH state connected | matches "$2"
 }
 lab_poll 10 followed x pc/events.sock || wrong "events does not follow pc"
 tg_refused 'pc is followed by another tapgate events already' events pc

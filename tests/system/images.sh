@@ -218,7 +218,7 @@ result "a disk grows, while its VM runs or not, and never shrinks"
 echo 'ssh-ed25519 AAAA me: [x]' >"$LAB/home/key.pub"
 chmod 0644 "$LAB/home/key.pub"
 did 0 seed c2 --user=no --ssh-key="$LAB/home/key.pub"
-isoinfo -d -i "$data/c2/seed.iso" | grep -qi '^Volume id: cidata' || wrong "its label is another one"
+isoinfo -d -i "$data/c2/seed.iso" | matches -i '^Volume id: cidata' || wrong "its label is another one"
 isoinfo -R -x /user-data -i "$data/c2/seed.iso" >"$LAB/log/user-data"
 isoinfo -R -x /meta-data -i "$data/c2/seed.iso" >"$LAB/log/meta-data"
 python3 - "$LAB/log" <<'EOT' || wrong "the seed is not as expected: $(cat "$LAB/log/user-data")"
@@ -264,7 +264,7 @@ done
 ask n1 read '^DISK <n1   >'
 ask n1 size "^SECTORS $((96 * 2048))"
 ask n1 label 'LABEL <CIDATA  >'
-isoinfo -R -x /meta-data -i "$data/n1/seed.iso" | grep -q '"local-hostname": "n1"' ||
+isoinfo -R -x /meta-data -i "$data/n1/seed.iso" | matches '"local-hostname": "n1"' ||
     wrong "the seed has not the VM's name"
 did 0 kill n1
 did 0 kill n2

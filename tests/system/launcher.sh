@@ -123,7 +123,7 @@ exec {keys}<>$LAB/log/keys
 console=$!
 attached() {
     # It opens the one after it has asked for the console, and the other for it.
-    readlink "/proc/$console/fd"/* | sort | grep -c -e signalfd -e socket | grep -qx 2
+    readlink "/proc/$console/fd"/* | sort | grep -c -e signalfd -e socket | matches -x 2
 }
 lab_poll 5 attached || wrong "the console is not attached"
 did 1 console lab

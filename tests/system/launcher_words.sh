@@ -50,7 +50,7 @@ mac_of() { # NAME
 }
 
 console_said() { # NAME REGEX
-    tr -d '\r' <"$state/$1/console.log" 2>/dev/null | grep -aEq "$2"
+    tr -d '\r' <"$state/$1/console.log" 2>/dev/null | matches -aE "$2"
 }
 guest_says() { # NAME REGEX
     [ -z "$problem" ] || return 0 # it would be waited for in vain

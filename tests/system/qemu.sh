@@ -74,7 +74,7 @@ nic=(-device "virtio-net-pci,netdev=n0")
 # where QEMU knows them and the kernel's tap does, too (6.2). Bits of linux/virtio_net.h.
 offloads=(0:csum 1:guest_csum 7:guest_tso4 8:guest_tso6 11:host_tso4 12:host_tso6)
 uso=(54:guest_uso4 55:guest_uso6 56:host_uso)
-if qemu-system-x86_64 -device virtio-net-pci,help | grep -q '^ *host_uso=' &&
+if qemu-system-x86_64 -device virtio-net-pci,help | matches '^ *host_uso=' &&
     printf '6.2\n%s\n' "$(uname -r)" | sort -VC; then
     offloads+=("${uso[@]}")
     uso=()

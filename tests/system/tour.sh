@@ -36,7 +36,7 @@ type_command() {
     'tapgate lab exec class.conf'*) [ "$(grep -c '^class-student-[123]: ' "$out")" = 3 ] || wrong "not of all three" ;;
     'tapgate show web'*) says "$out" '^memory = 512M' ;;
     'ssh tapgate-web'*) says "$out" '^hello$' ;;
-    *'screenshot web now.png') head -c 4 "$home/now.png" | grep -q PNG || wrong "no picture" ;;
+    *'screenshot web now.png') head -c 4 "$home/now.png" | matches PNG || wrong "no picture" ;;
     'tapgate tap '*) says "$out" '^/dev/net/tun$' ;;
     'tapgate list --all') says "$out" '^rhce +off' ;;
     esac
@@ -54,7 +54,7 @@ type_section() {
             count=$((count + 1))
             # A table's first line, with as many blanks as its columns need.
             [[ $count != 1 || $line != [Nb]*'  '* ]] || {
-                tr -s ' ' <"$out" | grep -Fxq "$(tr -s ' ' <<<"$line")" || wrong "no '$line' in $(head -n 2 "$out")"
+                tr -s ' ' <"$out" | matches -Fx "$(tr -s ' ' <<<"$line")" || wrong "no '$line' in $(head -n 2 "$out")"
                 result "what the README shows: ${line%%  *} ..."
             }
         elif [[ $line == '    '* || -n $command ]]; then

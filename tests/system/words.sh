@@ -44,6 +44,14 @@ says() {
     grep -Eq -- "$2" "$1" || wrong "${1##*/} has no '$2': $(tail -n 3 "$1")"
 }
 
+# matches GREP-ARGUMENT...: as grep -q, but it reads all that is written. Else its writer, which has more to
+# say, is killed now and then, and `pipefail' takes that for no match. (grep with its output in /dev/null
+# is no better.)
+matches() {
+    local count
+    count=$(grep -c "$@")
+}
+
 # refused TEXT COMMAND...: the command fails, and says TEXT.
 refused() {
     local text=$1 said

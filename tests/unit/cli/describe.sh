@@ -37,14 +37,14 @@ if command -v qemu-system-x86_64 >/dev/null; then
     grep -q '^machine = pc-q35-[0-9.]*$' "$file" || wrong "the machine's version is not stored"
 fi
 refused 'a VM of this name already' "$tapgate" create lab --disk=disk.raw
-"$tapgate" create other --disk=missing.qcow2 2>&1 | grep -q 'will not start as it is' ||
+"$tapgate" create other --disk=missing.qcow2 2>&1 | matches 'will not start as it is' ||
     wrong "no word about a missing image"
 result "create"
 
 "$tapgate" show lab --cpus=2 >shown
 grep -q '^cpus = 2 *# --cpus$' shown || wrong "show does not tell the command line"
 grep -q '^firmware = bios *# default$' shown || wrong "show does not mark defaults"
-"$tapgate" show lab --json | tr -d ' \n' | grep -q '{"key":"firmware","place":"default","source":"default","value":"bios"}' ||
+"$tapgate" show lab --json | tr -d ' \n' | matches '{"key":"firmware","place":"default","source":"default","value":"bios"}' ||
     wrong "show --json"
 result "show"
 
@@ -115,9 +115,9 @@ for verb in '' $("$tapgate" help | sed -n 's/^  tapgate \([a-z-]*\).*/\1/p'); do
     long=$("$tapgate" help $verb | grep -v '^  tapgate' | awk 'length > 80' || true)
     [ -z "$long" ] || wrong "help $verb is wider than 80 columns: $long"
 done
-"$tapgate" help wait | grep -q 'how long to wait (120 seconds)' || wrong "help wait tells of other verbs"
-! "$tapgate" help wait | grep -q 'power down' || wrong "help wait tells of other verbs"
-"$tapgate" ls --all | grep -q '^lab ' || wrong "ls does not list"
+"$tapgate" help wait | matches 'how long to wait (120 seconds)' || wrong "help wait tells of other verbs"
+! "$tapgate" help wait | matches 'power down' || wrong "help wait tells of other verbs"
+"$tapgate" ls --all | matches '^lab ' || wrong "ls does not list"
 refused 'here it is: tapgate stop NAME' "$tapgate" shutdown lab
 status=0
 "$tapgate" strat lab 2>said || status=$?
@@ -136,7 +136,7 @@ if command -v qemu-img >/dev/null && command -v script >/dev/null; then
         fi
         grep -q 'y/N' said || wrong "$words does not ask: $(cat said)"
     done
-    "$tapgate" snapshot list web | grep -q '^one ' || wrong "the snapshot is gone"
+    "$tapgate" snapshot list web | matches '^one ' || wrong "the snapshot is gone"
     echo y | script -qefc "$tapgate snapshot delete web one" /dev/null >said 2>&1 || wrong "after a yes: $(cat said)"
     script -qefc "$tapgate reset web --to-base --yes" /dev/null >said 2>&1 </dev/null || wrong "with --yes: $(cat said)"
     ! grep -q 'y/N' said || wrong "it asks with --yes"

@@ -226,6 +226,9 @@ TEST(QmpClient, EventsAreKeptInTheirOrder) {
     EXPECT_FALSE(client.next_event(milliseconds(20)));
 }
 
+// Megabytes, which a busy machine takes its time for.
+constexpr milliseconds plenty(60'000);
+
 TEST(QmpClient, OfTooManyEventsTheOldestGo) {
     FakeQemu qemu([](Peer& peer) {
         peer.shake_hands();
@@ -239,7 +242,6 @@ TEST(QmpClient, OfTooManyEventsTheOldestGo) {
         peer.read_command();
     });
     QmpClient client = qemu.connect();
-    const milliseconds plenty(60'000);  // it is megabytes, which a busy machine takes its time for
     client.execute("x", nullptr, plenty);
     EXPECT_EQ(client.lost_events(), 10U);
     EXPECT_EQ((*client.next_event(milliseconds(0)))["event"], "10");
@@ -426,7 +428,7 @@ TEST(QmpClient, BothMaySendMuchAtOnce) {
         peer.answer(R"("return": 1)");
     });
     QmpClient client = qemu.connect();
-    EXPECT_EQ(client.execute("x", {{"x", std::string(2 << 20, 'x')}}).value, 1);
+    EXPECT_EQ(client.execute("x", {{"x", std::string(2 << 20, 'x')}}, plenty).value, 1);
     EXPECT_EQ((*client.next_event(milliseconds(0)))["event"], "A");
 }
 
