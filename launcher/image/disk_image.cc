@@ -294,10 +294,10 @@ std::vector<std::string> check_disk(const Disk& disk, bool snapshot) {
     const std::string& path = disk.path.str();
     Checker checker(disk);
     if (access(path.c_str(), F_OK) != 0 && errno == ENOENT)
-        throw LauncherError(shown(path) +
-                            ": there is no such image; make an empty one with: "
-                            "qemu-img create -f " +
-                            std::string(name_of(disk.format)) + " PATH 20G");
+        throw LauncherError(
+            shown(path) + ": there is no such image; make an empty one with: " +
+            terminal_text(shell_text(
+                {"qemu-img", "create", "-f", std::string(name_of(disk.format)), path, "20G"})));
     checker.check(path, disk.format);
     const bool device = is_block_device(path);
     const bool writes = !disk.read_only && !snapshot;

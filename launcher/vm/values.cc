@@ -27,9 +27,14 @@ void apply_properties(Target& target, const std::vector<std::string>& words,
                                                [&](const auto& p) { return p.name == name; });
         if (known == std::end(properties)) {
             std::vector<std::string_view> names;
-            for (const auto& property : properties)
+            std::string all;
+            for (const auto& property : properties) {
                 names.push_back(property.name);
-            throw BadValue("unknown property " + quoted_word(word) + did_you_mean(name, names) +
+                all.append(all.empty() ? "" : ", ").append(property.name);
+            }
+            const std::string meant = did_you_mean(name, names);
+            throw BadValue("unknown property " + quoted_word(word) +
+                           (meant.empty() ? " (there are: " + all + ")" : meant) +
                            "; a comma that belongs to a name is written twice");
         }
         if (equals == word.size())

@@ -135,7 +135,8 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
          "the name does not tell the image's format; say /a,,b,format=raw or /a,,b,format=qcow2 "
          "(`qemu-img info' tells which)"},
         {"disk", "a,b.raw",
-         "unknown property `b.raw'; a comma that belongs to a name is written twice"},
+         "unknown property `b.raw' (there are: format, bus, readonly, cache, discard, backing, "
+         "serial); a comma that belongs to a name is written twice"},
         {"disk", "a.raw,bus=scsy",
          "`scsy' is none of virtio, scsi, sata, ide (did you mean `scsi'?)"},
         {"disk", "a.raw,serial=a,,b",
@@ -148,7 +149,8 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
         {"share", "/a,tag=a b",
          "`a b' is not a tag: a letter, then letters, digits, '.', '_' and '-', 31 bytes at most"},
         {"share", "/a,mode=9p",
-         "unknown property `mode=9p'; a comma that belongs to a name is written twice"},
+         "unknown property `mode=9p' (there are: tag, readonly); a comma that belongs to a name is "
+         "written twice"},
         {"net", "bridge:br/0", "`br/0' cannot be a bridge's name"},
         {"net", "br0",
          "`br0' is none of bridge:NAME, bridge:NAME|user, user, none; the bridge br0 is said as "
