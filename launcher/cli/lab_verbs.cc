@@ -156,8 +156,10 @@ ExitCode copy_to_lab(const Lab& lab, const CommandLine& command) {
     return print_answers(ask_lab(lab_members(lab), "copying", "has it", [&](const VmName& name) {
         std::vector<std::string> words = {"cp", command.operands[2],
                                           name.str() + command.operands[3]};
-        if (command.has("user"))
-            words.push_back("--user=" + command.option("user"));
+        for (const char* option : {"user", "via"}) {
+            if (command.has(option))
+                words.push_back("--" + std::string(option) + "=" + command.option(option));
+        }
         return words;
     }));
 }

@@ -13,8 +13,10 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/program.h"
+#include "launcher/base/progress_bar.h"
 #include "launcher/base/text.h"
 #include "launcher/cluster/slurm.h"
+#include "launcher/network/agent_files.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/ssh.h"
@@ -34,6 +36,7 @@ constexpr milliseconds reach_limit{1000};
 constexpr milliseconds ssh_greeting_limit{5000};
 constexpr milliseconds agent_limit{2000};
 constexpr milliseconds exec_limit = std::chrono::hours(24);
+constexpr milliseconds piece_limit{30000};
 
 // The user in the guest: nothing that ssh would take for an option, or take apart.
 std::string user_option(const CommandLine& command) {
@@ -122,6 +125,56 @@ ExitCode exec_by_agent(const VmName& name, const std::vector<std::string>& words
     return static_cast<ExitCode>(result.exit_code);
 }
 
+// How the guest is reached: its SSH server; nothing: by its agent. Throws when there is no way.
+// `as`: what the agent would do as root, for a user who wanted to be another.
+std::optional<SshTarget> server_or_agent(const CommandLine& command, const VmName& name,
+                                         const std::string& as) {
+    const std::string user = user_option(command);
+    const Way way = way_option(command);
+    if (way == Way::agent && !user.empty())
+        throw UsageError("--user: the guest's agent does what it does as root");
+    std::string why;
+    std::optional<SshTarget> server;
+    if (way != Way::agent) {
+        GuestFacts facts = guest_facts(name);
+        const auto targets = ssh_targets(find_guest(facts, reach_limit));
+        if (!targets.empty())
+            server = first_ssh_server(targets, ssh_greeting_limit, why);
+    }
+    if (server)
+        return server;
+    if (way != Way::ssh && agent_answers(agent_path(name), agent_limit)) {
+        if (!user.empty())
+            throw LauncherError(name.str() +
+                                ": no SSH server answers, and its agent, which does, would " + as +
+                                " as root and not as " + user);
+        return std::nullopt;
+    }
+    guest_facts(name);
+    refuse_unanswering(name);
+    if (way == Way::agent)
+        throw LauncherError(name.str() +
+                            ": no guest agent answers; in the guest: apt install "
+                            "qemu-guest-agent (or dnf install)");
+    // It says why.
+    return required_server(name);
+}
+
+void copy_by_agent(const VmName& name, const Place& from, const Place& to) {
+    ProgressBar bar(name.str());
+    const AgentCopy copy = {.socket = agent_path(name),
+                            .answer_limit = piece_limit,
+                            .progress = [&](double percent) { bar.show(percent); }};
+    try {
+        if (to.vm)
+            copy_to_guest(copy, from.path, to.path);
+        else
+            copy_from_guest(copy, from.path, to.path);
+    } catch (const QmpError& error) {
+        throw LauncherError(name.str() + ": " + error.what());
+    }
+}
+
 }  // namespace
 
 ExitCode ssh_to_vm(const CommandLine& command) {
@@ -174,35 +227,9 @@ ExitCode exec_in_vm(const CommandLine& command) {
     if (command.rest.empty())
         throw UsageError("exec needs a command: tapgate exec " + name.str() + " -- COMMAND...");
     require_vm(name);
-    Way way = way_option(command);
-    if (way == Way::agent && !user.empty())
-        throw UsageError("--user: the guest's agent does what it does as root");
-    std::string why;
-    std::optional<SshTarget> server;
-    if (way != Way::agent) {
-        GuestFacts facts = guest_facts(name);
-        const auto targets = ssh_targets(find_guest(facts, reach_limit));
-        if (!targets.empty())
-            server = first_ssh_server(targets, ssh_greeting_limit, why);
-    }
-    if (!server && way != Way::ssh && agent_answers(agent_path(name), agent_limit)) {
-        if (way == Way::either && !user.empty())
-            throw LauncherError(name.str() +
-                                ": no SSH server answers, and its agent, which does, "
-                                "would run it as root and not as " +
-                                user);
+    const auto server = server_or_agent(command, name, "run it");
+    if (!server)
         return exec_by_agent(name, command.rest);
-    }
-    if (!server) {
-        guest_facts(name);
-        refuse_unanswering(name);
-        if (way == Way::agent)
-            throw LauncherError(name.str() +
-                                ": no guest agent answers; in the guest: apt install "
-                                "qemu-guest-agent (or dnf install)");
-        // It says why.
-        server = required_server(name);
-    }
     // ssh puts its words together, and a shell there takes them apart.
     become_ssh(name,
                ssh_argv(name, *server, known_hosts_path(name), user, {shell_text(command.rest)}));
@@ -225,8 +252,15 @@ ExitCode copy_files(const CommandLine& command) {
         return scp_argv(name, server, known_hosts_path(name), user, from.path, to.path,
                         to.vm.has_value());
     };
-    if (!is_on_slurm(name) || !slurm_job(name))
-        become_ssh(name, argv_for(required_server(name)));
+    if (!is_on_slurm(name) || !slurm_job(name)) {
+        require_vm(name);
+        if (const auto server = server_or_agent(command, name, "do it"))
+            become_ssh(name, argv_for(*server));
+        copy_by_agent(name, from, to);
+        return ExitCode::done;
+    }
+    if (way_option(command) == Way::agent)
+        throw LauncherError(name.str() + " runs on another host: there cp goes by ssh only");
     // The file is this host's, and only the connection the node's.
     std::vector<std::string> argv = argv_for({std::string(ssh_host_prefix) + name.str(), 22});
     std::string proxy;

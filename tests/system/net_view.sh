@@ -18,7 +18,8 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static
+    ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static \
+    qemu-ga qemu-guest-agent
 lab_find_helper "$top"
 lab_find_launcher "$top"
 guest_prepare "$top"
@@ -208,6 +209,51 @@ check "ip: a forward" "^127\.0\.0\.1 port [0-9]+ \(tcp, the guest's 22\)$" $out
 tap_gate wait lab --timeout=30 || true
 tap_gate ssh lab -l root -- 'echo through the NAT' || true
 check "ssh: through a forward" '^through the NAT$' $out
+vm_stop
+
+# --- by the agent, without a network ------------------------------------------------------------------
+
+# Debian's own agent, at the end of QEMU's channel that is this host's: what it calls the guest's files are
+# those in the lab user's home.
+vm_start quiet none
+! tap_gate cp lab:/etc/passwd here || wrong "exit status 0"
+check "cp: without any way" 'no network adapter' $err
+! tap_gate cp --via=agent lab:/etc/passwd here || wrong "exit status 0"
+check "cp: without an agent" 'no guest agent answers; in the guest: apt install qemu-guest-agent' $err
+mv "$state/agent.sock" "$state/qemu.sock"
+(lab_exec "$(command -v qemu-ga)" --method=unix-listen --path="$state/agent.sock" --statedir=$LAB/home \
+    --pidfile=$LAB/home/ga.pid) >$LAB/log/agent 2>&1 &
+agent=$!
+lab_poll 5 test -S "$state/agent.sock" || die "the agent does not start: $(cat $LAB/log/agent)"
+# More than a few pieces, all bytes, and no whole number of anything.
+(lab_exec sh -c 'head -c 5000001 /dev/urandom >sent; mkdir guest there; : >empty')
+tap_gate cp sent lab:$LAB/home/guest/file || true
+holds "cp: to a guest without network" cmp $LAB/home/sent $LAB/home/guest/file
+tap_gate cp lab:$LAB/home/guest/file received || true
+holds "cp: and back" cmp $LAB/home/sent $LAB/home/received
+tap_gate cp --via=agent sent lab:$LAB/home/guest || true
+holds "cp: into a directory of the guest's" cmp $LAB/home/sent $LAB/home/guest/sent
+tap_gate cp --via=agent lab:$LAB/home/guest/sent there || true
+holds "cp: into a directory here" cmp $LAB/home/sent $LAB/home/there/sent
+tap_gate cp empty lab:$LAB/home/guest/ || true
+tap_gate cp lab:$LAB/home/guest/empty there || true
+holds "cp: of nothing" cmp $LAB/home/empty $LAB/home/there/empty
+! tap_gate cp there lab:$LAB/home/guest || wrong "exit status 0"
+check "cp: of a directory, by the agent" 'the agent takes files only: tar -cf' $err
+! tap_gate cp sent lab:/etc/shadow || wrong "exit status 0"
+check "cp: what the guest refuses" "guest-file-open: .*Permission denied" $err
+! tap_gate cp lab:$LAB/home/none received || wrong "exit status 0"
+check "cp: of no file in the guest" "guest-file-open: .*No such file" $err
+holds "cp: which leaves the old one" cmp $LAB/home/sent $LAB/home/received
+! tap_gate cp -l alice lab:$LAB/home/sent received || wrong "exit status 0"
+check "cp: as another user" 'its agent, which does, would do it as root and not as alice' $err
+! tap_gate cp --via=ssh lab:$LAB/home/sent received || wrong "exit status 0"
+check "cp: by ssh only" 'no network adapter' $err
+holds "cp: no part is left" [ -z "$(find $LAB/home -name "*.part.*")" ]
+tap_gate exec lab -- sh -c 'echo by the real agent; exit 5' || status=$?
+check "exec: by a real agent" '^by the real agent$' $out
+kill $agent
+wait $agent || true
 vm_stop
 
 # --- a lab ------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/ssh.h"
 #include "launcher/qemu/qmp_client.h"
+#include "tests/unit/network/fake_agent.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -28,56 +29,6 @@ using testing::StartsWith;
 
 const VmName lab = VmName::parse("lab").value();
 const MacAddress guest = MacAddress::parse("52:54:00:00:00:01").value();
-
-// --- The agent, played by a thread that answers each request with the next of `answers`. In those,
-// "ID" stands for the id of the request.
-
-class FakeAgent {
-  public:
-    explicit FakeAgent(std::vector<std::string> answers) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path().copy(address.sun_path, sizeof address.sun_path - 1);
-        listener_.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        EXPECT_EQ(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(listen(listener_.get(), 1), 0);
-        thread_ = std::thread([this, answers = std::move(answers)] { answer(answers); });
-    }
-    ~FakeAgent() {
-        shutdown(listener_.get(), SHUT_RDWR);
-        thread_.join();
-    }
-    FakeAgent(const FakeAgent&) = delete;
-    FakeAgent& operator=(const FakeAgent&) = delete;
-
-    [[nodiscard]] std::string path() const { return directory_.file("agent.sock"); }
-
-  private:
-    void answer(const std::vector<std::string>& answers) {
-        const UniqueFd client(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        std::string id;
-        for (std::string text : answers) {
-            std::string request(4096, '\0');
-            const ssize_t got = recv(client.get(), request.data(), request.size(), 0);
-            request.resize(got > 0 ? static_cast<size_t>(got) : 0);
-            if (const size_t at = request.find("\"id\":"); at != std::string::npos)
-                id = request.substr(at + 5, request.find('}', at) - at - 5);
-            if (const size_t at = text.find("ID"); at != std::string::npos)
-                text.replace(at, 2, id);
-            send(client.get(), text.data(), text.size(), MSG_NOSIGNAL);
-        }
-        // Until the other side has gone.
-        char rest = 0;
-        while (recv(client.get(), &rest, 1, 0) > 0) {
-        }
-    }
-
-    TemporaryDirectory directory_;
-    UniqueFd listener_;
-    std::thread thread_;
-};
-
-constexpr const char* synchronized = "\xff{\"return\": ID}\n";
 
 std::string kind_of_failure(std::vector<std::string> answers,
                             std::chrono::milliseconds limit = 5000ms) {

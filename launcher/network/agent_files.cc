@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/network/agent_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "common/unique_fd.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/stop_signals.h"
+#include "launcher/base/text.h"
+#include "launcher/network/agent_connection.h"
+
+namespace tapgate {
+
+namespace {
+
+using nlohmann::json;
+using Kind = QmpError::Kind;
+using Clock = AgentConnection::Clock;
+
+// In bytes: QEMU's channel takes little at once, and each costs a question and an answer.
+constexpr size_t piece_size = size_t{48} * 1024;
+
+// A file of less is there before anybody has read how far it is.
+constexpr std::uint64_t least_shown = std::uint64_t{4} << 20U;
+
+std::string last_part(const std::string& path) {
+    const size_t end = path.find_last_not_of('/');
+    const std::string whole = end == std::string::npos ? "" : path.substr(0, end + 1);
+    std::string part = whole.substr(whole.rfind('/') + 1);
+    if (part.empty() || part == "." || part == "..")
+        throw LauncherError(quoted_word(path) + " is no file's name");
+    return part;
+}
+
+// As with scp, where that is root's home.
+std::string path_in_guest(const std::string& path) {
+    return path.starts_with('/') ? path : "/root/" + path;
+}
+
+// A file that the agent has opened: closed with this.
+class GuestFile {
+  public:
+    GuestFile(const AgentCopy& copy, const std::string& path, const char* mode)
+        : copy_(copy), agent_(copy.socket, Clock::now() + copy.answer_limit) {
+        handle_ = asked("guest-file-open", {{"path", path}, {"mode", mode}});
+        if (!handle_.is_number_integer())
+            throw QmpError(Kind::broken, "the guest agent does not say what it has opened");
+    }
+    ~GuestFile() {
+        try {
+            if (!closed_)
+                asked("guest-file-close", {{"handle", handle_}});
+        } catch (const QmpError&) {  // it has said why before
+        }
+    }
+    GuestFile(const GuestFile&) = delete;
+    GuestFile& operator=(const GuestFile&) = delete;
+
+    // The next piece; at the end nothing.
+    std::string read() {
+        const json answer = asked("guest-file-read", {{"handle", handle_}, {"count", piece_size}});
+        const auto text = answer.is_object() ? answer.find("buf-b64") : answer.end();
+        if (!answer.is_object() || text == answer.end() || !text->is_string())
+            throw QmpError(Kind::broken, "the guest agent does not say what it has read");
+        std::string bytes = agent_bytes(text->get_ref<const std::string&>());
+        if (bytes.size() > piece_size)
+            throw QmpError(Kind::broken, "the guest agent sends more than it was asked for");
+        return bytes;
+    }
+
+    void write(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const json answer =
+                asked("guest-file-write",
+                      {{"handle", handle_}, {"buf-b64", agent_text(bytes.substr(0, piece_size))}});
+            const auto count = answer.is_object() ? answer.find("count") : answer.end();
+            const auto written =
+                answer.is_object() && count != answer.end() && count->is_number_unsigned()
+                    ? count->get<std::uint64_t>()
+                    : 0;
+            if (written == 0 || written > std::min(bytes.size(), piece_size))
+                throw QmpError(Kind::broken, "the guest agent has not written what it was given");
+            bytes.remove_prefix(written);
+        }
+    }
+
+    // Whatever was written is there when this returns.
+    void close() {
+        asked("guest-file-flush", {{"handle", handle_}});
+        closed_ = true;
+        asked("guest-file-close", {{"handle", handle_}});
+    }
+
+  private:
+    json asked(const char* command, const json& arguments) {
+        agent_.extend(Clock::now() + copy_.answer_limit);
+        return agent_.execute(command, arguments);
+    }
+
+    const AgentCopy& copy_;
+    AgentConnection agent_;
+    json handle_;
+    bool closed_ = false;
+};
+
+// The new file beside `path`, which becomes that whole; what is no regular file is written to.
+class NewFile {
+  public:
+    explicit NewFile(const std::string& path) : path_(path) {
+        struct stat status {};
+        const bool there = stat(path.c_str(), &status) == 0;
+        if (there && !S_ISREG(status.st_mode)) {
+            fd_.reset(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+        } else {
+            unfinished_ = path + ".part." + std::to_string(getpid());
+            constexpr mode_t by_umask = 0666;
+            fd_.reset(open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                           there ? status.st_mode & 0777 : by_umask));
+        }
+        if (!fd_)
+            fail_with_errno(shown(path));
+    }
+    ~NewFile() {
+        if (!unfinished_.empty())
+            unlink(unfinished_.c_str());
+    }
+    NewFile(const NewFile&) = delete;
+    NewFile& operator=(const NewFile&) = delete;
+
+    void write(std::string_view bytes) {
+        if (!write_all(fd_.get(), bytes))
+            fail_with_errno(shown(path_));
+    }
+
+    void finish() {
+        if (!unfinished_.empty() && rename(unfinished_.c_str(), path_.c_str()) != 0)
+            fail_with_errno(shown(path_));
+        unfinished_.clear();
+    }
+
+  private:
+    std::string path_;
+    std::string unfinished_;  // empty: none
+    UniqueFd fd_;
+};
+
+std::string too_much(const std::string& path, std::uint64_t most) {
+    return shown(path) + " has more than " + std::to_string(most >> 20U) +
+           " MiB, which is too much for the agent; with a network it goes by ssh";
+}
+
+bool is_directory(const std::string& path) {
+    struct stat status {};
+    return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+}  // namespace
+
+void copy_to_guest(const AgentCopy& copy, const std::string& from, const std::string& to) {
+    const UniqueFd fd(open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    struct stat status {};
+    if (!fd || fstat(fd.get(), &status) != 0)
+        fail_with_errno(shown(from));
+    if (S_ISDIR(status.st_mode))
+        throw LauncherError(shown(from) +
+                            " is a directory, and the agent takes files only: tar -cf FILE " +
+                            shown(from) + ", and that");
+    if (!S_ISREG(status.st_mode))
+        throw LauncherError(shown(from) + " is no file");
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (size > copy.most)
+        throw LauncherError(too_much(from, copy.most));
+    const HeldSignals signals;
+    std::string path = path_in_guest(to);
+    if (path.ends_with('/'))
+        path += last_part(from);
+    const auto write = [&] {
+        GuestFile file(copy, path, "wb");
+        std::uint64_t written = 0;
+        read_pieces(fd.get(), from, [&](std::string_view bytes) {
+            for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), piece_size))) {
+                signals.throw_if_any();
+                const std::string_view piece = bytes.substr(0, piece_size);
+                file.write(piece);
+                written += piece.size();
+                if (written > copy.most)
+                    throw LauncherError(too_much(from, copy.most));
+                if (copy.progress && size > least_shown)
+                    copy.progress(std::min(
+                        100.0, 100.0 * static_cast<double>(written) / static_cast<double>(size)));
+            }
+        });
+        file.close();
+    };
+    try {
+        write();
+    } catch (const QmpError& error) {
+        if (std::string_view(error.what()).find("s a directory") == std::string_view::npos)
+            throw;
+        path += "/" + last_part(from);
+        write();
+    }
+}
+
+void copy_from_guest(const AgentCopy& copy, const std::string& from, const std::string& to) {
+    const HeldSignals signals;
+    GuestFile file(copy, path_in_guest(from), "rb");
+    NewFile target(is_directory(to) ? to + "/" + last_part(from) : to);
+    std::uint64_t read = 0;
+    for (std::string piece = file.read(); !piece.empty(); piece = file.read()) {
+        signals.throw_if_any();
+        read += piece.size();
+        if (read > copy.most)
+            throw LauncherError(too_much(from, copy.most));
+        target.write(piece);
+    }
+    target.finish();
+}
+
+}  // namespace tapgate
