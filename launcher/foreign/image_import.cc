@@ -24,8 +24,12 @@ std::string image_options(const SourceImage& image) {
     std::string text = "driver=" + std::string(name_of(image.format));
     std::string file = "file.";
     if (image.size > 0) {
+        // QEMU's raw driver takes whole sectors, and a blank qcow2 has none at its end. tar(5)
+        // fills up the last one of a member with zeroes.
+        constexpr std::uint64_t sector = 512;
+        const std::uint64_t whole = (image.size + sector - 1) / sector * sector;
         text += ",file.driver=raw,file.offset=" + std::to_string(image.offset) +
-                ",file.size=" + std::to_string(image.size);
+                ",file.size=" + std::to_string(whole);
         file = "file.file.";
     }
     return text + "," + file + "driver=file," + file + "filename=" + commas_doubled(image.path);
