@@ -10,6 +10,7 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/several.h"
 #include "launcher/cli/slurm_verbs.h"
@@ -22,7 +23,7 @@ namespace {
 ExitCode run(const std::vector<std::string>& arguments) {
     const CommandLine command = parse_command_line(grammar(), arguments, current_directory());
     if (command.has("help")) {
-        print(help_text(*command.grammar, command.verb));
+        print(help_text(*command.grammar, command.verb, output_width()));
         return ExitCode::done;
     }
     if (command.has("version")) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/base/error.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -29,7 +30,9 @@ void print_json(const nlohmann::ordered_json& json) {
 }
 
 void note(const std::string& text) {
-    std::fprintf(stderr, "tapgate: %s\n", terminal_text(text, longest_message).c_str());
+    constexpr size_t further_in = 2;
+    const std::string line = "tapgate: " + terminal_text(text, longest_message);
+    std::fprintf(stderr, "%s\n", folded_text(line, further_in, error_width()).c_str());
 }
 
 }  // namespace tapgate

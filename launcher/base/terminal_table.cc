@@ -45,12 +45,19 @@ std::vector<Group> groups_of(const std::vector<size_t>& widths, size_t width) {
     return groups;
 }
 
+size_t width_of(int fd) {
+    winsize size{};
+    return isatty(fd) == 1 && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 }  // namespace
 
 size_t output_width() {
-    winsize size{};
-    return isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col
-                                                                                      : 0;
+    return width_of(STDOUT_FILENO);
+}
+
+size_t error_width() {
+    return width_of(STDERR_FILENO);
 }
 
 std::string fitted_table(const std::vector<std::vector<std::string>>& rows, size_t width) {
@@ -97,6 +104,36 @@ std::string fitted_text(std::string_view text, size_t column, size_t indent, siz
         result += word;
         at += length;
         is_first = false;
+    }
+    return result;
+}
+
+std::string folded_text(std::string_view text, size_t indent, size_t width) {
+    std::string result;
+    while (!text.empty()) {
+        std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(line.size());
+        size_t at = 0;
+        while (!line.starts_with(' ') && at + columns_of(line) > width && width > indent) {
+            // The last blank that fits, or else the first.
+            size_t end = line.find(' ');
+            for (size_t next = end; next != std::string_view::npos;
+                 next = line.find(' ', next + 1)) {
+                if (at + columns_of(line.substr(0, next)) > width)
+                    break;
+                end = next;
+            }
+            if (end == std::string_view::npos)
+                break;
+            result.append(line.substr(0, end)).append("\n").append(indent, ' ');
+            line.remove_prefix(end + 1);
+            at = indent;
+        }
+        result += line;
+        if (!text.empty()) {
+            result += '\n';
+            text.remove_prefix(1);
+        }
     }
     return result;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "launcher/base/error.h"
+#include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/other_words.h"
 #include "launcher/vm/option_help.h"
@@ -23,8 +24,10 @@ namespace {
 namespace po = boost::program_options;
 
 // The options of `verb`; of all verbs when there is none.
-po::options_description own_options(const Grammar& grammar, const Verb* verb, bool hidden = false) {
-    po::options_description options(verb == nullptr ? "Options of verbs" : "Options");
+po::options_description own_options(const Grammar& grammar, const Verb* verb, bool hidden = false,
+                                    unsigned width = 80) {
+    po::options_description options(verb == nullptr ? "Options of verbs" : "Options", width,
+                                    width / 2);
     for (const VerbOption& option : grammar.options) {
         if ((verb != nullptr && !takes(*verb, option)) || (option.help.empty() && !hidden))
             continue;
@@ -48,27 +51,6 @@ po::options_description own_options(const Grammar& grammar, const Verb* verb, bo
     options.add_options()("help,h", "print this; behind a verb, its help")("version",
                                                                            "print the version");
     return options;
-}
-
-// In lines that end before column 80, the first of which begins in `column`, and so do the others.
-std::string wrapped(const std::string& text, size_t column) {
-    constexpr size_t end = 79;
-    std::istringstream words(text);
-    std::string result;
-    size_t at = column;
-    for (std::string word; words >> word;) {
-        if (at > column && at + 1 + word.size() > end) {
-            result += "\n" + std::string(column, ' ');
-            at = column;
-        }
-        if (at > column) {
-            result += ' ';
-            at++;
-        }
-        result += word;
-        at += word.size();
-    }
-    return result;
 }
 
 // What was probably meant by an option that no verb has.
@@ -242,39 +224,49 @@ CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::st
     return result;
 }
 
-std::string help_text(const Grammar& grammar, const Verb* verb) {
+std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal) {
+    // As a page has it, or as a terminal that is narrower, but for one that has no room for words.
+    constexpr size_t page = 80;
+    constexpr size_t least = 40;
+    const size_t width = terminal == 0 ? page : std::clamp(terminal, least, page);
+    const auto columns = static_cast<unsigned>(width);
     std::ostringstream text;
     // The help begins in this column, in a line of its own where what is typed goes beyond it.
     const auto line = [&](const Verb& one, size_t column) {
-        std::string words = "  tapgate " + std::string(one.name);
+        std::string words = "tapgate " + std::string(one.name);
         if (!one.operands.empty())
             words.append(" ").append(one.operands);
         std::string help(one.help);
         if (!one.aliases.empty())
             help.append(" (or: ").append(one.aliases).append(")");
-        text << words;
-        if (words.size() + 2 > column)
+        text << "  " << folded_text(words, 6, width - 2);
+        if (words.size() + 4 > column)
             text << '\n' << std::string(column, ' ');
         else
-            text << std::string(column - words.size(), ' ');
-        text << wrapped(help, column) << '\n';
+            text << std::string(column - words.size() - 2, ' ');
+        text << fitted_text(help, column, column, width - 1) << '\n';
     };
     if (verb != nullptr) {
         line(*verb, 8);
-        text << '\n' << own_options(grammar, verb);
+        text << '\n' << own_options(grammar, verb, false, columns);
         if (verb->vm_options)
-            text << '\n' << vm_options_description();
+            text << '\n' << vm_options_description(columns);
         return text.str();
     }
-    text << "tapgate: bridged virtual machines for people without root\n\n";
-    constexpr size_t column = 34;
+    text << folded_text("tapgate: bridged virtual machines for people without root", 2, width)
+         << "\n\n";
+    const size_t column = width == page ? 34 : 8;
     for (const Verb& one : grammar.verbs)
         line(one, column);
-    text << "\nVM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and\n"
-            "variables of the environment, as TAPGATE_MEMORY. In lists a comma of a name is\n"
-            "written twice.\n\n"
-         << vm_options_description() << '\n'
-         << own_options(grammar, nullptr);
+    text << '\n'
+         << fitted_text(
+                "VM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "
+                "variables of the environment, as TAPGATE_MEMORY. In lists a comma of a name is "
+                "written twice.",
+                0, 0, width)
+         << "\n\n"
+         << vm_options_description(columns) << '\n'
+         << own_options(grammar, nullptr, false, columns);
     return text.str();
 }
 

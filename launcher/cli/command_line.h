@@ -52,8 +52,8 @@ VmName parse_vm_name(const std::string& word);
 /// The verb of this name. Throws a UsageError with the one that was probably meant.
 const Verb& verb_of(const Grammar& grammar, const std::string& word);
 
-/// What --help prints; with a verb, only what concerns that.
-std::string help_text(const Grammar& grammar, const Verb* verb = nullptr);
+/// What --help prints; with a verb, only what concerns that. `terminal`: how wide that is; 0: none.
+std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal);
 
 }  // namespace tapgate
 

@@ -170,7 +170,8 @@ ExitCode print_argv(const CommandLine& command) {
 ExitCode print_help(const CommandLine& command) {
     const Grammar& grammar = *command.grammar;
     print(help_text(grammar,
-                    command.operands.empty() ? nullptr : &verb_of(grammar, command.operands[0])));
+                    command.operands.empty() ? nullptr : &verb_of(grammar, command.operands[0]),
+                    output_width()));
     return ExitCode::done;
 }
 

@@ -201,7 +201,8 @@ constexpr Verb all_verbs[] = {
 
     // Several at once
     {.name = "lab",
-     .operands = "up|down|status|reset|destroy|exec|ssh|cp FILE [NAME|PATH] [:PATH] [-- COMMAND...]",
+     .operands =
+         "up|down|status|reset|destroy|exec|ssh|cp FILE [NAME|PATH] [:PATH] [-- COMMAND...]",
      .rest = Rest::words,
      .help = "start, stop, look at, reach, reset or remove the VMs of a lab",
      .run = control_lab},

@@ -75,6 +75,50 @@ for columns in 60 80; do
     says "$out" '-> '
     result "doctor on $columns columns"
 done
+# in_columns COLUMNS VERB...: the same letters as on a wide one, blanks apart, in lines that fit.
+in_columns() {
+    (lab_exec /usr/bin/python3 - "$@") >"$out" 2>"$err" <<END || wrong "$*: $(tail -n 5 "$err")"
+import fcntl, os, pty, struct, sys, termios
+def shown(columns, words):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.execv("$tapgate", ["tapgate"] + words)
+    text = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        text += piece
+    os.waitpid(pid, 0)
+    return text.decode().replace("\\r", "")
+columns = int(sys.argv[1])
+text = shown(columns, sys.argv[2:])
+print(text, end="")
+wide = shown(1000, sys.argv[2:])
+letters = lambda shown: "".join(shown.split())
+assert letters(text) == letters(wide), "differs from: " + wide
+# But for what cannot be parted, and a line with a place in it.
+long = [line for line in text.splitlines() if len(line) > columns and len(line.split()) > 1 and line[:4] != "    "]
+assert not long, "too long: " + long[0]
+assert len(text.splitlines()) > 1, "one line"
+END
+}
+for columns in 40 60 79; do
+    in_columns $columns --help
+    says "$out" '^  tapgate snapshot'
+    in_columns $columns help create
+    in_columns $columns lab --help
+    result "help on $columns columns"
+done
+for columns in 40 60; do
+    in_columns $columns start nobody
+    says "$out" '^  [^ ]'
+    in_columns $columns create broken --disk=/a.qcow2,bus=nothing-that-there-is --memory=1G
+    in_columns $columns ssh another-vm-with-a-long-name-indeed
+    result "errors on $columns columns"
+done
 # Programs get one line for each, as ever.
 did 0 list --all
 [ "$(wc -l <"$out")" = 3 ] || wrong "list into a pipe: $(cat "$out")"

@@ -36,5 +36,19 @@ TEST(FittedText, BreaksAtBlanksOnly) {
     EXPECT_EQ(fitted_text("", 3, 3, 10), "");
 }
 
+TEST(FoldedText, IsBrokenAtItsBlanksAndKeepsThem) {
+    EXPECT_EQ(folded_text("one two  three", 2, 0), "one two  three");
+    EXPECT_EQ(folded_text("one two three", 2, 8), "one two\n  three");
+    EXPECT_EQ(folded_text("one two three four", 2, 9), "one two\n  three\n  four");
+    // A name with two blanks is no other one.
+    EXPECT_EQ(folded_text("a b  c d", 1, 20), "a b  c d");
+    EXPECT_EQ(folded_text("/a/path/that/is/long x", 2, 10), "/a/path/that/is/long\n  x");
+    // What shows a place in a line.
+    EXPECT_EQ(folded_text("wrong\n    memory = 2X and more\n         ^\n", 2, 10),
+              "wrong\n    memory = 2X and more\n         ^\n");
+    EXPECT_EQ(folded_text("\n\n", 2, 10), "\n\n");
+    EXPECT_EQ(folded_text("one two", 2, 1), "one two");
+}
+
 }  // namespace
 }  // namespace tapgate
