@@ -14,8 +14,8 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/argv_diff.h"
 #include "launcher/foreign/qemu_script.h"
-#include "launcher/foreign/side_by_side.h"
 #include "launcher/foreign/translate.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/qemu/machine_version.h"
@@ -113,9 +113,20 @@ VmName name_of_vm(const CommandLine& command, const Translation& translation) {
     return parse_vm_name(name.empty() ? "vm" : name);
 }
 
+nlohmann::ordered_json json_of(const std::vector<DiffRow>& rows) {
+    auto json = nlohmann::ordered_json::array();
+    for (const DiffRow& row : rows)
+        json.push_back({{"kind", name_of(row.note.kind)},
+                        {"was", row.note.was},
+                        {"argv", row.argv},
+                        {"became", row.note.became},
+                        {"why", row.note.why}});
+    return json;
+}
+
 nlohmann::ordered_json json_of(const Translation& translation, const VmName& name,
                                const std::vector<Setting>& settings,
-                               const std::vector<std::string>& argv) {
+                               const std::vector<std::string>& argv, bool diff) {
     nlohmann::ordered_json json;
     json["name"] = name.str();
     json["settings"] = nlohmann::ordered_json::array();
@@ -129,6 +140,8 @@ nlohmann::ordered_json json_of(const Translation& translation, const VmName& nam
                                  {"why", note.why}});
     if (!argv.empty())
         json["argv"] = argv;
+    if (diff)
+        json["diff"] = json_of(argv_diff(translation, argv));
     return json;
 }
 
@@ -144,7 +157,7 @@ ExitCode translate_vm(const CommandLine& command) {
         settings = with_machine_version(settings, vm.spec.machine);
     const std::string text = annotated_vm_file(name, settings, translation);
     std::vector<std::string> argv;
-    if (command.has("argv") || (command.has("diff") && command.has("json")))
+    if (command.has("argv") || command.has("diff"))
         argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec, has_vhost()));
     // From here on: the settings describe a VM, and can stand in a file.
     if (command.has("create")) {
@@ -158,14 +171,14 @@ ExitCode translate_vm(const CommandLine& command) {
     }
     if (command.has("json")) {
         try {
-            print(json_of(translation, name, settings, argv).dump() + "\n");
+            print(json_of(translation, name, settings, argv, command.has("diff")).dump() + "\n");
         } catch (const nlohmann::json::type_error&) {
             throw LauncherError("--json: a value is not UTF-8");
         }
         return ExitCode::done;
     }
-    print(command.has("diff") ? side_by_side(translation) : text);
-    if (!argv.empty())
+    print(command.has("diff") ? side_by_side(argv_diff(translation, argv)) : text);
+    if (command.has("argv"))
         print(shell_text(argv) + "\n");
     return ExitCode::done;
 }

@@ -10,7 +10,7 @@ namespace {
 
 // What stands in a kept device until its place is known.
 std::string placeholder(unsigned number) {
-    return ",bootindex=#" + std::to_string(number) + "#";
+    return ",bootindex=@" + std::to_string(number) + "@";
 }
 
 std::string_view word_of(BootKind kind) {

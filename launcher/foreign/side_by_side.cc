@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "launcher/foreign/side_by_side.h"
-
 #include <algorithm>
 #include <string_view>
 #include <vector>
 
 #include "common/words.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/argv_diff.h"
 
 namespace tapgate {
 
@@ -43,6 +43,19 @@ std::vector<std::string> wrapped(const std::string& text, size_t width) {
     return lines;
 }
 
+// Each option begins a line.
+std::vector<std::string> by_option(const std::vector<std::string>& argv, size_t width) {
+    std::vector<std::string> lines;
+    for (size_t at = 0; at < argv.size();) {
+        std::vector<std::string> option = {argv[at++]};
+        while (at < argv.size() && !argv[at].starts_with('-'))
+            option.push_back(argv[at++]);
+        for (std::string& line : wrapped(shell_text(option), width))
+            lines.push_back(std::move(line));
+    }
+    return lines;
+}
+
 std::string padded(std::string text, size_t width) {
     const auto columns =
         static_cast<size_t>(std::count_if(text.begin(), text.end(), begins_character));
@@ -65,16 +78,24 @@ char sign_of(TranslationNote::Kind kind) {
 
 }  // namespace
 
-std::string side_by_side(const Translation& translation, size_t width) {
+std::string side_by_side(const std::vector<DiffRow>& rows, size_t width) {
     const size_t column = std::max<size_t>((width - 3) / 2, 8);
     std::string text;
-    for (const TranslationNote& note : translation.notes) {
+    for (const DiffRow& row : rows) {
+        const TranslationNote& note = row.note;
         const std::vector<std::string> left = wrapped(note.was, column);
-        const bool same = note.kind == TranslationNote::Kind::kept &&
-                          (note.became.empty() || note.became == note.was);
-        std::vector<std::string> right = wrapped(same ? note.was : note.became, column);
-        for (const std::string& line : wrapped(note.why, column - 2))
-            right.push_back("# " + line);
+        const bool kept = note.kind == TranslationNote::Kind::kept;
+        const std::string now = !row.argv.empty() ? shell_text(row.argv) : kept ? note.became : "";
+        const bool same = kept && now == note.was;
+        std::vector<std::string> right =
+            row.argv.empty() ? wrapped(now, column) : by_option(row.argv, column);
+        const auto add = [&](const std::string& words) {
+            for (const std::string& line : wrapped(words, column - 2))
+                right.push_back("# " + line);
+        };
+        if (!kept)
+            add(note.became);
+        add(note.why);
         for (size_t i = 0; i < std::max(left.size(), right.size()); i++) {
             std::string line = padded(i < left.size() ? left[i] : "", column) + " " +
                                (i == 0 && !same ? sign_of(note.kind) : ' ') + " " +

@@ -166,6 +166,14 @@ qemu=
 grep -qxF "disk = $work/data/stick.raw,format=raw,bus=virtio" "$XDG_CONFIG_HOME/tapgate/lab.conf"
 "$tapgate" show lab >/dev/null
 
+# Old and new side by side, for people at 80 columns and for programs.
+"$tapgate" translate --diff -- qemu-kvm -m 512 -drive file=stick.raw,format=raw -net none >"$work/out"
+grep -qxE -- '-m 512 +\| -m size=512M' "$work/out" || die "--diff does not show the new command line"
+if grep -qE '.{81}' "$work/out"; then die "--diff has a line of more than 80 columns"; fi
+"$tapgate" translate --diff --json -- qemu-kvm -m 512 -drive file=stick.raw,format=raw -net none >"$work/out"
+grep -qF '{"kind":"changed","was":"-m 512","argv":["-m","size=512M"],"became":"memory = 512M","why":""}' "$work/out" ||
+    die "--diff --json does not show the new command line"
+
 echo "# $not_translated are refused"
 [ "$commands" -ge 75 ] || die "only $commands command lines started"
 [ $((passed - commands)) -ge 40 ] || die "only $((passed - commands)) domains started"

@@ -20,12 +20,12 @@
 #include "launcher/foreign/ovf.h"
 #include "launcher/foreign/qemu_script.h"
 #include "launcher/foreign/shell_script.h"
-#include "launcher/foreign/side_by_side.h"
 #include "launcher/foreign/translate.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/name.h"
 #include "launcher/vm/setting.h"
+#include "tests/unit/foreign/cases.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -168,23 +168,6 @@ TEST(LegacyProperties, Json) {
 }
 
 // --- whole command lines
-
-struct Case {
-    std::string name;
-    std::string text;
-};
-
-std::vector<Case> read_cases(const std::string& file) {
-    std::ifstream stream(std::string(TAPGATE_TRANSLATE_CASES) + "/" + file);
-    std::vector<Case> cases;
-    for (std::string line; std::getline(stream, line);) {
-        if (line.starts_with("== "))
-            cases.push_back({line.substr(3), ""});
-        else if (!cases.empty())
-            cases.back().text += line + "\n";
-    }
-    return cases;
-}
 
 constexpr const char* directory = "/data";
 
@@ -408,25 +391,6 @@ TEST(Translate, SettingsOfTheCommandLineWin) {
     const VmDescription vm = describe_vm(VmName::parse("vm").value(), settings);
     ASSERT_EQ(vm.spec.nets.size(), 1U);
     EXPECT_EQ(std::get<BridgeNet>(vm.spec.nets[0].link).bridge.str(), "lab7");
-}
-
-TEST(Translate, SideBySide) {
-    ShellCommand command;
-    command.words = {"kvm",         "-hda",  "/" + std::string(90, 'x') + ".qcow2",
-                     "-enable-kwm", "-uuid", "6e8b9a4e-0c1d-4b7a-9f3b-2d1c5e6f7a8b"};
-    const std::string text = side_by_side(translate_qemu_command(command, directory));
-    std::istringstream lines(text);
-    size_t longest = 0;
-    for (std::string line; std::getline(lines, line);)
-        longest = std::max(longest, line.size());
-    EXPECT_LE(longest, 80U);
-    EXPECT_GT(longest, 60U);
-    EXPECT_THAT(text, HasSubstr("kvm                                    | qemu-system-x86_64\n"));
-    EXPECT_THAT(text, HasSubstr("-enable-kwm                            < # "));
-    EXPECT_THAT(text, HasSubstr("                                       > machine = pc\n"));
-    // What stays as it is.
-    EXPECT_THAT(text, HasSubstr("-uuid 6e8b9a4e-0c1d-4b7a-9f3b-2d1c5e6f   "
-                                "-uuid 6e8b9a4e-0c1d-4b7a-9f3b-2d1c5e6f\n"));
 }
 
 TEST(Translate, Names) {
