@@ -73,9 +73,13 @@ class DomainReader {
         domain_.disks.finish();
         domain_.boot.finish(result_);
         place_kept_devices(domain_.machine, result_);
-        if (!domain_.has_net) {
+        // Else tapgate's default would be one more.
+        if (std::none_of(result_.settings.begin(), result_.settings.end(),
+                         [](const auto& setting) { return setting.first == "net"; })) {
             result_.set("net", "none");
-            result_.added("net = none", "no network interface has been taken over");
+            result_.added("net = none", domain_.has_net ? "all of its adapters are kept"
+                                                        : "no network interface has been taken "
+                                                          "over");
         }
         if (!domain_.has_screen)
             result_.set("display", "none");
@@ -133,7 +137,6 @@ class DomainReader {
             {"iothreadids", "tapgate's disks share one"},
             {"defaultiothread", "tapgate's disks share one"},
             {"vcpus", "all CPUs are there from the start"},
-            {"memoryBacking", "memory is plain: see -mem-path in qemu(1), and --qemu-arg"},
             {"on_poweroff", "a guest that powers off ends its VM"},
             {"on_crash", "QEMU ends when it crashes; status tells"},
             {"on_lockfailure", "there is no lock manager"},

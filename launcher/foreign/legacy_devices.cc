@@ -35,8 +35,15 @@ std::string kept_id(const std::string& id) {
     return is_own_id(id) ? "kept-" + id : id;
 }
 
+LegacyPart* find_part(LegacyParts& parts, std::string_view id) {
+    const auto found = std::find_if(
+        parts.parts.begin(), parts.parts.end(),
+        [&](const LegacyPart& part) { return !id.empty() && part.properties.get("id") == id; });
+    return found == parts.parts.end() ? nullptr : &*found;
+}
+
 // Backends whose other end was a program, or a descriptor, of one run.
-std::string why_not(const LegacyPart& part) {
+std::string why_not(LegacyParts& parts, const LegacyPart& part) {
     const Properties& properties = part.properties;
     const std::string kind = properties.get(part.first_key);
     if (part.option == "chardev") {
@@ -47,24 +54,24 @@ std::string why_not(const LegacyPart& part) {
         const std::string path = properties.get("path");
         if (path.starts_with("/var/lib/libvirt/") || path.starts_with("/run/libvirt/") ||
             path.starts_with("/var/run/"))
-            return "its socket was of whoever started QEMU";
+            return "its program ran beside QEMU and its socket was of whoever started both: start "
+                   "it yourself, and add the device as --qemu-arg";
     }
     if (part.option == "object" && kind == "secret" &&
         (properties.has("keyid") || properties.has("iv")))
         return "its secret was libvirt's, for one run (virsh secret-get-value tells it)";
-    if (part.option == "tpmdev" && kind == "emulator")
-        return "it needs a TPM of its own (swtpm) that runs beside QEMU: start one, and add them "
-               "as --qemu-arg";
+    if (part.option == "tpmdev" && kind == "emulator") {
+        const LegacyPart* const chardev = find_part(parts, properties.get("chardev"));
+        if (chardev == nullptr || !why_not(parts, *chardev).empty())
+            return "its TPM (swtpm) ran beside QEMU and was of whoever started both: start one "
+                   "(swtpm socket --tpm2 --tpmstate dir=DIR --ctrl type=unixio,path=SOCKET), and "
+                   "add -chardev, -tpmdev and -device as --qemu-arg";
+    }
+    if (kind == "passthrough" && properties.get("path").starts_with("/dev/fdset/"))
+        return "its descriptor was of whoever started QEMU";
     if (properties.has("fd") || properties.has("fds"))
         return "its descriptor was of whoever started QEMU";
     return {};
-}
-
-LegacyPart* find_part(LegacyParts& parts, std::string_view id) {
-    const auto found = std::find_if(
-        parts.parts.begin(), parts.parts.end(),
-        [&](const LegacyPart& part) { return !id.empty() && part.properties.get("id") == id; });
-    return found == parts.parts.end() ? nullptr : &*found;
 }
 
 bool refers(std::string_view key) {
@@ -83,7 +90,7 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
         LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
         if (part == nullptr)
             continue;
-        if (const std::string why = why_not(*part); !why.empty())
+        if (const std::string why = why_not(parts, *part); !why.empty())
             return why;
         if (depth >= deepest_object)
             return "its parts refer to each other";
@@ -101,14 +108,17 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
         part->done = true;
         below.set("id", kept_id(below.get("id")));
         make_paths_absolute(parts.machine, below);
-        parts.result.keep(part->was, {"-" + part->option, below.str(part->first_key)});
+        std::string reason = part->option == "object" ? fit_object(below) : "";
+        if (part->option == "tpmdev" && below.get("type") == "emulator")
+            reason = "swtpm has to listen at its socket before each start";
+        parts.result.keep(part->was, {"-" + part->option, below.str(part->first_key)}, reason);
     }
     return {};
 }
 
 void take_places(LegacyParts& parts, Properties& properties) {
     for (const char* const place :
-         {"id", "bus", "addr", "multifunction", "cad", "port", "acpi-index"})
+         {"id", "bus", "addr", "multifunction", "cad", "port", "nr", "acpi-index"})
         parts.places += properties.take(place) ? 1U : 0U;
 }
 
@@ -125,6 +135,12 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     }
     make_paths_absolute(parts.machine, properties);
     const std::string driver = properties.get("driver");
+    if (driver.starts_with("vhost-user"))
+        add_reason(why, "its program has to listen at its socket before each start");
+    if (driver == "virtserialport" || driver == "virtconsole")
+        properties.set("bus", "serial0.0");
+    if (driver == "amd-iommu" && properties.take("pci-id"))
+        add_reason(why, "it brings its PCI device along");
     std::optional<std::uint64_t> order;
     if (const auto index = properties.take("bootindex")) {
         order = std::strtoull(index->c_str(), nullptr, 10);
@@ -207,7 +223,8 @@ std::string why_own(const std::string& driver, const Properties& properties) {
     if (driver == "virtserialport" || driver == "virtconsole")
         return properties.get("name") == "org.qemu.guest_agent.0"
                    ? "all of tapgate's VMs have the guest agent's channel"
-                   : "what was at its other end is gone";
+               : properties.has("chardev") ? ""
+                                           : "nothing was at its other end";
     if (driver == "pci-serial" || driver == "isa-parallel" || driver == "pci-serial-2x" ||
         driver == "pci-serial-4x")
         return "tapgate's VMs have one serial line";
@@ -217,8 +234,10 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         return "it was for a SPICE viewer";
     if (driver.ends_with("-x86_64-cpu") || driver.ends_with("-i386-cpu"))
         return "CPUs that were plugged in: cpus = says how many there are";
-    if (driver.starts_with("vhost-user"))
-        return "it needs a program that runs beside QEMU, and was started with it";
+    if (driver == "AMDVI-PCI")
+        return "amd-iommu brings it along";
+    if (driver == "nvme" && !properties.has("drive"))
+        return "each of its disks has a controller of its own";
     if (is_one_of(driver, empty_drives) && !properties.has("drive"))
         return "an empty drive";
     return {};
@@ -262,7 +281,7 @@ void add_rest(LegacyParts& parts) {
         if (part.option == "chardev") {
             why = "what it was for has a socket of tapgate's";
         } else if (part.option != "object") {
-            why = why_not(part);
+            why = why_not(parts, part);
             if (why.empty())
                 why = "no device has it";
         } else if (type.starts_with("rng-")) {
@@ -295,30 +314,8 @@ void add_rest(LegacyParts& parts) {
         }
         properties.set("id", kept_id(properties.get("id")));
         make_paths_absolute(parts.machine, properties);
-        parts.result.keep(part.was, {"-" + part.option, properties.str(part.first_key)});
-    }
-}
-
-// NUMA nodes need their memory, and CPUs that are there.
-void add_numa(LegacyParts& parts) {
-    const bool has_backends =
-        std::any_of(parts.numa.begin(), parts.numa.end(), [](const LegacyOption& option) {
-            return Properties::parse(option.value, "type").has("memdev");
-        });
-    for (const LegacyOption& option : parts.numa) {
-        Properties properties = Properties::parse(option.value, "type");
-        if (!has_backends || properties.has("mem")) {
-            parts.result.dropped(option.text, "NUMA nodes need memory backends now (memdev=)");
-            continue;
-        }
-        if (parts.more_cpus) {
-            parts.result.dropped(option.text, "its CPUs are not all there");
-            continue;
-        }
-        if (const std::string why = keep_references(parts, properties); !why.empty())
-            parts.result.dropped(option.text, why);
-        else
-            parts.result.keep(option.text, {"-numa", properties.str("type")});
+        const std::string fitted = part.option == "object" ? fit_object(properties) : "";
+        parts.result.keep(part.was, {"-" + part.option, properties.str(part.first_key)}, fitted);
     }
 }
 
@@ -406,12 +403,7 @@ void take_watchdog(LegacyParts& parts, const LegacyOption& option) {
     parts.result.keep(option.text, {"-device", option.value}, "QEMU has dropped -watchdog");
 }
 
-void take_numa(LegacyParts& parts, const LegacyOption& option) {
-    parts.numa.push_back(option);
-}
-
 void add_devices(LegacyParts& parts) {
-    add_numa(parts);
     for (const LegacyDevice& device : parts.devices) {
         if (!device.taken)
             add_device(parts, device);

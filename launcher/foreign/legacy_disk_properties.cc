@@ -121,7 +121,7 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
     if (const auto discard = properties.take("discard");
         discard && *discard != "unmap" && *discard != "on")
         disk.discard = false;
-    disk.serial = properties.take("serial").value_or("");
+    disk.serial = properties.take("serial").value_or(disk.serial);
     if (device != nullptr)
         disk.serial = device->properties.take("serial").value_or(disk.serial);
     if (disk.kind != ForeignDisk::Kind::disk) {
@@ -153,8 +153,9 @@ void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* devi
         Properties seen = device->properties;
         // A model that none of ours is takes all of its properties along.
         const bool whole = !disk.model.empty();
+        const bool is_namespace = seen.get("driver") == "nvme-ns";
         for (const auto& [key, value] : device->properties.all()) {
-            if (is_place(key))
+            if (is_place(key) || (is_namespace && key == "nsid"))
                 parts.places += key == "bus" || key == "addr" ? 1U : 0U;
             else if (whole || (is_seen(key, value) && disk.kind == ForeignDisk::Kind::disk))
                 disk.device.emplace_back(key, value);

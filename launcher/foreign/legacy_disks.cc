@@ -174,6 +174,15 @@ class DriveTranslator {
                 parts_.machine.q35 || controller.find("ahci") != std::string::npos ? "sata" : "ide";
         } else if (model == "usb-storage") {
             disk.bus = "usb";
+        } else if (model == "nvme-ns") {
+            // A controller for each, which is named by its serial number.
+            disk.model = "nvme";
+            const auto above = std::find_if(
+                parts_.devices.begin(), parts_.devices.end(), [&](const LegacyDevice& one) {
+                    return !bus.empty() && one.properties.get("id") == bus;
+                });
+            disk.serial = above == parts_.devices.end() ? "1" : above->properties.get("serial");
+            add_reason(disk.why, "with a controller of its own");
         } else {
             disk.model = model;
         }

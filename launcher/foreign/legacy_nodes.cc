@@ -116,6 +116,9 @@ class NodeReader {
             image_.not_file = "it is on " + driver;
         for (const char* const known : {"driver", "node-name"})
             properties.take(known);
+        // A part of a file, say: all nodes are kept then.
+        if (const auto below = properties.take("file"); below && !is_file_driver(driver))
+            visit_storage(*below, false, depth + 1);
         if (top)
             add(properties);
         return is_file_driver(driver) ? path : std::string();

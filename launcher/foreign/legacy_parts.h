@@ -75,8 +75,10 @@ struct LegacyParts {
     std::vector<std::string> around;  ///< sudo, nohup and the like
     bool partial = false;  ///< without QEMU's name: what is not there may have been said elsewhere
     bool has_memory = false;
-    bool more_cpus = false;    ///< some were to be plugged in later
-    std::string memory_slots;  ///< what -m says of memory that is plugged in
+    std::uint64_t memory = 0;    ///< MiB
+    std::string machine_memory;  ///< the object that -machine's memory-backend= names
+    bool more_cpus = false;      ///< some were to be plugged in later
+    std::string memory_slots;    ///< what -m says of memory that is plugged in
     bool tcg = false;
     bool smm = false;
     bool screen = false;
@@ -119,7 +121,17 @@ void take_realtime(LegacyParts& parts, const LegacyOption& option);
 void take_readconfig(LegacyParts& parts, const LegacyOption& option);
 void take_global(LegacyParts& parts, const LegacyOption& option);
 void add_machine(LegacyParts& parts);
+
+/// Memory (legacy_memory.cc).
+void take_memory_path(LegacyParts& parts, const LegacyOption& option);
+void take_numa(LegacyParts& parts, const LegacyOption& option);
+/// How much there is, where nobody said it; the object that it lies in; NUMA nodes.
 void add_memory(LegacyParts& parts);
+/// Does -machine name an object for the memory that says no more than its size?
+bool has_plain_memory(const LegacyParts& parts);
+/// An object as the QEMU of this user's takes it: memory in files of libvirt's is memory without
+/// a file. Returns what was changed; may be empty.
+std::string fit_object(Properties& object);
 
 /// Disks, CD-ROMs, floppies (legacy_disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);
@@ -154,7 +166,6 @@ void take_serial(LegacyParts& parts, const LegacyOption& option);
 void take_sound(LegacyParts& parts, const LegacyOption& option);
 void take_usb_device(LegacyParts& parts, const LegacyOption& option);
 void take_watchdog(LegacyParts& parts, const LegacyOption& option);
-void take_numa(LegacyParts& parts, const LegacyOption& option);
 void add_devices(LegacyParts& parts);
 
 /// Keeps what the properties refer to by an id, and gives it other ids where tapgate has these

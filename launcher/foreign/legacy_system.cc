@@ -153,7 +153,7 @@ void take_machine(LegacyParts& parts, const LegacyOption& option) {
         else if (key == "confidential-guest-support" || key == "memory-encryption")
             add_reason(why, "its memory is NOT encrypted for the host (" + key + "=" + value + ")");
         else if (key == "memory-backend")
-            add_reason(why, "memory = says how much there is");
+            parts.machine_memory = value;
         else if (!is_ours(key, value))
             left.emplace_back(key, value);
     }
@@ -193,6 +193,8 @@ void add_machine(LegacyParts& parts) {
              !said.starts_with("xenfv") && !said.starts_with("ubuntu"))
         throw LauncherError(quoted_word(parts.machine_was) +
                             ": tapgate makes PCs (pc, q35), and this is another machine");
+    if (has_plain_memory(parts))
+        add_reason(why, "memory = says how much there is");
     parts.machine.q35 = type == "q35";
     parts.result.set("machine", type);
     if (said.empty())
@@ -223,8 +225,8 @@ void take_memory(LegacyParts& parts, const LegacyOption& option) {
     std::string why;
     const std::string slots = properties.get("slots");
     const std::string most = properties.get("maxmem");
-    if (!slots.empty() && !most.empty())
-        parts.memory_slots = "slots=" + slots + ",maxmem=" + most;
+    if (!most.empty())
+        parts.memory_slots = (slots.empty() ? "" : "slots=" + slots + ",") + "maxmem=" + most;
     if (!properties.all().empty())
         add_reason(why, "left out, where no device needs it: " + listed(properties.all()));
     if (!size) {
@@ -233,18 +235,12 @@ void take_memory(LegacyParts& parts, const LegacyOption& option) {
     }
     parts.has_memory = true;
     const double whole = std::ceil(*size);
+    parts.memory = static_cast<std::uint64_t>(whole);
     if (whole == 8096)
         why.insert(0, "8 GiB would be 8192M" + std::string(why.empty() ? "" : "; "));
     if (whole != *size)
         add_reason(why, "rounded up to whole MiB");
-    parts.set(option.text, "memory", std::to_string(static_cast<std::uint64_t>(whole)) + "M", why);
-}
-
-void add_memory(LegacyParts& parts) {
-    if (parts.has_memory || parts.partial)
-        return;
-    parts.result.set("memory", "128M");
-    parts.result.added("memory = 128M", "QEMU's default");
+    parts.set(option.text, "memory", std::to_string(parts.memory) + "M", why);
 }
 
 void take_cpus(LegacyParts& parts, const LegacyOption& option) {

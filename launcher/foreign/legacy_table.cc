@@ -94,7 +94,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"m", true, take_memory},
     {"machine", true, take_machine},
     {"mem-lock", true, drop_option, not_kept},
-    {"mem-path", true, keep_option},
+    {"mem-path", true, take_memory_path},
     {"mem-prealloc", false, keep_option},
     {"mon", true, drop_option, own_monitor},
     {"monitor", true, drop_option, own_monitor},

@@ -63,7 +63,10 @@ start() {
     local arguments end
     rm -rf "$XDG_RUNTIME_DIR/tapgate"
     mkdir -p "$XDG_RUNTIME_DIR/tapgate/vm"
-    mapfile -d '' -t arguments < <("$tapgate" argv vm --null --accel=tcg --memory=64M)
+    local less=--memory=64M
+    # What the memory lies in has its size, too.
+    if grep -qE '^qemu-arg = .*(memory-backend=|memdev=|maxmem=)' "$conf"; then less=; fi
+    mapfile -d '' -t arguments < <("$tapgate" argv vm --null --accel=tcg ${less:+"$less"})
     [ ${#arguments[@]} -gt 0 ] || return 1
     make_variables "${arguments[@]}"
     rm -f "$work/qmp"
