@@ -115,10 +115,7 @@ void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu) {
         xml.take(topology);
     }
     std::string why;
-    if (const pugi::xml_node numa = cpu.child("numa")) {
-        domain.drop(numa, "one node has all of the memory: see -numa in qemu(1), and --qemu-arg");
-        xml.take(numa);
-    }
+    xml.take(cpu.child("numa"));  // read_domain_backing() reads it
     read_model(domain, cpu, why);
 }
 

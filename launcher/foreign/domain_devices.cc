@@ -31,16 +31,6 @@ constexpr Dropped dropped_devices[] = {
     {"parallel", "tapgate's machines have no parallel port"},
     {"lease", "tapgate locks a VM, and QEMU its images, without a lock manager"},
     {"nvram", "variables are made for each VM"},
-    {"crypto", "no setting is like it: -device virtio-crypto-pci, see --qemu-arg"},
-    {"pstore", "no setting is like it: -device acpi-erst, see --qemu-arg"},
-    {"shmem", "memory that is shared with other programs: -device ivshmem-plain, see --qemu-arg"},
-    {"vsock",
-     "it needs /dev/vhost-vsock: where you may open it, --qemu-arg=-device "
-     "--qemu-arg=vhost-vsock-pci,guest-cid=N"},
-    {"iommu", "no setting is like it: -device intel-iommu, see --qemu-arg"},
-    {"tpm",
-     "it needs a TPM of its own (swtpm) that runs beside QEMU: start one, and see -tpmdev "
-     "in qemu(1), and --qemu-arg"},
 };
 
 std::string quoted_paths(const std::string& text) {
@@ -107,6 +97,8 @@ void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
 void read_channel(DomainParts& domain, const pugi::xml_node& channel) {
     XmlLeft& xml = domain.xml;
     const std::string name = xml.attribute(channel.child("target"), "name");
+    if (name != "org.qemu.guest_agent.0" && keep_domain_channel(domain, channel))
+        return;
     xml.attribute(channel, "type");
     xml.take(channel.child("target"));
     const std::string was = tag_of(channel) + tag_of(channel.child("target"));
@@ -149,20 +141,6 @@ void read_sound(DomainParts& domain, const pugi::xml_node& sound) {
         keep_sound(tag_of(sound), devices, domain.machine, domain.result);
 }
 
-// "0000:06:12.5" of <address domain='0x0000' bus='0x06' slot='0x12' function='0x5'/>.
-std::string pci_address(XmlLeft& xml, const pugi::xml_node& address) {
-    const auto part = [&](const char* key, size_t digits) {
-        std::string text = xml.attribute(address, key);
-        if (text.starts_with("0x"))
-            text.erase(0, 2);
-        if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
-            return std::string(digits, '0');
-        return text.size() < digits ? std::string(digits - text.size(), '0') + text : text;
-    };
-    return part("domain", 4) + ":" + part("bus", 2) + ":" + part("slot", 2) + "." +
-           part("function", 1);
-}
-
 void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     XmlLeft& xml = domain.xml;
     const std::string type = xml.attribute(device, "type");
@@ -198,7 +176,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     if (mode == "subsystem" && type == "pci" && address) {
         xml.attribute(device.child("driver"), "name");
         kept.set("driver", "vfio-pci");
-        kept.set("host", pci_address(xml, address));
+        kept.set("host", domain_pci_address(xml, address));
         xml.take(address);
         const pugi::xml_node rom = device.child("rom");
         if (const std::string bar = xml.attribute(rom, "bar"); !bar.empty())
@@ -249,9 +227,10 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
     const std::string was = tag_of(filesystem) + tag_of(filesystem.child("source")) +
                             tag_of(filesystem.child("target"));
     if (driver == "virtiofs") {
-        domain.drop(filesystem,
-                    "it needs a virtiofsd that runs beside QEMU; -virtfs shares a "
-                    "directory without one");
+        if (!keep_domain_virtiofs(domain, filesystem))
+            domain.drop(filesystem,
+                        "its virtiofsd ran beside QEMU and was libvirt's; --share=DIR,tag=TAG "
+                        "shares the directory without one (mount -t 9p in the guest)");
         return;
     }
     if ((!type.empty() && type != "mount") || path.empty() || tag.empty() ||
@@ -266,12 +245,16 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
         add_reason(why, "files are yours, whoever the guest's users are: only root can do " +
                             (mode.empty() ? "passthrough" : mode));
     }
-    std::string value = "local,path=" + quoted_paths(path) + ",mount_tag=" + quoted_paths(tag) +
-                        ",security_model=" + model;
+    const std::string id = "keptfs" + std::to_string(domain.kept_memories++);
+    std::string value =
+        "local,id=" + id + ",path=" + quoted_paths(path) + ",security_model=" + model;
     if (filesystem.child("readonly"))
         value += ",readonly=on";
     xml.take(filesystem.child("readonly"));
-    domain.result.keep(was, {"-virtfs", value}, domain.with_left(filesystem, why));
+    domain.result.keep(was,
+                       {"-fsdev", value, "-device",
+                        "virtio-9p-pci,fsdev=" + id + ",mount_tag=" + quoted_paths(tag)},
+                       domain.with_left(filesystem, why));
 }
 
 // <memory model='dimm'> counts into <memory>, so that the guest has as much as before.
@@ -290,6 +273,8 @@ void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
     xml.attribute(controller, "index");
     xml.take(controller.child("master"));
     xml.take(controller.child("target"));
+    if (type == "nvme")
+        domain.nvme_serial = xml.text(controller.child("serial"));
     xml.attribute(controller.child("model"), "name");
     const bool same = type == "pci" || type == "ide" || type == "fdc" || type == "sata" ||
                       type == "virtio-serial" || (type == "scsi" && domain.scsi_controller.empty());
@@ -335,6 +320,19 @@ void read_panic(DomainParts& domain, const pugi::xml_node& panic) {
 
 }  // namespace
 
+std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address) {
+    const auto part = [&](const char* key, size_t digits) {
+        std::string text = xml.attribute(address, key);
+        if (text.starts_with("0x"))
+            text.erase(0, 2);
+        if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+            return std::string(digits, '0');
+        return text.size() < digits ? std::string(digits - text.size(), '0') + text : text;
+    };
+    return part("domain", 4) + ":" + part("bus", 2) + ":" + part("slot", 2) + "." +
+           part("function", 1);
+}
+
 void read_domain_device(DomainParts& domain, const pugi::xml_node& device) {
     struct Reader {
         std::string_view element;
@@ -349,6 +347,9 @@ void read_domain_device(DomainParts& domain, const pugi::xml_node& device) {
         {"filesystem", read_filesystem}, {"memory", read_memory_device},
         {"controller", read_controller}, {"input", read_input},
         {"memballoon", read_balloon},    {"panic", read_panic},
+        {"tpm", read_domain_tpm},        {"vsock", read_domain_vsock},
+        {"iommu", read_domain_iommu},    {"shmem", read_domain_shared_memory},
+        {"crypto", read_domain_crypto},  {"pstore", read_domain_pstore},
     };
     const std::string_view name = device.name();
     const auto* const reader = std::find_if(std::begin(readers), std::end(readers),

@@ -147,7 +147,7 @@ std::string kind_of_bus(const DomainParts& domain, std::string bus, ForeignDisk&
                                    " and is virtio-scsi now; a guest without its driver needs "
                                    "bus=" +
                                    (domain.machine.q35 ? "sata" : "ide"));
-    } else if (bus == "xen" || bus == "uml" || bus == "sd" || bus == "nvme") {
+    } else if (bus == "xen" || bus == "uml" || bus == "sd") {
         add_reason(result.why, "bus " + bus + " is virtio now, for which the guest needs a driver");
         bus = "virtio";
     }
@@ -176,8 +176,24 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
             "it in a file, --qemu-arg=-object --qemu-arg=secret,... and a -blockdev of luks take "
             "it along");
     if (type == "volume")
-        return no_place("a volume of a pool: virsh vol-path tells its file, for --disk=");
-    if (type == "dir" || type == "vhostuser" || type == "vhostvdpa" || type == "nvme")
+        return no_place("a volume of a pool of libvirt's: `" +
+                        shell_text({"virsh", "vol-path", "--pool", source.attribute("pool").value(),
+                                    source.attribute("volume").value()}) +
+                        "' tells its file, for --disk=");
+    if (type == "nvme") {
+        // The card itself, which QEMU drives.
+        const pugi::xml_node address = source.child("address");
+        result.path =
+            "nvme://" + domain_pci_address(xml, address) + "/" + xml.attribute(source, "namespace");
+        result.is_url = true;
+        result.was += tag_of(address);
+        xml.take(address);
+        for (const char* const plain : {"type", "managed"})
+            xml.attribute(source, plain);
+        add_reason(result.why, "the card has to be vfio-pci's, and /dev/vfio yours");
+        return true;
+    }
+    if (type == "dir" || type == "vhostuser" || type == "vhostvdpa")
         return no_place("disk= has no such source");
     if (type == "network") {
         result.path = url_of(xml, source);
@@ -209,6 +225,8 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     const std::string name = xml.attribute(target, "dev");
     std::string bus = xml.attribute(target, "bus");
     const std::string device = xml.attribute(disk, "device");
+    if (keep_domain_vhost_disk(domain, disk))
+        return;
     ForeignDisk result;
     result.was = tag_of(disk) + (disk.child("source") ? tag_of(disk.child("source")) : "") +
                  (target ? tag_of(target) : "");
@@ -241,6 +259,11 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
         result.discard = true;
     }
     read_extras(domain, disk, result);
+    if (bus == "nvme") {
+        result.model = "nvme";
+        if (result.serial.empty())
+            result.serial = domain.nvme_serial.empty() ? "1" : domain.nvme_serial;
+    }
     if (result.bus == "usb" && !domain.usb_controller.empty())
         add_reason(result.why, "the USB controller was " + domain.usb_controller);
     result.why = domain.with_left(disk, result.why);

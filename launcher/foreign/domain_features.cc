@@ -47,7 +47,8 @@ void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
         domain.has_acpi = domain.has_acpi || name == "acpi";
         std::string inside;
         for (const pugi::xml_node& child : feature.children())
-            inside += child.type() == pugi::node_element ? tag_of(child) : child.value();
+            inside += child.type() == pugi::node_element ? tag_of(child) + contents_of(child)
+                                                         : child.value();
         const std::string was = tag_of(feature) + shown(trimmed(inside, " \t\r\n"));
         if (name == "acpi" || (name == "apic" && inside.empty()) || name == "pae" ||
             (name == "vmport" && off) || (name == "smm" && !off) || (name == "pmu" && !off))
@@ -59,6 +60,8 @@ void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
         else if (name == "kvm" || name == "pmu")
             domain.result.dropped(was, "it belongs to the CPU: cpu=MODEL," +
                                            std::string(name == "pmu" ? "pmu=off" : "kvm=off"));
+        else if (name == "ioapic" && xml.attribute(feature, "driver") == "qemu")
+            domain.result.keep(was, {"-machine", "kernel-irqchip=split"});
         else if (name == "vmcoreinfo")
             domain.result.keep(was, {"-device", "vmcoreinfo"});
         else

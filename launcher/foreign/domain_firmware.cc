@@ -2,6 +2,7 @@
 #include <optional>
 #include <string>
 
+#include "launcher/base/text.h"
 #include "launcher/foreign/domain_parts.h"
 #include "launcher/foreign/xml_document.h"
 
@@ -61,7 +62,7 @@ void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
             kind = FirmwareKind::uefi;
     }
     if (const pugi::xml_node nvram = os.child("nvram")) {
-        add_was(tag_of(nvram) + xml.text(nvram));
+        add_was(tag_of(nvram) + shown(contents_of(nvram)));
         xml.take(nvram);
         if (kind == FirmwareKind::other)
             kind = FirmwareKind::uefi;

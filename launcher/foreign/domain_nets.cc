@@ -77,19 +77,21 @@ std::string forwards_of(XmlLeft& xml, const pugi::xml_node& interface, std::stri
 // Adapters that are on no bridge and not behind NAT: QEMU's own sockets.
 std::string socket_netdev(XmlLeft& xml, const pugi::xml_node& interface, const std::string& type) {
     const pugi::xml_node source = interface.child("source");
+    if (const std::string device = xml.attribute(source, "dev"); type == "vdpa")
+        return device.starts_with('/') ? "vhost-vdpa,vhostdev=" + commas_doubled(device) : "";
     const std::string address = xml.attribute(source, "address");
     const std::string port = xml.attribute(source, "port");
     const std::string there = commas_doubled(address + ":" + port);
     if (port.empty())
         return {};
     if (type == "mcast")
-        return "mcast=" + there;
+        return "socket,mcast=" + there;
     if (type == "server")
-        return "listen=" + there;
+        return "socket,listen=" + there;
     if (type == "client")
-        return "connect=" + there;
+        return "socket,connect=" + there;
     const pugi::xml_node local = source.child("local");
-    return "udp=" + there + ",localaddr=" +
+    return "socket,udp=" + there + ",localaddr=" +
            commas_doubled(xml.attribute(local, "address") + ":" + xml.attribute(local, "port"));
 }
 
@@ -97,11 +99,13 @@ void keep_socket(DomainParts& domain, const std::string& was, const std::string&
                  const std::string& driver, const std::string& mac, const std::string& place,
                  const std::string& why) {
     const std::string id = "keptnet" + std::to_string(domain.kept_nets++);
+    const size_t kind = std::min(netdev.find(','), netdev.size());
     std::string device = driver + ",netdev=" + id;
     if (!mac.empty())
         device += ",mac=" + mac;
     domain.result.keep(was,
-                       {"-netdev", "socket,id=" + id + "," + netdev, "-device", device + place},
+                       {"-netdev", netdev.substr(0, kind) + ",id=" + id + netdev.substr(kind),
+                        "-device", device + place},
                        why.empty() ? "net= has no such network" : why);
 }
 
@@ -126,9 +130,12 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
                     "--qemu-arg=-device --qemu-arg=vfio-pci,host=ADDRESS gives it to it");
         return;
     }
-    const bool socket = type == "mcast" || type == "server" || type == "client" || type == "udp";
+    const bool socket =
+        type == "mcast" || type == "server" || type == "client" || type == "udp" || type == "vdpa";
     const bool bridged =
         type == "bridge" || type == "network" || type == "direct" || type == "ethernet";
+    if (type == "vhostuser" && keep_domain_vhost_net(domain, interface, model.model))
+        return;
     if (!socket && !bridged && type != "user") {
         domain.drop(interface, "net= has no such network");
         return;
@@ -145,7 +152,7 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
     if (socket) {
         const std::string netdev = socket_netdev(xml, interface, type);
         if (netdev.empty()) {
-            domain.drop(interface, "no port is said");
+            domain.drop(interface, "no port, or no device, is said");
             return;
         }
         domain.has_net = true;

@@ -36,7 +36,10 @@ struct DomainParts {
     std::string smbios;  ///< <smbios mode=>
     unsigned serials = 0;
     unsigned kept_nets = 0;
+    unsigned kept_memories = 0;   ///< and other parts that are kept, for their ids
+    double memory = 0;            ///< bytes
     std::string scsi_controller;  ///< the model that disks of bus='scsi' are on; empty: virtio-scsi
+    std::string nvme_serial;      ///< of the controller that disks of bus='nvme' are on
     std::string usb_controller;   ///< the model that USB devices are on
 
     void set(const std::string& was, const std::string& key, const std::string& value,
@@ -63,6 +66,27 @@ std::uint64_t domain_cpus(const pugi::xml_node& vcpu);
 void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu);
 void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu);
 
+/// Bytes of <memory unit='KiB'>; nothing for what is no size.
+std::optional<double> domain_bytes(XmlLeft& xml, const pugi::xml_node& node);
+
+/// <memoryBacking> and <numa> of <cpu>: what the memory lies in. <memory> and <vcpu> are known by
+/// then.
+void read_domain_backing(DomainParts& domain, const pugi::xml_node& root);
+
+/// Devices that QEMU takes as they are (domain_kept.cc).
+void read_domain_tpm(DomainParts& domain, const pugi::xml_node& tpm);
+void read_domain_vsock(DomainParts& domain, const pugi::xml_node& vsock);
+void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu);
+void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem);
+void read_domain_crypto(DomainParts& domain, const pugi::xml_node& crypto);
+void read_domain_pstore(DomainParts& domain, const pugi::xml_node& pstore);
+/// The same of a socket of the user's; false: it is another, and somebody else's to read.
+bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem);
+bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel);
+bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
+                           const std::string& model);
+bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk);
+
 /// <memory>.
 void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory);
 
@@ -82,6 +106,9 @@ void read_domain_features(DomainParts& domain, const pugi::xml_node& features);
 
 /// <sysinfo>: what the guest reads of its maker.
 void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo);
+
+/// "0000:06:12.5" of <address domain='0x0000' bus='0x06' slot='0x12' function='0x5'/>.
+std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address);
 
 /// <boot order=> of a device; nothing when it has none.
 std::optional<std::uint64_t> boot_order_of(DomainParts& domain, const pugi::xml_node& device);

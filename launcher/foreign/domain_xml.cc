@@ -45,6 +45,7 @@ class DomainReader {
             if (element.type() == pugi::node_element)
                 read_element(element);
         }
+        read_domain_backing(domain_, domain);
         read_devices(domain.child("devices"));
         return finish(domain);
     }
@@ -108,6 +109,8 @@ class DomainReader {
             const std::string model = controller.attribute("model").value();
             if (type == "scsi" && !model.empty() && !model.starts_with("virtio") && model != "auto")
                 domain_.scsi_controller = model;
+            if (type == "nvme")
+                domain_.nvme_serial = trimmed(controller.child("serial").child_value(), " \t\r\n");
             if (type == "usb" && !model.empty() && model != "qemu-xhci" && model != "none")
                 domain_.usb_controller = model;
         }
@@ -148,7 +151,7 @@ class DomainReader {
             {"throttlegroups", host},
         };
         const std::string name(element.name());
-        if (name == "devices" || name == "os")
+        if (name == "devices" || name == "os" || name == "memoryBacking")
             return;
         if (read_known(element, name))
             return;

@@ -21,17 +21,17 @@ constexpr unsigned last_slot = 0x1e;
 
 bool is_pci(std::string_view driver) {
     // Those whose names do not tell.
-    constexpr std::array<std::string_view, 39> others = {
-        "AC97",          "ES1370",           "ahci",           "am53c974",
-        "bochs-display", "cirrus-vga",       "dc390",          "e1000",
-        "e1000-82544gc", "e1000-82545em",    "e1000e",         "edu",
-        "i6300esb",      "ich9-ahci",        "ich9-intel-hda", "igb",
-        "intel-hda",     "ivshmem-doorbell", "ivshmem-plain",  "lsi",
-        "lsi53c810",     "lsi53c895a",       "megasas",        "megasas-gen2",
-        "mptsas1068",    "ne2k_pci",         "nec-usb-xhci",   "nvme",
-        "pcnet",         "pvscsi",           "qemu-xhci",      "qxl",
-        "rtl8139",       "secondary-vga",    "tulip",          "usb-ehci",
-        "virtio-vga",    "vmware-svga",      "vmxnet3"};
+    constexpr std::array<std::string_view, 40> others = {
+        "acpi-erst",    "AC97",          "ES1370",           "ahci",
+        "am53c974",     "bochs-display", "cirrus-vga",       "dc390",
+        "e1000",        "e1000-82544gc", "e1000-82545em",    "e1000e",
+        "edu",          "i6300esb",      "ich9-ahci",        "ich9-intel-hda",
+        "igb",          "intel-hda",     "ivshmem-doorbell", "ivshmem-plain",
+        "lsi",          "lsi53c810",     "lsi53c895a",       "megasas",
+        "megasas-gen2", "mptsas1068",    "ne2k_pci",         "nec-usb-xhci",
+        "nvme",         "pcnet",         "pvscsi",           "qemu-xhci",
+        "qxl",          "rtl8139",       "secondary-vga",    "tulip",
+        "usb-ehci",     "virtio-vga",    "vmware-svga",      "vmxnet3"};
     return driver.ends_with("-pci") || driver.ends_with("-pci-transitional") ||
            driver.ends_with("-pci-non-transitional") || driver.starts_with("i825") ||
            is_one_of(driver, others);

@@ -52,8 +52,7 @@ std::string why_not(LegacyParts& parts, const LegacyPart& part) {
         if (properties.has("fd"))
             return "its descriptor was of whoever started QEMU";
         const std::string path = properties.get("path");
-        if (path.starts_with("/var/lib/libvirt/") || path.starts_with("/run/libvirt/") ||
-            path.starts_with("/var/run/"))
+        if (path.starts_with('/') && !is_users_path(path))
             return "its program ran beside QEMU and its socket was of whoever started both: start "
                    "it yourself, and add the device as --qemu-arg";
     }
@@ -137,10 +136,18 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     const std::string driver = properties.get("driver");
     if (driver.starts_with("vhost-user"))
         add_reason(why, "its program has to listen at its socket before each start");
-    if (driver == "virtserialport" || driver == "virtconsole")
-        properties.set("bus", "serial0.0");
-    if (driver == "amd-iommu" && properties.take("pci-id"))
-        add_reason(why, "it brings its PCI device along");
+    if (driver == "virtserialport" || driver == "virtconsole") {
+        parts.result.keep(was,
+                          {"-device", serial_port_device(driver, properties.get("chardev"),
+                                                         properties.get("name"))},
+                          why);
+        return;
+    }
+    if (driver == "amd-iommu") {
+        properties.take("pci-id");
+        parts.result.keep(was, amd_iommu(properties.str("driver")), why);
+        return;
+    }
     std::optional<std::uint64_t> order;
     if (const auto index = properties.take("bootindex")) {
         order = std::strtoull(index->c_str(), nullptr, 10);

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
 
 namespace tapgate {
 
@@ -104,6 +108,29 @@ std::string listed(const std::vector<Properties::Property>& properties) {
         text += properties[i].first + "=" + properties[i].second;
     }
     return text;
+}
+
+bool is_users_path(std::string_view path) {
+    const std::string_view below = path.starts_with("/var/run/") ? path.substr(4) : path;
+    return path.starts_with('/') && path.find("/libvirt/") == std::string_view::npos &&
+           (!below.starts_with("/run/") || below.starts_with("/run/user/"));
+}
+
+std::vector<std::string> amd_iommu(const std::string& device) {
+    return {"-global", "AMDVI-PCI.addr=0x1e", "-device", device};
+}
+
+std::string serial_port_device(const std::string& driver, const std::string& chardev,
+                               const std::string& name) {
+    nlohmann::ordered_json device = {
+        {"driver", driver}, {"bus", "serial0.0"}, {"chardev", chardev}};
+    if (!name.empty())
+        device["name"] = name;
+    try {
+        return device.dump();
+    } catch (const nlohmann::json::type_error&) {
+        throw LauncherError(quoted_word(name) + ": a name that is not UTF-8");
+    }
 }
 
 }  // namespace tapgate

@@ -53,6 +53,18 @@ FirmwareKind firmware_kind(std::string_view file);
 /// "a and b", "a, b and c": properties that a note names.
 std::string listed(const std::vector<Properties::Property>& properties);
 
+/// Is the path the user's own, and not one of a run of libvirt's, Proxmox' or another service's?
+bool is_users_path(std::string_view path);
+
+/// Arguments for an IOMMU of AMD's: the PCI device that it brings along takes a place behind all
+/// others, else it has that of the screen.
+std::vector<std::string> amd_iommu(const std::string& device);
+
+/// A virtserialport or a virtconsole, on the controller that all of tapgate's VMs have. As JSON:
+/// QEMU makes devices that are said otherwise before those that are JSON, which its own are.
+std::string serial_port_device(const std::string& driver, const std::string& chardev,
+                               const std::string& name);
+
 }  // namespace tapgate
 
 #endif

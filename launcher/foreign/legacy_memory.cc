@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "launcher/base/text.h"
 #include "launcher/foreign/legacy_parts.h"
 #include "launcher/foreign/words.h"
 
@@ -15,12 +16,19 @@ namespace {
 
 constexpr std::string_view set_aside = "the host has to set huge pages aside (vm.nr_hugepages)";
 
-bool is_libvirts(std::string_view path) {
-    return path.find("/libvirt/qemu") != std::string_view::npos;
+bool is_of_a_service(std::string_view path) {
+    return path.find("/libvirt/qemu") != std::string_view::npos ||
+           path.starts_with("/run/hugepages/kvm/");  // Proxmox'
 }
 
-// The size in "/dev/hugepages1G/libvirt/qemu/1-lab"; empty: the host's usual one.
+// The size in "/dev/hugepages1G/libvirt/qemu/1-lab" and "/run/hugepages/kvm/2048kB"; empty: the
+// host's usual one.
 std::string huge_page_size(std::string_view path) {
+    if (path.ends_with("kB")) {
+        const std::string_view number = path.substr(path.rfind('/') + 1);
+        const auto kibibytes = parse_whole<std::uint64_t>(number.substr(0, number.size() - 2));
+        return kibibytes ? std::to_string(*kibibytes / 1024) + "M" : "";
+    }
     constexpr std::string_view mark = "hugepages";
     path.remove_prefix(std::min(path.size(), path.find(mark) + mark.size()));
     const std::string_view size = path.substr(0, path.find('/'));
@@ -105,7 +113,7 @@ std::string fit_object(Properties& object) {
     const bool huge = path.find("hugepages") != std::string::npos;
     if (object.get("qom-type") != "memory-backend-file")
         return object.get("hugetlb") == "on" ? std::string(set_aside) : "";
-    if (!is_libvirts(path))
+    if (!is_of_a_service(path))
         return huge ? std::string(set_aside) + ", and " + path + " has to be yours" : "";
     for (auto& [key, value] : object.all()) {
         if (key == "qom-type")
@@ -113,11 +121,19 @@ std::string fit_object(Properties& object) {
     }
     for (const char* const of_file : {"mem-path", "discard-data", "pmem", "align", "readonly"})
         object.take(of_file);
-    std::string why = "its file was libvirt's, and it is memory without a file now";
-    if (huge) {
+    std::string why = "its file was of whoever started QEMU, and it is memory without a file now";
+    const std::string page = huge_page_size(path);
+    const std::uint64_t mebibytes =
+        page.empty() ? 2
+                     : parse_whole<std::uint64_t>(page.substr(0, page.size() - 1)).value_or(2) *
+                           (page.ends_with('G') ? 1024 : 1);
+    const auto size = parse_whole<std::uint64_t>(object.get("size"));  // with no suffix
+    if (huge && size && mebibytes > 0 && *size % (mebibytes << 20U) != 0) {
+        add_reason(why, "in plain pages: its size is no multiple of a huge one");
+    } else if (huge) {
         object.set("hugetlb", "on");
-        if (const std::string size = huge_page_size(path); !size.empty())
-            object.set("hugetlbsize", size);
+        if (!page.empty())
+            object.set("hugetlbsize", page);
         add_reason(why, std::string(set_aside));
     }
     return why;

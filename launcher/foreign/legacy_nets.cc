@@ -113,6 +113,13 @@ class NetTranslator {
             finish(was, value, backend, card, why);
             return;
         }
+        const std::string socket = backend.get("addr.path");
+        if (host.kind == "stream" && socket.starts_with('/') && !is_users_path(socket)) {
+            add_reason(why, "its passt was of whoever started QEMU: behind QEMU's own NAT");
+            const std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
+            finish(was, value, Properties(), card, why);
+            return;
+        }
         if (host.kind == "user" && (adapter.kind.empty() || net_model(adapter.kind).why.empty())) {
             if (const auto forwards = simple_forwards(backend, why)) {
                 std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);

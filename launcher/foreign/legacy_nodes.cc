@@ -31,6 +31,17 @@ LegacyDrive* find_node(std::vector<LegacyDrive>& nodes, const std::string& name)
     return found == nodes.end() ? nullptr : &*found;
 }
 
+// What is said of the node below, which stands in its JSON: "file.driver" is its driver.
+Properties below_in(const Properties& properties) {
+    constexpr std::string_view prefix = "file.";
+    Properties below;
+    for (const auto& [key, value] : properties.all()) {
+        if (key.starts_with(prefix))
+            below.set(key.substr(prefix.size()), value);
+    }
+    return below;
+}
+
 class NodeReader {
   public:
     explicit NodeReader(std::vector<LegacyDrive>& nodes) : nodes_(nodes) {}
@@ -54,6 +65,12 @@ class NodeReader {
         image_.was.insert(0, node->was + (image_.was.empty() ? "" : " "));
         image_.nodes.push_back(node->properties.str());
         Properties properties = node->properties;
+        for (unsigned inner = 0; inner < deepest_node && properties.has("file.driver") &&
+                                 is_filter(properties.get("driver"));
+             inner++) {
+            add_reason(image_.why, "without " + properties.get("driver"));
+            properties = below_in(properties);
+        }
         const std::string driver = properties.take("driver").value_or("");
         properties.take("node-name");
         const std::string below = properties.take("file").value_or("");
@@ -68,6 +85,8 @@ class NodeReader {
             path = *inner;
             if (!is_file_driver(inner_driver) && top)
                 image_.not_file = "it is on " + inner_driver;
+            else
+                lift_storage(properties);
         } else if (below.empty()) {
             if (top)
                 image_.not_file = "it is on " + driver;
@@ -89,6 +108,16 @@ class NodeReader {
                 image_.backing.insert(image_.backing.begin(), under);
         }
         return path;
+    }
+
+    // How the file is opened, said where the image is.
+    static void lift_storage(Properties& properties) {
+        const Properties storage = below_in(properties);
+        for (const auto& [key, value] : storage.all()) {
+            properties.take("file." + key);
+            if (key != "node-name" && !properties.has(key))
+                properties.set(key, value);
+        }
     }
 
     // Below the format: a file, or more filters.

@@ -20,11 +20,12 @@ bool is_qemu(std::string_view word) {
 
 // Programs that start the program that they are given.
 bool starts_others(std::string_view word) {
-    constexpr std::array<std::string_view, 32> names = {
-        "!",       "{",       "args",   "chrt",     "command", "do",      "doas",   "elif",
-        "else",    "env",     "exec",   "firejail", "if",      "ionice",  "nice",   "nohup",
-        "numactl", "prlimit", "screen", "setsid",   "stdbuf",  "strace",  "sudo",   "systemd-run",
-        "taskset", "then",    "time",   "timeout",  "tmux",    "unshare", "vglrun", "while"};
+    constexpr std::array<std::string_view, 33> names = {
+        "!",       "eval",   "{",       "args",        "chrt",    "command",  "do",
+        "doas",    "elif",   "else",    "env",         "exec",    "firejail", "if",
+        "ionice",  "nice",   "nohup",   "numactl",     "prlimit", "screen",   "setsid",
+        "stdbuf",  "strace", "sudo",    "systemd-run", "taskset", "then",     "time",
+        "timeout", "tmux",   "unshare", "vglrun",      "while"};
     return std::find(names.begin(), names.end(), last_part(word)) != names.end();
 }
 
@@ -40,7 +41,10 @@ bool is_of_libvirt(const ShellCommand& command) {
 
 std::string name_of_guest(const ShellCommand& command) {
     const auto name = std::find(command.words.begin(), command.words.end(), "-name");
-    return name == command.words.end() || name + 1 == command.words.end() ? "" : *(name + 1);
+    if (name == command.words.end() || name + 1 == command.words.end())
+        return {};
+    const std::string word = (name + 1)->substr(0, (name + 1)->find(','));
+    return word.starts_with("guest=") ? word.substr(word.find('=') + 1) : word;
 }
 
 // Starts of one VM in a log.
@@ -85,6 +89,10 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         for (const ShellCommand& command : commands) {
             if (!command.words.empty() && last_part(command.words[0]).starts_with("qemu-"))
                 hint = ": " + no_qemu(command.words[0]);
+            for (const std::string& word : command.words) {
+                if (word.find("qemu-system-") != std::string::npos && word.ends_with(".exe"))
+                    hint = std::string(": ") + of_windows;
+            }
         }
         throw LauncherError(source + ": no command line of QEMU's in it" + hint);
     }

@@ -25,6 +25,12 @@ std::string no_qemu(std::string_view word);
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source);
 
+/// What is said of QEMU on Windows.
+inline constexpr const char* of_windows =
+    "it is a command line of Windows', whose disks are not on this host: copy the images, and "
+    "write "
+    "it anew from QEMU's name on, without .exe and with their paths here";
+
 }  // namespace tapgate
 
 #endif

@@ -58,6 +58,8 @@ class ScriptReader {
         } else if (c == '\n') {
             finish();
             conditional_ = false;
+            if (depth_ == 0)
+                tested_.clear();
             next();
             skip_documents();
         } else if (c == ';' || c == '(' || c == ')') {
@@ -152,8 +154,10 @@ class ScriptReader {
     }
 
     void begin_word() {
-        if (!started_)
+        if (!started_) {
             command_.line = words_.line();
+            written_ = words_.rest();
+        }
         started_ = true;
     }
 
@@ -177,6 +181,8 @@ class ScriptReader {
         constexpr std::array<std::string_view, 3> closers = {"fi", "done", "esac"};
         constexpr std::array<std::string_view, 4> separators = {"then", "else", "do", "{"};
         if (command_.words.empty() && is_one_of(written, separators)) {
+            if (written == "else")
+                tested_.clear();
             finish();
             return;
         }
@@ -244,11 +250,37 @@ class ScriptReader {
     }
 
     void set(const std::string& name, std::vector<std::string> words, bool array, bool append) {
-        variables_.set(name, std::move(words), array, append, command_.problem,
-                       conditional_ || depth_ > 0);
+        const bool conditional = (conditional_ || depth_ > 0) && !is_default_of(name) &&
+                                 !(chooses_kvm(words) && (append || !variables_.is_set(name)));
+        variables_.set(name, std::move(words), array, append, command_.problem, conditional);
+    }
+
+    // Behind `[ -z "$NAME" ]', which is true: nothing has set it so far.
+    [[nodiscard]] bool is_default_of(const std::string& name) const {
+        return !variables_.is_set(name) && (tested_.find("$" + name) != std::string::npos ||
+                                            tested_.find("${" + name) != std::string::npos);
+    }
+
+    // Whether there is KVM is asked again at each start.
+    static bool chooses_kvm(const std::vector<std::string>& words) {
+        constexpr std::array<std::string_view, 6> kvm = {
+            "-enable-kvm", "--enable-kvm", "-accel", "kvm", "-machine", "accel=kvm"};
+        return !words.empty() && std::all_of(words.begin(), words.end(), [&](const auto& word) {
+            return is_one_of(std::string_view(trimmed(word)), kvm);
+        });
+    }
+
+    // Keeps what `if [ -z ... ]' and `[ -z ... ] &&' ask.
+    void note_test() {
+        const std::vector<std::string>& words = command_.words;
+        const size_t at = !words.empty() && words[0] == "if" ? 1 : 0;
+        constexpr std::array<std::string_view, 3> tests = {"[", "[[", "test"};
+        if (words.size() > at + 1 && is_one_of(words[at], tests) && words[at + 1] == "-z")
+            tested_ = written_.substr(0, written_.size() - words_.rest().size());
     }
 
     void finish() {
+        note_test();
         constexpr std::array<std::string_view, 5> setters = {"export", "local", "readonly",
                                                              "declare", "typeset"};
         if (!command_.words.empty() && is_one_of(command_.words[0], setters)) {
@@ -260,10 +292,26 @@ class ScriptReader {
         } else if (command_.words.empty()) {
             for (const Assignment& one : assignments_)
                 assign(one);
+            notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
+        } else if (command_.words[0] == "eval" && command_.words.size() == 2) {
+            // A second reading; of plain words it changes nothing.
+            const std::string text = command_.words[1];
+            if (text.find_first_of("$`'\"\\*?") != std::string::npos)
+                problem("`eval'");
+            command_.words = {};
+            for (size_t at = text.find_first_not_of(" \t\n"); at < text.size();
+                 at = text.find_first_not_of(" \t\n", at)) {
+                const size_t end = std::min(text.find_first_of(" \t\n", at), text.size());
+                command_.words.push_back(text.substr(at, end - at));
+                at = end;
+            }
+            command_.directory = directory_;
+            commands_.push_back(std::move(command_));
         } else if (command_.words[0] == "cd" && command_.words.size() == 2) {
             directory_ = command_.problem.empty() ? command_.words[1] : "";
         } else {
             command_.directory = directory_;
+            command_.notes.insert(command_.notes.begin(), notes_.begin(), notes_.end());
             commands_.push_back(std::move(command_));
         }
         command_ = {};
@@ -296,7 +344,33 @@ class ScriptReader {
     bool conditional_ = false;            // behind `&&' or `||'
     unsigned depth_ = 0;                  // in `if', `for' and the like
     std::string directory_;
+    std::vector<std::string> notes_;  // of variables, for the commands that follow
+    std::string_view written_;        // from the command's beginning on
+    std::string tested_;  // a test that a variable is not set, which what follows is for
 };
+
+// A line of ps(1) without the columns in front of QEMU's name: the last of them is a time.
+std::string_view without_columns(std::string_view line) {
+    std::string_view before;
+    bool has_number = false;
+    for (size_t at = line.find_first_not_of(" \t"); at < line.size();
+         at = line.find_first_not_of(" \t", at)) {
+        const size_t end = std::min(line.find_first_of(" \t", at), line.size());
+        const std::string_view word = line.substr(at, end - at);
+        const std::string_view name = last_part(word);
+        if (name.starts_with("qemu-system-") || name == "qemu-kvm" || name == "kvm" ||
+            name == "qemu") {
+            const size_t colon = before.find(':');
+            const bool time = colon != std::string_view::npos && colon > 0 &&
+                              before.find_first_not_of("0123456789:.-") == std::string_view::npos;
+            return has_number && time ? line.substr(at) : line;
+        }
+        has_number = has_number || word.find_first_not_of("0123456789") == std::string_view::npos;
+        before = word;
+        at = end;
+    }
+    return line;
+}
 
 }  // namespace
 
@@ -313,7 +387,14 @@ std::vector<ShellCommand> read_shell_script(
         if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n')
             unix_text += text[i];
     }
-    return ScriptReader(unix_text, lookup).read();
+    std::string commands;
+    for (std::string_view rest = unix_text; !rest.empty();) {
+        const size_t end = std::min(rest.find('\n'), rest.size());
+        commands += without_columns(rest.substr(0, end));
+        commands += end < rest.size() ? "\n" : "";
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return ScriptReader(commands, lookup).read();
 }
 
 }  // namespace tapgate

@@ -244,6 +244,14 @@ void ShellWordReader::read_command(bool quoted) {
 // `$' or a backquote.
 void ShellWordReader::read_expansion(bool quoted) {
     const char c = next();
+    if (c == '`' && peek() == '#') {
+        // `# words' between backquotes: a comment, as people write it in continued lines.
+        while (!at_end() && peek() != '`' && peek() != '\n')
+            next();
+        if (peek() == '`')
+            next();
+        return;
+    }
     if (c == '`') {
         problem("the output of a command (`...`)");
         while (!at_end() && peek() != '`' && peek() != '\n')
@@ -277,7 +285,7 @@ void ShellWordReader::read_expansion(bool quoted) {
     }
 }
 
-// ${NAME}, ${NAME:-text}, ${NAME:=text}, ${NAME[@]}; at the brace.
+// ${NAME}, ${NAME:-text}, ${NAME:=text}, ${NAME[@]}, ${1:-text}; at the brace.
 void ShellWordReader::read_braces(bool quoted) {
     next();
     const size_t start = at_;
@@ -305,6 +313,12 @@ void ShellWordReader::read_braces(bool quoted) {
         if (rest.starts_with(":="))
             variables_.set(name, {other}, false, false, "", false);
         add_value({{other}, {}}, quoted, false);
+    } else if (const size_t digits = inside.find_first_not_of("0123456789");
+               length == 0 && digits > 0 && digits != std::string_view::npos && plain &&
+               inside.substr(digits).starts_with(":-")) {
+        // What the script was given: nothing, as it stands here, so its default.
+        notes_.push_back("${" + shown(inside) + "}, but for its default");
+        add_value({{std::string(inside.substr(digits + 2))}, {}}, quoted, false);
     } else if (length > 0 && plain && (rest.starts_with(":+") || rest.starts_with("+")) &&
                !variables_.is_set(name)) {
         if (quoted)

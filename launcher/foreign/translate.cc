@@ -17,6 +17,8 @@ namespace {
 void take_program(LegacyParts& parts, const std::string& word) {
     const std::string_view name = last_part(word);
     constexpr std::string_view prefix = "qemu-system-";
+    if (name.ends_with(".exe"))
+        throw LauncherError(quoted_word(word) + ": " + of_windows);
     if (name.starts_with(prefix) && name != "qemu-system-x86_64" && name != "qemu-system-i386" &&
         !name.starts_with("qemu-system-x86_64-"))
         throw LauncherError(quoted_word(word) +

@@ -19,7 +19,7 @@ qemu=
 # shellcheck disable=SC2317 # trap calls it
 cleanup() {
     [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
-    rm -rf "$work"
+    rm -rf "$work" /dev/shm/tapgate-case
 }
 trap cleanup EXIT
 umask 077
@@ -97,7 +97,9 @@ run_case() { # NAME
         return
     fi
     case $1 in
-    "an image on the network" | "a vhost-user adapter keeps its socket") return 0 ;; # nobody serves them here
+    # Nobody serves them here.
+    "an image on the network" | "a vhost-user adapter keeps its socket" | "huge pages of libvirt's, and of Proxmox'" | \
+        "-mem-path of libvirt's" | "a TPM and a shared directory whose programs are started before") return 0 ;;
     "a kernel") sed -i '/^\(kernel\|initrd\|append\) = /d' "$conf" ;;
     esac
     sed -i -E "s:/data/:$work/data/:" "$conf"
@@ -108,10 +110,14 @@ run_case() { # NAME
 run_domain() { # NAME
     # What is not here: a server, a card of the host's, a firmware, a bridge.
     case $1 in
-    "on the network" | "a screen, a sound card, host devices" | "a firmware of one's own" | "adapters on sockets") return 0 ;;
+    "on the network" | "a screen, a sound card, host devices" | "a firmware of one's own" | "adapters on sockets" | \
+        "all of libvirt's elements" | "programs beside QEMU, and devices of the host's") return 0 ;;
     "a kernel") sed -i -E 's:<(kernel|initrd|cmdline)>[^<]*</[a-z]*>::g' "$work/case" ;;
     esac
-    sed -i -E "s:(file|dev)='(/[^']*/)([^/']+)':\\1='$work/data/\\3':g; s:dir='/[^']*':dir='$work/data/dir':g" "$work/case"
+    # No huge pages are set aside here, no card is vfio-pci's, and nobody serves a socket.
+    sed -i -E "s:<hugepages.*(</hugepages>|<hugepages/>)::; s:<hugepages/>::; s:<(disk|interface) type='(nvme|vhostuser|vdpa)'.*</(disk|interface)>::
+        s:<vsock .*</vsock>::" "$work/case"
+    sed -i -E "s:(file|dev)='(/[^']*/)([^/']+)':\\1='$work/data/\\3':g; s:<source dir='/[^']*':<source dir='$work/data/dir':g; s:(<path>|<source [^>]*path=')/i/:\\1$work/data/:g" "$work/case"
     mv "$work/case" "$work/case.xml"
     rm -f "$conf"
     if ! "$tapgate" import --yes "$work/case.xml" vm >"$work/out" 2>"$work/error"; then

@@ -221,7 +221,8 @@ TEST(Translate, NothingIsLost) {
         }
         auto words = command.words;
         const auto qemu = std::find_if(words.begin(), words.end(), [](const std::string& word) {
-            return word.find("qemu") != std::string::npos || word == "kvm";
+            return word.find("qemu") != std::string::npos || word == "kvm" ||
+                   word.ends_with("/kvm");
         });
         if (!words[0].starts_with('-'))
             words.erase(words.begin(), qemu + 1);
