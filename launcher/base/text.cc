@@ -120,6 +120,13 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
     return best.empty() ? "" : " (did you mean " + quoted_word(best) + "?)";
 }
 
+std::string size_text(std::uint64_t mebibytes) {
+    constexpr std::uint64_t gibibyte = 1024;
+    if (mebibytes < 10 * gibibyte)
+        return std::to_string(mebibytes) + "M";
+    return std::to_string(mebibytes / gibibyte) + "G";
+}
+
 std::string duration_text(std::int64_t seconds) {
     seconds = std::max<std::int64_t>(seconds, 0);
     const auto two = [](std::int64_t a, const char* unit, std::int64_t b, const char* smaller) {

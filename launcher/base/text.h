@@ -69,6 +69,9 @@ std::string shell_text(const std::vector<std::string>& argv);
 /// nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
 
+/// "512M", "9000M", "40G": never a fraction, and never more than the size.
+std::string size_text(std::uint64_t mebibytes);
+
 /// "3d 4h", "4h 5m", "5m 6s"; less than nothing is "0m 0s".
 std::string duration_text(std::int64_t seconds);
 

@@ -76,6 +76,9 @@ void list_snapshots(const VmName& name, bool as_json) {
         print_json(json);
     else if (rows.size() > 1)
         print(fitted_table(rows, output_width()));
+    else
+        note(name.str() + " has no snapshots; one is made by: tapgate snapshot save " + name.str() +
+             " TAG");
 }
 
 }  // namespace
@@ -172,9 +175,9 @@ ExitCode resize_disk(const CommandLine& command) {
     if (!index)
         throw UsageError(quoted_word(number) + " is not the number of a disk; the first one is 0");
     const std::uint64_t before = grow_disk(name, *index, size->mebibytes() * mebibyte, more);
-    note("disk " + number + " of " + name.str() + " has " +
-         std::to_string(size->mebibytes() + (more ? before / mebibyte : 0)) + " MiB, and had " +
-         std::to_string(before / mebibyte) +
+    const std::uint64_t after = size->mebibytes() + (more ? before / mebibyte : 0);
+    note("disk " + number + " of " + name.str() + " has " + size_text(after) + ", and had " +
+         size_text(before / mebibyte) +
          "; the guest has to use them: growpart /dev/DISK N, then resize2fs or xfs_growfs (cloud "
          "images do so by themselves when they start)");
     return ExitCode::done;

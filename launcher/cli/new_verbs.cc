@@ -15,6 +15,7 @@
 #include "launcher/image/seed.h"
 #include "launcher/image/store.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/values.h"
 
 namespace tapgate {
 
@@ -59,11 +60,8 @@ std::string ending_of(const std::string& url, const std::string& format) {
         if (name.ends_with("." + std::string(ending)))
             return ending;
     }
-    for (const char* packed : {".xz", ".gz", ".zst", ".bz2", ".zip"}) {
-        if (name.ends_with(packed))
-            throw LauncherError(shown(url) +
-                                " is compressed: download and unpack it, then say --from=FILE");
-    }
+    if (const std::string way = way_to_a_disk(name); !way.empty())
+        throw LauncherError("download " + shown(url) + " first: it" + way);
     throw LauncherError("--from: the name does not tell the image's format; say " + shown(url) +
                         ",format=qcow2 or " + shown(url) + ",format=raw");
 }

@@ -41,13 +41,6 @@ std::string name_of_user(uid_t user) {
     return name.empty() ? std::to_string(user) : shown(name);
 }
 
-std::string size_text(std::uint64_t mebibytes) {
-    constexpr std::uint64_t gibibyte = 1024;
-    if (mebibytes < 10 * gibibyte)
-        return std::to_string(mebibytes) + "M";
-    return std::to_string(mebibytes / gibibyte) + "G";
-}
-
 std::string cpu_text(std::uint64_t milliseconds) {
     const std::uint64_t seconds = milliseconds / 1000;
     std::array<char, 32> text{};

@@ -2,6 +2,7 @@
 #include "launcher/vm/values.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <iterator>
 #include <utility>
 
@@ -59,6 +60,11 @@ ImageFormat parse_format(std::string_view word) {
     return choose(word, image_formats);
 }
 
+bool ends_with_one_of(std::string_view name, std::initializer_list<std::string_view> endings) {
+    return std::any_of(endings.begin(), endings.end(),
+                       [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
 // From the name, never from what is in the file: that is the guest's to write, and a raw disk that
 // says it is a qcow2 with a backing file would have QEMU read any file of the user's to the guest.
 ImageFormat format_of(std::string_view path) {
@@ -74,6 +80,8 @@ ImageFormat format_of(std::string_view path) {
     // A device is the disk itself.
     if (path.starts_with("/dev/") && !path.starts_with("/dev/shm/"))
         return ImageFormat::raw;
+    if (const std::string way = way_to_a_disk(path); !way.empty())
+        throw BadValue(shown(path) + way);
     const std::string word = shown(commas_doubled(path));
     throw BadValue("the name does not tell the image's format; say " + word + ",format=raw or " +
                    word + ",format=qcow2 (`qemu-img info' tells which)");
@@ -106,6 +114,14 @@ void set_queues(Net& net, std::string_view value) {
 }
 
 }  // namespace
+
+std::string way_to_a_disk(std::string_view name) {
+    if (ends_with_one_of(name, {".ova", ".ovf", ".tar", ".xml"}))
+        return " is no disk; a VM is made of it by: tapgate import FILE NAME";
+    if (ends_with_one_of(name, {".xz", ".gz", ".zst", ".bz2", ".zip"}))
+        return " is compressed; unpack it";
+    return {};
+}
 
 bool parse_switch(std::string_view word) {
     static constexpr Choice<bool> choices[] = {{"on", true}, {"off", false}};

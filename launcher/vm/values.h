@@ -36,6 +36,10 @@ Value choose(std::string_view word, const Choice<Value> (&choices)[n]) {
     throw BadValue(quoted_word(word) + " is none of " + all + did_you_mean(word, names));
 }
 
+/// What a file of that name is, and how it becomes a disk, to be said behind the name; empty when
+/// the name tells nothing of the kind.
+std::string way_to_a_disk(std::string_view name);
+
 /// "on" or "off".
 bool parse_switch(std::string_view word);
 

@@ -21,7 +21,7 @@ cd "$work"
 
 qemu-img create -q -f qcow2 gold.qcow2 64M
 cp gold.qcow2 ubuntu.img
-truncate -s 1M rhce
+truncate -s 1M rhce lab.ova
 echo "-----BEGIN OPENSSH PRIVATE KEY-----" >private
 printf '[a]\ncuont = 2\n' >broken.lab
 "$tapgate" create lab --disk=gold.qcow2 --net=none >/dev/null 2>&1
@@ -92,7 +92,9 @@ cat >list <<'END'
 1 new web --from=gold.qcow2 --size=1M => leave --size out
 2 new web --from=gold.qcow2 --size=big => 512M or 20G
 1 new web --from=ftp://h/x.qcow2 => https://
-1 new web --from=http://h/x.qcow2.xz => say --from=FILE
+1 new web --from=http://h/x.qcow2.xz => unpack it
+1 new web --from=./lab.ova => tapgate import FILE NAME
+1 run ./lab.ova => tapgate import FILE NAME
 2 new web --from=http://h/x.qcow2 --sha256=abc => sha256sum
 1 new lab --from=gold.qcow2 => tapgate delete lab
 1 new web --from=gold.qcow2 --seed => ssh-keygen -t ed25519
