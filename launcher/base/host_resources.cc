@@ -10,13 +10,8 @@
 
 #include "launcher/base/directories.h"
 #include "launcher/base/files.h"
-#include "launcher/base/memory.h"
 
 namespace tapgate {
-
-std::uint64_t memory_available() {
-    return memory().available;
-}
 
 DiskFacts disk_space(const std::string& path, int error) {
     struct statvfs system {};

@@ -18,10 +18,6 @@ struct DiskFacts {
     std::string permission = {};       ///< of a device that does not open: device_permission()
 };
 
-/// Memory that can be had without swapping, in MiB: of this host, and of the cgroup that this
-/// process is in.
-std::uint64_t memory_available();
-
 /// The room where `path` is. `error`: what opening it failed with; then that is the answer.
 DiskFacts disk_space(const std::string& path, int error = 0);
 

@@ -124,7 +124,10 @@ void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu) {
     else if (model == "intel")
         keep(domain, iommu, {"-device", "intel-iommu" + properties_of(driver, intel)}, "");
     else
-        keep(domain, iommu, amd_iommu("amd-iommu" + properties_of(driver, amd)), "");
+        keep(domain, iommu,
+             {"-device",
+              amd_iommu(Properties::parse("amd-iommu" + properties_of(driver, amd), "driver"))},
+             "");
 }
 
 void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem) {

@@ -145,7 +145,7 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     }
     if (driver == "amd-iommu") {
         properties.take("pci-id");
-        parts.result.keep(was, amd_iommu(properties.str("driver")), why);
+        parts.result.keep(was, {"-device", amd_iommu(properties)}, why);
         return;
     }
     std::optional<std::uint64_t> order;

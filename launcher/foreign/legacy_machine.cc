@@ -27,6 +27,14 @@ bool has_any(std::string_view text, const std::array<std::string_view, n>& marks
     });
 }
 
+std::string json_text(const nlohmann::ordered_json& device) {
+    try {
+        return device.dump();
+    } catch (const nlohmann::json::type_error&) {
+        throw LauncherError("a device has a value that is not UTF-8");
+    }
+}
+
 }  // namespace
 
 bool has_protocol(std::string_view file) {
@@ -116,8 +124,16 @@ bool is_users_path(std::string_view path) {
            (!below.starts_with("/run/") || below.starts_with("/run/user/"));
 }
 
-std::vector<std::string> amd_iommu(const std::string& device) {
-    return {"-global", "AMDVI-PCI.addr=0x1e", "-device", device};
+std::string amd_iommu(const Properties& properties) {
+    nlohmann::ordered_json device = {{"driver", "amd-iommu"}};
+    for (const auto& [key, value] : properties.all()) {
+        // A switch that knows `auto', too, is a word.
+        if (key != "driver" && key != "intremap" && (value == "on" || value == "off"))
+            device[key] = value == "on";
+        else if (key != "driver")
+            device[key] = value;
+    }
+    return json_text(device);
 }
 
 std::string serial_port_device(const std::string& driver, const std::string& chardev,
@@ -126,11 +142,7 @@ std::string serial_port_device(const std::string& driver, const std::string& cha
         {"driver", driver}, {"bus", "serial0.0"}, {"chardev", chardev}};
     if (!name.empty())
         device["name"] = name;
-    try {
-        return device.dump();
-    } catch (const nlohmann::json::type_error&) {
-        throw LauncherError(quoted_word(name) + ": a name that is not UTF-8");
-    }
+    return json_text(device);
 }
 
 }  // namespace tapgate

@@ -56,9 +56,9 @@ std::string listed(const std::vector<Properties::Property>& properties);
 /// Is the path the user's own, and not one of a run of libvirt's, Proxmox' or another service's?
 bool is_users_path(std::string_view path);
 
-/// Arguments for an IOMMU of AMD's: the PCI device that it brings along takes a place behind all
-/// others, else it has that of the screen.
-std::vector<std::string> amd_iommu(const std::string& device);
+/// An IOMMU of AMD's. As JSON, for which QEMU waits until all else has its place: the PCI device
+/// that it brings along would take that of the screen.
+std::string amd_iommu(const Properties& properties);
 
 /// A virtserialport or a virtconsole, on the controller that all of tapgate's VMs have. As JSON:
 /// QEMU makes devices that are said otherwise before those that are JSON, which its own are.

@@ -95,7 +95,10 @@ class OvfReader {
             const std::string name = ovf_name(section);
             if (section.type() == pugi::node_element && name != "VirtualSystem" &&
                 name != "VirtualSystemCollection" && name != "Info" && name != "Name")
-                result_.translation.dropped(tag_of(section) + name, "no setting is like it");
+                result_.translation.dropped(tag_of(section) +
+                                                (name == local_name(section.name()) ? "" : name) +
+                                                shown(contents_of(section)),
+                                            "no setting is like it");
         }
     }
 
@@ -121,7 +124,7 @@ class OvfReader {
         const std::string family = text_of(system, "VirtualSystemType");
         result_.translation.changed(family.empty() ? "<System>" : "<System>" + family,
                                     "machine = q35", "with SATA disks, unless --virtio is said");
-        std::vector<OvfItem> items = read_ovf_items(hardware, configuration_);
+        std::vector<OvfItem> items = read_ovf_items(hardware, configuration_, result_.translation);
         for (const OvfItem& item : items) {
             if (item.type == static_cast<unsigned>(Resource::scsi) ||
                 item.type == static_cast<unsigned>(Resource::ide) ||
@@ -286,8 +289,10 @@ class OvfReader {
             else if (known == "Machine")
                 why = "VirtualBox's own words of the same machine";
             if (section.type() == pugi::node_element)
-                result_.translation.dropped(
-                    tag_of(section) + (known == local_name(section.name()) ? "" : known), why);
+                result_.translation.dropped(tag_of(section) +
+                                                (known == local_name(section.name()) ? "" : known) +
+                                                shown(contents_of(section)),
+                                            why);
         };
         for (const pugi::xml_node& section : envelope.children()) {
             const std::string known = ovf_name(section);
@@ -300,6 +305,8 @@ class OvfReader {
             if (section != hardware && known != "Name" && known != "Info")
                 name(section, known);
         }
+        for (const std::string& file : disks_.unused())
+            result_.translation.dropped(file, "no disk of the hardware's is made of it");
     }
 
     const std::string& source_;

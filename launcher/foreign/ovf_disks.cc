@@ -86,9 +86,10 @@ void OvfDisks::read_files(const pugi::xml_node& envelope) {
     }
 }
 
-ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was) const {
+ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was) {
     const std::string id = resource.substr(resource.rfind('/') + 1);
     const auto disk = disks_.find(id);
+    taken_.insert(id);
     const std::string file_id = disk == disks_.end() ? id : attribute_of(disk->second, "fileRef");
     if (disk != disks_.end() && file_id.empty())
         return blank_disk(disk->second);
@@ -99,6 +100,7 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     if (!file->second.unusable.empty())
         throw LauncherError(source_ + ": " + quoted_word(file->second.href) + " " +
                             file->second.unusable);
+    taken_.insert(file_id);
     std::string name = file->second.name;
     if (file->second.is_gzip && name.ends_with(".gz"))
         name.erase(name.size() - 3);
@@ -106,6 +108,19 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     return {.file = file->second.name,
             .format = format_of(name, format),
             .compressed = file->second.is_gzip};
+}
+
+std::vector<std::string> OvfDisks::unused() const {
+    std::vector<std::string> tags;
+    for (const auto& [id, file] : files_) {
+        if (!taken_.contains(id))
+            tags.push_back("<File href='" + file.href + "'>");
+    }
+    for (const auto& [id, disk] : disks_) {
+        if (!taken_.contains(id))
+            tags.push_back(tag_of(disk));
+    }
+    return tags;
 }
 
 ApplianceDisk OvfDisks::blank_disk(const pugi::xml_node& disk) const {

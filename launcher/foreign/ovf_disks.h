@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <map>
 #include <pugixml.hpp>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "launcher/vm/spec.h"
 
@@ -37,7 +39,10 @@ class OvfDisks {
     /// is no disk of the DiskSection. Errors call the item `was`. Throws a LauncherError when no
     /// file is said for it, or one that cannot be read from here, and for a blank disk without a
     /// size.
-    [[nodiscard]] ApplianceDisk disk(const std::string& resource, const std::string& was) const;
+    ApplianceDisk disk(const std::string& resource, const std::string& was);
+
+    /// What no disk() was asked for: each file and disk as its element begins.
+    [[nodiscard]] std::vector<std::string> unused() const;
 
   private:
     /// One of <References>.
@@ -55,6 +60,7 @@ class OvfDisks {
     std::map<std::string, std::string> properties_;  // by key
     std::map<std::string, File> files_;              // by id
     std::map<std::string, pugi::xml_node> disks_;    // by id
+    std::set<std::string> taken_;                    // ids of files and disks
 };
 
 }  // namespace tapgate

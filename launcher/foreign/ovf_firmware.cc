@@ -14,6 +14,7 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
     std::string firmware;
     std::string was;
     bool secure = false;
+    std::string secure_was;
     std::string others;
     for (const pugi::xml_node& config : hardware.children()) {
         const std::string_view name = local_name(config.name());
@@ -27,6 +28,7 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
             was = tag_of(config);
         } else if (key == "bootOptions.efiSecureBootEnabled" || key == "uefi.secureBoot.enabled") {
             secure = yes;
+            secure_was = tag_of(config);
         } else {
             others += (others.empty() ? "" : ", ") + key + "=" + value;
         }
@@ -38,6 +40,7 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
         firmware = attribute_of(found, "type");
         was = tag_of(found);
     }
+    was += secure_was;
     const bool efi = firmware.starts_with("efi") || firmware.starts_with("EFI");
     if (efi) {
         translation.set("firmware", secure ? "uefi-secure" : "uefi");
@@ -45,6 +48,8 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
                             "that of this host, with variables of its own");
     } else if (!firmware.empty()) {
         translation.changed(was, "firmware = bios");
+    } else if (!secure_was.empty()) {
+        translation.dropped(secure_was, "without EFI there is no Secure Boot");
     }
     if (!others.empty())
         translation.dropped("<Config>", shown(others) + ": no setting is like it");

@@ -100,7 +100,7 @@ std::string OvfItem::left() const {
 }
 
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
-                                    const std::string& configuration) {
+                                    const std::string& configuration, Translation& translation) {
     std::vector<OvfItem> items;
     std::set<std::string> special;  // numbers of items that are for this configuration
     for (const bool own : {true, false}) {
@@ -109,15 +109,21 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
                 continue;
             const std::string configurations = attribute_of(node, "configuration");
             // What may be more or less, and is no thing itself.
-            if (!attribute_of(node, "bound").empty() || own == configurations.empty() ||
-                (own && !is_for(configurations, configuration)))
+            const bool bound = !attribute_of(node, "bound").empty();
+            if (own == configurations.empty())
                 continue;
             OvfItem item = read_item(node);
             const std::string id = id_of(item);
+            const bool other = own && !is_for(configurations, configuration);
+            if (bound || other || (!own && !id.empty() && special.contains(id))) {
+                translation.dropped(tag_of(node) + shown(contents_of(node)),
+                                    bound   ? "how much there may be, and no thing itself"
+                                    : other ? "it is for another configuration"
+                                            : "the configuration has its own");
+                continue;
+            }
             if (own)
                 special.insert(id);
-            else if (!id.empty() && special.contains(id))
-                continue;
             items.push_back(std::move(item));
         }
     }

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "launcher/foreign/translation.h"
+
 namespace tapgate {
 
 /// An <Item>, or a StorageItem or EthernetPortItem of OVF 2.
@@ -31,7 +33,7 @@ struct OvfItem {
 /// Items in their order: those for every configuration, less those that one for `configuration`
 /// has taken the place of.
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
-                                    const std::string& configuration);
+                                    const std::string& configuration, Translation& translation);
 
 /// The number that `text` begins with; 0 when it begins with none.
 std::uint64_t leading_number(const std::string& text);

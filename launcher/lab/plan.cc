@@ -221,8 +221,13 @@ void check_lab_room(const std::vector<VmSpec>& starting, const LabFacts& facts) 
         throw LauncherError(
             "memory: " + counted(static_cast<unsigned>(starting.size()), "VM") +
             " to start, which take " + std::to_string(memory) + " MiB with " +
-            std::to_string(memory_of_qemu) + " MiB of QEMU's own for each, and this host has " +
-            std::to_string(facts.memory_available) + " MiB to spare; less with memory= or count=");
+            std::to_string(memory_of_qemu) + " MiB of QEMU's own for each, and " +
+            (facts.memory_limit == 0
+                 ? "this host has " + std::to_string(facts.memory_available) + " MiB to spare"
+                 : std::to_string(facts.memory_available) +
+                       " MiB are to spare of the limit of this job or session, " +
+                       std::to_string(facts.memory_limit) + " MiB") +
+            "; less with memory= or count=");
 }
 
 std::optional<unsigned> most_taps(std::string_view explained) {

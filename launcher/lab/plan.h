@@ -42,6 +42,7 @@ struct LabFacts {
     HostNetwork network;
     uid_t user = 0;
     std::map<std::string, PolicyVerdict> verdicts = {};  ///< for each bridge
+    std::uint64_t memory_limit = 0;  ///< of this job or session, in MiB; 0: it has none
 };
 
 /// The bridges that the VMs cannot do without, each once.

@@ -15,6 +15,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/host_resources.h"
+#include "launcher/base/memory.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
@@ -99,8 +100,11 @@ void check_startable(const VmSpec& spec, const std::string& helper) {
 }
 
 void check_room(const std::vector<VmSpec>& starting, const std::string& helper) {
-    LabFacts facts{
-        .memory_available = memory_available(), .network = host_network(), .user = getuid()};
+    const Memory room = memory();
+    LabFacts facts{.memory_available = room.available,
+                   .network = host_network(),
+                   .user = getuid(),
+                   .memory_limit = room.limit};
     for (const std::string& bridge : lab_bridges(starting))
         facts.verdicts.emplace(bridge, policy_verdict(helper_path(helper), bridge));
     for (unsigned left = 50;; left--)

@@ -630,7 +630,7 @@ if [ -n "${TAPGATE_LONG:-}" ]; then
     says "$out" '^PASS$'
     part DOCTOR-MAX '"text": "[67][0-9][0-9] MiB available"$'
     part DOCTOR-150M '"text": "1[34][0-9] MiB available \(of the limit of this job or session, 150 MiB\)"$'
-    part LAB-150M 'and this host has 1[34][0-9] MiB to spare'
+    part LAB-150M 'and 1[34][0-9] MiB are to spare of the limit of this job or session, 150 MiB;'
     part LAB-150M '^EXIT 1$'
     part QEMU-60M '^tapgate: the kernel has killed QEMU .* the limit of this job or session is 60 MiB'
     part QEMU-60M '^EXIT 1$'

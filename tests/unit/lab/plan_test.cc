@@ -65,7 +65,12 @@ TEST(LabRoom, MemoryIsForAll) {
     EXPECT_EQ(room_error(three, facts(444, "")), "none");
     EXPECT_THAT(room_error(three, facts(443, "")),
                 HasSubstr("3 VMs to start, which take 444 MiB with 48 MiB of QEMU's own for each, "
-                          "and this host has 443 MiB"));
+                          "and this host has 443 MiB to spare; less"));
+    LabFacts job = facts(443, "");
+    job.memory_limit = 500;
+    EXPECT_THAT(room_error(three, job),
+                HasSubstr("and 443 MiB are to spare of the limit of this job "
+                          "or session, 500 MiB; less"));
 }
 
 TEST(LabRoom, QuotaCountsWhatIsTaken) {
