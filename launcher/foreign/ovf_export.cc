@@ -5,6 +5,7 @@
 #include <pugixml.hpp>
 #include <set>
 #include <sstream>
+#include <utility>
 
 namespace tapgate {
 

@@ -10,6 +10,7 @@
 #include <list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "common/unique_fd.h"
 #include "launcher/base/error.h"

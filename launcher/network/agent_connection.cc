@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <stdexcept>
+#include <utility>
 
 #include "launcher/base/child_process.h"
 #include "launcher/base/text.h"
