@@ -199,6 +199,11 @@ ExitCode print_ssh_config(const CommandLine& command) {
     if (command.has("install"))
         throw UsageError("ssh-config --install is for all VMs; leave the name out");
     const VmName name = command.vm_name();
+    // The node's way to it is of no use here.
+    if (is_on_slurm(name) && slurm_job(name)) {
+        print(ssh_proxy_config(name, known_hosts_path(name), user));
+        return ExitCode::done;
+    }
     const auto targets = required_targets(name);
     std::string why;
     // One that does not answer yet is better than none: the block is for later.

@@ -53,11 +53,10 @@ struct Reaching {
     size_t operand = 0;
 };
 constexpr Reaching reaching[] = {
-    {"stop"},       {"kill"},   {"reset"},     {"pause"},  {"resume"},      {"status"},
-    {"console"},    {"log"},    {"vnc"},       {"delete"}, {"snapshot", 1}, {"clone"},
-    {"seed"},       {"resize"}, {"ip"},        {"ssh"},    {"ssh-config"},  {"wait"},
-    {"screenshot"}, {"exec"},   {"ssh-proxy"}, {"eject"},  {"attach"},      {"detach"},
-    {"events"},     {"rename"}, {"view"}};
+    {"stop"},   {"kill"},   {"reset"},  {"pause"},       {"resume"}, {"status"},    {"console"},
+    {"log"},    {"vnc"},    {"delete"}, {"snapshot", 1}, {"clone"},  {"seed"},      {"resize"},
+    {"ip"},     {"ssh"},    {"wait"},   {"screenshot"},  {"exec"},   {"ssh-proxy"}, {"eject"},
+    {"attach"}, {"detach"}, {"events"}, {"rename"},      {"view"}};
 
 // What is interactive there, too, when it is here.
 bool wants_terminal(std::string_view verb) {

@@ -43,6 +43,14 @@ std::vector<std::string> settings_of(const VmName& name, const SshTarget& target
     return settings;
 }
 
+// This program for the shell that ssh starts; "%%" is a percent sign there.
+std::string program_word() {
+    std::string program;
+    for (const char c : shell_text({own_program()}))
+        program += c == '%' ? "%%" : std::string(1, c);
+    return program;
+}
+
 }  // namespace
 
 std::string known_hosts_path(const VmName& name) {
@@ -83,9 +91,7 @@ std::vector<std::string> scp_argv(const VmName& name, const SshTarget& target,
 }
 
 std::string ssh_pattern_config(const std::string& user) {
-    std::string program;
-    for (const char c : shell_text({own_program()}))
-        program += c == '%' ? "%%" : std::string(1, c);
+    const std::string program = program_word();
     std::string directory = config_path(known_hosts_directory());
     directory.pop_back();
     return "Host " + std::string(ssh_host_prefix) + "*\n    ProxyCommand " + program +
@@ -128,6 +134,16 @@ std::string ssh_config(const VmName& name, const SshTarget& target, const std::s
     text += "\n";
     for (const std::string& setting : settings_of(name, target, known_hosts, user))
         text += "    " + setting + "\n";
+    return text;
+}
+
+std::string ssh_proxy_config(const VmName& name, const std::string& known_hosts,
+                             const std::string& user) {
+    std::string text = "Host " + name.str() + "\n    ProxyCommand " + program_word() +
+                       " ssh-proxy " + name.str() + "\n";
+    for (const std::string& setting : settings_of(name, {}, known_hosts, user))
+        if (!setting.starts_with("Port "))
+            text += "    " + setting + "\n";
     return text;
 }
 

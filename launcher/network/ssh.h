@@ -39,6 +39,10 @@ std::vector<std::string> install_ssh_config(const std::string& home, const std::
 std::string ssh_config(const VmName& name, const SshTarget& target, const std::string& known_hosts,
                        const std::string& user);
 
+/// The same of a guest that only this program finds the way to: one that runs on another host.
+std::string ssh_proxy_config(const VmName& name, const std::string& known_hosts,
+                             const std::string& user);
+
 /// Becomes argv[0] (ssh or scp), which is looked for in PATH; makes the directory for the VM's key
 /// first. Returns only by a LauncherError.
 [[noreturn]] void become_ssh(const VmName& name, const std::vector<std::string>& argv);

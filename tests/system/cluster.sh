@@ -213,6 +213,8 @@ did 0 ip web
 says "$out" '^192\.0\.2\.21$'
 did 0 ip web --json
 says "$out" '"address": "192.0.2.21"'
+did 0 ssh-config web
+says "$out" '^    ProxyCommand /usr/local/bin/tapgate ssh-proxy web$'
 did 0 ssh web --user=root -- cat /proc/cmdline
 says "$out" 'tapgate.ip=192.0.2.21'
 # shellcheck disable=SC2016 # the guest's shell's

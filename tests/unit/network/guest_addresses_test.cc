@@ -268,5 +268,17 @@ TEST(Ssh, ConfigurationIsTheSame) {
     EXPECT_THROW(ssh_config(lab, {"192.0.2.1", 22}, "/d\"/known_hosts", ""), LauncherError);
 }
 
+// Of a VM on another host there is no address here, and no port.
+TEST(Ssh, ConfigurationByTheWayOfThisProgram) {
+    const std::string text = ssh_proxy_config(lab, "/d/known_hosts", "root");
+    EXPECT_THAT(text, HasSubstr("Host lab\n    ProxyCommand /"));
+    EXPECT_THAT(text, HasSubstr(" ssh-proxy lab\n    HostKeyAlias lab\n"
+                                "    UserKnownHostsFile \"/d/known_hosts\"\n"
+                                "    StrictHostKeyChecking accept-new\n"
+                                "    CheckHostIP no\n    User root\n"));
+    EXPECT_EQ(text.find("HostName"), std::string::npos);
+    EXPECT_EQ(text.find("Port"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tapgate
