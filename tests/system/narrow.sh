@@ -31,9 +31,10 @@ did 0 create lab --disk="directory-of-images/disk.qcow2,bus=scsi,cache=none,seri
     --append="console=ttyS0 quiet panic=-1 mitigations=off" --kernel=/boot/vmlinuz
 did 0 create another-vm-with-a-long-name-indeed --net=none
 
-# on COLUMNS VERB...: what a terminal of so many columns gets, in $out; words and lines are looked at.
-on() {
-    (lab_exec /usr/bin/python3 - "$@") >"$out" 2>"$err" <<EOT || wrong "$*: $(tail -n 5 "$err")"
+# on_terminal CHECKS COLUMNS VERB...: what a terminal of so many columns gets is in $out, and CHECKS are
+# Python's: `text` is that, and `wide` what one of 1000 columns gets.
+on_terminal() {
+    (lab_exec /usr/bin/python3 - "${@:2}") >"$out" 2>"$err" <<END || wrong "${*:2}: $(tail -n 5 "$err")"
 import fcntl, os, pty, re, struct, sys, termios
 def shown(columns, words):
     pid, terminal = pty.fork()
@@ -50,18 +51,33 @@ def shown(columns, words):
             break
         text += piece
     os.waitpid(pid, 0)
-    return text.decode().replace("\r", "")
+    return text.decode().replace("\\r", "")
 columns = int(sys.argv[1])
 text = shown(columns, sys.argv[2:])
 print(text, end="")
 wide = shown(1000, sys.argv[2:])
+$1
+END
+}
+# on COLUMNS VERB...: the same words, in lines that fit.
+on() {
+    on_terminal '
 # But for numbers: the memory that is free is another one each time.
 words = lambda shown: sorted(re.sub("[0-9]+", "N", shown).split())
 assert words(text) == words(wide), "words differ from: " + wide
 for line in text.splitlines():
     # Only what cannot be parted is longer.
-    assert len(line) <= columns or len(line.split()) <= 3, "too long: " + line
-EOT
+    assert len(line) <= columns or len(line.split()) <= 3, "too long: " + line' "$@"
+}
+# in_columns COLUMNS VERB...: the same letters as on a wide one, blanks apart, in several lines that fit.
+in_columns() {
+    on_terminal '
+letters = lambda shown: "".join(shown.split())
+assert letters(text) == letters(wide), "differs from: " + wide
+# But for an option and its value, and a line with a place in it.
+long = [line for line in text.splitlines() if len(line) > columns and len(line.split()) > 2 and line[:4] != "    "]
+assert not long, "too long: " + long[0]
+assert len(text.splitlines()) > 1, "one line"' "$@"
 }
 for columns in 60 80; do
     on $columns show lab
@@ -75,36 +91,6 @@ for columns in 60 80; do
     says "$out" '-> '
     result "doctor on $columns columns"
 done
-# in_columns COLUMNS VERB...: the same letters as on a wide one, blanks apart, in lines that fit.
-in_columns() {
-    (lab_exec /usr/bin/python3 - "$@") >"$out" 2>"$err" <<END || wrong "$*: $(tail -n 5 "$err")"
-import fcntl, os, pty, struct, sys, termios
-def shown(columns, words):
-    pid, terminal = pty.fork()
-    if pid == 0:
-        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        os.execv("$tapgate", ["tapgate"] + words)
-    text = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            break
-        text += piece
-    os.waitpid(pid, 0)
-    return text.decode().replace("\\r", "")
-columns = int(sys.argv[1])
-text = shown(columns, sys.argv[2:])
-print(text, end="")
-wide = shown(1000, sys.argv[2:])
-letters = lambda shown: "".join(shown.split())
-assert letters(text) == letters(wide), "differs from: " + wide
-# But for an option and its value, and a line with a place in it.
-long = [line for line in text.splitlines() if len(line) > columns and len(line.split()) > 2 and line[:4] != "    "]
-assert not long, "too long: " + long[0]
-assert len(text.splitlines()) > 1, "one line"
-END
-}
 for columns in 40 60 79; do
     in_columns $columns --help
     says "$out" '^  tapgate snapshot'
