@@ -343,7 +343,7 @@ Outcome counts_and_goes(const World& world,
         return Outcome::nothing_to_break;
     World::write_policy("allow br0 max-taps=1\n");
     world.attach();  // what the first one does to the bridge
-    host_network_becomes("", std::chrono::milliseconds(300));
+    World::no_taps_left();
     const std::string before = host_network();
     HelperResult run = world.attach();
     std::vector<UniqueFd> kept;

@@ -104,9 +104,10 @@ for options in "$golden"/*.options; do
         continue
     }
     "$tapgate" create "$name" "${options[@]}" >"$work/created"
-    # Every line break is an argument's end; where the test runs and the VM's UUID are this host's.
+    # Every line break is an argument's end; where the test runs, the VM's UUID and the MTU of a br0 that
+    # may be there (in /sys, which is the host's) are this host's.
     "$tapgate" argv "$name" --null | tr '\0' '\n' |
-        sed -e "s|$work|/WORK|g" -e '/^-uuid$/{n;s/.*/UUID/}' >"$work/$name.argv"
+        sed -e "s|$work|/WORK|g" -e '/^-uuid$/{n;s/.*/UUID/}' -e 's/"host_mtu":[0-9]*,//' >"$work/$name.argv"
     rm "$XDG_CONFIG_HOME/tapgate/$name.conf"
     if [ -n "${print_golden:-}" ]; then
         echo "--- qemu-$version/$name.argv"

@@ -347,6 +347,7 @@ void Testbed::SetUp() {
     try {
         enter_namespaces();
         install(Install::setuid);
+        is_set_up_ = true;
     } catch (const std::exception& e) {
         TAPGATE_REQUIRE(false, e.what());
     }

@@ -188,6 +188,9 @@ class Testbed : public testing::Test {
 
   protected:
     void SetUp() override;
+    // Whether SetUp() came to its end: all above is then about namespaces of its own, and not the
+    // host's.
+    bool is_set_up() const { return is_set_up_; }
 
   private:
     void enter_namespaces();
@@ -197,6 +200,7 @@ class Testbed : public testing::Test {
     UniqueFd host_mnt_;
     UniqueFd host_cwd_;
     Install installed_ = Install::plain;
+    bool is_set_up_ = false;
 };
 
 // The same tests for both ways to install.

@@ -49,7 +49,7 @@ says() {
 # is no better.)
 matches() {
     local count
-    count=$(grep -c "$@")
+    count=$(grep -c "$@") && [ "$count" -gt 0 ]
 }
 
 # refused TEXT COMMAND...: the command fails, and says TEXT.
