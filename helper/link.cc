@@ -46,7 +46,7 @@ void put_port_flags(NetlinkRequest& request, const std::vector<std::pair<int, bo
         info.put(IFLA_INFO_SLAVE_KIND, "bridge", sizeof "bridge");
         info.nest(IFLA_INFO_SLAVE_DATA, [&](NetlinkRequest& port) {
             for (const auto& [flag, value] : flags)
-                port.put<std::uint8_t>(flag, value);
+                port.put<std::uint8_t>(flag, value ? 1 : 0);
         });
     });
 }
