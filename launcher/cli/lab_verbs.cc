@@ -78,10 +78,8 @@ ExitCode print_answers(const std::vector<LabAnswer>& answers) {
     return code;
 }
 
-// `tapgate VERB NAME' with what was said behind it.
-std::vector<std::string> words_for(const std::string& verb, const VmName& name,
-                                   const CommandLine& command) {
-    std::vector<std::string> words = {verb, name.str()};
+// `words' of a tapgate's for one VM, with what was said behind them for all.
+std::vector<std::string> words_for(std::vector<std::string> words, const CommandLine& command) {
     for (const char* option : {"user", "via"}) {
         if (command.has(option))
             words.push_back("--" + std::string(option) + "=" + command.option(option));
@@ -96,8 +94,9 @@ ExitCode exec_in_lab(const Lab& lab, const CommandLine& command) {
     if (command.rest.empty())
         throw UsageError("lab exec needs a command: tapgate lab exec FILE -- COMMAND...");
     return print_answers(
-        ask_lab(lab_members(lab), "running the command", "has done it",
-                [&](const VmName& name) { return words_for("exec", name, command); }));
+        ask_lab(lab_members(lab), "running the command", "has done it", [&](const VmName& name) {
+            return words_for({"exec", name.str()}, command);
+        }));
 }
 
 // The lab's VM that `word` means, by its whole name or by what stands in it behind the lab's;
@@ -136,14 +135,15 @@ ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
         throw UsageError(
             "lab ssh takes the lab's file and one of its VMs: tapgate lab ssh FILE NAME");
     if (command.operands.size() == 2 && !command.rest.empty())
-        return print_answers(
-            ask_lab(lab_members(lab), "running the command", "has done it",
-                    [&](const VmName& name) { return words_for("ssh", name, command); }));
+        return print_answers(ask_lab(lab_members(lab), "running the command", "has done it",
+                                     [&](const VmName& name) {
+                                         return words_for({"ssh", name.str()}, command);
+                                     }));
     const VmName name =
         member_meant(lab, command.operands.size() > 2 ? command.operands[2] : std::string());
     // As if that had been typed.
-    const CommandLine one =
-        parse_command_line(*command.grammar, words_for("ssh", name, command), current_directory());
+    const CommandLine one = parse_command_line(
+        *command.grammar, words_for({"ssh", name.str()}, command), current_directory());
     if (const auto done = done_on_slurm(one))
         return *done;
     return one.verb->run(one);
@@ -154,13 +154,7 @@ ExitCode copy_to_lab(const Lab& lab, const CommandLine& command) {
     if (command.operands.size() != 4 || !command.operands[3].starts_with(':'))
         throw UsageError("lab cp copies to each guest: tapgate lab cp FILE PATH :PATH");
     return print_answers(ask_lab(lab_members(lab), "copying", "has it", [&](const VmName& name) {
-        std::vector<std::string> words = {"cp", command.operands[2],
-                                          name.str() + command.operands[3]};
-        for (const char* option : {"user", "via"}) {
-            if (command.has(option))
-                words.push_back("--" + std::string(option) + "=" + command.option(option));
-        }
-        return words;
+        return words_for({"cp", command.operands[2], name.str() + command.operands[3]}, command);
     }));
 }
 
