@@ -295,6 +295,10 @@ check "lab ssh: what failed" '^[a-z.-]*two-1: tapgate: .*no network adapter' $er
 check "lab ssh: which" 'which of them.*it has one-1, two-1; ' $err
 ! tap_gate lab ssh class.lab one-2 || wrong "exit status 0"
 check "lab ssh: one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" $err
+! tap_gate lab cp class.lab "$LAB/home/sent" :/tmp/from-the-lab -l root || wrong "exit status 0"
+check "lab cp: who could not have it" '^[a-z.-]*two-1: .*no network adapter' $err
+tap_gate lab ssh class.lab one-1 -l root -- 'wc -c </tmp/from-the-lab' || true
+check "lab cp: and who has it" "^$(stat -c %s $LAB/home/sent)\$" $out
 ! tap_gate lab cp class.lab a:b /tmp || wrong "exit status 0"
 check "lab cp: to nowhere" 'lab cp FILE PATH :PATH' $err
 tap_gate lab destroy class.lab --yes --timeout=0 --force || true
