@@ -128,7 +128,7 @@ std::vector<std::string> ForeignDisks::kept_drive(const ForeignDisk& disk,
     if (!disk.format.empty())
         drive.set("format", disk.format);
     if (!disk.path.empty())
-        drive.set("file", disk.is_url ? disk.path : machine_.absolute(disk.path));
+        drive.set("file", machine_.absolute(disk.path));
     if (disk.kind == ForeignDisk::Kind::cdrom)
         drive.set("media", "cdrom");
     if (disk.read_only)
@@ -216,7 +216,7 @@ void ForeignDisks::keep_floppy(const ForeignDisk& disk) {
     drive.set("index", disk.letter == 'A' ? "0" : "1");
     if (!disk.format.empty())
         drive.set("format", disk.format);
-    drive.set("file", disk.is_url ? disk.path : machine_.absolute(disk.path));
+    drive.set("file", machine_.absolute(disk.path));
     if (disk.read_only)
         drive.set("readonly", "on");
     for (const auto& [key, value] : disk.drive)

@@ -43,8 +43,12 @@ bool has_protocol(std::string_view file) {
 }
 
 std::string LegacyMachine::absolute(const std::string& path) const {
-    return path.starts_with('/') || has_protocol(path) || path.empty() ? path
-                                                                       : directory + "/" + path;
+    // "fat:floppy:rw:DIRECTORY": vvfat_parse_filename() in QEMU's block/vvfat.c.
+    const size_t start = path.starts_with("fat:") ? path.rfind(':') + 1 : 0;
+    const std::string place = path.substr(start);
+    if (place.starts_with('/') || has_protocol(place) || place.empty())
+        return path;
+    return path.substr(0, start) + directory + "/" + place;
 }
 
 void keep_usb_device(const std::string& was, const std::vector<std::string>& before,

@@ -23,11 +23,13 @@ struct LegacyDevice {
 /// What the machine of the translation is like.
 struct LegacyMachine {
     bool q35 = false;
-    std::string directory;   ///< where relative paths start
-    bool has_usb = false;    ///< a controller for kept devices has been added
-    bool has_sound = false;  ///< the backend of kept sound cards has been added
+    std::string default_adapter = "e1000";  ///< where no model was said (hw/i386/pc_q35.c)
+    std::string directory;                  ///< where relative paths start
+    bool has_usb = false;                   ///< a controller for kept devices has been added
+    bool has_sound = false;                 ///< the backend of kept sound cards has been added
 
-    /// The path as it is from everywhere. What has a protocol (nbd:...) is no path.
+    /// The path as it is from everywhere. What has a protocol (nbd:...) is no path; but behind
+    /// `fat:', and what else that says, is a directory.
     [[nodiscard]] std::string absolute(const std::string& path) const;
 };
 

@@ -219,13 +219,13 @@ class NetTranslator {
         return {};
     }
 
-    static std::string model_of(const NetEnd& adapter, std::string& why) {
+    std::string model_of(const NetEnd& adapter, std::string& why) {
         if (adapter.kind.empty()) {
             if (!adapter.was.empty())
-                add_reason(why,
-                           "no model was said: QEMU's default is e1000, that of RHEL's "
-                           "qemu-kvm was rtl8139");
-            return "e1000";
+                add_reason(why, "no model was said: QEMU's default is " +
+                                    parts_.machine.default_adapter +
+                                    ", that of RHEL's qemu-kvm was rtl8139");
+            return parts_.machine.default_adapter;
         }
         NetModelChoice choice = net_model(adapter.kind);
         if (!choice.why.empty())
@@ -291,7 +291,7 @@ class NetTranslator {
         card.take("vectors");
         if (const auto mac = card.take("macaddr"))
             card.set("mac", *mac);
-        std::string driver = adapter.kind.empty() ? "e1000" : adapter.kind;
+        std::string driver = adapter.kind.empty() ? parts_.machine.default_adapter : adapter.kind;
         if (driver == "virtio")
             driver = "virtio-net-pci";
         Properties device;

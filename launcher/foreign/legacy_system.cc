@@ -182,6 +182,19 @@ void take_tcg(LegacyParts& parts, const LegacyOption& option) {
     parts.result.changed(option.text, "accel = tcg");
 }
 
+namespace {
+
+// The adapter that QEMU gives to a machine of that type: a q35 of QEMU 2.12 and later has another.
+std::string default_adapter(std::string_view type) {
+    constexpr std::string_view versioned = "pc-q35-2.";
+    if (!type.starts_with(versioned))
+        return type.find("q35") == std::string_view::npos ? "e1000" : "e1000e";
+    const auto minor = parse_whole<unsigned>(type.substr(versioned.size()));
+    return minor && *minor < 12 ? "e1000" : "e1000e";
+}
+
+}  // namespace
+
 void add_machine(LegacyParts& parts) {
     const std::string& said = parts.machine_type;
     std::string type = "pc";
@@ -196,6 +209,7 @@ void add_machine(LegacyParts& parts) {
     if (has_plain_memory(parts))
         add_reason(why, "memory = says how much there is");
     parts.machine.q35 = type == "q35";
+    parts.machine.default_adapter = default_adapter(said);
     parts.result.set("machine", type);
     if (said.empty())
         parts.result.added("machine = pc",

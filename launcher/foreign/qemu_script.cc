@@ -58,10 +58,15 @@ bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
 
 std::string no_qemu(std::string_view word) {
     const std::string_view name = last_part(word);
-    return quoted_word(word) + " is no QEMU" +
-           (name.starts_with("qemu") || name.starts_with("kvm")
-                ? ": have the blanks in front of its options been lost?"
-                : "; give a command line from QEMU's name on");
+    std::string way_out = "; give a command line from QEMU's name on";
+    if (name.starts_with("qemu") || name.starts_with("kvm"))
+        way_out = ": have the blanks in front of its options been lost?";
+    else if (name.starts_with("virsh"))
+        way_out = "; `virsh dumpxml VM >vm.xml' writes what `tapgate import vm.xml' takes";
+    else if (name.starts_with("virt-install"))
+        way_out =
+            "; `virt-install --print-xml ... >vm.xml' writes what `tapgate import vm.xml' takes";
+    return quoted_word(word) + " is no QEMU" + way_out;
 }
 
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words) {
@@ -86,13 +91,21 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         found.push_back(commands.data());
     if (found.empty()) {
         std::string hint;
+        for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {
+            if (source.ends_with(imported))
+                hint = ": `tapgate import' takes it";
+        }
         for (const ShellCommand& command : commands) {
-            if (!command.words.empty() && last_part(command.words[0]).starts_with("qemu-"))
+            const std::string_view name =
+                command.words.empty() ? std::string_view() : last_part(command.words[0]);
+            if (name.starts_with("qemu-") || name == "virt-install")
                 hint = ": " + no_qemu(command.words[0]);
             for (const std::string& word : command.words) {
                 if (word.find("qemu-system-") != std::string::npos && word.ends_with(".exe"))
                     hint = std::string(": ") + of_windows;
             }
+            if (name == "scsihw:" || name == "ostype:")
+                hint = ": it is Proxmox' file of a VM: give what `qm showcmd NUMBER' prints there";
         }
         throw LauncherError(source + ": no command line of QEMU's in it" + hint);
     }
