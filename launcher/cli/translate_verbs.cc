@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -38,13 +39,16 @@ Source script_source(const std::string& path) {
     const auto text = read_file(path, most);
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
-    // What is known of it without running it: the environment, the homes of users (`~ada'), and
-    // where the script itself lies.
+    // What is known of it without running it: the environment, the homes of users (`~ada'), where
+    // the script itself lies, and how many processors this host has.
     const std::string its_directory =
         std::filesystem::absolute(path).lexically_normal().parent_path().string();
+    const std::string processors = std::to_string(std::thread::hardware_concurrency());
     const auto lookup = [&](const std::string& name) -> const char* {
         if (name == "dirname $0")
             return its_directory.c_str();
+        if (name == "nproc")
+            return processors.c_str();
         if (name.starts_with('~')) {
             const passwd* const user = getpwnam(name.c_str() + 1);  // NOLINT(concurrency-mt-unsafe)
             return user == nullptr ? nullptr : user->pw_dir;

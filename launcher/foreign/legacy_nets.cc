@@ -7,6 +7,7 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/adapter_model.h"
 #include "launcher/foreign/legacy_parts.h"
+#include "launcher/foreign/shell_word.h"
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
@@ -240,7 +241,9 @@ class NetTranslator {
         if (!text)
             return {};
         const auto mac = MacAddress::parse(*text);
-        if (!mac)
+        if (text->find(unknown_text) != std::string::npos)
+            add_reason(why, "its MAC address was another at each start: it gets one that stays");
+        else if (!mac)
             add_reason(why, quoted_word(*text) + " is no station's MAC address: it gets another");
         return mac ? ",mac=" + mac->str() : "";
     }
@@ -337,7 +340,7 @@ void add_netdev(LegacyNets& nets, const std::string& value, const std::string& w
 
 void add_nic(LegacyNets& nets, const std::string& value, const std::string& was) {
     Properties host = Properties::parse(value, "type");
-    const std::string kind = host.take("type").value_or("");
+    const std::string kind = host.take("type").value_or("user");
     if (kind == "none") {
         nets.none_was = was;
         return;

@@ -109,6 +109,7 @@ void take_memory(LegacyParts& parts, const LegacyOption& option);
 void take_cpus(LegacyParts& parts, const LegacyOption& option);
 void take_cpu(LegacyParts& parts, const LegacyOption& option);
 void take_name(LegacyParts& parts, const LegacyOption& option);
+void take_uuid(LegacyParts& parts, const LegacyOption& option);
 void take_boot(LegacyParts& parts, const LegacyOption& option);
 void take_kernel(LegacyParts& parts, const LegacyOption& option);
 void take_localtime(LegacyParts& parts, const LegacyOption& option);

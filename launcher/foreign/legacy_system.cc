@@ -9,6 +9,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/legacy_parts.h"
+#include "launcher/foreign/shell_word.h"
 #include "launcher/foreign/words.h"
 #include "launcher/vm/name.h"
 #include "launcher/vm/spec.h"
@@ -326,12 +327,21 @@ void take_cpu(LegacyParts& parts, const LegacyOption& option) {
 void take_name(LegacyParts& parts, const LegacyOption& option) {
     Properties properties = Properties::parse(option.value, "guest");
     const std::string name = properties.take("guest").value_or("");
-    parts.result.name = fitting_name(name);
+    const bool known = name.find(unknown_text) == std::string::npos;
+    parts.result.name = known ? fitting_name(name) : "";
     const std::string why = "the VM's name is that of its file";
     if (parts.result.name.empty())
         parts.result.dropped(option.text, why);
     else
         parts.result.changed(option.text, "VM " + parts.result.name, why);
+}
+
+void take_uuid(LegacyParts& parts, const LegacyOption& option) {
+    if (option.value.find(unknown_text) == std::string::npos)
+        keep_option(parts, option);
+    else
+        parts.result.dropped(option.text,
+                             "it was another at each start: the VM has one that stays");
 }
 
 void take_kernel(LegacyParts& parts, const LegacyOption& option) {

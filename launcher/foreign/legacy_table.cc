@@ -176,7 +176,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"trace", true, keep_option},
     {"usb", false, drop_option, own_devices},
     {"usbdevice", true, take_usb_device},
-    {"uuid", true, keep_option},
+    {"uuid", true, take_uuid},
     {"vga", true, take_vga},
     {"virtfs", true, keep_option},
     {"virtioconsole", true, drop_option, gone},

@@ -29,6 +29,15 @@ bool starts_others(std::string_view word) {
     return std::find(names.begin(), names.end(), last_part(word)) != names.end();
 }
 
+// Programs whose words are no command, or one for another host.
+bool only_names_others(std::string_view word) {
+    constexpr std::array<std::string_view, 21> names = {
+        "apt",    "apt-get", "cat",     "chroot", "dnf",  "docker", "echo",
+        "grep",   "kill",    "killall", "lxc",    "man",  "pgrep",  "pkill",
+        "podman", "printf",  "ps",      "ssh",    "type", "which",  "yum"};
+    return is_one_of(last_part(word), names);
+}
+
 // libvirt sets these in front of each QEMU that it starts, and logs them.
 bool is_of_libvirt(const ShellCommand& command) {
     return std::any_of(command.environment.begin(), command.environment.end(),
@@ -72,9 +81,11 @@ std::string no_qemu(std::string_view word) {
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words) {
     if (words.empty() || is_qemu(words[0]))
         return words.begin();
-    if (!starts_others(words[0]))
-        return words.end();
-    return std::find_if(words.begin(), words.end(), is_qemu);
+    const auto qemu = std::find_if(words.begin(), words.end(), is_qemu);
+    // Behind a word that nobody knows, as a function of the script: where it has options.
+    const bool behind_unknown = qemu != words.end() && qemu + 1 != words.end() &&
+                                (qemu + 1)->starts_with('-') && !only_names_others(words[0]);
+    return starts_others(words[0]) || behind_unknown ? qemu : words.end();
 }
 
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
@@ -91,6 +102,9 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         found.push_back(commands.data());
     if (found.empty()) {
         std::string hint;
+        const std::string_view file = last_part(source);
+        if (file == "Makefile" || file == "makefile" || file.ends_with(".mk"))
+            hint = ": `make -n TARGET' prints the one that it runs";
         for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {
             if (source.ends_with(imported))
                 hint = ": `tapgate import' takes it";

@@ -20,9 +20,9 @@ bool is_blank(char c) {
 
 class ScriptReader {
   public:
-    ScriptReader(std::string_view text,
-                 const std::function<const char*(const std::string&)>& lookup)
-        : variables_(lookup), words_(text, variables_) {}
+    /// `line`: that of the first line; `nesting`: of how many scripts it is a word.
+    ScriptReader(std::string_view text, ShellVariables& variables, unsigned line, unsigned nesting)
+        : variables_(variables), words_(text, variables_, line), nesting_(nesting) {}
 
     std::vector<ShellCommand> read() {
         while (!words_.at_end())
@@ -308,8 +308,11 @@ class ScriptReader {
             command_.directory = directory_;
             commands_.push_back(std::move(command_));
         } else if (command_.words[0] == "cd" && command_.words.size() == 2) {
-            directory_ = command_.problem.empty() ? command_.words[1] : "";
+            const bool known = command_.problem.empty() &&
+                               command_.words[1].find(unknown_text) == std::string::npos;
+            directory_ = known ? command_.words[1] : "";
         } else {
+            read_nested();
             command_.directory = directory_;
             command_.notes.insert(command_.notes.begin(), notes_.begin(), notes_.end());
             commands_.push_back(std::move(command_));
@@ -317,6 +320,34 @@ class ScriptReader {
         command_ = {};
         assignments_.clear();
         started_ = false;
+    }
+
+    // What `bash -c TEXT' and `alias NAME=TEXT' have in one word is a script.
+    void read_nested() {
+        constexpr std::array<std::string_view, 8> shells = {"ash", "bash", "dash",   "runuser",
+                                                            "sh",  "su",   "script", "zsh"};
+        bool shell = false;
+        const std::vector<std::string>& words = command_.words;
+        for (size_t i = 0; i < words.size(); i++) {
+            if (words[0] == "alias" && i > 0)
+                read_nested(words[i].substr(words[i].find('=') + 1));
+            else if (shell && i + 1 < words.size() && (words[i] == "-c" || words[i] == "-lc"))
+                read_nested(words[i + 1]);
+            shell = shell || is_one_of(last_part(words[i]), shells);
+        }
+    }
+
+    void read_nested(const std::string& text) {
+        constexpr unsigned deepest = 3;
+        if (nesting_ == deepest)
+            return;
+        std::vector<ShellCommand> commands =
+            ScriptReader(text, variables_, command_.line, nesting_ + 1).read();
+        for (ShellCommand& command : commands) {
+            if (command.directory.empty())
+                command.directory = directory_;
+            commands_.push_back(std::move(command));
+        }
     }
 
     struct Assignment {
@@ -334,8 +365,9 @@ class ScriptReader {
             set(one.value.substr(0, length), {one.value.substr(length + 1)}, false, false);
     }
 
-    ShellVariables variables_;
+    ShellVariables& variables_;
     ShellWordReader words_;
+    unsigned nesting_;
     std::vector<ShellCommand> commands_;
     ShellCommand command_;
     std::vector<Assignment> assignments_;
@@ -394,7 +426,8 @@ std::vector<ShellCommand> read_shell_script(
         commands += end < rest.size() ? "\n" : "";
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    return ScriptReader(commands, lookup).read();
+    ShellVariables variables(lookup);
+    return ScriptReader(commands, variables, 1, 0).read();
 }
 
 }  // namespace tapgate

@@ -19,8 +19,8 @@ class ShellVariables {
         std::string problem;             ///< why only a shell would know it; empty: it is known
     };
 
-    /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home) and
-    /// "dirname $0" (where the script is) only.
+    /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home),
+    /// "dirname $0" (where the script is) and "nproc" (how many CPUs the host has) only.
     explicit ShellVariables(const std::function<const char*(const std::string&)>& lookup)
         : lookup_(lookup) {}
 

@@ -213,13 +213,14 @@ void ShellWordReader::read_command(bool quoted) {
         std::string_view text;
         std::string_view word;
     };
-    constexpr std::array<Known, 7> known = {{{"pwd", "PWD"},
+    constexpr std::array<Known, 8> known = {{{"pwd", "PWD"},
                                              {"pwd -P", "PWD"},
                                              {"dirname $0", "dirname $0"},
                                              {"dirname \"$0\"", "dirname $0"},
                                              {"dirname -- \"$0\"", "dirname $0"},
                                              {"cd \"$(dirname \"$0\")\" && pwd", "dirname $0"},
-                                             {"whoami", "USER"}}};
+                                             {"whoami", "USER"},
+                                             {"nproc", "nproc"}}};
     const size_t begin = at_ + 1;
     unsigned depth = 0;
     bool ended = false;
@@ -238,7 +239,9 @@ void ShellWordReader::read_command(bool quoted) {
             return;
         }
     }
-    problem(what);
+    if (!ended)
+        problem(what);
+    add_quoted(unknown_text);
 }
 
 // `$' or a backquote.
@@ -253,11 +256,13 @@ void ShellWordReader::read_expansion(bool quoted) {
         return;
     }
     if (c == '`') {
-        problem("the output of a command (`...`)");
         while (!at_end() && peek() != '`' && peek() != '\n')
             next();
         if (peek() == '`')
             next();
+        else
+            problem("a backquote that is not closed");
+        add_quoted(unknown_text);
         return;
     }
     if (peek() == '(') {
@@ -267,7 +272,13 @@ void ShellWordReader::read_expansion(bool quoted) {
     } else if (const size_t length = shell_name_length(rest()); length > 0) {
         const std::string name(rest().substr(0, length));
         skip(length);
-        add_value(variables_.get(name), quoted, false);
+        if (name == "RANDOM")
+            add_quoted(unknown_text);
+        else
+            add_value(variables_.get(name), quoted, false);
+    } else if (peek() == '$') {
+        next();
+        add_quoted(unknown_text);
     } else if (peek() == '@' || peek() == '*') {
         // What the script was given: nothing, as it stands here.
         notes_.push_back("$" + std::string(1, next()));
@@ -277,7 +288,7 @@ void ShellWordReader::read_expansion(bool quoted) {
             in_field_ = false;
         }
     } else {
-        constexpr std::string_view special = "0123456789#?$!-'\"";
+        constexpr std::string_view special = "0123456789#?!-'\"";
         if (peek() != '\0' && special.find(peek()) != std::string_view::npos)
             problem("`$" + std::string(1, peek()) + "', which only the shell that ran it knows");
         else

@@ -12,10 +12,15 @@
 
 namespace tapgate {
 
+/// What stands in a word for a text that only the shell which ran it knew: what a command printed,
+/// a process's number, a random one. Whoever needs that text cannot go on.
+inline constexpr std::string_view unknown_text = "$(...)";
+
 class ShellWordReader {
   public:
-    ShellWordReader(std::string_view text, ShellVariables& variables)
-        : text_(text), variables_(variables) {}
+    /// `line`: that of the first line.
+    ShellWordReader(std::string_view text, ShellVariables& variables, unsigned line)
+        : text_(text), variables_(variables), line_(line) {}
 
     [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
     [[nodiscard]] char peek(size_t ahead = 0) const {
@@ -53,7 +58,7 @@ class ShellWordReader {
     std::string_view text_;
     ShellVariables& variables_;
     size_t at_ = 0;
-    unsigned line_ = 1;
+    unsigned line_;
     std::vector<std::string> fields_;
     bool in_field_ = false;
     bool splits_ = true;

@@ -8,6 +8,7 @@
 #include "launcher/foreign/kept_places.h"
 #include "launcher/foreign/legacy_parts.h"
 #include "launcher/foreign/qemu_script.h"
+#include "launcher/foreign/shell_word.h"
 #include "launcher/foreign/words.h"
 
 namespace tapgate {
@@ -51,6 +52,17 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         result.dropped("&",
                        "`tapgate start' runs a VM in the background, and it outlives the "
                        "shell");
+}
+
+// What only a shell knew may stand in what is dropped, and nowhere else.
+void require_known(const Translation& translation) {
+    for (const auto& [key, value] : translation.settings) {
+        if (value.find(unknown_text) != std::string::npos)
+            throw LauncherError(quoted_word(key + " = " + value) + ": what stands for " +
+                                std::string(unknown_text) +
+                                " is known only to the shell that ran it (what a command printed, "
+                                "a random number); write it out");
+    }
 }
 
 void drop_orphans(LegacyParts& parts) {
@@ -112,6 +124,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     parts.boot.finish(parts.result);
     place_kept_devices(parts.machine, parts.result);
     drop_orphans(parts);
+    require_known(parts.result);
     if (parts.places > 0)
         parts.result.dropped(std::to_string(parts.places) + " places of devices (bus=, addr=)",
                              "tapgate gives each device its place");

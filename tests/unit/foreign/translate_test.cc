@@ -40,6 +40,7 @@ const char* no_environment(const std::string& name) {
     return name == "HOME"         ? "/home/u"
            : name == "~lab"       ? "/home/lab"
            : name == "dirname $0" ? "/scripts"
+           : name == "nproc"      ? "6"
                                   : nullptr;
 }
 
@@ -81,10 +82,9 @@ TEST(Script, Variables) {
 
 TEST(Script, WhatOnlyAShellKnows) {
     const auto problem = [](const std::string& text) { return script(text).back().problem; };
-    EXPECT_EQ(problem("c\nc $(d) e"), "the output of a command ($(...)) in line 2");
-    EXPECT_THAT(problem("c `d`"), HasSubstr("output of a command"));
     EXPECT_THAT(problem("c $X"), HasSubstr("the variable X, which is not set"));
-    EXPECT_THAT(problem("X=$(d)\nc $X"), HasSubstr("the variable X, which is made of the output"));
+    EXPECT_THAT(problem("c $(d"), HasSubstr("output of a command"));
+    EXPECT_THAT(problem("c `d"), HasSubstr("a backquote that is not closed"));
     EXPECT_THAT(problem("if a; then X=2; fi\nc $X"), HasSubstr("set under a condition"));
     EXPECT_THAT(problem("[ -e a ] && X=2\nc $X"), HasSubstr("set under a condition"));
     EXPECT_THAT(problem("c {a,b}"), HasSubstr("in braces"));
@@ -98,6 +98,32 @@ TEST(Script, WhatOnlyAShellKnows) {
     EXPECT_THAT(problem("c ${X#y}"), HasSubstr("`${X#y}'"));
     // What is wrong elsewhere is no matter.
     EXPECT_THAT(problem("it's $(\nc d"), IsEmpty());
+}
+
+TEST(Script, WhatOnlyItsRunKnewIsMarked) {
+    const auto words = [](const std::string& text) { return script(text).back().words; };
+    EXPECT_THAT(words("c $(d \"$(e)\") `f` x$$ $((RANDOM % 2))"),
+                ElementsAre("c", "$(...)", "$(...)", "x$(...)", "$(...)"));
+    EXPECT_THAT(words("X=a:$(d)\nY=$RANDOM\nc $X \"$Y\""), ElementsAre("c", "a:$(...)", "$(...)"));
+    EXPECT_THAT(words("c $(nproc)"), ElementsAre("c", "6"));
+    EXPECT_THAT(script("cd $(d)\nc").back().directory, IsEmpty());
+}
+
+TEST(Script, AWordThatIsAScript) {
+    const auto commands =
+        script("cd /vm\nA=x\nalias l='one $A' m=two\nscreen -dm bash -c \"four; five '6 7'\"");
+    ASSERT_EQ(commands.size(), 6U);
+    EXPECT_THAT(commands[0].words, ElementsAre("one", "x"));
+    EXPECT_EQ(commands[0].directory, "/vm");
+    EXPECT_THAT(commands[1].words, ElementsAre("two"));
+    EXPECT_THAT(commands[4].words, ElementsAre("five", "6 7"));
+    EXPECT_EQ(commands[4].line, 4U);
+    EXPECT_THAT(script("python3 -c 'a; b'"), testing::SizeIs(1));
+    // However deep: it ends.
+    std::string nested = "c";
+    for (int i = 0; i < 8; i++)
+        nested = "alias x=" + testing::PrintToString(nested);
+    EXPECT_THAT(script(nested), testing::SizeIs(4));
 }
 
 TEST(Script, VariablesThatGrow) {
