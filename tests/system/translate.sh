@@ -102,7 +102,7 @@ run_case() { # NAME
         "-mem-path of libvirt's" | "a TPM and a shared directory whose programs are started before") return 0 ;;
     "a kernel") sed -i '/^\(kernel\|initrd\|append\) = /d' "$conf" ;;
     esac
-    sed -i -E "s:/data/:$work/data/:" "$conf"
+    sed -i -E "s:(^|[^[:alnum:]])/data/:\\1$work/data/:" "$conf"
     start_conf "$1"
 }
 
