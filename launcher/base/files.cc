@@ -124,6 +124,17 @@ std::vector<std::filesystem::path> entries_of(const std::filesystem::path& direc
     return entries;
 }
 
+std::string end_of_file(const std::string& path) {
+    constexpr off_t most = 4096;
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::string text(most, '\0');
+    const off_t size = fd ? lseek(fd.get(), 0, SEEK_END) : 0;
+    const ssize_t got =
+        fd ? pread(fd.get(), text.data(), text.size(), size > most ? size - most : 0) : 0;
+    text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+    return terminal_text(text);
+}
+
 bool exists(const std::string& path) {
     return access(path.c_str(), F_OK) == 0;
 }

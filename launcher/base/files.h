@@ -29,6 +29,9 @@ std::string line_of(const std::string& path, const std::string& key);
 /// The paths of what is in a directory, in no order; none where it cannot be read.
 std::vector<std::filesystem::path> entries_of(const std::filesystem::path& directory);
 
+/// The last of what the file `path` holds, fit for a terminal; empty when it cannot be read.
+std::string end_of_file(const std::string& path);
+
 /// Whether anything is called `path`.
 bool exists(const std::string& path);
 

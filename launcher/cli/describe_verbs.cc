@@ -149,6 +149,11 @@ ExitCode print_argv(const CommandLine& command) {
     if (!command.has("plain-bridge"))
         fds = planned_fds(vm.spec, has_vhost());
     const std::vector<std::string> argv = qemu_argv(vm.spec, host, fds);
+    for (const Share& share : vm.spec.shares) {
+        if (share.via == ShareProtocol::virtiofs)
+            note("the share " + share.tag +
+                 " needs a virtiofsd that listens before QEMU starts, as `tapgate start' has it");
+    }
     if (command.has("null")) {
         std::string text;
         for (const std::string& argument : argv)

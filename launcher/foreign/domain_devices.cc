@@ -226,6 +226,15 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
     const std::string tag = xml.attribute(filesystem.child("target"), "dir");
     const std::string was = tag_of(filesystem) + tag_of(filesystem.child("source")) +
                             tag_of(filesystem.child("target"));
+    if (is_virtiofs_share(filesystem)) {
+        const bool read_only = filesystem.child("readonly");
+        xml.take(filesystem.child("readonly"));
+        domain.set(was, "share",
+                   commas_doubled(path) + ",tag=" + tag + (read_only ? ",readonly=on" : "") +
+                       ",via=virtiofs",
+                   domain.with_left(filesystem, "this host has to have a virtiofsd"));
+        return;
+    }
     if (driver == "virtiofs") {
         if (!keep_domain_virtiofs(domain, filesystem))
             domain.drop(filesystem,

@@ -49,6 +49,12 @@ class Writer {
         xml_node memory = add(domain, "memory");
         set(memory, "unit", "MiB");
         memory.text().set(std::to_string(spec_.memory.mebibytes()).c_str());
+        if (std::any_of(spec_.shares.begin(), spec_.shares.end(),
+                        [](const Share& share) { return share.via == ShareProtocol::virtiofs; })) {
+            xml_node backing = add(domain, "memoryBacking");
+            set(add(backing, "source"), "type", "memfd");
+            set(add(backing, "access"), "mode", "shared");
+        }
         add_text(domain, "vcpu", std::to_string(spec_.cpus.cpus()));
         write_os(add(domain, "os"));
         xml_node features = add(domain, "features");
@@ -178,6 +184,8 @@ class Writer {
         xml_node node = add(devices, "filesystem");
         set(node, "type", "mount");
         set(node, "accessmode", "passthrough");
+        if (share.via == ShareProtocol::virtiofs)
+            set(add(node, "driver"), "type", "virtiofs");
         set(add(node, "source"), "dir", share.path.str());
         set(add(node, "target"), "dir", share.tag);
         if (share.read_only)

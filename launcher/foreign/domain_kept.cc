@@ -11,6 +11,7 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/domain_parts.h"
 #include "launcher/foreign/xml_document.h"
+#include "launcher/vm/name.h"
 
 namespace tapgate {
 
@@ -194,6 +195,15 @@ void read_domain_pstore(DomainParts& domain, const pugi::xml_node& pstore) {
               ",share=on",
           "-device", "acpi-erst,memdev=keptpstore"},
          "the file has to be yours");
+}
+
+bool is_virtiofs_share(const pugi::xml_node& filesystem) {
+    const std::string_view type = filesystem.attribute("type").value();
+    const std::string_view tag = filesystem.child("target").attribute("dir").value();
+    return filesystem.child("driver").attribute("type").value() == std::string_view("virtiofs") &&
+           (type.empty() || type == "mount") &&
+           filesystem.child("source").attribute("dir").value()[0] == '/' && tag.size() <= 31 &&
+           VmName::parse(tag) && has_plain_shared_memory(filesystem.parent().parent());
 }
 
 bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem) {

@@ -190,6 +190,13 @@ void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory) {
                domain.with_left(memory, why));
 }
 
+bool has_plain_shared_memory(const pugi::xml_node& domain) {
+    const pugi::xml_node said = domain.child("memoryBacking");
+    return !domain.child("cpu").child("numa") && !said.child("hugepages") &&
+           !said.child("allocation") &&
+           (!said || said.child("access").attribute("mode").value() == std::string_view("shared"));
+}
+
 void read_domain_backing(DomainParts& domain, const pugi::xml_node& root) {
     const pugi::xml_node said = root.child("memoryBacking");
     const pugi::xml_node numa = root.child("cpu").child("numa");
@@ -209,6 +216,10 @@ void read_domain_backing(DomainParts& domain, const pugi::xml_node& root) {
     std::string why = domain.with_left(said, backing.why);
     if (backing.is_plain || domain.memory == 0) {
         domain.result.dropped(was, why.empty() ? "memory is plain" : why);
+    } else if (const auto filesystems = root.child("devices").children("filesystem");
+               has_plain_shared_memory(root) &&
+               std::any_of(filesystems.begin(), filesystems.end(), is_virtiofs_share)) {
+        domain.result.changed(was, "share= with via=virtiofs, which needs it", why);
     } else if (by_nodes) {
         domain.result.changed(was, "the memory of its nodes", why);
     } else {

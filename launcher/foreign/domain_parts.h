@@ -81,6 +81,12 @@ void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem)
 void read_domain_crypto(DomainParts& domain, const pugi::xml_node& crypto);
 void read_domain_pstore(DomainParts& domain, const pugi::xml_node& pstore);
 /// The same of a socket of the user's; false: it is another, and somebody else's to read.
+/// Whether the guest's memory is shared, if at all, as share=DIR,via=virtiofs shares it.
+bool has_plain_shared_memory(const pugi::xml_node& domain);
+
+/// Whether the <filesystem> is a directory by virtiofs that share= can have.
+bool is_virtiofs_share(const pugi::xml_node& filesystem);
+
 bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem);
 bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel);
 bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,

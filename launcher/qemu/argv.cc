@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/qemu/argv.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string_view>
 
@@ -81,6 +82,11 @@ class Builder {
         if (host_.uefi)
             machine += std::string(host_.uefi->needs_smm ? ",smm=on" : "") +
                        ",pflash0=uefi-code,pflash1=uefi-variables";
+        const bool shared_memory =
+            std::any_of(spec_.shares.begin(), spec_.shares.end(),
+                        [](const Share& share) { return share.via == ShareProtocol::virtiofs; });
+        if (shared_memory)
+            machine += ",memory-backend=ram";
         argv_.add("-machine", machine);
         argv_.add("-accel",
                   kvm ? "kvm"
@@ -97,6 +103,12 @@ class Builder {
                               ",cores=" + std::to_string(cpus.cores()) +
                               ",threads=" + std::to_string(cpus.threads()));
         argv_.add("-m", "size=" + std::to_string(spec_.memory.mebibytes()) + "M");
+        // virtiofsd reads and writes there what the guest asks for.
+        if (shared_memory)
+            argv_.add_json("-object", Json{{"qom-type", "memory-backend-memfd"},
+                                           {"id", "ram"},
+                                           {"size", spec_.memory.mebibytes() << 20U},
+                                           {"share", true}});
         argv_.add_json("-object", Json{{"qom-type", "iothread"}, {"id", "io0"}});
         argv_.add("-rtc", "base=utc,driftfix=slew");
         argv_.add("-global", "kvm-pit.lost_tick_policy=delay");
@@ -161,11 +173,19 @@ class Builder {
     }
 
     // By 9p, whose server is in QEMU: its sandbox holds. What the guest writes is the user's, with
-    // the modes that the guest says (security_model=none, which needs no privilege).
+    // the modes that the guest says (security_model=none, which needs no privilege). By virtiofs,
+    // whose server is a virtiofsd beside QEMU (run/share_servers.h): QEMU only connects the two.
     void add_shares() {
         for (size_t i = 0; i < spec_.shares.size(); i++) {
             const Share& share = spec_.shares[i];
             const std::string id = "share" + std::to_string(i);
+            if (share.via == ShareProtocol::virtiofs) {
+                argv_.add("-chardev",
+                          "socket,id=" + id + ",path=" + commas_doubled(socket(share_socket(i))));
+                argv_.add_device(
+                    {{"driver", "vhost-user-fs-pci"}, {"chardev", id}, {"tag", share.tag}});
+                continue;
+            }
             argv_.add("-fsdev", "local,id=" + id + ",security_model=none,multidevs=remap,path=" +
                                     commas_doubled(share.path.str()) +
                                     (share.read_only ? ",readonly=on" : ""));

@@ -119,7 +119,10 @@ std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host
     std::vector<std::string> notes = check_drives(spec);
     for (const Share& share : spec.shares) {
         check_share(share);
-        notes.push_back("in the guest, as root: mount -t 9p -o trans=virtio,version=9p2000.L " +
+        notes.push_back(std::string("in the guest, as root: mount -t ") +
+                        (share.via == ShareProtocol::virtiofs
+                             ? "virtiofs "
+                             : "9p -o trans=virtio,version=9p2000.L ") +
                         share.tag + " /mnt");
     }
     check_nested(spec, host, notes);

@@ -136,14 +136,7 @@ std::string qemu_log_path(const VmName& name) {
 }
 
 std::string qemu_words(const VmName& name) {
-    constexpr off_t most = 4096;
-    const UniqueFd fd(open(qemu_log_path(name).c_str(), O_RDONLY | O_CLOEXEC));
-    std::string text(most, '\0');
-    const off_t size = fd ? lseek(fd.get(), 0, SEEK_END) : 0;
-    const ssize_t got =
-        fd ? pread(fd.get(), text.data(), text.size(), size > most ? size - most : 0) : 0;
-    text.resize(got > 0 ? static_cast<size_t>(got) : 0);
-    return terminal_text(text);
+    return end_of_file(qemu_log_path(name));
 }
 
 }  // namespace tapgate

@@ -29,6 +29,7 @@
 #include "launcher/run/ending.h"
 #include "launcher/run/host.h"
 #include "launcher/run/process.h"
+#include "launcher/run/share_servers.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -73,6 +74,7 @@ class Supervisor {
             start(host);
         } catch (...) {
             qemu_.reset();
+            shares_.reset();
             clear_vm_directory(name_);
             throw;
         }
@@ -97,10 +99,12 @@ class Supervisor {
         for (const std::string& text : options_.quiet ? std::vector<std::string>() : vm.notes)
             note(text);
         stop_.emplace();
+        shares_.emplace(spec_, vm_directory(name_));
         qemu_ = start_qemu(name_, vm);
         // The taps are QEMU's alone now, and go with it.
         vm.fds.clear();
         wait_until_running();
+        shares_->close_sockets();
     }
 
     // QEMU answers QMP once everything is set up and its guest was let go.
@@ -116,6 +120,8 @@ class Supervisor {
             if (const auto end = qemu_->wait(milliseconds(0))) {
                 if (memory_kills() > memory_kills_)
                     throw LauncherError(out_of_memory());
+                if (const std::string failure = shares_->failure(); !failure.empty())
+                    throw LauncherError(failure);
                 throw LauncherError("QEMU does not start (" + end->text() + "): " + words());
             }
             const auto now = Clock::now();
@@ -175,13 +181,14 @@ class Supervisor {
         if (terminal.active())
             note(name_.str() + " runs; Ctrl-] powers it down");
         for (;;) {
-            std::array<pollfd, 2 + Console::polls> fds{};
+            std::array<pollfd, 3 + Console::polls> fds{};
             fds[0] = {qemu_->pidfd(), POLLIN, 0};
             fds[1] = {stop_->fd(), POLLIN, 0};
+            fds[2] = {shares_->fd(), POLLIN, 0};
             const Console::Polls wanted =
                 console_ ? console_->wanted()
                          : Console::Polls{pollfd{-1, 0, 0}, pollfd{-1, 0, 0}, pollfd{-1, 0, 0}};
-            std::copy(wanted.begin(), wanted.end(), fds.begin() + 2);
+            std::copy(wanted.begin(), wanted.end(), fds.begin() + 3);
             const auto next = std::min(down_.next().value_or(log_check_), log_check_);
             if (poll(fds.data(), fds.size(), milliseconds_until(next)) < 0 && errno != EINTR)
                 fail_with_errno("poll");
@@ -192,13 +199,17 @@ class Supervisor {
                     return *end;
                 }
             }
+            if (fds[2].revents != 0) {
+                for (const std::string& line : shares_->ended())
+                    note(line);
+            }
             if (const std::string signal = stop_->take(); !signal.empty()) {
                 why_ = signal;
                 take(down_.begin(Clock::now()));
             }
             if (console_) {
                 Console::Polls ready{};
-                std::copy(fds.begin() + 2, fds.end(), ready.begin());
+                std::copy(fds.begin() + 3, fds.end(), ready.begin());
                 for (unsigned leaves = console_->carry(ready); leaves > 0; leaves--) {
                     why_ = "Ctrl-]";
                     take(down_.hurry(Clock::now()));
@@ -288,6 +299,7 @@ class Supervisor {
     SuperviseOptions options_;
     PowerDown down_;
     std::optional<StopSignals> stop_;
+    std::optional<ShareServers> shares_;
     std::unique_ptr<ChildProcess> qemu_;
     UniqueFd socket_;  // of the console, until that is made
     std::optional<Console> console_;

@@ -198,9 +198,9 @@ constexpr VmOption options[] = {
      .apply = [](VmSpec& spec, std::string_view value,
                  const std::string&) { spec.snapshot = parse_switch(value); }},
     {.key = "share",
-     .argument = "DIR[,tag=TAG][,readonly=on]",
-     .help = "a directory of the host's that the guest can mount (9p)",
-     .properties = "tag=TAG readonly=on|off",
+     .argument = "DIR[,tag=TAG][,readonly=on][,via=9p|virtiofs]",
+     .help = "a directory of the host's that the guest can mount",
+     .properties = "tag=TAG readonly=on|off via=9p|virtiofs",
      .repeatable = true,
      .is_path = true,
      .apply =

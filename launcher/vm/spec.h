@@ -176,6 +176,10 @@ enum class Display { none, vnc };
 enum class Accelerator { kvm, tcg };
 enum class Firmware { bios, uefi, uefi_secure };
 enum class Nested { as_the_host, on, off };
+enum class ShareProtocol { plan9, virtiofs };
+inline constexpr Choice<ShareProtocol> share_protocols[] = {{"9p", ShareProtocol::plan9},
+                                                            {"virtiofs", ShareProtocol::virtiofs}};
+
 enum class BootDevice { disk, cdrom, net };
 
 /// What to boot from: all devices of a kind in their order, or one of them.
@@ -243,6 +247,7 @@ struct Share {
     HostPath path;
     std::string tag;  ///< by which the guest mounts it
     bool read_only = false;
+    ShareProtocol via = ShareProtocol::plan9;
 };
 
 struct VmSpec {

@@ -76,6 +76,10 @@ std::string vm_directory(const VmName& name) {
     return usual;
 }
 
+std::string share_socket(size_t index) {
+    return "share" + std::to_string(index) + ".sock";
+}
+
 std::string qmp_path(const VmName& name) {
     return vm_directory(name).append("/").append(vm_files::qmp);
 }

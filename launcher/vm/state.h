@@ -39,6 +39,9 @@ constexpr std::string_view vnc = "vnc.sock";
 constexpr std::string_view pid = "qemu.pid";
 }  // namespace vm_files
 
+/// The name there of the socket of the VM's share number `index`, when that is by virtiofs.
+std::string share_socket(size_t index);
+
 std::string qmp_path(const VmName& name);
 std::string events_path(const VmName& name);
 std::string console_path(const VmName& name);

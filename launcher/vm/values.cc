@@ -319,6 +319,8 @@ Share parse_share(std::string_view text, const std::string& directory, size_t in
          }},
         {"readonly",
          [](Share& share, std::string_view value) { share.read_only = parse_switch(value); }},
+        {"via",
+         [](Share& share, std::string_view value) { share.via = choose(value, share_protocols); }},
     };
     const auto words = split_at_commas(text);
     Share share{.path = parse_path(words[0], directory), .tag = "share" + std::to_string(index)};

@@ -33,6 +33,26 @@ VmSpec come_back(const DomainText& domain) {
     return describe_vm(lab, settings).spec;
 }
 
+TEST(DomainExport, ADirectoryByVirtiofsComesBack) {
+    const DomainText domain = domain_text(
+        described("memory = 1G\nshare = /srv/a,,b,tag=notes,via=virtiofs\n"
+                  "share = /srv/c,tag=code,readonly=on,via=virtiofs\n"),
+        owner);
+    EXPECT_THAT(domain.left_out, IsEmpty());
+    EXPECT_THAT(domain.xml, HasSubstr("<access mode=\"shared\" />"));
+    const VmSpec back = come_back(domain);
+    ASSERT_EQ(back.shares.size(), 2U);
+    EXPECT_EQ(back.shares[0].path.str(), "/srv/a,b");
+    EXPECT_EQ(back.shares[0].tag, "notes");
+    EXPECT_FALSE(back.shares[0].read_only);
+    EXPECT_EQ(back.shares[0].via, ShareProtocol::virtiofs);
+    EXPECT_EQ(back.shares[1].tag, "code");
+    EXPECT_TRUE(back.shares[1].read_only);
+    // It is this VM's own memory that is shared, and not one that its file keeps.
+    for (const std::string& argument : back.extra_arguments)
+        EXPECT_THAT(argument, testing::Not(HasSubstr("memory")));
+}
+
 TEST(DomainExport, IsReadBackAsTheSameVm) {
     const VmSpec spec = described(
         "memory = 3G\ncpus = 4,sockets=1,cores=2,threads=2\nmachine = pc-q35-7.2\nfirmware = uefi\n"
