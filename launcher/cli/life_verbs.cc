@@ -14,6 +14,7 @@
 #include "launcher/cluster/slurm.h"
 #include "launcher/image/clone.h"
 #include "launcher/image/lock.h"
+#include "launcher/image/ram_remains.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/medium.h"
 #include "launcher/qemu/standstill.h"
@@ -261,6 +262,11 @@ ExitCode pause_vm(const CommandLine& command) {
 ExitCode resume_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
+    if (const std::string mended = mend_grown_disk(name); !mended.empty()) {
+        note(mended);
+        if (guest_status(name) == "running")
+            return ExitCode::done;
+    }
     let_go_on(name);
     return ExitCode::done;
 }

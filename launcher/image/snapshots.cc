@@ -17,6 +17,7 @@
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
+#include "launcher/image/ram_remains.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/qmp_client.h"
@@ -212,6 +213,8 @@ class RunningVm {
   public:
     RunningVm(const VmName& name, milliseconds limit)
         : name_(name), limit_(limit), qmp_(QmpClient::connect(qmp_path(name), qmp_limit)) {
+        if (const std::string mended = mend_grown_disk(name, qmp_); !mended.empty())
+            note(mended);
         for (const nlohmann::json& device : answer("query-block")) {
             const auto inserted = device.find("inserted");
             if (inserted == device.end() || inserted->value("ro", true))
@@ -242,12 +245,16 @@ class RunningVm {
         for (const auto& [node, snapshots] : nodes_)
             nodes.push_back(node);
         require_room(tag);
+        RamRemains remains(qmp_, name_, state_node_, state_image_, limit_);
         const std::string error =
             job_error("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
                       "saving");
         if (error.empty())
             return;
-        const std::string left = take_back();
+        // A device that cannot say what it holds; nothing was written.
+        if (error.find("igrat") != std::string::npos)
+            throw LauncherError(failure("saving", error) + "; leave the RAM out: " + cold(tag));
+        const std::string left = remains.take_back();
         const DiskFacts space = disk_space(state_path_);
         throw LauncherError(failure("saving", error) +
                             (left.empty()
@@ -317,66 +324,25 @@ class RunningVm {
         const std::string text = line_of(process, "VmRSS:");
         const auto resident = parse_whole<std::uint64_t>(text.substr(0, text.find(' ')));
         const std::uint64_t needed =
-            std::min(ram, resident.value_or(ram << 10U) >> 10U) + of_devices;
+            std::min(ram, resident.value_or(ram << 10U) >> 10U) + snapshot_of_devices;
         const DiskFacts space = disk_space(state_path_);
         if (space.error == 0 && !space.is_device && space.free_mebibytes < needed &&
             !is_block_device(state_path_))
-            throw LauncherError(
-                "no room for the snapshot " + tag + " with the guest's RAM: " +
-                shown(mount_point_of(state_path_)) + ", where " + shown(state_path_) + " is, has " +
-                std::to_string(space.free_mebibytes) + " MiB free, and it may take " +
-                std::to_string(needed) + "; make room there, or leave the RAM out: tapgate stop " +
-                name_.str() + " && tapgate snapshot save " + name_.str() + " " + tag);
-    }
-
-    // QEMU itself takes a snapshot back that it fails to save, but not what it has written of the
-    // RAM: that stays in the image, behind the disk's end (qcow2_vm_state_offset() in
-    // block/qcow2.h), a part of nothing. So the disk grows over it, and shrinks again, which gives
-    // all behind the new end back; the guest stands still meanwhile, and sees nothing of it.
-    // Returns why that was not possible; empty: it was.
-    std::string take_back() {
-        const auto size = state_image_.at("virtual-size").get<std::uint64_t>();
-        const auto cluster = state_image_.value("cluster-size", std::uint64_t{0});
-        if (cluster == 0)
-            return "its cluster size is not known";
-        const bool extended = state_image_.value(
-            nlohmann::json::json_pointer("/format-specific/data/extended-l2"), false);
-        // What one entry of the first table (L1) leads to: QEMU begins behind the last of the disk.
-        const std::uint64_t entry = cluster * (cluster / (extended ? 16 : 8));
-        const std::uint64_t first = (size + entry - 1) / entry;
-        const bool runs = answer("query-status").value("running", false);
-        if (runs)
-            answer("stop");
-        std::string why;
-        bool grown = false;
-        // Where there is no entry for it there is nothing of it, and no room for one.
-        for (std::uint64_t n = (most_state() + entry - 1) / entry; n > 0 && !grown; n--)
-            grown = resized((first + n) * entry, why);
-        // In two steps: the first needs no room, and makes that of a table which the second may
-        // need.
-        if (grown && resized(first * entry, why) && resized(size, why))
-            why.clear();
-        if (runs)
-            answer("cont");
-        return !grown && why.find("No space left") != std::string::npos ? std::string() : why;
-    }
-
-    bool resized(std::uint64_t size, std::string& why) {
-        const QmpAnswer done =
-            qmp_.execute("block_resize", {{"node-name", state_node_}, {"size", size}}, limit_);
-        if (!done.ok())
-            why = terminal_text(done.error);
-        return done.ok();
-    }
-
-    // The most that QEMU can write of the guest's RAM and devices, in bytes.
-    std::uint64_t most_state() {
-        return answer("query-memory-size-summary").value("base-memory", std::uint64_t{0}) +
-               (of_devices << 20U);
+            throw LauncherError("no room for the snapshot " + tag +
+                                " with the guest's RAM: " + shown(mount_point_of(state_path_)) +
+                                ", where " + shown(state_path_) + " is, has " +
+                                std::to_string(space.free_mebibytes) +
+                                " MiB free, and it may take " + std::to_string(needed) +
+                                "; make room there, or leave the RAM out: " + cold(tag));
     }
 
     static std::string failure(const std::string& doing, const std::string& error) {
         return "QEMU fails at " + doing + " the snapshot: " + terminal_text(error);
+    }
+
+    [[nodiscard]] std::string cold(const std::string& tag) const {
+        return "tapgate stop " + name_.str() + " && tapgate snapshot save " + name_.str() + " " +
+               tag;
     }
 
     void run_job(const std::string& command, const nlohmann::json& arguments,
@@ -424,8 +390,6 @@ class RunningVm {
         answer("job-dismiss", {{"id", id}});
         return error;
     }
-
-    static constexpr std::uint64_t of_devices = 64;  // MiB
 
     const VmName& name_;
     milliseconds limit_;

@@ -16,6 +16,7 @@
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
+#include "launcher/image/ram_remains.h"
 #include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 
@@ -117,6 +118,8 @@ std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host
     if (spec.seed)
         refresh_seed(spec.name);
     std::vector<std::string> notes = check_drives(spec);
+    if (std::string grown = grown_disk(spec); !grown.empty())
+        notes.push_back(std::move(grown));
     for (const Share& share : spec.shares) {
         check_share(share);
         notes.push_back(std::string("in the guest, as root: mount -t ") +

@@ -17,7 +17,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils qemu-io qemu-utils unshare util-linux \
-    setpriv util-linux ip iproute2 python3 python3
+    setpriv util-linux ip iproute2 python3 python3 strace strace
 lab_find_helper "$top"
 lab_find_launcher "$top"
 guest_prepare "$top"
@@ -54,9 +54,9 @@ is_as_before() {
         wrong "before: $before, and now $now"
     fi
 }
-# fails_half_way TAG: saves, and fills the file system once QEMU has begun to write. It stands still
-# meanwhile, so that it is never done before.
-fails_half_way() {
+# fill_half_way: fills the file system once QEMU has begun to write. It stands still meanwhile, so that it
+# is never done before. Sets $filler.
+fill_half_way() {
     python3 - "$disk" "$(field vm process)" "$LAB/small/fill" <<'END' &
 import os, signal, sys, time
 disk, process, fill = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -73,15 +73,22 @@ except OSError:
     pass
 os.kill(process, signal.SIGCONT)
 END
-    local filler=$!
+    filler=$!
     lab_poll 10 test -e "$LAB/small/fill.ready" || wrong "nobody looks at the image"
     rm -f "$LAB/small/fill.ready"
-    tg_refused 'QEMU fails at saving the snapshot' snapshot save vm "$1"
-    lab_poll 2 gone $filler || {
+}
+filled() {
+    lab_poll "$1" gone $filler || {
         kill $filler
         wrong "QEMU never began to write"
     }
     wait $filler || wrong "nothing was filled"
+}
+# fails_half_way TAG: saves, and that fails.
+fails_half_way() {
+    fill_half_way
+    tg_refused 'QEMU fails at saving the snapshot' snapshot save vm "$1"
+    filled 2
 }
 
 for kind in plain "with a snapshot" "of small clusters"; do
@@ -125,4 +132,73 @@ for kind in plain "with a snapshot" "of small clusters"; do
     rm -f "$disk"
     result "image $kind: with room it is saved, and the disk is what it was"
 done
+
+# tapgate is killed between the two steps: by strace each of its words to QEMU takes long.
+size_is() { # BYTES
+    (lab_exec qemu-img info -U -f qcow2 --output=json "$disk") 2>/dev/null | matches "\"virtual-size\": $1,"
+}
+has_grown() {
+    ! size_is 75497472
+}
+# killed_half_way SIGNAL: sets $status to that of the verb.
+killed_half_way() {
+    local verb
+    rm -f "$LAB/small/fill"
+    fill_half_way
+    (lab_exec strace -qq -o "$LAB/home/trace" -e trace=sendmsg -e inject=sendmsg:delay_exit=400000 \
+        "$tapgate" snapshot save vm live) </dev/null >"$out" 2>"$err" &
+    verb=$!
+    filled 30
+    lab_poll 20 has_grown || wrong "the disk did not grow: $(cat "$err")"
+    kill -"$1" "$(cat "/proc/$verb/task/$verb/children")"
+    status=0
+    wait $verb 2>/dev/null || status=$?
+}
+(lab_exec qemu-img create -q -f qcow2 -o cluster_size=64k "$disk" 72M)
+did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
+    --initrd="$GUEST_DIR/initramfs.cpio" --append="console=ttyS0 quiet panic=-1 tapgate.hold=600"
+did 0 start vm --quiet
+guest_says vm '^(PASS|FAIL)'
+before=$(allocated)
+killed_half_way TERM
+[ $status = 143 ] || wrong "it ends with $status"
+size_is 75497472 || wrong "the disk has another size"
+must_be vm running
+is_as_before
+result "SIGTERM meanwhile: it is done first"
+
+killed_half_way KILL
+must_be vm paused
+has_grown || wrong "the disk has its size, and so this test nothing to see"
+did 0 resume vm
+says "$err" 'had grown, since tapgate was killed after a snapshot that failed; it has its size again, and the guest goes on'
+size_is 75497472 || wrong "the disk has another size"
+must_be vm running
+is_as_before
+did 0 resume vm
+! grep -q grown "$err" || wrong "it says that twice"
+result "SIGKILL meanwhile: resume mends it"
+
+killed_half_way KILL
+rm -f "$LAB/small/fill"
+did 0 snapshot save vm live
+says "$err" 'it has its size again, and the guest goes on'
+size_is 75497472 || wrong "the disk has another size"
+did 0 snapshot delete vm live --yes
+result "SIGKILL meanwhile: so does the next snapshot"
+
+killed_half_way KILL
+did 0 kill vm
+did 0 start vm
+says "$err" "the disk $disk is larger than its 75497472 bytes, since tapgate was killed"
+command=$(grep -o 'qemu-img resize .*' "$err") || true
+did 0 kill vm
+# shellcheck disable=SC2086 # a command line
+(lab_exec ${command:-false}) || wrong "its command does not work: $command"
+did 0 start vm
+! grep -q larger "$err" || wrong "it says so still"
+size_is 75497472 || wrong "the disk has another size"
+did 0 kill vm
+(lab_exec qemu-img check -q -f qcow2 "$disk") >"$out" 2>&1 || wrong "the image is damaged"
+result "and where QEMU was ended, too, start says what mends it"
 summary
