@@ -21,21 +21,6 @@ MacAddress random_local_address() {
     return *MacAddress::from_bytes(bytes);
 }
 
-// What to set the bridge's address to, in turn, so that it is fixed to what it is; or, where it has
-// none since its last port went, to a random one.
-std::vector<MacAddress> addresses_that_fix(const Link& bridge) {
-    const auto own = MacAddress::from_bytes(bridge.address);
-    if (!own)
-        return {random_local_address()};
-    if (bridge.id_address == bridge.address)
-        return {*own};
-    // A bridge that never had a port has a random address, but zeroes in its STP bridge id. The
-    // kernel sets the id only when the address changes (br_set_mac_address() in
-    // net/bridge/br_device.c), and an id of zeroes would win every root election: so the address is
-    // changed there and back.
-    return {random_local_address(), *own};
-}
-
 // The guest's address, which the port is to be locked to.
 MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
     const auto refuse = [&](const std::string& why) { deny(rule.str() + ": " + why); };
@@ -103,13 +88,27 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     }
 }
 
-bool has_fixed_address(const Link& bridge) {
-    // Not in the link messages; "3" is NET_ADDR_SET (linux/netdevice.h). Where it cannot be read
-    // the address is taken to be free: to fix it once more does no harm.
-    const std::string path = "/sys/class/net/" + bridge.name + "/addr_assign_type";
+std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const std::string& bridge) {
+    // Not in the link messages. Only where there is no such file (no sysfs) is the address taken to
+    // be free: the caller can have an open() fail, and root may have set it a moment ago.
+    const std::string path = "/sys/class/net/" + bridge + "/addr_assign_type";
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     char type = '0';
-    return fd && read(fd.get(), &type, 1) == 1 && type == '3';
+    if (fd ? read(fd.get(), &type, 1) != 1 : errno != ENOENT)
+        fail_with_errno("failed to read " + printable(path));
+    if (type == '3')  // NET_ADDR_SET (linux/netdevice.h)
+        return {};
+    const Link now = links.get(bridge);
+    const auto own = MacAddress::from_bytes(now.address);
+    if (!own)  // its last port has gone
+        return {random_local_address()};
+    if (now.id_address == now.address)
+        return {*own};
+    // A bridge that never had a port has a random address, but zeroes in its STP bridge id. The
+    // kernel sets the id only when the address changes (br_set_mac_address() in
+    // net/bridge/br_device.c), and an id of zeroes would win every root election: so the address is
+    // changed there and back.
+    return {random_local_address(), *own};
 }
 
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
@@ -125,12 +124,13 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
         .mtu = bridge.mtu,
         .master = bridge.index,
         .alias = tag_of(owner, request.vm),
+        .contained = rule.contained(),
         .isolated = options.isolated,
         .guard = options.guard,
         .only_sender = std::nullopt,
         .vlan = options.vlan,
         .default_vlan = bridge.default_vlan,
-        .bridge_addresses = {},
+        .pin_bridge_mac = options.pin_bridge_mac,
     };
     if (options.mac_lock)
         settings.only_sender = address_to_lock_to(rule, request);
@@ -146,8 +146,6 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
              " does not filter VLANs, so vlan=" + std::to_string(*options.vlan) +
              " would mean nothing: ip link set " + printable(bridge.name) +
              " type bridge vlan_filtering 1");
-    if (options.pin_bridge_mac && !has_fixed_address(bridge))
-        settings.bridge_addresses = addresses_that_fix(bridge);
     return settings;
 }
 

@@ -12,9 +12,11 @@ namespace tapgate {
 /// name is one of its alternative ones, which a `deny` by its proper name would not be about.
 Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
-/// Whether root (or an earlier run) set the bridge's own MAC address, so that the kernel leaves it
-/// alone. Otherwise it is the lowest of its ports' addresses, which a tap's holder can undercut.
-bool has_fixed_address(const Link& bridge);
+/// What to set the own address of the bridge called `bridge` to, in turn, so that it is fixed to
+/// what it is now; nothing where root (or an earlier run) has set it. One that nobody has set is
+/// the lowest of its ports' addresses, which a tap's holder can undercut. Throws Failure, and
+/// LinkError.
+std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const std::string& bridge);
 
 /// What `rule` and `request` make of a port of `bridge`. Throws Failure where they do not go
 /// together: the rule locks the port to a MAC address, but the request names none; it wants a VLAN,

@@ -16,7 +16,6 @@
 #include "common/fd_passing.h"
 #include "helper/failure.h"
 #include "helper/syscall_filter.h"
-#include "helper/tap.h"
 
 namespace tapgate {
 
@@ -78,24 +77,22 @@ constexpr std::array<Setting, 4> settings = {{
     {"/proc/sys/net/bridge/bridge-nf-call-arptables", '0'},
 }};
 
-// The first act that takes a capability of the namespace: where AppArmor lets it be made but gives
-// none, it shows here.
-bool write_settings() {
-    for (const Setting& setting : settings) {
-        const int file = open(setting.file, O_WRONLY | O_CLOEXEC);
-        if (file < 0 && errno == ENOENT)
-            continue;  // the host has none of that
-        if (file < 0 || write(file, &setting.value, 1) != 1 || close(file) != 0)
-            return false;
-    }
-    return true;
+// False, with errno: it is not so. The host may have none of that.
+bool write_setting(const Setting& setting) {
+    const int file = open(setting.file, O_WRONLY | O_CLOEXEC);
+    return file < 0 ? errno == ENOENT : write(file, &setting.value, 1) == 1 && close(file) == 0;
 }
 
 // All that the child does, which has every capability in the new namespace, and none outside of it.
 bool open_inside(Inside& inside) {
     // It does not outlive its parent, though its user stops it.
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || !write_settings())
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return false;
+    // The first act that takes a capability of the namespace: where AppArmor lets it be made but
+    // gives none, it shows here.
+    for (const Setting& setting : settings)
+        if (!write_setting(setting))
+            return false;
     inside.links = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (inside.links < 0)
         return false;
@@ -117,6 +114,12 @@ int child(void* argument) {
 }
 
 }  // namespace
+
+void ContainedTap::keep_ipv6_off(const std::string& name) {
+    const std::string file = "/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6";
+    if (!write_setting({file.c_str(), '1'}))
+        fail_with_errno(std::string(what) + ": " + file);
+}
 
 ContainedTap::ContainedTap(unsigned queues) {
     // Static: whatever becomes of the waiting below, nothing else lies where the child may write.

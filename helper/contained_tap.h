@@ -38,6 +38,10 @@ class ContainedTap {
         make_private_tap(queues_, name, vnet_header);
     }
 
+    /// Keeps the host's IPv6 off the outer end, called `name`, which is down (put_no_ipv4() in
+    /// link.cc tells why). Throws Failure.
+    static void keep_ipv6_off(const std::string& name);
+
     /// Connects the tap, which is called `name`, with the inner end of the veth pair that
     /// LinkSocket::make_veth() has made for inside(). Throws LinkError.
     void connect(const std::string& name, unsigned mtu) const {

@@ -5,6 +5,7 @@
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -61,6 +62,21 @@ NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
                              {IFLA_BRPORT_LEARNING, !settings.only_sender},
                              {IFLA_BRPORT_LOCKED, settings.only_sender.has_value()}});
     return request;
+}
+
+// A port's frames to 01:80:c2:00:00:00 and up do not come to its bridge, nor to what the bridge
+// keeps back: the kernel hands them to the host as that port's own (br_handle_frame() in
+// net/bridge/br_input.c). So the host takes no IPv4 there: from nobody whom it would not answer by
+// that port, and nothing that is to one machine in a frame to many. (Nor IPv6: see ContainedTap.)
+void put_no_ipv4(NetlinkRequest& request) {
+    request.nest(IFLA_AF_SPEC, [](NetlinkRequest& families) {
+        families.nest(AF_INET, [](NetlinkRequest& ipv4) {
+            ipv4.nest(IFLA_INET_CONF, [](NetlinkRequest& settings) {
+                settings.put<std::uint32_t>(IPV4_DEVCONF_RP_FILTER, 1)
+                    .put<std::uint32_t>(IPV4_DEVCONF_DROP_UNICAST_IN_L2_MULTICAST, 1);
+            });
+        });
+    });
 }
 
 // Makes the port `index` a member of (or no longer one of) a VLAN: bridge(8)'s "vlan add ... pvid
@@ -269,7 +285,8 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
     // at any moment, and another helper's may then have the name.
     const int index = static_cast<int>(1U << 30U | random_value<std::uint32_t>() >> 2U);
     std::vector<NetlinkRequest> requests;
-    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, about_link(index));
+    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
+                          about_link(index, IFF_NOARP));
     requests[0].put(IFLA_IFNAME, name).put(IFLA_ADDRESS, settings.address);
     put_queues(requests[0]);
     requests[0].nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
@@ -323,11 +340,12 @@ void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
     exchange_for_acknowledgement(fd(), requests);
 }
 
-Link LinkSocket::configure(int index, const PortSettings& settings) const {
+Link LinkSocket::configure(int index, const PortSettings& settings,
+                           const std::vector<MacAddress>& bridge_addresses) const {
     // Nothing is acknowledged that succeeds: the last request, which the kernel reads last, answers
     // with the result.
     std::vector<NetlinkRequest> requests;
-    for (const MacAddress& address : settings.bridge_addresses) {
+    for (const MacAddress& address : bridge_addresses) {
         requests.emplace_back(RTM_NEWLINK, 0, about_link(settings.master), "the bridge's own MAC");
         requests.back().put(IFLA_ADDRESS, address);
     }
@@ -337,6 +355,8 @@ Link LinkSocket::configure(int index, const PortSettings& settings) const {
         .put(IFLA_MTU, settings.mtu)
         .put(IFLA_MASTER, static_cast<std::uint32_t>(settings.master))
         .put(IFLA_IFALIAS, settings.alias.data(), settings.alias.size());
+    if (settings.contained)
+        put_no_ipv4(requests.back());
     if (settings.isolated || settings.guard || settings.only_sender)
         requests.push_back(set_flags_request(index, settings));
     if (settings.vlan) {

@@ -47,13 +47,13 @@ struct PortSettings {
     unsigned mtu = 0;    ///< bytes
     int master = 0;      ///< the bridge's ifindex
     std::string alias;
+    bool contained = false;  ///< a veth's outer end, on which the host is not to be reached
     bool isolated = false;
     bool guard = false;                     ///< BPDU guard and root block
     std::optional<MacAddress> only_sender;  ///< lock the port to this source address
     std::optional<std::uint16_t> vlan;      ///< access port of this VLAN, instead of ...
     std::uint16_t default_vlan = 0;         ///< ... this one, which the kernel puts it into
-    std::vector<MacAddress>
-        bridge_addresses;  ///< first set the bridge's own address, to these in turn
+    bool pin_bridge_mac = false;            ///< keep a tap from becoming the bridge's own MAC
 };
 
 /// The inner end of a contained tap's veth pair, in a namespace where nothing else is.
@@ -90,9 +90,9 @@ class LinkSocket {
     [[nodiscard]] bool may_have_carrier(const std::string& name) const;
 
     /// Makes a veth pair of `queues` queues: its outer end, called `name`, is here, down, of no
-    /// bridge, with the address and MTU of `settings`; its inner end, called inner_end, is in the
-    /// namespace of `inside`, down. Returns the outer end's ifindex; 0: there is a link called
-    /// `name`. Throws LinkError.
+    /// bridge, without ARP, with the address and MTU of `settings`; its inner end, called
+    /// inner_end, is in the namespace of `inside`, down. Returns the outer end's ifindex; 0: there
+    /// is a link called `name`. Throws LinkError.
     [[nodiscard]] int make_veth(const std::string& name, const PortSettings& settings,
                                 unsigned queues, const LinkSocket& inside) const;
 
@@ -101,8 +101,10 @@ class LinkSocket {
     void join_inner_end(const std::string& name, unsigned mtu) const;
 
     /// Gives the link `index`, which is down, its settings, and returns what the kernel says about
-    /// it then, in one exchange. Throws LinkError when the kernel refuses any of it.
-    [[nodiscard]] Link configure(int index, const PortSettings& settings) const;
+    /// it then, in one exchange; before that it sets the bridge's own address, to each of
+    /// `bridge_addresses` in turn. Throws LinkError when the kernel refuses any of it.
+    [[nodiscard]] Link configure(int index, const PortSettings& settings,
+                                 const std::vector<MacAddress>& bridge_addresses) const;
 
     /// Sets the link's MAC address, brings it up if `up`, and returns what the kernel says then.
     /// Throws LinkError.

@@ -12,7 +12,8 @@
 // "none" takes proof that the name service works. libc also says so when it cannot load a module,
 // or one of several services does not answer, and its caller can bring that about (setrlimit(2),
 // prlimit(2)). So the service must know who this process is, by another name than the one asked
-// for.
+// for; and not by another spelling of it (ALICE, alice@corp, CORP\alice): such a service may have
+// found itself out of descriptors for the one and not for the other.
 
 #include <grp.h>
 #include <pwd.h>
@@ -62,6 +63,15 @@ Answer ask_group(auto function, auto key) {
     return ask<group>(function, key, &group::gr_gid, &group::gr_name);
 }
 
+// Without a domain, and in small letters.
+std::string plain_name(std::string_view name) {
+    name.remove_prefix(name.find('\\') + 1);  // npos + 1 is 0
+    std::string plain(name.substr(0, name.find('@')));
+    std::transform(plain.begin(), plain.end(), plain.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return plain;
+}
+
 // By what the service knows this process: its user, or all its groups.
 std::vector<Answer> ask_about_self(bool is_user) {
     if (is_user)
@@ -87,7 +97,7 @@ int main(int argc, char** argv) {
     if (asked.error != 0)
         return 1;
     const auto proves_service = [&](const Answer& self) {
-        return self.id >= 0 && self.name != argv[2];
+        return self.id >= 0 && plain_name(self.name) != plain_name(argv[2]);
     };
     const auto self = asked.id >= 0 ? std::vector<Answer>{} : ask_about_self(is_user);
     if (!std::all_of(self.begin(), self.end(), proves_service))

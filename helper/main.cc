@@ -24,6 +24,7 @@
 #include "helper/policy.h"
 #include "helper/policy_file.h"
 #include "helper/port.h"
+#include "helper/port_name.h"
 #include "helper/privileges.h"
 #include "helper/process.h"
 #include "helper/request.h"
@@ -71,11 +72,11 @@ void require_unix_socket(int fd) {
 // A port whose tap does not reach the caller goes: that still takes the privilege, which is out of
 // effect meanwhile.
 void hand_over(int socket, Port& port) {
-    suspend_privileges();
+    set_privileges_effective(false);
     try {
         send_fds(socket, port.queues());
     } catch (const std::system_error& error) {
-        resume_privileges();
+        set_privileges_effective(true);
         fail_with_errno("failed to write fd to unix socket", error.code().value());
     }
     // The port is the tap's holder's; and the privilege ends with the process, before any
@@ -128,8 +129,7 @@ void attach_or_log_refusal(const Caller& caller, const Request& request) {
     }
 }
 
-// Removes every stale tap, whoever had it. Anyone may ask for that: nobody loses by it. Returns
-// what there is to say.
+// Removes the caller's stale taps; root's caller, everybody's. Returns what there is to say.
 std::string reap(const Caller& caller) {
     if (!caller.privileged)
         throw Failure("failed to remove stale taps: " + why_unprivileged(caller));
@@ -137,9 +137,9 @@ std::string reap(const Caller& caller) {
     const LinkSocket links;
     std::string text;
     for (const std::string& name : links.names())
-        if (remove_if_stale(links, name))
+        if ((caller.uid == 0 || named_owner(name) == caller.uid) && remove_if_stale(links, name))
             text += name + ": nobody had it open; removed\n";
-    drop_all_privileges();
+    set_privileges_effective(false);
     return text;
 }
 

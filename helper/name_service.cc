@@ -73,8 +73,9 @@ std::optional<unsigned> find_id(std::string_view text, const std::string& name) 
 // in memory where that can be read (see the head of name_service.h). Root may read anything, and
 // could trace anything. Below 0: there is no such program, or no copy of it.
 int unreadable_lookup() {
+    // For any other reason than EACCES the caller may have brought it about that it cannot be read.
     const UniqueFd installed(open(TAPGATE_LOOKUP, O_RDONLY | O_CLOEXEC));
-    if (!installed || getuid() == 0)
+    if ((!installed && errno == EACCES) || getuid() == 0)
         return open(TAPGATE_LOOKUP, O_PATH | O_CLOEXEC);
     constexpr unsigned executable = 0x10;  // MFD_EXEC, which kernels before 6.3 do not know
     UniqueFd copy(memfd_create("tapgate-lookup", MFD_CLOEXEC | executable));

@@ -3,7 +3,6 @@
 
 #include <ctime>
 
-#include "helper/contained_tap.h"
 #include "helper/failure.h"
 #include "helper/port_name.h"
 #include "helper/process.h"
@@ -19,19 +18,19 @@ namespace {
 constexpr int attempts = 25;
 constexpr timespec pause_between{0, 20'000'000};
 
-// The slots that `claim` may take, now that `bridge` has `ports`.
-Slots slots_for(const LinkSocket& links, const Link& bridge, const std::vector<int>& ports,
-                const Claim& claim) {
+// The slots that `claim` may take on `bridge`. Its stale taps go first.
+Slots slots_for(const LinkSocket& links, const Link& bridge, const Claim& claim) {
     const auto limit = claim.rule.limits.max_taps;
-    if (!limit)
-        return {other_slots, other_slots, random_value<unsigned>() % other_slots};
     std::vector<std::string> own;
-    for (const int port : ports) {
+    // Nobody else's: whoever has his own helper stopped while it looks at a tap keeps it in use.
+    for (const int port : links.ports(bridge.name)) {
         std::string name = links.name_of(port);
         // As long as one is stale, nobody is refused for it.
         if (named_owner(name) == claim.account && !remove_if_stale(links, name))
             own.push_back(std::move(name));
     }
+    if (!limit)
+        return {other_slots, other_slots, random_value<unsigned>() % other_slots};
     return slots_within(*limit, bridge.index, own);
 }
 
@@ -42,9 +41,7 @@ Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim&
     for (int attempt = 1; attempt <= attempts; attempt++) {
         if (attempt > 1)
             nanosleep(&pause_between, nullptr);
-        const std::vector<int> ports = links.ports(bridge.name);
-        remove_stale(links, ports);
-        const Slots slots = slots_for(links, bridge, ports, claim);
+        const Slots slots = slots_for(links, bridge, claim);
         for (unsigned i = 0; i < slots.size; i++) {
             std::string name = port_name(claim.account, bridge.index,
                                          slots.begin + (slots.first + i) % slots.size);
@@ -73,6 +70,7 @@ Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Cla
     Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
                   return links.make_veth(name, settings, request.queues, tap.inside());
               }));
+    ContainedTap::keep_ipv6_off(port.name());
     tap.make(port.name(), request.vnet_header);
     port.queues_ = tap.take_queues();
     port.contained_ = std::move(tap);
@@ -126,7 +124,9 @@ Port::~Port() {
 void Port::configure(const Link& bridge, const PortSettings& settings) const {
     for (int attempt = 1;; attempt++) {
         try {
-            return require(links_.configure(index_, settings), false, bridge, settings);
+            const auto fixing = settings.pin_bridge_mac ? addresses_that_fix(links_, bridge.name)
+                                                        : std::vector<MacAddress>();
+            return require(links_.configure(index_, settings, fixing), false, bridge, settings);
         } catch (const LinkError& error) {
             // The VM's last port, which is going, may still be the one with its MAC address.
             if (!is_taken_address(error) || attempt == attempts)

@@ -70,17 +70,6 @@ void become_real_ids(uid_t uid, gid_t gid) {
         fail_with_errno("failed to drop privileges");
 }
 
-// One capset(). Not libcap-ng: it would first ask the kernel what this program already knows.
-void set_net_admin(bool effective, bool permitted) {
-    const auto bit = [](bool there) { return there ? 1U << CAP_NET_ADMIN : 0U; };
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    CapabilitySets sets;
-    sets.words[0].effective = bit(effective);
-    sets.words[0].permitted = bit(permitted);
-    if (syscall(SYS_capset, &header, sets.words.data()) != 0)
-        fail_with_errno("failed to drop privileges");
-}
-
 void keep_net_admin_only(bool permitted) {
     capng_clear(CAPNG_SELECT_BOTH);
     const auto sets = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
@@ -127,16 +116,14 @@ Caller become_caller() {
     return caller;
 }
 
-void suspend_privileges() {
-    set_net_admin(false, true);
-}
-
-void resume_privileges() {
-    set_net_admin(true, true);
-}
-
-void drop_all_privileges() {
-    set_net_admin(false, false);
+// One capset(). Not libcap-ng: it would first ask the kernel what this program already knows.
+void set_privileges_effective(bool effective) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    CapabilitySets sets;
+    sets.words[0].permitted = 1U << CAP_NET_ADMIN;
+    sets.words[0].effective = effective ? 1U << CAP_NET_ADMIN : 0;
+    if (syscall(SYS_capset, &header, sets.words.data()) != 0)
+        fail_with_errno("failed to drop privileges");
 }
 
 }  // namespace tapgate

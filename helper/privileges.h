@@ -20,7 +20,7 @@
 // 3. A contained tap is made by a child, which has no privilege outside of its own namespace once
 //    it has one (contained_tap.h).
 // 4. CAP_NET_ADMIN is out of effect while the descriptors are sent, and would only come back to
-//    delete the port of a tap that did not reach its user; then drop_all_privileges() gives it up.
+//    delete the port of a tap that did not reach its user. The process ends without it.
 #pragma once
 
 #include <sys/types.h>
@@ -43,12 +43,8 @@ struct Caller {
 /// system or the network. Throws Failure ("failed to drop privileges") when any step of it fails.
 Caller become_caller();
 
-/// Takes CAP_NET_ADMIN out of effect, and brings it back. Throw Failure ("failed to drop
-/// privileges").
-void suspend_privileges();
-void resume_privileges();
-
-/// Gives up CAP_NET_ADMIN, for good. Throws Failure ("failed to drop privileges").
-void drop_all_privileges();
+/// Takes CAP_NET_ADMIN, which is there, out of effect, or brings it back. Throws Failure ("failed
+/// to drop privileges").
+void set_privileges_effective(bool effective);
 
 }  // namespace tapgate

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/stale.h"
 
-#include <algorithm>
-
 #include "helper/port_name.h"
-#include "helper/process.h"
 #include "helper/tap.h"
 
 namespace tapgate {
@@ -17,12 +14,6 @@ bool remove_if_stale(const LinkSocket& links, const std::string& name) try {
            remove_unused_tap(name);
 } catch (const LinkError&) {
     return false;  // it has gone
-}
-
-void remove_stale(const LinkSocket& links, const std::vector<int>& ports) {
-    const size_t first = ports.size() > ports_looked_at ? random_value<size_t>() : 0;
-    for (size_t i = 0; i < std::min(ports.size(), ports_looked_at); i++)
-        remove_if_stale(links, links.name_of(ports[(first % ports.size() + i) % ports.size()]));
 }
 
 }  // namespace tapgate

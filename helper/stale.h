@@ -7,21 +7,13 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "helper/link.h"
 
 namespace tapgate {
 
-/// So many ports a start looks at, so that it takes the same time however many there are.
-constexpr size_t ports_looked_at = 32;
-
 /// Removes the link `name` if it is stale; true when it was. Never one that is in use. Needs
 /// CAP_NET_ADMIN. Throws Failure when /dev/net/tun cannot be opened.
 bool remove_if_stale(const LinkSocket& links, const std::string& name);
-
-/// Removes those of `ports` (LinkSocket::ports()) that are stale. Where there are more than
-/// ports_looked_at, it looks at so many in a row, from any one on. Throws Failure.
-void remove_stale(const LinkSocket& links, const std::vector<int>& ports);
 
 }  // namespace tapgate

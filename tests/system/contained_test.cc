@@ -5,8 +5,16 @@
 //
 //     tap === leaf bridge === inner end | outer end ---- br0 ---- uplink | far end, "the network"
 
+#include <arpa/inet.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -156,6 +164,128 @@ TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {
     EXPECT_EQ(link_attribute(name, "address"), address);
     EXPECT_EQ(link_attribute(name, "ifalias"), "");
     EXPECT_EQ(link_attribute(name, "brport/isolated"), "0");
+}
+
+// --- The host's own IP, by way of the port
+
+std::string two(unsigned number) {
+    return {static_cast<char>(number >> 8U), static_cast<char>(number & 0xffU)};
+}
+
+// RFC 1071.
+std::string internet_checksum(const std::string& text) {
+    unsigned sum = 0;
+    for (std::size_t i = 0; i < text.size(); i++)
+        sum += static_cast<unsigned>(static_cast<unsigned char>(text[i])) << (i % 2 == 0 ? 8U : 0U);
+    while (sum > 0xffff)
+        sum = (sum & 0xffffU) + (sum >> 16U);
+    return two(~sum & 0xffffU);
+}
+
+constexpr unsigned host_port = 5353;
+
+// A datagram from 192.0.2.99 to the host, 192.0.2.1.
+std::string make_datagram(const std::string& ethernet) {
+    std::string header = std::string("\x45\x00\x00\x20\x00\x01\x00\x00\x40\x11\x00\x00", 12) +
+                         std::string("\xc0\x00\x02\x63\xc0\x00\x02\x01", 8);
+    header.replace(10, 2, internet_checksum(header));
+    std::string frame =
+        ethernet + two(0x0800) + header + two(9) + two(host_port) + two(12) + two(0) + "data";
+    frame.resize(60);
+    return frame;
+}
+
+// "By me to everywhere": from fe80::1 to all.
+std::string make_router_advertisement(const std::string& ethernet) {
+    const std::string addresses =
+        "\xfe\x80" + std::string(13, '\0') + "\x01\xff\x02" + std::string(13, '\0') + "\x01";
+    std::string advertisement =
+        std::string("\x86\x00\x00\x00\x40\x00\x07\x08", 8) + std::string(8, '\0');
+    const std::string pseudo = addresses + two(0) + two(16) + two(0) + two(58);
+    advertisement.replace(2, 2, internet_checksum(pseudo + advertisement));
+    return ethernet + two(0x86dd) + std::string("\x60\x00\x00\x00", 4) + two(16) + "\x3a\xff" +
+           addresses + advertisement;
+}
+
+std::string text_of(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool has_ipv6_default_route() {
+    std::ifstream routes("/proc/net/ipv6_route");
+    for (std::string line; std::getline(routes, line);)
+        if (line.starts_with(std::string(32, '0') + " 00 ") &&
+            line.find(" lo") == std::string::npos)
+            return true;
+    return false;
+}
+
+// What is addressed to a group of switches does not go through the bridge: the kernel takes it for
+// the host's, as that of the port that it came in by, whatever that port's options are.
+class HostsOwnIp : public Testbed {
+  protected:
+    void SetUp() override {
+        Testbed::SetUp();
+        if (IsSkipped() || HasFatalFailure())
+            return;
+        write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
+        add_bridge("br0");
+        write_file("/proc/sys/net/ipv6/conf/br0/accept_ra", "0");
+        ifreq request{};
+        std::strcpy(static_cast<char*>(request.ifr_name), "br0");
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);
+        std::memcpy(&request.ifr_addr, &address, sizeof address);
+        service_.reset(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        ASSERT_EQ(ioctl(service_.get(), SIOCSIFADDR, &request), 0);
+        address.sin_addr.s_addr = INADDR_ANY;
+        address.sin_port = htons(host_port);
+        ASSERT_EQ(bind(service_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+                  0);
+    }
+
+    // What of the host's answers or believes a guest that sends to that group, with a source
+    // address of its own choice.
+    std::vector<std::string> reached(const std::string& rule, const char* group) {
+        write_policy("allow br0 " + rule + "\n");
+        const HelperResult run =
+            run_helper({"--br=br0", "--fd=27", std::string("--mac=") + guest_mac});
+        EXPECT_TRUE(granted(run)) << describe(run);
+        const Station guest = Station::tap(run.fds.at(0).get(), {"br0"});
+        const std::string ethernet = mac_bytes(group) + mac_bytes(network_mac);
+        std::string arp = make_arp_request(network_mac, "192.0.2.1");
+        EXPECT_TRUE(guest.send(arp.replace(0, 12, ethernet)));
+        EXPECT_TRUE(guest.send(make_datagram(ethernet)));
+        EXPECT_TRUE(guest.send(make_router_advertisement(ethernet)));
+        static_cast<void>(guest.got(arp));  // all have passed the queues when a beacon has
+        std::vector<std::string> found;
+        if (text_of("/proc/net/arp").find("192.0.2.99") != std::string::npos)
+            found.emplace_back("ARP");
+        std::array<char, 64> data{};
+        if (recv(service_.get(), data.data(), data.size(), 0) > 0)
+            found.emplace_back("UDP");
+        if (has_ipv6_default_route())
+            found.emplace_back("router");
+        return found;
+    }
+
+  private:
+    UniqueFd service_;
+    OneCpu one_cpu_;
+};
+
+TEST_F(HostsOwnIp, IsOutOfAContainedTapsReach) {
+    for (const char* const group : {"01:80:c2:00:00:03", "01:80:c2:00:00:0e"}) {
+        for (const char* const rule : {"contain", "isolated mac-lock"}) {
+            EXPECT_THAT(reached(rule, group), testing::IsEmpty()) << group << ", " << rule;
+            ASSERT_TRUE(no_taps_left());
+        }
+    }
+    // Such frames are what they are thought to be: by a plain tap they reach it.
+    EXPECT_THAT(reached("plain", "01:80:c2:00:00:0e"),
+                testing::ElementsAre("ARP", "UDP", "router"));
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 
 #include "tests/system/hostile.h"
 #include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
 
 namespace tapgate {
 namespace {
@@ -359,6 +360,40 @@ TEST_P(Asking, KilledIsARefusal) {
 }
 
 // --- Made to fail by its caller
+
+// Where tapgate-lookup can be read, its caller could get at it: no failure is to be taken for that
+// it cannot.
+TEST_P(Names, WhatCannotBeOpenedIsNotWhatCannotBeRead) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    ASSERT_TRUE(install_lookup(0755));
+    write_policy("allow br0 user=remote\n");
+    EXPECT_TRUE(granted(run_helper(usual_args, as(remote_account))));
+    for (const int error : {EMFILE, ENFILE, ENOMEM, EINTR}) {
+        bool done = false;
+        const HelperResult run =
+            run_traced_family(usual_args, as(remote_account), [&](const TracedCall& call) {
+                TraceAction action;
+                if (!done && call.process == 1 && call_name(call.number) == "openat" &&
+                    call.args[2] == std::uint64_t{O_RDONLY | O_CLOEXEC}) {
+                    done = true;
+                    action.fail_with = error;
+                }
+                return action;
+            });
+        EXPECT_TRUE(done);
+        EXPECT_TRUE(failed(run, "failed to look up user `remote'")) << error;
+    }
+}
+
+// The same user by another spelling may be the one whom the service did not find in time.
+TEST_P(Names, NobodyIsProofAgainstHimself) {
+    for (const char* const name : {"ALICE", "alice@corp.example", "CORP\\alice"}) {
+        write_policy(std::string("allow br0\ndeny br0 user=") + name + "\n");
+        EXPECT_TRUE(failed(run_helper(usual_args, as(alice_account)), "failed to look up user `"))
+            << name;
+        EXPECT_TRUE(granted(run_helper(usual_args, as(remote_account)))) << name;
+    }
+}
 
 // Limits are inherited. Whatever is too little for the name service: a deny stays one.
 TEST_P(Names, NoLimitTurnsADenyIntoNothing) {

@@ -107,6 +107,7 @@ class Ports : public Testbed {
         Rtnl().set_master("uplink", "br0");
         set_link_up("far");
         set_link_up("uplink");
+        await_forwarding("uplink");
         network_.emplace(Station::link("far", {"br0"}));
     }
 
@@ -352,6 +353,42 @@ TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
         std::string(denied_by_acl) +
             " guard: bridge br0 does not speak STP in the kernel, so guard would keep nothing "
             "back: ip link set br0 type bridge stp_state 1\n");
+}
+
+// --- The bridge's own MAC address
+
+// What root sets while a port is made is not undone by it.
+TEST_F(Ports, RootsNewAddressOfTheBridgeStays) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    write_policy("allow br0 contain\n");
+    bool done = false;
+    const HelperResult run = run_traced({"--br=br0", "--fd=27"}, {}, [&](const TracedCall& call) {
+        if (!done && call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF) {
+            done = true;
+            Rtnl().set_address("br0", router_mac);
+        }
+        return TraceAction{};
+    });
+    EXPECT_TRUE(done);
+    EXPECT_TRUE(granted(run)) << describe(run);
+    EXPECT_EQ(link_attribute("br0", "address"), router_mac);
+}
+
+// Nor by a caller who keeps the helper from seeing that root has set it.
+TEST_F(Ports, AnAddressThatMayBeRootsIsNotTakenForAFreeOne) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    write_policy("allow br0\n");
+    bool after_tap = false;
+    const HelperResult run = run_traced({"--br=br0", "--fd=27"}, {}, [&](const TracedCall& call) {
+        TraceAction action;
+        if (call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF)
+            after_tap = true;
+        if (after_tap && call_name(call.number) == "openat")
+            action.fail_with = EMFILE;
+        return action;
+    });
+    EXPECT_TRUE(failed(run, "failed to read /sys/class/net/br0/addr_assign_type")) << describe(run);
+    EXPECT_TRUE(no_taps_left());
 }
 
 // --- Mac-lock
