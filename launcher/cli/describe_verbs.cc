@@ -13,6 +13,8 @@
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/completion.h"
+#include "launcher/cli/slurm_look.h"
+#include "launcher/cluster/slurm.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/removal.h"
 #include "launcher/image/rename.h"
@@ -61,13 +63,22 @@ ExitCode create_vm(const CommandLine& command) {
 }
 
 ExitCode edit_vm(const CommandLine& command) {
-    edit_vm_file(command.vm_name());
+    const VmName name = command.vm_name();
+    const bool on_slurm = is_on_slurm(name);
+    const auto before = read_file(vm_file_path(name));
+    edit_vm_file(name);
+    if (on_slurm && read_file(vm_file_path(name)) != before)
+        note_change_of_job(name);
     return ExitCode::done;
 }
 
 ExitCode set_keys(const CommandLine& command) {
-    change_vm_file(command.vm_name(), {command.operands.begin() + 1, command.operands.end()},
+    const VmName name = command.vm_name();
+    const bool on_slurm = is_on_slurm(name);
+    change_vm_file(name, {command.operands.begin() + 1, command.operands.end()},
                    current_directory());
+    if (on_slurm)
+        note_change_of_job(name);
     return ExitCode::done;
 }
 
@@ -94,6 +105,8 @@ ExitCode set_autostart(const CommandLine& command) {
         throw no_such_vm(name);
     for (const std::string& one : set_autostart(name, word == "on"))
         note(one);
+    if (word == "on" && is_on_slurm(name))
+        note("on = slurm: that hands it in to Slurm, as a job");
     return ExitCode::done;
 }
 

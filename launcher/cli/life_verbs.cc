@@ -180,6 +180,13 @@ ExitCode restart_vm(const CommandLine& command) {
     return start_in_background(again);
 }
 
+void ask_before_reset(const CommandLine& command) {
+    if (!command.has("yes") && can_ask() &&
+        !agreed("Going back to its base gives up all that " + command.vm_name().str() +
+                " has written to its disks, and its snapshots. Go on"))
+        throw LauncherError("nothing was done");
+}
+
 ExitCode reset_vm(const CommandLine& command) {
     if (!command.has("to-base")) {
         if (command.has("force"))
@@ -189,10 +196,7 @@ ExitCode reset_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     // Before its power is cut: what cannot be reset should go on.
     require_resettable(name);
-    if (!command.has("yes") && can_ask() &&
-        !agreed("Going back to its base gives up all that " + name.str() +
-                " has written to its disks, and its snapshots. Go on"))
-        throw LauncherError("nothing was done");
+    ask_before_reset(command);
     if (vm_state(name).qemu != 0) {
         if (!command.has("force"))
             throw LauncherError(name.str() + " runs; end it first, with: tapgate stop " +

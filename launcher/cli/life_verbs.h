@@ -20,6 +20,10 @@ std::vector<std::string> start_words(const CommandLine& command);
 /// otherwise itself.
 CommandLine with_words(const CommandLine& command, std::vector<std::string> words);
 
+/// Before `reset --to-base': asks whoever is there, unless --yes is. Throws a LauncherError when he
+/// does not agree.
+void ask_before_reset(const CommandLine& command);
+
 ExitCode run_vm(const CommandLine& command);
 ExitCode start_vm(const CommandLine& command);
 ExitCode stop_vm(const CommandLine& command);

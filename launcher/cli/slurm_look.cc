@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/files.h"
@@ -35,8 +37,11 @@ ProgramResult ask_there(const SlurmJob& job, std::vector<std::string> words) {
 }
 
 LauncherError refused_there(const SlurmJob& job, const ProgramResult& there) {
+    StepErrors own;
+    std::string words = own.pass(there.errors);
+    words += own.rest();
     LauncherError error(job.vm.str() + " (" + job_text(job) +
-                        "): " + terminal_text(there.errors.empty() ? "no answer" : there.errors));
+                        "): " + terminal_text(words.empty() ? "no answer" : words));
     return error;
 }
 
@@ -78,6 +83,39 @@ std::string addresses_text(const Json& adapters) {
             text += "\n";
         }
     return text;
+}
+
+// What makes a step's environment is not to be what this process goes by afterwards.
+class OwnPlace {
+  public:
+    // NOLINTBEGIN(concurrency-mt-unsafe): one thread
+    OwnPlace() {
+        if (const char* const on = std::getenv(variable))
+            on_ = on;
+    }
+    ~OwnPlace() {
+        if (on_)
+            setenv(variable, on_->c_str(), 1);
+        else
+            unsetenv(variable);
+    }
+    // NOLINTEND(concurrency-mt-unsafe)
+    OwnPlace(const OwnPlace&) = delete;
+    OwnPlace& operator=(const OwnPlace&) = delete;
+
+  private:
+    static constexpr const char* variable = "TAPGATE_ON";
+    std::optional<std::string> on_;
+};
+
+// `address': as the node's `tapgate vnc' prints it.
+std::string way_to_screen(const SlurmJob& job, std::string address) {
+    address.resize(std::min(address.find_last_not_of('\n') + 1, address.size()));
+    if (const size_t scheme = address.find("://"); scheme != std::string::npos)
+        address.erase(0, scheme + 3);
+    return job.vm.str() + "'s screen is a socket of " + shown(job.node) +
+           "'s; from here: " + shell_text({"ssh", "-N", "-L", "5999:" + address, job.node}) +
+           " (who may log in there while his job runs), then vncviewer 127.0.0.1::5999";
 }
 
 }  // namespace
@@ -150,6 +188,104 @@ ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command) {
     if (png)
         replace_file(file.starts_with('/') ? file : current_directory() + "/" + file, *png);
     return static_cast<ExitCode>(code);
+}
+
+ExitCode print_screen_there(const SlurmJob& job, const CommandLine& command) {
+    const ProgramResult there = ask_there(job, command.words);
+    if (there.exit_code != 0)
+        throw refused_there(job, there);
+    note(way_to_screen(job, there.output));
+    print(there.output);
+    return ExitCode::done;
+}
+
+void refuse_view_there(const SlurmJob& job) {
+    const auto is_set = [](const char* variable) {
+        const char* const value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
+        return value != nullptr && *value != '\0';
+    };
+    if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY"))
+        return;
+    const ProgramResult there = ask_there(job, {"vnc", job.vm.str()});
+    if (there.exit_code == 0)
+        throw LauncherError(way_to_screen(job, there.output) + "; or: tapgate screenshot " +
+                            job.vm.str() + " FILE.png, tapgate console " + job.vm.str());
+}
+
+std::vector<VmUsage> usage_there(const std::vector<SlurmJob>& jobs,
+                                 std::vector<std::string>& unknown) {
+    std::vector<VmUsage> all;
+    std::set<std::string> known;
+    std::map<std::string, std::string> silent;
+    const OwnPlace own;
+    for (const SlurmJob& job : jobs) {
+        if (!job.runs() || vm_state(job.vm).qemu != 0 || known.contains(job.node))
+            continue;
+        try {
+            const ProgramResult there = ask_there(job, {"usage", "--mine", "--json"});
+            if (there.exit_code != 0)
+                throw refused_there(job, there);
+            const Json json = Json::parse(there.output);
+            std::vector<VmUsage> vms;
+            for (const Json& one : json.at("vms")) {
+                VmUsage vm{.user = one.at("uid"),
+                           .name = one.at("name"),
+                           .process = one.at("qemu_pid"),
+                           .memory = one.at("memory_mib"),
+                           .resident = one.at("resident_mib"),
+                           .cpu_milliseconds = one.at("cpu_ms"),
+                           .seconds = one.at("seconds"),
+                           .disk = {},
+                           .node = job.node};
+                if (one.contains("disk_bytes"))
+                    vm.disk = one.at("disk_bytes").get<std::uint64_t>();
+                vms.push_back(std::move(vm));
+            }
+            known.insert(job.node);
+            all.insert(all.end(), vms.begin(), vms.end());
+        } catch (const Json::exception&) {
+            silent[job.node] = job_text(job) + ": not the answer expected of tapgate usage";
+        } catch (const LauncherError& error) {
+            // A job that is being ended takes no steps; another of the node's may.
+            silent[job.node] = error.what();
+        }
+    }
+    for (auto& [node, why] : silent)
+        if (!known.contains(node))
+            unknown.push_back(std::move(why));
+    return all;
+}
+
+void note_change_of_job(const VmName& name) {
+    try {
+        const auto job = slurm_job(name);
+        if (!job || job->is_ending())
+            return;
+        note(name.str() + " is " + job->state_text() + " (" + job_text(*job) + "); " +
+             (job->waits()
+                  ? "its job keeps the memory and CPUs that it was handed in with: tapgate "
+                    "stop " +
+                        name.str() + ", then tapgate start " + name.str() + ", hands it in anew"
+                  : "the change counts from its next start on"));
+    } catch (const SlurmSilence& error) {
+        note("the change is made; whether " + name.str() + " runs is not known: " + error.what());
+    }
+}
+
+void refuse_doctor_here(const VmName& name) {
+    std::vector<std::string> words = {"srun"};
+    if (has_vm_file(name)) {
+        const VmSpec spec = load_vm_file(name).spec;
+        words.push_back("--mem=" + std::to_string(job_memory(spec)) + "M");
+        if (spec.slurm)
+            for (const std::string& option : spec.slurm->options)
+                words.push_back("--" + option);
+    }
+    words.insert(words.end(), {"tapgate", "doctor", name.str()});
+    throw LauncherError(name.str() +
+                        " is off, and starts where Slurm finds room for it: what keeps it from "
+                        "working is there and not here; on a node: " +
+                        shell_text(words));
 }
 
 void look_where_it_ran(const VmName& name) {

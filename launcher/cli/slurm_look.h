@@ -10,6 +10,7 @@
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cluster/slurm_words.h"
+#include "launcher/run/usage.h"
 
 namespace tapgate {
 
@@ -28,6 +29,24 @@ ExitCode print_addresses_there(const SlurmJob& job, const CommandLine& command);
 
 /// `screenshot': the picture is made there, and comes to the file here. Throws a LauncherError.
 ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command);
+
+/// `vnc': where its screen is there, and how a viewer here gets to that. Throws a LauncherError.
+ExitCode print_screen_there(const SlurmJob& job, const CommandLine& command);
+
+/// A viewer that this host's desktop would show: throws a LauncherError with the way, since the
+/// screen is a socket of the node's. Nothing when there is no desktop here, or no screen there.
+void refuse_view_there(const SlurmJob& job);
+
+/// What the user's VMs on the jobs' nodes take; `unknown` gets a line for each node that does not
+/// answer. VMs of this host are left out.
+std::vector<VmUsage> usage_there(const std::vector<SlurmJob>& jobs,
+                                 std::vector<std::string>& unknown);
+
+/// Says what a change of the VM's file means for a job that it has already.
+void note_change_of_job(const VmName& name);
+
+/// `doctor' of a VM whose host is not known yet: throws a LauncherError with the way.
+[[noreturn]] void refuse_doctor_here(const VmName& name);
 
 /// For a VM that is off: this process takes the directory of its last run, on whichever host of the
 /// home that was, for the VM's own.

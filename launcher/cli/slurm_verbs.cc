@@ -2,6 +2,7 @@
 #include "launcher/cli/slurm_verbs.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "launcher/base/batch_job.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -22,6 +24,7 @@
 #include "launcher/cli/life_verbs.h"
 #include "launcher/cli/operand.h"
 #include "launcher/cli/slurm_look.h"
+#include "launcher/cli/slurm_relay.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/cluster/step.h"
 #include "launcher/image/clone.h"
@@ -56,12 +59,20 @@ constexpr Reaching reaching[] = {
     {"stop"},   {"kill"},   {"reset"},  {"pause"},       {"resume"}, {"status"},    {"console"},
     {"log"},    {"vnc"},    {"delete"}, {"snapshot", 1}, {"clone"},  {"seed"},      {"resize"},
     {"ip"},     {"ssh"},    {"wait"},   {"screenshot"},  {"exec"},   {"ssh-proxy"}, {"eject"},
-    {"attach"}, {"detach"}, {"events"}, {"rename"},      {"view"}};
+    {"attach"}, {"detach"}, {"events"}, {"rename"},      {"view"},   {"doctor"}};
 
-// What is interactive there, too, when it is here.
+// What is interactive there, too, when it is here; of a snapshot it is a question.
 bool wants_terminal(std::string_view verb) {
-    return (verb == "console" || verb == "ssh" || verb == "view") && isatty(STDIN_FILENO) != 0 &&
-           isatty(STDOUT_FILENO) != 0;
+    return (verb == "console" || verb == "ssh" || verb == "view" || verb == "snapshot") &&
+           isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
+}
+
+// Nothing will ever come.
+bool is_null(int fd) {
+    struct stat status {};
+    struct stat null {};
+    return fstat(fd, &status) == 0 && stat("/dev/null", &null) == 0 && S_ISCHR(status.st_mode) &&
+           status.st_rdev == null.st_rdev;
 }
 
 // The end of what the job has written, fit for a terminal.
@@ -196,6 +207,9 @@ SlurmJob start_job(const CommandLine& command, const VmDescription& vm, const St
     const std::string log = slurm_log_path(name);
     make_private_directory(data_directory());
     make_private_directory(log.substr(0, log.rfind('/')));
+    // This job adds to it, if it comes to that: what an earlier one has said is not its words.
+    if (exists(log))
+        replace_file(log, "");
     std::optional<milliseconds> limit;
     if (command.has("timeout"))
         limit = command.seconds("timeout", milliseconds(0));
@@ -220,7 +234,8 @@ ExitCode start(const CommandLine& command, const VmDescription& vm) {
 }
 
 // In the foreground: what ends the console (its key, a terminal that is closed, a signal) is the
-// guest's power button.
+// guest's power button. As a service there is nobody to type, and what the guest says is shown
+// until its end.
 ExitCode run(const CommandLine& command, const VmDescription& vm) {
     const VmName& name = vm.spec.name;
     const StopSignals stop;
@@ -228,7 +243,10 @@ ExitCode run(const CommandLine& command, const VmDescription& vm) {
     note(name.str() + " runs on " + job.node + ", job " + job.id);
     const bool terminal = wants_terminal("console");
     prepare_step();
-    Step console(srun_words(job, {own_program(), "console", name.str()}, terminal));
+    std::vector<std::string> words = {own_program(), "console", name.str()};
+    if (is_null(STDIN_FILENO))
+        words = {own_program(), "log", name.str(), "--follow"};
+    Step console(srun_words(job, words, terminal));
     console.wait_beside(stop.fd());
     bool cancelled = false;
     if (const auto now = slurm_job(name); now && now->id == job.id && now->runs()) {
@@ -240,12 +258,12 @@ ExitCode run(const CommandLine& command, const VmDescription& vm) {
     }
     wait_until_gone(name, job.id, kill_wait() + end_limit);
     const std::string end = job_end(job.id);
-    const std::string words = log_text(name);
+    const std::string log = log_text(name);
     const bool in_order = end.empty() || end == "COMPLETED" || (cancelled && end == "CANCELLED");
-    if (in_order && words.find("without having shut down") == std::string::npos)
+    if (in_order && log.find("without having shut down") == std::string::npos)
         return ExitCode::done;
     throw LauncherError(name.str() + " has ended: job " + job.id + ": " + end +
-                        (words.empty() ? "" : "; its words:\n" + words));
+                        (log.empty() ? "" : "; its words:\n" + log));
 }
 
 // ---- verbs of a VM that has a job
@@ -309,7 +327,14 @@ ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view
             return print_addresses_there(job, command);
         if (verb == "screenshot")
             return take_picture_there(job, command);
-        return run_there(job, command.words, wants_terminal(verb));
+        if (verb == "vnc")
+            return print_screen_there(job, command);
+        if (verb == "view")
+            refuse_view_there(job);
+        const ExitCode code = run_there(job, words_there(command), wants_terminal(verb));
+        if (code != ExitCode::done)
+            note_missing_there(job, command);
+        return code;
     }
     if (verb == "status") {
         print_queued(job, command.has("json"));
@@ -335,13 +360,17 @@ ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view
 
 // `reset --to-base --force': its first half ends the job, and with that would go a step that is to
 // do the second. Afterwards the VM is off, and its files are as well here as anywhere.
-void cut_power_for_reset(const SlurmJob& job, const CommandLine& command) {
-    // Before its power is cut: what cannot be reset should go on.
+ExitCode reset_with_force(const SlurmJob& job, const CommandLine& command) {
+    // Before its power is cut: what cannot be reset should go on, and what is not to be.
     require_resettable(job.vm);
+    ask_before_reset(command);
     CommandLine kill = command;
     kill.words = {"kill", job.vm.str()};
     if (reach(job, kill, "kill") != ExitCode::done)
         throw LauncherError(job.vm.str() + " was not ended, and is not reset");
+    CommandLine reset = command;
+    reset.options["yes"];
+    return reset.verb->run(reset);
 }
 
 // As it was started, and as `command` says otherwise.
@@ -404,12 +433,12 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     // Off: its files are as well here as anywhere; but for what it has said, which is where it ran.
     if (!job && verb == "log")
         look_where_it_ran(name);
+    if (!job && verb == "doctor" && !batch_job())
+        refuse_doctor_here(name);
     if (!job)
         return std::nullopt;
-    if (verb == "reset" && command.has("to-base") && command.has("force")) {
-        cut_power_for_reset(*job, command);
-        return std::nullopt;
-    }
+    if (verb == "reset" && command.has("to-base") && command.has("force"))
+        return reset_with_force(*job, command);
     return reach(*job, command, verb);
 }
 

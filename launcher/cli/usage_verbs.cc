@@ -13,6 +13,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
+#include "launcher/cli/slurm_look.h"
 #include "launcher/cli/slurm_verbs.h"
 #include "launcher/lab/plan.h"
 #include "launcher/network/bridge_listing.h"
@@ -61,10 +62,25 @@ std::optional<unsigned> tap_limit(uid_t user, const std::string& bridge) {
 struct Usage {
     std::vector<VmUsage> vms;
     std::map<std::pair<uid_t, std::string>, unsigned> taps;
+    std::vector<std::string> unknown;  // where nobody answers
 };
 
+// This host's, and of the user's that are Slurm's jobs those on other hosts.
 Usage usage_now(const CommandLine& command) {
-    return {vms_in_use(whose(command)), taps_in_use(host_network(), whose(command))};
+    Usage usage{vms_in_use(whose(command)), taps_in_use(host_network(), whose(command)), {}};
+    try {
+        const auto there = usage_there(jobs_to_list(), usage.unknown);
+        usage.vms.insert(usage.vms.end(), there.begin(), there.end());
+    } catch (const LauncherError& error) {
+        usage.unknown.emplace_back(error.what());
+    }
+    return usage;
+}
+
+ExitCode told_unknown(const Usage& usage) {
+    for (const std::string& one : usage.unknown)
+        note(one);
+    return usage.unknown.empty() ? ExitCode::done : ExitCode::failed;
 }
 
 nlohmann::json json_of(const Usage& usage) {
@@ -80,6 +96,8 @@ nlohmann::json json_of(const Usage& usage) {
                        {"seconds", vm.seconds}});
         if (vm.disk)
             vms.back()["disk_bytes"] = *vm.disk;
+        if (!vm.node.empty())
+            vms.back()["node"] = vm.node;
     }
     nlohmann::json taps = nlohmann::json::array();
     for (const auto& [place, count] : usage.taps) {
@@ -94,7 +112,7 @@ nlohmann::json json_of(const Usage& usage) {
 }
 
 // What each VM's processor did since then: in percent of one.
-using Before = std::map<pid_t, std::uint64_t>;
+using Before = std::map<std::pair<std::string, pid_t>, std::uint64_t>;
 
 std::string text_of(const Usage& usage, const Before* before, double seconds) {
     Rows rows = {{"USER", "VM", "UP", "CPU TIME"}};
@@ -102,11 +120,15 @@ std::string text_of(const Usage& usage, const Before* before, double seconds) {
         rows[0].emplace_back("%CPU");
     for (const char* title : {"MEMORY", "OF", "DISK"})
         rows[0].emplace_back(title);
+    const bool nodes = std::any_of(usage.vms.begin(), usage.vms.end(),
+                                   [](const VmUsage& vm) { return !vm.node.empty(); });
+    if (nodes)
+        rows[0].emplace_back("NODE");
     for (const VmUsage& vm : usage.vms) {
         std::vector<std::string> row = {name_of_user(vm.user), vm.name, duration_text(vm.seconds),
                                         cpu_text(vm.cpu_milliseconds)};
         if (before != nullptr) {
-            const auto found = before->find(vm.process);
+            const auto found = before->find({vm.node, vm.process});
             const std::uint64_t used =
                 found == before->end() ? 0 : vm.cpu_milliseconds - found->second;
             row.push_back(std::to_string(
@@ -115,6 +137,8 @@ std::string text_of(const Usage& usage, const Before* before, double seconds) {
         row.push_back(size_text(vm.resident));
         row.push_back(size_text(vm.memory));
         row.push_back(vm.disk ? size_text(*vm.disk >> 20U) : "-");
+        if (nodes)
+            row.push_back(vm.node.empty() ? "-" : shown(vm.node));
         rows.push_back(std::move(row));
     }
     std::string text = fitted_table(rows, output_width());
@@ -136,12 +160,10 @@ ExitCode print_usage(const CommandLine& command) {
     if (command.has("json"))
         print_json(json_of(usage));
     else if (usage.vms.empty() && usage.taps.empty())
-        note("no VM runs" + std::string(jobs_to_list().empty()
-                                            ? ""
-                                            : " on this host; those of Slurm's: tapgate list"));
+        note(usage.unknown.empty() ? "no VM runs" : "no VM runs on this host");
     else
         print(text_of(usage, nullptr, 0));
-    return ExitCode::done;
+    return told_unknown(usage);
 }
 
 ExitCode show_top(const CommandLine& command) {
@@ -149,9 +171,13 @@ ExitCode show_top(const CommandLine& command) {
     const bool terminal = isatty(STDOUT_FILENO) != 0;
     const StopSignals stop;
     Before before;
+    const auto remember = [&](const Usage& usage) {
+        before.clear();
+        for (const VmUsage& vm : usage.vms)
+            before[{vm.node, vm.process}] = vm.cpu_milliseconds;
+    };
+    remember(usage_now(command));
     auto then = Clock::now();
-    for (const VmUsage& vm : vms_in_use(whose(command)))
-        before[vm.process] = vm.cpu_milliseconds;
     for (int wait = terminal ? 0 : 1000;; wait = interval) {
         pollfd signal{stop.fd(), POLLIN, 0};
         // The first one soon, so that there is something to see.
@@ -163,15 +189,21 @@ ExitCode show_top(const CommandLine& command) {
             text_of(usage, &before, std::chrono::duration<double>(now - then).count());
         print(terminal ? "\033[H\033[J" + text : text);
         if (!terminal)
-            return ExitCode::done;
+            return told_unknown(usage);
+        for (const std::string& one : usage.unknown)
+            print(one + "\n");
         then = now;
-        before.clear();
-        for (const VmUsage& vm : usage.vms)
-            before[vm.process] = vm.cpu_milliseconds;
+        remember(usage);
     }
 }
 
 ExitCode print_events(const CommandLine& command) {
+    try {
+        if (command.operands.empty() && !jobs_to_list().empty())
+            note("of this host's VMs; of one that is a job of Slurm's: tapgate events NAME");
+    } catch (const LauncherError& error) {
+        note(error.what());
+    }
     follow_events(command.operands.empty() ? std::nullopt : std::optional(command.vm_name()),
                   command.has("json"));
 }

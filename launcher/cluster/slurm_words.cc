@@ -55,11 +55,26 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
                     .memory = fields[5]};
 }
 
-// "srun: error: n1: task 0: Exited with exit code 1"
+// "srun: error: n1: task 0: Exited with exit code 1", "slurmstepd-n1: error: *** STEP 2.39 ON n1
+// ..."
 constexpr std::string_view srun_prefix = "srun: error: ";
+constexpr std::string_view stepd_prefix = "slurmstepd";
 constexpr size_t longest_line = 1024;
+// Whether a line that begins like this may be one of Slurm's.
+bool may_be_slurms(std::string_view beginning) {
+    for (const std::string_view prefix : {srun_prefix, stepd_prefix})
+        if (beginning.substr(0, prefix.size()) == prefix.substr(0, beginning.size()))
+            return true;
+    return false;
+}
 bool is_exit_code(std::string_view line) {
-    return line.find(": Exited with exit code ") != std::string_view::npos;
+    return line.starts_with(srun_prefix) &&
+           line.find(": Exited with exit code ") != std::string_view::npos;
+}
+// How it ends when it is told to.
+bool is_end(std::string_view line) {
+    return line.find(line.starts_with(srun_prefix) ? ": task " : ": error: *** STEP ") !=
+           std::string_view::npos;
 }
 
 // Behind it, in the job's script: what the VM was handed in with.
@@ -159,7 +174,8 @@ std::vector<std::string> sbatch_words(const SlurmRequest& request) {
         "--comment=tapgate vm=" + request.vm.str() +
             (request.lab.empty() ? "" : " lab=" + request.lab),
         "--output=" + request.output,
-        "--open-mode=truncate",
+        // Slurm writes there, too.
+        "--open-mode=append",
         // A list would make slurmd log the user in first, for seconds.
         "--export=ALL",
         "--chdir=" + request.directory,
@@ -182,11 +198,12 @@ std::string parse_sbatch(std::string_view output) {
     return std::string(output.substr(0, end));
 }
 
+// From where each host has it: a directory of this one may not be there.
 std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
                                     bool terminal) {
-    std::vector<std::string> words = {"srun",      "--quiet",     "--jobid=" + job.id,
-                                      "--overlap", "--nodes=1",   "--ntasks=1",
-                                      "--mem=0",   "--export=ALL"};
+    std::vector<std::string> words = {"srun",      "--quiet",      "--jobid=" + job.id,
+                                      "--overlap", "--nodes=1",    "--ntasks=1",
+                                      "--mem=0",   "--export=ALL", "--chdir=/"};
     if (terminal)
         words.emplace_back("--pty");
     else
@@ -204,10 +221,9 @@ std::string StepErrors::pass(std::string_view bytes) {
             shown += byte;
         } else {
             held_ += byte;
-            const size_t both = std::min(held_.size(), srun_prefix.size());
-            inside_line_ = held_.size() > longest_line ||
-                           held_.compare(0, both, srun_prefix.substr(0, both)) != 0;
-            if (inside_line_ || (byte == '\n' && !is_exit_code(held_)))
+            inside_line_ = held_.size() > longest_line || !may_be_slurms(held_);
+            if (inside_line_ ||
+                (byte == '\n' && !is_exit_code(held_) && !(end_expected_ && is_end(held_))))
                 shown += held_;
             if (inside_line_ || byte == '\n')
                 held_.clear();

@@ -73,8 +73,8 @@ std::vector<std::string> sbatch_words(const SlurmRequest& request);
 /// The job's number in sbatch's --parsable output ("4711" or "4711;cluster"); empty: none is there.
 std::string parse_sbatch(std::string_view output);
 
-/// srun that runs `command` beside what already runs in the job. `terminal`: with a terminal of its
-/// own there, which is connected to this one.
+/// srun that runs `command` beside what already runs in the job, in the directory "/". `terminal`:
+/// with a terminal of its own there, which is connected to this one.
 std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
                                     bool terminal);
 
@@ -87,9 +87,12 @@ class StepErrors {
     std::string pass(std::string_view bytes);
     /// What is left at the end.
     std::string rest();
+    /// From here on it is no news that the step is ended: it was asked to.
+    void expect_end() { end_expected_ = true; }
 
   private:
-    std::string held_;          // the beginning of a line that may be srun's
+    bool end_expected_ = false;
+    std::string held_;          // the beginning of a line that may be Slurm's
     bool inside_line_ = false;  // of one that is not
 };
 

@@ -29,7 +29,10 @@ class Step {
     int exit_code() { return srun_->wait(); }
 
     /// Passes a signal on to srun.
-    void signal(int number) const { srun_->signal(number); }
+    void signal(int number) {
+        words_.expect_end();
+        srun_->signal(number);
+    }
 
   private:
     void show(bool to_the_end);

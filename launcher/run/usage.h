@@ -29,6 +29,7 @@ struct VmUsage {
     std::uint64_t cpu_milliseconds = 0;
     std::int64_t seconds = 0;           ///< since its start
     std::optional<std::uint64_t> disk;  ///< bytes of the images that it writes to; none: others'
+    std::string node;                   ///< of a cluster's; empty: this host
 };
 
 /// What a QEMU's command line says of the VM; nothing when it is not one of tapgate's. `words`: as

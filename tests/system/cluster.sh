@@ -226,8 +226,8 @@ head -c 300000 /dev/urandom >$BED/home/alice/random
 bed_root ctl install -m 0600 -o $BED_UID /home/alice/random /tmp/alice/random
 # shellcheck disable=SC2016 # the inner shell's
 bed_user ctl sh -c 'timeout 60 ssh -o ProxyCommand="tapgate ssh-proxy %h" -o StrictHostKeyChecking=no \
-    -o UserKnownHostsFile=/dev/null root@tapgate-web cat </tmp/alice/random' >"$LAB/log/random" 2>"$err" ||
-    wrong "ssh-proxy: $(tail -n 2 "$err")"
+    -o UserKnownHostsFile=/dev/null root@tapgate-web cat </tmp/alice/random' >"$LAB/log/random" 2>"$LAB/log/proxy" ||
+    wrong "ssh-proxy: $(tail -n 2 "$LAB/log/proxy")"
 cmp -s "$LAB/log/random" $BED/home/alice/random || wrong "what came through ssh-proxy is not what went in"
 # This guest has no scp for it: but it would go the same way.
 install -d -m 0755 $BED/home/scp
@@ -237,10 +237,45 @@ bed_user ctl env PATH=/home/scp:/usr/local/bin:/usr/bin:/bin tapgate cp /tmp/ali
     >"$out" 2>"$err" || wrong "cp: $(tail -n 2 "$err")"
 says "$out" '^ProxyCommand=/usr/local/bin/tapgate ssh-proxy web$'
 says "$out" '^\[tapgate-web\]:/tmp/there$'
+! grep -q '^s[lr][a-z]*[^ ]*: error' "$LAB/log/proxy" || wrong "Slurm's lines are shown: $(cat "$LAB/log/proxy")"
 did 1 rename web web2
 says "$err" 'web is running already'
-did 0 usage
-says "$err" 'no VM runs on this host; those of Slurm.s: tapgate list'
+tg usage
+# But for those that are being ended, on a node where all are.
+[ "$status" = 0 ] || says "$err" '(limited|stubborn) .*completing'
+says "$out" '^USER +VM .* NODE$'
+says "$out" "^alice +web +.* 160M .* $(node_of web)$"
+tg top
+says "$out" "^alice +web +.* [0-9]+ +[0-9]+M +160M .* $(node_of web)$"
+did 0 set web memory=161M
+says "$err" 'web is running \(job [0-9]+ on n[12]\); the change counts from its next start on'
+did 0 doctor web
+says "$out" '^ok +verdict '
+bed_user ctl env DISPLAY=:7 tapgate view web </dev/null >"$out" 2>"$err" && wrong "view shows a node's socket"
+says "$err" "ssh -N -L 5999:/home/alice/.*/vnc.sock $(node_of web) .*vncviewer .*tapgate screenshot web"
+# In a directory that the node does not have.
+bed_user ctl qemu-img create -q -f qcow2 /tmp/alice/here.qcow2 8M
+in_tmp() { # WORD...
+    # shellcheck disable=SC2016 # the inner shell's
+    bed_user ctl sh -c 'cd /tmp/alice && exec timeout 60 tapgate "$@"' sh "$@" </dev/null >"$out" 2>"$err"
+}
+in_tmp attach web disk=here.qcow2 && wrong "a disk that the node does not have is attached"
+says "$err" '^tapgate: /tmp/alice/here.qcow2: there is no such image'
+says "$err" "here.qcow2 is looked for on $(node_of web), where web runs"
+
+bed_user ctl qemu-img create -q -f qcow2 /home/alice/extra.qcow2 8M
+in_tmp attach web disk=/home/alice/extra.qcow2 || wrong "attach: $(tail -n 2 "$err")"
+says "$out" '^web has disk1$'
+! grep -q chdir "$err" || wrong "slurmstepd's line is shown: $(grep chdir "$err")"
+did 1 export web /home/alice/web.tar
+says "$err" 'web.qcow2 is in use'
+did 0 detach web disk1
+did 1 detach web disk1
+says "$err" 'web has no .disk1.; it has disk0'
+did 1 eject web
+says "$err" 'web was started without a CD-ROM drive'
+did 3 attach web net=bridge:br7
+says "$err" 'br7 .*denied'
 did 0 screenshot web shot.png
 [ "$(head -c 4 $BED/home/alice/shot.png | tail -c 3)" = PNG ] || wrong "no picture"
 did 0 vnc web
@@ -380,13 +415,16 @@ took "who has no job on a node has no tap there, and who has one has two"
 
 # --- twice ----------------------------------------------------------------------------------------
 
-did 0 start web
-guest_says web '^PASS'
+# As a service: there is nobody to type, and it goes on all the same.
+bed_user ctl timeout 120 tapgate run web </dev/null >$LAB/log/run 2>&1 &
+running=$!
+lab_poll 40 grep -qs '^PASS' $LAB/log/run || wrong "run shows nothing of the guest: $(tail -n 3 $LAB/log/run)"
 other=$([ "$(node_of web)" = n1 ] && echo n2 || echo n1)
 vm twin 192.0.2.22 --net="bridge:br0,mac=$(bed_user ctl tapgate status web --json | jq -r '.nets[0].mac')"
 did 1 start twin --on="slurm,nodelist=$other"
 says "$err" 'has the MAC address'
 did 0 stop web --timeout=40
+wait $running || wrong "run ends with $?: $(tail -n 3 $LAB/log/run)"
 did 0 start web --on="slurm,nodelist=$other"
 guest_says web '^PASS'
 [ "$(node_of web)" = "$other" ] || wrong "it is on $(node_of web)"

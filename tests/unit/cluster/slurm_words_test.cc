@@ -189,6 +189,20 @@ TEST(SlurmSteps, ExitCodesAreNotTold) {
     EXPECT_EQ(errors.pass("srun: error: n1: task 0: Exited with exit code 1\n"), "");
 }
 
+TEST(SlurmSteps, AnEndThatWasAskedForIsNotTold) {
+    const std::string end =
+        "slurmstepd-n1: error: *** STEP 2.39 ON n1 CANCELLED AT 2026-11-28 ***\n"
+        "srun: error: n1: task 0: Killed\n";
+    EXPECT_EQ(shown_of_step(end), end);
+    StepErrors errors;
+    errors.expect_end();
+    EXPECT_EQ(errors.pass("kept\n" + end + "slurmstepd: error: other\nslurms"),
+              "kept\nslurmstepd: error: other\n");
+    EXPECT_EQ(errors.pass("ay\n" + end), "slurmsay\n");
+    EXPECT_EQ(errors.pass("srun: error: Node failure on n1\n"),
+              "srun: error: Node failure on n1\n");
+}
+
 TEST(SlurmJobs, MemoryBesideTheGuest) {
     const auto memory_of = [](const char* memory, const char* accelerator) {
         return job_memory(describe_vm(vm("web"), {command_line_setting("memory", memory, "/"),
@@ -210,8 +224,8 @@ TEST(SlurmJobs, StepsRunBesideTheVm) {
     const auto job = parse_squeue("7|RUNNING|n1|0:01|1:00|1M|None|tapgate-web")[0];
     EXPECT_THAT(srun_words(job, {"/usr/bin/tapgate", "status", "web"}, false),
                 ElementsAre("srun", "--quiet", "--jobid=7", "--overlap", "--nodes=1", "--ntasks=1",
-                            "--mem=0", "--export=ALL", "--quit-on-interrupt", "--unbuffered",
-                            "/usr/bin/tapgate", "status", "web"));
+                            "--mem=0", "--export=ALL", "--chdir=/", "--quit-on-interrupt",
+                            "--unbuffered", "/usr/bin/tapgate", "status", "web"));
     EXPECT_THAT(srun_words(job, {"tapgate"}, true), Contains("--pty"));
 }
 
