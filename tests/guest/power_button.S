@@ -2,7 +2,7 @@
 #
 # A guest that boots at once even where an emulator runs in an emulator: a boot sector that knows the power
 # button, and no more. On its console: "PASS" when it runs, "POWER BUTTON" when that was pressed; then it
-# powers off, as ACPI says. The ports are those of QEMU's q35, as its firmware sets them up.
+# powers off, as ACPI says (with the symbol `deaf' it does not). The ports are those of QEMU's q35, as its firmware sets them up.
         .code16
         .set console, 0x3f8
         .set pm1_status, 0x600
@@ -34,6 +34,10 @@ wait:
         jz      wait
         movw    $pressed, %si
         call    say
+        .ifdef  deaf
+asleep: hlt
+        jmp     asleep
+        .endif
         movw    $pm1_control, %dx
         movw    $sleep_enable_s5, %ax
         outw    %ax, %dx

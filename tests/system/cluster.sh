@@ -23,7 +23,7 @@ source "$here/guest.sh"
 # shellcheck source=tests/system/cluster/bed.sh
 source "$here/cluster/bed.sh"
 
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils ip iproute2 bridge iproute2 jq jq \
+lab_require as binutils ld binutils qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils ip iproute2 bridge iproute2 jq jq \
     slurmctld slurmctld slurmd slurmd srun slurm-client munged munge script bsdutils \
     nft nftables systemd-id128 systemd
 [ -x /usr/lib/frr/bgpd ] || skip "missing packages: frr"
@@ -87,11 +87,15 @@ guest_says() { # NAME REGEX
 no_job() { # NAME
     [ -z "$(bed_root ctl squeue -h -n "tapgate-$1")" ]
 }
-no_jobs() { # but those that wait for their limit
-    ! bed_root ctl squeue -h -o %j | matches -Ev '^tapgate-(limited|stubborn)$'
+# Those that run on beside the next checks, until their own.
+staying='limited|stubborn'
+no_jobs() { # but theirs
+    ! bed_root ctl squeue -h -o %j | matches -Ev "^tapgate-($staying)$"
 }
-taps_of() { # NODE
-    bed_root "$1" sh -c 'ls /sys/class/net/br0/brif' | grep -v '^vx0$' || true
+taps_of() { # NODE: but theirs
+    # shellcheck disable=SC2016 # the inner shell's
+    bed_root "$1" sh -c 'cd /sys/class/net/br0/brif && for port in *; do echo "$port $(cat ../../$port/ifalias)"; done' |
+        grep -Ev "^vx0 | vm=($staying)( |$)" || true
 }
 no_taps() { # on any node
     [ -z "$(taps_of n1)$(taps_of n2)" ]
@@ -99,7 +103,7 @@ no_taps() { # on any node
 nothing_left() {
     lab_poll 30 no_jobs || wrong "jobs are left over"
     lab_poll 5 no_taps || wrong "taps are left over: $(taps_of n1) $(taps_of n2)"
-    ! find $BED/home/alice/.cache/tapgate -name '*.sock' -o -name qemu.pid | grep -Ev '/(limited|stubborn)/' ||
+    ! find $BED/home/alice/.cache/tapgate -name '*.sock' -o -name qemu.pid | grep -Ev "/($staying)/" ||
         wrong "sockets are left over"
 }
 node_of() { # NAME
@@ -131,12 +135,30 @@ vm() { # NAME IP OPTION...
         --initrd=/home/guest/initramfs.cpio --append="$append tapgate.ip=$ip/24 tapgate.hold=3600" "$@"
 }
 
+# One that knows its power button, and boots at once; `deaf': but does nothing about it.
+button() { # NAME knows|deaf OPTION...
+    local name=$1 image=$BED/home/alice/$1.raw
+    cp "$LAB/$2.raw" "$image"
+    chown "$BED_UID:$BED_UID" "$image"
+    shift 2
+    did 0 create "$name" --on="slurm,partition=vms" --accel=tcg --memory=96M --net=none --disk="/home/alice/$name.raw" "$@"
+}
+boot_sector() { # NAME ASSEMBLER-OPTION...
+    local name=$1
+    shift
+    as --32 "$@" -o "$LAB/$name.o" "$top/tests/guest/power_button.S"
+    ld -m elf_i386 -Ttext=0x7c00 --oformat binary -o "$LAB/$name.raw" "$LAB/$name.o"
+    truncate -s 1M "$LAB/$name.raw"
+}
+boot_sector knows
+boot_sector deaf --defsym deaf=1
+
 # Slurm counts in minutes: this one runs on beside the next checks.
-vm limited 192.0.2.24 --net=none
+button limited knows
 did 0 start limited --on=slurm,time=1
 limited_since=$SECONDS
 # And this one's guest does not care; beside the other, so that one node is free of both.
-vm stubborn 192.0.2.25 --net=none --append="$append tapgate.hold=3600 tapgate.button=ignored"
+button stubborn deaf
 did 0 start stubborn --on="slurm,time=1,nodelist=$(node_of limited)"
 stubborn_job=$(bed_root ctl squeue -h -n tapgate-stubborn -o %A)
 
@@ -188,9 +210,9 @@ took "status, list, down, destroy: nothing is left on any node"
 
 # --- each verb, from the login node -------------------------------------------------------------
 
-vm deaf 192.0.2.26 --append="$append tapgate.ip=192.0.2.26/24 tapgate.hold=3600 tapgate.button=ignored"
+button deaf deaf --net=bridge:br0
 did 0 start deaf
-guest_says deaf '^PASS'
+staying+='|deaf'
 deaf_job=$(bed_root ctl squeue -h -n tapgate-deaf -o %A)
 
 bed_user ctl qemu-img create -q -f qcow2 /home/alice/web.qcow2 64M
@@ -198,6 +220,7 @@ vm web 192.0.2.21 --initrd=/home/guest/ssh.cpio --memory=160M --display=vnc --di
     --append="$append tapgate.ip=192.0.2.21/24 tapgate.ping=192.0.2.1 tapgate.hold=3600"
 did 0 start web
 says "$out" '^web runs on n[12], job [0-9]+$'
+guest_says deaf '^PASS'
 guest_says web '^PASS'
 did 0 status web
 says "$out" '^state +running$'
@@ -285,7 +308,7 @@ says "$out" '^state +paused$'
 did 0 resume web deaf
 did 0 status web
 says "$out" '^state +running$'
-# It has until the end of these checks.
+# It has 15 s.
 bed_user ctl scancel -n tapgate-deaf
 deaf_asked=$(date +%s)
 did 1 start web
@@ -336,43 +359,51 @@ did 0 stop web
 says "$err" 'web does not run'
 took "status, log, wait, ip, ssh, console, screenshot, vnc, snapshot, pause, stop: where it runs, whoever asks"
 
-no_job deaf || wrong "the job of a guest that ignores its power button goes on"
-pulled deaf "$deaf_job" "$deaf_asked" CANCELLED
-took "scancel and a guest that ignores its power button: the plug is pulled before Slurm's"
-
 # --- what is the guest's power button -----------------------------------------------------------
 
-no_console_of web
-did 0 start web --on=slurm,nodelist=n2,time=7 --memory=144M
-did 0 restart web --timeout=1 --force --cpus=2
-says "$out" '^web runs on n2, job [0-9]+$'
-did 0 status web
+# Of a later check, beside web. The terminal is of script(1), and closed when that is gone.
+button closed knows
+staying+='|closed'
+# shellcheck disable=SC2016 # the inner shell's
+(bed_user ctl script -qec 'echo $PPID >script.pid; exec tapgate run closed' /dev/null) </dev/null \
+    >"$LAB/log/closed" 2>&1 &
+terminal=$!
+button pressed knows --net=bridge:br0
+did 0 start pressed --on=slurm,nodelist=n2,time=7 --memory=144M
+did 0 restart pressed --timeout=1 --force --cpus=2
+says "$out" '^pressed runs on n2, job [0-9]+$'
+did 0 status pressed
 says "$out" '^limit +[0-9:]+ of 7:00$'
-bed_root n2 pgrep -af '[q]emu.*guest=web' >"$out" || wrong "there is no QEMU on n2"
+bed_root n2 pgrep -af '[q]emu.*guest=pressed' >"$out" || wrong "there is no QEMU on n2"
 says "$out" ' -m (size=)?144M?'
 says "$out" ' -smp (cpus=)?2'
-did 2 restart web --on=here
-says "$err" 'tapgate stop web'
-guest_says web '^PASS'
+did 2 restart pressed --on=here
+says "$err" 'tapgate stop pressed'
+guest_says pressed '^PASS'
 took "restart remembers what start was told, and takes what it is told itself"
 
-bed_user ctl scancel -n tapgate-web
-guest_says web 'POWER BUTTON'
-lab_poll 25 no_job web || wrong "the job is still there"
+bed_user ctl scancel -n tapgate-pressed
+guest_says pressed 'POWER BUTTON'
+lab_poll 25 no_job pressed || wrong "the job is still there"
 nothing_left
 took "scancel: the guest sees its power button"
 
-# The terminal is of script(1), and closed when that is gone.
-no_console_of web
-# shellcheck disable=SC2016 # the inner shell's
-(bed_user ctl script -qec 'echo $PPID >script.pid; exec tapgate run web' /dev/null) </dev/null >"$out" 2>"$err" &
-terminal=$!
-lab_poll 40 console_said web '^PASS' || wrong "the guest does not come up: $(tail -n 3 "$out")"
+lab_poll 40 console_said closed '^PASS' || wrong "the guest does not come up: $(tail -n 3 "$LAB/log/closed")"
 bed_root ctl kill -KILL "$(cat $BED/home/alice/script.pid)"
-guest_says web 'POWER BUTTON'
+guest_says closed 'POWER BUTTON'
 wait $terminal || true
+staying='limited|stubborn|deaf'
 nothing_left
 took "a closed terminal: the power button"
+
+no_deaf() {
+    no_job deaf
+}
+lab_poll 20 no_deaf || wrong "the job of a guest that ignores its power button goes on"
+pulled deaf "$deaf_job" "$deaf_asked" CANCELLED
+staying='limited|stubborn'
+nothing_left
+took "scancel and a guest that ignores its power button: the plug is pulled before Slurm's"
 
 # --- in a job, by hand --------------------------------------------------------------------------
 
@@ -396,18 +427,23 @@ fi
 
 did 1 start web --memory=6G
 says "$err" 'Slurm: .*(Memory|node configuration)'
-bed_as n1 mallory $BED_OTHER_UID tapgate tap --bridge=br0 -- true >"$out" 2>&1 && wrong "a tap without a job"
+mac=52:54:00:77:00:0 # and a digit
+tap="tapgate tap --bridge=br0 --mac=$mac"
+# shellcheck disable=SC2086 # words
+bed_as n1 mallory $BED_OTHER_UID ${tap}1 -- true >"$out" 2>&1 && wrong "a tap without a job"
 says "$out" 'denied'
 # And of two each job: here one of alice's, on a node without another.
 elsewhere=$([ "$(node_of limited)" = n1 ] && echo n2 || echo n1)
-bed_user ctl srun -w "$elsewhere" --mem=200M tapgate tap --bridge=br0 --fd=3 -- \
-    tapgate tap --bridge=br0 --fd=4 -- tapgate tap --bridge=br0 --fd=5 -- true >"$out" 2>"$err" &&
-    wrong "a job has three taps"
+# shellcheck disable=SC2086
+bed_user ctl srun -w "$elsewhere" --mem=200M ${tap}2 --fd=3 -- ${tap}3 --fd=4 -- ${tap}4 --fd=5 -- true \
+    >"$out" 2>"$err" && wrong "a job has three taps"
 says "$err" 'max-taps=2'
-bed_user ctl srun -w "$elsewhere" --mem=200M tapgate tap --bridge=br0 --fd=3 -- \
-    tapgate tap --bridge=br0 --fd=4 -- true >"$out" 2>"$err" || wrong "a job has not two taps: $(tail -n 2 "$err")"
+# shellcheck disable=SC2086
+bed_user ctl srun -w "$elsewhere" --mem=200M ${tap}5 --fd=3 -- ${tap}6 --fd=4 -- true >"$out" 2>"$err" ||
+    wrong "a job has not two taps: $(tail -n 2 "$err")"
 no_right() { # once Slurm's epilog is through
-    ! bed_user "$elsewhere" tapgate tap --bridge=br0 -- true >"$out" 2>&1
+    # shellcheck disable=SC2086
+    ! bed_user "$elsewhere" ${tap}7 -- true >"$out" 2>&1
 }
 lab_poll 5 no_right || wrong "a right outlives its job"
 says "$out" 'denied'
@@ -582,7 +618,6 @@ took "list of 1000 jobs: $listed ms"
 
 lab_poll 20 bed_idle || true
 did 0 start web
-guest_says web '^PASS'
 bed_root ctl kill -STOP "$(bed_root ctl cat /run/slurmctld.pid)"
 # All of them at once, since each waits 3 s.
 verbs=("status web" "stop web" list "start twin" "list --all")
@@ -603,12 +638,13 @@ bed_root ctl kill -CONT "$(bed_root ctl cat /run/slurmctld.pid)"
 did 0 status web
 says "$out" '^state +running'
 # One that waits goes on waiting.
-bed_user ctl timeout 60 tapgate start iso2 --on=slurm,begin=now+8 </dev/null >$LAB/log/start 2>&1 &
+bed_user ctl timeout 60 tapgate start iso2 --on=slurm,hold </dev/null >$LAB/log/start 2>&1 &
 starting=$!
 lab_poll 10 grep -qs 'iso2: queued: ' $LAB/log/start || wrong "the start does not wait"
 bed_root ctl kill -STOP "$(bed_root ctl cat /run/slurmctld.pid)"
 lab_poll 10 grep -q 'Slurm does not answer just now' $LAB/log/start || wrong "the start does not say that Slurm is silent"
 bed_root ctl kill -CONT "$(bed_root ctl cat /run/slurmctld.pid)"
+bed_root ctl scontrol release "$(bed_root ctl squeue -h -n tapgate-iso2 -o %A)"
 wait $starting || wrong "a start does not outlive a controller that is silent: $(tail -n 2 $LAB/log/start)"
 did 0 kill iso2
 took "a controller that does not answer: said within 3 s, exit code 1, never \"off\""

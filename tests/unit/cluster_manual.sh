@@ -43,7 +43,7 @@ while read -r name; do
         *) in_bed "${file#etc/}" || typed "${file##*/}" || complain "$name is not used by the test" ;;
         esac
         ;;
-    /usr/share/doc/tapgate/examples/) grep -rqs 'examples' etc/CMakeLists.txt || complain "nothing is installed in $name" ;;
+    /usr/share/doc/tapgate/examples/ | /usr/share/doc/tapgate/examples/slurm) grep -rqs 'examples' etc/CMakeLists.txt || complain "nothing is installed in $name" ;;
     \~/*)
         place=${name#\~/}
         place=${place%%/HOST/*}
@@ -59,6 +59,7 @@ for step in 2 3 5; do
     in_bed "manual\" $step" || complain "the commands of step $step are not run by the test"
     bash -n <(tests/system/cluster/manual "$step") || complain "the commands of step $step are none"
 done
+in_bed 'manual" 4' || complain "the lines of step 4 are not used by the test"
 in_bed "lab up rhce.conf" || complain "the lab of step 6 is not started by the test"
 
 # Packages: a test that asks for others than the chapter would not see what it forgets.
