@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/cli/import_verbs.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -23,6 +26,7 @@
 #include "launcher/foreign/translation.h"
 #include "launcher/foreign/vm_archive.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/host.h"
 #include "launcher/vm/description.h"
@@ -69,7 +73,8 @@ struct Import {
     std::vector<ApplianceDisk> disks;     // of the appliance
     std::vector<SourceImage> images;      // without a path: blank
     std::vector<std::string> properties;  // of each disk; none: as a foreign guest needs them
-    bool asks = false;                    // its settings name what is not the VM's alone
+    std::optional<SourceImage> variables = std::nullopt;  // of the UEFI
+    bool asks = false;  // its settings name what is not the VM's alone
     Translation translation;
 };
 
@@ -107,6 +112,7 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
             result.translation.set(key, value);
         result.disks = std::move(vm.disks);
         result.properties = std::move(vm.disk_properties);
+        result.variables = result.appliance->variables();
         result.asks = true;
         return result;
     }
@@ -127,6 +133,10 @@ Import found(const CommandLine& command, const std::string& path) {
         Import result;
         result.translation = translate_domain(read_description(path), shown(path));
         result.asks = true;
+        const Translation& domain = result.translation;
+        if (access(domain.variables.c_str(), R_OK) == 0)
+            result.variables =
+                SourceImage{.path = domain.variables, .format = domain.variables_format};
         return result;
     }
     return image_to_import(command, path);
@@ -137,6 +147,8 @@ Import found(const CommandLine& command, const std::string& path) {
 void ask_about_reach(const CommandLine& command, const Translation& translation,
                      const std::string& source) {
     std::string list;
+    if (access(translation.variables.c_str(), R_OK) == 0)
+        list += "  " + shown(translation.variables) + " (read)\n";
     for (const auto& [key, value] : translation.settings) {
         const bool overridden = std::any_of(command.settings.begin(), command.settings.end(),
                                             [&](const Setting& one) { return one.key == key; });
@@ -205,7 +217,10 @@ ExitCode import_vm(const CommandLine& command) {
         translation.set("disk", value);
     }
     std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
-    settings = with_machine_version(settings, describe_vm(name, settings).spec.machine);
+    const VmSpec spec = describe_vm(name, settings).spec;
+    settings = with_machine_version(settings, spec.machine);
+    // Empty: its firmware has none.
+    const std::string variables = uefi_variables_path(name, spec.firmware);
     const std::string text = translation.notes.empty()
                                  ? vm_file_text(name, settings)
                                  : annotated_vm_file(name, settings, translation);
@@ -220,6 +235,8 @@ ExitCode import_vm(const CommandLine& command) {
         images.import(import.images[i], own_image_name(i),
                       [&](double percent) { bar.show(percent); });
     }
+    if (import.variables && !variables.empty())
+        images.import(*import.variables, variables.substr(variables.rfind('/') + 1), [](double) {});
     write_new_file(file, text, exists);
     images.keep();
     for (const TranslationNote& one : translation.notes)
@@ -236,12 +253,26 @@ ExitCode export_vm(const CommandLine& command) {
     std::vector<std::string> left_out;
     if (path.ends_with(".ova") || path.ends_with(".tar")) {
         ProgressBar bar(name.str());
-        left_out =
-            write_vm_archive(name, vm_owner(), path, [&](double percent) { bar.show(percent); });
+        left_out = write_vm_archive(name, vm_owner(), path,
+                                    uefi_variables_path(name, load_vm_file(name).spec.firmware),
+                                    [&](double percent) { bar.show(percent); });
     } else if (path.ends_with(".xml")) {
-        DomainText domain = domain_text(load_vm_file(name).spec, vm_owner());
-        write_new_file(path, domain.xml,
-                       shown(path) + " is there already; remove it, or take another name");
+        const VmSpec spec = load_vm_file(name).spec;
+        const std::string exists_already = " is there already; remove it, or take another name";
+        const std::string variables = uefi_variables_path(name, spec.firmware);
+        std::string copy;
+        if (!variables.empty() && exists(variables)) {
+            // As libvirt calls its own.
+            copy = path.substr(0, path.rfind('.')) + "_VARS.fd";
+            for (const std::string& one : {path, copy}) {
+                if (exists(one))
+                    throw LauncherError(shown(one) + exists_already);
+            }
+            write_raw_variables(variables, copy);
+            note("its UEFI variables, which it names, are " + shown(copy));
+        }
+        DomainText domain = domain_text(spec, vm_owner(), copy);
+        write_new_file(path, domain.xml, shown(path) + exists_already);
         left_out = std::move(domain.left_out);
     } else {
         throw UsageError(quoted_word(command.operands[1]) +

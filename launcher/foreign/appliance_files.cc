@@ -19,6 +19,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/vm_archive.h"
 
 namespace tapgate {
 
@@ -287,6 +288,16 @@ void ApplianceFiles::check_manifest(const std::string& text) {
         right++;
     }
     manifest_note_ = std::to_string(right) + " checksums of its manifest are right";
+}
+
+std::optional<SourceImage> ApplianceFiles::variables() {
+    const std::string name = archived_variables_name(vm_name_);
+    if (vm_file_.empty() || std::none_of(members_.begin(), members_.end(),
+                                         [&](const auto& member) { return member.name == name; }))
+        return std::nullopt;
+    ApplianceDisk disk{.file = name};
+    disk.format = ImageFormat::qcow2;
+    return image_of(disk);
 }
 
 SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {

@@ -6,6 +6,7 @@
 #define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_FILES_H
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ class ApplianceFiles {
 
     /// Where the disk's bytes are: in a file, a part of one, or one that has been unpacked for it.
     [[nodiscard]] SourceImage image_of(const ApplianceDisk& disk);
+
+    /// The UEFI variables that `tapgate export` has put beside that; nothing: none.
+    [[nodiscard]] std::optional<SourceImage> variables();
 
     /// What the manifest was worth, as a note: "3 checksums are right"; empty: there is none.
     [[nodiscard]] const std::string& manifest_note() const { return manifest_note_; }

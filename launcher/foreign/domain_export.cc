@@ -39,7 +39,8 @@ std::string target_name(DiskBus bus, size_t index) {
 
 class Writer {
   public:
-    Writer(const VmSpec& spec, const Owner& owner) : spec_(spec), owner_(owner) {}
+    Writer(const VmSpec& spec, const Owner& owner, const std::string& variables)
+        : spec_(spec), owner_(owner), variables_(variables) {}
 
     DomainText write() {
         xml_node domain = add(document_, "domain");
@@ -96,6 +97,8 @@ class Writer {
             xml_node loader = add(os, "loader");
             set(loader, "secure", "yes");
         }
+        if (!variables_.empty())
+            add_text(os, "nvram", variables_);
         if (spec_.kernel)
             add_text(os, "kernel", spec_.kernel->str());
         if (spec_.initrd)
@@ -236,6 +239,7 @@ class Writer {
 
     const VmSpec& spec_;
     const Owner& owner_;
+    const std::string& variables_;
     pugi::xml_document document_;
     std::vector<std::string> left_;
     std::array<size_t, 3> next_{};  // of vd, hd and sd
@@ -246,8 +250,8 @@ class Writer {
 
 }  // namespace
 
-DomainText domain_text(const VmSpec& spec, const Owner& owner) {
-    return Writer(spec, owner).write();
+DomainText domain_text(const VmSpec& spec, const Owner& owner, const std::string& variables) {
+    return Writer(spec, owner, variables).write();
 }
 
 }  // namespace tapgate

@@ -19,7 +19,8 @@ struct DomainText {
 };
 
 /// `owner`: whose VM it is, which its UUID and its MAC addresses are made of, here as there.
-DomainText domain_text(const VmSpec& spec, const Owner& owner);
+/// `variables`: a raw image of its UEFI variables; empty: none.
+DomainText domain_text(const VmSpec& spec, const Owner& owner, const std::string& variables = {});
 
 }  // namespace tapgate
 

@@ -63,6 +63,12 @@ void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
     }
     if (const pugi::xml_node nvram = os.child("nvram")) {
         add_was(tag_of(nvram) + shown(contents_of(nvram)));
+        const std::string path = xml.text(nvram);
+        const auto format = image_format(nvram.attribute("format").as_string("raw"));
+        if (path.starts_with('/') && format) {
+            result.variables = path;
+            result.variables_format = *format;
+        }
         xml.take(nvram);
         if (kind == FirmwareKind::other)
             kind = FirmwareKind::uefi;
@@ -74,9 +80,11 @@ void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
     domain.uefi = kind != FirmwareKind::other;
     domain.secure_boot = kind == FirmwareKind::uefi_secure;
     if (domain.uefi) {
-        add_reason(why,
-                   "that of this host, with variables of its own: what the guest has in its "
-                   "boot menu it enters anew, or boots by \\EFI\\BOOT");
+        add_reason(why, result.variables.empty()
+                            ? "that of this host, with variables of its own: what the guest has in "
+                              "its boot menu it enters anew, or boots by \\EFI\\BOOT"
+                            : "that of this host; the variables are taken over when that file can "
+                              "be read, and else are new ones");
         domain.set(was, "firmware", domain.secure_boot ? "uefi-secure" : "uefi", why);
     } else if (!was.empty() && !is_own) {
         domain.set(was, "firmware", "bios", why.empty() ? "that of this host" : why);

@@ -37,6 +37,9 @@ struct Translation {
     std::string name;  ///< what the VM was called; empty when it had no name that fits
     std::vector<std::pair<std::string, std::string>> settings;  ///< keys and values of a VM file
     std::vector<TranslationNote> notes;
+    /// Where the UEFI variables are that it had, which nobody has looked for; empty: not said.
+    std::string variables;
+    ImageFormat variables_format = ImageFormat::raw;
 
     /// Of disks, CD-ROMs, adapters and raw arguments one more; of anything else the last counts, as
     /// with QEMU.

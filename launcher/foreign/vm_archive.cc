@@ -93,10 +93,11 @@ Source source_of(const Disk& disk, std::vector<HeldImage>& held) {
 class Export {
   public:
     Export(const VmName& name, const Owner& owner, const std::string& target,
-           const Progress& progress)
+           const std::string& variables, const Progress& progress)
         : name_(name),
           owner_(owner),
           target_(target),
+          variables_(variables),
           is_ova_(target.ends_with(".ova")),
           progress_(progress),
           vm_(load_vm_file(name)) {}
@@ -116,6 +117,7 @@ class Export {
         note_what_is_lost();
         take_disks();
         convert_disks();
+        convert_variables();
         write();
         return std::move(left_out_);
     }
@@ -158,20 +160,38 @@ class Export {
             if (is_ova_)
                 words.insert(words.end(), {"-o", "subformat=streamOptimized"});
             words.push_back(path);
-            copies_.emplace_back(target_ + "." + source.member);
             const auto part = static_cast<double>(sources_.size());
-            convert_image(
-                words, source.files, copies_.back().path(), signals_,
-                [&](double percent) { progress_((static_cast<double>(i) * 100 + percent) / part); },
-                path);
-            Member member{.name = source.member, .path = copies_.back().path()};
-            struct stat status {};
-            if (stat(member.path.c_str(), &status) != 0)
-                fail_with_errno(shown(member.path));
-            member.size = static_cast<std::uint64_t>(status.st_size);
-            member.digest = content_hash(member.path, signals_, {});
-            disks_.push_back(std::move(member));
+            disks_.push_back(
+                converted(words, source.files, source.member, path, [&](double percent) {
+                    progress_((static_cast<double>(i) * 100 + percent) / part);
+                }));
         }
+    }
+
+    // As it is now: without the snapshots that are in it.
+    void convert_variables() {
+        if (variables_.empty() || !exists(variables_))
+            return;
+        held_.emplace_back(variables_, HeldImage::For::reading);
+        others_.push_back(converted({"-f", "qcow2", "-O", "qcow2", variables_},
+                                    {.read = {variables_}, .parts = {}, .write = {}},
+                                    archived_variables_name(name_.str()), variables_, {}));
+    }
+
+    // `words`: qemu-img's, `path` being what they convert.
+    Member converted(const std::vector<std::string>& words, const FileAccess& files,
+                     const std::string& name, const std::string& path, const Progress& progress) {
+        copies_.emplace_back(target_ + "." + name);
+        convert_image(
+            words, files, copies_.back().path(), signals_, progress ? progress : [](double) {},
+            path);
+        Member member{.name = name, .path = copies_.back().path()};
+        struct stat status {};
+        if (stat(member.path.c_str(), &status) != 0)
+            fail_with_errno(shown(member.path));
+        member.size = static_cast<std::uint64_t>(status.st_size);
+        member.digest = content_hash(member.path, signals_, {});
+        return member;
     }
 
     static Member text_member(const std::string& name, std::string text) {
@@ -199,10 +219,14 @@ class Export {
                 disks.push_back({.file = {disks_[i].name, disks_[i].size},
                                  .capacity = sources_[i].capacity,
                                  .bus = sources_[i].disk->bus});
-            add(text_member(base + ".ovf",
-                            ovf_text(vm_.spec, owner_, disks, {{file.name, file.size}})));
+            std::vector<OvfFile> others = {{file.name, file.size}};
+            for (const Member& other : others_)
+                others.push_back({other.name, other.size});
+            add(text_member(base + ".ovf", ovf_text(vm_.spec, owner_, disks, others)));
         }
         add(file);
+        for (const Member& other : others_)
+            add(other);
         for (const Member& disk : disks_)
             add(disk);
         members.insert(members.begin() + (is_ova_ ? 1 : 0),
@@ -224,9 +248,6 @@ class Export {
     }
 
     void note_what_is_lost() {
-        const VmSpec& spec = vm_.spec;
-        if (spec.firmware != Firmware::bios)
-            left_out_.emplace_back("UEFI variables: its firmware begins anew");
         for (const Setting& setting : vm_.settings) {
             if (setting.key == "cdrom" || setting.key == "kernel" || setting.key == "initrd" ||
                 setting.key == "share" || setting.key == "vnc-password-file")
@@ -238,6 +259,7 @@ class Export {
     const VmName& name_;
     const Owner& owner_;
     const std::string& target_;
+    const std::string& variables_;
     bool is_ova_;
     const Progress& progress_;
     HeldSignals signals_;
@@ -248,13 +270,30 @@ class Export {
     std::vector<std::string> files_;  // of each disk's setting: its member; empty: none
     std::list<UnfinishedFile> copies_;
     std::vector<Member> disks_;
+    std::vector<Member> others_;
 };
 
 }  // namespace
 
+std::string archived_variables_name(const std::string& name) {
+    return name + "-uefi-variables.qcow2";
+}
+
+void write_raw_variables(const std::string& variables, const std::string& target) {
+    const HeldSignals signals;
+    const HeldImage held(variables, HeldImage::For::reading);
+    const UnfinishedFile unfinished(target);
+    convert_image(
+        {"-f", "qcow2", "-O", "raw", variables}, {.read = {variables}, .parts = {}, .write = {}},
+        unfinished.path(), signals, [](double) {}, variables);
+    signals.throw_if_any();
+    unfinished.finish();
+}
+
 std::vector<std::string> write_vm_archive(const VmName& name, const Owner& owner,
-                                          const std::string& target, const Progress& progress) {
-    return Export(name, owner, target, progress).run();
+                                          const std::string& target, const std::string& variables,
+                                          const Progress& progress) {
+    return Export(name, owner, target, variables, progress).run();
 }
 
 }  // namespace tapgate

@@ -128,11 +128,66 @@ same_disk 2 "$data/foreign/disk2.qcow2" qcow2
 result "what a reader of the descriptor alone gets"
 must "$tapgate" create uefi --firmware=uefi --net=none --disk=images/golden.qcow2,readonly=on
 must "$tapgate" export uefi uefi.ova
-says "$out" 'not in it: UEFI variables'
+[ "$(tar -tf uefi.ova | tr '\n' ' ')" = "uefi.ovf uefi.mf uefi.conf uefi-disk0.vmdk " ] || wrong "in it: $(tar -tf uefi.ova)"
 tar -xf uefi.ova -C out uefi.ovf uefi-disk0.vmdk
 must "$tapgate" import out/uefi.ovf uefi2
 says "$XDG_CONFIG_HOME/tapgate/uefi2.conf" '^firmware = uefi$'
 result "and of firmware"
+
+# What the firmware has written: its own boot entries, once it ran.
+variables=$data/uefi/uefi-variables.qcow2
+has_entries() { # the firmware has come to its boot menu: it names what it can boot from
+    qemu-img convert -U -f qcow2 -O raw "$variables" now.raw && grep -aq 'B.o.o.t.O.r.d.e.r' now.raw
+}
+must "$tapgate" set uefi accel=tcg memory=128M
+must "$tapgate" start uefi --quiet
+for ((i = 0; i < 300; i++)); do
+    has_entries 2>/dev/null && break
+    sleep 0.2
+done
+must "$tapgate" kill uefi
+has_entries || wrong "its firmware wrote no boot entries"
+cp "$variables" before.qcow2
+must "$tapgate" export uefi remembers.ova
+! grep -q UEFI "$out" || wrong "something is not in it: $(cat "$out")"
+tar -xOf remembers.ova uefi.ovf >out/remembers.ovf
+says out/remembers.ovf 'ovf:href="uefi-uefi-variables.qcow2"'
+must "$tapgate" export uefi remembers.tar
+must "$tapgate" export uefi remembers.xml
+says remembers.xml "<nvram>$work/remembers_VARS.fd</nvram>"
+refused 'remembers_VARS.fd is there already' sh -c "rm remembers.xml; exec '$tapgate' export uefi remembers.xml"
+rm remembers_VARS.fd
+must "$tapgate" export uefi remembers.xml
+for kind in ova tar xml; do
+    must "$tapgate" import remembers.$kind of-$kind --yes
+    must qemu-img compare -q -f qcow2 -F qcow2 "$data/of-$kind/uefi-variables.qcow2" before.qcow2
+    [ "$(stat -c %a "$data/of-$kind/uefi-variables.qcow2")" = 600 ] || wrong "others can read them"
+    must "$tapgate" start of-$kind --quiet --accel=tcg
+    must "$tapgate" kill of-$kind
+done
+result "what its firmware remembers goes along, in each kind"
+
+# Who wrote the description chose the file that is read.
+if "$tapgate" import remembers.xml asked </dev/null >"$out" 2>&1; then wrong "nobody was asked"; fi
+says "$out" "$work/remembers_VARS.fd \(read\)"
+chmod 0 remembers_VARS.fd
+[ "$(id -u)" = 0 ] || {
+    must "$tapgate" import remembers.xml asked --yes
+    [ ! -e "$data/asked/uefi-variables.qcow2" ] || wrong "from where?"
+}
+chmod 0600 remembers_VARS.fd
+# One that stands on another file is no member that is taken.
+mkdir tampered
+tar -xf remembers.tar -C tampered
+rm tampered/uefi.mf tampered/uefi-uefi-variables.qcow2
+echo secret >secret
+qemu-img create -q -f qcow2 -b "$work/secret" -F raw tampered/uefi-uefi-variables.qcow2 528K
+tar -cf tampered.tar -C tampered uefi.conf uefi-disk0.qcow2 uefi-uefi-variables.qcow2
+if "$tapgate" import tampered.tar tampered --yes >"$out" 2>&1; then wrong "it is taken"; fi
+says "$out" 'secret|names|backing'
+[ ! -e "$data/tampered" ] || wrong "something is left: $(ls "$data/tampered")"
+[ ! -e "$XDG_CONFIG_HOME/tapgate/tampered.conf" ] || wrong "a VM is left"
+result "UEFI variables that somebody has tampered with"
 
 # --- an archive ---------------------------------------------------------------------------------------
 
