@@ -11,8 +11,6 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <csignal>
-#include <filesystem>
 #include <string_view>
 
 #include "common/unique_fd.h"
@@ -27,8 +25,6 @@ namespace tapgate {
 namespace {
 
 using std::chrono::minutes;
-
-constexpr std::string_view part = ".part.";
 
 // "    (12.50/100%)\r" of qemu-img -p, and whatever else it says.
 class ConvertWords {
@@ -70,37 +66,6 @@ class ConvertWords {
 };
 
 }  // namespace
-
-UnfinishedFile::UnfinishedFile(const std::string& target)
-    : target_(target), path_(target + std::string(part) + std::to_string(getpid())) {
-    remove_left_over();
-}
-
-UnfinishedFile::~UnfinishedFile() {
-    unlink(path_.c_str());
-}
-
-void UnfinishedFile::finish() const {
-    const UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-    // link() refuses where there is one already, which rename() does not.
-    if (!fd || fsync(fd.get()) != 0 || chmod(path_.c_str(), 0600) != 0 ||
-        link(path_.c_str(), target_.c_str()) != 0)
-        fail_with_errno(shown(target_));
-}
-
-// Of processes that were killed.
-void UnfinishedFile::remove_left_over() const {
-    const std::filesystem::path target(target_);
-    const std::string beginning = target.filename().string() + std::string(part);
-    for (const std::filesystem::path& entry : entries_of(target.parent_path())) {
-        const std::string name = entry.filename().string();
-        if (!name.starts_with(beginning))
-            continue;
-        const auto pid = parse_whole<pid_t>(std::string_view(name).substr(beginning.size()), 1);
-        if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
-            unlink(entry.c_str());
-    }
-}
 
 void require_room(std::uint64_t needed, const std::string& directory, const std::string& what) {
     struct statvfs status {};

@@ -9,6 +9,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/foreign/image_conversion.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/vmdk_descriptor.h"

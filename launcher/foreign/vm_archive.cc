@@ -19,6 +19,7 @@
 #include "launcher/base/sha256.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/foreign/archived_vm.h"
 #include "launcher/foreign/image_conversion.h"
 #include "launcher/foreign/ovf_export.h"

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/network/agent_connection.h"
 
 namespace tapgate {
@@ -113,47 +115,6 @@ class GuestFile {
     bool closed_ = false;
 };
 
-// The new file beside `path`, which becomes that whole; what is no regular file is written to.
-class NewFile {
-  public:
-    explicit NewFile(const std::string& path) : path_(path) {
-        struct stat status {};
-        const bool there = stat(path.c_str(), &status) == 0;
-        if (there && !S_ISREG(status.st_mode)) {
-            fd_.reset(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-        } else {
-            unfinished_ = path + ".part." + std::to_string(getpid());
-            constexpr mode_t by_umask = 0666;
-            fd_.reset(open(unfinished_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                           there ? status.st_mode & 0777 : by_umask));
-        }
-        if (!fd_)
-            fail_with_errno(shown(path));
-    }
-    ~NewFile() {
-        if (!unfinished_.empty())
-            unlink(unfinished_.c_str());
-    }
-    NewFile(const NewFile&) = delete;
-    NewFile& operator=(const NewFile&) = delete;
-
-    void write(std::string_view bytes) {
-        if (!write_all(fd_.get(), bytes))
-            fail_with_errno(shown(path_));
-    }
-
-    void finish() {
-        if (!unfinished_.empty() && rename(unfinished_.c_str(), path_.c_str()) != 0)
-            fail_with_errno(shown(path_));
-        unfinished_.clear();
-    }
-
-  private:
-    std::string path_;
-    std::string unfinished_;  // empty: none
-    UniqueFd fd_;
-};
-
 std::string too_much(const std::string& path, std::uint64_t most) {
     return shown(path) + " has more than " + std::to_string(most >> 20U) +
            " MiB, which is too much for the agent; with a network it goes by ssh";
@@ -162,6 +123,21 @@ std::string too_much(const std::string& path, std::uint64_t most) {
 bool is_directory(const std::string& path) {
     struct stat status {};
     return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+// What becomes the file `path`, with the mode that one there has; what is no regular file is
+// written to as it is, and `unfinished` stays empty.
+UniqueFd target_at(const std::string& path, std::optional<UnfinishedFile>& unfinished) {
+    struct stat status {};
+    const bool there = stat(path.c_str(), &status) == 0;
+    if (!there || S_ISREG(status.st_mode)) {
+        constexpr mode_t by_umask = 0666;
+        return unfinished.emplace(path).create(there ? status.st_mode & 0777 : by_umask);
+    }
+    UniqueFd fd(open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!fd)
+        fail_with_errno(shown(path));
+    return fd;
 }
 
 }  // namespace
@@ -215,16 +191,20 @@ void copy_to_guest(const AgentCopy& copy, const std::string& from, const std::st
 void copy_from_guest(const AgentCopy& copy, const std::string& from, const std::string& to) {
     const HeldSignals signals;
     GuestFile file(copy, path_in_guest(from), "rb");
-    NewFile target(is_directory(to) ? to + "/" + last_part(from) : to);
+    const std::string path = is_directory(to) ? to + "/" + last_part(from) : to;
+    std::optional<UnfinishedFile> unfinished;
+    const UniqueFd target = target_at(path, unfinished);
     std::uint64_t read = 0;
     for (std::string piece = file.read(); !piece.empty(); piece = file.read()) {
         signals.throw_if_any();
         read += piece.size();
         if (read > copy.most)
             throw LauncherError(too_much(from, copy.most));
-        target.write(piece);
+        if (!write_all(target.get(), piece))
+            fail_with_errno(shown(path));
     }
-    target.finish();
+    if (unfinished)
+        unfinished->replace();
 }
 
 }  // namespace tapgate

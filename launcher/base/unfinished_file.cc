@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/base/unfinished_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <string_view>
+
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::string_view part_ending = ".part.";
+
+}  // namespace
+
+UnfinishedFile::UnfinishedFile(const std::string& target)
+    : target_(target), path_(target + std::string(part_ending) + std::to_string(getpid())) {
+    remove_left_over();
+}
+
+UnfinishedFile::~UnfinishedFile() {
+    unlink(path_.c_str());
+}
+
+UniqueFd UnfinishedFile::create(mode_t mode) const {
+    UniqueFd fd(open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!fd)
+        fail_with_errno(shown(target_));
+    return fd;
+}
+
+void UnfinishedFile::finish() const {
+    const UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    // link() refuses where there is one already, which rename() does not.
+    if (!fd || fsync(fd.get()) != 0 || chmod(path_.c_str(), 0600) != 0 ||
+        link(path_.c_str(), target_.c_str()) != 0)
+        fail_with_errno(shown(target_));
+}
+
+void UnfinishedFile::replace() const {
+    if (rename(path_.c_str(), target_.c_str()) != 0)
+        fail_with_errno(shown(target_));
+}
+
+// Of processes that were killed.
+void UnfinishedFile::remove_left_over() const {
+    const std::filesystem::path target(target_);
+    const std::string beginning = target.filename().string() + std::string(part_ending);
+    for (const std::filesystem::path& entry : entries_of(target.parent_path())) {
+        const std::string name = entry.filename().string();
+        if (!name.starts_with(beginning))
+            continue;
+        const auto pid = parse_whole<pid_t>(std::string_view(name).substr(beginning.size()), 1);
+        if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
+            unlink(entry.c_str());
+    }
+}
+
+}  // namespace tapgate

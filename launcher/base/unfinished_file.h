@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Files that are there whole or not at all.
+#ifndef TAPGATE_LAUNCHER_BASE_UNFINISHED_FILE_H
+#define TAPGATE_LAUNCHER_BASE_UNFINISHED_FILE_H
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+/// A file that is being made beside `target`, under another name: removed unless it becomes that.
+class UnfinishedFile {
+  public:
+    /// Removes what a killed process has left of the same target.
+    explicit UnfinishedFile(const std::string& target);
+    ~UnfinishedFile();
+    UnfinishedFile(const UnfinishedFile&) = delete;
+    UnfinishedFile& operator=(const UnfinishedFile&) = delete;
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+    /// Makes it, for who writes it here and not by a program; once. `mode`: less the umask. Throws
+    /// a LauncherError that names the target.
+    [[nodiscard]] UniqueFd create(mode_t mode) const;
+
+    /// From then on it is the target, mode 0600. Throws a LauncherError, also when there is one.
+    void finish() const;
+
+    /// The same in the place of one that is there, with the mode that it has. Throws a
+    /// LauncherError.
+    void replace() const;
+
+  private:
+    void remove_left_over() const;
+
+    std::string target_;
+    std::string path_;
+};
+
+}  // namespace tapgate
+
+#endif
