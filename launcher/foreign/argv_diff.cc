@@ -75,7 +75,6 @@ constexpr Row rows[] = {
     {"-uuid", "", "#the same at each start, and for no other VM"},
     {"-no-user-config", "", "#nothing is there that is not said"},
     {"-nodefaults", "", "#nothing is there that is not said"},
-    {"-object", "\"io0\"", "#disks have a thread of their own"},
     {"-rtc", "", "#the guest's clock keeps up with the host's"},
     {"-global", "lost_tick_policy", "#the guest's clock keeps up with the host's"},
     {"-global", "disable_s", "#nobody would wake a guest that sleeps"},

@@ -19,8 +19,8 @@ bool is_virtio(std::string_view driver, std::string_view kind) {
 // What tapgate's own command line calls its parts (qemu/argv.cc).
 bool is_own_id(std::string_view id) {
     constexpr std::array<std::string_view, 15> names = {
-        "io0",  "console", "qmp",   "agent",     "serial0",        "rng0",   "balloon0",    "vga0",
-        "usb0", "sata0",   "scsi0", "uefi-code", "uefi-variables", "pc.ram", "vnc-password"};
+        "console", "qmp",   "agent", "serial0",   "rng0",           "balloon0", "vga0",
+        "usb0",    "sata0", "scsi0", "uefi-code", "uefi-variables", "pc.ram",   "vnc-password"};
     if (is_one_of(id, names))
         return true;
     for (const std::string_view prefix : {"disk", "cdrom", "net", "nic", "port", "kept"}) {

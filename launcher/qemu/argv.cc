@@ -109,7 +109,6 @@ class Builder {
                                            {"id", "ram"},
                                            {"size", spec_.memory.mebibytes() << 20U},
                                            {"share", true}});
-        argv_.add_json("-object", Json{{"qom-type", "iothread"}, {"id", "io0"}});
         argv_.add("-rtc", "base=utc,driftfix=slew");
         argv_.add("-global", "kvm-pit.lost_tick_policy=delay");
         // A suspended guest is one that nobody can wake.

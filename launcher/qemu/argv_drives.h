@@ -30,7 +30,6 @@ DiskNodes disk_nodes(const Disk& disk, const std::string& node, const HostDevice
 void complete_disk_device(ArgvJson& device, const Disk& disk, const std::string& id);
 
 /// Writes the VM's disks and CD-ROMs, the controllers that they need, and the images below them.
-/// There has to be an I/O thread called "io0".
 void add_drives(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices);
 
 }  // namespace tapgate

@@ -119,7 +119,7 @@ void Hotplug::place(ArgvJson& device) {
 void Hotplug::plug_disk(const Disk& disk, const std::string& id, const HostDevices& host) {
     ArgvJson device;
     if (disk.bus == DiskBus::virtio) {
-        device = {{"driver", "virtio-blk-pci"}, {"iothread", "io0"}};
+        device = {{"driver", "virtio-blk-pci"}};
         place(device);
     } else if (disk.bus == DiskBus::scsi) {
         if (!devices().contains("scsi0"))
