@@ -497,7 +497,7 @@ kill -KILL "$(field bare process)"
 status=0
 wait $run || status=$?
 [ $status = 1 ] || wrong "run ends with $status"
-says "$err" 'QEMU failed \(signal 9 \(SIGKILL\)\)'
+says "$err" 'QEMU (failed|does not start) \(signal 9 \(SIGKILL\)\)' # the latter before its first answer
 result "run: a QEMU that dies is a failure"
 
 # A terminal, with somebody at the keys.
