@@ -34,10 +34,10 @@ VmSpec come_back(const DomainText& domain) {
 }
 
 TEST(DomainExport, ADirectoryByVirtiofsComesBack) {
-    const DomainText domain = domain_text(
-        described("memory = 1G\nshare = /srv/a,,b,tag=notes,via=virtiofs\n"
-                  "share = /srv/c,tag=code,readonly=on,via=virtiofs\n"),
-        owner);
+    const DomainText domain =
+        domain_text(described("memory = 1G\nshare = /srv/a,,b,tag=notes,via=virtiofs\n"
+                              "share = /srv/c,tag=code,readonly=on,via=virtiofs\n"),
+                    owner);
     EXPECT_THAT(domain.left_out, IsEmpty());
     EXPECT_THAT(domain.xml, HasSubstr("<access mode=\"shared\" />"));
     const VmSpec back = come_back(domain);

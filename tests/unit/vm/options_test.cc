@@ -149,7 +149,8 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
         {"share", "/a,tag=a b",
          "`a b' is not a tag: a letter, then letters, digits, '.', '_' and '-', 31 bytes at most"},
         {"share", "/a,mode=9p",
-         "unknown property `mode=9p' (there are: tag, readonly, via); a comma that belongs to a name is "
+         "unknown property `mode=9p' (there are: tag, readonly, via); a comma that belongs to a "
+         "name is "
          "written twice"},
         {"net", "bridge:br/0", "`br/0' cannot be a bridge's name"},
         {"net", "br0",
