@@ -63,6 +63,8 @@ start() {
     local arguments end
     rm -rf "$XDG_RUNTIME_DIR/tapgate"
     mkdir -p "$XDG_RUNTIME_DIR/tapgate/vm"
+    # `tapgate start' would serve these, and QEMU alone waits for that; shares.sh does.
+    sed -i '/^share = .*via=virtiofs/d' "$conf"
     local less=--memory=64M
     # What the memory lies in has its size, too.
     if grep -qE '^qemu-arg = .*(memory-backend=|memdev=|maxmem=)' "$conf"; then less=; fi
