@@ -46,10 +46,6 @@ std::string bytes(std::initializer_list<int> values) {
         text += static_cast<char>(value);
     return text;
 }
-std::string two(std::size_t number) {
-    return bytes({static_cast<int>(number >> 8), static_cast<int>(number & 0xff)});
-}
-
 // "02:..." to its bytes, twice, and what follows, filled up.
 std::string ethernet(std::string_view to, std::string_view from, const std::string& rest) {
     std::string frame = mac_bytes(to) + mac_bytes(from) + rest;
@@ -63,21 +59,10 @@ std::string udp(unsigned from, unsigned to) {
     return two(from) + two(to) + two(8 + data.size()) + two(0) + data;
 }
 
-std::string ipv4_checksum(const std::string& header) {
-    unsigned sum = 0;
-    for (std::size_t i = 0; i < header.size(); i += 2) {
-        sum += static_cast<unsigned>(static_cast<unsigned char>(header[i]) << 8) +
-               static_cast<unsigned char>(header[i + 1]);
-    }
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return two(~sum & 0xffff);
-}
-
 std::string ipv4(int protocol, const std::string& payload) {
     std::string header = bytes({0x45, 0}) + two(20 + payload.size()) + two(1) + two(0) +
                          bytes({64, protocol}) + two(0) + bytes({192, 0, 2, 1, 192, 0, 2, 255});
-    header.replace(10, 2, ipv4_checksum(header));
+    header.replace(10, 2, internet_checksum(header));
     return two(0x0800) + header + payload;
 }
 

@@ -97,6 +97,19 @@ std::string make_arp_request(std::string_view from, std::string_view address) {
     return padded(frame);
 }
 
+std::string two(std::size_t number) {
+    return {static_cast<char>(number >> 8U & 0xffU), static_cast<char>(number & 0xffU)};
+}
+
+std::string internet_checksum(std::string_view text) {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < text.size(); i++)
+        sum += std::size_t{static_cast<unsigned char>(text[i])} << (i % 2 == 0 ? 8U : 0U);
+    while (sum > 0xffff)
+        sum = (sum & 0xffffU) + (sum >> 16U);
+    return two(~sum & 0xffffU);
+}
+
 std::string make_bpdu(std::string_view from) {
     const std::string bridge_id = std::string(2, '\0') + mac_bytes(from);
     std::string bpdu = "\x42\x42\x03";   // LLC: spanning tree, unnumbered information

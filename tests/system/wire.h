@@ -26,6 +26,11 @@ namespace tapgate {
 // The six bytes of "52:54:00:00:00:01".
 std::string mac_bytes(std::string_view text);
 
+// A number of 16 bits as it goes over a wire.
+std::string two(std::size_t number);
+// The checksum of IPv4, ICMP, UDP (RFC 1071) over `text`.
+std::string internet_checksum(std::string_view text);
+
 inline constexpr std::string_view broadcast_mac = "ff:ff:ff:ff:ff:ff";
 inline constexpr std::string_view multicast_mac = "01:00:5e:01:02:03";
 
