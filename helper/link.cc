@@ -66,8 +66,10 @@ NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
 
 // A port's frames to 01:80:c2:00:00:00 and up do not come to its bridge, nor to what the bridge
 // keeps back: the kernel hands them to the host as that port's own (br_handle_frame() in
-// net/bridge/br_input.c). So the host takes no IPv4 there: from nobody whom it would not answer by
-// that port, and nothing that is to one machine in a frame to many. (Nor IPv6: see ContainedTap.)
+// net/bridge/br_input.c). So the host takes no IPv4 there that is to one machine in a frame to
+// many, nor from any address, since none is behind a port that has none (so it is with rp_filter=2,
+// too, which sysctl.d may set: __fib_validate_source() in net/ipv4/fib_frontend.c). README tells
+// what is left. (Nor IPv6: see ContainedTap.)
 void put_no_ipv4(NetlinkRequest& request) {
     request.nest(IFLA_AF_SPEC, [](NetlinkRequest& families) {
         families.nest(AF_INET, [](NetlinkRequest& ipv4) {

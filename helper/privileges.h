@@ -20,7 +20,7 @@
 // 3. A contained tap is made by a child, which has no privilege outside of its own namespace once
 //    it has one (contained_tap.h).
 // 4. CAP_NET_ADMIN is out of effect while the descriptors are sent, and would only come back to
-//    delete the port of a tap that did not reach its user. The process ends without it.
+//    delete the port of a tap that did not reach its user. The process ends without it in effect.
 #pragma once
 
 #include <sys/types.h>
