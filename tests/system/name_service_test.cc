@@ -61,7 +61,11 @@ class Names : public BothInstalls {
         name_service("ok");
     }
 
-    static void name_service(const std::string& mode) { write_file("/etc/tapgatetest", mode); }
+    // At once: whoever waits for another word never reads an empty file.
+    static void name_service(const std::string& mode) {
+        write_file("/etc/tapgatetest.new", mode);
+        std::filesystem::rename("/etc/tapgatetest.new", "/etc/tapgatetest");
+    }
     static bool was_asked() { return unlink("/mnt/nss/asked") == 0; }
 };
 TAPGATE_BOTH_INSTALLS(Names);
