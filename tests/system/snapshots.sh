@@ -50,10 +50,6 @@ print(check.get("allocated-clusters"), os.stat(sys.argv[1]).st_blocks // 128)
 END
 }
 
-# shellcheck disable=SC2317 # lab_poll calls it
-gone() { # PROCESS
-    ! kill -0 "$1" 2>/dev/null
-}
 # is_as_before: but for a table that a snapshot had shared, or two.
 is_as_before() {
     local now
@@ -62,41 +58,36 @@ is_as_before() {
         wrong "before: $before, and now $now"
     fi
 }
-# fill_half_way: fills the file system once QEMU has begun to write. It stands still meanwhile, so that it
-# is never done before. Sets $filler.
-fill_half_way() {
-    python3 - "$disk" "$(field vm process)" "$LAB/small/fill" <<'END' &
-import os, signal, sys, time
-disk, process, fill = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-begin = os.stat(disk).st_blocks
-open(fill + ".ready", "w").close()
-while os.stat(disk).st_blocks < begin + 16384:
-    pass
-os.kill(process, signal.SIGSTOP)
-try:
-    with open(fill, "wb", 0) as file:
-        while True:
-            file.write(bytes(1 << 20))
-except OSError:
-    pass
-os.kill(process, signal.SIGCONT)
-END
-    filler=$!
-    lab_poll 10 test -e "$LAB/small/fill.ready" || wrong "nobody looks at the image"
-    rm -f "$LAB/small/fill.ready"
+# shellcheck disable=SC2317 # lab_poll calls it
+stopped() {
+    grep -qs 'stopped by SIGSTOP' "$LAB/home/trace"
 }
-filled() {
-    lab_poll "$1" gone $filler || {
-        kill $filler
-        wrong "QEMU never began to write"
-    }
-    wait $filler || wrong "nothing was filled"
+# begin_to_save STRACE-OPTIONS...: a snapshot that QEMU has room for 8 MiB of. tapgate stands still once it
+# has seen how much there is, and the rest is taken meanwhile. $saving is strace, then.
+begin_to_save() {
+    local free
+    rm -f "$LAB/small/fill" "$LAB/home/trace"
+    (lab_exec strace -qq -o "$LAB/home/trace" -e trace=statfs,sendmsg -e inject=statfs:signal=SIGSTOP:when=1 \
+        "$@" "$tapgate" snapshot save vm live) </dev/null >"$out" 2>"$err" &
+    saving=$!
+    lab_poll 20 stopped || wrong "it did not look how much room there is: $(cat "$err")"
+    free=$(($(stat -f -c '%a * %S' "$LAB/small")))
+    fallocate -l $((free - (8 << 20))) "$LAB/small/fill"
+    to_tapgate CONT || wrong "it has not waited: $(cat "$err")"
 }
-# fails_half_way TAG: saves, and that fails.
+to_tapgate() { # SIGNAL
+    # shellcheck disable=SC2046 # one, and with a blank behind
+    kill -"$1" $(cat "/proc/$saving/task/$saving/children")
+}
+saved() { # sets $status
+    status=0
+    wait $saving 2>/dev/null || status=$?
+}
 fails_half_way() {
-    fill_half_way
-    tg_refused 'QEMU fails at saving the snapshot' snapshot save vm "$1"
-    filled 2
+    begin_to_save
+    saved
+    [ $status = 1 ] || wrong "it ends with $status"
+    says "$err" 'QEMU fails at saving the snapshot'
 }
 
 for kind in plain "with a snapshot" "of small clusters"; do
@@ -110,7 +101,7 @@ for kind in plain "with a snapshot" "of small clusters"; do
     did 0 start vm --quiet
     guest_says vm '^(PASS|FAIL)'
     before=$(allocated)
-    fails_half_way live
+    fails_half_way
     says "$err" 'nothing of it is left; .*small has [0-9]+ MiB free: make room there'
     must_be vm running
     is_as_before
@@ -119,8 +110,7 @@ for kind in plain "with a snapshot" "of small clusters"; do
     result "image $kind: a failed snapshot with RAM leaves nothing"
     # A guest that stands still, still does.
     did 0 pause vm
-    rm -f "$LAB/small/fill"
-    fails_half_way live
+    fails_half_way
     must_be vm paused
     is_as_before
     did 0 resume vm
@@ -150,18 +140,10 @@ has_grown() {
 }
 # killed_half_way SIGNAL: sets $status to that of the verb.
 killed_half_way() {
-    local verb
-    rm -f "$LAB/small/fill"
-    fill_half_way
-    (lab_exec strace -qq -o "$LAB/home/trace" -e trace=sendmsg -e inject=sendmsg:delay_exit=2500000:when=7+ \
-        "$tapgate" snapshot save vm live) </dev/null >"$out" 2>"$err" &
-    verb=$!
-    filled 30
-    lab_poll 40 has_grown || wrong "the disk did not grow: $(cat "$err")"
-    # shellcheck disable=SC2046 # one, and with a blank behind
-    kill -"$1" $(cat "/proc/$verb/task/$verb/children") || wrong "it is over already: $(cat "$err")"
-    status=0
-    wait $verb 2>/dev/null || status=$?
+    begin_to_save -e inject=sendmsg:delay_exit=2500000:when=7+
+    lab_poll 60 has_grown || wrong "the disk did not grow: $(cat "$err")"
+    to_tapgate "$1" || wrong "it is over already: $(cat "$err")"
+    saved
 }
 (lab_exec qemu-img create -q -f qcow2 -o cluster_size=64k "$disk" 72M)
 did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
