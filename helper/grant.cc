@@ -16,7 +16,7 @@ const Rule& require_permission(const Policy& policy, const Asker& asker, const R
         deny(std::string(installed_policy) + ": no rule allows " +
              printable(request.bridge->str()));
     if (!verdict.allowed)
-        deny(verdict.rule->str());
+        deny(verdict.str(asker));
     const bool contained = verdict.rule->contained();
     const unsigned most = contained ? verdict.rule->limits.queues.value_or(max_fds_in_message) : 1;
     if (request.queues > most)

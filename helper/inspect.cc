@@ -153,7 +153,7 @@ Report explain(const Policy& policy, const std::string& policy_file, const Inter
     if (verdict.rule == nullptr)
         report.text += policy_file + ": no rule allows " + shown + "\n";
     else
-        report.text += verdict.rule->str() + "\n";
+        report.text += verdict.str(asker) + "\n";
     if (verdict.allowed)
         report.text += describe_limits(*verdict.rule);
     for (const SkippedInclude& skipped : policy.skipped)

@@ -36,12 +36,12 @@ bool MacPrefix::matches(const MacAddress& mac) const {
     return mac.str().compare(0, text_.size(), text_) == 0;
 }
 
-bool Selectors::match(const Asker& asker, bool denying, NameService& names) const {
+bool Selectors::match(const Asker& asker, bool as_owner, NameService& names) const {
     const auto is_asker = [&](const std::string& user) {
         // A name that is a number is that id, as chown(1) has it.
         const auto number = whole_number(user);
         const auto id = number ? number : names.user_id(user);
-        return id && (*id == asker.uid || (denying && *id == asker.account()));
+        return id && (*id == asker.uid || (as_owner && *id == asker.account()));
     };
     const auto has_asker = [&](const std::string& group) {
         const auto number = whole_number(group);
@@ -52,19 +52,29 @@ bool Selectors::match(const Asker& asker, bool denying, NameService& names) cons
            std::any_of(groups.begin(), groups.end(), has_asker);
 }
 
+std::string Verdict::str(const Asker& asker) const {
+    if (allowed || rule->action == Rule::Action::deny)
+        return rule->str();
+    return rule->str() + ": uid " + std::to_string(asker.uid) + " is a subordinate one of uid " +
+           std::to_string(asker.account()) + ", who has this";
+}
+
 Verdict Policy::decide(const InterfaceName& bridge, const Asker& asker, NameService& names) const {
     const Rule* first_allow = nullptr;
     for (const Rule& rule : rules) {
         // The cheap questions first: names may have to be asked for across a network.
         const bool denying = rule.action == Rule::Action::deny;
         const bool matters = denying || first_allow == nullptr;
-        if (!matters || !rule.is_about(bridge) || !rule.who.match(asker, denying, names))
+        if (!matters || !rule.is_about(bridge) || !rule.who.match(asker, true, names))
             continue;
         if (denying)
             return {.allowed = false, .rule = &rule};
         first_allow = &rule;
     }
-    return {.allowed = first_allow != nullptr, .rule = first_allow};
+    // What its owner has is not the asker's, and more than that is neither's.
+    const bool allowed =
+        first_allow != nullptr && (!asker.owner || first_allow->who.match(asker, false, names));
+    return {.allowed = allowed, .rule = first_allow};
 }
 
 }  // namespace tapgate

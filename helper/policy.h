@@ -57,8 +57,8 @@ struct Selectors {
 
     /// Whether the rule is about everybody.
     [[nodiscard]] bool empty() const { return users.empty() && groups.empty(); }
-    /// `denying`: whether to be matched takes something from the asker; then its owner counts too.
-    [[nodiscard]] bool match(const Asker& asker, bool denying, NameService& names) const;
+    /// `as_owner`: whether what is about the asker's owner is about the asker.
+    [[nodiscard]] bool match(const Asker& asker, bool as_owner, NameService& names) const;
 };
 
 /// The first 0 to 6 bytes of a MAC address.
@@ -123,6 +123,9 @@ struct Rule {
 struct Verdict {
     bool allowed = false;
     const Rule* rule = nullptr;  ///< owned by the Policy; none when no rule matches
+
+    /// The rule, which there is, as it ends the line of a refusal of `asker`.
+    [[nodiscard]] std::string str(const Asker& asker) const;
 };
 
 /// An included file that was left out, since the caller cannot read it or it is not there.
@@ -137,8 +140,9 @@ struct Policy {
     std::vector<SkippedInclude> skipped;
 
     /// A matching `deny` wins wherever it stands; otherwise the first matching `allow` decides;
-    /// otherwise the request is denied. Throws Failure when a name that matters cannot be looked
-    /// up.
+    /// otherwise the request is denied. What is about the asker's owner matches; but an `allow`
+    /// that is about the owner only does not allow. Throws Failure when a name that matters cannot
+    /// be looked up.
     [[nodiscard]] Verdict decide(const InterfaceName& bridge, const Asker& asker,
                                  NameService& names) const;
 };

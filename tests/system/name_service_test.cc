@@ -535,6 +535,24 @@ TEST_P(SubordinateUids, AreDeniedWithTheirOwner) {
     EXPECT_TRUE(failed(ask(300003), denied_by_acl));
 }
 
+// What is said of the owner alone comes before what is said of everybody, for those, too.
+TEST_P(SubordinateUids, AreNoWayAroundTheirOwnersLimits) {
+    write_policy("allow br0 user=alice max-taps=1 isolated\nallow br0\n");
+    {
+        const HelperResult owners = ask(alice_account.uid);
+        ASSERT_TRUE(granted(owners));
+        EXPECT_EQ(link_attribute(ports("br0").at(0), "brport/isolated"), "1");
+    }
+    ASSERT_TRUE(no_taps_left());
+    for (const uid_t uid : {165536U, 231071U})
+        EXPECT_TRUE(failed_saying(ask(uid), denied_by_acl,
+                                  ":1: allow br0 user=alice max-taps=1 isolated: uid " +
+                                      std::to_string(uid) +
+                                      " is a subordinate one of uid 2001, who has this"))
+            << uid;
+    EXPECT_TRUE(granted(ask(300003)));  // bob's
+}
+
 TEST_P(SubordinateUids, AFileThatIsNotRootsRefuses) {
     write_policy("allow br0\n");
     write_file("/etc/subuid", "bob:165536:65536\n", 0666);

@@ -113,7 +113,7 @@ TEST(Selectors, TheFirstAllowThatIsAboutTheAskerDecides) {
 }
 
 // 165536 is alice's: she can be it, and it must not be a way around what is about her.
-TEST(Selectors, ASubordinateUidIsItsOwnerForDeniesOnly) {
+TEST(Selectors, ASubordinateUidIsItsOwnerForWhatTakes) {
     const auto decides = [](const char* text) {
         FakeNames names;
         const Asker asker{.uid = 165536, .owner = 1001, .groups = {1001, 3001}};
@@ -126,6 +126,13 @@ TEST(Selectors, ASubordinateUidIsItsOwnerForDeniesOnly) {
     EXPECT_FALSE(decides("allow br0 user=alice"));
     EXPECT_TRUE(decides("allow br0 user=165536"));
     EXPECT_TRUE(decides("allow br0 group=students"));
+    // What its owner has comes first is all that she has.
+    EXPECT_FALSE(decides("allow br0 user=alice max-taps=1\nallow br0"));
+    EXPECT_FALSE(decides("allow br0 user=bob,1001 isolated\nallow br0 user=165536"));
+    EXPECT_TRUE(decides("allow br0\nallow br0 user=alice max-taps=1"));
+    EXPECT_TRUE(decides("allow br1 user=alice max-taps=1\nallow br0"));
+    EXPECT_TRUE(decides("allow br0 user=alice,165536 max-taps=1\nallow br0"));
+    EXPECT_TRUE(decides("allow br0 user=alice group=students max-taps=1\nallow br0"));
     EXPECT_EQ((Asker{.uid = 165536, .owner = 1001, .groups = {}}.account()), 1001U);
     EXPECT_EQ((Asker{.uid = 1002, .groups = {}}.account()), 1002U);
 }
