@@ -129,7 +129,6 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
         .guard = options.guard,
         .only_sender = std::nullopt,
         .vlan = options.vlan,
-        .default_vlan = bridge.default_vlan,
         .pin_bridge_mac = options.pin_bridge_mac,
     };
     if (options.mac_lock)

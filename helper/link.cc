@@ -81,18 +81,15 @@ void put_no_ipv4(NetlinkRequest& request) {
     });
 }
 
-// Makes the port `index` a member of (or no longer one of) a VLAN: bridge(8)'s "vlan add ... pvid
-// untagged" and "vlan del".
-NetlinkRequest vlan_request(int type, int index, std::uint16_t vlan) {
-    bridge_vlan_info info{};
-    info.vid = vlan;
-    if (type == RTM_SETLINK)
-        info.flags = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
+// Makes the port `index` a member of (or no longer one of) VLANs: bridge(8)'s "vlan add" and "vlan
+// del".
+NetlinkRequest vlan_request(int type, int index, const std::vector<bridge_vlan_info>& vlans) {
     ifinfomsg header = about_link(index);
     header.ifi_family = AF_BRIDGE;
-    NetlinkRequest request(type, 0, header, "vlan=" + std::to_string(vlan));
+    NetlinkRequest request(type, 0, header, "vlan");
     request.nest(IFLA_AF_SPEC, [&](NetlinkRequest& spec) {
-        spec.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info);
+        for (const bridge_vlan_info& vlan : vlans)
+            spec.put(IFLA_BRIDGE_VLAN_INFO, &vlan, sizeof vlan);
     });
     return request;
 }
@@ -146,7 +143,7 @@ void parse_details(nlattr* linkinfo, Link& link) {
     if (const nlattr* kind = details[IFLA_INFO_KIND])
         link.kind = nla_get_string(kind);
     if (nlattr* data = details[IFLA_INFO_DATA]; data != nullptr && link.kind == "bridge") {
-        const auto bridge = parse_nested<IFLA_BR_VLAN_DEFAULT_PVID + 1>(data);
+        const auto bridge = parse_nested<IFLA_BR_BRIDGE_ID + 1>(data);
         if (const nlattr* stp = bridge[IFLA_BR_STP_STATE])
             link.stp = nla_get_u32(stp) == 1;  // BR_KERNEL_STP in net/bridge/br_private.h
         link.vlan_filtering = flag(bridge[IFLA_BR_VLAN_FILTERING]).value_or(false);
@@ -154,8 +151,6 @@ void parse_details(nlattr* linkinfo, Link& link) {
             std::memcpy(link.id_address.data(),
                         static_cast<const ifla_bridge_id*>(nla_data(id))->addr,
                         link.id_address.size());
-        if (const nlattr* vlan = bridge[IFLA_BR_VLAN_DEFAULT_PVID])
-            link.default_vlan = nla_get_u16(vlan);
     }
     const nlattr* master_kind = details[IFLA_INFO_SLAVE_KIND];
     nlattr* port = details[IFLA_INFO_SLAVE_DATA];
@@ -362,9 +357,13 @@ Link LinkSocket::configure(int index, const PortSettings& settings,
     if (settings.isolated || settings.guard || settings.only_sender)
         requests.push_back(set_flags_request(index, settings));
     if (settings.vlan) {
-        requests.push_back(vlan_request(RTM_SETLINK, index, *settings.vlan));
-        if (settings.default_vlan != 0 && settings.default_vlan != *settings.vlan)
-            requests.push_back(vlan_request(RTM_DELLINK, index, settings.default_vlan));
+        // First of none, since root may have given the bridge another default VLAN meanwhile.
+        requests.push_back(
+            vlan_request(RTM_DELLINK, index,
+                         {{BRIDGE_VLAN_INFO_RANGE_BEGIN, 1}, {BRIDGE_VLAN_INFO_RANGE_END, 4094}}));
+        requests.push_back(
+            vlan_request(RTM_SETLINK, index,
+                         {{BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, *settings.vlan}}));
     }
     if (settings.only_sender)  // behind the VLAN, which the entry is made in
         requests.push_back(fdb_request(index, *settings.only_sender));

@@ -38,7 +38,6 @@ struct Link {
     MacAddress::Bytes id_address{};  ///< the lower six bytes of its STP bridge id
     bool stp = false;  ///< it speaks the spanning tree protocol, in the kernel and not by a daemon
     bool vlan_filtering = false;
-    std::uint16_t default_vlan = 0;  ///< what a new port is in; 0: in none
 };
 
 /// What is to become of a link that is down.
@@ -51,8 +50,7 @@ struct PortSettings {
     bool isolated = false;
     bool guard = false;                     ///< BPDU guard and root block
     std::optional<MacAddress> only_sender;  ///< lock the port to this source address
-    std::optional<std::uint16_t> vlan;      ///< access port of this VLAN, instead of ...
-    std::uint16_t default_vlan = 0;         ///< ... this one, which the kernel puts it into
+    std::optional<std::uint16_t> vlan;      ///< access port of this VLAN, and in no other
     bool pin_bridge_mac = false;            ///< keep a tap from becoming the bridge's own MAC
 };
 

@@ -81,10 +81,9 @@ int unreadable_lookup() {
     UniqueFd copy(memfd_create("tapgate-lookup", MFD_CLOEXEC | executable));
     if (!copy)
         copy.reset(memfd_create("tapgate-lookup", MFD_CLOEXEC));
-    constexpr size_t at_once = 1U << 20U;
     ssize_t copied = 1;
     while (copied > 0)
-        copied = sendfile(copy.get(), installed.get(), nullptr, at_once);
+        copied = sendfile(copy.get(), installed.get(), nullptr, 1U << 20U);
     if (copied != 0 || fchmod(copy.get(), S_IXUSR | S_IXGRP | S_IXOTH) != 0)
         return -1;
     // A file that somebody can write to is not executed, so not by this descriptor.

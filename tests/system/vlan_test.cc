@@ -8,9 +8,11 @@
 //              host: VLAN 1
 
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <linux/if_bridge.h>
+#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 
 #include <array>
@@ -29,6 +31,7 @@
 
 #include "tests/system/netlink.h"
 #include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
 #include "tests/system/wire.h"
 
 namespace tapgate {
@@ -242,6 +245,44 @@ TEST_F(Vlan, TheBridgesDefaultVlanCanBeAskedForAndAnyOtherBeTheDefault) {
         EXPECT_FALSE(station.got(frame)) << vlan;
         ASSERT_TRUE(far().send(tagged(frame, 20)));
         EXPECT_TRUE(station.got(frame)) << vlan;
+    }
+}
+
+// While its user has the helper stopped, say.
+TEST_F(Vlan, ADefaultThatRootChangesMeanwhileIsNotThePorts) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    write_policy("allow br0 vlan=20\n");
+    bool changed = false;
+    const HelperResult run = run_traced({"--br=br0", "--fd=27"}, {}, [&](const TracedCall& call) {
+        if (!changed && call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF) {
+            changed = true;
+            write_file(filtering_file, "0");
+            write_file("/sys/class/net/br0/bridge/default_pvid", "30");
+            write_file(filtering_file, "1");
+        }
+        return TraceAction{};
+    });
+    ASSERT_TRUE(changed);
+    ASSERT_TRUE(granted(run));
+    const Station guest = Station::tap(run.fds[0].get(), {"far", 20});
+    const std::string frame = make_frame(broadcast_mac, router_mac);
+    ASSERT_TRUE(far30().send(frame));
+    EXPECT_FALSE(guest.got(frame));
+    ASSERT_TRUE(far().send(tagged(frame, 20)));
+    EXPECT_TRUE(guest.got(frame));
+}
+
+// What a bridge hands to its host does not go through its VLANs; but nor does it go anywhere else.
+TEST_F(Vlan, GroupsOfSwitchesAreInNoOtherVlan) {
+    const Guest guest = start("vlan=20", 20);
+    for (const char* const to : {"01:80:c2:00:00:00", "01:80:c2:00:00:03", "01:80:c2:00:00:0e"}) {
+        // Without STP the bridge group's is as any other.
+        const Arrivals plain{.in_20 = std::string_view(to).ends_with("00:00")};
+        const std::string frame = make_frame(to, mac_a);
+        EXPECT_EQ(arrivals(guest, frame), plain) << to;
+        EXPECT_EQ(arrivals(guest, tagged(frame, 0), frame), plain) << to;
+        EXPECT_EQ(arrivals(guest, tagged(frame, 20), frame), plain) << to;
+        EXPECT_EQ(arrivals(guest, tagged(frame, 30), frame), Arrivals{}) << to;
     }
 }
 
