@@ -13,7 +13,9 @@
 // or one of several services does not answer, and its caller can bring that about (setrlimit(2),
 // prlimit(2)). So the service must know who this process is, by another name than the one asked
 // for; and not by another spelling of it (ALICE, alice@corp, CORP\alice): such a service may have
-// found itself out of descriptors for the one and not for the other.
+// found itself out of descriptors for the one and not for the other. Who has a second name there
+// (an alias, a principal's name) would be told by the first from the second. So nobody is found by
+// a second name: a policy with one works for nobody, and is mended on the first day.
 
 #include <grp.h>
 #include <pwd.h>
@@ -94,14 +96,15 @@ int main(int argc, char** argv) {
     alarm(time_limit_s);
     const bool is_user = std::string_view(argv[1]) == "user";
     const Answer asked = is_user ? ask_user(getpwnam_r, argv[2]) : ask_group(getgrnam_r, argv[2]);
-    if (asked.error != 0)
+    const bool is_found = asked.id >= 0;
+    if (asked.error != 0 || (is_found && plain_name(asked.name) != plain_name(argv[2])))
         return 1;
     const auto proves_service = [&](const Answer& self) {
         return self.id >= 0 && plain_name(self.name) != plain_name(argv[2]);
     };
-    const auto self = asked.id >= 0 ? std::vector<Answer>{} : ask_about_self(is_user);
+    const auto self = is_found ? std::vector<Answer>{} : ask_about_self(is_user);
     if (!std::all_of(self.begin(), self.end(), proves_service))
         return 1;
-    const int printed = asked.id >= 0 ? std::printf("id %ld\n", asked.id) : std::puts("none");
+    const int printed = is_found ? std::printf("id %ld\n", asked.id) : std::puts("none");
     return printed < 0 || std::fflush(stdout) != 0 ? 1 : 0;
 }

@@ -132,7 +132,7 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
     if (answer.substr(0, 3) == "id " && answer.back() == '\n')
         if (const auto id = whole_number(answer.substr(3, answer.size() - 4)))
             return id;
-    throw Failure(what + ": the name service does not answer (try `id' and `getent " +
+    throw Failure(what + ": the name service does not answer, or by another name (try `getent " +
                   (*kind == 'u' ? "passwd " : "group ") + printable(name) + "')");
 }
 

@@ -399,6 +399,20 @@ TEST_P(Names, NobodyIsProofAgainstHimself) {
     }
 }
 
+// Nor is he by a name that the service has as his second: what a rule is to be about is said by the
+// first, and by no other to anybody.
+TEST_P(Names, SecondNamesAreRefused) {
+    for (const char* const who : {"user=r.mote", "group=r.students"})
+        for (const char* const policy : {"allow br0 ", "allow br0\ndeny br0 "}) {
+            write_policy(std::string(policy) + who + "\n");
+            for (const Account& user : {remote_account, alice_account})
+                EXPECT_TRUE(failed_saying(
+                    run_helper(usual_args, as(user, {remote_students})), "failed to look up ",
+                    "the name service does not answer, or by another name (try `getent "))
+                    << policy << who;
+        }
+}
+
 // Limits are inherited. Whatever is too little for the name service: a deny stays one.
 TEST_P(Names, NoLimitTurnsADenyIntoNothing) {
     write_policy("allow br0\ndeny br0 user=remote\n");

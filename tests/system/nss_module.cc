@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A name service for the tests, as libc loads it (`passwd: files tapgatetest`): it has one user
-// "remote" (2101) and one group "remotestudents" (3101). What else it does says the first word of
-// /etc/tapgatetest:
+// "remote" (2101) and one group "remotestudents" (3101), which it also finds by the second names
+// "r.mote" and "r.students". What else it does says the first word of /etc/tapgatetest:
 //
 //   ok       answers
 //   down     cannot answer (NSS_STATUS_UNAVAIL), and errno says why
@@ -101,7 +101,8 @@ extern "C" {
 
 nss_status _nss_tapgatetest_getpwnam_r(const char* name, passwd* user, char* buffer,
                                        std::size_t size, int* error) {
-    return find_user(std::string_view(name) == "remote", user, buffer, size, error);
+    const std::string_view asked(name);
+    return find_user(asked == "remote" || asked == "r.mote", user, buffer, size, error);
 }
 
 nss_status _nss_tapgatetest_getpwuid_r(uid_t uid, passwd* user, char* buffer, std::size_t size,
@@ -111,7 +112,9 @@ nss_status _nss_tapgatetest_getpwuid_r(uid_t uid, passwd* user, char* buffer, st
 
 nss_status _nss_tapgatetest_getgrnam_r(const char* name, group* found, char* buffer,
                                        std::size_t size, int* error) {
-    return find_group(std::string_view(name) == "remotestudents", found, buffer, size, error);
+    const std::string_view asked(name);
+    return find_group(asked == "remotestudents" || asked == "r.students", found, buffer, size,
+                      error);
 }
 
 nss_status _nss_tapgatetest_getgrgid_r(gid_t gid, group* found, char* buffer, std::size_t size,
