@@ -169,10 +169,15 @@ TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {
 
 constexpr unsigned host_port = 5353;
 
-// A datagram from 192.0.2.99 to `address`, four bytes.
-std::string make_datagram(const std::string& ethernet, std::string_view address) {
+constexpr std::string_view everybody{"\xff\xff\xff\xff", 4};
+constexpr std::string_view all_systems{"\xe0\x00\x00\x01", 4};
+constexpr std::string_view hosts_own{"\xc0\x00\x02\x01", 4};
+
+// A datagram to `address` from 192.0.2.99, or from another: four bytes each.
+std::string make_datagram(const std::string& ethernet, std::string_view address,
+                          std::string_view from = {"\xc0\x00\x02\x63", 4}) {
     std::string header = std::string("\x45\x00\x00\x20\x00\x01\x00\x00\x40\x11\x00\x00", 12) +
-                         std::string("\xc0\x00\x02\x63", 4) + std::string(address);
+                         std::string(from) + std::string(address);
     header.replace(10, 2, internet_checksum(header));
     std::string frame =
         ethernet + two(0x0800) + header + two(9) + two(host_port) + two(12) + two(0) + "data";
@@ -240,8 +245,13 @@ class HostsOwnIp : public Testbed {
         const std::string ethernet = mac_bytes(group) + mac_bytes(network_mac);
         std::string arp = make_arp_request(network_mac, "192.0.2.1");
         EXPECT_TRUE(guest.send(arp.replace(0, 12, ethernet)));
-        EXPECT_TRUE(guest.send(make_datagram(ethernet, {"\xc0\x00\x02\x01", 4})));
-        EXPECT_TRUE(guest.send(make_datagram(ethernet, "\xff\xff\xff\xff")));
+        for (const std::string_view to : {hosts_own, everybody, all_systems})
+            EXPECT_TRUE(guest.send(make_datagram(ethernet, to)));
+        // From nobody: but for what README says of it.
+        for (const std::string_view to :
+             {hosts_own, std::string_view("\xc0\x00\x02\xff", 4),
+              std::string_view("\xe0\x00\x00\xfb", 4), std::string_view("\xef\x01\x01\x01", 4)})
+            EXPECT_TRUE(guest.send(make_datagram(ethernet, to, {"\0\0\0\0", 4})));
         EXPECT_TRUE(guest.send(make_router_advertisement(ethernet)));
         static_cast<void>(guest.got(arp));  // all have passed the queues when a beacon has
         std::vector<std::string> found;
@@ -269,7 +279,7 @@ TEST_F(HostsOwnIp, IsOutOfAContainedTapsReach) {
     }
     // Such frames are what they are thought to be: by a plain tap they reach it.
     EXPECT_THAT(reached("plain", "01:80:c2:00:00:0e"),
-                testing::ElementsAre("ARP", "UDP", "UDP", "router"));
+                testing::ElementsAre("ARP", "UDP", "UDP", "UDP", "router"));
 }
 
 }  // namespace
