@@ -46,7 +46,7 @@ constexpr std::array<Switch, 3> switches = {
             throw Failure(text + ": this host forbids unprivileged user namespaces: `sysctl -w " +
                           one.way_out + "'; or say `plain' in the rule: bridge.conf(5)");
     }
-    throw Failure(text + ": cannot make a user and network namespace");
+    throw Failure(text + ": cannot make a user and network namespace with /proc/sys/net");
 }
 
 // What the child is to open, and how far it came. It has this process's memory and descriptors, and
@@ -77,10 +77,12 @@ constexpr std::array<Setting, 4> settings = {{
     {"/proc/sys/net/bridge/bridge-nf-call-arptables", '0'},
 }};
 
-// False, with errno: it is not so. The host may have none of that.
+// False, with errno: it is not so. The host may have none of that; but where it has none at all,
+// its /proc is a part of one (ProcSubset=pid, say), and says nothing.
 bool write_setting(const Setting& setting) {
-    const int file = open(setting.file, O_WRONLY | O_CLOEXEC);
-    return file < 0 ? errno == ENOENT : write(file, &setting.value, 1) == 1 && close(file) == 0;
+    const UniqueFd file(open(setting.file, O_WRONLY | O_CLOEXEC));
+    return file ? write(file.get(), &setting.value, 1) == 1
+                : errno == ENOENT && UniqueFd(open("/proc/sys/net", O_PATH | O_CLOEXEC));
 }
 
 // All that the child does, which has every capability in the new namespace, and none outside of it.

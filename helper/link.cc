@@ -207,7 +207,6 @@ ifreq about(const std::string& name, void* data) {
     return request;
 }
 
-constexpr const char* leaf_name = "leaf";
 constexpr int leaf_index = 1'000'000;  // chosen, so that its ports can be named in the same packet
 
 }  // namespace
@@ -312,7 +311,7 @@ void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
     std::vector<NetlinkRequest> requests;
     requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, about_link(leaf_index, IFF_UP),
                           "the leaf bridge");
-    requests.back().put(IFLA_IFNAME, std::string(leaf_name));
+    requests.back().put(IFLA_IFNAME, std::string("leaf"));
     requests.back().nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_KIND, std::string("bridge"));
         info.nest(IFLA_INFO_DATA, [&](NetlinkRequest& data) {

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -163,6 +164,18 @@ TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {
     EXPECT_EQ(link_attribute(name, "address"), address);
     EXPECT_EQ(link_attribute(name, "ifalias"), "");
     EXPECT_EQ(link_attribute(name, "brport/isolated"), "0");
+}
+
+// Where its /proc is not all there (a service with ProcSubset=pid), nobody can say that it has no
+// IPv6.
+TEST_F(ContainedPort, IsRefusedWhereIpv6CannotBeKeptOff) {
+    add_bridge("br0");
+    write_policy("allow br0 contain\n");
+    ASSERT_EQ(mount("proc", "/proc", "proc", 0, "subset=pid"), 0);
+    const HelperResult run = run_helper({"--br=br0", "--fd=27"});
+    ASSERT_EQ(umount("/proc"), 0);
+    EXPECT_TRUE(
+        failed_saying(run, "failed to contain the tap: No such file or directory", "/proc/sys"));
 }
 
 // --- The host's own IP, by way of the port
