@@ -40,13 +40,17 @@ Source script_source(const std::string& path) {
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
     // What is known of it without running it: the environment, the homes of users (`~ada'), where
-    // the script itself lies, and how many processors this host has.
-    const std::string its_directory =
-        std::filesystem::absolute(path).lexically_normal().parent_path().string();
+    // the script itself lies, which files there are, and how many processors this host has.
+    const std::string its_path = std::filesystem::absolute(path).lexically_normal().string();
     const std::string processors = std::to_string(std::thread::hardware_concurrency());
     const auto lookup = [&](const std::string& name) -> const char* {
-        if (name == "dirname $0")
-            return its_directory.c_str();
+        if (name == "$0")
+            return its_path.c_str();
+        constexpr std::string_view exists = "exists ";
+        if (name.starts_with(exists)) {
+            std::error_code unreadable;
+            return std::filesystem::exists(name.substr(exists.size()), unreadable) ? "yes" : "no";
+        }
         if (name == "nproc")
             return processors.c_str();
         if (name.starts_with('~')) {
@@ -55,7 +59,7 @@ Source script_source(const std::string& path) {
         }
         return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
     };
-    Source source{find_qemu_command(read_shell_script(*text, lookup), shown(path)),
+    Source source{find_qemu_start(*text, lookup, shown(path)),
                   current_directory()};
     const std::string& there = source.command.directory;
     if (!there.empty())

@@ -1,42 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/qemu_script.h"
-#include "launcher/foreign/words.h"
 
 #include <algorithm>
 #include <array>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/qemu_words.h"
+#include "launcher/foreign/shell_script.h"
+#include "launcher/foreign/words.h"
 
 namespace tapgate {
 
 namespace {
-
-bool is_qemu(std::string_view word) {
-    const std::string_view name = last_part(word);
-    return name == "qemu" || (name == "kvm" && word != "/dev/kvm") || name == "qemu-kvm" ||
-           name == "kvm-spice" || name.starts_with("qemu-system-");
-}
-
-// Programs that start the program that they are given.
-bool starts_others(std::string_view word) {
-    constexpr std::array<std::string_view, 33> names = {
-        "!",       "eval",   "{",       "args",        "chrt",    "command",  "do",
-        "doas",    "elif",   "else",    "env",         "exec",    "firejail", "if",
-        "ionice",  "nice",   "nohup",   "numactl",     "prlimit", "screen",   "setsid",
-        "stdbuf",  "strace", "sudo",    "systemd-run", "taskset", "then",     "time",
-        "timeout", "tmux",   "unshare", "vglrun",      "while"};
-    return std::find(names.begin(), names.end(), last_part(word)) != names.end();
-}
-
-// Programs whose words are no command, or one for another host.
-bool only_names_others(std::string_view word) {
-    constexpr std::array<std::string_view, 21> names = {
-        "apt",    "apt-get", "cat",     "chroot", "dnf",  "docker", "echo",
-        "grep",   "kill",    "killall", "lxc",    "man",  "pgrep",  "pkill",
-        "podman", "printf",  "ps",      "ssh",    "type", "which",  "yum"};
-    return is_one_of(last_part(word), names);
-}
 
 // libvirt sets these in front of each QEMU that it starts, and logs them.
 bool is_of_libvirt(const ShellCommand& command) {
@@ -65,37 +41,43 @@ bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
 
 }  // namespace
 
-std::string no_qemu(std::string_view word) {
-    const std::string_view name = last_part(word);
-    std::string way_out = "; give a command line from QEMU's name on";
-    if (name.starts_with("qemu") || name.starts_with("kvm"))
-        way_out = ": have the blanks in front of its options been lost?";
-    else if (name.starts_with("virsh"))
-        way_out = "; `virsh dumpxml VM >vm.xml' writes what `tapgate import vm.xml' takes";
-    else if (name.starts_with("virt-install"))
-        way_out =
-            "; `virt-install --print-xml ... >vm.xml' writes what `tapgate import vm.xml' takes";
-    return quoted_word(word) + " is no QEMU" + way_out;
-}
-
-std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words) {
-    if (words.empty() || is_qemu(words[0]))
-        return words.begin();
-    const auto qemu = std::find_if(words.begin(), words.end(), is_qemu);
-    // Behind a word that nobody knows, as a function of the script: where it has options.
-    const bool behind_unknown = qemu != words.end() && qemu + 1 != words.end() &&
-                                (qemu + 1)->starts_with('-') && !only_names_others(words[0]);
-    return starts_others(words[0]) || behind_unknown ? qemu : words.end();
+ShellCommand find_qemu_start(std::string_view text,
+                             const std::function<const char*(const std::string&)>& lookup,
+                             const std::string& source) {
+    std::string error;
+    for (const ShellReading reading :
+         {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
+        const std::vector<ShellCommand> commands = read_shell_script(text, lookup, reading);
+        const bool starts =
+            std::any_of(commands.begin(), commands.end(),
+                        [](const ShellCommand& one) { return is_start_of_qemu(one.words); });
+        // Which of two starts is meant is not for a file to say that may come and go.
+        const bool passed =
+            std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
+                return one.is_passed && is_start_of_qemu(one.words);
+            });
+        if (passed)
+            continue;
+        try {
+            return find_qemu_command(commands, source);
+        } catch (const LauncherError& problem) {
+            if (error.empty() && (starts || reading == ShellReading::flat))
+                error = problem.what();
+        }
+    }
+    throw LauncherError(error);
 }
 
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source) {
     std::vector<const ShellCommand*> found;
     for (const ShellCommand& command : commands) {
-        const auto qemu = find_qemu(command.words);
-        if (qemu != command.words.end() && qemu + 1 != command.words.end())
+        if (is_start_of_qemu(command.words))
             found.push_back(&command);
     }
+    // What the script runs comes before what it writes.
+    if (std::any_of(found.begin(), found.end(), [](const auto* one) { return !one->is_written; }))
+        std::erase_if(found, [](const ShellCommand* one) { return one->is_written; });
     // Part of a command line.
     if (found.empty() && commands.size() == 1 && !commands[0].words.empty() &&
         commands[0].words[0].starts_with('-'))
@@ -112,7 +94,9 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         for (const ShellCommand& command : commands) {
             const std::string_view name =
                 command.words.empty() ? std::string_view() : last_part(command.words[0]);
-            if (name.starts_with("qemu-") || name == "virt-install")
+            if (find_qemu(command.words) != command.words.end())
+                hint = ": it only asks QEMU for its help or its version";
+            else if (name.starts_with("qemu-") || name == "virt-install")
                 hint = ": " + no_qemu(command.words[0]);
             for (const std::string& word : command.words) {
                 if (word.find("qemu-system-") != std::string::npos && word.ends_with(".exe"))

@@ -4,19 +4,14 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_QEMU_SCRIPT_H
 #define TAPGATE_LAUNCHER_FOREIGN_QEMU_SCRIPT_H
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "launcher/foreign/shell_script.h"
+#include "launcher/foreign/shell_command.h"
 
 namespace tapgate {
-
-/// The place of QEMU's name in the words of a command; end() when it starts none.
-std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words);
-
-/// What is wrong with a word that should have been QEMU's name.
-std::string no_qemu(std::string_view word);
 
 /// The one command of a script that starts a QEMU, behind sudo, nohup and the like; of a log of
 /// libvirt's, which has many starts of one VM, the last. `source` is what errors call the script.
@@ -25,11 +20,11 @@ std::string no_qemu(std::string_view word);
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source);
 
-/// What is said of QEMU on Windows.
-inline constexpr const char* of_windows =
-    "it is a command line of Windows', whose disks are not on this host: copy the images, and "
-    "write "
-    "it anew from QEMU's name on, without .exe and with their paths here";
+/// That command of a script's text, read as it would run here without arguments; where that leads
+/// to no start of QEMU, with all its branches alike. `lookup`: see ShellVariables.
+ShellCommand find_qemu_start(std::string_view text,
+                             const std::function<const char*(const std::string&)>& lookup,
+                             const std::string& source);
 
 }  // namespace tapgate
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "launcher/base/error.h"
+#include "launcher/base/text.h"
 
 namespace tapgate {
 
@@ -34,25 +35,29 @@ void ShellVariables::charge(size_t bytes) {
             "the script's variables come to more than 4 MiB of text; no command line has that");
 }
 
-void ShellVariables::set(const std::string& name, std::vector<std::string> words, bool array,
-                         bool append, const std::string& problem, bool conditional) {
-    for (const std::string& word : words)
+void ShellVariables::set(const std::string& name, Value value, bool array, bool append,
+                         bool conditional) {
+    for (const std::string& word : value.words)
         charge(word.size() + 1);
-    Value& value = values_[name];
-    if (!append) {
-        value.words.clear();
-        value.problem.clear();
-    }
-    if (append && !array && !value.words.empty() && !words.empty()) {
-        value.words.back() += words[0];
-        charge(value.words.back().size());
+    Value& old = values_[name];
+    if (!append)
+        old = {};
+    if (append && !array && !old.words.empty() && !value.words.empty()) {
+        old.words.back() += value.words[0];
+        charge(old.words.back().size());
     } else {
-        value.words.insert(value.words.end(), words.begin(), words.end());
+        old.words.insert(old.words.end(), value.words.begin(), value.words.end());
     }
-    if (!problem.empty() && value.problem.empty())
-        value.problem = "made of " + problem;
-    if (conditional && value.problem.empty())
-        value.problem = "set under a condition";
+    if (!value.problem.empty()) {
+        old.soft = value.soft && (old.problem.empty() || old.soft);
+        if (old.problem.empty())
+            old.problem = "made of " + value.problem;
+    }
+    if (conditional) {
+        old.soft = false;
+        if (old.problem.empty())
+            old.problem = "set under a condition";
+    }
 }
 
 bool ShellVariables::is_set(const std::string& name) const {
@@ -65,9 +70,9 @@ bool ShellVariables::is_set(const std::string& name) const {
 ShellVariables::Value ShellVariables::ask(const std::string& word, const std::string& otherwise) {
     const char* const value = lookup_(word);
     if (value == nullptr)
-        return {{}, otherwise};
+        return {{}, otherwise, false};
     charge(std::string_view(value).size());
-    return {{value}, {}};
+    return {{value}, {}, false};
 }
 
 ShellVariables::Value ShellVariables::get(const std::string& name) {
@@ -77,12 +82,42 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
             charge(word.size() + 1);
         if (!value.problem.empty())
             value.problem = "the variable " + name + ", which is " + value.problem + ",";
+        if (!value.problem.empty())
+            value.name = name;
         return value;
     }
     const std::string unset = "the variable " + name + ", which is not set in the script,";
     if (name == "HOME" || name == "USER" || name == "PWD")
         return ask(name, unset);
-    return {{}, unset};
+    if (name == "OSTYPE")
+        return {{"linux-gnu"}, {}, false};
+    return {{}, unset, true};
+}
+
+void ShellVariables::note_unknown(const std::string& name) {
+    if (std::find(unknown_.begin(), unknown_.end(), name) == unknown_.end())
+        unknown_.push_back(name);
+}
+
+ShellVariables::Value ShellVariables::argument(const std::string& name) {
+    const std::vector<std::string>* const known = arguments();
+    const auto number = parse_whole<size_t>(name);
+    if (known == nullptr) {
+        std::vector<std::string> words;
+        if (name == "#")
+            words.emplace_back("0");
+        return {words, "`$" + name + "', which only the shell that ran it knows", true};
+    }
+    if (name == "#")
+        return {{std::to_string(known->size())}, {}, false};
+    if (!number || *number == 0 || *number > known->size())
+        return {{}, {}, false};
+    return {{(*known)[*number - 1]}, {}, false};
+}
+
+void ShellVariables::shift() {
+    if (!arguments_.empty() && !arguments_.back().empty())
+        arguments_.back().erase(arguments_.back().begin());
 }
 
 }  // namespace tapgate

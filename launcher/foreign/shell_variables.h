@@ -12,22 +12,30 @@
 
 namespace tapgate {
 
+/// What stands in a word for a text that only the shell which ran it knew: what a command printed,
+/// a process's number, a random one. Whoever needs that text cannot go on.
+inline constexpr std::string_view unknown_text = "$(...)";
+
 class ShellVariables {
   public:
     struct Value {
         std::vector<std::string> words;  ///< one, but for arrays
         std::string problem;             ///< why only a shell would know it; empty: it is known
+        /// The problem is that it hangs on arguments or on the environment, and `words` are right
+        /// where there are none.
+        bool soft = false;
+        std::string name = {};  ///< of the variable that has a problem
     };
 
     /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home),
-    /// "dirname $0" (where the script is) and "nproc" (how many CPUs the host has) only.
+    /// "$0" (the script's path), "nproc" (how many CPUs the host has) and "exists PATH" ("yes" or
+    /// "no") only.
     explicit ShellVariables(const std::function<const char*(const std::string&)>& lookup)
         : lookup_(lookup) {}
 
-    /// Sets it, or adds to it (`NAME+=`). `problem`: why its value is not known. `conditional`:
-    /// under an `if' or behind `&&', so that nobody knows whether.
-    void set(const std::string& name, std::vector<std::string> words, bool array, bool append,
-             const std::string& problem, bool conditional);
+    /// Sets it, or adds to it (`NAME+=`). `value.problem`: why its value is not known.
+    /// `conditional`: under an `if' or behind `&&', so that nobody knows whether.
+    void set(const std::string& name, Value value, bool array, bool append, bool conditional);
 
     [[nodiscard]] bool is_set(const std::string& name) const;
 
@@ -38,11 +46,33 @@ class ShellVariables {
     /// What `lookup` has for the word; a Value with the problem `otherwise` when that is nothing.
     Value ask(const std::string& word, const std::string& otherwise);
 
+    /// The variable stands somewhere as unknown_text.
+    void note_unknown(const std::string& name);
+    [[nodiscard]] const std::vector<std::string>& unknown() const { return unknown_; }
+
+    /// "$1" and the like; of the script itself they are not known, and "#" is their number.
+    Value argument(const std::string& name);
+    /// All of them, where they are known: in a function of the script.
+    [[nodiscard]] const std::vector<std::string>* arguments() const {
+        return arguments_.empty() ? nullptr : &arguments_.back();
+    }
+    /// A function begins, with its arguments, or ends.
+    void enter(std::vector<std::string> arguments) { arguments_.push_back(std::move(arguments)); }
+    void leave() { arguments_.pop_back(); }
+    /// The first of them goes (`shift`).
+    void shift();
+
+    [[nodiscard]] const std::function<const char*(const std::string&)>& lookup() const {
+        return lookup_;
+    }
+
   private:
     void charge(size_t bytes);
 
     const std::function<const char*(const std::string&)>& lookup_;
     std::map<std::string, Value> values_;
+    std::vector<std::vector<std::string>> arguments_;
+    std::vector<std::string> unknown_;
     size_t spent_ = 0;
 };
 

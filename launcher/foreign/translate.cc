@@ -7,8 +7,8 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/kept_places.h"
 #include "launcher/foreign/legacy_parts.h"
-#include "launcher/foreign/qemu_script.h"
-#include "launcher/foreign/shell_word.h"
+#include "launcher/foreign/qemu_words.h"
+#include "launcher/foreign/shell_variables.h"
 #include "launcher/foreign/words.h"
 
 namespace tapgate {
@@ -48,6 +48,14 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         result.dropped(redirection, "what QEMU says is in qemu.log in the VM's directory");
     for (const std::string& note : command.notes)
         result.dropped(note, "only a shell that runs it would know");
+    for (const auto& [test, holds] : command.tests)
+        result.changed(test, holds ? "yes" : "no",
+                       "as the script stands, started here and without arguments");
+    for (const std::string& other : command.others)
+        result.dropped(other, "the script does not come there, started here and without arguments");
+    if (command.is_written)
+        result.changed("line " + std::to_string(command.line), "this VM",
+                       "it stands in a file that the script writes");
     if (command.background)
         result.dropped("&",
                        "`tapgate start' runs a VM in the background, and it outlives the "
@@ -55,13 +63,17 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
 }
 
 // What only a shell knew may stand in what is dropped, and nowhere else.
-void require_known(const Translation& translation) {
+void require_known(const Translation& translation, const ShellCommand& command) {
+    std::string variables;
+    for (const std::string& name : command.unknown)
+        variables += (variables.empty() ? "; of variables: " : ", ") + shown(name);
     for (const auto& [key, value] : translation.settings) {
         if (value.find(unknown_text) != std::string::npos)
             throw LauncherError(quoted_word(key + " = " + value) + ": what stands for " +
                                 std::string(unknown_text) +
                                 " is known only to the shell that ran it (what a command printed, "
-                                "a random number); write it out");
+                                "a random number" +
+                                variables + "); write it out");
     }
 }
 
@@ -124,7 +136,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     parts.boot.finish(parts.result);
     place_kept_devices(parts.machine, parts.result);
     drop_orphans(parts);
-    require_known(parts.result);
+    require_known(parts.result, command);
     if (parts.places > 0)
         parts.result.dropped(std::to_string(parts.places) + " places of devices (bus=, addr=)",
                              "tapgate gives each device its place");

@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
     const std::string text(data, data + std::min(size, size_t{65536}));
     try {
         translate(
-            tapgate::find_qemu_command(tapgate::read_shell_script(text, no_environment), "FILE"));
+            tapgate::find_qemu_start(text, no_environment, "FILE"));
     } catch (const tapgate::LauncherError& error) {
         require_clean_text(error.what());
     }

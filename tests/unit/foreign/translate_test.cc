@@ -39,7 +39,7 @@ using testing::IsEmpty;
 const char* no_environment(const std::string& name) {
     return name == "HOME"         ? "/home/u"
            : name == "~lab"       ? "/home/lab"
-           : name == "dirname $0" ? "/scripts"
+           : name == "$0"         ? "/scripts/lab.sh"
            : name == "nproc"      ? "6"
                                   : nullptr;
 }
@@ -200,7 +200,7 @@ constexpr const char* directory = "/data";
 std::string translated(const std::string& text) {
     try {
         const Translation translation =
-            translate_qemu_command(find_qemu_command(script(text), "FILE"), directory);
+            translate_qemu_command(find_qemu_start(text, no_environment, "FILE"), directory);
         const VmName name = VmName::parse("vm").value();
         const auto settings = settings_of(translation, directory, {});
         describe_vm(name, settings);
@@ -238,7 +238,7 @@ TEST(Translate, NothingIsLost) {
         ShellCommand command;
         Translation translation;
         const std::string error = error_of<LauncherError>([&] {
-            command = find_qemu_command(script(one.text), "FILE");
+            command = find_qemu_start(one.text, no_environment, "FILE");
             translation = translate_qemu_command(command, directory);
         });
         if (error != "none") {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A command of a shell script, as far as it is known without running it.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_COMMAND_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_COMMAND_H
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tapgate {
+
+struct ShellCommand {
+    std::vector<std::pair<std::string, std::string>> environment;  ///< NAME=value in front of it
+    std::vector<std::string> words;
+    std::vector<std::string> redirections;  ///< as written: "2>&1"
+    std::vector<std::string> notes;         ///< as written, what is left out: "| tee log", "$@"
+    std::vector<std::string> others;        ///< starts of QEMU and options that are not reached
+    /// Tests that it hangs on, as written, and whether they held.
+    std::vector<std::pair<std::string, bool>> tests;
+    /// Variables of which nobody knows the value, and which stand in `words` as unknown_text.
+    std::vector<std::string> unknown;
+    bool background = false;  ///< ends in `&'
+    bool is_written = false;  ///< it stands in a file that the script writes
+    bool is_passed = false;   ///< a test of a file's being there decided against it
+    unsigned line = 1;        ///< where it begins
+    std::string directory;    ///< of the last `cd' in front of it; may be empty
+    std::string problem;      ///< what only a shell can do; empty: the words are right
+};
+
+/// How a script is read.
+enum class ShellReading {
+    here,       ///< as it would run without arguments, on this host and with its files
+    elsewhere,  ///< as it would run without arguments, on any host
+    flat,       ///< each line once, with all branches alike
+};
+
+}  // namespace tapgate
+
+#endif

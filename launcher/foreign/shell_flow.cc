@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell_flow.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace tapgate {
+
+Truth negated(Truth truth) {
+    return truth == Truth::yes ? Truth::no : truth == Truth::no ? Truth::yes : truth;
+}
+
+Truth ShellFlow::reach() const {
+    Truth reach = gone_ ? Truth::no : gate_;
+    for (const Block& block : blocks_)
+        reach = std::min({reach, block.gate, block.current, negated(block.left)});
+    return reach;
+}
+
+bool ShellFlow::soft() const {
+    return gate_soft_ ||
+           std::any_of(blocks_.begin(), blocks_.end(), [](const Block& one) { return one.soft; });
+}
+
+bool ShellFlow::by_files() const {
+    return gate_files_ ||
+           std::any_of(blocks_.begin(), blocks_.end(), [](const Block& one) { return one.files; });
+}
+
+// Of a list, as `a && b || c', the status is that of the last command that was run.
+void ShellFlow::ended(const ShellStatus& status) {
+    if (gate_ == Truth::no)
+        return;
+    if (gate_ == Truth::yes || status.truth == status_.truth) {
+        const ShellStatus before = status_;
+        status_ = status;
+        status_.soft = status.soft || (gate_soft_ && before.soft);
+        status_.files = status.files || (gate_files_ && before.files);
+    } else {
+        status_ = {Truth::unknown, true, false, status.text};
+    }
+}
+
+void ShellFlow::pass_gate(Truth gate) {
+    gate_ = gate;
+    gate_soft_ = gate_soft_ || status_.soft;
+    gate_files_ = gate_files_ || status_.files;
+    gate_tests_.emplace_back(status_.text, status_.truth);
+}
+
+void ShellFlow::and_then() {
+    pass_gate(status_.truth);
+}
+
+void ShellFlow::or_else() {
+    pass_gate(negated(status_.truth));
+}
+
+void ShellFlow::next_list() {
+    gate_ = Truth::yes;
+    gate_soft_ = gate_files_ = false;
+    gate_tests_.clear();
+}
+
+void ShellFlow::open(Kind kind) {
+    Block block;
+    block.kind = kind;
+    block.gate = gate_;
+    block.gate_status = status_;
+    block.soft = gate_soft_;
+    block.files = gate_files_;
+    block.tests = gate_tests_;
+    blocks_.push_back(std::move(block));
+    next_list();
+}
+
+void ShellFlow::decide(Block& block, Truth truth, const ShellStatus& status) {
+    block.current = truth;
+    block.soft = block.soft || status.soft;
+    block.files = block.files || status.files;
+    block.tests.emplace_back(status.text, status.truth);
+}
+
+void ShellFlow::then() {
+    if (is_in(Kind::condition))
+        decide(blocks_.back(), std::min(negated(top().past), status_.truth), status_);
+    next_list();
+}
+
+void ShellFlow::otherwise_if() {
+    if (!is_in(Kind::condition))
+        return;
+    Block& block = blocks_.back();
+    block.past = std::max(block.past, block.current);
+    block.current = negated(block.past);
+    next_list();
+}
+
+void ShellFlow::otherwise() {
+    otherwise_if();
+}
+
+void ShellFlow::open_loop(ShellLoop loop, const ShellStatus& status) {
+    open(Kind::loop);
+    blocks_.back().loop = std::move(loop);
+    status_ = status;
+}
+
+void ShellFlow::enter_loop() {
+    if (is_in(Kind::loop))
+        decide(blocks_.back(), status_.truth, status_);
+    next_list();
+}
+
+void ShellFlow::open_choice(const std::string& text, bool known, bool soft) {
+    open(Kind::choice);
+    Block& block = blocks_.back();
+    block.text = text;
+    block.known = known;
+    block.soft = block.soft || soft;
+    block.awaits_pattern = true;
+    block.current = Truth::no;
+}
+
+bool ShellFlow::awaits_pattern() const {
+    return is_in(Kind::choice) && top().awaits_pattern;
+}
+
+void ShellFlow::begin_branch(Truth matches, const std::string& pattern) {
+    Block& block = blocks_.back();
+    const Truth truth = block.known ? matches : Truth::unknown;
+    block.current = std::min(negated(block.past), truth);
+    if (block.current != Truth::no)
+        block.tests.emplace_back("case " + block.text + " in " + pattern + ")", block.current);
+    block.past = std::max(block.past, truth);
+    block.awaits_pattern = false;
+    next_list();
+}
+
+void ShellFlow::end_branch() {
+    if (is_in(Kind::choice)) {
+        blocks_.back().awaits_pattern = true;
+        blocks_.back().current = Truth::no;
+    }
+    next_list();
+}
+
+void ShellFlow::close(Kind kind) {
+    if (!is_in(kind))
+        return;
+    const Block block = std::move(blocks_.back());
+    blocks_.pop_back();
+    const bool group = kind == Kind::group || kind == Kind::subshell;
+    const ShellStatus inner = status_;
+    gate_ = block.gate;
+    gate_soft_ = gate_files_ = false;
+    gate_tests_.clear();
+    status_ = block.gate_status;
+    ended(group ? inner : ShellStatus{Truth::unknown, false, false, {}});
+}
+
+void ShellFlow::leave_loop() {
+    const Truth leaves = reach();
+    const auto loop = std::find_if(blocks_.rbegin(), blocks_.rend(),
+                                   [](const Block& one) { return one.kind == Kind::loop; });
+    if (loop != blocks_.rend())
+        loop->left = std::max(loop->left, leaves);
+}
+
+void ShellFlow::start_with(Truth reach, bool soft) {
+    if (reach == Truth::yes && !soft)
+        return;
+    open(Kind::group);
+    blocks_.back().current = reach;
+    blocks_.back().soft = soft;
+}
+
+std::vector<std::pair<std::string, Truth>> ShellFlow::tests() const {
+    std::vector<std::pair<std::string, Truth>> all;
+    const auto add = [&](const std::vector<std::pair<std::string, Truth>>& some) {
+        std::copy_if(some.begin(), some.end(), std::back_inserter(all), [](const auto& one) {
+            return !one.first.empty() && one.second != Truth::unknown;
+        });
+    };
+    // What is not reached decides nothing.
+    for (const Block& block : blocks_) {
+        add(block.tests);
+        if (std::min({block.gate, block.current, negated(block.left)}) == Truth::no)
+            return all;
+    }
+    add(gate_tests_);
+    return all;
+}
+
+}  // namespace tapgate

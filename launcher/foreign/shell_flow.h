@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Which commands of a shell script are run, as far as its text tells: `if', `case', loops, `&&'.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_FLOW_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_FLOW_H
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tapgate {
+
+/// In their order: what is made of several is the smallest.
+enum class Truth { no, unknown, yes };
+
+Truth negated(Truth truth);
+
+/// How a command ended.
+struct ShellStatus {
+    Truth truth = Truth::unknown;
+    /// Decided by the script's arguments, which are taken for none, or by files of this host.
+    bool soft = false;
+    bool files = false;  ///< by files
+    std::string text;    ///< the test, as it was written; empty: no test
+};
+
+/// Where a loop begins again.
+struct ShellLoop {
+    std::string variable;
+    std::vector<std::string> values;  ///< that are still to come
+    size_t place = 0;
+    unsigned line = 1;
+    bool counted = false;  ///< it goes through `values'; otherwise nobody knows how often
+};
+
+class ShellFlow {
+  public:
+    enum class Kind { condition, loop, choice, group, subshell };
+
+    /// Whether the next command is run.
+    [[nodiscard]] Truth reach() const;
+    /// Whether arguments or files have a say in that.
+    [[nodiscard]] bool soft() const;
+    /// Whether files have a say in that.
+    [[nodiscard]] bool by_files() const;
+
+    void ended(const ShellStatus& status);
+    void and_then();   ///< `&&'
+    void or_else();    ///< `||'
+    void next_list();  ///< `;' or the line's end
+
+    void open(Kind kind);
+    void then();
+    void otherwise_if();
+    void otherwise();
+    /// `status`: whether its body is run, as its words tell.
+    void open_loop(ShellLoop loop, const ShellStatus& status);
+    void enter_loop();
+    /// `text`: the word that is compared, as it was written. `known`: its value is.
+    void open_choice(const std::string& text, bool known, bool soft);
+    /// The value that `case' compares; only in one.
+    std::string& compared() { return blocks_.back().compared; }
+    [[nodiscard]] bool awaits_pattern() const;
+    void begin_branch(Truth matches, const std::string& pattern);
+    void end_branch();
+    void close(Kind kind);
+    [[nodiscard]] bool is_in(Kind kind) const { return !blocks_.empty() && top().kind == kind; }
+    /// The innermost loop, which ends here (`break'); nothing when there is none.
+    void leave_loop();
+    ShellLoop* loop() { return is_in(Kind::loop) ? &blocks_.back().loop : nullptr; }
+    /// The innermost loop has been left.
+    [[nodiscard]] bool is_left() const { return top().left != Truth::no; }
+    /// The script ends here.
+    void leave() { gone_ = true; }
+    [[nodiscard]] bool is_gone() const { return gone_; }
+
+    /// All of it is reached only as far as that.
+    void start_with(Truth reach, bool soft);
+
+    /// The tests that the next command hangs on, and whether they held.
+    [[nodiscard]] std::vector<std::pair<std::string, Truth>> tests() const;
+
+  private:
+    struct Block {
+        Kind kind = Kind::group;
+        Truth gate = Truth::yes;  // what there was in front of it
+        ShellStatus gate_status;
+        Truth past = Truth::no;      // an earlier branch was run
+        Truth current = Truth::yes;  // this one is
+        Truth left = Truth::no;      // a loop has been left
+        bool soft = false;
+        bool files = false;
+        bool known = true;  // of a choice: what is compared
+        bool awaits_pattern = false;
+        std::vector<std::pair<std::string, Truth>> tests;
+        std::string text;
+        std::string compared;
+        ShellLoop loop;
+    };
+
+    [[nodiscard]] const Block& top() const { return blocks_.back(); }
+    void pass_gate(Truth gate);
+    void decide(Block& block, Truth truth, const ShellStatus& status);
+
+    std::vector<Block> blocks_;
+    Truth gate_ = Truth::yes;  // of the next command in a list of `&&' and `||'
+    bool gate_soft_ = false;
+    bool gate_files_ = false;
+    std::vector<std::pair<std::string, Truth>> gate_tests_;
+    ShellStatus status_{Truth::yes, false, false, {}};
+    bool gone_ = false;
+};
+
+}  // namespace tapgate
+
+#endif

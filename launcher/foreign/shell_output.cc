@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell_output.h"
+
+#include <filesystem>
+#include <vector>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/words.h"
+
+namespace tapgate {
+
+namespace {
+
+using Value = ShellVariables::Value;
+
+std::string normal(const std::filesystem::path& path) {
+    std::string text = path.lexically_normal().string();
+    while (text.size() > 1 && text.ends_with('/'))
+        text.pop_back();
+    return text;
+}
+
+std::string parent(std::string path) {
+    while (path.size() > 1 && path.ends_with('/'))
+        path.pop_back();
+    const size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// From the directory where the script is at this point; empty: nobody knows.
+std::string from_here(const std::string& path, ShellVariables& variables) {
+    if (path.starts_with('/'))
+        return normal(path);
+    const Value here = variables.get("PWD");
+    if (!here.problem.empty() || here.words.empty())
+        return {};
+    return normal(std::filesystem::path(here.words[0]) / path);
+}
+
+class Sum {
+  public:
+    Sum(std::string_view text, ShellVariables& variables) : text_(text), variables_(variables) {}
+
+    std::optional<long long> read() {
+        const long long value = terms(0);
+        blanks();
+        return wrong_ || at_ != text_.size() ? std::nullopt : std::optional(value);
+    }
+
+  private:
+    static constexpr unsigned deepest = 16;
+    static constexpr long long most = 1LL << 40U;
+
+    void blanks() {
+        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t'))
+            at_++;
+    }
+    bool takes(char c) {
+        blanks();
+        if (at_ >= text_.size() || text_[at_] != c)
+            return false;
+        at_++;
+        return true;
+    }
+    long long checked(long long value) {
+        wrong_ = wrong_ || value > most || value < -most;
+        return wrong_ ? 0 : value;
+    }
+    long long terms(unsigned depth) {
+        long long value = factors(depth);
+        for (;;) {
+            if (takes('+'))
+                value = checked(value + factors(depth));
+            else if (takes('-'))
+                value = checked(value - factors(depth));
+            else
+                return value;
+        }
+    }
+    long long factors(unsigned depth) {
+        long long value = number(depth);
+        for (;;) {
+            if (takes('*')) {
+                const long long by = number(depth);
+                wrong_ = wrong_ || (by != 0 && (value > most / (by < 0 ? -by : by) ||
+                                                value < -most / (by < 0 ? -by : by)));
+                value = wrong_ ? 0 : value * by;
+            } else if (takes('/') || takes('%')) {
+                const bool divides = text_[at_ - 1] == '/';
+                const long long by = number(depth);
+                wrong_ = wrong_ || by == 0;
+                value = wrong_ ? 0 : divides ? value / by : value % by;
+            } else {
+                return value;
+            }
+        }
+    }
+    long long number(unsigned depth) {
+        if (takes('(')) {
+            wrong_ = wrong_ || depth == deepest;
+            const long long value = wrong_ ? 0 : terms(depth + 1);
+            wrong_ = wrong_ || !takes(')');
+            return value;
+        }
+        blanks();
+        const std::string_view rest = text_.substr(at_);
+        const size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+        const size_t name = shell_name_length(rest);
+        std::string word(rest.substr(0, std::max(digits, name)));
+        at_ += word.size();
+        if (name > 0) {
+            const Value value = variables_.get(word);
+            wrong_ = wrong_ || !value.problem.empty() || value.words.size() != 1;
+            word = wrong_ ? "0" : value.words[0];
+        }
+        const auto value = parse_whole<long long>(word, 0, most);
+        // 010 is eight in a shell.
+        wrong_ = wrong_ || !value || (word.size() > 1 && word[0] == '0');
+        return wrong_ ? 0 : *value;
+    }
+
+    std::string_view text_;
+    ShellVariables& variables_;
+    size_t at_ = 0;
+    bool wrong_ = false;
+};
+
+}  // namespace
+
+std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& variables) {
+    std::vector<std::string> words = parts.words;
+    for (const std::string& word : words) {
+        if (word.find(unknown_text) != std::string::npos)
+            return std::nullopt;
+    }
+    std::erase(words, "--");
+    if (words.empty())
+        return std::nullopt;
+    const std::string program = words[0];
+    const auto known = [&](std::string text) -> std::optional<Value> {
+        if (text.empty())
+            return std::nullopt;
+        return Value{{std::move(text)}, parts.problem, parts.soft};
+    };
+    const size_t count = words.size();
+    if (program == "cd" && count >= 2) {
+        const bool prints = parts.rest == "&& pwd" || parts.rest == "&& pwd -P" ||
+                            parts.rest == "&&pwd" || parts.rest == "; pwd" || parts.rest == ";pwd";
+        return prints ? known(from_here(words.back(), variables)) : std::nullopt;
+    }
+    // `|| true' is for when it fails.
+    if (!parts.rest.empty() && !parts.rest.starts_with("||"))
+        return std::nullopt;
+    if (program == "pwd")
+        return variables.get("PWD");
+    if (program == "whoami")
+        return variables.get("USER");
+    if (program == "nproc" && count == 1) {
+        const Value processors = variables.ask("nproc", "?");
+        return processors.problem.empty() ? std::optional(processors) : std::nullopt;
+    }
+    if (program == "uname" && (count == 1 || (count == 2 && words[1] == "-s")))
+        return known("Linux");
+    if ((program == "uname" && count == 2 && words[1] == "-m") || (program == "arch" && count == 1))
+        return known("x86_64");
+    if (program == "dirname" && count == 2)
+        return known(parent(words[1]));
+    if (program == "basename" && (count == 2 || count == 3)) {
+        std::string name(last_part(normal(words[1])));
+        if (count == 3 && name.size() > words[2].size() && name.ends_with(words[2]))
+            name.resize(name.size() - words[2].size());
+        return known(name);
+    }
+    if ((program == "realpath" || program == "readlink") && count >= 2 && count <= 3 &&
+        !words.back().starts_with('-') && (program == "realpath" || count == 3))
+        return known(from_here(words.back(), variables));
+    if (program == "command" || program == "which" || program == "type") {
+        const std::string_view name = last_part(words.back());
+        return name.starts_with("qemu") || name == "kvm" ? known(words.back()) : std::nullopt;
+    }
+    if (program == "echo" && count >= 2 && !words[1].starts_with('-')) {
+        std::string text;
+        for (size_t i = 1; i < count; i++)
+            text += (i == 1 ? "" : " ") + words[i];
+        return known(text);
+    }
+    return std::nullopt;
+}
+
+std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables& variables) {
+    return Sum(text, variables).read();
+}
+
+}  // namespace tapgate

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Follows a shell script from its first line to its last, as a shell would, and runs nothing. What
+// the text decides is decided: tests of variables, functions at their calls, lists that loops go
+// through. What it does not decide makes what is set there unknown.
+//
+// A function is read where it is called. Reading is bounded: by how deep scripts are within
+// scripts, by how many functions and rounds of loops are read, and by what variables come to.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_READER_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_READER_H
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launcher/foreign/shell_command.h"
+#include "launcher/foreign/shell_flow.h"
+#include "launcher/foreign/shell_variables.h"
+#include "launcher/foreign/shell_word.h"
+
+namespace tapgate {
+
+class ShellReader {
+  public:
+    struct Function {
+        std::string body;
+        unsigned line;
+    };
+    /// What all readers of one script share.
+    struct Script {
+        ShellReading reading;
+        std::map<std::string, Function> functions;
+        unsigned rounds = 0;  ///< of loops, and calls of functions, so far
+        bool is_left = false;  ///< by `exit' or `exec'
+        /// Tests that something hung on, and what is not reached: starts of QEMU, options.
+        std::vector<std::pair<std::string, bool>> tests;
+        std::vector<std::string> others;
+    };
+
+    /// `line`: that of the first line; `nesting`: of how many scripts it is a word.
+    ShellReader(std::string_view text, ShellVariables& variables, Script& script, unsigned line,
+                unsigned nesting)
+        : variables_(variables), words_(text, variables_, line), script_(script),
+          nesting_(nesting) {}
+
+    std::vector<ShellCommand> read();
+
+  private:
+    [[nodiscard]] char peek(size_t ahead = 0) const { return words_.peek(ahead); }
+    char next() { return words_.next(); }
+    [[nodiscard]] Truth reach() const {
+        return follows() ? flow_.reach() : std::max(flow_.reach(), Truth::unknown);
+    }
+    [[nodiscard]] bool follows() const { return script_.reading != ShellReading::flat; }
+
+    // Characters and words.
+    void read_part();
+    void read_operator(char c);
+    void read_pipe();
+    void read_redirection(std::string redirection);
+    void read_word();
+    bool read_keyword();
+    void read_case();
+    void read_for();
+    bool read_function(const std::string& name);
+    void read_patterns();
+    void begin_word();
+    void skip_line();
+    void skip_blanks(bool lines);
+    void problem(const std::string& what, bool soft = false);
+    void take_problem();
+    [[nodiscard]] bool is_in_test() const;
+
+    // Assignments.
+    bool read_assignment();
+    void read_array(const std::string& name, bool append);
+    void set(const std::string& name, std::vector<std::string> words, bool array, bool append);
+    void assign(const std::string& name, const std::string& value, bool append);
+
+    // Ends of commands.
+    void finish();
+    void finish_command();
+    ShellStatus status_of_command();
+    void record();
+    void note_tests();
+    /// `what` is in others, as it is not reached.
+    void pass_over(const std::string& what);
+    void leave();
+    void change_directory();
+    void read_eval();
+    void end_loop();
+    void call(const Function& function);
+    void read_nested();
+    void read_nested(const std::string& text, ShellVariables& variables, Script& script,
+                     unsigned line, bool written);
+    void read_documents();
+    void take_over(std::vector<ShellCommand> commands, bool written);
+
+    struct Assignment {
+        std::string name;
+        std::string value;
+        bool append;
+    };
+    // A here-document of this line.
+    struct Document {
+        std::string end;
+        bool expands;      // variables stand for their values
+        bool is_a_script;  // it becomes a file, or is read by a shell
+        bool is_written;   // it becomes a file
+    };
+
+    ShellVariables& variables_;
+    ShellWordReader words_;
+    Script& script_;
+    unsigned nesting_;
+    ShellFlow flow_;
+    std::vector<ShellCommand> commands_;
+    ShellCommand command_;
+    bool hard_ = false;  // command_ has a problem that is more than arguments
+    std::vector<Assignment> assignments_;
+    std::vector<Document> documents_;
+    size_t documents_before_ = 0;  // of other commands
+    bool started_ = false;         // command_ has a word
+    bool inverted_ = false;        // behind `!'
+    bool test_goes_on_ = false;    // `[[ a && b ]]'
+    std::string directory_;
+    std::vector<std::string> directories_;  // in front of `('
+    std::vector<std::string> notes_;        // of variables, for the commands that follow
+    std::string_view written_;              // from the command's beginning on
+};
+
+}  // namespace tapgate
+
+#endif
