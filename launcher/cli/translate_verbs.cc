@@ -59,8 +59,7 @@ Source script_source(const std::string& path) {
         }
         return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
     };
-    Source source{find_qemu_start(*text, lookup, shown(path)),
-                  current_directory()};
+    Source source{find_qemu_start(*text, lookup, shown(path)), current_directory()};
     const std::string& there = source.command.directory;
     if (!there.empty())
         source.directory = there.starts_with('/') ? there : source.directory + "/" + there;

@@ -52,10 +52,9 @@ ShellCommand find_qemu_start(std::string_view text,
             std::any_of(commands.begin(), commands.end(),
                         [](const ShellCommand& one) { return is_start_of_qemu(one.words); });
         // Which of two starts is meant is not for a file to say that may come and go.
-        const bool passed =
-            std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
-                return one.is_passed && is_start_of_qemu(one.words);
-            });
+        const bool passed = std::any_of(
+            commands.begin(), commands.end(),
+            [](const ShellCommand& one) { return one.is_passed && is_start_of_qemu(one.words); });
         if (passed)
             continue;
         try {

@@ -84,8 +84,10 @@ ShellStatus ShellReader::status_of_command() {
     } else if (is_one_of(program, finders)) {
         // QEMU was there, or it would not have started.
         const std::string_view what = last_part(words.back());
-        if (program == "mkdir" || program == "cd" || what.starts_with("qemu"))
+        if (program == "mkdir" || program == "cd" || what.starts_with("qemu") || what == "kvm")
             status.truth = Truth::yes;
+    } else if (words.back() == "kvm-ok") {
+        status = {Truth::yes, true, false, text};
     }
     if (inverted_)
         status.truth = negated(status.truth);
@@ -182,7 +184,7 @@ void ShellReader::leave() {
 void ShellReader::change_directory() {
     const std::string& to = command_.words[1];
     const bool known = command_.problem.empty() && to.find(unknown_text) == std::string::npos;
-    directory_ = !known ? ""
+    directory_ = !known                                      ? ""
                  : to.starts_with('/') || directory_.empty() ? to
                                                              : directory_ + "/" + to;
     if (directory_.starts_with('/'))
@@ -214,9 +216,9 @@ void ShellReader::end_loop() {
         script_.rounds++;
         const std::string value = loop->values[0];
         loop->values.erase(loop->values.begin());
-        variables_.set(loop->variable, {{value}, {}, false}, false, false,
-                       reach() != Truth::yes);
+        variables_.set(loop->variable, {{value}, {}, false}, false, false, reach() != Truth::yes);
         words_.go_to(loop->place, loop->line);
+        flow_.begin_round();
         return;
     }
     flow_.close(ShellFlow::Kind::loop);
@@ -244,6 +246,8 @@ void ShellReader::call(const Function& function) {
     for (ShellCommand& command : commands) {
         if (!known && command.problem.empty())
             command.problem = problem_text;
+        // Where it is called, since that is where its calls differ.
+        command.line = command_.line;
         commands_.push_back(std::move(command));
     }
 }
@@ -256,8 +260,8 @@ void ShellReader::read_nested() {
     const std::vector<std::string> words = command_.words;
     for (size_t i = 0; i < words.size(); i++) {
         if (words[0] == "alias" && i > 0)
-            read_nested(words[i].substr(words[i].find('=') + 1), variables_, script_,
-                        command_.line, false);
+            read_nested(words[i].substr(words[i].find('=') + 1), variables_, script_, command_.line,
+                        false);
         else if (shell && i + 1 < words.size() && (words[i] == "-c" || words[i] == "-lc"))
             read_nested(words[i + 1], variables_, script_, command_.line, false);
         shell = shell || is_one_of(last_part(words[i]), shells);

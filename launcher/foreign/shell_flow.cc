@@ -112,6 +112,11 @@ void ShellFlow::enter_loop() {
     next_list();
 }
 
+void ShellFlow::begin_round() {
+    if (is_in(Kind::loop))
+        status_ = {Truth::yes, top().soft, top().files, {}};
+}
+
 void ShellFlow::open_choice(const std::string& text, bool known, bool soft) {
     open(Kind::choice);
     Block& block = blocks_.back();

@@ -56,6 +56,7 @@ class ShellFlow {
     /// `status`: whether its body is run, as its words tell.
     void open_loop(ShellLoop loop, const ShellStatus& status);
     void enter_loop();
+    void begin_round();
     /// `text`: the word that is compared, as it was written. `known`: its value is.
     void open_choice(const std::string& text, bool known, bool soft);
     /// The value that `case' compares; only in one.

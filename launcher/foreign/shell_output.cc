@@ -155,7 +155,7 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
         return variables.get("PWD");
     if (program == "whoami")
         return variables.get("USER");
-    if (program == "nproc" && count == 1) {
+    if (program == "nproc" || (program == "getconf" && words.back() == "_NPROCESSORS_ONLN")) {
         const Value processors = variables.ask("nproc", "?");
         return processors.problem.empty() ? std::optional(processors) : std::nullopt;
     }

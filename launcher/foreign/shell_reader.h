@@ -33,7 +33,7 @@ class ShellReader {
     struct Script {
         ShellReading reading;
         std::map<std::string, Function> functions;
-        unsigned rounds = 0;  ///< of loops, and calls of functions, so far
+        unsigned rounds = 0;   ///< of loops, and calls of functions, so far
         bool is_left = false;  ///< by `exit' or `exec'
         /// Tests that something hung on, and what is not reached: starts of QEMU, options.
         std::vector<std::pair<std::string, bool>> tests;
@@ -43,7 +43,9 @@ class ShellReader {
     /// `line`: that of the first line; `nesting`: of how many scripts it is a word.
     ShellReader(std::string_view text, ShellVariables& variables, Script& script, unsigned line,
                 unsigned nesting)
-        : variables_(variables), words_(text, variables_, line), script_(script),
+        : variables_(variables),
+          words_(text, variables_, line),
+          script_(script),
           nesting_(nesting) {}
 
     std::vector<ShellCommand> read();
@@ -127,9 +129,10 @@ class ShellReader {
     bool inverted_ = false;        // behind `!'
     bool test_goes_on_ = false;    // `[[ a && b ]]'
     std::string directory_;
-    std::vector<std::string> directories_;  // in front of `('
-    std::vector<std::string> notes_;        // of variables, for the commands that follow
-    std::string_view written_;              // from the command's beginning on
+    // In front of `('.
+    std::vector<std::pair<std::string, ShellVariables::Value>> directories_;
+    std::vector<std::string> notes_;  // of variables, for the commands that follow
+    std::string_view written_;        // from the command's beginning on
 };
 
 }  // namespace tapgate

@@ -82,7 +82,7 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
             charge(word.size() + 1);
         if (!value.problem.empty())
             value.problem = "the variable " + name + ", which is " + value.problem + ",";
-        if (!value.problem.empty())
+        if (!value.problem.empty() && !value.soft)
             value.name = name;
         return value;
     }
@@ -91,7 +91,7 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
         return ask(name, unset);
     if (name == "OSTYPE")
         return {{"linux-gnu"}, {}, false};
-    return {{}, unset, true};
+    return {{}, unset, true, name};
 }
 
 void ShellVariables::note_unknown(const std::string& name) {

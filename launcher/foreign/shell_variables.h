@@ -24,7 +24,7 @@ class ShellVariables {
         /// The problem is that it hangs on arguments or on the environment, and `words` are right
         /// where there are none.
         bool soft = false;
-        std::string name = {};  ///< of the variable that has a problem
+        std::string name = {};  ///< of a variable of which nothing is known
     };
 
     /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home),

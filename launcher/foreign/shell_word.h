@@ -46,6 +46,10 @@ class ShellWordReader {
     /// `*' and `?' are for a comparison, and for no files.
     void allow_patterns(bool allowed) { patterns_ = allowed; }
 
+    /// In quotes, a variable that nobody knows becomes unknown_text: it is one word, whatever it
+    /// is.
+    void mark_unknown(bool marks) { marks_ = marks; }
+
     /// Another problem than arguments and the environment?
     [[nodiscard]] bool has_hard_problem() const { return hard_; }
     /// What only a shell knows in the words read since then; empty: nothing.
@@ -59,7 +63,7 @@ class ShellWordReader {
     void add_quoted(std::string_view text);
     void add_split(std::string_view text);
     void add_value(const ShellVariables::Value& value, bool quoted, bool all);
-    void add_arguments(bool quoted);
+    void add_arguments(size_t first, bool quoted);
     [[nodiscard]] bool closes(char quote) const;
     void read_single_quotes();
     void read_double_quotes();
@@ -85,6 +89,7 @@ class ShellWordReader {
     bool in_field_ = false;
     bool splits_ = true;
     bool patterns_ = false;
+    bool marks_ = false;
     std::string problem_;
     bool hard_ = false;
     std::vector<std::string> notes_;

@@ -138,8 +138,9 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     drop_orphans(parts);
     require_known(parts.result, command);
     if (parts.places > 0)
-        parts.result.dropped(std::to_string(parts.places) + " places of devices (bus=, addr=)",
-                             "tapgate gives each device its place");
+        parts.result.dropped(
+            std::to_string(parts.places) + " places of devices (bus=, addr=, multifunction=)",
+            "tapgate gives each device its place");
     add_surroundings(parts, command);
     // qemu-arg is for what stands behind everything else.
     std::stable_partition(parts.result.settings.begin(), parts.result.settings.end(),

@@ -37,11 +37,13 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const char* no_environment(const std::string& name) {
-    return name == "HOME"         ? "/home/u"
-           : name == "~lab"       ? "/home/lab"
-           : name == "$0"         ? "/scripts/lab.sh"
-           : name == "nproc"      ? "6"
-                                  : nullptr;
+    return name == "HOME"    ? "/home/u"
+           : name == "~lab"  ? "/home/lab"
+           : name == "$0"    ? "/scripts/lab.sh"
+           : name == "nproc" ? "6"
+           : name.starts_with("exists /data/")
+               ? name.find("none") == std::string::npos ? "yes" : "no"
+               : nullptr;
 }
 
 std::vector<ShellCommand> script(std::string_view text) {
@@ -107,6 +109,32 @@ TEST(Script, WhatOnlyItsRunKnewIsMarked) {
     EXPECT_THAT(words("X=a:$(d)\nY=$RANDOM\nc $X \"$Y\""), ElementsAre("c", "a:$(...)", "$(...)"));
     EXPECT_THAT(words("c $(nproc)"), ElementsAre("c", "6"));
     EXPECT_THAT(script("cd $(d)\nc").back().directory, IsEmpty());
+}
+
+TEST(Script, TestsAreDecidedByTheText) {
+    const auto words = [](const std::string& text) { return script(text).back().words; };
+    const auto problem = [](const std::string& text) { return script(text).back().problem; };
+    // Each line sets X to `good', and to nothing else.
+    for (const char* const line :
+         {"if [ 1 -lt 2 ]; then X=good; else X=bad; fi", "if [[ a == b || -n c ]]; then X=good; fi",
+          "[ a = b ] && X=bad || X=good", "[[ abc == a*c && ! x == y ]] && { X=good; }",
+          "if ! false; then X=good; elif true; then X=bad; fi",
+          "case a.iso in *.img) X=bad;; (b|*.iso) X=good;; *) X=bad; esac",
+          "for X in bad good; do :; done",
+          "for X in good bad; do if [ $X = good ]; then break; fi; done",
+          "while false; do X=bad; done; X=good", "f() { X=$1; return; X=bad; }; f good",
+          "X=good; for a in \"$@\"; do X=bad; done", "X=bad; test $# -eq 0 && X=good",
+          "until true; do X=bad; done; X=good"})
+        EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "good")) << line;
+    // Here the text does not tell.
+    for (const char* const line : {"if [ -f here.img ]; then X=1; fi", "[[ $(date) == x ]] && X=1",
+                                   "[[ a =~ ^(a|b)$ ]] && X=1", "case `date` in x) X=1;; esac",
+                                   "read X", "for i in $(ls); do X=1; done",
+                                   "if a; then X=1; else X=2; fi", "[ a = b -o c = c ] && X=1"})
+        EXPECT_NE(problem(std::string(line) + "\nc $X"), "") << line;
+    // Reading ends: with how much there is to read.
+    EXPECT_THAT(script("f() { for i in 1 2 3 4 5 6 7 8 9; do f; c; done; }\nf"),
+                testing::SizeIs(testing::Lt(600)));
 }
 
 TEST(Script, AWordThatIsAScript) {

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Of ShellReader: `if', `case', `for' and functions.
+#include <algorithm>
+#include <array>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell_reader.h"
+#include "launcher/foreign/shell_test.h"
+#include "launcher/foreign/words.h"
+
+namespace tapgate {
+
+// Words of the shell's own, where a command begins.
+bool ShellReader::read_keyword() {
+    const std::string_view rest = words_.rest();
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \t\n;&|<>()\"'$`\\="));
+    constexpr std::array<std::string_view, 16> keywords = {
+        "if", "then", "elif",   "else", "fi",   "while", "until", "for",
+        "do", "done", "select", "case", "esac", "{",     "}",     "function"};
+    if (word == "!") {
+        words_.skip(1);
+        inverted_ = !inverted_;
+        return true;
+    }
+    // A word that goes on is another one: if=virtio.
+    const char behind = word.size() < rest.size() ? rest[word.size()] : '\n';
+    if (!is_one_of(word, keywords) ||
+        std::string_view(" \t\n;&|<>()").find(behind) == std::string_view::npos)
+        return false;
+    finish();
+    command_ = {};
+    hard_ = false;
+    words_.skip(word.size());
+    if (word == "if") {
+        flow_.open(ShellFlow::Kind::condition);
+    } else if (word == "then") {
+        flow_.then();
+    } else if (word == "elif") {
+        flow_.otherwise_if();
+    } else if (word == "else") {
+        flow_.otherwise();
+    } else if (word == "fi") {
+        flow_.close(ShellFlow::Kind::condition);
+    } else if (word == "while" || word == "until") {
+        flow_.open_loop({}, {});
+        inverted_ = word == "until";
+    } else if (word == "for" || word == "select") {
+        read_for();
+    } else if (word == "do") {
+        flow_.enter_loop();
+    } else if (word == "done") {
+        end_loop();
+    } else if (word == "case") {
+        read_case();
+    } else if (word == "esac") {
+        flow_.close(ShellFlow::Kind::choice);
+    } else if (word == "{") {
+        flow_.open(ShellFlow::Kind::group);
+    } else if (word == "}") {
+        flow_.close(ShellFlow::Kind::group);
+    } else {
+        skip_blanks(false);
+        const std::vector<std::string> name = words_.read(false);
+        skip_blanks(false);
+        if (words_.rest().starts_with("()"))
+            words_.skip(2);
+        if (!name.empty())
+            read_function(name[0]);
+    }
+    return true;
+}
+
+// case WORD in
+void ShellReader::read_case() {
+    skip_blanks(false);
+    begin_word();
+    const std::string_view before = words_.rest();
+    const std::vector<std::string> fields = words_.read(false);
+    const std::string written(before.substr(0, before.size() - words_.rest().size()));
+    take_problem();
+    const std::string value = fields.empty() ? std::string() : fields[0];
+    const bool known = !hard_ && value.find(unknown_text) == std::string::npos;
+    const bool soft = !command_.problem.empty();
+    command_ = {};
+    started_ = hard_ = false;
+    skip_blanks(true);
+    if (words_.rest().starts_with("in"))
+        words_.skip(2);
+    flow_.open_choice(shown(written), known, soft);
+    flow_.compared() = value;
+    if (!follows())
+        flow_.begin_branch(Truth::unknown, {});
+}
+
+// The patterns in front of a branch, up to the bracket.
+void ShellReader::read_patterns() {
+    skip_blanks(true);
+    if (peek() == '#') {
+        skip_line();
+        return;
+    }
+    const std::string_view rest = words_.rest();
+    if (rest.starts_with("esac") || words_.at_end()) {
+        words_.skip(4);
+        flow_.close(ShellFlow::Kind::choice);
+        return;
+    }
+    if (peek() == '(')
+        next();
+    Truth matches = Truth::no;
+    std::string all;
+    for (bool more = true; more;) {
+        std::string pattern;
+        char quote = '\0';
+        while (!words_.at_end() && peek() != '\n' &&
+               (quote != '\0' || (peek() != ')' && peek() != '|'))) {
+            const char c = next();
+            if (quote == '\0' && (c == '\'' || c == '"'))
+                quote = c;
+            else if (c == quote)
+                quote = '\0';
+            pattern += c;
+        }
+        more = peek() == '|';
+        if (!words_.at_end())
+            next();
+        const std::string text(trimmed(pattern));
+        all += (all.empty() ? "" : "|") + text;
+        ShellWordReader reader(text, variables_, words_.line());
+        const std::string expanded = reader.read_all();
+        const Truth one = reader.take_problem().empty()
+                              ? matches_pattern(expanded, flow_.compared())
+                              : Truth::unknown;
+        matches = std::max(matches, one);
+    }
+    flow_.begin_branch(matches, shown(all));
+}
+
+// for NAME in WORDS
+void ShellReader::read_for() {
+    begin_word();
+    skip_blanks(false);
+    ShellLoop loop;
+    ShellStatus status;
+    if (words_.rest().starts_with("((")) {
+        while (!words_.at_end() && peek() != '\n' && !words_.rest().starts_with("))"))
+            next();
+        words_.skip(2);
+    } else {
+        const std::vector<std::string> name = words_.read(false);
+        loop.variable = name.empty() ? "" : name[0];
+        skip_blanks(true);
+        const bool listed = words_.rest().starts_with("in ") || words_.rest().starts_with("in\t");
+        if (listed)
+            words_.skip(2);
+        for (skip_blanks(false);
+             listed && !words_.at_end() &&
+             std::string_view("\n;&|<>()").find(peek()) == std::string_view::npos;
+             skip_blanks(false)) {
+            for (std::string& word : words_.read(true))
+                loop.values.push_back(std::move(word));
+        }
+        // Without a list: what the script or the function was given.
+        if (!listed && variables_.arguments() != nullptr)
+            loop.values = *variables_.arguments();
+        const bool noted = !listed && variables_.arguments() == nullptr;
+        take_problem();
+        loop.counted =
+            !hard_ &&
+            std::none_of(loop.values.begin(), loop.values.end(), [](const std::string& value) {
+                return value.find(unknown_text) != std::string::npos;
+            });
+        const bool soft = noted || !command_.problem.empty() || !command_.notes.empty();
+        if (loop.counted && follows())
+            status = {loop.values.empty() ? Truth::no : Truth::yes, soft, false, {}};
+        if (!loop.values.empty() && loop.counted && follows()) {
+            const std::string first = loop.values[0];
+            loop.values.erase(loop.values.begin());
+            variables_.set(loop.variable, {{first}, {}, false}, false, false, false);
+        }
+    }
+    command_ = {};
+    started_ = hard_ = false;
+    if (peek() == ';')
+        next();
+    skip_blanks(true);
+    loop.place = words_.place();
+    loop.line = words_.line();
+    flow_.open_loop(std::move(loop), status);
+}
+
+// NAME() { ... }, behind the brackets; its body is kept for its calls. False: it has none.
+bool ShellReader::read_function(const std::string& name) {
+    skip_blanks(true);
+    if (!follows() || peek() != '{') {
+        command_ = {};
+        started_ = hard_ = false;
+        return true;
+    }
+    // The brace that closes it ends its part of this line, or begins one as far to the right.
+    const std::string_view rest = words_.rest();
+    size_t depth = 0;
+    size_t end = std::string_view::npos;
+    for (size_t i = 0; i < rest.size() && rest[i] != '\n' && end == std::string_view::npos; i++) {
+        depth += rest[i] == '{' ? 1U : 0U;
+        depth -= rest[i] == '}' ? 1U : 0U;
+        end = depth == 0 ? i : end;
+    }
+    size_t column = words_.place();
+    const std::string_view all = words_.text();
+    while (column > 0 && all[column - 1] != '\n')
+        column--;
+    const size_t indent = std::min(all.substr(column).find_first_not_of(" \t"), all.size());
+    const std::string closing = "\n" + std::string(all.substr(column, indent)) + "}";
+    if (end == std::string_view::npos)
+        end = rest.find(closing);
+    if (end != std::string_view::npos && rest[end] == '\n')
+        end += closing.size() - 1;
+    if (end == std::string_view::npos || end == 0)
+        return true;
+    if (reach() != Truth::no)
+        script_.functions[name] = {std::string(rest.substr(1, end - 1)), words_.line()};
+    words_.skip(end + 1);
+    command_ = {};
+    started_ = hard_ = false;
+    return true;
+}
+
+}  // namespace tapgate
