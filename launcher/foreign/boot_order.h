@@ -21,6 +21,9 @@ enum class BootKind { disk, floppy, cdrom, net };
 inline constexpr BootKind default_boot_order[] = {BootKind::disk, BootKind::floppy, BootKind::cdrom,
                                                   BootKind::net};
 
+/// Of a device that is no disk for sure, as one of the host's: behind all disks.
+inline constexpr unsigned last_rank = ~0U;
+
 class BootOrder {
   public:
     /// A device that has become a setting: the next of its kind (disk=, cdrom=, net=). `order` is

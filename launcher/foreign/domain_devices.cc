@@ -151,7 +151,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     const auto order = boot_order_of(domain, device);
     xml.attribute(source, "startupPolicy");
     if (xml.attribute(device, "managed") == "yes" && type == "pci") {
-        xml.take(device.child("driver"));
+        xml.attribute(device.child("driver"), "name");
         xml.take(address);
     }
     Properties kept;
@@ -169,7 +169,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
         xml.attribute(source, "startupPolicy");
         xml.take(address);
         keep_usb_device(was, {}, kept, domain.machine, domain.result,
-                        domain.boot.add_kept(BootKind::disk, order, 9),
+                        domain.boot.add_kept(BootKind::disk, order, last_rank),
                         domain.with_left(device, ""));
         return;
     }
@@ -184,7 +184,9 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
         if (const std::string file = xml.attribute(rom, "file"); !file.empty())
             kept.set("romfile", file);
         domain.result.keep(
-            was, {"-device", kept.str("driver") + domain.boot.add_kept(BootKind::disk, order, 9)},
+            was,
+            {"-device",
+             kept.str("driver") + domain.boot.add_kept(BootKind::disk, order, last_rank)},
             domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
         return;
     }
@@ -212,7 +214,9 @@ void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {
     const std::string why =
         domain.with_left(watchdog, action == "dump" ? "action dump is libvirt's own" : "");
     if (arguments.empty())
-        domain.result.dropped(tag_of(watchdog), why.empty() ? "q35 has it by itself" : why);
+        domain.result.dropped(tag_of(watchdog), !why.empty()      ? why
+                                                : model == "itco" ? "q35 has it by itself"
+                                                                  : "no PC has one");
     else
         domain.result.keep(tag_of(watchdog), arguments, why);
 }
@@ -270,6 +274,10 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
 void read_memory_device(DomainParts& domain, const pugi::xml_node& memory) {
     const std::string model = domain.xml.attribute(memory, "model");
     const bool storage = model == "nvdimm" || model == "virtio-pmem";
+    if (model == "sgx-epc") {
+        domain.drop(memory, "no setting is like it: see sgx-epc in qemu(1), and --qemu-arg");
+        return;
+    }
     domain.drop(memory, storage ? "no setting is like it: see -device nvdimm in qemu(1), and "
                                   "--qemu-arg"
                                 : "memory = counts it already; none can be plugged in or out");

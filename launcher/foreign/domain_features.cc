@@ -37,6 +37,23 @@ void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
     }
 }
 
+namespace {
+
+// How much memory of the firmware's own there is, in MiB.
+void keep_smm_memory(DomainParts& domain, const pugi::xml_node& segment, const std::string& was) {
+    const std::string unit = domain.xml.attribute(segment, "unit");
+    const auto size = parse_whole<unsigned>(domain.xml.text(segment), 1, 4096);
+    if (size && unit == "MiB")
+        domain.result.keep(was, {"-global", "mch.extended-tseg-mbytes=" + std::to_string(*size)});
+    else
+        domain.result.dropped(
+            was,
+            "see extended-tseg-mbytes of QEMU's mch, and --qemu-arg; without a unit of MiB "
+            "it is not taken over");
+}
+
+}  // namespace
+
 void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
     XmlLeft& xml = domain.xml;
     for (const pugi::xml_node& feature : features.children()) {
@@ -50,8 +67,15 @@ void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
             inside += child.type() == pugi::node_element ? tag_of(child) + contents_of(child)
                                                          : child.value();
         const std::string was = tag_of(feature) + shown(trimmed(inside, " \t\r\n"));
-        if (name == "acpi" || (name == "apic" && inside.empty()) || name == "pae" ||
-            (name == "vmport" && off) || (name == "smm" && !off) || (name == "pmu" && !off))
+        const pugi::xml_node segment = feature.child("tseg");
+        if (name == "smm" && !off && segment) {
+            keep_smm_memory(domain, segment, was);
+        } else if (name == "ps2" && off) {
+            domain.result.keep(was, {"-machine", "i8042=off"});
+        } else if (name == "apic" && !xml.attribute(feature, "eoi").empty()) {
+            domain.result.dropped(was, "it belongs to the CPU: cpu=MODEL,kvm-pv-eoi=on, or off");
+        } else if (name == "acpi" || (name == "apic" && inside.empty()) || name == "pae" ||
+                   (name == "vmport" && off) || (name == "smm" && !off) || (name == "pmu" && !off))
             domain.result.dropped(was, "tapgate's VMs have it so, where their firmware needs it");
         else if (name == "hyperv")
             domain.result.dropped(was,

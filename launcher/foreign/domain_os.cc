@@ -73,6 +73,7 @@ void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
         const pugi::xml_node table = element.child("table");
         if (name == "acpi" && table && xml.text(table).starts_with('/')) {
             const std::string type = xml.attribute(table, "type");
+            xml.take(element);
             result.keep(tag_of(element) + tag_of(table) + xml.text(table),
                         {"-acpitable", (type == "slic" ? "sig=SLIC,file=" : "file=") +
                                            commas_doubled(xml.text(table))});

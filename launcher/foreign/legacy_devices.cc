@@ -153,7 +153,7 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
         order = std::strtoull(index->c_str(), nullptr, 10);
         parts.boot.add_source("bootindex=" + *index);
     }
-    const std::string place = order ? parts.boot.add_kept(BootKind::disk, order, 9) : "";
+    const std::string place = order ? parts.boot.add_kept(BootKind::disk, order, last_rank) : "";
     if (driver.starts_with("usb-"))
         keep_usb_device(was, {}, properties, parts.machine, parts.result, place, why);
     else
@@ -286,7 +286,9 @@ void add_rest(LegacyParts& parts) {
         const std::string type = part.properties.get("qom-type");
         std::string why;
         if (part.option == "chardev") {
-            why = "what it was for has a socket of tapgate's";
+            why = "what it was for has a socket of tapgate's, or is left out";
+        } else if (type == "monitor-qmp" || type == "monitor-hmp") {
+            why = "tapgate has a QMP socket of its own, which nobody else can open";
         } else if (part.option != "object") {
             why = why_not(parts, part);
             if (why.empty())
@@ -400,7 +402,7 @@ void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
         device.set("driver", "usb-storage");
         device.set("drive", id);
         keep_usb_device(option.text, {"-drive", drive.str()}, device, parts.machine, parts.result,
-                        parts.boot.add_kept(BootKind::disk, std::nullopt, 9));
+                        parts.boot.add_kept(BootKind::disk, std::nullopt, last_rank));
     } else {
         parts.result.dropped(option.text, "QEMU has dropped this device");
     }

@@ -249,9 +249,14 @@ class OvfReader {
         if (parent != controllers_.end() && !virtio_ && parent->second.find("AHCI") != 0)
             add_reason(why, "it was on " + parent->second + ", and is on SATA");
         item.take("ResourceSubType");
+        const std::string quantity = resource.empty() ? item.take("VirtualQuantity") : "";
+        const std::string units = quantity.empty() ? "" : item.take("AllocationUnits");
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
-        const ApplianceDisk disk = disks_.disk(resource, was);
+        // Without a file: by its size, in units that belong to it.
+        const ApplianceDisk disk = resource.empty() && !quantity.empty()
+                                       ? disks_.blank_disk(quantity, units, was)
+                                       : disks_.disk(resource, was);
         if (disk.file.empty())
             result_.translation.changed(
                 was, "a blank disk of " + std::to_string(disk.capacity >> 20U) + " MiB", why);

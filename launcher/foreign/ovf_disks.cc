@@ -92,7 +92,9 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     taken_.insert(id);
     const std::string file_id = disk == disks_.end() ? id : attribute_of(disk->second, "fileRef");
     if (disk != disks_.end() && file_id.empty())
-        return blank_disk(disk->second);
+        return blank_disk(attribute_of(disk->second, "capacity"),
+                          attribute_of(disk->second, "capacityAllocationUnits"),
+                          tag_of(disk->second));
     const auto file = files_.find(file_id);
     if (file == files_.end())
         throw LauncherError(source_ + ": " + shown(was) + ": no file is said for " +
@@ -123,14 +125,14 @@ std::vector<std::string> OvfDisks::unused() const {
     return tags;
 }
 
-ApplianceDisk OvfDisks::blank_disk(const pugi::xml_node& disk) const {
-    const std::string units = attribute_of(disk, "capacityAllocationUnits");
+ApplianceDisk OvfDisks::blank_disk(const std::string& size, const std::string& units,
+                                   const std::string& was) const {
     const auto unit = units.empty() ? std::optional(1.0) : ovf_unit(units);
-    const std::string capacity = resolved(attribute_of(disk, "capacity"));
+    const std::string capacity = resolved(size);
     constexpr double most = 0x1p46;  // 64 TiB
     const double bytes = unit ? static_cast<double>(leading_number(capacity)) * *unit : 0;
     if (bytes < 1 || bytes > most)
-        throw LauncherError(source_ + ": " + shown(tag_of(disk)) + ": no size of a disk");
+        throw LauncherError(source_ + ": " + shown(was) + ": no size of a disk");
     return {.file = "", .capacity = static_cast<std::uint64_t>(bytes)};
 }
 

@@ -40,6 +40,10 @@ class OvfDisks {
     /// file is said for it, or one that cannot be read from here, and for a blank disk without a
     /// size.
     ApplianceDisk disk(const std::string& resource, const std::string& was);
+    /// A blank disk of that many units ("20", "byte * 2^30"). Throws a LauncherError, which calls
+    /// it `was`, when that is no size of a disk.
+    [[nodiscard]] ApplianceDisk blank_disk(const std::string& size, const std::string& units,
+                                           const std::string& was) const;
 
     /// What no disk() was asked for: each file and disk as its element begins.
     [[nodiscard]] std::vector<std::string> unused() const;
@@ -54,7 +58,6 @@ class OvfDisks {
     };
 
     [[nodiscard]] std::string resolved(const std::string& text) const;
-    [[nodiscard]] ApplianceDisk blank_disk(const pugi::xml_node& disk) const;
 
     const std::string& source_;
     std::map<std::string, std::string> properties_;  // by key
