@@ -132,6 +132,8 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
         if (properties.take(descriptor))
             add_reason(why, std::string("its ") + descriptor + "= was of whoever started QEMU");
     }
+    if (const auto pair = properties.take("failover_pair_id"))
+        add_reason(why, "left out: failover_pair_id=" + *pair);
     make_paths_absolute(parts.machine, properties);
     const std::string driver = properties.get("driver");
     if (driver.starts_with("vhost-user"))
@@ -251,10 +253,11 @@ std::string why_own(const std::string& driver, const Properties& properties) {
 }
 
 void add_device(LegacyParts& parts, const LegacyDevice& device) {
-    constexpr std::array<std::string_view, 14> sound = {
-        "intel-hda", "ich9-intel-hda", "hda-duplex", "hda-micro", "hda-output", "AC97",
-        "ac97",      "ES1370",         "es1370",     "sb16",      "adlib",      "gus",
-        "cs4231a",   "usb-audio"};
+    constexpr std::array<std::string_view, 16> sound = {
+        "intel-hda",  "ich9-intel-hda", "hda-duplex",   "hda-micro",
+        "hda-output", "AC97",           "ac97",         "ES1370",
+        "es1370",     "sb16",           "adlib",        "gus",
+        "cs4231a",    "usb-audio",      "virtio-sound", "virtio-sound-pci"};
     Properties properties = device.properties;
     const std::string driver = properties.get("driver");
     if (const std::string why = why_own(driver, properties); !why.empty()) {

@@ -114,8 +114,10 @@ class NetTranslator {
             finish(was, value, backend, card, why);
             return;
         }
-        const std::string socket = backend.get("addr.path");
-        if (host.kind == "stream" && socket.starts_with('/') && !is_users_path(socket)) {
+        const std::string socket = host.kind == "vhost-user" ? passt_socket(backend)
+                                   : host.kind == "stream"   ? backend.get("addr.path")
+                                                             : "";
+        if (socket.starts_with('/') && !is_users_path(socket)) {
             add_reason(why, "its passt was of whoever started QEMU: behind QEMU's own NAT");
             const std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
             finish(was, value, Properties(), card, why);
@@ -248,6 +250,18 @@ class NetTranslator {
         return mac ? ",mac=" + mac->str() : "";
     }
 
+    // The socket of a passt of libvirt's, which vhost-user is behind; empty: there is none.
+    [[nodiscard]] std::string passt_socket(const Properties& backend) const {
+        const auto chardev =
+            std::find_if(parts_.parts.begin(), parts_.parts.end(), [&](const LegacyPart& part) {
+                return part.option == "chardev" &&
+                       part.properties.get("id") == backend.get("chardev");
+            });
+        const std::string path =
+            chardev == parts_.parts.end() ? "" : chardev->properties.get("path");
+        return path.find("/passt/") == std::string::npos ? "" : path;
+    }
+
     // As hostfwd= properties; nothing when the network is more than net=user can say.
     static std::optional<std::string> simple_forwards(Properties& backend, std::string& why) {
         const bool simple =
@@ -316,6 +330,16 @@ class NetTranslator {
     unsigned kept_ = 0;
 };
 
+// JSON has lists of strings as hostfwd.0.str=, and options have each as one hostfwd=.
+void name_strings(Properties& properties) {
+    for (auto& [key, value] : properties.all()) {
+        const size_t dot = key.find('.');
+        if (dot != std::string::npos && key.ends_with(".str") &&
+            parse_whole<unsigned>(key.substr(dot + 1, key.size() - dot - 5)))
+            key.resize(dot);
+    }
+}
+
 void add_net(LegacyNets& nets, const std::string& value, const std::string& was) {
     Properties properties = Properties::parse(value, "type");
     const std::string kind = properties.take("type").value_or("");
@@ -334,6 +358,7 @@ void add_net(LegacyNets& nets, const std::string& value, const std::string& was)
 
 void add_netdev(LegacyNets& nets, const std::string& value, const std::string& was) {
     Properties properties = Properties::parse(value, "type");
+    name_strings(properties);
     const std::string kind = properties.take("type").value_or("");
     nets.hosts.push_back({was, properties, kind, properties.get("id")});
 }
