@@ -47,18 +47,19 @@ ShellCommand find_qemu_start(std::string_view text,
     std::string error;
     for (const ShellReading reading :
          {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
-        const std::vector<ShellCommand> commands = read_shell_script(text, lookup, reading);
-        const bool starts =
-            std::any_of(commands.begin(), commands.end(),
-                        [](const ShellCommand& one) { return is_start_of_qemu(one.words); });
-        // Which of two starts is meant is not for a file to say that may come and go.
-        const bool passed = std::any_of(
-            commands.begin(), commands.end(),
-            [](const ShellCommand& one) { return one.is_passed && is_start_of_qemu(one.words); });
-        if (passed)
-            continue;
+        bool starts = false;
         try {
-            return find_qemu_command(commands, source);
+            const std::vector<ShellCommand> commands = read_shell_script(text, lookup, reading);
+            starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
+                return is_start_of_qemu(one.words);
+            });
+            // Which of two starts is meant is not for a file to say that may come and go.
+            const bool passed =
+                std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
+                    return one.is_passed && is_start_of_qemu(one.words);
+                });
+            if (!passed)
+                return find_qemu_command(commands, source);
         } catch (const LauncherError& problem) {
             if (error.empty() && (starts || reading == ShellReading::flat))
                 error = problem.what();
@@ -71,7 +72,15 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source) {
     std::vector<const ShellCommand*> found;
     for (const ShellCommand& command : commands) {
-        if (is_start_of_qemu(command.words))
+        // Round after round of a loop is one start.
+        const bool again = std::any_of(found.begin(), found.end(), [&](const ShellCommand* one) {
+            return one->line == command.line && one->words == command.words;
+        });
+        // Its words may be what is not known.
+        const auto qemu = find_qemu(command.words);
+        const bool bare = qemu != command.words.end() && qemu + 1 == command.words.end() &&
+                          !command.problem.empty();
+        if ((bare || is_start_of_qemu(command.words)) && !again)
             found.push_back(&command);
     }
     // What the script runs comes before what it writes.

@@ -11,6 +11,16 @@
 
 namespace tapgate {
 
+namespace {
+
+// A list's word that stands for words which nobody knows here: {1..9}.
+bool is_unknown(const std::string& word) {
+    return word.find(unknown_text) != std::string::npos ||
+           (word.find('{') != std::string::npos && word.find("..") != std::string::npos);
+}
+
+}  // namespace
+
 // Words of the shell's own, where a command begins.
 bool ShellReader::read_keyword() {
     const std::string_view rest = words_.rest();
@@ -43,10 +53,15 @@ bool ShellReader::read_keyword() {
     } else if (word == "fi") {
         flow_.close(ShellFlow::Kind::condition);
     } else if (word == "while" || word == "until") {
-        flow_.open_loop({}, {});
+        ShellLoop loop;
+        loop.tested = true;
+        loop.place = words_.place();
+        loop.line = words_.line();
+        loop.inverted = word == "until";
+        flow_.open_loop(std::move(loop), {});
         inverted_ = word == "until";
     } else if (word == "for" || word == "select") {
-        read_for();
+        read_for(word == "select");
     } else if (word == "do") {
         flow_.enter_loop();
     } else if (word == "done") {
@@ -138,7 +153,7 @@ void ShellReader::read_patterns() {
 }
 
 // for NAME in WORDS
-void ShellReader::read_for() {
+void ShellReader::read_for(bool asks) {
     begin_word();
     skip_blanks(false);
     ShellLoop loop;
@@ -167,13 +182,12 @@ void ShellReader::read_for() {
         const bool noted = !listed && variables_.arguments() == nullptr;
         take_problem();
         loop.counted =
-            !hard_ &&
-            std::none_of(loop.values.begin(), loop.values.end(), [](const std::string& value) {
-                return value.find(unknown_text) != std::string::npos;
-            });
+            !asks && !hard_ && std::none_of(loop.values.begin(), loop.values.end(), is_unknown);
         const bool soft = noted || !command_.problem.empty() || !command_.notes.empty();
         if (loop.counted && follows())
             status = {loop.values.empty() ? Truth::no : Truth::yes, soft, false, {}};
+        if (!loop.counted && !loop.variable.empty())
+            variables_.forget(loop.variable, "one of a list that nobody knows");
         if (!loop.values.empty() && loop.counted && follows()) {
             const std::string first = loop.values[0];
             loop.values.erase(loop.values.begin());

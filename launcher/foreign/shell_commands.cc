@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/qemu_words.h"
 #include "launcher/foreign/shell_reader.h"
@@ -18,6 +19,10 @@ namespace {
 constexpr unsigned deepest_script = 3;
 constexpr unsigned deepest_call = 12;
 constexpr unsigned most_rounds = 500;
+
+// Programs of the shell's own that set variables to what nobody knows, or to nothing.
+constexpr std::array<std::string_view, 8> changers = {"read", "mapfile", "readarray", "unset",
+                                                      "let",  "printf",  "source",    "."};
 
 bool is_setter(const std::string& word) {
     constexpr std::array<std::string_view, 5> setters = {"export", "local", "readonly", "declare",
@@ -122,16 +127,16 @@ void ShellReader::finish_command() {
         read_eval();
     } else if ((words[0] == "cd" || words[0] == "pushd") && words.size() == 2) {
         change_directory();
+    } else if (words[0] == "set" && words.size() > 1) {
+        set_arguments();
     } else if (words[0] == "shift") {
         variables_.shift();
     } else if (words[0] == "break") {
         flow_.leave_loop();
-    } else if (words[0] == "read" && words.size() > 1) {
-        for (size_t i = 1; i < words.size(); i++) {
-            if (shell_name_length(words[i]) == words[i].size() && words[i - 1] != "-p")
-                variables_.set(words[i], {{}, "read from whoever ran it", false}, false, false,
-                               false);
-        }
+    } else if (words[0] == "continue") {
+        flow_.leave_round();
+    } else if (is_one_of(words[0], changers) && words.size() > 1) {
+        change_variables();
     } else if (words[0] == "return") {
         if (reach() == Truth::yes && !flow_.soft() && follows())
             flow_.leave();
@@ -168,7 +173,7 @@ void ShellReader::note_tests() {
 void ShellReader::pass_over(const std::string& what) {
     constexpr size_t most = 100;
     const std::string one = what + " (line " + std::to_string(command_.line) + ")";
-    if (script_.others.size() < most &&
+    if (script_.others.size() < most && !flow_.is_over() &&
         std::find(script_.others.begin(), script_.others.end(), one) == script_.others.end())
         script_.others.push_back(one);
 }
@@ -187,15 +192,73 @@ void ShellReader::change_directory() {
     directory_ = !known                                      ? ""
                  : to.starts_with('/') || directory_.empty() ? to
                                                              : directory_ + "/" + to;
+    remember("PWD");
     if (directory_.starts_with('/'))
         variables_.set("PWD", {{directory_}, {}, false}, false, false, false);
     else
         variables_.set("PWD", {{}, "changed by `cd'", false}, false, false, false);
 }
 
+void ShellReader::change_variables() {
+    const auto& words = command_.words;
+    const std::string& program = words[0];
+    if (program == "source" || program == ".") {
+        // What it sets is not known; that it is there is said.
+        notes_.push_back(shown(shell_text(words)));
+        return;
+    }
+    for (size_t i = 1; i < words.size(); i++) {
+        const size_t length = shell_name_length(words[i]);
+        const bool is_name = length > 0 && length == words[i].size();
+        const bool sets = program == "printf" ? words[i - 1] == "-v"
+                          : program == "let"  ? length > 0
+                                              : is_name && words[i - 1] != "-p";
+        if (!sets)
+            continue;
+        const std::string name = words[i].substr(0, length);
+        remember(name);
+        if (program == "unset" && reach() == Truth::yes)
+            variables_.unset(name);
+        else
+            variables_.forget(name, "set by `" + program + "'");
+    }
+}
+
+// set -- WORDS: "$@" from here on.
+void ShellReader::set_arguments() {
+    const auto dashes = std::find(command_.words.begin(), command_.words.end(), "--");
+    if (dashes == command_.words.end())
+        return;
+    if (!command_.problem.empty() || reach() != Truth::yes) {
+        // One word that nobody knows: whoever needs it cannot go on.
+        variables_.set_arguments({std::string(unknown_text)});
+        return;
+    }
+    variables_.set_arguments({dashes + 1, command_.words.end()});
+}
+
+void ShellReader::remember(const std::string& name) {
+    if (!subshells_.empty() && !subshells_.back().variables.contains(name))
+        subshells_.back().variables[name] = variables_.saved(name);
+}
+
+void ShellReader::leave_subshell() {
+    const Subshell subshell = std::move(subshells_.back());
+    subshells_.pop_back();
+    directory_ = subshell.directory;
+    for (const auto& [name, value] : subshell.variables)
+        variables_.restore(name, value);
+}
+
 // A second reading; of plain words it changes nothing.
 void ShellReader::read_eval() {
     const std::string text = command_.words[1];
+    if (const size_t length = shell_name_length(text);
+        length > 0 && length < text.size() && (text[length] == '=' || text[length] == '+')) {
+        remember(text.substr(0, length));
+        variables_.forget(text.substr(0, length), "set by `eval'");
+        return;
+    }
     if (text.find_first_of("$`'\"\\*?") != std::string::npos)
         problem("`eval'");
     command_.words = {};
@@ -208,16 +271,29 @@ void ShellReader::read_eval() {
     record();
 }
 
+void ShellReader::count_round() {
+    if (++script_.rounds > most_rounds)
+        throw LauncherError("the script's loops and functions take more than " +
+                            std::to_string(most_rounds) + " rounds");
+}
+
 // Another round, where the loop goes through a list.
 void ShellReader::end_loop() {
     ShellLoop* const loop = flow_.loop();
     if (loop != nullptr && follows() && loop->counted && !loop->values.empty() &&
-        !flow_.is_left() && reach() != Truth::no && script_.rounds < most_rounds) {
-        script_.rounds++;
+        !flow_.is_left() && reach() != Truth::no) {
+        count_round();
         const std::string value = loop->values[0];
         loop->values.erase(loop->values.begin());
         variables_.set(loop->variable, {{value}, {}, false}, false, false, reach() != Truth::yes);
         words_.go_to(loop->place, loop->line);
+        flow_.begin_round();
+        return;
+    }
+    if (loop != nullptr && follows() && flow_.asks_again()) {
+        count_round();
+        words_.go_to(loop->place, loop->line);
+        inverted_ = loop->inverted;
         flow_.begin_round();
         return;
     }
@@ -226,13 +302,15 @@ void ShellReader::end_loop() {
 
 // A function of the script, with the arguments of this call.
 void ShellReader::call(const Function& function) {
-    if (nesting_ >= deepest_call || script_.rounds >= most_rounds)
-        return;
-    script_.rounds++;
+    if (nesting_ >= deepest_call)
+        throw LauncherError("the script's functions call each other without an end");
+    count_round();
     std::vector<std::string> arguments(command_.words.begin() + 1, command_.words.end());
     // A problem of an argument is one of what is made of it.
     const bool known = command_.problem.empty();
     const std::string problem_text = command_.problem;
+    for (const auto& [name, value] : command_.environment)
+        set(name, {value}, false, false);
     variables_.enter(std::move(arguments));
     const std::string body = function.body;
     ShellReader reader(body, variables_, script_, function.line, nesting_ + 1);

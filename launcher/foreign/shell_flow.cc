@@ -13,7 +13,7 @@ Truth negated(Truth truth) {
 Truth ShellFlow::reach() const {
     Truth reach = gone_ ? Truth::no : gate_;
     for (const Block& block : blocks_)
-        reach = std::min({reach, block.gate, block.current, negated(block.left)});
+        reach = std::min(reach, block.reach());
     return reach;
 }
 
@@ -113,8 +113,13 @@ void ShellFlow::enter_loop() {
 }
 
 void ShellFlow::begin_round() {
-    if (is_in(Kind::loop))
-        status_ = {Truth::yes, top().soft, top().files, {}};
+    if (!is_in(Kind::loop))
+        return;
+    Block& block = blocks_.back();
+    block.skipped = Truth::no;
+    block.again = true;
+    block.current = Truth::yes;
+    status_ = {Truth::yes, block.soft, block.files, {}};
 }
 
 void ShellFlow::open_choice(const std::string& text, bool known, bool soft) {
@@ -164,12 +169,33 @@ void ShellFlow::close(Kind kind) {
     ended(group ? inner : ShellStatus{Truth::unknown, false, false, {}});
 }
 
-void ShellFlow::leave_loop() {
-    const Truth leaves = reach();
+ShellFlow::Block* ShellFlow::innermost_loop() {
     const auto loop = std::find_if(blocks_.rbegin(), blocks_.rend(),
                                    [](const Block& one) { return one.kind == Kind::loop; });
-    if (loop != blocks_.rend())
+    return loop == blocks_.rend() ? nullptr : &*loop;
+}
+
+void ShellFlow::leave_loop() {
+    const Truth leaves = reach();
+    if (Block* const loop = innermost_loop(); loop != nullptr)
         loop->left = std::max(loop->left, leaves);
+}
+
+void ShellFlow::leave_round() {
+    const Truth leaves = reach();
+    if (Block* const loop = innermost_loop(); loop != nullptr)
+        loop->skipped = std::max(loop->skipped, leaves);
+}
+
+bool ShellFlow::is_over() const {
+    return std::any_of(blocks_.begin(), blocks_.end(),
+                       [](const Block& one) { return one.again && one.current == Truth::no; });
+}
+
+// Not of `while true', or while a file is there: nobody knows how often.
+bool ShellFlow::asks_again() const {
+    return is_in(Kind::loop) && top().loop.tested && !top().files && top().left == Truth::no &&
+           top().current == Truth::yes && !top().tests.empty() && !top().tests.back().first.empty();
 }
 
 void ShellFlow::start_with(Truth reach, bool soft) {
@@ -190,7 +216,7 @@ std::vector<std::pair<std::string, Truth>> ShellFlow::tests() const {
     // What is not reached decides nothing.
     for (const Block& block : blocks_) {
         add(block.tests);
-        if (std::min({block.gate, block.current, negated(block.left)}) == Truth::no)
+        if (block.reach() == Truth::no)
             return all;
     }
     add(gate_tests_);

@@ -4,6 +4,7 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_FLOW_H
 #define TAPGATE_LAUNCHER_FOREIGN_SHELL_FLOW_H
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +31,9 @@ struct ShellLoop {
     std::vector<std::string> values;  ///< that are still to come
     size_t place = 0;
     unsigned line = 1;
-    bool counted = false;  ///< it goes through `values'; otherwise nobody knows how often
+    bool tested = false;    ///< `while' and `until'
+    bool inverted = false;  ///< `until'
+    bool counted = false;   ///< it goes through `values'; otherwise nobody knows how often
 };
 
 class ShellFlow {
@@ -66,8 +69,13 @@ class ShellFlow {
     void end_branch();
     void close(Kind kind);
     [[nodiscard]] bool is_in(Kind kind) const { return !blocks_.empty() && top().kind == kind; }
-    /// The innermost loop, which ends here (`break'); nothing when there is none.
+    /// The innermost loop ends here (`break'), or its round does (`continue').
     void leave_loop();
+    void leave_round();
+    /// A loop has had its rounds, and this is what it does not do once more.
+    [[nodiscard]] bool is_over() const;
+    /// Whether the condition of a loop held, and is to be asked again.
+    [[nodiscard]] bool asks_again() const;
     ShellLoop* loop() { return is_in(Kind::loop) ? &blocks_.back().loop : nullptr; }
     /// The innermost loop has been left.
     [[nodiscard]] bool is_left() const { return top().left != Truth::no; }
@@ -89,6 +97,8 @@ class ShellFlow {
         Truth past = Truth::no;      // an earlier branch was run
         Truth current = Truth::yes;  // this one is
         Truth left = Truth::no;      // a loop has been left
+        bool again = false;          // a loop has had a round
+        Truth skipped = Truth::no;   // the rest of this round is not run
         bool soft = false;
         bool files = false;
         bool known = true;  // of a choice: what is compared
@@ -97,8 +107,13 @@ class ShellFlow {
         std::string text;
         std::string compared;
         ShellLoop loop;
+
+        [[nodiscard]] Truth reach() const {
+            return std::min({gate, current, negated(left), negated(skipped)});
+        }
     };
 
+    [[nodiscard]] Block* innermost_loop();
     [[nodiscard]] const Block& top() const { return blocks_.back(); }
     void pass_gate(Truth gate);
     void decide(Block& block, Truth truth, const ShellStatus& status);

@@ -132,13 +132,11 @@ void ShellReader::read_operator(char c) {
     finish();
     if (c == '(') {
         flow_.open(ShellFlow::Kind::subshell);
-        directories_.emplace_back(directory_, variables_.get("PWD"));
+        subshells_.push_back({directory_, {}});
     } else if (c == ')') {
         if (flow_.is_in(ShellFlow::Kind::subshell)) {
             flow_.close(ShellFlow::Kind::subshell);
-            directory_ = directories_.back().first;
-            variables_.set("PWD", directories_.back().second, false, false, false);
-            directories_.pop_back();
+            leave_subshell();
         }
     } else if (peek() == ';' || peek() == '&') {
         while (peek() == ';' || peek() == '&')
@@ -249,6 +247,19 @@ bool ShellReader::read_assignment() {
     if (length == 0)
         return false;
     const std::string name(rest.substr(0, length));
+    // NAME[0]=value
+    if (rest.substr(length).starts_with('[')) {
+        const std::string_view word = rest.substr(0, rest.find_first_of(" \t\n;"));
+        if (word.find("]=") == std::string_view::npos && word.find("]+=") == std::string_view::npos)
+            return false;
+        words_.read(false);
+        words_.take_problem();
+        if (reach() != Truth::no) {
+            remember(name);
+            variables_.forget(name, "set element by element");
+        }
+        return true;
+    }
     const bool append = rest.substr(length).starts_with("+=");
     if (!append && !rest.substr(length).starts_with('='))
         return false;
@@ -320,6 +331,7 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
         added = {words[0].substr(before[0].size())};
     const bool adds = append || added != words || !variables_.is_set(name);
     const bool conditional = reach() == Truth::unknown && !(chooses_kvm(added) && adds);
+    remember(name);
     ShellVariables::Value value{std::move(words), command_.problem, !hard_};
     variables_.set(name, std::move(value), array, append, conditional);
 }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,7 +67,7 @@ class ShellReader {
     void read_word();
     bool read_keyword();
     void read_case();
-    void read_for();
+    void read_for(bool asks);
     bool read_function(const std::string& name);
     void read_patterns();
     void begin_word();
@@ -92,9 +93,14 @@ class ShellReader {
     void pass_over(const std::string& what);
     void leave();
     void change_directory();
+    void change_variables();
+    void set_arguments();
+    void remember(const std::string& name);
+    void leave_subshell();
     void read_eval();
     void end_loop();
     void call(const Function& function);
+    void count_round();
     void read_nested();
     void read_nested(const std::string& text, ShellVariables& variables, Script& script,
                      unsigned line, bool written);
@@ -129,8 +135,12 @@ class ShellReader {
     bool inverted_ = false;        // behind `!'
     bool test_goes_on_ = false;    // `[[ a && b ]]'
     std::string directory_;
-    // In front of `('.
-    std::vector<std::pair<std::string, ShellVariables::Value>> directories_;
+    // What a subshell has changed.
+    struct Subshell {
+        std::string directory;
+        std::map<std::string, std::optional<ShellVariables::Value>> variables;
+    };
+    std::vector<Subshell> subshells_;
     std::vector<std::string> notes_;  // of variables, for the commands that follow
     std::string_view written_;        // from the command's beginning on
 };

@@ -81,7 +81,9 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
     if (!known)
         return status;
     // A variable without quotes that is empty is no word.
-    if (words.size() == 1 && (words[0] == "-z" || words[0] == "-n"))
+    if (words.empty())
+        status.truth = Truth::no;
+    else if (words.size() == 1 && (words[0] == "-z" || words[0] == "-n"))
         status.truth = truth_of(words[0] == "-z" || bracket != "[[");
     else if (words.size() == 1)
         status.truth = truth_of(!words[0].empty());

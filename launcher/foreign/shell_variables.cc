@@ -115,6 +115,24 @@ ShellVariables::Value ShellVariables::argument(const std::string& name) {
     return {{(*known)[*number - 1]}, {}, false};
 }
 
+void ShellVariables::set_arguments(std::vector<std::string> arguments) {
+    if (arguments_.empty())
+        arguments_.emplace_back();
+    arguments_.back() = std::move(arguments);
+}
+
+std::optional<ShellVariables::Value> ShellVariables::saved(const std::string& name) const {
+    const auto found = values_.find(name);
+    return found == values_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void ShellVariables::restore(const std::string& name, const std::optional<Value>& value) {
+    if (value)
+        values_[name] = *value;
+    else
+        values_.erase(name);
+}
+
 void ShellVariables::shift() {
     if (!arguments_.empty() && !arguments_.back().empty())
         arguments_.back().erase(arguments_.back().begin());

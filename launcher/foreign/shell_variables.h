@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,17 @@ class ShellVariables {
     void leave() { arguments_.pop_back(); }
     /// The first of them goes (`shift`).
     void shift();
+    /// They become these (`set --`).
+    void set_arguments(std::vector<std::string> arguments);
+    /// Nobody knows its value from here on, since it is `why`: "read by `read'".
+    void forget(const std::string& name, const std::string& why) {
+        set(name, {{}, why, false}, false, false, false);
+    }
+    /// It has not been set (`unset`).
+    void unset(const std::string& name) { values_.erase(name); }
+    /// What has been set, for restore(): nothing where it has not.
+    [[nodiscard]] std::optional<Value> saved(const std::string& name) const;
+    void restore(const std::string& name, const std::optional<Value>& value);
 
     [[nodiscard]] const std::function<const char*(const std::string&)>& lookup() const {
         return lookup_;

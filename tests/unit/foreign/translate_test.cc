@@ -116,25 +116,45 @@ TEST(Script, TestsAreDecidedByTheText) {
     const auto problem = [](const std::string& text) { return script(text).back().problem; };
     // Each line sets X to `good', and to nothing else.
     for (const char* const line :
-         {"if [ 1 -lt 2 ]; then X=good; else X=bad; fi", "if [[ a == b || -n c ]]; then X=good; fi",
-          "[ a = b ] && X=bad || X=good", "[[ abc == a*c && ! x == y ]] && { X=good; }",
+         {"if [ 1 -lt 2 ]; then X=good; else X=bad; fi",
+          "if [[ a == b || -n c ]]; then X=good; fi",
+          "[ a = b ] && X=bad || X=good",
+          "[[ abc == a*c && ! x == y ]] && { X=good; }",
           "if ! false; then X=good; elif true; then X=bad; fi",
           "case a.iso in *.img) X=bad;; (b|*.iso) X=good;; *) X=bad; esac",
           "for X in bad good; do :; done",
           "for X in good bad; do if [ $X = good ]; then break; fi; done",
-          "while false; do X=bad; done; X=good", "f() { X=$1; return; X=bad; }; f good",
-          "X=good; for a in \"$@\"; do X=bad; done", "X=bad; test $# -eq 0 && X=good",
-          "until true; do X=bad; done; X=good"})
+          "while false; do X=bad; done; X=good",
+          "f() { X=$1; return; X=bad; }; f good",
+          "X=good; for a in \"$@\"; do X=bad; done",
+          "X=bad; test $# -eq 0 && X=good",
+          "until true; do X=bad; done; X=good",
+          "i=0; while [ $i -lt 3 ]; do i=$((i+1)); X=bad$i; done; [ $X = bad3 ] && X=good",
+          "X=good; (X=bad)",
+          "X=good; for i in 1 2; do continue; X=bad; done",
+          "X=bad; unset X; X=${X:-good}",
+          "set -- a good; X=$2",
+          "f() { X=$Y; }; Y=good f",
+          "X=bad; for Y in $X; do [ -z \"$Z\" ] || continue; X=good; done",
+          "[ $Z ] || X=good"})
         EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "good")) << line;
     // Here the text does not tell.
-    for (const char* const line : {"if [ -f here.img ]; then X=1; fi", "[[ $(date) == x ]] && X=1",
-                                   "[[ a =~ ^(a|b)$ ]] && X=1", "case `date` in x) X=1;; esac",
-                                   "read X", "for i in $(ls); do X=1; done",
-                                   "if a; then X=1; else X=2; fi", "[ a = b -o c = c ] && X=1"})
+    for (const char* const line :
+         {"if [ -f here.img ]; then X=1; fi", "[[ $(date) == x ]] && X=1",
+          "[[ a =~ ^(a|b)$ ]] && X=1", "case `date` in x) X=1;; esac", "read X",
+          "for i in $(ls); do X=1; done", "if a; then X=1; else X=2; fi",
+          "[ a = b -o c = c ] && X=1", "X=1; printf -v X %s 2", "X=1; let X=X+1", "mapfile -t X <f",
+          "X=(1); X[1]=2", "for i in {1..3}; do X=$i; done", "select X in a b; do break; done",
+          "X=1; eval \"X=2 $X\"", "for ((i=0;i<3;i++)); do X=$i; done", "while a; do X=1; done"})
         EXPECT_NE(problem(std::string(line) + "\nc $X"), "") << line;
-    // Reading ends: with how much there is to read.
-    EXPECT_THAT(script("f() { for i in 1 2 3 4 5 6 7 8 9; do f; c; done; }\nf"),
-                testing::SizeIs(testing::Lt(600)));
+    EXPECT_THAT(words("if a; then set -- 1; else set -- 2; fi; c $1"), ElementsAre("c", "$(...)"));
+    // Reading ends.
+    for (const char* const endless :
+         {"f() { for i in 1 2 3 4 5 6 7 8 9; do f; c; done; }\nf",
+          "X=1\nwhile [ $X = 1 ]; do c; done",
+          "f() { for i in 1 2 3 4 5 6 7 8 9; do c; done; }\ng() { for j in 1 2 3 4 5 6 7 8 9; do "
+          "f; done; }\nfor k in 1 2 3 4 5 6 7 8 9; do g; done"})
+        EXPECT_THROW(script(endless), LauncherError) << endless;
 }
 
 TEST(Script, AWordThatIsAScript) {
