@@ -23,8 +23,8 @@
 #include "launcher/image/resize.h"
 #include "launcher/image/seed.h"
 #include "launcher/image/snapshots.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
-#include "launcher/vm/seed_path.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {

@@ -29,6 +29,7 @@
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/host.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
@@ -197,7 +198,7 @@ ExitCode import_vm(const CommandLine& command) {
         throw LauncherError(exists);
     if (import.asks)
         ask_about_reach(command, translation, operand);
-    const std::string directory = data_directory() + "/" + name.str();
+    const std::string directory = vm_data_directory(name);
     const std::string as =
         std::string(",format=qcow2,bus=") + (command.has("virtio") ? "virtio" : "sata");
     for (const ApplianceDisk& disk : import.disks) {

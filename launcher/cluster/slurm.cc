@@ -6,10 +6,10 @@
 #include <cstdlib>
 
 #include "launcher/base/child_process.h"
-#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 
 namespace tapgate {
@@ -110,7 +110,7 @@ std::chrono::seconds kill_wait() {
 }
 
 std::string slurm_log_path(const VmName& vm) {
-    return data_directory() + "/" + vm.str() + "/slurm.log";
+    return vm_data_directory(vm) + "/slurm.log";
 }
 
 bool is_on_slurm(const VmName& vm) {

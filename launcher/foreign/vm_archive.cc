@@ -27,8 +27,8 @@
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
-#include "launcher/vm/seed_path.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {

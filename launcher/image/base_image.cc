@@ -19,6 +19,7 @@
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 
 namespace tapgate {
@@ -207,7 +208,7 @@ std::vector<std::string> dependents_of(const std::string& path,
             dependents.insert(owner);
     };
     for (const VmName& name : vm_names()) {
-        for (const std::string& image : images_in(data_directory() + "/" + name.str()))
+        for (const std::string& image : images_in(vm_data_directory(name)))
             look_at(image, name.str());
         try {
             for (const Disk& disk : load_vm_file(name).spec.disks)

@@ -22,10 +22,10 @@
 #include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
-#include "launcher/vm/seed_path.h"
 #include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
 

@@ -19,7 +19,7 @@
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
 #include "launcher/image/vmdk_descriptor.h"
-#include "launcher/vm/seed_path.h"
+#include "launcher/vm/data_directory.h"
 
 namespace tapgate {
 

@@ -18,6 +18,7 @@
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
 #include "launcher/image/disk_image.h"
+#include "launcher/vm/data_directory.h"
 
 namespace tapgate {
 
@@ -160,7 +161,7 @@ std::string overlay_value(const std::string& value, const std::string& overlay,
 }
 
 NewDirectory::NewDirectory(const VmName& name)
-    : target_(data_directory() + "/" + name.str()),
+    : target_(vm_data_directory(name)),
       path_(data_directory() + "/." + name.str() + "." + std::to_string(getpid())) {
     make_private_directory(data_directory());
     remove_left_over();

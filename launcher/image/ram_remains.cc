@@ -8,13 +8,13 @@
 #include <optional>
 #include <utility>
 
-#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/qemu/control.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -22,10 +22,11 @@ namespace tapgate {
 namespace {
 
 std::string note_path(const VmName& vm) {
-    return data_directory() + "/" + vm.str() + "/snapshot-size.json";
+    return vm_data_directory(vm) + "/snapshot-size.json";
 }
 
-// What a note says.
+// What a note says. (In the file, a disk in the VM's directory is relative to that: it goes with a
+// VM that is renamed.)
 struct Noted {
     std::string node;
     std::string disk;
@@ -41,14 +42,16 @@ std::optional<Noted> noted(const VmName& vm) {
     const nlohmann::json json =
         text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
     try {
-        if (json.is_object())
+        if (json.is_object()) {
+            const std::string disk = json.at("disk");
             return Noted{.node = json.at("node"),
-                         .disk = json.at("disk"),
+                         .disk = disk.starts_with('/') ? disk : vm_data_directory(vm) + "/" + disk,
                          .size = json.at("size"),
                          .entry = json.at("entry"),
                          .most = json.at("most"),
                          .qemu = json.at("qemu"),
                          .ran = json.at("ran")};
+        }
     } catch (const nlohmann::json::exception&) {
         // Half of one, of a host that crashed.
     }
@@ -102,16 +105,18 @@ RamRemains::RamRemains(QmpClient& qmp, const VmName& vm, std::string node,
     entry_ = cluster * (cluster / (extended ? 16 : 8));
     if (entry_ == 0)
         return;
-    const std::string path = note_path(vm);
-    make_private_directory(path.substr(0, path.rfind('/')));
-    replace_file(path, nlohmann::json({{"node", node_},
-                                       {"disk", image.value("filename", "")},
-                                       {"size", size_},
-                                       {"entry", entry_},
-                                       {"most", size_ + most_ + 2 * entry_},
-                                       {"qemu", vm_state(vm).qemu},
-                                       {"ran", guest_status(qmp) == "running"}})
-                           .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    make_private_directory(vm_data_directory(vm));
+    const std::string disk = image.value("filename", "");
+    const std::string own = vm_data_directory(vm) + "/";
+    replace_file(note_path(vm),
+                 nlohmann::json({{"node", node_},
+                                 {"disk", disk.starts_with(own) ? disk.substr(own.size()) : disk},
+                                 {"size", size_},
+                                 {"entry", entry_},
+                                 {"most", size_ + most_ + 2 * entry_},
+                                 {"qemu", vm_state(vm).qemu},
+                                 {"ran", guest_status(qmp) == "running"}})
+                     .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
 }
 
 RamRemains::~RamRemains() {

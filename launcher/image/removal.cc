@@ -9,12 +9,12 @@
 #include <optional>
 #include <system_error>
 
-#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/known_hosts.h"
 #include "launcher/vm/state.h"
@@ -22,10 +22,6 @@
 namespace tapgate {
 
 namespace {
-
-std::string own_directory(const VmName& name) {
-    return data_directory() + "/" + name.str();
-}
 
 // The VM as its file has it; nothing when that describes no VM: it may be deleted for that very
 // reason.
@@ -91,7 +87,7 @@ Removal plan_removal(const VmName& name, bool disks) {
     if (!has_vm_file(name))
         throw no_such_vm(name);
     Removal removal;
-    for (const std::filesystem::path& entry : entries_of(own_directory(name))) {
+    for (const std::filesystem::path& entry : entries_of(vm_data_directory(name))) {
         const std::string file = entry.filename().string();
         if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
             removal.files.push_back(entry.string());
@@ -135,7 +131,7 @@ std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
             fail_with_errno(shown(file));
     }
     // Not when something stays in it.
-    rmdir(own_directory(name).c_str());
+    rmdir(vm_data_directory(name).c_str());
     std::error_code error;
     std::filesystem::remove_all(vm_directory(name), error);
     if (error)

@@ -6,13 +6,13 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
 #include "launcher/image/new_vm.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
@@ -24,7 +24,7 @@ namespace tapgate {
 namespace {
 
 std::string directory_of(const VmName& name) {
-    return data_directory() + "/" + name.str() + "/";
+    return vm_data_directory(name) + "/";
 }
 
 void replace_all(std::string& text, const std::string& what, const std::string& by) {
@@ -32,7 +32,7 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
         text.replace(at, what.size(), by);
 }
 
-// The key that ssh has learnt, under the VM's new name.
+// The key that ssh has learnt, under the VM's new name. Throws a LauncherError.
 void rename_known_host(const VmName& from, const VmName& to) {
     const std::string path = directory_of(to) + "known_hosts";
     auto text = read_file(path);
@@ -96,8 +96,8 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     }
     // From here on: nor does it run on another host.
     const std::string text = renamed_text(*before, from, to, owner);
-    const std::string old_directory = data_directory() + "/" + from.str();
-    const std::string new_directory = data_directory() + "/" + to.str();
+    const std::string old_directory = vm_data_directory(from);
+    const std::string new_directory = vm_data_directory(to);
     const bool has_directory = exists(old_directory);
     if (has_directory && rename(old_directory.c_str(), new_directory.c_str()) != 0)
         fail_with_errno(shown(new_directory));
@@ -112,11 +112,17 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     // From here on: it is the new one, and what is left is to go.
     if (unlink(path.c_str()) != 0)
         fail_with_errno(shown(path));
-    rename_known_host(from, to);
+    std::vector<std::string> notes = {
+        "it keeps its MAC addresses; its UUID, which some guests tell machines by, is another"};
+    try {
+        rename_known_host(from, to);
+    } catch (const LauncherError& error) {
+        notes.push_back(std::string("ssh does not know its guest's key any more: ") + error.what());
+    }
     unlink(pattern_known_hosts_path(from).c_str());
     std::error_code ignored;
     std::filesystem::remove_all(vm_directory(from), ignored);
-    return {"it keeps its MAC addresses; its UUID, which some guests tell machines by, is another"};
+    return notes;
 }
 
 }  // namespace tapgate

@@ -16,10 +16,10 @@
 #include "launcher/base/text.h"
 #include "launcher/image/iso_image.h"
 #include "launcher/image/lock.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
-#include "launcher/vm/seed_path.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -192,7 +192,7 @@ void refresh_seed(const VmName& name) {
         return;
     refuse_used_image(path);
     make_private_directory(data_directory());
-    make_private_directory(data_directory() + "/" + name.str());
+    make_private_directory(vm_data_directory(name));
     replace_file(path, image_of(seed));
 }
 
@@ -218,7 +218,7 @@ void attach_seed(const VmName& name, const Seed& seed) {
     }
     const std::string image = image_of(seed);
     make_private_directory(data_directory());
-    make_private_directory(data_directory() + "/" + name.str());
+    make_private_directory(vm_data_directory(name));
     replace_file(path, image);
     if (is_attached)
         return;

@@ -11,7 +11,6 @@
 #include <system_error>
 #include <thread>
 
-#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/host_resources.h"
@@ -25,6 +24,7 @@
 #include "launcher/qemu/argv.h"
 #include "launcher/run/host.h"
 #include "launcher/run/process.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
 
@@ -37,7 +37,7 @@ constexpr std::uint64_t room_of_overlay = 16;
 
 // What is in the directory would go with the VM when that is rolled back or destroyed.
 void check_new(const VmName& name) {
-    const std::string directory = data_directory() + "/" + name.str();
+    const std::string directory = vm_data_directory(name);
     std::error_code error;
     if (std::filesystem::exists(directory, error) && !std::filesystem::is_empty(directory, error))
         throw LauncherError(shown(directory) +

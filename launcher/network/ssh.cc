@@ -12,6 +12,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/known_hosts.h"
 
 namespace tapgate {
@@ -54,7 +55,7 @@ std::string program_word() {
 }  // namespace
 
 std::string known_hosts_path(const VmName& name) {
-    return data_directory() + "/" + name.str() + "/known_hosts";
+    return vm_data_directory(name) + "/known_hosts";
 }
 
 std::vector<std::string> ssh_argv(const VmName& name, const SshTarget& target,
@@ -149,7 +150,7 @@ std::string ssh_proxy_config(const VmName& name, const std::string& known_hosts,
 
 void become_ssh(const VmName& name, const std::vector<std::string>& argv) {
     make_private_directory(data_directory());
-    make_private_directory(data_directory() + "/" + name.str());
+    make_private_directory(vm_data_directory(name));
     const std::string program = argv.at(0);
     std::vector<char*> words;
     words.reserve(argv.size() + 1);

@@ -17,6 +17,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/text.h"
+#include "launcher/vm/data_directory.h"
 
 namespace tapgate {
 
@@ -123,7 +124,7 @@ UefiFiles find_uefi(const VmSpec& spec, const std::vector<std::string>& director
 std::string uefi_variables_path(const VmName& name, Firmware firmware) {
     if (firmware == Firmware::bios)
         return {};
-    return data_directory() + "/" + name.str() + "/" +
+    return vm_data_directory(name) + "/" +
            (firmware == Firmware::uefi_secure ? "uefi-secure" : "uefi") + "-variables.qcow2";
 }
 

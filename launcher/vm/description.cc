@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "launcher/base/error.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/options.h"
-#include "launcher/vm/seed_path.h"
 #include "launcher/vm/values.h"
 
 namespace tapgate {

@@ -29,9 +29,9 @@ verb_limit=120
 source "$here/launcher_words.sh"
 
 # Room for the RAM, as it is asked for before, and no room when it comes to it.
-mkdir "$LAB/small"
-mount -t tmpfs -o "size=420m,uid=$LAB_UID,gid=$LAB_UID,mode=0700" small "$LAB/small"
-disk=$LAB/small/disk.qcow2
+(lab_exec mkdir -p "$data")
+mount -t tmpfs -o "size=420m,uid=$LAB_UID,gid=$LAB_UID,mode=0700" small "$data"
+disk=$data/vm/disk.qcow2
 
 # allocated: the clusters of the image that its own tables know, and what it takes of the file system.
 # What QEMU has not written back of its tables yet looks like a leak for a moment.
@@ -66,13 +66,13 @@ stopped() {
 # has seen how much there is, and the rest is taken meanwhile. $saving is strace, then.
 begin_to_save() {
     local free
-    rm -f "$LAB/small/fill" "$LAB/home/trace"
+    rm -f "$data/fill" "$LAB/home/trace"
     (lab_exec strace -qq -o "$LAB/home/trace" -e trace=statfs,sendmsg -e inject=statfs:signal=SIGSTOP:when=1 \
         "$@" "$tapgate" snapshot save vm live) </dev/null >"$out" 2>"$err" &
     saving=$!
     lab_poll 20 stopped || wrong "it did not look how much room there is: $(cat "$err")"
-    free=$(($(stat -f -c '%a * %S' "$LAB/small")))
-    fallocate -l $((free - (8 << 20))) "$LAB/small/fill"
+    free=$(($(stat -f -c '%a * %S' "$data")))
+    fallocate -l $((free - (8 << 20))) "$data/fill"
     to_tapgate CONT || wrong "it has not waited: $(cat "$err")"
 }
 to_tapgate() { # SIGNAL
@@ -93,6 +93,7 @@ fails_half_way() {
 for kind in plain "with a snapshot" "of small clusters"; do
     options=cluster_size=64k
     [ "$kind" != "of small clusters" ] || options=cluster_size=4k # 2 MiB an entry of L1: the RAM takes many
+    (lab_exec mkdir -m 0700 -p "$data/vm")
     (lab_exec qemu-img create -q -f qcow2 -o $options "$disk" 72M)
     (lab_exec qemu-io -f qcow2 -c 'write -q -P 0x5a 0 5M' "$disk")
     did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
@@ -102,7 +103,7 @@ for kind in plain "with a snapshot" "of small clusters"; do
     guest_says vm '^(PASS|FAIL)'
     before=$(allocated)
     fails_half_way
-    says "$err" 'nothing of it is left; .*small has [0-9]+ MiB free: make room there'
+    says "$err" 'nothing of it is left; .*/tapgate has [0-9]+ MiB free: make room there'
     must_be vm running
     is_as_before
     did 0 snapshot list vm
@@ -115,7 +116,7 @@ for kind in plain "with a snapshot" "of small clusters"; do
     is_as_before
     did 0 resume vm
     result "image $kind: and a guest that is paused stays so"
-    rm -f "$LAB/small/fill"
+    rm -f "$data/fill"
     did 0 snapshot save vm live
     did 0 snapshot list vm
     says "$out" '^live .*with'
@@ -145,6 +146,7 @@ killed_half_way() {
     to_tapgate "$1" || wrong "it is over already: $(cat "$err")"
     saved
 }
+(lab_exec mkdir -m 0700 -p "$data/vm")
 (lab_exec qemu-img create -q -f qcow2 -o cluster_size=64k "$disk" 72M)
 did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
     --initrd="$GUEST_DIR/initramfs.cpio" --append="console=ttyS0 quiet panic=-1 tapgate.hold=600"
@@ -171,7 +173,7 @@ did 0 resume vm
 result "SIGKILL meanwhile: resume mends it"
 
 killed_half_way KILL
-rm -f "$LAB/small/fill"
+rm -f "$data/fill"
 did 0 snapshot save vm live
 says "$err" 'it has its size again, and the guest goes on'
 size_is 75497472 || wrong "the disk has another size"
@@ -180,6 +182,13 @@ result "SIGKILL meanwhile: so does the next snapshot"
 
 killed_half_way KILL
 did 0 kill vm
+did 0 rename vm other # a disk in the VM's directory goes with it
+disk=$data/other/disk.qcow2
+did 0 start other
+says "$err" "the disk $disk is larger than its 75497472 bytes, since tapgate was killed"
+did 0 kill other
+did 0 rename other vm
+disk=$data/vm/disk.qcow2
 did 0 start vm
 says "$err" "the disk $disk is larger than its 75497472 bytes, since tapgate was killed"
 command=$(grep -o 'qemu-img resize .*' "$err") || true

@@ -15,8 +15,8 @@
 #include "launcher/image/disk_image.h"
 #include "launcher/image/new_vm.h"
 #include "launcher/image/seed.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
-#include "launcher/vm/seed_path.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
