@@ -181,6 +181,28 @@ constexpr const char* virtio_hint =
     "it "
     "is moved, in Windows the virtio-win drivers";
 
+// Variables that no firmware here can take are not taken over, and it is said.
+void leave_unfit_variables(Import& import, const VmSpec& spec) {
+    const SourceImage& image = *import.variables;
+    if (spec.firmware == Firmware::bios)
+        return;
+    const auto size = image.format == ImageFormat::raw && image.size != 0
+                          ? std::optional(image.size)
+                          : flash_size({image.path, image.format}, image.offset);
+    const std::string why =
+        size ? why_not_these_variables(spec, *size, firmware_directories()) : std::string();
+    if (why.empty())
+        return;
+    import.translation.notes.push_back(
+        {.kind = TranslationNote::Kind::dropped,
+         .was = "its UEFI variables",
+         .became = {},
+         .why = "they are " + why +
+                "; it has new ones, without boot entries and keys: a guest that does not boot now "
+                "is found in the firmware's menu (Boot From File), as EFI/*/grubx64.efi or so"});
+    import.variables.reset();
+}
+
 }  // namespace
 
 ExitCode import_vm(const CommandLine& command) {
@@ -222,6 +244,8 @@ ExitCode import_vm(const CommandLine& command) {
     settings = with_machine_version(settings, spec.machine);
     // Empty: its firmware has none.
     const std::string variables = uefi_variables_path(name, spec.firmware);
+    if (import.variables)
+        leave_unfit_variables(import, spec);
     const std::string text = translation.notes.empty()
                                  ? vm_file_text(name, settings)
                                  : annotated_vm_file(name, settings, translation);

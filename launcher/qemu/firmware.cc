@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/qemu/firmware.h"
 
+#include <fcntl.h>
 #include <fnmatch.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <numeric>
 
+#include "common/unique_fd.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
@@ -87,7 +91,78 @@ std::optional<UefiFiles> fitting(const Json& descriptor, const VmSpec& spec) {
                      .needs_smm = needs_smm};
 }
 
+// OVMF of 2 MiB, which Debian (up to 12) and Ubuntu (up to 22.04) install without a descriptor: old
+// VMs have its variables, of 128 KiB, and those of 4 MiB cannot take them.
+std::optional<UefiFiles> small_ovmf(const VmSpec& spec) {
+    const std::string directory = "/usr/share/OVMF/OVMF_";
+    const bool secure = spec.firmware == Firmware::uefi_secure;
+    UefiFiles files{.code = {directory + (secure ? "CODE.secboot.fd" : "CODE.fd")},
+                    .variables_template = {directory + (secure ? "VARS.ms.fd" : "VARS.fd")},
+                    .variables = uefi_variables_path(spec.name, spec.firmware),
+                    .needs_smm = secure};
+    const bool there = (!secure || spec.machine.is_q35()) &&
+                       access(files.code.path.c_str(), R_OK) == 0 &&
+                       access(files.variables_template.path.c_str(), R_OK) == 0;
+    return there ? std::optional(std::move(files)) : std::nullopt;
+}
+
+// All that fit, best first; what is `broken` is added to that.
+std::vector<UefiFiles> all_fitting(const VmSpec& spec, const std::vector<std::string>& directories,
+                                   std::string& broken) {
+    std::vector<UefiFiles> result;
+    for (const auto& [file, path] : descriptors(directories)) {
+        const std::string text = read_file(path).value_or("");
+        // An empty one takes away what the distribution has under this name.
+        if (text.empty())
+            continue;
+        try {
+            if (auto files = fitting(Json::parse(text), spec))
+                result.push_back(std::move(*files));
+        } catch (const Json::exception&) {
+            broken += "; " + shown(path) + " is no descriptor of a firmware";
+        }
+    }
+    return result;
+}
+
+// The one whose variables have the size, which is that of variables that there are.
+std::optional<UefiFiles> of_size(std::vector<UefiFiles> all, std::uint64_t size,
+                                 const VmSpec& spec) {
+    if (auto small = small_ovmf(spec))
+        all.push_back(std::move(*small));
+    const auto found = std::find_if(all.begin(), all.end(), [&](const UefiFiles& files) {
+        return flash_size(files.variables_template) == size;
+    });
+    return found == all.end() ? std::nullopt : std::optional(std::move(*found));
+}
+
+std::string of_another_size(std::uint64_t size, const UefiFiles& files) {
+    constexpr std::uint64_t kib = 1024;
+    return "of " + std::to_string(size / kib) + " KiB, and the firmware of this host has " +
+           std::to_string(flash_size(files.variables_template).value_or(0) / kib) + " (" +
+           shown(files.variables_template.path) + ")";
+}
+
 }  // namespace
+
+std::optional<std::uint64_t> flash_size(const FirmwareFile& file, std::uint64_t offset) {
+    const UniqueFd fd(open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    struct stat status {};
+    if (!fd || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
+        return std::nullopt;
+    if (file.format == ImageFormat::raw)
+        return static_cast<std::uint64_t>(status.st_size) - offset;
+    // docs/interop/qcow2.txt in QEMU's sources: bytes 24 to 31, big-endian.
+    std::array<unsigned char, 32> header{};
+    constexpr std::array<unsigned char, 4> magic = {'Q', 'F', 'I', 0xfb};
+    if (file.format != ImageFormat::qcow2 ||
+        pread(fd.get(), header.data(), header.size(), static_cast<off_t>(offset)) !=
+            static_cast<ssize_t>(header.size()) ||
+        !std::equal(magic.begin(), magic.end(), header.begin()))
+        return std::nullopt;
+    return std::accumulate(header.begin() + 24, header.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, unsigned char byte) { return sum << 8U | byte; });
+}
 
 std::vector<std::string> firmware_directories() {
     const std::string own = config_directory();
@@ -97,28 +172,38 @@ std::vector<std::string> firmware_directories() {
 
 UefiFiles find_uefi(const VmSpec& spec, const std::vector<std::string>& directories) {
     std::string broken;
-    for (const auto& [file, path] : descriptors(directories)) {
-        const std::string text = read_file(path).value_or("");
-        // An empty one takes away what the distribution has under this name.
-        if (text.empty())
-            continue;
-        try {
-            if (auto files = fitting(Json::parse(text), spec))
-                return std::move(*files);
-        } catch (const Json::exception&) {
-            broken += "; " + shown(path) + " is no descriptor of a firmware";
-        }
+    std::vector<UefiFiles> all = all_fitting(spec, directories, broken);
+    const FirmwareFile variables{uefi_variables_path(spec.name, spec.firmware), ImageFormat::qcow2};
+    const auto size = flash_size(variables);
+    if (size) {
+        if (auto files = of_size(all, *size, spec))
+            return std::move(*files);
+        if (!all.empty())
+            throw LauncherError("its UEFI variables " + shown(variables.path) + " are " +
+                                of_another_size(*size, all.front()) +
+                                ": move them away, and the VM begins with new ones, without the "
+                                "boot entries and keys that are in them");
     }
-    std::string all;
+    if (!all.empty())
+        return std::move(all.front());
+    std::string where;
     for (const std::string& directory : directories)
-        all.append(all.empty() ? "" : ", ").append(shown(directory));
+        where.append(where.empty() ? "" : ", ").append(shown(directory));
     const bool secure = spec.firmware == Firmware::uefi_secure;
     throw LauncherError(std::string("no UEFI firmware ") + (secure ? "with Secure Boot " : "") +
-                        "for machine " + spec.machine.str() + " in " + all +
+                        "for machine " + spec.machine.str() + " in " + where +
                         (secure && !spec.machine.is_q35() ? "; it needs machine=q35"
                                                           : "; install the package ovmf (Fedora: "
                                                             "edk2-ovmf), or use firmware=bios") +
                         broken);
+}
+
+std::string why_not_these_variables(const VmSpec& spec, std::uint64_t size,
+                                    const std::vector<std::string>& directories) {
+    std::string broken;
+    const std::vector<UefiFiles> all = all_fitting(spec, directories, broken);
+    return all.empty() || of_size(all, size, spec) ? std::string()
+                                                   : of_another_size(size, all.front());
 }
 
 std::string uefi_variables_path(const VmName& name, Firmware firmware) {

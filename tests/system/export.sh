@@ -167,6 +167,28 @@ for kind in ova tar xml; do
 done
 result "what its firmware remembers goes along, in each kind"
 
+# Variables of OVMF of 2 MiB, as old domains have them; Debian has that until 12.
+small=/usr/share/OVMF/OVMF_VARS.fd
+if [ -e $small ]; then
+    cp $small remembers_VARS.fd
+    must "$tapgate" import remembers.xml small --yes
+    must qemu-img compare -q -f qcow2 -F raw "$data/small/uefi-variables.qcow2" $small
+    must "$tapgate" start small --quiet --accel=tcg
+    tr '\0' '\n' <"/proc/$("$tapgate" status small | awk '$1 == "process" { print $2 }')/cmdline" >words
+    says words 'file(name)?[=:"]+/usr/share/OVMF/OVMF_CODE.fd'
+    must "$tapgate" kill small
+    result "variables of 128 KiB have the firmware of that size"
+fi
+truncate -s 64K remembers_VARS.fd
+must "$tapgate" import remembers.xml odd --yes
+says "$out" 'its UEFI variables.* of 64 KiB, and the firmware of this host has [0-9]+ \(.*; it has new ones'
+[ ! -e "$data/odd/uefi-variables.qcow2" ] || wrong "they are taken over"
+must "$tapgate" start odd --quiet --accel=tcg
+must "$tapgate" kill odd
+must qemu-img create -q -f qcow2 "$data/odd/uefi-variables.qcow2" 64K
+refused 'uefi-variables.qcow2 are of 64 KiB, and the firmware of this host has ' "$tapgate" start odd --accel=tcg
+result "variables that no firmware here can take"
+
 # Who wrote the description chose the file that is read.
 if "$tapgate" import remembers.xml asked </dev/null >"$out" 2>&1; then wrong "nobody was asked"; fi
 says "$out" "$work/remembers_VARS.fd \(read\)"

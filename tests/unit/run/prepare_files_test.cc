@@ -180,6 +180,49 @@ TEST_F(FirmwareSearch, TakesTheFirstThatFits) {
                 EndsWith("05-broken.json is no descriptor of a firmware"));
 }
 
+TEST_F(FirmwareSearch, TakesOneForTheVariablesThatThereAre) {
+    setenv("XDG_DATA_HOME", path("data").c_str(), 1);
+    const std::string variables = "data/tapgate/lab/uefi-variables.qcow2";
+    const auto of_size = [](std::uint64_t bytes) {
+        return qcow2("", "").replace(24, 8, big_endian(bytes, 8));
+    };
+    add("distribution/50-large.json", "large");
+    std::string text = content_of(path("distribution/50-large.json"));
+    text.replace(text.find("large"), 5, "small").replace(text.find("/vars"), 5, "/vars-small");
+    write("distribution/60-small.json", text);
+    write("small", "");
+    write("vars", of_size(540672));
+    write("vars-small", of_size(1000));
+    EXPECT_EQ(code("uefi"), path("large"));
+    write(variables, of_size(1000));
+    EXPECT_EQ(code("uefi"), path("small"));
+    write(variables, of_size(540672));
+    EXPECT_EQ(code("uefi"), path("large"));
+    write(variables, of_size(2048));
+    EXPECT_THAT(
+        error_of([&] { code("uefi"); }),
+        HasSubstr(path(variables) + " are of 2 KiB, and the firmware of this host has 528 ("));
+    const VmSpec uefi = vm({{"firmware", "uefi"}});
+    const std::vector<std::string> directories = {path("distribution")};
+    EXPECT_THAT(why_not_these_variables(uefi, 2048, directories), HasSubstr("of 2 KiB"));
+    EXPECT_EQ(why_not_these_variables(uefi, 1000, directories), "");
+    EXPECT_EQ(why_not_these_variables(uefi, 2048, {path("nowhere")}), "");
+    // What is no qcow2 QEMU refuses with its own words.
+    write(variables, "QFI");
+    EXPECT_EQ(code("uefi"), path("large"));
+    unsetenv("XDG_DATA_HOME");
+}
+
+TEST_F(FirmwareSearch, FlashIsAsLargeAsTheFileSays) {
+    const std::string raw = write("raw", std::string(1000, 'x'));
+    EXPECT_EQ(flash_size({.path = raw, .format = ImageFormat::raw}), 1000U);
+    EXPECT_EQ(flash_size({.path = raw, .format = ImageFormat::qcow2}), std::nullopt);
+    const std::string image =
+        write("image", "12345" + qcow2("", "").replace(24, 8, big_endian(7, 8)));
+    EXPECT_EQ(flash_size({.path = image, .format = ImageFormat::qcow2}, 5), 7U);
+    EXPECT_EQ(flash_size({.path = path("none"), .format = ImageFormat::raw}), std::nullopt);
+}
+
 TEST_F(Prepare, AVncPasswordIsTheUsersAlone) {
     const auto error = [&](std::string_view password, mode_t mode) {
         write("pw", password, mode);
