@@ -5,6 +5,7 @@
 #include <array>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell_output.h"
 #include "launcher/foreign/shell_reader.h"
 #include "launcher/foreign/shell_test.h"
 #include "launcher/foreign/words.h"
@@ -150,6 +151,40 @@ void ShellReader::read_patterns() {
         matches = std::max(matches, one);
     }
     flow_.begin_branch(matches, shown(all));
+}
+
+// ((SUM)), which sets a variable, or asks.
+void ShellReader::read_sum() {
+    begin_word();
+    const std::string_view rest = words_.rest();
+    const std::string written(rest.substr(0, rest.find("))") + 2));
+    ShellWordReader reader(written.substr(2, written.size() - 4), variables_, words_.line());
+    const std::string text(trimmed(reader.read_all()));
+    const bool soft = !reader.take_problem().empty();
+    words_.skip(written.size());
+    const SumStatus sum = shell_sum(text, variables_);
+    for (const std::string& name : sum.names) {
+        if (reach() == Truth::no)
+            break;
+        remember(name);
+        if (sum.value && reach() == Truth::yes)
+            variables_.set(name, {{std::to_string(*sum.value)}, {}, false}, false, false, false);
+        else
+            variables_.forget(name, "set by `((...))'");
+    }
+    ShellStatus status;
+    if (sum.holds)
+        status.truth = *sum.holds ? Truth::yes : Truth::no;
+    status.soft = soft;
+    status.text = shown(written) + " (line " + std::to_string(command_.line) + ")";
+    if (!follows())
+        status.truth = Truth::unknown;
+    if (inverted_)
+        status.truth = negated(status.truth);
+    inverted_ = false;
+    flow_.ended(status);
+    command_ = {};
+    started_ = hard_ = false;
 }
 
 // for NAME in WORDS

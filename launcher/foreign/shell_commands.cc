@@ -130,7 +130,7 @@ void ShellReader::finish_command() {
     } else if (words[0] == "set" && words.size() > 1) {
         set_arguments();
     } else if (words[0] == "shift") {
-        variables_.shift();
+        variables_.shift(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(0) : size_t{1});
     } else if (words[0] == "break") {
         flow_.leave_loop();
     } else if (words[0] == "continue") {

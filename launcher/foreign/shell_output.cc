@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/shell_output.h"
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <vector>
 
@@ -125,6 +127,20 @@ class Sum {
     bool wrong_ = false;
 };
 
+// X = 1, X += 1, X++, but no X == 1.
+bool assigns(std::string_view text) {
+    if (text.find("++") != std::string_view::npos || text.find("--") != std::string_view::npos)
+        return true;
+    for (size_t at = 0; at < text.size(); at++) {
+        const bool compares =
+            (at > 0 && std::string_view("=<>!").find(text[at - 1]) != std::string_view::npos) ||
+            (at + 1 < text.size() && text[at + 1] == '=');
+        if (text[at] == '=' && !compares)
+            return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& variables) {
@@ -185,6 +201,60 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
         return known(text);
     }
     return std::nullopt;
+}
+
+SumStatus shell_sum(std::string_view text, ShellVariables& variables) {
+    SumStatus sum;
+    const size_t length = shell_name_length(text);
+    const std::string name(text.substr(0, length));
+    const std::string_view rest = trimmed(text.substr(length));
+    const auto set = [&](const std::string& value) {
+        sum.names = {name};
+        sum.value = shell_arithmetic(value, variables);
+        if (sum.value)
+            sum.holds = *sum.value != 0;
+    };
+    constexpr std::string_view sums = "+-*/%";
+    // More than one variable, or one within another's value: none of them is known from here on.
+    const std::string_view behind = rest.substr(std::min<size_t>(2, rest.size()));
+    if (assigns(length > 0 && !rest.starts_with("==") ? behind : text)) {
+        for (size_t at = 0; at < text.size();) {
+            const size_t size = shell_name_length(text.substr(at));
+            if (size > 0)
+                sum.names.emplace_back(text.substr(at, size));
+            at += std::max<size_t>(size, 1);
+        }
+        return sum;
+    }
+    if (length > 0 && (rest == "++" || rest == "--")) {
+        set(name + rest[0] + "1");
+        sum.holds.reset();
+    } else if (length > 0 && rest.size() > 1 && sums.find(rest[0]) != std::string_view::npos &&
+               rest[1] == '=') {
+        set(name + rest[0] + "(" + std::string(rest.substr(2)) + ")");
+    } else if (length > 0 && rest.starts_with('=') && !rest.starts_with("==")) {
+        set(std::string(rest.substr(1)));
+    } else {
+        constexpr std::array<std::string_view, 6> comparisons = {"<=", ">=", "==", "!=", "<", ">"};
+        for (const std::string_view how : comparisons) {
+            const size_t at = text.find(how);
+            if (at == std::string_view::npos)
+                continue;
+            const auto a = shell_arithmetic(text.substr(0, at), variables);
+            const auto b = shell_arithmetic(text.substr(at + how.size()), variables);
+            if (a && b)
+                sum.holds = how == "<="   ? *a <= *b
+                            : how == ">=" ? *a >= *b
+                            : how == "==" ? *a == *b
+                            : how == "!=" ? *a != *b
+                            : how == "<"  ? *a < *b
+                                          : *a > *b;
+            return sum;
+        }
+        if (const auto value = shell_arithmetic(text, variables))
+            sum.holds = *value != 0;
+    }
+    return sum;
 }
 
 std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables& variables) {

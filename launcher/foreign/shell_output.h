@@ -28,6 +28,15 @@ std::optional<ShellVariables::Value> known_output(const ShellOutput& parts,
 /// What `$((text))` is: whole numbers, variables, + - * / % and brackets.
 std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables& variables);
 
+/// What `((text))' does.
+struct SumStatus {
+    std::vector<std::string> names;  ///< of variables that it sets
+    std::optional<long long> value;  ///< that it sets its variable to; nothing: nobody knows
+    std::optional<bool> holds;       ///< whether it ends well; nothing: nobody knows
+};
+
+SumStatus shell_sum(std::string_view text, ShellVariables& variables);
+
 }  // namespace tapgate
 
 #endif

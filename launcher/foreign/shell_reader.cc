@@ -116,6 +116,11 @@ void ShellReader::read_operator(char c) {
         if (read_function(name))
             return;
     }
+    if (c == '(' && !started_ && words_.rest().starts_with("((") &&
+        words_.rest().find("))") != std::string_view::npos) {
+        read_sum();
+        return;
+    }
     next();
     if (c == '&') {
         command_.background = peek() != '&';
@@ -316,19 +321,19 @@ void ShellReader::read_array(const std::string& name, bool append) {
 void ShellReader::set(const std::string& name, std::vector<std::string> words, bool array,
                       bool append) {
     note_tests();
-    if (reach() == Truth::no) {
-        // Options that are not added are not left out without a word.
-        if (std::any_of(words.begin(), words.end(),
-                        [](const std::string& word) { return is_option(trimmed(word)); }))
-            pass_over(name + (append ? "+=" : "=") + shell_text(words));
-        return;
-    }
-    std::vector<std::string> added = words;
     // NAME="$NAME -enable-kvm"
+    std::vector<std::string> added = words;
     const std::vector<std::string> before = variables_.get(name).words;
     if (!array && !append && before.size() == 1 && words.size() == 1 && !before[0].empty() &&
         words[0].starts_with(before[0] + " "))
         added = {words[0].substr(before[0].size())};
+    if (reach() == Truth::no) {
+        // Options that are not added are not left out without a word.
+        if (std::any_of(words.begin(), words.end(),
+                        [](const std::string& word) { return is_option(trimmed(word)); }))
+            pass_over(name + (append || added != words ? "+=" : "=") + shell_text(added));
+        return;
+    }
     const bool adds = append || added != words || !variables_.is_set(name);
     const bool conditional = reach() == Truth::unknown && !(chooses_kvm(added) && adds);
     remember(name);

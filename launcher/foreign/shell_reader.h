@@ -70,6 +70,7 @@ class ShellReader {
     void read_for(bool asks);
     bool read_function(const std::string& name);
     void read_patterns();
+    void read_sum();
     void begin_word();
     void skip_line();
     void skip_blanks(bool lines);

@@ -133,9 +133,11 @@ void ShellVariables::restore(const std::string& name, const std::optional<Value>
         values_.erase(name);
 }
 
-void ShellVariables::shift() {
-    if (!arguments_.empty() && !arguments_.back().empty())
-        arguments_.back().erase(arguments_.back().begin());
+void ShellVariables::shift(size_t count) {
+    if (arguments_.empty())
+        return;
+    std::vector<std::string>& all = arguments_.back();
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size())));
 }
 
 }  // namespace tapgate

@@ -60,8 +60,8 @@ class ShellVariables {
     /// A function begins, with its arguments, or ends.
     void enter(std::vector<std::string> arguments) { arguments_.push_back(std::move(arguments)); }
     void leave() { arguments_.pop_back(); }
-    /// The first of them goes (`shift`).
-    void shift();
+    /// The first of them go (`shift 2`).
+    void shift(size_t count);
     /// They become these (`set --`).
     void set_arguments(std::vector<std::string> arguments);
     /// Nobody knows its value from here on, since it is `why`: "read by `read'".

@@ -132,6 +132,12 @@ TEST(Script, TestsAreDecidedByTheText) {
           "i=0; while [ $i -lt 3 ]; do i=$((i+1)); X=bad$i; done; [ $X = bad3 ] && X=good",
           "X=good; (X=bad)",
           "X=good; for i in 1 2; do continue; X=bad; done",
+          "f() { shift 2; X=$1; }; f a b good",
+          "f() { shift 9; X=${1:-good}; }; f a b",
+          "i=1; ((i++)); (( i += 3 * 2 )); ((i = i - 1)); [ $i = 7 ] && X=good",
+          "i=2; while ((i > 0)); do ((i--)); X=bad$i; done; [ $X = bad0 ] && X=good",
+          "if ((2 <= 1)); then X=bad; elif ! ((0)); then X=good; fi",
+          "X=good; while (( $# )); do X=bad; shift; done",
           "X=bad; unset X; X=${X:-good}",
           "set -- a good; X=$2",
           "f() { X=$Y; }; Y=good f",
@@ -139,13 +145,27 @@ TEST(Script, TestsAreDecidedByTheText) {
           "[ $Z ] || X=good"})
         EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "good")) << line;
     // Here the text does not tell.
-    for (const char* const line :
-         {"if [ -f here.img ]; then X=1; fi", "[[ $(date) == x ]] && X=1",
-          "[[ a =~ ^(a|b)$ ]] && X=1", "case `date` in x) X=1;; esac", "read X",
-          "for i in $(ls); do X=1; done", "if a; then X=1; else X=2; fi",
-          "[ a = b -o c = c ] && X=1", "X=1; printf -v X %s 2", "X=1; let X=X+1", "mapfile -t X <f",
-          "X=(1); X[1]=2", "for i in {1..3}; do X=$i; done", "select X in a b; do break; done",
-          "X=1; eval \"X=2 $X\"", "for ((i=0;i<3;i++)); do X=$i; done", "while a; do X=1; done"})
+    for (const char* const line : {"if [ -f here.img ]; then X=1; fi",
+                                   "[[ $(date) == x ]] && X=1",
+                                   "[[ a =~ ^(a|b)$ ]] && X=1",
+                                   "case `date` in x) X=1;; esac",
+                                   "read X",
+                                   "for i in $(ls); do X=1; done",
+                                   "if a; then X=1; else X=2; fi",
+                                   "[ a = b -o c = c ] && X=1",
+                                   "X=1; printf -v X %s 2",
+                                   "X=1; let X=X+1",
+                                   "X=1; ((X = Y + 1))",
+                                   "X=1; ((Y++, X = 2))",
+                                   "X=1; ((Y = X++ + 1))",
+                                   "X=1; if a; then ((X++)); fi",
+                                   "mapfile -t X <f",
+                                   "X=(1); X[1]=2",
+                                   "for i in {1..3}; do X=$i; done",
+                                   "select X in a b; do break; done",
+                                   "X=1; eval \"X=2 $X\"",
+                                   "for ((i=0;i<3;i++)); do X=$i; done",
+                                   "while a; do X=1; done"})
         EXPECT_NE(problem(std::string(line) + "\nc $X"), "") << line;
     EXPECT_THAT(words("if a; then set -- 1; else set -- 2; fi; c $1"), ElementsAre("c", "$(...)"));
     // Reading ends.
