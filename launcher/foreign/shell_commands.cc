@@ -51,8 +51,14 @@ void ShellReader::finish() {
             return;
         notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
     } else {
-        const ShellStatus status = status_of_command();
+        const bool inverted = inverted_;
+        ShellStatus status = status_of_command();
+        called_.reset();
         finish_command();
+        if (called_) {
+            status = *called_;
+            status.truth = inverted ? negated(status.truth) : status.truth;
+        }
         flow_.ended(status);
         inverted_ = false;
     }
@@ -138,8 +144,7 @@ void ShellReader::finish_command() {
     } else if (is_one_of(words[0], changers) && words.size() > 1) {
         change_variables();
     } else if (words[0] == "return") {
-        if (reach() == Truth::yes && !flow_.soft() && follows())
-            flow_.leave();
+        leave_function();
     } else if (words[0] == "exit") {
         leave();
     } else if (function != script_.functions.end()) {
@@ -176,6 +181,22 @@ void ShellReader::pass_over(const std::string& what) {
     if (script_.others.size() < most && !flow_.is_over() &&
         std::find(script_.others.begin(), script_.others.end(), one) == script_.others.end())
         script_.others.push_back(one);
+}
+
+// return, return 1
+void ShellReader::leave_function() {
+    if (reach() != Truth::yes || flow_.soft() || !follows()) {
+        unsure_ = true;
+        return;
+    }
+    returned_ = flow_.status();
+    if (command_.words.size() > 1) {
+        const auto number = parse_whole<unsigned>(command_.words[1]);
+        *returned_ = ShellStatus();
+        if (number)
+            returned_->truth = *number == 0 ? Truth::yes : Truth::no;
+    }
+    flow_.leave();
 }
 
 // What arguments or files decide may be otherwise, so that what stands below it counts.
@@ -319,6 +340,7 @@ void ShellReader::call(const Function& function) {
     std::vector<ShellCommand> commands = reader.read();
     variables_.leave();
     directory_ = reader.directory_;
+    called_ = reader.unsure_ ? ShellStatus() : reader.returned_.value_or(reader.flow_.status());
     if (script_.is_left)
         flow_.leave();
     for (ShellCommand& command : commands) {

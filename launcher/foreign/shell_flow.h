@@ -48,6 +48,8 @@ class ShellFlow {
     [[nodiscard]] bool by_files() const;
 
     void ended(const ShellStatus& status);
+    /// How the last command ended.
+    [[nodiscard]] const ShellStatus& status() const { return status_; }
     void and_then();   ///< `&&'
     void or_else();    ///< `||'
     void next_list();  ///< `;' or the line's end

@@ -93,6 +93,7 @@ class ShellReader {
     /// `what` is in others, as it is not reached.
     void pass_over(const std::string& what);
     void leave();
+    void leave_function();
     void change_directory();
     void change_variables();
     void set_arguments();
@@ -128,7 +129,10 @@ class ShellReader {
     ShellFlow flow_;
     std::vector<ShellCommand> commands_;
     ShellCommand command_;
-    bool hard_ = false;  // command_ has a problem that is more than arguments
+    std::optional<ShellStatus> called_;    // how the function that command_ calls ended
+    std::optional<ShellStatus> returned_;  // how this function ended, by `return'
+    bool unsure_ = false;                  // a `return' that nobody knows of is in it
+    bool hard_ = false;                    // command_ has a problem that is more than arguments
     std::vector<Assignment> assignments_;
     std::vector<Document> documents_;
     size_t documents_before_ = 0;  // of other commands
