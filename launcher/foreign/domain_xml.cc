@@ -63,6 +63,12 @@ class DomainReader {
         const pugi::xml_node domain = document.child("domain");
         if (!domain)
             throw LauncherError(domain_.source + ": no libvirt domain");
+        for (pugi::xml_node other = domain.next_sibling("domain"); other;
+             other = other.next_sibling("domain"))
+            result_.dropped(tag_of(other) + shown(contents_of(other)),
+                            "the first domain of the file is taken; `virt-install --print-xml' "
+                            "writes one that installs, and then the one that stays: give that one "
+                            "alone to have it");
         return domain;
     }
 

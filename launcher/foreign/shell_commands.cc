@@ -128,6 +128,8 @@ void ShellReader::finish_command() {
         }
         return;
     }
+    if (words[0] == "xargs" || words[0] == "parallel")
+        problem("options that `" + words[0] + "' adds");
     const auto function = script_.functions.find(words[0]);
     if (words[0] == "eval" && words.size() == 2) {
         read_eval();

@@ -183,9 +183,15 @@ void ShellReader::read_pipe() {
             next();
         return;
     }
-    problem("a pipe (`|')");
+    // What QEMU reads there is typed at its console, and what it says goes on: neither is the VM.
+    if (!command_.words.empty())
+        command_.notes.push_back(
+            "| " + shown(last_part(program.substr(0, program.find_first_of(" \t\n;&|")))));
+    const std::string before =
+        command_.words.empty() ? std::string() : shown(last_part(command_.words[0])) + " |";
     finish();
-    problem("a pipe (`|')");
+    if (!before.empty())
+        command_.notes.push_back(before);
 }
 
 void ShellReader::read_redirection(std::string redirection) {

@@ -91,8 +91,10 @@ TEST(Script, WhatOnlyAShellKnows) {
     EXPECT_THAT(problem("[ -e a ] && X=2\nc $X"), HasSubstr("set under a condition"));
     EXPECT_THAT(problem("c {a,b}"), HasSubstr("in braces"));
     EXPECT_THAT(problem("c ~nobody/x"), HasSubstr("`~nobody'"));
-    EXPECT_THAT(problem("a | c"), HasSubstr("a pipe"));
-    EXPECT_THAT(script("c | a").front().problem, HasSubstr("a pipe"));
+    EXPECT_THAT(problem("a | xargs c"), HasSubstr("`xargs'"));
+    EXPECT_THAT(problem("a | c"), IsEmpty());
+    EXPECT_THAT(script("a b | c").back().notes, ElementsAre("a |"));
+    EXPECT_THAT(script("c 1 | a b").front().notes, ElementsAre("| a"));
     EXPECT_THAT(problem("c <<EOF"), HasSubstr("here-document"));
     EXPECT_THAT(problem("c *.img"), HasSubstr("pattern"));
     EXPECT_THAT(problem("c 'x\n"), HasSubstr("not closed"));
