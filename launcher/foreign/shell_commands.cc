@@ -133,7 +133,7 @@ void ShellReader::finish_command() {
     const auto function = script_.functions.find(words[0]);
     if (words[0] == "eval" && words.size() == 2) {
         read_eval();
-    } else if ((words[0] == "cd" || words[0] == "pushd") && words.size() == 2) {
+    } else if ((words[0] == "cd" || words[0] == "pushd") && words.size() <= 2) {
         change_directory();
     } else if (words[0] == "set" && words.size() > 1) {
         set_arguments();
@@ -210,8 +210,13 @@ void ShellReader::leave() {
 }
 
 void ShellReader::change_directory() {
-    const std::string& to = command_.words[1];
-    const bool known = command_.problem.empty() && to.find(unknown_text) == std::string::npos;
+    const std::string to = command_.words.size() > 1 ? command_.words[1] : std::string();
+    const bool known =
+        !to.empty() && command_.problem.empty() && to.find(unknown_text) == std::string::npos;
+    // Relative paths behind it are taken from where translate runs.
+    if (!known)
+        notes_.push_back(
+            shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|")));
     directory_ = !known                                      ? ""
                  : to.starts_with('/') || directory_.empty() ? to
                                                              : directory_ + "/" + to;
@@ -375,7 +380,13 @@ void ShellReader::read_nested(const std::string& text, ShellVariables& variables
     if (nesting_ >= deepest_script)
         return;
     ShellReader reader(text, variables, script, line, nesting_ + 1);
-    take_over(reader.read(), written);
+    std::vector<ShellCommand> commands = reader.read();
+    // What nobody knows of the text is a problem of all that stands in it.
+    for (ShellCommand& command : commands) {
+        if (!written && command.problem.empty())
+            command.problem = command_.problem;
+    }
+    take_over(std::move(commands), written);
 }
 
 void ShellReader::take_over(std::vector<ShellCommand> commands, bool written) {

@@ -114,7 +114,7 @@ void ShellWordReader::add_arguments(size_t first, bool quoted) {
 
 std::vector<std::string> ShellWordReader::read(bool splits) {
     fields_.clear();
-    in_field_ = false;
+    in_field_ = had_quote_ = false;
     splits_ = splits;
     bool first = true;
     while (!at_end() && word_ends.find(peek()) == std::string_view::npos) {
@@ -217,7 +217,8 @@ void ShellWordReader::read_tilde() {
 }
 
 // A quote that is open at the line's end is taken for an apostrophe in a text that is no script, as
-// in a log, and must not swallow the lines below; unless it begins a word, and ends somewhere.
+// in a log, and must not swallow the lines below; unless it begins a word, or there has been one in
+// the word, and ends somewhere.
 bool ShellWordReader::closes(char quote) const {
     const std::string_view rest = text_.substr(at_ + 1);
     bool escaped = false;
@@ -225,7 +226,7 @@ bool ShellWordReader::closes(char quote) const {
         const char c = rest[i];
         if (c == quote && !escaped)
             return true;
-        if (c == '\n' && !escaped && at_ > 0 && is_word_byte(text_[at_ - 1]))
+        if (c == '\n' && !escaped && !had_quote_ && at_ > 0 && is_word_byte(text_[at_ - 1]))
             return false;
         escaped = quote == '"' && c == '\\' && !escaped;
     }
@@ -238,8 +239,10 @@ void ShellWordReader::read_single_quotes() {
     add_quoted("");
     while (!at_end() && (closed || peek() != '\n')) {
         const char c = next();
-        if (c == '\'')
+        if (c == '\'') {
+            had_quote_ = true;
             return;
+        }
         add(c);
     }
     problem("a quote that is not closed");
@@ -256,8 +259,10 @@ void ShellWordReader::read_double_quotes() {
             continue;
         }
         next();
-        if (c == '"')
+        if (c == '"') {
+            had_quote_ = true;
             return;
+        }
         constexpr std::string_view escapable = "$`\"\\\n";
         if (c == '\\' && !at_end() && escapable.find(peek()) != std::string_view::npos) {
             if (const char escaped = next(); escaped != '\n')

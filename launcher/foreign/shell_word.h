@@ -89,6 +89,7 @@ class ShellWordReader {
     bool in_field_ = false;
     bool splits_ = true;
     bool patterns_ = false;
+    bool had_quote_ = false;  // in this word
     bool marks_ = false;
     std::string problem_;
     bool hard_ = false;

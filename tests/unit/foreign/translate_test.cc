@@ -195,6 +195,10 @@ TEST(Script, AWordThatIsAScript) {
     EXPECT_THAT(commands[4].words, ElementsAre("five", "6 7"));
     EXPECT_EQ(commands[4].line, 4U);
     EXPECT_THAT(script("python3 -c 'a; b'"), testing::SizeIs(1));
+    // Quotes that end and begin in the middle of the text.
+    EXPECT_THAT(script("A=x\nsudo bash -c '\n  one \"'$A'\" \\\n  two \\\n  \"'$A'\"\n'")[0].words,
+                ElementsAre("one", "x", "two", "x"));
+    EXPECT_THAT(script("bash -c 'one it'$(x\n two\n'").front().problem, testing::Not(IsEmpty()));
     // However deep: it ends.
     std::string nested = "c";
     for (int i = 0; i < 8; i++)
