@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The first VM of somebody who has no image: `tapgate new NAME --from=debian-12' with etc/images.conf as it
+# is installed, and a Debian with cloud-init, netplan and sshd of Debian's own packages, as its cloud image
+# has them (../guest/build-cloud), from a web server in the lab; on a bridge with a DHCP server. An emulated
+# guest takes two minutes for that, so this is asked for by `tests/run --cloud'.
+#
+#   TAPGATE=build/release/launcher/tapgate tests/system/cloud.sh
+#
+# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
+# shellcheck disable=SC2317 # the functions that lab_poll calls
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+# shellcheck source=tests/system/lab.sh
+source "$here/lab.sh"
+
+lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux setpriv util-linux \
+    ip iproute2 python3 python3 busybox busybox-static ssh openssh-client ssh-keygen openssh-client
+lab_find_helper "$top"
+lab_find_launcher "$top"
+export TAPGATE_GUEST=${TAPGATE_GUEST:-$top/build/guest}
+lab_inside || "$top/tests/guest/build-cloud" "$TAPGATE_GUEST" || skip "no image (see above)"
+lab_enter "${BASH_SOURCE[0]}" "$@"
+LAB_PATIENCE=1
+verb_limit=${TAPGATE_BOOT_TIMEOUT:-1200} # a boot takes one minute or two on an idle machine
+# shellcheck source=tests/system/launcher_words.sh
+source "$here/launcher_words.sh"
+
+lab_bridge br0 192.0.2.1/24
+lab_policy 'allow br0 user=labuser max-taps=4 isolated mac-lock'
+# At the path that is built in; the rest of the host's /usr/local is not needed here.
+mount -t tmpfs -o mode=0755,suid lab /usr/local
+mkdir -p /usr/local/libexec
+install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
+install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
+
+# --- the lab's network: names, addresses, and Debian's web server ------------------------------------
+
+site=$LAB/site
+mkdir -p "$site/bookworm/latest"
+ln "$TAPGATE_GUEST/cloud.qcow2" "$site/bookworm/latest/debian-12-generic-amd64.qcow2" 2>/dev/null ||
+    cp "$TAPGATE_GUEST/cloud.qcow2" "$site/bookworm/latest/debian-12-generic-amd64.qcow2"
+(cd "$site/bookworm/latest" && sha512sum debian-12-generic-amd64.qcow2 >SHA512SUMS)
+/usr/bin/python3 -m http.server --bind 127.0.0.1 --directory "$site" 80 >"$LAB/log/server" 2>&1 &
+mkdir -p /etc/tapgate
+sed 's|https://cloud.debian.org/images/cloud/|http://127.0.0.1/|' "$top/etc/images.conf" >/etc/tapgate/images.conf
+cat >$LAB/dhcp.conf <<END
+start 192.0.2.10
+end 192.0.2.100
+interface br0
+lease_file $LAB/leases
+option subnet 255.255.255.0
+option router 192.0.2.1
+option dns 192.0.2.1
+END
+touch $LAB/leases
+busybox udhcpd -f $LAB/dhcp.conf >"$LAB/log/dhcp" 2>&1 &
+evidence+=("$LAB/log/server" "$LAB/log/dhcp")
+answers() {
+    (exec 3<>/dev/tcp/127.0.0.1/80) 2>/dev/null
+}
+lab_poll 10 answers || die "no server: $(cat "$LAB/log/server")"
+install -d -m 0700 -o "$LAB_UID" -g "$LAB_UID" $LAB/home/.ssh
+(lab_exec ssh-keygen -q -t ed25519 -N '' -f $LAB/home/.ssh/id_ed25519)
+
+# in_guest NAME COMMAND REGEX...: each of its output's lines.
+in_guest() {
+    local regex
+    did 0 ssh "$1" -- "$2"
+    for regex in "${@:3}"; do
+        says "$out" "$regex"
+    done
+}
+
+# --- one command, and a second ----------------------------------------------------------------------
+
+did 0 new first --from=debian-12 --size=4G --accel=tcg --memory=1G
+result "one command makes the VM, with Debian's image in it"
+
+did 0 start first
+did 0 wait first --for=ssh --timeout="$verb_limit"
+in_guest first 'hostname; id -un; sudo -n id -un' '^first$' "^$LAB_USER\$" '^root$'
+result "its guest has the user, his key, and its name"
+in_guest first 'cloud-init status --wait --long; df --output=size -BG /' '^status: done' '^ +4G$'
+result "cloud-init has nothing to complain of; the file system has the disk's size"
+in_guest first 'ip -4 -o addr show scope global' 'inet 192\.0\.2\.[0-9]+/24 '
+says "$LAB/log/dhcp" '192\.0\.2\.'
+did 0 ip first
+ssh_of_openssh() { # by the address that ip says
+    (lab_exec ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes "$(head -n 1 "$out")" hostname) 2>/dev/null
+}
+[ "$(ssh_of_openssh)" = first ] || wrong "no ssh to $(cat "$out")"
+result "it has an address of the network's DHCP server; ip says one where it is"
+
+in_guest first 'ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null' 'ssh-ed25519'
+mv "$out" "$LAB/log/first-key"
+did 0 stop first --timeout=300
+did 0 clone first second
+did 0 start second
+did 0 wait second --for=ssh --timeout="$verb_limit"
+in_guest second 'hostname; id -un; cloud-init status --wait' '^second$' "^$LAB_USER\$" '^status: done'
+in_guest second 'ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null' 'ssh-ed25519'
+! cmp -s "$out" "$LAB/log/first-key" || wrong "the clone's SSH key is the first one's"
+did 0 stop second --timeout=300
+result "a clone of it is a machine of its own: name, user, SSH's keys"
+summary
