@@ -151,7 +151,10 @@ std::string user_data_of(const SeedUser& user) {
         throw UsageError(quoted_word(user.name) +
                          " cannot be a user's name: a letter, then "
                          "letters, digits, '.', '_' and '-', 32 at most");
-    // Images without bash do not have it as their users' shell either.
+    // Images without bash do not have it as their users' shell either. No password lets anybody in
+    // by SSH: not by ssh_pwauth, for which cloud-init restarts a server that runs by then, and who
+    // logs in at that moment is refused. The first word counts, so it stands in front of
+    // 50-cloud-init.conf.
     const Json config = {{"users",
                           {{{"name", user.name},
                             {"gecos", user.name},
@@ -159,7 +162,9 @@ std::string user_data_of(const SeedUser& user) {
                             {"sudo", "ALL=(ALL) NOPASSWD:ALL"},
                             {"lock_passwd", true},
                             {"ssh_authorized_keys", user.ssh_keys}}}},
-                         {"ssh_pwauth", false}};
+                         {"write_files",
+                          {{{"path", "/etc/ssh/sshd_config.d/40-tapgate.conf"},
+                            {"content", "PasswordAuthentication no\n"}}}}};
     return "#cloud-config\n" + dump(config);
 }
 
