@@ -62,8 +62,7 @@ void translate(const tapgate::ShellCommand& command) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
     const std::string text(data, data + std::min(size, size_t{65536}));
     try {
-        translate(
-            tapgate::find_qemu_start(text, no_environment, "FILE"));
+        translate(tapgate::find_qemu_start(text, no_environment, "FILE"));
     } catch (const tapgate::LauncherError& error) {
         require_clean_text(error.what());
     }
