@@ -158,7 +158,7 @@ void ShellReader::read_sum() {
     begin_word();
     const std::string_view rest = words_.rest();
     const std::string written(rest.substr(0, rest.find("))") + 2));
-    ShellWordReader reader(written.substr(2, written.size() - 4), variables_, words_.line());
+    ShellWordReader reader(rest.substr(2, written.size() - 4), variables_, words_.line());
     const std::string text(trimmed(reader.read_all()));
     const bool soft = !reader.take_problem().empty();
     words_.skip(written.size());
