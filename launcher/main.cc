@@ -31,14 +31,7 @@ ExitCode run(const std::vector<std::string>& arguments) {
         return ExitCode::done;
     }
     // From here on: the verb takes these operands and options, and every setting has a known key.
-    if (!command.verb->doing.empty())
-        if (const auto done = on_several(command))
-            return *done;
-    // And has one VM.
-    if (const auto done = done_on_slurm(command))
-        return *done;
-    // And its VM is this host's.
-    return command.verb->run(command);
+    return do_command(command);
 }
 
 }  // namespace

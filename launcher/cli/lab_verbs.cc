@@ -15,7 +15,7 @@
 #include "launcher/base/question.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
-#include "launcher/cli/slurm_verbs.h"
+#include "launcher/cli/several.h"
 #include "launcher/lab/control.h"
 #include "launcher/lab/file.h"
 #include "launcher/lab/plan.h"
@@ -30,27 +30,30 @@ LabStop stop_options(const CommandLine& command) {
     return {command.seconds("timeout", PowerDown::Limits().guest), command.has("force")};
 }
 
-void up(const Lab& lab, const CommandLine& command) {
+ExitCode up(const Lab& lab, const CommandLine& command) {
     const UniqueFd lock = lock_labs();
     LabStart options;
     options.helper = command.option("helper");
     options.ready = command.seconds("timeout", options.ready);
     bring_lab_up(lab, options);
     print("the lab " + lab.name.str() + " runs\n");
+    return ExitCode::done;
 }
 
-void down(const Lab& lab, const CommandLine& command) {
+ExitCode down(const Lab& lab, const CommandLine& command) {
     const UniqueFd lock = lock_labs();
     take_lab_down(lab_members(lab), stop_options(command));
+    return ExitCode::done;
 }
 
-void reset(const Lab& lab, const CommandLine& command) {
+ExitCode reset(const Lab& lab, const CommandLine& command) {
     if (!command.has("yes") && can_ask() &&
         !agreed("Resetting the lab " + lab.name.str() +
                 " gives up all that its VMs with a template have written. Go on"))
         throw LauncherError("nothing was done");
     const UniqueFd lock = lock_labs();
     reset_lab(lab_members(lab), command.has("force"));
+    return ExitCode::done;
 }
 
 // Each line behind the VM's name; and the exit code.
@@ -88,6 +91,11 @@ std::vector<std::string> words_for(std::vector<std::string> words, const Command
         words.emplace_back("--");
     words.insert(words.end(), command.rest.begin(), command.rest.end());
     return words;
+}
+
+// As if `words' had been typed behind `tapgate', in the place of `command'.
+ExitCode run_as_typed(const CommandLine& command, const std::vector<std::string>& words) {
+    return do_command(parse_command_line(*command.grammar, words, current_directory()));
 }
 
 ExitCode exec_in_lab(const Lab& lab, const CommandLine& command) {
@@ -141,12 +149,19 @@ ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
                                      }));
     const VmName name =
         member_meant(lab, command.operands.size() > 2 ? command.operands[2] : std::string());
-    // As if that had been typed.
-    const CommandLine one = parse_command_line(
-        *command.grammar, words_for({"ssh", name.str()}, command), current_directory());
-    if (const auto done = done_on_slurm(one))
-        return *done;
-    return one.verb->run(one);
+    return run_as_typed(command, words_for({"ssh", name.str()}, command));
+}
+
+// As `tapgate wait' with the names of those that run.
+ExitCode wait_for_lab(const Lab& lab, const CommandLine& command) {
+    std::vector<std::string> words = {"wait"};
+    for (const LabMember& one : running_members(lab_members(lab)))
+        words.push_back(one.name.str());
+    const auto limit = command.seconds("timeout", LabStart().ready);
+    words.push_back("--timeout=" + std::to_string(limit.count() / 1000));
+    if (command.has("for"))
+        words.push_back("--for=" + command.option("for"));
+    return run_as_typed(command, words);
 }
 
 // To all of them: what one gets from many has as many names.
@@ -158,13 +173,13 @@ ExitCode copy_to_lab(const Lab& lab, const CommandLine& command) {
     }));
 }
 
-void destroy(const Lab& lab, const CommandLine& command) {
+ExitCode destroy(const Lab& lab, const CommandLine& command) {
     const UniqueFd lock = lock_labs();
     const std::vector<LabMember> members = lab_members(lab);
     const std::string files = lab_removal_text(members);
     if (files.empty()) {
         note("the lab " + lab.name.str() + " has no VMs");
-        return;
+        return ExitCode::done;
     }
     if (!command.has("yes") &&
         !agreed("Destroying the lab " + lab.name.str() +
@@ -172,6 +187,7 @@ void destroy(const Lab& lab, const CommandLine& command) {
         throw LauncherError("nothing was removed");
     take_lab_down(members, stop_options(command));
     remove_lab(members);
+    return ExitCode::done;
 }
 
 std::string up_of(const LabVmStatus& vm) {
@@ -180,7 +196,7 @@ std::string up_of(const LabVmStatus& vm) {
     return vm.started == 0 ? "-" : duration_text(std::time(nullptr) - vm.started);
 }
 
-void status(const Lab& lab, const CommandLine& command) {
+ExitCode status(const Lab& lab, const CommandLine& command) {
     const std::vector<LabVmStatus> all = lab_status(lab_members(lab));
     if (command.has("json")) {
         nlohmann::json vms = nlohmann::json::array();
@@ -199,7 +215,7 @@ void status(const Lab& lab, const CommandLine& command) {
         }
         print_json(
             nlohmann::json{{"lab", lab.name.str()}, {"file", lab.path}, {"vms", std::move(vms)}});
-        return;
+        return ExitCode::done;
     }
     std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "UP", "MEMORY", "ADDRESS"}};
     const bool nodes =
@@ -214,14 +230,23 @@ void status(const Lab& lab, const CommandLine& command) {
             rows.back().push_back(vm.node.empty() ? "-" : vm.node);
     }
     print(fitted_table(rows, output_width()));
+    return ExitCode::done;
 }
 
 struct Action {
     std::string_view name;
-    void (*act)(const Lab& lab, const CommandLine& command);
+    ExitCode (*act)(const Lab& lab, const CommandLine& command);
+    bool takes_more = false;  // than the lab's file
 };
-constexpr Action actions[] = {
-    {"up", up}, {"down", down}, {"status", status}, {"reset", reset}, {"destroy", destroy}};
+constexpr Action actions[] = {{"up", up},
+                              {"down", down},
+                              {"status", status},
+                              {"wait", wait_for_lab},
+                              {"reset", reset},
+                              {"destroy", destroy},
+                              {"exec", exec_in_lab, true},
+                              {"ssh", ssh_to_lab, true},
+                              {"cp", copy_to_lab, true}};
 
 }  // namespace
 
@@ -229,27 +254,21 @@ ExitCode control_lab(const CommandLine& command) {
     const std::string& word = command.operands.at(0);
     const auto* const action = std::find_if(std::begin(actions), std::end(actions),
                                             [&](const Action& one) { return one.name == word; });
-    if (action == std::end(actions) && word != "exec" && word != "ssh" && word != "cp") {
-        std::vector<std::string_view> names = {"exec", "ssh", "cp"};
-        for (const Action& one : actions)
+    if (action == std::end(actions)) {
+        std::vector<std::string_view> names;
+        std::string list;
+        for (const Action& one : actions) {
+            list.append(names.empty() ? "" : ", ").append(one.name);
             names.push_back(one.name);
-        throw UsageError(quoted_word(word) +
-                         " is nothing to do with a lab: it can be up, down, status, reset, "
-                         "destroy, exec, ssh, cp" +
+        }
+        throw UsageError(quoted_word(word) + " is nothing to do with a lab: it can be " + list +
                          did_you_mean(word, names));
     }
     const std::string& file = command.operands.at(1);
     const Lab lab = load_lab(file.starts_with('/') ? file : current_directory() + "/" + file);
-    if (word == "exec")
-        return exec_in_lab(lab, command);
-    if (word == "ssh")
-        return ssh_to_lab(lab, command);
-    if (word == "cp")
-        return copy_to_lab(lab, command);
-    if (command.operands.size() > 2 || !command.rest.empty())
+    if (!action->takes_more && (command.operands.size() > 2 || !command.rest.empty()))
         throw UsageError("lab " + word + " takes the lab's file and nothing else");
-    action->act(lab, command);
-    return ExitCode::done;
+    return action->act(lab, command);
 }
 
 }  // namespace tapgate

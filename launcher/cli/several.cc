@@ -50,23 +50,19 @@ std::string joined(const std::vector<std::string>& lines) {
     return text;
 }
 
-}  // namespace
-
-std::vector<std::string> words_for(const CommandLine& command, const std::string& operand) {
-    std::vector<std::string> words = {std::string(command.verb->name), operand};
-    for (const VerbOption& option : command.grammar->options) {
-        const std::string name(option.name);
-        if (!command.has(name) || name == "all")
-            continue;
-        words.push_back("--" + name);
-        if (!option.argument.empty())
-            words.back().append("=").append(command.option(name));
-    }
-    for (const Setting& setting : command.settings)
-        words.push_back("--" + setting.key + "=" + setting.value);
-    return words;
+// What one of them has to say, behind its name, which its notes may have already. A wait has told
+// what was missing before, too: the last counts.
+std::string reasons(const CommandLine& command, const std::string& name, const JobResult& job) {
+    std::vector<std::string> notes = job.notes;
+    if (command.verb->name == "wait" && notes.size() > 1)
+        notes.erase(notes.begin(), notes.end() - 1);
+    for (std::string& one : notes)
+        if (one.starts_with(name + ": "))
+            one.erase(0, name.size() + 2);
+    return name + ": " + joined(notes);
 }
 
+// For each of the operands, or with --all for each VM that runs. Nothing when there is one operand.
 std::optional<ExitCode> on_several(const CommandLine& command) {
     std::vector<std::string> names = command.operands;
     const std::string verb(command.verb->name);
@@ -97,12 +93,13 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
     for (const std::string& name : names) {
         if (std::count(names.begin(), names.end(), name) > 1)
             throw UsageError(verb + ": " + name + " is there twice");
-        const bool waits = queues(command, name);
+        const bool queued = queues(command, name);
+        const bool waits = queued || verb == "wait";
         jobs.push_back({.row = rows.size(),
                         .words = words_for(command, name),
-                        .doing = waits ? "waiting for Slurm" : std::string(command.verb->doing),
+                        .doing = queued ? "waiting for Slurm" : std::string(command.verb->doing),
                         .done = std::string(command.verb->done),
-                        .limit = waits ? std::chrono::hours(24 * 365) : limit,
+                        .limit = queued ? std::chrono::hours(24 * 365) : limit,
                         .only_waits = waits,
                         .ends_at_signal = waits});
         rows.push_back({.name = name, .text = "waiting"});
@@ -118,7 +115,7 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
         const JobResult& job = result.jobs[i];
         print(job.output);
         if (job.end == JobResult::End::failed)
-            note(names[i] + ": " + joined(job.notes));
+            note(reasons(command, names[i], job));
         if (job.end == JobResult::End::not_begun)
             note(names[i] + ": not begun, since " + result.signal + " came");
     }
@@ -126,6 +123,34 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
         return ExitCode::done;
     note(std::to_string(result.failed.size()) + " of " + std::to_string(jobs.size()) + " failed");
     return result.signal.empty() ? ExitCode::failed : code_of_signal(result.signal);
+}
+
+}  // namespace
+
+std::vector<std::string> words_for(const CommandLine& command, const std::string& operand) {
+    std::vector<std::string> words = {std::string(command.verb->name), operand};
+    for (const VerbOption& option : command.grammar->options) {
+        const std::string name(option.name);
+        if (!command.has(name) || name == "all")
+            continue;
+        words.push_back("--" + name);
+        if (!option.argument.empty())
+            words.back().append("=").append(command.option(name));
+    }
+    for (const Setting& setting : command.settings)
+        words.push_back("--" + setting.key + "=" + setting.value);
+    return words;
+}
+
+ExitCode do_command(const CommandLine& command) {
+    if (!command.verb->doing.empty())
+        if (const auto done = on_several(command))
+            return *done;
+    // From here on: it has one VM.
+    if (const auto done = done_on_slurm(command))
+        return *done;
+    // From here on: and that is this host's.
+    return command.verb->run(command);
 }
 
 }  // namespace tapgate

@@ -4,7 +4,6 @@
 #ifndef TAPGATE_LAUNCHER_CLI_SEVERAL_H
 #define TAPGATE_LAUNCHER_CLI_SEVERAL_H
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,10 +12,9 @@
 
 namespace tapgate {
 
-/// Does the command for each of its operands, or with --all for each VM that runs; then prints a
-/// line for each that failed. Nothing when there is one operand: the verb does that itself. Throws
-/// a UsageError when there is none and no --all.
-std::optional<ExitCode> on_several(const CommandLine& command);
+/// Does the command: for each of its VMs when there are several (or --all), and then prints a line
+/// for each that failed; where the VM is, when that is Slurm's; else here. Throws a LauncherError.
+ExitCode do_command(const CommandLine& command);
 
 /// The words of a `tapgate' that does `command` for `operand` alone.
 std::vector<std::string> words_for(const CommandLine& command, const std::string& operand);

@@ -202,9 +202,9 @@ constexpr Verb all_verbs[] = {
     // Several at once
     {.name = "lab",
      .operands =
-         "up|down|status|reset|destroy|exec|ssh|cp FILE [NAME|PATH] [:PATH] [-- COMMAND...]",
+         "up|down|status|wait|reset|destroy|exec|ssh|cp FILE [NAME|PATH] [:PATH] [-- COMMAND...]",
      .rest = Rest::words,
-     .help = "start, stop, look at, reach, reset or remove the VMs of a lab",
+     .help = "start, stop, look at, wait for, reach, reset or remove the VMs of a lab",
      .run = control_lab},
 
     // The network
@@ -240,8 +240,10 @@ constexpr Verb all_verbs[] = {
      .help = "copy a file or a directory to the guest, or from it",
      .run = copy_files},
     {.name = "wait",
-     .operands = "NAME",
+     .operands = "[NAME...]",
      .help = "wait until the guest is ready",
+     .doing = "waiting",
+     .done = "is ready",
      .run = wait_for_vm},
     {.name = "doctor",
      .operands = "[NAME]",
@@ -279,9 +281,10 @@ constexpr VerbOption all_options[] = {
      .helps = "events=print JSON, a line for each"},
     {.name = "all",
      .letter = 'a',
-     .verbs = "list stop kill restart pause resume",
+     .verbs = "list stop kill restart pause resume wait",
      .help = "list: also the VMs that are off; others: all that run",
-     .helps = "list=also the VMs that are off|stop kill restart pause resume=all VMs that run"},
+     .helps =
+         "list=also the VMs that are off|stop kill restart pause resume wait=all VMs that run"},
     {.name = "mine", .verbs = "usage top", .help = "for root: only root's own"},
     {.name = "watch",
      .letter = 'w',
@@ -333,7 +336,7 @@ constexpr VerbOption all_options[] = {
          "run start=how long Slurm may take to find room (for ever)|stop restart=how long the "
          "guest may take to power down (90 seconds)|wait=how long to "
          "wait (120 seconds)|snapshot=how long QEMU may take (600 seconds)|lab=how long a guest "
-         "may take to power down (90), or to be what another section waits for (300)|detach=how "
+         "may take to power down (90), or to be what is waited for (300)|detach=how "
          "long the guest may take to let go (30 seconds)"},
     {.name = "force",
      .verbs = "stop restart reset lab eject attach detach",
@@ -378,7 +381,7 @@ constexpr VerbOption all_options[] = {
      .help = "by what (ssh; the agent where no SSH server answers)"},
     {.name = "for",
      .argument = "ssh|agent|address|running",
-     .verbs = "wait",
+     .verbs = "wait lab",
      .help = "what to wait for (ssh)"},
     {.name = "disks",
      .verbs = "delete",

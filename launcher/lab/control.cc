@@ -83,25 +83,28 @@ void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop) {
                             first_reason(result, jobs, names));
 }
 
+std::vector<LabMember> running_members(const std::vector<LabMember>& members) {
+    std::vector<LabMember> running;
+    std::copy_if(members.begin(), members.end(), std::back_inserter(running),
+                 [](const LabMember& one) { return one.life == Life::running; });
+    if (running.empty())
+        throw LauncherError("no VM of the lab runs; start them with: tapgate lab up FILE");
+    return running;
+}
+
 std::vector<LabAnswer> ask_lab(
     const std::vector<LabMember>& members, const std::string& doing, const std::string& done,
     const std::function<std::vector<std::string>(const VmName& name)>& words) {
     constexpr milliseconds limit = std::chrono::hours(24);
-    std::vector<LabMember> running;
+    const std::vector<LabMember> running = running_members(members);
     std::vector<VmJob> jobs;
-    for (const LabMember& member : members) {
-        if (member.life != Life::running)
-            continue;
-        jobs.push_back({.row = running.size(),
+    for (const LabMember& member : running)
+        jobs.push_back({.row = jobs.size(),
                         .words = words(member.name),
                         .doing = doing,
                         .done = done,
                         .limit = limit,
                         .only_waits = true});
-        running.push_back(member);
-    }
-    if (running.empty())
-        throw LauncherError("no VM of the lab runs; start them with: tapgate lab up FILE");
     ProgressTable table(rows_of(running));
     const JobsResult result = run_jobs(jobs, {.table = &table});
     std::vector<LabAnswer> answers;

@@ -30,6 +30,9 @@ struct LabStop {
 /// Powers all down that run. Throws a LauncherError that names those that have not.
 void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop);
 
+/// Those that run. Throws a LauncherError when there are none.
+std::vector<LabMember> running_members(const std::vector<LabMember>& members);
+
 /// What a command of the lab's VMs has come to.
 struct LabAnswer {
     VmName name;

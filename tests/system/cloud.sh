@@ -4,7 +4,8 @@
 # The first VM of somebody who has no image: `tapgate new NAME --from=debian-12' with etc/images.conf as it
 # is installed, and a Debian with cloud-init, netplan and sshd of Debian's own packages, as its cloud image
 # has them (../guest/build-cloud), from a web server in the lab; on a bridge with a DHCP server. An emulated
-# guest takes two minutes for that, so this is asked for by `tests/run --cloud'.
+# guest takes two minutes for that, so this is asked for by `tests/run --cloud'. And a class of them, as a
+# teacher has it: three, or with TAPGATE_LONG set twenty.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/cloud.sh
 #
@@ -30,7 +31,9 @@ verb_limit=${TAPGATE_BOOT_TIMEOUT:-1200} # a boot takes one minute or two on an 
 source "$here/launcher_words.sh"
 
 lab_bridge br0 192.0.2.1/24
-lab_policy 'allow br0 user=labuser max-taps=4 isolated mac-lock'
+count=3 # of a class
+[ -z "${TAPGATE_LONG:-}" ] || count=20
+lab_policy "allow br0 user=labuser max-taps=$((count + 1)) isolated mac-lock"
 # At the path that is built in; the rest of the host's /usr/local is not needed here.
 mount -t tmpfs -o mode=0755,suid lab /usr/local
 mkdir -p /usr/local/libexec
@@ -106,4 +109,56 @@ in_guest second 'ssh-keyscan -t ed25519 127.0.0.1 2>/dev/null' 'ssh-ed25519'
 ! cmp -s "$out" "$LAB/log/first-key" || wrong "the clone's SSH key is the first one's"
 did 0 stop second --timeout=300
 result "a clone of it is a machine of its own: name, user, SSH's keys"
+
+# --- a teacher's day, a verb each -----------------------------------------------------------------
+
+# in_class COMMAND: an answer of everyone.
+in_class() {
+    did 0 lab exec class.conf -- "$1"
+    [ "$(cut -d : -f 1 "$out" | sort -u | wc -l)" = $count ] || wrong "not of all $count: $(cat "$out")"
+}
+cat >$LAB/home/class.conf <<END
+memory = 512M
+
+[student]
+count = $count
+template = first
+seed = on
+END
+did 0 lab up class.conf
+did 0 lab wait class.conf --timeout="$verb_limit"
+result "$count seeded clones, up and ready"
+
+in_class hostname
+for ((n = 1; n <= count; n++)); do
+    says "$out" "^class-student-$n: class-student-$n\$"
+done
+in_class 'sudo touch /etc/spoilt; cut -d " " -f 2 /etc/ssh/ssh_host_ed25519_key.pub'
+[ "$(cut -d ' ' -f 2 "$out" | sort -u | wc -l)" = $count ] || wrong "some have the same SSH key"
+result "a command on all: everyone has its own name, and its own SSH key"
+
+did 0 usage
+says "$out" "^$LAB_USER +br0 +$count +$((count + 1))\$"
+[ "$(grep -c "^$LAB_USER +class-student-" -E "$out")" = $count ] || wrong "not all $count VMs: $(cat "$out")"
+result "who uses what: $count VMs, and as many taps"
+
+again=(class-student-1 class-student-2 class-student-3)
+did 0 reset "${again[@]}" --to-base --force --yes
+did 0 start "${again[@]}"
+did 0 wait "${again[@]}" --timeout="$verb_limit"
+in_class 'test -e /etc/spoilt && echo spoilt || echo as before'
+[ "$(grep -c 'as before$' "$out")" = 3 ] || wrong "not three: $(cat "$out")"
+for name in "${again[@]}"; do
+    says "$out" "^$name: as before\$"
+done
+result "three begin again, and no other"
+
+did 0 lab down class.conf --timeout="$verb_limit"
+did 0 list
+[ ! -s "$out" ] || ! grep running "$out" || wrong "some run"
+[ "$(lab_taps | wc -l)" = 0 ] || wrong "taps are left: $(lab_taps)"
+did 0 lab destroy class.conf --yes
+did 0 list --all
+! grep class- "$out" || wrong "some are left"
+result "the day ends: all are powered down, and at the end of the course they go"
 summary

@@ -105,6 +105,14 @@ addressed() {
     [ "$(jq '[.vms[] | select(.state == "running" and (.addresses | length) > 0)] | length' "$out")" = "$count" ]
 }
 lab_poll "$verb_limit" addressed || wrong "not every guest has an address: $(cat "$out")"
+did 0 lab wait class.conf --for=address --timeout=5
+says "$err" '^tapgate: class-server-1 is ready$'
+says "$err" "^tapgate: class-client-$((count - 1)) is ready\$"
+did 1 wait class-server-1 class-client-1 --for=agent --timeout=1
+says "$err" '^tapgate: class-client-1: not ready within 1 s: .*agent'
+says "$err" '^tapgate: 2 of 2 failed$'
+did 0 wait --all --for=running
+tg lab status class.conf --json
 [ "$(jq -r '.vms[] | select(.name == "class-client-2").addresses[0]' "$out")" = 192.0.2.12 ] || wrong "another address: $(cat "$out")"
 did 0 ip class-server-1
 says "$out" '^192\.0\.2\.10$'
