@@ -93,10 +93,8 @@ class Writer {
         set(type, "arch", "x86_64");
         set(type, "machine", spec_.machine.str());
         type.text().set("hvm");
-        if (spec_.firmware == Firmware::uefi_secure) {
-            xml_node loader = add(os, "loader");
-            set(loader, "secure", "yes");
-        }
+        if (spec_.firmware != Firmware::bios)
+            write_firmware(os, spec_.firmware == Firmware::uefi_secure ? "yes" : "no");
         if (!variables_.empty())
             add_text(os, "nvram", variables_);
         if (spec_.kernel)
@@ -115,6 +113,17 @@ class Writer {
                 entry.device == BootDevice::disk    ? "hd"
                 : entry.device == BootDevice::cdrom ? "cdrom"
                                                     : "network");
+    }
+
+    // Of UEFIs libvirt takes the first that its host describes where nothing else is said: on
+    // Debian 12 the plain one, on 13 that with Secure Boot and Microsoft's keys.
+    static void write_firmware(xml_node os, const char* secure) {
+        xml_node firmware = add(os, "firmware");
+        for (const char* const name : {"enrolled-keys", "secure-boot"}) {
+            xml_node feature = add(firmware, "feature");
+            set(feature, "enabled", secure);
+            set(feature, "name", name);
+        }
     }
 
     void write_order(xml_node device, BootDevice kind, size_t index) {

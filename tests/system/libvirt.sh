@@ -231,6 +231,16 @@ grep -q "$LAB/home/efi_VARS.fd</nvram>" "$LAB/home/efi-back.xml" || wrong "libvi
 exported $LAB/tapgate import efi-back.xml efi-back --yes
 exported qemu-img compare -f qcow2 -F raw "$LAB/home/.local/share/tapgate/efi-back/uefi-variables.qcow2" efi_VARS.fd
 grep -q '^firmware = uefi$' $LAB/home/.config/tapgate/efi-back.conf || wrong "it came back without UEFI"
+# With Secure Boot, too, and neither becomes the other.
+exported $LAB/tapgate create secure --firmware=uefi-secure --disk=a.qcow2 --net=none --accel=tcg --memory=128M
+exported $LAB/tapgate export secure secure.xml
+exported virt-xml-validate secure.xml domain
+session define $LAB/home/secure.xml >"$LAB/log/virsh" 2>&1 || wrong "virsh define does not take it: $(cat "$LAB/log/virsh")"
+session dumpxml secure >"$LAB/home/secure-back.xml" 2>"$LAB/log/virsh" || wrong "virsh dumpxml"
+chmod 0644 "$LAB/home/secure-back.xml"
+exported $LAB/tapgate import secure-back.xml secure-back --yes
+grep -q '^firmware = uefi-secure$' $LAB/home/.config/tapgate/secure-back.conf || wrong "it came back without Secure Boot"
+session undefine secure --nvram >"$LAB/log/virsh" 2>&1 || wrong "virsh undefine"
 # libvirt 9 knows it, but not in a user's session.
 exported $LAB/tapgate set efi share=/tmp,tag=notes,via=virtiofs
 exported rm efi_VARS.fd

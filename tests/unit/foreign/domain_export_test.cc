@@ -53,6 +53,18 @@ TEST(DomainExport, ADirectoryByVirtiofsComesBack) {
         EXPECT_THAT(argument, testing::Not(HasSubstr("memory")));
 }
 
+TEST(DomainExport, SaysWhichUefi) {
+    for (const Firmware firmware : {Firmware::uefi, Firmware::uefi_secure}) {
+        const bool secure = firmware == Firmware::uefi_secure;
+        const DomainText domain = domain_text(
+            described(secure ? "firmware = uefi-secure\n" : "firmware = uefi\n"), owner);
+        const std::string feature = secure ? "<feature enabled=\"yes\" name=\"secure-boot\" />"
+                                           : "<feature enabled=\"no\" name=\"secure-boot\" />";
+        EXPECT_THAT(domain.xml, HasSubstr(feature));
+        EXPECT_EQ(come_back(domain).firmware, firmware);
+    }
+}
+
 TEST(DomainExport, IsReadBackAsTheSameVm) {
     const VmSpec spec = described(
         "memory = 3G\ncpus = 4,sockets=1,cores=2,threads=2\nmachine = pc-q35-7.2\nfirmware = uefi\n"
