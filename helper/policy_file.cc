@@ -46,14 +46,15 @@ PolicyText read_policy_file(const std::string& path) {
     if (status.st_size > largest_file)
         throw Failure(name + " is larger than 1 MiB");
 
-    // One byte more than there should be: a short read is the end of a regular file.
+    // One byte more than there should be. Fewer are no end either: the kernel also ends a read()
+    // before a page that it cannot read, or has no memory for, and the `deny`s may be there.
     std::string text(static_cast<size_t>(status.st_size) + 1, '\0');
     const ssize_t got = read(fd.get(), text.data(), text.size());
     if (got < 0)
         fail_with_errno(name);
-    if (got > status.st_size)
-        throw Failure(name + " is being written to: try again");
-    text.resize(static_cast<size_t>(got));
+    if (got != status.st_size)
+        throw Failure(name + " is being written to, or cannot be read whole: try again");
+    text.pop_back();
     return {.text = std::move(text),
             .error = 0,
             .distrust = reason_for_distrust(name, status),

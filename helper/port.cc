@@ -116,7 +116,7 @@ Port::~Port() {
         return;
     try {
         links_.remove(index_);
-    } catch (const LinkError&) {
+    } catch (const std::exception&) {
         return;  // gone already, or goes with the descriptors, which are closed next
     }
 }

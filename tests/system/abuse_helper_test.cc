@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <iostream>
 #include <stdexcept>
 
 #include "tests/system/abuse.h"
@@ -31,6 +32,29 @@ bool is_within_reach(pid_t pid) {
     const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     const UniqueFd taken(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), 1, 0)));
     return memory || taken || ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0;
+}
+
+// prlimit(2) asks for the same uids and nothing else, so a caller may do that to a helper that he
+// has stopped.
+Outcome limits_at_each_call(const World& world) {
+    World::write_policy("allow br0 user=alice,nobody max-taps=9 isolated mac-lock\n");
+    const std::vector<std::string> args = {"--br=br0", "--fd=27", "--mac=52:54:00:00:00:01",
+                                           "--queues=1"};
+    Outcome outcome = Outcome::held;
+    for (const Moment& moment : moments_of(world, args)) {
+        for (const auto resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE, RLIMIT_STACK}) {
+            const HelperResult run = attach_with(world, args, moment, [&](const TracedCall& call) {
+                const rlimit none{0, 0};
+                prlimit(call.pid, resource, &none, nullptr);
+                return TraceAction{};
+            });
+            outcome = all({outcome, clean(run)});
+            if (clean(run) == Outcome::broken)
+                std::cerr << "limit " << resource << " at " << moment.name << ": " << describe(run)
+                          << '\n';
+        }
+    }
+    return outcome;
 }
 
 Attacks helper_itself() {
@@ -209,6 +233,7 @@ Attacks helper_itself() {
                          clean(world.attach(limit(RLIMIT_NPROC, 0))),
                          clean(world.attach(limit(RLIMIT_MEMLOCK, 0)))});
          }},
+        {"limits set meanwhile, at each call: memory, descriptors, stack", limits_at_each_call},
         {"a limit of file size, with its stderr in a file",
          [](const World& world) {
              World::write_file("/mnt/log", "", 0666);

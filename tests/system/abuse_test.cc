@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <stdexcept>
 
 #include "tests/system/abuse.h"
 
@@ -154,6 +155,15 @@ Attacks policy_files() {
         {"the end of a comment of 4 KiB, taken for a rule",
          [](const World& world) {
              World::write_policy("#" + std::string(4094, 'x') + "allow br0\n");
+             return refused(world.attach());
+         }},
+        {"the beginning of a policy, whose disk, or his cgroup's memory, gives no more",
+         [](const World& world) {
+             // The kernel's own files are said to have a page, and have less.
+             const char* const file = "/sys/class/net/br0/ifalias";
+             if (set_alias("br0", "allow br0") != 0 || unlink(policy_file) != 0 ||
+                 symlink(file, policy_file) != 0 || read_text(policy_file) != "allow br0\n")
+                 throw std::runtime_error("there is no such file");
              return refused(world.attach());
          }},
         {"a rule with a NUL byte in it",
