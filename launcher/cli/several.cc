@@ -62,21 +62,47 @@ std::string reasons(const CommandLine& command, const std::string& name, const J
     return name + ": " + joined(notes);
 }
 
-// For each of the operands, or with --all for each VM that runs. Nothing when there is one operand.
-std::optional<ExitCode> on_several(const CommandLine& command) {
-    std::vector<std::string> names = command.operands;
+// The VMs that the command is about: its operands, or with --all those that run.
+std::vector<std::string> names_meant(const CommandLine& command) {
     const std::string verb(command.verb->name);
-    if (command.has("all")) {
-        if (!names.empty())
-            throw UsageError(verb + " takes names, or --all, and not both");
-        names = running_names();
-        if (names.empty()) {
-            note("no VM runs");
-            return ExitCode::done;
-        }
-    }
+    if (command.has("all") && !command.operands.empty())
+        throw UsageError(verb + " takes names, or --all, and not both");
+    if (command.has("all"))
+        return running_names();
+    const std::vector<std::string>& names = command.operands;
     if (names.empty())
         throw UsageError(verb + " needs the name of a VM, or several, or --all for all that run");
+    for (const std::string& name : names)
+        if (std::count(names.begin(), names.end(), name) > 1)
+            throw UsageError(verb + ": " + name + " is there twice");
+    return names;
+}
+
+VmJob job_for(const CommandLine& command, const std::string& name, size_t row) {
+    VmJob job{.row = row,
+              .words = words_for(command, name),
+              .doing = std::string(command.verb->doing),
+              .done = std::string(command.verb->done)};
+    // Beyond what its guest may take: the steps around that have limits of their own.
+    job.limit = command.seconds("timeout", std::chrono::seconds(120)) +
+                command.seconds("powerdown-limit", std::chrono::seconds(0)) +
+                std::chrono::seconds(180);
+    job.only_waits = job.ends_at_signal = command.verb->name == "wait";
+    if (queues(command, name)) {
+        job.doing = "waiting for Slurm";
+        job.limit = std::chrono::hours(24 * 365);
+        job.only_waits = job.ends_at_signal = true;
+    }
+    return job;
+}
+
+// For each of several VMs. Nothing when the command names one: the verb does that itself.
+std::optional<ExitCode> on_several(const CommandLine& command) {
+    const std::vector<std::string> names = names_meant(command);
+    if (names.empty()) {
+        note("no VM runs");
+        return ExitCode::done;
+    }
     if (names.size() == 1 && !command.has("all"))
         return std::nullopt;
     // Once, since none of them can ask.
@@ -84,33 +110,19 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
         !agreed("Going back to their bases gives up all that these " +
                 std::to_string(names.size()) + " VMs have written, and their snapshots. Go on"))
         throw LauncherError("nothing was done");
-    // Beyond what its guest may take: the steps around that have limits of their own.
-    const auto limit = command.seconds("timeout", std::chrono::seconds(120)) +
-                       command.seconds("powerdown-limit", std::chrono::seconds(0)) +
-                       std::chrono::seconds(180);
     std::vector<ProgressTable::Row> rows;
     std::vector<VmJob> jobs;
     for (const std::string& name : names) {
-        if (std::count(names.begin(), names.end(), name) > 1)
-            throw UsageError(verb + ": " + name + " is there twice");
-        const bool queued = queues(command, name);
-        const bool waits = queued || verb == "wait";
-        jobs.push_back({.row = rows.size(),
-                        .words = words_for(command, name),
-                        .doing = queued ? "waiting for Slurm" : std::string(command.verb->doing),
-                        .done = std::string(command.verb->done),
-                        .limit = queued ? std::chrono::hours(24 * 365) : limit,
-                        .only_waits = waits,
-                        .ends_at_signal = waits});
+        jobs.push_back(job_for(command, name, rows.size()));
         rows.push_back({.name = name, .text = "waiting"});
     }
+    const bool starts = command.verb->name == "start" || command.verb->name == "restart";
     StopSignals stop;
     ProgressTable table(std::move(rows));
-    const JobsResult result = run_jobs(jobs, {.parallel = verb == "start" || verb == "restart"
-                                                              ? default_parallel()
-                                                              : static_cast<unsigned>(jobs.size()),
-                                              .stop = &stop,
-                                              .table = &table});
+    const JobsResult result = run_jobs(
+        jobs, {.parallel = starts ? default_parallel() : static_cast<unsigned>(jobs.size()),
+               .stop = &stop,
+               .table = &table});
     for (size_t i = 0; i < jobs.size(); i++) {
         const JobResult& job = result.jobs[i];
         print(job.output);
