@@ -30,10 +30,10 @@ bool starts_others(std::string_view word) {
 
 // Programs whose words are no command, or one for another host.
 bool only_names_others(std::string_view word) {
-    constexpr std::array<std::string_view, 21> names = {
-        "apt",    "apt-get", "cat",     "chroot", "dnf",  "docker", "echo",
-        "grep",   "kill",    "killall", "lxc",    "man",  "pgrep",  "pkill",
-        "podman", "printf",  "ps",      "ssh",    "type", "which",  "yum"};
+    constexpr std::array<std::string_view, 22> names = {
+        ":",      "apt",  "apt-get", "cat",  "chroot", "dnf",   "docker", "echo",
+        "grep",   "kill", "killall", "lxc",  "man",    "pgrep", "pkill",  "podman",
+        "printf", "ps",   "ssh",     "type", "which",  "yum"};
     return is_one_of(last_part(word), names);
 }
 

@@ -144,7 +144,7 @@ void ShellReader::read_patterns() {
         const std::string text(trimmed(pattern));
         all += (all.empty() ? "" : "|") + text;
         ShellWordReader reader(text, variables_, words_.line());
-        const std::string expanded = reader.read_all();
+        const std::string expanded = reader.read_all(ShellWordReader::Patterns::compared);
         const Truth one = reader.take_problem().empty()
                               ? matches_pattern(expanded, flow_.compared())
                               : Truth::unknown;
@@ -158,24 +158,11 @@ void ShellReader::read_sum() {
     begin_word();
     const std::string_view rest = words_.rest();
     const std::string written(rest.substr(0, rest.find("))") + 2));
-    ShellWordReader reader(rest.substr(2, written.size() - 4), variables_, words_.line());
-    const std::string text(trimmed(reader.read_all()));
-    const bool soft = !reader.take_problem().empty();
     words_.skip(written.size());
-    const SumStatus sum = shell_sum(text, variables_);
-    for (const std::string& name : sum.names) {
-        if (reach() == Truth::no)
-            break;
-        remember(name);
-        if (sum.value && reach() == Truth::yes)
-            variables_.set(name, {{std::to_string(*sum.value)}, {}, false}, false, false, false);
-        else
-            variables_.forget(name, "set by `((...))'");
-    }
     ShellStatus status;
-    if (sum.holds)
-        status.truth = *sum.holds ? Truth::yes : Truth::no;
-    status.soft = soft;
+    if (const auto holds = apply_sum(std::string_view(written).substr(2, written.size() - 4)))
+        status.truth = *holds ? Truth::yes : Truth::no;
+    status.soft = !command_.problem.empty();
     status.text = shown(written) + " (line " + std::to_string(command_.line) + ")";
     if (!follows())
         status.truth = Truth::unknown;
@@ -187,6 +174,18 @@ void ShellReader::read_sum() {
     started_ = hard_ = false;
 }
 
+// What is between brackets; whether it holds, where that is known.
+std::optional<bool> ShellReader::apply_sum(std::string_view text) {
+    ShellWordReader reader(text, variables_, words_.line());
+    const std::string sum(trimmed(reader.read_all()));
+    const bool soft = !reader.has_hard_problem();
+    if (const std::string what = reader.take_problem(); !what.empty())
+        problem(what, soft);
+    const SumStatus status = shell_sum(sum, variables_);
+    apply(status, "((...))");
+    return status.holds;
+}
+
 // for NAME in WORDS
 void ShellReader::read_for(bool asks) {
     begin_word();
@@ -194,9 +193,19 @@ void ShellReader::read_for(bool asks) {
     ShellLoop loop;
     ShellStatus status;
     if (words_.rest().starts_with("((")) {
-        while (!words_.at_end() && peek() != '\n' && !words_.rest().starts_with("))"))
-            next();
-        words_.skip(2);
+        const std::string_view rest = words_.rest().substr(0, words_.rest().find('\n'));
+        const std::string_view sums = rest.substr(2, rest.find("))") - 2);
+        const size_t first = std::min(sums.find(';'), sums.size());
+        const size_t second = std::min(sums.find(';', first + 1), sums.size());
+        words_.skip(sums.size() + 4);
+        if (second < sums.size()) {
+            loop.condition = sums.substr(first + 1, second - first - 1);
+            loop.step = sums.substr(second + 1);
+            apply_sum(sums.substr(0, first));
+            const auto holds = apply_sum(loop.condition);
+            if (holds && follows())
+                status = {*holds ? Truth::yes : Truth::no, false, false, {}};
+        }
     } else {
         const std::vector<std::string> name = words_.read(false);
         loop.variable = name.empty() ? "" : name[0];
@@ -213,7 +222,10 @@ void ShellReader::read_for(bool asks) {
         }
         // Without a list: what the script or the function was given.
         if (!listed && variables_.arguments() != nullptr)
-            loop.values = *variables_.arguments();
+            loop.values = variables_.arguments()->words;
+        if (!listed && variables_.arguments() != nullptr &&
+            !variables_.arguments()->problem.empty())
+            problem(variables_.arguments()->problem, variables_.arguments()->soft);
         const bool noted = !listed && variables_.arguments() == nullptr;
         take_problem();
         loop.counted =

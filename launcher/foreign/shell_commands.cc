@@ -16,8 +16,6 @@ namespace tapgate {
 
 namespace {
 
-constexpr unsigned deepest_script = 3;
-constexpr unsigned deepest_call = 12;
 constexpr unsigned most_rounds = 500;
 
 // Programs of the shell's own that set variables to what nobody knows, or to nothing.
@@ -114,6 +112,8 @@ void ShellReader::finish_command() {
     if (words.empty() || is_setter(words[0])) {
         for (const Assignment& one : assignments_)
             assign(one.name, one.value, one.append);
+        if (!words.empty() && reach() != Truth::no)
+            declare();
         notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
         return;
     }
@@ -131,18 +131,18 @@ void ShellReader::finish_command() {
     if (words[0] == "xargs" || words[0] == "parallel")
         problem("options that `" + words[0] + "' adds");
     const auto function = script_.functions.find(words[0]);
-    if (words[0] == "eval" && words.size() == 2) {
+    if (words[0] == "eval" && words.size() > 1) {
         read_eval();
-    } else if ((words[0] == "cd" || words[0] == "pushd") && words.size() <= 2) {
+    } else if ((words[0] == "cd" || words[0] == "pushd" || words[0] == "popd") &&
+               words.size() <= 2) {
         change_directory();
     } else if (words[0] == "set" && words.size() > 1) {
         set_arguments();
     } else if (words[0] == "shift") {
         variables_.shift(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(0) : size_t{1});
-    } else if (words[0] == "break") {
-        flow_.leave_loop();
-    } else if (words[0] == "continue") {
-        flow_.leave_round();
+    } else if (words[0] == "break" || words[0] == "continue") {
+        flow_.leave_loops(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(1) : size_t{1},
+                          words[0] == "continue");
     } else if (is_one_of(words[0], changers) && words.size() > 1) {
         change_variables();
     } else if (words[0] == "return") {
@@ -157,6 +157,40 @@ void ShellReader::finish_command() {
         record();
         if (last)
             leave();
+    }
+}
+
+bool ShellReader::is_local() const {
+    const auto& words = command_.words;
+    constexpr std::array<std::string_view, 3> locals = {"local", "declare", "typeset"};
+    return !words.empty() && is_one_of(words[0], locals) &&
+           std::find(words.begin(), words.end(), "-g") == words.end();
+}
+
+// local NAME; declare -i NAME, of which the values to come are more than their texts.
+void ShellReader::declare() {
+    const auto& words = command_.words;
+    const bool changes =
+        words[0] != "export" &&
+        std::any_of(words.begin() + 1, words.end(), [](const std::string& word) {
+            return word.starts_with('-') && word.find_first_of("Ailnu") != std::string::npos;
+        });
+    std::vector<std::string> names;
+    for (size_t i = 1; i < words.size(); i++) {
+        if (shell_name_length(words[i]) == words[i].size() && !words[i].empty())
+            names.push_back(words[i]);
+        if (is_local() && !names.empty() && names.back() == words[i])
+            variables_.hide(words[i]);
+    }
+    for (const Assignment& one : assignments_)
+        names.push_back(one.name);
+    const bool exports =
+        words[0] == "export" || std::find(words.begin(), words.end(), "-x") != words.end();
+    for (const std::string& name : names) {
+        if (changes)
+            variables_.forget(name, "declared to be more than a text");
+        else if (exports)
+            variables_.mark_exported(name);
     }
 }
 
@@ -211,8 +245,8 @@ void ShellReader::leave() {
 
 void ShellReader::change_directory() {
     const std::string to = command_.words.size() > 1 ? command_.words[1] : std::string();
-    const bool known =
-        !to.empty() && command_.problem.empty() && to.find(unknown_text) == std::string::npos;
+    const bool known = !to.empty() && to != "-" && command_.problem.empty() &&
+                       to.find(unknown_text) == std::string::npos;
     // Relative paths behind it are taken from where translate runs.
     if (!known)
         notes_.push_back(
@@ -220,7 +254,6 @@ void ShellReader::change_directory() {
     directory_ = !known                                      ? ""
                  : to.starts_with('/') || directory_.empty() ? to
                                                              : directory_ + "/" + to;
-    remember("PWD");
     if (directory_.starts_with('/'))
         variables_.set("PWD", {{directory_}, {}, false}, false, false, false);
     else
@@ -238,15 +271,32 @@ void ShellReader::change_variables() {
     for (size_t i = 1; i < words.size(); i++) {
         const size_t length = shell_name_length(words[i]);
         const bool is_name = length > 0 && length == words[i].size();
-        const bool sets = program == "printf" ? words[i - 1] == "-v"
-                          : program == "let"  ? length > 0
-                                              : is_name && words[i - 1] != "-p";
+        if (program == "let") {
+            apply(shell_sum(words[i], variables_), program);
+            continue;
+        }
+        const bool sets =
+            program == "printf" ? words[i - 1] == "-v" : is_name && words[i - 1] != "-p";
         if (!sets)
             continue;
         const std::string name = words[i].substr(0, length);
-        remember(name);
         if (program == "unset" && reach() == Truth::yes)
             variables_.unset(name);
+        else if (program == "read" && command_.redirections.empty())
+            variables_.set(name, {{}, "typed where `read' asks", true}, false, false, false);
+        else
+            variables_.forget(name, "set by `" + program + "'");
+        if (program == "unset" && words[1] == "-f")
+            script_.functions.erase(name);
+    }
+}
+
+void ShellReader::apply(const SumStatus& sum, const std::string& program) {
+    for (const std::string& name : sum.names) {
+        if (reach() == Truth::no)
+            break;
+        if (sum.value && reach() == Truth::yes)
+            variables_.set(name, {{std::to_string(*sum.value)}, {}, false}, false, false, false);
         else
             variables_.forget(name, "set by `" + program + "'");
     }
@@ -254,49 +304,24 @@ void ShellReader::change_variables() {
 
 // set -- WORDS: "$@" from here on.
 void ShellReader::set_arguments() {
-    const auto dashes = std::find(command_.words.begin(), command_.words.end(), "--");
-    if (dashes == command_.words.end())
+    const auto& words = command_.words;
+    auto first = std::find(words.begin(), words.end(), "--");
+    if (first != words.end())
+        first++;
+    else if (!words[1].starts_with('-') && !words[1].starts_with('+'))
+        first = words.begin() + 1;
+    else
         return;
-    if (!command_.problem.empty() || reach() != Truth::yes) {
-        // One word that nobody knows: whoever needs it cannot go on.
-        variables_.set_arguments({std::string(unknown_text)});
-        return;
-    }
-    variables_.set_arguments({dashes + 1, command_.words.end()});
-}
-
-void ShellReader::remember(const std::string& name) {
-    if (!subshells_.empty() && !subshells_.back().variables.contains(name))
-        subshells_.back().variables[name] = variables_.saved(name);
+    ShellVariables::Value arguments{{first, words.end()}, command_.problem, !hard_};
+    if (reach() != Truth::yes)
+        arguments = {{}, "an argument, which is set under a condition,", false};
+    variables_.set_arguments(std::move(arguments));
 }
 
 void ShellReader::leave_subshell() {
-    const Subshell subshell = std::move(subshells_.back());
+    directory_ = std::move(subshells_.back().directory);
+    variables_.set_state(std::move(subshells_.back().variables));
     subshells_.pop_back();
-    directory_ = subshell.directory;
-    for (const auto& [name, value] : subshell.variables)
-        variables_.restore(name, value);
-}
-
-// A second reading; of plain words it changes nothing.
-void ShellReader::read_eval() {
-    const std::string text = command_.words[1];
-    if (const size_t length = shell_name_length(text);
-        length > 0 && length < text.size() && (text[length] == '=' || text[length] == '+')) {
-        remember(text.substr(0, length));
-        variables_.forget(text.substr(0, length), "set by `eval'");
-        return;
-    }
-    if (text.find_first_of("$`'\"\\*?") != std::string::npos)
-        problem("`eval'");
-    command_.words = {};
-    for (size_t at = text.find_first_not_of(" \t\n"); at < text.size();
-         at = text.find_first_not_of(" \t\n", at)) {
-        const size_t end = std::min(text.find_first_of(" \t\n", at), text.size());
-        command_.words.push_back(text.substr(at, end - at));
-        at = end;
-    }
-    record();
 }
 
 void ShellReader::count_round() {
@@ -308,6 +333,7 @@ void ShellReader::count_round() {
 // Another round, where the loop goes through a list.
 void ShellReader::end_loop() {
     ShellLoop* const loop = flow_.loop();
+    flow_.end_round();
     if (loop != nullptr && follows() && loop->counted && !loop->values.empty() &&
         !flow_.is_left() && reach() != Truth::no) {
         count_round();
@@ -318,6 +344,19 @@ void ShellReader::end_loop() {
         flow_.begin_round();
         return;
     }
+    if (loop != nullptr && follows() && !loop->step.empty() && !flow_.is_left() &&
+        reach() == Truth::yes) {
+        count_round();
+        apply_sum(loop->step);
+        const auto holds = apply_sum(loop->condition);
+        command_ = {};
+        started_ = hard_ = false;
+        if (holds.value_or(true)) {
+            words_.go_to(loop->place, loop->line);
+            flow_.begin_round();
+            return;
+        }
+    }
     if (loop != nullptr && follows() && flow_.asks_again()) {
         count_round();
         words_.go_to(loop->place, loop->line);
@@ -326,105 +365,6 @@ void ShellReader::end_loop() {
         return;
     }
     flow_.close(ShellFlow::Kind::loop);
-}
-
-// A function of the script, with the arguments of this call.
-void ShellReader::call(const Function& function) {
-    if (nesting_ >= deepest_call)
-        throw LauncherError("the script's functions call each other without an end");
-    count_round();
-    std::vector<std::string> arguments(command_.words.begin() + 1, command_.words.end());
-    // A problem of an argument is one of what is made of it.
-    const bool known = command_.problem.empty();
-    const std::string problem_text = command_.problem;
-    for (const auto& [name, value] : command_.environment)
-        set(name, {value}, false, false);
-    variables_.enter(std::move(arguments));
-    const std::string body = function.body;
-    ShellReader reader(body, variables_, script_, function.line, nesting_ + 1);
-    reader.directory_ = directory_;
-    reader.flow_.start_with(reach(), flow_.soft());
-    std::vector<ShellCommand> commands = reader.read();
-    variables_.leave();
-    directory_ = reader.directory_;
-    called_ = reader.unsure_ ? ShellStatus() : reader.returned_.value_or(reader.flow_.status());
-    if (script_.is_left)
-        flow_.leave();
-    for (ShellCommand& command : commands) {
-        if (!known && command.problem.empty())
-            command.problem = problem_text;
-        // Where it is called, since that is where its calls differ.
-        command.line = command_.line;
-        commands_.push_back(std::move(command));
-    }
-}
-
-// What `bash -c TEXT' and `alias NAME=TEXT' have in one word is a script.
-void ShellReader::read_nested() {
-    constexpr std::array<std::string_view, 8> shells = {"ash", "bash", "dash",   "runuser",
-                                                        "sh",  "su",   "script", "zsh"};
-    bool shell = false;
-    const std::vector<std::string> words = command_.words;
-    for (size_t i = 0; i < words.size(); i++) {
-        if (words[0] == "alias" && i > 0)
-            read_nested(words[i].substr(words[i].find('=') + 1), variables_, script_, command_.line,
-                        false);
-        else if (shell && i + 1 < words.size() && (words[i] == "-c" || words[i] == "-lc"))
-            read_nested(words[i + 1], variables_, script_, command_.line, false);
-        shell = shell || is_one_of(last_part(words[i]), shells);
-    }
-}
-
-void ShellReader::read_nested(const std::string& text, ShellVariables& variables, Script& script,
-                              unsigned line, bool written) {
-    if (nesting_ >= deepest_script)
-        return;
-    ShellReader reader(text, variables, script, line, nesting_ + 1);
-    std::vector<ShellCommand> commands = reader.read();
-    // What nobody knows of the text is a problem of all that stands in it.
-    for (ShellCommand& command : commands) {
-        if (!written && command.problem.empty())
-            command.problem = command_.problem;
-    }
-    take_over(std::move(commands), written);
-}
-
-void ShellReader::take_over(std::vector<ShellCommand> commands, bool written) {
-    for (ShellCommand& command : commands) {
-        if (command.directory.empty() && !written)
-            command.directory = directory_;
-        command.is_written = command.is_written || written;
-        commands_.push_back(std::move(command));
-    }
-}
-
-// The lines of here-documents are no commands, unless they are those of a file that is written.
-void ShellReader::read_documents() {
-    for (const Document& document : std::exchange(documents_, {})) {
-        std::string text;
-        const unsigned line = words_.line();
-        while (!words_.at_end()) {
-            const std::string_view rest = words_.rest();
-            const std::string_view here = rest.substr(0, rest.find('\n'));
-            const bool last = trimmed(here) == document.end;
-            if (!last)
-                text.append(here).append("\n");
-            skip_line();
-            if (!words_.at_end())
-                next();
-            if (last)
-                break;
-        }
-        if (!document.is_a_script || !follows())
-            continue;
-        if (document.expands)
-            text = ShellWordReader(text, variables_, line).read_document();
-        ShellVariables variables(variables_.lookup());
-        Script script{script_.reading, {}, script_.rounds, false, {}, {}};
-        read_nested(text, variables, script, line, document.is_written);
-        script_.rounds = script.rounds;
-    }
-    documents_before_ = 0;
 }
 
 }  // namespace tapgate

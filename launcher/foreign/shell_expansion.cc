@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellWordReader: variables, arguments and the output of commands.
+// Of ShellWordReader: variables, arguments and the output of commands. ${...} is in
+// shell_parameter.cc.
 #include <algorithm>
 #include <cstddef>
 
@@ -10,29 +11,6 @@
 #include "launcher/foreign/shell_word.h"
 
 namespace tapgate {
-
-namespace {
-
-// Words in words: deeper than any script has them.
-constexpr unsigned deepest = 8;
-
-}  // namespace
-
-// What a word within a word stands for.
-std::string ShellWordReader::expanded(std::string_view text) {
-    if (depth_ == deepest) {
-        problem("words in words in words");
-        return {};
-    }
-    ShellWordReader inner(text, variables_, line_, depth_ + 1);
-    std::string all = inner.read_all();
-    const bool soft = !inner.has_hard_problem();
-    if (const std::string what = inner.take_problem(); !what.empty())
-        problem(what, soft);
-    for (std::string& note : inner.take_notes())
-        notes_.push_back(std::move(note));
-    return all;
-}
 
 // `2>/dev/null' and the like are no words of the command.
 ShellOutput ShellWordReader::output_of(std::string_view command) {
@@ -61,15 +39,23 @@ ShellOutput ShellWordReader::output_of(std::string_view command) {
     return parts;
 }
 
+// $((TEXT))
+void ShellWordReader::add_sum(std::string_view text) {
+    const std::string sum = expanded(text);
+    const std::vector<std::string> names = shell_sum(sum, variables_).names;
+    for (const std::string& name : names)
+        variables_.forget(name, "set by `$((...))'");
+    const auto value = names.empty() ? shell_arithmetic(sum, variables_) : std::nullopt;
+    add_quoted(value ? std::to_string(*value) : std::string(unknown_text));
+}
+
 void ShellWordReader::add_output(std::string_view command, bool quoted) {
     const std::string_view inside = trimmed(command, " \t\n");
     if (inside.starts_with('(') && inside.ends_with(')') && inside.size() > 2) {
-        const std::string text = expanded(inside.substr(1, inside.size() - 2));
-        if (const auto sum = shell_arithmetic(text, variables_)) {
-            add_quoted(std::to_string(*sum));
-            return;
-        }
-    } else if (depth_ < deepest) {
+        add_sum(inside.substr(1, inside.size() - 2));
+        return;
+    }
+    if (depth_ < deepest) {
         if (const auto value = known_output(output_of(inside), variables_)) {
             add_value(*value, quoted, false);
             return;
@@ -130,6 +116,10 @@ void ShellWordReader::read_expansion(bool quoted) {
     }
     if (peek() == '(') {
         read_command(quoted);
+    } else if (peek() == '[' && rest().substr(0, rest().find_first_of("\n\"]")).size() > 1) {
+        const std::string_view inside = rest().substr(1, rest().find_first_of("\n]") - 1);
+        add_sum(inside);
+        skip(inside.size() + 2);
     } else if (peek() == '{') {
         read_braces(quoted);
     } else if (const size_t length = shell_name_length(rest()); length > 0) {
@@ -146,20 +136,26 @@ void ShellWordReader::read_expansion(bool quoted) {
     }
 }
 
+// "$@": of a function each argument, a word each. What the script was given: nothing, as it stands
+// here.
+void ShellWordReader::add_arguments(char how, bool quoted) {
+    const auto* const known = variables_.arguments();
+    if (known == nullptr)
+        notes_.push_back("$" + std::string(1, how));
+    if (known != nullptr || (peek() == '"' && how == '@'))
+        add_all(known != nullptr ? *known : ShellVariables::Value(), quoted, how == '*');
+}
+
 // $1, $@ and the like; behind the `$'.
 void ShellWordReader::read_special(bool quoted) {
-    constexpr std::string_view special = "?!-'\"";
+    constexpr std::string_view special = "?!-";
     const char c = peek();
     if (c == '$') {
         next();
         add_quoted(unknown_text);
     } else if (c == '@' || c == '*') {
-        const std::string written = "$" + std::string(1, next());
-        if (variables_.arguments() == nullptr)
-            notes_.push_back(written);
-        const bool alone = quoted && peek() == '"';
-        if (alone || variables_.arguments() != nullptr)
-            add_arguments(0, alone);
+        next();
+        add_arguments(c, quoted);
     } else if (c == '0') {
         next();
         add_value(variables_.ask("$0", "`$0', which only the shell that ran it knows"), quoted,
@@ -170,106 +166,6 @@ void ShellWordReader::read_special(bool quoted) {
         problem("`$" + std::string(1, c) + "', which only the shell that ran it knows");
     } else {
         add('$');
-    }
-}
-
-void ShellWordReader::add_default(std::string_view text, bool quoted) {
-    add_value({{expanded(text)}, {}, false}, quoted, false);
-}
-
-// ${NAME%PATTERN} and its kind.
-bool ShellWordReader::add_trimmed(const std::string& name, std::string_view how, bool quoted) {
-    const ShellVariables::Value value =
-        name == "0" ? variables_.ask("$0", "`$0'") : variables_.get(name);
-    if (!value.problem.empty() || value.words.size() != 1)
-        return false;
-    const std::string& word = value.words[0];
-    const bool longest = how.size() > 1 && how[1] == how[0];
-    const bool at_end = how[0] == '%';
-    const std::string pattern = expanded(how.substr(longest ? 2 : 1));
-    for (size_t i = 0; i <= word.size(); i++) {
-        const size_t taken = longest ? word.size() - i : i;
-        const std::string part = at_end ? word.substr(word.size() - taken) : word.substr(0, taken);
-        const Truth matches = matches_pattern(pattern, part);
-        if (matches == Truth::unknown)
-            return false;
-        if (matches == Truth::yes) {
-            add_value(
-                {{at_end ? word.substr(0, word.size() - taken) : word.substr(taken)}, {}, false},
-                quoted, false);
-            return true;
-        }
-    }
-    add_value(value, quoted, false);
-    return true;
-}
-
-// ${NAME}, ${NAME:-text}, ${NAME:=text}, ${NAME[@]}, ${1:-text}; at the brace.
-void ShellWordReader::read_braces(bool quoted) {
-    next();
-    const std::string_view from = rest().substr(0, rest().find('\n'));
-    size_t end = 0;
-    for (unsigned depth = 1; end < from.size(); end++) {
-        depth += from[end] == '{' ? 1U : 0U;
-        depth -= from[end] == '}' ? 1U : 0U;
-        if (depth == 0)
-            break;
-    }
-    const std::string_view inside = from.substr(0, end);
-    skip(std::min(end + 1, from.size()));
-    size_t length = shell_name_length(inside);
-    const bool numbered = length == 0 && !inside.empty() && inside[0] >= '0' && inside[0] <= '9';
-    if (numbered)
-        length = std::min(inside.find_first_not_of("0123456789"), inside.size());
-    const std::string name(inside.substr(0, length));
-    const std::string_view rest = inside.substr(length);
-    const auto value = [&] {
-        if (name == "0" || name == "BASH_SOURCE")
-            return variables_.ask("$0", "`${" + shown(inside) + "}'");
-        return numbered ? variables_.argument(name) : variables_.get(name);
-    };
-    const auto is_set = [&] {
-        return numbered ? !variables_.argument(name).words.empty() : variables_.is_set(name);
-    };
-    const bool colon = rest.starts_with(':');
-    const std::string_view how = rest.substr(colon ? 1 : 0);
-    if (length > 0 && (rest.empty() || (name == "BASH_SOURCE" && rest == "[0]"))) {
-        add_value(value(), quoted, false);
-    } else if (length > 0 && !numbered && (rest == "[@]" || rest == "[*]")) {
-        if (quoted && !fields_.empty() && fields_.back().empty())
-            fields_.pop_back(), in_field_ = false;
-        add_value(value(), quoted, true);
-    } else if (length > 0 && (how.starts_with('-') || how.starts_with('='))) {
-        if (is_set()) {
-            add_value(value(), quoted, false);
-            return;
-        }
-        // What the script was given: nothing, as it stands here, so its default.
-        if (numbered && variables_.arguments() == nullptr)
-            notes_.push_back("${" + shown(inside) + "}, but for its default");
-        if (how.starts_with('='))
-            variables_.set(name, {{expanded(how.substr(1))}, {}, false}, false, false, false);
-        add_default(how.substr(1), quoted);
-    } else if (length > 0 && how.starts_with('+')) {
-        if (is_set() && value().problem.empty())
-            add_default(how.substr(1), quoted);
-        else if (is_set())
-            problem("`${" + shown(inside) + "}'");
-        else if (quoted)
-            add_quoted("");
-    } else if (length > 0 && how.starts_with('?') && is_set()) {
-        add_value(value(), quoted, false);
-    } else if (inside.starts_with('@') && variables_.arguments() == nullptr) {
-        notes_.push_back("${" + shown(inside) + "}");
-        add_arguments(0, quoted);
-    } else if (const auto first =
-                   parse_whole<size_t>(inside.substr(std::min<size_t>(2, inside.size())), 1, 99);
-               inside.starts_with("@:") && first) {
-        add_arguments(*first - 1, quoted);
-    } else if (length == 0 || (!numbered && !is_set()) ||
-               (!how.starts_with('%') && !how.starts_with('#')) || colon ||
-               !add_trimmed(name, how, quoted)) {
-        problem("`${" + shown(inside) + "}'", numbered);
     }
 }
 

@@ -116,7 +116,6 @@ void ShellFlow::begin_round() {
     if (!is_in(Kind::loop))
         return;
     Block& block = blocks_.back();
-    block.skipped = Truth::no;
     block.again = true;
     block.current = Truth::yes;
     status_ = {Truth::yes, block.soft, block.files, {}};
@@ -139,7 +138,9 @@ bool ShellFlow::awaits_pattern() const {
 void ShellFlow::begin_branch(Truth matches, const std::string& pattern) {
     Block& block = blocks_.back();
     const Truth truth = block.known ? matches : Truth::unknown;
-    block.current = std::min(negated(block.past), truth);
+    block.current = std::max(std::min(negated(block.past), truth), block.falls);
+    block.falls = Truth::no;
+    block.past_before = block.past;
     if (block.current != Truth::no)
         block.tests.emplace_back("case " + block.text + " in " + pattern + ")", block.current);
     block.past = std::max(block.past, truth);
@@ -147,10 +148,15 @@ void ShellFlow::begin_branch(Truth matches, const std::string& pattern) {
     next_list();
 }
 
-void ShellFlow::end_branch() {
+void ShellFlow::end_branch(bool falls, bool asks) {
     if (is_in(Kind::choice)) {
-        blocks_.back().awaits_pattern = true;
-        blocks_.back().current = Truth::no;
+        Block& block = blocks_.back();
+        block.awaits_pattern = true;
+        if (falls)
+            block.falls = block.current;
+        if (asks)
+            block.past = block.past_before;
+        block.current = Truth::no;
     }
     next_list();
 }
@@ -169,22 +175,20 @@ void ShellFlow::close(Kind kind) {
     ended(group ? inner : ShellStatus{Truth::unknown, false, false, {}});
 }
 
-ShellFlow::Block* ShellFlow::innermost_loop() {
-    const auto loop = std::find_if(blocks_.rbegin(), blocks_.rend(),
-                                   [](const Block& one) { return one.kind == Kind::loop; });
-    return loop == blocks_.rend() ? nullptr : &*loop;
+void ShellFlow::leave_loops(size_t count, bool goes_on) {
+    const Truth leaves = reach();
+    for (auto block = blocks_.rbegin(); block != blocks_.rend() && count > 0; ++block) {
+        if (block->kind != Kind::loop)
+            continue;
+        count--;
+        Truth& ends = goes_on && count == 0 ? block->skipped : block->left;
+        ends = std::max(ends, leaves);
+    }
 }
 
-void ShellFlow::leave_loop() {
-    const Truth leaves = reach();
-    if (Block* const loop = innermost_loop(); loop != nullptr)
-        loop->left = std::max(loop->left, leaves);
-}
-
-void ShellFlow::leave_round() {
-    const Truth leaves = reach();
-    if (Block* const loop = innermost_loop(); loop != nullptr)
-        loop->skipped = std::max(loop->skipped, leaves);
+void ShellFlow::end_round() {
+    if (is_in(Kind::loop))
+        blocks_.back().skipped = Truth::no;
 }
 
 bool ShellFlow::is_over() const {

@@ -33,6 +33,8 @@ struct ShellLoop {
     unsigned line = 1;
     bool tested = false;    ///< `while' and `until'
     bool inverted = false;  ///< `until'
+    std::string condition;  ///< of ((...; ...; ...))
+    std::string step;       ///< the same; empty: another loop
     bool counted = false;   ///< it goes through `values'; otherwise nobody knows how often
 };
 
@@ -68,12 +70,14 @@ class ShellFlow {
     std::string& compared() { return blocks_.back().compared; }
     [[nodiscard]] bool awaits_pattern() const;
     void begin_branch(Truth matches, const std::string& pattern);
-    void end_branch();
+    /// `falls': the next branch is run as well (`;&'). `asks': its patterns are tried (`;;&').
+    void end_branch(bool falls, bool asks);
     void close(Kind kind);
     [[nodiscard]] bool is_in(Kind kind) const { return !blocks_.empty() && top().kind == kind; }
-    /// The innermost loop ends here (`break'), or its round does (`continue').
-    void leave_loop();
-    void leave_round();
+    /// So many loops end here (`break 2'); the last of them only its round, where it `goes_on'
+    /// (`continue').
+    void leave_loops(size_t count, bool goes_on);
+    void end_round();
     /// A loop has had its rounds, and this is what it does not do once more.
     [[nodiscard]] bool is_over() const;
     /// Whether the condition of a loop held, and is to be asked again.
@@ -105,6 +109,8 @@ class ShellFlow {
         bool files = false;
         bool known = true;  // of a choice: what is compared
         bool awaits_pattern = false;
+        Truth past_before = Truth::no;  // of a choice: as `past', without this branch
+        Truth falls = Truth::no;        // of a choice: the branch in front of this one goes on
         std::vector<std::pair<std::string, Truth>> tests;
         std::string text;
         std::string compared;
@@ -115,7 +121,6 @@ class ShellFlow {
         }
     };
 
-    [[nodiscard]] Block* innermost_loop();
     [[nodiscard]] const Block& top() const { return blocks_.back(); }
     void pass_gate(Truth gate);
     void decide(Block& block, Truth truth, const ShellStatus& status);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <sstream>
 #include <vector>
 
 #include "launcher/base/text.h"
@@ -104,7 +105,8 @@ class Sum {
             wrong_ = wrong_ || !takes(')');
             return value;
         }
-        blanks();
+        if (takes('-'))
+            return depth == deepest ? checked(most + 1) : -number(depth + 1);
         const std::string_view rest = text_.substr(at_);
         const size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
         const size_t name = shell_name_length(rest);
@@ -139,6 +141,69 @@ bool assigns(std::string_view text) {
             return true;
     }
     return false;
+}
+
+// seq LAST, seq FIRST LAST, seq FIRST STEP LAST
+std::optional<std::string> numbers(const std::vector<std::string>& words) {
+    constexpr long long most = 500;
+    std::vector<long long> values;
+    for (size_t i = 1; i < words.size(); i++) {
+        const auto value = parse_whole<long long>(words[i], -99999, 99999);
+        if (!value)
+            return std::nullopt;
+        values.push_back(*value);
+    }
+    if (values.empty() || values.size() > 3)
+        return std::nullopt;
+    const long long last = values.back();
+    const long long step = values.size() == 3 ? values[1] : 1;
+    const long long first = values.size() == 1 ? 1 : values[0];
+    if (step <= 0 || first > last || (last - first) / step > most)
+        return std::nullopt;
+    std::string text;
+    for (long long i = first; i <= last; i += step)
+        text += (text.empty() ? "" : "\n") + std::to_string(i);
+    return text;
+}
+
+// printf FORMAT WORDS, with %s, %d, %x and the like, and a word for each.
+std::optional<std::string> formatted(const std::vector<std::string>& words) {
+    constexpr int widest = 64;
+    const std::string& format = words[1];
+    std::string text;
+    size_t word = 2;
+    for (size_t i = 0; i < format.size(); i++) {
+        if (format[i] == '\\')
+            return std::nullopt;
+        if (format[i] != '%' || format.substr(i).starts_with("%%")) {
+            text += format[i];
+            i += format[i] == '%' ? 1 : 0;
+            continue;
+        }
+        const size_t kind = format.find_first_not_of("0123456789", i + 1);
+        const std::string size = format.substr(i + 1, kind - i - 1);
+        const int width = size.empty() ? 0 : parse_whole<int>(size, 0, widest).value_or(-1);
+        if (kind == std::string::npos || width < 0 || word == words.size())
+            return std::nullopt;
+        const auto number = parse_whole<long long>(words[word], 0, 1LL << 40U);
+        std::string field = words[word++];
+        if (format[kind] != 's') {
+            // 010 is eight here as well.
+            if (!number || (field.size() > 1 && field[0] == '0') ||
+                std::string_view("dixX").find(format[kind]) == std::string_view::npos)
+                return std::nullopt;
+            std::ostringstream digits;
+            digits << (format[kind] == 'd' || format[kind] == 'i' ? std::dec : std::hex)
+                   << (format[kind] == 'X' ? std::uppercase : std::nouppercase) << *number;
+            field = digits.str();
+        }
+        const bool zeros = size.starts_with('0') && format[kind] != 's';
+        if (field.size() < static_cast<size_t>(width))
+            field.insert(0, static_cast<size_t>(width) - field.size(), zeros ? '0' : ' ');
+        text += field;
+        i = kind;
+    }
+    return word == words.size() && !format.starts_with('-') ? std::optional(text) : std::nullopt;
 }
 
 }  // namespace
@@ -193,6 +258,19 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     if (program == "command" || program == "which" || program == "type") {
         const std::string_view name = last_part(words.back());
         return name.starts_with("qemu") || name == "kvm" ? known(words.back()) : std::nullopt;
+    }
+    if (program == "seq")
+        return known(numbers(words).value_or(""));
+    if (program == "printf" && count >= 2)
+        return known(formatted(words).value_or(""));
+    if (program == "expr" && count >= 4) {
+        std::string sum;
+        for (size_t i = 1; i < count; i++)
+            sum += words[i] + " ";
+        const auto value = sum.find_first_not_of("0123456789+-*/% ") == std::string::npos
+                               ? shell_arithmetic(trimmed(sum), variables)
+                               : std::nullopt;
+        return known(value ? std::to_string(*value) : "");
     }
     if (program == "echo" && count >= 2 && !words[1].starts_with('-')) {
         std::string text;

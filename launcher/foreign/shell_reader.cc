@@ -8,6 +8,7 @@
 #include <array>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell_output.h"
 #include "launcher/foreign/words.h"
 
 namespace tapgate {
@@ -137,17 +138,18 @@ void ShellReader::read_operator(char c) {
     finish();
     if (c == '(') {
         flow_.open(ShellFlow::Kind::subshell);
-        subshells_.push_back({directory_, {}});
+        subshells_.push_back({directory_, variables_.state()});
     } else if (c == ')') {
         if (flow_.is_in(ShellFlow::Kind::subshell)) {
             flow_.close(ShellFlow::Kind::subshell);
             leave_subshell();
         }
     } else if (peek() == ';' || peek() == '&') {
+        std::string end;
         while (peek() == ';' || peek() == '&')
-            next();
+            end += next();
         if (follows())
-            flow_.end_branch();
+            flow_.end_branch(end == "&", end == ";&");
         flow_.next_list();
     } else {
         flow_.next_list();
@@ -200,7 +202,8 @@ void ShellReader::read_redirection(std::string redirection) {
         problem("a here-document (`<<')");
     while (peek() == '<' || peek() == '>' || peek() == '&' || peek() == '|')
         redirection += next();
-    if (document && peek() == '-')
+    const bool without_tabs = document && peek() == '-';
+    if (without_tabs)
         next();
     skip_blanks(false);
     begin_word();
@@ -211,8 +214,8 @@ void ShellReader::read_redirection(std::string redirection) {
     for (const std::string& field : fields)
         redirection += field;
     if (document && !fields.empty())
-        documents_.push_back(
-            {fields[0], written.find_first_of("'\"\\") == std::string_view::npos, false, false});
+        documents_.push_back({fields[0], written.find_first_of("'\"\\") == std::string_view::npos,
+                              false, false, without_tabs});
     command_.redirections.push_back(redirection);
 }
 
@@ -234,12 +237,20 @@ void ShellReader::read_word() {
             return;
     }
     constexpr std::array<std::string_view, 3> tests = {"[", "[[", "test"};
-    words_.allow_patterns(is_in_test());
+    const bool in_test = is_in_test();
+    const bool compared = in_test && !command_.words.empty() &&
+                          (command_.words.back() == "==" || command_.words.back() == "=" ||
+                           command_.words.back() == "!=");
+    words_.set_patterns(compared  ? ShellWordReader::Patterns::compared
+                        : in_test ? ShellWordReader::Patterns::plain
+                                  : ShellWordReader::Patterns::files);
     words_.mark_unknown(!test_goes_on_ && !command_.words.empty() &&
                         !is_one_of(command_.words[0], tests));
     const std::string_view before = words_.rest();
-    const std::vector<std::string> fields = words_.read(true);
-    words_.allow_patterns(false);
+    std::vector<std::string> fields = words_.read(!in_test);
+    if (in_test && fields.empty())
+        fields.emplace_back();
+    words_.set_patterns(ShellWordReader::Patterns::files);
     words_.mark_unknown(false);
     take_problem();
     const std::string_view written = before.substr(0, before.size() - words_.rest().size());
@@ -249,6 +260,18 @@ void ShellReader::read_word() {
         return;
     }
     command_.words.insert(command_.words.end(), fields.begin(), fields.end());
+}
+
+// A value, which knows of those in front of it: A=1 B=$A.
+std::vector<std::string> ShellReader::read_assigned() {
+    if (assignments_.empty() || !command_.words.empty())
+        return words_.read(false);
+    ShellVariables::State state = variables_.state();
+    for (const Assignment& one : assignments_)
+        variables_.set(one.name, {{one.value}, command_.problem, !hard_}, false, one.append, false);
+    std::vector<std::string> fields = words_.read(false);
+    variables_.set_state(std::move(state));
+    return fields;
 }
 
 // NAME=value, NAME+=value, NAME=(an array).
@@ -261,14 +284,12 @@ bool ShellReader::read_assignment() {
     // NAME[0]=value
     if (rest.substr(length).starts_with('[')) {
         const std::string_view word = rest.substr(0, rest.find_first_of(" \t\n;"));
-        if (word.find("]=") == std::string_view::npos && word.find("]+=") == std::string_view::npos)
+        const size_t end = std::min(word.find("]="), word.find("]+="));
+        if (end == std::string_view::npos)
             return false;
-        words_.read(false);
-        words_.take_problem();
-        if (reach() != Truth::no) {
-            remember(name);
-            variables_.forget(name, "set element by element");
-        }
+        const bool append = word[end + 1] == '+';
+        words_.skip(end + (append ? 3 : 2));
+        set_element(name, rest.substr(length + 1, end - length - 1), append);
         return true;
     }
     const bool append = rest.substr(length).starts_with("+=");
@@ -286,7 +307,10 @@ bool ShellReader::read_assignment() {
             next();
         return true;
     }
-    const std::vector<std::string> fields = words_.read(false);
+    if (!variables_.saved(name) && !name.ends_with("PATH"))
+        words_.set_assigned(name);
+    const std::vector<std::string> fields = read_assigned();
+    words_.set_assigned({});
     take_problem();
     assignments_.push_back({name, fields.empty() ? std::string() : fields[0], append});
     if (command_.words.empty())
@@ -308,6 +332,10 @@ void ShellReader::read_array(const std::string& name, bool append) {
             problem("`" + std::string(1, c) + "' in an array");
             next();
         } else {
+            if (c == '[' &&
+                words_.rest().substr(0, words_.rest().find_first_of(" \t\n")).find("]=") !=
+                    std::string_view::npos)
+                problem("an array's element with its name");
             words_.mark_unknown(true);
             const std::vector<std::string> fields = words_.read(true);
             words_.mark_unknown(false);
@@ -322,6 +350,25 @@ void ShellReader::read_array(const std::string& name, bool append) {
     command_ = {};
     started_ = hard_ = false;
     flow_.ended({Truth::yes, false, false, {}});
+}
+
+// NAME[ELEMENT]=value, behind the `='.
+void ShellReader::set_element(const std::string& name, std::string_view element, bool append) {
+    const std::vector<std::string> fields = words_.read(false);
+    take_problem();
+    ShellVariables::Value value = variables_.saved(name).value_or(ShellVariables::Value());
+    ShellWordReader reader(element, variables_, words_.line());
+    const auto number = shell_arithmetic(trimmed(reader.read_all()), variables_);
+    if (reach() == Truth::yes && command_.words.empty() && reader.take_problem().empty() &&
+        number && *number >= 0 && value.problem.empty() &&
+        *number <= static_cast<long long>(value.words.size())) {
+        const auto at = static_cast<size_t>(*number);
+        value.words.resize(std::max(value.words.size(), at + 1));
+        value.words[at] = (append ? value.words[at] : "") + (fields.empty() ? "" : fields[0]);
+        set(name, std::move(value.words), true, false);
+    } else if (reach() != Truth::no) {
+        variables_.forget(name, "set element by element");
+    }
 }
 
 void ShellReader::set(const std::string& name, std::vector<std::string> words, bool array,
@@ -342,7 +389,8 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
     }
     const bool adds = append || added != words || !variables_.is_set(name);
     const bool conditional = reach() == Truth::unknown && !(chooses_kvm(added) && adds);
-    remember(name);
+    if (is_local())
+        variables_.hide(name);
     ShellVariables::Value value{std::move(words), command_.problem, !hard_};
     variables_.set(name, std::move(value), array, append, conditional);
 }

@@ -19,6 +19,7 @@
 
 #include "launcher/foreign/shell_command.h"
 #include "launcher/foreign/shell_flow.h"
+#include "launcher/foreign/shell_output.h"
 #include "launcher/foreign/shell_variables.h"
 #include "launcher/foreign/shell_word.h"
 
@@ -80,8 +81,12 @@ class ShellReader {
 
     // Assignments.
     bool read_assignment();
+    std::vector<std::string> read_assigned();
     void read_array(const std::string& name, bool append);
     void set(const std::string& name, std::vector<std::string> words, bool array, bool append);
+    void set_element(const std::string& name, std::string_view element, bool append);
+    void declare();
+    [[nodiscard]] bool is_local() const;
     void assign(const std::string& name, const std::string& value, bool append);
 
     // Ends of commands.
@@ -97,15 +102,17 @@ class ShellReader {
     void change_directory();
     void change_variables();
     void set_arguments();
-    void remember(const std::string& name);
     void leave_subshell();
     void read_eval();
+    void run(const std::string& text, unsigned line);
+    std::optional<bool> apply_sum(std::string_view text);
+    void apply(const SumStatus& sum, const std::string& program);
     void end_loop();
     void call(const Function& function);
     void count_round();
     void read_nested();
-    void read_nested(const std::string& text, ShellVariables& variables, Script& script,
-                     unsigned line, bool written);
+    void read_in_shell(const std::string& text, unsigned line, bool written);
+    void read_nested(const std::string& text, Script& script, unsigned line, bool written);
     void read_documents();
     void take_over(std::vector<ShellCommand> commands, bool written);
 
@@ -117,9 +124,10 @@ class ShellReader {
     // A here-document of this line.
     struct Document {
         std::string end;
-        bool expands;      // variables stand for their values
-        bool is_a_script;  // it becomes a file, or is read by a shell
-        bool is_written;   // it becomes a file
+        bool expands;       // variables stand for their values
+        bool is_a_script;   // it becomes a file, or is read by a shell
+        bool is_written;    // it becomes a file
+        bool without_tabs;  // `<<-'
     };
 
     ShellVariables& variables_;
@@ -140,10 +148,10 @@ class ShellReader {
     bool inverted_ = false;        // behind `!'
     bool test_goes_on_ = false;    // `[[ a && b ]]'
     std::string directory_;
-    // What a subshell has changed.
+    // What there was in front of a subshell.
     struct Subshell {
         std::string directory;
-        std::map<std::string, std::optional<ShellVariables::Value>> variables;
+        ShellVariables::State variables;
     };
     std::vector<Subshell> subshells_;
     std::vector<std::string> notes_;  // of variables, for the commands that follow

@@ -30,11 +30,15 @@ ShellStatus of_file(const std::string& path, ShellVariables& variables, bool ask
     return status;
 }
 
-Truth compared(const std::string& left, std::string_view how, const std::string& right) {
+Truth compared(const std::string& left, std::string_view how, const std::string& right,
+               std::string_view bracket) {
     if (how == "==" || how == "=")
         return truth_of(left == right);
     if (how == "!=")
         return truth_of(left != right);
+    // Nothing is zero in [[, and an error in the others.
+    if ((left.empty() || right.empty()) && bracket != "[[")
+        return how.starts_with('-') ? Truth::no : Truth::unknown;
     const auto a = parse_whole<long>(left.empty() ? "0" : left);
     const auto b = parse_whole<long>(right.empty() ? "0" : right);
     if (!a || !b)
@@ -52,11 +56,33 @@ Truth compared(const std::string& left, std::string_view how, const std::string&
     return how == "-le" ? truth_of(*a <= *b) : Truth::unknown;
 }
 
+// [ A -a B ], [ A -o B ]
+ShellStatus of_several(std::string_view bracket, const std::vector<std::string>& words,
+                       ShellVariables& variables, bool asks_files) {
+    for (const std::string_view how : {"-o", "-a"}) {
+        const auto found = std::find(words.begin(), words.end(), how);
+        if (found == words.end())
+            continue;
+        ShellStatus left = shell_test(bracket, {words.begin(), found}, variables, asks_files);
+        const ShellStatus right =
+            shell_test(bracket, {found + 1, words.end()}, variables, asks_files);
+        left.truth =
+            how == "-o" ? std::max(left.truth, right.truth) : std::min(left.truth, right.truth);
+        left.soft = left.soft || right.soft;
+        left.files = left.files || right.files;
+        return left;
+    }
+    return {};
+}
+
 }  // namespace
 
 Truth matches_pattern(const std::string& pattern, const std::string& value) {
     constexpr size_t longest = 1024;
     constexpr long most_stars = 4;
+    if (pattern.find(unknown_text) != std::string::npos ||
+        value.find(unknown_text) != std::string::npos)
+        return Truth::unknown;
     if (pattern.size() > longest || value.size() > longest ||
         std::count(pattern.begin(), pattern.end(), '*') > most_stars)
         return Truth::unknown;
@@ -68,7 +94,7 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
     if (bracket != "test" && !words.empty() && (words.back() == "]" || words.back() == "]]"))
         words.pop_back();
     bool inverted = false;
-    while (!words.empty() && words[0] == "!") {
+    while (!words.empty() && words[0] == "!" && words.size() <= 4) {
         inverted = !inverted;
         words.erase(words.begin());
     }
@@ -92,13 +118,15 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
     else if (words.size() == 2 && is_one_of(words[0], of_files))
         status = of_file(words[1], variables, asks_files);
     else if (words.size() == 2 && (words[0] == "==" || words[0] == "=" || words[0] == "!="))
-        status.truth = compared("", words[0], words[1]);
+        status.truth = Truth::no;  // an error of the script's: its variable is empty
     else if (words.size() == 3 && bracket == "[[" && (words[1] == "==" || words[1] == "="))
         status.truth = matches_pattern(words[2], words[0]);
     else if (words.size() == 3 && bracket == "[[" && words[1] == "!=")
         status.truth = negated(matches_pattern(words[2], words[0]));
     else if (words.size() == 3)
-        status.truth = compared(words[0], words[1], words[2]);
+        status.truth = compared(words[0], words[1], words[2], bracket);
+    else if (bracket != "[[")
+        status = of_several(bracket, words, variables, asks_files);
     if (inverted)
         status.truth = negated(status.truth);
     return status;

@@ -2,6 +2,7 @@
 #include "launcher/foreign/shell_variables.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
@@ -39,12 +40,18 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
                          bool conditional) {
     for (const std::string& word : value.words)
         charge(word.size() + 1);
-    Value& old = values_[name];
-    if (!append)
+    Value& old = state_.values[name];
+    // Of an array, a plain text is the first element.
+    const bool first =
+        !array && !value.words.empty() && !old.words.empty() && (append || old.words.size() > 1);
+    if (!append && !first) {
+        const bool exported = old.exported;
         old = {};
-    if (append && !array && !old.words.empty() && !value.words.empty()) {
-        old.words.back() += value.words[0];
-        charge(old.words.back().size());
+        old.exported = exported;
+    }
+    if (first) {
+        old.words[0] = append ? old.words[0] + value.words[0] : value.words[0];
+        charge(old.words[0].size());
     } else {
         old.words.insert(old.words.end(), value.words.begin(), value.words.end());
     }
@@ -61,10 +68,32 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
 }
 
 bool ShellVariables::is_set(const std::string& name) const {
-    const auto found = values_.find(name);
-    return found != values_.end() &&
+    const auto found = state_.values.find(name);
+    return found != state_.values.end() &&
            std::any_of(found->second.words.begin(), found->second.words.end(),
                        [](const std::string& word) { return !word.empty(); });
+}
+
+void ShellVariables::enter(Value arguments) {
+    state_.callers.push_back(std::exchange(state_.arguments, std::move(arguments)));
+    state_.hidden.emplace_back();
+}
+
+void ShellVariables::leave() {
+    for (const auto& [name, value] : state_.hidden.back()) {
+        if (value)
+            state_.values[name] = *value;
+        else
+            unset(name);
+    }
+    state_.hidden.pop_back();
+    state_.arguments = std::move(state_.callers.back());
+    state_.callers.pop_back();
+}
+
+void ShellVariables::hide(const std::string& name) {
+    if (!state_.hidden.empty() && state_.hidden.back().try_emplace(name, saved(name)).second)
+        state_.values[name] = {};
 }
 
 ShellVariables::Value ShellVariables::ask(const std::string& word, const std::string& otherwise) {
@@ -76,7 +105,7 @@ ShellVariables::Value ShellVariables::ask(const std::string& word, const std::st
 }
 
 ShellVariables::Value ShellVariables::get(const std::string& name) {
-    if (const auto known = values_.find(name); known != values_.end()) {
+    if (const auto known = state_.values.find(name); known != state_.values.end()) {
         Value value = known->second;
         for (const std::string& word : value.words)
             charge(word.size() + 1);
@@ -91,6 +120,8 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
         return ask(name, unset);
     if (name == "OSTYPE")
         return {{"linux-gnu"}, {}, false};
+    if (name == "IFS")
+        return {{" \t\n"}, {}, false};
     return {{}, unset, true, name};
 }
 
@@ -100,7 +131,7 @@ void ShellVariables::note_unknown(const std::string& name) {
 }
 
 ShellVariables::Value ShellVariables::argument(const std::string& name) {
-    const std::vector<std::string>* const known = arguments();
+    const Value* const known = arguments();
     const auto number = parse_whole<size_t>(name);
     if (known == nullptr) {
         std::vector<std::string> words;
@@ -108,36 +139,32 @@ ShellVariables::Value ShellVariables::argument(const std::string& name) {
             words.emplace_back("0");
         return {words, "`$" + name + "', which only the shell that ran it knows", true};
     }
+    Value value{{}, known->problem, known->soft};
     if (name == "#")
-        return {{std::to_string(known->size())}, {}, false};
-    if (!number || *number == 0 || *number > known->size())
-        return {{}, {}, false};
-    return {{(*known)[*number - 1]}, {}, false};
-}
-
-void ShellVariables::set_arguments(std::vector<std::string> arguments) {
-    if (arguments_.empty())
-        arguments_.emplace_back();
-    arguments_.back() = std::move(arguments);
+        value.words = {std::to_string(known->words.size())};
+    else if (number && *number > 0 && *number <= known->words.size())
+        value.words = {known->words[*number - 1]};
+    return value;
 }
 
 std::optional<ShellVariables::Value> ShellVariables::saved(const std::string& name) const {
-    const auto found = values_.find(name);
-    return found == values_.end() ? std::nullopt : std::optional(found->second);
+    const auto found = state_.values.find(name);
+    return found == state_.values.end() ? std::nullopt : std::optional(found->second);
 }
 
-void ShellVariables::restore(const std::string& name, const std::optional<Value>& value) {
-    if (value)
-        values_[name] = *value;
-    else
-        values_.erase(name);
+ShellVariables::State ShellVariables::state() {
+    for (const auto& [name, value] : state_.values) {
+        for (const std::string& word : value.words)
+            charge(word.size() + 1);
+    }
+    return state_;
 }
 
 void ShellVariables::shift(size_t count) {
-    if (arguments_.empty())
+    if (!state_.arguments || count > state_.arguments->words.size())
         return;
-    std::vector<std::string>& all = arguments_.back();
-    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size())));
+    auto& words = state_.arguments->words;
+    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 }  // namespace tapgate

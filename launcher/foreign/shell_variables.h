@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tapgate {
@@ -26,6 +27,7 @@ class ShellVariables {
         /// where there are none.
         bool soft = false;
         std::string name = {};  ///< of a variable of which nothing is known
+        bool exported = false;  ///< other shells have it as well
     };
 
     /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home),
@@ -54,36 +56,55 @@ class ShellVariables {
     /// "$1" and the like; of the script itself they are not known, and "#" is their number.
     Value argument(const std::string& name);
     /// All of them, where they are known: in a function of the script.
-    [[nodiscard]] const std::vector<std::string>* arguments() const {
-        return arguments_.empty() ? nullptr : &arguments_.back();
+    [[nodiscard]] const Value* arguments() const {
+        return state_.arguments ? &*state_.arguments : nullptr;
     }
-    /// A function begins, with its arguments, or ends.
-    void enter(std::vector<std::string> arguments) { arguments_.push_back(std::move(arguments)); }
-    void leave() { arguments_.pop_back(); }
+    /// A function begins, with its arguments.
+    void enter(Value arguments);
+    /// The function ends, and what it has hidden is there again.
+    void leave();
+    /// A variable of the function's own from here on, without a value (`local'); of the script's,
+    /// where no function has begun.
+    void hide(const std::string& name);
     /// The first of them go (`shift 2`).
     void shift(size_t count);
     /// They become these (`set --`).
-    void set_arguments(std::vector<std::string> arguments);
+    void set_arguments(Value arguments) { state_.arguments = std::move(arguments); }
     /// Nobody knows its value from here on, since it is `why`: "read by `read'".
     void forget(const std::string& name, const std::string& why) {
         set(name, {{}, why, false}, false, false, false);
     }
+    void mark_exported(const std::string& name) {
+        if (const auto found = state_.values.find(name); found != state_.values.end())
+            found->second.exported = true;
+    }
     /// It has not been set (`unset`).
-    void unset(const std::string& name) { values_.erase(name); }
-    /// What has been set, for restore(): nothing where it has not.
+    void unset(const std::string& name) { state_.values.erase(name); }
+    /// What has been set; nothing where it has not.
     [[nodiscard]] std::optional<Value> saved(const std::string& name) const;
-    void restore(const std::string& name, const std::optional<Value>& value);
+
+    /// All that a subshell has for itself.
+    struct State {
+        std::map<std::string, Value> values;
+        std::optional<Value> arguments;
+        // Of the functions that have begun.
+        std::vector<std::optional<Value>> callers;
+        std::vector<std::map<std::string, std::optional<Value>>> hidden;
+    };
+    /// A copy, which counts as expanded.
+    State state();
+    void set_state(State state) { state_ = std::move(state); }
 
     [[nodiscard]] const std::function<const char*(const std::string&)>& lookup() const {
         return lookup_;
     }
 
-  private:
+    /// So much has been expanded. Throws a LauncherError, as get() does.
     void charge(size_t bytes);
 
+  private:
     const std::function<const char*(const std::string&)>& lookup_;
-    std::map<std::string, Value> values_;
-    std::vector<std::vector<std::string>> arguments_;
+    State state_;
     std::vector<std::string> unknown_;
     size_t spent_ = 0;
 };

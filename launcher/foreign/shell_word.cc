@@ -4,7 +4,9 @@
 #include "launcher/foreign/shell_word.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "launcher/base/text.h"
@@ -17,6 +19,43 @@ constexpr std::string_view word_ends = " \t\n;&|<>()";
 
 bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+// Two digits, of what is no NUL byte.
+std::optional<char> parse_hex(std::string_view digits) {
+    unsigned value = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2 || value == 0)
+        return std::nullopt;
+    return static_cast<char>(value);
+}
+
+// What stands in braces, plain words or a range of numbers; nothing: it is more than that.
+std::vector<std::string> words_of_list(std::string_view inside) {
+    constexpr long most = 500;
+    std::vector<std::string> words;
+    if (const size_t dots = inside.find(".."); dots != std::string_view::npos) {
+        const auto first = parse_whole<long>(inside.substr(0, dots), 0, 99999);
+        const auto last = parse_whole<long>(inside.substr(dots + 2), 0, 99999);
+        // {01..10} has leading zeros.
+        const bool padded =
+            (dots > 1 && inside[0] == '0') || (inside.size() > dots + 3 && inside[dots + 2] == '0');
+        if (!first || !last || padded || std::abs(*last - *first) > most)
+            return {};
+        for (long i = *first; i != *last; i += *first < *last ? 1 : -1)
+            words.push_back(std::to_string(i));
+        words.push_back(std::to_string(*last));
+        return words;
+    }
+    if (inside.find_first_of("{'\"\\$`*?;&|<>()") != std::string_view::npos)
+        return {};
+    for (size_t at = 0; at <= inside.size();) {
+        const size_t end = std::min(inside.find(',', at), inside.size());
+        words.emplace_back(inside.substr(at, end - at));
+        at = end + 1;
+    }
+    return words;
 }
 
 }  // namespace
@@ -58,16 +97,37 @@ void ShellWordReader::add_quoted(std::string_view text) {
     if (!in_field_)
         fields_.emplace_back();
     in_field_ = true;
-    fields_.back() += text;
+    for (const char c : text) {
+        if (patterns_ == Patterns::compared && std::string_view("*?[]\\").find(c) != text.npos)
+            fields_.back() += '\\';
+        fields_.back() += c;
+    }
 }
 
-// As the shell does where there are no quotes: blanks in a variable end the word.
+// As the shell does where there are no quotes: blanks in a variable end the word, or what else IFS
+// says.
 void ShellWordReader::add_split(std::string_view text) {
+    const ShellVariables::Value separators = variables_.get("IFS");
+    if (splits_ && !separators.problem.empty())
+        problem(separators.problem, separators.soft);
+    const std::string ends = separators.words.empty() ? std::string() : separators.words[0];
+    bool parted = false;  // by a character that is no blank
     for (const char c : text) {
-        if (splits_ && (c == ' ' || c == '\t' || c == '\n'))
-            in_field_ = false;
-        else
+        const bool blank = c == ' ' || c == '\t' || c == '\n';
+        if (!splits_ || ends.find(c) == std::string::npos) {
+            if (patterns_ == Patterns::files && splits_ && (c == '*' || c == '?'))
+                problem("a pattern of file names (`" + std::string(1, c) + "')");
             add(c);
+            parted = false;
+        } else if (blank) {
+            in_field_ = false;
+        } else {
+            // Two of these have an empty word between them.
+            if (parted)
+                fields_.emplace_back();
+            in_field_ = false;
+            parted = true;
+        }
     }
 }
 
@@ -78,7 +138,10 @@ void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted,
         add_quoted(unknown_text);
         return;
     }
-    if (!value.problem.empty())
+    // NAME="$NAME more", where nothing has been in front of it.
+    if (value.soft && !value.name.empty() && value.name == assigned_)
+        notes_.push_back("$" + value.name);
+    else if (!value.problem.empty())
         problem(value.problem, value.soft);
     bool first = true;
     for (const std::string& word : value.words) {
@@ -96,38 +159,70 @@ void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted,
         add_quoted("");
 }
 
-// "$@": of a function each argument, a word each. What the script was given: nothing, as it stands
-// here.
-void ShellWordReader::add_arguments(size_t first, bool quoted) {
-    // The empty word of "$@" goes with it.
-    if (quoted && !fields_.empty() && fields_.back().empty()) {
+// "${NAME[*]}" and "$*" are one word, "${NAME[@]}" and "$@" one for each, and none for none.
+void ShellWordReader::add_all(ShellVariables::Value value, bool quoted, bool star) {
+    if (quoted && star) {
+        const ShellVariables::Value separators = variables_.get("IFS");
+        std::string joined;
+        for (size_t i = 0; i < value.words.size(); i++) {
+            if (i > 0 && !separators.words.empty())
+                joined += separators.words[0].substr(0, 1);
+            joined += value.words[i];
+        }
+        value.words = {joined};
+    } else if (quoted && value.words.empty() && in_field_ && fields_.back().empty()) {
         fields_.pop_back();
         in_field_ = false;
     }
-    if (const auto* const known = variables_.arguments(); known != nullptr)
-        add_value({{known->begin() + static_cast<std::ptrdiff_t>(std::min(first, known->size())),
-                    known->end()},
-                   {},
-                   false},
-                  quoted, true);
+    add_value(value, quoted, true);
+}
+
+bool ShellWordReader::at_word_end() const {
+    return at_end() || word_ends.find(peek()) != std::string_view::npos;
 }
 
 std::vector<std::string> ShellWordReader::read(bool splits) {
     fields_.clear();
     in_field_ = had_quote_ = false;
     splits_ = splits;
+    begin_ = at_;
     bool first = true;
-    while (!at_end() && word_ends.find(peek()) == std::string_view::npos) {
+    while (!at_word_end()) {
         read_part(first);
         first = false;
     }
     return fields_;
 }
 
-std::string ShellWordReader::read_all() {
+std::vector<std::string> ShellWordReader::read_value(bool quoted, bool splits) {
+    fields_.clear();
+    in_field_ = false;
+    splits_ = splits;
+    patterns_ = splits && !quoted ? Patterns::files : Patterns::plain;
+    while (!at_end()) {
+        const char c = peek();
+        if (quoted && c != '$' && c != '`') {
+            next();
+            if (c == '\\' && std::string_view("$`\"\\}").find(peek()) != std::string_view::npos)
+                add(next());
+            else if (c != '"')
+                add(c);
+        } else if (quoted) {
+            read_expansion(true);
+        } else if (splits && (c == ' ' || c == '\t' || c == '\n')) {
+            next();
+            in_field_ = false;
+        } else {
+            read_part(at_ == 0);
+        }
+    }
+    return fields_;
+}
+
+std::string ShellWordReader::read_all(Patterns patterns) {
     fields_.clear();
     in_field_ = splits_ = false;
-    patterns_ = true;
+    patterns_ = patterns;
     while (!at_end())
         read_part(false);
     std::string all;
@@ -174,6 +269,8 @@ void ShellWordReader::read_part(bool first) {
             return;
         if (const char escaped = next(); escaped != '\n')
             add_quoted({&escaped, 1});
+    } else if (c == '$' && peek(1) == '"') {
+        next();
     } else if (c == '\'') {
         read_single_quotes();
     } else if (c == '"') {
@@ -182,16 +279,59 @@ void ShellWordReader::read_part(bool first) {
         read_ansi_quotes();
     } else if (c == '$' || c == '`') {
         read_expansion(false);
-    } else if (c == '~' && first) {
+    } else if (c == '~' && (first || is_behind_name())) {
         read_tilde();
+    } else if (c == '{' && splits_ && patterns_ == Patterns::files) {
+        read_list();
     } else {
-        if ((c == '*' || c == '?') && !patterns_)
+        if ((c == '*' || c == '?') && splits_ && patterns_ == Patterns::files)
             problem("a pattern of file names (`" + std::string(1, c) + "')");
-        if (c == '{' && !patterns_ &&
-            rest().substr(0, rest().find_first_of(" \n}")).find(',') != std::string_view::npos)
-            problem("a list of words in braces (`{a,b}')");
         add(next());
     }
+}
+
+// NAME=~/x, and NAME=a:~/x where it is an assignment.
+bool ShellWordReader::is_behind_name() const {
+    const std::string_view before = text_.substr(begin_, at_ - begin_);
+    if (!splits_)
+        return before.ends_with(':');
+    return before.ends_with('=') && shell_name_length(before) + 1 == before.size();
+}
+
+// {a,b} and {1..3}: a word for each, with all else of the word.
+void ShellWordReader::read_list() {
+    constexpr unsigned deepest = 8;
+    const std::string_view inside = rest().substr(1, rest().find_first_of(" \t\n}") - 1);
+    const std::string_view before = text_.substr(begin_, at_ - begin_);
+    if (inside.find(',') == std::string_view::npos && inside.find("..") == std::string_view::npos) {
+        add(next());
+        return;
+    }
+    const std::vector<std::string> words = words_of_list(inside);
+    if (words.empty() || lists_ == deepest ||
+        before.find_first_of("$`") != std::string_view::npos) {
+        problem("a list of words in braces (`{a,b}')");
+        add(next());
+        return;
+    }
+    lists_++;
+    const std::string front = in_field_ ? fields_.back() : std::string();
+    if (in_field_)
+        fields_.pop_back();
+    skip(inside.size() + 2);
+    const size_t place = at_;
+    const unsigned line = line_;
+    for (const std::string& word : words) {
+        go_to(place, line);
+        in_field_ = false;
+        for (const char c : front + word)
+            add(c);
+        while (!at_word_end())
+            read_part(false);
+        variables_.charge(front.size() + word.size() + at_ - place);
+    }
+    in_field_ = false;
+    lists_--;
 }
 
 // ~ and ~name, up to a slash.
@@ -243,7 +383,7 @@ void ShellWordReader::read_single_quotes() {
             had_quote_ = true;
             return;
         }
-        add(c);
+        add_quoted({&c, 1});
     }
     problem("a quote that is not closed");
 }
@@ -266,21 +406,39 @@ void ShellWordReader::read_double_quotes() {
         constexpr std::string_view escapable = "$`\"\\\n";
         if (c == '\\' && !at_end() && escapable.find(peek()) != std::string_view::npos) {
             if (const char escaped = next(); escaped != '\n')
-                add(escaped);
+                add_quoted({&escaped, 1});
         } else {
-            add(c);
+            add_quoted({&c, 1});
         }
     }
     problem("a quote that is not closed");
 }
 
-// $'...': only without escapes.
+// $'...', whose escapes are those of C; of characters by number only \xHH.
 void ShellWordReader::read_ansi_quotes() {
-    next();
-    const std::string_view inside = rest().substr(1, rest().find('\'', 1) - 1);
-    if (inside.find('\\') != std::string_view::npos)
-        problem("`$'...'' with escapes");
-    read_single_quotes();
+    skip(2);
+    add_quoted("");
+    while (!at_end() && peek() != '\'') {
+        char c = next();
+        if (c == '\\' && !at_end()) {
+            constexpr std::string_view letters = "ntr\\'\"?abefv";
+            constexpr std::string_view bytes = "\n\t\r\\'\"?\a\b\x1b\f\v";
+            const char escaped = next();
+            if (const size_t at = letters.find(escaped); at != std::string_view::npos) {
+                c = bytes[at];
+            } else if (const auto byte = parse_hex(rest().substr(0, 2)); escaped == 'x' && byte) {
+                c = *byte;
+                skip(2);
+            } else {
+                problem("`\\" + std::string(1, escaped) + "' in `$'...''");
+            }
+        }
+        add_quoted({&c, 1});
+    }
+    if (at_end())
+        problem("a quote that is not closed");
+    skip(1);
+    had_quote_ = true;
 }
 
 }  // namespace tapgate

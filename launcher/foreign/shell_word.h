@@ -4,6 +4,7 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_WORD_H
 #define TAPGATE_LAUNCHER_FOREIGN_SHELL_WORD_H
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,13 @@ namespace tapgate {
 
 class ShellWordReader {
   public:
+    /// What `*' and `?' are outside of quotes.
+    enum class Patterns {
+        files,     ///< names of files that are there, which nobody knows
+        plain,     ///< characters
+        compared,  ///< of a pattern to compare with; those in quotes get a backslash
+    };
+
     /// `line`: that of the first line. `depth`: in how many words of words it is.
     ShellWordReader(std::string_view text, ShellVariables& variables, unsigned line,
                     unsigned depth = 0)
@@ -39,12 +47,15 @@ class ShellWordReader {
     /// The word that begins here, up to its end: none, one or several, since a variable without
     /// quotes is split at its blanks where `splits`.
     std::vector<std::string> read(bool splits);
-    /// All that is there, blanks as well, as one word: a pattern, or a value by default.
-    std::string read_all();
+    /// All that is there, blanks as well, as one word.
+    std::string read_all(Patterns patterns = Patterns::plain);
+    /// All that is there as what ${NAME:-...} stands for: words, but one in quotes.
+    std::vector<std::string> read_value(bool quoted, bool splits);
     /// All that is there as a here-document: quotes stay, and so do variables that nobody knows.
     std::string read_document();
-    /// `*' and `?' are for a comparison, and for no files.
-    void allow_patterns(bool allowed) { patterns_ = allowed; }
+    void set_patterns(Patterns patterns) { patterns_ = patterns; }
+    /// The words to come are what that variable is set to; empty: no variable.
+    void set_assigned(const std::string& name) { assigned_ = name; }
 
     /// In quotes, a variable that nobody knows becomes unknown_text: it is one word, whatever it
     /// is.
@@ -58,12 +69,15 @@ class ShellWordReader {
     std::vector<std::string> take_notes();
 
   private:
+    // Words in words: deeper than any script has them.
+    static constexpr unsigned deepest = 8;
+
     void problem(const std::string& what, bool soft = false);
     void add(char c);
     void add_quoted(std::string_view text);
     void add_split(std::string_view text);
     void add_value(const ShellVariables::Value& value, bool quoted, bool all);
-    void add_arguments(size_t first, bool quoted);
+    void add_all(ShellVariables::Value value, bool quoted, bool star);
     [[nodiscard]] bool closes(char quote) const;
     void read_single_quotes();
     void read_double_quotes();
@@ -71,13 +85,27 @@ class ShellWordReader {
     void read_expansion(bool quoted);
     void read_command(bool quoted);
     ShellOutput output_of(std::string_view command);
+    void add_arguments(char how, bool quoted);
+    void add_sum(std::string_view text);
     void add_output(std::string_view command, bool quoted);
     void read_braces(bool quoted);
     void read_special(bool quoted);
+    struct Parameter;
+    std::string_view take_braces(bool quoted);
+    ShellVariables::Value value_of(const Parameter& parameter);
+    ShellVariables::Value referred(const Parameter& parameter, ShellVariables::Value value);
+    void add_parameter(const Parameter& parameter, const ShellVariables::Value& value, bool quoted);
     void add_default(std::string_view text, bool quoted);
-    bool add_trimmed(const std::string& name, std::string_view how, bool quoted);
-    std::string expanded(std::string_view text);
+    bool change(std::vector<std::string>& words, const Parameter& parameter);
+    std::optional<std::string> trimmed_by(const std::string& word, std::string_view how);
+    std::optional<std::string> replaced_by(const std::string& word, std::string_view how);
+    std::optional<long long> sum_of(std::string_view text);
+    void take_over(ShellWordReader& inner);
+    std::string expanded(std::string_view text, Patterns patterns = Patterns::plain);
     void read_tilde();
+    void read_list();
+    [[nodiscard]] bool at_word_end() const;
+    [[nodiscard]] bool is_behind_name() const;
     void read_part(bool first);
 
     std::string_view text_;
@@ -88,7 +116,10 @@ class ShellWordReader {
     std::vector<std::string> fields_;
     bool in_field_ = false;
     bool splits_ = true;
-    bool patterns_ = false;
+    Patterns patterns_ = Patterns::files;
+    std::string assigned_;
+    size_t begin_ = 0;        // of this word
+    unsigned lists_ = 0;      // in braces, that this part is in
     bool had_quote_ = false;  // in this word
     bool marks_ = false;
     std::string problem_;

@@ -89,7 +89,7 @@ TEST(Script, WhatOnlyAShellKnows) {
     EXPECT_THAT(problem("c `d"), HasSubstr("a backquote that is not closed"));
     EXPECT_THAT(problem("if a; then X=2; fi\nc $X"), HasSubstr("set under a condition"));
     EXPECT_THAT(problem("[ -e a ] && X=2\nc $X"), HasSubstr("set under a condition"));
-    EXPECT_THAT(problem("c {a,b}"), HasSubstr("in braces"));
+    EXPECT_THAT(problem("c {$A,b}"), HasSubstr("in braces"));
     EXPECT_THAT(problem("c ~nobody/x"), HasSubstr("`~nobody'"));
     EXPECT_THAT(problem("a | xargs c"), HasSubstr("`xargs'"));
     EXPECT_THAT(problem("a | c"), IsEmpty());
@@ -99,7 +99,8 @@ TEST(Script, WhatOnlyAShellKnows) {
     EXPECT_THAT(problem("c *.img"), HasSubstr("pattern"));
     EXPECT_THAT(problem("c 'x\n"), HasSubstr("not closed"));
     EXPECT_THAT(problem("c \"$1\""), HasSubstr("`$1'"));
-    EXPECT_THAT(problem("c ${X#y}"), HasSubstr("`${X#y}'"));
+    EXPECT_THAT(problem("c ${X#y}"), HasSubstr("the variable X, which is not set"));
+    EXPECT_THAT(problem("X=y\nc ${X@Q}"), HasSubstr("`${X@Q}'"));
     // What is wrong elsewhere is no matter.
     EXPECT_THAT(problem("it's $(\nc d"), IsEmpty());
 }
@@ -135,7 +136,7 @@ TEST(Script, TestsAreDecidedByTheText) {
           "X=good; (X=bad)",
           "X=good; for i in 1 2; do continue; X=bad; done",
           "f() { shift 2; X=$1; }; f a b good",
-          "f() { shift 9; X=${1:-good}; }; f a b",
+          "f() { shift 9; X=${1:-bad}; }; f good b",
           "i=1; ((i++)); (( i += 3 * 2 )); ((i = i - 1)); [ $i = 7 ] && X=good",
           "i=2; while ((i > 0)); do ((i--)); X=bad$i; done; [ $X = bad0 ] && X=good",
           "if ((2 <= 1)); then X=bad; elif ! ((0)); then X=good; fi",
@@ -147,7 +148,25 @@ TEST(Script, TestsAreDecidedByTheText) {
           "set -- a good; X=$2",
           "f() { X=$Y; }; Y=good f",
           "X=bad; for Y in $X; do [ -z \"$Z\" ] || continue; X=good; done",
-          "[ $Z ] || X=good"})
+          "[ $Z ] || X=good",
+          "[ a = b -o c = c ] && X=good",
+          "X=1; let X=X+1; [ $X = 2 ] && X=good",
+          "X=(bad); X[1]=good; X=${X[1]}",
+          "for i in {1..3}; do X=$i; done; [ $X = 3 ] && X=good",
+          "X=good; eval \"X=2 $X\"",
+          "for ((i=0;i<3;i++)); do X=bad$i; done; [ $X = bad2 ] && X=good",
+          "for i in 1 2 3; do [ $i = 2 ] && continue; X=bad$i; done; [ $X = bad3 ] && X=good",
+          "for i in 1 2; do for j in 1; do X=good; continue 2; done; X=bad; done",
+          "for i in 1 2; do for j in 1; do break 2; done; done; [ $i = 1 ] && X=good",
+          "case a in a) X=bad;& b) X=good;; c) X=bad;; esac",
+          "case a in a) X=bad;;& b) X=bad;; a) X=good;; esac",
+          "Y='a*'; case abc in \"$Y\") X=bad;; $Y) X=good;; esac",
+          "X=good; f() { local X=bad; }; f",
+          "X=good; f() { local X; X=bad; }; f",
+          "X=good; f() { :; }; X=bad f",
+          "X=good; (f() { X=bad; }; f)",
+          "E=; X=${E:-good}; X=${E-$X}$X",
+          "[ $Z != a ] && X=bad || X=good"})
         EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "good")) << line;
     // Here the text does not tell.
     for (const char* const line : {"if [ -f here.img ]; then X=1; fi",
@@ -157,9 +176,7 @@ TEST(Script, TestsAreDecidedByTheText) {
                                    "read X",
                                    "for i in $(ls); do X=1; done",
                                    "if a; then X=1; else X=2; fi",
-                                   "[ a = b -o c = c ] && X=1",
                                    "X=1; printf -v X %s 2",
-                                   "X=1; let X=X+1",
                                    "f() { some; }; f && X=1",
                                    "f() { [ $1 = a ] && return 0; other; }; f b && X=1",
                                    "f() { some && return 1; true; }; f && X=1",
@@ -168,14 +185,21 @@ TEST(Script, TestsAreDecidedByTheText) {
                                    "X=1; ((Y = X++ + 1))",
                                    "X=1; if a; then ((X++)); fi",
                                    "mapfile -t X <f",
-                                   "X=(1); X[1]=2",
-                                   "for i in {1..3}; do X=$i; done",
+                                   "X=1; X[$Y]=2",
+                                   "declare -A X; X[a]=1",
+                                   "declare -i X; X+=1",
+                                   "for ((i = 0; i < N; i++)); do X=$i; done",
+                                   "let X=Y*2",
+                                   "case a in `date`) X=1;; esac",
+                                   "f() { X=$1; }; f $Y",
+                                   "P=1; echo $((P++)); X=$P",
                                    "select X in a b; do break; done",
-                                   "X=1; eval \"X=2 $X\"",
-                                   "for ((i=0;i<3;i++)); do X=$i; done",
                                    "while a; do X=1; done"})
         EXPECT_NE(problem(std::string(line) + "\nc $X"), "") << line;
-    EXPECT_THAT(words("if a; then set -- 1; else set -- 2; fi; c $1"), ElementsAre("c", "$(...)"));
+    EXPECT_NE(problem("if a; then set -- 1; else set -- 2; fi; c $1"), "");
+    for (const char* const line : {"X=$(date); X=${#X}", "X=$(date); X=\"${X%%.*}\"",
+                                   "X=$(date); X=${X/a/b}", "eval \"X=$Y\""})
+        EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "$(...)")) << line;
     // Reading ends.
     for (const char* const endless :
          {"f() { for i in 1 2 3 4 5 6 7 8 9; do f; c; done; }\nf",

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The reader of shell scripts against bash: shell/cases.txt has scripts, each of which bash runs in
+// an empty environment where all that is called QEMU only prints what it was given. What the reader
+// takes for QEMU's command line is that, or it refuses the script. It may refuse only where the
+// case's name says so, "NAME (refused: PART OF THE REASON)", and differ only where a note names
+// what is left out, "NAME (noted: PART OF THE NOTE)".
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/qemu_script.h"
+#include "launcher/foreign/qemu_words.h"
+#include "launcher/foreign/shell_variables.h"
+#include "tests/unit/foreign/cases.h"
+#include "tests/unit/testing.h"
+
+namespace tapgate {
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+// Stands for all programs of a host that starts VMs. What it was given goes to descriptor 9; a
+// program that starts others starts the QEMU among its words.
+constexpr const char* fake = R"(#!/bin/bash
+case ${0##*/} in
+    qemu-img | ip | brctl | modprobe | chown | tunctl | iptables | swtpm) exit 0 ;;
+    sudo | doas | taskset | numactl | ionice | chrt | screen | strace | systemd-run)
+        while [ $# -gt 0 ]; do
+            case $1 in qemu* | kvm | env | nice | ip | modprobe | bash | sh) exec "$@" ;; esac
+            shift
+        done ;;
+    *) printf '%s\0' start "$@" end >&9 ;;
+esac
+)";
+
+// One host for all scripts.
+class Host {
+  public:
+    Host() {
+        namespace fs = std::filesystem;
+        for (const char* const folder : {"bin", "home", "work"})
+            fs::create_directory(directory_.file(folder));
+        std::ofstream(directory_.file("fake")) << fake;
+        fs::permissions(directory_.file("fake"), fs::perms::owner_all);
+        for (const char* const name : {"qemu-system-x86_64",
+                                       "qemu-system-i386",
+                                       "qemu",
+                                       "kvm",
+                                       "qemu-kvm",
+                                       "qemu-img",
+                                       "ip",
+                                       "brctl",
+                                       "modprobe",
+                                       "chown",
+                                       "tunctl",
+                                       "iptables",
+                                       "swtpm",
+                                       "sudo",
+                                       "doas",
+                                       "taskset",
+                                       "numactl",
+                                       "ionice",
+                                       "chrt",
+                                       "screen",
+                                       "strace",
+                                       "systemd-run"})
+            fs::create_symlink("../fake", directory_.file("bin/") + name);
+        for (const char* const name :
+             {"basename", "bash",     "cat",  "cut",   "dirname", "env",     "expr",  "getopt",
+              "grep",     "head",     "ls",   "mkdir", "nice",    "nohup",   "nproc", "paste",
+              "readlink", "realpath", "rm",   "sed",   "seq",     "setsid",  "sh",    "sleep",
+              "sort",     "stdbuf",   "tail", "tee",   "tr",      "timeout", "uname", "wc"}) {
+            for (const std::string folder : {"/usr/bin/", "/bin/"}) {
+                if (fs::exists(folder + name) && !fs::exists(directory_.file("bin/") + name))
+                    fs::create_symlink(folder + name, directory_.file("bin/") + name);
+            }
+        }
+    }
+
+    // What QEMU is given, each time that bash starts it. A script in the background counts: all of
+    // them have the pipe open.
+    std::vector<Words> run(const std::string& text) const {
+        std::ofstream(script()) << text;
+        const std::string command = "cd " + work() +
+                                    " && rm -rf -- * && exec env -i HOME=" + home() +
+                                    " PATH=" + directory_.file("bin") + " timeout 10 bash " +
+                                    script() + " 9>&1 >/dev/null 2>&1 </dev/null";
+        const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
+        std::vector<Words> starts;
+        std::string word;
+        bool inside = false;
+        for (int c = fgetc(pipe.get()); c != EOF; c = fgetc(pipe.get())) {
+            if (c != '\0') {
+                word += static_cast<char>(c);
+                continue;
+            }
+            if (!inside)
+                starts.emplace_back();
+            else if (word != "end")
+                starts.back().push_back(word);
+            inside = !inside || word != "end";
+            word.clear();
+        }
+        return starts;
+    }
+
+    // What translate(1) asks the host.
+    const char* look_up(const std::string& name) {
+        constexpr std::string_view exists = "exists ";
+        if (name.starts_with(exists))
+            return std::filesystem::exists(name.substr(exists.size())) ? "yes" : "no";
+        answer_ = name == "HOME" ? home() : name == "PWD" ? work() : name == "$0" ? script() : "";
+        return answer_.empty() ? nullptr : answer_.c_str();
+    }
+
+  private:
+    [[nodiscard]] std::string home() const { return directory_.file("home"); }
+    [[nodiscard]] std::string work() const { return directory_.file("work"); }
+    [[nodiscard]] std::string script() const { return directory_.file("script.sh"); }
+
+    TemporaryDirectory directory_;
+    std::string answer_;
+};
+
+// "NAME (refused: REASON)": REASON.
+std::string expectation(const std::string& name, const std::string& kind) {
+    const size_t at = name.find(" (" + kind + ": ");
+    if (at == std::string::npos)
+        return {};
+    const size_t begin = at + kind.size() + 4;
+    return name.substr(begin, name.size() - begin - 1);
+}
+
+// Are they the same, but for what stands as unknown_text?
+bool same_word(const std::string& read, const std::string& real) {
+    const size_t at = read.find(unknown_text);
+    if (at == std::string::npos)
+        return read == real;
+    const std::string end = read.substr(at + unknown_text.size());
+    if (!real.starts_with(read.substr(0, at)))
+        return false;
+    for (size_t i = at; i <= real.size(); i++) {
+        if (same_word(end, real.substr(i)))
+            return true;
+    }
+    return false;
+}
+
+// A word that is unknown as a whole stands for any number of them.
+bool same(const Words& read, const Words& real) {
+    for (size_t i = 0; i < read.size(); i++) {
+        if (read[i] == unknown_text) {
+            const Words rest(read.begin() + static_cast<std::ptrdiff_t>(i) + 1, read.end());
+            for (size_t end = i; end <= real.size(); end++) {
+                if (same(rest, {real.begin() + static_cast<std::ptrdiff_t>(end), real.end()}))
+                    return true;
+            }
+            return false;
+        }
+        if (i == real.size() || !same_word(read[i], real[i]))
+            return false;
+    }
+    return read.size() == real.size();
+}
+
+// The whole of what a script comes to, for whoever reads a failure.
+std::string described(const std::vector<Words>& starts) {
+    std::string text;
+    for (const Words& words : starts)
+        text += "\n  QEMU " + shell_text(words);
+    return text;
+}
+
+TEST(ShellScripts, AreReadAsBashRunsThem) {
+    Host host;
+    size_t read = 0;
+    for (const Case& one : read_cases("../shell/cases.txt")) {
+        SCOPED_TRACE(one.name);
+        const std::vector<Words> real = host.run(one.text);
+        const std::string refused = expectation(one.name, "refused");
+        const std::string noted = expectation(one.name, "noted");
+        ShellCommand command;
+        const std::string error = error_of<LauncherError>([&] {
+            command = find_qemu_start(
+                one.text, [&](const std::string& name) { return host.look_up(name); }, "FILE");
+        });
+        if (error != "none") {
+            EXPECT_TRUE(!refused.empty() && error.find(refused) != std::string::npos)
+                << "refused: " << error << described(real);
+            continue;
+        }
+        EXPECT_EQ(refused, "") << "is read";
+        const Words words(find_qemu(command.words) + 1, command.words.cend());
+        if (noted.empty()) {
+            EXPECT_TRUE(real.size() == 1 && same(words, real[0]))
+                << "bash:" << described(real) << "\nhere:" << described({words});
+        } else {
+            Words notes = command.notes;
+            notes.insert(notes.end(), command.others.begin(), command.others.end());
+            EXPECT_THAT(notes, testing::Contains(testing::HasSubstr(noted)))
+                << "bash:" << described(real) << "\nhere:" << described({words});
+        }
+        read++;
+    }
+    EXPECT_GT(read, 100U);
+}
+
+}  // namespace
+
+}  // namespace tapgate
