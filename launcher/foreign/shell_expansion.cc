@@ -57,6 +57,8 @@ void ShellWordReader::add_output(std::string_view command, bool quoted) {
     }
     if (depth_ < deepest) {
         if (const auto value = known_output(output_of(inside), variables_)) {
+            for (const std::string& word : value->words)
+                variables_.charge(word.size());
             add_value(*value, quoted, false);
             return;
         }

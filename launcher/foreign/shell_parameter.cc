@@ -130,6 +130,7 @@ std::optional<std::string> ShellWordReader::trimmed_by(const std::string& word,
         const size_t taken = longest ? word.size() - i : i;
         const std::string part = at_end ? word.substr(word.size() - taken) : word.substr(0, taken);
         const Truth matches = matches_pattern(pattern, part);
+        variables_.charge(part.size());
         if (matches == Truth::unknown)
             return std::nullopt;
         if (matches == Truth::yes)

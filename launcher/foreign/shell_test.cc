@@ -59,7 +59,10 @@ Truth compared(const std::string& left, std::string_view how, const std::string&
 // [ A -a B ], [ A -o B ]
 ShellStatus of_several(std::string_view bracket, const std::vector<std::string>& words,
                        ShellVariables& variables, bool asks_files) {
+    constexpr size_t most = 12;
     for (const std::string_view how : {"-o", "-a"}) {
+        if (words.size() > most)
+            break;
         const auto found = std::find(words.begin(), words.end(), how);
         if (found == words.end())
             continue;
