@@ -17,7 +17,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    qemu-img qemu-utils virt-xml-validate libvirt-clients virsh libvirt-clients libvirtd libvirt-daemon virt-install virtinst
+    qemu-img qemu-utils virt-xml-validate libvirt-clients xmllint libxml2-utils virsh libvirt-clients libvirtd libvirt-daemon virt-install virtinst
 lab_find_helper "$top"
 lab_find_launcher "$top"
 guest_prepare "$top"
