@@ -32,6 +32,14 @@ std::string name_of_guest(const ShellCommand& command) {
     return word.starts_with("guest=") ? word.substr(word.find('=') + 1) : word;
 }
 
+// Its words may be what is not known.
+bool starts_qemu(const ShellCommand& command) {
+    const auto qemu = find_qemu(command.words);
+    const bool bare =
+        qemu != command.words.end() && qemu + 1 == command.words.end() && !command.problem.empty();
+    return bare || is_start_of_qemu(command.words);
+}
+
 // Starts of one VM in a log.
 bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
     return std::all_of(commands.begin(), commands.end(), [&](const ShellCommand* one) {
@@ -50,9 +58,7 @@ ShellCommand find_qemu_start(std::string_view text,
         bool starts = false;
         try {
             const std::vector<ShellCommand> commands = read_shell_script(text, lookup, reading);
-            starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
-                return is_start_of_qemu(one.words);
-            });
+            starts = std::any_of(commands.begin(), commands.end(), starts_qemu);
             // Which of two starts is meant is not for a file to say that may come and go.
             const bool passed =
                 std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
@@ -63,6 +69,9 @@ ShellCommand find_qemu_start(std::string_view text,
         } catch (const LauncherError& problem) {
             if (error.empty() && (starts || reading == ShellReading::flat))
                 error = problem.what();
+            // Another reading would know less, and might not know that.
+            if (starts)
+                break;
         }
     }
     throw LauncherError(error);
@@ -76,11 +85,7 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         const bool again = std::any_of(found.begin(), found.end(), [&](const ShellCommand* one) {
             return one->line == command.line && one->words == command.words;
         });
-        // Its words may be what is not known.
-        const auto qemu = find_qemu(command.words);
-        const bool bare = qemu != command.words.end() && qemu + 1 == command.words.end() &&
-                          !command.problem.empty();
-        if ((bare || is_start_of_qemu(command.words)) && !again)
+        if (starts_qemu(command) && !again)
             found.push_back(&command);
     }
     // What the script runs comes before what it writes.

@@ -43,6 +43,10 @@ bool ShellReader::read_keyword() {
     command_ = {};
     hard_ = false;
     words_.skip(word.size());
+    constexpr std::array<std::string_view, 7> openers = {"if",     "while", "until", "for",
+                                                         "select", "case",  "{"};
+    if (is_one_of(word, openers))
+        begin_element();
     if (word == "if") {
         flow_.open(ShellFlow::Kind::condition);
     } else if (word == "then") {
@@ -73,6 +77,8 @@ bool ShellReader::read_keyword() {
         flow_.close(ShellFlow::Kind::choice);
     } else if (word == "{") {
         flow_.open(ShellFlow::Kind::group);
+    } else if (word == "}" && flow_.is_in(ShellFlow::Kind::loop)) {
+        end_loop();
     } else if (word == "}") {
         flow_.close(ShellFlow::Kind::group);
     } else {
@@ -176,6 +182,12 @@ void ShellReader::read_sum() {
 
 // What is between brackets; whether it holds, where that is known.
 std::optional<bool> ShellReader::apply_sum(std::string_view text) {
+    // A, B: one after the other, and the last one tells.
+    if (const size_t comma = text.find(',');
+        comma != std::string_view::npos && text.find('(') == std::string_view::npos) {
+        apply_sum(text.substr(0, comma));
+        return apply_sum(text.substr(comma + 1));
+    }
     ShellWordReader reader(text, variables_, words_.line());
     const std::string sum(trimmed(reader.read_all()));
     const bool soft = !reader.has_hard_problem();
@@ -246,9 +258,14 @@ void ShellReader::read_for(bool asks) {
     if (peek() == ';')
         next();
     skip_blanks(true);
+    // `{' may stand for `do'.
+    const bool braces = peek() == '{';
+    words_.skip(braces ? 1 : 0);
     loop.place = words_.place();
     loop.line = words_.line();
     flow_.open_loop(std::move(loop), status);
+    if (braces)
+        flow_.enter_loop();
 }
 
 // NAME() { ... }, behind the brackets; its body is kept for its calls. False: it has none.

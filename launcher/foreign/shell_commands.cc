@@ -75,7 +75,14 @@ ShellStatus ShellReader::status_of_command() {
     const std::string text =
         shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|"));
     const bool goes_on = std::exchange(test_goes_on_, false);
-    if (words.empty() || program == "true" || program == ":" || is_setter(words[0])) {
+    const bool asks =
+        words.empty() &&
+        std::any_of(assignments_.begin(), assignments_.end(), [](const Assignment& one) {
+            return one.value.find(unknown_text) != std::string::npos;
+        });
+    if (asks) {
+        // X=$(a command) ends as the command does.
+    } else if (words.empty() || program == "true" || program == ":" || is_setter(words[0])) {
         status.truth = Truth::yes;
     } else if (program == "false") {
         status.truth = Truth::no;
@@ -182,8 +189,13 @@ void ShellReader::declare() {
         if (is_local() && !names.empty() && names.back() == words[i])
             variables_.hide(words[i]);
     }
-    for (const Assignment& one : assignments_)
+    for (const Assignment& one : assignments_) {
         names.push_back(one.name);
+        // `local -n': what is set is another variable.
+        const bool refers = std::find(words.begin(), words.end(), "-n") != words.end();
+        if (refers && shell_name_length(one.value) == one.value.size())
+            names.push_back(one.value);
+    }
     const bool exports =
         words[0] == "export" || std::find(words.begin(), words.end(), "-x") != words.end();
     for (const std::string& name : names) {
@@ -237,7 +249,7 @@ void ShellReader::leave_function() {
 
 // What arguments or files decide may be otherwise, so that what stands below it counts.
 void ShellReader::leave() {
-    if (reach() != Truth::yes || flow_.soft() || !follows())
+    if (reach() != Truth::yes || flow_.soft() || !follows() || flow_.leave_subshell())
         return;
     flow_.leave();
     script_.is_left = true;
@@ -277,10 +289,12 @@ void ShellReader::change_variables() {
         }
         const bool sets =
             program == "printf" ? words[i - 1] == "-v" : is_name && words[i - 1] != "-p";
-        if (!sets)
+        // unset 'NAME[1]'
+        const bool is_element = program == "unset" && length > 0 && words[i].ends_with(']');
+        if (!sets && !is_element)
             continue;
         const std::string name = words[i].substr(0, length);
-        if (program == "unset" && reach() == Truth::yes)
+        if (program == "unset" && reach() == Truth::yes && !is_element)
             variables_.unset(name);
         else if (program == "read" && command_.redirections.empty())
             variables_.set(name, {{}, "typed where `read' asks", true}, false, false, false);
@@ -320,7 +334,7 @@ void ShellReader::set_arguments() {
 
 void ShellReader::leave_subshell() {
     directory_ = std::move(subshells_.back().directory);
-    variables_.set_state(std::move(subshells_.back().variables));
+    variables_.undo_to(subshells_.back().mark);
     subshells_.pop_back();
 }
 

@@ -26,7 +26,7 @@ ShellOutput ShellWordReader::output_of(std::string_view command) {
             while (reader.peek() == '>' || reader.peek() == '&' || reader.peek() == ' ')
                 reader.next();
             reader.read(false);
-        } else if (std::string_view(";&|<()>").find(c) != std::string_view::npos) {
+        } else if (std::string_view(";&|<()>#").find(c) != std::string_view::npos) {
             break;
         } else {
             for (std::string& word : reader.read(true))

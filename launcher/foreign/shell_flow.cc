@@ -4,7 +4,22 @@
 #include <algorithm>
 #include <iterator>
 
+#include "launcher/base/error.h"
+
 namespace tapgate {
+
+namespace {
+
+using Tests = std::vector<std::pair<std::string, Truth>>;
+
+// More than these are not named.
+void add_test(Tests& tests, const std::string& text, Truth truth) {
+    constexpr size_t most = 100;
+    if (!text.empty() && tests.size() < most)
+        tests.emplace_back(text, truth);
+}
+
+}  // namespace
 
 Truth negated(Truth truth) {
     return truth == Truth::yes ? Truth::no : truth == Truth::no ? Truth::yes : truth;
@@ -45,7 +60,8 @@ void ShellFlow::pass_gate(Truth gate) {
     gate_ = gate;
     gate_soft_ = gate_soft_ || status_.soft;
     gate_files_ = gate_files_ || status_.files;
-    gate_tests_.emplace_back(status_.text, status_.truth);
+    add_test(gate_tests_, status_.text, status_.truth);
+    element_ = {};
 }
 
 void ShellFlow::and_then() {
@@ -57,16 +73,21 @@ void ShellFlow::or_else() {
 }
 
 void ShellFlow::next_list() {
+    element_ = {};
     gate_ = Truth::yes;
     gate_soft_ = gate_files_ = false;
     gate_tests_.clear();
 }
 
 void ShellFlow::open(Kind kind) {
+    constexpr size_t deepest = 1000;
+    if (blocks_.size() == deepest)
+        throw LauncherError("the script has brackets in brackets in brackets, without an end");
     Block block;
     block.kind = kind;
     block.gate = gate_;
     block.gate_status = status_;
+    block.element = element_;
     block.soft = gate_soft_;
     block.files = gate_files_;
     block.tests = gate_tests_;
@@ -78,7 +99,11 @@ void ShellFlow::decide(Block& block, Truth truth, const ShellStatus& status) {
     block.current = truth;
     block.soft = block.soft || status.soft;
     block.files = block.files || status.files;
-    block.tests.emplace_back(status.text, status.truth);
+    // Of a loop each counts: whether it is asked again hangs on the last.
+    if (block.kind == Kind::loop)
+        block.tests.emplace_back(status.text, status.truth);
+    else
+        add_test(block.tests, status.text, status.truth);
 }
 
 void ShellFlow::then() {
@@ -142,7 +167,7 @@ void ShellFlow::begin_branch(Truth matches, const std::string& pattern) {
     block.falls = Truth::no;
     block.past_before = block.past;
     if (block.current != Truth::no)
-        block.tests.emplace_back("case " + block.text + " in " + pattern + ")", block.current);
+        add_test(block.tests, "case " + block.text + " in " + pattern + ")", block.current);
     block.past = std::max(block.past, truth);
     block.awaits_pattern = false;
     next_list();
@@ -168,6 +193,7 @@ void ShellFlow::close(Kind kind) {
     blocks_.pop_back();
     const bool group = kind == Kind::group || kind == Kind::subshell;
     const ShellStatus inner = status_;
+    element_ = block.element;
     gate_ = block.gate;
     gate_soft_ = gate_files_ = false;
     gate_tests_.clear();
@@ -184,6 +210,15 @@ void ShellFlow::leave_loops(size_t count, bool goes_on) {
         Truth& ends = goes_on && count == 0 ? block->skipped : block->left;
         ends = std::max(ends, leaves);
     }
+}
+
+bool ShellFlow::leave_subshell() {
+    const auto subshell = std::find_if(blocks_.rbegin(), blocks_.rend(),
+                                       [](const Block& one) { return one.kind == Kind::subshell; });
+    if (subshell == blocks_.rend())
+        return false;
+    subshell->current = Truth::no;
+    return true;
 }
 
 void ShellFlow::end_round() {

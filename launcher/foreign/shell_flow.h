@@ -38,6 +38,13 @@ struct ShellLoop {
     bool counted = false;   ///< it goes through `values'; otherwise nobody knows how often
 };
 
+// A command of a list, with all that it is piped to.
+struct ShellElement {
+    bool begun = false;
+    bool piped = false;
+    size_t mark = 0;  ///< see ShellVariables; of its beginning
+};
+
 class ShellFlow {
   public:
     enum class Kind { condition, loop, choice, group, subshell };
@@ -55,6 +62,8 @@ class ShellFlow {
     void and_then();   ///< `&&'
     void or_else();    ///< `||'
     void next_list();  ///< `;' or the line's end
+
+    [[nodiscard]] ShellElement& element() { return element_; }
 
     void open(Kind kind);
     void then();
@@ -85,6 +94,8 @@ class ShellFlow {
     ShellLoop* loop() { return is_in(Kind::loop) ? &blocks_.back().loop : nullptr; }
     /// The innermost loop has been left.
     [[nodiscard]] bool is_left() const { return top().left != Truth::no; }
+    /// The innermost subshell ends here; false: there is none.
+    bool leave_subshell();
     /// The script ends here.
     void leave() { gone_ = true; }
     [[nodiscard]] bool is_gone() const { return gone_; }
@@ -100,6 +111,7 @@ class ShellFlow {
         Kind kind = Kind::group;
         Truth gate = Truth::yes;  // what there was in front of it
         ShellStatus gate_status;
+        ShellElement element;        // the one that this is
         Truth past = Truth::no;      // an earlier branch was run
         Truth current = Truth::yes;  // this one is
         Truth left = Truth::no;      // a loop has been left
@@ -126,6 +138,7 @@ class ShellFlow {
     void decide(Block& block, Truth truth, const ShellStatus& status);
 
     std::vector<Block> blocks_;
+    ShellElement element_;
     Truth gate_ = Truth::yes;  // of the next command in a list of `&&' and `||'
     bool gate_soft_ = false;
     bool gate_files_ = false;

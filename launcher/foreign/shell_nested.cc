@@ -56,7 +56,9 @@ void ShellReader::run(const std::string& text, unsigned line) {
     std::vector<ShellCommand> commands = reader.read();
     directory_ = reader.directory_;
     called_ = reader.unsure_ ? ShellStatus() : reader.returned_.value_or(reader.flow_.status());
-    if (script_.is_left)
+    if (script_.is_left && flow_.leave_subshell())
+        script_.is_left = false;
+    else if (script_.is_left)
         flow_.leave();
     notes_.insert(notes_.end(), reader.notes_.begin(), reader.notes_.end());
     for (ShellCommand& command : commands) {
@@ -80,28 +82,40 @@ void ShellReader::read_nested() {
     for (size_t i = 0; i < words.size(); i++) {
         if (words[0] == "alias" && i > 0)
             read_nested(words[i].substr(words[i].find('=') + 1), script_, command_.line, false);
-        else if (shell && i + 1 < words.size() && (words[i] == "-c" || words[i] == "-lc"))
-            read_in_shell(words[i + 1], command_.line, false);
+        else if (shell && i + 1 < words.size() && words[i].starts_with('-') &&
+                 words[i].ends_with('c') && !words[i].starts_with("--"))
+            read_in_shell(words[i + 1], arguments_behind(i + 2), command_.line, false);
         shell = shell || is_one_of(last_part(words[i]), shells);
     }
 }
 
+// bash -c TEXT NAME ARGUMENTS; of `su' and the like nobody knows.
+std::optional<ShellVariables::Value> ShellReader::arguments_behind(size_t name) const {
+    const auto& words = command_.words;
+    constexpr std::array<std::string_view, 5> shells = {"ash", "bash", "dash", "sh", "zsh"};
+    const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
+    if (std::none_of(words.begin(), end,
+                     [&](const std::string& word) { return is_one_of(last_part(word), shells); }))
+        return std::nullopt;
+    const auto first = std::min(name + 1, words.size());
+    return ShellVariables::Value{{words.begin() + static_cast<std::ptrdiff_t>(first), words.end()},
+                                 command_.problem,
+                                 !hard_};
+}
+
 // A script of another shell's, which has the variables that have been exported, or none.
-void ShellReader::read_in_shell(const std::string& text, unsigned line, bool written) {
+void ShellReader::read_in_shell(const std::string& text,
+                                std::optional<ShellVariables::Value> arguments, unsigned line,
+                                bool written) {
     Script script{script_.reading, {}, script_.rounds, false, {}, {}};
-    ShellVariables::State inner;
-    ShellVariables::State state = variables_.state();
-    for (const auto& [name, value] : state.values) {
-        if (value.exported && !written)
-            inner.values[name] = value;
-    }
+    const size_t mark = variables_.mark();
+    variables_.enter_shell(!written, std::move(arguments));
     if (!written) {
         for (const auto& [name, value] : command_.environment)
-            inner.values[name] = {{value}, command_.problem, !hard_};
+            variables_.set(name, {{value}, command_.problem, !hard_}, false, false, false);
     }
-    variables_.set_state(std::move(inner));
     read_nested(text, script, line, written);
-    variables_.set_state(std::move(state));
+    variables_.undo_to(mark);
     script_.rounds = script.rounds;
     for (const auto& one : script.tests)
         script_.tests.push_back(one);
@@ -154,7 +168,7 @@ void ShellReader::read_documents() {
             continue;
         if (document.expands)
             text = ShellWordReader(text, variables_, line).read_document();
-        read_in_shell(text, line, document.is_written);
+        read_in_shell(text, std::nullopt, line, document.is_written);
     }
     documents_before_ = 0;
 }

@@ -27,7 +27,10 @@ std::string parent(std::string path) {
     while (path.size() > 1 && path.ends_with('/'))
         path.pop_back();
     const size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+    if (slash == std::string::npos)
+        return ".";
+    path.resize(path.find_last_not_of('/', slash) + 1);
+    return path.empty() ? "/" : path;
 }
 
 // From the directory where the script is at this point; empty: nobody knows.

@@ -183,7 +183,7 @@ bool ShellWordReader::change(std::vector<std::string>& words, const Parameter& p
             // Of arguments the first is the script's name.
             const long long first = *offset - (parameter.is_given ? 1 : 0);
             const auto part = part_of(words.size(), first, length);
-            if (!part || first < 0 || (length && *length < 0))
+            if (!part || (parameter.is_given && first < 0) || (length && *length < 0))
                 return false;
             const auto begin = words.begin() + static_cast<std::ptrdiff_t>(part->first);
             words =

@@ -87,7 +87,10 @@ void ShellReader::read_part() {
         words_.skip(2);
     } else if (c == '\n') {
         finish();
-        flow_.next_list();
+        if (!goes_on_) {
+            end_element(false);
+            flow_.next_list();
+        }
         next();
         read_documents();
     } else if (is_in_test() && std::string_view("()<>|").find(c) != std::string_view::npos &&
@@ -129,16 +132,19 @@ void ShellReader::read_operator(char c) {
             next();
         const bool background = command_.background;
         finish();
+        end_element(background);
         if (background)
             flow_.next_list();
         else
             flow_.and_then();
+        goes_on_ = !background;
         return;
     }
     finish();
     if (c == '(') {
+        begin_element();
         flow_.open(ShellFlow::Kind::subshell);
-        subshells_.push_back({directory_, variables_.state()});
+        subshells_.push_back({directory_, variables_.mark()});
     } else if (c == ')') {
         if (flow_.is_in(ShellFlow::Kind::subshell)) {
             flow_.close(ShellFlow::Kind::subshell);
@@ -152,8 +158,23 @@ void ShellReader::read_operator(char c) {
             flow_.end_branch(end == "&", end == ";&");
         flow_.next_list();
     } else {
+        end_element(false);
         flow_.next_list();
     }
+}
+
+void ShellReader::begin_element() {
+    ShellElement& element = flow_.element();
+    if (!element.begun)
+        element = {true, element.piped, variables_.mark()};
+    goes_on_ = false;
+}
+
+// What is piped, or runs in the background, changes no variable of the script.
+void ShellReader::end_element(bool background) {
+    const ShellElement element = flow_.element();
+    if (element.begun && (element.piped || background))
+        variables_.undo_to(element.mark);
 }
 
 void ShellReader::skip_line() {
@@ -172,7 +193,9 @@ void ShellReader::read_pipe() {
     if (peek() == '|') {
         next();
         finish();
+        end_element(false);
         flow_.or_else();
+        goes_on_ = true;
         return;
     }
     const std::string_view rest = words_.rest();
@@ -192,11 +215,24 @@ void ShellReader::read_pipe() {
     const std::string before =
         command_.words.empty() ? std::string() : shown(last_part(command_.words[0])) + " |";
     finish();
+    end_element(true);
+    flow_.element().piped = true;
+    goes_on_ = true;
     if (!before.empty())
         command_.notes.push_back(before);
 }
 
 void ShellReader::read_redirection(std::string redirection) {
+    // `> >(tee log)' writes down what QEMU says. Any other is a word that nobody knows.
+    if (peek(1) == '(' && redirection.empty()) {
+        auto& redirections = command_.redirections;
+        begin_word();
+        if (redirections.empty() || !redirections.back().ends_with('>'))
+            problem("what another command reads or writes (`" + std::string(1, peek()) + "(...)')");
+        const std::string_view rest = words_.rest().substr(0, words_.rest().find('\n'));
+        words_.skip(std::min(rest.rfind(')'), rest.size() - 1) + 1);
+        return;
+    }
     const bool document = peek() == '<' && peek(1) == '<' && peek(2) != '<';
     if (peek() == '<' && peek(1) == '<')
         problem("a here-document (`<<')");
@@ -221,6 +257,7 @@ void ShellReader::read_redirection(std::string redirection) {
 
 void ShellReader::begin_word() {
     if (!started_) {
+        begin_element();
         command_.line = words_.line();
         written_ = words_.rest();
     }
@@ -266,11 +303,11 @@ void ShellReader::read_word() {
 std::vector<std::string> ShellReader::read_assigned() {
     if (assignments_.empty() || !command_.words.empty())
         return words_.read(false);
-    ShellVariables::State state = variables_.state();
+    const size_t mark = variables_.mark();
     for (const Assignment& one : assignments_)
         variables_.set(one.name, {{one.value}, command_.problem, !hard_}, false, one.append, false);
     std::vector<std::string> fields = words_.read(false);
-    variables_.set_state(std::move(state));
+    variables_.undo_to(mark);
     return fields;
 }
 
@@ -380,6 +417,7 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
     if (!array && !append && before.size() == 1 && words.size() == 1 && !before[0].empty() &&
         words[0].starts_with(before[0] + " "))
         added = {words[0].substr(before[0].size())};
+    variables_.own(name);
     if (reach() == Truth::no) {
         // Options that are not added are not left out without a word.
         if (std::any_of(words.begin(), words.end(),

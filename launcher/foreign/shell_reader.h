@@ -73,6 +73,8 @@ class ShellReader {
     void read_patterns();
     void read_sum();
     void begin_word();
+    void begin_element();
+    void end_element(bool background);
     void skip_line();
     void skip_blanks(bool lines);
     void problem(const std::string& what, bool soft = false);
@@ -111,7 +113,9 @@ class ShellReader {
     void call(const Function& function);
     void count_round();
     void read_nested();
-    void read_in_shell(const std::string& text, unsigned line, bool written);
+    [[nodiscard]] std::optional<ShellVariables::Value> arguments_behind(size_t name) const;
+    void read_in_shell(const std::string& text, std::optional<ShellVariables::Value> arguments,
+                       unsigned line, bool written);
     void read_nested(const std::string& text, Script& script, unsigned line, bool written);
     void read_documents();
     void take_over(std::vector<ShellCommand> commands, bool written);
@@ -146,12 +150,13 @@ class ShellReader {
     size_t documents_before_ = 0;  // of other commands
     bool started_ = false;         // command_ has a word
     bool inverted_ = false;        // behind `!'
+    bool goes_on_ = false;         // behind `&&', `||' or `|': a line's end ends nothing
     bool test_goes_on_ = false;    // `[[ a && b ]]'
     std::string directory_;
     // What there was in front of a subshell.
     struct Subshell {
         std::string directory;
-        ShellVariables::State variables;
+        size_t mark;  // see ShellVariables
     };
     std::vector<Subshell> subshells_;
     std::vector<std::string> notes_;  // of variables, for the commands that follow

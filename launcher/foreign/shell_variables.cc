@@ -40,7 +40,9 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
                          bool conditional) {
     for (const std::string& word : value.words)
         charge(word.size() + 1);
-    Value& old = state_.values[name];
+    note(name);
+    owned_.insert(name);
+    Value& old = values_[name];
     // Of an array, a plain text is the first element.
     const bool first =
         !array && !value.words.empty() && !old.words.empty() && (append || old.words.size() > 1);
@@ -68,32 +70,84 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
 }
 
 bool ShellVariables::is_set(const std::string& name) const {
-    const auto found = state_.values.find(name);
-    return found != state_.values.end() &&
+    const auto found = values_.find(name);
+    return found != values_.end() &&
            std::any_of(found->second.words.begin(), found->second.words.end(),
                        [](const std::string& word) { return !word.empty(); });
 }
 
 void ShellVariables::enter(Value arguments) {
-    state_.callers.push_back(std::exchange(state_.arguments, std::move(arguments)));
-    state_.hidden.emplace_back();
+    callers_.push_back(std::exchange(arguments_, std::move(arguments)));
+    hidden_.emplace_back();
 }
 
 void ShellVariables::leave() {
-    for (const auto& [name, value] : state_.hidden.back()) {
+    for (const auto& [name, value] : hidden_.back()) {
+        unset(name);
         if (value)
-            state_.values[name] = *value;
-        else
-            unset(name);
+            values_[name] = *value;
     }
-    state_.hidden.pop_back();
-    state_.arguments = std::move(state_.callers.back());
-    state_.callers.pop_back();
+    hidden_.pop_back();
+    arguments_ = std::move(callers_.back());
+    callers_.pop_back();
 }
 
 void ShellVariables::hide(const std::string& name) {
-    if (!state_.hidden.empty() && state_.hidden.back().try_emplace(name, saved(name)).second)
-        state_.values[name] = {};
+    if (hidden_.empty() || !hidden_.back().try_emplace(name, saved(name)).second)
+        return;
+    note(name);
+    journal_.back().hides = true;
+    values_[name] = {};
+}
+
+void ShellVariables::set_arguments(Value arguments) {
+    if (arguments_)
+        for (const std::string& word : arguments_->words)
+            charge(word.size() + 1);
+    journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
+}
+
+void ShellVariables::mark_exported(const std::string& name) {
+    if (!values_.contains(name))
+        return;
+    note(name);
+    values_[name].exported = true;
+}
+
+void ShellVariables::unset(const std::string& name) {
+    note(name);
+    values_.erase(name);
+}
+
+void ShellVariables::note(const std::string& name) {
+    constexpr size_t bytes = 16;
+    charge(bytes);
+    journal_.push_back({name, saved(name), false});
+}
+
+void ShellVariables::undo_to(size_t mark) {
+    for (; journal_.size() > mark; journal_.pop_back()) {
+        Change& last = journal_.back();
+        if (last.name == "@")
+            arguments_ = std::move(last.before);
+        else if (last.before)
+            values_[last.name] = std::move(*last.before);
+        else
+            values_.erase(last.name);
+        if (last.hides && !hidden_.empty())
+            hidden_.back().erase(last.name);
+    }
+}
+
+void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
+    std::vector<std::string> gone;
+    for (const auto& [name, value] : values_) {
+        if (!exports || !value.exported)
+            gone.push_back(name);
+    }
+    for (const std::string& name : gone)
+        unset(name);
+    journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
 }
 
 ShellVariables::Value ShellVariables::ask(const std::string& word, const std::string& otherwise) {
@@ -105,7 +159,7 @@ ShellVariables::Value ShellVariables::ask(const std::string& word, const std::st
 }
 
 ShellVariables::Value ShellVariables::get(const std::string& name) {
-    if (const auto known = state_.values.find(name); known != state_.values.end()) {
+    if (const auto known = values_.find(name); known != values_.end()) {
         Value value = known->second;
         for (const std::string& word : value.words)
             charge(word.size() + 1);
@@ -148,23 +202,17 @@ ShellVariables::Value ShellVariables::argument(const std::string& name) {
 }
 
 std::optional<ShellVariables::Value> ShellVariables::saved(const std::string& name) const {
-    const auto found = state_.values.find(name);
-    return found == state_.values.end() ? std::nullopt : std::optional(found->second);
-}
-
-ShellVariables::State ShellVariables::state() {
-    for (const auto& [name, value] : state_.values) {
-        for (const std::string& word : value.words)
-            charge(word.size() + 1);
-    }
-    return state_;
+    const auto found = values_.find(name);
+    return found == values_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void ShellVariables::shift(size_t count) {
-    if (!state_.arguments || count > state_.arguments->words.size())
+    if (!arguments_ || count > arguments_->words.size())
         return;
-    auto& words = state_.arguments->words;
+    Value arguments = *arguments_;
+    auto& words = arguments.words;
     words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count));
+    set_arguments(std::move(arguments));
 }
 
 }  // namespace tapgate

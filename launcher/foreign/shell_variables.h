@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -56,9 +57,7 @@ class ShellVariables {
     /// "$1" and the like; of the script itself they are not known, and "#" is their number.
     Value argument(const std::string& name);
     /// All of them, where they are known: in a function of the script.
-    [[nodiscard]] const Value* arguments() const {
-        return state_.arguments ? &*state_.arguments : nullptr;
-    }
+    [[nodiscard]] const Value* arguments() const { return arguments_ ? &*arguments_ : nullptr; }
     /// A function begins, with its arguments.
     void enter(Value arguments);
     /// The function ends, and what it has hidden is there again.
@@ -69,31 +68,26 @@ class ShellVariables {
     /// The first of them go (`shift 2`).
     void shift(size_t count);
     /// They become these (`set --`).
-    void set_arguments(Value arguments) { state_.arguments = std::move(arguments); }
+    void set_arguments(Value arguments);
     /// Nobody knows its value from here on, since it is `why`: "read by `read'".
     void forget(const std::string& name, const std::string& why) {
         set(name, {{}, why, false}, false, false, false);
     }
-    void mark_exported(const std::string& name) {
-        if (const auto found = state_.values.find(name); found != state_.values.end())
-            found->second.exported = true;
-    }
+    void mark_exported(const std::string& name);
     /// It has not been set (`unset`).
-    void unset(const std::string& name) { state_.values.erase(name); }
+    void unset(const std::string& name);
     /// What has been set; nothing where it has not.
     [[nodiscard]] std::optional<Value> saved(const std::string& name) const;
 
-    /// All that a subshell has for itself.
-    struct State {
-        std::map<std::string, Value> values;
-        std::optional<Value> arguments;
-        // Of the functions that have begun.
-        std::vector<std::optional<Value>> callers;
-        std::vector<std::map<std::string, std::optional<Value>>> hidden;
-    };
-    /// A copy, which counts as expanded.
-    State state();
-    void set_state(State state) { state_ = std::move(state); }
+    /// The script sets it somewhere, so that it is no matter of the environment's.
+    void own(const std::string& name) { owned_.insert(name); }
+    [[nodiscard]] bool is_owned(const std::string& name) const { return owned_.contains(name); }
+
+    /// Until here: what a subshell changes is undone when it ends.
+    [[nodiscard]] size_t mark() const { return journal_.size(); }
+    void undo_to(size_t mark);
+    /// Another shell begins, which has what has been exported, or nothing; undo_to() ends it.
+    void enter_shell(bool exports, std::optional<Value> arguments);
 
     [[nodiscard]] const std::function<const char*(const std::string&)>& lookup() const {
         return lookup_;
@@ -104,7 +98,23 @@ class ShellVariables {
 
   private:
     const std::function<const char*(const std::string&)>& lookup_;
-    State state_;
+    // The value is about to change.
+    void note(const std::string& name);
+
+    // What undo_to() puts back.
+    struct Change {
+        std::string name;  // "@": the arguments
+        std::optional<Value> before;
+        bool hides;
+    };
+
+    std::map<std::string, Value> values_;
+    std::set<std::string> owned_;
+    std::optional<Value> arguments_;
+    // Of the functions that have begun.
+    std::vector<std::optional<Value>> callers_;
+    std::vector<std::map<std::string, std::optional<Value>>> hidden_;
+    std::vector<Change> journal_;
     std::vector<std::string> unknown_;
     size_t spent_ = 0;
 };

@@ -21,6 +21,10 @@ bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+bool is_letter(char c) {
+    return c >= 'a' && c <= 'z';
+}
+
 // Two digits, of what is no NUL byte.
 std::optional<char> parse_hex(std::string_view digits) {
     unsigned value = 0;
@@ -41,6 +45,14 @@ std::vector<std::string> words_of_list(std::string_view inside) {
         // {01..10} has leading zeros.
         const bool padded =
             (dots > 1 && inside[0] == '0') || (inside.size() > dots + 3 && inside[dots + 2] == '0');
+        const std::string_view from = inside.substr(0, dots);
+        const std::string_view to = inside.substr(dots + 2);
+        if (from.size() == 1 && to.size() == 1 && is_letter(from[0]) && is_letter(to[0]) &&
+            from[0] <= to[0]) {
+            for (char c = from[0]; c <= to[0]; c++)
+                words.emplace_back(1, c);
+            return words;
+        }
         if (!first || !last || padded || std::abs(*last - *first) > most)
             return {};
         for (long i = *first; i != *last; i += *first < *last ? 1 : -1)
@@ -111,22 +123,22 @@ void ShellWordReader::add_split(std::string_view text) {
     if (splits_ && !separators.problem.empty())
         problem(separators.problem, separators.soft);
     const std::string ends = separators.words.empty() ? std::string() : separators.words[0];
-    bool parted = false;  // by a character that is no blank
+    bool behind_blank = false;  // which has ended a word
     for (const char c : text) {
         const bool blank = c == ' ' || c == '\t' || c == '\n';
         if (!splits_ || ends.find(c) == std::string::npos) {
             if (patterns_ == Patterns::files && splits_ && (c == '*' || c == '?'))
                 problem("a pattern of file names (`" + std::string(1, c) + "')");
             add(c);
-            parted = false;
+            behind_blank = false;
         } else if (blank) {
+            behind_blank = behind_blank || in_field_;
             in_field_ = false;
         } else {
             // Two of these have an empty word between them.
-            if (parted)
+            if (!in_field_ && !behind_blank)
                 fields_.emplace_back();
-            in_field_ = false;
-            parted = true;
+            in_field_ = behind_blank = false;
         }
     }
 }
@@ -138,8 +150,9 @@ void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted,
         add_quoted(unknown_text);
         return;
     }
-    // NAME="$NAME more", where nothing has been in front of it.
-    if (value.soft && !value.name.empty() && value.name == assigned_)
+    // NAME="$NAME more" where nothing has been in front of it, or what another branch would set.
+    if (value.soft && !value.name.empty() &&
+        (value.name == assigned_ || variables_.is_owned(value.name)))
         notes_.push_back("$" + value.name);
     else if (!value.problem.empty())
         problem(value.problem, value.soft);

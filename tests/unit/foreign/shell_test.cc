@@ -188,7 +188,8 @@ TEST(ShellScripts, AreReadAsBashRunsThem) {
     size_t read = 0;
     for (const Case& one : read_cases("../shell/cases.txt")) {
         SCOPED_TRACE(one.name);
-        const std::vector<Words> real = host.run(one.text);
+        std::vector<Words> real = host.run(one.text);
+        std::erase_if(real, [](const Words& words) { return words == Words{"--version"}; });
         const std::string refused = expectation(one.name, "refused");
         const std::string noted = expectation(one.name, "noted");
         ShellCommand command;
