@@ -7,9 +7,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <string_view>
 
 #include "common/unique_fd.h"
 
@@ -20,10 +18,7 @@ int audit(const std::string& line) {
     constexpr timeval time_limit{.tv_sec = 1, .tv_usec = 0};
     if (!log || setsockopt(log.get(), SOL_SOCKET, SO_SNDTIMEO, &time_limit, sizeof time_limit) != 0)
         return errno;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    constexpr std::string_view path = "/dev/log";
-    std::copy(path.begin(), path.end(), address.sun_path);
+    constexpr sockaddr_un address{.sun_family = AF_UNIX, .sun_path = "/dev/log"};
     const std::string message = "<" + std::to_string(LOG_AUTHPRIV | LOG_INFO) + ">tapgate-helper[" +
                                 std::to_string(getpid()) + "]: " + line;
     const ssize_t sent = sendto(log.get(), message.data(), message.size(), MSG_NOSIGNAL,

@@ -45,15 +45,6 @@ bool is_taken_address(const LinkError& error) {
 
 namespace {
 
-// Why the kernel refused `error`'s step, for somebody who has to mend it.
-std::string explain_step(const LinkError& error) {
-    if (error.step().empty())
-        return "";
-    if (is_taken_address(error))
-        return ": mac-lock: another machine on the bridge has this MAC address";
-    return ": " + error.step();
-}
-
 // In the stock helper's words.
 std::string adding(const std::string& port, const Link& bridge) {
     return "failed to add interface `" + printable(port) + "' to bridge `" +
@@ -64,13 +55,13 @@ std::string adding(const std::string& port, const Link& bridge) {
 
 Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     const std::string shown = printable(name.str());
+    const std::string failed = "failed to get mtu of bridge `" + shown + "': ";
     try {
         Link link = links.get(name.str());
         // The kernel finds a link by its alternative names, too, but the policy was asked about
         // this one.
         if (link.name != name.str())
-            throw Failure("failed to get mtu of bridge `" + shown + "': " + shown +
-                          " is another name of " + printable(link.name) +
+            throw Failure(failed + shown + " is another name of " + printable(link.name) +
                           ": ask for it by that name");
         if (link.kind == "bridge")
             return link;
@@ -79,8 +70,7 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
                       (link.kind.empty() ? "network device" : printable(link.kind)) + ")");
     } catch (const LinkError& error) {
         // The stock helper finds a missing bridge when it asks for its MTU, and says so.
-        std::string text =
-            "failed to get mtu of bridge `" + shown + "': " + error_text(error.code().value());
+        std::string text = failed + error_text(error.code().value());
         if (error.code().value() == ENODEV)
             text +=
                 ": there is no bridge " + shown + " (`ip -br link show type bridge' lists them)";
@@ -175,7 +165,12 @@ void require_settings(const Link& port, const Link& bridge, const PortSettings& 
 }
 
 void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error) {
-    fail_with_errno(adding(port, bridge) + explain_step(error), error.code().value());
+    std::string what = adding(port, bridge);
+    if (!error.step().empty())
+        what += ": " + error.step();
+    if (is_taken_address(error))
+        what += ": another machine on the bridge has this MAC address";
+    fail_with_errno(what, error.code().value());
 }
 
 }  // namespace tapgate

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/failure.h"
 
-#include <cerrno>
 #include <cstring>
 
 namespace tapgate {
@@ -13,10 +12,6 @@ std::string error_text(int error_number) {
 
 void fail_with_errno(const std::string& what, int error_number) {
     throw Failure(what + ": " + error_text(error_number));
-}
-
-void fail_with_errno(const std::string& what) {
-    fail_with_errno(what, errno);
 }
 
 void deny(const std::string& why) {

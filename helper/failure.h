@@ -4,6 +4,7 @@
 // known and caught once, in main(). A refusal by the policy is not a failure but a Verdict.
 #pragma once
 
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 
@@ -22,10 +23,7 @@ class Failure : public std::runtime_error {
 std::string error_text(int error_number);
 
 /// Throws a Failure that reads "WHAT: the text of ERROR_NUMBER".
-[[noreturn]] void fail_with_errno(const std::string& what, int error_number);
-
-/// Throws a Failure that reads "WHAT: the text of the current errno".
-[[noreturn]] void fail_with_errno(const std::string& what);
+[[noreturn]] void fail_with_errno(const std::string& what, int error_number = errno);
 
 /// Throws the Failure that the policy is the reason of: "access denied by acl file: WHY", where WHY
 /// begins with the place and the rule.

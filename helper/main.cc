@@ -91,7 +91,7 @@ void attach(const Caller& caller, const Request& request) {
 
     const Policy policy = load_installed_policy();
     HostNames names;
-    const Asker asker = asker_of(caller, policy, names);
+    const Asker asker = asker_of(caller, names);
     const Rule& rule = require_permission(policy, asker, request, names);
     // From here on: the caller may use this bridge, as the rule says.
     install_syscall_filter(SyscallFilter::make_port);

@@ -174,13 +174,8 @@ std::optional<uid_t> HostNames::owner_of(uid_t uid) {
     return std::nullopt;
 }
 
-Asker asker_of(const Caller& caller, const Policy& policy, HostNames& names) {
+Asker asker_of(const Caller& caller, HostNames& names) {
     Asker asker{.uid = caller.uid, .owner = names.owner_of(caller.uid), .groups = {caller.gid}};
-    const bool groups_matter =
-        std::any_of(policy.rules.begin(), policy.rules.end(),
-                    [](const Rule& rule) { return !rule.who.groups.empty(); });
-    if (!groups_matter)
-        return asker;
     const int count = getgroups(0, nullptr);
     if (count < 0)
         fail_with_errno("failed to read the caller's groups");

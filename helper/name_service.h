@@ -38,8 +38,8 @@ class HostNames : public NameService {
     std::optional<std::string> group_;
 };
 
-/// The caller, with the groups that the kernel says this process has, which are the caller's; read
-/// only when a rule of `policy` is about a group. Throws Failure.
-Asker asker_of(const Caller& caller, const Policy& policy, HostNames& names);
+/// The caller, with the groups that the kernel says this process has, which are the caller's.
+/// Throws Failure.
+Asker asker_of(const Caller& caller, HostNames& names);
 
 }  // namespace tapgate

@@ -142,8 +142,7 @@ Report answer(const Command& command) {
     const Caller caller{
         .uid = getuid(), .gid = getgid(), .privileged = false, .no_new_privs = false};
     const Policy policy = load_installed_policy();
-    return explain(policy, installed_policy, *command.bridge, asker_of(caller, policy, names),
-                   names);
+    return explain(policy, installed_policy, *command.bridge, asker_of(caller, names), names);
 }
 
 }  // namespace

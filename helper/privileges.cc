@@ -80,10 +80,9 @@ void keep_net_admin_only(bool permitted) {
 
 // Asks the kernel, not the library, what is left; then tries to win root back.
 void prove_dropped(const Caller& caller) {
-    if (!Ids::of_this_process(getresuid).are_all(caller.uid))
-        throw Failure("failed to drop privileges: the user id is not the caller's");
-    if (!Ids::of_this_process(getresgid).are_all(caller.gid))
-        throw Failure("failed to drop privileges: the group id is not the caller's");
+    if (!Ids::of_this_process(getresuid).are_all(caller.uid) ||
+        !Ids::of_this_process(getresgid).are_all(caller.gid))
+        throw Failure("failed to drop privileges: the ids are not the caller's");
     if (!CapabilitySets::of_this_process().are_only(caller.privileged))
         throw Failure("failed to drop privileges: more than CAP_NET_ADMIN is left");
     if (caller.uid != 0 && setresuid(0, 0, 0) == 0)

@@ -2,11 +2,9 @@
 #include "helper/process.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <string_view>
@@ -20,18 +18,10 @@ namespace {
 constexpr time_t time_limit_s = 10;
 
 void open_missing_stdio() {
-    // One poll() tells which of the three are closed.
-    std::array<pollfd, 3> stdio{
-        {{STDIN_FILENO, 0, 0}, {STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}}};
-    if (poll(stdio.data(), stdio.size(), 0) < 0)
-        fail_with_errno("failed to look at stdio");
-    for (const pollfd& entry : stdio) {
-        if ((entry.revents & POLLNVAL) == 0)
-            continue;
-        // The lowest free number is this one: those below are open by now.
-        if (open("/dev/null", O_RDWR) != entry.fd)
+    // The lowest free number is the missing one's: those below are open by then.
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
             fail_with_errno("failed to open /dev/null");
-    }
 }
 
 extern "C" void give_up(int /*signal*/) {

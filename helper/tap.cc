@@ -33,14 +33,13 @@ UniqueFd open_tun() {
 }
 
 void fail_to_open_tun(int error_number) {
-    std::string text = std::string("failed to open ") + tun_device;
+    std::string text =
+        std::string("failed to open ") + tun_device + ": " + error_text(error_number);
     if (error_number == ENOENT || error_number == ENODEV)
-        throw Failure(text + ": " + error_text(error_number) +
-                      ": the tun module is not there: modprobe tun");
+        text += ": the tun module is not there: modprobe tun";
     if (error_number == EACCES)
-        throw Failure(text + ": " + error_text(error_number) +
-                      ": chmod 0666 /dev/net/tun (that is its usual mode, and grants nothing)");
-    fail_with_errno(text, error_number);
+        text += ": chmod 0666 /dev/net/tun (that is its usual mode, and grants nothing)";
+    throw Failure(text);
 }
 
 bool make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header) {
