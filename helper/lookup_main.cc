@@ -14,8 +14,9 @@
 // prlimit(2)). So the service must know who this process is, by another name than the one asked
 // for; and not by another spelling of it (ALICE, alice@corp, CORP\alice): such a service may have
 // found itself out of descriptors for the one and not for the other. Who has a second name there
-// (an alias, a principal's name) would be told by the first from the second. So nobody is found by
-// a second name: a policy with one works for nobody, and is mended on the first day.
+// (an alias, a principal's name), or in the local files, would be told by the first from the
+// second. So nobody is found who has two: a policy that names one works for nobody, and is mended
+// on the first day.
 
 #include <grp.h>
 #include <pwd.h>
@@ -25,6 +26,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +76,26 @@ std::string plain_name(std::string_view name) {
     return plain;
 }
 
+// Whether the service, or a local file, which may be asked before or after it, has another name for
+// the id that was found.
+bool has_another_name(bool is_user, const Answer& found) {
+    const std::string name = plain_name(found.name);
+    const auto id = static_cast<unsigned>(found.id);
+    const Answer by_id = is_user ? ask_user(getpwuid_r, id) : ask_group(getgrgid_r, id);
+    bool another = by_id.id != found.id || plain_name(by_id.name) != name;
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+        std::fopen(is_user ? "/etc/passwd" : "/etc/group", "re"), std::fclose);
+    if (!file)
+        return another;
+    if (is_user)
+        while (const passwd* const user = fgetpwent(file.get()))
+            another |= user->pw_uid == id && plain_name(user->pw_name) != name;
+    else
+        while (const group* const one = fgetgrent(file.get()))
+            another |= one->gr_gid == id && plain_name(one->gr_name) != name;
+    return another;
+}
+
 // By what the service knows this process: its user, or all its groups.
 std::vector<Answer> ask_about_self(bool is_user) {
     if (is_user)
@@ -97,7 +119,8 @@ int main(int argc, char** argv) {
     const bool is_user = std::string_view(argv[1]) == "user";
     const Answer asked = is_user ? ask_user(getpwnam_r, argv[2]) : ask_group(getgrnam_r, argv[2]);
     const bool is_found = asked.id >= 0;
-    if (asked.error != 0 || (is_found && plain_name(asked.name) != plain_name(argv[2])))
+    if (asked.error != 0 || (is_found && (plain_name(asked.name) != plain_name(argv[2]) ||
+                                          has_another_name(is_user, asked))))
         return 1;
     const auto proves_service = [&](const Answer& self) {
         return self.id >= 0 && plain_name(self.name) != plain_name(argv[2]);

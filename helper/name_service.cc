@@ -168,7 +168,10 @@ std::optional<uid_t> HostNames::owner_of(uid_t uid) {
             continue;
         const auto number = whole_number(name);
         const auto owner = number ? number : user_id(name);
-        if (owner && *owner != 0)
+        if (!owner)
+            throw Failure("/etc/subuid: there is no user `" + printable(name) + "', whose uid " +
+                          std::to_string(uid) + " is");
+        if (*owner != 0)
             return owner;
     }
     return std::nullopt;

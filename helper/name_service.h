@@ -30,7 +30,7 @@ class HostNames : public NameService {
     std::optional<gid_t> group_id(const std::string& name) override;
 
     /// Whose subordinate uid `uid` is, by /etc/subuid; nothing when nobody's but root's, who may
-    /// have all of them. Throws Failure when it cannot be found out.
+    /// have all of them. Throws Failure when it cannot be found out, or nobody has the name there.
     std::optional<uid_t> owner_of(uid_t uid);
 
   private:

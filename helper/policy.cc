@@ -41,6 +41,11 @@ bool Selectors::match(const Asker& asker, bool as_owner, NameService& names) con
         // A name that is a number is that id, as chown(1) has it.
         const auto number = whole_number(user);
         const auto id = number ? number : names.user_id(user);
+        // That it has a name of its own is no proof that its owner's would be found: see
+        // lookup_main.cc.
+        if (!id && asker.owner)
+            throw Failure("failed to look up user `" + printable(user) + "': uid " +
+                          std::to_string(asker.uid) + " is a subordinate one");
         return id && (*id == asker.uid || (as_owner && *id == asker.account()));
     };
     const auto has_asker = [&](const std::string& group) {

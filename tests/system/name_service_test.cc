@@ -286,6 +286,7 @@ TEST_P(Asking, IsOutOfItsCallersReach) {
     for (const mode_t mode : {0711U, 0755U}) {
         ASSERT_TRUE(install_lookup(mode));
         name_service("wait");
+        was_asked();  // the last one, that is
         HelperProcess helper(usual_args, as(alice_account));
         const pid_t lookup = wait_for_lookup(helper.pid());
         ASSERT_GT(lookup, 0) << std::oct << mode;
@@ -411,6 +412,45 @@ TEST_P(Names, SecondNamesAreRefused) {
                     "the name service does not answer, or by another name (try `getent "))
                     << policy << who;
         }
+}
+
+// Nor by one for whose id the local files have another: by that he would be known when the name
+// service has been kept from finding him, by a limit of memory, say.
+TEST_P(Names, NamesOfAnIdThatHasAnotherAreRefused) {
+    write_file("/etc/passwd", read_text("/etc/passwd") + "twin:x:2101:2101::/:/bin/sh\n");
+    write_file("/etc/group", read_text("/etc/group") + "twins:x:3101:\n");
+    for (const std::string first : {"files tapgatetest", "tapgatetest files"}) {
+        write_file("/etc/nsswitch.conf", "passwd: " + first + "\ngroup: " + first + "\n");
+        for (const char* const who : {"user=remote", "group=remotestudents"}) {
+            write_policy(std::string("allow br0\ndeny br0 ") + who + "\n");
+            for (const Account& user : {remote_account, alice_account})
+                EXPECT_TRUE(failed_saying(run_helper(usual_args, as(user, {remote_students})),
+                                          "failed to look up ", "or by another name"))
+                    << first << ", " << who;
+        }
+    }
+    write_policy("allow br0\ndeny br0 user=twin\n");
+    EXPECT_TRUE(failed(run_helper(usual_args, as(remote_account)), denied_by_acl));
+}
+
+// A subordinate uid that has a name of its own, which is found, is no proof that its owner's is.
+TEST_P(Names, OwnersOfSubordinateUidsAreFoundOrRefused) {
+    write_file("/etc/passwd", read_text("/etc/passwd") + "ctr:x:165536:165536::/:/bin/sh\n");
+    write_file("/etc/subuid", "remote:165536:65536\n");
+    const Account ctr{"ctr", 165536, 2101};
+    for (const char* const policy : {"allow br0\ndeny br0 user=remote\n", "allow br0\n"}) {
+        write_policy(policy);
+        name_service("ok");
+        EXPECT_EQ(run_helper(usual_args, as(ctr)).exit_status, policy[10] == 'd' ? 1 : 0);
+        name_service("silent");
+        EXPECT_TRUE(failed(run_helper(usual_args, as(ctr)), "")) << policy;
+    }
+    // Who is known to be one, since the first answer came, and asks about the deny.
+    write_policy("allow br0\ndeny br0 user=nobody-knows\n");
+    name_service("ok");
+    EXPECT_TRUE(failed_saying(run_helper(usual_args, as(ctr)), "failed to look up user",
+                              "uid 165536 is a subordinate one"));
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
 }
 
 // Limits are inherited. Whatever is too little for the name service: a deny stays one.

@@ -133,6 +133,9 @@ TEST(Selectors, ASubordinateUidIsItsOwnerForWhatTakes) {
     EXPECT_TRUE(decides("allow br1 user=alice max-taps=1\nallow br0"));
     EXPECT_TRUE(decides("allow br0 user=alice,165536 max-taps=1\nallow br0"));
     EXPECT_TRUE(decides("allow br0 user=alice group=students max-taps=1\nallow br0"));
+    // That nobody has the name, it cannot find out: it is not its own that would be proof.
+    EXPECT_THROW(decides("allow br0\ndeny all user=unknown"), Failure);
+    EXPECT_TRUE(decides("allow br0 user=165536,unknown"));
     EXPECT_EQ((Asker{.uid = 165536, .owner = 1001, .groups = {}}.account()), 1001U);
     EXPECT_EQ((Asker{.uid = 1002, .groups = {}}.account()), 1002U);
 }
