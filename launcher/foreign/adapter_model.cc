@@ -16,6 +16,8 @@ struct Model {
 
 constexpr Model models[] = {
     {"virtio", "virtio", {}},
+    {"virtio-transitional", "virtio", {}},
+    {"virtio-non-transitional", "virtio", {}},
     {"virtio-net", "virtio", {}},
     {"virtio-net-pci", "virtio", {}},
     {"virtio-net-pci-transitional", "virtio", {}},

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/domain_parts.h"
+#include "launcher/foreign/words.h"
 #include "launcher/foreign/xml_document.h"
 
 namespace tapgate {
@@ -25,7 +27,6 @@ constexpr Dropped dropped_devices[] = {
     {"hub", own_place},
     {"redirdev", for_spice},
     {"redirfilter", for_spice},
-    {"smartcard", for_spice},
     {"rng", "all of tapgate's VMs have a random number generator"},
     {"audio", "sound goes nowhere: nobody listens on the host"},
     {"parallel", "tapgate's machines have no parallel port"},
@@ -132,13 +133,34 @@ void read_video(DomainParts& domain, const pugi::xml_node& video) {
 
 void read_sound(DomainParts& domain, const pugi::xml_node& sound) {
     const std::string model = domain.xml.attribute(sound, "model");
-    domain.xml.take(sound.child("codec"));
     domain.xml.take(sound.child("audio"));
-    const auto devices = sound_devices(model);
+    auto devices = sound_devices(model);
+    bool first = true;
+    std::string was = tag_of(sound);
+    for (const pugi::xml_node& codec : sound.children("codec")) {
+        const std::string type = domain.xml.attribute(codec, "type");
+        was += tag_of(codec);
+        constexpr std::array<std::string_view, 3> codecs = {"duplex", "micro", "output"};
+        if (devices.size() < 2 || !is_one_of(type, codecs))
+            continue;
+        // The card's own codec is what is meant when none is said.
+        if (std::exchange(first, false))
+            devices.resize(1);
+        devices.push_back("hda-" + type + ",audiodev=keptsound");
+    }
     if (devices.empty())
         domain.drop(sound, "nobody would hear it");
     else
-        keep_sound(tag_of(sound), devices, domain.machine, domain.result);
+        keep_sound(was, devices, domain.machine, domain.result);
+}
+
+void read_smartcard(DomainParts& domain, const pugi::xml_node& card) {
+    const std::string_view mode = card.attribute("mode").value();
+    domain.drop(card, mode == "host" || mode == "host-certificates"
+                          ? "the host's cards, or its certificates, were the guest's: "
+                            "--qemu-arg=-device --qemu-arg=usb-ccid --qemu-arg=-device "
+                            "--qemu-arg=ccid-card-emulated,... give them to it"
+                          : std::string(for_spice));
 }
 
 void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
@@ -356,17 +378,29 @@ void read_domain_device(DomainParts& domain, const pugi::xml_node& device) {
         void (*read)(DomainParts&, const pugi::xml_node&);
     };
     static constexpr Reader readers[] = {
-        {"disk", read_domain_disk},      {"interface", read_domain_interface},
-        {"graphics", read_graphics},     {"serial", read_serial},
-        {"console", read_serial},        {"channel", read_channel},
-        {"video", read_video},           {"sound", read_sound},
-        {"hostdev", read_host_device},   {"watchdog", read_watchdog},
-        {"filesystem", read_filesystem}, {"memory", read_memory_device},
-        {"controller", read_controller}, {"input", read_input},
-        {"memballoon", read_balloon},    {"panic", read_panic},
-        {"tpm", read_domain_tpm},        {"vsock", read_domain_vsock},
-        {"iommu", read_domain_iommu},    {"shmem", read_domain_shared_memory},
-        {"crypto", read_domain_crypto},  {"pstore", read_domain_pstore},
+        {"disk", read_domain_disk},
+        {"interface", read_domain_interface},
+        {"graphics", read_graphics},
+        {"serial", read_serial},
+        {"console", read_serial},
+        {"channel", read_channel},
+        {"video", read_video},
+        {"sound", read_sound},
+        {"smartcard", read_smartcard},
+        {"hostdev", read_host_device},
+        {"watchdog", read_watchdog},
+        {"filesystem", read_filesystem},
+        {"memory", read_memory_device},
+        {"controller", read_controller},
+        {"input", read_input},
+        {"memballoon", read_balloon},
+        {"panic", read_panic},
+        {"tpm", read_domain_tpm},
+        {"vsock", read_domain_vsock},
+        {"iommu", read_domain_iommu},
+        {"shmem", read_domain_shared_memory},
+        {"crypto", read_domain_crypto},
+        {"pstore", read_domain_pstore},
     };
     const std::string_view name = device.name();
     const auto* const reader = std::find_if(std::begin(readers), std::end(readers),

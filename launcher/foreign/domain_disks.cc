@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <algorithm>
-#include <array>
-
 #include "launcher/base/text.h"
+#include "launcher/foreign/domain_network_disk.h"
 #include "launcher/foreign/domain_parts.h"
 #include "launcher/foreign/xml_document.h"
 
@@ -20,34 +18,6 @@ std::string bus_by_name(const std::string& target) {
            : target.starts_with("fd")  ? "fdc"
            : target.starts_with("xvd") ? "xen"
                                        : "ide";
-}
-
-// URLs of what QEMU opens by itself; empty: it has no URL, or needs a secret.
-std::string url_of(XmlLeft& xml, const pugi::xml_node& source) {
-    const std::string protocol = xml.attribute(source, "protocol");
-    const std::string name = xml.attribute(source, "name");
-    const pugi::xml_node host = source.child("host");
-    const std::string address = xml.attribute(host, "name");
-    const std::string port = xml.attribute(host, "port");
-    const std::string transport = xml.attribute(host, "transport");
-    const std::string socket = xml.attribute(host, "socket");
-    const std::string query = xml.attribute(source, "query");
-    const std::string at =
-        (address.find(':') == std::string::npos ? address : "[" + address + "]") +
-        (port.empty() ? "" : ":" + port);
-    if (host.next_sibling("host") || source.child("auth") || source.child("encryption") ||
-        source.child("cookies"))
-        return {};
-    if (protocol == "nbd" && !socket.empty())
-        return "nbd+unix:///" + name + "?socket=" + socket;
-    if (address.empty() || (!transport.empty() && transport != "tcp"))
-        return {};
-    constexpr std::array<std::string_view, 8> plain = {"nbd", "iscsi", "http",    "https",
-                                                       "ftp", "ftps",  "gluster", "nfs"};
-    if (std::find(plain.begin(), plain.end(), protocol) == plain.end())
-        return {};
-    return protocol + "://" + at + "/" + (name.starts_with('/') ? name.substr(1) : name) +
-           (query.empty() ? "" : "?" + query);
 }
 
 // The chain of images below: each a file or a device of this host, or nothing is said.
@@ -97,10 +67,10 @@ void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
             device("vendor", xml.text(disk.child("vendor")));
             device("product", xml.text(disk.child("product")));
         }
-        const std::string rotation = xml.attribute(disk.child("target"), "rotation_rate");
         if (result.bus != "virtio" && result.bus != "usb")
-            device("rotation_rate", rotation);
-        if (xml.attribute(disk.child("target"), "removable") == "on" && result.bus == "usb")
+            device("rotation_rate", xml.attribute(disk.child("target"), "rotation_rate"));
+        if ((result.bus == "usb" || result.bus == "scsi") &&
+            xml.attribute(disk.child("target"), "removable") == "on")
             device("removable", "on");
         if (disk.child("shareable")) {
             xml.take(disk.child("shareable"));
@@ -120,7 +90,7 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     xml.attribute(driver, "name");
     const std::string format = xml.attribute(driver, "type");
     if (!format.empty() && format != "aio") {
-        result.format = format == "luks" ? "luks" : format;
+        result.format = format == "fat" ? "raw" : format;
     } else if (result.path.starts_with("/dev/") || result.is_url ||
                result.kind != ForeignDisk::Kind::disk) {
         result.format = "raw";
@@ -154,12 +124,26 @@ std::string kind_of_bus(const DomainParts& domain, std::string bus, ForeignDisk&
     return bus;
 }
 
+// A directory as a disk with a file system of FAT, which QEMU makes up.
+bool read_directory(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    const std::string directory = domain.xml.attribute(disk.child("source"), "dir");
+    if (!directory.starts_with('/') || directory.find(':') != std::string::npos) {
+        domain.drop(disk, "its directory is not absolute, or has a colon in its name");
+        return false;
+    }
+    const bool writable = !disk.child("readonly");
+    result.path = std::string("fat:") +
+                  (result.kind == ForeignDisk::Kind::floppy ? "floppy:" : "") +
+                  (writable ? "rw:" : "") + directory;
+    result.is_url = true;
+    return true;
+}
+
 bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     XmlLeft& xml = domain.xml;
     const pugi::xml_node source = disk.child("source");
     const std::string type = xml.attribute(disk, "type");
     xml.attribute(source, "index");
-    xml.attribute(source, "startupPolicy");
     if (!source) {
         domain.drop(disk, result.kind == ForeignDisk::Kind::disk
                               ? "nothing is said of what is in it"
@@ -193,16 +177,18 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         add_reason(result.why, "the card has to be vfio-pci's, and /dev/vfio yours");
         return true;
     }
-    if (type == "dir" || type == "vhostuser" || type == "vhostvdpa")
+    if (type == "vhostuser" || type == "vhostvdpa")
         return no_place("disk= has no such source");
+    if (type == "dir")
+        return read_directory(domain, disk, result);
+    const std::string said = disk.child("driver").attribute("type").value();
+    const std::string format = said.empty() ? "raw" : said;
     if (type == "network") {
-        result.path = url_of(xml, source);
+        const NetworkDisk network = read_network_disk(xml, source, format);
+        result.path = network.file;
         result.is_url = true;
         if (result.path.empty())
-            return no_place(
-                "it is on the network, where more than an URL is needed to reach it: "
-                "see -blockdev in qemu(1), and --qemu-arg (" +
-                shown(tag_of(source) + contents_of(source)) + ")");
+            return no_place(network.why_not);
         return true;
     }
     result.path = xml.attribute(source, "file");
@@ -212,8 +198,15 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         return no_place("an empty drive");
     if (!result.path.starts_with('/') || !HostPath::parse(result.path, "/"))
         return no_place("its path is not absolute, or not UTF-8");
-    if (type == "file" && source.attribute("fdgroup"))
-        return no_place("its descriptors were of whoever started QEMU");
+    if (const std::string group = xml.attribute(source, "fdgroup"); !group.empty())
+        add_reason(result.why, "it was open in whoever started QEMU (fdgroup " + group +
+                                   "): here it is opened by its path");
+    if (const std::string slice = read_slice(xml, source, result.path, format); !slice.empty()) {
+        result.path = slice;
+        result.is_url = true;
+        add_reason(result.why,
+                   "a part of its file: " + tag_of(source.child("slices").child("slice")));
+    }
     return true;
 }
 
@@ -238,9 +231,8 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     result.kind = device == "cdrom"    ? ForeignDisk::Kind::cdrom
                   : device == "floppy" ? ForeignDisk::Kind::floppy
                                        : ForeignDisk::Kind::disk;
-    xml.attribute(disk, "model");
-    xml.attribute(disk, "snapshot");
-    xml.attribute(target, "tray");
+    if (const std::string model = xml.attribute(disk, "model"); !model.empty())
+        add_reason(result.why, "model=" + model + " is tapgate's to choose");
     if (!read_source(domain, disk, result))
         return;
     if (device == "lun")
@@ -254,7 +246,8 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     read_driver(domain, disk, result);
     result.serial = xml.text(disk.child("serial"));
     if (result.kind != ForeignDisk::Kind::disk) {
-        // A disc or a floppy shows nothing of this to the guest.
+        if (!result.serial.empty())
+            add_reason(result.why, "the serial number " + result.serial + " is left out");
         result.serial.clear();
         result.discard = true;
     }

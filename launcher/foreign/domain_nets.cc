@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
-#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "common/names.h"
 #include "launcher/base/text.h"
@@ -42,35 +44,82 @@ std::string bridge_of(XmlLeft& xml, const pugi::xml_node& interface, const std::
     return "br0";
 }
 
+// Ports of a <range>; nothing when it is none, or more than anyone names one by one.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> ports_of(XmlLeft& xml,
+                                                                const pugi::xml_node& range) {
+    constexpr std::uint64_t most = 64;
+    const auto start = parse_whole<std::uint64_t>(xml.attribute(range, "start"));
+    const std::string last = xml.attribute(range, "end");
+    const auto end = last.empty() ? start : parse_whole<std::uint64_t>(last);
+    if (!start || !end || *end < *start || *end - *start >= most)
+        return std::nullopt;
+    return std::pair(*start, *end);
+}
+
+using PortRanges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
+// <range start='1020' exclude='yes'/>.
+PortRanges excluded_of(XmlLeft& xml, const pugi::xml_node& forward, std::string& why) {
+    PortRanges excluded;
+    for (const pugi::xml_node& range : forward.children("range")) {
+        if (xml.attribute(range, "exclude") != "yes")
+            continue;
+        if (const auto ports = ports_of(xml, range)) {
+            excluded.push_back(*ports);
+            add_reason(why, "without " + tag_of(range) + ", as before");
+        } else {
+            add_reason(why, "left out: " + tag_of(range));
+        }
+    }
+    return excluded;
+}
+
+// The rules of one range that are not excluded; nothing when hostfwd= has no such rule.
+std::optional<std::string> rules_of(XmlLeft& xml, const pugi::xml_node& range,
+                                    const std::string& place, const PortRanges& excluded) {
+    const std::string to = xml.attribute(range, "to");
+    const auto ports = ports_of(xml, range);
+    if (!ports)
+        return std::nullopt;
+    const auto inside = to.empty() ? std::optional(ports->first) : parse_whole<std::uint64_t>(to);
+    std::string rules;
+    for (std::uint64_t port = ports->first; port <= ports->second; port++) {
+        if (std::any_of(excluded.begin(), excluded.end(),
+                        [&](const auto& one) { return port >= one.first && port <= one.second; }))
+            continue;
+        const auto rule = inside ? HostForward::parse(place + ":" + std::to_string(port) + "-:" +
+                                                      std::to_string(*inside + port - ports->first))
+                                 : std::nullopt;
+        if (!rule)
+            return std::nullopt;
+        rules += ",hostfwd=" + rule->str();
+    }
+    return rules;
+}
+
 // <portForward proto='tcp' address='..'><range start='2022' end='2024' to='22'/>, of passt.
 std::string forwards_of(XmlLeft& xml, const pugi::xml_node& interface, std::string& why) {
     std::string text;
-    constexpr std::uint64_t most = 64;
+    bool everywhere = false;
     for (const pugi::xml_node& forward : interface.children("portForward")) {
         const std::string protocol = xml.attribute(forward, "proto");
         const std::string address = xml.attribute(forward, "address");
+        const PortRanges excluded = excluded_of(xml, forward, why);
         for (const pugi::xml_node& range : forward.children("range")) {
-            const auto start = parse_whole<std::uint64_t>(xml.attribute(range, "start"));
-            const std::string last = xml.attribute(range, "end");
-            const std::string to = xml.attribute(range, "to");
-            const auto end = last.empty() ? start : parse_whole<std::uint64_t>(last);
-            const auto inside = to.empty() ? start : parse_whole<std::uint64_t>(to);
-            if (!start || !end || !inside || *end < *start || *end - *start >= most ||
-                xml.attribute(range, "exclude") == "yes") {
-                add_reason(why, "left out: " + tag_of(range));
+            if (xml.attribute(range, "exclude") == "yes")
                 continue;
-            }
-            for (std::uint64_t i = 0; i <= *end - *start; i++) {
-                const auto rule =
-                    HostForward::parse(protocol + ":" + address + ":" + std::to_string(*start + i) +
-                                       "-:" + std::to_string(*inside + i));
-                if (rule)
-                    text += ",hostfwd=" + rule->str();
-                else
-                    add_reason(why, "left out: " + tag_of(forward) + tag_of(range));
-            }
+            const auto rules = rules_of(xml, range, protocol + ":" + address, excluded);
+            everywhere = everywhere || (rules && address.empty());
+            if (rules)
+                text += *rules;
+            else
+                add_reason(why, "left out: " + tag_of(forward) + tag_of(range));
         }
     }
+    if (everywhere)
+        add_reason(why,
+                   "a port that was open at all addresses of the host is open at 127.0.0.1: "
+                   "hostfwd=tcp:0.0.0.0:PORT-:PORT opens it everywhere");
     return text;
 }
 
@@ -124,6 +173,8 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
         add_reason(why, "no model was said: libvirt's default is rtl8139");
     if (!model.why.empty())
         add_reason(why, model.why);
+    else if (!wanted.empty() && wanted != model.model)
+        add_reason(why, "it was called " + wanted);
     if (type == "hostdev") {
         domain.drop(interface,
                     "a network card of the host's that was the guest's: "
@@ -138,6 +189,11 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
         return;
     if (!socket && !bridged && type != "user") {
         domain.drop(interface, "net= has no such network");
+        return;
+    }
+    constexpr unsigned most_nets = 16;
+    if (!socket && domain.nets >= most_nets) {
+        domain.drop(interface, "a VM of tapgate's has up to 16 adapters");
         return;
     }
     if (const std::string tap = xml.attribute(interface.child("target"), "dev"); !tap.empty())
@@ -182,6 +238,7 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
     if (type == "user")
         value += forwards_of(xml, interface, why);
     domain.has_net = true;
+    domain.nets++;
     domain.boot.add(BootKind::net, order);
     domain.set(was, "net", value, domain.with_left(interface, std::move(why)));
 }

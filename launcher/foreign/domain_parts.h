@@ -35,6 +35,7 @@ struct DomainParts {
     std::uint64_t cpus = 1;
     std::string smbios;  ///< <smbios mode=>
     unsigned serials = 0;
+    unsigned nets = 0;  ///< that are settings
     unsigned kept_nets = 0;
     unsigned kept_memories = 0;   ///< and other parts that are kept, for their ids
     double memory = 0;            ///< bytes
