@@ -8,6 +8,7 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/ovf_firmware.h"
 #include "launcher/foreign/ovf_hardware.h"
+#include "launcher/foreign/ovf_virtualbox.h"
 #include "launcher/foreign/xml_document.h"
 #include "launcher/vm/name.h"
 
@@ -28,6 +29,20 @@ enum class Resource : unsigned {
     disk = 17,
     storage = 20,
 };
+
+// Why a section of the descriptor becomes nothing.
+std::string why_left_out(const pugi::xml_node& section, std::string_view known) {
+    if (known == "OperatingSystemSection")
+        return "no setting depends on it: " + text_of(section, "Description");
+    if (known == "ProductSection")
+        return "its properties are for the guest, which asks VMware for them";
+    if (known == "VirtualHardwareSection")
+        return "the first hardware is taken";
+    if (known == "Machine")
+        return "VirtualBox's own words of the same machine: but for its firmware, its adapters' "
+               "addresses and its clock, what the OVF hardware says is taken";
+    return "no setting is like it";
+}
 
 class OvfReader {
   public:
@@ -53,10 +68,12 @@ class OvfReader {
         const pugi::xml_node hardware = ovf_section(system, "VirtualHardwareSection");
         if (!hardware)
             throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
+        virtualbox_adapters_ = virtualbox_adapters(system);
         read_hardware(hardware);
         read_ovf_firmware(system, hardware, result_.translation);
+        read_virtualbox_clock(system, result_.translation);
         name_the_rest(envelope, system, hardware);
-        if (!has_net_) {
+        if (nets_ == 0) {
             result_.translation.set("net", "none");
             result_.translation.added("net = none", "the appliance has no network adapter");
         }
@@ -226,10 +243,15 @@ class OvfReader {
         std::string address = item.take("MACAddress");
         if (address.empty())
             address = item.take("Address");
-        const auto mac = MacAddress::parse(address);
+        VirtualBoxAdapter other;
+        if (nets_ < virtualbox_adapters_.size())
+            other = virtualbox_adapters_[nets_];
+        nets_++;
+        auto mac = MacAddress::parse(address);
+        if (!mac)
+            mac = MacAddress::parse(other.mac);
         if (mac)
             value += ",mac=" + mac->str();
-        has_net_ = true;
         const std::string connection = item.take("Connection");
         item.take("AutomaticAllocation");
         std::string why = connection.empty()
@@ -237,6 +259,8 @@ class OvfReader {
                               : "the network was " + quoted_word(connection) + ", br0 is a guess";
         if (!type.empty() && type != "E1000" && !e1000e)
             add_reason(why, "the adapter was a " + type);
+        if (!other.cable)
+            add_reason(why, "its cable was out, and is in (tapgate links tells, and can cut it)");
         if (!address.empty() && !mac && address.find(':') != std::string::npos)
             add_reason(why, quoted_word(address) + " is no station's MAC address");
         set(was, "net", value, why, item);
@@ -284,20 +308,11 @@ class OvfReader {
     void name_the_rest(const pugi::xml_node& envelope, const pugi::xml_node& system,
                        const pugi::xml_node& hardware) {
         const auto name = [&](const pugi::xml_node& section, const std::string& known) {
-            std::string why = "no setting is like it";
-            if (known == "OperatingSystemSection")
-                why = "no setting depends on it: " + text_of(section, "Description");
-            else if (known == "ProductSection")
-                why = "its properties are for the guest, which asks VMware for them";
-            else if (known == "VirtualHardwareSection")
-                why = "the first hardware is taken";
-            else if (known == "Machine")
-                why = "VirtualBox's own words of the same machine";
             if (section.type() == pugi::node_element)
                 result_.translation.dropped(tag_of(section) +
                                                 (known == local_name(section.name()) ? "" : known) +
                                                 shown(contents_of(section)),
-                                            why);
+                                            why_left_out(section, known));
         };
         for (const pugi::xml_node& section : envelope.children()) {
             const std::string known = ovf_name(section);
@@ -316,7 +331,8 @@ class OvfReader {
 
     const std::string& source_;
     bool virtio_;
-    bool has_net_ = false;
+    size_t nets_ = 0;
+    std::vector<VirtualBoxAdapter> virtualbox_adapters_;
     Appliance result_;
     std::string configuration_;  // its id; empty: there is one only
     OvfDisks disks_{source_};
