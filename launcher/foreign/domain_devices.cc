@@ -268,9 +268,12 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
                         "shares the directory without one (mount -t 9p in the guest)");
         return;
     }
-    if ((!type.empty() && type != "mount") || path.empty() || tag.empty() ||
+    const bool is_path = driver.empty() || driver == "path" || driver == "handle";
+    if ((!type.empty() && type != "mount") || !is_path || path.empty() || tag.empty() ||
         !path.starts_with('/')) {
-        domain.drop(filesystem, "no setting is like it; see -virtfs in qemu(1), and --qemu-arg");
+        domain.drop(filesystem, std::string("no setting is like it") +
+                                    (is_path ? "" : " (driver " + driver + ")") +
+                                    "; see -virtfs in qemu(1), and --qemu-arg");
         return;
     }
     std::string why;
@@ -340,7 +343,6 @@ void read_input(DomainParts& domain, const pugi::xml_node& input) {
 void read_balloon(DomainParts& domain, const pugi::xml_node& balloon) {
     XmlLeft& xml = domain.xml;
     const bool none = xml.attribute(balloon, "model") == "none";
-    xml.take(balloon.child("stats"));
     for (const char* const plain : {"autodeflate", "freePageReporting"})
         xml.attribute(balloon, plain);
     domain.result.dropped(tag_of(balloon),
@@ -353,6 +355,8 @@ void read_panic(DomainParts& domain, const pugi::xml_node& panic) {
     const std::string model = domain.xml.attribute(panic, "model");
     if (model.empty() || model == "isa")
         domain.result.keep(tag_of(panic), {"-device", "pvpanic"}, domain.with_left(panic, ""));
+    else if (model == "pvpanic")
+        domain.result.keep(tag_of(panic), {"-device", "pvpanic-pci"}, domain.with_left(panic, ""));
     else
         domain.drop(panic, "no setting is like it");
 }

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <array>
+#include <cstdint>
+#include <ctime>
 #include <string>
 #include <string_view>
 
@@ -8,15 +11,40 @@
 
 namespace tapgate {
 
+namespace {
+
+// Seconds since 1970 as -rtc base= has them; empty for what is no such number.
+std::string date_of(const std::string& seconds) {
+    constexpr std::int64_t latest = 253402300799;  // the end of the year 9999
+    const auto number = parse_whole<std::uint64_t>(seconds);
+    if (!number || *number > static_cast<std::uint64_t>(latest))
+        return {};
+    const auto time = static_cast<std::time_t>(*number);
+    std::tm parts = {};
+    std::array<char, 32> text = {};
+    if (gmtime_r(&time, &parts) == nullptr)
+        return {};
+    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts)};
+}
+
+}  // namespace
+
 void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
     XmlLeft& xml = domain.xml;
     const std::string was = tag_of(clock) + xml.text(clock);
     const std::string offset = xml.attribute(clock, "offset");
     const std::string adjustment = xml.attribute(clock, "adjustment");
+    const bool local = xml.attribute(clock, "basis") == "localtime" || offset == "localtime";
+    const std::string start = offset == "absolute" ? date_of(xml.attribute(clock, "start")) : "";
+    std::string why;
     if (!adjustment.empty() && adjustment != "0" && adjustment != "reset")
-        domain.result.dropped(was, "the clock was " + adjustment + " s off, and starts right");
-    else if (offset == "localtime" || xml.attribute(clock, "basis") == "localtime")
-        domain.result.keep(was, {"-rtc", "base=localtime"});
+        why = "the clock was " + adjustment + " s off, and starts right";
+    if (local)
+        domain.result.keep(was, {"-rtc", "base=localtime"}, why);
+    else if (!start.empty())
+        domain.result.keep(was, {"-rtc", "base=" + start});
+    else if (!why.empty())
+        domain.result.dropped(was, why);
     else if (offset == "timezone" || offset == "absolute")
         domain.result.dropped(was, "the clock starts as UTC: see -rtc in qemu(1), and --qemu-arg");
     else

@@ -2,6 +2,7 @@
 //
 // Devices that no setting has and that QEMU takes as they are: TPMs, vsock, IOMMUs, shared memory.
 // What has to be there on the host is said in the note.
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -30,6 +31,28 @@ void keep(DomainParts& domain, const pugi::xml_node& device,
     domain.result.keep(whole(device), arguments, std::string(why));
 }
 
+struct Read {
+    const char* child;  // "": the device itself
+    const char* attribute;
+};
+
+// The same, with a note of what is neither in the arguments nor one of those that have been read.
+template <size_t n>
+void keep_read(DomainParts& domain, const pugi::xml_node& device,
+               const std::vector<std::string>& arguments, std::string why,
+               const std::array<Read, n>& read) {
+    for (const Read& one : read) {
+        const bool own = one.child[0] == '\0';
+        domain.xml.attribute(own ? device : device.child(one.child), one.attribute);
+    }
+    std::string was = tag_of(device);
+    for (const char* const child : {"source", "target", "mac"}) {
+        if (device.child(child))
+            was += tag_of(device.child(child));
+    }
+    domain.result.keep(was, arguments, domain.with_left(device, std::move(why)));
+}
+
 void drop_whole(DomainParts& domain, const pugi::xml_node& device, const std::string& why) {
     domain.xml.take(device);
     domain.result.dropped(whole(device), why);
@@ -43,6 +66,21 @@ std::string properties_of(const pugi::xml_node& node,
     for (const auto& [attribute, property] : names) {
         if (const pugi::xml_attribute found = node.attribute(attribute))
             text += std::string(",") + property + "=" + commas_doubled(found.value());
+    }
+    return text;
+}
+
+// The attributes of the node that are not among these.
+template <size_t n>
+std::string others_of(const pugi::xml_node& node,
+                      const std::array<std::pair<const char*, const char*>, n>& names) {
+    std::string text;
+    for (const pugi::xml_attribute& attribute : node.attributes()) {
+        const std::string_view name = attribute.name();
+        if (std::none_of(names.begin(), names.end(),
+                         [&](const auto& one) { return one.first == name; }))
+            add_reason(text,
+                       "left out: " + std::string(name) + "='" + shown(attribute.value()) + "'");
     }
     return text;
 }
@@ -123,12 +161,13 @@ void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu) {
     else if (model == "virtio")
         keep(domain, iommu, {"-device", "virtio-iommu-pci"}, "");
     else if (model == "intel")
-        keep(domain, iommu, {"-device", "intel-iommu" + properties_of(driver, intel)}, "");
+        keep(domain, iommu, {"-device", "intel-iommu" + properties_of(driver, intel)},
+             others_of(driver, intel));
     else
         keep(domain, iommu,
              {"-device",
               amd_iommu(Properties::parse("amd-iommu" + properties_of(driver, amd), "driver"))},
-             "");
+             others_of(driver, amd));
 }
 
 void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem) {
@@ -214,12 +253,19 @@ bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem)
     const std::string id = "keptfs" + std::to_string(domain.kept_memories++);
     constexpr std::array<std::pair<const char*, const char*>, 1> names = {
         {{"queue", "queue-size"}}};
-    keep(domain, filesystem,
-         {"-chardev", "socket,id=" + id + ",path=" + commas_doubled(socket), "-device",
-          "vhost-user-fs-pci,chardev=" + id + ",tag=" + commas_doubled(tag) +
-              properties_of(filesystem.child("driver"), names)},
-         "virtiofsd has to listen at its socket before each start, and the guest's memory has to "
-         "be shared");
+    constexpr std::array<Read, 6> read = {{{"", "type"},
+                                           {"", "accessmode"},
+                                           {"driver", "type"},
+                                           {"driver", "queue"},
+                                           {"source", "socket"},
+                                           {"target", "dir"}}};
+    keep_read(domain, filesystem,
+              {"-chardev", "socket,id=" + id + ",path=" + commas_doubled(socket), "-device",
+               "vhost-user-fs-pci,chardev=" + id + ",tag=" + commas_doubled(tag) +
+                   properties_of(filesystem.child("driver"), names)},
+              "virtiofsd has to listen at its socket before each start, and the guest's memory has "
+              "to be shared",
+              read);
     return true;
 }
 
@@ -234,13 +280,19 @@ bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel) {
         return false;
     const bool server = source.attribute("mode").value() != std::string_view("connect");
     const std::string id = "keptchannel" + std::to_string(domain.kept_memories++);
-    keep(domain, channel,
-         {"-chardev",
-          "socket,id=" + id + ",path=" + commas_doubled(path) +
-              (server ? ",server=on,wait=off" : ""),
-          "-device", serial_port_device("virtserialport", id, name)},
-         server ? std::string_view("QEMU makes the socket, in a directory that has to be yours")
-                : listens);
+    constexpr std::array<Read, 5> read = {{{"", "type"},
+                                           {"source", "path"},
+                                           {"source", "mode"},
+                                           {"target", "type"},
+                                           {"target", "name"}}};
+    keep_read(domain, channel,
+              {"-chardev",
+               "socket,id=" + id + ",path=" + commas_doubled(path) +
+                   (server ? ",server=on,wait=off" : ""),
+               "-device", serial_port_device("virtserialport", id, name)},
+              server ? "QEMU makes the socket, in a directory that has to be yours"
+                     : std::string(listens),
+              read);
     return true;
 }
 
@@ -257,18 +309,27 @@ bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
     const std::string id = "keptnet" + std::to_string(domain.kept_nets++);
     domain.has_net = true;
     const auto order = boot_order_of(domain, interface);
-    keep(domain, interface,
-         {"-chardev",
-          "socket,id=" + id + "socket,path=" + commas_doubled(path) + (server ? ",server=on" : ""),
-          "-netdev",
-          "vhost-user,id=" + id + ",chardev=" + id + "socket" +
-              (queues && *queues > 1 ? ",queues=" + std::to_string(*queues) : ""),
-          "-device",
-          (model == "virtio" ? "virtio-net-pci" : model) + ",netdev=" + id +
-              (mac ? ",mac=" + mac->str() : "") + domain.boot.add_kept(BootKind::net, order)},
-         server ? "QEMU waits at the socket until its program comes, and the guest's memory has to "
-                  "be shared"
-                : std::string(listens) + ", and the guest's memory has to be shared");
+    constexpr std::array<Read, 7> read = {{{"", "type"},
+                                           {"source", "type"},
+                                           {"source", "path"},
+                                           {"source", "mode"},
+                                           {"mac", "address"},
+                                           {"model", "type"},
+                                           {"driver", "queues"}}};
+    keep_read(
+        domain, interface,
+        {"-chardev",
+         "socket,id=" + id + "socket,path=" + commas_doubled(path) + (server ? ",server=on" : ""),
+         "-netdev",
+         "vhost-user,id=" + id + ",chardev=" + id + "socket" +
+             (queues && *queues > 1 ? ",queues=" + std::to_string(*queues) : ""),
+         "-device",
+         (model == "virtio" ? "virtio-net-pci" : model) + ",netdev=" + id +
+             (mac ? ",mac=" + mac->str() : "") + domain.boot.add_kept(BootKind::net, order)},
+        server ? "QEMU waits at the socket until its program comes, and the guest's memory has to "
+                 "be shared"
+               : std::string(listens) + ", and the guest's memory has to be shared",
+        read);
     return true;
 }
 
@@ -278,10 +339,18 @@ bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk) {
         return false;
     const auto order = boot_order_of(domain, disk);
     const std::string id = "keptdisk" + std::to_string(domain.kept_memories++);
-    keep(domain, disk,
-         {"-chardev", "socket,id=" + id + ",path=" + commas_doubled(path), "-device",
-          "vhost-user-blk-pci,chardev=" + id + domain.boot.add_kept(BootKind::disk, order)},
-         std::string(listens) + ", and the guest's memory has to be shared");
+    constexpr std::array<Read, 8> read = {{{"", "type"},
+                                           {"", "device"},
+                                           {"driver", "name"},
+                                           {"driver", "type"},
+                                           {"source", "type"},
+                                           {"source", "path"},
+                                           {"target", "dev"},
+                                           {"target", "bus"}}};
+    keep_read(domain, disk,
+              {"-chardev", "socket,id=" + id + ",path=" + commas_doubled(path), "-device",
+               "vhost-user-blk-pci,chardev=" + id + domain.boot.add_kept(BootKind::disk, order)},
+              std::string(listens) + ", and the guest's memory has to be shared", read);
     return true;
 }
 

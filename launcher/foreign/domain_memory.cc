@@ -153,6 +153,12 @@ void keep_nodes(DomainParts& domain, const pugi::xml_node& numa, const Backing& 
     }
     std::string why = backing.why;
     add_reason(why, "they and memory = have to say the same size");
+    for (const pugi::xml_node& cell : numa.children("cell")) {
+        if (std::string_view(cell.attribute("discard").value()) == "yes")
+            add_reason(why, "left out: " + shown(tag_of(cell)) + "'s discard");
+        for (const pugi::xml_node& cache : cell.children("cache"))
+            add_reason(why, "left out: " + shown(tag_of(cache) + contents_of(cache)));
+    }
     if (const pugi::xml_node speeds = numa.child("interconnects"))
         add_reason(why, "left out: " + shown(tag_of(speeds) + contents_of(speeds)));
     domain.result.keep(tag_of(numa) + shown(contents_of(numa)), arguments, why);

@@ -29,6 +29,21 @@ void read_kernel(DomainParts& domain, const pugi::xml_node& os) {
     }
 }
 
+// ACPI tables of one's own, each in a file.
+void read_acpi_tables(DomainParts& domain, const pugi::xml_node& acpi) {
+    XmlLeft& xml = domain.xml;
+    for (const pugi::xml_node& table : acpi.children("table")) {
+        const std::string file = xml.text(table);
+        if (!file.starts_with('/'))
+            continue;
+        const bool slic = xml.attribute(table, "type") == "slic";
+        xml.attribute(acpi, "");
+        domain.result.keep(
+            tag_of(acpi) + tag_of(table) + file,
+            {"-acpitable", (slic ? "sig=SLIC,file=" : "file=") + commas_doubled(file)});
+    }
+}
+
 }  // namespace
 
 void read_domain_machine(DomainParts& domain, const pugi::xml_node& os) {
@@ -43,8 +58,9 @@ void read_domain_machine(DomainParts& domain, const pugi::xml_node& os) {
     domain.machine.q35 = machine.find("q35") != std::string::npos;
     const std::string ours = domain.machine.q35 ? "q35" : "pc";
     domain.set(type ? tag_of(type) : "<os>", "machine", ours,
-               machine == ours || machine.empty()
-                   ? ""
+               machine == ours || machine.empty() ? ""
+               : machine.starts_with("xen")
+                   ? "Xen's own machine is a PC with Xen's disks and adapters besides"
                    : "a version matters to saved states only, and old ones are dropped");
 }
 
@@ -70,20 +86,18 @@ void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
     }
     for (const pugi::xml_node& element : os.children()) {
         const std::string_view name = element.name();
-        const pugi::xml_node table = element.child("table");
-        if (name == "acpi" && table && xml.text(table).starts_with('/')) {
-            const std::string type = xml.attribute(table, "type");
-            xml.take(element);
-            result.keep(tag_of(element) + tag_of(table) + xml.text(table),
-                        {"-acpitable", (type == "slic" ? "sig=SLIC,file=" : "file=") +
-                                           commas_doubled(xml.text(table))});
+        if (name == "acpi") {
+            read_acpi_tables(domain, element);
         } else if (name == "smbios") {
             domain.smbios = xml.attribute(element, "mode");
             if (domain.smbios != "sysinfo")
                 result.dropped(tag_of(element), "the guest sees the machine as QEMU's");
         } else if (name == "bootmenu" || name == "bios") {
             xml.take(element);
-            result.dropped(tag_of(element), "a start does not wait for anybody");
+            result.dropped(tag_of(element), name == "bios"
+                                                ? "the firmware starts as QEMU has it: see -boot "
+                                                  "in qemu(1), and --qemu-arg"
+                                                : "a start does not wait for anybody");
         }
     }
     if (const std::string left = domain.xml.left(os); !left.empty())
