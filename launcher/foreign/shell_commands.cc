@@ -378,6 +378,11 @@ void ShellReader::end_loop() {
         flow_.begin_round();
         return;
     }
+    // Nobody knows how often it goes on, and what its variables are then.
+    if (follows() && flow_.is_uncounted()) {
+        for (const std::string& name : variables_.changed_since(flow_.loop_mark()))
+            variables_.forget(name, "set in a loop that nobody counts");
+    }
     flow_.close(ShellFlow::Kind::loop);
 }
 

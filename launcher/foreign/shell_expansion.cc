@@ -104,10 +104,16 @@ void ShellWordReader::read_command(bool quoted) {
 void ShellWordReader::read_expansion(bool quoted) {
     const char c = next();
     if (c == '`') {
-        const std::string_view inside = rest().substr(0, rest().find_first_of("`\n"));
+        std::string inside;
+        while (!at_end() && peek() != '`' && peek() != '\n') {
+            const bool escapes =
+                peek() == '\\' && std::string_view(quoted ? "$`\\\"" : "$`\\").find(peek(1)) !=
+                                      std::string_view::npos;
+            skip(escapes ? 1 : 0);
+            inside += next();
+        }
         // `# words' between backquotes: a comment, as people write it in continued lines.
         const bool comment = inside.starts_with('#');
-        skip(inside.size());
         if (peek() == '`')
             next();
         else if (!comment)

@@ -237,6 +237,12 @@ bool ShellFlow::asks_again() const {
            top().current == Truth::yes && !top().tests.empty() && !top().tests.back().first.empty();
 }
 
+bool ShellFlow::is_uncounted() const {
+    return is_in(Kind::loop) &&
+           (top().left == Truth::unknown ||
+            (top().loop.tested && top().current == Truth::yes && top().left == Truth::no));
+}
+
 void ShellFlow::start_with(Truth reach, bool soft) {
     if (reach == Truth::yes && !soft)
         return;

@@ -91,6 +91,10 @@ class ShellFlow {
     [[nodiscard]] bool is_over() const;
     /// Whether the condition of a loop held, and is to be asked again.
     [[nodiscard]] bool asks_again() const;
+    /// Nobody knows after how many rounds the innermost loop, which ends here, has been left.
+    [[nodiscard]] bool is_uncounted() const;
+    /// See ShellElement; of that loop.
+    [[nodiscard]] size_t loop_mark() const { return top().element.mark; }
     ShellLoop* loop() { return is_in(Kind::loop) ? &blocks_.back().loop : nullptr; }
     /// The innermost loop has been left.
     [[nodiscard]] bool is_left() const { return top().left != Truth::no; }

@@ -41,8 +41,25 @@ void ShellReader::read_eval() {
     if (!command_.problem.empty() && length > 0 && length < text.size() &&
         (text[length] == '=' || text[length] == '+'))
         variables_.forget(text.substr(0, length), "set by `eval'");
-    else
+    else if (command_.environment.empty())
         run(text, command_.line);
+    else
+        run_with_environment(text);
+}
+
+// NAME=value eval TEXT
+void ShellReader::run_with_environment(const std::string& text) {
+    std::map<std::string, std::optional<ShellVariables::Value>> before;
+    for (const auto& [name, value] : command_.environment) {
+        before.try_emplace(name, variables_.saved(name));
+        set(name, {value}, false, false);
+    }
+    run(text, command_.line);
+    for (const auto& [name, value] : before) {
+        variables_.unset(name);
+        if (value)
+            variables_.set(name, *value, true, false, false);
+    }
 }
 
 // What `text' says is run here: the body of a function, or what `eval' is given.

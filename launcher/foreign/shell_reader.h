@@ -106,6 +106,7 @@ class ShellReader {
     void set_arguments();
     void leave_subshell();
     void read_eval();
+    void run_with_environment(const std::string& text);
     void run(const std::string& text, unsigned line);
     std::optional<bool> apply_sum(std::string_view text);
     void apply(const SumStatus& sum, const std::string& program);

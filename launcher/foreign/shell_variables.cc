@@ -139,6 +139,14 @@ void ShellVariables::undo_to(size_t mark) {
     }
 }
 
+std::set<std::string> ShellVariables::changed_since(size_t mark) const {
+    std::set<std::string> names;
+    for (size_t i = mark; i < journal_.size(); i++)
+        names.insert(journal_[i].name);
+    names.erase("@");
+    return names;
+}
+
 void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
     std::vector<std::string> gone;
     for (const auto& [name, value] : values_) {

@@ -86,6 +86,7 @@ class ShellVariables {
     /// Until here: what a subshell changes is undone when it ends.
     [[nodiscard]] size_t mark() const { return journal_.size(); }
     void undo_to(size_t mark);
+    [[nodiscard]] std::set<std::string> changed_since(size_t mark) const;
     /// Another shell begins, which has what has been exported, or nothing; undo_to() ends it.
     void enter_shell(bool exports, std::optional<Value> arguments);
 

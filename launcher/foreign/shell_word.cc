@@ -306,9 +306,9 @@ void ShellWordReader::read_part(bool first) {
 // NAME=~/x, and NAME=a:~/x where it is an assignment.
 bool ShellWordReader::is_behind_name() const {
     const std::string_view before = text_.substr(begin_, at_ - begin_);
-    if (!splits_)
-        return before.ends_with(':');
-    return before.ends_with('=') && shell_name_length(before) + 1 == before.size();
+    const size_t name = shell_name_length(before);
+    const bool assigns = !splits_ || (name > 0 && before.substr(name).starts_with('='));
+    return assigns && (before.ends_with(':') || (splits_ && name + 1 == before.size()));
 }
 
 // {a,b} and {1..3}: a word for each, with all else of the word.
