@@ -14,10 +14,9 @@ namespace tapgate {
 
 namespace {
 
-// A list's word that stands for words which nobody knows here: {1..9}.
-bool is_unknown(const std::string& word) {
-    return word.find(unknown_text) != std::string::npos ||
-           (word.find('{') != std::string::npos && word.find("..") != std::string::npos);
+// Braces that stand for words which nobody knows here: {01..09}.
+bool has_range(const std::string& word) {
+    return word.find('{') != std::string::npos && word.find("..") != std::string::npos;
 }
 
 }  // namespace
@@ -40,8 +39,7 @@ bool ShellReader::read_keyword() {
         std::string_view(" \t\n;&|<>()").find(behind) == std::string_view::npos)
         return false;
     finish();
-    command_ = {};
-    hard_ = false;
+    drop_command();
     words_.skip(word.size());
     constexpr std::array<std::string_view, 7> openers = {"if",     "while", "until", "for",
                                                          "select", "case",  "{"};
@@ -102,10 +100,9 @@ void ShellReader::read_case() {
     const std::string written(before.substr(0, before.size() - words_.rest().size()));
     take_problem();
     const std::string value = fields.empty() ? std::string() : fields[0];
-    const bool known = !hard_ && value.find(unknown_text) == std::string::npos;
+    const bool known = !hard_ && !is_unknown(value);
     const bool soft = !command_.problem.empty();
-    command_ = {};
-    started_ = hard_ = false;
+    drop_command();
     skip_blanks(true);
     if (words_.rest().starts_with("in"))
         words_.skip(2);
@@ -176,8 +173,7 @@ void ShellReader::read_sum() {
         status.truth = negated(status.truth);
     inverted_ = false;
     flow_.ended(status);
-    command_ = {};
-    started_ = hard_ = false;
+    drop_command();
 }
 
 // What is between brackets; whether it holds, where that is known.
@@ -240,8 +236,8 @@ void ShellReader::read_for(bool asks) {
             problem(variables_.arguments()->problem, variables_.arguments()->soft);
         const bool noted = !listed && variables_.arguments() == nullptr;
         take_problem();
-        loop.counted =
-            !asks && !hard_ && std::none_of(loop.values.begin(), loop.values.end(), is_unknown);
+        loop.counted = !asks && !hard_ && !is_unknown(loop.values) &&
+                       std::none_of(loop.values.begin(), loop.values.end(), has_range);
         const bool soft = noted || !command_.problem.empty() || !command_.notes.empty();
         if (loop.counted && follows())
             status = {loop.values.empty() ? Truth::no : Truth::yes, soft, false, {}};
@@ -253,8 +249,7 @@ void ShellReader::read_for(bool asks) {
             variables_.set(loop.variable, {{first}, {}, false}, false, false, false);
         }
     }
-    command_ = {};
-    started_ = hard_ = false;
+    drop_command();
     if (peek() == ';')
         next();
     skip_blanks(true);
@@ -272,8 +267,7 @@ void ShellReader::read_for(bool asks) {
 bool ShellReader::read_function(const std::string& name) {
     skip_blanks(true);
     if (!follows() || peek() != '{') {
-        command_ = {};
-        started_ = hard_ = false;
+        drop_command();
         return true;
     }
     // The brace that closes it ends its part of this line, or begins one as far to the right.
@@ -300,8 +294,7 @@ bool ShellReader::read_function(const std::string& name) {
     if (reach() != Truth::no)
         script_.functions[name] = {std::string(rest.substr(1, end - 1)), words_.line()};
     words_.skip(end + 1);
-    command_ = {};
-    started_ = hard_ = false;
+    drop_command();
     return true;
 }
 

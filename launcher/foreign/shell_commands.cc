@@ -22,16 +22,9 @@ constexpr unsigned most_rounds = 500;
 constexpr std::array<std::string_view, 8> changers = {"read", "mapfile", "readarray", "unset",
                                                       "let",  "printf",  "source",    "."};
 
-bool is_setter(const std::string& word) {
-    constexpr std::array<std::string_view, 5> setters = {"export", "local", "readonly", "declare",
-                                                         "typeset"};
-    return is_one_of(word, setters);
-}
-
 }  // namespace
 
 void ShellReader::finish() {
-    constexpr std::array<std::string_view, 3> shells = {"sh", "bash", "dash"};
     const auto& words = command_.words;
     const bool to_file =
         std::find(words.begin(), words.end(), "tee") != words.end() ||
@@ -40,8 +33,7 @@ void ShellReader::finish() {
     for (size_t i = documents_before_; i < documents_.size(); i++) {
         documents_[i].is_written = to_file;
         documents_[i].is_a_script =
-            reach() != Truth::no &&
-            (to_file || (!words.empty() && is_one_of(last_part(words[0]), shells)));
+            reach() != Truth::no && (to_file || (!words.empty() && is_shell(words[0])));
     }
     documents_before_ = documents_.size();
     if (command_.words.empty() && assignments_.empty()) {
@@ -60,9 +52,17 @@ void ShellReader::finish() {
         flow_.ended(status);
         inverted_ = false;
     }
+    drop_command();
+}
+
+void ShellReader::drop_command() {
     command_ = {};
     assignments_.clear();
     started_ = hard_ = false;
+}
+
+std::string ShellReader::written() const {
+    return shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|"));
 }
 
 ShellStatus ShellReader::status_of_command() {
@@ -72,17 +72,14 @@ ShellStatus ShellReader::status_of_command() {
     constexpr std::array<std::string_view, 3> tests = {"[", "[[", "test"};
     constexpr std::array<std::string_view, 6> finders = {"command", "which", "type",
                                                          "hash",    "mkdir", "cd"};
-    const std::string text =
-        shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|"));
+    const std::string text = written();
     const bool goes_on = std::exchange(test_goes_on_, false);
     const bool asks =
-        words.empty() &&
-        std::any_of(assignments_.begin(), assignments_.end(), [](const Assignment& one) {
-            return one.value.find(unknown_text) != std::string::npos;
-        });
+        words.empty() && std::any_of(assignments_.begin(), assignments_.end(),
+                                     [](const Assignment& one) { return is_unknown(one.value); });
     if (asks) {
         // X=$(a command) ends as the command does.
-    } else if (words.empty() || program == "true" || program == ":" || is_setter(words[0])) {
+    } else if (words.empty() || program == "true" || program == ":" || sets_variables(words[0])) {
         status.truth = Truth::yes;
     } else if (program == "false") {
         status.truth = Truth::no;
@@ -116,7 +113,7 @@ ShellStatus ShellReader::status_of_command() {
 
 void ShellReader::finish_command() {
     auto& words = command_.words;
-    if (words.empty() || is_setter(words[0])) {
+    if (words.empty() || sets_variables(words[0])) {
         for (const Assignment& one : assignments_)
             assign(one.name, one.value, one.append);
         if (!words.empty() && reach() != Truth::no)
@@ -257,12 +254,10 @@ void ShellReader::leave() {
 
 void ShellReader::change_directory() {
     const std::string to = command_.words.size() > 1 ? command_.words[1] : std::string();
-    const bool known = !to.empty() && to != "-" && command_.problem.empty() &&
-                       to.find(unknown_text) == std::string::npos;
+    const bool known = !to.empty() && to != "-" && command_.problem.empty() && !is_unknown(to);
     // Relative paths behind it are taken from where translate runs.
     if (!known)
-        notes_.push_back(
-            shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|")));
+        notes_.push_back(written());
     directory_ = !known                                      ? ""
                  : to.starts_with('/') || directory_.empty() ? to
                                                              : directory_ + "/" + to;
@@ -363,8 +358,7 @@ void ShellReader::end_loop() {
         count_round();
         apply_sum(loop->step);
         const auto holds = apply_sum(loop->condition);
-        command_ = {};
-        started_ = hard_ = false;
+        drop_command();
         if (holds.value_or(true)) {
             words_.go_to(loop->place, loop->line);
             flow_.begin_round();

@@ -92,8 +92,7 @@ void ShellReader::run(const std::string& text, unsigned line) {
 
 // What `bash -c TEXT' and `alias NAME=TEXT' have in one word is a script.
 void ShellReader::read_nested() {
-    constexpr std::array<std::string_view, 8> shells = {"ash", "bash", "dash",   "runuser",
-                                                        "sh",  "su",   "script", "zsh"};
+    constexpr std::array<std::string_view, 3> others = {"runuser", "script", "su"};
     bool shell = false;
     const std::vector<std::string> words = command_.words;
     for (size_t i = 0; i < words.size(); i++) {
@@ -102,17 +101,15 @@ void ShellReader::read_nested() {
         else if (shell && i + 1 < words.size() && words[i].starts_with('-') &&
                  words[i].ends_with('c') && !words[i].starts_with("--"))
             read_in_shell(words[i + 1], arguments_behind(i + 2), command_.line, false);
-        shell = shell || is_one_of(last_part(words[i]), shells);
+        shell = shell || is_shell(words[i]) || is_one_of(last_part(words[i]), others);
     }
 }
 
 // bash -c TEXT NAME ARGUMENTS; of `su' and the like nobody knows.
 std::optional<ShellVariables::Value> ShellReader::arguments_behind(size_t name) const {
     const auto& words = command_.words;
-    constexpr std::array<std::string_view, 5> shells = {"ash", "bash", "dash", "sh", "zsh"};
     const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
-    if (std::none_of(words.begin(), end,
-                     [&](const std::string& word) { return is_one_of(last_part(word), shells); }))
+    if (std::none_of(words.begin(), end, is_shell))
         return std::nullopt;
     const auto first = std::min(name + 1, words.size());
     return ShellVariables::Value{{words.begin() + static_cast<std::ptrdiff_t>(first), words.end()},

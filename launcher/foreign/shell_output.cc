@@ -213,10 +213,8 @@ std::optional<std::string> formatted(const std::vector<std::string>& words) {
 
 std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& variables) {
     std::vector<std::string> words = parts.words;
-    for (const std::string& word : words) {
-        if (word.find(unknown_text) != std::string::npos)
-            return std::nullopt;
-    }
+    if (is_unknown(words))
+        return std::nullopt;
     std::erase(words, "--");
     if (words.empty())
         return std::nullopt;

@@ -23,12 +23,6 @@ std::string in_case(std::string text, size_t bytes, bool upper) {
     return text;
 }
 
-bool has_unknown(const std::vector<std::string>& words) {
-    return std::any_of(words.begin(), words.end(), [](const std::string& word) {
-        return word.find(unknown_text) != std::string::npos;
-    });
-}
-
 // From `offset' on, of which there are `size'; nothing: what a shell says no to.
 std::optional<std::pair<size_t, size_t>> part_of(size_t size, long long offset,
                                                  std::optional<long long> length) {
@@ -248,7 +242,7 @@ ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
                                                 ShellVariables::Value value) {
     if (parameter.prefix == '\0' || !value.problem.empty())
         return value;
-    if (has_unknown(value.words))
+    if (is_unknown(value.words))
         return {{std::string(unknown_text)}, {}, false};
     const size_t count = value.words.size();
     const std::string word = value.words.empty() ? std::string() : value.words[0];
@@ -344,7 +338,7 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
             add_quoted("");
     } else {
         ShellVariables::Value changed = value;
-        if (has_unknown(words))
+        if (is_unknown(words))
             changed.words = {std::string(unknown_text)};
         else if ((value.problem.empty() || value.soft) && !change(changed.words, parameter))
             problem("`${" + shown(parameter.text) + "}'");

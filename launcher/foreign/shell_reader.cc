@@ -19,9 +19,6 @@ bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-constexpr std::array<std::string_view, 5> setters = {"export", "local", "readonly", "declare",
-                                                     "typeset"};
-
 // -m, -drive; but no -1.
 bool is_option(std::string_view word) {
     return word.size() > 1 && word[0] == '-' &&
@@ -269,7 +266,7 @@ void ShellReader::read_word() {
     if (first && read_keyword())
         return;
     begin_word();
-    if (command_.words.empty() || is_one_of(command_.words[0], setters)) {
+    if (command_.words.empty() || sets_variables(command_.words[0])) {
         if (read_assignment())
             return;
     }
@@ -384,8 +381,7 @@ void ShellReader::read_array(const std::string& name, bool append) {
         next();
     set(name, std::move(elements), true, append);
     notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
-    command_ = {};
-    started_ = hard_ = false;
+    drop_command();
     flow_.ended({Truth::yes, false, false, {}});
 }
 

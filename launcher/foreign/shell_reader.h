@@ -93,6 +93,8 @@ class ShellReader {
 
     // Ends of commands.
     void finish();
+    void drop_command();
+    [[nodiscard]] std::string written() const;
     void finish_command();
     ShellStatus status_of_command();
     void record();

@@ -83,8 +83,7 @@ ShellStatus of_several(std::string_view bracket, const std::vector<std::string>&
 Truth matches_pattern(const std::string& pattern, const std::string& value) {
     constexpr size_t longest = 1024;
     constexpr long most_stars = 4;
-    if (pattern.find(unknown_text) != std::string::npos ||
-        value.find(unknown_text) != std::string::npos)
+    if (is_unknown(pattern) || is_unknown(value))
         return Truth::unknown;
     if (pattern.size() > longest || value.size() > longest ||
         std::count(pattern.begin(), pattern.end(), '*') > most_stars)
@@ -102,9 +101,7 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
         words.erase(words.begin());
     }
     ShellStatus status;
-    const bool known = std::none_of(words.begin(), words.end(), [](const std::string& word) {
-        return word.find(unknown_text) != std::string::npos;
-    });
+    const bool known = !is_unknown(words);
     constexpr std::array<std::string_view, 9> of_files = {"-e", "-f", "-r", "-d", "-s",
                                                           "-w", "-c", "-b", "-x"};
     if (!known)

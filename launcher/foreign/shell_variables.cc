@@ -20,6 +20,15 @@ bool is_name_start(char c) {
 
 }  // namespace
 
+bool is_unknown(std::string_view word) {
+    return word.find(unknown_text) != std::string_view::npos;
+}
+
+bool is_unknown(const std::vector<std::string>& words) {
+    return std::any_of(words.begin(), words.end(),
+                       [](const std::string& word) { return is_unknown(word); });
+}
+
 size_t shell_name_length(std::string_view text) {
     if (text.empty() || !is_name_start(text[0]))
         return 0;

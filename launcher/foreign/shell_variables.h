@@ -19,6 +19,10 @@ namespace tapgate {
 /// a process's number, a random one. Whoever needs that text cannot go on.
 inline constexpr std::string_view unknown_text = "$(...)";
 
+/// Does it stand in the word, or in one of the words?
+bool is_unknown(std::string_view word);
+bool is_unknown(const std::vector<std::string>& words);
+
 class ShellVariables {
   public:
     struct Value {
@@ -89,10 +93,6 @@ class ShellVariables {
     [[nodiscard]] std::set<std::string> changed_since(size_t mark) const;
     /// Another shell begins, which has what has been exported, or nothing; undo_to() ends it.
     void enter_shell(bool exports, std::optional<Value> arguments);
-
-    [[nodiscard]] const std::function<const char*(const std::string&)>& lookup() const {
-        return lookup_;
-    }
 
     /// So much has been expanded. Throws a LauncherError, as get() does.
     void charge(size_t bytes);

@@ -26,6 +26,19 @@ inline std::string_view last_part(std::string_view path) {
     return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
 }
 
+/// A shell that runs what it is given?
+inline bool is_shell(std::string_view word) {
+    constexpr std::array<std::string_view, 5> names = {"ash", "bash", "dash", "sh", "zsh"};
+    return is_one_of(last_part(word), names);
+}
+
+/// A command of a shell's own whose words are assignments?
+inline bool sets_variables(std::string_view word) {
+    constexpr std::array<std::string_view, 5> names = {"export", "local", "readonly", "declare",
+                                                       "typeset"};
+    return is_one_of(word, names);
+}
+
 }  // namespace tapgate
 
 #endif

@@ -13,7 +13,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,21 @@ case ${0##*/} in
 esac
 )";
 
+// Names that stand for it, and programs of the host that scripts may use.
+constexpr const char* fakes =
+    "qemu-system-x86_64 qemu-system-i386 qemu kvm qemu-kvm qemu-img ip brctl modprobe "
+    "chown tunctl iptables swtpm sudo doas taskset numactl ionice chrt screen strace "
+    "systemd-run";
+constexpr const char* tools =
+    "basename bash cat cut dirname env expr getopt grep head ls mkdir nice nohup "
+    "nproc paste readlink realpath rm sed seq setsid sh sleep sort stdbuf tail tee tr "
+    "timeout uname wc";
+
+Words words_of(const std::string& text) {
+    std::istringstream stream(text);
+    return {std::istream_iterator<std::string>(stream), {}};
+}
+
 // One host for all scripts.
 class Host {
   public:
@@ -54,34 +71,9 @@ class Host {
             fs::create_directory(directory_.file(folder));
         std::ofstream(directory_.file("fake")) << fake;
         fs::permissions(directory_.file("fake"), fs::perms::owner_all);
-        for (const char* const name : {"qemu-system-x86_64",
-                                       "qemu-system-i386",
-                                       "qemu",
-                                       "kvm",
-                                       "qemu-kvm",
-                                       "qemu-img",
-                                       "ip",
-                                       "brctl",
-                                       "modprobe",
-                                       "chown",
-                                       "tunctl",
-                                       "iptables",
-                                       "swtpm",
-                                       "sudo",
-                                       "doas",
-                                       "taskset",
-                                       "numactl",
-                                       "ionice",
-                                       "chrt",
-                                       "screen",
-                                       "strace",
-                                       "systemd-run"})
+        for (const std::string& name : words_of(fakes))
             fs::create_symlink("../fake", directory_.file("bin/") + name);
-        for (const char* const name :
-             {"basename", "bash",     "cat",  "cut",   "dirname", "env",     "expr",  "getopt",
-              "grep",     "head",     "ls",   "mkdir", "nice",    "nohup",   "nproc", "paste",
-              "readlink", "realpath", "rm",   "sed",   "seq",     "setsid",  "sh",    "sleep",
-              "sort",     "stdbuf",   "tail", "tee",   "tr",      "timeout", "uname", "wc"}) {
+        for (const std::string& name : words_of(tools)) {
             for (const std::string folder : {"/usr/bin/", "/bin/"}) {
                 if (fs::exists(folder + name) && !fs::exists(directory_.file("bin/") + name))
                     fs::create_symlink(folder + name, directory_.file("bin/") + name);
