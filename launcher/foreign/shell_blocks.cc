@@ -99,7 +99,7 @@ void ShellReader::read_case() {
     const std::vector<std::string> fields = words_.read(false);
     const std::string written(before.substr(0, before.size() - words_.rest().size()));
     take_problem();
-    const std::string value = fields.empty() ? std::string() : fields[0];
+    const std::string value = joined(fields);
     const bool known = !hard_ && !is_unknown(value);
     const bool soft = !command_.problem.empty();
     drop_command();

@@ -44,7 +44,7 @@ void ShellWordReader::add_sum(std::string_view text) {
     const std::string sum = expanded(text);
     const std::vector<std::string> names = shell_sum(sum, variables_).names;
     for (const std::string& name : names)
-        variables_.forget(name, "set by `$((...))'");
+        variables_.assign(name, {{}, "set by `$((...))'", false});
     const auto value = names.empty() ? shell_arithmetic(sum, variables_) : std::nullopt;
     add_quoted(value ? std::to_string(*value) : std::string(unknown_text));
 }

@@ -34,9 +34,7 @@ void ShellReader::call(const Function& function) {
 
 // The words are read once more.
 void ShellReader::read_eval() {
-    std::string text;
-    for (size_t i = 1; i < command_.words.size(); i++)
-        text += (i == 1 ? "" : " ") + command_.words[i];
+    const std::string text = joined({command_.words.begin() + 1, command_.words.end()});
     const size_t length = shell_name_length(text);
     if (!command_.problem.empty() && length > 0 && length < text.size() &&
         (text[length] == '=' || text[length] == '+'))

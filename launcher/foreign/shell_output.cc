@@ -265,20 +265,14 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     if (program == "printf" && count >= 2)
         return known(formatted(words).value_or(""));
     if (program == "expr" && count >= 4) {
-        std::string sum;
-        for (size_t i = 1; i < count; i++)
-            sum += words[i] + " ";
+        const std::string sum = joined({words.begin() + 1, words.end()});
         const auto value = sum.find_first_not_of("0123456789+-*/% ") == std::string::npos
                                ? shell_arithmetic(trimmed(sum), variables)
                                : std::nullopt;
         return known(value ? std::to_string(*value) : "");
     }
-    if (program == "echo" && count >= 2 && !words[1].starts_with('-')) {
-        std::string text;
-        for (size_t i = 1; i < count; i++)
-            text += (i == 1 ? "" : " ") + words[i];
-        return known(text);
-    }
+    if (program == "echo" && (count == 1 || !words[1].starts_with('-')))
+        return Value{{joined({words.begin() + 1, words.end()})}, parts.problem, parts.soft};
     return std::nullopt;
 }
 

@@ -330,8 +330,7 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
         else if (!value.problem.empty() && value.name.empty())
             notes_.push_back("${" + shown(parameter.text) + "}, but for its default");
         if (kind == '=')
-            variables_.set(std::string(parameter.name), {{expanded(how.substr(1))}, {}, false},
-                           false, false, false);
+            variables_.assign(std::string(parameter.name), {{expanded(how.substr(1))}, {}, false});
         if (kind != '+' || is_set)
             add_default(how.substr(1), quoted);
         else if (quoted)

@@ -76,6 +76,7 @@ bool ShellReader::is_in_test() const {
 // A word, or what stands between words.
 void ShellReader::read_part() {
     const char c = peek();
+    variables_.set_reached(reach() != Truth::no, reach() == Truth::yes);
     if (follows() && flow_.awaits_pattern()) {
         read_patterns();
     } else if (is_blank(c)) {
@@ -151,6 +152,7 @@ void ShellReader::read_operator(char c) {
         std::string end;
         while (peek() == ';' || peek() == '&')
             end += next();
+        end_element(false);
         if (follows())
             flow_.end_branch(end == "&", end == ";&");
         flow_.next_list();
@@ -282,8 +284,8 @@ void ShellReader::read_word() {
                         !is_one_of(command_.words[0], tests));
     const std::string_view before = words_.rest();
     std::vector<std::string> fields = words_.read(!in_test);
-    if (in_test && fields.empty())
-        fields.emplace_back();
+    if (in_test)
+        fields = {joined(fields)};
     words_.set_patterns(ShellWordReader::Patterns::files);
     words_.mark_unknown(false);
     take_problem();
@@ -346,7 +348,7 @@ bool ShellReader::read_assignment() {
     const std::vector<std::string> fields = read_assigned();
     words_.set_assigned({});
     take_problem();
-    assignments_.push_back({name, fields.empty() ? std::string() : fields[0], append});
+    assignments_.push_back({name, joined(fields), append});
     if (command_.words.empty())
         command_.environment.emplace_back(name, assignments_.back().value);
     return true;
@@ -397,7 +399,7 @@ void ShellReader::set_element(const std::string& name, std::string_view element,
         *number <= static_cast<long long>(value.words.size())) {
         const auto at = static_cast<size_t>(*number);
         value.words.resize(std::max(value.words.size(), at + 1));
-        value.words[at] = (append ? value.words[at] : "") + (fields.empty() ? "" : fields[0]);
+        value.words[at] = (append ? value.words[at] : "") + joined(fields);
         set(name, std::move(value.words), true, false);
     } else if (reach() != Truth::no) {
         variables_.forget(name, "set element by element");

@@ -78,6 +78,11 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
     }
 }
 
+void ShellVariables::assign(const std::string& name, Value value) {
+    if (reached_)
+        set(name, std::move(value), false, false, !surely_);
+}
+
 bool ShellVariables::is_set(const std::string& name) const {
     const auto found = values_.find(name);
     return found != values_.end() &&

@@ -45,6 +45,14 @@ class ShellVariables {
     /// `conditional`: under an `if' or behind `&&', so that nobody knows whether.
     void set(const std::string& name, Value value, bool array, bool append, bool conditional);
 
+    /// What is read now is run, perhaps or surely: for assign().
+    void set_reached(bool perhaps, bool surely) {
+        reached_ = perhaps;
+        surely_ = surely;
+    }
+    /// Sets it as a part of a word (`${NAME:=value}`), as far as that is run.
+    void assign(const std::string& name, Value value);
+
     [[nodiscard]] bool is_set(const std::string& name) const;
 
     /// The value; one with a problem where there is none. Throws a LauncherError when all that has
@@ -118,6 +126,8 @@ class ShellVariables {
     std::vector<Change> journal_;
     std::vector<std::string> unknown_;
     size_t spent_ = 0;
+    bool reached_ = true;
+    bool surely_ = true;
 };
 
 /// How many bytes at the beginning of `text` are a variable's name.

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace tapgate {
 
@@ -24,6 +26,14 @@ inline bool is_true(std::string_view value) {
 /// What comes behind the last slash.
 inline std::string_view last_part(std::string_view path) {
     return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+/// The words as one.
+inline std::string joined(const std::vector<std::string>& words) {
+    std::string all;
+    for (size_t i = 0; i < words.size(); i++)
+        all += (i == 0 ? "" : " ") + words[i];
+    return all;
 }
 
 /// A shell that runs what it is given?

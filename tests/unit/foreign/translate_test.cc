@@ -175,6 +175,11 @@ TEST(Script, TestsAreDecidedByTheText) {
           "X=bad; true &&\n  X=good || # no\n  X=bad",
           "X=good; (exit 1); (f() { exit; }; f)",
           "X=good; bash -c 'X=bad'",
+          "X=good; false && : ${X:=bad} $((X++))",
+          "X=good; case a in a) a | X=bad;; esac",
+          "Y=(go od); X=${Y[@]}; [ \"$X\" = 'go od' ] && X=good",
+          "Y=(a b); case ${Y[@]} in a) X=bad;; 'a b') X=good;; esac",
+          "X=$(echo \"\"); X=${X:-good}",
           "IFS=:; Y=:good:bad; for X in $Y; do [ $X ] && break; done",
           "[ $Z != a ] && X=bad || X=good"})
         EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "good")) << line;
