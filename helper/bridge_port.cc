@@ -37,14 +37,6 @@ MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
     return *request.mac;
 }
 
-}  // namespace
-
-bool is_taken_address(const LinkError& error) {
-    return error.step() == "mac-lock" && error.code().value() == EEXIST;
-}
-
-namespace {
-
 // In the stock helper's words.
 std::string adding(const std::string& port, const Link& bridge) {
     return "failed to add interface `" + printable(port) + "' to bridge `" +
@@ -162,6 +154,10 @@ void require_settings(const Link& port, const Link& bridge, const PortSettings& 
     must_have(settings.guard, port.port.root_block, "guard");
     must_have(settings.only_sender.has_value(), port.port.locked, "mac-lock (Linux 5.18 does)");
     must_be(!settings.only_sender || port.port.learning == false, "learning flag");
+}
+
+bool is_taken_address(const LinkError& error) {
+    return error.step() == "mac-lock" && error.code().value() == EEXIST;
 }
 
 void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error) {

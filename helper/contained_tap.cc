@@ -16,6 +16,7 @@
 #include "common/fd_passing.h"
 #include "helper/failure.h"
 #include "helper/syscall_filter.h"
+#include "helper/tap.h"
 
 namespace tapgate {
 

@@ -19,11 +19,10 @@
 
 #include "common/unique_fd.h"
 #include "helper/link.h"
-#include "helper/tap.h"
 
 namespace tapgate {
 
-/// A tap in a namespace of its own, without a way out yet.
+/// The namespace of a tap, and what it is made from there.
 class ContainedTap {
   public:
     /// Makes the namespace, and opens /dev/net/tun there, once a queue. Throws Failure, also when
@@ -33,26 +32,15 @@ class ContainedTap {
     /// The links of the namespace.
     [[nodiscard]] const LinkSocket& inside() const { return *inside_; }
 
-    /// Makes the tap, called `name`, down. Needs CAP_NET_ADMIN. Throws Failure.
-    void make(const std::string& name, bool vnet_header) const {
-        make_private_tap(queues_, name, vnet_header);
-    }
-
     /// Keeps the host's IPv6 off the outer end, called `name`, which is down (put_no_ipv4() in
     /// link.cc tells why). Throws Failure.
     static void keep_ipv6_off(const std::string& name);
-
-    /// Connects the tap, which is called `name`, with the inner end of the veth pair that
-    /// LinkSocket::make_veth() has made for inside(). Throws LinkError.
-    void connect(const std::string& name, unsigned mtu) const {
-        inside_->join_inner_end(name, mtu);
-    }
 
     /// Lets frames pass from now on, once the outer end is up: the kernel's link watch
     /// (net/core/link_watch.c) may take a second to tell the leaf bridge, unless it is asked.
     void open_way_out() const { static_cast<void>(inside_->may_have_carrier(inner_end)); }
 
-    /// Gives the tap's descriptors up to the caller, one a queue.
+    /// Gives the descriptors up to the caller, one a queue of the tap that is not made yet.
     [[nodiscard]] std::vector<UniqueFd> take_queues() { return std::move(queues_); }
 
   private:

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <new>
 #include <string>
 #include <system_error>
@@ -40,9 +39,7 @@ namespace {
 bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t written = write(fd, text.data(), text.size());
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
+        if (written <= 0)  // never for a signal: the only one with a handler ends the process
             return false;
         text.remove_prefix(static_cast<size_t>(written));
     }

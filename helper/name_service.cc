@@ -28,8 +28,6 @@ std::string read_to_end(int fd, const std::string& what) {
     std::array<char, 16384> buffer;  // NOLINT: filled by read()
     for (;;) {
         const ssize_t got = read(fd, buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR)
-            continue;
         if (got < 0)
             fail_with_errno(what);
         if (got == 0)

@@ -71,8 +71,8 @@ Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Cla
                   return links.make_veth(name, settings, request.queues, tap.inside());
               }));
     ContainedTap::keep_ipv6_off(port.name());
-    tap.make(port.name(), request.vnet_header);
     port.queues_ = tap.take_queues();
+    make_private_tap(port.queues_, port.name(), request.vnet_header);
     port.contained_ = std::move(tap);
     return port;
 }
@@ -90,7 +90,7 @@ Port Port::make_plain(const LinkSocket& links, const Link& bridge, const Claim& 
 void Port::open(const Claim& claim, const Link& bridge, const PortSettings& settings) {
     try {
         if (contained_)
-            contained_->connect(name_, settings.mtu);
+            contained_->inside().join_inner_end(name_, settings.mtu);
         require(links_.set_address(index_, settings.address, true), true, bridge, settings);
     } catch (const LinkError& error) {
         fail_to_add(name_, bridge, error);
