@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -21,11 +22,12 @@ struct Dropped {
 
 constexpr std::string_view own_place = "tapgate gives each device its place";
 constexpr std::string_view for_spice = "it was for a SPICE viewer";
+constexpr std::string_view other_end = "what was at its other end is gone";
 
 constexpr Dropped dropped_devices[] = {
     {"emulator", "tapgate finds the QEMU of this host"},
     {"hub", own_place},
-    {"redirdev", for_spice},
+    {"redirdev", "it was for a USB device of a SPICE viewer's, or at another program"},
     {"redirfilter", for_spice},
     {"rng", "all of tapgate's VMs have a random number generator"},
     {"audio", "sound goes nowhere: nobody listens on the host"},
@@ -76,7 +78,9 @@ void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
     const std::string was = tag_of(serial) + (source ? tag_of(source) : "");
     const std::string target = xml.attribute(serial.child("target"), "type");
     xml.attribute(serial.child("target"), "port");
-    xml.attribute(serial.child("target").child("model"), "name");
+    const std::string model = xml.attribute(serial.child("target").child("model"), "name");
+    const std::string device = model.empty() ? target : model;
+    const bool is_usual = device.empty() || device == "serial" || device.starts_with("isa-serial");
     // What was at its other end.
     xml.take(source);
     xml.take(serial.child("protocol"));
@@ -89,10 +93,17 @@ void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
     else if (!is_line)
         domain.result.dropped(was, domain.with_left(serial, "tapgate's VMs have a serial console"));
     else if (domain.serials++ == 0)
-        domain.result.changed(was, "console.sock and console.log",
-                              domain.with_left(serial, "in the VM's directory; it was a " + type));
+        domain.result.changed(
+            was, "console.sock and console.log",
+            domain.with_left(
+                serial,
+                "in the VM's directory; it was a " + type +
+                    (is_usual ? "" : "; the guest's device was " + device + " and is isa-serial")));
     else
-        domain.result.dropped(was, domain.with_left(serial, "tapgate's VMs have one serial line"));
+        domain.result.dropped(
+            was,
+            domain.with_left(serial, "tapgate's VMs have one serial line" +
+                                         (is_usual ? std::string() : ": this was a " + device)));
 }
 
 void read_channel(DomainParts& domain, const pugi::xml_node& channel) {
@@ -109,10 +120,9 @@ void read_channel(DomainParts& domain, const pugi::xml_node& channel) {
             was, domain.with_left(channel, "all of tapgate's VMs have the guest agent's channel"));
         return;
     }
-    domain.result.dropped(was,
-                          domain.with_left(channel, name == "com.redhat.spice.0"
-                                                        ? std::string(for_spice)
-                                                        : "what was at its other end is gone"));
+    domain.result.dropped(
+        was, domain.with_left(channel, name == "com.redhat.spice.0" ? std::string(for_spice)
+                                                                    : std::string(other_end)));
 }
 
 void read_video(DomainParts& domain, const pugi::xml_node& video) {
@@ -156,7 +166,10 @@ void read_sound(DomainParts& domain, const pugi::xml_node& sound) {
 
 void read_smartcard(DomainParts& domain, const pugi::xml_node& card) {
     const std::string_view mode = card.attribute("mode").value();
-    domain.drop(card, mode == "host" || mode == "host-certificates"
+    const std::string_view type = card.attribute("type").value();
+    domain.drop(card, type != "spicevmc" && !type.empty() && mode == "passthrough"
+                          ? std::string(other_end)
+                      : mode == "host" || mode == "host-certificates"
                           ? "the host's cards, or its certificates, were the guest's: "
                             "--qemu-arg=-device --qemu-arg=usb-ccid --qemu-arg=-device "
                             "--qemu-arg=ccid-card-emulated,... give them to it"
@@ -171,7 +184,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     const pugi::xml_node address = source.child("address");
     const std::string was = tag_of(device) + (address ? tag_of(address) : tag_of(source));
     const auto order = boot_order_of(domain, device);
-    xml.attribute(source, "startupPolicy");
+    xml.attribute(source, "");
     if (xml.attribute(device, "managed") == "yes" && type == "pci") {
         xml.attribute(device.child("driver"), "name");
         xml.take(address);
@@ -184,11 +197,12 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
         if (!vendor.empty() && !product.empty()) {
             kept.set("vendorid", vendor);
             kept.set("productid", product);
-        } else {
+        }
+        // One of several of the same kind, by where it is plugged in.
+        if (address) {
             kept.set("hostbus", xml.attribute(address, "bus"));
             kept.set("hostaddr", xml.attribute(address, "device"));
         }
-        xml.attribute(source, "startupPolicy");
         xml.take(address);
         keep_usb_device(was, {}, kept, domain.machine, domain.result,
                         domain.boot.add_kept(BootKind::disk, order, last_rank),
@@ -212,7 +226,9 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
             domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
         return;
     }
-    if (mode == "subsystem" && type == "mdev" && address) {
+    if (const std::string_view model = device.attribute("model").value();
+        mode == "subsystem" && type == "mdev" && address &&
+        (model.empty() || model == "vfio-pci")) {
         kept.set("driver", "vfio-pci");
         kept.set("sysfsdev", "/sys/bus/mdev/devices/" + xml.attribute(address, "uuid"));
         xml.attribute(device, "model");
@@ -312,14 +328,15 @@ void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
     XmlLeft& xml = domain.xml;
     const std::string type = xml.attribute(controller, "type");
     const std::string model = xml.attribute(controller, "model");
-    xml.attribute(controller, "index");
+    const std::string index = xml.attribute(controller, "index");
     xml.take(controller.child("master"));
     xml.take(controller.child("target"));
     if (type == "nvme")
         domain.nvme_serial = xml.text(controller.child("serial"));
     xml.attribute(controller.child("model"), "name");
     const bool same = type == "pci" || type == "ide" || type == "fdc" || type == "sata" ||
-                      type == "virtio-serial" || (type == "scsi" && domain.scsi_controller.empty());
+                      type == "virtio-serial" ||
+                      (type == "scsi" && !domain.scsi_controllers.contains(index));
     domain.result.dropped(
         tag_of(controller),
         domain.with_left(controller, same            ? std::string(own_place)
@@ -364,13 +381,18 @@ void read_panic(DomainParts& domain, const pugi::xml_node& panic) {
 }  // namespace
 
 std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address) {
+    // As libvirt reads it: decimal, unless it begins with 0x.
     const auto part = [&](const char* key, size_t digits) {
-        std::string text = xml.attribute(address, key);
-        if (text.starts_with("0x"))
-            text.erase(0, 2);
-        if (text.empty() || text.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
-            return std::string(digits, '0');
-        return text.size() < digits ? std::string(digits - text.size(), '0') + text : text;
+        const std::string said = xml.attribute(address, key);
+        const bool hexadecimal = said.starts_with("0x") || said.starts_with("0X");
+        const std::string text = said.substr(hexadecimal ? 2 : 0);
+        unsigned number = 0;
+        std::from_chars(text.data(), text.data() + text.size(), number, hexadecimal ? 16 : 10);
+        std::array<char, 8> shown_number = {};
+        const auto end = std::to_chars(shown_number.data(),
+                                       shown_number.data() + shown_number.size(), number, 16);
+        const std::string hex(shown_number.data(), end.ptr);
+        return hex.size() < digits ? std::string(digits - hex.size(), '0') + hex : hex;
     };
     return part("domain", 4) + ":" + part("bus", 2) + ":" + part("slot", 2) + "." +
            part("function", 1);

@@ -78,7 +78,7 @@ void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         }
     }
     if (disk.child("transient")) {
-        xml.take(disk.child("transient"));
+        xml.attribute(disk.child("transient"), "");
         result.throw_away = true;
         add_reason(result.why, "what the guest writes to it is thrown away, as before");
     }
@@ -89,8 +89,12 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     XmlLeft& xml = domain.xml;
     xml.attribute(driver, "name");
     const std::string format = xml.attribute(driver, "type");
-    if (!format.empty() && format != "aio") {
-        result.format = format == "fat" ? "raw" : format;
+    if (result.path.starts_with("fat:")) {
+        result.format = "raw";
+        if (!format.empty() && format != "fat" && format != "raw")
+            add_reason(result.why, "a directory is read as raw, not as " + format);
+    } else if (!format.empty() && format != "aio") {
+        result.format = format;
     } else if (result.path.starts_with("/dev/") || result.is_url ||
                result.kind != ForeignDisk::Kind::disk) {
         result.format = "raw";
@@ -111,9 +115,13 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     }
 }
 
-std::string kind_of_bus(const DomainParts& domain, std::string bus, ForeignDisk& result) {
-    if (bus == "scsi" && !domain.scsi_controller.empty()) {
-        add_reason(result.why, "the SCSI controller was " + domain.scsi_controller +
+std::string kind_of_bus(const DomainParts& domain, const pugi::xml_node& disk, std::string bus,
+                        ForeignDisk& result) {
+    const pugi::xml_node place = disk.child("address");
+    const std::string said = place.attribute("controller").value();
+    const auto controller = domain.scsi_controllers.find(said.empty() ? "0" : said);
+    if (bus == "scsi" && controller != domain.scsi_controllers.end()) {
+        add_reason(result.why, "the SCSI controller was " + controller->second +
                                    " and is virtio-scsi now; a guest without its driver needs "
                                    "bus=" +
                                    (domain.machine.q35 ? "sata" : "ide"));
@@ -184,7 +192,7 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     const std::string said = disk.child("driver").attribute("type").value();
     const std::string format = said.empty() ? "raw" : said;
     if (type == "network") {
-        const NetworkDisk network = read_network_disk(xml, source, format);
+        const NetworkDisk network = read_network_disk(xml, disk, format);
         result.path = network.file;
         result.is_url = true;
         if (result.path.empty())
@@ -241,7 +249,7 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     xml.take(disk.child("readonly"));
     result.order = boot_order_of(domain, disk);
     result.letter = name.ends_with('b') ? 'B' : 'A';
-    result.bus = kind_of_bus(domain, bus == "fdc" ? "ide" : bus, result);
+    result.bus = kind_of_bus(domain, disk, bus == "fdc" ? "ide" : bus, result);
     read_backing(domain, disk, result);
     read_driver(domain, disk, result);
     result.serial = xml.text(disk.child("serial"));

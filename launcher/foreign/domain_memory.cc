@@ -178,9 +178,41 @@ std::optional<double> domain_bytes(XmlLeft& xml, const pugi::xml_node& node) {
     return static_cast<double>(*number) * unit->second;
 }
 
+namespace {
+
+// What the guest has as RAM, and why that is not what <memory> says: libvirt counts devices in, and
+// takes what the nodes come to before what <memory> says.
+double memory_of(DomainParts& domain, const pugi::xml_node& root, double said, std::string& why) {
+    double nodes = 0;
+    for (const pugi::xml_node& cell : root.child("cpu").child("numa").children("cell"))
+        nodes += sized(domain, cell, "memory");
+    double plugged = 0;
+    double storage = 0;
+    for (const pugi::xml_node& device : root.child("devices").children("memory")) {
+        const std::string_view model = device.attribute("model").value();
+        XmlLeft unread;  // the device's own reader names it
+        const double size = domain_bytes(unread, device.child("target").child("size")).value_or(0);
+        (model == "dimm" || model == "virtio-mem" ? plugged : storage) += size;
+    }
+    if (nodes > 0 && nodes + plugged != said) {
+        add_reason(why, "what its nodes and memory devices come to, as libvirt has it");
+        return nodes + plugged;
+    }
+    if (nodes == 0 && storage > 0 && storage < said) {
+        add_reason(why, "without that of devices which are no RAM");
+        return said - storage;
+    }
+    return said;
+}
+
+}  // namespace
+
 void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory) {
     const std::string was = tag_of(memory) + domain.xml.text(memory);
-    const auto bytes = domain_bytes(domain.xml, memory);
+    auto bytes = domain_bytes(domain.xml, memory);
+    std::string why;
+    if (bytes && *bytes > 0)
+        bytes = memory_of(domain, memory.parent(), *bytes, why);
     if (!bytes || *bytes == 0)
         throw LauncherError(domain.source + ": " + shown(was) + ": no memory size");
     constexpr double most = 16.0 * 1024 * 1024;
@@ -189,7 +221,6 @@ void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory) {
         throw LauncherError(domain.source + ": " + shown(was) + ": too much memory");
     domain.has_memory = true;
     domain.memory = size * mebibyte;
-    std::string why;
     if (size * mebibyte != *bytes)
         add_reason(why, "rounded up to whole MiB");
     domain.set(was, "memory", std::to_string(static_cast<std::uint64_t>(size)) + "M",

@@ -141,8 +141,8 @@ std::string ssh_file(XmlLeft& xml, const pugi::xml_node& source, const std::stri
 
 }  // namespace
 
-NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& source,
-                              const std::string& format) {
+NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& disk, const std::string& format) {
+    const pugi::xml_node source = disk.child("source");
     const std::string protocol = xml.attribute(source, "protocol");
     const std::string name = xml.attribute(source, "name");
     const std::string query = xml.attribute(source, "query");
@@ -154,7 +154,7 @@ NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& source,
         return no_way(
             "its connection was encrypted with keys that libvirt knows the place of: "
             "--qemu-arg=-object --qemu-arg=tls-creds-x509,... and a -blockdev take it along");
-    if (source.child("auth"))
+    if (source.child("auth") || disk.child("auth"))
         return no_way(
             "its password is a secret of libvirt's (virsh secret-get-value): with it in a file, "
             "--qemu-arg=-object --qemu-arg=secret,... and a -blockdev take it along");

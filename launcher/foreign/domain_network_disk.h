@@ -19,8 +19,7 @@ struct NetworkDisk {
 };
 
 /// Reads the <source> of a <disk type='network'>, whose image has `format`.
-NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& source,
-                              const std::string& format);
+NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& disk, const std::string& format);
 
 /// A part of a file: <slice type='storage' offset= size=> of `source`; empty: there is none.
 std::string read_slice(XmlLeft& xml, const pugi::xml_node& source, const std::string& path,

@@ -5,6 +5,7 @@
 #define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_PARTS_H
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <pugixml.hpp>
 #include <string>
@@ -37,11 +38,11 @@ struct DomainParts {
     unsigned serials = 0;
     unsigned nets = 0;  ///< that are settings
     unsigned kept_nets = 0;
-    unsigned kept_memories = 0;   ///< and other parts that are kept, for their ids
-    double memory = 0;            ///< bytes
-    std::string scsi_controller;  ///< the model that disks of bus='scsi' are on; empty: virtio-scsi
-    std::string nvme_serial;      ///< of the controller that disks of bus='nvme' are on
-    std::string usb_controller;   ///< the model that USB devices are on
+    unsigned kept_memories = 0;  ///< and other parts that are kept, for their ids
+    double memory = 0;           ///< bytes
+    std::map<std::string, std::string> scsi_controllers;  ///< those but virtio-scsi, by index=
+    std::string nvme_serial;     ///< of the controller that disks of bus='nvme' are on
+    std::string usb_controller;  ///< the model that USB devices are on
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {});

@@ -114,7 +114,7 @@ class DomainReader {
             const std::string_view type = controller.attribute("type").value();
             const std::string model = controller.attribute("model").value();
             if (type == "scsi" && !model.empty() && !model.starts_with("virtio") && model != "auto")
-                domain_.scsi_controller = model;
+                domain_.scsi_controllers[controller.attribute("index").value()] = model;
             if (type == "nvme")
                 domain_.nvme_serial = trimmed(controller.child("serial").child_value(), " \t\r\n");
             if (type == "usb" && !model.empty() && model != "qemu-xhci" && model != "none")
