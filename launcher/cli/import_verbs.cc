@@ -232,7 +232,13 @@ ExitCode import_vm(const CommandLine& command) {
         if (!import.images[i].path.empty())
             check_source_image(import.images[i]);
         std::string value = commas_doubled(directory + "/" + own_image_name(i));
-        if (i >= import.properties.size())
+        constexpr size_t most_sata = 6;
+        if (i >= import.properties.size() && i >= most_sata && !command.has("virtio")) {
+            value += ",format=qcow2,bus=scsi";
+            translation.added("disk = " + value,
+                              "there is room for 6 SATA disks: for this one, on virtio-scsi, the "
+                              "guest needs a driver");
+        } else if (i >= import.properties.size())
             value += as;
         else
             value +=

@@ -234,8 +234,9 @@ std::string why_own(const std::string& driver, const Properties& properties) {
                    ? "all of tapgate's VMs have the guest agent's channel"
                : properties.has("chardev") ? ""
                                            : "nothing was at its other end";
-    if (driver == "pci-serial" || driver == "isa-parallel" || driver == "pci-serial-2x" ||
-        driver == "pci-serial-4x")
+    if (driver == "isa-parallel")
+        return "tapgate's machines have no parallel port";
+    if (driver == "pci-serial" || driver == "pci-serial-2x" || driver == "pci-serial-4x")
         return "tapgate's VMs have one serial line";
     if (driver == "pci-assign" || driver == "kvm-pci-assign")
         return "QEMU has dropped it; -device vfio-pci is what takes its place";

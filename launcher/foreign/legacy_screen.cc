@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Screens: windows, VNC, SPICE, none.
+#include <algorithm>
+
 #include "launcher/base/text.h"
 #include "launcher/foreign/legacy_parts.h"
 
@@ -38,7 +40,8 @@ void take_nographic(LegacyParts& parts, const LegacyOption& option) {
 }
 
 void take_vnc(LegacyParts& parts, const LegacyOption& option) {
-    const std::string where = option.value.substr(0, option.value.find(','));
+    const size_t comma = std::min(option.value.find(','), option.value.size());
+    const std::string where = option.value.substr(0, comma);
     if (where == "none") {
         parts.result.dropped(option.text, "that is: no VNC");
         return;
@@ -60,12 +63,17 @@ void take_vnc(LegacyParts& parts, const LegacyOption& option) {
                     : where.substr(0, colon));
         why += option.value.find("password") == std::string::npos ? ", without a password" : "";
     }
+    if (comma + 1 < option.value.size())
+        add_reason(why, "left out: " + shown(option.value.substr(comma + 1)));
     parts.result.changed(option.text, "display = vnc", why);
 }
 
 void take_screen(LegacyParts& parts, const LegacyOption& option) {
     parts.screen = true;
-    parts.result.changed(option.text, "display = vnc", "for a VNC viewer");
+    std::string why = "for a VNC viewer";
+    if (option.value.find('=') != std::string::npos)
+        add_reason(why, "left out: " + shown(option.value));
+    parts.result.changed(option.text, "display = vnc", why);
 }
 
 void take_vga(LegacyParts& parts, const LegacyOption& option) {

@@ -30,6 +30,8 @@ enum class Resource : unsigned {
     storage = 20,
 };
 
+constexpr size_t most_nets = 16;
+
 // Why a section of the descriptor becomes nothing.
 std::string why_left_out(const pugi::xml_node& section, std::string_view known) {
     if (known == "OperatingSystemSection")
@@ -236,6 +238,12 @@ class OvfReader {
     }
 
     void read_adapter(OvfItem& item, const std::string& was) {
+        if (nets_ >= most_nets) {
+            const std::string left = item.left();
+            result_.translation.dropped(was, "a VM of tapgate's has up to 16 adapters" +
+                                                 (left.empty() ? "" : "; left out: " + left));
+            return;
+        }
         const std::string type = item.take("ResourceSubType");
         const bool e1000e = type == "E1000e" || type == "E1000E";
         const std::string model = virtio_ ? "virtio" : e1000e ? "e1000e" : "e1000";
@@ -243,10 +251,8 @@ class OvfReader {
         std::string address = item.take("MACAddress");
         if (address.empty())
             address = item.take("Address");
-        VirtualBoxAdapter other;
-        if (nets_ < virtualbox_adapters_.size())
-            other = virtualbox_adapters_[nets_];
-        nets_++;
+        virtualbox_adapters_.resize(most_nets);
+        const VirtualBoxAdapter other = virtualbox_adapters_[nets_++];
         auto mac = MacAddress::parse(address);
         if (!mac)
             mac = MacAddress::parse(other.mac);
