@@ -204,6 +204,11 @@ void ShellFlow::close(Kind kind) {
 void ShellFlow::leave_loops(size_t count, bool goes_on) {
     const Truth leaves = reach();
     for (auto block = blocks_.rbegin(); block != blocks_.rend() && count > 0; ++block) {
+        if (block->kind == Kind::subshell) {
+            // Only that ends.
+            block->left = std::max(block->left, leaves);
+            return;
+        }
         if (block->kind != Kind::loop)
             continue;
         count--;

@@ -23,6 +23,11 @@ std::string in_case(std::string text, size_t bytes, bool upper) {
     return text;
 }
 
+// Its words are no more than a guess.
+bool is_hard(const ShellVariables::Value& value) {
+    return !value.problem.empty() && !value.soft;
+}
+
 // From `offset' on, of which there are `size'; nothing: what a shell says no to.
 std::optional<std::pair<size_t, size_t>> part_of(size_t size, long long offset,
                                                  std::optional<long long> length) {
@@ -220,7 +225,7 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     if (parameter.is_given)
         return variables_.argument(name);
     ShellVariables::Value value = variables_.get(name);
-    if (parameter.is_all || !value.problem.empty())
+    if (parameter.is_all || is_hard(value))
         return value;
     if (!parameter.element.empty()) {
         const auto number = sum_of(parameter.element);
@@ -229,8 +234,9 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
             return {{}, "`${" + shown(parameter.text) + "}'", false};
         const long long at = *number < 0 ? *number + size : *number;
         if (at >= size)
-            return {{}, {}, false};
-        value.words = {value.words[static_cast<size_t>(at)]};
+            value.words.clear();
+        else
+            value.words = {value.words[static_cast<size_t>(at)]};
     }
     if (value.words.size() > 1)
         value.words.resize(1);
@@ -240,7 +246,7 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
 // ${#NAME}, ${!NAME}
 ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
                                                 ShellVariables::Value value) {
-    if (parameter.prefix == '\0' || !value.problem.empty())
+    if (parameter.prefix == '\0' || is_hard(value))
         return value;
     if (is_unknown(value.words))
         return {{std::string(unknown_text)}, {}, false};
@@ -251,7 +257,8 @@ ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
     } else if (parameter.is_all && !parameter.is_given) {
         for (size_t i = 0; i < count; i++)
             value.words[i] = std::to_string(i);
-    } else if (shell_name_length(word) == word.size() && !word.empty() && !parameter.is_all) {
+    } else if (value.problem.empty() && shell_name_length(word) == word.size() && !word.empty() &&
+               !parameter.is_all) {
         value = variables_.get(word);
         if (value.words.size() > 1)
             value.words.resize(1);
@@ -339,7 +346,7 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
         ShellVariables::Value changed = value;
         if (is_unknown(words))
             changed.words = {std::string(unknown_text)};
-        else if ((value.problem.empty() || value.soft) && !change(changed.words, parameter))
+        else if (!is_hard(value) && !change(changed.words, parameter))
             problem("`${" + shown(parameter.text) + "}'");
         add(changed);
     }

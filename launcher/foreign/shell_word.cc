@@ -162,7 +162,7 @@ void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted,
             break;
         if (!first)
             in_field_ = false;
-        if (quoted)
+        if (quoted || (all && !splits_))
             add_quoted(word);
         else
             add_split(word);

@@ -176,7 +176,7 @@ std::string described(const std::vector<Words>& starts) {
     return text;
 }
 
-constexpr size_t parts = 4;
+constexpr size_t parts = 8;
 
 // All cases, in parts that run side by side.
 class ShellScripts : public testing::TestWithParam<size_t> {};

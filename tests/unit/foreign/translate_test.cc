@@ -180,6 +180,8 @@ TEST(Script, TestsAreDecidedByTheText) {
           "Y=(go od); X=${Y[@]}; [ \"$X\" = 'go od' ] && X=good",
           "Y=(a b); case ${Y[@]} in a) X=bad;; 'a b') X=good;; esac",
           "X=$(echo \"\"); X=${X:-good}",
+          "Y=(\"a$1\" b); [ ${#Y[@]} = 2 ] && [ \"${Y[1]}\" = b ] && X=good",
+          "for i in 1 2; do (break); X=bad$i; done; [ $X = bad2 ] && X=good",
           "IFS=:; Y=:good:bad; for X in $Y; do [ $X ] && break; done",
           "[ $Z != a ] && X=bad || X=good"})
         EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "good")) << line;
