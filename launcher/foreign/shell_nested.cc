@@ -28,7 +28,9 @@ void ShellReader::call(const Function& function) {
         set(name, {value}, false, false);
     }
     command_.problem.clear();
-    run(function.body, function.line);
+    // A copy: the function may define itself anew.
+    const std::string body = function.body;
+    run(body, function.line);
     variables_.leave();
 }
 

@@ -134,6 +134,7 @@ TEST(Script, TestsAreDecidedByTheText) {
           "until true; do X=bad; done; X=good",
           "i=0; while [ $i -lt 3 ]; do i=$((i+1)); X=bad$i; done; [ $X = bad3 ] && X=good",
           "X=good; (X=bad)",
+          "f() {\n  f() {\n    X=$1\n  }\n  f good\n}\nf bad",
           "X=good; for i in 1 2; do continue; X=bad; done",
           "f() { shift 2; X=$1; }; f a b good",
           "f() { shift 9; X=${1:-bad}; }; f good b",
