@@ -26,6 +26,7 @@
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
+#include "launcher/vm/known_hosts.h"
 #include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
 
@@ -249,6 +250,8 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     for (const auto& [disk, record] : overlays)
         write_base_record(disk.path.str(), record);
     permissions.keep();
+    // One that makes its keys when it first boots makes others.
+    forget_known_hosts(name);
     return notes;
 }
 

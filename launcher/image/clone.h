@@ -32,9 +32,10 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
 void require_resettable(const VmName& name);
 
 /// Gives up what the clone has written: its overlays are exchanged for empty ones, its UEFI
-/// variables for base's. Each file is the old or the new one at any time; when it fails in the
-/// middle, doing it again does the rest. A base that has changed is taken as it is now. Returns
-/// what the user should know. Throws a LauncherError, also when the VM runs, or is not a clone.
+/// variables for base's, and what ssh knows of its guest is forgotten. Each file is the old or the
+/// new one at any time; when it fails in the middle, doing it again does the rest. A base that has
+/// changed is taken as it is now. Returns what the user should know. Throws a LauncherError, also
+/// when the VM runs, or is not a clone.
 std::vector<std::string> reset_to_base(const VmName& name, const Progress& progress = {});
 
 /// What comparing a clone's base with what it was has shown.

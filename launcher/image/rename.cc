@@ -34,7 +34,7 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 
 // The key that ssh has learnt, under the VM's new name. Throws a LauncherError.
 void rename_known_host(const VmName& from, const VmName& to) {
-    const std::string path = directory_of(to) + "known_hosts";
+    const std::string path = known_hosts_path(to);
     auto text = read_file(path);
     if (!text)
         return;

@@ -22,6 +22,7 @@
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/known_hosts.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -450,6 +451,8 @@ void restore_snapshot(const VmName& name, const std::string& tag, milliseconds l
     do_with(
         name, limit, [&](RunningVm& vm) { vm.restore(tag); },
         [&](const OffVm& vm) { vm.restore(tag); });
+    // One that was taken before the guest first booted, and made its keys, is of none.
+    forget_known_hosts(name);
 }
 
 void delete_snapshot(const VmName& name, const std::string& tag, milliseconds limit) {

@@ -54,10 +54,6 @@ std::string program_word() {
 
 }  // namespace
 
-std::string known_hosts_path(const VmName& name) {
-    return vm_data_directory(name) + "/known_hosts";
-}
-
 std::vector<std::string> ssh_argv(const VmName& name, const SshTarget& target,
                                   const std::string& known_hosts, const std::string& user,
                                   const std::vector<std::string>& command) {

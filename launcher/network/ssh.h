@@ -13,9 +13,6 @@
 
 namespace tapgate {
 
-/// Where the VM's key is kept.
-std::string known_hosts_path(const VmName& name);
-
 /// ssh's argument vector. `user`: who to be in the guest; empty: what ssh takes. `command`: empty
 /// for a login.
 std::vector<std::string> ssh_argv(const VmName& name, const SshTarget& target,

@@ -55,12 +55,14 @@ void find_nested(HostFacts& host) {
     }
 }
 
-// In a job the kernel kills QEMU when it takes more than the job's memory, which it would by
-// translating.
+// QEMU goes on translating up to 1 GiB, whatever the guest has: twenty small ones would need twenty
+// times that. And in a job the kernel kills QEMU when it takes more than the job's memory.
 std::optional<std::uint64_t> room_for_translated_code(const VmSpec& spec) {
     const std::uint64_t limit = batch_job() ? memory().limit : 0;
-    if (limit == 0)
-        return std::nullopt;
+    if (limit == 0) {
+        const std::uint64_t room = std::max(spec.memory.mebibytes(), translated_code);
+        return room < most_translated_code ? std::optional(room) : std::nullopt;
+    }
     const std::uint64_t others = spec.memory.mebibytes() + memory_beside_guest(spec.memory);
     return std::clamp(limit - std::min(limit, others), least_translated_code, most_translated_code);
 }

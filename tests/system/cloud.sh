@@ -80,7 +80,7 @@ in_guest() {
 
 # --- one command, and a second ----------------------------------------------------------------------
 
-did 0 new first --from=debian-12 --size=4G --accel=tcg --memory=1G
+did 0 new first --from=debian-12 --size=4G --accel=tcg --memory=512M
 result "one command makes the VM, with Debian's image in it"
 
 did 0 start first
@@ -114,11 +114,11 @@ result "a clone of it is a machine of its own: name, user, SSH's keys"
 
 # in_class COMMAND: an answer of everyone.
 in_class() {
-    did 0 lab exec class.conf -- "$1"
+    did 0 lab exec class.conf -- sh -c "$1"
     [ "$(cut -d : -f 1 "$out" | sort -u | wc -l)" = $count ] || wrong "not of all $count: $(cat "$out")"
 }
 cat >$LAB/home/class.conf <<END
-memory = 512M
+memory = 384M
 
 [student]
 count = $count
@@ -129,7 +129,7 @@ did 0 lab up class.conf
 did 0 lab wait class.conf --timeout="$verb_limit"
 result "$count seeded clones, up and ready"
 
-in_class hostname
+in_class 'hostname; cloud-init status --wait >/dev/null'
 for ((n = 1; n <= count; n++)); do
     says "$out" "^class-student-$n: class-student-$n\$"
 done

@@ -150,7 +150,14 @@ result "a base is not started, deleted, resized; but runs with --snapshot"
 # --- back to the base ---------------------------------------------------------------------------
 
 tg_refused "c1 runs" reset c1 --to-base
+# As ssh learns them: by tapgate's verbs, and by itself.
+learnt=("$data/c1/known_hosts" "$data/.known_hosts/tapgate-c1")
+(lab_exec mkdir -p "$data/.known_hosts")
+(lab_exec touch "${learnt[@]}")
 did 0 reset c1 --to-base --force
+for file in "${learnt[@]}"; do
+    [ ! -e "$file" ] || wrong "ssh would refuse the keys that the guest makes anew: $file"
+done
 starts c1
 ask c1 read '^DISK <first>'
 did 0 kill c1

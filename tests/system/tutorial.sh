@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # tapgate-tutorial(7), typed from its first line to its last: "$" as an unprivileged user, "#" as root,
-# each of which has to succeed, on the host of reader.sh.
+# each of which has to succeed, on the host of reader.sh. With TAPGATE_LONG the class has twenty, not three.
 #
 # And the picture in the README, which is that of the student's first commands: with PICTURE=FILE it is
 # made, and otherwise etc/tapgate.svg has to show the same, but for numbers and addresses.
@@ -38,6 +38,7 @@ section() {
 type_section() {
     local line command
     section "$1" | awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on' >"$home/class.conf"
+    sed -i "s/^count = 3\$/count = $students/" "$home/class.conf"
     chmod 0644 "$home/class.conf"
     while IFS= read -r line <&9; do
         command=${line#.Dl ? }
@@ -49,8 +50,8 @@ type_section() {
         case $command in
         'tapgate ssh web -- uname -s') says "$out" '^Linux$' ;;
         'tapgate list') says "$out" '^web +running' ;;
-        'tapgate usage') [[ $line == *'#'* ]] || says "$out" 'class-student-3' ;;
-        'tapgate lab exec class.conf'*) [ "$(grep -c '^class-student-[123]: ' "$out")" = 3 ] || wrong "not of all three" ;;
+        'tapgate usage') [[ $line == *'#'* ]] || says "$out" "class-student-$students " ;;
+        'tapgate lab exec class.conf'*) [ "$(grep -c '^class-student-[0-9]*: ' "$out")" = $students ] || wrong "not of all" ;;
         'tapgate-policy explain'*) says "$out" 'at most 8 taps' ;;
         esac
         result "$1: $command"
@@ -63,8 +64,13 @@ type_section() {
 
 shots=0
 : >"$LAB/log/shown"
+students=3
 type_section ADMINISTRATOR
 type_section STUDENT
+if [ -n "${TAPGATE_LONG:-}" ]; then
+    students=20 # more than the administrator's line gives
+    sed -i 's/ max-taps=8$/ max-taps=24/' /etc/qemu/bridge.conf
+fi
 type_section TEACHER
 
 # --- the picture ----------------------------------------------------------------------------------
