@@ -154,20 +154,26 @@ void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu) {
         {"xtsup", "xtsup"},
         {"iotlb", "device-iotlb"},
     }};
+    const auto with_inside = [&](std::string left) {
+        if (driver.first_child())
+            add_reason(left, "left out: " + shown(contents_of(driver)));
+        return left;
+    };
     if (!domain.machine.q35 || (model != "intel" && model != "amd" && model != "virtio"))
         drop_whole(
             domain, iommu,
             "no such device is in machine " + std::string(domain.machine.q35 ? "q35" : "pc"));
     else if (model == "virtio")
-        keep(domain, iommu, {"-device", "virtio-iommu-pci"}, "");
+        keep(domain, iommu, {"-device", "virtio-iommu-pci"},
+             driver ? "left out: " + whole(driver) : "");
     else if (model == "intel")
         keep(domain, iommu, {"-device", "intel-iommu" + properties_of(driver, intel)},
-             others_of(driver, intel));
+             with_inside(others_of(driver, intel)));
     else
         keep(domain, iommu,
              {"-device",
               amd_iommu(Properties::parse("amd-iommu" + properties_of(driver, amd), "driver"))},
-             others_of(driver, amd));
+             with_inside(others_of(driver, amd)));
 }
 
 void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem) {

@@ -205,6 +205,18 @@ double memory_of(DomainParts& domain, const pugi::xml_node& root, double said, s
     return said;
 }
 
+void set_memory(DomainParts& domain, const std::string& was, double bytes, std::string why) {
+    constexpr double most = 16.0 * 1024 * 1024;
+    const double size = std::ceil(bytes / mebibyte);
+    if (size > most)
+        throw LauncherError(domain.source + ": " + shown(was) + ": too much memory");
+    domain.has_memory = true;
+    domain.memory = size * mebibyte;
+    if (size * mebibyte != bytes)
+        add_reason(why, "rounded up to whole MiB");
+    domain.set(was, "memory", std::to_string(static_cast<std::uint64_t>(size)) + "M", why);
+}
+
 }  // namespace
 
 void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory) {
@@ -215,16 +227,13 @@ void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory) {
         bytes = memory_of(domain, memory.parent(), *bytes, why);
     if (!bytes || *bytes == 0)
         throw LauncherError(domain.source + ": " + shown(was) + ": no memory size");
-    constexpr double most = 16.0 * 1024 * 1024;
-    const double size = std::ceil(*bytes / mebibyte);
-    if (size > most)
-        throw LauncherError(domain.source + ": " + shown(was) + ": too much memory");
-    domain.has_memory = true;
-    domain.memory = size * mebibyte;
-    if (size * mebibyte != *bytes)
-        add_reason(why, "rounded up to whole MiB");
-    domain.set(was, "memory", std::to_string(static_cast<std::uint64_t>(size)) + "M",
-               domain.with_left(memory, why));
+    set_memory(domain, was, *bytes, domain.with_left(memory, why));
+}
+
+void read_domain_node_memory(DomainParts& domain, const pugi::xml_node& root) {
+    std::string why;
+    if (const double bytes = memory_of(domain, root, 0, why); bytes > 0)
+        set_memory(domain, "<numa>", bytes, why);
 }
 
 bool has_plain_shared_memory(const pugi::xml_node& domain) {

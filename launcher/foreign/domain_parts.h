@@ -98,6 +98,9 @@ bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk);
 /// <memory>.
 void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory);
 
+/// The same of a domain without one, whose NUMA nodes say it; when there are none, nothing.
+void read_domain_node_memory(DomainParts& domain, const pugi::xml_node& root);
+
 /// <type> of <os>: the machine, which decides what the disks are on. Throws a LauncherError for a
 /// machine that is no PC.
 void read_domain_machine(DomainParts& domain, const pugi::xml_node& os);

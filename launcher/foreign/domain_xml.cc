@@ -45,6 +45,8 @@ class DomainReader {
             if (element.type() == pugi::node_element)
                 read_element(element);
         }
+        if (!domain_.has_memory)
+            read_domain_node_memory(domain_, domain);
         read_domain_backing(domain_, domain);
         read_devices(domain.child("devices"));
         return finish(domain);
