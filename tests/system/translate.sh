@@ -47,7 +47,9 @@ truncate -s 8M stick.raw
 qemu-img create -q -f qed old.qed 8M
 qemu-img create -q -f qcow2 n.qcow2 8M
 qemu-img create -q -f qcow2 OpenCore.qcow2 8M
-truncate -s 8M vm-100-disk-0.raw b.raw
+truncate -s 8M vm-100-disk-0.raw b.raw whole.raw
+qemu-img create -q -f qcow2 given.qcow2 8M
+truncate -s 64 first.dat slic.dat
 
 # The UEFI variables that the command line names, which a start would make: ovmf's template.
 make_variables() { # ARGUMENTS...
@@ -113,12 +115,13 @@ run_domain() { # NAME
     # What is not here: a server, a card of the host's, a firmware, a bridge.
     case $1 in
     "on the network" | "a screen, a sound card, host devices" | "a firmware of one's own" | "adapters on sockets" | \
-        "a card of the host's, and ACPI tables of one's own" | "all of libvirt's elements" | "programs beside QEMU, and devices of the host's") return 0 ;;
+        "a card of the host's, and ACPI tables of one's own" | "all of libvirt's elements" | "programs beside QEMU, and devices of the host's" | \
+        "disks on the network, each as QEMU has it" | "cards by their decimal places, sticks of one kind, two SCSI controllers") return 0 ;;
     "a kernel") sed -i -E 's:<(kernel|initrd|cmdline)>[^<]*</[a-z]*>::g' "$work/case" ;;
     esac
-    # No huge pages are set aside here, no card is vfio-pci's, and nobody serves a socket.
+    # No huge pages are set aside here, no card is vfio-pci's, nobody serves a socket, and of IOMMUs QEMU has one.
     sed -i -E "s:<hugepages.*(</hugepages>|<hugepages/>)::; s:<hugepages/>::; s:<(disk|interface) type='(nvme|vhostuser|vdpa)'.*</(disk|interface)>::
-        s:<vsock .*</vsock>::" "$work/case"
+        s:<vsock .*</vsock>::; s:<channel .*mode='connect'.*</channel>::; s:<iommu .*</iommu>(<iommu ):\\1:; s:(<table [^>]*>)/i/:\\1$work/data/:g" "$work/case"
     sed -i -E "s:(file|dev)='(/[^']*/)([^/']+)':\\1='$work/data/\\3':g; s:<source dir='/[^']*':<source dir='$work/data/dir':g; s:(<path>|<source [^>]*path=')/i/:\\1$work/data/:g" "$work/case"
     mv "$work/case" "$work/case.xml"
     rm -f "$conf"
