@@ -228,6 +228,9 @@ class HostsOwnIp : public Testbed {
         if (IsSkipped() || HasFatalFailure())
             return;
         write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
+        // A new network namespace has the host's; filtered, an address has no way back by a port.
+        for (const char* const whose : {"all", "default"})
+            write_file(std::string("/proc/sys/net/ipv4/conf/") + whose + "/rp_filter", "0");
         add_bridge("br0");
         write_file("/proc/sys/net/ipv6/conf/br0/accept_ra", "0");
         ifreq request{};
