@@ -131,9 +131,10 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
     check_structure({.path = unfinished.path(), .format = ImageFormat::qcow2},
                     {.read = {unfinished.path()}, .parts = {}, .write = {}},
                     shown(image.path) + ": what it was converted to is damaged");
-    signals_.throw_if_any();
     unfinished.finish();
     imported_.push_back(target);
+    // Behind what may take long; what is left to do is one file.
+    signals_.throw_if_any();
 }
 
 void ImageImport::make_blank(const std::string& name, std::uint64_t size) {

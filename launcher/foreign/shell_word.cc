@@ -313,7 +313,6 @@ bool ShellWordReader::is_behind_name() const {
 
 // {a,b} and {1..3}: a word for each, with all else of the word.
 void ShellWordReader::read_list() {
-    constexpr unsigned deepest = 8;
     const std::string_view inside = rest().substr(1, rest().find_first_of(" \t\n}") - 1);
     const std::string_view before = text_.substr(begin_, at_ - begin_);
     if (inside.find(',') == std::string_view::npos && inside.find("..") == std::string_view::npos) {

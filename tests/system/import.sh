@@ -235,8 +235,8 @@ for signal in INT TERM HUP; do
     status=0
     wait $importer || status=$?
     importer=
-    if [ "$status" = 0 ]; then
-        echo "# it was faster than the signal"
+    if [ "$status" = 0 ] || [ -e "$XDG_CONFIG_HOME/tapgate/interrupted-$signal.conf" ]; then
+        echo "# it was faster than the signal: the VM is there, whole"
         continue
     fi
     [ "$status" = $((128 + $(kill -l "$signal"))) ] || wrong "SIG$signal ends it with $status"
