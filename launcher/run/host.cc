@@ -92,7 +92,7 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
         throw LauncherError("accel=kvm: " + host.why_not_kvm +
                             "; with accel=auto it runs without KVM, more slowly");
     host.accelerator = host.why_not_kvm.empty() ? Accelerator::kvm : Accelerator::tcg;
-    if (host.accelerator == Accelerator::tcg)
+    if (spec.accelerator.value_or(host.accelerator) == Accelerator::tcg)
         host.translated_code = room_for_translated_code(spec);
     host.owner = vm_owner();
     host.state_directory = vm_directory(spec.name);

@@ -97,6 +97,10 @@ says "$out" '^the lab class runs$'
 [ "$(lab_taps | wc -l)" = "$count" ] || wrong "$(lab_taps | wc -l) taps"
 [ "$(grep -c 'runs$' "$err")" = "$count" ] || wrong "a line for each VM is missing"
 says "$config/class-client-2.conf" '^append = .*tapgate.ip=192.0.2.12/24$'
+did 0 argv class-client-2
+says "$out" 'tcg,tb-size=256( |$)' # and not QEMU's 1 GiB, since there may be twenty
+did 0 argv class-client-2 --memory=2G
+says "$out" '-accel tcg( |$)'
 result "up: $count VMs run, the first of them before the others"
 
 # addressed: every guest has answered its ping, and is in this host's neighbour table.

@@ -120,7 +120,9 @@ for kind in plain "with a snapshot" "of small clusters"; do
     did 0 snapshot save vm live
     did 0 snapshot list vm
     says "$out" '^live .*with'
+    (lab_exec touch "$data/vm/known_hosts")
     did 0 snapshot restore vm live --yes
+    [ ! -e "$data/vm/known_hosts" ] || wrong "ssh would refuse the keys that the guest has made since"
     must_be vm running
     did 0 kill vm
     (lab_exec qemu-img check -q -f qcow2 "$disk") >"$out" 2>&1 || wrong "the image is damaged"
