@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <initializer_list>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -137,8 +138,6 @@ VmName member_meant(const Lab& lab, const std::string& word) {
 
 // A login to one of them; a command in one, or by ssh in each.
 ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
-    if (command.has("via"))
-        throw UsageError("--via: lab ssh is by ssh; lab exec takes either");
     if (command.operands.size() > 3)
         throw UsageError(
             "lab ssh takes the lab's file and one of its VMs: tapgate lab ssh FILE NAME");
@@ -236,17 +235,26 @@ ExitCode status(const Lab& lab, const CommandLine& command) {
 struct Action {
     std::string_view name;
     ExitCode (*act)(const Lab& lab, const CommandLine& command);
-    bool takes_more = false;  // than the lab's file
+    std::initializer_list<std::string_view> options;  // of all that the verb takes
+    bool takes_more = false;                          // than the lab's file
 };
-constexpr Action actions[] = {{"up", up},
-                              {"down", down},
-                              {"status", status},
-                              {"wait", wait_for_lab},
-                              {"reset", reset},
-                              {"destroy", destroy},
-                              {"exec", exec_in_lab, true},
-                              {"ssh", ssh_to_lab, true},
-                              {"cp", copy_to_lab, true}};
+const Action actions[] = {{"up", up, {"helper", "timeout"}},
+                          {"down", down, {"timeout", "force"}},
+                          {"status", status, {"json"}},
+                          {"wait", wait_for_lab, {"timeout", "for"}},
+                          {"reset", reset, {"force", "yes"}},
+                          {"destroy", destroy, {"timeout", "force", "yes"}},
+                          {"exec", exec_in_lab, {"user", "via"}, true},
+                          {"ssh", ssh_to_lab, {"user"}, true},
+                          {"cp", copy_to_lab, {"user", "via"}, true}};
+
+// Throws a UsageError for an option that the action would not look at.
+void require_use_of_options(const Action& action, const CommandLine& command) {
+    for (const auto& [option, value] : command.options)
+        if (std::find(action.options.begin(), action.options.end(), option) == action.options.end())
+            throw UsageError("--" + option + ": lab " + std::string(action.name) +
+                             " has no use for it");
+}
 
 }  // namespace
 
@@ -264,6 +272,7 @@ ExitCode control_lab(const CommandLine& command) {
         throw UsageError(quoted_word(word) + " is nothing to do with a lab: it can be " + list +
                          did_you_mean(word, names));
     }
+    require_use_of_options(*action, command);
     const std::string& file = command.operands.at(1);
     const Lab lab = load_lab(file.starts_with('/') ? file : current_directory() + "/" + file);
     if (!action->takes_more && (command.operands.size() > 2 || !command.rest.empty()))

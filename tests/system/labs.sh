@@ -189,6 +189,8 @@ did 1 lab up missing.conf
 says "$err" 'missing.conf: no such file'
 did 2 lab upp class.conf
 says "$err" 'did you mean .up'
+did 2 lab down class.conf --for=ssh
+says "$err" '--for: lab down has no use for it'
 for name in big none typo; do
     nothing_of $name
 done
