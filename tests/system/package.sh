@@ -133,15 +133,14 @@ sed -i "s|$LAB/tree/usr/sbin/nft|/usr/sbin/nft|" $LAB/units/tapgate-guards.servi
 verdict "systemd takes the guards' unit" verify verify $LAB/units/tapgate-guards.service
 verdict "systemd takes the VM's unit" verify_as_user $LAB/units/tapgate@lab.service
 
-# What the reaper's unit leaves it, without a systemd here: that user, that one capability, no new
+# What the reaper's unit leaves it, without a systemd here: root with that one capability, no new
 # privileges; and no system call that the unit's filter forbids.
 lab_install $LAB/tree/usr/libexec/tapgate-helper setuid
 lab_bridge br0 192.0.2.1/24
 ip tuntap add name tap9-1 mode tap
 ip link set tap9-1 alias 'tapgate uid=9' master br0
 reap() {
-    strace -f -qq -e signal=none -o $LAB/log/calls setpriv --reuid=65533 --regid=65533 --clear-groups \
-        --bounding-set=-all,+net_admin --inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin \
+    strace -f -qq -e signal=none -o $LAB/log/calls setpriv --bounding-set=-all,+net_admin \
         --no-new-privs "$LAB_HELPER" --reap && ! [ -e /sys/class/net/tap9-1 ]
 }
 verdict "the reaper removes a stale tap with what its unit leaves it" reap
