@@ -8,14 +8,10 @@
 
 namespace tapgate {
 
-namespace {
-
 bool is_among(std::string_view words, std::string_view word) {
     return (" " + std::string(words) + " ").find(" " + std::string(word) + " ") !=
            std::string::npos;
 }
-
-}  // namespace
 
 const Verb* Grammar::find(std::string_view name) const {
     const auto found = std::find_if(verbs.begin(), verbs.end(), [&](const Verb& verb) {

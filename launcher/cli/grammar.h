@@ -67,6 +67,9 @@ struct Operand {
     bool repeats = false;
 };
 
+/// Whether `word` is one of `words`, which stand between blanks, as in the tables above.
+bool is_among(std::string_view words, std::string_view word);
+
 /// The verb's operands, one by one.
 std::vector<Operand> operands_of(const Verb& verb);
 

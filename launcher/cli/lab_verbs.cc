@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <initializer_list>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -235,25 +234,31 @@ ExitCode status(const Lab& lab, const CommandLine& command) {
 struct Action {
     std::string_view name;
     ExitCode (*act)(const Lab& lab, const CommandLine& command);
-    std::initializer_list<std::string_view> options;  // of all that the verb takes
-    bool takes_more = false;                          // than the lab's file
+    std::string_view options;  // of the verb's, those that it looks at, between blanks
+    bool takes_more = false;   // than the lab's file
 };
-const Action actions[] = {{"up", up, {"helper", "timeout"}},
-                          {"down", down, {"timeout", "force"}},
-                          {"status", status, {"json"}},
-                          {"wait", wait_for_lab, {"timeout", "for"}},
-                          {"reset", reset, {"force", "yes"}},
-                          {"destroy", destroy, {"timeout", "force", "yes"}},
-                          {"exec", exec_in_lab, {"user", "via"}, true},
-                          {"ssh", ssh_to_lab, {"user"}, true},
-                          {"cp", copy_to_lab, {"user", "via"}, true}};
+constexpr Action actions[] = {{"up", up, "helper timeout"},
+                              {"down", down, "timeout force"},
+                              {"status", status, "json"},
+                              {"wait", wait_for_lab, "timeout for"},
+                              {"reset", reset, "force yes"},
+                              {"destroy", destroy, "timeout force yes"},
+                              {"exec", exec_in_lab, "user via", true},
+                              {"ssh", ssh_to_lab, "user", true},
+                              {"cp", copy_to_lab, "user via", true}};
 
 // Throws a UsageError for an option that the action would not look at.
 void require_use_of_options(const Action& action, const CommandLine& command) {
-    for (const auto& [option, value] : command.options)
-        if (std::find(action.options.begin(), action.options.end(), option) == action.options.end())
-            throw UsageError("--" + option + ": lab " + std::string(action.name) +
-                             " has no use for it");
+    for (const auto& [option, value] : command.options) {
+        if (is_among(action.options, option))
+            continue;
+        std::string text =
+            "lab " + std::string(action.name) + " does not take --" + option + "; these do:";
+        for (const Action& one : actions)
+            if (is_among(one.options, option))
+                text.append(" ").append(one.name);
+        throw UsageError(text);
+    }
 }
 
 }  // namespace

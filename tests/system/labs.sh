@@ -190,7 +190,7 @@ says "$err" 'missing.conf: no such file'
 did 2 lab upp class.conf
 says "$err" 'did you mean .up'
 did 2 lab down class.conf --for=ssh
-says "$err" '--for: lab down has no use for it'
+says "$err" 'lab down does not take --for; these do: wait'
 for name in big none typo; do
     nothing_of $name
 done

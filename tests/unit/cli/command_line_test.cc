@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/other_words.h"
 #include "launcher/cli/several.h"
@@ -51,6 +52,38 @@ TEST(CommandLine, TakesSeveralNamesWhereTheLastOperandRepeats) {
             EXPECT_TRUE(operands_of(verb).back().repeats) << verb.name;
             EXPECT_FALSE(verb.done.empty()) << verb.name;
         }
+    }
+}
+
+// Each option of the verb is one of its actions' at least: the others refuse it before they look at
+// the lab's file, which is not there.
+TEST(CommandLine, EachOptionOfLabHasAnActionThatTakesIt) {
+    const Verb& verb = *grammar().find("lab");
+    std::istringstream words{std::string(verb.operands.substr(0, verb.operands.find(' ')))};
+    std::vector<std::string> actions;
+    for (std::string action; std::getline(words, action, '|');)
+        actions.push_back(action);
+    ASSERT_GE(actions.size(), 9U);
+    for (const VerbOption& option : grammar().options) {
+        if (!takes(verb, option))
+            continue;
+        const std::string word =
+            "--" + std::string(option.name) + (option.argument.empty() ? "" : "=5");
+        size_t refused = 0;
+        for (const std::string& action : actions) {
+            try {
+                verb.run(
+                    parse_command_line(grammar(), {"lab", action, "/nowhere/file", word}, "/"));
+                ADD_FAILURE() << action;
+            } catch (const UsageError& error) {
+                EXPECT_THAT(error.what(), testing::HasSubstr("; these do: ")) << action;
+                refused++;
+            } catch (const LauncherError& error) {
+                EXPECT_THAT(error.what(), testing::HasSubstr("/nowhere/file")) << action;
+            }
+        }
+        EXPECT_GT(refused, 0U) << word;
+        EXPECT_LT(refused, actions.size()) << word;
     }
 }
 

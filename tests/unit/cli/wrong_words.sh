@@ -139,6 +139,9 @@ cat >list <<'END'
 2 translate --pid=x => tapgate help translate
 2 lab => tapgate help lab
 2 lab fly x.lab => up, down, status
+2 lab down broken.lab --for=ssh => these do: wait
+2 lab ssh broken.lab --via=agent => these do: exec cp
+2 lab status broken.lab --force => these do: down reset destroy
 1 lab up broken.lab => did you mean `count'
 2 lab exec broken.lab => did you mean
 2 completion fish => bash nor zsh
