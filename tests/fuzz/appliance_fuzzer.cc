@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "launcher/base/error.h"
-#include "launcher/foreign/domain_xml.h"
-#include "launcher/foreign/ovf.h"
+#include "launcher/foreign/appliance/ovf.h"
+#include "launcher/foreign/domain/domain_xml.h"
 #include "launcher/image/vmdk_descriptor.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "launcher/base/error.h"
-#include "launcher/foreign/legacy_options.h"
-#include "launcher/foreign/qemu_script.h"
-#include "launcher/foreign/shell_script.h"
-#include "launcher/foreign/translate.h"
+#include "launcher/foreign/legacy/options.h"
+#include "launcher/foreign/legacy/translate.h"
+#include "launcher/foreign/shell/qemu_script.h"
+#include "launcher/foreign/shell/script.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/name.h"

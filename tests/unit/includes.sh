@@ -36,3 +36,9 @@ rm "$work/launcher/vm/file.h"
 
 printf '#include "launcher/vm/file.h"\n' >"$work/launcher/vm/spec.cc"
 expect 'launcher/vm: these include one another in a circle: launcher/vm/file, launcher/vm/spec' "$@"
+
+# A folder in a folder: it stands in the table by itself, and who may use the outer one may use it.
+printf '#include "launcher/base/disk/place.h"\n' >"$work/launcher/vm/spec.cc"
+check "$@" || exit 1
+printf '#include "launcher/run/disk/place.h"\n' >"$work/launcher/vm/spec.cc"
+expect 'launcher/vm/spec.cc:1: launcher/vm may not include launcher/run/disk/place.h; it may use base' "$@"

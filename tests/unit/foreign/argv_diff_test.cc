@@ -2,7 +2,7 @@
 //
 // The old command line beside the new one.
 
-#include "launcher/foreign/argv_diff.h"
+#include "launcher/foreign/translation/argv_diff.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,10 +11,10 @@
 #include <sstream>
 
 #include "launcher/base/error.h"
-#include "launcher/foreign/domain_xml.h"
-#include "launcher/foreign/qemu_script.h"
-#include "launcher/foreign/shell_script.h"
-#include "launcher/foreign/translate.h"
+#include "launcher/foreign/domain/domain_xml.h"
+#include "launcher/foreign/legacy/translate.h"
+#include "launcher/foreign/shell/qemu_script.h"
+#include "launcher/foreign/shell/script.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/name.h"

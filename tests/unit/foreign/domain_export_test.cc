@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "launcher/foreign/domain_export.h"
-#include "launcher/foreign/domain_xml.h"
+#include "launcher/foreign/domain/domain_xml.h"
+#include "launcher/foreign/domain/export.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "tests/unit/testing.h"

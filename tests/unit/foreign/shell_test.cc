@@ -21,9 +21,9 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
-#include "launcher/foreign/qemu_script.h"
-#include "launcher/foreign/qemu_words.h"
-#include "launcher/foreign/shell_variables.h"
+#include "launcher/foreign/shell/qemu_script.h"
+#include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/variables.h"
 #include "tests/unit/foreign/cases.h"
 #include "tests/unit/testing.h"
 

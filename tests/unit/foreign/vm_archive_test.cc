@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "launcher/foreign/archived_vm.h"
-#include "launcher/foreign/ovf.h"
-#include "launcher/foreign/ovf_export.h"
-#include "launcher/foreign/tar_archive.h"
+#include "launcher/foreign/appliance/archived_vm.h"
+#include "launcher/foreign/appliance/ovf.h"
+#include "launcher/foreign/appliance/ovf_export.h"
+#include "launcher/foreign/appliance/tar_archive.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "tests/unit/testing.h"

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/appliance/files.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <nettle/nettle-meta.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "common/unique_fd.h"
+#include "launcher/base/directories.h"
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/appliance/vm_archive.h"
+
+namespace tapgate {
+
+namespace {
+
+// Of an OVF descriptor or a manifest, in bytes.
+constexpr size_t most_description = 1024UL * 1024;
+// What an import leaves free of a file system that it unpacks into.
+constexpr std::uint64_t reserve = 64ULL * 1024 * 1024;
+
+UniqueFd open_file(const std::string& path) {
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd)
+        fail_with_errno(shown(path));
+    return fd;
+}
+
+bool is_gzip(const std::string& path, std::uint64_t offset) {
+    const UniqueFd fd = open_file(path);
+    std::array<unsigned char, 2> head{};
+    return pread(fd.get(), head.data(), head.size(), static_cast<off_t>(offset)) == 2 &&
+           head[0] == 0x1f && head[1] == 0x8b;
+}
+
+std::uint64_t free_bytes(const std::string& directory) {
+    struct statvfs status {};
+    if (statvfs(directory.c_str(), &status) != 0)
+        fail_with_errno(shown(directory));
+    return std::uint64_t{status.f_bavail} * status.f_frsize;
+}
+
+// A part of a file, for libarchive.
+struct Part {
+    int fd = -1;
+    std::uint64_t left = 0;
+    std::array<char, 65536> buffer{};
+};
+
+la_ssize_t read_part(archive* /*unused*/, void* state, const void** bytes) {
+    auto* const part = static_cast<Part*>(state);
+    const size_t wanted = std::min<std::uint64_t>(part->buffer.size(), part->left);
+    const ssize_t got = read(part->fd, part->buffer.data(), wanted);
+    if (got > 0)
+        part->left -= static_cast<std::uint64_t>(got);
+    *bytes = part->buffer.data();
+    return got;
+}
+
+struct FreeReader {
+    void operator()(archive* one) const { archive_read_free(one); }
+};
+
+std::string in_hex(const std::vector<std::uint8_t>& bytes) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (const std::uint8_t byte : bytes) {
+        text += digits[byte >> 4U];
+        text += digits[byte & 15U];
+    }
+    return text;
+}
+
+std::string digest_of(const nettle_hash& hash, const std::string& path, std::uint64_t offset,
+                      std::uint64_t size) {
+    const UniqueFd fd = open_file(path);
+    std::vector<std::uint8_t> context(hash.context_size);
+    hash.init(context.data());
+    std::vector<std::uint8_t> buffer(size_t{1} << 20U);
+    std::uint64_t left = size == 0 ? UINT64_MAX : size;
+    while (left > 0) {
+        const ssize_t got =
+            pread(fd.get(), buffer.data(), std::min<std::uint64_t>(buffer.size(), left),
+                  static_cast<off_t>(offset));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            fail_with_errno(shown(path));
+        if (got == 0)
+            break;
+        hash.update(context.data(), static_cast<size_t>(got), buffer.data());
+        offset += static_cast<std::uint64_t>(got);
+        left -= static_cast<std::uint64_t>(got);
+    }
+    std::vector<std::uint8_t> digest(hash.digest_size);
+    hash.digest(context.data(), digest.size(), digest.data());
+    return in_hex(digest);
+}
+
+const nettle_hash* hash_named(std::string_view name) {
+    return name == "SHA1"     ? &nettle_sha1
+           : name == "SHA256" ? &nettle_sha256
+           : name == "SHA512" ? &nettle_sha512
+                              : nullptr;
+}
+
+std::string without_dot(std::string name) {
+    while (name.starts_with("./"))
+        name.erase(0, 2);
+    return name;
+}
+
+}  // namespace
+
+UnpackedFiles::UnpackedFiles()
+    : directory_(data_directory() + "/.import." + std::to_string(getpid())) {
+    make_private_directory(data_directory());
+    make_private_directory(directory_);
+}
+
+UnpackedFiles::~UnpackedFiles() {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+}
+
+std::string UnpackedFiles::unpack(const std::string& path, std::uint64_t offset,
+                                  std::uint64_t size) {
+    const UniqueFd fd = open_file(path);
+    if (lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+        fail_with_errno(shown(path));
+    const std::string target = directory_ + "/" + std::to_string(number_++);
+    const UniqueFd out(open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!out)
+        fail_with_errno(shown(target));
+    Part part{.fd = fd.get(), .left = size == 0 ? UINT64_MAX : size};
+    const std::unique_ptr<archive, FreeReader> reader(archive_read_new());
+    archive_entry* entry = nullptr;
+    const auto fail = [&] {
+        const char* const why = archive_error_string(reader.get());
+        throw LauncherError(shown(path) + ": no gzip: " +
+                            (why == nullptr ? std::string("damaged") : terminal_text(why)));
+    };
+    if (!reader || archive_read_support_filter_gzip(reader.get()) != ARCHIVE_OK ||
+        archive_read_support_format_raw(reader.get()) != ARCHIVE_OK ||
+        archive_read_open(reader.get(), &part, nullptr, read_part, nullptr) != ARCHIVE_OK ||
+        archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
+        fail();
+    std::vector<char> buffer(size_t{1} << 20U);
+    for (;;) {
+        const la_ssize_t got = archive_read_data(reader.get(), buffer.data(), buffer.size());
+        if (got < 0)
+            fail();
+        if (got == 0)
+            return target;
+        if (free_bytes(directory_) < reserve + static_cast<std::uint64_t>(got))
+            throw LauncherError("no room to unpack " + shown(path) + " in " + shown(directory_));
+        if (!write_all(out.get(), {buffer.data(), static_cast<size_t>(got)}))
+            fail_with_errno(shown(target));
+    }
+}
+
+std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::string& source) {
+    std::vector<ManifestEntry> entries;
+    constexpr size_t most = 1000;
+    for (unsigned number = 1; !text.empty(); number++) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        const std::string_view content = trimmed(line, " \t\r");
+        if (content.empty())
+            continue;
+        const size_t open = content.find('(');
+        const size_t close = content.rfind(')');
+        const size_t equals = content.rfind('=');
+        if (open == std::string_view::npos || close == std::string_view::npos || close < open ||
+            equals == std::string_view::npos || equals < close || entries.size() >= most)
+            throw LauncherError(source + ":" + std::to_string(number) + ": " +
+                                quoted_word(content) + " is no line of a manifest's");
+        ManifestEntry entry{std::string(trimmed(content.substr(0, open))),
+                            std::string(content.substr(open + 1, close - open - 1)),
+                            std::string(trimmed(content.substr(equals + 1)))};
+        std::transform(entry.digest.begin(), entry.digest.end(), entry.digest.begin(), [](char c) {
+            return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+        });
+        if (hash_named(entry.algorithm) == nullptr)
+            throw LauncherError(source + ":" + std::to_string(number) + ": checksums of " +
+                                quoted_word(entry.algorithm) +
+                                " are none that tapgate knows (SHA1, SHA256, SHA512)");
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
+    archive_ = !path.ends_with(".ovf");
+    std::string manifest;
+    if (!archive_) {
+        auto text = read_file(path, most_description);
+        if (!text)
+            throw LauncherError(shown(path) + ": no such file");
+        descriptor_ = std::move(*text);
+        manifest = read_file(path.substr(0, path.size() - 3) + "mf", most_description).value_or("");
+    } else {
+        if (is_gzip(path, 0)) {
+            unpacked_ = std::make_unique<UnpackedFiles>();
+            path_ = unpacked_->unpack(path, 0, 0);
+        }
+        members_ = tar_members(path_);
+        for (TarMember& member : members_)
+            member.name = without_dot(member.name);
+        const auto ending = [&](std::string_view text) {
+            return std::find_if(members_.begin(), members_.end(), [&](const TarMember& member) {
+                return member.name.ends_with(text);
+            });
+        };
+        read_vm_file();
+        const auto found = ending(".ovf");
+        if (found != members_.end())
+            descriptor_ = read_tar_member(path_, *found, most_description);
+        else if (vm_file_.empty())
+            throw LauncherError(shown(path) +
+                                ": no .ovf in the archive, and no VM file of tapgate export's");
+        if (const auto mf = ending(".mf"); mf != members_.end())
+            manifest = read_tar_member(path_, *mf, most_description);
+    }
+    if (!manifest.empty())
+        check_manifest(manifest);
+}
+
+ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
+    if (archive_) {
+        const auto member = std::find_if(members_.begin(), members_.end(),
+                                         [&](const TarMember& one) { return one.name == name; });
+        if (member == members_.end() || member->size == 0)
+            throw LauncherError(shown(path_) + ": " + quoted_word(name) + " is not in the archive");
+        return {path_, member->offset, member->size};
+    }
+    const std::string directory = path_.substr(0, path_.rfind('/') + 1);
+    // Links in folders below could lead elsewhere.
+    std::error_code error;
+    const std::string real = std::filesystem::canonical(directory + name, error).string();
+    const std::string inside = std::filesystem::canonical(directory, error).string();
+    if (error)
+        throw LauncherError(shown(directory + name) + ": " + error.message());
+    if (name.find('/') != std::string::npos && !real.starts_with(inside + "/"))
+        throw LauncherError(shown(directory + name) + " leads out of the appliance's directory");
+    return {directory + name};
+}
+
+void ApplianceFiles::read_vm_file() {
+    constexpr std::string_view ending = ".conf";
+    for (const TarMember& member : members_) {
+        if (!member.name.ends_with(ending) || member.name.find('/') != std::string::npos)
+            continue;
+        const std::string name = member.name.substr(0, member.name.size() - ending.size());
+        std::string text = read_tar_member(path_, member, most_description);
+        // Others' appliances may have a .conf of their own.
+        if (!VmName::parse(name) || !text.starts_with("# The VM " + name + " of tapgate"))
+            continue;
+        vm_file_ = std::move(text);
+        vm_name_ = name;
+        return;
+    }
+}
+
+void ApplianceFiles::check_manifest(const std::string& text) {
+    unsigned right = 0;
+    for (const ManifestEntry& entry : parse_manifest(text, shown(path_) + ", its manifest")) {
+        const std::string name = without_dot(entry.file);
+        if (name.empty() || name.starts_with('/') || name.find("..") != std::string::npos)
+            throw LauncherError(shown(path_) + ": its manifest names " + quoted_word(entry.file));
+        const Place place = place_of(name);
+        if (digest_of(*hash_named(entry.algorithm), place.path, place.offset, place.size) !=
+            entry.digest)
+            throw LauncherError(shown(path_) + ": " + quoted_word(entry.file) +
+                                " is not what the manifest says: its " + entry.algorithm +
+                                " is another one; it is damaged, or somebody has changed it");
+        right++;
+    }
+    manifest_note_ = std::to_string(right) + " checksums of its manifest are right";
+}
+
+std::optional<SourceImage> ApplianceFiles::variables() {
+    const std::string name = archived_variables_name(vm_name_);
+    if (vm_file_.empty() || std::none_of(members_.begin(), members_.end(),
+                                         [&](const auto& member) { return member.name == name; }))
+        return std::nullopt;
+    ApplianceDisk disk{.file = name};
+    disk.format = ImageFormat::qcow2;
+    return image_of(disk);
+}
+
+SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
+    Place place = place_of(disk.file);
+    if (disk.compressed || is_gzip(place.path, place.offset)) {
+        if (!unpacked_)
+            unpacked_ = std::make_unique<UnpackedFiles>();
+        place = {unpacked_->unpack(place.path, place.offset, place.size)};
+    }
+    return {.path = place.path, .format = disk.format, .offset = place.offset, .size = place.size};
+}
+
+}  // namespace tapgate

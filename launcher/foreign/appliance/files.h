@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The files of an appliance, wherever they are: beside its descriptor, members of an archive,
+// compressed or not; and whether they are what its manifest says.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_FILES_H
+#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_FILES_H
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launcher/foreign/appliance/image_import.h"
+#include "launcher/foreign/appliance/ovf.h"
+#include "launcher/foreign/appliance/tar_archive.h"
+
+namespace tapgate {
+
+/// Files that have been unpacked: in a directory of their own in data_directory(), which is removed
+/// with this object, and which only its owner can enter.
+class UnpackedFiles {
+  public:
+    UnpackedFiles();
+    ~UnpackedFiles();
+    UnpackedFiles(const UnpackedFiles&) = delete;
+    UnpackedFiles& operator=(const UnpackedFiles&) = delete;
+
+    /// What `size` bytes from `offset` on of the file `path` (0: all of it) are without their gzip.
+    /// Returns the path of the new file. Throws a LauncherError for what is no gzip, and when it
+    /// would fill the file system.
+    std::string unpack(const std::string& path, std::uint64_t offset, std::uint64_t size);
+
+  private:
+    std::string directory_;
+    unsigned number_ = 0;
+};
+
+/// An appliance that is being imported.
+class ApplianceFiles {
+  public:
+    /// `path`: of a .ova, a .ova.gz, a .tar or a .ovf. Throws a LauncherError when it cannot be
+    /// read, when neither a descriptor nor a VM file is in it, and when a file is not what the
+    /// manifest says.
+    explicit ApplianceFiles(const std::string& path);
+
+    /// The descriptor's text; empty: there is only a VM file.
+    [[nodiscard]] const std::string& descriptor() const { return descriptor_; }
+
+    /// The VM file that `tapgate export` has put into the archive (archived_vm.h), and the VM's
+    /// name; empty: none, and there is a descriptor.
+    [[nodiscard]] const std::string& vm_file() const { return vm_file_; }
+    [[nodiscard]] const std::string& vm_name() const { return vm_name_; }
+
+    /// Where the disk's bytes are: in a file, a part of one, or one that has been unpacked for it.
+    [[nodiscard]] SourceImage image_of(const ApplianceDisk& disk);
+
+    /// The UEFI variables that `tapgate export` has put beside that; nothing: none.
+    [[nodiscard]] std::optional<SourceImage> variables();
+
+    /// What the manifest was worth, as a note: "3 checksums are right"; empty: there is none.
+    [[nodiscard]] const std::string& manifest_note() const { return manifest_note_; }
+
+  private:
+    /// Where something is; a size of 0 is all of the file.
+    struct Place {
+        std::string path;
+        std::uint64_t offset = 0;
+        std::uint64_t size = 0;
+    };
+    [[nodiscard]] Place place_of(const std::string& name) const;
+    void check_manifest(const std::string& text);
+    void read_vm_file();
+
+    std::string path_;
+    bool archive_ = false;
+    std::vector<TarMember> members_;
+    std::string descriptor_;
+    std::string vm_file_;
+    std::string vm_name_;
+    std::string manifest_note_;
+    std::unique_ptr<UnpackedFiles> unpacked_;
+};
+
+/// A manifest's lines: "SHA256(disk.vmdk)= 0a1b...".
+struct ManifestEntry {
+    std::string algorithm;  ///< "SHA1", "SHA256", "SHA512"
+    std::string file;
+    std::string digest;  ///< in hex digits, small letters
+};
+
+/// Throws a LauncherError for any other line, and for any other algorithm.
+std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::string& source);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Images on their way from one format to another.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_IMAGE_CONVERSION_H
+#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_IMAGE_CONVERSION_H
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "launcher/base/confinement.h"
+#include "launcher/base/progress_bar.h"
+#include "launcher/base/stop_signals.h"
+
+namespace tapgate {
+
+/// Throws a LauncherError unless `directory` has room for `needed` bytes, for `what`.
+void require_room(std::uint64_t needed, const std::string& directory, const std::string& what);
+
+/// Runs qemu-img convert with `words` (of formats, and of the source, which `files` lets it read)
+/// and the new file `target`, in the place of what is there. `what`: the source, for errors. Throws
+/// a LauncherError, also when one of `signals` came.
+void convert_image(const std::vector<std::string>& words, FileAccess files,
+                   const std::string& target, const HeldSignals& signals, const Progress& progress,
+                   const std::string& what);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/appliance/image_import.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "launcher/base/error.h"
+#include "launcher/base/files.h"
+#include "launcher/base/qemu_img.h"
+#include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
+#include "launcher/foreign/appliance/image_conversion.h"
+#include "launcher/image/disk_image.h"
+#include "launcher/image/vmdk_descriptor.h"
+
+namespace tapgate {
+
+namespace {
+
+using std::chrono::minutes;
+
+// The image as qemu-img's --image-opts: the drivers that are named here and no other.
+std::string image_options(const SourceImage& image) {
+    std::string text = "driver=" + std::string(name_of(image.format));
+    std::string file = "file.";
+    if (image.size > 0) {
+        // QEMU's raw driver takes whole sectors, and a blank qcow2 has none at its end. tar(5)
+        // fills up the last one of a member with zeroes.
+        constexpr std::uint64_t sector = 512;
+        const std::uint64_t whole = (image.size + sector - 1) / sector * sector;
+        text += ",file.driver=raw,file.offset=" + std::to_string(image.offset) +
+                ",file.size=" + std::to_string(whole);
+        file = "file.file.";
+    }
+    return text + "," + file + "driver=file," + file + "filename=" + commas_doubled(image.path);
+}
+
+nlohmann::json qemu_img_json(const std::vector<std::string>& words, const FileAccess& files,
+                             const std::string& what) {
+    const ProgramResult result = run_qemu_img(words, files, minutes(5));
+    if (result.exit_code != 0)
+        throw LauncherError(shown(what) + ": " + terminal_text(result.errors));
+    auto json = nlohmann::json::parse(result.output, nullptr, false);
+    if (!json.is_object())
+        throw LauncherError("qemu-img, of " + shown(what) + ": not the answer expected");
+    return json;
+}
+
+void check_space(const SourceImage& image, const FileAccess& files, const std::string& directory) {
+    const auto json = qemu_img_json(
+        {"measure", "--output=json", "-O", "qcow2", "--image-opts", image_options(image)}, files,
+        image.path);
+    const std::uint64_t needed = json.value("required", std::uint64_t{0});
+    require_room(needed, directory, image.path);
+}
+
+// Throws when qemu-img finds the image damaged.
+void check_structure(const SourceImage& image, const FileAccess& files, const std::string& what) {
+    constexpr int only_leaks = 3;     // space that is lost and harms nobody
+    constexpr int cannot_check = 63;  // a format without anything to check
+    const ProgramResult result =
+        run_qemu_img({"check", "-q", "--image-opts", image_options(image)}, files, minutes(30));
+    if (result.exit_code != 0 && result.exit_code != only_leaks && result.exit_code != cannot_check)
+        throw LauncherError(what + ": " + terminal_text(result.errors + result.output));
+}
+
+void refuse_part(const SourceImage& image, const Qcow2Names& names) {
+    if (!names.backing.empty() || names.has_data_file)
+        throw LauncherError(shown(image.path) + " is only a part: its " +
+                            (names.backing.empty()
+                                 ? "data are in another file"
+                                 : "backing file is " + quoted_word(names.backing)) +
+                            "; make a whole of it where it comes from: qemu-img convert -O "
+                            "qcow2");
+}
+
+}  // namespace
+
+std::vector<std::string> check_source_image(const SourceImage& image) {
+    if (image.size > 0) {
+        if (image.format == ImageFormat::vmdk)
+            check_archived_vmdk(image.path, image.offset, image.size);
+        else if (image.format == ImageFormat::qcow2)
+            refuse_part(image, read_qcow2_names(image.path, image.offset));
+        else
+            throw LauncherError(shown(image.path) +
+                                ": only vmdk and qcow2 images are in an archive");
+        return {};
+    }
+    const auto path = HostPath::parse(image.path, "/");
+    if (!path)
+        throw LauncherError(shown(image.path) + ": the path is not UTF-8");
+    const auto looks = format_by_content(image.path);
+    if (image.format != ImageFormat::raw && looks != image.format)
+        throw LauncherError(shown(image.path) + " is no " + std::string(name_of(image.format)) +
+                            " image" +
+                            (looks ? ": it looks like " + std::string(name_of(*looks)) +
+                                         "; if it is, say --format=" + std::string(name_of(*looks))
+                                   : ", or damaged"));
+    if (image.format == ImageFormat::vmdk)
+        return check_vmdk_extents(image.path);
+    if (image.format == ImageFormat::qcow2)
+        refuse_part(image, read_qcow2_names(image.path));
+    return {};
+}
+
+ImageImport::ImageImport(const std::string& directory) : directory_(directory) {
+    make_private_directory(directory);
+}
+
+ImageImport::~ImageImport() {
+    for (const std::string& path : imported_)
+        unlink(path.c_str());
+    // Only when nothing is in it.
+    rmdir(directory_.c_str());
+}
+
+void ImageImport::import(const SourceImage& image, const std::string& name,
+                         const Progress& progress) {
+    const std::string target = directory_ + "/" + name;
+    if (access(target.c_str(), F_OK) == 0)
+        throw LauncherError(shown(target) + " is there already");
+    const FileAccess files{.read = {image.path}, .parts = check_source_image(image), .write = {}};
+    const UnfinishedFile unfinished(target);
+    // What is cut off would be read as zeroes.
+    check_structure(image, files, shown(image.path) + " is damaged");
+    check_space(image, files, directory_);
+    convert_image({"-O", "qcow2", "--image-opts", image_options(image)}, files, unfinished.path(),
+                  signals_, progress, image.path);
+    check_structure({.path = unfinished.path(), .format = ImageFormat::qcow2},
+                    {.read = {unfinished.path()}, .parts = {}, .write = {}},
+                    shown(image.path) + ": what it was converted to is damaged");
+    unfinished.finish();
+    imported_.push_back(target);
+    // Behind what may take long; what is left to do is one file.
+    signals_.throw_if_any();
+}
+
+void ImageImport::make_blank(const std::string& name, std::uint64_t size) {
+    const std::string target = directory_ + "/" + name;
+    if (access(target.c_str(), F_OK) == 0)
+        throw LauncherError(shown(target) + " is there already");
+    const UnfinishedFile unfinished(target);
+    const ProgramResult made = run_program(
+        {"qemu-img", "create", "-q", "-f", "qcow2", unfinished.path(), std::to_string(size)});
+    if (made.exit_code != 0)
+        throw LauncherError("cannot make " + shown(target) + ": " + terminal_text(made.errors));
+    signals_.throw_if_any();
+    unfinished.finish();
+    imported_.push_back(target);
+}
+
+}  // namespace tapgate

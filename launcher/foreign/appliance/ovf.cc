@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/appliance/ovf.h"
+
+#include <cmath>
+#include <map>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/appliance/ovf_firmware.h"
+#include "launcher/foreign/appliance/ovf_hardware.h"
+#include "launcher/foreign/appliance/ovf_virtualbox.h"
+#include "launcher/foreign/translation/xml_document.h"
+#include "launcher/vm/name.h"
+
+namespace tapgate {
+
+namespace {
+
+// CIM_ResourceAllocationSettingData.ResourceType
+enum class Resource : unsigned {
+    cpu = 3,
+    memory = 4,
+    ide = 5,
+    scsi = 6,
+    ethernet = 10,
+    floppy = 14,
+    cdrom = 15,
+    dvd = 16,
+    disk = 17,
+    storage = 20,
+};
+
+constexpr size_t most_nets = 16;
+
+// Why a section of the descriptor becomes nothing.
+std::string why_left_out(const pugi::xml_node& section, std::string_view known) {
+    if (known == "OperatingSystemSection")
+        return "no setting depends on it: " + text_of(section, "Description");
+    if (known == "ProductSection")
+        return "its properties are for the guest, which asks VMware for them";
+    if (known == "VirtualHardwareSection")
+        return "the first hardware is taken";
+    if (known == "Machine")
+        return "VirtualBox's own words of the same machine: but for its firmware, its adapters' "
+               "addresses and its clock, what the OVF hardware says is taken";
+    return "no setting is like it";
+}
+
+class OvfReader {
+  public:
+    OvfReader(const std::string& source, bool virtio) : source_(source), virtio_(virtio) {}
+
+    Appliance read(std::string_view text) {
+        pugi::xml_document document;
+        parse_xml(document, text, source_);
+        const pugi::xml_node envelope = child_named(document, "Envelope");
+        if (!envelope)
+            throw LauncherError(source_ + ": no OVF descriptor");
+        const pugi::xml_node system = find_system(envelope);
+        choose_configuration(envelope);
+        disks_.read_properties(system);
+        disks_.read_files(envelope);
+        std::string name = text_of(system, "Name");
+        if (name.empty())
+            name = attribute_of(system, "id");
+        result_.translation.name = fitting_name(name);
+        if (!name.empty())
+            result_.translation.changed("<Name>" + name, "VM " + result_.translation.name,
+                                        "the VM's name is that of its file");
+        const pugi::xml_node hardware = ovf_section(system, "VirtualHardwareSection");
+        if (!hardware)
+            throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
+        virtualbox_adapters_ = virtualbox_adapters(system);
+        read_hardware(hardware);
+        read_ovf_firmware(system, hardware, result_.translation);
+        read_virtualbox_clock(system, result_.translation);
+        name_the_rest(envelope, system, hardware);
+        if (nets_ == 0) {
+            result_.translation.set("net", "none");
+            result_.translation.added("net = none", "the appliance has no network adapter");
+        }
+        return std::move(result_);
+    }
+
+  private:
+    // The one VM, however many collections are around it.
+    pugi::xml_node find_system(const pugi::xml_node& envelope) {
+        pugi::xml_node parent = envelope;
+        for (;;) {
+            pugi::xml_node found;
+            unsigned systems = 0;
+            for (const pugi::xml_node& child : parent.children()) {
+                const std::string name = ovf_name(child);
+                if (name != "VirtualSystem" && name != "VirtualSystemCollection")
+                    continue;
+                found = child;
+                systems++;
+            }
+            if (systems != 1)
+                throw LauncherError(source_ + ": " +
+                                    (systems == 0
+                                         ? "no VM (VirtualSystem) is in it"
+                                         : "several VMs are in it; export each one by itself"));
+            if (ovf_name(found) == "VirtualSystem")
+                return found;
+            name_collection(found);
+            parent = found;
+        }
+    }
+
+    void name_collection(const pugi::xml_node& collection) {
+        result_.translation.dropped(tag_of(collection), "a collection of one VM is this VM");
+        for (const pugi::xml_node& section : collection.children()) {
+            const std::string name = ovf_name(section);
+            if (section.type() == pugi::node_element && name != "VirtualSystem" &&
+                name != "VirtualSystemCollection" && name != "Info" && name != "Name")
+                result_.translation.dropped(tag_of(section) +
+                                                (name == local_name(section.name()) ? "" : name) +
+                                                shown(contents_of(section)),
+                                            "no setting is like it");
+        }
+    }
+
+    void choose_configuration(const pugi::xml_node& envelope) {
+        const pugi::xml_node section = ovf_section(envelope, "DeploymentOptionSection");
+        std::string others;
+        for (const pugi::xml_node& one : section.children()) {
+            if (local_name(one.name()) != "Configuration")
+                continue;
+            const std::string id = attribute_of(one, "id");
+            const std::string is_default = attribute_of(one, "default");
+            if (configuration_.empty() || is_default == "true" || is_default == "1")
+                configuration_ = id;
+            others += (others.empty() ? "" : ", ") + id;
+        }
+        if (!configuration_.empty())
+            result_.translation.changed(tag_of(section), "configuration " + configuration_,
+                                        "of " + others + ": the default one");
+    }
+
+    void read_hardware(const pugi::xml_node& hardware) {
+        const pugi::xml_node system = child_named(hardware, "System");
+        const std::string family = text_of(system, "VirtualSystemType");
+        result_.translation.changed(family.empty() ? "<System>" : "<System>" + family,
+                                    "machine = q35", "with SATA disks, unless --virtio is said");
+        std::vector<OvfItem> items = read_ovf_items(hardware, configuration_, result_.translation);
+        for (const OvfItem& item : items) {
+            if (item.type == static_cast<unsigned>(Resource::scsi) ||
+                item.type == static_cast<unsigned>(Resource::ide) ||
+                item.type == static_cast<unsigned>(Resource::storage)) {
+                const auto id = item.texts.find("InstanceID");
+                const auto kind = item.texts.find("ResourceSubType");
+                if (id != item.texts.end())
+                    controllers_[id->second] = kind != item.texts.end() ? kind->second
+                                               : item.type == static_cast<unsigned>(Resource::ide)
+                                                   ? "IDE"
+                                                   : item.name;
+            }
+        }
+        for (OvfItem& item : items)
+            read_item(item);
+    }
+
+    void read_item(OvfItem& item) {
+        const std::string was = "Item " + item.name;
+        switch (static_cast<Resource>(item.type)) {
+            case Resource::cpu:
+                read_cpus(item, was);
+                break;
+            case Resource::memory:
+                read_memory(item, was);
+                break;
+            case Resource::ethernet:
+                read_adapter(item, was);
+                break;
+            case Resource::disk:
+                read_disk(item, was);
+                break;
+            case Resource::cdrom:
+            case Resource::dvd:
+            case Resource::floppy:
+                read_drive(item, was);
+                break;
+            default: {
+                const std::string left = item.left();
+                result_.translation.dropped(was, "tapgate's VMs have their own, or none" +
+                                                     (left.empty() ? "" : "; left out: " + left));
+                break;
+            }
+        }
+    }
+
+    void set(const std::string& was, const std::string& key, const std::string& value,
+             std::string why, const OvfItem& item) {
+        if (const std::string left = item.left(); !left.empty())
+            add_reason(why, "left out: " + left);
+        result_.translation.set(key, value);
+        result_.translation.changed(was, key + " = " + value, why);
+    }
+
+    void read_cpus(OvfItem& item, const std::string& was) {
+        std::uint64_t cpus = leading_number(item.take("VirtualQuantity"));
+        const std::uint64_t sockets = leading_number(item.take("num_of_sockets"));
+        std::uint64_t cores = leading_number(item.take("CoresPerSocket"));
+        if (cores == 0)
+            cores = leading_number(item.take("cpu_per_socket"));
+        if (cpus == 0)
+            cpus = std::max<std::uint64_t>(1, sockets) * std::max<std::uint64_t>(1, cores);
+        item.take("AllocationUnits");
+        if (cpus > CpuTopology::most_cpus)
+            throw LauncherError(source_ + ": " + shown(was) + ": a VM has 1 to 255 CPUs");
+        std::string value = std::to_string(cpus);
+        std::string why;
+        if (cores > 1 && cpus % cores == 0)
+            value += ",sockets=" + std::to_string(cpus / cores) +
+                     ",cores=" + std::to_string(cores) + ",threads=1";
+        else if (cores > 1)
+            add_reason(why, std::to_string(cores) + " cores a socket do not come to " +
+                                std::to_string(cpus));
+        set(was, "cpus", value, why, item);
+    }
+
+    void read_memory(OvfItem& item, const std::string& was) {
+        const std::string units = item.take("AllocationUnits");
+        const std::uint64_t number = leading_number(item.take("VirtualQuantity"));
+        const auto unit = units.empty() ? std::optional(0x1p20) : ovf_unit(units);
+        if (!unit)
+            throw LauncherError(source_ + ": " + shown(was) + ": nobody knows the unit " +
+                                quoted_word(units));
+        constexpr double most = 16.0 * 1024 * 1024;
+        const double bytes = static_cast<double>(number) * *unit;
+        const double mebibytes = std::ceil(bytes / 0x1p20);
+        if (mebibytes > most || mebibytes < 1)
+            throw LauncherError(source_ + ": " + shown(was) + ": " +
+                                (mebibytes < 1 ? "no memory size" : "too much memory"));
+        set(was, "memory", std::to_string(static_cast<std::uint64_t>(mebibytes)) + "M",
+            mebibytes * 0x1p20 == bytes ? "" : "rounded up to whole MiB", item);
+    }
+
+    void read_adapter(OvfItem& item, const std::string& was) {
+        if (nets_ >= most_nets) {
+            const std::string left = item.left();
+            result_.translation.dropped(was, "a VM of tapgate's has up to 16 adapters" +
+                                                 (left.empty() ? "" : "; left out: " + left));
+            return;
+        }
+        const std::string type = item.take("ResourceSubType");
+        const bool e1000e = type == "E1000e" || type == "E1000E";
+        const std::string model = virtio_ ? "virtio" : e1000e ? "e1000e" : "e1000";
+        std::string value = "bridge:br0,model=" + model;
+        std::string address = item.take("MACAddress");
+        if (address.empty())
+            address = item.take("Address");
+        virtualbox_adapters_.resize(most_nets);
+        const VirtualBoxAdapter other = virtualbox_adapters_[nets_++];
+        auto mac = MacAddress::parse(address);
+        if (!mac)
+            mac = MacAddress::parse(other.mac);
+        if (mac)
+            value += ",mac=" + mac->str();
+        const std::string connection = item.take("Connection");
+        item.take("AutomaticAllocation");
+        std::string why = connection.empty()
+                              ? "no network was said, br0 is a guess"
+                              : "the network was " + quoted_word(connection) + ", br0 is a guess";
+        if (!type.empty() && type != "E1000" && !e1000e)
+            add_reason(why, "the adapter was a " + type);
+        if (!other.cable)
+            add_reason(why, "its cable was out, and is in (tapgate links tells, and can cut it)");
+        if (!address.empty() && !mac && address.find(':') != std::string::npos)
+            add_reason(why, quoted_word(address) + " is no station's MAC address");
+        set(was, "net", value, why, item);
+    }
+
+    void read_disk(OvfItem& item, const std::string& was) {
+        const std::string resource = item.take("HostResource");
+        const auto parent = controllers_.find(item.take("Parent"));
+        std::string why;
+        if (parent != controllers_.end() && !virtio_ && parent->second.find("AHCI") != 0)
+            add_reason(why, "it was on " + parent->second + ", and is on SATA");
+        item.take("ResourceSubType");
+        const std::string quantity = resource.empty() ? item.take("VirtualQuantity") : "";
+        const std::string units = quantity.empty() ? "" : item.take("AllocationUnits");
+        if (const std::string left = item.left(); !left.empty())
+            add_reason(why, "left out: " + left);
+        // Without a file: by its size, in units that belong to it.
+        const ApplianceDisk disk = resource.empty() && !quantity.empty()
+                                       ? disks_.blank_disk(quantity, units, was)
+                                       : disks_.disk(resource, was);
+        if (disk.file.empty())
+            result_.translation.changed(
+                was, "a blank disk of " + std::to_string(disk.capacity >> 20U) + " MiB", why);
+        else
+            result_.translation.changed(was + " (" + disk.file + ")", "a disk", why);
+        result_.disks.push_back(disk);
+    }
+
+    // What is in a drive of the appliance: nothing, mostly.
+    void read_drive(OvfItem& item, const std::string& was) {
+        const std::string resource = item.take("HostResource");
+        item.take("AutomaticAllocation");
+        item.take("ResourceSubType");
+        item.take("Connection");
+        std::string why = "an empty drive";
+        if (!resource.empty())
+            why = quoted_word(resource) +
+                  " was in it: --cdrom=FILE puts it there, when it is "
+                  "unpacked";
+        if (const std::string left = item.left(); !left.empty())
+            add_reason(why, "left out: " + left);
+        result_.translation.dropped(was, why);
+    }
+
+    void name_the_rest(const pugi::xml_node& envelope, const pugi::xml_node& system,
+                       const pugi::xml_node& hardware) {
+        const auto name = [&](const pugi::xml_node& section, const std::string& known) {
+            if (section.type() == pugi::node_element)
+                result_.translation.dropped(tag_of(section) +
+                                                (known == local_name(section.name()) ? "" : known) +
+                                                shown(contents_of(section)),
+                                            why_left_out(section, known));
+        };
+        for (const pugi::xml_node& section : envelope.children()) {
+            const std::string known = ovf_name(section);
+            if (known != "References" && known != "DiskSection" && known != "VirtualSystem" &&
+                known != "VirtualSystemCollection" && known != "DeploymentOptionSection")
+                name(section, known);
+        }
+        for (const pugi::xml_node& section : system.children()) {
+            const std::string known = ovf_name(section);
+            if (section != hardware && known != "Name" && known != "Info")
+                name(section, known);
+        }
+        for (const std::string& file : disks_.unused())
+            result_.translation.dropped(file, "no disk of the hardware's is made of it");
+    }
+
+    const std::string& source_;
+    bool virtio_;
+    size_t nets_ = 0;
+    std::vector<VirtualBoxAdapter> virtualbox_adapters_;
+    Appliance result_;
+    std::string configuration_;  // its id; empty: there is one only
+    OvfDisks disks_{source_};
+    std::map<std::string, std::string> controllers_;  // by InstanceID: their kind
+};
+
+}  // namespace
+
+Appliance read_ovf(std::string_view text, const std::string& source, bool virtio) {
+    return OvfReader(source, virtio).read(text);
+}
+
+}  // namespace tapgate

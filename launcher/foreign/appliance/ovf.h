@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The descriptor of an appliance (DMTF's Open Virtualization Format 0.9, 1 and 2): memory, CPUs,
+// disks, adapters, firmware.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_H
+#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/foreign/appliance/ovf_disks.h"
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+struct Appliance {
+    /// Without disks: those are to be converted first.
+    Translation translation;
+    std::vector<ApplianceDisk> disks;  ///< in their order
+};
+
+/// Reads the descriptor `text`, which errors call `source`. `virtio`: the guest is to have virtio
+/// adapters. Of several configurations the default one is taken. Throws a LauncherError for what is
+/// no OVF, for more than one VM, for disks with a parent, and for files that are elsewhere or in
+/// pieces.
+Appliance read_ovf(std::string_view text, const std::string& source, bool virtio);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The disks of an OVF descriptor, and the files that they are in.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_DISKS_H
+#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_DISKS_H
+
+#include <cstdint>
+#include <map>
+#include <pugixml.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+/// A disk of an appliance.
+struct ApplianceDisk {
+    /// Of a file beside the descriptor or below it, or of a member of the same archive: without a
+    /// leading "./", and without a ".." anywhere. Empty: the disk is blank.
+    std::string file;
+    ImageFormat format = ImageFormat::vmdk;
+    bool compressed = false;     ///< with gzip
+    std::uint64_t capacity = 0;  ///< in bytes, of a blank disk
+};
+
+class OvfDisks {
+  public:
+    /// Errors call the descriptor `source`, which has to live as long as this.
+    explicit OvfDisks(const std::string& source) : source_(source) {}
+
+    /// The properties of the VM, which "${key}" as a disk's capacity stands for.
+    void read_properties(const pugi::xml_node& system);
+    /// <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
+    void read_files(const pugi::xml_node& envelope);
+
+    /// The disk that an item's HostResource names: "ovf:/disk/ID", or "ovf:/file/ID" of a file that
+    /// is no disk of the DiskSection. Errors call the item `was`. Throws a LauncherError when no
+    /// file is said for it, or one that cannot be read from here, and for a blank disk without a
+    /// size.
+    ApplianceDisk disk(const std::string& resource, const std::string& was);
+    /// A blank disk of that many units ("20", "byte * 2^30"). Throws a LauncherError, which calls
+    /// it `was`, when that is no size of a disk.
+    [[nodiscard]] ApplianceDisk blank_disk(const std::string& size, const std::string& units,
+                                           const std::string& was) const;
+
+    /// What no disk() was asked for: each file and disk as its element begins.
+    [[nodiscard]] std::vector<std::string> unused() const;
+
+  private:
+    /// One of <References>.
+    struct File {
+        std::string href;  ///< as it was written
+        std::string name;  ///< below the descriptor
+        bool is_gzip = false;
+        std::string unusable;  ///< why it cannot be read; empty: it can
+    };
+
+    [[nodiscard]] std::string resolved(const std::string& text) const;
+
+    const std::string& source_;
+    std::map<std::string, std::string> properties_;  // by key
+    std::map<std::string, File> files_;              // by id
+    std::map<std::string, pugi::xml_node> disks_;    // by id
+    std::set<std::string> taken_;                    // ids of files and disks
+};
+
+}  // namespace tapgate
+
+#endif

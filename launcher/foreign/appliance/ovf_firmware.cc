@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/appliance/ovf_firmware.h"
+
+#include <string>
+#include <string_view>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/translation/xml_document.h"
+
+namespace tapgate {
+
+void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
+                       Translation& translation) {
+    std::string firmware;
+    std::string was;
+    bool secure = false;
+    std::string secure_was;
+    std::string others;
+    for (const pugi::xml_node& config : hardware.children()) {
+        const std::string_view name = local_name(config.name());
+        if (name != "Config" && name != "ExtraConfig")
+            continue;
+        const std::string key = attribute_of(config, "key");
+        const std::string value = attribute_of(config, "value");
+        const bool yes = value == "true" || value == "TRUE" || value == "1";
+        if (key == "firmware") {
+            firmware = value;
+            was = tag_of(config);
+        } else if (key == "bootOptions.efiSecureBootEnabled" || key == "uefi.secureBoot.enabled") {
+            secure = yes;
+            secure_was = tag_of(config);
+        } else {
+            others += (others.empty() ? "" : ", ") + key + "=" + value;
+        }
+    }
+    for (const pugi::xml_node& machine : system.children()) {
+        const pugi::xml_node found = child_named(child_named(machine, "Hardware"), "Firmware");
+        if (local_name(machine.name()) != "Machine" || !found)
+            continue;
+        firmware = attribute_of(found, "type");
+        was = tag_of(found);
+    }
+    was += secure_was;
+    const bool efi = firmware.starts_with("efi") || firmware.starts_with("EFI");
+    if (efi) {
+        translation.set("firmware", secure ? "uefi-secure" : "uefi");
+        translation.changed(was, std::string("firmware = ") + (secure ? "uefi-secure" : "uefi"),
+                            "that of this host, with variables of its own");
+    } else if (!firmware.empty()) {
+        translation.changed(was, "firmware = bios");
+    } else if (!secure_was.empty()) {
+        translation.dropped(secure_was, "without EFI there is no Secure Boot");
+    }
+    if (!others.empty())
+        translation.dropped("<Config>", shown(others) + ": no setting is like it");
+}
+
+}  // namespace tapgate

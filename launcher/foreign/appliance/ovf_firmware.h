@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The firmware that an OVF descriptor asks for.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_FIRMWARE_H
+#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_FIRMWARE_H
+
+#include <pugixml.hpp>
+
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+/// Sets it, or notes that it is as usual. VMware writes it as a <Config> of the hardware, and
+/// VirtualBox into its own machine; other <Config>s are named in a note.
+void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
+                       Translation& translation);
+
+}  // namespace tapgate
+
+#endif

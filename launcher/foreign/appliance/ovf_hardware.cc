@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/appliance/ovf_hardware.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/translation/xml_document.h"
+
+namespace tapgate {
+
+namespace {
+
+// Numbers by which the descriptor's parts name each other, and words for people.
+constexpr std::array<std::string_view, 12> structure = {
+    "InstanceID", "InstanceId",  "Parent",       "AddressOnParent", "Address", "ElementName",
+    "Caption",    "Description", "ResourceType", "BusNumber",       "Device",  "Alias"};
+
+bool is_structure(std::string_view key) {
+    return std::find(structure.begin(), structure.end(), key) != structure.end();
+}
+
+OvfItem read_item(const pugi::xml_node& node) {
+    OvfItem item;
+    for (const pugi::xml_node& child : node.children()) {
+        const std::string key(local_name(child.name()));
+        if (child.type() != pugi::node_element)
+            continue;
+        if (key == "Config" || key == "ExtraConfig") {
+            item.configs[attribute_of(child, "key")] = attribute_of(child, "value");
+            continue;
+        }
+        std::string value(trimmed(child.child_value(), " \t\r\n"));
+        if (!value.empty() && !item.texts.emplace(key, value).second && !is_structure(key)) {
+            item.several = true;
+            item.texts[key] += ", " + value;
+        }
+    }
+    const std::string type = item.take("ResourceType");
+    std::from_chars(type.data(), type.data() + type.size(), item.type);
+    item.name = item.texts["ElementName"];
+    if (item.name.empty())
+        item.name = item.texts["Caption"];
+    if (item.name.empty())
+        item.name = item.texts["Description"];
+    if (local_name(node.name()) == "StorageItem" && item.type == 0)
+        item.type = 17;
+    if (local_name(node.name()) == "EthernetPortItem" && item.type == 0)
+        item.type = 10;
+    return item;
+}
+
+std::string id_of(const OvfItem& item) {
+    const auto found = item.texts.find("InstanceID");
+    const auto old = item.texts.find("InstanceId");
+    return found != item.texts.end() ? found->second
+           : old != item.texts.end() ? old->second
+                                     : std::string();
+}
+
+// Is the word among those of the attribute, between blanks?
+bool is_for(const std::string& configurations, const std::string& wanted) {
+    size_t at = 0;
+    while (at < configurations.size()) {
+        const size_t end =
+            std::min(configurations.find_first_of(" \t\n", at), configurations.size());
+        if (configurations.compare(at, end - at, wanted) == 0 && !wanted.empty())
+            return true;
+        at = end + 1;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string OvfItem::take(const std::string& key) {
+    const auto found = texts.find(key);
+    if (found == texts.end())
+        return {};
+    std::string value = std::move(found->second);
+    texts.erase(found);
+    return value;
+}
+
+std::string OvfItem::left() const {
+    std::string text;
+    const auto add = [&](const std::string& key, const std::string& value) {
+        text.append(text.empty() ? "" : ", ").append(shown(key)).append("=").append(shown(value));
+    };
+    for (const auto& [key, value] : texts) {
+        if (!is_structure(key))
+            add(key, value);
+    }
+    for (const auto& [key, value] : configs)
+        add(key, value);
+    return text;
+}
+
+std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
+                                    const std::string& configuration, Translation& translation) {
+    std::vector<OvfItem> items;
+    std::set<std::string> special;  // numbers of items that are for this configuration
+    for (const bool own : {true, false}) {
+        for (const pugi::xml_node& node : hardware.children()) {
+            if (!local_name(node.name()).ends_with("Item"))
+                continue;
+            const std::string configurations = attribute_of(node, "configuration");
+            // What may be more or less, and is no thing itself.
+            const bool bound = !attribute_of(node, "bound").empty();
+            if (own == configurations.empty())
+                continue;
+            OvfItem item = read_item(node);
+            const std::string id = id_of(item);
+            const bool other = own && !is_for(configurations, configuration);
+            if (bound || other || (!own && !id.empty() && special.contains(id))) {
+                translation.dropped(tag_of(node) + shown(contents_of(node)),
+                                    bound   ? "how much there may be, and no thing itself"
+                                    : other ? "it is for another configuration"
+                                            : "the configuration has its own");
+                continue;
+            }
+            if (own)
+                special.insert(id);
+            items.push_back(std::move(item));
+        }
+    }
+    return items;
+}
+
+std::uint64_t leading_number(const std::string& text) {
+    std::uint64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
+std::optional<double> ovf_unit(std::string units) {
+    std::erase_if(units, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; });
+    std::transform(units.begin(), units.end(), units.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    static const std::map<std::string, double> names = {
+        {"byte", 1},           {"bytes", 1},          {"kb", 0x1p10},        {"kilobytes", 0x1p10},
+        {"kilobyte", 0x1p10},  {"mb", 0x1p20},        {"megabytes", 0x1p20}, {"megabyte", 0x1p20},
+        {"gb", 0x1p30},        {"gigabytes", 0x1p30}, {"gigabyte", 0x1p30},  {"tb", 0x1p40},
+        {"terabytes", 0x1p40}, {"terabyte", 0x1p40}};
+    if (const auto name = names.find(units); name != names.end())
+        return name->second;
+    // "byte*2^20", "byte*1024*10^3"
+    double factor = 1;
+    constexpr std::string_view prefix = "byte*";
+    if (!units.starts_with(prefix))
+        return std::nullopt;
+    const char* at = units.data() + prefix.size();
+    const char* const end = units.data() + units.size();
+    while (at < end) {
+        double base = 0;
+        const auto [stop, error] = std::from_chars(at, end, base);
+        if (error != std::errc())
+            return std::nullopt;
+        at = stop;
+        if (at < end && *at == '^') {
+            double power = 0;
+            const auto [after, wrong] = std::from_chars(at + 1, end, power);
+            if (wrong != std::errc())
+                return std::nullopt;
+            base = std::pow(base, power);
+            at = after;
+        }
+        factor *= base;
+        if (at < end && *at++ != '*')
+            return std::nullopt;
+    }
+    return std::isfinite(factor) && factor > 0 ? std::optional(factor) : std::nullopt;
+}
+
+std::string ovf_name(const pugi::xml_node& node) {
+    const std::string name(local_name(node.name()));
+    if (name != "Section" && name != "Content")
+        return name;
+    std::string type(local_name(attribute_of(node, "type")));
+    constexpr std::string_view suffix = "_Type";
+    if (type.ends_with(suffix))
+        type.erase(type.size() - suffix.size());
+    return type;
+}
+
+pugi::xml_node ovf_section(const pugi::xml_node& parent, std::string_view name) {
+    return parent.find_child([&](const pugi::xml_node& child) { return ovf_name(child) == name; });
+}
+
+}  // namespace tapgate

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The virtual hardware of an OVF descriptor: the items of the configuration that is taken, and what
+// each of them says.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_HARDWARE_H
+#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_HARDWARE_H
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <pugixml.hpp>
+#include <string>
+#include <vector>
+
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+/// An <Item>, or a StorageItem or EthernetPortItem of OVF 2.
+struct OvfItem {
+    unsigned type = 0;  ///< CIM_ResourceAllocationSettingData.ResourceType
+    std::string name;
+    std::map<std::string, std::string> texts;    ///< of its elements, by their local names
+    std::map<std::string, std::string> configs;  ///< <vmw:Config key= value=>
+    bool several = false;                        ///< an element stands in it more than once
+
+    /// Empty when there is none; whoever understands one takes it away.
+    std::string take(const std::string& key);
+    /// What nobody has taken, but for numbers of the descriptor's own: "Reservation=500".
+    [[nodiscard]] std::string left() const;
+};
+
+/// Items in their order: those for every configuration, less those that one for `configuration`
+/// has taken the place of.
+std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
+                                    const std::string& configuration, Translation& translation);
+
+/// The number that `text` begins with; 0 when it begins with none.
+std::uint64_t leading_number(const std::string& text);
+
+/// Bytes that a number of `units` is: "byte * 2^20", "MegaBytes", "MB"; nothing for other words.
+std::optional<double> ovf_unit(std::string units);
+
+/// Those of <section xsi:type="ovf:X_Type"> of OVF 0.9, and <X> of later ones, in `parent`.
+pugi::xml_node ovf_section(const pugi::xml_node& parent, std::string_view name);
+
+/// "Content" of 0.9 is a VirtualSystem or a collection of them; what it is called since.
+std::string ovf_name(const pugi::xml_node& node);
+
+}  // namespace tapgate
+
+#endif

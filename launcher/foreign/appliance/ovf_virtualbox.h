@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What VirtualBox says of a machine in its own words only: <vbox:Machine> beside the OVF hardware.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_VIRTUALBOX_H
+#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_VIRTUALBOX_H
+
+#include <pugixml.hpp>
+#include <string>
+#include <vector>
+
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+struct VirtualBoxAdapter {
+    std::string mac;  ///< with colons; empty: none is said
+    bool cable = true;
+};
+
+/// The adapters of `system` that are there, in the order of the OVF hardware's.
+std::vector<VirtualBoxAdapter> virtualbox_adapters(const pugi::xml_node& system);
+
+/// A clock that the guest reads as local time.
+void read_virtualbox_clock(const pugi::xml_node& system, Translation& translation);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/domain/parts.h"
+#include "launcher/foreign/translation/words.h"
+#include "launcher/foreign/translation/xml_document.h"
+
+namespace tapgate {
+
+namespace {
+
+// A kind of device that has no setting: what is said of it.
+struct Dropped {
+    std::string_view element;
+    std::string_view why;
+};
+
+constexpr std::string_view own_place = "tapgate gives each device its place";
+constexpr std::string_view for_spice = "it was for a SPICE viewer";
+constexpr std::string_view other_end = "what was at its other end is gone";
+
+constexpr Dropped dropped_devices[] = {
+    {"emulator", "tapgate finds the QEMU of this host"},
+    {"hub", own_place},
+    {"redirdev", "it was for a USB device of a SPICE viewer's, or at another program"},
+    {"redirfilter", for_spice},
+    {"rng", "all of tapgate's VMs have a random number generator"},
+    {"audio", "sound goes nowhere: nobody listens on the host"},
+    {"parallel", "tapgate's machines have no parallel port"},
+    {"lease", "tapgate locks a VM, and QEMU its images, without a lock manager"},
+    {"nvram", "variables are made for each VM"},
+};
+
+std::string quoted_paths(const std::string& text) {
+    return commas_doubled(text);
+}
+
+void read_graphics(DomainParts& domain, const pugi::xml_node& graphics) {
+    XmlLeft& xml = domain.xml;
+    const std::string type = xml.attribute(graphics, "type");
+    const std::string port = xml.attribute(graphics, "port");
+    xml.attribute(graphics, "autoport");
+    const std::string listen = xml.attribute(graphics, "listen");
+    std::string address = listen;
+    for (const pugi::xml_node& one : graphics.children("listen")) {
+        xml.attribute(one, "type");
+        if (const std::string there = xml.attribute(one, "address"); !there.empty())
+            address = there;
+    }
+    std::string why = "on a socket that only you can open";
+    if (type == "egl-headless") {
+        domain.drop(graphics, "the screen of display=vnc needs no graphics card of the host's");
+        return;
+    }
+    if (type != "vnc")
+        why += ", for a VNC viewer, not as " + type;
+    if (!port.empty() && port != "-1")
+        why += "; it was port " + port + (address.empty() ? "" : " of " + address);
+    else if (!address.empty() && address != "127.0.0.1")
+        why += "; it was on " + address;
+    for (const char* const secret : {"passwd", "passwdValidTo"}) {
+        if (!xml.attribute(graphics, secret).empty())
+            add_reason(why, std::string("its ") + secret + " is not taken over");
+    }
+    domain.has_screen = true;
+    domain.set(tag_of(graphics), "display", "vnc", domain.with_left(graphics, why));
+}
+
+void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
+    XmlLeft& xml = domain.xml;
+    const std::string type = xml.attribute(serial, "type");
+    const pugi::xml_node source = serial.child("source");
+    const std::string was = tag_of(serial) + (source ? tag_of(source) : "");
+    const std::string target = xml.attribute(serial.child("target"), "type");
+    xml.attribute(serial.child("target"), "port");
+    const std::string model = xml.attribute(serial.child("target").child("model"), "name");
+    const std::string device = model.empty() ? target : model;
+    const bool is_usual = device.empty() || device == "serial" || device.starts_with("isa-serial");
+    // What was at its other end.
+    xml.take(source);
+    xml.take(serial.child("protocol"));
+    xml.attribute(serial, "tty");
+    const bool is_line =
+        std::string_view(serial.name()) == "serial" || target == "serial" || target.empty();
+    // <console> names the serial line a second time.
+    if (std::string_view(serial.name()) == "console" && is_line && domain.serials > 0)
+        domain.result.dropped(was, domain.with_left(serial, "it is the serial line again"));
+    else if (!is_line)
+        domain.result.dropped(was, domain.with_left(serial, "tapgate's VMs have a serial console"));
+    else if (domain.serials++ == 0)
+        domain.result.changed(
+            was, "console.sock and console.log",
+            domain.with_left(
+                serial,
+                "in the VM's directory; it was a " + type +
+                    (is_usual ? "" : "; the guest's device was " + device + " and is isa-serial")));
+    else
+        domain.result.dropped(
+            was,
+            domain.with_left(serial, "tapgate's VMs have one serial line" +
+                                         (is_usual ? std::string() : ": this was a " + device)));
+}
+
+void read_channel(DomainParts& domain, const pugi::xml_node& channel) {
+    XmlLeft& xml = domain.xml;
+    const std::string name = xml.attribute(channel.child("target"), "name");
+    if (name != "org.qemu.guest_agent.0" && keep_domain_channel(domain, channel))
+        return;
+    xml.attribute(channel, "type");
+    xml.take(channel.child("target"));
+    const std::string was = tag_of(channel) + tag_of(channel.child("target"));
+    if (name == "org.qemu.guest_agent.0") {
+        xml.take(channel.child("source"));
+        domain.result.dropped(
+            was, domain.with_left(channel, "all of tapgate's VMs have the guest agent's channel"));
+        return;
+    }
+    domain.result.dropped(
+        was, domain.with_left(channel, name == "com.redhat.spice.0" ? std::string(for_spice)
+                                                                    : std::string(other_end)));
+}
+
+void read_video(DomainParts& domain, const pugi::xml_node& video) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node model = video.child("model");
+    const std::string type = xml.attribute(model, "type");
+    const std::string was = tag_of(video) + tag_of(model);
+    if (type == "vga" || type == "none" || type.empty())
+        domain.result.dropped(was,
+                              domain.with_left(video,
+                                               "the screen of display=vnc has a standard VGA, and "
+                                               "display=none has none"));
+    else
+        domain.result.dropped(
+            was,
+            domain.with_left(video, "the screen of display=vnc is the standard VGA, not " + type));
+}
+
+void read_sound(DomainParts& domain, const pugi::xml_node& sound) {
+    const std::string model = domain.xml.attribute(sound, "model");
+    domain.xml.take(sound.child("audio"));
+    auto devices = sound_devices(model);
+    bool first = true;
+    std::string was = tag_of(sound);
+    for (const pugi::xml_node& codec : sound.children("codec")) {
+        const std::string type = domain.xml.attribute(codec, "type");
+        was += tag_of(codec);
+        constexpr std::array<std::string_view, 3> codecs = {"duplex", "micro", "output"};
+        if (devices.size() < 2 || !is_one_of(type, codecs))
+            continue;
+        // The card's own codec is what is meant when none is said.
+        if (std::exchange(first, false))
+            devices.resize(1);
+        devices.push_back("hda-" + type + ",audiodev=keptsound");
+    }
+    if (devices.empty())
+        domain.drop(sound, "nobody would hear it");
+    else
+        keep_sound(was, devices, domain.machine, domain.result);
+}
+
+void read_smartcard(DomainParts& domain, const pugi::xml_node& card) {
+    const std::string_view mode = card.attribute("mode").value();
+    const std::string_view type = card.attribute("type").value();
+    domain.drop(card, type != "spicevmc" && !type.empty() && mode == "passthrough"
+                          ? std::string(other_end)
+                      : mode == "host" || mode == "host-certificates"
+                          ? "the host's cards, or its certificates, were the guest's: "
+                            "--qemu-arg=-device --qemu-arg=usb-ccid --qemu-arg=-device "
+                            "--qemu-arg=ccid-card-emulated,... give them to it"
+                          : std::string(for_spice));
+}
+
+void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
+    XmlLeft& xml = domain.xml;
+    const std::string type = xml.attribute(device, "type");
+    const std::string mode = xml.attribute(device, "mode");
+    const pugi::xml_node source = device.child("source");
+    const pugi::xml_node address = source.child("address");
+    const std::string was = tag_of(device) + (address ? tag_of(address) : tag_of(source));
+    const auto order = boot_order_of(domain, device);
+    xml.attribute(source, "");
+    if (xml.attribute(device, "managed") == "yes" && type == "pci") {
+        xml.attribute(device.child("driver"), "name");
+        xml.take(address);
+    }
+    Properties kept;
+    if (mode == "subsystem" && type == "usb") {
+        const std::string vendor = xml.attribute(source.child("vendor"), "id");
+        const std::string product = xml.attribute(source.child("product"), "id");
+        kept.set("driver", "usb-host");
+        if (!vendor.empty() && !product.empty()) {
+            kept.set("vendorid", vendor);
+            kept.set("productid", product);
+        }
+        // One of several of the same kind, by where it is plugged in.
+        if (address) {
+            kept.set("hostbus", xml.attribute(address, "bus"));
+            kept.set("hostaddr", xml.attribute(address, "device"));
+        }
+        xml.take(address);
+        keep_usb_device(was, {}, kept, domain.machine, domain.result,
+                        domain.boot.add_kept(BootKind::disk, order, last_rank),
+                        domain.with_left(device, ""));
+        return;
+    }
+    if (mode == "subsystem" && type == "pci" && address) {
+        xml.attribute(device.child("driver"), "name");
+        kept.set("driver", "vfio-pci");
+        kept.set("host", domain_pci_address(xml, address));
+        xml.take(address);
+        const pugi::xml_node rom = device.child("rom");
+        if (const std::string bar = xml.attribute(rom, "bar"); !bar.empty())
+            kept.set("rombar", bar == "off" ? "0" : "1");
+        if (const std::string file = xml.attribute(rom, "file"); !file.empty())
+            kept.set("romfile", file);
+        domain.result.keep(
+            was,
+            {"-device",
+             kept.str("driver") + domain.boot.add_kept(BootKind::disk, order, last_rank)},
+            domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
+        return;
+    }
+    if (const std::string_view model = device.attribute("model").value();
+        mode == "subsystem" && type == "mdev" && address &&
+        (model.empty() || model == "vfio-pci")) {
+        kept.set("driver", "vfio-pci");
+        kept.set("sysfsdev", "/sys/bus/mdev/devices/" + xml.attribute(address, "uuid"));
+        xml.attribute(device, "model");
+        xml.take(address);
+        domain.result.keep(was, {"-device", kept.str("driver")},
+                           domain.with_left(device, "the device has to be there, and yours"));
+        return;
+    }
+    domain.drop(device, "no setting is like it; see --qemu-arg");
+}
+
+void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {
+    const std::string model = domain.xml.attribute(watchdog, "model");
+    const std::string action = domain.xml.attribute(watchdog, "action");
+    std::vector<std::string> arguments;
+    if (model == "i6300esb" || model == "ib700")
+        arguments = {"-device", model};
+    if (!action.empty() && action != "dump")
+        arguments.insert(arguments.end(),
+                         {"-action", "watchdog=" + (action == "reset" ? "reset" : action)});
+    const std::string why =
+        domain.with_left(watchdog, action == "dump" ? "action dump is libvirt's own" : "");
+    if (arguments.empty())
+        domain.result.dropped(tag_of(watchdog), !why.empty()      ? why
+                                                : model == "itco" ? "q35 has it by itself"
+                                                                  : "no PC has one");
+    else
+        domain.result.keep(tag_of(watchdog), arguments, why);
+}
+
+void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
+    XmlLeft& xml = domain.xml;
+    const std::string type = xml.attribute(filesystem, "type");
+    const std::string mode = xml.attribute(filesystem, "accessmode");
+    const std::string driver = xml.attribute(filesystem.child("driver"), "type");
+    const std::string path = xml.attribute(filesystem.child("source"), "dir");
+    const std::string tag = xml.attribute(filesystem.child("target"), "dir");
+    const std::string was = tag_of(filesystem) + tag_of(filesystem.child("source")) +
+                            tag_of(filesystem.child("target"));
+    if (is_virtiofs_share(filesystem)) {
+        const bool read_only = filesystem.child("readonly");
+        xml.take(filesystem.child("readonly"));
+        domain.set(was, "share",
+                   commas_doubled(path) + ",tag=" + tag + (read_only ? ",readonly=on" : "") +
+                       ",via=virtiofs",
+                   domain.with_left(filesystem, "this host has to have a virtiofsd"));
+        return;
+    }
+    if (driver == "virtiofs") {
+        if (!keep_domain_virtiofs(domain, filesystem))
+            domain.drop(filesystem,
+                        "its virtiofsd ran beside QEMU and was libvirt's; --share=DIR,tag=TAG "
+                        "shares the directory without one (mount -t 9p in the guest)");
+        return;
+    }
+    const bool is_path = driver.empty() || driver == "path" || driver == "handle";
+    if ((!type.empty() && type != "mount") || !is_path || path.empty() || tag.empty() ||
+        !path.starts_with('/')) {
+        domain.drop(filesystem, std::string("no setting is like it") +
+                                    (is_path ? "" : " (driver " + driver + ")") +
+                                    "; see -virtfs in qemu(1), and --qemu-arg");
+        return;
+    }
+    std::string why;
+    std::string model = "mapped-xattr";
+    if (mode == "passthrough" || mode.empty() || mode == "squash") {
+        model = "none";
+        add_reason(why, "files are yours, whoever the guest's users are: only root can do " +
+                            (mode.empty() ? "passthrough" : mode));
+    }
+    const std::string id = "keptfs" + std::to_string(domain.kept_memories++);
+    std::string value =
+        "local,id=" + id + ",path=" + quoted_paths(path) + ",security_model=" + model;
+    if (filesystem.child("readonly"))
+        value += ",readonly=on";
+    xml.take(filesystem.child("readonly"));
+    domain.result.keep(was,
+                       {"-fsdev", value, "-device",
+                        "virtio-9p-pci,fsdev=" + id + ",mount_tag=" + quoted_paths(tag)},
+                       domain.with_left(filesystem, why));
+}
+
+// <memory model='dimm'> counts into <memory>, so that the guest has as much as before.
+void read_memory_device(DomainParts& domain, const pugi::xml_node& memory) {
+    const std::string model = domain.xml.attribute(memory, "model");
+    const bool storage = model == "nvdimm" || model == "virtio-pmem";
+    if (model == "sgx-epc") {
+        domain.drop(memory, "no setting is like it: see sgx-epc in qemu(1), and --qemu-arg");
+        return;
+    }
+    domain.drop(memory, storage ? "no setting is like it: see -device nvdimm in qemu(1), and "
+                                  "--qemu-arg"
+                                : "memory = counts it already; none can be plugged in or out");
+}
+
+void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
+    XmlLeft& xml = domain.xml;
+    const std::string type = xml.attribute(controller, "type");
+    const std::string model = xml.attribute(controller, "model");
+    const std::string index = xml.attribute(controller, "index");
+    xml.take(controller.child("master"));
+    xml.take(controller.child("target"));
+    if (type == "nvme")
+        domain.nvme_serial = xml.text(controller.child("serial"));
+    xml.attribute(controller.child("model"), "name");
+    const bool same = type == "pci" || type == "ide" || type == "fdc" || type == "sata" ||
+                      type == "virtio-serial" ||
+                      (type == "scsi" && !domain.scsi_controllers.contains(index));
+    domain.result.dropped(
+        tag_of(controller),
+        domain.with_left(controller, same            ? std::string(own_place)
+                                     : type == "usb" ? "what is on USB is on qemu-xhci"
+                                     : type == "scsi"
+                                         ? "what is on SCSI is on virtio-scsi, not on " + model
+                                         : std::string(own_place)));
+}
+
+void read_input(DomainParts& domain, const pugi::xml_node& input) {
+    const std::string type = domain.xml.attribute(input, "type");
+    const std::string bus = domain.xml.attribute(input, "bus");
+    domain.xml.attribute(input, "model");
+    const bool ps2 = bus == "ps2" || (bus.empty() && type != "tablet");
+    const bool usual = type == "tablet" || type == "mouse" || type == "keyboard";
+    domain.drop(input, usual && ps2 ? "PCs have it"
+                       : usual      ? "a screen has a USB tablet with it"
+                                    : "no setting is like it; see --qemu-arg");
+}
+
+void read_balloon(DomainParts& domain, const pugi::xml_node& balloon) {
+    XmlLeft& xml = domain.xml;
+    const bool none = xml.attribute(balloon, "model") == "none";
+    for (const char* const plain : {"autodeflate", "freePageReporting"})
+        xml.attribute(balloon, plain);
+    domain.result.dropped(tag_of(balloon),
+                          domain.with_left(balloon, none ? "all of tapgate's VMs have one, which "
+                                                           "takes nothing unasked"
+                                                         : "all of tapgate's VMs have one"));
+}
+
+void read_panic(DomainParts& domain, const pugi::xml_node& panic) {
+    const std::string model = domain.xml.attribute(panic, "model");
+    if (model.empty() || model == "isa")
+        domain.result.keep(tag_of(panic), {"-device", "pvpanic"}, domain.with_left(panic, ""));
+    else if (model == "pvpanic")
+        domain.result.keep(tag_of(panic), {"-device", "pvpanic-pci"}, domain.with_left(panic, ""));
+    else
+        domain.drop(panic, "no setting is like it");
+}
+
+}  // namespace
+
+std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address) {
+    // As libvirt reads it: decimal, unless it begins with 0x.
+    const auto part = [&](const char* key, size_t digits) {
+        const std::string said = xml.attribute(address, key);
+        const bool hexadecimal = said.starts_with("0x") || said.starts_with("0X");
+        const std::string text = said.substr(hexadecimal ? 2 : 0);
+        unsigned number = 0;
+        std::from_chars(text.data(), text.data() + text.size(), number, hexadecimal ? 16 : 10);
+        std::array<char, 8> shown_number = {};
+        const auto end = std::to_chars(shown_number.data(),
+                                       shown_number.data() + shown_number.size(), number, 16);
+        const std::string hex(shown_number.data(), end.ptr);
+        return hex.size() < digits ? std::string(digits - hex.size(), '0') + hex : hex;
+    };
+    return part("domain", 4) + ":" + part("bus", 2) + ":" + part("slot", 2) + "." +
+           part("function", 1);
+}
+
+void read_domain_device(DomainParts& domain, const pugi::xml_node& device) {
+    struct Reader {
+        std::string_view element;
+        void (*read)(DomainParts&, const pugi::xml_node&);
+    };
+    static constexpr Reader readers[] = {
+        {"disk", read_domain_disk},
+        {"interface", read_domain_interface},
+        {"graphics", read_graphics},
+        {"serial", read_serial},
+        {"console", read_serial},
+        {"channel", read_channel},
+        {"video", read_video},
+        {"sound", read_sound},
+        {"smartcard", read_smartcard},
+        {"hostdev", read_host_device},
+        {"watchdog", read_watchdog},
+        {"filesystem", read_filesystem},
+        {"memory", read_memory_device},
+        {"controller", read_controller},
+        {"input", read_input},
+        {"memballoon", read_balloon},
+        {"panic", read_panic},
+        {"tpm", read_domain_tpm},
+        {"vsock", read_domain_vsock},
+        {"iommu", read_domain_iommu},
+        {"shmem", read_domain_shared_memory},
+        {"crypto", read_domain_crypto},
+        {"pstore", read_domain_pstore},
+    };
+    const std::string_view name = device.name();
+    const auto* const reader = std::find_if(std::begin(readers), std::end(readers),
+                                            [&](const Reader& one) { return one.element == name; });
+    if (reader != std::end(readers)) {
+        reader->read(domain, device);
+        return;
+    }
+    const auto* const known = std::find_if(std::begin(dropped_devices), std::end(dropped_devices),
+                                           [&](const Dropped& one) { return one.element == name; });
+    if (name == "emulator")
+        domain.xml.take(device);
+    domain.result.dropped(tag_of(device) + (name == "emulator" ? device.child_value() : ""),
+                          domain.with_left(device, known != std::end(dropped_devices)
+                                                       ? std::string(known->why)
+                                                       : "no setting is like it; see --qemu-arg"));
+}
+
+}  // namespace tapgate

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/base/text.h"
+#include "launcher/foreign/domain/network_disk.h"
+#include "launcher/foreign/domain/parts.h"
+#include "launcher/foreign/translation/xml_document.h"
+
+namespace tapgate {
+
+namespace {
+
+using Property = ForeignDisk::Property;
+
+// The bus that libvirt takes for a target's name alone.
+std::string bus_by_name(const std::string& target) {
+    return target.starts_with("hd")    ? "ide"
+           : target.starts_with("sd")  ? "scsi"
+           : target.starts_with("vd")  ? "virtio"
+           : target.starts_with("fd")  ? "fdc"
+           : target.starts_with("xvd") ? "xen"
+                                       : "ide";
+}
+
+// The chain of images below: each a file or a device of this host, or nothing is said.
+void read_backing(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    pugi::xml_node store = disk.child("backingStore");
+    while (store) {
+        domain.xml.attribute(store, "type");
+        domain.xml.attribute(store.child("format"), "type");
+        const pugi::xml_node source = store.child("source");
+        domain.xml.attribute(store, "index");
+        std::string path = domain.xml.attribute(source, "file");
+        if (path.empty())
+            path = domain.xml.attribute(source, "dev");
+        if (path.starts_with('/'))
+            result.backing.push_back(path);
+        else if (source)
+            add_reason(result.why, "its image stands on what is no file: " + tag_of(source));
+        store = store.child("backingStore");
+    }
+}
+
+// What the guest sees of the disk, or what the host does to it, that disk= cannot say.
+void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    XmlLeft& xml = domain.xml;
+    const auto device = [&](const char* key, const std::string& value) {
+        if (!value.empty())
+            result.device.emplace_back(key, value);
+    };
+    const pugi::xml_node blockio = disk.child("blockio");
+    const std::string logical = xml.attribute(blockio, "logical_block_size");
+    const std::string physical = xml.attribute(blockio, "physical_block_size");
+    if (logical != "512" || physical != "512") {
+        device("logical_block_size", logical);
+        device("physical_block_size", physical);
+    }
+    if (result.kind == ForeignDisk::Kind::disk) {
+        const pugi::xml_node geometry = disk.child("geometry");
+        device("cyls", xml.attribute(geometry, "cyls"));
+        device("heads", xml.attribute(geometry, "heads"));
+        device("secs", xml.attribute(geometry, "secs"));
+        const std::string wwn = xml.text(disk.child("wwn"));
+        if (result.bus != "virtio" && result.bus != "usb" && !wwn.empty())
+            device("wwn", "0x" + wwn);
+        else if (!wwn.empty())
+            add_reason(result.why, "no " + result.bus + " disk has a wwn");
+        if (result.bus == "scsi") {
+            device("vendor", xml.text(disk.child("vendor")));
+            device("product", xml.text(disk.child("product")));
+        }
+        if (result.bus != "virtio" && result.bus != "usb")
+            device("rotation_rate", xml.attribute(disk.child("target"), "rotation_rate"));
+        if ((result.bus == "usb" || result.bus == "scsi") &&
+            xml.attribute(disk.child("target"), "removable") == "on")
+            device("removable", "on");
+        if (disk.child("shareable")) {
+            xml.take(disk.child("shareable"));
+            device("share-rw", "on");
+        }
+    }
+    if (disk.child("transient")) {
+        xml.attribute(disk.child("transient"), "");
+        result.throw_away = true;
+        add_reason(result.why, "what the guest writes to it is thrown away, as before");
+    }
+}
+
+void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    const pugi::xml_node driver = disk.child("driver");
+    XmlLeft& xml = domain.xml;
+    xml.attribute(driver, "name");
+    const std::string format = xml.attribute(driver, "type");
+    if (result.path.starts_with("fat:")) {
+        result.format = "raw";
+        if (!format.empty() && format != "fat" && format != "raw")
+            add_reason(result.why, "a directory is read as raw, not as " + format);
+    } else if (!format.empty() && format != "aio") {
+        result.format = format;
+    } else if (result.path.starts_with("/dev/") || result.is_url ||
+               result.kind != ForeignDisk::Kind::disk) {
+        result.format = "raw";
+    } else {
+        result.format = "raw";
+        add_reason(result.why, "no format was said, and raw is what libvirt takes then");
+    }
+    const std::string cache = xml.attribute(driver, "cache");
+    if (cache != "default")
+        result.cache = cache;
+    const std::string discard = xml.attribute(driver, "discard");
+    result.discard = discard != "ignore";
+    // Ways of the host to do the same.
+    for (const char* const same : {"io", "ioeventfd", "event_idx", "iothread", "queues",
+                                   "queue_size", "packed", "detect_zeroes"}) {
+        if (const std::string value = xml.attribute(driver, same); !value.empty())
+            add_reason(result.why, std::string(same) + "=" + value + " is tapgate's to choose");
+    }
+}
+
+std::string kind_of_bus(const DomainParts& domain, const pugi::xml_node& disk, std::string bus,
+                        ForeignDisk& result) {
+    const pugi::xml_node place = disk.child("address");
+    const std::string said = place.attribute("controller").value();
+    const auto controller = domain.scsi_controllers.find(said.empty() ? "0" : said);
+    if (bus == "scsi" && controller != domain.scsi_controllers.end()) {
+        add_reason(result.why, "the SCSI controller was " + controller->second +
+                                   " and is virtio-scsi now; a guest without its driver needs "
+                                   "bus=" +
+                                   (domain.machine.q35 ? "sata" : "ide"));
+    } else if (bus == "xen" || bus == "uml" || bus == "sd") {
+        add_reason(result.why, "bus " + bus + " is virtio now, for which the guest needs a driver");
+        bus = "virtio";
+    }
+    return bus;
+}
+
+// A directory as a disk with a file system of FAT, which QEMU makes up.
+bool read_directory(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    const std::string directory = domain.xml.attribute(disk.child("source"), "dir");
+    if (!directory.starts_with('/') || directory.find(':') != std::string::npos) {
+        domain.drop(disk, "its directory is not absolute, or has a colon in its name");
+        return false;
+    }
+    const bool writable = !disk.child("readonly");
+    result.path = std::string("fat:") +
+                  (result.kind == ForeignDisk::Kind::floppy ? "floppy:" : "") +
+                  (writable ? "rw:" : "") + directory;
+    result.is_url = true;
+    return true;
+}
+
+bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node source = disk.child("source");
+    const std::string type = xml.attribute(disk, "type");
+    xml.attribute(source, "index");
+    if (!source) {
+        domain.drop(disk, result.kind == ForeignDisk::Kind::disk
+                              ? "nothing is said of what is in it"
+                              : "an empty drive");
+        return false;
+    }
+    const auto no_place = [&](const std::string& why) {
+        domain.drop(disk, why);
+        return false;
+    };
+    if (disk.child("encryption") || source.child("encryption"))
+        return no_place(
+            "it is encrypted, and its key is a secret of libvirt's (virsh secret-get-value): with "
+            "it in a file, --qemu-arg=-object --qemu-arg=secret,... and a -blockdev of luks take "
+            "it along");
+    if (type == "volume")
+        return no_place("a volume of a pool of libvirt's: `" +
+                        shell_text({"virsh", "vol-path", "--pool", source.attribute("pool").value(),
+                                    source.attribute("volume").value()}) +
+                        "' tells its file, for --disk=");
+    if (type == "nvme") {
+        // The card itself, which QEMU drives.
+        const pugi::xml_node address = source.child("address");
+        result.path =
+            "nvme://" + domain_pci_address(xml, address) + "/" + xml.attribute(source, "namespace");
+        result.is_url = true;
+        result.was += tag_of(address);
+        xml.take(address);
+        for (const char* const plain : {"type", "managed"})
+            xml.attribute(source, plain);
+        add_reason(result.why, "the card has to be vfio-pci's, and /dev/vfio yours");
+        return true;
+    }
+    if (type == "vhostuser" || type == "vhostvdpa")
+        return no_place("disk= has no such source");
+    if (type == "dir")
+        return read_directory(domain, disk, result);
+    const std::string said = disk.child("driver").attribute("type").value();
+    const std::string format = said.empty() ? "raw" : said;
+    if (type == "network") {
+        const NetworkDisk network = read_network_disk(xml, disk, format);
+        result.path = network.file;
+        result.is_url = true;
+        if (result.path.empty())
+            return no_place(network.why_not);
+        return true;
+    }
+    result.path = xml.attribute(source, "file");
+    if (result.path.empty())
+        result.path = xml.attribute(source, "dev");
+    if (result.path.empty())
+        return no_place("an empty drive");
+    if (!result.path.starts_with('/') || !HostPath::parse(result.path, "/"))
+        return no_place("its path is not absolute, or not UTF-8");
+    if (const std::string group = xml.attribute(source, "fdgroup"); !group.empty())
+        add_reason(result.why, "it was open in whoever started QEMU (fdgroup " + group +
+                                   "): here it is opened by its path");
+    if (const std::string slice = read_slice(xml, source, result.path, format); !slice.empty()) {
+        result.path = slice;
+        result.is_url = true;
+        add_reason(result.why,
+                   "a part of its file: " + tag_of(source.child("slices").child("slice")));
+    }
+    return true;
+}
+
+}  // namespace
+
+void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node target = disk.child("target");
+    const std::string name = xml.attribute(target, "dev");
+    std::string bus = xml.attribute(target, "bus");
+    const std::string device = xml.attribute(disk, "device");
+    if (keep_domain_vhost_disk(domain, disk))
+        return;
+    ForeignDisk result;
+    result.was = tag_of(disk) + (disk.child("source") ? tag_of(disk.child("source")) : "") +
+                 (target ? tag_of(target) : "");
+    if (bus.empty()) {
+        bus = device == "floppy" ? "fdc" : bus_by_name(name);
+        if (!name.starts_with("hd"))
+            add_reason(result.why, "no bus was said: by the name it was " + bus);
+    }
+    result.kind = device == "cdrom"    ? ForeignDisk::Kind::cdrom
+                  : device == "floppy" ? ForeignDisk::Kind::floppy
+                                       : ForeignDisk::Kind::disk;
+    if (const std::string model = xml.attribute(disk, "model"); !model.empty())
+        add_reason(result.why, "model=" + model + " is tapgate's to choose");
+    if (!read_source(domain, disk, result))
+        return;
+    if (device == "lun")
+        add_reason(result.why, "as a disk: SCSI commands of the guest's own do not pass through");
+    result.read_only = static_cast<bool>(disk.child("readonly"));
+    xml.take(disk.child("readonly"));
+    result.order = boot_order_of(domain, disk);
+    result.letter = name.ends_with('b') ? 'B' : 'A';
+    result.bus = kind_of_bus(domain, disk, bus == "fdc" ? "ide" : bus, result);
+    read_backing(domain, disk, result);
+    read_driver(domain, disk, result);
+    result.serial = xml.text(disk.child("serial"));
+    if (result.kind != ForeignDisk::Kind::disk) {
+        if (!result.serial.empty())
+            add_reason(result.why, "the serial number " + result.serial + " is left out");
+        result.serial.clear();
+        result.discard = true;
+    }
+    read_extras(domain, disk, result);
+    if (bus == "nvme") {
+        result.model = "nvme";
+        if (result.serial.empty())
+            result.serial = domain.nvme_serial.empty() ? "1" : domain.nvme_serial;
+    }
+    if (result.bus == "usb" && !domain.usb_controller.empty())
+        add_reason(result.why, "the USB controller was " + domain.usb_controller);
+    result.why = domain.with_left(disk, result.why);
+    domain.disks.add(std::move(result));
+}
+
+}  // namespace tapgate

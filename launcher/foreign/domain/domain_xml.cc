@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/domain/domain_xml.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/domain/parts.h"
+#include "launcher/foreign/translation/kept_places.h"
+#include "launcher/foreign/translation/words.h"
+#include "launcher/foreign/translation/xml_document.h"
+#include "launcher/vm/name.h"
+
+namespace tapgate {
+
+namespace {
+
+class DomainReader {
+  public:
+    explicit DomainReader(const std::string& source) { domain_.source = source; }
+
+    Translation read(std::string_view text) {
+        pugi::xml_document document;
+        parse_xml(document, text, domain_.source);
+        const pugi::xml_node domain = find_domain(document);
+        const std::string type = domain_.xml.attribute(domain, "type");
+        if (type != "kvm" && type != "qemu" && type != "hvf")
+            throw LauncherError(domain_.source + ": a domain of " + quoted_word(type) +
+                                "; tapgate has VMs of kvm and qemu");
+        read_domain_machine(domain_, domain.child("os"));
+        // <cpu> needs it, wherever that stands.
+        domain_.cpus = domain_cpus(domain.child("vcpu"));
+        find_controllers(domain.child("devices"));
+        result_.changed(tag_of(domain), "accel = auto",
+                        type == "hvf" ? "KVM, not hvf, where /dev/kvm can be opened"
+                                      : "KVM where /dev/kvm can be opened");
+        // Only a number of this run of libvirt's.
+        domain_.xml.attribute(domain, "id");
+        read_domain_os(domain_, domain.child("os"));
+        for (const pugi::xml_node& element : domain.children()) {
+            if (element.type() == pugi::node_element)
+                read_element(element);
+        }
+        if (!domain_.has_memory)
+            read_domain_node_memory(domain_, domain);
+        read_domain_backing(domain_, domain);
+        read_devices(domain.child("devices"));
+        return finish(domain);
+    }
+
+  private:
+    // A domain alone, or in what libvirt keeps of one that runs.
+    pugi::xml_node find_domain(const pugi::xml_document& document) {
+        for (const char* const around : {"domstatus", "domainsnapshot", "domaincheckpoint"}) {
+            const pugi::xml_node outer = document.child(around);
+            if (!outer || !outer.child("domain"))
+                continue;
+            result_.dropped(tag_of(outer), "what libvirt knows of one run of it");
+            return outer.child("domain");
+        }
+        const pugi::xml_node domain = document.child("domain");
+        if (!domain)
+            throw LauncherError(domain_.source + ": no libvirt domain");
+        for (pugi::xml_node other = domain.next_sibling("domain"); other;
+             other = other.next_sibling("domain"))
+            result_.dropped(tag_of(other) + shown(contents_of(other)),
+                            "the first domain of the file is taken; `virt-install --print-xml' "
+                            "writes one that installs, and then the one that stays: give that one "
+                            "alone to have it");
+        return domain;
+    }
+
+    Translation finish(const pugi::xml_node& domain) {
+        if (!domain_.has_memory) {
+            result_.set("memory", "1G");
+            result_.added("memory = 1G", "the domain does not say how much it has");
+        }
+        domain_.disks.finish();
+        domain_.boot.finish(result_);
+        place_kept_devices(domain_.machine, result_);
+        // Else tapgate's default would be one more.
+        if (std::none_of(result_.settings.begin(), result_.settings.end(),
+                         [](const auto& setting) { return setting.first == "net"; })) {
+            result_.set("net", "none");
+            result_.added("net = none", domain_.has_net ? "all of its adapters are kept"
+                                                        : "no network interface has been taken "
+                                                          "over");
+        }
+        if (!domain_.has_screen)
+            result_.set("display", "none");
+        if (!domain_.has_acpi)
+            result_.added("ACPI",
+                          "the domain has no <acpi/>, and tapgate's VMs do; without it "
+                          "(--qemu-arg=-machine --qemu-arg=acpi=off) `tapgate stop' cannot "
+                          "ask a guest to power off");
+        for (const pugi::xml_attribute& attribute : domain.attributes()) {
+            const std::string_view name = attribute.name();
+            if (name != "type" && name != "id" && !name.starts_with("xmlns"))
+                result_.dropped(std::string(name) + "='" + attribute.value() + "'",
+                                "no setting is like it");
+        }
+        if (domain_.xml.places() > 0)
+            result_.dropped(std::to_string(domain_.xml.places()) + " <address> and <alias>",
+                            "tapgate gives each device its place");
+        std::stable_partition(result_.settings.begin(), result_.settings.end(),
+                              [](const auto& setting) { return setting.first != "qemu-arg"; });
+        return std::move(result_);
+    }
+
+    void find_controllers(const pugi::xml_node& devices) {
+        for (const pugi::xml_node& controller : devices.children("controller")) {
+            const std::string_view type = controller.attribute("type").value();
+            const std::string model = controller.attribute("model").value();
+            if (type == "scsi" && !model.empty() && !model.starts_with("virtio") && model != "auto")
+                domain_.scsi_controllers[controller.attribute("index").value()] = model;
+            if (type == "nvme")
+                domain_.nvme_serial = trimmed(controller.child("serial").child_value(), " \t\r\n");
+            if (type == "usb" && !model.empty() && model != "qemu-xhci" && model != "none")
+                domain_.usb_controller = model;
+        }
+    }
+
+    void read_element(const pugi::xml_node& element) {
+        struct DroppedElement {
+            std::string_view element;
+            std::string_view why;
+        };
+        constexpr std::string_view host =
+            "what a VM may take of the host is not in its "
+            "description: see systemd.resource-control(5)";
+        constexpr std::string_view words = "words about it, for people and programs";
+        static constexpr DroppedElement dropped[] = {
+            {"title", words},
+            {"description", words},
+            {"metadata", words},
+            {"currentMemory", "the guest has all of memory = from the start"},
+            {"maxMemory", "memory cannot be plugged in"},
+            {"cputune", host},
+            {"numatune", host},
+            {"blkiotune", host},
+            {"memtune", host},
+            {"resource", host},
+            {"iothreads", "tapgate's disks share one"},
+            {"iothreadids", "tapgate's disks share one"},
+            {"defaultiothread", "tapgate's disks share one"},
+            {"vcpus", "all CPUs are there from the start"},
+            {"on_poweroff", "a guest that powers off ends its VM"},
+            {"on_crash", "QEMU ends when it crashes; status tells"},
+            {"on_lockfailure", "there is no lock manager"},
+            {"pm", "a guest cannot suspend: nobody would wake it"},
+            {"seclabel", "confinement is that of tapgate(1) and of the host"},
+            {"launchSecurity", "its memory is NOT encrypted for the host: no setting is like it"},
+            {"perf", "no setting is like it"},
+            {"bootloader", "it is Xen's"},
+            {"throttlegroups", host},
+        };
+        const std::string name(element.name());
+        if (name == "devices" || name == "os" || name == "memoryBacking")
+            return;
+        if (read_known(element, name))
+            return;
+        const auto* const known =
+            std::find_if(std::begin(dropped), std::end(dropped),
+                         [&](const DroppedElement& one) { return one.element == name; });
+        result_.dropped(
+            tag_of(element) + shown(contents_of(element)),
+            std::string(known != std::end(dropped) ? known->why : "no setting is like it"));
+    }
+
+    // The elements that become something.
+    bool read_known(const pugi::xml_node& element, const std::string& name) {
+        XmlLeft& xml = domain_.xml;
+        const std::string was = tag_of(element) + std::string(xml.text(element));
+        if (name == "name") {
+            result_.name = fitting_name(element.child_value());
+            result_.changed(was, "VM " + result_.name, "the VM's name is that of its file");
+        } else if (name == "uuid") {
+            result_.keep(was, {"-uuid", xml.text(element)});
+        } else if (name == "genid" && !xml.text(element).empty()) {
+            result_.keep(was, {"-device", "vmgenid,guid=" + xml.text(element)});
+        } else if (name == "memory") {
+            read_domain_memory(domain_, element);
+        } else if (name == "vcpu") {
+            read_domain_vcpu(domain_, element);
+        } else if (name == "cpu") {
+            read_domain_cpu(domain_, element);
+        } else if (name == "clock") {
+            read_domain_clock(domain_, element);
+        } else if (name == "features") {
+            read_domain_features(domain_, element);
+        } else if (name == "sysinfo") {
+            read_sysinfo(element);
+        } else if (name == "on_reboot" && xml.text(element) == "destroy") {
+            result_.keep(was, {"-no-reboot"});
+        } else if (name == "on_reboot") {
+            result_.dropped(was, "a guest that reboots starts again");
+        } else if (name.ends_with(":commandline")) {
+            read_command_line(element);
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    void read_sysinfo(const pugi::xml_node& sysinfo) {
+        const std::string_view type = sysinfo.attribute("type").value();
+        if (type == "smbios" && domain_.smbios != "sysinfo")
+            result_.dropped(tag_of(sysinfo),
+                            "without <smbios mode='sysinfo'> the guest did not "
+                            "see it");
+        else
+            read_domain_sysinfo(domain_, sysinfo);
+    }
+
+    // <qemu:commandline>: what somebody gave to QEMU himself.
+    void read_command_line(const pugi::xml_node& element) {
+        std::vector<std::string> arguments;
+        for (const pugi::xml_node& child : element.children()) {
+            const std::string_view name = local_name(child.name());
+            if (name == "arg")
+                arguments.push_back(domain_.xml.attribute(child, "value"));
+            else if (child.type() == pugi::node_element)
+                result_.dropped(tag_of(child), name == "env" ? "tapgate gives QEMU an environment "
+                                                               "of its own"
+                                                             : "no setting is like it");
+        }
+        if (!arguments.empty())
+            result_.keep(tag_of(element), arguments,
+                         "as they were; see whether QEMU still takes "
+                         "them");
+    }
+
+    void read_devices(const pugi::xml_node& devices) {
+        std::vector<pugi::xml_node> all;
+        for (const pugi::xml_node& device : devices.children()) {
+            if (device.type() == pugi::node_element)
+                all.push_back(device);
+        }
+        order_disks(all);
+        // <console> may name the serial line, which comes first then.
+        std::stable_partition(all.begin(), all.end(), [](const pugi::xml_node& node) {
+            return std::string_view(node.name()) != "console";
+        });
+        for (const pugi::xml_node& device : all)
+            read_domain_device(domain_, device);
+    }
+
+    // As libvirt orders the disks of a bus by their targets, whatever their order in the file.
+    static void order_disks(std::vector<pugi::xml_node>& devices) {
+        std::map<std::string, std::vector<size_t>> places;
+        for (size_t i = 0; i < devices.size(); i++) {
+            const pugi::xml_node target = devices[i].child("target");
+            const std::string name = target.attribute("dev").value();
+            const std::string bus = target.attribute("bus").value();
+            if (std::string_view(devices[i].name()) == "disk")
+                places[bus.empty() ? name.substr(0, 2) : bus].push_back(i);
+        }
+        for (const auto& [bus, of_bus] : places) {
+            std::vector<pugi::xml_node> disks;
+            for (const size_t place : of_bus)
+                disks.push_back(devices[place]);
+            std::stable_sort(disks.begin(), disks.end(),
+                             [](const pugi::xml_node& a, const pugi::xml_node& b) {
+                                 return target_key(a) < target_key(b);
+                             });
+            for (size_t i = 0; i < disks.size(); i++)
+                devices[of_bus[i]] = disks[i];
+        }
+    }
+
+    // "vdb" comes before "vdaa".
+    static std::pair<size_t, std::string> target_key(const pugi::xml_node& disk) {
+        const std::string name = disk.child("target").attribute("dev").value();
+        return {name.size(), name};
+    }
+
+    DomainParts domain_;
+    Translation& result_ = domain_.result;
+};
+
+}  // namespace
+
+Translation translate_domain(std::string_view text, const std::string& source) {
+    return DomainReader(source).read(text);
+}
+
+}  // namespace tapgate

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The parts of a libvirt domain, each read in a file of its own: what they share.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_PARTS_H
+#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_PARTS_H
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <pugixml.hpp>
+#include <string>
+
+#include "launcher/foreign/domain/xml_left.h"
+#include "launcher/foreign/translation/boot_order.h"
+#include "launcher/foreign/translation/disks.h"
+#include "launcher/foreign/translation/machine.h"
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+/// What is known of the domain while it is read.
+struct DomainParts {
+    std::string source;  ///< what errors call the file
+    Translation result;
+    XmlLeft xml;
+    LegacyMachine machine;
+    BootOrder boot;
+    ForeignDisks disks{machine, boot, result};
+    bool secure_boot = false;
+    bool smm = false;
+    bool uefi = false;
+    bool has_memory = false;
+    bool has_acpi = false;
+    bool has_net = false;
+    bool has_screen = false;
+    std::uint64_t cpus = 1;
+    std::string smbios;  ///< <smbios mode=>
+    unsigned serials = 0;
+    unsigned nets = 0;  ///< that are settings
+    unsigned kept_nets = 0;
+    unsigned kept_memories = 0;  ///< and other parts that are kept, for their ids
+    double memory = 0;           ///< bytes
+    std::map<std::string, std::string> scsi_controllers;  ///< those but virtio-scsi, by index=
+    std::string nvme_serial;     ///< of the controller that disks of bus='nvme' are on
+    std::string usb_controller;  ///< the model that USB devices are on
+
+    void set(const std::string& was, const std::string& key, const std::string& value,
+             const std::string& why = {});
+    /// A note that the element is dropped, with what is left of it in its words.
+    void drop(const pugi::xml_node& node, const std::string& why);
+    /// `why`, and what of the element nobody has read.
+    [[nodiscard]] std::string with_left(const pugi::xml_node& node, std::string why);
+};
+
+/// <disk>; `machine` and the controllers are known by then.
+void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk);
+
+/// <interface>.
+void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface);
+
+/// Any other device.
+void read_domain_device(DomainParts& domain, const pugi::xml_node& device);
+
+/// <vcpu>: how many CPUs the guest starts with.
+std::uint64_t domain_cpus(const pugi::xml_node& vcpu);
+
+/// <vcpu> and <cpu>; the number of CPUs is known by then.
+void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu);
+void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu);
+
+/// Bytes of <memory unit='KiB'>; nothing for what is no size.
+std::optional<double> domain_bytes(XmlLeft& xml, const pugi::xml_node& node);
+
+/// <memoryBacking> and <numa> of <cpu>: what the memory lies in. <memory> and <vcpu> are known by
+/// then.
+void read_domain_backing(DomainParts& domain, const pugi::xml_node& root);
+
+/// Devices that QEMU takes as they are (kept.cc).
+void read_domain_tpm(DomainParts& domain, const pugi::xml_node& tpm);
+void read_domain_vsock(DomainParts& domain, const pugi::xml_node& vsock);
+void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu);
+void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem);
+void read_domain_crypto(DomainParts& domain, const pugi::xml_node& crypto);
+void read_domain_pstore(DomainParts& domain, const pugi::xml_node& pstore);
+/// The same of a socket of the user's; false: it is another, and somebody else's to read.
+/// Whether the guest's memory is shared, if at all, as share=DIR,via=virtiofs shares it.
+bool has_plain_shared_memory(const pugi::xml_node& domain);
+
+/// Whether the <filesystem> is a directory by virtiofs that share= can have.
+bool is_virtiofs_share(const pugi::xml_node& filesystem);
+
+bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem);
+bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel);
+bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
+                           const std::string& model);
+bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk);
+
+/// <memory>.
+void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory);
+
+/// The same of a domain without one, whose NUMA nodes say it; when there are none, nothing.
+void read_domain_node_memory(DomainParts& domain, const pugi::xml_node& root);
+
+/// <type> of <os>: the machine, which decides what the disks are on. Throws a LauncherError for a
+/// machine that is no PC.
+void read_domain_machine(DomainParts& domain, const pugi::xml_node& os);
+
+/// The rest of <os>; the machine is known by then.
+void read_domain_os(DomainParts& domain, const pugi::xml_node& os);
+
+/// <loader>, <nvram> and <firmware> of <os>.
+void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os);
+
+/// <clock> and its timers; <features>.
+void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock);
+void read_domain_features(DomainParts& domain, const pugi::xml_node& features);
+
+/// <sysinfo>: what the guest reads of its maker.
+void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo);
+
+/// "0000:06:12.5" of <address domain='0x0000' bus='0x06' slot='0x12' function='0x5'/>.
+std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address);
+
+/// <boot order=> of a device; nothing when it has none.
+std::optional<std::uint64_t> boot_order_of(DomainParts& domain, const pugi::xml_node& device);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Devices that are no disks and no adapters, and what they refer to by an id.
+#include <algorithm>
+#include <array>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+bool is_virtio(std::string_view driver, std::string_view kind) {
+    return driver.starts_with("virtio-" + std::string(kind));
+}
+
+// What tapgate's own command line calls its parts (qemu/argv.cc).
+bool is_own_id(std::string_view id) {
+    constexpr std::array<std::string_view, 15> names = {
+        "console", "qmp",   "agent", "serial0",   "rng0",           "balloon0", "vga0",
+        "usb0",    "sata0", "scsi0", "uefi-code", "uefi-variables", "pc.ram",   "vnc-password"};
+    if (is_one_of(id, names))
+        return true;
+    for (const std::string_view prefix : {"disk", "cdrom", "net", "nic", "port", "kept"}) {
+        if (id.starts_with(prefix) && id.size() > prefix.size() && id[prefix.size()] >= '0' &&
+            id[prefix.size()] <= '9')
+            return true;
+    }
+    return false;
+}
+
+std::string kept_id(const std::string& id) {
+    return is_own_id(id) ? "kept-" + id : id;
+}
+
+LegacyPart* find_part(LegacyParts& parts, std::string_view id) {
+    const auto found = std::find_if(
+        parts.parts.begin(), parts.parts.end(),
+        [&](const LegacyPart& part) { return !id.empty() && part.properties.get("id") == id; });
+    return found == parts.parts.end() ? nullptr : &*found;
+}
+
+// Backends whose other end was a program, or a descriptor, of one run.
+std::string why_not(LegacyParts& parts, const LegacyPart& part) {
+    const Properties& properties = part.properties;
+    const std::string kind = properties.get(part.first_key);
+    if (part.option == "chardev") {
+        if (kind == "spicevmc" || kind == "spiceport" || kind == "dbus" || kind == "qemu-vdagent")
+            return "it was for a SPICE viewer";
+        if (properties.has("fd"))
+            return "its descriptor was of whoever started QEMU";
+        const std::string path = properties.get("path");
+        if (path.starts_with('/') && !is_users_path(path))
+            return "its program ran beside QEMU and its socket was of whoever started both: start "
+                   "it yourself, and add the device as --qemu-arg";
+    }
+    if (part.option == "object" && kind == "secret" &&
+        (properties.has("keyid") || properties.has("iv")))
+        return "its secret was libvirt's, for one run (virsh secret-get-value tells it)";
+    if (part.option == "tpmdev" && kind == "emulator") {
+        const LegacyPart* const chardev = find_part(parts, properties.get("chardev"));
+        if (chardev == nullptr || !why_not(parts, *chardev).empty())
+            return "its TPM (swtpm) ran beside QEMU and was of whoever started both: start one "
+                   "(swtpm socket --tpm2 --tpmstate dir=DIR --ctrl type=unixio,path=SOCKET), and "
+                   "add -chardev, -tpmdev and -device as --qemu-arg";
+    }
+    if (kind == "passthrough" && properties.get("path").starts_with("/dev/fdset/"))
+        return "its descriptor was of whoever started QEMU";
+    if (properties.has("fd") || properties.has("fds"))
+        return "its descriptor was of whoever started QEMU";
+    return {};
+}
+
+bool refers(std::string_view key) {
+    constexpr std::array<std::string_view, 12> plain = {"id",   "driver", "name",      "guid",
+                                                        "host", "addr",   "bus",       "mac",
+                                                        "port", "path",   "mount_tag", "qom-type"};
+    return !is_one_of(key, plain);
+}
+
+// The deepest_object that objects refer to objects.
+constexpr unsigned deepest_object = 8;
+
+std::string keep_references(LegacyParts& parts, Properties& properties, unsigned depth) {
+    // First all reasons, so that nothing is kept for what is not.
+    for (const auto& [key, value] : properties.all()) {
+        LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
+        if (part == nullptr)
+            continue;
+        if (const std::string why = why_not(parts, *part); !why.empty())
+            return why;
+        if (depth >= deepest_object)
+            return "its parts refer to each other";
+    }
+    for (auto& [key, value] : properties.all()) {
+        LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
+        if (part == nullptr)
+            continue;
+        value = kept_id(value);
+        if (part->done)
+            continue;
+        Properties below = part->properties;
+        if (const std::string why = keep_references(parts, below, depth + 1); !why.empty())
+            return why;
+        part->done = true;
+        below.set("id", kept_id(below.get("id")));
+        make_paths_absolute(parts.machine, below);
+        std::string reason = part->option == "object" ? fit_object(below) : "";
+        if (part->option == "tpmdev" && below.get("type") == "emulator")
+            reason = "swtpm has to listen at its socket before each start";
+        parts.result.keep(part->was, {"-" + part->option, below.str(part->first_key)}, reason);
+    }
+    return {};
+}
+
+void take_places(LegacyParts& parts, Properties& properties) {
+    for (const char* const place :
+         {"id", "bus", "addr", "multifunction", "cad", "port", "nr", "acpi-index"})
+        parts.places += properties.take(place) ? 1U : 0U;
+}
+
+void keep_device(LegacyParts& parts, const std::string& was, Properties& properties) {
+    if (const std::string why = keep_references(parts, properties); !why.empty()) {
+        parts.result.dropped(was, why);
+        return;
+    }
+    take_places(parts, properties);
+    std::string why;
+    for (const char* const descriptor : {"vhostfd", "fd"}) {
+        if (properties.take(descriptor))
+            add_reason(why, std::string("its ") + descriptor + "= was of whoever started QEMU");
+    }
+    if (const auto pair = properties.take("failover_pair_id"))
+        add_reason(why, "left out: failover_pair_id=" + *pair);
+    make_paths_absolute(parts.machine, properties);
+    const std::string driver = properties.get("driver");
+    if (driver.starts_with("vhost-user"))
+        add_reason(why, "its program has to listen at its socket before each start");
+    if (driver == "virtserialport" || driver == "virtconsole") {
+        parts.result.keep(was,
+                          {"-device", serial_port_device(driver, properties.get("chardev"),
+                                                         properties.get("name"))},
+                          why);
+        return;
+    }
+    if (driver == "amd-iommu") {
+        properties.take("pci-id");
+        parts.result.keep(was, {"-device", amd_iommu(properties)}, why);
+        return;
+    }
+    std::optional<std::uint64_t> order;
+    if (const auto index = properties.take("bootindex")) {
+        order = std::strtoull(index->c_str(), nullptr, 10);
+        parts.boot.add_source("bootindex=" + *index);
+    }
+    const std::string place = order ? parts.boot.add_kept(BootKind::disk, order, last_rank) : "";
+    if (driver.starts_with("usb-"))
+        keep_usb_device(was, {}, properties, parts.machine, parts.result, place, why);
+    else
+        parts.result.keep(was, {"-device", properties.str("driver") + place}, why);
+    const bool memory = driver == "pc-dimm" || driver == "nvdimm" ||
+                        driver.starts_with("virtio-mem") || driver.starts_with("virtio-pmem");
+    if (memory && !parts.memory_slots.empty()) {
+        parts.result.keep("-m ..." + parts.memory_slots, {"-m", parts.memory_slots},
+                          "room for memory that is plugged in");
+        parts.memory_slots.clear();
+    }
+}
+
+// What tapgate's machines have themselves; empty: it is none of these.
+std::string why_own(const std::string& driver, const Properties& properties) {
+    constexpr std::array<std::string_view, 32> infrastructure = {"pcie-root-port",
+                                                                 "ioh3420",
+                                                                 "pci-bridge",
+                                                                 "i82801b11-bridge",
+                                                                 "pcie-pci-bridge",
+                                                                 "pcie-switch-upstream-port",
+                                                                 "pxb",
+                                                                 "pxb-pcie",
+                                                                 "pcie-switch-downstream-port",
+                                                                 "x3130-upstream",
+                                                                 "xio3130-downstream",
+                                                                 "usb-ehci",
+                                                                 "ich9-usb-ehci1",
+                                                                 "ich9-usb-uhci1",
+                                                                 "ich9-usb-uhci2",
+                                                                 "ich9-usb-uhci3",
+                                                                 "ich9-usb-uhci4",
+                                                                 "ich9-usb-uhci5",
+                                                                 "ich9-usb-uhci6",
+                                                                 "ich9-usb-ehci2",
+                                                                 "piix3-usb-uhci",
+                                                                 "piix4-usb-uhci",
+                                                                 "vt82c686b-usb-uhci",
+                                                                 "pci-ohci",
+                                                                 "nec-usb-xhci",
+                                                                 "qemu-xhci",
+                                                                 "usb-hub",
+                                                                 "ich9-ahci",
+                                                                 "ahci",
+                                                                 "piix3-ide",
+                                                                 "isa-fdc",
+                                                                 "pcie-bus"};
+    constexpr std::array<std::string_view, 17> screens = {
+        "VGA",           "cirrus-vga",    "qxl-vga",           "qxl",
+        "virtio-vga",    "vmware-svga",   "virtio-gpu-pci",    "bochs-display",
+        "secondary-vga", "virtio-vga-gl", "virtio-gpu-gl-pci", "virtio-gpu",
+        "ramfb",         "ati-vga",       "isa-vga",           "isa-cirrus-vga",
+        "vhost-user-vga"};
+    constexpr std::array<std::string_view, 9> inputs = {
+        "usb-tablet",        "usb-mouse",           "usb-kbd",
+        "virtio-tablet-pci", "virtio-keyboard-pci", "virtio-mouse-pci",
+        "virtio-tablet",     "virtio-keyboard",     "virtio-mouse"};
+    constexpr std::array<std::string_view, 8> scsi = {
+        "lsi", "lsi53c895a", "lsi53c810", "mptsas1068", "pvscsi", "am53c974", "dc390", "megasas"};
+    constexpr std::array<std::string_view, 6> empty_drives = {"ide-cd", "scsi-cd", "floppy",
+                                                              "ide-hd", "scsi-hd", "usb-storage"};
+    if (is_one_of(driver, infrastructure) || is_virtio(driver, "serial"))
+        return "tapgate gives each device its place";
+    if (is_virtio(driver, "scsi"))
+        return "disks with bus=scsi have one";
+    if (is_one_of(driver, scsi) || driver.starts_with("megasas"))
+        return "what is on SCSI is on virtio-scsi";
+    if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))
+        return "all of tapgate's VMs have one";
+    if (is_one_of(driver, screens))
+        return "the screen of display=vnc is the standard VGA";
+    if (is_one_of(driver, inputs))
+        return "a screen has a tablet with it";
+    if (driver == "virtserialport" || driver == "virtconsole")
+        return properties.get("name") == "org.qemu.guest_agent.0"
+                   ? "all of tapgate's VMs have the guest agent's channel"
+               : properties.has("chardev") ? ""
+                                           : "nothing was at its other end";
+    if (driver == "isa-parallel")
+        return "tapgate's machines have no parallel port";
+    if (driver == "pci-serial" || driver == "pci-serial-2x" || driver == "pci-serial-4x")
+        return "tapgate's VMs have one serial line";
+    if (driver == "pci-assign" || driver == "kvm-pci-assign")
+        return "QEMU has dropped it; -device vfio-pci is what takes its place";
+    if (driver == "usb-redir" || driver == "usb-ccid" || driver.starts_with("ccid-card"))
+        return "it was for a SPICE viewer";
+    if (driver.ends_with("-x86_64-cpu") || driver.ends_with("-i386-cpu"))
+        return "CPUs that were plugged in: cpus = says how many there are";
+    if (driver == "AMDVI-PCI")
+        return "amd-iommu brings it along";
+    if (driver == "nvme" && !properties.has("drive"))
+        return "each of its disks has a controller of its own";
+    if (is_one_of(driver, empty_drives) && !properties.has("drive"))
+        return "an empty drive";
+    return {};
+}
+
+void add_device(LegacyParts& parts, const LegacyDevice& device) {
+    constexpr std::array<std::string_view, 16> sound = {
+        "intel-hda",  "ich9-intel-hda", "hda-duplex",   "hda-micro",
+        "hda-output", "AC97",           "ac97",         "ES1370",
+        "es1370",     "sb16",           "adlib",        "gus",
+        "cs4231a",    "usb-audio",      "virtio-sound", "virtio-sound-pci"};
+    Properties properties = device.properties;
+    const std::string driver = properties.get("driver");
+    if (const std::string why = why_own(driver, properties); !why.empty()) {
+        const std::string index = properties.get("bootindex");
+        parts.result.dropped(device.was, why + (index.empty() ? "" : "; nothing boots from it"));
+    } else if (driver == "isa-serial") {
+        take_serial(parts, {nullptr, {}, device.was, {}});
+    } else if (driver.empty()) {
+        parts.result.dropped(device.was, "no device is said");
+    } else if (is_one_of(driver, sound)) {
+        take_places(parts, properties);
+        if (!driver.ends_with("intel-hda"))
+            properties.set("audiodev", "keptsound");
+        if (driver == "usb-audio")
+            parts.result.dropped(device.was, "nobody would hear it");
+        else
+            keep_sound(device.was, {properties.str("driver")}, parts.machine, parts.result);
+    } else {
+        keep_device(parts, device.was, properties);
+    }
+}
+
+// Of parts that nothing refers to.
+void add_rest(LegacyParts& parts) {
+    for (LegacyPart& part : parts.parts) {
+        if (part.done)
+            continue;
+        part.done = true;
+        const std::string type = part.properties.get("qom-type");
+        std::string why;
+        if (part.option == "chardev") {
+            why = "what it was for has a socket of tapgate's, or is left out";
+        } else if (type == "monitor-qmp" || type == "monitor-hmp") {
+            why = "tapgate has a QMP socket of its own, which nobody else can open";
+        } else if (part.option != "object") {
+            why = why_not(parts, part);
+            if (why.empty())
+                why = "no device has it";
+        } else if (type.starts_with("rng-")) {
+            why = "all of tapgate's VMs have a random number generator";
+        } else if (type == "iothread" || type == "thread-context" || type == "main-loop") {
+            why = "tapgate's disks have one";
+        } else if (type == "secret" || type.starts_with("tls-creds") || type.starts_with("authz")) {
+            why = "what it was for is gone: a socket that only you can open";
+        } else if (type.starts_with("memory-backend")) {
+            why = "memory = says it, and nothing else refers to it";
+        } else if (type.starts_with("sev-") || type.starts_with("tdx-")) {
+            why = "its memory is NOT encrypted for the host: no setting is like it";
+        } else if (type == "throttle-group") {
+            why =
+                "what a VM may take of the host is not in its description: see "
+                "systemd.resource-control(5)";
+        } else if (type.starts_with("filter-") || type.starts_with("colo-") ||
+                   type == "pr-manager-helper" || type == "dbus-vmstate") {
+            why = "it was for a network, or a program, that is gone";
+        }
+        if (!why.empty()) {
+            parts.result.dropped(part.was, why);
+            continue;
+        }
+        Properties properties = part.properties;
+        const std::string reason = keep_references(parts, properties);
+        if (!reason.empty()) {
+            parts.result.dropped(part.was, reason);
+            continue;
+        }
+        properties.set("id", kept_id(properties.get("id")));
+        make_paths_absolute(parts.machine, properties);
+        const std::string fitted = part.option == "object" ? fit_object(properties) : "";
+        parts.result.keep(part.was, {"-" + part.option, properties.str(part.first_key)}, fitted);
+    }
+}
+
+}  // namespace
+
+std::string keep_references(LegacyParts& parts, Properties& properties) {
+    return keep_references(parts, properties, 0);
+}
+
+void take_device(LegacyParts& parts, const LegacyOption& option) {
+    parts.devices.push_back({option.text, Properties::parse(option.value, "driver")});
+}
+
+void take_part(LegacyParts& parts, const LegacyOption& option) {
+    const std::string name(option.kind->name);
+    const std::string first = name == "object"    ? "qom-type"
+                              : name == "chardev" ? "backend"
+                              : name == "fsdev"   ? "fsdriver"
+                                                  : "type";
+    parts.parts.push_back({name, option.text, Properties::parse(option.value, first), first});
+}
+
+void take_serial(LegacyParts& parts, const LegacyOption& option) {
+    if (option.value == "none")
+        parts.result.dropped(option.text,
+                             "tapgate's VMs have one serial line, and nothing is lost");
+    else if (parts.serials++ == 0)
+        parts.result.changed(option.text, "console.sock and console.log",
+                             "in the VM's directory, for each of tapgate's VMs");
+    else
+        parts.result.dropped(option.text, "tapgate's VMs have one serial line");
+}
+
+void take_sound(LegacyParts& parts, const LegacyOption& option) {
+    std::vector<std::string> devices;
+    std::string_view rest = option.value;
+    while (!rest.empty()) {
+        const std::string_view name = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+        const auto card = sound_devices(name);
+        devices.insert(devices.end(), card.begin(), card.end());
+    }
+    if (devices.empty())
+        parts.result.dropped(option.text, "nobody would hear it");
+    else
+        keep_sound(option.text, devices, parts.machine, parts.result);
+}
+
+void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
+    const std::string& value = option.value;
+    const size_t colon = std::min(value.find(':'), value.size());
+    const std::string kind = value.substr(0, colon);
+    const std::string rest = value.substr(std::min(colon + 1, value.size()));
+    Properties device;
+    if (kind == "tablet" || kind == "mouse" || kind == "keyboard") {
+        parts.result.dropped(option.text, "a screen has a tablet with it");
+    } else if (kind == "host" && rest.find(':') != std::string::npos) {
+        device.set("driver", "usb-host");
+        device.set("vendorid", "0x" + rest.substr(0, rest.find(':')));
+        device.set("productid", "0x" + rest.substr(rest.find(':') + 1));
+        keep_usb_device(option.text, {}, device, parts.machine, parts.result);
+    } else if (kind == "host" && rest.find('.') != std::string::npos) {
+        device.set("driver", "usb-host");
+        device.set("hostbus", rest.substr(0, rest.find('.')));
+        device.set("hostaddr", rest.substr(rest.find('.') + 1));
+        keep_usb_device(option.text, {}, device, parts.machine, parts.result);
+    } else if (kind == "disk" && !rest.empty()) {
+        const std::string id = "keptstick" + std::to_string(parts.usb_disks++);
+        const std::string file = rest.substr(rest.starts_with(':') ? 1 : 0);
+        Properties drive;
+        drive.set("if", "none");
+        drive.set("id", id);
+        drive.set("format", format_by_name(file).first);
+        drive.set("file", parts.machine.absolute(file));
+        device.set("driver", "usb-storage");
+        device.set("drive", id);
+        keep_usb_device(option.text, {"-drive", drive.str()}, device, parts.machine, parts.result,
+                        parts.boot.add_kept(BootKind::disk, std::nullopt, last_rank));
+    } else {
+        parts.result.dropped(option.text, "QEMU has dropped this device");
+    }
+}
+
+void take_watchdog(LegacyParts& parts, const LegacyOption& option) {
+    parts.result.keep(option.text, {"-device", option.value}, "QEMU has dropped -watchdog");
+}
+
+void add_devices(LegacyParts& parts) {
+    for (const LegacyDevice& device : parts.devices) {
+        if (!device.taken)
+            add_device(parts, device);
+    }
+    add_rest(parts);
+}
+
+}  // namespace tapgate

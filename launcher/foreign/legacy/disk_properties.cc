@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/legacy/disk_properties.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/translation/words.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+namespace {
+
+// What a guest sees of its disk, and would miss.
+bool is_seen(const std::string& key, const std::string& value) {
+    constexpr std::array<std::string_view, 17> seen = {"logical_block_size",
+                                                       "physical_block_size",
+                                                       "min_io_size",
+                                                       "opt_io_size",
+                                                       "discard_granularity",
+                                                       "wwn",
+                                                       "port_wwn",
+                                                       "cyls",
+                                                       "heads",
+                                                       "secs",
+                                                       "lcyls",
+                                                       "lheads",
+                                                       "lsecs",
+                                                       "bios-chs-trans",
+                                                       "vendor",
+                                                       "product",
+                                                       "ver"};
+    constexpr std::array<std::string_view, 3> flags = {"share-rw", "removable", "rotation_rate"};
+    const bool block = key == "logical_block_size" || key == "physical_block_size";
+    return (is_one_of(key, seen) && !(block && value == "512")) ||
+           (is_one_of(key, flags) && value != "off" && value != "0" && value != "false");
+}
+
+// Places of devices, which tapgate gives itself.
+bool is_place(const std::string& key) {
+    constexpr std::array<std::string_view, 11> places = {
+        "driver",  "drive", "id",      "bus",           "addr", "unit",
+        "scsi-id", "lun",   "channel", "multifunction", "port"};
+    return is_one_of(key, places);
+}
+
+std::string cache_of(Properties& properties, const std::string& write_cache) {
+    const auto mode = properties.take("cache");
+    const bool direct = is_true(properties.take("cache.direct").value_or(""));
+    const bool unsafe = is_true(properties.take("cache.no-flush").value_or(""));
+    properties.take("cache.writeback");
+    const bool through = write_cache == "off" || write_cache == "false";
+    if (mode && *mode == "off")
+        return "none";
+    if (mode && *mode != "default")
+        return *mode;
+    if (unsafe)
+        return "unsafe";
+    return direct ? (through ? "directsync" : "none") : through ? "writethrough" : "";
+}
+
+void read_format(Properties& properties, ForeignDisk& disk) {
+    std::string format = properties.take("format").value_or("");
+    if (const auto driver = properties.take("driver"); format.empty() && driver)
+        format = *driver;
+    if (format.starts_with("host_"))
+        format = "raw";  // the driver's name for what is no file
+    disk.format = format;
+    if (!format.empty() || disk.is_url)
+        return;
+    if (disk.path.starts_with("/dev/") || disk.kind != ForeignDisk::Kind::disk) {
+        disk.format = "raw";
+        return;
+    }
+    const auto [by_name, known] = format_by_name(disk.path);
+    add_reason(disk.why, known ? "the format is by the name, never by what is in the image"
+                               : "no format was said and the name tells none: if the image is "
+                                 "not raw, say so, as format=qcow2");
+    disk.format = by_name;
+}
+
+// An iothread, a throttle group, a secret.
+void keep_device_references(LegacyParts& parts, ForeignDisk& disk) {
+    for (auto* const list : {&disk.drive, &disk.device}) {
+        Properties properties;
+        for (const auto& [key, value] : *list)
+            properties.set(key, value);
+        const std::string why = keep_references(parts, properties);
+        if (!why.empty())
+            add_reason(disk.why, why);
+        *list = properties.all();
+    }
+}
+
+}  // namespace
+
+void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevice* device,
+                          bool throw_away, ForeignDisk& disk) {
+    if (is_true(properties.take("snapshot").value_or("")))
+        disk.throw_away = !throw_away;
+    if (throw_away && disk.kind == ForeignDisk::Kind::disk)
+        add_reason(disk.why, "snapshot = on is for all disks");
+    for (const char* const structural : {"file", "id", "media", "boot", "node-name"})
+        properties.take(structural);
+    read_format(properties, disk);
+    const std::string read_only = properties.take("readonly").value_or("");
+    disk.read_only = is_true(read_only) || is_true(properties.take("read-only").value_or(""));
+    const std::string write_cache =
+        device == nullptr ? "" : device->properties.take("write-cache").value_or("");
+    disk.cache = cache_of(properties, write_cache);
+    constexpr std::array<std::string_view, 5> modes = {"", "writeback", "writethrough", "none",
+                                                       "directsync"};
+    if (!is_one_of(disk.cache, modes) && disk.cache != "unsafe") {
+        add_reason(disk.why, "left out: cache=" + disk.cache);
+        disk.cache.clear();
+    }
+    if (const auto discard = properties.take("discard");
+        discard && *discard != "unmap" && *discard != "on")
+        disk.discard = false;
+    disk.serial = properties.take("serial").value_or(disk.serial);
+    if (device != nullptr)
+        disk.serial = device->properties.take("serial").value_or(disk.serial);
+    if (disk.kind != ForeignDisk::Kind::disk) {
+        disk.serial.clear();
+        disk.discard = true;
+        disk.cache.clear();
+    }
+    add_left_over(parts, std::move(properties), device, disk);
+}
+
+void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* device,
+                   ForeignDisk& disk) {
+    std::vector<Properties::Property> left;
+    for (const auto& [key, value] : properties.all()) {
+        constexpr std::array<std::string_view, 6> gone = {"addr", "cyls",  "heads",
+                                                          "secs", "trans", "extended_l2"};
+        if (key == "index" || key == "bus" || key == "unit")
+            continue;
+        // Of what is no file, all of it is needed to open it.
+        if ((disk.is_url || key.starts_with("file.")) && !is_one_of(key, gone))
+            disk.drive.emplace_back(key, value);
+        else
+            left.emplace_back(key, value);
+    }
+    if (device != nullptr && disk.kind != ForeignDisk::Kind::floppy) {
+        if (const std::string index = device->properties.take("bootindex").value_or("");
+            !index.empty())
+            parts.boot.add_source("bootindex=" + index);
+        Properties seen = device->properties;
+        // A model that none of ours is takes all of its properties along.
+        const bool whole = !disk.model.empty();
+        const bool is_namespace = seen.get("driver") == "nvme-ns";
+        for (const auto& [key, value] : device->properties.all()) {
+            if (is_place(key) || (is_namespace && key == "nsid"))
+                parts.places += key == "bus" || key == "addr" ? 1U : 0U;
+            else if (whole || (is_seen(key, value) && disk.kind == ForeignDisk::Kind::disk))
+                disk.device.emplace_back(key, value);
+            else
+                left.emplace_back(key, value);
+        }
+    }
+    keep_device_references(parts, disk);
+    if (!left.empty())
+        add_reason(disk.why, "left out: " + listed(left));
+}
+
+}  // namespace tapgate

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the properties of a -drive and of its device say of a disk.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISK_PROPERTIES_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISK_PROPERTIES_H
+
+#include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/translation/disks.h"
+
+namespace tapgate {
+
+/// Reads them into `disk`, whose path and kind are known by then. `device` is nothing for a drive
+/// that makes its device itself. `throw_away`: what is written to any disk is thrown away.
+void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevice* device,
+                          bool throw_away, ForeignDisk& disk);
+
+/// What is left of the properties: it goes along with a disk that is kept as QEMU has it, or is
+/// named in the disk's note.
+void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* device,
+                   ForeignDisk& disk);
+
+}  // namespace tapgate
+
+#endif

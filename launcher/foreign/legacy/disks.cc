@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/disk_properties.h"
+#include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/translation/words.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+namespace {
+
+LegacyDevice* device_of(LegacyParts& parts, const std::string& id) {
+    const auto found =
+        std::find_if(parts.devices.begin(), parts.devices.end(), [&](const LegacyDevice& device) {
+            return !id.empty() && device.properties.get("drive") == id;
+        });
+    return found == parts.devices.end() ? nullptr : &*found;
+}
+
+// The model of the device of this id, which a bus "ID.0" is on.
+std::string model_of_bus(const LegacyParts& parts, const std::string& bus) {
+    const std::string id = bus.substr(0, bus.find('.'));
+    for (const LegacyDevice& device : parts.devices) {
+        if (!id.empty() && device.properties.get("id") == id)
+            return device.properties.get("driver");
+    }
+    return {};
+}
+
+class DriveTranslator {
+  public:
+    explicit DriveTranslator(LegacyParts& parts) : parts_(parts), result_(parts.result) {}
+
+    void translate() {
+        translate_flash(parts_);
+        collect_nodes();
+        collect_floppies();
+        std::vector<LegacyDrive>& drives = parts_.drives.drives;
+        // QEMU numbers IDE drives by `index', whatever their order.
+        std::stable_sort(drives.begin(), drives.end(),
+                         [](const LegacyDrive& a, const LegacyDrive& b) {
+                             return ide_index(a.properties) < ide_index(b.properties);
+                         });
+        const auto is_thrown = [](const LegacyDrive& drive) {
+            return is_true(drive.properties.get("snapshot"));
+        };
+        throw_away_ = std::any_of(drives.begin(), drives.end(), is_thrown) &&
+                      std::all_of(drives.begin(), drives.end(), [&](const LegacyDrive& drive) {
+                          return is_thrown(drive) || drive.properties.get("media") == "cdrom" ||
+                                 drive.properties.get("file").empty();
+                      });
+        for (LegacyDrive& drive : drives)
+            translate(drive);
+        if (throw_away_)
+            result_.set("snapshot", "on");
+        for (const LegacyDrive& node : parts_.drives.nodes) {
+            if (!node.used)
+                result_.dropped(node.was, "no device of the guest's has it");
+        }
+    }
+
+  private:
+    static int ide_index(const Properties& properties) {
+        const std::string& interface = properties.get("if");
+        if (!interface.empty() && interface != "ide")
+            return 0;
+        return static_cast<int>(parse_whole<std::uint64_t>(properties.get("index")).value_or(0));
+    }
+
+    // Each node that a device has becomes a drive, through the nodes below it.
+    void collect_nodes() {
+        auto& nodes = parts_.drives.nodes;
+        for (size_t top = 0; top < nodes.size(); top++) {
+            const std::string name = nodes[top].properties.get("node-name");
+            LegacyDevice* const device = device_of(parts_, name);
+            if (device == nullptr || nodes[top].used)
+                continue;
+            const NodeImage image = image_of_node(nodes, name);
+            if (!image.not_file.empty() || !is_disk_format(image.format)) {
+                keep_nodes(image, *device);
+                continue;
+            }
+            LegacyDrive drive{image.was, image.properties};
+            Properties& properties = drive.properties;
+            properties.set("if", "none");
+            properties.set("id", name);
+            properties.set("file", image.path);
+            properties.set("format", image.format);
+            for (const char* const ours : {"auto-read-only", "detect-zeroes", "aio", "locking"})
+                properties.take(ours);
+            if (is_true(properties.take("read-only").value_or("")))
+                properties.set("readonly", "on");
+            backing_[name] = image.backing;
+            why_[name] = image.why;
+            parts_.drives.drives.push_back(std::move(drive));
+        }
+    }
+
+    // What is on the network, or of another format: QEMU gets the nodes as they were.
+    void keep_nodes(const NodeImage& image, LegacyDevice& device) {
+        device.taken = true;
+        const std::string was = image.was + " " + device.was;
+        std::vector<std::string> arguments;
+        for (const std::string& node : image.nodes) {
+            Properties properties = Properties::parse(node, "driver");
+            if (const std::string why = keep_references(parts_, properties); !why.empty()) {
+                result_.dropped(was, why);
+                return;
+            }
+            make_paths_absolute(parts_.machine, properties);
+            arguments.insert(arguments.end(), {"-blockdev", properties.str()});
+        }
+        ForeignDisk disk = disk_of(device);
+        disk.was = was;
+        disk.nodes = arguments;
+        disk.node = device.properties.get("drive");
+        disk.why = image.not_file.empty() ? "format " + image.format + " is none of disk='s"
+                                          : image.not_file;
+        add_left_over(parts_, Properties(), &device, disk);
+        parts_.disks.add(std::move(disk));
+    }
+
+    // Drives that a floppy controller has.
+    void collect_floppies() {
+        auto& floppies = parts_.drives.floppies;
+        for (LegacyDevice& device : parts_.devices) {
+            const std::string driver = device.properties.get("driver");
+            for (const char letter : {'A', 'B'}) {
+                const std::string id =
+                    device.properties.get(std::string("drive") + std::string(1, letter));
+                if (driver == "isa-fdc" && !id.empty())
+                    floppies.emplace_back(letter, id);
+                const std::string order =
+                    device.properties.get("bootindex" + std::string(1, letter));
+                if (driver == "isa-fdc" && !order.empty())
+                    parts_.drives.floppy_orders.emplace_back(letter, order);
+            }
+            if (driver != "floppy" || !device.properties.has("drive"))
+                continue;
+            const char letter = device.properties.get("unit") == "1" ? 'B' : 'A';
+            floppies.emplace_back(letter, device.properties.get("drive"));
+            if (device.properties.has("bootindex"))
+                parts_.drives.floppy_orders.emplace_back(letter,
+                                                         device.properties.get("bootindex"));
+            device.taken = true;
+            result_.changed(device.was, "the floppy drive " + std::string(1, letter) + ":");
+        }
+    }
+
+    // How the guest sees what is behind the device.
+    ForeignDisk disk_of(const LegacyDevice& device) const {
+        ForeignDisk disk;
+        const std::string model = device.properties.get("driver");
+        const std::string bus = device.properties.get("bus");
+        const std::string controller = model_of_bus(parts_, bus);
+        disk.order = parse_whole<std::uint64_t>(device.properties.get("bootindex"));
+        if (model == "ide-cd" || model == "scsi-cd")
+            disk.kind = ForeignDisk::Kind::cdrom;
+        if (model.starts_with("virtio-blk")) {
+            disk.bus = "virtio";
+        } else if (model == "scsi-hd" || model == "scsi-disk" || model == "scsi-cd") {
+            disk.bus = "scsi";
+            if (!controller.empty() && !controller.starts_with("virtio-scsi"))
+                add_reason(disk.why, "the SCSI adapter was an " + controller +
+                                         " and is virtio-scsi now; a guest without its driver "
+                                         "needs bus=" +
+                                         (parts_.machine.q35 ? "sata" : "ide"));
+        } else if (model == "ide-hd" || model == "ide-drive" || model == "ide-cd") {
+            disk.bus =
+                parts_.machine.q35 || controller.find("ahci") != std::string::npos ? "sata" : "ide";
+        } else if (model == "usb-storage") {
+            disk.bus = "usb";
+        } else if (model == "nvme-ns") {
+            // A controller for each, which is named by its serial number.
+            disk.model = "nvme";
+            const auto above = std::find_if(
+                parts_.devices.begin(), parts_.devices.end(), [&](const LegacyDevice& one) {
+                    return !bus.empty() && one.properties.get("id") == bus;
+                });
+            disk.serial = above == parts_.devices.end() ? "1" : above->properties.get("serial");
+            add_reason(disk.why, "with a controller of its own");
+        } else {
+            disk.model = model;
+        }
+        return disk;
+    }
+
+    ForeignDisk disk_of_interface(const std::string& interface) const {
+        ForeignDisk disk;
+        const char* const ata = parts_.machine.q35 ? "sata" : "ide";
+        disk.bus = interface == "scsi" || interface == "virtio" ? interface : ata;
+        if (interface == "scsi")
+            add_reason(disk.why,
+                       "the SCSI adapter was an LSI 53C895A and is virtio-scsi now; a guest "
+                       "without its driver needs bus=" +
+                           std::string(ata));
+        return disk;
+    }
+
+    void translate(LegacyDrive& drive) {
+        Properties& properties = drive.properties;
+        const std::string id = properties.get("id");
+        LegacyDevice* const device = device_of(parts_, id);
+        std::string was = drive.was;
+        std::string interface = properties.take("if").value_or(device == nullptr ? "ide" : "none");
+        const auto floppy =
+            std::find_if(parts_.drives.floppies.begin(), parts_.drives.floppies.end(),
+                         [&](const auto& one) { return !id.empty() && one.second == id; });
+        const bool is_floppy = floppy != parts_.drives.floppies.end() || interface == "floppy";
+        if (device != nullptr && !is_floppy) {
+            device->taken = true;
+            was += " " + device->was;
+        }
+        std::string file = properties.get("file");
+        if (file.empty() && properties.has("file.filename")) {
+            const std::string below = properties.get("file.driver");
+            if (below.empty() || below == "file" || below.starts_with("host_")) {
+                file = *properties.take("file.filename");
+                properties.take("file.driver");
+                properties.set("file", file);
+            }
+        }
+        if (file.starts_with("file:"))
+            file.erase(0, 5);
+        if (interface == "none" && device == nullptr && !is_floppy) {
+            result_.dropped(was, "no -device had this drive, so the guest did not see it");
+            return;
+        }
+        const bool inner =
+            std::any_of(properties.all().begin(), properties.all().end(),
+                        [](const auto& one) { return one.first.starts_with("file."); });
+        if (file.empty() && !inner) {
+            result_.dropped(was, "an empty drive");
+            return;
+        }
+        ForeignDisk disk =
+            device != nullptr && !is_floppy ? disk_of(*device) : disk_of_interface(interface);
+        disk.was = was;
+        disk.path = file;
+        disk.is_url = has_protocol(file) || file.empty();
+        if (const auto known = backing_.find(id); known != backing_.end())
+            disk.backing = known->second;
+        if (const auto known = why_.find(id); known != why_.end() && !known->second.empty())
+            add_reason(disk.why, known->second);
+        if (properties.get("media") == "cdrom")
+            disk.kind = ForeignDisk::Kind::cdrom;
+        if (is_floppy)
+            make_floppy(disk, floppy != parts_.drives.floppies.end() ? floppy->first
+                              : properties.get("index") == "1"       ? 'B'
+                                                                     : 'A');
+        const bool known_interface = interface == "ide" || interface == "scsi" ||
+                                     interface == "virtio" || interface == "none" ||
+                                     interface == "sata" || is_floppy;
+        if (!known_interface) {
+            result_.dropped(was, "no PC has the interface " + quoted_word(interface));
+            return;
+        }
+        read_disk_properties(parts_, std::move(properties), device, throw_away_, disk);
+        parts_.disks.add(std::move(disk));
+    }
+
+    void make_floppy(ForeignDisk& disk, char letter) const {
+        disk.kind = ForeignDisk::Kind::floppy;
+        disk.letter = letter;
+        disk.model.clear();
+        for (const auto& [drive, order] : parts_.drives.floppy_orders) {
+            if (drive == letter)
+                disk.order = parse_whole<std::uint64_t>(order);
+        }
+    }
+
+    LegacyParts& parts_;
+    Translation& result_;
+    std::map<std::string, std::vector<std::string>> backing_;  // by the drive's id
+    std::map<std::string, std::string> why_;
+    bool throw_away_ = false;
+};
+
+}  // namespace
+
+void translate_disks(LegacyParts& parts) {
+    DriveTranslator(parts).translate();
+    parts.disks.finish();
+}
+
+void take_disk(LegacyParts& parts, const LegacyOption& option) {
+    const std::string name(option.kind == nullptr ? "" : option.kind->name);
+    const std::string file = "file=" + commas_doubled(option.value);
+    std::string value = option.value;
+    if (name.empty())
+        value = file + ",index=0";
+    else if (name.starts_with("hd"))
+        value = "index=" + std::to_string(name.back() - 'a') + "," + file;
+    else if (name.starts_with("fd"))
+        value = "if=floppy,index=" + std::to_string(name.back() - 'a') + ",format=raw," + file;
+    else if (name == "pflash")
+        value = "if=pflash," + file;
+    else if (name == "cdrom")
+        value = "media=cdrom,index=2," + file;
+    parts.drives.drives.push_back({option.text, Properties::parse(value, "file")});
+}
+
+void take_blockdev(LegacyParts& parts, const LegacyOption& option) {
+    parts.drives.nodes.push_back({option.text, Properties::parse(option.value, "driver")});
+}
+
+}  // namespace tapgate

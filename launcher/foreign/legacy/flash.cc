@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Firmware: in flash memory, or as -bios has it.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "launcher/foreign/legacy/parts.h"
+
+namespace tapgate {
+
+namespace {
+
+void keep_flash(LegacyParts& parts, const LegacyDrive& drive) {
+    Properties properties = drive.properties;
+    properties.set("if", "pflash");
+    properties.set("file", parts.machine.absolute(properties.get("file")));
+    if (properties.get("format").empty())
+        properties.set("format", format_by_name(properties.get("file")).first);
+    parts.result.keep(drive.was, {"-drive", properties.str()}, "the guest's firmware");
+}
+
+}  // namespace
+
+void translate_flash(LegacyParts& parts) {
+    std::vector<LegacyDrive> flash;
+    auto& drives = parts.drives.drives;
+    for (const LegacyDrive& drive : drives) {
+        if (drive.properties.get("if") == "pflash")
+            flash.push_back(drive);
+    }
+    std::erase_if(drives,
+                  [](const LegacyDrive& drive) { return drive.properties.get("if") == "pflash"; });
+    std::stable_sort(flash.begin(), flash.end(), [](const LegacyDrive& a, const LegacyDrive& b) {
+        return a.properties.get("unit") < b.properties.get("unit");
+    });
+    for (const auto& [unit, name] : parts.drives.flash_nodes) {
+        const NodeImage image = image_of_node(parts.drives.nodes, name);
+        LegacyDrive drive{image.was, image.properties};
+        drive.properties.set("file", image.path);
+        drive.properties.set("format", image.format);
+        flash.push_back(std::move(drive));
+    }
+    if (flash.empty())
+        return;
+    const FirmwareKind by_name = firmware_kind(flash[0].properties.get("file"));
+    if (by_name == FirmwareKind::other && flash.size() == 1) {
+        keep_flash(parts, flash[0]);
+        return;
+    }
+    std::string was;
+    for (const LegacyDrive& one : flash)
+        was.append(was.empty() ? "" : " ").append(one.was);
+    const bool secure = by_name == FirmwareKind::uefi_secure || parts.smm;
+    std::string why =
+        "that of this host, with variables of its own: what the guest has in its "
+        "boot menu it enters anew, or boots by \\EFI\\BOOT";
+    if (secure && !parts.machine.q35)
+        add_reason(why, "without Secure Boot, which machine pc does not have");
+    parts.set(was, "firmware", secure && parts.machine.q35 ? "uefi-secure" : "uefi", why);
+}
+
+void take_bios(LegacyParts& parts, const LegacyOption& option) {
+    const FirmwareKind kind = firmware_kind(option.value);
+    if (kind == FirmwareKind::other) {
+        // QEMU has its own by their names alone.
+        const bool own = option.value.find('/') == std::string::npos;
+        parts.result.keep(option.text,
+                          {"-bios", own ? option.value : parts.machine.absolute(option.value)},
+                          "the guest's firmware");
+        return;
+    }
+    const bool secure =
+        kind == FirmwareKind::uefi_secure && parts.machine_type.find("q35") != std::string::npos;
+    parts.set(option.text, "firmware", secure ? "uefi-secure" : "uefi",
+              "that of this host, with variables of its own");
+}
+
+}  // namespace tapgate

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "common/names.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/shell/word.h"
+#include "launcher/foreign/translation/adapter_model.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::string_view default_bridge = "br0";
+
+std::string bridge_or_default(const std::string& name, std::string& why) {
+    if (InterfaceName::parse(name))
+        return name;
+    add_reason(why, quoted_word(name) + " cannot be a bridge's name");
+    return std::string(default_bridge);
+}
+
+class NetTranslator {
+  public:
+    explicit NetTranslator(LegacyParts& parts)
+        : parts_(parts), nets_(std::move(parts.nets)), result_(parts.result) {}
+
+    void translate() {
+        const bool said = !nets_.adapters.empty() || !nets_.hosts.empty();
+        if (!said && nets_.partial && nets_.none_was.empty())
+            return;
+        if (!nets_.none_was.empty()) {
+            if (said)
+                result_.dropped(nets_.none_was, "there are adapters");
+            else
+                result_.changed(nets_.none_was, "net = none");
+        } else if (!said && nets_.defaults) {
+            nets_.adapters.push_back({"", {}, "", ""});
+            nets_.hosts.push_back({"", {}, "user", ""});
+        }
+        add_user_options();
+        std::vector<bool> used(nets_.hosts.size());
+        for (NetEnd& adapter : nets_.adapters)
+            connect(adapter, used);
+        for (size_t i = 0; i < used.size(); i++) {
+            if (!used[i])
+                result_.dropped(nets_.hosts[i].was, "the guest had no adapter for it");
+        }
+        if (settings_ == 0) {
+            result_.set("net", "none");
+            if (nets_.none_was.empty() && kept_ == 0)
+                result_.added("net = none", "the guest had no network adapter");
+        }
+    }
+
+  private:
+    // -redir, -tftp and the like are for the first user network.
+    void add_user_options() {
+        const auto user = std::find_if(nets_.hosts.begin(), nets_.hosts.end(),
+                                       [](const NetEnd& end) { return end.kind == "user"; });
+        for (const auto& [text, was] : nets_.user_options) {
+            if (user == nets_.hosts.end()) {
+                result_.dropped(was, "there is no user network for it");
+                continue;
+            }
+            std::string both = user->properties.str();
+            both.append(both.empty() ? "" : ",").append(text);
+            user->properties = Properties::parse(both, "");
+            user->was.append(user->was.empty() ? "" : " ").append(was);
+        }
+    }
+
+    void connect(NetEnd& adapter, std::vector<bool>& used) {
+        size_t shared = nets_.hosts.size();
+        for (size_t i = 0; i < nets_.hosts.size(); i++) {
+            if (nets_.hosts[i].wire != adapter.wire)
+                continue;
+            if (!used[i]) {
+                used[i] = true;
+                translate(adapter, nets_.hosts[i], nets_.hosts[i].was, "");
+                return;
+            }
+            shared = i;
+        }
+        if (shared == nets_.hosts.size()) {
+            result_.dropped(adapter.was, "nothing of the host's was connected to it");
+            return;
+        }
+        translate(adapter, nets_.hosts[shared], "",
+                  "it shared a hub with another adapter, and has a port of its own now");
+    }
+
+    void translate(NetEnd& adapter, const NetEnd& host, const std::string& host_was,
+                   const std::string& reason) {
+        std::string was = adapter.was;
+        if (host_was != adapter.was && !host_was.empty())
+            was += (was.empty() ? "" : " ") + host_was;
+        std::string why = reason;
+        if (was.find("vlan=") != std::string::npos)
+            add_reason(why, "QEMU 3.0 dropped vlan=");
+        Properties backend = host.properties;
+        Properties card = adapter.properties;
+        for (const char* const structural : {"vlan", "id", "name", "netdev"}) {
+            backend.take(structural);
+            card.take(structural);
+        }
+        if (host.kind == "tap" || host.kind == "bridge") {
+            std::string value = "bridge:" + bridge_of(host.kind, backend, why);
+            const std::string model = model_of(adapter, why);
+            value += ",model=" + model + mac_of(card, why) + queues_of(backend, model, why);
+            finish(was, value, backend, card, why);
+            return;
+        }
+        const std::string socket = host.kind == "vhost-user" ? passt_socket(backend)
+                                   : host.kind == "stream"   ? backend.get("addr.path")
+                                                             : "";
+        if (socket.starts_with('/') && !is_users_path(socket)) {
+            add_reason(why, "its passt was of whoever started QEMU: behind QEMU's own NAT");
+            const std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
+            finish(was, value, Properties(), card, why);
+            return;
+        }
+        if (host.kind == "user" && (adapter.kind.empty() || net_model(adapter.kind).why.empty())) {
+            if (const auto forwards = simple_forwards(backend, why)) {
+                std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
+                finish(was, value + *forwards, backend, card, why);
+                return;
+            }
+        }
+        keep(was, host.kind, adapter, backend, card, why);
+    }
+
+    void finish(const std::string& was, const std::string& value, const Properties& backend,
+                Properties& card, std::string why) {
+        const auto order = take_places(card);
+        std::vector<Properties::Property> left = backend.all();
+        left.insert(left.end(), card.all().begin(), card.all().end());
+        if (!left.empty())
+            add_reason(why, "left out: " + listed(left));
+        settings_++;
+        parts_.boot.add(BootKind::net, order);
+        result_.set("net", value);
+        if (was.empty())
+            result_.added("net = " + value, "QEMU's default network");
+        else
+            result_.changed(was, "net = " + value, why);
+    }
+
+    // The card's bootindex, and away with what places it.
+    std::optional<std::uint64_t> take_places(Properties& card) {
+        for (const char* const place : {"addr", "bus", "driver", "multifunction", "acpi-index"})
+            parts_.places += card.take(place) && std::string_view(place) != "driver" ? 1U : 0U;
+        const auto index = card.take("bootindex");
+        if (!index)
+            return std::nullopt;
+        parts_.boot.add_source("bootindex=" + *index);
+        return std::strtoull(index->c_str(), nullptr, 10);
+    }
+
+    static std::string bridge_of(const std::string& kind, Properties& backend, std::string& why) {
+        if (kind == "bridge") {
+            backend.take("helper");
+            if (const auto bridge = backend.take("br"))
+                return bridge_or_default(*bridge, why);
+            return std::string(default_bridge);
+        }
+        const auto script = backend.take("script");
+        backend.take("downscript");
+        if (backend.take("ifname"))
+            add_reason(why, "the kernel names the tap");
+        const auto fd = backend.take("fd");
+        const auto fds = backend.take("fds");
+        if (const auto vhost = backend.take("vhost"); vhost == "on")
+            add_reason(why, "vhost is used where /dev/vhost-net can be opened");
+        else if (vhost)
+            backend.set("vhost", *vhost);
+        if (fd || fds) {
+            add_reason(why, (fd ? "fd=" + *fd : "fds=" + *fds) +
+                                " belonged to whoever started QEMU, as libvirt, and is of no use "
+                                "to others: tapgate opens descriptors of its own");
+            for (const char* const number : {"vhostfd", "vhostfds"})
+                backend.take(number);
+            if (fds) {
+                const auto colons = std::count(fds->begin(), fds->end(), ':');
+                backend.set("queues", std::to_string(colons + 1));
+            }
+        }
+        if (const auto helper = backend.take("helper")) {
+            constexpr std::string_view option = "--br=";
+            if (const size_t at = helper->find(option); at != std::string::npos) {
+                const std::string rest = helper->substr(at + option.size());
+                return bridge_or_default(rest.substr(0, rest.find_first_of(" '\"")), why);
+            }
+        }
+        if (const auto bridge = backend.take("br"))
+            return bridge_or_default(*bridge, why);
+        if (script == "no" || script == "")
+            add_reason(why, "the tap was on no bridge until somebody put it there; br0 is a guess");
+        else if (!fd && !fds)
+            add_reason(why,
+                       "no script is run, the helper makes the port: br0 is a guess, the "
+                       "bridge's name is in " +
+                           script.value_or("/etc/qemu-ifup"));
+        else
+            add_reason(why, "br0 is a guess");
+        return std::string(default_bridge);
+    }
+
+    static std::string queues_of(Properties& backend, const std::string& model, std::string& why) {
+        const auto queues = backend.take("queues");
+        if (!queues || *queues == "1")
+            return {};
+        const bool number = queues->size() <= 2 && !queues->empty() &&
+                            queues->find_first_not_of("0123456789") == std::string::npos &&
+                            queues->front() != '0';
+        if (model == "virtio" && number)
+            return ",queues=" + *queues;
+        add_reason(why, "one queue instead of " + *queues);
+        return {};
+    }
+
+    std::string model_of(const NetEnd& adapter, std::string& why) {
+        if (adapter.kind.empty()) {
+            if (!adapter.was.empty())
+                add_reason(why, "no model was said: QEMU's default is " +
+                                    parts_.machine.default_adapter +
+                                    ", that of RHEL's qemu-kvm was rtl8139");
+            return parts_.machine.default_adapter;
+        }
+        NetModelChoice choice = net_model(adapter.kind);
+        if (!choice.why.empty())
+            add_reason(why, choice.why);
+        return std::move(choice.model);
+    }
+
+    static std::string mac_of(Properties& card, std::string& why) {
+        auto text = card.take("macaddr");
+        if (const auto newer = card.take("mac"))
+            text = newer;
+        if (!text)
+            return {};
+        const auto mac = MacAddress::parse(*text);
+        if (text->find(unknown_text) != std::string::npos)
+            add_reason(why, "its MAC address was another at each start: it gets one that stays");
+        else if (!mac)
+            add_reason(why, quoted_word(*text) + " is no station's MAC address: it gets another");
+        return mac ? ",mac=" + mac->str() : "";
+    }
+
+    // The socket of a passt of libvirt's, which vhost-user is behind; empty: there is none.
+    [[nodiscard]] std::string passt_socket(const Properties& backend) const {
+        const auto chardev =
+            std::find_if(parts_.parts.begin(), parts_.parts.end(), [&](const LegacyPart& part) {
+                return part.option == "chardev" &&
+                       part.properties.get("id") == backend.get("chardev");
+            });
+        const std::string path =
+            chardev == parts_.parts.end() ? "" : chardev->properties.get("path");
+        return path.find("/passt/") == std::string::npos ? "" : path;
+    }
+
+    // As hostfwd= properties; nothing when the network is more than net=user can say.
+    static std::optional<std::string> simple_forwards(Properties& backend, std::string& why) {
+        const bool simple =
+            std::all_of(backend.all().begin(), backend.all().end(), [](const auto& property) {
+                return property.first == "smb" || property.first == "smbserver" ||
+                       (property.first == "hostfwd" && HostForward::parse(property.second));
+            });
+        if (!simple)
+            return std::nullopt;
+        std::string text;
+        for (const std::string& rule : backend.take_all("hostfwd")) {
+            if (rule.starts_with("tcp::") || rule.starts_with("udp::"))
+                add_reason(why, "a port without an address is open to this host only");
+            text += ",hostfwd=" + HostForward::parse(rule)->str();
+        }
+        return text;
+    }
+
+    // What net= cannot say: QEMU gets it as it was.
+    void keep(const std::string& was, const std::string& kind, const NetEnd& adapter,
+              Properties& backend, Properties& card, std::string why) {
+        for (const char* const starts_programs : {"smb", "smbserver"})
+            backend.take(starts_programs);
+        // The sandbox lets QEMU start nothing.
+        const std::string guestfwd = backend.get("guestfwd");
+        if (guestfwd.find("cmd:") != std::string::npos) {
+            backend.take("guestfwd");
+            add_reason(why, "QEMU's sandbox forbids guestfwd= to start a program");
+        }
+        std::string reason = keep_references(parts_, backend);
+        if (backend.has("fd") || backend.get("vhostdev").starts_with("/dev/fdset/"))
+            reason = "its descriptor was of whoever started QEMU";
+        if (!reason.empty()) {
+            result_.dropped(was, reason);
+            return;
+        }
+        const std::string id = "keptnet" + std::to_string(kept_++);
+        Properties netdev;
+        netdev.set("id", id);
+        std::string text = commas_doubled(kind) + "," + netdev.str();
+        if (const std::string more = backend.str(); !more.empty())
+            text += "," + more;
+        const auto order = take_places(card);
+        card.take("vectors");
+        if (const auto mac = card.take("macaddr"))
+            card.set("mac", *mac);
+        std::string driver = adapter.kind.empty() ? parts_.machine.default_adapter : adapter.kind;
+        if (driver == "virtio")
+            driver = "virtio-net-pci";
+        Properties device;
+        device.set("driver", driver);
+        device.set("netdev", id);
+        for (const auto& [key, value] : card.all())
+            device.set(key, value);
+        add_reason(why, "net= has no such network");
+        result_.keep(was,
+                     {"-netdev", text, "-device",
+                      device.str("driver") + parts_.boot.add_kept(BootKind::net, order)},
+                     why);
+    }
+
+    LegacyParts& parts_;
+    LegacyNets nets_;
+    Translation& result_;
+    unsigned settings_ = 0;
+    unsigned kept_ = 0;
+};
+
+// JSON has lists of strings as hostfwd.0.str=, and options have each as one hostfwd=.
+void name_strings(Properties& properties) {
+    for (auto& [key, value] : properties.all()) {
+        const size_t dot = key.find('.');
+        if (dot != std::string::npos && key.ends_with(".str") &&
+            parse_whole<unsigned>(key.substr(dot + 1, key.size() - dot - 5)))
+            key.resize(dot);
+    }
+}
+
+void add_net(LegacyNets& nets, const std::string& value, const std::string& was) {
+    Properties properties = Properties::parse(value, "type");
+    const std::string kind = properties.take("type").value_or("");
+    std::string wire = "vlan " + (properties.has("vlan") ? properties.get("vlan") : "0");
+    if (kind == "none") {
+        nets.none_was = was;
+    } else if (kind == "nic") {
+        if (properties.has("netdev"))
+            wire = properties.get("netdev");
+        const std::string model = properties.take("model").value_or("");
+        nets.adapters.push_back({was, properties, model, wire});
+    } else {
+        nets.hosts.push_back({was, properties, kind, wire});
+    }
+}
+
+void add_netdev(LegacyNets& nets, const std::string& value, const std::string& was) {
+    Properties properties = Properties::parse(value, "type");
+    name_strings(properties);
+    const std::string kind = properties.take("type").value_or("");
+    nets.hosts.push_back({was, properties, kind, properties.get("id")});
+}
+
+void add_nic(LegacyNets& nets, const std::string& value, const std::string& was) {
+    Properties host = Properties::parse(value, "type");
+    const std::string kind = host.take("type").value_or("user");
+    if (kind == "none") {
+        nets.none_was = was;
+        return;
+    }
+    Properties adapter;
+    for (const char* const key : {"mac", "macaddr", "addr"}) {
+        if (const auto mac = host.take(key))
+            adapter.set(key, *mac);
+    }
+    const std::string model = host.take("model").value_or("");
+    const std::string wire = "-nic " + std::to_string(nets.adapters.size());
+    nets.adapters.push_back({was, adapter, model, wire});
+    nets.hosts.push_back({was, host, kind, wire});
+}
+
+}  // namespace
+
+void translate_nets(LegacyParts& parts) {
+    for (LegacyDevice& device : parts.devices) {
+        if (!device.properties.has("netdev") && !device.properties.has("vlan"))
+            continue;
+        device.taken = true;
+        Properties properties = device.properties;
+        const std::string model = properties.take("driver").value_or("");
+        const std::string wire =
+            properties.has("netdev") ? properties.get("netdev") : "vlan " + properties.get("vlan");
+        parts.nets.adapters.push_back({device.was, properties, model, wire});
+    }
+    NetTranslator(parts).translate();
+}
+
+void take_net(LegacyParts& parts, const LegacyOption& option) {
+    const std::string_view name = option.kind->name;
+    if (name == "net")
+        add_net(parts.nets, option.value, option.text);
+    else if (name == "netdev")
+        add_netdev(parts.nets, option.value, option.text);
+    else if (name == "nic")
+        add_nic(parts.nets, option.value, option.text);
+    else
+        parts.nets.user_options.emplace_back(
+            (name == "bootp" ? "bootfile=" : "tftp=") + commas_doubled(option.value), option.text);
+}
+
+// tcp:5555::22 was what hostfwd=tcp::5555-:22 is.
+void take_redir(LegacyParts& parts, const LegacyOption& option) {
+    const std::string& value = option.value;
+    const size_t first = value.find(':');
+    const size_t second = first == std::string::npos ? first : value.find(':', first + 1);
+    if (second == std::string::npos) {
+        parts.result.dropped(option.text, "not like tcp:2222::22");
+        return;
+    }
+    const std::string protocol = first == 0 ? "tcp" : value.substr(0, first);
+    parts.nets.user_options.emplace_back(
+        "hostfwd=" + commas_doubled(protocol + "::" + value.substr(first + 1, second - first - 1) +
+                                    "-" + value.substr(second + 1)),
+        option.text);
+}
+
+}  // namespace tapgate

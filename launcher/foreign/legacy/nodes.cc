@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/legacy/nodes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+namespace {
+
+// How deep nodes may lie below each other.
+constexpr unsigned deepest_node = 64;
+
+bool is_file_driver(const std::string& driver) {
+    return driver == "file" || driver == "host_device" || driver == "host_cdrom";
+}
+
+// Nodes that change nothing in what the guest reads.
+bool is_filter(const std::string& driver) {
+    constexpr std::array<std::string_view, 6> filters = {
+        "throttle", "copy-on-read", "blklogwrites", "preallocate", "copy-before-write", "quorum"};
+    return std::find(filters.begin(), filters.end(), driver) != filters.end();
+}
+
+LegacyDrive* find_node(std::vector<LegacyDrive>& nodes, const std::string& name) {
+    const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const LegacyDrive& node) {
+        return !name.empty() && node.properties.get("node-name") == name;
+    });
+    return found == nodes.end() ? nullptr : &*found;
+}
+
+// What is said of the node below, which stands in its JSON: "file.driver" is its driver.
+Properties below_in(const Properties& properties) {
+    constexpr std::string_view prefix = "file.";
+    Properties below;
+    for (const auto& [key, value] : properties.all()) {
+        if (key.starts_with(prefix))
+            below.set(key.substr(prefix.size()), value);
+    }
+    return below;
+}
+
+class NodeReader {
+  public:
+    explicit NodeReader(std::vector<LegacyDrive>& nodes) : nodes_(nodes) {}
+
+    NodeImage read(const std::string& name) {
+        visit(name, true, 0);
+        std::reverse(image_.nodes.begin(), image_.nodes.end());
+        return std::move(image_);
+    }
+
+  private:
+    // Down to the file; what a backing file is made of counts as the image's, too.
+    std::string visit(const std::string& name, bool top, unsigned depth) {
+        LegacyDrive* const node = find_node(nodes_, name);
+        if (node == nullptr || depth > deepest_node || node->used) {
+            if (top)
+                image_.not_file = "no -blockdev is called " + name;
+            return {};
+        }
+        node->used = true;
+        image_.was.insert(0, node->was + (image_.was.empty() ? "" : " "));
+        image_.nodes.push_back(node->properties.str());
+        Properties properties = node->properties;
+        for (unsigned inner = 0; inner < deepest_node && properties.has("file.driver") &&
+                                 is_filter(properties.get("driver"));
+             inner++) {
+            add_reason(image_.why, "without " + properties.get("driver"));
+            properties = below_in(properties);
+        }
+        const std::string driver = properties.take("driver").value_or("");
+        properties.take("node-name");
+        const std::string below = properties.take("file").value_or("");
+        const std::string backing = properties.take("backing").value_or("");
+        std::string path;
+        if (is_file_driver(driver)) {
+            path = properties.take("filename").value_or("");
+            if (image_.format.empty() && top)
+                image_.format = "raw";
+        } else if (const auto inner = properties.take("file.filename")) {
+            const std::string inner_driver = properties.take("file.driver").value_or("file");
+            path = *inner;
+            if (!is_file_driver(inner_driver) && top)
+                image_.not_file = "it is on " + inner_driver;
+            else
+                lift_storage(properties);
+        } else if (below.empty()) {
+            if (top)
+                image_.not_file = "it is on " + driver;
+        } else if (is_filter(driver)) {
+            add_reason(image_.why, "without " + driver);
+            return visit(below, top, depth + 1);
+        }
+        if (top && image_.format.empty())
+            image_.format = driver;
+        if (top)
+            add(properties);
+        if (path.empty() && !below.empty())
+            path = visit_storage(below, top, depth + 1);
+        if (top)
+            image_.path = path;
+        if (!backing.empty() && backing != "null" && find_node(nodes_, backing) != nullptr) {
+            const std::string under = visit(backing, false, depth + 1);
+            if (under.starts_with('/'))
+                image_.backing.insert(image_.backing.begin(), under);
+        }
+        return path;
+    }
+
+    // How the file is opened, said where the image is.
+    static void lift_storage(Properties& properties) {
+        const Properties storage = below_in(properties);
+        for (const auto& [key, value] : storage.all()) {
+            properties.take("file." + key);
+            if (key != "node-name" && !properties.has(key))
+                properties.set(key, value);
+        }
+    }
+
+    // Below the format: a file, or more filters.
+    std::string visit_storage(const std::string& name, bool top, unsigned depth) {
+        LegacyDrive* const node = find_node(nodes_, name);
+        if (node == nullptr || node->used || depth > deepest_node) {
+            if (top)
+                image_.not_file = "no -blockdev is called " + name;
+            return {};
+        }
+        const std::string driver = node->properties.get("driver");
+        if (is_filter(driver)) {
+            node->used = true;
+            image_.was.insert(0, node->was + " ");
+            image_.nodes.push_back(node->properties.str());
+            add_reason(image_.why, "without " + driver);
+            return visit_storage(node->properties.get("file"), top, depth + 1);
+        }
+        node->used = true;
+        image_.was.insert(0, node->was + " ");
+        image_.nodes.push_back(node->properties.str());
+        Properties properties = node->properties;
+        const std::string path = properties.take("filename").value_or("");
+        if (!is_file_driver(driver) && top)
+            image_.not_file = "it is on " + driver;
+        for (const char* const known : {"driver", "node-name"})
+            properties.take(known);
+        // A part of a file, say: all nodes are kept then.
+        if (const auto below = properties.take("file"); below && !is_file_driver(driver))
+            visit_storage(*below, false, depth + 1);
+        if (top)
+            add(properties);
+        return is_file_driver(driver) ? path : std::string();
+    }
+
+    void add(const Properties& properties) {
+        for (const auto& [key, value] : properties.all()) {
+            if (!image_.properties.has(key))
+                image_.properties.set(key, value);
+        }
+    }
+
+    std::vector<LegacyDrive>& nodes_;
+    NodeImage image_;
+};
+
+}  // namespace
+
+NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name) {
+    return NodeReader(nodes).read(name);
+}
+
+}  // namespace tapgate

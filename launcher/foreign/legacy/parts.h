@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// An old QEMU command line while it is translated: what its options have said, until it is known
+// what belongs together. Each option's handler is in one of the files named below; the table in
+// table.cc says which.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_PARTS_H
+#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_PARTS_H
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launcher/foreign/legacy/nodes.h"
+#include "launcher/foreign/legacy/options.h"
+#include "launcher/foreign/translation/boot_order.h"
+#include "launcher/foreign/translation/disks.h"
+#include "launcher/foreign/translation/machine.h"
+#include "launcher/foreign/translation/properties.h"
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+/// What others refer to by its id: -object, -chardev, -fsdev, -tpmdev.
+struct LegacyPart {
+    std::string option;  ///< "object"
+    std::string was;
+    Properties properties;
+    std::string first_key;  ///< that of its first word: "qom-type"
+    bool done = false;      ///< kept, or named in a note
+};
+
+struct LegacyDisks {
+    std::vector<LegacyDrive> drives;
+    std::vector<LegacyDrive> nodes;                                ///< of -blockdev
+    std::vector<std::pair<std::string, std::string>> flash_nodes;  ///< "pflash0", a node's name
+    std::vector<std::pair<char, std::string>> floppies;            ///< 'A', a drive's id
+    std::vector<std::pair<char, std::string>> floppy_orders;       ///< 'A', a bootindex
+};
+
+/// One end of a wire: the guest's adapter, or what the host has for it.
+struct NetEnd {
+    std::string was;
+    Properties properties;
+    std::string kind;  ///< of the host's end: "tap", "user"; of an adapter: its model, or empty
+    std::string wire;  ///< what the two ends share: "vlan 0", or an id
+};
+
+struct LegacyNets {
+    std::vector<NetEnd> adapters;
+    std::vector<NetEnd> hosts;
+    /// Properties of the first user network, and the option that said them (-redir, -tftp).
+    std::vector<std::pair<std::string, std::string>> user_options;
+    std::string none_was;  ///< -net none, as it was written; empty: not said
+    bool defaults = true;  ///< no -nodefaults
+    bool partial = false;  ///< of a part of a command line, which says nothing by silence
+};
+
+struct LegacyParts {
+    Translation result;
+    LegacyMachine machine;
+    BootOrder boot;
+    ForeignDisks disks{machine, boot, result};
+
+    std::string machine_type;
+    std::string machine_was;
+    std::string machine_why;
+    std::vector<std::string> machine_kept;  ///< properties of -machine that kept devices need
+    LegacyDisks drives;
+    std::vector<LegacyDevice> devices;
+    std::vector<LegacyPart> parts;
+    std::vector<LegacyOption> numa;
+    LegacyNets nets;
+    std::vector<std::string> around;  ///< sudo, nohup and the like
+    bool partial = false;  ///< without QEMU's name: what is not there may have been said elsewhere
+    bool has_memory = false;
+    std::uint64_t memory = 0;    ///< MiB
+    std::string machine_memory;  ///< the object that -machine's memory-backend= names
+    bool more_cpus = false;      ///< some were to be plugged in later
+    std::string memory_slots;    ///< what -m says of memory that is plugged in
+    bool tcg = false;
+    bool smm = false;
+    bool screen = false;
+    std::string no_screen;  ///< -nographic and the like
+    unsigned serials = 0;
+    unsigned usb_disks = 0;
+    unsigned places = 0;  ///< bus= and addr= of devices, which tapgate gives itself
+
+    void set(const std::string& was, const std::string& key, const std::string& value,
+             const std::string& why = {}) {
+        result.set(key, value);
+        result.changed(was, key + " = " + value, why);
+    }
+};
+
+using LegacyHandler = void (*)(LegacyParts&, const LegacyOption&);
+
+/// Any option: kept as it is, its paths made absolute; named as dropped.
+void keep_option(LegacyParts& parts, const LegacyOption& option);
+void drop_option(LegacyParts& parts, const LegacyOption& option);
+
+/// The machine and what is in its case (system.cc).
+void take_machine(LegacyParts& parts, const LegacyOption& option);
+void take_accel(LegacyParts& parts, const LegacyOption& option);
+void take_kvm(LegacyParts& parts, const LegacyOption& option);
+void take_tcg(LegacyParts& parts, const LegacyOption& option);
+void take_memory(LegacyParts& parts, const LegacyOption& option);
+void take_cpus(LegacyParts& parts, const LegacyOption& option);
+void take_cpu(LegacyParts& parts, const LegacyOption& option);
+void take_name(LegacyParts& parts, const LegacyOption& option);
+void take_uuid(LegacyParts& parts, const LegacyOption& option);
+void take_boot(LegacyParts& parts, const LegacyOption& option);
+void take_kernel(LegacyParts& parts, const LegacyOption& option);
+void take_localtime(LegacyParts& parts, const LegacyOption& option);
+void take_startdate(LegacyParts& parts, const LegacyOption& option);
+void take_rtc(LegacyParts& parts, const LegacyOption& option);
+void take_snapshot(LegacyParts& parts, const LegacyOption& option);
+void take_nodefaults(LegacyParts& parts, const LegacyOption& option);
+void take_no_acpi(LegacyParts& parts, const LegacyOption& option);
+void take_realtime(LegacyParts& parts, const LegacyOption& option);
+void take_readconfig(LegacyParts& parts, const LegacyOption& option);
+void take_global(LegacyParts& parts, const LegacyOption& option);
+void add_machine(LegacyParts& parts);
+
+/// Memory (memory.cc).
+void take_memory_path(LegacyParts& parts, const LegacyOption& option);
+void take_numa(LegacyParts& parts, const LegacyOption& option);
+/// How much there is, where nobody said it; the object that it lies in; NUMA nodes.
+void add_memory(LegacyParts& parts);
+/// Does -machine name an object for the memory that says no more than its size?
+bool has_plain_memory(const LegacyParts& parts);
+/// An object as the QEMU of this user's takes it: memory in files of libvirt's is memory without
+/// a file. Returns what was changed; may be empty.
+std::string fit_object(Properties& object);
+
+/// Disks, CD-ROMs, floppies (disks.cc).
+void take_disk(LegacyParts& parts, const LegacyOption& option);
+void take_blockdev(LegacyParts& parts, const LegacyOption& option);
+/// Adds the disks to the result, with a note for each; marks the devices that belong to them.
+void translate_disks(LegacyParts& parts);
+
+/// Firmware (flash.cc).
+void take_bios(LegacyParts& parts, const LegacyOption& option);
+/// Takes flash memory from the drives. The first unit is the code and the second the variables,
+/// whatever they are called.
+void translate_flash(LegacyParts& parts);
+
+/// Adapters (nets.cc).
+void take_net(LegacyParts& parts, const LegacyOption& option);
+void take_redir(LegacyParts& parts, const LegacyOption& option);
+/// Adds the adapters to the result, with a note for each; marks the devices that belong to them.
+void translate_nets(LegacyParts& parts);
+
+/// Screens (screen.cc).
+void take_display(LegacyParts& parts, const LegacyOption& option);
+void take_nographic(LegacyParts& parts, const LegacyOption& option);
+void take_vnc(LegacyParts& parts, const LegacyOption& option);
+void take_screen(LegacyParts& parts, const LegacyOption& option);
+void take_vga(LegacyParts& parts, const LegacyOption& option);
+void add_display(LegacyParts& parts);
+
+/// Devices and what they refer to (devices.cc).
+void take_device(LegacyParts& parts, const LegacyOption& option);
+void take_part(LegacyParts& parts, const LegacyOption& option);
+void take_serial(LegacyParts& parts, const LegacyOption& option);
+void take_sound(LegacyParts& parts, const LegacyOption& option);
+void take_usb_device(LegacyParts& parts, const LegacyOption& option);
+void take_watchdog(LegacyParts& parts, const LegacyOption& option);
+void add_devices(LegacyParts& parts);
+
+/// Keeps what the properties refer to by an id, and gives it other ids where tapgate has these
+/// itself. Returns why that cannot be; empty: it is done.
+std::string keep_references(LegacyParts& parts, Properties& properties);
+
+/// Paths in values of options that are kept, made absolute (system.cc).
+void make_paths_absolute(const LegacyMachine& machine, Properties& properties);
+
+}  // namespace tapgate
+
+#endif

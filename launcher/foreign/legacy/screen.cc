@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Screens: windows, VNC, SPICE, none.
+#include <algorithm>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/parts.h"
+
+namespace tapgate {
+
+namespace {
+
+std::optional<unsigned> display_number(std::string_view text) {
+    constexpr unsigned most = 59999;
+    return parse_whole<unsigned>(text, 0, most);
+}
+
+void say_no_screen(LegacyParts& parts, const std::string& was) {
+    parts.no_screen.append(parts.no_screen.empty() ? "" : " ").append(was);
+}
+
+}  // namespace
+
+void take_display(LegacyParts& parts, const LegacyOption& option) {
+    if (option.value == "none") {
+        say_no_screen(parts, option.text);
+    } else if (option.value.starts_with("vnc=")) {
+        LegacyOption vnc = option;
+        vnc.value.erase(0, 4);
+        take_vnc(parts, vnc);
+    } else if (option.value.starts_with("egl-headless")) {
+        parts.result.dropped(option.text, "the screen needs no graphics card of the host's");
+    } else {
+        take_screen(parts, option);
+    }
+}
+
+void take_nographic(LegacyParts& parts, const LegacyOption& option) {
+    say_no_screen(parts, option.text);
+}
+
+void take_vnc(LegacyParts& parts, const LegacyOption& option) {
+    const size_t comma = std::min(option.value.find(','), option.value.size());
+    const std::string where = option.value.substr(0, comma);
+    if (where == "none") {
+        parts.result.dropped(option.text, "that is: no VNC");
+        return;
+    }
+    parts.screen = true;
+    std::string why = "on a socket that only you can open";
+    const size_t colon = where.rfind(':');
+    const auto number = colon == std::string::npos
+                            ? std::nullopt
+                            : display_number(std::string_view(where).substr(colon + 1));
+    if (where.starts_with("unix:")) {
+        why += ", in the VM's directory";
+    } else if (number) {
+        const bool local = where.starts_with("127.") || where.starts_with("localhost");
+        why += "; it was port " + std::to_string(5900 + *number) + " of " +
+               (local ? "this host, for all its users"
+                : colon == 0 || where.starts_with("0.0.0.0") || where.starts_with("[::]")
+                    ? "every address of the host"
+                    : where.substr(0, colon));
+        why += option.value.find("password") == std::string::npos ? ", without a password" : "";
+    }
+    if (comma + 1 < option.value.size())
+        add_reason(why, "left out: " + shown(option.value.substr(comma + 1)));
+    parts.result.changed(option.text, "display = vnc", why);
+}
+
+void take_screen(LegacyParts& parts, const LegacyOption& option) {
+    parts.screen = true;
+    std::string why = "for a VNC viewer";
+    if (option.value.find('=') != std::string::npos)
+        add_reason(why, "left out: " + shown(option.value));
+    parts.result.changed(option.text, "display = vnc", why);
+}
+
+void take_vga(LegacyParts& parts, const LegacyOption& option) {
+    if (option.value == "none")
+        say_no_screen(parts, option.text);
+    else
+        parts.result.dropped(option.text, option.value == "std"
+                                              ? "so is the screen of display=vnc"
+                                              : "the screen of display=vnc is the standard VGA");
+}
+
+void add_display(LegacyParts& parts) {
+    const std::string serial = "the serial console is a socket, and a log";
+    if (!parts.no_screen.empty() && parts.screen) {
+        parts.result.dropped(parts.no_screen, "a screen was asked for, too; " + serial);
+    } else if (!parts.no_screen.empty()) {
+        parts.set(parts.no_screen, "display", "none", serial);
+        return;
+    } else if (!parts.screen && !parts.partial) {
+        parts.result.added("display = vnc",
+                           "QEMU opened a window; this is a socket for a VNC viewer");
+    }
+    if (parts.screen || !parts.partial)
+        parts.result.set("display", "vnc");
+}
+
+}  // namespace tapgate

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The machine, its memory and CPUs, what it boots from, its clock.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/shell/word.h"
+#include "launcher/foreign/translation/words.h"
+#include "launcher/vm/name.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+namespace {
+
+// A size as QEMU reads it, in MiB; a bare number is MiB.
+std::optional<double> mebibytes(std::string_view text) {
+    double number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const std::string_view unit = text.substr(static_cast<size_t>(stop - text.data()));
+    if (error != std::errc() || unit.size() > 1 || !std::isfinite(number))
+        return std::nullopt;
+    double factor = 1;
+    switch (unit.empty() ? 'm' : unit[0] | 0x20) {
+        case 'b':
+            factor = 1.0 / (1024 * 1024);
+            break;
+        case 'k':
+            factor = 1.0 / 1024;
+            break;
+        case 'm':
+            break;
+        case 'g':
+            factor = 1024;
+            break;
+        case 't':
+            factor = 1024.0 * 1024;
+            break;
+        default:
+            return std::nullopt;
+    }
+    const double size = number * factor;
+    constexpr double most = 16.0 * 1024 * 1024;
+    if (size <= 0 || size > most)
+        return std::nullopt;
+    return size;
+}
+
+void choose_accelerator(LegacyParts& parts, const std::string& word, std::string& why) {
+    const std::string first = word.substr(0, word.find(':'));
+    if (first == "kvm") {
+        add_reason(why, "KVM where /dev/kvm can be opened");
+    } else if (first == "tcg") {
+        parts.tcg = true;
+        if (!parts.machine_was.empty() || word.find(':') != std::string::npos)
+            add_reason(why, "accel = tcg");
+    } else {
+        add_reason(why, "accelerator " + first + " is none of tapgate's: kvm and tcg are");
+    }
+}
+
+// What of -machine the guest or a device that is kept would miss.
+bool keeps_property(const std::string& key, const std::string& value) {
+    constexpr std::array<std::string_view, 7> kept = {
+        "hmat",      "nvdimm", "kernel_irqchip", "kernel-irqchip", "max-ram-below-4g",
+        "mem-merge", "pit"};
+    return std::find(kept.begin(), kept.end(), key) != kept.end() ||
+           (key == "acpi" && value == "off") || (key == "hpet" && value == "on") ||
+           (key == "vmport" && value == "on");
+}
+
+bool is_ours(const std::string& key, const std::string& value) {
+    return (value == "off" && (key == "usb" || key == "vmport" || key == "dump-guest-core" ||
+                               key == "hpet" || key == "graphics")) ||
+           (value == "on" && (key == "acpi" || key == "vmport.auto"));
+}
+
+}  // namespace
+
+void keep_option(LegacyParts& parts, const LegacyOption& option) {
+    const std::string name(option.kind->name);
+    if (!option.kind->has_value) {
+        parts.result.keep(option.text, {"-" + name});
+        return;
+    }
+    constexpr std::array<std::string_view, 6> plain_paths = {"D",   "mtdblock", "sd",
+                                                             "dtb", "mem-path", "option-rom"};
+    constexpr std::array<std::string_view, 4> with_paths = {"acpitable", "smbios", "fw_cfg",
+                                                            "virtfs"};
+    std::string value = option.value;
+    if (std::find(plain_paths.begin(), plain_paths.end(), name) != plain_paths.end() &&
+        (name != "option-rom" || value.find('/') != std::string::npos))
+        value = parts.machine.absolute(value);
+    if (std::find(with_paths.begin(), with_paths.end(), name) != with_paths.end()) {
+        Properties properties = Properties::parse(value, name == "virtfs"   ? "fsdriver"
+                                                         : name == "fw_cfg" ? "name"
+                                                                            : "");
+        make_paths_absolute(parts.machine, properties);
+        const std::string again =
+            properties.str(name == "virtfs" ? "fsdriver" : std::string_view());
+        // As it was written, where nothing is to change.
+        if (again.find(parts.machine.directory + "/") != std::string::npos)
+            value = again;
+    }
+    parts.result.keep(option.text, {"-" + name, value});
+}
+
+void drop_option(LegacyParts& parts, const LegacyOption& option) {
+    parts.result.dropped(option.text, std::string(option.kind->why));
+}
+
+void make_paths_absolute(const LegacyMachine& machine, Properties& properties) {
+    constexpr std::array<std::string_view, 7> paths = {
+        "path", "file", "filename", "mem-path", "romfile", "logfile", "shmem-file"};
+    for (auto& [key, value] : properties.all()) {
+        if (std::find(paths.begin(), paths.end(), key) == paths.end())
+            continue;
+        // Of a node, `file' is another node's name.
+        if (key == "file" && properties.has("node-name"))
+            continue;
+        // QEMU has ROMs of its own by their names alone.
+        if (key == "romfile" && value.find('/') == std::string::npos)
+            continue;
+        value = machine.absolute(value);
+    }
+}
+
+// The machine's type decides what the disks are on, so it is chosen at the end.
+void take_machine(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "type");
+    std::string why;
+    if (const auto accel = properties.take("accel"))
+        choose_accelerator(parts, *accel, why);
+    if (const auto type = properties.take("type"))
+        parts.machine_type = type->substr(0, type->find('+'));  // Proxmox: "q35+pve1"
+    if (const auto smm = properties.take("smm"))
+        parts.smm = *smm == "on" || *smm == "yes";
+    for (const char* const flash : {"pflash0", "pflash1"}) {
+        if (const auto node = properties.take(flash)) {
+            parts.drives.flash_nodes.emplace_back(flash, *node);
+            add_reason(why, std::string(flash) + "= is the firmware");
+        }
+    }
+    std::vector<Properties::Property> left;
+    for (const auto& [key, value] : properties.all()) {
+        if (keeps_property(key, value))
+            parts.machine_kept.push_back(key + "=" + value);
+        else if (key == "confidential-guest-support" || key == "memory-encryption")
+            add_reason(why, "its memory is NOT encrypted for the host (" + key + "=" + value + ")");
+        else if (key == "memory-backend")
+            parts.machine_memory = value;
+        else if (!is_ours(key, value))
+            left.emplace_back(key, value);
+    }
+    // Nothing but a type: what is said of the guest's devices is ours to say.
+    if (!left.empty())
+        add_reason(why, "left out: " + listed(left));
+    parts.machine_was += (parts.machine_was.empty() ? "" : " ") + option.text;
+    parts.machine_why += (parts.machine_why.empty() || why.empty() ? "" : "; ") + why;
+}
+
+void take_accel(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "accel");
+    std::string why;
+    choose_accelerator(parts, properties.take("accel").value_or(""), why);
+    if (!properties.all().empty())
+        add_reason(why, "left out: " + listed(properties.all()));
+    parts.result.changed(option.text, parts.tcg ? "accel = tcg" : "accel = auto", why);
+}
+
+void take_kvm(LegacyParts& parts, const LegacyOption& option) {
+    parts.result.changed(option.text, "accel = auto", "KVM where /dev/kvm can be opened");
+}
+
+void take_tcg(LegacyParts& parts, const LegacyOption& option) {
+    parts.tcg = true;
+    parts.result.changed(option.text, "accel = tcg");
+}
+
+namespace {
+
+// The adapter that QEMU gives to a machine of that type: a q35 of QEMU 2.12 and later has another.
+std::string default_adapter(std::string_view type) {
+    constexpr std::string_view versioned = "pc-q35-2.";
+    if (!type.starts_with(versioned))
+        return type.find("q35") == std::string_view::npos ? "e1000" : "e1000e";
+    const auto minor = parse_whole<unsigned>(type.substr(versioned.size()));
+    return minor && *minor < 12 ? "e1000" : "e1000e";
+}
+
+}  // namespace
+
+void add_machine(LegacyParts& parts) {
+    const std::string& said = parts.machine_type;
+    std::string type = "pc";
+    std::string why = parts.machine_why;
+    if (said.starts_with("q35") || said.starts_with("pc-q35") ||
+        said.find("-q35") != std::string::npos)
+        type = "q35";
+    else if (!said.empty() && !said.starts_with("pc") && !said.starts_with("rhel") &&
+             !said.starts_with("xenfv") && !said.starts_with("ubuntu"))
+        throw LauncherError(quoted_word(parts.machine_was) +
+                            ": tapgate makes PCs (pc, q35), and this is another machine");
+    if (has_plain_memory(parts))
+        add_reason(why, "memory = says how much there is");
+    parts.machine.q35 = type == "q35";
+    parts.machine.default_adapter = default_adapter(said);
+    parts.result.set("machine", type);
+    if (said.empty())
+        parts.result.added("machine = pc",
+                           "QEMU's default, which the guest knows; tapgate's is "
+                           "q35");
+    if (!said.empty() && said != type)
+        why.insert(0, "a version matters to saved states only, and old ones are dropped" +
+                          std::string(why.empty() ? "" : "; "));
+    if (!parts.machine_was.empty())
+        parts.result.changed(parts.machine_was,
+                             !said.empty() ? "machine = " + type
+                             : parts.tcg   ? "accel = tcg"
+                                           : "accel = auto",
+                             why);
+    if (parts.tcg)
+        parts.result.set("accel", "tcg");
+    for (const std::string& property : parts.machine_kept)
+        parts.result.keep("-machine ..." + property, {"-machine", property});
+}
+
+void take_memory(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "size");
+    const auto said = properties.take("size");
+    const auto size = mebibytes(said.value_or(""));
+    if (said && !size)
+        throw LauncherError(shown(option.text) + ": no size like 1024, 512M or 2G");
+    std::string why;
+    const std::string slots = properties.get("slots");
+    const std::string most = properties.get("maxmem");
+    if (!most.empty())
+        parts.memory_slots = (slots.empty() ? "" : "slots=" + slots + ",") + "maxmem=" + most;
+    if (!properties.all().empty())
+        add_reason(why, "left out, where no device needs it: " + listed(properties.all()));
+    if (!size) {
+        parts.result.dropped(option.text, why);
+        return;
+    }
+    parts.has_memory = true;
+    const double whole = std::ceil(*size);
+    parts.memory = static_cast<std::uint64_t>(whole);
+    if (whole == 8096)
+        why.insert(0, "8 GiB would be 8192M" + std::string(why.empty() ? "" : "; "));
+    if (whole != *size)
+        add_reason(why, "rounded up to whole MiB");
+    parts.set(option.text, "memory", std::to_string(parts.memory) + "M", why);
+}
+
+void take_cpus(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "cpus");
+    const auto number = [&](const char* key) -> std::optional<unsigned> {
+        const auto text = properties.take(key);
+        const auto value = text ? parse_whole<unsigned>(*text) : std::nullopt;
+        if (text && (!value || *value == 0 || *value > 100000))
+            throw LauncherError(shown(option.text) + ": " + key + " is no number");
+        return value;
+    };
+    const auto cpus = number("cpus");
+    const auto sockets = number("sockets");
+    const auto cores = number("cores");
+    const auto threads = number("threads");
+    const auto most = number("maxcpus");
+    for (const char* const one : {"dies", "clusters", "modules", "drawers", "books"}) {
+        if (properties.get(one) == "1")
+            properties.take(one);
+    }
+    const std::uint64_t said =
+        std::uint64_t{sockets.value_or(1)} * cores.value_or(1) * threads.value_or(1);
+    const std::uint64_t total = cpus ? *cpus : most ? *most : said;
+    std::string value = std::to_string(total);
+    std::string why;
+    if (!sockets && !cores && !threads) {
+        // Only how many.
+    } else if (total % said == 0 && (said == total || !sockets || !cores)) {
+        // The one that was not said is what is left, as with QEMU.
+        const std::uint64_t left = total / said;
+        value += ",sockets=" + std::to_string(sockets ? *sockets : left);
+        value += ",cores=" + std::to_string(cores ? *cores : sockets ? left : 1);
+        value += ",threads=" + std::to_string(threads.value_or(1));
+    } else {
+        why = "the topology does not come to " + std::to_string(total) + " CPUs";
+    }
+    if (most && *most > total) {
+        parts.more_cpus = true;
+        add_reason(why, "more, up to " + std::to_string(*most) + ", cannot be plugged in");
+    }
+    if (!properties.all().empty())
+        add_reason(why, "left out: " + listed(properties.all()));
+    parts.set(option.text, "cpus", value, why);
+}
+
+void take_cpu(LegacyParts& parts, const LegacyOption& option) {
+    const bool rhel = option.value.starts_with("cpu64-rhel");
+    // `enforce' and `check' ask the host, and are no part of the CPU.
+    std::vector<std::string> words = split_at_commas(option.value);
+    std::string why;
+    std::erase_if(words, [&](const std::string& word) {
+        const bool asks = word == "enforce" || word == "check";
+        if (asks)
+            add_reason(why, word + " is left out: a host that lacks some of it is not refused");
+        return asks;
+    });
+    const std::string value = joined_by_commas(words);
+    if (rhel || !CpuModel::parse(value)) {
+        parts.set(option.text, "cpu", "auto",
+                  rhel ? "a model of RHEL's QEMU only" : "no CPU model that QEMU takes");
+        return;
+    }
+    if (value.find("+vmx") != std::string::npos || value.find("+svm") != std::string::npos)
+        add_reason(why,
+                   "for VMs inside of the guest cpu = auto (the host's CPU) is the better choice");
+    parts.set(option.text, "cpu", value, why);
+}
+
+void take_name(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "guest");
+    const std::string name = properties.take("guest").value_or("");
+    const bool known = name.find(unknown_text) == std::string::npos;
+    parts.result.name = known ? fitting_name(name) : "";
+    const std::string why = "the VM's name is that of its file";
+    if (parts.result.name.empty())
+        parts.result.dropped(option.text, why);
+    else
+        parts.result.changed(option.text, "VM " + parts.result.name, why);
+}
+
+void take_uuid(LegacyParts& parts, const LegacyOption& option) {
+    if (option.value.find(unknown_text) == std::string::npos)
+        keep_option(parts, option);
+    else
+        parts.result.dropped(option.text,
+                             "it was another at each start: the VM has one that stays");
+}
+
+void take_kernel(LegacyParts& parts, const LegacyOption& option) {
+    // Blanks at the ends mean nothing, and a VM file cannot have them.
+    const std::string value(trimmed(option.value, " \t\n"));
+    if (value.empty())
+        parts.result.dropped(option.text, "nothing is said");
+    else
+        parts.set(option.text, std::string(option.kind->name), value);
+}
+
+void take_boot(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "order");
+    std::string why;
+    std::vector<BootKind> kinds;
+    for (const char c : properties.take("order").value_or("")) {
+        const std::optional<BootKind> kind = c == 'a' || c == 'b' ? std::optional(BootKind::floppy)
+                                             : c == 'c'           ? std::optional(BootKind::disk)
+                                             : c == 'd'           ? std::optional(BootKind::cdrom)
+                                             : c >= 'n' && c <= 'p' ? std::optional(BootKind::net)
+                                                                    : std::nullopt;
+        if (!kind)
+            add_reason(why, "no device " + quoted_word({&c, 1}));
+        else if (std::find(kinds.begin(), kinds.end(), *kind) == kinds.end())
+            kinds.push_back(*kind);
+    }
+    if (const auto once = properties.take("once"))
+        add_reason(why, "once=" + *once + " is for one start: --boot=" +
+                            (once->starts_with('d')   ? "cdrom"
+                             : once->starts_with('n') ? "net"
+                                                      : "disk") +
+                            " then");
+    if (properties.take("strict") == "on")
+        parts.boot.set_strict();
+    if (properties.take("menu") == "on")
+        add_reason(why, "no menu: a start does not wait for anybody");
+    if (!properties.all().empty())
+        add_reason(why, "left out: " + listed(properties.all()));
+    if (kinds.empty()) {
+        parts.result.dropped(option.text, why.empty() ? "tapgate orders what to boot from" : why);
+        return;
+    }
+    parts.boot.set_kinds(kinds, option.text);
+    if (!why.empty())
+        parts.result.dropped(option.text, "of it, but for the order: " + why);
+}
+
+namespace {
+
+void take_clock(LegacyParts& parts, const LegacyOption& option, const std::string& base) {
+    if (base == "utc")
+        parts.result.dropped(option.text, "tapgate's VMs have it so");
+    else
+        parts.result.keep(option.text, {"-rtc", "base=" + commas_doubled(base)});
+}
+
+}  // namespace
+
+void take_localtime(LegacyParts& parts, const LegacyOption& option) {
+    take_clock(parts, option, "localtime");
+}
+
+void take_startdate(LegacyParts& parts, const LegacyOption& option) {
+    take_clock(parts, option, option.value == "now" ? "utc" : option.value);
+}
+
+void take_rtc(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "base");
+    if (properties.get("base") == "utc")
+        properties.take("base");
+    if (properties.get("driftfix") == "slew")
+        properties.take("driftfix");
+    if (properties.all().empty())
+        parts.result.dropped(option.text, "tapgate's VMs have it so");
+    else
+        parts.result.keep(option.text, {"-rtc", properties.str()});
+}
+
+void take_snapshot(LegacyParts& parts, const LegacyOption& option) {
+    parts.result.set("snapshot", "on");
+    parts.result.changed(option.text, "snapshot = on");
+}
+
+void take_nodefaults(LegacyParts& parts, const LegacyOption& option) {
+    parts.nets.defaults = false;
+    parts.result.dropped(option.text, "so it is with all of tapgate's VMs");
+}
+
+void take_no_acpi(LegacyParts& parts, const LegacyOption& option) {
+    parts.result.keep(option.text, {"-machine", "acpi=off"}, "QEMU has dropped -no-acpi");
+}
+
+void take_realtime(LegacyParts& parts, const LegacyOption& option) {
+    if (option.value == "mlock=on")
+        parts.result.dropped(option.text,
+                             "few users may lock so much memory; where you may: "
+                             "--qemu-arg=-overcommit --qemu-arg=mem-lock=on");
+    else
+        parts.result.dropped(option.text, "so it is without it");
+}
+
+void take_readconfig(LegacyParts& parts, const LegacyOption& option) {
+    if (option.value.starts_with("/usr/share/qemu-server/"))
+        parts.result.dropped(option.text,
+                             "PCI ports and USB controllers of Proxmox' own: tapgate "
+                             "gives each device its place");
+    else
+        parts.result.keep(option.text, {"-readconfig", parts.machine.absolute(option.value)});
+}
+
+void take_global(LegacyParts& parts, const LegacyOption& option) {
+    const std::string& value = option.value;
+    const Properties properties = Properties::parse(value, "");
+    // "driver=cfi.pflash01,property=secure,value=on", and "isa-fdc.driveA=ID".
+    const std::string driver = properties.get("driver");
+    const auto is = [&](std::string_view name, std::string_view property) {
+        return (driver == name && properties.get("property") == property) ||
+               value.starts_with(std::string(name) + "." + std::string(property) + "=");
+    };
+    if (value.ends_with(".disable_s3=1") || value.ends_with(".disable_s4=1") ||
+        value == "kvm-pit.lost_tick_policy=delay") {
+        parts.result.dropped(option.text, "tapgate's VMs have it so");
+    } else if (value == "kvm-pit.lost_tick_policy=discard") {
+        parts.result.dropped(option.text, "tapgate sets the PIT to lost_tick_policy=delay");
+    } else if (is("cfi.pflash01", "secure")) {
+        parts.smm = parts.smm || value.ends_with("on");
+        parts.result.dropped(option.text, "firmware = uefi-secure has it so");
+    } else if (is("isa-fdc", "driveA") || is("isa-fdc", "driveB")) {
+        parts.drives.floppies.emplace_back(
+            is("isa-fdc", "driveA") ? 'A' : 'B',
+            properties.has("value") ? properties.get("value") : value.substr(value.find('=') + 1));
+        parts.result.changed(option.text, "the floppy drive");
+    } else if (value.starts_with("isa-fdc.bootindex")) {
+        parts.drives.floppy_orders.emplace_back(value[std::string("isa-fdc.bootindex").size()],
+                                                value.substr(value.find('=') + 1));
+        parts.result.changed(option.text, "its place in the order to boot from");
+    } else if (value.starts_with("qxl") || value.starts_with("VGA.") ||
+               value.starts_with("ICH9-LPC.noreboot") || driver.starts_with("qxl") ||
+               value.starts_with("mch.extended-tseg") || driver == "mch" ||
+               value.starts_with("i440FX-pcihost") || value.starts_with("q35-pcihost")) {
+        parts.result.dropped(option.text, "it is for devices that tapgate has its own way with");
+    } else {
+        keep_option(parts, option);
+    }
+}
+
+}  // namespace tapgate

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/legacy/options.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/parts.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr std::string_view own_devices = "tapgate's VMs have what this was for";
+constexpr std::string_view own_window = "there is no window on the host any more: see display";
+constexpr std::string_view own_process = "tapgate starts, watches and stops QEMU itself";
+constexpr std::string_view own_monitor =
+    "tapgate has a QMP socket of its own, which nobody else can open";
+constexpr std::string_view own_accel = "QEMU has dropped it; KVM does it by itself";
+constexpr std::string_view not_kept = "it belongs to one run of QEMU, and not to a VM";
+constexpr std::string_view gone = "QEMU has dropped it";
+
+// By name.
+constexpr LegacyOptionKind kinds[] = {
+    {"D", true, keep_option},
+    {"L", true, keep_option},
+    {"M", true, take_machine},
+    {"S", false, drop_option, not_kept},
+    {"accel", true, take_accel},
+    {"acpitable", true, keep_option},
+    {"action", true, keep_option},
+    {"add-fd", true, drop_option, "the descriptor was of whoever started QEMU"},
+    {"alt-grab", false, drop_option, own_window},
+    {"append", true, take_kernel},
+    {"async-teardown", false, keep_option},
+    {"audio", true, drop_option, "sound goes nowhere: nobody listens on the host"},
+    {"audiodev", true, drop_option, "sound goes nowhere: nobody listens on the host"},
+    {"balloon", true, drop_option, "all of tapgate's VMs have a virtio balloon"},
+    {"bios", true, take_bios},
+    {"blockdev", true, take_blockdev},
+    {"boot", true, take_boot},
+    {"bootp", true, take_net},
+    {"bt", true, drop_option, "QEMU has no Bluetooth any more"},
+    {"cdrom", true, take_disk},
+    {"chardev", true, take_part},
+    {"chroot", true, drop_option, "QEMU runs without privileges and in its sandbox"},
+    {"clock", true, drop_option, gone},
+    {"compat", true, keep_option},
+    {"cpu", true, take_cpu},
+    {"cpu-throttle", true, drop_option, gone},
+    {"ctrl-grab", false, drop_option, own_window},
+    {"curses", false, take_screen},
+    {"d", true, keep_option},
+    {"daemonize", false, drop_option,
+     "`tapgate start' runs a VM in the background, and QEMU's sandbox and -daemonize exclude "
+     "each other"},
+    {"debugcon", true, keep_option},
+    {"device", true, take_device},
+    {"dfilter", true, keep_option},
+    {"display", true, take_display},
+    {"drive", true, take_disk},
+    {"dtb", true, keep_option},
+    {"echr", true, drop_option, own_monitor},
+    {"enable-fips", false, drop_option, gone},
+    {"enable-kvm", false, take_kvm},
+    {"enable-nesting", false, drop_option, "the CPU model says it: cpu = host, or +vmx or +svm"},
+    {"enable-sync-profile", false, keep_option},
+    {"fda", true, take_disk},
+    {"fdb", true, take_disk},
+    {"fsdev", true, take_part},
+    {"full-screen", false, drop_option, own_window},
+    {"fw_cfg", true, keep_option},
+    {"gdb", true, keep_option},
+    {"global", true, take_global},
+    {"hda", true, take_disk},
+    {"hdachs", true, drop_option, "the guest's firmware finds the geometry out"},
+    {"hdb", true, take_disk},
+    {"hdc", true, take_disk},
+    {"hdd", true, take_disk},
+    {"icount", true, keep_option},
+    {"id", true, drop_option, "it is a number of Proxmox' own"},
+    {"igd-passthru", false, drop_option, gone},
+    {"incoming", true, drop_option, not_kept},
+    {"initrd", true, take_kernel},
+    {"iscsi", true, keep_option},
+    {"jitdump", false, drop_option, own_process},
+    {"k", true, keep_option},
+    {"kernel", true, take_kernel},
+    {"kvm", false, take_kvm},
+    {"kvm-shadow-memory", true, drop_option, own_accel},
+    {"loadvm", true, drop_option, "the saved state is of another machine than the new one"},
+    {"localtime", false, take_localtime},
+    {"m", true, take_memory},
+    {"machine", true, take_machine},
+    {"mem-lock", true, drop_option, not_kept},
+    {"mem-path", true, take_memory_path},
+    {"mem-prealloc", false, keep_option},
+    {"mon", true, drop_option, own_monitor},
+    {"monitor", true, drop_option, own_monitor},
+    {"msg", true, drop_option, own_process},
+    {"mtdblock", true, keep_option},
+    {"name", true, take_name},
+    {"net", true, take_net},
+    {"netdev", true, take_net},
+    {"nic", true, take_net},
+    {"no-acpi", false, take_no_acpi},
+    {"no-fd-bootchk", false, keep_option},
+    {"no-frame", false, drop_option, own_window},
+    {"no-hpet", false, drop_option, "tapgate's machines have no HPET"},
+    {"no-kvm", false, take_tcg},
+    {"no-kvm-irqchip", false, drop_option, own_accel},
+    {"no-kvm-pit", false, drop_option, own_accel},
+    {"no-kvm-pit-reinjection", false, drop_option,
+     "tapgate sets the PIT to lost_tick_policy=delay"},
+    {"no-quit", false, drop_option, own_window},
+    {"no-reboot", false, keep_option},
+    {"no-shutdown", false, drop_option, own_process},
+    {"no-user-config", false, drop_option, own_process},
+    {"nodefaults", false, take_nodefaults},
+    {"nodefconfig", false, drop_option, own_process},
+    {"nographic", false, take_nographic},
+    {"nouser", false, drop_option, gone},
+    {"numa", true, take_numa},
+    {"nvram", true, drop_option, "it is of another machine's"},
+    {"object", true, take_part},
+    {"old-param", false, drop_option, gone},
+    {"one-insn-per-tb", false, keep_option},
+    {"only-migratable", false, keep_option},
+    {"option-rom", true, keep_option},
+    {"overcommit", true, keep_option},
+    {"parallel", true, drop_option, "tapgate's machines have no parallel port"},
+    {"pcidevice", true, drop_option,
+     "QEMU has dropped it; -device vfio-pci is what takes its place"},
+    {"perfmap", false, drop_option, own_process},
+    {"pflash", true, take_disk},
+    {"pidfile", true, drop_option, own_process},
+    {"plugin", true, keep_option},
+    {"portrait", false, drop_option, own_window},
+    {"preconfig", false, drop_option, not_kept},
+    {"prom-env", true, keep_option},
+    {"qmp", true, drop_option, own_monitor},
+    {"qmp-pretty", true, drop_option, own_monitor},
+    {"qtest", true, drop_option, not_kept},
+    {"qtest-log", true, drop_option, not_kept},
+    {"readconfig", true, take_readconfig},
+    {"realtime", true, take_realtime},
+    {"redir", true, take_redir},
+    {"rotate", true, drop_option, own_window},
+    {"rtc", true, take_rtc},
+    {"rtc-td-hack", false, drop_option, "tapgate sets -rtc driftfix=slew, which is the same"},
+    {"run-with", true, drop_option, own_process},
+    {"runas", true, drop_option, "QEMU runs as you from the start"},
+    {"s", false, keep_option},
+    {"sandbox", true, drop_option, "the whole sandbox is on"},
+    {"sd", true, keep_option},
+    {"sdl", false, take_screen},
+    {"seed", true, keep_option},
+    {"semihosting", false, keep_option},
+    {"serial", true, take_serial},
+    {"set", true, drop_option, "it changed an option that has another name now"},
+    {"show-cursor", false, drop_option, own_window},
+    {"singlestep", false, keep_option},
+    {"smb", true, drop_option, "it starts smbd, which QEMU's sandbox forbids"},
+    {"smbios", true, keep_option},
+    {"smp", true, take_cpus},
+    {"snapshot", false, take_snapshot},
+    {"soundhw", true, take_sound},
+    {"spice", true, take_screen},
+    {"startdate", true, take_startdate},
+    {"std-vga", false, drop_option, "so is the screen of display=vnc"},
+    {"tb-size", true, drop_option, "it is tb-size= of -accel tcg now, and has a good default"},
+    {"tdf", false, drop_option, own_accel},
+    {"tftp", true, take_net},
+    {"tpmdev", true, take_part},
+    {"trace", true, keep_option},
+    {"usb", false, drop_option, own_devices},
+    {"usbdevice", true, take_usb_device},
+    {"uuid", true, take_uuid},
+    {"vga", true, take_vga},
+    {"virtfs", true, keep_option},
+    {"virtioconsole", true, drop_option, gone},
+    {"vmchannel", true, drop_option, gone},
+    {"vmstate", true, drop_option, not_kept},
+    {"vnc", true, take_vnc},
+    {"watchdog", true, take_watchdog},
+    {"watchdog-action", true, keep_option},
+    {"win2k-hack", false, keep_option},
+    {"writeconfig", true, drop_option, not_kept},
+    {"xen-attach", false, drop_option, own_process},
+    {"xen-create", false, drop_option, own_process},
+    {"xen-domid", true, drop_option, own_process},
+};
+
+const LegacyOptionKind* find_kind(std::string_view name) {
+    const auto* const found = std::find_if(std::begin(kinds), std::end(kinds),
+                                           [&](const auto& kind) { return kind.name == name; });
+    return found == std::end(kinds) ? nullptr : found;
+}
+
+std::string unknown_option(const std::string& word, std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const LegacyOptionKind& kind : kinds)
+        names.push_back(kind.name);
+    return quoted_word(word) + " is no option of QEMU's that is known here" +
+           did_you_mean(name, names) + "; where QEMU takes it: --qemu-arg";
+}
+
+bool asks_for_help(std::string_view name, std::string_view value) {
+    constexpr std::string_view questions[] = {"help", "h", "version", "?"};
+    const auto is_question = [&](std::string_view word) {
+        return std::find(std::begin(questions), std::end(questions), word) != std::end(questions);
+    };
+    return is_question(name) || value == "help" || value == "?";
+}
+
+}  // namespace
+
+std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words) {
+    std::vector<LegacyOption> options;
+    for (size_t i = 0; i < words.size(); i++) {
+        const std::string& word = words[i];
+        if (word.find('\0') != std::string::npos)
+            throw LauncherError(quoted_word(word) + ": no command line has a NUL byte in it");
+        if (!word.starts_with('-') || word == "-") {
+            options.push_back({nullptr, word, shell_text({word}), {}});
+            continue;
+        }
+        const std::string_view name = std::string_view(word).substr(word.starts_with("--") ? 2 : 1);
+        const LegacyOptionKind* const kind = find_kind(name);
+        if (asks_for_help(name, kind != nullptr && kind->has_value && i + 1 < words.size()
+                                    ? std::string_view(words[i + 1])
+                                    : std::string_view()))
+            throw LauncherError(quoted_word(word) + " asks QEMU what it has, and starts no VM");
+        if (kind == nullptr) {
+            LegacyOption unknown{nullptr, {}, shell_text({word}), unknown_option(word, name)};
+            if (i + 1 < words.size() && !words[i + 1].starts_with('-'))
+                unknown.text += " " + shell_text({words[++i]});
+            options.push_back(std::move(unknown));
+            continue;
+        }
+        if (!kind->has_value) {
+            options.push_back({kind, {}, word, {}});
+            continue;
+        }
+        if (i + 1 == words.size())
+            throw LauncherError(quoted_word(word) + " at the end needs a value");
+        i++;
+        options.push_back({kind, words[i], word + " " + shell_text({words[i]}), {}});
+    }
+    return options;
+}
+
+}  // namespace tapgate

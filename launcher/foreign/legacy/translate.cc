@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/legacy/translate.h"
+
+#include <algorithm>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/variables.h"
+#include "launcher/foreign/translation/kept_places.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+void take_program(LegacyParts& parts, const std::string& word) {
+    const std::string_view name = last_part(word);
+    constexpr std::string_view prefix = "qemu-system-";
+    if (name.ends_with(".exe"))
+        throw LauncherError(quoted_word(word) + ": " + of_windows);
+    if (name.starts_with(prefix) && name != "qemu-system-x86_64" && name != "qemu-system-i386" &&
+        !name.starts_with("qemu-system-x86_64-"))
+        throw LauncherError(quoted_word(word) +
+                            ": tapgate makes PCs, and this is a machine of another kind");
+    if (name == "qemu-system-x86_64")
+        return;
+    parts.result.changed(word, "qemu-system-x86_64",
+                         name == "qemu-system-i386" || name == "qemu"
+                             ? "it runs guests of 32 bits as well"
+                             : "with KVM where /dev/kvm can be opened");
+}
+
+// What the shell had to do with it.
+void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
+    Translation& result = parts.result;
+    for (const auto& [name, value] : command.environment)
+        result.dropped(std::string(name).append("=").append(value),
+                       "tapgate gives QEMU an environment of its own");
+    if (!parts.around.empty()) {
+        const bool root =
+            last_part(parts.around[0]) == "sudo" || last_part(parts.around[0]) == "doas";
+        result.dropped(shell_text(parts.around),
+                       root ? "no root is needed" : "tapgate starts QEMU itself");
+    }
+    for (const std::string& redirection : command.redirections)
+        result.dropped(redirection, "what QEMU says is in qemu.log in the VM's directory");
+    for (const std::string& note : command.notes)
+        result.dropped(note, "only a shell that runs it would know");
+    for (const auto& [test, holds] : command.tests)
+        result.changed(test, holds ? "yes" : "no",
+                       "as the script stands, started here and without arguments");
+    for (const std::string& other : command.others)
+        result.dropped(other, "the script does not come there, started here and without arguments");
+    if (command.is_written)
+        result.changed("line " + std::to_string(command.line), "this VM",
+                       "it stands in a file that the script writes");
+    if (command.background)
+        result.dropped("&",
+                       "`tapgate start' runs a VM in the background, and it outlives the "
+                       "shell");
+}
+
+// What only a shell knew may stand in what is dropped, and nowhere else.
+void require_known(const Translation& translation, const ShellCommand& command) {
+    std::string variables;
+    for (const std::string& name : command.unknown)
+        variables += (variables.empty() ? "; of variables: " : ", ") + shown(name);
+    for (const auto& [key, value] : translation.settings) {
+        if (value.find(unknown_text) != std::string::npos)
+            throw LauncherError(quoted_word(key + " = " + value) + ": what stands for " +
+                                std::string(unknown_text) +
+                                " is known only to the shell that ran it (what a command printed, "
+                                "a random number" +
+                                variables + "); write it out");
+    }
+}
+
+void drop_orphans(LegacyParts& parts) {
+    const auto has = [&](std::string_view key) {
+        return std::any_of(parts.result.settings.begin(), parts.result.settings.end(),
+                           [&](const auto& setting) { return setting.first == key; });
+    };
+    for (const char* const key : {"initrd", "append"}) {
+        if (!has(key) || has("kernel") || parts.partial)
+            continue;
+        std::erase_if(parts.result.settings,
+                      [&](const auto& setting) { return setting.first == key; });
+        for (TranslationNote& note : parts.result.notes) {
+            if (note.became.starts_with(std::string(key) + " = "))
+                note = {TranslationNote::Kind::dropped,
+                        note.was,
+                        {},
+                        "it is for a kernel, and there is none"};
+        }
+    }
+}
+
+}  // namespace
+
+Translation translate_qemu_command(const ShellCommand& command, const std::string& directory) {
+    LegacyParts parts;
+    parts.machine.directory = directory;
+    const auto& words = command.words;
+    if (words.empty())
+        throw LauncherError("there is no command line");
+    auto first = words.begin();
+    if (words[0].starts_with('-')) {
+        // Part of a command line, as copied from a list of processes.
+        parts.partial = parts.nets.partial = true;
+    } else {
+        first = find_qemu(words);
+        if (first == words.end())
+            throw LauncherError(no_qemu(words[0]));
+        parts.around.assign(words.begin(), first);
+        take_program(parts, *first);
+        ++first;
+    }
+    const std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
+    for (const LegacyOption& option : options) {
+        if (!option.unknown.empty())
+            parts.result.dropped(option.text, option.unknown);
+        else if (option.kind == nullptr)
+            take_disk(parts, option);
+        else
+            option.kind->handler(parts, option);
+    }
+    // From here on: each option is a note, or waits for those that it belongs to.
+    add_machine(parts);
+    add_memory(parts);
+    translate_disks(parts);
+    translate_nets(parts);
+    add_devices(parts);
+    add_display(parts);
+    parts.boot.finish(parts.result);
+    place_kept_devices(parts.machine, parts.result);
+    drop_orphans(parts);
+    require_known(parts.result, command);
+    if (parts.places > 0)
+        parts.result.dropped(
+            std::to_string(parts.places) + " places of devices (bus=, addr=, multifunction=)",
+            "tapgate gives each device its place");
+    add_surroundings(parts, command);
+    // qemu-arg is for what stands behind everything else.
+    std::stable_partition(parts.result.settings.begin(), parts.result.settings.end(),
+                          [](const auto& setting) { return setting.first != "qemu-arg"; });
+    return std::move(parts.result);
+}
+
+}  // namespace tapgate

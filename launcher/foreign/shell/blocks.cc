@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Of ShellReader: `if', `case', `for' and functions.
+#include <algorithm>
+#include <array>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell/output.h"
+#include "launcher/foreign/shell/reader.h"
+#include "launcher/foreign/shell/test.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+// Braces that stand for words which nobody knows here: {01..09}.
+bool has_range(const std::string& word) {
+    return word.find('{') != std::string::npos && word.find("..") != std::string::npos;
+}
+
+}  // namespace
+
+// Words of the shell's own, where a command begins.
+bool ShellReader::read_keyword() {
+    const std::string_view rest = words_.rest();
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \t\n;&|<>()\"'$`\\="));
+    constexpr std::array<std::string_view, 16> keywords = {
+        "if", "then", "elif",   "else", "fi",   "while", "until", "for",
+        "do", "done", "select", "case", "esac", "{",     "}",     "function"};
+    if (word == "!") {
+        words_.skip(1);
+        inverted_ = !inverted_;
+        return true;
+    }
+    // A word that goes on is another one: if=virtio.
+    const char behind = word.size() < rest.size() ? rest[word.size()] : '\n';
+    if (!is_one_of(word, keywords) ||
+        std::string_view(" \t\n;&|<>()").find(behind) == std::string_view::npos)
+        return false;
+    finish();
+    drop_command();
+    words_.skip(word.size());
+    constexpr std::array<std::string_view, 7> openers = {"if",     "while", "until", "for",
+                                                         "select", "case",  "{"};
+    if (is_one_of(word, openers))
+        begin_element();
+    if (word == "if") {
+        flow_.open(ShellFlow::Kind::condition);
+    } else if (word == "then") {
+        flow_.then();
+    } else if (word == "elif") {
+        flow_.otherwise_if();
+    } else if (word == "else") {
+        flow_.otherwise();
+    } else if (word == "fi") {
+        flow_.close(ShellFlow::Kind::condition);
+    } else if (word == "while" || word == "until") {
+        ShellLoop loop;
+        loop.tested = true;
+        loop.place = words_.place();
+        loop.line = words_.line();
+        loop.inverted = word == "until";
+        flow_.open_loop(std::move(loop), {});
+        inverted_ = word == "until";
+    } else if (word == "for" || word == "select") {
+        read_for(word == "select");
+    } else if (word == "do") {
+        flow_.enter_loop();
+    } else if (word == "done") {
+        end_loop();
+    } else if (word == "case") {
+        read_case();
+    } else if (word == "esac") {
+        flow_.close(ShellFlow::Kind::choice);
+    } else if (word == "{") {
+        flow_.open(ShellFlow::Kind::group);
+    } else if (word == "}" && flow_.is_in(ShellFlow::Kind::loop)) {
+        end_loop();
+    } else if (word == "}") {
+        flow_.close(ShellFlow::Kind::group);
+    } else {
+        skip_blanks(false);
+        const std::vector<std::string> name = words_.read(false);
+        skip_blanks(false);
+        if (words_.rest().starts_with("()"))
+            words_.skip(2);
+        if (!name.empty())
+            read_function(name[0]);
+    }
+    return true;
+}
+
+// case WORD in
+void ShellReader::read_case() {
+    skip_blanks(false);
+    begin_word();
+    const std::string_view before = words_.rest();
+    const std::vector<std::string> fields = words_.read(false);
+    const std::string written(before.substr(0, before.size() - words_.rest().size()));
+    take_problem();
+    const std::string value = joined(fields);
+    const bool known = !hard_ && !is_unknown(value);
+    const bool soft = !command_.problem.empty();
+    drop_command();
+    skip_blanks(true);
+    if (words_.rest().starts_with("in"))
+        words_.skip(2);
+    flow_.open_choice(shown(written), known, soft);
+    flow_.compared() = value;
+    if (!follows())
+        flow_.begin_branch(Truth::unknown, {});
+}
+
+// The patterns in front of a branch, up to the bracket.
+void ShellReader::read_patterns() {
+    skip_blanks(true);
+    if (peek() == '#') {
+        skip_line();
+        return;
+    }
+    const std::string_view rest = words_.rest();
+    if (rest.starts_with("esac") || words_.at_end()) {
+        words_.skip(4);
+        flow_.close(ShellFlow::Kind::choice);
+        return;
+    }
+    if (peek() == '(')
+        next();
+    Truth matches = Truth::no;
+    std::string all;
+    for (bool more = true; more;) {
+        std::string pattern;
+        char quote = '\0';
+        while (!words_.at_end() && peek() != '\n' &&
+               (quote != '\0' || (peek() != ')' && peek() != '|'))) {
+            const char c = next();
+            if (quote == '\0' && (c == '\'' || c == '"'))
+                quote = c;
+            else if (c == quote)
+                quote = '\0';
+            pattern += c;
+        }
+        more = peek() == '|';
+        if (!words_.at_end())
+            next();
+        const std::string text(trimmed(pattern));
+        all += (all.empty() ? "" : "|") + text;
+        ShellWordReader reader(text, variables_, words_.line());
+        const std::string expanded = reader.read_all(ShellWordReader::Patterns::compared);
+        const Truth one = reader.take_problem().empty()
+                              ? matches_pattern(expanded, flow_.compared())
+                              : Truth::unknown;
+        matches = std::max(matches, one);
+    }
+    flow_.begin_branch(matches, shown(all));
+}
+
+// ((SUM)), which sets a variable, or asks.
+void ShellReader::read_sum() {
+    begin_word();
+    const std::string_view rest = words_.rest();
+    const std::string written(rest.substr(0, rest.find("))") + 2));
+    words_.skip(written.size());
+    ShellStatus status;
+    if (const auto holds = apply_sum(std::string_view(written).substr(2, written.size() - 4)))
+        status.truth = *holds ? Truth::yes : Truth::no;
+    status.soft = !command_.problem.empty();
+    status.text = shown(written) + " (line " + std::to_string(command_.line) + ")";
+    if (!follows())
+        status.truth = Truth::unknown;
+    if (inverted_)
+        status.truth = negated(status.truth);
+    inverted_ = false;
+    flow_.ended(status);
+    drop_command();
+}
+
+// What is between brackets; whether it holds, where that is known.
+std::optional<bool> ShellReader::apply_sum(std::string_view text) {
+    // A, B: one after the other, and the last one tells.
+    if (const size_t comma = text.find(',');
+        comma != std::string_view::npos && text.find('(') == std::string_view::npos) {
+        apply_sum(text.substr(0, comma));
+        return apply_sum(text.substr(comma + 1));
+    }
+    ShellWordReader reader(text, variables_, words_.line());
+    const std::string sum(trimmed(reader.read_all()));
+    const bool soft = !reader.has_hard_problem();
+    if (const std::string what = reader.take_problem(); !what.empty())
+        problem(what, soft);
+    const SumStatus status = shell_sum(sum, variables_);
+    apply(status, "((...))");
+    return status.holds;
+}
+
+// for NAME in WORDS
+void ShellReader::read_for(bool asks) {
+    begin_word();
+    skip_blanks(false);
+    ShellLoop loop;
+    ShellStatus status;
+    if (words_.rest().starts_with("((")) {
+        const std::string_view rest = words_.rest().substr(0, words_.rest().find('\n'));
+        const std::string_view sums = rest.substr(2, rest.find("))") - 2);
+        const size_t first = std::min(sums.find(';'), sums.size());
+        const size_t second = std::min(sums.find(';', first + 1), sums.size());
+        words_.skip(sums.size() + 4);
+        if (second < sums.size()) {
+            loop.condition = sums.substr(first + 1, second - first - 1);
+            loop.step = sums.substr(second + 1);
+            apply_sum(sums.substr(0, first));
+            const auto holds = apply_sum(loop.condition);
+            if (holds && follows())
+                status = {*holds ? Truth::yes : Truth::no, false, false, {}};
+        }
+    } else {
+        const std::vector<std::string> name = words_.read(false);
+        loop.variable = name.empty() ? "" : name[0];
+        skip_blanks(true);
+        const bool listed = words_.rest().starts_with("in ") || words_.rest().starts_with("in\t");
+        if (listed)
+            words_.skip(2);
+        for (skip_blanks(false);
+             listed && !words_.at_end() &&
+             std::string_view("\n;&|<>()").find(peek()) == std::string_view::npos;
+             skip_blanks(false)) {
+            for (std::string& word : words_.read(true))
+                loop.values.push_back(std::move(word));
+        }
+        // Without a list: what the script or the function was given.
+        if (!listed && variables_.arguments() != nullptr)
+            loop.values = variables_.arguments()->words;
+        if (!listed && variables_.arguments() != nullptr &&
+            !variables_.arguments()->problem.empty())
+            problem(variables_.arguments()->problem, variables_.arguments()->soft);
+        const bool noted = !listed && variables_.arguments() == nullptr;
+        take_problem();
+        loop.counted = !asks && !hard_ && !is_unknown(loop.values) &&
+                       std::none_of(loop.values.begin(), loop.values.end(), has_range);
+        const bool soft = noted || !command_.problem.empty() || !command_.notes.empty();
+        if (loop.counted && follows())
+            status = {loop.values.empty() ? Truth::no : Truth::yes, soft, false, {}};
+        if (!loop.counted && !loop.variable.empty())
+            variables_.forget(loop.variable, "one of a list that nobody knows");
+        if (!loop.values.empty() && loop.counted && follows()) {
+            const std::string first = loop.values[0];
+            loop.values.erase(loop.values.begin());
+            variables_.set(loop.variable, {{first}, {}, false}, false, false, false);
+        }
+    }
+    drop_command();
+    if (peek() == ';')
+        next();
+    skip_blanks(true);
+    // `{' may stand for `do'.
+    const bool braces = peek() == '{';
+    words_.skip(braces ? 1 : 0);
+    loop.place = words_.place();
+    loop.line = words_.line();
+    flow_.open_loop(std::move(loop), status);
+    if (braces)
+        flow_.enter_loop();
+}
+
+// NAME() { ... }, behind the brackets; its body is kept for its calls. False: it has none.
+bool ShellReader::read_function(const std::string& name) {
+    skip_blanks(true);
+    if (!follows() || peek() != '{') {
+        drop_command();
+        return true;
+    }
+    // The brace that closes it ends its part of this line, or begins one as far to the right.
+    const std::string_view rest = words_.rest();
+    size_t depth = 0;
+    size_t end = std::string_view::npos;
+    for (size_t i = 0; i < rest.size() && rest[i] != '\n' && end == std::string_view::npos; i++) {
+        depth += rest[i] == '{' ? 1U : 0U;
+        depth -= rest[i] == '}' ? 1U : 0U;
+        end = depth == 0 ? i : end;
+    }
+    size_t column = words_.place();
+    const std::string_view all = words_.text();
+    while (column > 0 && all[column - 1] != '\n')
+        column--;
+    const size_t indent = std::min(all.substr(column).find_first_not_of(" \t"), all.size());
+    const std::string closing = "\n" + std::string(all.substr(column, indent)) + "}";
+    if (end == std::string_view::npos)
+        end = rest.find(closing);
+    if (end != std::string_view::npos && rest[end] == '\n')
+        end += closing.size() - 1;
+    if (end == std::string_view::npos || end == 0)
+        return true;
+    if (reach() != Truth::no)
+        script_.functions[name] = {std::string(rest.substr(1, end - 1)), words_.line()};
+    words_.skip(end + 1);
+    drop_command();
+    return true;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Of ShellReader: what a command does when it is whole.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/reader.h"
+#include "launcher/foreign/shell/test.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr unsigned most_rounds = 500;
+
+// Programs of the shell's own that set variables to what nobody knows, or to nothing.
+constexpr std::array<std::string_view, 8> changers = {"read", "mapfile", "readarray", "unset",
+                                                      "let",  "printf",  "source",    "."};
+
+}  // namespace
+
+void ShellReader::finish() {
+    const auto& words = command_.words;
+    const bool to_file =
+        std::find(words.begin(), words.end(), "tee") != words.end() ||
+        std::any_of(command_.redirections.begin(), command_.redirections.end(),
+                    [](const auto& one) { return one.starts_with('>') && !one.starts_with(">&"); });
+    for (size_t i = documents_before_; i < documents_.size(); i++) {
+        documents_[i].is_written = to_file;
+        documents_[i].is_a_script =
+            reach() != Truth::no && (to_file || (!words.empty() && is_shell(words[0])));
+    }
+    documents_before_ = documents_.size();
+    if (command_.words.empty() && assignments_.empty()) {
+        if (!started_)
+            return;
+        notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
+    } else {
+        const bool inverted = inverted_;
+        ShellStatus status = status_of_command();
+        called_.reset();
+        finish_command();
+        if (called_) {
+            status = *called_;
+            status.truth = inverted ? negated(status.truth) : status.truth;
+        }
+        flow_.ended(status);
+        inverted_ = false;
+    }
+    drop_command();
+}
+
+void ShellReader::drop_command() {
+    command_ = {};
+    assignments_.clear();
+    started_ = hard_ = false;
+}
+
+std::string ShellReader::written() const {
+    return shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|"));
+}
+
+ShellStatus ShellReader::status_of_command() {
+    ShellStatus status;
+    const auto& words = command_.words;
+    const std::string_view program = words.empty() ? std::string_view() : words[0];
+    constexpr std::array<std::string_view, 3> tests = {"[", "[[", "test"};
+    constexpr std::array<std::string_view, 6> finders = {"command", "which", "type",
+                                                         "hash",    "mkdir", "cd"};
+    const std::string text = written();
+    const bool goes_on = std::exchange(test_goes_on_, false);
+    const bool asks =
+        words.empty() && std::any_of(assignments_.begin(), assignments_.end(),
+                                     [](const Assignment& one) { return is_unknown(one.value); });
+    if (asks) {
+        // X=$(a command) ends as the command does.
+    } else if (words.empty() || program == "true" || program == ":" || sets_variables(words[0])) {
+        status.truth = Truth::yes;
+    } else if (program == "false") {
+        status.truth = Truth::no;
+    } else if (goes_on || is_one_of(program, tests)) {
+        const std::string bracket = goes_on ? "[[" : std::string(program);
+        std::vector<std::string> rest(words.begin() + (goes_on ? 0 : 1), words.end());
+        test_goes_on_ = bracket == "[[" && words.back() != "]]";
+        if (!hard_)
+            status = shell_test(bracket, std::move(rest), variables_,
+                                script_.reading == ShellReading::here);
+        status.soft = status.soft || !command_.problem.empty();
+        status.text = text + " (line " + std::to_string(command_.line) + ")";
+    } else if (program == "getopts" && variables_.arguments() == nullptr) {
+        status = {Truth::no, true, false, {}};
+    } else if (is_one_of(program, finders)) {
+        // QEMU was there, or it would not have started.
+        const std::string_view what = last_part(words.back());
+        if (program == "mkdir" || program == "cd" || what.starts_with("qemu") || what == "kvm")
+            status.truth = Truth::yes;
+    } else if (words.back() == "kvm-ok") {
+        status = {Truth::yes, true, false, text};
+    }
+    if (inverted_)
+        status.truth = negated(status.truth);
+    // All branches alike: but a default for what nothing has set is one.
+    if (!follows() && !(status.truth == Truth::yes && words.size() > 1 && words[1] == "-z") &&
+        !words.empty() && is_one_of(program, tests))
+        status.truth = Truth::unknown;
+    return status;
+}
+
+void ShellReader::finish_command() {
+    auto& words = command_.words;
+    if (words.empty() || sets_variables(words[0])) {
+        for (const Assignment& one : assignments_)
+            assign(one.name, one.value, one.append);
+        if (!words.empty() && reach() != Truth::no)
+            declare();
+        notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
+        return;
+    }
+    if (reach() == Truth::no) {
+        // Not run; but another start of QEMU is not left out without a word.
+        if (is_start_of_qemu(words) && flow_.by_files()) {
+            command_.is_passed = true;
+            record();
+        } else if (is_start_of_qemu(words)) {
+            note_tests();
+            pass_over(shown(last_part(*find_qemu(words))) + " ...");
+        }
+        return;
+    }
+    if (words[0] == "xargs" || words[0] == "parallel")
+        problem("options that `" + words[0] + "' adds");
+    const auto function = script_.functions.find(words[0]);
+    if (words[0] == "eval" && words.size() > 1) {
+        read_eval();
+    } else if ((words[0] == "cd" || words[0] == "pushd" || words[0] == "popd") &&
+               words.size() <= 2) {
+        change_directory();
+    } else if (words[0] == "set" && words.size() > 1) {
+        set_arguments();
+    } else if (words[0] == "shift") {
+        variables_.shift(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(0) : size_t{1});
+    } else if (words[0] == "break" || words[0] == "continue") {
+        flow_.leave_loops(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(1) : size_t{1},
+                          words[0] == "continue");
+    } else if (is_one_of(words[0], changers) && words.size() > 1) {
+        change_variables();
+    } else if (words[0] == "return") {
+        leave_function();
+    } else if (words[0] == "exit") {
+        leave();
+    } else if (function != script_.functions.end()) {
+        call(function->second);
+    } else {
+        const bool last = words[0] == "exec" && words.size() > 1;
+        read_nested();
+        record();
+        if (last)
+            leave();
+    }
+}
+
+bool ShellReader::is_local() const {
+    const auto& words = command_.words;
+    constexpr std::array<std::string_view, 3> locals = {"local", "declare", "typeset"};
+    return !words.empty() && is_one_of(words[0], locals) &&
+           std::find(words.begin(), words.end(), "-g") == words.end();
+}
+
+// local NAME; declare -i NAME, of which the values to come are more than their texts.
+void ShellReader::declare() {
+    const auto& words = command_.words;
+    const bool changes =
+        words[0] != "export" &&
+        std::any_of(words.begin() + 1, words.end(), [](const std::string& word) {
+            return word.starts_with('-') && word.find_first_of("Ailnu") != std::string::npos;
+        });
+    std::vector<std::string> names;
+    for (size_t i = 1; i < words.size(); i++) {
+        if (shell_name_length(words[i]) == words[i].size() && !words[i].empty())
+            names.push_back(words[i]);
+        if (is_local() && !names.empty() && names.back() == words[i])
+            variables_.hide(words[i]);
+    }
+    for (const Assignment& one : assignments_) {
+        names.push_back(one.name);
+        // `local -n': what is set is another variable.
+        const bool refers = std::find(words.begin(), words.end(), "-n") != words.end();
+        if (refers && shell_name_length(one.value) == one.value.size())
+            names.push_back(one.value);
+    }
+    const bool exports =
+        words[0] == "export" || std::find(words.begin(), words.end(), "-x") != words.end();
+    for (const std::string& name : names) {
+        if (changes)
+            variables_.forget(name, "declared to be more than a text");
+        else if (exports)
+            variables_.mark_exported(name);
+    }
+}
+
+void ShellReader::record() {
+    note_tests();
+    command_.directory = directory_;
+    command_.notes.insert(command_.notes.begin(), notes_.begin(), notes_.end());
+    commands_.push_back(std::move(command_));
+}
+
+void ShellReader::note_tests() {
+    constexpr size_t most = 100;
+    for (const auto& [text, truth] : flow_.tests()) {
+        const std::pair<std::string, bool> one{text, truth == Truth::yes};
+        if (script_.tests.size() < most &&
+            std::find(script_.tests.begin(), script_.tests.end(), one) == script_.tests.end())
+            script_.tests.push_back(one);
+    }
+}
+
+void ShellReader::pass_over(const std::string& what) {
+    constexpr size_t most = 100;
+    const std::string one = what + " (line " + std::to_string(command_.line) + ")";
+    if (script_.others.size() < most && !flow_.is_over() &&
+        std::find(script_.others.begin(), script_.others.end(), one) == script_.others.end())
+        script_.others.push_back(one);
+}
+
+// return, return 1
+void ShellReader::leave_function() {
+    if (reach() != Truth::yes || flow_.soft() || !follows()) {
+        unsure_ = true;
+        return;
+    }
+    returned_ = flow_.status();
+    if (command_.words.size() > 1) {
+        const auto number = parse_whole<unsigned>(command_.words[1]);
+        *returned_ = ShellStatus();
+        if (number)
+            returned_->truth = *number == 0 ? Truth::yes : Truth::no;
+    }
+    flow_.leave();
+}
+
+// What arguments or files decide may be otherwise, so that what stands below it counts.
+void ShellReader::leave() {
+    if (reach() != Truth::yes || flow_.soft() || !follows() || flow_.leave_subshell())
+        return;
+    flow_.leave();
+    script_.is_left = true;
+}
+
+void ShellReader::change_directory() {
+    const std::string to = command_.words.size() > 1 ? command_.words[1] : std::string();
+    const bool known = !to.empty() && to != "-" && command_.problem.empty() && !is_unknown(to);
+    // Relative paths behind it are taken from where translate runs.
+    if (!known)
+        notes_.push_back(written());
+    directory_ = !known                                      ? ""
+                 : to.starts_with('/') || directory_.empty() ? to
+                                                             : directory_ + "/" + to;
+    if (directory_.starts_with('/'))
+        variables_.set("PWD", {{directory_}, {}, false}, false, false, false);
+    else
+        variables_.set("PWD", {{}, "changed by `cd'", false}, false, false, false);
+}
+
+void ShellReader::change_variables() {
+    const auto& words = command_.words;
+    const std::string& program = words[0];
+    if (program == "source" || program == ".") {
+        // What it sets is not known; that it is there is said.
+        notes_.push_back(shown(shell_text(words)));
+        return;
+    }
+    for (size_t i = 1; i < words.size(); i++) {
+        const size_t length = shell_name_length(words[i]);
+        const bool is_name = length > 0 && length == words[i].size();
+        if (program == "let") {
+            apply(shell_sum(words[i], variables_), program);
+            continue;
+        }
+        const bool sets =
+            program == "printf" ? words[i - 1] == "-v" : is_name && words[i - 1] != "-p";
+        // unset 'NAME[1]'
+        const bool is_element = program == "unset" && length > 0 && words[i].ends_with(']');
+        if (!sets && !is_element)
+            continue;
+        const std::string name = words[i].substr(0, length);
+        if (program == "unset" && reach() == Truth::yes && !is_element)
+            variables_.unset(name);
+        else if (program == "read" && command_.redirections.empty())
+            variables_.set(name, {{}, "typed where `read' asks", true}, false, false, false);
+        else
+            variables_.forget(name, "set by `" + program + "'");
+        if (program == "unset" && words[1] == "-f")
+            script_.functions.erase(name);
+    }
+}
+
+void ShellReader::apply(const SumStatus& sum, const std::string& program) {
+    for (const std::string& name : sum.names) {
+        if (reach() == Truth::no)
+            break;
+        if (sum.value && reach() == Truth::yes)
+            variables_.set(name, {{std::to_string(*sum.value)}, {}, false}, false, false, false);
+        else
+            variables_.forget(name, "set by `" + program + "'");
+    }
+}
+
+// set -- WORDS: "$@" from here on.
+void ShellReader::set_arguments() {
+    const auto& words = command_.words;
+    auto first = std::find(words.begin(), words.end(), "--");
+    if (first != words.end())
+        first++;
+    else if (!words[1].starts_with('-') && !words[1].starts_with('+'))
+        first = words.begin() + 1;
+    else
+        return;
+    ShellVariables::Value arguments{{first, words.end()}, command_.problem, !hard_};
+    if (reach() != Truth::yes)
+        arguments = {{}, "an argument, which is set under a condition,", false};
+    variables_.set_arguments(std::move(arguments));
+}
+
+void ShellReader::leave_subshell() {
+    directory_ = std::move(subshells_.back().directory);
+    variables_.undo_to(subshells_.back().mark);
+    subshells_.pop_back();
+}
+
+void ShellReader::count_round() {
+    if (++script_.rounds > most_rounds)
+        throw LauncherError("the script's loops and functions take more than " +
+                            std::to_string(most_rounds) + " rounds");
+}
+
+// Another round, where the loop goes through a list.
+void ShellReader::end_loop() {
+    ShellLoop* const loop = flow_.loop();
+    flow_.end_round();
+    if (loop != nullptr && follows() && loop->counted && !loop->values.empty() &&
+        !flow_.is_left() && reach() != Truth::no) {
+        count_round();
+        const std::string value = loop->values[0];
+        loop->values.erase(loop->values.begin());
+        variables_.set(loop->variable, {{value}, {}, false}, false, false, reach() != Truth::yes);
+        words_.go_to(loop->place, loop->line);
+        flow_.begin_round();
+        return;
+    }
+    if (loop != nullptr && follows() && !loop->step.empty() && !flow_.is_left() &&
+        reach() == Truth::yes) {
+        count_round();
+        apply_sum(loop->step);
+        const auto holds = apply_sum(loop->condition);
+        drop_command();
+        if (holds.value_or(true)) {
+            words_.go_to(loop->place, loop->line);
+            flow_.begin_round();
+            return;
+        }
+    }
+    if (loop != nullptr && follows() && flow_.asks_again()) {
+        count_round();
+        words_.go_to(loop->place, loop->line);
+        inverted_ = loop->inverted;
+        flow_.begin_round();
+        return;
+    }
+    // Nobody knows how often it goes on, and what its variables are then.
+    if (follows() && flow_.is_uncounted()) {
+        for (const std::string& name : variables_.changed_since(flow_.loop_mark()))
+            variables_.forget(name, "set in a loop that nobody counts");
+    }
+    flow_.close(ShellFlow::Kind::loop);
+}
+
+}  // namespace tapgate

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Of ShellWordReader: variables, arguments and the output of commands. ${...} is in
+// parameter.cc.
+#include <algorithm>
+#include <cstddef>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell/output.h"
+#include "launcher/foreign/shell/test.h"
+#include "launcher/foreign/shell/word.h"
+
+namespace tapgate {
+
+// `2>/dev/null' and the like are no words of the command.
+ShellOutput ShellWordReader::output_of(std::string_view command) {
+    ShellOutput parts;
+    ShellWordReader reader(command, variables_, line_, depth_ + 1);
+    while (!reader.at_end()) {
+        const char c = reader.peek();
+        if (c == ' ' || c == '\t' || c == '\n' || (c == '\\' && reader.peek(1) == '\n')) {
+            reader.skip(c == '\\' ? 2 : 1);
+        } else if (c == '>' && reader.peek(1) != '(') {
+            if (!parts.words.empty() && (parts.words.back() == "2" || parts.words.back() == "1"))
+                parts.words.pop_back();
+            while (reader.peek() == '>' || reader.peek() == '&' || reader.peek() == ' ')
+                reader.next();
+            reader.read(false);
+        } else if (std::string_view(";&|<()>#").find(c) != std::string_view::npos) {
+            break;
+        } else {
+            for (std::string& word : reader.read(true))
+                parts.words.push_back(std::move(word));
+        }
+    }
+    parts.rest = trimmed(reader.rest(), " \t\n");
+    parts.soft = !reader.has_hard_problem();
+    parts.problem = reader.take_problem();
+    return parts;
+}
+
+// $((TEXT))
+void ShellWordReader::add_sum(std::string_view text) {
+    const std::string sum = expanded(text);
+    const std::vector<std::string> names = shell_sum(sum, variables_).names;
+    for (const std::string& name : names)
+        variables_.assign(name, {{}, "set by `$((...))'", false});
+    const auto value = names.empty() ? shell_arithmetic(sum, variables_) : std::nullopt;
+    add_quoted(value ? std::to_string(*value) : std::string(unknown_text));
+}
+
+void ShellWordReader::add_output(std::string_view command, bool quoted) {
+    const std::string_view inside = trimmed(command, " \t\n");
+    if (inside.starts_with('(') && inside.ends_with(')') && inside.size() > 2) {
+        add_sum(inside.substr(1, inside.size() - 2));
+        return;
+    }
+    if (depth_ < deepest) {
+        if (const auto value = known_output(output_of(inside), variables_)) {
+            for (const std::string& word : value->words)
+                variables_.charge(word.size());
+            add_value(*value, quoted, false);
+            return;
+        }
+    }
+    add_quoted(unknown_text);
+}
+
+// $(...), over several lines where its end is found.
+void ShellWordReader::read_command(bool quoted) {
+    constexpr size_t longest = 4096;
+    const std::string_view from = rest().substr(0, longest);
+    unsigned depth = 0;
+    char quote = '\0';
+    size_t end = 0;
+    for (size_t i = 0; i < from.size() && end == 0; i++) {
+        const char c = from[i];
+        if (c == '\\' && quote != '\'') {
+            i++;
+        } else if (quote != '\0') {
+            quote = c == quote ? '\0' : quote;
+        } else if (c == '\'' || c == '"') {
+            quote = c;
+        } else if (c == '(') {
+            depth++;
+        } else if (c == ')') {
+            depth--;
+            end = depth == 0 ? i + 1 : 0;
+        }
+    }
+    if (end == 0) {
+        while (!at_end() && peek() != '\n')
+            next();
+        problem("the output of a command ($(...))");
+        add_quoted(unknown_text);
+        return;
+    }
+    const std::string_view inside = from.substr(1, end - 2);
+    add_output(inside, quoted);
+    skip(end);
+}
+
+// `$' or a backquote.
+void ShellWordReader::read_expansion(bool quoted) {
+    const char c = next();
+    if (c == '`') {
+        std::string inside;
+        while (!at_end() && peek() != '`' && peek() != '\n') {
+            const bool escapes =
+                peek() == '\\' && std::string_view(quoted ? "$`\\\"" : "$`\\").find(peek(1)) !=
+                                      std::string_view::npos;
+            skip(escapes ? 1 : 0);
+            inside += next();
+        }
+        // `# words' between backquotes: a comment, as people write it in continued lines.
+        const bool comment = inside.starts_with('#');
+        if (peek() == '`')
+            next();
+        else if (!comment)
+            problem("a backquote that is not closed");
+        if (!comment)
+            add_output(inside, quoted);
+        return;
+    }
+    if (peek() == '(') {
+        read_command(quoted);
+    } else if (peek() == '[' && rest().substr(0, rest().find_first_of("\n\"]")).size() > 1) {
+        const std::string_view inside = rest().substr(1, rest().find_first_of("\n]") - 1);
+        add_sum(inside);
+        skip(inside.size() + 2);
+    } else if (peek() == '{') {
+        read_braces(quoted);
+    } else if (const size_t length = shell_name_length(rest()); length > 0) {
+        const std::string name(rest().substr(0, length));
+        skip(length);
+        if (name == "RANDOM")
+            add_quoted(unknown_text);
+        else
+            add_value(name == "BASH_SOURCE" ? variables_.ask("$0", "`$BASH_SOURCE'")
+                                            : variables_.get(name),
+                      quoted, false);
+    } else {
+        read_special(quoted);
+    }
+}
+
+// "$@": of a function each argument, a word each. What the script was given: nothing, as it stands
+// here.
+void ShellWordReader::add_arguments(char how, bool quoted) {
+    const auto* const known = variables_.arguments();
+    if (known == nullptr)
+        notes_.push_back("$" + std::string(1, how));
+    if (known != nullptr || (peek() == '"' && how == '@'))
+        add_all(known != nullptr ? *known : ShellVariables::Value(), quoted, how == '*');
+}
+
+// $1, $@ and the like; behind the `$'.
+void ShellWordReader::read_special(bool quoted) {
+    constexpr std::string_view special = "?!-";
+    const char c = peek();
+    if (c == '$') {
+        next();
+        add_quoted(unknown_text);
+    } else if (c == '@' || c == '*') {
+        next();
+        add_arguments(c, quoted);
+    } else if (c == '0') {
+        next();
+        add_value(variables_.ask("$0", "`$0', which only the shell that ran it knows"), quoted,
+                  false);
+    } else if ((c >= '1' && c <= '9') || c == '#') {
+        add_value(variables_.argument(std::string(1, next())), quoted, false);
+    } else if (c != '\0' && special.find(c) != std::string_view::npos) {
+        problem("`$" + std::string(1, c) + "', which only the shell that ran it knows");
+    } else {
+        add('$');
+    }
+}
+
+}  // namespace tapgate

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell/flow.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "launcher/base/error.h"
+
+namespace tapgate {
+
+namespace {
+
+using Tests = std::vector<std::pair<std::string, Truth>>;
+
+// More than these are not named.
+void add_test(Tests& tests, const std::string& text, Truth truth) {
+    constexpr size_t most = 100;
+    if (!text.empty() && tests.size() < most)
+        tests.emplace_back(text, truth);
+}
+
+}  // namespace
+
+Truth negated(Truth truth) {
+    return truth == Truth::yes ? Truth::no : truth == Truth::no ? Truth::yes : truth;
+}
+
+Truth ShellFlow::reach() const {
+    Truth reach = gone_ ? Truth::no : gate_;
+    for (const Block& block : blocks_)
+        reach = std::min(reach, block.reach());
+    return reach;
+}
+
+bool ShellFlow::soft() const {
+    return gate_soft_ ||
+           std::any_of(blocks_.begin(), blocks_.end(), [](const Block& one) { return one.soft; });
+}
+
+bool ShellFlow::by_files() const {
+    return gate_files_ ||
+           std::any_of(blocks_.begin(), blocks_.end(), [](const Block& one) { return one.files; });
+}
+
+// Of a list, as `a && b || c', the status is that of the last command that was run.
+void ShellFlow::ended(const ShellStatus& status) {
+    if (gate_ == Truth::no)
+        return;
+    if (gate_ == Truth::yes || status.truth == status_.truth) {
+        const ShellStatus before = status_;
+        status_ = status;
+        status_.soft = status.soft || (gate_soft_ && before.soft);
+        status_.files = status.files || (gate_files_ && before.files);
+    } else {
+        status_ = {Truth::unknown, true, false, status.text};
+    }
+}
+
+void ShellFlow::pass_gate(Truth gate) {
+    gate_ = gate;
+    gate_soft_ = gate_soft_ || status_.soft;
+    gate_files_ = gate_files_ || status_.files;
+    add_test(gate_tests_, status_.text, status_.truth);
+    element_ = {};
+}
+
+void ShellFlow::and_then() {
+    pass_gate(status_.truth);
+}
+
+void ShellFlow::or_else() {
+    pass_gate(negated(status_.truth));
+}
+
+void ShellFlow::next_list() {
+    element_ = {};
+    gate_ = Truth::yes;
+    gate_soft_ = gate_files_ = false;
+    gate_tests_.clear();
+}
+
+void ShellFlow::open(Kind kind) {
+    constexpr size_t deepest = 1000;
+    if (blocks_.size() == deepest)
+        throw LauncherError("the script has brackets in brackets in brackets, without an end");
+    Block block;
+    block.kind = kind;
+    block.gate = gate_;
+    block.gate_status = status_;
+    block.element = element_;
+    block.soft = gate_soft_;
+    block.files = gate_files_;
+    block.tests = gate_tests_;
+    blocks_.push_back(std::move(block));
+    next_list();
+}
+
+void ShellFlow::decide(Block& block, Truth truth, const ShellStatus& status) {
+    block.current = truth;
+    block.soft = block.soft || status.soft;
+    block.files = block.files || status.files;
+    // Of a loop each counts: whether it is asked again hangs on the last.
+    if (block.kind == Kind::loop)
+        block.tests.emplace_back(status.text, status.truth);
+    else
+        add_test(block.tests, status.text, status.truth);
+}
+
+void ShellFlow::then() {
+    if (is_in(Kind::condition))
+        decide(blocks_.back(), std::min(negated(top().past), status_.truth), status_);
+    next_list();
+}
+
+void ShellFlow::otherwise_if() {
+    if (!is_in(Kind::condition))
+        return;
+    Block& block = blocks_.back();
+    block.past = std::max(block.past, block.current);
+    block.current = negated(block.past);
+    next_list();
+}
+
+void ShellFlow::otherwise() {
+    otherwise_if();
+}
+
+void ShellFlow::open_loop(ShellLoop loop, const ShellStatus& status) {
+    open(Kind::loop);
+    blocks_.back().loop = std::move(loop);
+    status_ = status;
+}
+
+void ShellFlow::enter_loop() {
+    if (is_in(Kind::loop))
+        decide(blocks_.back(), status_.truth, status_);
+    next_list();
+}
+
+void ShellFlow::begin_round() {
+    if (!is_in(Kind::loop))
+        return;
+    Block& block = blocks_.back();
+    block.again = true;
+    block.current = Truth::yes;
+    status_ = {Truth::yes, block.soft, block.files, {}};
+}
+
+void ShellFlow::open_choice(const std::string& text, bool known, bool soft) {
+    open(Kind::choice);
+    Block& block = blocks_.back();
+    block.text = text;
+    block.known = known;
+    block.soft = block.soft || soft;
+    block.awaits_pattern = true;
+    block.current = Truth::no;
+}
+
+bool ShellFlow::awaits_pattern() const {
+    return is_in(Kind::choice) && top().awaits_pattern;
+}
+
+void ShellFlow::begin_branch(Truth matches, const std::string& pattern) {
+    Block& block = blocks_.back();
+    const Truth truth = block.known ? matches : Truth::unknown;
+    block.current = std::max(std::min(negated(block.past), truth), block.falls);
+    block.falls = Truth::no;
+    block.past_before = block.past;
+    if (block.current != Truth::no)
+        add_test(block.tests, "case " + block.text + " in " + pattern + ")", block.current);
+    block.past = std::max(block.past, truth);
+    block.awaits_pattern = false;
+    next_list();
+}
+
+void ShellFlow::end_branch(bool falls, bool asks) {
+    if (is_in(Kind::choice)) {
+        Block& block = blocks_.back();
+        block.awaits_pattern = true;
+        if (falls)
+            block.falls = block.current;
+        if (asks)
+            block.past = block.past_before;
+        block.current = Truth::no;
+    }
+    next_list();
+}
+
+void ShellFlow::close(Kind kind) {
+    if (!is_in(kind))
+        return;
+    const Block block = std::move(blocks_.back());
+    blocks_.pop_back();
+    const bool group = kind == Kind::group || kind == Kind::subshell;
+    const ShellStatus inner = status_;
+    element_ = block.element;
+    gate_ = block.gate;
+    gate_soft_ = gate_files_ = false;
+    gate_tests_.clear();
+    status_ = block.gate_status;
+    ended(group ? inner : ShellStatus{Truth::unknown, false, false, {}});
+}
+
+void ShellFlow::leave_loops(size_t count, bool goes_on) {
+    const Truth leaves = reach();
+    for (auto block = blocks_.rbegin(); block != blocks_.rend() && count > 0; ++block) {
+        if (block->kind == Kind::subshell) {
+            // Only that ends.
+            block->left = std::max(block->left, leaves);
+            return;
+        }
+        if (block->kind != Kind::loop)
+            continue;
+        count--;
+        Truth& ends = goes_on && count == 0 ? block->skipped : block->left;
+        ends = std::max(ends, leaves);
+    }
+}
+
+bool ShellFlow::leave_subshell() {
+    const auto subshell = std::find_if(blocks_.rbegin(), blocks_.rend(),
+                                       [](const Block& one) { return one.kind == Kind::subshell; });
+    if (subshell == blocks_.rend())
+        return false;
+    subshell->current = Truth::no;
+    return true;
+}
+
+void ShellFlow::end_round() {
+    if (is_in(Kind::loop))
+        blocks_.back().skipped = Truth::no;
+}
+
+bool ShellFlow::is_over() const {
+    return std::any_of(blocks_.begin(), blocks_.end(),
+                       [](const Block& one) { return one.again && one.current == Truth::no; });
+}
+
+// Not of `while true', or while a file is there: nobody knows how often.
+bool ShellFlow::asks_again() const {
+    return is_in(Kind::loop) && top().loop.tested && !top().files && top().left == Truth::no &&
+           top().current == Truth::yes && !top().tests.empty() && !top().tests.back().first.empty();
+}
+
+bool ShellFlow::is_uncounted() const {
+    return is_in(Kind::loop) &&
+           (top().left == Truth::unknown ||
+            (top().loop.tested && top().current == Truth::yes && top().left == Truth::no));
+}
+
+void ShellFlow::start_with(Truth reach, bool soft) {
+    if (reach == Truth::yes && !soft)
+        return;
+    open(Kind::group);
+    blocks_.back().current = reach;
+    blocks_.back().soft = soft;
+}
+
+std::vector<std::pair<std::string, Truth>> ShellFlow::tests() const {
+    std::vector<std::pair<std::string, Truth>> all;
+    const auto add = [&](const std::vector<std::pair<std::string, Truth>>& some) {
+        std::copy_if(some.begin(), some.end(), std::back_inserter(all), [](const auto& one) {
+            return !one.first.empty() && one.second != Truth::unknown;
+        });
+    };
+    // What is not reached decides nothing.
+    for (const Block& block : blocks_) {
+        add(block.tests);
+        if (block.reach() == Truth::no)
+            return all;
+    }
+    add(gate_tests_);
+    return all;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Of ShellReader: what is a script within the script: functions, `eval', `bash -c', here-documents.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell/reader.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+constexpr unsigned deepest_script = 3;
+constexpr unsigned deepest_call = 12;
+
+}  // namespace
+
+// A function of the script, with the arguments of this call; a problem of theirs goes with them.
+void ShellReader::call(const Function& function) {
+    variables_.enter(
+        {{command_.words.begin() + 1, command_.words.end()}, command_.problem, !hard_});
+    for (const auto& [name, value] : command_.environment) {
+        variables_.hide(name);
+        set(name, {value}, false, false);
+    }
+    command_.problem.clear();
+    // A copy: the function may define itself anew.
+    const std::string body = function.body;
+    run(body, function.line);
+    variables_.leave();
+}
+
+// The words are read once more.
+void ShellReader::read_eval() {
+    const std::string text = joined({command_.words.begin() + 1, command_.words.end()});
+    const size_t length = shell_name_length(text);
+    if (!command_.problem.empty() && length > 0 && length < text.size() &&
+        (text[length] == '=' || text[length] == '+'))
+        variables_.forget(text.substr(0, length), "set by `eval'");
+    else if (command_.environment.empty())
+        run(text, command_.line);
+    else
+        run_with_environment(text);
+}
+
+// NAME=value eval TEXT
+void ShellReader::run_with_environment(const std::string& text) {
+    std::map<std::string, std::optional<ShellVariables::Value>> before;
+    for (const auto& [name, value] : command_.environment) {
+        before.try_emplace(name, variables_.saved(name));
+        set(name, {value}, false, false);
+    }
+    run(text, command_.line);
+    for (const auto& [name, value] : before) {
+        variables_.unset(name);
+        if (value)
+            variables_.set(name, *value, true, false, false);
+    }
+}
+
+// What `text' says is run here: the body of a function, or what `eval' is given.
+void ShellReader::run(const std::string& text, unsigned line) {
+    if (nesting_ >= deepest_call)
+        throw LauncherError("the script's functions call each other without an end");
+    count_round();
+    ShellReader reader(text, variables_, script_, line, nesting_ + 1);
+    reader.directory_ = directory_;
+    reader.flow_.start_with(reach(), flow_.soft());
+    std::vector<ShellCommand> commands = reader.read();
+    directory_ = reader.directory_;
+    called_ = reader.unsure_ ? ShellStatus() : reader.returned_.value_or(reader.flow_.status());
+    if (script_.is_left && flow_.leave_subshell())
+        script_.is_left = false;
+    else if (script_.is_left)
+        flow_.leave();
+    notes_.insert(notes_.end(), reader.notes_.begin(), reader.notes_.end());
+    for (ShellCommand& command : commands) {
+        if (command.problem.empty())
+            command.problem = command_.problem;
+        command.background = command.background || command_.background;
+        command.redirections.insert(command.redirections.end(), command_.redirections.begin(),
+                                    command_.redirections.end());
+        // Where it is called, since that is where its calls differ.
+        command.line = command_.line;
+        commands_.push_back(std::move(command));
+    }
+}
+
+// What `bash -c TEXT' and `alias NAME=TEXT' have in one word is a script.
+void ShellReader::read_nested() {
+    constexpr std::array<std::string_view, 3> others = {"runuser", "script", "su"};
+    bool shell = false;
+    const std::vector<std::string> words = command_.words;
+    for (size_t i = 0; i < words.size(); i++) {
+        if (words[0] == "alias" && i > 0)
+            read_nested(words[i].substr(words[i].find('=') + 1), script_, command_.line, false);
+        else if (shell && i + 1 < words.size() && words[i].starts_with('-') &&
+                 words[i].ends_with('c') && !words[i].starts_with("--"))
+            read_in_shell(words[i + 1], arguments_behind(i + 2), command_.line, false);
+        shell = shell || is_shell(words[i]) || is_one_of(last_part(words[i]), others);
+    }
+}
+
+// bash -c TEXT NAME ARGUMENTS; of `su' and the like nobody knows.
+std::optional<ShellVariables::Value> ShellReader::arguments_behind(size_t name) const {
+    const auto& words = command_.words;
+    const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
+    if (std::none_of(words.begin(), end, is_shell))
+        return std::nullopt;
+    const auto first = std::min(name + 1, words.size());
+    return ShellVariables::Value{{words.begin() + static_cast<std::ptrdiff_t>(first), words.end()},
+                                 command_.problem,
+                                 !hard_};
+}
+
+// A script of another shell's, which has the variables that have been exported, or none.
+void ShellReader::read_in_shell(const std::string& text,
+                                std::optional<ShellVariables::Value> arguments, unsigned line,
+                                bool written) {
+    Script script{script_.reading, {}, script_.rounds, false, {}, {}};
+    const size_t mark = variables_.mark();
+    variables_.enter_shell(!written, std::move(arguments));
+    if (!written) {
+        for (const auto& [name, value] : command_.environment)
+            variables_.set(name, {{value}, command_.problem, !hard_}, false, false, false);
+    }
+    read_nested(text, script, line, written);
+    variables_.undo_to(mark);
+    script_.rounds = script.rounds;
+    for (const auto& one : script.tests)
+        script_.tests.push_back(one);
+    for (const std::string& one : script.others)
+        script_.others.push_back(one);
+}
+
+void ShellReader::read_nested(const std::string& text, Script& script, unsigned line,
+                              bool written) {
+    if (nesting_ >= deepest_script)
+        return;
+    ShellReader reader(text, variables_, script, line, nesting_ + 1);
+    std::vector<ShellCommand> commands = reader.read();
+    // What nobody knows of the text is a problem of all that stands in it.
+    for (ShellCommand& command : commands) {
+        if (!written && command.problem.empty())
+            command.problem = command_.problem;
+    }
+    take_over(std::move(commands), written);
+}
+
+void ShellReader::take_over(std::vector<ShellCommand> commands, bool written) {
+    for (ShellCommand& command : commands) {
+        if (command.directory.empty() && !written)
+            command.directory = directory_;
+        command.is_written = command.is_written || written;
+        commands_.push_back(std::move(command));
+    }
+}
+
+// The lines of here-documents are no commands, unless they are those of a file that is written.
+void ShellReader::read_documents() {
+    for (const Document& document : std::exchange(documents_, {})) {
+        std::string text;
+        const unsigned line = words_.line();
+        while (!words_.at_end()) {
+            const std::string_view rest = words_.rest();
+            const std::string_view here = rest.substr(0, rest.find('\n'));
+            const size_t tabs = document.without_tabs ? here.find_first_not_of('\t') : 0;
+            const bool last = here.substr(std::min(tabs, here.size())) == document.end;
+            if (!last)
+                text.append(here).append("\n");
+            skip_line();
+            if (!words_.at_end())
+                next();
+            if (last)
+                break;
+        }
+        if (!document.is_a_script || !follows())
+            continue;
+        if (document.expands)
+            text = ShellWordReader(text, variables_, line).read_document();
+        read_in_shell(text, std::nullopt, line, document.is_written);
+    }
+    documents_before_ = 0;
+}
+
+}  // namespace tapgate

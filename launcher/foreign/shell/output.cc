@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell/output.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <sstream>
+#include <vector>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+using Value = ShellVariables::Value;
+
+std::string normal(const std::filesystem::path& path) {
+    std::string text = path.lexically_normal().string();
+    while (text.size() > 1 && text.ends_with('/'))
+        text.pop_back();
+    return text;
+}
+
+std::string parent(std::string path) {
+    while (path.size() > 1 && path.ends_with('/'))
+        path.pop_back();
+    const size_t slash = path.rfind('/');
+    if (slash == std::string::npos)
+        return ".";
+    path.resize(path.find_last_not_of('/', slash) + 1);
+    return path.empty() ? "/" : path;
+}
+
+// From the directory where the script is at this point; empty: nobody knows.
+std::string from_here(const std::string& path, ShellVariables& variables) {
+    if (path.starts_with('/'))
+        return normal(path);
+    const Value here = variables.get("PWD");
+    if (!here.problem.empty() || here.words.empty())
+        return {};
+    return normal(std::filesystem::path(here.words[0]) / path);
+}
+
+class Sum {
+  public:
+    Sum(std::string_view text, ShellVariables& variables) : text_(text), variables_(variables) {}
+
+    std::optional<long long> read() {
+        const long long value = terms(0);
+        blanks();
+        return wrong_ || at_ != text_.size() ? std::nullopt : std::optional(value);
+    }
+
+  private:
+    static constexpr unsigned deepest = 16;
+    static constexpr long long most = 1LL << 40U;
+
+    void blanks() {
+        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t'))
+            at_++;
+    }
+    bool takes(char c) {
+        blanks();
+        if (at_ >= text_.size() || text_[at_] != c)
+            return false;
+        at_++;
+        return true;
+    }
+    long long checked(long long value) {
+        wrong_ = wrong_ || value > most || value < -most;
+        return wrong_ ? 0 : value;
+    }
+    long long terms(unsigned depth) {
+        long long value = factors(depth);
+        for (;;) {
+            if (takes('+'))
+                value = checked(value + factors(depth));
+            else if (takes('-'))
+                value = checked(value - factors(depth));
+            else
+                return value;
+        }
+    }
+    long long factors(unsigned depth) {
+        long long value = number(depth);
+        for (;;) {
+            if (takes('*')) {
+                const long long by = number(depth);
+                wrong_ = wrong_ || (by != 0 && (value > most / (by < 0 ? -by : by) ||
+                                                value < -most / (by < 0 ? -by : by)));
+                value = wrong_ ? 0 : value * by;
+            } else if (takes('/') || takes('%')) {
+                const bool divides = text_[at_ - 1] == '/';
+                const long long by = number(depth);
+                wrong_ = wrong_ || by == 0;
+                value = wrong_ ? 0 : divides ? value / by : value % by;
+            } else {
+                return value;
+            }
+        }
+    }
+    long long number(unsigned depth) {
+        if (takes('(')) {
+            wrong_ = wrong_ || depth == deepest;
+            const long long value = wrong_ ? 0 : terms(depth + 1);
+            wrong_ = wrong_ || !takes(')');
+            return value;
+        }
+        if (takes('-'))
+            return depth == deepest ? checked(most + 1) : -number(depth + 1);
+        const std::string_view rest = text_.substr(at_);
+        const size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+        const size_t name = shell_name_length(rest);
+        std::string word(rest.substr(0, std::max(digits, name)));
+        at_ += word.size();
+        if (name > 0) {
+            const Value value = variables_.get(word);
+            wrong_ = wrong_ || !value.problem.empty() || value.words.size() != 1;
+            word = wrong_ ? "0" : value.words[0];
+        }
+        const auto value = parse_whole<long long>(word, 0, most);
+        // 010 is eight in a shell.
+        wrong_ = wrong_ || !value || (word.size() > 1 && word[0] == '0');
+        return wrong_ ? 0 : *value;
+    }
+
+    std::string_view text_;
+    ShellVariables& variables_;
+    size_t at_ = 0;
+    bool wrong_ = false;
+};
+
+// X = 1, X += 1, X++, but no X == 1.
+bool assigns(std::string_view text) {
+    if (text.find("++") != std::string_view::npos || text.find("--") != std::string_view::npos)
+        return true;
+    for (size_t at = 0; at < text.size(); at++) {
+        const bool compares =
+            (at > 0 && std::string_view("=<>!").find(text[at - 1]) != std::string_view::npos) ||
+            (at + 1 < text.size() && text[at + 1] == '=');
+        if (text[at] == '=' && !compares)
+            return true;
+    }
+    return false;
+}
+
+// seq LAST, seq FIRST LAST, seq FIRST STEP LAST
+std::optional<std::string> numbers(const std::vector<std::string>& words) {
+    constexpr long long most = 500;
+    std::vector<long long> values;
+    for (size_t i = 1; i < words.size(); i++) {
+        const auto value = parse_whole<long long>(words[i], -99999, 99999);
+        if (!value)
+            return std::nullopt;
+        values.push_back(*value);
+    }
+    if (values.empty() || values.size() > 3)
+        return std::nullopt;
+    const long long last = values.back();
+    const long long step = values.size() == 3 ? values[1] : 1;
+    const long long first = values.size() == 1 ? 1 : values[0];
+    if (step <= 0 || first > last || (last - first) / step > most)
+        return std::nullopt;
+    std::string text;
+    for (long long i = first; i <= last; i += step)
+        text += (text.empty() ? "" : "\n") + std::to_string(i);
+    return text;
+}
+
+// printf FORMAT WORDS, with %s, %d, %x and the like, and a word for each.
+std::optional<std::string> formatted(const std::vector<std::string>& words) {
+    constexpr int widest = 64;
+    const std::string& format = words[1];
+    std::string text;
+    size_t word = 2;
+    for (size_t i = 0; i < format.size(); i++) {
+        if (format[i] == '\\')
+            return std::nullopt;
+        if (format[i] != '%' || format.substr(i).starts_with("%%")) {
+            text += format[i];
+            i += format[i] == '%' ? 1 : 0;
+            continue;
+        }
+        const size_t kind = format.find_first_not_of("0123456789", i + 1);
+        const std::string size = format.substr(i + 1, kind - i - 1);
+        const int width = size.empty() ? 0 : parse_whole<int>(size, 0, widest).value_or(-1);
+        if (kind == std::string::npos || width < 0 || word == words.size())
+            return std::nullopt;
+        const auto number = parse_whole<long long>(words[word], 0, 1LL << 40U);
+        std::string field = words[word++];
+        if (format[kind] != 's') {
+            // 010 is eight here as well.
+            if (!number || (field.size() > 1 && field[0] == '0') ||
+                std::string_view("dixX").find(format[kind]) == std::string_view::npos)
+                return std::nullopt;
+            std::ostringstream digits;
+            digits << (format[kind] == 'd' || format[kind] == 'i' ? std::dec : std::hex)
+                   << (format[kind] == 'X' ? std::uppercase : std::nouppercase) << *number;
+            field = digits.str();
+        }
+        const bool zeros = size.starts_with('0') && format[kind] != 's';
+        if (field.size() < static_cast<size_t>(width))
+            field.insert(0, static_cast<size_t>(width) - field.size(), zeros ? '0' : ' ');
+        text += field;
+        i = kind;
+    }
+    return word == words.size() && !format.starts_with('-') ? std::optional(text) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& variables) {
+    std::vector<std::string> words = parts.words;
+    if (is_unknown(words))
+        return std::nullopt;
+    std::erase(words, "--");
+    if (words.empty())
+        return std::nullopt;
+    const std::string program = words[0];
+    const auto known = [&](std::string text) -> std::optional<Value> {
+        if (text.empty())
+            return std::nullopt;
+        return Value{{std::move(text)}, parts.problem, parts.soft};
+    };
+    const size_t count = words.size();
+    if (program == "cd" && count >= 2) {
+        const bool prints = parts.rest == "&& pwd" || parts.rest == "&& pwd -P" ||
+                            parts.rest == "&&pwd" || parts.rest == "; pwd" || parts.rest == ";pwd";
+        return prints ? known(from_here(words.back(), variables)) : std::nullopt;
+    }
+    // `|| true' is for when it fails.
+    if (!parts.rest.empty() && !parts.rest.starts_with("||"))
+        return std::nullopt;
+    if (program == "pwd")
+        return variables.get("PWD");
+    if (program == "whoami")
+        return variables.get("USER");
+    if (program == "nproc" || (program == "getconf" && words.back() == "_NPROCESSORS_ONLN")) {
+        const Value processors = variables.ask("nproc", "?");
+        return processors.problem.empty() ? std::optional(processors) : std::nullopt;
+    }
+    if (program == "uname" && (count == 1 || (count == 2 && words[1] == "-s")))
+        return known("Linux");
+    if ((program == "uname" && count == 2 && words[1] == "-m") || (program == "arch" && count == 1))
+        return known("x86_64");
+    if (program == "dirname" && count == 2)
+        return known(parent(words[1]));
+    if (program == "basename" && (count == 2 || count == 3)) {
+        std::string name(last_part(normal(words[1])));
+        if (count == 3 && name.size() > words[2].size() && name.ends_with(words[2]))
+            name.resize(name.size() - words[2].size());
+        return known(name);
+    }
+    if ((program == "realpath" || program == "readlink") && count >= 2 && count <= 3 &&
+        !words.back().starts_with('-') && (program == "realpath" || count == 3))
+        return known(from_here(words.back(), variables));
+    if (program == "command" || program == "which" || program == "type") {
+        const std::string_view name = last_part(words.back());
+        return name.starts_with("qemu") || name == "kvm" ? known(words.back()) : std::nullopt;
+    }
+    if (program == "seq")
+        return known(numbers(words).value_or(""));
+    if (program == "printf" && count >= 2)
+        return known(formatted(words).value_or(""));
+    if (program == "expr" && count >= 4) {
+        const std::string sum = joined({words.begin() + 1, words.end()});
+        const auto value = sum.find_first_not_of("0123456789+-*/% ") == std::string::npos
+                               ? shell_arithmetic(trimmed(sum), variables)
+                               : std::nullopt;
+        return known(value ? std::to_string(*value) : "");
+    }
+    if (program == "echo" && (count == 1 || !words[1].starts_with('-')))
+        return Value{{joined({words.begin() + 1, words.end()})}, parts.problem, parts.soft};
+    return std::nullopt;
+}
+
+SumStatus shell_sum(std::string_view text, ShellVariables& variables) {
+    SumStatus sum;
+    const size_t length = shell_name_length(text);
+    const std::string name(text.substr(0, length));
+    const std::string_view rest = trimmed(text.substr(length));
+    const auto set = [&](const std::string& value) {
+        sum.names = {name};
+        sum.value = shell_arithmetic(value, variables);
+        if (sum.value)
+            sum.holds = *sum.value != 0;
+    };
+    constexpr std::string_view sums = "+-*/%";
+    // More than one variable, or one within another's value: none of them is known from here on.
+    const std::string_view behind = rest.substr(std::min<size_t>(2, rest.size()));
+    if (assigns(length > 0 && !rest.starts_with("==") ? behind : text)) {
+        for (size_t at = 0; at < text.size();) {
+            const size_t size = shell_name_length(text.substr(at));
+            if (size > 0)
+                sum.names.emplace_back(text.substr(at, size));
+            at += std::max<size_t>(size, 1);
+        }
+        return sum;
+    }
+    if (length > 0 && (rest == "++" || rest == "--")) {
+        set(name + rest[0] + "1");
+        sum.holds.reset();
+    } else if (length > 0 && rest.size() > 1 && sums.find(rest[0]) != std::string_view::npos &&
+               rest[1] == '=') {
+        set(name + rest[0] + "(" + std::string(rest.substr(2)) + ")");
+    } else if (length > 0 && rest.starts_with('=') && !rest.starts_with("==")) {
+        set(std::string(rest.substr(1)));
+    } else {
+        constexpr std::array<std::string_view, 6> comparisons = {"<=", ">=", "==", "!=", "<", ">"};
+        for (const std::string_view how : comparisons) {
+            const size_t at = text.find(how);
+            if (at == std::string_view::npos)
+                continue;
+            const auto a = shell_arithmetic(text.substr(0, at), variables);
+            const auto b = shell_arithmetic(text.substr(at + how.size()), variables);
+            if (a && b)
+                sum.holds = how == "<="   ? *a <= *b
+                            : how == ">=" ? *a >= *b
+                            : how == "==" ? *a == *b
+                            : how == "!=" ? *a != *b
+                            : how == "<"  ? *a < *b
+                                          : *a > *b;
+            return sum;
+        }
+        if (const auto value = shell_arithmetic(text, variables))
+            sum.holds = *value != 0;
+    }
+    return sum;
+}
+
+std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables& variables) {
+    return Sum(text, variables).read();
+}
+
+}  // namespace tapgate

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What `$(...)' stands for, where that is known without running it: parts of paths, sums.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_OUTPUT_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_OUTPUT_H
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/foreign/shell/variables.h"
+
+namespace tapgate {
+
+/// A command, and what stands behind it.
+struct ShellOutput {
+    std::vector<std::string> words;
+    std::string rest;     ///< from `|', `&&' or `||' on
+    std::string problem;  ///< of the words
+    bool soft = false;    ///< see ShellVariables::Value
+};
+
+/// What the command would print; nothing when only running it would tell.
+std::optional<ShellVariables::Value> known_output(const ShellOutput& parts,
+                                                  ShellVariables& variables);
+
+/// What `$((text))` is: whole numbers, variables, + - * / % and brackets.
+std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables& variables);
+
+/// What `((text))' does.
+struct SumStatus {
+    std::vector<std::string> names;  ///< of variables that it sets
+    std::optional<long long> value;  ///< that it sets its variable to; nothing: nobody knows
+    std::optional<bool> holds;       ///< whether it ends well; nothing: nobody knows
+};
+
+SumStatus shell_sum(std::string_view text, ShellVariables& variables);
+
+}  // namespace tapgate
+
+#endif

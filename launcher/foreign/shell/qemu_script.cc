@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell/qemu_script.h"
+
+#include <algorithm>
+#include <array>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/script.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+// libvirt sets these in front of each QEMU that it starts, and logs them.
+bool is_of_libvirt(const ShellCommand& command) {
+    return std::any_of(command.environment.begin(), command.environment.end(),
+                       [](const auto& variable) {
+                           return variable.first == "LC_ALL" || variable.first == "QEMU_AUDIO_DRV";
+                       }) &&
+           std::any_of(command.environment.begin(), command.environment.end(),
+                       [](const auto& variable) { return variable.first == "PATH"; });
+}
+
+std::string name_of_guest(const ShellCommand& command) {
+    const auto name = std::find(command.words.begin(), command.words.end(), "-name");
+    if (name == command.words.end() || name + 1 == command.words.end())
+        return {};
+    const std::string word = (name + 1)->substr(0, (name + 1)->find(','));
+    return word.starts_with("guest=") ? word.substr(word.find('=') + 1) : word;
+}
+
+// Its words may be what is not known.
+bool starts_qemu(const ShellCommand& command) {
+    const auto qemu = find_qemu(command.words);
+    const bool bare =
+        qemu != command.words.end() && qemu + 1 == command.words.end() && !command.problem.empty();
+    return bare || is_start_of_qemu(command.words);
+}
+
+// Starts of one VM in a log.
+bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
+    return std::all_of(commands.begin(), commands.end(), [&](const ShellCommand* one) {
+        return is_of_libvirt(*one) && name_of_guest(*one) == name_of_guest(*commands[0]);
+    });
+}
+
+}  // namespace
+
+ShellCommand find_qemu_start(std::string_view text,
+                             const std::function<const char*(const std::string&)>& lookup,
+                             const std::string& source) {
+    std::string error;
+    for (const ShellReading reading :
+         {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
+        bool starts = false;
+        try {
+            const std::vector<ShellCommand> commands = read_shell_script(text, lookup, reading);
+            starts = std::any_of(commands.begin(), commands.end(), starts_qemu);
+            // Which of two starts is meant is not for a file to say that may come and go.
+            const bool passed =
+                std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
+                    return one.is_passed && is_start_of_qemu(one.words);
+                });
+            if (!passed)
+                return find_qemu_command(commands, source);
+        } catch (const LauncherError& problem) {
+            if (error.empty() && (starts || reading == ShellReading::flat))
+                error = problem.what();
+            // Another reading would know less, and might not know that.
+            if (starts)
+                break;
+        }
+    }
+    throw LauncherError(error);
+}
+
+ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
+                               const std::string& source) {
+    std::vector<const ShellCommand*> found;
+    for (const ShellCommand& command : commands) {
+        // Round after round of a loop is one start.
+        const bool again = std::any_of(found.begin(), found.end(), [&](const ShellCommand* one) {
+            return one->line == command.line && one->words == command.words;
+        });
+        if (starts_qemu(command) && !again)
+            found.push_back(&command);
+    }
+    // What the script runs comes before what it writes.
+    if (std::any_of(found.begin(), found.end(), [](const auto* one) { return !one->is_written; }))
+        std::erase_if(found, [](const ShellCommand* one) { return one->is_written; });
+    // Part of a command line.
+    if (found.empty() && commands.size() == 1 && !commands[0].words.empty() &&
+        commands[0].words[0].starts_with('-'))
+        found.push_back(commands.data());
+    if (found.empty()) {
+        std::string hint;
+        const std::string_view file = last_part(source);
+        if (file == "Makefile" || file == "makefile" || file.ends_with(".mk"))
+            hint = ": `make -n TARGET' prints the one that it runs";
+        for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {
+            if (source.ends_with(imported))
+                hint = ": `tapgate import' takes it";
+        }
+        for (const ShellCommand& command : commands) {
+            const std::string_view name =
+                command.words.empty() ? std::string_view() : last_part(command.words[0]);
+            if (find_qemu(command.words) != command.words.end())
+                hint = ": it only asks QEMU for its help or its version";
+            else if (name.starts_with("qemu-") || name == "virt-install")
+                hint = ": " + no_qemu(command.words[0]);
+            for (const std::string& word : command.words) {
+                if (word.find("qemu-system-") != std::string::npos && word.ends_with(".exe"))
+                    hint = std::string(": ") + of_windows;
+            }
+            if (name == "scsihw:" || name == "ostype:")
+                hint = ": it is Proxmox' file of a VM: give what `qm showcmd NUMBER' prints there";
+        }
+        throw LauncherError(source + ": no command line of QEMU's in it" + hint);
+    }
+    if (found.size() > 1 && are_of_one_log(found))
+        found.erase(found.begin(), found.end() - 1);
+    if (found.size() > 1) {
+        std::string lines;
+        for (const ShellCommand* command : found)
+            lines += (lines.empty() ? "" : ", ") + std::to_string(command->line);
+        throw LauncherError(source + ": starts QEMU more than once (lines " + shown(lines) +
+                            "); make a file of the one that is meant");
+    }
+    if (!found[0]->problem.empty())
+        throw LauncherError(source + ": " + found[0]->problem +
+                            " means something to a shell only; write out what it stands for");
+    return *found[0];
+}
+
+}  // namespace tapgate

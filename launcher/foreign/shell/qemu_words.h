@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// QEMU's name among the words of a command.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_QEMU_WORDS_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_QEMU_WORDS_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tapgate {
+
+/// The place of QEMU's name in the words of a command; end() when it starts none.
+std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words);
+
+/// Does the command start a QEMU with options, and not only ask it for help?
+bool is_start_of_qemu(const std::vector<std::string>& words);
+
+/// What is wrong with a word that should have been QEMU's name.
+std::string no_qemu(std::string_view word);
+
+/// What is said of QEMU on Windows.
+inline constexpr const char* of_windows =
+    "it is a command line of Windows', whose disks are not on this host: copy the images, and "
+    "write "
+    "it anew from QEMU's name on, without .exe and with their paths here";
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Follows a shell script from its first line to its last, as a shell would, and runs nothing. What
+// the text decides is decided: tests of variables, functions at their calls, lists that loops go
+// through. What it does not decide makes what is set there unknown.
+//
+// A function is read where it is called. Reading is bounded: by how deep scripts are within
+// scripts, by how many functions and rounds of loops are read, and by what variables come to.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_READER_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_READER_H
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launcher/foreign/shell/command.h"
+#include "launcher/foreign/shell/flow.h"
+#include "launcher/foreign/shell/output.h"
+#include "launcher/foreign/shell/variables.h"
+#include "launcher/foreign/shell/word.h"
+
+namespace tapgate {
+
+class ShellReader {
+  public:
+    struct Function {
+        std::string body;
+        unsigned line;
+    };
+    /// What all readers of one script share.
+    struct Script {
+        ShellReading reading;
+        std::map<std::string, Function> functions;
+        unsigned rounds = 0;   ///< of loops, and calls of functions, so far
+        bool is_left = false;  ///< by `exit' or `exec'
+        /// Tests that something hung on, and what is not reached: starts of QEMU, options.
+        std::vector<std::pair<std::string, bool>> tests;
+        std::vector<std::string> others;
+    };
+
+    /// `line`: that of the first line; `nesting`: of how many scripts it is a word.
+    ShellReader(std::string_view text, ShellVariables& variables, Script& script, unsigned line,
+                unsigned nesting)
+        : variables_(variables),
+          words_(text, variables_, line),
+          script_(script),
+          nesting_(nesting) {}
+
+    std::vector<ShellCommand> read();
+
+  private:
+    [[nodiscard]] char peek(size_t ahead = 0) const { return words_.peek(ahead); }
+    char next() { return words_.next(); }
+    [[nodiscard]] Truth reach() const {
+        return follows() ? flow_.reach() : std::max(flow_.reach(), Truth::unknown);
+    }
+    [[nodiscard]] bool follows() const { return script_.reading != ShellReading::flat; }
+
+    // Characters and words.
+    void read_part();
+    void read_operator(char c);
+    void read_pipe();
+    void read_redirection(std::string redirection);
+    void read_word();
+    bool read_keyword();
+    void read_case();
+    void read_for(bool asks);
+    bool read_function(const std::string& name);
+    void read_patterns();
+    void read_sum();
+    void begin_word();
+    void begin_element();
+    void end_element(bool background);
+    void skip_line();
+    void skip_blanks(bool lines);
+    void problem(const std::string& what, bool soft = false);
+    void take_problem();
+    [[nodiscard]] bool is_in_test() const;
+
+    // Assignments.
+    bool read_assignment();
+    std::vector<std::string> read_assigned();
+    void read_array(const std::string& name, bool append);
+    void set(const std::string& name, std::vector<std::string> words, bool array, bool append);
+    void set_element(const std::string& name, std::string_view element, bool append);
+    void declare();
+    [[nodiscard]] bool is_local() const;
+    void assign(const std::string& name, const std::string& value, bool append);
+
+    // Ends of commands.
+    void finish();
+    void drop_command();
+    [[nodiscard]] std::string written() const;
+    void finish_command();
+    ShellStatus status_of_command();
+    void record();
+    void note_tests();
+    /// `what` is in others, as it is not reached.
+    void pass_over(const std::string& what);
+    void leave();
+    void leave_function();
+    void change_directory();
+    void change_variables();
+    void set_arguments();
+    void leave_subshell();
+    void read_eval();
+    void run_with_environment(const std::string& text);
+    void run(const std::string& text, unsigned line);
+    std::optional<bool> apply_sum(std::string_view text);
+    void apply(const SumStatus& sum, const std::string& program);
+    void end_loop();
+    void call(const Function& function);
+    void count_round();
+    void read_nested();
+    [[nodiscard]] std::optional<ShellVariables::Value> arguments_behind(size_t name) const;
+    void read_in_shell(const std::string& text, std::optional<ShellVariables::Value> arguments,
+                       unsigned line, bool written);
+    void read_nested(const std::string& text, Script& script, unsigned line, bool written);
+    void read_documents();
+    void take_over(std::vector<ShellCommand> commands, bool written);
+
+    struct Assignment {
+        std::string name;
+        std::string value;
+        bool append;
+    };
+    // A here-document of this line.
+    struct Document {
+        std::string end;
+        bool expands;       // variables stand for their values
+        bool is_a_script;   // it becomes a file, or is read by a shell
+        bool is_written;    // it becomes a file
+        bool without_tabs;  // `<<-'
+    };
+
+    ShellVariables& variables_;
+    ShellWordReader words_;
+    Script& script_;
+    unsigned nesting_;
+    ShellFlow flow_;
+    std::vector<ShellCommand> commands_;
+    ShellCommand command_;
+    std::optional<ShellStatus> called_;    // how the function that command_ calls ended
+    std::optional<ShellStatus> returned_;  // how this function ended, by `return'
+    bool unsure_ = false;                  // a `return' that nobody knows of is in it
+    bool hard_ = false;                    // command_ has a problem that is more than arguments
+    std::vector<Assignment> assignments_;
+    std::vector<Document> documents_;
+    size_t documents_before_ = 0;  // of other commands
+    bool started_ = false;         // command_ has a word
+    bool inverted_ = false;        // behind `!'
+    bool goes_on_ = false;         // behind `&&', `||' or `|': a line's end ends nothing
+    bool test_goes_on_ = false;    // `[[ a && b ]]'
+    std::string directory_;
+    // What there was in front of a subshell.
+    struct Subshell {
+        std::string directory;
+        size_t mark;  // see ShellVariables
+    };
+    std::vector<Subshell> subshells_;
+    std::vector<std::string> notes_;  // of variables, for the commands that follow
+    std::string_view written_;        // from the command's beginning on
+};
+
+}  // namespace tapgate
+
+#endif

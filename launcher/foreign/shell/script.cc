@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell/script.h"
+
+#include <algorithm>
+
+#include "launcher/base/error.h"
+#include "launcher/foreign/shell/reader.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+// A line of ps(1) without the columns in front of QEMU's name: the last of them is a time.
+std::string_view without_columns(std::string_view line) {
+    std::string_view before;
+    bool has_number = false;
+    for (size_t at = line.find_first_not_of(" \t"); at < line.size();
+         at = line.find_first_not_of(" \t", at)) {
+        const size_t end = std::min(line.find_first_of(" \t", at), line.size());
+        const std::string_view word = line.substr(at, end - at);
+        const std::string_view name = last_part(word);
+        if (name.starts_with("qemu-system-") || name == "qemu-kvm" || name == "kvm" ||
+            name == "qemu") {
+            const size_t colon = before.find(':');
+            const bool time = colon != std::string_view::npos && colon > 0 &&
+                              before.find_first_not_of("0123456789:.-") == std::string_view::npos;
+            return has_number && time ? line.substr(at) : line;
+        }
+        has_number = has_number || word.find_first_not_of("0123456789") == std::string_view::npos;
+        before = word;
+        at = end;
+    }
+    return line;
+}
+
+}  // namespace
+
+std::vector<ShellCommand> read_shell_script(
+    std::string_view text, const std::function<const char*(const std::string&)>& lookup,
+    ShellReading reading) {
+    if (text.find('\0') != std::string_view::npos)
+        throw LauncherError("a NUL byte in it: no script has one");
+    constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+    if (text.starts_with(byte_order_mark))
+        text.remove_prefix(byte_order_mark.size());
+    // Line ends of Windows would break continued lines.
+    std::string unix_text;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n')
+            unix_text += text[i];
+    }
+    std::string commands;
+    for (std::string_view rest = unix_text; !rest.empty();) {
+        const size_t end = std::min(rest.find('\n'), rest.size());
+        commands += without_columns(rest.substr(0, end));
+        commands += end < rest.size() ? "\n" : "";
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    ShellVariables variables(lookup);
+    ShellReader::Script script{reading, {}, 0, false, {}, {}};
+    std::vector<ShellCommand> all = ShellReader(commands, variables, script, 1, 0).read();
+    for (ShellCommand& command : all) {
+        command.tests = script.tests;
+        command.others = script.others;
+        command.unknown = variables.unknown();
+    }
+    return all;
+}
+
+}  // namespace tapgate

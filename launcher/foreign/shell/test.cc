@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell/test.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <array>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+Truth truth_of(bool holds) {
+    return holds ? Truth::yes : Truth::no;
+}
+
+ShellStatus of_file(const std::string& path, ShellVariables& variables, bool asks_files) {
+    ShellStatus status;
+    // Whether there is KVM is asked again at each start.
+    if (path == "/dev/kvm")
+        return {Truth::yes, true, false, {}};
+    if (!asks_files || !path.starts_with('/'))
+        return status;
+    const ShellVariables::Value there = variables.ask("exists " + path, "?");
+    if (there.problem.empty())
+        status = {truth_of(there.words.at(0) == "yes"), true, true, {}};
+    return status;
+}
+
+Truth compared(const std::string& left, std::string_view how, const std::string& right,
+               std::string_view bracket) {
+    if (how == "==" || how == "=")
+        return truth_of(left == right);
+    if (how == "!=")
+        return truth_of(left != right);
+    // Nothing is zero in [[, and an error in the others.
+    if ((left.empty() || right.empty()) && bracket != "[[")
+        return how.starts_with('-') ? Truth::no : Truth::unknown;
+    const auto a = parse_whole<long>(left.empty() ? "0" : left);
+    const auto b = parse_whole<long>(right.empty() ? "0" : right);
+    if (!a || !b)
+        return Truth::unknown;
+    if (how == "-eq")
+        return truth_of(*a == *b);
+    if (how == "-ne")
+        return truth_of(*a != *b);
+    if (how == "-gt")
+        return truth_of(*a > *b);
+    if (how == "-ge")
+        return truth_of(*a >= *b);
+    if (how == "-lt")
+        return truth_of(*a < *b);
+    return how == "-le" ? truth_of(*a <= *b) : Truth::unknown;
+}
+
+// [ A -a B ], [ A -o B ]
+ShellStatus of_several(std::string_view bracket, const std::vector<std::string>& words,
+                       ShellVariables& variables, bool asks_files) {
+    constexpr size_t most = 12;
+    for (const std::string_view how : {"-o", "-a"}) {
+        if (words.size() > most)
+            break;
+        const auto found = std::find(words.begin(), words.end(), how);
+        if (found == words.end())
+            continue;
+        ShellStatus left = shell_test(bracket, {words.begin(), found}, variables, asks_files);
+        const ShellStatus right =
+            shell_test(bracket, {found + 1, words.end()}, variables, asks_files);
+        left.truth =
+            how == "-o" ? std::max(left.truth, right.truth) : std::min(left.truth, right.truth);
+        left.soft = left.soft || right.soft;
+        left.files = left.files || right.files;
+        return left;
+    }
+    return {};
+}
+
+}  // namespace
+
+Truth matches_pattern(const std::string& pattern, const std::string& value) {
+    constexpr size_t longest = 1024;
+    constexpr long most_stars = 4;
+    if (is_unknown(pattern) || is_unknown(value))
+        return Truth::unknown;
+    if (pattern.size() > longest || value.size() > longest ||
+        std::count(pattern.begin(), pattern.end(), '*') > most_stars)
+        return Truth::unknown;
+    return truth_of(fnmatch(pattern.c_str(), value.c_str(), 0) == 0);
+}
+
+ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
+                       ShellVariables& variables, bool asks_files) {
+    if (bracket != "test" && !words.empty() && (words.back() == "]" || words.back() == "]]"))
+        words.pop_back();
+    bool inverted = false;
+    while (!words.empty() && words[0] == "!" && words.size() <= 4) {
+        inverted = !inverted;
+        words.erase(words.begin());
+    }
+    ShellStatus status;
+    const bool known = !is_unknown(words);
+    constexpr std::array<std::string_view, 9> of_files = {"-e", "-f", "-r", "-d", "-s",
+                                                          "-w", "-c", "-b", "-x"};
+    if (!known)
+        return status;
+    // A variable without quotes that is empty is no word.
+    if (words.empty())
+        status.truth = Truth::no;
+    else if (words.size() == 1 && (words[0] == "-z" || words[0] == "-n"))
+        status.truth = truth_of(words[0] == "-z" || bracket != "[[");
+    else if (words.size() == 1)
+        status.truth = truth_of(!words[0].empty());
+    else if (words.size() == 2 && (words[0] == "-z" || words[0] == "-n"))
+        status.truth = truth_of(words[1].empty() == (words[0] == "-z"));
+    else if (words.size() == 2 && is_one_of(words[0], of_files))
+        status = of_file(words[1], variables, asks_files);
+    else if (words.size() == 2 && (words[0] == "==" || words[0] == "=" || words[0] == "!="))
+        status.truth = Truth::no;  // an error of the script's: its variable is empty
+    else if (words.size() == 3 && bracket == "[[" && (words[1] == "==" || words[1] == "="))
+        status.truth = matches_pattern(words[2], words[0]);
+    else if (words.size() == 3 && bracket == "[[" && words[1] == "!=")
+        status.truth = negated(matches_pattern(words[2], words[0]));
+    else if (words.size() == 3)
+        status.truth = compared(words[0], words[1], words[2], bracket);
+    else if (bracket != "[[")
+        status = of_several(bracket, words, variables, asks_files);
+    if (inverted)
+        status.truth = negated(status.truth);
+    return status;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `[', `[[' and test(1), as far as their words are known.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_TEST_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_TEST_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/foreign/shell/flow.h"
+#include "launcher/foreign/shell/variables.h"
+
+namespace tapgate {
+
+/// Does the command `words` end well? `bracket`: how it begins: "[", "[[" or "test", which is not
+/// in `words`. Files of this host are asked for by `variables` where `asks_files`.
+ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
+                       ShellVariables& variables, bool asks_files);
+
+/// Is the value one that the pattern of `case' stands for? Patterns that take long are not asked.
+Truth matches_pattern(const std::string& pattern, const std::string& value);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell/variables.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+// Of all expansions of a script together: variables that double each other grow without end.
+constexpr size_t budget = size_t{4} << 20U;
+
+bool is_name_start(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+}  // namespace
+
+bool is_unknown(std::string_view word) {
+    return word.find(unknown_text) != std::string_view::npos;
+}
+
+bool is_unknown(const std::vector<std::string>& words) {
+    return std::any_of(words.begin(), words.end(),
+                       [](const std::string& word) { return is_unknown(word); });
+}
+
+size_t shell_name_length(std::string_view text) {
+    if (text.empty() || !is_name_start(text[0]))
+        return 0;
+    const auto* const end = std::find_if_not(text.begin(), text.end(), [](char c) {
+        return is_name_start(c) || (c >= '0' && c <= '9');
+    });
+    return static_cast<size_t>(end - text.begin());
+}
+
+void ShellVariables::charge(size_t bytes) {
+    spent_ += bytes;
+    if (spent_ > budget)
+        throw LauncherError(
+            "the script's variables come to more than 4 MiB of text; no command line has that");
+}
+
+void ShellVariables::set(const std::string& name, Value value, bool array, bool append,
+                         bool conditional) {
+    for (const std::string& word : value.words)
+        charge(word.size() + 1);
+    note(name);
+    owned_.insert(name);
+    Value& old = values_[name];
+    // Of an array, a plain text is the first element.
+    const bool first =
+        !array && !value.words.empty() && !old.words.empty() && (append || old.words.size() > 1);
+    if (!append && !first) {
+        const bool exported = old.exported;
+        old = {};
+        old.exported = exported;
+    }
+    if (first) {
+        old.words[0] = append ? old.words[0] + value.words[0] : value.words[0];
+        charge(old.words[0].size());
+    } else {
+        old.words.insert(old.words.end(), value.words.begin(), value.words.end());
+    }
+    if (!value.problem.empty()) {
+        old.soft = value.soft && (old.problem.empty() || old.soft);
+        if (old.problem.empty())
+            old.problem = "made of " + value.problem;
+    }
+    if (conditional) {
+        old.soft = false;
+        if (old.problem.empty())
+            old.problem = "set under a condition";
+    }
+}
+
+void ShellVariables::assign(const std::string& name, Value value) {
+    if (reached_)
+        set(name, std::move(value), false, false, !surely_);
+}
+
+bool ShellVariables::is_set(const std::string& name) const {
+    const auto found = values_.find(name);
+    return found != values_.end() &&
+           std::any_of(found->second.words.begin(), found->second.words.end(),
+                       [](const std::string& word) { return !word.empty(); });
+}
+
+void ShellVariables::enter(Value arguments) {
+    callers_.push_back(std::exchange(arguments_, std::move(arguments)));
+    hidden_.emplace_back();
+}
+
+void ShellVariables::leave() {
+    for (const auto& [name, value] : hidden_.back()) {
+        unset(name);
+        if (value)
+            values_[name] = *value;
+    }
+    hidden_.pop_back();
+    arguments_ = std::move(callers_.back());
+    callers_.pop_back();
+}
+
+void ShellVariables::hide(const std::string& name) {
+    if (hidden_.empty() || !hidden_.back().try_emplace(name, saved(name)).second)
+        return;
+    note(name);
+    journal_.back().hides = true;
+    values_[name] = {};
+}
+
+void ShellVariables::set_arguments(Value arguments) {
+    if (arguments_)
+        for (const std::string& word : arguments_->words)
+            charge(word.size() + 1);
+    journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
+}
+
+void ShellVariables::mark_exported(const std::string& name) {
+    if (!values_.contains(name))
+        return;
+    note(name);
+    values_[name].exported = true;
+}
+
+void ShellVariables::unset(const std::string& name) {
+    note(name);
+    values_.erase(name);
+}
+
+void ShellVariables::note(const std::string& name) {
+    constexpr size_t bytes = 16;
+    charge(bytes);
+    journal_.push_back({name, saved(name), false});
+}
+
+void ShellVariables::undo_to(size_t mark) {
+    for (; journal_.size() > mark; journal_.pop_back()) {
+        Change& last = journal_.back();
+        if (last.name == "@")
+            arguments_ = std::move(last.before);
+        else if (last.before)
+            values_[last.name] = std::move(*last.before);
+        else
+            values_.erase(last.name);
+        if (last.hides && !hidden_.empty())
+            hidden_.back().erase(last.name);
+    }
+}
+
+std::set<std::string> ShellVariables::changed_since(size_t mark) const {
+    std::set<std::string> names;
+    for (size_t i = mark; i < journal_.size(); i++)
+        names.insert(journal_[i].name);
+    names.erase("@");
+    return names;
+}
+
+void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
+    std::vector<std::string> gone;
+    for (const auto& [name, value] : values_) {
+        if (!exports || !value.exported)
+            gone.push_back(name);
+    }
+    for (const std::string& name : gone)
+        unset(name);
+    journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
+}
+
+ShellVariables::Value ShellVariables::ask(const std::string& word, const std::string& otherwise) {
+    const char* const value = lookup_(word);
+    if (value == nullptr)
+        return {{}, otherwise, false};
+    charge(std::string_view(value).size());
+    return {{value}, {}, false};
+}
+
+ShellVariables::Value ShellVariables::get(const std::string& name) {
+    if (const auto known = values_.find(name); known != values_.end()) {
+        Value value = known->second;
+        for (const std::string& word : value.words)
+            charge(word.size() + 1);
+        if (!value.problem.empty())
+            value.problem = "the variable " + name + ", which is " + value.problem + ",";
+        if (!value.problem.empty() && !value.soft)
+            value.name = name;
+        return value;
+    }
+    const std::string unset = "the variable " + name + ", which is not set in the script,";
+    if (name == "HOME" || name == "USER" || name == "PWD")
+        return ask(name, unset);
+    if (name == "OSTYPE")
+        return {{"linux-gnu"}, {}, false};
+    if (name == "IFS")
+        return {{" \t\n"}, {}, false};
+    return {{}, unset, true, name};
+}
+
+void ShellVariables::note_unknown(const std::string& name) {
+    if (std::find(unknown_.begin(), unknown_.end(), name) == unknown_.end())
+        unknown_.push_back(name);
+}
+
+ShellVariables::Value ShellVariables::argument(const std::string& name) {
+    const Value* const known = arguments();
+    const auto number = parse_whole<size_t>(name);
+    if (known == nullptr) {
+        std::vector<std::string> words;
+        if (name == "#")
+            words.emplace_back("0");
+        return {words, "`$" + name + "', which only the shell that ran it knows", true};
+    }
+    Value value{{}, known->problem, known->soft};
+    if (name == "#")
+        value.words = {std::to_string(known->words.size())};
+    else if (number && *number > 0 && *number <= known->words.size())
+        value.words = {known->words[*number - 1]};
+    return value;
+}
+
+std::optional<ShellVariables::Value> ShellVariables::saved(const std::string& name) const {
+    const auto found = values_.find(name);
+    return found == values_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void ShellVariables::shift(size_t count) {
+    if (!arguments_ || count > arguments_->words.size())
+        return;
+    Value arguments = *arguments_;
+    auto& words = arguments.words;
+    words.erase(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(count));
+    set_arguments(std::move(arguments));
+}
+
+}  // namespace tapgate

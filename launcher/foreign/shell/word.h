@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// One word of a shell script: quotes, escapes, and what stands in for values.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_WORD_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_WORD_H
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/foreign/shell/output.h"
+#include "launcher/foreign/shell/variables.h"
+
+namespace tapgate {
+
+class ShellWordReader {
+  public:
+    /// What `*' and `?' are outside of quotes.
+    enum class Patterns {
+        files,     ///< names of files that are there, which nobody knows
+        plain,     ///< characters
+        compared,  ///< of a pattern to compare with; those in quotes get a backslash
+    };
+
+    /// `line`: that of the first line. `depth`: in how many words of words it is.
+    ShellWordReader(std::string_view text, ShellVariables& variables, unsigned line,
+                    unsigned depth = 0)
+        : text_(text), variables_(variables), line_(line), depth_(depth) {}
+
+    [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
+    [[nodiscard]] char peek(size_t ahead = 0) const {
+        return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+    }
+    [[nodiscard]] std::string_view text() const { return text_; }
+    [[nodiscard]] std::string_view rest() const { return text_.substr(at_); }
+    [[nodiscard]] unsigned line() const { return line_; }
+    [[nodiscard]] size_t place() const { return at_; }
+    /// Reads on at that place(), which is in that line().
+    void go_to(size_t place, unsigned line) {
+        at_ = place;
+        line_ = line;
+    }
+    char next();
+    void skip(size_t bytes);
+
+    /// The word that begins here, up to its end: none, one or several, since a variable without
+    /// quotes is split at its blanks where `splits`.
+    std::vector<std::string> read(bool splits);
+    /// All that is there, blanks as well, as one word.
+    std::string read_all(Patterns patterns = Patterns::plain);
+    /// All that is there as what ${NAME:-...} stands for: words, but one in quotes.
+    std::vector<std::string> read_value(bool quoted, bool splits);
+    /// All that is there as a here-document: quotes stay, and so do variables that nobody knows.
+    std::string read_document();
+    void set_patterns(Patterns patterns) { patterns_ = patterns; }
+    /// The words to come are what that variable is set to; empty: no variable.
+    void set_assigned(const std::string& name) { assigned_ = name; }
+
+    /// In quotes, a variable that nobody knows becomes unknown_text: it is one word, whatever it
+    /// is.
+    void mark_unknown(bool marks) { marks_ = marks; }
+
+    /// Another problem than arguments and the environment?
+    [[nodiscard]] bool has_hard_problem() const { return hard_; }
+    /// What only a shell knows in the words read since then; empty: nothing.
+    std::string take_problem();
+    /// What was left out of them: "$@".
+    std::vector<std::string> take_notes();
+
+  private:
+    // Words in words: deeper than any script has them.
+    static constexpr unsigned deepest = 8;
+
+    void problem(const std::string& what, bool soft = false);
+    void add(char c);
+    void add_quoted(std::string_view text);
+    void add_split(std::string_view text);
+    void add_value(const ShellVariables::Value& value, bool quoted, bool all);
+    void add_all(ShellVariables::Value value, bool quoted, bool star);
+    [[nodiscard]] bool closes(char quote) const;
+    void read_single_quotes();
+    void read_double_quotes();
+    void read_ansi_quotes();
+    void read_expansion(bool quoted);
+    void read_command(bool quoted);
+    ShellOutput output_of(std::string_view command);
+    void add_arguments(char how, bool quoted);
+    void add_sum(std::string_view text);
+    void add_output(std::string_view command, bool quoted);
+    void read_braces(bool quoted);
+    void read_special(bool quoted);
+    struct Parameter;
+    std::string_view take_braces(bool quoted);
+    ShellVariables::Value value_of(const Parameter& parameter);
+    ShellVariables::Value referred(const Parameter& parameter, ShellVariables::Value value);
+    void add_parameter(const Parameter& parameter, const ShellVariables::Value& value, bool quoted);
+    void add_default(std::string_view text, bool quoted);
+    bool change(std::vector<std::string>& words, const Parameter& parameter);
+    std::optional<std::string> trimmed_by(const std::string& word, std::string_view how);
+    std::optional<std::string> replaced_by(const std::string& word, std::string_view how);
+    std::optional<long long> sum_of(std::string_view text);
+    void take_over(ShellWordReader& inner);
+    std::string expanded(std::string_view text, Patterns patterns = Patterns::plain);
+    void read_tilde();
+    void read_list();
+    [[nodiscard]] bool at_word_end() const;
+    [[nodiscard]] bool is_behind_name() const;
+    void read_part(bool first);
+
+    std::string_view text_;
+    ShellVariables& variables_;
+    size_t at_ = 0;
+    unsigned line_;
+    unsigned depth_;
+    std::vector<std::string> fields_;
+    bool in_field_ = false;
+    bool splits_ = true;
+    Patterns patterns_ = Patterns::files;
+    std::string assigned_;
+    size_t begin_ = 0;        // of this word
+    unsigned lists_ = 0;      // in braces, that this part is in
+    bool had_quote_ = false;  // in this word
+    bool marks_ = false;
+    std::string problem_;
+    bool hard_ = false;
+    std::vector<std::string> notes_;
+};
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/translation/disks.h"
+
+#include <algorithm>
+#include <array>
+
+#include "launcher/base/text.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+namespace {
+
+// What a machine has room for: IDE of pc, SATA of q35 and of a controller, and as many virtio disks
+// as leave room for adapters on the one PCI bus of pc.
+constexpr unsigned most_ide = 4;
+constexpr unsigned most_sata = 6;
+constexpr unsigned most_virtio_on_pc = 14;
+
+// A firmware looks for disks bus by bus, in this order (SeaBIOS' src/block.c), and on each in the
+// order of their places.
+unsigned rank_of(const ForeignDisk& disk) {
+    constexpr unsigned most_disks = 4096;
+    constexpr std::array<std::string_view, 4> order = {"ide", "sata", "virtio", "scsi"};
+    const auto bus = std::find(order.begin(), order.end(), disk.bus) - order.begin();
+    return static_cast<unsigned>(bus) * most_disks + std::min(disk.number, most_disks - 1);
+}
+
+}  // namespace
+
+bool is_disk_format(std::string_view format) {
+    return image_format(format).has_value();
+}
+
+void ForeignDisks::finish() {
+    std::vector<ForeignDisk> kept;
+    for (unsigned number = 0; number < disks_.size(); number++)
+        disks_[number].number = number;
+    for (ForeignDisk& disk : disks_) {
+        if (disk.kind != ForeignDisk::Kind::floppy && is_setting(disk) && takes_room(disk))
+            add_setting(disk);
+        else
+            kept.push_back(std::move(disk));
+    }
+    for (ForeignDisk& disk : kept) {
+        if (disk.kind == ForeignDisk::Kind::floppy)
+            keep_floppy(disk);
+        else
+            keep(std::move(disk));
+    }
+    disks_.clear();
+}
+
+bool ForeignDisks::is_setting(const ForeignDisk& disk) const {
+    if (disk.is_url || disk.throw_away || !disk.drive.empty() || !disk.device.empty() ||
+        !disk.model.empty() || !disk.nodes.empty() || disk.bus == "usb")
+        return false;
+    if (!HostPath::parse(disk.path, machine_.directory))
+        return false;
+    return disk.kind == ForeignDisk::Kind::cdrom || is_disk_format(disk.format);
+}
+
+// Counts the disk in when there is room; says it when it needs another bus.
+bool ForeignDisks::takes_room(ForeignDisk& disk) {
+    const bool ata = disk.kind == ForeignDisk::Kind::cdrom || disk.bus == "ide";
+    const bool ide = !machine_.q35 && ata;
+    const bool sata = (machine_.q35 && ata) || disk.bus == "sata";
+    if (disk.read_only && disk.kind == ForeignDisk::Kind::disk && (ide || sata)) {
+        add_reason(disk.why, "no IDE or SATA disk can be read-only, so it is on virtio");
+        disk.bus = "virtio";
+    } else if (ide) {
+        return ide_ < most_ide && ++ide_ > 0;
+    } else if (sata) {
+        if (sata_ >= most_sata)
+            return false;
+        sata_++;
+        if (disk.kind == ForeignDisk::Kind::disk && disk.bus == "ide") {
+            add_reason(disk.why, "q35 has SATA in the place of IDE");
+            disk.bus = "sata";
+        }
+        return true;
+    }
+    if (disk.bus == "virtio" && !machine_.q35 && ++virtio_ > most_virtio_on_pc) {
+        add_reason(
+            disk.why,
+            "there is no room for more virtio disks on one PCI bus, so it is on virtio-scsi");
+        disk.bus = "scsi";
+    }
+    return true;
+}
+
+void ForeignDisks::add_setting(const ForeignDisk& disk) {
+    std::string why = disk.why;
+    if (disk.kind == ForeignDisk::Kind::cdrom) {
+        if (!disk.format.empty() && disk.format != "raw")
+            add_reason(why, "a CD-ROM is read as raw, not as " + disk.format);
+        if (disk.bus == "scsi")
+            add_reason(why, std::string("the drive was on SCSI and is on ") +
+                                (machine_.q35 ? "SATA" : "IDE"));
+        result_.set("cdrom", disk.path);
+        result_.changed(disk.was, "cdrom = " + disk.path, why);
+        boot_.add(BootKind::cdrom, disk.order);
+        return;
+    }
+    std::string value = commas_doubled(disk.path) + ",format=" + disk.format + ",bus=" + disk.bus;
+    if (disk.read_only)
+        value += ",readonly=on";
+    if (!disk.cache.empty() && disk.cache != "writeback")
+        value += ",cache=" + disk.cache;
+    if (!disk.discard)
+        value += ",discard=off";
+    if (DiskSerial::parse(disk.serial))
+        value += ",serial=" + disk.serial;
+    else if (!disk.serial.empty())
+        add_reason(why, "the serial number " + disk.serial + " does not fit");
+    for (const std::string& one : disk.backing)
+        value += ",backing=" + commas_doubled(one);
+    result_.set("disk", value);
+    result_.changed(disk.was, "disk = " + value, why);
+    boot_.add(BootKind::disk, disk.order, rank_of(disk));
+}
+
+std::vector<std::string> ForeignDisks::kept_drive(const ForeignDisk& disk,
+                                                  const std::string& id) const {
+    Properties drive;
+    drive.set("if", "none");
+    drive.set("id", id);
+    if (!disk.format.empty())
+        drive.set("format", disk.format);
+    if (!disk.path.empty())
+        drive.set("file", machine_.absolute(disk.path));
+    if (disk.kind == ForeignDisk::Kind::cdrom)
+        drive.set("media", "cdrom");
+    if (disk.read_only)
+        drive.set("readonly", "on");
+    if (disk.throw_away)
+        drive.set("snapshot", "on");
+    if (!disk.cache.empty())
+        drive.set("cache", disk.cache);
+    // As disk= has it.
+    if (disk.discard && !disk.read_only && disk.kind == ForeignDisk::Kind::disk)
+        drive.set("discard", "unmap");
+    for (const auto& [key, value] : disk.drive)
+        drive.set(key, value);
+    return {"-drive", drive.str()};
+}
+
+// The device on its bus; `arguments` gets a controller where it needs one of its own.
+Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& id,
+                                    std::vector<std::string>& arguments) {
+    const bool cd = disk.kind == ForeignDisk::Kind::cdrom;
+    const std::string ata = cd ? "ide-cd" : "ide-hd";
+    Properties device;
+    if (disk.model.starts_with("scsi-") || (disk.model.empty() && disk.bus == "scsi")) {
+        arguments.insert(arguments.end(), {"-device", "virtio-scsi-pci,id=" + id + "-bus"});
+        device.set("driver", !disk.model.empty() ? disk.model : cd ? "scsi-cd" : "scsi-hd");
+        device.set("bus", id + "-bus.0");
+    } else if (!disk.model.empty() && !disk.model.starts_with("ide-")) {
+        device.set("driver", disk.model);
+    } else if (disk.bus == "virtio") {
+        device.set("driver", "virtio-blk-pci");
+    } else {
+        device.set("driver", ata);
+        const unsigned taken = machine_.q35 ? sata_ : ide_;
+        const unsigned most = machine_.q35 ? most_sata : most_ide;
+        const bool on_board = machine_.q35 || disk.bus == "ide";
+        if (on_board && taken + kept_ide_ < most) {
+            const unsigned place = most - 1 - kept_ide_++;
+            device.set("bus", "ide." + std::to_string(machine_.q35 ? place : place / 2));
+            if (!machine_.q35)
+                device.set("unit", std::to_string(place % 2));
+        } else {
+            if (ahci_places_ == most_sata) {
+                ahci_places_ = 0;
+                arguments.insert(arguments.end(),
+                                 {"-device", "ich9-ahci,id=keptsata" + std::to_string(ahci_++)});
+            }
+            device.set("bus", "keptsata" + std::to_string(ahci_ - 1) + "." +
+                                  std::to_string(ahci_places_++));
+        }
+    }
+    return device;
+}
+
+void ForeignDisks::keep(ForeignDisk disk) {
+    const std::string id = "kept" + std::to_string(kept_++);
+    std::vector<std::string> arguments = disk.nodes.empty() ? kept_drive(disk, id) : disk.nodes;
+    const bool usb = disk.bus == "usb" || disk.model.starts_with("usb-");
+    Properties device;
+    if (usb)
+        device.set("driver", disk.model.empty() ? "usb-storage" : disk.model);
+    else
+        device = kept_place(disk, id, arguments);
+    device.set("drive", disk.nodes.empty() ? id : disk.node);
+    const bool has_drive = disk.model != "usb-uas";
+    if (!disk.serial.empty() && has_drive)
+        device.set("serial", disk.serial);
+    for (const auto& [key, value] : disk.device)
+        device.set(key, value);
+    if (disk.kind == ForeignDisk::Kind::disk && disk.bus != "usb" && !disk.backing.empty())
+        add_reason(disk.why, "with all that its image stands on");
+    const BootKind kind = disk.kind == ForeignDisk::Kind::cdrom ? BootKind::cdrom : BootKind::disk;
+    const std::string place = boot_.add_kept(kind, disk.order, rank_of(disk));
+    if (usb) {
+        keep_usb_device(disk.was, arguments, device, machine_, result_, place, disk.why);
+        return;
+    }
+    arguments.insert(arguments.end(), {"-device", device.str("driver") + place});
+    result_.keep(disk.was, arguments, disk.why);
+}
+
+// A floppy has no device of its own: the machine's controller comes with it.
+void ForeignDisks::keep_floppy(const ForeignDisk& disk) {
+    Properties drive;
+    drive.set("if", "floppy");
+    drive.set("index", disk.letter == 'A' ? "0" : "1");
+    if (!disk.format.empty())
+        drive.set("format", disk.format);
+    drive.set("file", machine_.absolute(disk.path));
+    if (disk.read_only)
+        drive.set("readonly", "on");
+    for (const auto& [key, value] : disk.drive)
+        drive.set(key, value);
+    result_.keep(disk.was, {"-drive", drive.str()}, disk.why);
+    boot_.add_floppy(disk.letter, disk.order);
+}
+
+}  // namespace tapgate

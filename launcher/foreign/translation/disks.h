@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The disks and CD-ROMs of a foreign VM: a setting each where disk= and cdrom= can say all of what
+// the guest sees; otherwise kept as a -drive and a -device of QEMU's.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_DISKS_H
+#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_DISKS_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launcher/foreign/translation/boot_order.h"
+#include "launcher/foreign/translation/machine.h"
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+struct ForeignDisk {
+    enum class Kind { disk, cdrom, floppy };
+    using Property = std::pair<std::string, std::string>;
+
+    Kind kind = Kind::disk;
+    std::string was;
+    std::string path;            ///< as written, or an URL when `is_url`
+    bool is_url = false;         ///< file= of something that is no file of this host
+    std::string format = "raw";  ///< as QEMU calls it
+    std::string bus = "virtio";  ///< virtio, scsi, sata, ide, usb; as the guest saw it
+    bool read_only = false;
+    bool throw_away = false;  ///< what the guest writes to this disk alone
+    unsigned number = 0;      ///< its place among the disks of the description
+    std::string cache;        ///< empty: writeback
+    bool discard = true;
+    std::string serial;
+    std::vector<std::string> backing;  ///< what its image may stand on
+    std::vector<Property> drive;       ///< what only a -drive can say
+    std::vector<Property> device;      ///< what the guest sees, and only a -device can say
+    std::string model;               ///< of a -device that tapgate does not make; empty: by the bus
+    char letter = 'A';               ///< of a floppy
+    std::vector<std::string> nodes;  ///< -blockdev arguments in the place of a -drive
+    std::string node;                ///< and the one that the device has
+    std::optional<std::uint64_t> order;  ///< bootindex=
+    std::string why;
+};
+
+class ForeignDisks {
+  public:
+    ForeignDisks(LegacyMachine& machine, BootOrder& boot, Translation& result)
+        : machine_(machine), boot_(boot), result_(result) {}
+
+    void add(ForeignDisk disk) { disks_.push_back(std::move(disk)); }
+
+    /// Writes them all into the result, in their order: how many there are decides who has a place.
+    void finish();
+
+  private:
+    [[nodiscard]] bool is_setting(const ForeignDisk& disk) const;
+    [[nodiscard]] bool takes_room(ForeignDisk& disk);
+    void add_setting(const ForeignDisk& disk);
+    void keep(ForeignDisk disk);
+    void keep_floppy(const ForeignDisk& disk);
+    [[nodiscard]] std::vector<std::string> kept_drive(const ForeignDisk& disk,
+                                                      const std::string& id) const;
+    Properties kept_place(const ForeignDisk& disk, const std::string& id,
+                          std::vector<std::string>& arguments);
+
+    LegacyMachine& machine_;
+    BootOrder& boot_;
+    Translation& result_;
+    std::vector<ForeignDisk> disks_;
+    unsigned ide_ = 0;  // places taken by settings
+    unsigned sata_ = 0;
+    unsigned virtio_ = 0;
+    unsigned kept_ = 0;
+    unsigned kept_ide_ = 0;     // from the other end
+    unsigned ahci_places_ = 6;  // of the kept controller
+    unsigned ahci_ = 0;
+};
+
+/// The formats that disk= has.
+bool is_disk_format(std::string_view format);
+
+}  // namespace tapgate
+
+#endif

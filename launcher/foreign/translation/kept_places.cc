@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/translation/kept_places.h"
+
+#include <array>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/translation/properties.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+// Slots above tapgate's own: the screen is in 1, and root ports are in 2 and a few behind it.
+constexpr unsigned first_slot = 0x8;
+constexpr unsigned last_slot = 0x1e;
+
+bool is_pci(std::string_view driver) {
+    // Those whose names do not tell.
+    constexpr std::array<std::string_view, 40> others = {
+        "acpi-erst",    "AC97",          "ES1370",           "ahci",
+        "am53c974",     "bochs-display", "cirrus-vga",       "dc390",
+        "e1000",        "e1000-82544gc", "e1000-82545em",    "e1000e",
+        "edu",          "i6300esb",      "ich9-ahci",        "ich9-intel-hda",
+        "igb",          "intel-hda",     "ivshmem-doorbell", "ivshmem-plain",
+        "lsi",          "lsi53c810",     "lsi53c895a",       "megasas",
+        "megasas-gen2", "mptsas1068",    "ne2k_pci",         "nec-usb-xhci",
+        "nvme",         "pcnet",         "pvscsi",           "qemu-xhci",
+        "qxl",          "rtl8139",       "secondary-vga",    "tulip",
+        "usb-ehci",     "virtio-vga",    "vmware-svga",      "vmxnet3"};
+    return driver.ends_with("-pci") || driver.ends_with("-pci-transitional") ||
+           driver.ends_with("-pci-non-transitional") || driver.starts_with("i825") ||
+           is_one_of(driver, others);
+}
+
+class Places {
+  public:
+    explicit Places(Translation& result) : result_(result) {}
+
+    void write() {
+        const std::vector<std::pair<std::string, std::string>> before = std::move(result_.settings);
+        result_.settings.clear();
+        for (size_t i = 0; i < before.size(); i++) {
+            const auto& [key, value] = before[i];
+            const bool has_next = i + 1 < before.size() && before[i + 1].first == "qemu-arg";
+            if (key != "qemu-arg" || !has_next || (value != "-device" && value != "-virtfs")) {
+                result_.settings.push_back(before[i]);
+                continue;
+            }
+            const std::string& argument = before[++i].second;
+            add({value, argument}, value == "-device" ? placed(argument) : file_system(argument));
+        }
+    }
+
+  private:
+    void add(const std::vector<std::string>& was, const std::vector<std::string>& arguments) {
+        for (const std::string& argument : arguments)
+            result_.settings.emplace_back("qemu-arg", argument);
+        if (arguments == was)
+            return;
+        const std::string old_text = shell_text(was);
+        for (TranslationNote& note : result_.notes) {
+            const size_t at = note.became.find(old_text);
+            if (note.kind != TranslationNote::Kind::kept || at == std::string::npos)
+                continue;
+            note.became.replace(at, old_text.size(), shell_text(arguments));
+            return;
+        }
+    }
+
+    std::vector<std::string> placed(const std::string& argument) {
+        const Properties device = Properties::parse(argument, "driver");
+        if (argument.starts_with('{') || !is_pci(device.get("driver")) || device.has("bus") ||
+            device.has("addr") || slot_ > last_slot)
+            return {"-device", argument};
+        std::array<char, 16> text{};
+        std::snprintf(text.data(), text.size(), ",addr=0x%x", slot_++);
+        return {"-device", argument + text.data()};
+    }
+
+    std::vector<std::string> file_system(const std::string& argument) {
+        Properties directory = Properties::parse(argument, "fsdriver");
+        Properties device;
+        device.set("driver", "virtio-9p-pci");
+        device.set("mount_tag", directory.take("mount_tag").value_or(""));
+        const std::string id =
+            directory.take("id").value_or("keptfs" + std::to_string(file_systems_++));
+        device.set("fsdev", id);
+        directory.set("id", id);
+        std::vector<std::string> arguments = {"-fsdev", directory.str("fsdriver")};
+        for (std::string& one : placed(device.str("driver")))
+            arguments.push_back(std::move(one));
+        return arguments;
+    }
+
+    Translation& result_;
+    unsigned slot_ = first_slot;
+    unsigned file_systems_ = 0;
+};
+
+}  // namespace
+
+void place_kept_devices(const LegacyMachine& machine, Translation& result) {
+    if (machine.q35)
+        Places(result).write();
+}
+
+}  // namespace tapgate

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What the parts of a translation know of the machine that comes out of it, and how devices are
+// kept on it.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_MACHINE_H
+#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_MACHINE_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launcher/foreign/translation/properties.h"
+#include "launcher/foreign/translation/translation.h"
+
+namespace tapgate {
+
+struct LegacyDevice {
+    std::string was;
+    Properties properties;  ///< the model is `driver`
+    bool taken = false;     ///< a disk or an adapter has it
+};
+
+/// What the machine of the translation is like.
+struct LegacyMachine {
+    bool q35 = false;
+    std::string default_adapter = "e1000";  ///< where no model was said (hw/i386/pc_q35.c)
+    std::string directory;                  ///< where relative paths start
+    bool has_usb = false;                   ///< a controller for kept devices has been added
+    bool has_sound = false;                 ///< the backend of kept sound cards has been added
+
+    /// The path as it is from everywhere. What has a protocol (nbd:...) is no path; but behind
+    /// `fat:', and what else that says, is a directory.
+    [[nodiscard]] std::string absolute(const std::string& path) const;
+};
+
+/// QEMU's rule for what is no file: a colon before any slash.
+bool has_protocol(std::string_view file);
+
+/// Keeps a USB device, on a controller of its own; `place` is its bootindex as BootOrder has it.
+void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
+                     const Properties& device, LegacyMachine& machine, Translation& result,
+                     const std::string& place = {}, std::string why = {});
+
+/// Keeps a sound card whose sound goes nowhere: `devices` as -device has them.
+void keep_sound(const std::string& was, const std::vector<std::string>& devices,
+                LegacyMachine& machine, Translation& result);
+
+/// The devices of a card that old QEMUs and libvirt call "ac97", "ich6", ...; empty: there is none.
+std::vector<std::string> sound_devices(std::string_view card);
+
+/// What a firmware's file is, by its path.
+enum class FirmwareKind { other, uefi, uefi_secure };
+FirmwareKind firmware_kind(std::string_view file);
+
+/// "a and b", "a, b and c": properties that a note names.
+std::string listed(const std::vector<Properties::Property>& properties);
+
+/// Is the path the user's own, and not one of a run of libvirt's, Proxmox' or another service's?
+bool is_users_path(std::string_view path);
+
+/// An IOMMU of AMD's. As JSON, for which QEMU waits until all else has its place: the PCI device
+/// that it brings along would take that of the screen.
+std::string amd_iommu(const Properties& properties);
+
+/// A virtserialport or a virtconsole, on the controller that all of tapgate's VMs have. As JSON:
+/// QEMU makes devices that are said otherwise before those that are JSON, which its own are.
+std::string serial_port_device(const std::string& driver, const std::string& chardev,
+                               const std::string& name);
+
+}  // namespace tapgate
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/translation/translation.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/vm/file_text.h"
+#include "launcher/vm/setting.h"
+
+namespace tapgate {
+
+void Translation::set(const std::string& key, const std::string& value) {
+    if (key != "disk" && key != "cdrom" && key != "net" && key != "share" && key != "qemu-arg")
+        std::erase_if(settings, [&](const auto& setting) { return setting.first == key; });
+    settings.emplace_back(key, value);
+}
+
+void Translation::keep(const std::string& was, const std::vector<std::string>& arguments,
+                       const std::string& why) {
+    for (const std::string& argument : arguments)
+        set("qemu-arg", argument);
+    notes.push_back({TranslationNote::Kind::kept, was, shell_text(arguments), why});
+}
+
+std::string_view name_of(TranslationNote::Kind kind) {
+    switch (kind) {
+        case TranslationNote::Kind::changed:
+            return "changed";
+        case TranslationNote::Kind::added:
+            return "added";
+        case TranslationNote::Kind::kept:
+            return "kept";
+        case TranslationNote::Kind::dropped:
+            return "dropped";
+    }
+    throw std::logic_error("a note of no kind");
+}
+
+std::string note_text(const TranslationNote& note) {
+    std::string text = note.was;
+    switch (note.kind) {
+        case TranslationNote::Kind::changed:
+            text += "  ->  " + note.became;
+            break;
+        case TranslationNote::Kind::added:
+            text = "(not said)  ->  " + note.became;
+            break;
+        case TranslationNote::Kind::kept:
+            text += "  ->  kept";
+            if (note.became != note.was)
+                text += " as " + note.became;
+            break;
+        case TranslationNote::Kind::dropped:
+            text += "  ->  dropped";
+            break;
+    }
+    if (!note.why.empty())
+        text += ": " + note.why;
+    text = terminal_text(text, 64UL * 1024);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    return text;
+}
+
+std::pair<std::string, bool> format_by_name(std::string_view path) {
+    struct Ending {
+        std::string_view text;
+        std::string_view format;
+    };
+    constexpr Ending endings[] = {
+        {".qcow2", "qcow2"}, {".vmdk", "vmdk"}, {".vdi", "vdi"}, {".vhdx", "vhdx"},
+        {".vhd", "vpc"},     {".raw", "raw"},   {".iso", "raw"},
+    };
+    std::string lower(path);
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    for (const Ending& ending : endings) {
+        if (lower.ends_with(ending.text))
+            return {std::string(ending.format), true};
+    }
+    return {"raw", false};
+}
+
+std::vector<Setting> settings_of(const Translation& translation, const std::string& directory,
+                                 const std::vector<Setting>& overriding) {
+    std::vector<Setting> settings;
+    for (const auto& translated : translation.settings) {
+        if (std::none_of(overriding.begin(), overriding.end(),
+                         [&](const Setting& setting) { return setting.key == translated.first; }))
+            settings.push_back(
+                command_line_setting(translated.first, translated.second, directory));
+    }
+    settings.insert(settings.end(), overriding.begin(), overriding.end());
+    return settings;
+}
+
+std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& settings,
+                              const Translation& translation) {
+    std::string text = vm_file_text(name, settings);
+    text += "#\n# What each part has become:\n";
+    for (const TranslationNote& note : translation.notes)
+        text += "#   " + note_text(note) + "\n";
+    return text;
+}
+
+}  // namespace tapgate

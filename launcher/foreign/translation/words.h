@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Small questions about words that every reader here asks.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_WORDS_H
+#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_WORDS_H
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tapgate {
+
+/// Is the word one of these?
+template <size_t n>
+bool is_one_of(std::string_view word, const std::array<std::string_view, n>& words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// A switch of QEMU's that is on.
+inline bool is_true(std::string_view value) {
+    return value == "on" || value == "yes" || value == "true";
+}
+
+/// What comes behind the last slash.
+inline std::string_view last_part(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+/// The words as one.
+inline std::string joined(const std::vector<std::string>& words) {
+    std::string all;
+    for (size_t i = 0; i < words.size(); i++)
+        all += (i == 0 ? "" : " ") + words[i];
+    return all;
+}
+
+/// A shell that runs what it is given?
+inline bool is_shell(std::string_view word) {
+    constexpr std::array<std::string_view, 5> names = {"ash", "bash", "dash", "sh", "zsh"};
+    return is_one_of(last_part(word), names);
+}
+
+/// A command of a shell's own whose words are assignments?
+inline bool sets_variables(std::string_view word) {
+    constexpr std::array<std::string_view, 5> names = {"export", "local", "readonly", "declare",
+                                                       "typeset"};
+    return is_one_of(word, names);
+}
+
+}  // namespace tapgate
+
+#endif

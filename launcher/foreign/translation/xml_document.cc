@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/translation/xml_document.h"
+
+#include <algorithm>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+
+namespace tapgate {
+
+namespace {
+
+// XML 1.0 has none of them, written as &#27; neither (2.2): they would reach terminals and files.
+bool has_control_character(std::string_view text) {
+    return std::any_of(text.begin(), text.end(), [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return (byte < ' ' && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f;
+    });
+}
+
+// As it is, or as a reference ("&#0;", "&#x00;"): the parser would end the value there.
+bool has_nul(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos)
+        return true;
+    for (size_t at = text.find("&#"); at != std::string_view::npos; at = text.find("&#", at + 1)) {
+        std::string_view digits = text.substr(at + 2);
+        if (digits.starts_with('x'))
+            digits.remove_prefix(1);
+        const size_t end = digits.find_first_not_of('0');
+        if (end != std::string_view::npos && end > 0 && digits[end] == ';')
+            return true;
+    }
+    return false;
+}
+
+class FindControlCharacter : public pugi::xml_tree_walker {
+  public:
+    bool for_each(pugi::xml_node& node) override {
+        bool found = has_control_character(node.name()) || has_control_character(node.value());
+        for (const pugi::xml_attribute& attribute : node.attributes())
+            found = found || has_control_character(attribute.name()) ||
+                    has_control_character(attribute.value());
+        return !found;
+    }
+};
+
+}  // namespace
+
+void parse_xml(pugi::xml_document& document, std::string_view text, const std::string& source) {
+    if (has_nul(text))
+        throw LauncherError(source +
+                            ": a NUL, a control character, is in it, which XML does not have");
+    const pugi::xml_parse_result result =
+        document.load_buffer(text.data(), text.size(), pugi::parse_default | pugi::parse_doctype);
+    if (!result)
+        throw LauncherError(source + ": no XML: " + result.description() + " at byte " +
+                            std::to_string(result.offset));
+    FindControlCharacter control_character;
+    if (!document.traverse(control_character))
+        throw LauncherError(source + ": a control character is in it, which XML does not have");
+    for (const pugi::xml_node& node : document.children()) {
+        if (node.type() == pugi::node_doctype)
+            throw LauncherError(source + ": a DOCTYPE, which can hold anything; remove it");
+    }
+}
+
+std::string_view local_name(std::string_view name) {
+    return name.substr(name.rfind(':') + 1);  // npos + 1 is 0
+}
+
+pugi::xml_node child_named(const pugi::xml_node& parent, std::string_view name) {
+    return parent.find_child(
+        [&](const pugi::xml_node& child) { return local_name(child.name()) == name; });
+}
+
+std::string text_of(const pugi::xml_node& parent, std::string_view name) {
+    const std::string text = child_named(parent, name).child_value();
+    return std::string(trimmed(text, " \t\r\n"));
+}
+
+std::string attribute_of(const pugi::xml_node& node, std::string_view name) {
+    for (const pugi::xml_attribute& attribute : node.attributes()) {
+        if (local_name(attribute.name()) == name)
+            return attribute.value();
+    }
+    return {};
+}
+
+std::string tag_of(const pugi::xml_node& node) {
+    std::string text = std::string("<") + node.name();
+    for (const pugi::xml_attribute& attribute : node.attributes())
+        text += std::string(" ") + attribute.name() + "='" + attribute.value() + "'";
+    return text + ">";
+}
+
+namespace {
+
+void add_contents(const pugi::xml_node& node, unsigned depth, std::string& text) {
+    constexpr unsigned deepest = 16;
+    constexpr size_t longest = 1024;
+    for (const pugi::xml_node& child : node.children()) {
+        if (text.size() > longest || depth > deepest)
+            return;
+        if (child.type() == pugi::node_element) {
+            text += tag_of(child);
+            add_contents(child, depth + 1, text);
+        } else if (child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata) {
+            text += trimmed(child.value(), " \t\r\n");
+        }
+    }
+}
+
+}  // namespace
+
+std::string contents_of(const pugi::xml_node& node) {
+    std::string text;
+    add_contents(node, 0, text);
+    return text;
+}
+
+}  // namespace tapgate
