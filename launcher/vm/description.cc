@@ -62,7 +62,7 @@ void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
     const size_t most_ide = 4;
     size_t sata = q35 ? spec.cdroms.size() : 0;
     size_t ide = q35 ? 0 : spec.cdroms.size();
-    if (sata > most_sata || ide > most_ide || spec.nets.size() > 16)
+    if (sata > most_sata || ide > most_ide || spec.nets.size() > most_nets)
         throw LauncherError("too many CD-ROMs or network adapters: " + spec.machine.str() +
                             " has room for " + std::to_string(q35 ? most_sata : most_ide) +
                             " CD-ROMs and 16 adapters");

@@ -114,6 +114,16 @@ std::optional<CpuTopology> CpuTopology::make(unsigned sockets, unsigned cores, u
     return CpuTopology(sockets, cores, threads);
 }
 
+namespace {
+
+// What a guest may read: hv-vendor-id=KVM Hv, model-id=Common CPU (R) @ 2 GHz.
+bool is_cpu_property(std::string_view text) {
+    return !text.empty() && text.front() != ' ' && text.back() != ' ' &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
 std::optional<CpuModel> CpuModel::parse(std::string_view text) {
     bool first = true;
     for (std::string_view rest = text;; first = false) {
@@ -123,7 +133,7 @@ std::optional<CpuModel> CpuModel::parse(std::string_view text) {
             word.remove_prefix(1);
         } else if (const size_t equals = word.find('=');
                    !first && equals != std::string_view::npos) {
-            if (!is_word(word.substr(equals + 1)))
+            if (!is_cpu_property(word.substr(equals + 1)))
                 return std::nullopt;
             word = word.substr(0, equals);
         }

@@ -215,6 +215,9 @@ struct BridgeNet {
     std::optional<UserNet> fallback = std::nullopt;  // where the bridge cannot be had
 };
 
+/// Network adapters of one VM.
+constexpr size_t most_nets = 16;
+
 struct Net {
     std::variant<BridgeNet, UserNet> link;
     NetModel model = NetModel::virtio;

@@ -30,8 +30,6 @@ enum class Resource : unsigned {
     storage = 20,
 };
 
-constexpr size_t most_nets = 16;
-
 // Why a section of the descriptor becomes nothing.
 std::string why_left_out(const pugi::xml_node& section, std::string_view known) {
     if (known == "OperatingSystemSection")

@@ -191,7 +191,6 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
         domain.drop(interface, "net= has no such network");
         return;
     }
-    constexpr unsigned most_nets = 16;
     if (!socket && domain.nets >= most_nets) {
         domain.drop(interface, "a VM of tapgate's has up to 16 adapters");
         return;

@@ -116,8 +116,7 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
 }
 
 void take_places(LegacyParts& parts, Properties& properties) {
-    for (const char* const place :
-         {"id", "bus", "addr", "multifunction", "cad", "port", "nr", "acpi-index"})
+    for (const char* const place : {"id", "bus", "addr", "multifunction", "cad", "port", "nr"})
         parts.places += properties.take(place) ? 1U : 0U;
 }
 
@@ -253,6 +252,26 @@ std::string why_own(const std::string& driver, const Properties& properties) {
     return {};
 }
 
+void add_serial_line(LegacyParts& parts, const std::string& was, std::string why) {
+    if (parts.serials++ == 0) {
+        why.insert(0, std::string("in the VM's directory, for each of tapgate's VMs") +
+                          (why.empty() ? "" : "; "));
+        parts.result.changed(was, "console.sock and console.log", why);
+    } else {
+        parts.result.dropped(was, "tapgate's VMs have one serial line");
+    }
+}
+
+// The first one is COM1.
+void add_serial_device(LegacyParts& parts, const std::string& was, Properties properties) {
+    for (const char* const own : {"driver", "id", "chardev"})
+        properties.take(own);
+    if (properties.get("index") == "0")
+        properties.take("index");
+    const auto& left = properties.all();
+    add_serial_line(parts, was, left.empty() ? "" : "left out: " + listed(left));
+}
+
 void add_device(LegacyParts& parts, const LegacyDevice& device) {
     constexpr std::array<std::string_view, 16> sound = {
         "intel-hda",  "ich9-intel-hda", "hda-duplex",   "hda-micro",
@@ -265,7 +284,7 @@ void add_device(LegacyParts& parts, const LegacyDevice& device) {
         const std::string index = properties.get("bootindex");
         parts.result.dropped(device.was, why + (index.empty() ? "" : "; nothing boots from it"));
     } else if (driver == "isa-serial") {
-        take_serial(parts, {nullptr, {}, device.was, {}});
+        add_serial_device(parts, device.was, properties);
     } else if (driver.empty()) {
         parts.result.dropped(device.was, "no device is said");
     } else if (is_one_of(driver, sound)) {
@@ -355,11 +374,8 @@ void take_serial(LegacyParts& parts, const LegacyOption& option) {
     if (option.value == "none")
         parts.result.dropped(option.text,
                              "tapgate's VMs have one serial line, and nothing is lost");
-    else if (parts.serials++ == 0)
-        parts.result.changed(option.text, "console.sock and console.log",
-                             "in the VM's directory, for each of tapgate's VMs");
     else
-        parts.result.dropped(option.text, "tapgate's VMs have one serial line");
+        add_serial_line(parts, option.text, {});
 }
 
 void take_sound(LegacyParts& parts, const LegacyOption& option) {

@@ -63,6 +63,22 @@ std::string cache_of(Properties& properties, const std::string& write_cache) {
     return direct ? (through ? "directsync" : "none") : through ? "writethrough" : "";
 }
 
+// Away with what disk= has so, too, or what is no more than that.
+void take_ours(Properties& properties) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 7> ours = {
+        {{"auto-read-only", "on"},
+         {"auto-read-only", "off"},
+         {"detect-zeroes", "off"},
+         {"detect-zeroes", "unmap"},
+         {"aio", "threads"},
+         {"locking", "auto"},
+         {"locking", "on"}}};
+    for (const auto& [key, value] : ours) {
+        if (properties.get(key) == value)
+            properties.take(key);
+    }
+}
+
 void read_format(Properties& properties, ForeignDisk& disk) {
     std::string format = properties.take("format").value_or("");
     if (const auto driver = properties.take("driver"); format.empty() && driver)
@@ -107,6 +123,8 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
     for (const char* const structural : {"file", "id", "media", "boot", "node-name"})
         properties.take(structural);
     read_format(properties, disk);
+    if (!disk.is_url)
+        take_ours(properties);
     const std::string read_only = properties.take("readonly").value_or("");
     disk.read_only = is_true(read_only) || is_true(properties.take("read-only").value_or(""));
     const std::string write_cache =
@@ -125,6 +143,8 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
     if (device != nullptr)
         disk.serial = device->properties.take("serial").value_or(disk.serial);
     if (disk.kind != ForeignDisk::Kind::disk) {
+        if (!disk.serial.empty())
+            add_reason(disk.why, "left out: serial=" + disk.serial);
         disk.serial.clear();
         disk.discard = true;
         disk.cache.clear();
@@ -138,25 +158,33 @@ void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* devi
     for (const auto& [key, value] : properties.all()) {
         constexpr std::array<std::string_view, 6> gone = {"addr", "cyls",  "heads",
                                                           "secs", "trans", "extended_l2"};
-        if (key == "index" || key == "bus" || key == "unit")
+        if (key == "index" || key == "bus" || key == "unit") {
+            parts.places += key == "index" ? 0U : 1U;
             continue;
+        }
         // Of what is no file, all of it is needed to open it.
         if ((disk.is_url || key.starts_with("file.")) && !is_one_of(key, gone))
             disk.drive.emplace_back(key, value);
         else
             left.emplace_back(key, value);
     }
-    if (device != nullptr && disk.kind != ForeignDisk::Kind::floppy) {
+    if (device != nullptr && disk.kind == ForeignDisk::Kind::floppy) {
+        for (const auto& [key, value] : device->properties.all()) {
+            if (!is_place(key) && key != "bootindex")
+                left.emplace_back(key, value);
+        }
+    } else if (device != nullptr) {
         if (const std::string index = device->properties.take("bootindex").value_or("");
             !index.empty())
             parts.boot.add_source("bootindex=" + index);
         Properties seen = device->properties;
-        // A model that none of ours is takes all of its properties along.
-        const bool whole = !disk.model.empty();
+        // A model that none of ours is, or a device of what is no file, takes all of its properties
+        // along.
+        const bool whole = !disk.model.empty() || !disk.nodes.empty();
         const bool is_namespace = seen.get("driver") == "nvme-ns";
         for (const auto& [key, value] : device->properties.all()) {
             if (is_place(key) || (is_namespace && key == "nsid"))
-                parts.places += key == "bus" || key == "addr" ? 1U : 0U;
+                parts.places += key == "driver" || key == "drive" || key == "id" ? 0U : 1U;
             else if (whole || (is_seen(key, value) && disk.kind == ForeignDisk::Kind::disk))
                 disk.device.emplace_back(key, value);
             else

@@ -64,11 +64,16 @@ class DriveTranslator {
     }
 
   private:
-    static int ide_index(const Properties& properties) {
+    // By `index', or by both of its places on a PC's two buses.
+    static std::uint64_t ide_index(const Properties& properties) {
         const std::string& interface = properties.get("if");
         if (!interface.empty() && interface != "ide")
             return 0;
-        return static_cast<int>(parse_whole<std::uint64_t>(properties.get("index")).value_or(0));
+        constexpr unsigned most = 1U << 16U;
+        const auto number = [&](const char* key) {
+            return parse_whole<std::uint64_t>(properties.get(key), 0, most).value_or(0);
+        };
+        return properties.has("index") ? number("index") : number("bus") * 2 + number("unit");
     }
 
     // Each node that a device has becomes a drive, through the nodes below it.
@@ -80,6 +85,11 @@ class DriveTranslator {
             if (device == nullptr || nodes[top].used)
                 continue;
             const NodeImage image = image_of_node(nodes, name);
+            if (const std::string why = why_gone(image); !why.empty()) {
+                device->taken = true;
+                result_.dropped(image.was + " " + device->was, why);
+                continue;
+            }
             if (!image.not_file.empty() || !is_disk_format(image.format)) {
                 keep_nodes(image, *device);
                 continue;
@@ -90,14 +100,27 @@ class DriveTranslator {
             properties.set("id", name);
             properties.set("file", image.path);
             properties.set("format", image.format);
-            for (const char* const ours : {"auto-read-only", "detect-zeroes", "aio", "locking"})
-                properties.take(ours);
             if (is_true(properties.take("read-only").value_or("")))
                 properties.set("readonly", "on");
             backing_[name] = image.backing;
             why_[name] = image.why;
             parts_.drives.drives.push_back(std::move(drive));
         }
+    }
+
+    // What was there for one run only; empty: nothing.
+    static std::string why_gone(const NodeImage& image) {
+        for (const std::string& node : image.nodes) {
+            const Properties properties = Properties::parse(node, "driver");
+            for (const auto& [key, value] : properties.all()) {
+                if (key.ends_with("filename") && value.starts_with("/dev/fdset/"))
+                    return "its descriptor was of whoever started QEMU: say its file, as disk=";
+                if (key.ends_with("path") && value.find("/libvirt/qemu/") != std::string::npos)
+                    return "its server (nbdkit) ran beside QEMU and was of whoever started both: "
+                           "start one, and add the disk as --qemu-arg";
+            }
+        }
+        return {};
     }
 
     // What is on the network, or of another format: QEMU gets the nodes as they were.
@@ -162,6 +185,8 @@ class DriveTranslator {
             disk.kind = ForeignDisk::Kind::cdrom;
         if (model.starts_with("virtio-blk")) {
             disk.bus = "virtio";
+            if (!is_as_virtio_here(model, parts_.machine.q35))
+                disk.model = model;
         } else if (model == "scsi-hd" || model == "scsi-disk" || model == "scsi-cd") {
             disk.bus = "scsi";
             if (!controller.empty() && !controller.starts_with("virtio-scsi"))

@@ -135,6 +135,10 @@ class NetTranslator {
 
     void finish(const std::string& was, const std::string& value, const Properties& backend,
                 Properties& card, std::string why) {
+        if (settings_ >= most_nets) {
+            result_.dropped(was, "a VM of tapgate's has up to 16 adapters");
+            return;
+        }
         const auto order = take_places(card);
         std::vector<Properties::Property> left = backend.all();
         left.insert(left.end(), card.all().begin(), card.all().end());
@@ -151,7 +155,7 @@ class NetTranslator {
 
     // The card's bootindex, and away with what places it.
     std::optional<std::uint64_t> take_places(Properties& card) {
-        for (const char* const place : {"addr", "bus", "driver", "multifunction", "acpi-index"})
+        for (const char* const place : {"addr", "bus", "driver", "multifunction"})
             parts_.places += card.take(place) && std::string_view(place) != "driver" ? 1U : 0U;
         const auto index = card.take("bootindex");
         if (!index)
@@ -233,6 +237,11 @@ class NetTranslator {
         NetModelChoice choice = net_model(adapter.kind);
         if (!choice.why.empty())
             add_reason(why, choice.why);
+        if (!is_as_virtio_here(adapter.kind, parts_.machine.q35))
+            add_reason(why, parts_.machine.q35
+                                ? "on q35 it is of virtio 1.0 only, which a guest older than "
+                                  "Linux 4.0 has no driver for"
+                                : "on pc it is of virtio 0.9, too");
         return std::move(choice.model);
     }
 
@@ -317,10 +326,11 @@ class NetTranslator {
         for (const auto& [key, value] : card.all())
             device.set(key, value);
         add_reason(why, "net= has no such network");
-        result_.keep(was,
-                     {"-netdev", text, "-device",
-                      device.str("driver") + parts_.boot.add_kept(BootKind::net, order)},
-                     why);
+        const std::string place = parts_.boot.add_kept(BootKind::net, order);
+        if (driver.starts_with("usb-"))
+            keep_usb_device(was, {"-netdev", text}, device, parts_.machine, result_, place, why);
+        else
+            result_.keep(was, {"-netdev", text, "-device", device.str("driver") + place}, why);
     }
 
     LegacyParts& parts_;

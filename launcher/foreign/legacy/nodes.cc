@@ -5,6 +5,7 @@
 #include <array>
 
 #include "launcher/foreign/translation/translation.h"
+#include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
 
@@ -19,9 +20,9 @@ bool is_file_driver(const std::string& driver) {
 
 // Nodes that change nothing in what the guest reads.
 bool is_filter(const std::string& driver) {
-    constexpr std::array<std::string_view, 6> filters = {
-        "throttle", "copy-on-read", "blklogwrites", "preallocate", "copy-before-write", "quorum"};
-    return std::find(filters.begin(), filters.end(), driver) != filters.end();
+    constexpr std::array<std::string_view, 5> filters = {"throttle", "copy-on-read", "blklogwrites",
+                                                         "preallocate", "copy-before-write"};
+    return is_one_of(driver, filters);
 }
 
 LegacyDrive* find_node(std::vector<LegacyDrive>& nodes, const std::string& name) {
@@ -64,6 +65,7 @@ class NodeReader {
         node->used = true;
         image_.was.insert(0, node->was + (image_.was.empty() ? "" : " "));
         image_.nodes.push_back(node->properties.str());
+        keep_others(*node, depth);
         Properties properties = node->properties;
         for (unsigned inner = 0; inner < deepest_node && properties.has("file.driver") &&
                                  is_filter(properties.get("driver"));
@@ -83,19 +85,20 @@ class NodeReader {
         } else if (const auto inner = properties.take("file.filename")) {
             const std::string inner_driver = properties.take("file.driver").value_or("file");
             path = *inner;
-            if (!is_file_driver(inner_driver) && top)
-                image_.not_file = "it is on " + inner_driver;
+            if (!is_file_driver(inner_driver))
+                say_no_file("on " + inner_driver, top);
             else
                 lift_storage(properties);
         } else if (below.empty()) {
-            if (top)
-                image_.not_file = "it is on " + driver;
+            say_no_file("on " + driver, top);
         } else if (is_filter(driver)) {
             add_reason(image_.why, "without " + driver);
             return visit(below, top, depth + 1);
         }
         if (top && image_.format.empty())
             image_.format = driver;
+        if (is_part(driver, properties))
+            say_no_file("a part of a file", top);
         if (top)
             add(properties);
         if (path.empty() && !below.empty())
@@ -108,6 +111,29 @@ class NodeReader {
                 image_.backing.insert(image_.backing.begin(), under);
         }
         return path;
+    }
+
+    // Of an image of the guest's, or of one that it stands on: nothing but its nodes has it then.
+    void say_no_file(const std::string& what, bool top) {
+        if (image_.not_file.empty())
+            image_.not_file = (top ? "it is " : "what it stands on is ") + what;
+    }
+
+    static bool is_part(const std::string& driver, const Properties& properties) {
+        return driver == "raw" && (properties.has("offset") || properties.has("size"));
+    }
+
+    // Nodes that it refers to by other names than `file' and `backing': the data of a qcow2 image
+    // may lie in another file.
+    void keep_others(const LegacyDrive& node, unsigned depth) {
+        for (const auto& [key, value] : node.properties.all()) {
+            constexpr std::array<std::string_view, 4> no_others = {"driver", "node-name", "file",
+                                                                   "backing"};
+            if (is_one_of(key, no_others) || find_node(nodes_, value) == nullptr)
+                continue;
+            say_no_file("partly in another file (" + key + "=)", true);
+            visit(value, false, depth + 1);
+        }
     }
 
     // How the file is opened, said where the image is.
@@ -139,10 +165,13 @@ class NodeReader {
         node->used = true;
         image_.was.insert(0, node->was + " ");
         image_.nodes.push_back(node->properties.str());
+        keep_others(*node, depth);
         Properties properties = node->properties;
         const std::string path = properties.take("filename").value_or("");
-        if (!is_file_driver(driver) && top)
-            image_.not_file = "it is on " + driver;
+        if (is_part(driver, properties))
+            say_no_file("a part of a file", top);
+        else if (!is_file_driver(driver))
+            say_no_file("on " + driver, top);
         for (const char* const known : {"driver", "node-name"})
             properties.take(known);
         // A part of a file, say: all nodes are kept then.

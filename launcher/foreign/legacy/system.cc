@@ -139,8 +139,10 @@ void take_machine(LegacyParts& parts, const LegacyOption& option) {
         choose_accelerator(parts, *accel, why);
     if (const auto type = properties.take("type"))
         parts.machine_type = type->substr(0, type->find('+'));  // Proxmox: "q35+pve1"
-    if (const auto smm = properties.take("smm"))
-        parts.smm = *smm == "on" || *smm == "yes";
+    if (properties.has("smm"))
+        parts.smm = is_true(properties.get("smm"));
+    if (parts.smm || properties.get("smm") == "auto")
+        properties.take("smm");
     for (const char* const flash : {"pflash0", "pflash1"}) {
         if (const auto node = properties.take(flash)) {
             parts.drives.flash_nodes.emplace_back(flash, *node);
@@ -298,6 +300,13 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     }
     if (!properties.all().empty())
         add_reason(why, "left out: " + listed(properties.all()));
+    if (total > CpuTopology::most_cpus) {
+        // QEMU's last -smp counts.
+        const std::string ours = std::to_string(CpuTopology::most_cpus);
+        parts.result.set("cpus", ours);
+        parts.result.keep(option.text, {"-smp", option.value}, "cpus = goes up to " + ours);
+        return;
+    }
     parts.set(option.text, "cpus", value, why);
 }
 

@@ -26,6 +26,16 @@ unsigned rank_of(const ForeignDisk& disk) {
     return static_cast<unsigned>(bus) * most_disks + std::min(disk.number, most_disks - 1);
 }
 
+// The field that a guest reads it from has room for no more, and QEMU leaves out the rest, but for
+// SCSI's. Volumes in clouds are called by 36 characters.
+void shorten_serial(ForeignDisk& disk) {
+    constexpr size_t most = 20;
+    if (disk.bus == "scsi" || disk.serial.size() <= most)
+        return;
+    add_reason(disk.why, "a guest reads 20 characters of serial=" + disk.serial);
+    disk.serial.resize(most);
+}
+
 }  // namespace
 
 bool is_disk_format(std::string_view format) {
@@ -34,8 +44,10 @@ bool is_disk_format(std::string_view format) {
 
 void ForeignDisks::finish() {
     std::vector<ForeignDisk> kept;
-    for (unsigned number = 0; number < disks_.size(); number++)
+    for (unsigned number = 0; number < disks_.size(); number++) {
         disks_[number].number = number;
+        shorten_serial(disks_[number]);
+    }
     for (ForeignDisk& disk : disks_) {
         if (disk.kind != ForeignDisk::Kind::floppy && is_setting(disk) && takes_room(disk))
             add_setting(disk);
@@ -53,7 +65,8 @@ void ForeignDisks::finish() {
 
 bool ForeignDisks::is_setting(const ForeignDisk& disk) const {
     if (disk.is_url || disk.throw_away || !disk.drive.empty() || !disk.device.empty() ||
-        !disk.model.empty() || !disk.nodes.empty() || disk.bus == "usb")
+        !disk.model.empty() || !disk.nodes.empty() || disk.bus == "usb" ||
+        !(disk.serial.empty() || DiskSerial::parse(disk.serial)))
         return false;
     if (!HostPath::parse(disk.path, machine_.directory))
         return false;
@@ -109,10 +122,8 @@ void ForeignDisks::add_setting(const ForeignDisk& disk) {
         value += ",cache=" + disk.cache;
     if (!disk.discard)
         value += ",discard=off";
-    if (DiskSerial::parse(disk.serial))
+    if (!disk.serial.empty())
         value += ",serial=" + disk.serial;
-    else if (!disk.serial.empty())
-        add_reason(why, "the serial number " + disk.serial + " does not fit");
     for (const std::string& one : disk.backing)
         value += ",backing=" + commas_doubled(one);
     result_.set("disk", value);

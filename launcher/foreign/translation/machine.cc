@@ -112,6 +112,12 @@ FirmwareKind firmware_kind(std::string_view file) {
     return has_any(name, secure) ? FirmwareKind::uefi_secure : FirmwareKind::uefi;
 }
 
+bool is_as_virtio_here(std::string_view model, bool q35) {
+    if (model.ends_with("-non-transitional"))
+        return q35;
+    return !model.ends_with("-transitional") || !q35;
+}
+
 std::string listed(const std::vector<Properties::Property>& properties) {
     std::string text;
     for (size_t i = 0; i < properties.size(); i++) {

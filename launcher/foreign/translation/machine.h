@@ -52,6 +52,10 @@ std::vector<std::string> sound_devices(std::string_view card);
 enum class FirmwareKind { other, uefi, uefi_secure };
 FirmwareKind firmware_kind(std::string_view file);
 
+/// Do virtio devices of this model, "virtio-blk-pci-transitional", have the ID that tapgate's have?
+/// Behind PCI Express, as on q35, those are of virtio 1.0 only; on pc they are of 0.9, too.
+bool is_as_virtio_here(std::string_view model, bool q35);
+
 /// "a and b", "a, b and c": properties that a note names.
 std::string listed(const std::vector<Properties::Property>& properties);
 
