@@ -16,9 +16,11 @@
 // found itself out of descriptors for the one and not for the other. Who has a second name there
 // (an alias, a principal's name), or in the local files, would be told by the first from the
 // second. So nobody is found who has two: a policy that names one works for nobody, and is mended
-// on the first day.
+// on the first day. The same goes for a name, or an id, of which two services know different
+// things: only the first of them may need what a limit takes away.
 
 #include <grp.h>
+#include <nss.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -26,7 +28,10 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,6 +101,43 @@ bool has_another_name(bool is_user, const Answer& found) {
     return another;
 }
 
+// The services that are asked for users, or for groups: "passwd: files [NOTFOUND=continue] sss".
+std::vector<std::string> services_of(const std::string& database) {
+    std::ifstream file("/etc/nsswitch.conf");
+    for (std::string line; std::getline(file, line);) {
+        line.erase(std::min(line.find('#'), line.size()));
+        bool is_action = false;
+        for (char& c : line) {
+            is_action |= c == '[';
+            if (is_action || c == ':') {
+                is_action &= c != ']';
+                c = ' ';
+            }
+        }
+        std::istringstream words(line);
+        if (std::string word; words >> word && word == database)
+            return {std::istream_iterator<std::string>(words), {}};
+    }
+    return {};
+}
+
+// Whether one of the services, when it alone is asked, has another id for the name, or another name
+// for the id.
+bool is_another_elsewhere(bool is_user, const char* asked, const Answer& found) {
+    const char* const database = is_user ? "passwd" : "group";
+    const auto id = static_cast<unsigned>(found.id);
+    bool another = false;
+    for (const std::string& service : services_of(database)) {
+        if (__nss_configure_lookup(database, service.c_str()) != 0)
+            return true;
+        const Answer by_name = is_user ? ask_user(getpwnam_r, asked) : ask_group(getgrnam_r, asked);
+        const Answer by_id = is_user ? ask_user(getpwuid_r, id) : ask_group(getgrgid_r, id);
+        another |= by_name.id >= 0 && by_name.id != found.id;
+        another |= by_id.id >= 0 && plain_name(by_id.name) != plain_name(found.name);
+    }
+    return another;
+}
+
 // By what the service knows this process: its user, or all its groups.
 std::vector<Answer> ask_about_self(bool is_user) {
     if (is_user)
@@ -120,7 +162,8 @@ int main(int argc, char** argv) {
     const Answer asked = is_user ? ask_user(getpwnam_r, argv[2]) : ask_group(getgrnam_r, argv[2]);
     const bool is_found = asked.id >= 0;
     if (asked.error != 0 || (is_found && (plain_name(asked.name) != plain_name(argv[2]) ||
-                                          has_another_name(is_user, asked))))
+                                          has_another_name(is_user, asked) ||
+                                          is_another_elsewhere(is_user, argv[2], asked))))
         return 1;
     const auto proves_service = [&](const Answer& self) {
         return self.id >= 0 && plain_name(self.name) != plain_name(argv[2]);

@@ -98,7 +98,7 @@ int unreadable_lookup() {
     const std::array<char*, 1> environment{nullptr};
     if (dup2(nothing, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
         dup2(nothing, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0U, 0) == 0 &&
-        sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
+        sigprocmask(SIG_SETMASK, &none, nullptr) == 0 && chdir("/") == 0)
         fexecve(unreadable_lookup(), const_cast<char**>(words.data()),  // NOLINT: not written to
                 environment.data());
     _exit(EXIT_FAILURE);
@@ -156,27 +156,48 @@ std::optional<uid_t> HostNames::owner_of(uid_t uid) {
         fail_with_errno("/etc/subuid", file.error);
     if (!file.distrust.empty())
         throw Failure(file.distrust);
+    std::optional<uid_t> owner;
     std::string_view text = file.text;
     while (!text.empty()) {
-        std::string_view line = take(text, '\n');  // "alice:100000:65536"
-        const std::string name(take(line, ':'));
-        const auto first = whole_number(take(line, ':'));
-        const auto count = whole_number(take(line, ':'));
-        if (!first || !count || uid < *first || uid - *first >= *count)
+        const std::string_view line = take(text, '\n');  // "alice:100000:65536"
+        std::string_view fields = line;
+        const std::string name(take(fields, ':'));
+        const std::string_view first = take(fields, ':');
+        const std::string_view count = take(fields, ':');
+        if (line.empty() || line.front() == '#')
+            continue;
+        // newuidmap(1) takes "0x186a0" and "0303240" for 100000, and counts beyond 32 bits.
+        const auto plain_number = [&](std::string_view digits) {
+            const auto number = whole_number(digits);
+            if (!number || std::to_string(*number) != digits)
+                throw Failure("/etc/subuid: `" + printable(line) +
+                              "' is not NAME:UID:COUNT in plain decimal numbers of 32 bits");
+            return *number;
+        };
+        if (const uid_t begin = plain_number(first), size = plain_number(count);
+            uid < begin || uid - begin >= size)
             continue;
         const auto number = whole_number(name);
-        const auto owner = number ? number : user_id(name);
-        if (!owner)
+        const auto one = number ? number : user_id(name);
+        if (!one)
             throw Failure("/etc/subuid: there is no user `" + printable(name) + "', whose uid " +
                           std::to_string(uid) + " is");
-        if (*owner != 0)
-            return owner;
+        if (*one == 0)
+            continue;
+        if (owner && *owner != *one)
+            throw Failure("/etc/subuid: uid " + std::to_string(uid) + " is one of uid " +
+                          std::to_string(*owner) + "'s and of uid " + std::to_string(*one) + "'s");
+        owner = one;
     }
-    return std::nullopt;
+    return owner;
 }
 
 Asker asker_of(const Caller& caller, HostNames& names) {
     Asker asker{.uid = caller.uid, .owner = names.owner_of(caller.uid), .groups = {caller.gid}};
+    // An owner who is himself one of somebody's is that one, and so are his.
+    if (asker.owner && names.owner_of(*asker.owner).value_or(*asker.owner) != *asker.owner)
+        throw Failure("/etc/subuid: uid " + std::to_string(asker.uid) + " is one of uid " +
+                      std::to_string(*asker.owner) + "'s, which is one of somebody else's");
     const int count = getgroups(0, nullptr);
     if (count < 0)
         fail_with_errno("failed to read the caller's groups");

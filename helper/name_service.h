@@ -30,7 +30,8 @@ class HostNames : public NameService {
     std::optional<gid_t> group_id(const std::string& name) override;
 
     /// Whose subordinate uid `uid` is, by /etc/subuid; nothing when nobody's but root's, who may
-    /// have all of them. Throws Failure when it cannot be found out, or nobody has the name there.
+    /// have all of them. Throws Failure when it cannot be found out, nobody has the name there, it
+    /// is two users', or a line there is none.
     std::optional<uid_t> owner_of(uid_t uid);
 
   private:
@@ -39,7 +40,7 @@ class HostNames : public NameService {
 };
 
 /// The caller, with the groups that the kernel says this process has, which are the caller's.
-/// Throws Failure.
+/// Throws Failure, also when it is a subordinate uid of a subordinate uid.
 Asker asker_of(const Caller& caller, HostNames& names);
 
 }  // namespace tapgate

@@ -184,6 +184,7 @@ void allow_what_a_port_takes(Filter& filter) {
     // other ioctl.
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETIFF)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETOWNER)});
+    filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETIFINDEX)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETPERSIST), int_argument_is(2, 0)});
     filter.allow(SCMP_SYS(getrandom));  // its MAC address; which ports to look at; malloc()
 

@@ -63,7 +63,10 @@ void make_private_tap(std::span<const UniqueFd> queues, const std::string& name,
 
 bool remove_unused_tap(const std::string& name) {
     const UniqueFd tun = open_tun();
-    return set_interface(tun, name, 0, false) && ioctl(tun.get(), TUNSETPERSIST, 0) == 0;
+    // One that has just gone is not to be made anew: it would get the loopback's ifindex.
+    const unsigned taken = 1;
+    return ioctl(tun.get(), TUNSETIFINDEX, &taken) == 0 && set_interface(tun, name, 0, false) &&
+           ioctl(tun.get(), TUNSETPERSIST, 0) == 0;
 }
 
 }  // namespace tapgate

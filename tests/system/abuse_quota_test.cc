@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,8 +148,11 @@ void make_setuid_files(unsigned count) {
         throw std::runtime_error("the setuid files: " + std::to_string(status));
 }
 
-std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned count) {
+// `subuid`: what /etc/subuid says when they run.
+std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned count,
+                                               const std::string& subuid) {
     make_setuid_files(count);
+    World::write_file("/etc/subuid", subuid);
     std::vector<HelperResult> runs;
     for (unsigned i = 0; i < count; ++i) {
         const std::string uid = std::to_string(first_subordinate + i);
@@ -164,6 +168,40 @@ std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned coun
     return runs;
 }
 
+constexpr const char* usual_subuid = "alice:165536:65536\n";
+
+// What newuidmap(1) takes for that line of alice's, and another user's of the same uids.
+Outcome nobody_reads_subuid_otherwise(const World& world) {
+    if (!world.ours())
+        return Outcome::nothing_to_break;
+    World::write_policy("allow br0 max-taps=1\n");
+    for (const std::string subuid :
+         {"alice:0x286a0:65536\n", "alice:0503240:65536\n", "alice: 165536:65536\n",
+          "alice:+165536:65536\n", "alice:165536:0x10000\n", "alice:165536:5000000000\n",
+          "bob:165536:65536\nalice:165536:65536\n"}) {
+        const HelperResult own = world.attach();
+        const std::vector<HelperResult> runs = runs_of_subordinates(world, 1, subuid);
+        if (own.fds.size() + runs[0].fds.size() > 1 || !runs[0].fds.empty()) {
+            std::cerr << own.fds.size() << " taps and " << runs[0].fds.size()
+                      << " more: " << subuid;
+            return Outcome::broken;
+        }
+        World::write_file("/etc/subuid", usual_subuid);
+    }
+    return Outcome::held;
+}
+
+// One of alice's uids has some of its own: then so has she.
+Outcome subordinates_of_a_subordinate(const World& world) {
+    if (!world.ours())
+        return Outcome::nothing_to_break;
+    World::write_file("/etc/subuid", "alice:165536:65536\n165540:300000:65536\n");
+    World::write_policy("allow br0 max-taps=1\n");
+    const HelperResult own = world.attach();
+    const HelperResult others = World::run_helper(usual_args, world.as({"", 300000, 300000}));
+    return held_if(own.fds.size() == 1 && others.fds.empty());
+}
+
 Attacks subordinate_uids() {
     return {
         {"many taps under max-taps=1, by setuid files of subordinate uids",
@@ -172,7 +210,8 @@ Attacks subordinate_uids() {
                  return Outcome::nothing_to_break;
              World::write_policy("allow br0 group=students max-taps=1\n");
              const unsigned count = long_run() ? 12 : 4;
-             const std::vector<HelperResult> runs = runs_of_subordinates(world, count);
+             const std::vector<HelperResult> runs =
+                 runs_of_subordinates(world, count, usual_subuid);
              std::size_t taps = 0;
              for (const HelperResult& run : runs)
                  taps += run.fds.size();
@@ -185,7 +224,7 @@ Attacks subordinate_uids() {
              if (!world.ours())
                  return Outcome::nothing_to_break;
              World::write_policy("allow br0 group=students\ndeny all user=alice\n");
-             return refused(runs_of_subordinates(world, 1).at(0));
+             return refused(runs_of_subordinates(world, 1, usual_subuid).at(0));
          }},
         {"his own tap and his subordinate's, under max-taps=1",
          [](const World& world) {
@@ -193,10 +232,38 @@ Attacks subordinate_uids() {
                  return Outcome::nothing_to_break;
              World::write_policy("allow br0 max-taps=1\n");
              const HelperResult own = world.attach();
-             const std::vector<HelperResult> runs = runs_of_subordinates(world, 1);
+             const std::vector<HelperResult> runs = runs_of_subordinates(world, 1, usual_subuid);
              return held_if(own.fds.size() == 1 && runs[0].fds.empty());
          }},
+        {"the same, where /etc/subuid says it in words that only newuidmap knows",
+         nobody_reads_subuid_otherwise},
+        {"the same, by a subordinate uid of his subordinate's", subordinates_of_a_subordinate},
     };
+}
+
+// alice's stale tap goes while --reap looks at it: what there is before each of its other calls.
+Outcome reaped_when_gone(const World& world) {
+    if (!world.ours())
+        return Outcome::nothing_to_break;
+    HelperResult run = world.attach();
+    const std::string name = World::tap_name(run.fds.at(0).get());
+    {
+        const AsUser alice(alice_account);
+        set_persistent(run.fds.at(0).get(), true);
+    }
+    run.fds.clear();
+    bool gone = false;
+    std::size_t links = 0;
+    run_traced({"--reap"}, world.alice(), [&](const TracedCall& call) {
+        if (gone)
+            links += ports_by_name().size();
+        if (!gone && call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF) {
+            gone = true;
+            remove_link(name);
+        }
+        return TraceAction{};
+    });
+    return held_if(gone && links == 0);
 }
 
 Attacks too_many_taps() {
@@ -260,6 +327,8 @@ Attacks too_many_taps() {
              return held_if(!attach_tap("tap%d", vnet_tap_flags) &&
                             !attach_tap("br0", vnet_tap_flags));
          }},
+        {"a stale tap that has just gone, made anew on no bridge by who removes it",
+         reaped_when_gone},
         {"reaping another user's tap that looks dead",
          [](const World& world) {
              if (!world.ours())

@@ -326,6 +326,7 @@ TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
     options.env = {"LD_PRELOAD=/mnt/nss/evil.so", "PATH=/mnt/nss", "SECRET=1"};
     options.before_exec = [] {
         dup2(0, 50);  // a stray one
+        chdir("/mnt/nss");
         sigset_t all;
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, nullptr);
@@ -335,6 +336,7 @@ TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
     ASSERT_GT(lookup, 0);
     const std::string directory = "/proc/" + std::to_string(lookup);
     EXPECT_EQ(read_text(directory + "/environ"), "");
+    EXPECT_EQ(std::filesystem::read_symlink(directory + "/cwd"), "/");
     const std::string status = read_text(directory + "/status");
     for (const char* line : {"CapInh:\t0000000000000000\n", "CapPrm:\t0000000000000000\n",
                              "CapEff:\t0000000000000000\n", "CapAmb:\t0000000000000000\n",
@@ -433,6 +435,29 @@ TEST_P(Names, NamesOfAnIdThatHasAnotherAreRefused) {
     EXPECT_TRUE(failed(run_helper(usual_args, as(remote_account)), denied_by_acl));
 }
 
+// Nor by a name, or an id, of which two services know different things.
+TEST_P(Names, WhatTwoServicesKnowDifferentlyIsRefused) {
+    write_file("/etc/nsswitch.conf",
+               "group:\tfiles [ NOTFOUND=continue ] tapgatetest [UNAVAIL=continue]\ttapgateother\n"
+               "passwd:files tapgatetest tapgateother nothere # ] tapgatetest\n");
+    const auto run = [](const std::string& other, const char* who) {
+        write_file("/etc/tapgateother", other);
+        write_policy(std::string("allow br0\ndeny br0 ") + who + "\n");
+        return run_helper(usual_args, as(alice_account));
+    };
+    for (const char* const same : {"remote 2101", "other 2102", "CORP\\remote 2101", ""})
+        EXPECT_TRUE(granted(run(same, "user=remote"))) << same;
+    for (const char* const different : {"remote 2102", "other 2101"})
+        EXPECT_TRUE(failed(run(different, "user=remote"), "failed to look up user")) << different;
+    EXPECT_TRUE(granted(run("remotestudents 3101", "group=remotestudents")));
+    for (const char* const different : {"remotestudents 3102", "others 3101"})
+        EXPECT_TRUE(failed(run(different, "group=remotestudents"), "failed to look up group"))
+            << different;
+    // Who is not asked does not count.
+    write_file("/etc/nsswitch.conf", "passwd: files tapgatetest # tapgateother\n");
+    EXPECT_TRUE(granted(run("remote 2102", "user=remote")));
+}
+
 // A subordinate uid that has a name of its own, which is found, is no proof that its owner's is.
 TEST_P(Names, OwnersOfSubordinateUidsAreFoundOrRefused) {
     write_file("/etc/passwd", read_text("/etc/passwd") + "ctr:x:165536:165536::/:/bin/sh\n");
@@ -523,100 +548,6 @@ TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
         random.discard(1);
     }
     EXPECT_GT(hits, 0);
-}
-
-// --- Subordinate uids
-
-// Whoever has some can be them in this host's own user namespace, with his groups: a setuid file
-// that he has made as one of them is all it takes.
-class SubordinateUids : public BothInstalls {
-  protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
-        add_bridge("br0");
-        write_file("/etc/subuid",
-                   "root:1:4294967294\n"  // as LXD has it
-                   "nobody-knows:400000:65536\n"
-                   "alice:165536:65536\n"
-                   "2002:300000:10\n");
-    }
-
-    static HelperOptions being(uid_t uid) {
-        return as({"", uid, alice_account.gid}, {students_gid});
-    }
-    static HelperResult ask(uid_t uid) { return run_helper(usual_args, being(uid)); }
-};
-TAPGATE_BOTH_INSTALLS(SubordinateUids);
-
-TEST_P(SubordinateUids, TheirTapsAreTheirOwners) {
-    write_policy("allow br0 group=3001 max-taps=3\n");
-    std::vector<HelperResult> runs;
-    for (const uid_t uid : {alice_account.uid, 165536U, 231071U}) {
-        runs.push_back(ask(uid));
-        ASSERT_TRUE(granted(runs.back())) << uid;
-        EXPECT_THAT(link_attribute(tap_name(runs.back().fds[0].get()), "ifalias"),
-                    StartsWith("tapgate uid=2001"));
-    }
-    for (const uid_t uid : {alice_account.uid, 165536U, 165537U})
-        EXPECT_EQ(ask(uid).exit_status, 1) << uid;
-    // These are nobody's, or somebody else's.
-    for (const uid_t uid : {165535U, 231072U, 300000U, bob_account.uid}) {
-        runs.push_back(ask(uid));
-        EXPECT_TRUE(granted(runs.back())) << uid;
-    }
-    runs.push_back(ask(300009));
-    EXPECT_TRUE(granted(runs.back()));
-    EXPECT_EQ(ask(300001).exit_status, 1);  // bob's fourth
-    runs.push_back(ask(300010));
-    EXPECT_TRUE(granted(runs.back()));
-    runs.clear();
-    ASSERT_TRUE(no_taps_left());
-    // Whose this one is, nobody knows.
-    EXPECT_TRUE(failed_saying(ask(400000), "failed to look up user", "nobody-knows"));
-}
-
-TEST_P(SubordinateUids, AreDeniedWithTheirOwner) {
-    for (const char* policy :
-         {"allow br0\ndeny all user=alice\n", "allow br0\ndeny br0 user=2001\n",
-          "allow br0\ndeny br0 user=165536\n", "allow br0 user=alice\n"}) {
-        write_policy(policy);
-        EXPECT_TRUE(failed(ask(165536), denied_by_acl)) << policy;
-    }
-    write_policy("allow br0\ndeny all user=bob\n");
-    EXPECT_TRUE(granted(ask(165536)));
-    EXPECT_TRUE(failed(ask(300003), denied_by_acl));
-}
-
-// What is said of the owner alone comes before what is said of everybody, for those, too.
-TEST_P(SubordinateUids, AreNoWayAroundTheirOwnersLimits) {
-    write_policy("allow br0 user=alice max-taps=1 isolated\nallow br0\n");
-    {
-        const HelperResult owners = ask(alice_account.uid);
-        ASSERT_TRUE(granted(owners));
-        EXPECT_EQ(link_attribute(ports("br0").at(0), "brport/isolated"), "1");
-    }
-    ASSERT_TRUE(no_taps_left());
-    for (const uid_t uid : {165536U, 231071U})
-        EXPECT_TRUE(failed_saying(ask(uid), denied_by_acl,
-                                  ":1: allow br0 user=alice max-taps=1 isolated: uid " +
-                                      std::to_string(uid) +
-                                      " is a subordinate one of uid 2001, who has this"))
-            << uid;
-    EXPECT_TRUE(granted(ask(300003)));  // bob's
-}
-
-TEST_P(SubordinateUids, AFileThatIsNotRootsRefuses) {
-    write_policy("allow br0\n");
-    write_file("/etc/subuid", "bob:165536:65536\n", 0666);
-    EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "chmod go-w"));
-    write_file("/etc/subuid", "bob:165536:65536\n", 0644, alice_account.uid);
-    EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "chown root"));
-    write_file("/etc/subuid", "bob:165536:65536\n", 0600);
-    EXPECT_TRUE(failed_saying(ask(165536), "/etc/subuid", "Permission denied"));
-    unlink("/etc/subuid");
-    EXPECT_TRUE(granted(ask(165536)));
 }
 
 }  // namespace

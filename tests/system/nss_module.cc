@@ -10,6 +10,9 @@
 //   wait     answers once /etc/tapgatetest says something else
 //
 // and it writes /mnt/nss/asked when it is asked something, if it may.
+//
+// And a second one, `tapgateother`, which answers by itself, whatever becomes of the first: it has
+// the one user, and group, that /etc/tapgateother names ("remote 2102").
 
 #include <fcntl.h>
 #include <grp.h>
@@ -19,6 +22,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -58,15 +62,12 @@ char* put(std::string_view text, char* buffer, std::size_t size) {
     return buffer;
 }
 
-nss_status find_user(bool matches, passwd* user, char* buffer, std::size_t size, int* error) {
-    const nss_status status = as_configured(error);
-    if (status != NSS_STATUS_SUCCESS || !matches)
-        return status == NSS_STATUS_SUCCESS ? NSS_STATUS_NOTFOUND : status;
+nss_status fill(const char* name, unsigned id, passwd* user, char* buffer, std::size_t size,
+                int* error) {
     static std::array<char, 1> empty{};
     *user = {};
-    user->pw_name = put("remote", buffer, size);
-    user->pw_uid = remote_account;
-    user->pw_gid = remote_account;
+    user->pw_name = put(name, buffer, size);
+    user->pw_uid = user->pw_gid = id;
     user->pw_passwd = user->pw_gecos = user->pw_dir = user->pw_shell = empty.data();
     if (user->pw_name == nullptr) {
         *error = ERANGE;
@@ -75,15 +76,13 @@ nss_status find_user(bool matches, passwd* user, char* buffer, std::size_t size,
     return NSS_STATUS_SUCCESS;
 }
 
-nss_status find_group(bool matches, group* found, char* buffer, std::size_t size, int* error) {
-    const nss_status status = as_configured(error);
-    if (status != NSS_STATUS_SUCCESS || !matches)
-        return status == NSS_STATUS_SUCCESS ? NSS_STATUS_NOTFOUND : status;
+nss_status fill(const char* name, unsigned id, group* found, char* buffer, std::size_t size,
+                int* error) {
     static std::array<char, 1> empty{};
     static std::array<char*, 1> members{};
     *found = {};
-    found->gr_name = put("remotestudents", buffer, size);
-    found->gr_gid = remote_students;
+    found->gr_name = put(name, buffer, size);
+    found->gr_gid = id;
     found->gr_passwd = empty.data();
     found->gr_mem = members.data();
     if (found->gr_name == nullptr) {
@@ -91,6 +90,37 @@ nss_status find_group(bool matches, group* found, char* buffer, std::size_t size
         return NSS_STATUS_TRYAGAIN;
     }
     return NSS_STATUS_SUCCESS;
+}
+
+nss_status find_user(bool matches, passwd* user, char* buffer, std::size_t size, int* error) {
+    const nss_status status = as_configured(error);
+    if (status != NSS_STATUS_SUCCESS || !matches)
+        return status == NSS_STATUS_SUCCESS ? NSS_STATUS_NOTFOUND : status;
+    return fill("remote", remote_account, user, buffer, size, error);
+}
+
+nss_status find_group(bool matches, group* found, char* buffer, std::size_t size, int* error) {
+    const nss_status status = as_configured(error);
+    if (status != NSS_STATUS_SUCCESS || !matches)
+        return status == NSS_STATUS_SUCCESS ? NSS_STATUS_NOTFOUND : status;
+    return fill("remotestudents", remote_students, found, buffer, size, error);
+}
+
+// `name`: nothing where the id is asked for.
+template <typename Entry>
+nss_status find_other(const char* name, unsigned id, Entry* entry, char* buffer, std::size_t size,
+                      int* error) {
+    *error = ENOENT;
+    std::FILE* const file = std::fopen("/etc/tapgateother", "re");
+    std::array<char, 32> known{};
+    unsigned known_id = 0;
+    const bool is_there =
+        file != nullptr && std::fscanf(file, "%31s %u", known.data(), &known_id) == 2;
+    if (file != nullptr)
+        std::fclose(file);
+    if (!is_there || (name != nullptr ? known.data() != std::string_view(name) : known_id != id))
+        return NSS_STATUS_NOTFOUND;
+    return fill(known.data(), known_id, entry, buffer, size, error);
 }
 
 }  // namespace
@@ -120,6 +150,26 @@ nss_status _nss_tapgatetest_getgrnam_r(const char* name, group* found, char* buf
 nss_status _nss_tapgatetest_getgrgid_r(gid_t gid, group* found, char* buffer, std::size_t size,
                                        int* error) {
     return find_group(gid == remote_students, found, buffer, size, error);
+}
+
+nss_status _nss_tapgateother_getpwnam_r(const char* name, passwd* user, char* buffer,
+                                        std::size_t size, int* error) {
+    return find_other(name, 0, user, buffer, size, error);
+}
+
+nss_status _nss_tapgateother_getpwuid_r(uid_t uid, passwd* user, char* buffer, std::size_t size,
+                                        int* error) {
+    return find_other(nullptr, uid, user, buffer, size, error);
+}
+
+nss_status _nss_tapgateother_getgrnam_r(const char* name, group* found, char* buffer,
+                                        std::size_t size, int* error) {
+    return find_other(name, 0, found, buffer, size, error);
+}
+
+nss_status _nss_tapgateother_getgrgid_r(gid_t gid, group* found, char* buffer, std::size_t size,
+                                        int* error) {
+    return find_other(nullptr, gid, found, buffer, size, error);
 }
 
 }  // extern "C"

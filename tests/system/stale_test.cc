@@ -272,6 +272,7 @@ TEST_P(Stale, IsGoneAlready) {
     const std::string name = leave_one("br0");
     const HelperResult run = run_reap(TUNSETIFF, [&] { remove_link(name); });
     EXPECT_EQ(run.exit_status, 0) << describe(run);
+    EXPECT_EQ(run.out, "");
     EXPECT_TRUE(no_taps_left());
 }
 

@@ -458,7 +458,8 @@ bool Testbed::install_nss_module() {
     const std::string options = "lowerdir=" + libraries + ",upperdir=" + path("libraries") +
                                 ",workdir=" + path("libraries-work");
     check(mount("overlay", libraries.c_str(), "overlay", 0, options.c_str()) == 0, "overlay");
-    install_program(path("nss-source"), libraries + "/libnss_tapgatetest.so.2", 0755);
+    for (const char* const service : {"tapgatetest", "tapgateother"})
+        install_program(path("nss-source"), libraries + "/libnss_" + service + ".so.2", 0755);
     return true;
 }
 
