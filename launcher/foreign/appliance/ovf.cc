@@ -114,7 +114,7 @@ class OvfReader {
                 name != "VirtualSystemCollection" && name != "Info" && name != "Name")
                 result_.translation.dropped(tag_of(section) +
                                                 (name == local_name(section.name()) ? "" : name) +
-                                                shown(contents_of(section)),
+                                                contents_of(section),
                                             "no setting is like it");
         }
     }
@@ -315,7 +315,7 @@ class OvfReader {
             if (section.type() == pugi::node_element)
                 result_.translation.dropped(tag_of(section) +
                                                 (known == local_name(section.name()) ? "" : known) +
-                                                shown(contents_of(section)),
+                                                contents_of(section),
                                             why_left_out(section, known));
         };
         for (const pugi::xml_node& section : envelope.children()) {

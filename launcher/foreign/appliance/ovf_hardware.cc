@@ -116,7 +116,7 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
             const std::string id = id_of(item);
             const bool other = own && !is_for(configurations, configuration);
             if (bound || other || (!own && !id.empty() && special.contains(id))) {
-                translation.dropped(tag_of(node) + shown(contents_of(node)),
+                translation.dropped(tag_of(node) + contents_of(node),
                                     bound   ? "how much there may be, and no thing itself"
                                     : other ? "it is for another configuration"
                                             : "the configuration has its own");

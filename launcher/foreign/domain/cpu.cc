@@ -43,7 +43,10 @@ void read_model(DomainParts& domain, const pugi::xml_node& cpu, std::string& why
         add_reason(why, "no other model takes its place");
     if (const std::string vendor = xml.attribute(model_node, "vendor_id"); !vendor.empty())
         add_reason(why, "left out: vendor_id=" + vendor);
-    xml.attribute(cpu, "migratable");
+    if (match == "minimum")
+        add_reason(why, "no more than that, where the host has more");
+    if (xml.attribute(cpu, "migratable") == "off")
+        add_reason(why, "left out: migratable=off (cpu=host,migratable=off is that)");
     const std::string features = features_of(xml, cpu, why);
     if (mode == "custom" || (mode.empty() && !model.empty())) {
         const std::string value = model + features;

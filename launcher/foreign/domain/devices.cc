@@ -246,6 +246,8 @@ void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {
     std::vector<std::string> arguments;
     if (model == "i6300esb" || model == "ib700")
         arguments = {"-device", model};
+    else if (model == "itco" && domain.machine.q35)
+        arguments = {"-global", "ICH9-LPC.noreboot=off"};  // else it never bites
     if (!action.empty() && action != "dump")
         arguments.insert(arguments.end(),
                          {"-action", "watchdog=" + (action == "reset" ? "reset" : action)});
@@ -253,7 +255,7 @@ void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {
         domain.with_left(watchdog, action == "dump" ? "action dump is libvirt's own" : "");
     if (arguments.empty())
         domain.result.dropped(tag_of(watchdog), !why.empty()      ? why
-                                                : model == "itco" ? "q35 has it by itself"
+                                                : model == "itco" ? "only q35 has it"
                                                                   : "no PC has one");
     else
         domain.result.keep(tag_of(watchdog), arguments, why);
@@ -334,15 +336,15 @@ void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
     if (type == "nvme")
         domain.nvme_serial = xml.text(controller.child("serial"));
     xml.attribute(controller.child("model"), "name");
+    const std::string scsi = type == "scsi" ? scsi_model_of(domain, index) : "";
     const bool same = type == "pci" || type == "ide" || type == "fdc" || type == "sata" ||
-                      type == "virtio-serial" ||
-                      (type == "scsi" && !domain.scsi_controllers.contains(index));
+                      type == "virtio-serial" || scsi.starts_with("virtio");
     domain.result.dropped(
         tag_of(controller),
         domain.with_left(controller, same            ? std::string(own_place)
                                      : type == "usb" ? "what is on USB is on qemu-xhci"
                                      : type == "scsi"
-                                         ? "what is on SCSI is on virtio-scsi, not on " + model
+                                         ? "what is on SCSI is on virtio-scsi, not on " + scsi
                                          : std::string(own_place)));
 }
 

@@ -60,7 +60,7 @@ void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         device("secs", xml.attribute(geometry, "secs"));
         const std::string wwn = xml.text(disk.child("wwn"));
         if (result.bus != "virtio" && result.bus != "usb" && !wwn.empty())
-            device("wwn", "0x" + wwn);
+            device("wwn", wwn.starts_with("0x") ? wwn : "0x" + wwn);
         else if (!wwn.empty())
             add_reason(result.why, "no " + result.bus + " disk has a wwn");
         if (result.bus == "scsi") {
@@ -75,6 +75,10 @@ void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         if (disk.child("shareable")) {
             xml.take(disk.child("shareable"));
             device("share-rw", "on");
+            if (result.cache.empty()) {
+                result.cache = "none";
+                add_reason(result.why, "cache=none, as libvirt has what several hosts share");
+            }
         }
     }
     if (disk.child("transient")) {
@@ -87,7 +91,8 @@ void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
 void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     const pugi::xml_node driver = disk.child("driver");
     XmlLeft& xml = domain.xml;
-    xml.attribute(driver, "name");
+    if (const std::string name = xml.attribute(driver, "name"); !name.empty() && name != "qemu")
+        add_reason(result.why, "QEMU opens it, not " + name + " of the host's");
     const std::string format = xml.attribute(driver, "type");
     if (result.path.starts_with("fat:")) {
         result.format = "raw";
@@ -98,6 +103,9 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     } else if (result.path.starts_with("/dev/") || result.is_url ||
                result.kind != ForeignDisk::Kind::disk) {
         result.format = "raw";
+    } else if (!domain.hypervisor.empty()) {
+        result.format = format_by_name(result.path).first;
+        add_reason(result.why, "no format was said, and its name is that of " + result.format);
     } else {
         result.format = "raw";
         add_reason(result.why, "no format was said, and raw is what libvirt takes then");
@@ -117,11 +125,10 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
 
 std::string kind_of_bus(const DomainParts& domain, const pugi::xml_node& disk, std::string bus,
                         ForeignDisk& result) {
-    const pugi::xml_node place = disk.child("address");
-    const std::string said = place.attribute("controller").value();
-    const auto controller = domain.scsi_controllers.find(said.empty() ? "0" : said);
-    if (bus == "scsi" && controller != domain.scsi_controllers.end()) {
-        add_reason(result.why, "the SCSI controller was " + controller->second +
+    const std::string model =
+        scsi_model_of(domain, disk.child("address").attribute("controller").value());
+    if (bus == "scsi" && !model.starts_with("virtio")) {
+        add_reason(result.why, "the SCSI controller was " + model +
                                    " and is virtio-scsi now; a guest without its driver needs "
                                    "bus=" +
                                    (domain.machine.q35 ? "sata" : "ide"));
@@ -130,6 +137,36 @@ std::string kind_of_bus(const DomainParts& domain, const pugi::xml_node& disk, s
         bus = "virtio";
     }
     return bus;
+}
+
+// What libvirt calls a SCSI disk without a serial number, and what its guest finds it by in
+// /dev/disk/by-id.
+std::string scsi_serial(const DomainParts& domain, const pugi::xml_node& disk) {
+    const pugi::xml_node place = disk.child("address");
+    if (const std::string alias = disk.child("alias").attribute("name").value(); !alias.empty())
+        return "drive-" + alias;
+    if (!place)
+        return {};
+    const std::string controller = place.attribute("controller").as_string("0");
+    std::string serial = "drive-scsi" + controller;
+    const bool has_targets = !scsi_model_of(domain, controller).starts_with("lsi");
+    for (const char* const part : {"bus", "target", "unit"}) {
+        if (has_targets || std::string_view(part) != "target")
+            serial += std::string("-") + place.attribute(part).as_string("0");
+    }
+    return serial;
+}
+
+void add_scsi_serial(const DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    if (result.kind != ForeignDisk::Kind::disk || result.bus != "scsi" ||
+        !domain.hypervisor.empty())
+        return;
+    const std::string name = scsi_serial(domain, disk);
+    if (!DiskSerial::parse(name))
+        return;
+    result.serial = name;
+    add_reason(result.why,
+               "its serial number is libvirt's name of it, by which the guest knows it");
 }
 
 // A directory as a disk with a file system of FAT, which QEMU makes up.
@@ -253,6 +290,8 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     read_backing(domain, disk, result);
     read_driver(domain, disk, result);
     result.serial = xml.text(disk.child("serial"));
+    if (result.serial.empty())
+        add_scsi_serial(domain, disk, result);
     if (result.kind != ForeignDisk::Kind::disk) {
         if (!result.serial.empty())
             add_reason(result.why, "the serial number " + result.serial + " is left out");

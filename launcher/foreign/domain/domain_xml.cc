@@ -2,6 +2,7 @@
 #include "launcher/foreign/domain/domain_xml.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -28,16 +29,12 @@ class DomainReader {
         parse_xml(document, text, domain_.source);
         const pugi::xml_node domain = find_domain(document);
         const std::string type = domain_.xml.attribute(domain, "type");
-        if (type != "kvm" && type != "qemu" && type != "hvf")
-            throw LauncherError(domain_.source + ": a domain of " + quoted_word(type) +
-                                "; tapgate has VMs of kvm and qemu");
+        read_hypervisor(domain, type);
         read_domain_machine(domain_, domain.child("os"));
         // <cpu> needs it, wherever that stands.
         domain_.cpus = domain_cpus(domain.child("vcpu"));
         find_controllers(domain.child("devices"));
-        result_.changed(tag_of(domain), "accel = auto",
-                        type == "hvf" ? "KVM, not hvf, where /dev/kvm can be opened"
-                                      : "KVM where /dev/kvm can be opened");
+        note_hypervisor(domain, type);
         // Only a number of this run of libvirt's.
         domain_.xml.attribute(domain, "id");
         read_domain_os(domain_, domain.child("os"));
@@ -53,6 +50,30 @@ class DomainReader {
     }
 
   private:
+    // A PC is a PC, whoever ran it; a container, or a guest that knows its hypervisor, is none.
+    void read_hypervisor(const pugi::xml_node& domain, const std::string& type) {
+        constexpr std::array<std::string_view, 3> ours = {"kvm", "qemu", "hvf"};
+        constexpr std::array<std::string_view, 8> others = {"xen", "vmware",    "bhyve", "hyperv",
+                                                            "vz",  "parallels", "vbox",  "test"};
+        if (is_one_of(type, ours))
+            return;
+        if (!is_one_of(type, others) || !domain.child("os").child("type"))
+            throw LauncherError(domain_.source + ": a domain of " + quoted_word(type) +
+                                "; tapgate has VMs of kvm and qemu, and takes PCs of others");
+        domain_.hypervisor = type;
+    }
+
+    void note_hypervisor(const pugi::xml_node& domain, const std::string& type) {
+        std::string why = "KVM where /dev/kvm can be opened";
+        if (type == "hvf")
+            why = "KVM, not hvf, where /dev/kvm can be opened";
+        else if (!domain_.hypervisor.empty())
+            why += "; it was of " + type +
+                   ": the guest needs drivers for what it has now, and what it has of " + type +
+                   "'s (tools, agents) does nothing any more";
+        result_.changed(tag_of(domain), "accel = auto", why);
+    }
+
     // A domain alone, or in what libvirt keeps of one that runs.
     pugi::xml_node find_domain(const pugi::xml_document& document) {
         for (const char* const around : {"domstatus", "domainsnapshot", "domaincheckpoint"}) {
@@ -83,8 +104,7 @@ class DomainReader {
         domain_.boot.finish(result_);
         place_kept_devices(domain_.machine, result_);
         // Else tapgate's default would be one more.
-        if (std::none_of(result_.settings.begin(), result_.settings.end(),
-                         [](const auto& setting) { return setting.first == "net"; })) {
+        if (!has_setting("net")) {
             result_.set("net", "none");
             result_.added("net = none", domain_.has_net ? "all of its adapters are kept"
                                                         : "no network interface has been taken "
@@ -92,6 +112,10 @@ class DomainReader {
         }
         if (!domain_.has_screen)
             result_.set("display", "none");
+        if (domain_.hypervisor.empty() && !has_setting("cpu"))
+            result_.added("cpu = auto",
+                          "no CPU model is said, for which libvirt takes QEMU's qemu64 (cpu=qemu64 "
+                          "is that); the guest has the host's CPU with KVM");
         if (!domain_.has_acpi)
             result_.added("ACPI",
                           "the domain has no <acpi/>, and tapgate's VMs do; without it "
@@ -111,11 +135,16 @@ class DomainReader {
         return std::move(result_);
     }
 
+    [[nodiscard]] bool has_setting(std::string_view key) const {
+        return std::any_of(result_.settings.begin(), result_.settings.end(),
+                           [&](const auto& setting) { return setting.first == key; });
+    }
+
     void find_controllers(const pugi::xml_node& devices) {
         for (const pugi::xml_node& controller : devices.children("controller")) {
             const std::string_view type = controller.attribute("type").value();
             const std::string model = controller.attribute("model").value();
-            if (type == "scsi" && !model.empty() && !model.starts_with("virtio") && model != "auto")
+            if (type == "scsi" && !model.empty() && model != "auto")
                 domain_.scsi_controllers[controller.attribute("index").value()] = model;
             if (type == "nvme")
                 domain_.nvme_serial = trimmed(controller.child("serial").child_value(), " \t\r\n");
@@ -155,7 +184,8 @@ class DomainReader {
             {"seclabel", "confinement is that of tapgate(1) and of the host"},
             {"launchSecurity", "its memory is NOT encrypted for the host: no setting is like it"},
             {"perf", "no setting is like it"},
-            {"bootloader", "it is Xen's"},
+            {"bootloader", "it is Xen's or bhyve's: a VM here boots from its disks by itself"},
+            {"bootloader_args", "it is Xen's or bhyve's: a VM here boots from its disks by itself"},
             {"throttlegroups", host},
         };
         const std::string name(element.name());
@@ -166,9 +196,11 @@ class DomainReader {
         const auto* const known =
             std::find_if(std::begin(dropped), std::end(dropped),
                          [&](const DroppedElement& one) { return one.element == name; });
-        result_.dropped(
-            tag_of(element) + shown(contents_of(element)),
-            std::string(known != std::end(dropped) ? known->why : "no setting is like it"));
+        const std::string_view why =
+            known != std::end(dropped) ? known->why : "no setting is like it";
+        const std::string inside = contents_of(element);
+        result_.dropped(tag_of(element) + (why == words ? shown(inside) : inside),
+                        std::string(why));
     }
 
     // The elements that become something.

@@ -94,7 +94,7 @@ void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
         for (const pugi::xml_node& child : feature.children())
             inside += child.type() == pugi::node_element ? tag_of(child) + contents_of(child)
                                                          : child.value();
-        const std::string was = tag_of(feature) + shown(trimmed(inside, " \t\r\n"));
+        const std::string was = tag_of(feature) + std::string(trimmed(inside, " \t\r\n"));
         const pugi::xml_node segment = feature.child("tseg");
         if (name == "smm" && !off && segment) {
             keep_smm_memory(domain, segment, was);

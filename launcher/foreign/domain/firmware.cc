@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/domain/parts.h"
 #include "launcher/foreign/translation/xml_document.h"
 
 namespace tapgate {
+
+namespace {
+
+// SeaBIOS and what Xen has in its place: pc has one by itself.
+bool is_usual_bios(const std::string& file) {
+    constexpr std::array<std::string_view, 3> names = {"seabios", "bios.bin", "hvmloader"};
+    return std::any_of(names.begin(), names.end(),
+                       [&](std::string_view name) { return file.find(name) != std::string::npos; });
+}
+
+}  // namespace
 
 void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
     XmlLeft& xml = domain.xml;
@@ -45,11 +59,12 @@ void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
             xml.attribute(loader, plain);
         add_was(tag_of(loader) + file);
         const FirmwareKind by_name = firmware_kind(file);
-        const bool bios = type == "rom" && by_name == FirmwareKind::other;
+        // A file without a type is a ROM, unless there are variables.
+        const bool rom = type == "rom" || (type.empty() && !file.empty() && !os.child("nvram"));
+        const bool bios = rom && by_name == FirmwareKind::other;
         if (firmware == "bios" || (bios && firmware.empty())) {
-            // SeaBIOS and its like, as pc has it; one that somebody has made stays.
-            if (firmware != "bios" && file.find("seabios") == std::string::npos &&
-                file.find("bios.bin") == std::string::npos && file.starts_with('/')) {
+            // One that somebody has made stays.
+            if (firmware != "bios" && !is_usual_bios(file) && file.starts_with('/')) {
                 result.keep(tag_of(loader) + file, {"-bios", file}, "the guest's firmware");
                 is_own = true;
             }
@@ -62,7 +77,7 @@ void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
             kind = FirmwareKind::uefi;
     }
     if (const pugi::xml_node nvram = os.child("nvram")) {
-        add_was(tag_of(nvram) + shown(contents_of(nvram)));
+        add_was(tag_of(nvram) + contents_of(nvram));
         const std::string path = xml.text(nvram);
         const auto format = image_format(nvram.attribute("format").as_string("raw"));
         if (path.starts_with('/') && format) {

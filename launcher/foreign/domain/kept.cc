@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view listens = "its program has to listen at its socket before each start";
 
 std::string whole(const pugi::xml_node& device) {
-    return tag_of(device) + shown(contents_of(device));
+    return tag_of(device) + contents_of(device);
 }
 
 // `arguments` in the place of the element, all of which is in the note.
@@ -127,9 +127,15 @@ void read_domain_tpm(DomainParts& domain, const pugi::xml_node& tpm) {
 
 void read_domain_vsock(DomainParts& domain, const pugi::xml_node& vsock) {
     const std::string number = vsock.child("cid").attribute("address").value();
+    const std::string_view model = vsock.attribute("model").value();
     if (parse_whole<std::uint32_t>(number, 3))
-        keep(domain, vsock, {"-device", "vhost-vsock-pci,guest-cid=" + number},
-             "/dev/vhost-vsock has to be yours, and the number no other VM's");
+        keep(domain, vsock,
+             {"-device",
+              std::string(model == "virtio-non-transitional" ? "vhost-vsock-pci-non-transitional"
+                                                             : "vhost-vsock-pci") +
+                  ",guest-cid=" + number},
+             std::string("/dev/vhost-vsock has to be yours, and the number no other VM's") +
+                 (model == "virtio-transitional" ? "; it was a transitional one" : ""));
     else
         drop_whole(domain, vsock,
                    "libvirt chose its number at each start; where /dev/vhost-vsock is yours: "
@@ -156,7 +162,7 @@ void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu) {
     }};
     const auto with_inside = [&](std::string left) {
         if (driver.first_child())
-            add_reason(left, "left out: " + shown(contents_of(driver)));
+            add_reason(left, "left out: " + contents_of(driver));
         return left;
     };
     if (!domain.machine.q35 || (model != "intel" && model != "amd" && model != "virtio"))

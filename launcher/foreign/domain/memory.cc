@@ -60,6 +60,8 @@ void read_huge_pages(DomainParts& domain, const pugi::xml_node& pages, const pug
         backing.properties += ",hugetlbsize=" + std::to_string(static_cast<std::uint64_t>(bytes));
     if (page.next_sibling("page"))
         add_reason(backing.why, "all of it in pages of the first size");
+    else if (const std::string nodes = page.attribute("nodeset").value(); !nodes.empty())
+        add_reason(backing.why, "all of it, not nodeset='" + nodes + "' alone");
     add_reason(backing.why, "the host has to set huge pages aside (vm.nr_hugepages)");
 }
 
@@ -157,11 +159,11 @@ void keep_nodes(DomainParts& domain, const pugi::xml_node& numa, const Backing& 
         if (std::string_view(cell.attribute("discard").value()) == "yes")
             add_reason(why, "left out: " + shown(tag_of(cell)) + "'s discard");
         for (const pugi::xml_node& cache : cell.children("cache"))
-            add_reason(why, "left out: " + shown(tag_of(cache) + contents_of(cache)));
+            add_reason(why, "left out: " + tag_of(cache) + contents_of(cache));
     }
     if (const pugi::xml_node speeds = numa.child("interconnects"))
-        add_reason(why, "left out: " + shown(tag_of(speeds) + contents_of(speeds)));
-    domain.result.keep(tag_of(numa) + shown(contents_of(numa)), arguments, why);
+        add_reason(why, "left out: " + tag_of(speeds) + contents_of(speeds));
+    domain.result.keep(tag_of(numa) + contents_of(numa), arguments, why);
 }
 
 }  // namespace
@@ -250,7 +252,7 @@ void read_domain_backing(DomainParts& domain, const pugi::xml_node& root) {
     const std::string problem = numa ? why_no_nodes(domain, root, numa) : "";
     const bool by_nodes = numa && problem.empty();
     if (numa && !by_nodes)
-        domain.result.dropped(tag_of(numa) + shown(contents_of(numa)),
+        domain.result.dropped(tag_of(numa) + contents_of(numa),
                               problem +
                                   ": one node has all of it; see -numa in qemu(1), and "
                                   "--qemu-arg");
@@ -258,7 +260,7 @@ void read_domain_backing(DomainParts& domain, const pugi::xml_node& root) {
         keep_nodes(domain, numa, backing);
     if (!said)
         return;
-    const std::string was = tag_of(said) + shown(contents_of(said));
+    const std::string was = tag_of(said) + contents_of(said);
     std::string why = domain.with_left(said, backing.why);
     if (backing.is_plain || domain.memory == 0) {
         domain.result.dropped(was, why.empty() ? "memory is plain" : why);

@@ -36,11 +36,13 @@ void read_acpi_tables(DomainParts& domain, const pugi::xml_node& acpi) {
         const std::string file = xml.text(table);
         if (!file.starts_with('/'))
             continue;
-        const bool slic = xml.attribute(table, "type") == "slic";
+        const std::string type = xml.attribute(table, "type");
+        const std::string signature = type == "slic"   ? "sig=SLIC,"
+                                      : type == "msdm" ? "sig=MSDM,"
+                                                       : "";
         xml.attribute(acpi, "");
-        domain.result.keep(
-            tag_of(acpi) + tag_of(table) + file,
-            {"-acpitable", (slic ? "sig=SLIC,file=" : "file=") + commas_doubled(file)});
+        domain.result.keep(tag_of(acpi) + tag_of(table) + file,
+                           {"-acpitable", signature + "file=" + commas_doubled(file)});
     }
 }
 

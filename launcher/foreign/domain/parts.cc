@@ -37,6 +37,11 @@ void DomainParts::drop(const pugi::xml_node& node, const std::string& why) {
     result.dropped(was, with_left(node, why));
 }
 
+std::string scsi_model_of(const DomainParts& domain, const std::string& index) {
+    const auto controller = domain.scsi_controllers.find(index.empty() ? "0" : index);
+    return controller == domain.scsi_controllers.end() ? "lsilogic" : controller->second;
+}
+
 std::optional<std::uint64_t> boot_order_of(DomainParts& domain, const pugi::xml_node& device) {
     const pugi::xml_node boot = device.child("boot");
     const auto order = parse_whole<std::uint64_t>(domain.xml.attribute(boot, "order"));

@@ -20,7 +20,8 @@ namespace tapgate {
 
 /// What is known of the domain while it is read.
 struct DomainParts {
-    std::string source;  ///< what errors call the file
+    std::string source;      ///< what errors call the file
+    std::string hypervisor;  ///< what ran it; empty: KVM or QEMU
     Translation result;
     XmlLeft xml;
     LegacyMachine machine;
@@ -40,7 +41,7 @@ struct DomainParts {
     unsigned kept_nets = 0;
     unsigned kept_memories = 0;  ///< and other parts that are kept, for their ids
     double memory = 0;           ///< bytes
-    std::map<std::string, std::string> scsi_controllers;  ///< those but virtio-scsi, by index=
+    std::map<std::string, std::string> scsi_controllers;  ///< their models, by index=
     std::string nvme_serial;     ///< of the controller that disks of bus='nvme' are on
     std::string usb_controller;  ///< the model that USB devices are on
 
@@ -120,6 +121,9 @@ void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo);
 
 /// "0000:06:12.5" of <address domain='0x0000' bus='0x06' slot='0x12' function='0x5'/>.
 std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address);
+
+/// The model of the SCSI controller, which libvirt chooses when none is said.
+std::string scsi_model_of(const DomainParts& domain, const std::string& index);
 
 /// <boot order=> of a device; nothing when it has none.
 std::optional<std::uint64_t> boot_order_of(DomainParts& domain, const pugi::xml_node& device);

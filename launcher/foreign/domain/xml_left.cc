@@ -12,11 +12,14 @@ namespace {
 
 // Deeper than any description is. What lies below is named as a whole.
 constexpr unsigned deepest_element = 16;
-constexpr size_t longest = 1024;
+constexpr size_t longest = 16384;
 
 void add_to_list(std::string& text, std::string_view word) {
+    constexpr std::string_view more = ", and more";
     if (text.size() < longest)
         text.append(text.empty() ? "" : ", ").append(word);
+    else if (!text.ends_with(more))
+        text.append(more);
 }
 
 }  // namespace
@@ -92,7 +95,7 @@ void XmlLeft::add_left(const pugi::xml_node& node, const std::string& prefix, un
             add_left(child, std::string(name) + " ", depth + 1, text);
             continue;
         }
-        add_to_list(text, shown(tag_of(child) + contents_of(child)));
+        add_to_list(text, tag_of(child) + contents_of(child));
     }
 }
 

@@ -144,7 +144,9 @@ void BootOrder::finish(Translation& result, const std::string& why) {
         if (!was_.empty() && has_kept)
             result.changed(was_, "bootindex= of what is kept", why);
         else if (!was_.empty())
-            result.dropped(was_, why.empty() ? "there is no device of this kind" : why);
+            result.dropped(
+                was_,
+                why.empty() ? "there is no device of this kind: it boots from what there is" : why);
         return;
     }
     // What tapgate does by itself: disks, CD-ROMs, adapters.

@@ -95,11 +95,12 @@ std::string tag_of(const pugi::xml_node& node) {
 
 namespace {
 
+constexpr size_t longest_contents = 16384;
+
 void add_contents(const pugi::xml_node& node, unsigned depth, std::string& text) {
     constexpr unsigned deepest = 16;
-    constexpr size_t longest = 1024;
     for (const pugi::xml_node& child : node.children()) {
-        if (text.size() > longest || depth > deepest)
+        if (text.size() > longest_contents || depth > deepest)
             return;
         if (child.type() == pugi::node_element) {
             text += tag_of(child);
@@ -115,6 +116,8 @@ void add_contents(const pugi::xml_node& node, unsigned depth, std::string& text)
 std::string contents_of(const pugi::xml_node& node) {
     std::string text;
     add_contents(node, 0, text);
+    if (text.size() > longest_contents)
+        text.replace(longest_contents, std::string::npos, " ... and more");
     return text;
 }
 
