@@ -57,6 +57,8 @@ ImageFormat parse_image_format(std::string_view word) {
 ImageFormat format_of(const CommandLine& command, const std::string& path) {
     if (command.has("format"))
         return parse_image_format(command.option("format"));
+    if (const auto way_out = instead_of_description(path); !way_out.empty())
+        throw LauncherError(shown(path) + ": " + std::string(way_out));
     const auto [format, known] = format_by_name(path);
     if (!known)
         throw UsageError("the name of " + shown(path) +

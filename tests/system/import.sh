@@ -84,6 +84,8 @@ result "virtio2 is on virtio"
 # --- what is refused --------------------------------------------------------------------------------
 
 import_refused "does not tell its format" img disk.img
+echo 'scsi0:0.fileName = "lab.vmdk"' >lab.vmx
+import_refused "import the .vmdk" vmx lab.vmx
 refused "a VM of this name already" "$tapgate" import disk.raw raw
 result "twice"
 import_refused "is no vmdk image: it looks like qcow2" wrong-format disk.qcow2 --format=vmdk

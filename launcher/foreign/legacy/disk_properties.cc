@@ -52,8 +52,8 @@ std::string cache_of(Properties& properties, const std::string& write_cache) {
     const auto mode = properties.take("cache");
     const bool direct = is_true(properties.take("cache.direct").value_or(""));
     const bool unsafe = is_true(properties.take("cache.no-flush").value_or(""));
-    properties.take("cache.writeback");
-    const bool through = write_cache == "off" || write_cache == "false";
+    const std::string back = properties.take("cache.writeback").value_or(write_cache);
+    const bool through = back == "off" || back == "false";
     if (mode && *mode == "off")
         return "none";
     if (mode && *mode != "default")
@@ -120,8 +120,9 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
         disk.throw_away = !throw_away;
     if (throw_away && disk.kind == ForeignDisk::Kind::disk)
         add_reason(disk.why, "snapshot = on is for all disks");
-    for (const char* const structural : {"file", "id", "media", "boot", "node-name"})
+    for (const char* const structural : {"file", "id", "media", "node-name"})
         properties.take(structural);
+    disk.boots = is_true(properties.take("boot").value_or(""));
     read_format(properties, disk);
     if (!disk.is_url)
         take_ours(properties);

@@ -113,7 +113,7 @@ class DriveTranslator {
         for (const std::string& node : image.nodes) {
             const Properties properties = Properties::parse(node, "driver");
             for (const auto& [key, value] : properties.all()) {
-                if (key.ends_with("filename") && value.starts_with("/dev/fdset/"))
+                if (value.starts_with("/dev/fdset/"))
                     return "its descriptor was of whoever started QEMU: say its file, as disk=";
                 if (key.ends_with("path") && value.find("/libvirt/qemu/") != std::string::npos)
                     return "its server (nbdkit) ran beside QEMU and was of whoever started both: "

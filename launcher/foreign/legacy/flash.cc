@@ -51,12 +51,15 @@ void translate_flash(LegacyParts& parts) {
     std::string was;
     for (const LegacyDrive& one : flash)
         was.append(was.empty() ? "" : " ").append(one.was);
-    const bool secure = by_name == FirmwareKind::uefi_secure || parts.smm;
+    // Either alone is also said of a firmware that was not built for it.
+    const bool secure = by_name == FirmwareKind::uefi_secure || (parts.smm && parts.secure_flash);
     std::string why =
         "that of this host, with variables of its own: what the guest has in its "
         "boot menu it enters anew, or boots by \\EFI\\BOOT";
     if (secure && !parts.machine.q35)
         add_reason(why, "without Secure Boot, which machine pc does not have");
+    else if (secure)
+        add_reason(why, "a system that Microsoft's keys do not sign needs firmware = uefi");
     parts.set(was, "firmware", secure && parts.machine.q35 ? "uefi-secure" : "uefi", why);
 }
 

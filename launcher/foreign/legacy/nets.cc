@@ -292,8 +292,9 @@ class NetTranslator {
     // What net= cannot say: QEMU gets it as it was.
     void keep(const std::string& was, const std::string& kind, const NetEnd& adapter,
               Properties& backend, Properties& card, std::string why) {
-        for (const char* const starts_programs : {"smb", "smbserver"})
-            backend.take(starts_programs);
+        if (const auto share = backend.take("smb"))
+            add_reason(why, "left out: smb=" + *share + ", whose smbd QEMU's sandbox forbids");
+        backend.take("smbserver");
         // The sandbox lets QEMU start nothing.
         const std::string guestfwd = backend.get("guestfwd");
         if (guestfwd.find("cmd:") != std::string::npos) {
@@ -314,12 +315,13 @@ class NetTranslator {
         if (const std::string more = backend.str(); !more.empty())
             text += "," + more;
         const auto order = take_places(card);
-        card.take("vectors");
         if (const auto mac = card.take("macaddr"))
             card.set("mac", *mac);
         std::string driver = adapter.kind.empty() ? parts_.machine.default_adapter : adapter.kind;
         if (driver == "virtio")
             driver = "virtio-net-pci";
+        if (!driver.starts_with("virtio"))
+            card.take("vectors");  // which -net nic has for any model
         Properties device;
         device.set("driver", driver);
         device.set("netdev", id);

@@ -90,7 +90,8 @@ class NodeReader {
             else
                 lift_storage(properties);
         } else if (below.empty()) {
-            say_no_file("on " + driver, top);
+            const std::string protocol = properties.get("file.driver");
+            say_no_file("on " + (protocol.empty() ? driver : protocol), top);
         } else if (is_filter(driver)) {
             add_reason(image_.why, "without " + driver);
             return visit(below, top, depth + 1);

@@ -82,6 +82,7 @@ struct LegacyParts {
     std::string memory_slots;    ///< what -m says of memory that is plugged in
     bool tcg = false;
     bool smm = false;
+    bool secure_flash = false;  ///< flash memory that only SMM may write to
     bool screen = false;
     std::string no_screen;  ///< -nographic and the like
     unsigned serials = 0;

@@ -89,8 +89,8 @@ void keep_option(LegacyParts& parts, const LegacyOption& option) {
         parts.result.keep(option.text, {"-" + name});
         return;
     }
-    constexpr std::array<std::string_view, 6> plain_paths = {"D",   "mtdblock", "sd",
-                                                             "dtb", "mem-path", "option-rom"};
+    constexpr std::array<std::string_view, 7> plain_paths = {"D",        "mtdblock",   "sd",  "dtb",
+                                                             "mem-path", "option-rom", "shim"};
     constexpr std::array<std::string_view, 4> with_paths = {"acpitable", "smbios", "fw_cfg",
                                                             "virtfs"};
     std::string value = option.value;
@@ -423,6 +423,8 @@ void take_rtc(LegacyParts& parts, const LegacyOption& option) {
         properties.take("base");
     if (properties.get("driftfix") == "slew")
         properties.take("driftfix");
+    if (properties.get("clock") == "host")
+        properties.take("clock");
     if (properties.all().empty())
         parts.result.dropped(option.text, "tapgate's VMs have it so");
     else
@@ -476,8 +478,9 @@ void take_global(LegacyParts& parts, const LegacyOption& option) {
     } else if (value == "kvm-pit.lost_tick_policy=discard") {
         parts.result.dropped(option.text, "tapgate sets the PIT to lost_tick_policy=delay");
     } else if (is("cfi.pflash01", "secure")) {
-        parts.smm = parts.smm || value.ends_with("on");
-        parts.result.dropped(option.text, "firmware = uefi-secure has it so");
+        parts.secure_flash = value.ends_with("on");
+        parts.result.dropped(option.text,
+                             "firmware = uefi-secure has it so, and no other one needs it");
     } else if (is("isa-fdc", "driveA") || is("isa-fdc", "driveB")) {
         parts.drives.floppies.emplace_back(
             is("isa-fdc", "driveA") ? 'A' : 'B',

@@ -159,6 +159,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"semihosting", false, keep_option},
     {"serial", true, take_serial},
     {"set", true, drop_option, "it changed an option that has another name now"},
+    {"shim", true, keep_option},
     {"show-cursor", false, drop_option, own_window},
     {"singlestep", false, keep_option},
     {"smb", true, drop_option, "it starts smbd, which QEMU's sandbox forbids"},

@@ -8,6 +8,7 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/script.h"
+#include "launcher/foreign/translation/translation.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
@@ -100,6 +101,8 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         const std::string_view file = last_part(source);
         if (file == "Makefile" || file == "makefile" || file.ends_with(".mk"))
             hint = ": `make -n TARGET' prints the one that it runs";
+        if (const auto way_out = instead_of_description(source); !way_out.empty())
+            hint = std::string(": ").append(way_out);
         for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {
             if (source.ends_with(imported))
                 hint = ": `tapgate import' takes it";

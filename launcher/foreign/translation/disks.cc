@@ -22,7 +22,9 @@ constexpr unsigned most_virtio_on_pc = 14;
 unsigned rank_of(const ForeignDisk& disk) {
     constexpr unsigned most_disks = 4096;
     constexpr std::array<std::string_view, 4> order = {"ide", "sata", "virtio", "scsi"};
-    const auto bus = std::find(order.begin(), order.end(), disk.bus) - order.begin();
+    if (disk.boots)
+        return 0;
+    const auto bus = std::find(order.begin(), order.end(), disk.bus) - order.begin() + 1;
     return static_cast<unsigned>(bus) * most_disks + std::min(disk.number, most_disks - 1);
 }
 

@@ -20,21 +20,24 @@ constexpr unsigned first_slot = 0x8;
 constexpr unsigned last_slot = 0x1e;
 
 bool is_pci(std::string_view driver) {
+    if (driver.starts_with("virtio-"))
+        return !driver.ends_with("-device");  // virtio-net is virtio-net-pci
     // Those whose names do not tell.
-    constexpr std::array<std::string_view, 40> others = {
-        "acpi-erst",    "AC97",          "ES1370",           "ahci",
-        "am53c974",     "bochs-display", "cirrus-vga",       "dc390",
-        "e1000",        "e1000-82544gc", "e1000-82545em",    "e1000e",
-        "edu",          "i6300esb",      "ich9-ahci",        "ich9-intel-hda",
-        "igb",          "intel-hda",     "ivshmem-doorbell", "ivshmem-plain",
-        "lsi",          "lsi53c810",     "lsi53c895a",       "megasas",
-        "megasas-gen2", "mptsas1068",    "ne2k_pci",         "nec-usb-xhci",
-        "nvme",         "pcnet",         "pvscsi",           "qemu-xhci",
-        "qxl",          "rtl8139",       "secondary-vga",    "tulip",
-        "usb-ehci",     "virtio-vga",    "vmware-svga",      "vmxnet3"};
-    return driver.ends_with("-pci") || driver.ends_with("-pci-transitional") ||
+    constexpr std::array<std::string_view, 46> others = {
+        "acpi-erst",    "AC97",       "ac97",          "ES1370",           "es1370",
+        "ahci",         "am53c974",   "ati-vga",       "bochs-display",    "cirrus-vga",
+        "dc390",        "e1000",      "e1000-82540em", "e1000-82544gc",    "e1000-82545em",
+        "e1000e",       "edu",        "i6300esb",      "ich9-ahci",        "ich9-intel-hda",
+        "igb",          "intel-hda",  "ivshmem-plain", "ivshmem-doorbell", "lsi",
+        "lsi53c810",    "lsi53c895a", "megasas",       "megasas-gen2",     "mptsas1068",
+        "nec-usb-xhci", "nvme",       "pcnet",         "pvrdma",           "pvscsi",
+        "qemu-xhci",    "qxl",        "rocker",        "rtl8139",          "secondary-vga",
+        "tpci200",      "tulip",      "usb-ehci",      "vhost-user-vga",   "vmware-svga",
+        "vmxnet3"};
+    return driver.ends_with("-pci") || driver.ends_with("_pci") || driver.starts_with("pci-") ||
+           driver.starts_with("vfio-pci") || driver.ends_with("-pci-transitional") ||
            driver.ends_with("-pci-non-transitional") || driver.starts_with("i825") ||
-           is_one_of(driver, others);
+           driver == "i82801" || is_one_of(driver, others);
 }
 
 class Places {

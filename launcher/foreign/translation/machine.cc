@@ -104,8 +104,8 @@ std::vector<std::string> sound_devices(std::string_view card) {
 FirmwareKind firmware_kind(std::string_view file) {
     constexpr std::array<std::string_view, 7> uefi = {"ovmf",  "edk2", "aavmf", "_vars",
                                                       "nvram", "uefi", "_code"};
-    constexpr std::array<std::string_view, 5> secure = {"secboot", "secure", ".sb.", "-sb.",
-                                                        "_sb."};
+    constexpr std::array<std::string_view, 7> secure = {"secboot", "secure", ".sb.", "-sb.",
+                                                        "_sb.",    ".ms.",   "-ms-"};
     const std::string name = lower(file);
     if (!has_any(name, uefi))
         return FirmwareKind::other;

@@ -63,6 +63,30 @@ std::string note_text(const TranslationNote& note) {
     return text;
 }
 
+std::string_view instead_of_description(std::string_view path) {
+    struct Program {
+        std::string_view ending;
+        std::string_view way_out;
+    };
+    constexpr Program programs[] = {
+        {".vmx",
+         "it is VMware's file of a VM: import the .vmdk that its fileName= names, or what `ovftool "
+         "FILE.vmx FILE.ova' writes, which says what the VM is, too"},
+        {".vbox",
+         "it is VirtualBox' file of a VM: import what `VBoxManage export VM -o FILE.ova' writes"},
+        {".vmcx", "it is Hyper-V's file of a VM: import the .vhdx of its disk"},
+        {".utm", "it is UTM's directory of a VM: import the .qcow2 in it"},
+        {".conf",
+         "where it is quickemu's: give the script NAME.sh beside the VM's disk, which quickemu "
+         "writes at each start"},
+    };
+    for (const Program& program : programs) {
+        if (path.ends_with(program.ending))
+            return program.way_out;
+    }
+    return {};
+}
+
 std::pair<std::string, bool> format_by_name(std::string_view path) {
     struct Ending {
         std::string_view text;

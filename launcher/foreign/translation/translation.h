@@ -67,6 +67,10 @@ std::string note_text(const TranslationNote& note);
 /// The format that an image's name tells, as disk= has it, and whether it does; "raw" otherwise.
 std::pair<std::string, bool> format_by_name(std::string_view path);
 
+/// What to give in the place of another program's description of a VM, by its file's name; empty:
+/// it is none that is known.
+std::string_view instead_of_description(std::string_view path);
+
 /// The settings for describe_vm() and vm_file_text(); those of `overriding` take the place of all
 /// that have the same key. Relative paths start in `directory`.
 std::vector<Setting> settings_of(const Translation& translation, const std::string& directory,

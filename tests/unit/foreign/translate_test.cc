@@ -51,6 +51,21 @@ std::vector<ShellCommand> script(std::string_view text) {
     return read_shell_script(text, no_environment);
 }
 
+TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
+    const auto error_of = [](const std::string& file, std::string_view text) {
+        try {
+            find_qemu_start(text, no_environment, file);
+        } catch (const LauncherError& error) {
+            return std::string(error.what());
+        }
+        return std::string("none");
+    };
+    EXPECT_THAT(error_of("lab.vmx", "memsize = \"512\"\nscsi0:0.fileName = \"lab.vmdk\"\n"),
+                HasSubstr("import the .vmdk"));
+    EXPECT_THAT(error_of("lab.conf", "guest_os=\"linux\"\ndisk_img=\"lab/disk.qcow2\"\n"),
+                HasSubstr("the script NAME.sh"));
+}
+
 // --- shell scripts
 
 TEST(Script, Words) {
