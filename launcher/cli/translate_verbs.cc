@@ -34,7 +34,7 @@ struct Source {
     std::string directory;
 };
 
-Source script_source(const std::string& path) {
+Source script_source(const std::string& path, const std::vector<std::string>& arguments) {
     constexpr size_t most = 1024UL * 1024;
     const auto text = read_file(path, most);
     if (!text)
@@ -59,7 +59,7 @@ Source script_source(const std::string& path) {
         }
         return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
     };
-    Source source{find_qemu_start(*text, lookup, shown(path)), current_directory()};
+    Source source{find_qemu_start(*text, lookup, shown(path), arguments), current_directory()};
     const std::string& there = source.command.directory;
     if (!there.empty())
         source.directory = there.starts_with('/') ? there : source.directory + "/" + there;
@@ -93,13 +93,16 @@ Source process_source(const std::string& word) {
 }
 
 Source source_of(const CommandLine& command) {
-    const int given = (command.operands.empty() ? 0 : 1) + (command.rest.empty() ? 0 : 1) +
-                      (command.has("pid") ? 1 : 0);
-    if (given != 1)
-        throw UsageError("translate needs one of: a FILE, --pid=N, -- COMMAND-LINE");
-    if (!command.operands.empty())
-        return script_source(command.operands[0]);
-    if (command.has("pid"))
+    const bool script = !command.operands.empty();
+    const bool process = command.has("pid");
+    const bool words = !command.rest.empty();
+    if (process ? script || words : !script && !words)
+        throw UsageError(
+            "translate needs one of: a FILE, FILE -- ARGUMENTS of the script, --pid=N, "
+            "-- COMMAND-LINE");
+    if (script)
+        return script_source(command.operands[0], command.rest);
+    if (process)
         return process_source(command.option("pid"));
     Source source;
     source.command.words = command.rest;

@@ -257,7 +257,7 @@ constexpr Verb all_verbs[] = {
 
     // Bringing along
     {.name = "translate",
-     .operands = "[FILE]",
+     .operands = "[FILE] [-- WORD...]",
      .vm_options = true,
      .rest = Rest::words,
      .help = "describe the VM of an old QEMU command line: a script's, or behind --",

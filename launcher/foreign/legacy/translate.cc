@@ -48,11 +48,12 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         result.dropped(redirection, "what QEMU says is in qemu.log in the VM's directory");
     for (const std::string& note : command.notes)
         result.dropped(note, "only a shell that runs it would know");
+    const std::string started = command.has_arguments ? "started here with these arguments"
+                                                      : "started here and without arguments";
     for (const auto& [test, holds] : command.tests)
-        result.changed(test, holds ? "yes" : "no",
-                       "as the script stands, started here and without arguments");
+        result.changed(test, holds ? "yes" : "no", "as the script stands, " + started);
     for (const std::string& other : command.others)
-        result.dropped(other, "the script does not come there, started here and without arguments");
+        result.dropped(other, "the script does not come there, " + started);
     if (command.is_written)
         result.changed("line " + std::to_string(command.line), "this VM",
                        "it stands in a file that the script writes");

@@ -20,18 +20,19 @@ struct ShellCommand {
     std::vector<std::pair<std::string, bool>> tests;
     /// Variables of which nobody knows the value, and which stand in `words` as unknown_text.
     std::vector<std::string> unknown;
-    bool background = false;  ///< ends in `&'
-    bool is_written = false;  ///< it stands in a file that the script writes
-    bool is_passed = false;   ///< a test of a file's being there decided against it
-    unsigned line = 1;        ///< where it begins
-    std::string directory;    ///< of the last `cd' in front of it; may be empty
-    std::string problem;      ///< what only a shell can do; empty: the words are right
+    bool background = false;     ///< ends in `&'
+    bool is_written = false;     ///< it stands in a file that the script writes
+    bool is_passed = false;      ///< a test of a file's being there decided against it
+    bool has_arguments = false;  ///< the script that it stands in was given some
+    unsigned line = 1;           ///< where it begins
+    std::string directory;       ///< of the last `cd' in front of it; may be empty
+    std::string problem;         ///< what only a shell can do; empty: the words are right
 };
 
 /// How a script is read.
 enum class ShellReading {
-    here,       ///< as it would run without arguments, on this host and with its files
-    elsewhere,  ///< as it would run without arguments, on any host
+    here,       ///< as it would run on this host and with its files
+    elsewhere,  ///< as it would run on any host
     flat,       ///< each line once, with all branches alike
 };
 

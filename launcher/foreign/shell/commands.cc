@@ -92,8 +92,6 @@ ShellStatus ShellReader::status_of_command() {
                                 script_.reading == ShellReading::here);
         status.soft = status.soft || !command_.problem.empty();
         status.text = text + " (line " + std::to_string(command_.line) + ")";
-    } else if (program == "getopts" && variables_.arguments() == nullptr) {
-        status = {Truth::no, true, false, {}};
     } else if (is_one_of(program, finders)) {
         // QEMU was there, or it would not have started.
         const std::string_view what = last_part(words.back());
@@ -142,6 +140,8 @@ void ShellReader::finish_command() {
         change_directory();
     } else if (words[0] == "set" && words.size() > 1) {
         set_arguments();
+    } else if (words[0] == "getopts" && words.size() >= 3 && follows()) {
+        called_ = next_option();
     } else if (words[0] == "shift") {
         variables_.shift(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(0) : size_t{1});
     } else if (words[0] == "break" || words[0] == "continue") {

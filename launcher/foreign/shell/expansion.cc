@@ -166,8 +166,7 @@ void ShellWordReader::read_special(bool quoted) {
         add_arguments(c, quoted);
     } else if (c == '0') {
         next();
-        add_value(variables_.ask("$0", "`$0', which only the shell that ran it knows"), quoted,
-                  false);
+        add_value(variables_.script_name(), quoted, false);
     } else if ((c >= '1' && c <= '9') || c == '#') {
         add_value(variables_.argument(std::string(1, next())), quoted, false);
     } else if (c != '\0' && special.find(c) != std::string_view::npos) {

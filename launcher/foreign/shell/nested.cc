@@ -100,7 +100,8 @@ void ShellReader::read_nested() {
             read_nested(words[i].substr(words[i].find('=') + 1), script_, command_.line, false);
         else if (shell && i + 1 < words.size() && words[i].starts_with('-') &&
                  words[i].ends_with('c') && !words[i].starts_with("--"))
-            read_in_shell(words[i + 1], arguments_behind(i + 2), command_.line, false);
+            read_in_shell(words[i + 1], arguments_behind(i + 2), command_.line, false,
+                          name_behind(i + 2));
         shell = shell || is_shell(words[i]) || is_one_of(last_part(words[i]), others);
     }
 }
@@ -117,16 +118,28 @@ std::optional<ShellVariables::Value> ShellReader::arguments_behind(size_t name) 
                                  !hard_};
 }
 
+// Its $0: NAME, or the shell as it was called.
+ShellVariables::Value ShellReader::name_behind(size_t name) const {
+    const auto& words = command_.words;
+    const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
+    const auto shell = std::find_if(words.begin(), end, is_shell);
+    if (shell == end)
+        return {{}, "`$0', which only the shell that ran it knows", false};
+    return {{name < words.size() ? words[name] : *shell}, command_.problem, !hard_};
+}
+
 // A script of another shell's, which has the variables that have been exported, or none.
 void ShellReader::read_in_shell(const std::string& text,
                                 std::optional<ShellVariables::Value> arguments, unsigned line,
-                                bool written) {
-    Script script{script_.reading, {}, script_.rounds, false, {}, {}};
+                                bool written, std::optional<ShellVariables::Value> name) {
+    Script script{.reading = script_.reading, .rounds = script_.rounds};
     const size_t mark = variables_.mark();
     variables_.enter_shell(!written, std::move(arguments));
+    if (name)
+        variables_.set_script_name(std::move(*name));
     if (!written) {
-        for (const auto& [name, value] : command_.environment)
-            variables_.set(name, {{value}, command_.problem, !hard_}, false, false, false);
+        for (const auto& [variable, value] : command_.environment)
+            variables_.set(variable, {{value}, command_.problem, !hard_}, false, false, false);
     }
     read_nested(text, script, line, written);
     variables_.undo_to(mark);

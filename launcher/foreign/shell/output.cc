@@ -245,6 +245,8 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
         return known("Linux");
     if ((program == "uname" && count == 2 && words[1] == "-m") || (program == "arch" && count == 1))
         return known("x86_64");
+    if (program == "dpkg" && count == 2 && words[1] == "--print-architecture")
+        return known("amd64");
     if (program == "dirname" && count == 2)
         return known(parent(words[1]));
     if (program == "basename" && (count == 2 || count == 3)) {

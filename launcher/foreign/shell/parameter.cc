@@ -216,7 +216,9 @@ bool ShellWordReader::change(std::vector<std::string>& words, const Parameter& p
 
 ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     const std::string name(parameter.name);
-    if (name == "0" || name == "BASH_SOURCE")
+    if (name == "0")
+        return variables_.script_name();
+    if (name == "BASH_SOURCE")
         return variables_.ask("$0", "`${" + shown(parameter.text) + "}'");
     if (name == "@" || name == "*") {
         const auto* const known = variables_.arguments();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
@@ -14,6 +15,8 @@
 namespace tapgate {
 
 namespace {
+
+constexpr const char* give_arguments = ", or give the script its arguments behind --";
 
 // libvirt sets these in front of each QEMU that it starts, and logs them.
 bool is_of_libvirt(const ShellCommand& command) {
@@ -48,17 +51,33 @@ bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
     });
 }
 
+// Each once: a loop starts one after the other.
+std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
+    std::set<unsigned> lines;
+    for (const ShellCommand* command : commands)
+        lines.insert(command->line);
+    return lines;
+}
+
+// Is what is not known an argument of the script's, which was given none?
+bool hangs_on_arguments(const ShellCommand& command) {
+    const size_t at = command.problem.find("`$");
+    return !command.has_arguments && at != std::string::npos && at + 2 < command.problem.size() &&
+           command.problem[at + 2] >= '1' && command.problem[at + 2] <= '9';
+}
+
 }  // namespace
 
 ShellCommand find_qemu_start(std::string_view text,
                              const std::function<const char*(const std::string&)>& lookup,
-                             const std::string& source) {
+                             const std::string& source, const std::vector<std::string>& arguments) {
     std::string error;
     for (const ShellReading reading :
          {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
         bool starts = false;
         try {
-            const std::vector<ShellCommand> commands = read_shell_script(text, lookup, reading);
+            const std::vector<ShellCommand> commands =
+                read_shell_script(text, lookup, reading, arguments);
             starts = std::any_of(commands.begin(), commands.end(), starts_qemu);
             // Which of two starts is meant is not for a file to say that may come and go.
             const bool passed =
@@ -70,6 +89,10 @@ ShellCommand find_qemu_start(std::string_view text,
         } catch (const LauncherError& problem) {
             if (error.empty() && (starts || reading == ShellReading::flat))
                 error = problem.what();
+            // As it stands, it does not come there.
+            if (starts && reading == ShellReading::flat && arguments.empty() &&
+                !error.ends_with(give_arguments))
+                error += give_arguments;
             // Another reading would know less, and might not know that.
             if (starts)
                 break;
@@ -127,14 +150,17 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         found.erase(found.begin(), found.end() - 1);
     if (found.size() > 1) {
         std::string lines;
-        for (const ShellCommand* command : found)
-            lines += (lines.empty() ? "" : ", ") + std::to_string(command->line);
-        throw LauncherError(source + ": starts QEMU more than once (lines " + shown(lines) +
+        const std::set<unsigned> places = lines_of(found);
+        for (const unsigned line : places)
+            lines += (lines.empty() ? "" : ", ") + std::to_string(line);
+        throw LauncherError(source + ": starts QEMU more than once (" +
+                            std::string(places.size() > 1 ? "lines " : "line ") + shown(lines) +
                             "); make a file of the one that is meant");
     }
     if (!found[0]->problem.empty())
         throw LauncherError(source + ": " + found[0]->problem +
-                            " means something to a shell only; write out what it stands for");
+                            " means something to a shell only; write out what it stands for" +
+                            (hangs_on_arguments(*found[0]) ? give_arguments : ""));
     return *found[0];
 }
 

@@ -20,11 +20,12 @@ namespace tapgate {
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source);
 
-/// That command of a script's text, read as it would run here without arguments; where that leads
-/// to no start of QEMU, with all its branches alike. `lookup`: see ShellVariables.
+/// That command of a script's text, read as it would run here with these arguments; where that
+/// leads to no start of QEMU, with all its branches alike. `lookup`: see ShellVariables.
 ShellCommand find_qemu_start(std::string_view text,
                              const std::function<const char*(const std::string&)>& lookup,
-                             const std::string& source);
+                             const std::string& source,
+                             const std::vector<std::string>& arguments = {});
 
 }  // namespace tapgate
 

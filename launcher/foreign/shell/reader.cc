@@ -54,8 +54,11 @@ std::vector<ShellCommand> ShellReader::read() {
 
 void ShellReader::problem(const std::string& what, bool soft) {
     hard_ = hard_ || !soft;
-    if (command_.problem.empty())
-        command_.problem = what + " in line " + std::to_string(words_.line());
+    if (!command_.problem.empty())
+        return;
+    // A variable's problem may know its line already.
+    const bool placed = what.find(" in line ") != std::string::npos;
+    command_.problem = what + (placed ? "" : " in line " + std::to_string(words_.line()));
 }
 
 // What a word could not say.

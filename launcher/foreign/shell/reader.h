@@ -34,12 +34,18 @@ class ShellReader {
     /// What all readers of one script share.
     struct Script {
         ShellReading reading;
-        std::map<std::string, Function> functions;
+        std::map<std::string, Function> functions = {};
         unsigned rounds = 0;   ///< of loops, and calls of functions, so far
         bool is_left = false;  ///< by `exit' or `exec'
         /// Tests that something hung on, and what is not reached: starts of QEMU, options.
-        std::vector<std::pair<std::string, bool>> tests;
-        std::vector<std::string> others;
+        std::vector<std::pair<std::string, bool>> tests = {};
+        std::vector<std::string> others = {};
+        /// Of `getopts': the argument that it is in, and what of that it has read.
+        struct Options {
+            size_t argument = 1;
+            size_t read = 0;
+        };
+        Options options = {};
     };
 
     /// `line`: that of the first line; `nesting`: of how many scripts it is a word.
@@ -103,6 +109,7 @@ class ShellReader {
     void pass_over(const std::string& what);
     void leave();
     void leave_function();
+    ShellStatus next_option();
     void change_directory();
     void change_variables();
     void set_arguments();
@@ -117,8 +124,9 @@ class ShellReader {
     void count_round();
     void read_nested();
     [[nodiscard]] std::optional<ShellVariables::Value> arguments_behind(size_t name) const;
+    [[nodiscard]] ShellVariables::Value name_behind(size_t name) const;
     void read_in_shell(const std::string& text, std::optional<ShellVariables::Value> arguments,
-                       unsigned line, bool written);
+                       unsigned line, bool written, std::optional<ShellVariables::Value> name = {});
     void read_nested(const std::string& text, Script& script, unsigned line, bool written);
     void read_documents();
     void take_over(std::vector<ShellCommand> commands, bool written);

@@ -38,7 +38,7 @@ std::string_view without_columns(std::string_view line) {
 
 std::vector<ShellCommand> read_shell_script(
     std::string_view text, const std::function<const char*(const std::string&)>& lookup,
-    ShellReading reading) {
+    ShellReading reading, const std::vector<std::string>& arguments) {
     if (text.find('\0') != std::string_view::npos)
         throw LauncherError("a NUL byte in it: no script has one");
     constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
@@ -58,12 +58,15 @@ std::vector<ShellCommand> read_shell_script(
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
     ShellVariables variables(lookup);
-    ShellReader::Script script{reading, {}, 0, false, {}, {}};
+    if (!arguments.empty())
+        variables.set_arguments({arguments, {}, false});
+    ShellReader::Script script{.reading = reading};
     std::vector<ShellCommand> all = ShellReader(commands, variables, script, 1, 0).read();
     for (ShellCommand& command : all) {
         command.tests = script.tests;
         command.others = script.others;
         command.unknown = variables.unknown();
+        command.has_arguments = !arguments.empty();
     }
     return all;
 }

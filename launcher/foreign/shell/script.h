@@ -17,11 +17,12 @@
 namespace tapgate {
 
 /// The commands of `text` in their order. A command that cannot be known without running it has a
-/// `problem`, and the others are none the worse. `lookup`: see ShellVariables. Throws a
-/// LauncherError for a NUL byte, and for variables that grow without end.
+/// `problem`, and the others are none the worse. `lookup`: see ShellVariables. `arguments`: the
+/// script's; where there are none, what hangs on them is no certain thing. Throws a LauncherError
+/// for a NUL byte, and for variables that grow without end.
 std::vector<ShellCommand> read_shell_script(
     std::string_view text, const std::function<const char*(const std::string&)>& lookup,
-    ShellReading reading = ShellReading::here);
+    ShellReading reading = ShellReading::here, const std::vector<std::string>& arguments = {});
 
 }  // namespace tapgate
 

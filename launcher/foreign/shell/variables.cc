@@ -68,7 +68,11 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
     }
     if (!value.problem.empty()) {
         old.soft = value.soft && (old.problem.empty() || old.soft);
-        if (old.problem.empty())
+        // Of one that is made of itself the reason is the first.
+        const std::string itself = "the variable " + name + ", which is ";
+        if (old.problem.empty() && value.problem.starts_with(itself))
+            old.problem = trimmed(value.problem.substr(itself.size()), ",");
+        else if (old.problem.empty())
             old.problem = "made of " + value.problem;
     }
     if (conditional) {
@@ -204,6 +208,12 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
 void ShellVariables::note_unknown(const std::string& name) {
     if (std::find(unknown_.begin(), unknown_.end(), name) == unknown_.end())
         unknown_.push_back(name);
+}
+
+ShellVariables::Value ShellVariables::script_name() {
+    if (const auto told = saved("0"))
+        return *told;
+    return ask("$0", "`$0', which only the shell that ran it knows");
 }
 
 ShellVariables::Value ShellVariables::argument(const std::string& name) {

@@ -66,6 +66,10 @@ class ShellVariables {
     void note_unknown(const std::string& name);
     [[nodiscard]] const std::vector<std::string>& unknown() const { return unknown_; }
 
+    /// "$0": the script's path, or what the shell that read it was told.
+    Value script_name();
+    void set_script_name(Value name) { set("0", std::move(name), false, false, false); }
+
     /// "$1" and the like; of the script itself they are not known, and "#" is their number.
     Value argument(const std::string& name);
     /// All of them, where they are known: in a function of the script.

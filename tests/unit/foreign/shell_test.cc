@@ -4,13 +4,15 @@
 // an empty environment where all that is called QEMU only prints what it was given. What the reader
 // takes for QEMU's command line is that, or it refuses the script. It may refuse only where the
 // case's name says so, "NAME (refused: PART OF THE REASON)", and differ only where a note names
-// what is left out, "NAME (noted: PART OF THE NOTE)".
+// what is left out, "NAME (noted: PART OF THE NOTE)". "NAME (given: WORDS)": the script's
+// arguments.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -83,13 +85,14 @@ class Host {
 
     // What QEMU is given, each time that bash starts it. A script in the background counts: all of
     // them have the pipe open.
-    std::vector<Words> run(const std::string& text) const {
+    std::vector<Words> run(const std::string& text, const Words& arguments) const {
         std::ofstream(script()) << text;
         std::filesystem::remove_all(work());
         std::filesystem::create_directory(work());
         const std::string command = "cd " + work() + " && exec env -i HOME=" + home() +
                                     " PATH=" + directory_.file("bin") + " timeout 10 bash " +
-                                    script() + " 9>&1 >/dev/null 2>&1 </dev/null";
+                                    script() + " " + shell_text(arguments) +
+                                    " 9>&1 >/dev/null 2>&1 </dev/null";
         const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
         std::vector<Words> starts;
         std::string word;
@@ -133,7 +136,7 @@ std::string expectation(const std::string& name, const std::string& kind) {
     if (at == std::string::npos)
         return {};
     const size_t begin = at + kind.size() + 4;
-    return name.substr(begin, name.size() - begin - 1);
+    return name.substr(begin, std::min(name.find(") (", begin), name.size() - 1) - begin);
 }
 
 // Are they the same, but for what stands as unknown_text?
@@ -188,14 +191,16 @@ TEST_P(ShellScripts, AreReadAsBashRunsThem) {
     for (size_t i = GetParam(); i < cases.size(); i += parts) {
         const Case& one = cases[i];
         SCOPED_TRACE(one.name);
-        std::vector<Words> real = host.run(one.text);
+        const Words arguments = words_of(expectation(one.name, "given"));
+        std::vector<Words> real = host.run(one.text, arguments);
         std::erase_if(real, [](const Words& words) { return words == Words{"--version"}; });
         const std::string refused = expectation(one.name, "refused");
         const std::string noted = expectation(one.name, "noted");
         ShellCommand command;
         const std::string error = error_of<LauncherError>([&] {
             command = find_qemu_start(
-                one.text, [&](const std::string& name) { return host.look_up(name); }, "FILE");
+                one.text, [&](const std::string& name) { return host.look_up(name); }, "FILE",
+                arguments);
         });
         if (error != "none") {
             EXPECT_TRUE(!refused.empty() && error.find(refused) != std::string::npos)
