@@ -13,6 +13,13 @@ namespace tapgate {
 
 namespace {
 
+// Features that libvirt knows and QEMU does not.
+bool is_unknown_to_qemu(std::string_view feature) {
+    constexpr std::array<std::string_view, 6> unknown = {"cmt",   "mbm_local", "mbm_total",
+                                                         "ospke", "osxsave",   "pconfig"};
+    return is_one_of(feature, unknown);
+}
+
 // "...,+vmx,-hle"; `forbid' and `disable' take away.
 std::string features_of(XmlLeft& xml, const pugi::xml_node& cpu, std::string& why) {
     std::string text;
@@ -21,6 +28,8 @@ std::string features_of(XmlLeft& xml, const pugi::xml_node& cpu, std::string& wh
         const std::string name = xml.attribute(feature, "name");
         if (policy == "optional")
             add_reason(why, name + " was optional, and is not asked for");
+        else if (is_unknown_to_qemu(name))
+            add_reason(why, "QEMU has no " + name);
         else if (policy == "force" || policy == "require" || policy.empty())
             text += ",+" + name;
         else
@@ -86,6 +95,9 @@ void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu) {
     if (domain.cpus < most)
         add_reason(why, "more, up to " + std::to_string(most) +
                             ", cannot be plugged in: cpus = says how many there are");
+    if (domain.cpus > 1 && domain.hypervisor.empty() &&
+        !vcpu.parent().child("cpu").child("topology"))
+        add_reason(why, "in one socket, where libvirt gave each its own");
     if (domain.cpus == 0 || domain.cpus > CpuTopology::most_cpus)
         throw LauncherError(domain.source + ": " + shown(was) + ": a VM has 1 to 255 CPUs");
     domain.set(was, "cpus", std::to_string(domain.cpus), domain.with_left(vcpu, why));

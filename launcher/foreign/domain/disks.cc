@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <array>
+#include <string_view>
+
 #include "launcher/base/text.h"
 #include "launcher/foreign/domain/network_disk.h"
 #include "launcher/foreign/domain/parts.h"
+#include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
 
 namespace tapgate {
@@ -98,6 +102,9 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         result.format = "raw";
         if (!format.empty() && format != "fat" && format != "raw")
             add_reason(result.why, "a directory is read as raw, not as " + format);
+    } else if (format == "iso") {
+        result.format = "raw";
+        add_reason(result.why, "an ISO image is raw");
     } else if (!format.empty() && format != "aio") {
         result.format = format;
     } else if (result.path.starts_with("/dev/") || result.is_url ||
@@ -169,6 +176,22 @@ void add_scsi_serial(const DomainParts& domain, const pugi::xml_node& disk, Fore
                "its serial number is libvirt's name of it, by which the guest knows it");
 }
 
+// The disk's place on the board's own controller; nothing where it is on another, or in no place.
+std::optional<unsigned> ata_place(const DomainParts& domain, const pugi::xml_node& disk,
+                                  const std::string& bus) {
+    if (!domain.hypervisor.empty() || bus != (domain.machine.q35 ? "sata" : "ide"))
+        return std::nullopt;
+    const unsigned most = domain.machine.q35 ? 6 : 4;
+    const pugi::xml_node address = disk.child("address");
+    unsigned place = most;
+    if (address && address.attribute("controller").as_uint() == 0)
+        place = address.attribute("bus").as_uint() * 2 + address.attribute("unit").as_uint();
+    else if (const std::string name = disk.child("target").attribute("dev").value();
+             !address && name.size() == 3 && name[2] >= 'a')
+        place = static_cast<unsigned>(name[2] - 'a');
+    return place < most ? std::optional(place) : std::nullopt;
+}
+
 // A directory as a disk with a file system of FAT, which QEMU makes up.
 bool read_directory(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     const std::string directory = domain.xml.attribute(disk.child("source"), "dir");
@@ -182,6 +205,13 @@ bool read_directory(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk
                   (writable ? "rw:" : "") + directory;
     result.is_url = true;
     return true;
+}
+
+bool is_format_of_qemu(std::string_view format) {
+    constexpr std::array<std::string_view, 15> formats = {
+        "raw",  "aio",   "bochs", "cloop", "dmg",  "iso",  "luks", "parallels",
+        "qcow", "qcow2", "qed",   "vdi",   "vhdx", "vmdk", "vpc"};
+    return is_one_of(format, formats);
 }
 
 bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
@@ -228,6 +258,8 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         return read_directory(domain, disk, result);
     const std::string said = disk.child("driver").attribute("type").value();
     const std::string format = said.empty() ? "raw" : said;
+    if (!is_format_of_qemu(format))
+        return no_place("QEMU has no format " + quoted_word(format));
     if (type == "network") {
         const NetworkDisk network = read_network_disk(xml, disk, format);
         result.path = network.file;
@@ -292,6 +324,7 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     result.serial = xml.text(disk.child("serial"));
     if (result.serial.empty())
         add_scsi_serial(domain, disk, result);
+    result.ata_place = ata_place(domain, disk, bus);
     if (result.kind != ForeignDisk::Kind::disk) {
         if (!result.serial.empty())
             add_reason(result.why, "the serial number " + result.serial + " is left out");

@@ -121,6 +121,7 @@ class DomainReader {
                           "the domain has no <acpi/>, and tapgate's VMs do; without it "
                           "(--qemu-arg=-machine --qemu-arg=acpi=off) `tapgate stop' cannot "
                           "ask a guest to power off");
+        note_what_all_have(domain);
         for (const pugi::xml_attribute& attribute : domain.attributes()) {
             const std::string_view name = attribute.name();
             if (name != "type" && name != "id" && !name.starts_with("xmlns"))
@@ -133,6 +134,26 @@ class DomainReader {
         std::stable_partition(result_.settings.begin(), result_.settings.end(),
                               [](const auto& setting) { return setting.first != "qemu-arg"; });
         return std::move(result_);
+    }
+
+    // What each VM here has, or lacks, whatever the domain says; of what it says its own notes
+    // tell.
+    void note_what_all_have(const pugi::xml_node& domain) {
+        const pugi::xml_node devices = domain.child("devices");
+        std::string all;
+        const auto add = [&](bool said, std::string_view what) {
+            if (!said)
+                all.append(all.empty() ? "" : ", ").append(what);
+        };
+        add(devices.child("serial") || devices.child("console"), "a serial line");
+        add(devices.child("channel"), "the guest agent's channel");
+        add(devices.child("rng"), "a random number generator");
+        add(!domain_.has_screen || devices.find_child_by_attribute("input", "type", "tablet"),
+            "a USB tablet");
+        add(domain.child("clock").find_child_by_attribute("timer", "name", "hpet"), "no HPET");
+        add(domain.child("pm"), "no sleep states");
+        if (!all.empty())
+            result_.added(all, "all of tapgate's VMs are so");
     }
 
     [[nodiscard]] bool has_setting(std::string_view key) const {

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "launcher/base/error.h"
@@ -114,13 +116,43 @@ std::string why_no_nodes(DomainParts& domain, const pugi::xml_node& root,
     return {};
 }
 
+std::string id_of(const pugi::xml_node& cell, unsigned number) {
+    const std::string said = cell.attribute("id").value();
+    return said.empty() ? std::to_string(number) : said;
+}
+
+// How far the nodes are from each other, which QEMU takes of all or of none.
+void keep_distances(const pugi::xml_node& numa, std::vector<std::string>& arguments,
+                    std::string& why) {
+    std::vector<std::string> ids;
+    std::vector<std::string> distances;
+    std::set<std::pair<std::string, std::string>> pairs;
+    for (const pugi::xml_node& cell : numa.children("cell")) {
+        ids.push_back(id_of(cell, static_cast<unsigned>(ids.size())));
+        for (const pugi::xml_node& sibling : cell.child("distances").children("sibling")) {
+            const std::string other = sibling.attribute("id").value();
+            pairs.insert(std::minmax(ids.back(), other));
+            distances.insert(distances.end(),
+                             {"-numa", "dist,src=" + ids.back() + ",dst=" + other +
+                                           ",val=" + sibling.attribute("value").value()});
+        }
+    }
+    const bool all = std::all_of(ids.begin(), ids.end(), [&](const std::string& a) {
+        return std::all_of(ids.begin(), ids.end(), [&](const std::string& b) {
+            return a == b || pairs.contains(std::minmax(a, b));
+        });
+    });
+    if (all)
+        arguments.insert(arguments.end(), distances.begin(), distances.end());
+    else if (!distances.empty())
+        add_reason(why, "left out: <distances>, which some nodes have not");
+}
+
 void keep_nodes(DomainParts& domain, const pugi::xml_node& numa, const Backing& backing) {
     std::vector<std::string> arguments;
     unsigned number = 0;
     for (const pugi::xml_node& cell : numa.children("cell")) {
-        const std::string said = cell.attribute("id").value();
-        const std::string id = said.empty() ? std::to_string(number) : said;
-        number++;
+        const std::string id = id_of(cell, number++);
         const auto bytes = static_cast<std::uint64_t>(sized(domain, cell, "memory"));
         Backing own = backing;
         if (cell.attribute("memAccess").value() == std::string_view("shared") &&
@@ -142,18 +174,8 @@ void keep_nodes(DomainParts& domain, const pugi::xml_node& numa, const Backing& 
         }
         arguments.insert(arguments.end(), {"-numa", node + ",memdev=keptnode" + id});
     }
-    number = 0;
-    for (const pugi::xml_node& cell : numa.children("cell")) {
-        const std::string said = cell.attribute("id").value();
-        const std::string id = said.empty() ? std::to_string(number) : said;
-        number++;
-        for (const pugi::xml_node& sibling : cell.child("distances").children("sibling"))
-            arguments.insert(
-                arguments.end(),
-                {"-numa", "dist,src=" + id + ",dst=" + sibling.attribute("id").value() +
-                              ",val=" + sibling.attribute("value").value()});
-    }
     std::string why = backing.why;
+    keep_distances(numa, arguments, why);
     add_reason(why, "they and memory = have to say the same size");
     for (const pugi::xml_node& cell : numa.children("cell")) {
         if (std::string_view(cell.attribute("discard").value()) == "yes")

@@ -51,10 +51,13 @@ void ForeignDisks::finish() {
         shorten_serial(disks_[number]);
     }
     for (ForeignDisk& disk : disks_) {
-        if (disk.kind != ForeignDisk::Kind::floppy && is_setting(disk) && takes_room(disk))
-            add_setting(disk);
-        else
+        if (disk.kind == ForeignDisk::Kind::floppy || !is_setting(disk) || !takes_room(disk)) {
             kept.push_back(std::move(disk));
+            continue;
+        }
+        if (disk.kind == ForeignDisk::Kind::disk && disk.bus == (machine_.q35 ? "sata" : "ide"))
+            name_as_before(disk, ata_disks_++);
+        add_setting(disk);
     }
     for (ForeignDisk& disk : kept) {
         if (disk.kind == ForeignDisk::Kind::floppy)
@@ -102,6 +105,17 @@ bool ForeignDisks::takes_room(ForeignDisk& disk) {
         disk.bus = "scsi";
     }
     return true;
+}
+
+// QEMU's serial number of an ATA disk without one is made of its place, and a guest may know the
+// disk by it (/dev/disk/by-id). Disks come before CD-ROMs here, and what is kept at the end.
+void ForeignDisks::name_as_before(ForeignDisk& disk, std::optional<unsigned> place) const {
+    if (!disk.ata_place || disk.ata_place == place || !disk.serial.empty() ||
+        disk.kind != ForeignDisk::Kind::disk)
+        return;
+    disk.serial =
+        "QM0000" + std::to_string(machine_.q35 ? 2 * *disk.ata_place + 1 : *disk.ata_place + 1);
+    add_reason(disk.why, "its serial number is that of the place that it had");
 }
 
 void ForeignDisks::add_setting(const ForeignDisk& disk) {
@@ -196,6 +210,7 @@ Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& 
 }
 
 void ForeignDisks::keep(ForeignDisk disk) {
+    name_as_before(disk, std::nullopt);
     const std::string id = "kept" + std::to_string(kept_++);
     std::vector<std::string> arguments = disk.nodes.empty() ? kept_drive(disk, id) : disk.nodes;
     const bool usb = disk.bus == "usb" || disk.model.starts_with("usb-");

@@ -34,6 +34,8 @@ struct ForeignDisk {
     std::string cache;        ///< empty: writeback
     bool discard = true;
     std::string serial;
+    std::optional<unsigned>
+        ata_place;                     ///< on the board's own controller; QEMU names the disk by it
     std::vector<std::string> backing;  ///< what its image may stand on
     std::vector<Property> drive;       ///< what only a -drive can say
     std::vector<Property> device;      ///< what the guest sees, and only a -device can say
@@ -59,6 +61,7 @@ class ForeignDisks {
   private:
     [[nodiscard]] bool is_setting(const ForeignDisk& disk) const;
     [[nodiscard]] bool takes_room(ForeignDisk& disk);
+    void name_as_before(ForeignDisk& disk, std::optional<unsigned> place) const;
     void add_setting(const ForeignDisk& disk);
     void keep(ForeignDisk disk);
     void keep_floppy(const ForeignDisk& disk);
@@ -73,6 +76,7 @@ class ForeignDisks {
     std::vector<ForeignDisk> disks_;
     unsigned ide_ = 0;  // places taken by settings
     unsigned sata_ = 0;
+    unsigned ata_disks_ = 0;  // of those settings, on the board's own controller
     unsigned virtio_ = 0;
     unsigned kept_ = 0;
     unsigned kept_ide_ = 0;     // from the other end
