@@ -18,12 +18,14 @@ bool is_virtio(std::string_view driver, std::string_view kind) {
 
 // What tapgate's own command line calls its parts (qemu/argv.cc).
 bool is_own_id(std::string_view id) {
-    constexpr std::array<std::string_view, 15> names = {
-        "console", "qmp",   "agent", "serial0",   "rng0",           "balloon0", "vga0",
-        "usb0",    "sata0", "scsi0", "uefi-code", "uefi-variables", "pc.ram",   "vnc-password"};
+    constexpr std::array<std::string_view, 16> names = {
+        "console",        "qmp",    "events", "agent",       "serial0", "rng0",
+        "balloon0",       "vga0",   "usb0",   "sata0",       "scsi0",   "uefi-code",
+        "uefi-variables", "pc.ram", "ram",    "vnc-password"};
     if (is_one_of(id, names))
         return true;
-    for (const std::string_view prefix : {"disk", "cdrom", "net", "nic", "port", "kept"}) {
+    for (const std::string_view prefix :
+         {"disk", "cdrom", "net", "nic", "port", "spare", "share", "kept"}) {
         if (id.starts_with(prefix) && id.size() > prefix.size() && id[prefix.size()] >= '0' &&
             id[prefix.size()] <= '9')
             return true;
@@ -115,8 +117,38 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
     return {};
 }
 
+// Is there a device that no disk and no adapter has, and of which that is true?
+template <typename Test>
+bool any_device(const LegacyParts& parts, Test&& test) {
+    return std::any_of(parts.devices.begin(), parts.devices.end(), [&](const LegacyDevice& device) {
+        return !device.taken && test(device.properties);
+    });
+}
+
+// A device that another refers to, as isa-ipmi-kcs,bmc=ID does, keeps its id.
+std::string id_for_others(const LegacyParts& parts, const std::string& id) {
+    const bool referred = !id.empty() && any_device(parts, [&](const Properties& properties) {
+        const auto& all = properties.all();
+        return std::any_of(all.begin(), all.end(), [&](const auto& property) {
+            return property.second == id && refers(property.first);
+        });
+    });
+    return referred ? kept_id(id) : "";
+}
+
+void keep_device_references(const LegacyParts& parts, Properties& properties) {
+    for (auto& [key, value] : properties.all()) {
+        const auto has_id = [&id = value](const Properties& other) {
+            return other.get("id") == id;
+        };
+        if (refers(key) && !value.empty() && any_device(parts, has_id))
+            value = kept_id(value);
+    }
+}
+
 void take_places(LegacyParts& parts, Properties& properties) {
-    for (const char* const place : {"id", "bus", "addr", "multifunction", "cad", "port", "nr"})
+    properties.take("id");
+    for (const char* const place : {"bus", "addr", "multifunction", "cad", "port", "nr"})
         parts.places += properties.take(place) ? 1U : 0U;
 }
 
@@ -125,7 +157,11 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
         parts.result.dropped(was, why);
         return;
     }
+    keep_device_references(parts, properties);
+    const std::string id = id_for_others(parts, properties.get("id"));
     take_places(parts, properties);
+    if (!id.empty())
+        properties.set("id", id);
     std::string why;
     for (const char* const descriptor : {"vhostfd", "fd"}) {
         if (properties.take(descriptor))

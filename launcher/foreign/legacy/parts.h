@@ -81,6 +81,7 @@ struct LegacyParts {
     bool more_cpus = false;      ///< some were to be plugged in later
     std::string memory_slots;    ///< what -m says of memory that is plugged in
     bool tcg = false;
+    bool accelerator_said = false;  ///< by -accel
     bool smm = false;
     bool secure_flash = false;  ///< flash memory that only SMM may write to
     bool screen = false;
@@ -108,8 +109,6 @@ void take_accel(LegacyParts& parts, const LegacyOption& option);
 void take_kvm(LegacyParts& parts, const LegacyOption& option);
 void take_tcg(LegacyParts& parts, const LegacyOption& option);
 void take_memory(LegacyParts& parts, const LegacyOption& option);
-void take_cpus(LegacyParts& parts, const LegacyOption& option);
-void take_cpu(LegacyParts& parts, const LegacyOption& option);
 void take_name(LegacyParts& parts, const LegacyOption& option);
 void take_uuid(LegacyParts& parts, const LegacyOption& option);
 void take_boot(LegacyParts& parts, const LegacyOption& option);
@@ -124,6 +123,10 @@ void take_realtime(LegacyParts& parts, const LegacyOption& option);
 void take_readconfig(LegacyParts& parts, const LegacyOption& option);
 void take_global(LegacyParts& parts, const LegacyOption& option);
 void add_machine(LegacyParts& parts);
+
+/// CPUs (cpus.cc).
+void take_cpus(LegacyParts& parts, const LegacyOption& option);
+void take_cpu(LegacyParts& parts, const LegacyOption& option);
 
 /// Memory (memory.cc).
 void take_memory_path(LegacyParts& parts, const LegacyOption& option);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// CPUs: how many, and which.
+#include <algorithm>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/legacy/parts.h"
+#include "launcher/vm/spec.h"
+
+namespace tapgate {
+
+void take_cpus(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "cpus");
+    const auto number = [&](const char* key) -> std::optional<unsigned> {
+        const auto text = properties.take(key);
+        const auto value = text ? parse_whole<unsigned>(*text) : std::nullopt;
+        if (text && (!value || *value == 0 || *value > 100000))
+            throw LauncherError(shown(option.text) + ": " + key + " is no number");
+        return value;
+    };
+    const auto cpus = number("cpus");
+    const auto sockets = number("sockets");
+    const auto cores = number("cores");
+    const auto threads = number("threads");
+    const auto most = number("maxcpus");
+    for (const char* const one : {"dies", "clusters", "modules", "drawers", "books"}) {
+        if (properties.get(one) == "1")
+            properties.take(one);
+    }
+    const std::uint64_t said =
+        std::uint64_t{sockets.value_or(1)} * cores.value_or(1) * threads.value_or(1);
+    const std::uint64_t total = cpus ? *cpus : most ? *most : said;
+    std::string value = std::to_string(total);
+    std::string why;
+    if (!sockets && !cores && !threads) {
+        // Only how many.
+    } else if (total % said == 0 && (said == total || !sockets || !cores)) {
+        // The one that was not said is what is left, as with QEMU.
+        const std::uint64_t left = total / said;
+        value += ",sockets=" + std::to_string(sockets ? *sockets : left);
+        value += ",cores=" + std::to_string(cores ? *cores : sockets ? left : 1);
+        value += ",threads=" + std::to_string(threads.value_or(1));
+    } else {
+        why = "the topology does not come to " + std::to_string(total) + " CPUs";
+    }
+    if (most && *most > total) {
+        parts.more_cpus = true;
+        add_reason(why, "more, up to " + std::to_string(*most) + ", cannot be plugged in");
+    }
+    if (!properties.all().empty())
+        add_reason(why, "left out: " + listed(properties.all()));
+    if (total > CpuTopology::most_cpus) {
+        // QEMU's last -smp counts.
+        const std::string ours = std::to_string(CpuTopology::most_cpus);
+        parts.result.set("cpus", ours);
+        parts.result.keep(option.text, {"-smp", option.value}, "cpus = goes up to " + ours);
+        return;
+    }
+    parts.set(option.text, "cpus", value, why);
+}
+
+void take_cpu(LegacyParts& parts, const LegacyOption& option) {
+    const bool rhel = option.value.starts_with("cpu64-rhel");
+    // `enforce' and `check' ask the host, and are no part of the CPU.
+    std::vector<std::string> words = split_at_commas(option.value);
+    std::string why;
+    std::erase_if(words, [&](const std::string& word) {
+        const bool asks = word == "enforce" || word == "check";
+        if (asks)
+            add_reason(why, word + " is left out: a host that lacks some of it is not refused");
+        return asks;
+    });
+    const std::string value = joined_by_commas(words);
+    if (rhel || !CpuModel::parse(value)) {
+        parts.set(option.text, "cpu", "auto",
+                  rhel ? "a model of RHEL's QEMU only" : "no CPU model that QEMU takes");
+        return;
+    }
+    if (value.find("+vmx") != std::string::npos || value.find("+svm") != std::string::npos)
+        add_reason(why,
+                   "for VMs inside of the guest cpu = auto (the host's CPU) is the better choice");
+    parts.set(option.text, "cpu", value, why);
+}
+
+}  // namespace tapgate
