@@ -281,7 +281,7 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         return "CPUs that were plugged in: cpus = says how many there are";
     if (driver == "AMDVI-PCI")
         return "amd-iommu brings it along";
-    if (driver == "nvme" && !properties.has("drive"))
+    if ((driver == "nvme" || driver == "sdhci-pci") && !properties.has("drive"))
         return "each of its disks has a controller of its own";
     if (is_one_of(driver, empty_drives) && !properties.has("drive"))
         return "an empty drive";
@@ -348,8 +348,7 @@ void add_rest(LegacyParts& parts) {
             why = "what it was for has a socket of tapgate's, or is left out";
         } else if (type == "monitor-qmp" || type == "monitor-hmp") {
             why = "tapgate has a QMP socket of its own, which nobody else can open";
-        } else if (part.option != "object") {
-            why = why_not(parts, part);
+        } else if (why = why_not(parts, part); !why.empty() || part.option != "object") {
             if (why.empty())
                 why = "no device has it";
         } else if (type.starts_with("rng-")) {

@@ -48,6 +48,17 @@ bool is_place(const std::string& key) {
     return is_one_of(key, places);
 }
 
+// What QEMU needs to open the image as it was, where it is kept.
+bool is_for_opening(const std::string& key) {
+    constexpr std::array<std::string_view, 5> plain = {"key-secret", "offset", "size", "backing",
+                                                       "data-file"};
+    constexpr std::array<std::string_view, 4> parts = {"file.", "encrypt.", "backing.",
+                                                       "data-file."};
+    return is_one_of(key, plain) ||
+           std::any_of(parts.begin(), parts.end(),
+                       [&](std::string_view part) { return key.starts_with(part); });
+}
+
 std::string cache_of(Properties& properties, const std::string& write_cache) {
     const auto mode = properties.take("cache");
     const bool direct = is_true(properties.take("cache.direct").value_or(""));
@@ -107,7 +118,7 @@ void keep_device_references(LegacyParts& parts, ForeignDisk& disk) {
             properties.set(key, value);
         const std::string why = keep_references(parts, properties);
         if (!why.empty())
-            add_reason(disk.why, why);
+            add_reason(list == &disk.drive ? disk.gone : disk.why, why);
         *list = properties.all();
     }
 }
@@ -164,7 +175,7 @@ void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* devi
             continue;
         }
         // Of what is no file, all of it is needed to open it.
-        if ((disk.is_url || key.starts_with("file.")) && !is_one_of(key, gone))
+        if ((disk.is_url || is_for_opening(key)) && !is_one_of(key, gone))
             disk.drive.emplace_back(key, value);
         else
             left.emplace_back(key, value);

@@ -285,7 +285,10 @@ class DriveTranslator {
             return;
         }
         read_disk_properties(parts_, std::move(properties), device, throw_away_, disk);
-        parts_.disks.add(std::move(disk));
+        if (!disk.gone.empty())
+            result_.dropped(was, disk.gone);
+        else
+            parts_.disks.add(std::move(disk));
     }
 
     void make_floppy(ForeignDisk& disk, char letter) const {

@@ -100,6 +100,8 @@ class NodeReader {
             image_.format = driver;
         if (is_part(driver, properties))
             say_no_file("a part of a file", top);
+        if (is_encrypted(properties))
+            say_no_file("encrypted", top);
         if (top)
             add(properties);
         if (path.empty() && !below.empty())
@@ -122,6 +124,12 @@ class NodeReader {
 
     static bool is_part(const std::string& driver, const Properties& properties) {
         return driver == "raw" && (properties.has("offset") || properties.has("size"));
+    }
+
+    static bool is_encrypted(const Properties& properties) {
+        return std::any_of(properties.all().begin(), properties.all().end(), [](const auto& one) {
+            return one.first == "key-secret" || one.first.starts_with("encrypt.");
+        });
     }
 
     // Nodes that it refers to by other names than `file' and `backing': the data of a qcow2 image

@@ -133,9 +133,10 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         for (const ShellCommand& command : commands) {
             const std::string_view name =
                 command.words.empty() ? std::string_view() : last_part(command.words[0]);
-            if (find_qemu(command.words) != command.words.end())
+            const bool asks = find_qemu(command.words) != command.words.end();
+            if (asks && hint.empty())
                 hint = ": it only asks QEMU for its help or its version";
-            else if (name.starts_with("qemu-") || name == "virt-install")
+            else if (!asks && (name.starts_with("qemu-") || name == "virt-install"))
                 hint = ": " + no_qemu(command.words[0]);
             for (const std::string& word : command.words) {
                 if (word.find("qemu-system-") != std::string::npos && word.ends_with(".exe"))

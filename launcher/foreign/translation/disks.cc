@@ -183,6 +183,8 @@ Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& 
         device.set("driver", !disk.model.empty() ? disk.model : cd ? "scsi-cd" : "scsi-hd");
         device.set("bus", id + "-bus.0");
     } else if (!disk.model.empty() && !disk.model.starts_with("ide-")) {
+        if (disk.model == "sd-card")
+            arguments.insert(arguments.end(), {"-device", "sdhci-pci"});
         device.set("driver", disk.model);
     } else if (disk.bus == "virtio") {
         device.set("driver", "virtio-blk-pci");

@@ -44,6 +44,7 @@ struct ForeignDisk {
     std::vector<std::string> nodes;  ///< -blockdev arguments in the place of a -drive
     std::string node;                ///< and the one that the device has
     std::optional<std::uint64_t> order;  ///< bootindex=
+    std::string gone;                    ///< why it cannot be opened; empty: it can
     bool boots = false;                  ///< boot=on of qemu-kvm: the first of the disks
     std::string why;
 };

@@ -68,6 +68,9 @@ std::string_view instead_of_description(std::string_view path) {
         std::string_view ending;
         std::string_view way_out;
     };
+    constexpr std::string_view quickemu =
+        "where it is quickemu's: give the script NAME.sh beside the VM's disk, which quickemu "
+        "writes at each start";
     constexpr Program programs[] = {
         {".vmx",
          "it is VMware's file of a VM: import the .vmdk that its fileName= names, or what `ovftool "
@@ -76,9 +79,8 @@ std::string_view instead_of_description(std::string_view path) {
          "it is VirtualBox' file of a VM: import what `VBoxManage export VM -o FILE.ova' writes"},
         {".vmcx", "it is Hyper-V's file of a VM: import the .vhdx of its disk"},
         {".utm", "it is UTM's directory of a VM: import the .qcow2 in it"},
-        {".conf",
-         "where it is quickemu's: give the script NAME.sh beside the VM's disk, which quickemu "
-         "writes at each start"},
+        {".conf", quickemu},
+        {"quickemu", quickemu},
     };
     for (const Program& program : programs) {
         if (path.ends_with(program.ending))

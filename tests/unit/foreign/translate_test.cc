@@ -64,6 +64,8 @@ TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
                 HasSubstr("import the .vmdk"));
     EXPECT_THAT(error_of("lab.conf", "guest_os=\"linux\"\ndisk_img=\"lab/disk.qcow2\"\n"),
                 HasSubstr("the script NAME.sh"));
+    EXPECT_THAT(error_of("/usr/bin/quickemu", "qemu-system-x86_64 --version\n"),
+                HasSubstr("the script NAME.sh"));
 }
 
 // --- shell scripts
