@@ -329,23 +329,15 @@ void read_memory_device(DomainParts& domain, const pugi::xml_node& memory) {
 void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
     XmlLeft& xml = domain.xml;
     const std::string type = xml.attribute(controller, "type");
-    const std::string model = xml.attribute(controller, "model");
     const std::string index = xml.attribute(controller, "index");
     xml.take(controller.child("master"));
-    xml.take(controller.child("target"));
     if (type == "nvme")
         domain.nvme_serial = xml.text(controller.child("serial"));
-    xml.attribute(controller.child("model"), "name");
     const std::string scsi = type == "scsi" ? scsi_model_of(domain, index) : "";
-    const bool same = type == "pci" || type == "ide" || type == "fdc" || type == "sata" ||
-                      type == "virtio-serial" || scsi.starts_with("virtio");
-    domain.result.dropped(
-        tag_of(controller),
-        domain.with_left(controller, same            ? std::string(own_place)
-                                     : type == "usb" ? "what is on USB is on qemu-xhci"
-                                     : type == "scsi"
-                                         ? "what is on SCSI is on virtio-scsi, not on " + scsi
-                                         : std::string(own_place)));
+    domain.drop(controller, type == "usb" ? "what is on USB is on qemu-xhci"
+                            : type == "scsi" && !scsi.starts_with("virtio")
+                                ? "what is on SCSI is on virtio-scsi, not on " + scsi
+                                : std::string(own_place));
 }
 
 void read_input(DomainParts& domain, const pugi::xml_node& input) {
@@ -354,9 +346,10 @@ void read_input(DomainParts& domain, const pugi::xml_node& input) {
     domain.xml.attribute(input, "model");
     const bool ps2 = bus == "ps2" || (bus.empty() && type != "tablet");
     const bool usual = type == "tablet" || type == "mouse" || type == "keyboard";
-    domain.drop(input, usual && ps2 ? "PCs have it"
-                       : usual      ? "a screen has a USB tablet with it"
-                                    : "no setting is like it; see --qemu-arg");
+    domain.drop(input, usual && ps2       ? "PCs have it"
+                       : type == "tablet" ? "a screen has a USB tablet with it"
+                       : usual ? "PCs have one on PS/2, and a screen a USB tablet with it"
+                               : "no setting is like it; see --qemu-arg");
 }
 
 void read_balloon(DomainParts& domain, const pugi::xml_node& balloon) {
