@@ -17,7 +17,7 @@ namespace {
 
 // What a guest sees of its disk, and would miss.
 bool is_seen(const std::string& key, const std::string& value) {
-    constexpr std::array<std::string_view, 17> seen = {"logical_block_size",
+    constexpr std::array<std::string_view, 18> seen = {"logical_block_size",
                                                        "physical_block_size",
                                                        "min_io_size",
                                                        "opt_io_size",
@@ -33,6 +33,7 @@ bool is_seen(const std::string& key, const std::string& value) {
                                                        "bios-chs-trans",
                                                        "vendor",
                                                        "product",
+                                                       "model",
                                                        "ver"};
     constexpr std::array<std::string_view, 3> flags = {"share-rw", "removable", "rotation_rate"};
     const bool block = key == "logical_block_size" || key == "physical_block_size";
@@ -162,6 +163,21 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
         disk.cache.clear();
     }
     add_left_over(parts, std::move(properties), device, disk);
+}
+
+void keep_scsi_id(const Properties& drive, Properties& device, const std::string& name,
+                  ForeignDisk& disk) {
+    constexpr size_t most = 20;
+    const std::string said = device.get("device_id");
+    const std::string serial = device.has("serial") ? device.get("serial") : drive.get("serial");
+    if (!serial.empty() && said == serial.substr(0, most)) {
+        device.take("device_id");
+    } else if (const std::string id = said.empty() ? name : said;
+               serial.empty() && DiskSerial::parse(id)) {
+        device.take("device_id");
+        device.set("serial", id);
+        add_reason(disk.why, "serial= is what the guest found it by");
+    }
 }
 
 void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* device,

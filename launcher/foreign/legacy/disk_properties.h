@@ -14,6 +14,12 @@ namespace tapgate {
 void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevice* device,
                           bool throw_away, ForeignDisk& disk);
 
+/// By what a guest finds a SCSI disk in /dev/disk/by-id: its device_id=, or the name of its drive,
+/// which is empty for a node. A serial number says the same (scsi_realize() in QEMU's
+/// hw/scsi/scsi-disk.c), where none was said.
+void keep_scsi_id(const Properties& drive, Properties& device, const std::string& name,
+                  ForeignDisk& disk);
+
 /// What is left of the properties: it goes along with a disk that is kept as QEMU has it, or is
 /// named in the disk's note.
 void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* device,

@@ -284,6 +284,8 @@ class DriveTranslator {
             result_.dropped(was, "no PC has the interface " + quoted_word(interface));
             return;
         }
+        if (device != nullptr && disk.bus == "scsi" && disk.kind == ForeignDisk::Kind::disk)
+            keep_scsi_id(properties, device->properties, backing_.contains(id) ? "" : id, disk);
         read_disk_properties(parts_, std::move(properties), device, throw_away_, disk);
         if (!disk.gone.empty())
             result_.dropped(was, disk.gone);
