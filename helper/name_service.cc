@@ -67,6 +67,30 @@ std::optional<unsigned> find_id(std::string_view text, const std::string& name) 
     return std::nullopt;
 }
 
+// Subordinate uids, as a line of subuid(5) says.
+struct Range {
+    std::string owner;
+    unsigned first = 0;
+    unsigned count = 0;
+};
+
+// "alice:100000:65536". Nothing: the line is empty, or a comment.
+std::optional<Range> parse_range(std::string_view line) {
+    if (line.empty() || line.front() == '#')
+        return std::nullopt;
+    std::string_view rest = line;
+    Range range{.owner = std::string(take(rest, ':'))};
+    for (unsigned* const number : {&range.first, &range.count}) {
+        // newuidmap(1) takes "0x186a0" and "0303240" for 100000, and counts beyond 32 bits.
+        const std::string_view digits = take(rest, ':');
+        *number = whole_number(digits).value_or(0);
+        if (std::to_string(*number) != digits)
+            throw Failure("/etc/subuid: `" + printable(line) +
+                          "' is not NAME:UID:COUNT in plain decimal numbers of 32 bits");
+    }
+    return range;
+}
+
 // tapgate-lookup, to be executed by a caller who cannot read it: the installed one, or a copy of it
 // in memory where that can be read (see the head of name_service.h). Root may read anything, and
 // could trace anything. Below 0: there is no such program, or no copy of it.
@@ -159,29 +183,14 @@ std::optional<uid_t> HostNames::owner_of(uid_t uid) {
     std::optional<uid_t> owner;
     std::string_view text = file.text;
     while (!text.empty()) {
-        const std::string_view line = take(text, '\n');  // "alice:100000:65536"
-        std::string_view fields = line;
-        const std::string name(take(fields, ':'));
-        const std::string_view first = take(fields, ':');
-        const std::string_view count = take(fields, ':');
-        if (line.empty() || line.front() == '#')
+        const auto range = parse_range(take(text, '\n'));
+        if (!range || uid < range->first || uid - range->first >= range->count)
             continue;
-        // newuidmap(1) takes "0x186a0" and "0303240" for 100000, and counts beyond 32 bits.
-        const auto plain_number = [&](std::string_view digits) {
-            const auto number = whole_number(digits);
-            if (!number || std::to_string(*number) != digits)
-                throw Failure("/etc/subuid: `" + printable(line) +
-                              "' is not NAME:UID:COUNT in plain decimal numbers of 32 bits");
-            return *number;
-        };
-        if (const uid_t begin = plain_number(first), size = plain_number(count);
-            uid < begin || uid - begin >= size)
-            continue;
-        const auto number = whole_number(name);
-        const auto one = number ? number : user_id(name);
+        const auto number = whole_number(range->owner);
+        const auto one = number ? number : user_id(range->owner);
         if (!one)
-            throw Failure("/etc/subuid: there is no user `" + printable(name) + "', whose uid " +
-                          std::to_string(uid) + " is");
+            throw Failure("/etc/subuid: there is no user `" + printable(range->owner) +
+                          "', whose uid " + std::to_string(uid) + " is");
         if (*one == 0)
             continue;
         if (owner && *owner != *one)
