@@ -334,9 +334,10 @@ void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
     if (type == "nvme")
         domain.nvme_serial = xml.text(controller.child("serial"));
     const std::string scsi = type == "scsi" ? scsi_model_of(domain, index) : "";
+    const std::string ours = domain.hypervisor.empty() ? "virtio-scsi" : "SATA";
     domain.drop(controller, type == "usb" ? "what is on USB is on qemu-xhci"
                             : type == "scsi" && !scsi.starts_with("virtio")
-                                ? "what is on SCSI is on virtio-scsi, not on " + scsi
+                                ? "what is on SCSI is on " + ours + ", not on " + scsi
                                 : std::string(own_place));
 }
 

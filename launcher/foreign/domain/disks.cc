@@ -134,6 +134,13 @@ std::string kind_of_bus(const DomainParts& domain, const pugi::xml_node& disk, s
                         ForeignDisk& result) {
     const std::string model =
         scsi_model_of(domain, disk.child("address").attribute("controller").value());
+    if (!domain.hypervisor.empty() &&
+        (bus == "xen" || (bus == "scsi" && !model.starts_with("virtio")))) {
+        add_reason(result.why, "it was on " +
+                                   (bus == "xen" ? "Xen's own bus" : "SCSI (" + model + ")") +
+                                   " and is on SATA, for which most guests have a driver");
+        return "sata";
+    }
     if (bus == "scsi" && !model.starts_with("virtio")) {
         add_reason(result.why, "the SCSI controller was " + model +
                                    " and is virtio-scsi now; a guest without its driver needs "
