@@ -24,12 +24,12 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     const auto cores = number("cores");
     const auto threads = number("threads");
     const auto most = number("maxcpus");
-    for (const char* const one : {"dies", "clusters", "modules", "drawers", "books"}) {
-        if (properties.get(one) == "1")
-            properties.take(one);
-    }
+    // Levels in between, which cpus = does not have.
+    std::uint64_t between = 1;
+    for (const char* const one : {"dies", "clusters", "modules", "drawers", "books"})
+        between *= number(one).value_or(1);
     const std::uint64_t said =
-        std::uint64_t{sockets.value_or(1)} * cores.value_or(1) * threads.value_or(1);
+        std::uint64_t{sockets.value_or(1)} * cores.value_or(1) * threads.value_or(1) * between;
     const std::uint64_t total = cpus ? *cpus : most ? *most : said;
     std::string value = std::to_string(total);
     std::string why;
@@ -50,13 +50,16 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     }
     if (!properties.all().empty())
         add_reason(why, "left out: " + listed(properties.all()));
-    if (total > CpuTopology::most_cpus) {
-        // QEMU's last -smp counts.
-        const std::string ours = std::to_string(CpuTopology::most_cpus);
-        parts.result.set("cpus", ours);
-        parts.result.keep(option.text, {"-smp", option.value}, "cpus = goes up to " + ours);
-        return;
-    }
+    // QEMU's last -smp counts.
+    const auto keep = [&](std::uint64_t here, const std::string& reason) {
+        parts.result.set("cpus", std::to_string(here));
+        parts.result.keep(option.text, {"-smp", option.value}, reason);
+    };
+    if (total > CpuTopology::most_cpus)
+        return keep(CpuTopology::most_cpus,
+                    "cpus = goes up to " + std::to_string(CpuTopology::most_cpus));
+    if (between > 1)
+        return keep(total, "cpus = has sockets, cores and threads");
     parts.set(option.text, "cpus", value, why);
 }
 

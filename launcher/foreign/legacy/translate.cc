@@ -63,6 +63,21 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
                        "shell");
 }
 
+// A variable that nothing has set is no option; but what an option is set to is not to be left out.
+void add_absent(LegacyParts& parts, const std::vector<std::string>& words, size_t first,
+                const ShellCommand& command) {
+    for (const auto& [place, name] : command.absent) {
+        try {
+            parse_legacy_options({words.begin() + static_cast<std::ptrdiff_t>(first),
+                                  words.begin() + static_cast<std::ptrdiff_t>(place)});
+        } catch (const LauncherError&) {
+            throw LauncherError(quoted_word(words[place - 1] + " $" + name) + ": nothing sets " +
+                                shown(name) + " here; write out what it stands for");
+        }
+        parts.result.dropped("$" + name, "nothing sets it here, so that it is no option");
+    }
+}
+
 // What only a shell knew may stand in what is dropped, and nowhere else.
 void require_known(const Translation& translation, const ShellCommand& command) {
     std::string variables;
@@ -119,6 +134,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
         ++first;
     }
     const std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
+    add_absent(parts, words, static_cast<size_t>(first - words.begin()), command);
     for (const LegacyOption& option : options) {
         if (!option.unknown.empty())
             parts.result.dropped(option.text, option.unknown);

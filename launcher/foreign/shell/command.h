@@ -18,6 +18,8 @@ struct ShellCommand {
     std::vector<std::string> others;        ///< starts of QEMU and options that are not reached
     /// Tests that it hangs on, as written, and whether they held.
     std::vector<std::pair<std::string, bool>> tests;
+    /// What stood in front of that word and comes to none: a variable that nothing has set.
+    std::vector<std::pair<size_t, std::string>> absent;
     /// Variables of which nobody knows the value, and which stand in `words` as unknown_text.
     std::vector<std::string> unknown;
     bool background = false;     ///< ends in `&'

@@ -44,6 +44,8 @@ void ShellReader::finish() {
         const bool inverted = inverted_;
         ShellStatus status = status_of_command();
         called_.reset();
+        if (printed_ != nullptr)
+            print();
         finish_command();
         if (called_) {
             status = *called_;
@@ -57,6 +59,7 @@ void ShellReader::finish() {
 
 void ShellReader::drop_command() {
     command_ = {};
+    script_.printed_status.reset();
     assignments_.clear();
     started_ = hard_ = false;
 }
@@ -77,8 +80,11 @@ ShellStatus ShellReader::status_of_command() {
     const bool asks =
         words.empty() && std::any_of(assignments_.begin(), assignments_.end(),
                                      [](const Assignment& one) { return is_unknown(one.value); });
-    if (asks) {
+    if (words.empty() && script_.printed_status) {
         // X=$(a command) ends as the command does.
+        status = *script_.printed_status;
+    } else if (asks) {
+        // Of one that nobody knows.
     } else if (words.empty() || program == "true" || program == ":" || sets_variables(words[0])) {
         status.truth = Truth::yes;
     } else if (program == "false") {
@@ -195,6 +201,7 @@ void ShellReader::declare() {
     }
     const bool exports =
         words[0] == "export" || std::find(words.begin(), words.end(), "-x") != words.end();
+    script_.is_open = script_.is_open || is_unknown(words);
     for (const std::string& name : names) {
         if (changes)
             variables_.forget(name, "declared to be more than a text");
@@ -230,7 +237,9 @@ void ShellReader::pass_over(const std::string& what) {
 
 // return, return 1
 void ShellReader::leave_function() {
-    if (reach() != Truth::yes || flow_.soft() || !follows()) {
+    // What a function prints may hang on files: they are named.
+    const bool soft = flow_.soft() && printed_ == nullptr;
+    if (reach() != Truth::yes || soft || !follows()) {
         unsure_ = true;
         return;
     }
@@ -272,6 +281,7 @@ void ShellReader::change_variables() {
     const std::string& program = words[0];
     if (program == "source" || program == ".") {
         // What it sets is not known; that it is there is said.
+        script_.is_open = true;
         notes_.push_back(shown(shell_text(words)));
         return;
     }

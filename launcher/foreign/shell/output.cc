@@ -169,15 +169,19 @@ std::optional<std::string> numbers(const std::vector<std::string>& words) {
     return text;
 }
 
-// printf FORMAT WORDS, with %s, %d, %x and the like, and a word for each.
+// printf FORMAT WORDS, with %s, %d, %x and the like, a word for each, and `\\n'.
 std::optional<std::string> formatted(const std::vector<std::string>& words) {
     constexpr int widest = 64;
     const std::string& format = words[1];
     std::string text;
     size_t word = 2;
     for (size_t i = 0; i < format.size(); i++) {
-        if (format[i] == '\\')
-            return std::nullopt;
+        if (format[i] == '\\') {
+            if (i + 1 == format.size() || format[++i] != 'n')
+                return std::nullopt;
+            text += '\n';
+            continue;
+        }
         if (format[i] != '%' || format.substr(i).starts_with("%%")) {
             text += format[i];
             i += format[i] == '%' ? 1 : 0;
@@ -211,6 +215,20 @@ std::optional<std::string> formatted(const std::vector<std::string>& words) {
 
 }  // namespace
 
+std::optional<std::string> shell_printed(const std::vector<std::string>& words) {
+    if (words[0] == "printf" && words.size() >= 2)
+        return formatted(words);
+    if (words[0] == "echo" && (words.size() == 1 || !words[1].starts_with('-')))
+        return joined({words.begin() + 1, words.end()}) + "\n";
+    return std::nullopt;
+}
+
+std::string without_line_ends(std::string text) {
+    while (text.ends_with('\n'))
+        text.pop_back();
+    return text;
+}
+
 std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& variables) {
     std::vector<std::string> words = parts.words;
     if (is_unknown(words))
@@ -225,13 +243,16 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
         return Value{{std::move(text)}, parts.problem, parts.soft};
     };
     const size_t count = words.size();
+    // `|| true' is for when it fails.
+    const bool whole = parts.rest.empty() || parts.rest.starts_with("||");
+    if (auto printed = variables.printed_by(parts.words))
+        return whole && parts.problem.empty() ? printed : std::nullopt;
     if (program == "cd" && count >= 2) {
         const bool prints = parts.rest == "&& pwd" || parts.rest == "&& pwd -P" ||
                             parts.rest == "&&pwd" || parts.rest == "; pwd" || parts.rest == ";pwd";
         return prints ? known(from_here(words.back(), variables)) : std::nullopt;
     }
-    // `|| true' is for when it fails.
-    if (!parts.rest.empty() && !parts.rest.starts_with("||"))
+    if (!whole)
         return std::nullopt;
     if (program == "pwd")
         return variables.get("PWD");
@@ -264,8 +285,6 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     }
     if (program == "seq")
         return known(numbers(words).value_or(""));
-    if (program == "printf" && count >= 2)
-        return known(formatted(words).value_or(""));
     if (program == "expr" && count >= 4) {
         const std::string sum = joined({words.begin() + 1, words.end()});
         const auto value = sum.find_first_not_of("0123456789+-*/% ") == std::string::npos
@@ -273,8 +292,8 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
                                : std::nullopt;
         return known(value ? std::to_string(*value) : "");
     }
-    if (program == "echo" && (count == 1 || !words[1].starts_with('-')))
-        return Value{{joined({words.begin() + 1, words.end()})}, parts.problem, parts.soft};
+    if (const auto text = shell_printed(words))
+        return Value{{without_line_ends(*text)}, parts.problem, parts.soft};
     return std::nullopt;
 }
 

@@ -25,6 +25,13 @@ struct ShellOutput {
 std::optional<ShellVariables::Value> known_output(const ShellOutput& parts,
                                                   ShellVariables& variables);
 
+/// What `echo` or `printf` prints, with its line's end; nothing where that is not known, or of
+/// another program.
+std::optional<std::string> shell_printed(const std::vector<std::string>& words);
+
+/// As `$(...)' takes a text.
+std::string without_line_ends(std::string text);
+
 /// What `$((text))` is: whole numbers, variables, + - * / % and brackets.
 std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables& variables);
 

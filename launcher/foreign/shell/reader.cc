@@ -9,6 +9,7 @@
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/output.h"
+#include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
@@ -46,9 +47,12 @@ bool chooses_kvm(const std::vector<std::string>& words) {
 }  // namespace
 
 std::vector<ShellCommand> ShellReader::read() {
+    const auto before = variables_.set_printed(
+        [this](const std::vector<std::string>& words) { return printed_by(words); });
     while (!words_.at_end())
         read_part();
     finish();
+    variables_.set_printed(before);
     return std::move(commands_);
 }
 
@@ -216,6 +220,8 @@ void ShellReader::read_pipe() {
             "| " + shown(last_part(program.substr(0, program.find_first_of(" \t\n;&|")))));
     const std::string before =
         command_.words.empty() ? std::string() : shown(last_part(command_.words[0])) + " |";
+    if (printed_ != nullptr)
+        printed_->known = false;
     finish();
     end_element(true);
     flow_.element().piped = true;
@@ -266,6 +272,21 @@ void ShellReader::begin_word() {
     started_ = true;
 }
 
+// Is it a variable in the command line of QEMU's, and surely nothing in the script sets it?
+bool ShellReader::is_absent(const std::string& name) const {
+    if (script_.is_open || find_qemu(command_.words) == command_.words.end())
+        return false;
+    const std::string_view text = script_.text;
+    for (size_t at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
+        const char before = at == 0 ? ' ' : text[at - 1];
+        const bool begins = before != '$' && before != '{' &&
+                            shell_name_length({&before, 1}) == 0 && (before < '0' || before > '9');
+        if (begins && shell_name_length(text.substr(at)) == name.size())
+            return false;
+    }
+    return true;
+}
+
 void ShellReader::read_word() {
     const bool first = command_.words.empty() && assignments_.empty();
     if (first && read_keyword())
@@ -291,6 +312,13 @@ void ShellReader::read_word() {
         fields = {joined(fields)};
     words_.set_patterns(ShellWordReader::Patterns::files);
     words_.mark_unknown(false);
+    // A `$MORE_OPTIONS' of QEMU's that the environment would have is nothing here.
+    const std::string absent = words_.take_absent();
+    if (!absent.empty() && is_absent(absent)) {
+        words_.take_problem();
+        command_.absent.emplace_back(command_.words.size(), absent);
+        return;
+    }
     take_problem();
     const std::string_view written = before.substr(0, before.size() - words_.rest().size());
     if ((peek() == '<' || peek() == '>') &&
@@ -436,6 +464,7 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
 
 void ShellReader::assign(const std::string& name, const std::string& value, bool append) {
     set(name, {value}, false, append);
+    script_.is_open = script_.is_open || name == "EnvironmentFile";
     // systemd's units: Environment="NAME=value"
     const size_t length = shell_name_length(value);
     if (name == "Environment" && length > 0 && length < value.size() && value[length] == '=')

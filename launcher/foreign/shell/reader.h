@@ -37,15 +37,24 @@ class ShellReader {
         std::map<std::string, Function> functions = {};
         unsigned rounds = 0;   ///< of loops, and calls of functions, so far
         bool is_left = false;  ///< by `exit' or `exec'
+        bool is_open = false;  ///< something that nobody knows may have set any variable
         /// Tests that something hung on, and what is not reached: starts of QEMU, options.
         std::vector<std::pair<std::string, bool>> tests = {};
         std::vector<std::string> others = {};
+        std::optional<ShellStatus> printed_status = {};  ///< of a function in $(...)
+        std::string_view text = {};                      ///< all of it
         /// Of `getopts': the argument that it is in, and what of that it has read.
         struct Options {
             size_t argument = 1;
             size_t read = 0;
         };
         Options options = {};
+    };
+
+    /// What a function prints, while it is called for that.
+    struct Printed {
+        std::string text;
+        bool known = true;
     };
 
     /// `line`: that of the first line; `nesting`: of how many scripts it is a word.
@@ -121,6 +130,9 @@ class ShellReader {
     void apply(const SumStatus& sum, const std::string& program);
     void end_loop();
     void call(const Function& function);
+    std::optional<ShellVariables::Value> printed_by(const std::vector<std::string>& words);
+    void print();
+    [[nodiscard]] bool is_absent(const std::string& name) const;
     void count_round();
     void read_nested();
     [[nodiscard]] std::optional<ShellVariables::Value> arguments_behind(size_t name) const;
@@ -155,6 +167,7 @@ class ShellReader {
     std::optional<ShellStatus> called_;    // how the function that command_ calls ended
     std::optional<ShellStatus> returned_;  // how this function ended, by `return'
     bool unsure_ = false;                  // a `return' that nobody knows of is in it
+    Printed* printed_ = nullptr;           // of the function that this is read for
     bool hard_ = false;                    // command_ has a problem that is more than arguments
     std::vector<Assignment> assignments_;
     std::vector<Document> documents_;

@@ -45,6 +45,15 @@ class ShellVariables {
     /// `conditional`: under an `if' or behind `&&', so that nobody knows whether.
     void set(const std::string& name, Value value, bool array, bool append, bool conditional);
 
+    /// What a function of the script prints, called with these words: its name and arguments.
+    /// unknown_text where only running it would tell; nothing where there is no such function.
+    using Printed = std::function<std::optional<Value>(const std::vector<std::string>& words)>;
+    /// That is asked by printed_by() from now on; what was asked before.
+    Printed set_printed(Printed printed) { return std::exchange(printed_, std::move(printed)); }
+    [[nodiscard]] std::optional<Value> printed_by(const std::vector<std::string>& words) const {
+        return printed_ ? printed_(words) : std::nullopt;
+    }
+
     /// What is read now is run, perhaps or surely: for assign().
     void set_reached(bool perhaps, bool surely) {
         reached_ = perhaps;
@@ -129,6 +138,7 @@ class ShellVariables {
     std::vector<std::map<std::string, std::optional<Value>>> hidden_;
     std::vector<Change> journal_;
     std::vector<std::string> unknown_;
+    Printed printed_;
     size_t spent_ = 0;
     bool reached_ = true;
     bool surely_ = true;

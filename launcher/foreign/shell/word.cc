@@ -156,6 +156,9 @@ void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted,
         notes_.push_back("$" + value.name);
     else if (!value.problem.empty())
         problem(value.problem, value.soft);
+    const bool whole = !quoted && fields_.empty() && !in_field_ && at_word_end();
+    if (whole && value.soft && value.words.empty())
+        absent_ = value.name;
     bool first = true;
     for (const std::string& word : value.words) {
         if (!first && !all)

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "launcher/foreign/shell/output.h"
@@ -65,6 +66,9 @@ class ShellWordReader {
     [[nodiscard]] bool has_hard_problem() const { return hard_; }
     /// What only a shell knows in the words read since then; empty: nothing.
     std::string take_problem();
+    /// The variable that was all of the word, without quotes, and that nothing has set; empty:
+    /// none.
+    std::string take_absent() { return std::exchange(absent_, {}); }
     /// What was left out of them: "$@".
     std::vector<std::string> take_notes();
 
@@ -125,6 +129,7 @@ class ShellWordReader {
     std::string problem_;
     bool hard_ = false;
     std::vector<std::string> notes_;
+    std::string absent_;
 };
 
 }  // namespace tapgate
