@@ -183,7 +183,7 @@ Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& 
         device.set("driver", !disk.model.empty() ? disk.model : cd ? "scsi-cd" : "scsi-hd");
         device.set("bus", id + "-bus.0");
     } else if (!disk.model.empty() && !disk.model.starts_with("ide-")) {
-        if (disk.model == "sd-card")
+        if (disk.model == "sd-card" || disk.model == "emmc")
             arguments.insert(arguments.end(), {"-device", "sdhci-pci"});
         device.set("driver", disk.model);
     } else if (disk.bus == "virtio") {
@@ -230,7 +230,9 @@ void ForeignDisks::keep(ForeignDisk disk) {
     if (disk.kind == ForeignDisk::Kind::disk && disk.bus != "usb" && !disk.backing.empty())
         add_reason(disk.why, "with all that its image stands on");
     const BootKind kind = disk.kind == ForeignDisk::Kind::cdrom ? BootKind::cdrom : BootKind::disk;
-    const std::string place = boot_.add_kept(kind, disk.order, rank_of(disk));
+    // A card in a reader has no bootindex= with QEMU, and no BIOS starts from it.
+    const bool card = disk.model == "sd-card" || disk.model == "emmc";
+    const std::string place = card ? "" : boot_.add_kept(kind, disk.order, rank_of(disk));
     if (usb) {
         keep_usb_device(disk.was, arguments, device, machine_, result_, place, disk.why);
         return;
