@@ -301,6 +301,8 @@ void ShellReader::change_variables() {
         const std::string name = words[i].substr(0, length);
         if (program == "unset" && reach() == Truth::yes && !is_element)
             variables_.unset(name);
+        else if (program == "printf" && reach() == Truth::yes && !hard_)
+            set_printed(name, {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()});
         else if (program == "read" && command_.redirections.empty())
             variables_.set(name, {{}, "typed where `read' asks", true}, false, false, false);
         else
@@ -308,6 +310,15 @@ void ShellReader::change_variables() {
         if (program == "unset" && words[1] == "-f")
             script_.functions.erase(name);
     }
+}
+
+// printf -v NAME FORMAT WORDS: a random address, say, which nobody knows and which stands for
+// itself.
+void ShellReader::set_printed(const std::string& name, std::vector<std::string> words) {
+    words.insert(words.begin(), "printf");
+    const auto text = shell_printed(words);
+    variables_.set(name, {{text.value_or(std::string(unknown_text))}, command_.problem, true},
+                   false, false, false);
 }
 
 void ShellReader::apply(const SumStatus& sum, const std::string& program) {

@@ -218,9 +218,20 @@ std::optional<std::string> formatted(const std::vector<std::string>& words) {
 std::optional<std::string> shell_printed(const std::vector<std::string>& words) {
     if (words[0] == "printf" && words.size() >= 2)
         return formatted(words);
-    if (words[0] == "echo" && (words.size() == 1 || !words[1].starts_with('-')))
-        return joined({words.begin() + 1, words.end()}) + "\n";
-    return std::nullopt;
+    if (words[0] != "echo")
+        return std::nullopt;
+    // Other words that begin with a dash are printed.
+    auto first = words.begin() + 1;
+    std::string options;
+    while (first != words.end() && first->size() > 1 && first->starts_with('-') &&
+           first->find_first_not_of("neE", 1) == std::string::npos)
+        options += *first++;
+    const std::string text = joined({first, words.end()});
+    const bool escapes =
+        options.find('e') != std::string::npos && text.find('\\') != std::string::npos;
+    if (escapes)
+        return std::nullopt;
+    return options.find('n') == std::string::npos ? text + "\n" : text;
 }
 
 std::string without_line_ends(std::string text) {

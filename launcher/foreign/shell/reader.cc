@@ -374,10 +374,14 @@ bool ShellReader::read_assignment() {
             next();
         return true;
     }
-    if (!variables_.saved(name) && !name.ends_with("PATH"))
+    // A PATH="$PATH:more" has surely been set, by whom does not matter here.
+    const bool path = name.ends_with("PATH");
+    if (!variables_.saved(name) && !path)
         words_.set_assigned(name);
-    const std::vector<std::string> fields = read_assigned();
+    std::vector<std::string> fields = read_assigned();
     words_.set_assigned({});
+    if (path && !words_.has_hard_problem() && !words_.take_problem().empty())
+        fields = {std::string(unknown_text)};
     take_problem();
     assignments_.push_back({name, joined(fields), append});
     if (command_.words.empty())

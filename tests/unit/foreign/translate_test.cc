@@ -212,7 +212,7 @@ TEST(Script, TestsAreDecidedByTheText) {
                                    "read X",
                                    "for i in $(ls); do X=1; done",
                                    "if a; then X=1; else X=2; fi",
-                                   "X=1; printf -v X %s 2",
+                                   "X=1; if a; then printf -v X %s 2; fi",
                                    "f() { some; }; f && X=1",
                                    "f() { [ $1 = a ] && return 0; other; }; f b && X=1",
                                    "f() { some && return 1; true; }; f && X=1",
