@@ -63,18 +63,34 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
                        "shell");
 }
 
+bool can_be_parsed(const std::vector<std::string>& words) {
+    try {
+        parse_legacy_options(words);
+        return true;
+    } catch (const LauncherError&) {
+        return false;
+    }
+}
+
 // A variable that nothing has set is no option; but what an option is set to is not to be left out.
-void add_absent(LegacyParts& parts, const std::vector<std::string>& words, size_t first,
-                const ShellCommand& command) {
+// `first`: the place of QEMU's first argument.
+void add_absent(LegacyParts& parts, const ShellCommand& command, size_t first) {
+    const auto begin = command.words.begin();
     for (const auto& [place, name] : command.absent) {
-        try {
-            parse_legacy_options({words.begin() + static_cast<std::ptrdiff_t>(first),
-                                  words.begin() + static_cast<std::ptrdiff_t>(place)});
-        } catch (const LauncherError&) {
-            throw LauncherError(quoted_word(words[place - 1] + " $" + name) + ": nothing sets " +
-                                shown(name) + " here; write out what it stands for");
+        if (command.words.size() == first)
+            throw LauncherError(quoted_word(command.words.back() + " $" + name) +
+                                ": nothing sets " + shown(name) + " here, and no option is left");
+        std::vector<std::string> before(begin + static_cast<std::ptrdiff_t>(first),
+                                        begin + static_cast<std::ptrdiff_t>(place));
+        if (can_be_parsed(before)) {
+            parts.result.dropped("$" + name, "nothing sets it here, so that it is no option");
+            continue;
         }
-        parts.result.dropped("$" + name, "nothing sets it here, so that it is no option");
+        const std::string option = before.back();
+        before.emplace_back("value");
+        if (can_be_parsed(before))
+            throw LauncherError(quoted_word(option + " $" + name) + ": nothing sets " +
+                                shown(name) + " here; write out what it stands for");
     }
 }
 
@@ -133,8 +149,8 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
         take_program(parts, *first);
         ++first;
     }
+    add_absent(parts, command, static_cast<size_t>(first - words.begin()));
     const std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
-    add_absent(parts, words, static_cast<size_t>(first - words.begin()), command);
     for (const LegacyOption& option : options) {
         if (!option.unknown.empty())
             parts.result.dropped(option.text, option.unknown);

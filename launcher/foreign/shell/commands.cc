@@ -303,7 +303,8 @@ void ShellReader::change_variables() {
             variables_.unset(name);
         else if (program == "printf" && reach() == Truth::yes && !hard_)
             set_printed(name, {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()});
-        else if (program == "read" && command_.redirections.empty())
+        // `while read' is rarely for what is typed: where it reads from stands behind `done'.
+        else if (program == "read" && command_.redirections.empty() && !flow_.is_in_condition())
             variables_.set(name, {{}, "typed where `read' asks", true}, false, false, false);
         else
             variables_.forget(name, "set by `" + program + "'");

@@ -132,8 +132,10 @@ void ShellFlow::open_loop(ShellLoop loop, const ShellStatus& status) {
 }
 
 void ShellFlow::enter_loop() {
-    if (is_in(Kind::loop))
+    if (is_in(Kind::loop)) {
+        blocks_.back().entered = true;
         decide(blocks_.back(), status_.truth, status_);
+    }
     next_list();
 }
 
@@ -142,6 +144,7 @@ void ShellFlow::begin_round() {
         return;
     Block& block = blocks_.back();
     block.again = true;
+    block.entered = false;
     block.current = Truth::yes;
     status_ = {Truth::yes, block.soft, block.files, {}};
 }

@@ -96,6 +96,10 @@ class ShellFlow {
     /// See ShellElement; of that loop.
     [[nodiscard]] size_t loop_mark() const { return top().element.mark; }
     ShellLoop* loop() { return is_in(Kind::loop) ? &blocks_.back().loop : nullptr; }
+    /// Between `while' and `do'.
+    [[nodiscard]] bool is_in_condition() const {
+        return is_in(Kind::loop) && top().loop.tested && !top().entered;
+    }
     /// The innermost loop has been left.
     [[nodiscard]] bool is_left() const { return top().left != Truth::no; }
     /// The innermost subshell ends here; false: there is none.
@@ -119,6 +123,7 @@ class ShellFlow {
         Truth past = Truth::no;      // an earlier branch was run
         Truth current = Truth::yes;  // this one is
         Truth left = Truth::no;      // a loop has been left
+        bool entered = false;        // a loop's body has begun
         bool again = false;          // a loop has had a round
         Truth skipped = Truth::no;   // the rest of this round is not run
         bool soft = false;

@@ -39,8 +39,8 @@ std::string name_of_guest(const ShellCommand& command) {
 // Its words may be what is not known.
 bool starts_qemu(const ShellCommand& command) {
     const auto qemu = find_qemu(command.words);
-    const bool bare =
-        qemu != command.words.end() && qemu + 1 == command.words.end() && !command.problem.empty();
+    const bool bare = qemu != command.words.end() && qemu + 1 == command.words.end() &&
+                      (!command.problem.empty() || !command.absent.empty());
     return bare || is_start_of_qemu(command.words);
 }
 

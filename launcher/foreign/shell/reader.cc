@@ -272,9 +272,14 @@ void ShellReader::begin_word() {
     started_ = true;
 }
 
-// Is it a variable in the command line of QEMU's, and surely nothing in the script sets it?
+// Is it a variable in the command line of QEMU's that nothing has set, or could have?
 bool ShellReader::is_absent(const std::string& name) const {
-    if (script_.is_open || find_qemu(command_.words) == command_.words.end())
+    if (find_qemu(command_.words) == command_.words.end())
+        return false;
+    // What another branch would set, or has set to nothing.
+    if (variables_.is_owned(name))
+        return true;
+    if (script_.is_open)
         return false;
     const std::string_view text = script_.text;
     for (size_t at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
@@ -316,6 +321,7 @@ void ShellReader::read_word() {
     const std::string absent = words_.take_absent();
     if (!absent.empty() && is_absent(absent)) {
         words_.take_problem();
+        words_.take_notes();
         command_.absent.emplace_back(command_.words.size(), absent);
         return;
     }
