@@ -75,7 +75,6 @@ ShellStatus ShellReader::status_of_command() {
     constexpr std::array<std::string_view, 3> tests = {"[", "[[", "test"};
     constexpr std::array<std::string_view, 6> finders = {"command", "which", "type",
                                                          "hash",    "mkdir", "cd"};
-    const std::string text = written();
     const bool goes_on = std::exchange(test_goes_on_, false);
     const bool asks =
         words.empty() && std::any_of(assignments_.begin(), assignments_.end(),
@@ -97,14 +96,14 @@ ShellStatus ShellReader::status_of_command() {
             status = shell_test(bracket, std::move(rest), variables_,
                                 script_.reading == ShellReading::here);
         status.soft = status.soft || !command_.problem.empty();
-        status.text = text + " (line " + std::to_string(command_.line) + ")";
+        status.text = written() + " (line " + std::to_string(command_.line) + ")";
     } else if (is_one_of(program, finders)) {
         // QEMU was there, or it would not have started.
         const std::string_view what = last_part(words.back());
         if (program == "mkdir" || program == "cd" || what.starts_with("qemu") || what == "kvm")
             status.truth = Truth::yes;
     } else if (words.back() == "kvm-ok") {
-        status = {Truth::yes, true, false, text};
+        status = {Truth::yes, true, false, written()};
     }
     if (inverted_)
         status.truth = negated(status.truth);

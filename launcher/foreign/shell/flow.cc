@@ -12,11 +12,13 @@ namespace {
 
 using Tests = std::vector<std::pair<std::string, Truth>>;
 
-// More than these are not named.
+// Each once, as often as a loop asks it. More than these are not named.
 void add_test(Tests& tests, const std::string& text, Truth truth) {
     constexpr size_t most = 100;
-    if (!text.empty() && tests.size() < most)
-        tests.emplace_back(text, truth);
+    const std::pair<std::string, Truth> test{text, truth};
+    if (!text.empty() && tests.size() < most &&
+        std::find(tests.begin(), tests.end(), test) == tests.end())
+        tests.push_back(test);
 }
 
 }  // namespace
@@ -99,11 +101,9 @@ void ShellFlow::decide(Block& block, Truth truth, const ShellStatus& status) {
     block.current = truth;
     block.soft = block.soft || status.soft;
     block.files = block.files || status.files;
-    // Of a loop each counts: whether it is asked again hangs on the last.
-    if (block.kind == Kind::loop)
-        block.tests.emplace_back(status.text, status.truth);
-    else
-        add_test(block.tests, status.text, status.truth);
+    // Whether a loop is asked again hangs on the last.
+    block.asked = !status.text.empty();
+    add_test(block.tests, status.text, status.truth);
 }
 
 void ShellFlow::then() {
@@ -242,7 +242,7 @@ bool ShellFlow::is_over() const {
 // Not of `while true', or while a file is there: nobody knows how often.
 bool ShellFlow::asks_again() const {
     return is_in(Kind::loop) && top().loop.tested && !top().files && top().left == Truth::no &&
-           top().current == Truth::yes && !top().tests.empty() && !top().tests.back().first.empty();
+           top().current == Truth::yes && top().asked;
 }
 
 bool ShellFlow::is_uncounted() const {

@@ -124,6 +124,7 @@ class ShellFlow {
         Truth current = Truth::yes;  // this one is
         Truth left = Truth::no;      // a loop has been left
         bool entered = false;        // a loop's body has begun
+        bool asked = false;          // what decided last was a test
         bool again = false;          // a loop has had a round
         Truth skipped = Truth::no;   // the rest of this round is not run
         bool soft = false;
