@@ -229,6 +229,21 @@ qemu=
 grep -qxF "disk = $work/data/stick.raw,format=raw,bus=virtio" "$XDG_CONFIG_HOME/tapgate/lab.conf"
 "$tapgate" show lab >/dev/null
 
+# A script with its arguments, and without.
+cat >start.sh <<'END'
+#!/bin/bash
+memory=512
+while getopts m: option; do memory=$OPTARG; done
+shift $((OPTIND - 1))
+qemu-system-x86_64 -m "$memory" -net none -drive "file=/data/$1.raw,format=raw,if=virtio"
+END
+"$tapgate" translate start.sh -- -m 768 stick >"$work/out"
+for line in "memory = 768M" "disk = /data/stick.raw,format=raw,bus=virtio"; do
+    grep -qxF "$line" "$work/out" || die "a script is not followed with its arguments: there is no $line"
+done
+if "$tapgate" translate start.sh >"$work/out" 2>"$work/error"; then die "a script that needs arguments needs none"; fi
+grep -q "behind --" "$work/error" || die "nothing tells where a script's arguments stand"
+
 # Old and new side by side, for people at 80 columns and for programs.
 "$tapgate" translate --diff -- qemu-kvm -m 512 -drive file=stick.raw,format=raw -net none >"$work/out"
 grep -qxE -- '-m 512 +\| -m size=512M' "$work/out" || die "--diff does not show the new command line"

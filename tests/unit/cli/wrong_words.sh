@@ -137,6 +137,8 @@ cat >list <<'END'
 1 import nothing.vmdk => -
 1 import gold.qcow2 lab => tapgate delete lab
 2 translate --pid=x => tapgate help translate
+2 translate --pid=1 start.sh => FILE -- ARGUMENTS of the script
+2 translate => FILE -- ARGUMENTS of the script
 2 lab => tapgate help lab
 2 lab fly x.lab => up, down, status
 2 lab down broken.lab --for=ssh => these do: wait
