@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: `if', `case', `for' and functions.
+// Of ShellReader: `if', `case', `for', functions, and what `case' and `=~' compare with.
 #include <algorithm>
 #include <array>
 
@@ -61,6 +61,7 @@ bool ShellReader::read_keyword() {
         loop.place = words_.place();
         loop.line = words_.line();
         loop.inverted = word == "until";
+        loop.arguments = count_of_arguments();
         flow_.open_loop(std::move(loop), {});
         inverted_ = word == "until";
     } else if (word == "for" || word == "select") {
@@ -154,6 +155,34 @@ void ShellReader::read_patterns() {
         matches = std::max(matches, one);
     }
     flow_.begin_branch(matches, shown(all));
+}
+
+// The regular expression behind `=~': up to a blank that is in no brackets and no quotes.
+void ShellReader::read_regular() {
+    const std::string_view rest = words_.rest();
+    int depth = 0;
+    char quote = '\0';
+    size_t end = 0;
+    for (; end < rest.size() && rest[end] != '\n'; end++) {
+        const char c = rest[end];
+        if (quote != '\0')
+            quote = c == quote ? '\0' : quote;
+        else if (c == '\'' || c == '"')
+            quote = c;
+        else if (c == '\\')
+            end++;
+        else if ((c == ' ' || c == '\t') && depth <= 0)
+            break;
+        else
+            depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    }
+    end = std::min(end, rest.size());
+    ShellWordReader reader(rest.substr(0, end), variables_, words_.line());
+    command_.words.push_back(reader.read_all(ShellWordReader::Patterns::regular));
+    const bool soft = !reader.has_hard_problem();
+    if (const std::string what = reader.take_problem(); !what.empty())
+        problem(what, soft);
+    words_.skip(end);
 }
 
 // ((SUM)), which sets a variable, or asks.

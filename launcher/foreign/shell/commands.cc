@@ -92,9 +92,10 @@ ShellStatus ShellReader::status_of_command() {
         const std::string bracket = goes_on ? "[[" : std::string(program);
         std::vector<std::string> rest(words.begin() + (goes_on ? 0 : 1), words.end());
         test_goes_on_ = bracket == "[[" && words.back() != "]]";
-        if (!hard_)
-            status = shell_test(bracket, std::move(rest), variables_,
-                                script_.reading == ShellReading::here);
+        if (hard_)
+            rest.emplace_back(unknown_text);
+        status =
+            shell_test(bracket, std::move(rest), variables_, script_.reading == ShellReading::here);
         status.soft = status.soft || !command_.problem.empty();
         status.text = written() + " (line " + std::to_string(command_.line) + ")";
     } else if (is_one_of(program, finders)) {
@@ -119,7 +120,9 @@ void ShellReader::finish_command() {
     if (words.empty() || sets_variables(words[0])) {
         for (const Assignment& one : assignments_)
             assign(one.name, one.value, one.append);
-        if (!words.empty() && reach() != Truth::no)
+        if (reach() == Truth::no)
+            return;
+        if (!words.empty())
             declare();
         notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
         return;
@@ -345,6 +348,9 @@ void ShellReader::set_arguments() {
     ShellVariables::Value arguments{{first, words.end()}, command_.problem, !hard_};
     if (reach() != Truth::yes)
         arguments = {{}, "an argument, which is set under a condition,", false};
+    // Nobody knows how many words that is.
+    else if (std::find(first, words.end(), unknown_text) != words.end())
+        arguments = {{}, "an argument, which a command printed,", false};
     variables_.set_arguments(std::move(arguments));
 }
 
@@ -358,6 +364,10 @@ void ShellReader::count_round() {
     if (++script_.rounds > most_rounds)
         throw LauncherError("the script's loops and functions take more than " +
                             std::to_string(most_rounds) + " rounds");
+}
+
+size_t ShellReader::count_of_arguments() const {
+    return variables_.arguments() == nullptr ? 0 : variables_.arguments()->words.size();
 }
 
 // Another round, where the loop goes through a list.
@@ -386,8 +396,10 @@ void ShellReader::end_loop() {
             return;
         }
     }
-    if (loop != nullptr && follows() && flow_.asks_again()) {
+    const size_t arguments = count_of_arguments();
+    if (loop != nullptr && follows() && flow_.asks_again(arguments < loop->arguments)) {
         count_round();
+        loop->arguments = arguments;
         words_.go_to(loop->place, loop->line);
         inverted_ = loop->inverted;
         flow_.begin_round();

@@ -239,10 +239,10 @@ bool ShellFlow::is_over() const {
                        [](const Block& one) { return one.again && one.current == Truth::no; });
 }
 
-// Not of `while true', or while a file is there: nobody knows how often.
-bool ShellFlow::asks_again() const {
+// Not while a file is there: nobody knows how often.
+bool ShellFlow::asks_again(bool shifted) const {
     return is_in(Kind::loop) && top().loop.tested && !top().files && top().left == Truth::no &&
-           top().current == Truth::yes && top().asked;
+           top().current == Truth::yes && (top().asked || shifted);
 }
 
 bool ShellFlow::is_uncounted() const {

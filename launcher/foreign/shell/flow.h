@@ -33,6 +33,7 @@ struct ShellLoop {
     unsigned line = 1;
     bool tested = false;    ///< `while' and `until'
     bool inverted = false;  ///< `until'
+    size_t arguments = 0;   ///< how many there were when this round began
     std::string condition;  ///< of ((...; ...; ...))
     std::string step;       ///< the same; empty: another loop
     bool counted = false;   ///< it goes through `values'; otherwise nobody knows how often
@@ -89,8 +90,9 @@ class ShellFlow {
     void end_round();
     /// A loop has had its rounds, and this is what it does not do once more.
     [[nodiscard]] bool is_over() const;
-    /// Whether the condition of a loop held, and is to be asked again.
-    [[nodiscard]] bool asks_again() const;
+    /// Whether the condition of a loop held, and is to be asked again; that of `while true` only if
+    /// the round `shifted` arguments away, so that it comes to an end.
+    [[nodiscard]] bool asks_again(bool shifted) const;
     /// Nobody knows after how many rounds the innermost loop, which ends here, has been left.
     [[nodiscard]] bool is_uncounted() const;
     /// See ShellElement; of that loop.

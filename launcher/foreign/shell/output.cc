@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/getopt.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
@@ -296,6 +297,8 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     }
     if (program == "seq")
         return known(numbers(words).value_or(""));
+    if (program == "getopt")
+        return known(getopt_output(parts.words).value_or(""));
     if (program == "expr" && count >= 4) {
         const std::string sum = joined({words.begin() + 1, words.end()});
         const auto value = sum.find_first_not_of("0123456789+-*/% ") == std::string::npos

@@ -98,6 +98,8 @@ void ShellReader::read_part() {
         }
         next();
         read_documents();
+    } else if (is_in_test() && !command_.words.empty() && command_.words.back() == "=~") {
+        read_regular();
     } else if (is_in_test() && std::string_view("()<>|").find(c) != std::string_view::npos &&
                !(c == '|' && peek(1) == '|')) {
         // Of an expression: that makes it one that nobody evaluates here.

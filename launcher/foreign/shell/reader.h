@@ -78,6 +78,7 @@ class ShellReader {
     // Characters and words.
     void read_part();
     void read_operator(char c);
+    void read_regular();
     void read_pipe();
     void read_redirection(std::string redirection);
     void read_word();
@@ -130,6 +131,7 @@ class ShellReader {
     std::optional<bool> apply_sum(std::string_view text);
     void apply(const SumStatus& sum, const std::string& program);
     void end_loop();
+    [[nodiscard]] size_t count_of_arguments() const;
     void call(const Function& function);
     std::optional<ShellVariables::Value> printed_by(const std::vector<std::string>& words);
     void print();

@@ -2,6 +2,7 @@
 #include "launcher/foreign/shell/test.h"
 
 #include <fnmatch.h>
+#include <regex.h>
 
 #include <algorithm>
 #include <array>
@@ -78,7 +79,60 @@ ShellStatus of_several(std::string_view bracket, const std::vector<std::string>&
     return {};
 }
 
+// {N,M} within {N,M} is made by copies, and what refers back to a bracket by trying all ways.
+bool is_quick(const std::string& expression) {
+    constexpr unsigned long most_copies = 10000;
+    unsigned long copies = 1;
+    for (size_t i = 0; i + 1 < expression.size(); i++) {
+        const char c = expression[i];
+        const char behind = expression[i + 1];
+        if (c == '\\' && behind >= '1' && behind <= '9')
+            return false;
+        if ((c != '{' && c != ',') || behind < '0' || behind > '9')
+            continue;
+        const std::string digits =
+            expression.substr(i + 1, expression.find_first_not_of("0123456789", i + 1) - i - 1);
+        copies *=
+            std::max(parse_whole<unsigned long>(digits, 0, most_copies).value_or(most_copies), 1UL);
+        if (copies > most_copies)
+            return false;
+    }
+    return true;
+}
+
+// [[ VALUE =~ EXPRESSION ]]
+Truth of_regular(const std::string& value, const std::string& expression,
+                 ShellVariables& variables) {
+    std::vector<std::string> groups;
+    const Truth truth = matches_regular(expression, value, groups);
+    const std::string why = truth == Truth::unknown ? "set by `=~'" : "";
+    variables.assign("BASH_REMATCH", {std::move(groups), why, false});
+    return truth;
+}
+
 }  // namespace
+
+Truth matches_regular(const std::string& expression, const std::string& value,
+                      std::vector<std::string>& groups) {
+    constexpr size_t longest = 256;
+    constexpr size_t most_groups = 10;
+    if (is_unknown(expression) || is_unknown(value) || expression.size() > longest ||
+        value.size() > longest || !is_quick(expression))
+        return Truth::unknown;
+    regex_t compiled;
+    if (regcomp(&compiled, expression.c_str(), REG_EXTENDED) != 0)
+        return Truth::unknown;
+    std::array<regmatch_t, most_groups> found{};
+    const bool matches = regexec(&compiled, value.c_str(), found.size(), found.data(), 0) == 0;
+    const size_t count = std::min(compiled.re_nsub + 1, found.size());
+    regfree(&compiled);
+    for (size_t i = 0; matches && i < count; i++) {
+        const auto begin = static_cast<size_t>(std::max(found[i].rm_so, 0));
+        const auto end = static_cast<size_t>(std::max(found[i].rm_eo, 0));
+        groups.push_back(value.substr(begin, end - begin));
+    }
+    return truth_of(matches);
+}
 
 Truth matches_pattern(const std::string& pattern, const std::string& value) {
     constexpr size_t longest = 1024;
@@ -104,6 +158,8 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
     const bool known = !is_unknown(words);
     constexpr std::array<std::string_view, 9> of_files = {"-e", "-f", "-r", "-d", "-s",
                                                           "-w", "-c", "-b", "-x"};
+    if (!known && std::find(words.begin(), words.end(), "=~") != words.end())
+        variables.assign("BASH_REMATCH", {{}, "set by `=~'", false});
     if (!known)
         return status;
     // A variable without quotes that is empty is no word.
@@ -123,6 +179,8 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
         status.truth = matches_pattern(words[2], words[0]);
     else if (words.size() == 3 && bracket == "[[" && words[1] == "!=")
         status.truth = negated(matches_pattern(words[2], words[0]));
+    else if (words.size() == 3 && bracket == "[[" && words[1] == "=~")
+        status.truth = of_regular(words[0], words[2], variables);
     else if (words.size() == 3)
         status.truth = compared(words[0], words[1], words[2], bracket);
     else if (bracket != "[[")

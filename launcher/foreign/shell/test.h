@@ -21,6 +21,11 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
 /// Is the value one that the pattern of `case' stands for? Patterns that take long are not asked.
 Truth matches_pattern(const std::string& pattern, const std::string& value);
 
+/// Has the value a part that the regular expression stands for ([[ VALUE =~ EXPRESSION ]])? Then
+/// `groups` is that part, and what is in its brackets. Expressions that take long are not asked.
+Truth matches_regular(const std::string& expression, const std::string& value,
+                      std::vector<std::string>& groups);
+
 }  // namespace tapgate
 
 #endif

@@ -83,8 +83,9 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
 }
 
 void ShellVariables::assign(const std::string& name, Value value) {
+    const bool array = value.words.size() > 1;
     if (reached_)
-        set(name, std::move(value), false, false, !surely_);
+        set(name, std::move(value), array, false, !surely_);
 }
 
 bool ShellVariables::is_set(const std::string& name) const {

@@ -109,8 +109,11 @@ void ShellWordReader::add_quoted(std::string_view text) {
     if (!in_field_)
         fields_.emplace_back();
     in_field_ = true;
+    const std::string_view special = patterns_ == Patterns::compared  ? "*?[]\\"
+                                     : patterns_ == Patterns::regular ? "*?[]\\.+^$(){}|"
+                                                                      : "";
     for (const char c : text) {
-        if (patterns_ == Patterns::compared && std::string_view("*?[]\\").find(c) != text.npos)
+        if (special.find(c) != std::string_view::npos)
             fields_.back() += '\\';
         fields_.back() += c;
     }

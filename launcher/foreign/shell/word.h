@@ -22,6 +22,7 @@ class ShellWordReader {
         files,     ///< names of files that are there, which nobody knows
         plain,     ///< characters
         compared,  ///< of a pattern to compare with; those in quotes get a backslash
+        regular,   ///< the same of a regular expression
     };
 
     /// `line`: that of the first line. `depth`: in how many words of words it is.

@@ -202,12 +202,13 @@ TEST(Script, TestsAreDecidedByTheText) {
           "Y=(\"a$1\" b); [ ${#Y[@]} = 2 ] && [ \"${Y[1]}\" = b ] && X=good",
           "for i in 1 2; do (break); X=bad$i; done; [ $X = bad2 ] && X=good",
           "IFS=:; Y=:good:bad; for X in $Y; do [ $X ] && break; done",
-          "[ $Z != a ] && X=bad || X=good"})
+          "[ $Z != a ] && X=bad || X=good",
+          "[[ a =~ ^(a|b)$ ]] && X=good"})
         EXPECT_THAT(words(std::string(line) + "\nc $X"), ElementsAre("c", "good")) << line;
     // Here the text does not tell.
     for (const char* const line : {"if [ -f here.img ]; then X=1; fi",
                                    "[[ $(date) == x ]] && X=1",
-                                   "[[ a =~ ^(a|b)$ ]] && X=1",
+                                   "[[ $(date) =~ ^(a|b)$ ]] && X=1",
                                    "case `date` in x) X=1;; esac",
                                    "read X",
                                    "for i in $(ls); do X=1; done",

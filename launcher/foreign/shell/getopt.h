@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// getopt(1) of util-linux, which scripts have sort their arguments: eval set -- "$(getopt ...)".
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_GETOPT_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_GETOPT_H
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tapgate {
+
+/// What `getopt WORDS` prints; `words` begins with its name. Nothing where it would end with an
+/// error, or is asked for what only other shells understand.
+std::optional<std::string> getopt_output(const std::vector<std::string>& words);
+
+}  // namespace tapgate
+
+#endif
