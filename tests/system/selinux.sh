@@ -51,8 +51,9 @@ opens() { # MODULE DOMAIN: the domain may open the tun device
 opens_not() {
     ! opens "$@"
 }
+# TUNSETIFINDEX is for looking at a stale tap, which is not to be made anew where it has just gone.
 verdict "the helper makes taps, and gives them away" only tapgate tapgate_helper_t \
-    "(range 0x54ca 0x54cc)"
+    "(range 0x54ca 0x54cc) 0x54da"
 verdict "the helper opens the tun device" opens tapgate tapgate_helper_t
 # Of 0x54ca to 0x54e2 not: TUNSETIFF, TUNSETPERSIST, TUNSETOWNER, TUNSETLINK, TUNSETGROUP, filters,
 # TUNSETIFINDEX, TUNSETCARRIER; of SIOC* none.
