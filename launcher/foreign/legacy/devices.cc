@@ -152,6 +152,13 @@ void take_places(LegacyParts& parts, Properties& properties) {
         parts.places += properties.take(place) ? 1U : 0U;
 }
 
+void keep_in_place(LegacyParts& parts, const std::string& was, const Properties& before,
+                   Properties& properties, const std::string& place, const std::string& why) {
+    std::vector<std::string> arguments = place_host_card(parts, before, properties);
+    arguments.insert(arguments.end(), {"-device", properties.str("driver") + place});
+    parts.result.keep(was, arguments, why);
+}
+
 void keep_device(LegacyParts& parts, const std::string& was, Properties& properties) {
     if (const std::string why = keep_references(parts, properties); !why.empty()) {
         parts.result.dropped(was, why);
@@ -159,6 +166,7 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     }
     keep_device_references(parts, properties);
     const std::string id = id_for_others(parts, properties.get("id"));
+    const Properties before = properties;
     take_places(parts, properties);
     if (!id.empty())
         properties.set("id", id);
@@ -194,7 +202,7 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     if (driver.starts_with("usb-"))
         keep_usb_device(was, {}, properties, parts.machine, parts.result, place, why);
     else
-        parts.result.keep(was, {"-device", properties.str("driver") + place}, why);
+        keep_in_place(parts, was, before, properties, place, why);
     const bool memory = driver == "pc-dimm" || driver == "nvdimm" ||
                         driver.starts_with("virtio-mem") || driver.starts_with("virtio-pmem");
     if (memory && !parts.memory_slots.empty()) {

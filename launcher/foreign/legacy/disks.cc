@@ -190,7 +190,7 @@ class DriveTranslator {
         } else if (model == "scsi-hd" || model == "scsi-disk" || model == "scsi-cd") {
             disk.bus = "scsi";
             if (!controller.empty() && !controller.starts_with("virtio-scsi"))
-                add_reason(disk.why, "the SCSI adapter was an " + controller +
+                add_reason(disk.why, "the SCSI adapter was " + controller +
                                          " and is virtio-scsi now; a guest without its driver "
                                          "needs bus=" +
                                          (parts_.machine.q35 ? "sata" : "ide"));

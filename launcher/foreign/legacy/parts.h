@@ -89,6 +89,7 @@ struct LegacyParts {
     unsigned serials = 0;
     unsigned usb_disks = 0;
     unsigned places = 0;  ///< bus= and addr= of devices, which tapgate gives itself
+    std::map<std::string, std::string> card_ports;  ///< of the host's cards, by where they were
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {}) {
@@ -173,6 +174,11 @@ void take_sound(LegacyParts& parts, const LegacyOption& option);
 void take_usb_device(LegacyParts& parts, const LegacyOption& option);
 void take_watchdog(LegacyParts& parts, const LegacyOption& option);
 void add_devices(LegacyParts& parts);
+/// Where a card of the host's (vfio-pci) is on q35, which its driver may look at: on a PCIe port of
+/// its own, when it was on one or is one of several functions, which stay together. `before` has
+/// the place that it had. Returns the port, as options, unless that is there (host_cards.cc).
+std::vector<std::string> place_host_card(LegacyParts& parts, const Properties& before,
+                                         Properties& card);
 
 /// Keeps what the properties refer to by an id, and gives it other ids where tapgate has these
 /// itself. Returns why that cannot be; empty: it is done.

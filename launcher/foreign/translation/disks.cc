@@ -38,6 +38,11 @@ void shorten_serial(ForeignDisk& disk) {
     disk.serial.resize(most);
 }
 
+// As cdrom = reads it.
+bool is_read_raw(const ForeignDisk& disk) {
+    return disk.format.empty() || disk.format == "raw" || disk.format.starts_with("host_");
+}
+
 }  // namespace
 
 bool is_disk_format(std::string_view format) {
@@ -75,7 +80,9 @@ bool ForeignDisks::is_setting(const ForeignDisk& disk) const {
         return false;
     if (!HostPath::parse(disk.path, machine_.directory))
         return false;
-    return disk.kind == ForeignDisk::Kind::cdrom || is_disk_format(disk.format);
+    if (disk.kind == ForeignDisk::Kind::cdrom)
+        return is_read_raw(disk);
+    return is_disk_format(disk.format);
 }
 
 // Counts the disk in when there is room; says it when it needs another bus.
@@ -121,8 +128,6 @@ void ForeignDisks::name_as_before(ForeignDisk& disk, std::optional<unsigned> pla
 void ForeignDisks::add_setting(const ForeignDisk& disk) {
     std::string why = disk.why;
     if (disk.kind == ForeignDisk::Kind::cdrom) {
-        if (!disk.format.empty() && disk.format != "raw")
-            add_reason(why, "a CD-ROM is read as raw, not as " + disk.format);
         if (disk.bus == "scsi")
             add_reason(why, std::string("the drive was on SCSI and is on ") +
                                 (machine_.q35 ? "SATA" : "IDE"));
@@ -213,6 +218,8 @@ Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& 
 
 void ForeignDisks::keep(ForeignDisk disk) {
     name_as_before(disk, std::nullopt);
+    if (disk.kind == ForeignDisk::Kind::cdrom && !is_read_raw(disk))
+        add_reason(disk.why, "cdrom = is read as raw, and this one is " + disk.format);
     const std::string id = "kept" + std::to_string(kept_++);
     std::vector<std::string> arguments = disk.nodes.empty() ? kept_drive(disk, id) : disk.nodes;
     const bool usb = disk.bus == "usb" || disk.model.starts_with("usb-");

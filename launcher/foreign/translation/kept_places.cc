@@ -35,9 +35,9 @@ bool is_pci(std::string_view driver) {
         "tpci200",      "tulip",      "usb-ehci",      "vhost-user-vga",   "vmware-svga",
         "vmxnet3"};
     return driver.ends_with("-pci") || driver.ends_with("_pci") || driver.starts_with("pci-") ||
-           driver.starts_with("vfio-pci") || driver.ends_with("-pci-transitional") ||
-           driver.ends_with("-pci-non-transitional") || driver.starts_with("i825") ||
-           driver == "i82801" || is_one_of(driver, others);
+           driver.starts_with("vfio-pci") || driver == "pcie-root-port" ||
+           driver.ends_with("-pci-transitional") || driver.ends_with("-pci-non-transitional") ||
+           driver.starts_with("i825") || driver == "i82801" || is_one_of(driver, others);
 }
 
 class Places {
