@@ -172,6 +172,11 @@ void ShellReader::finish_command() {
     }
 }
 
+void ShellReader::assign_all() {
+    for (const Assignment& one : std::exchange(assignments_, {}))
+        assign(one.name, one.value, one.append);
+}
+
 bool ShellReader::is_local() const {
     const auto& words = command_.words;
     constexpr std::array<std::string_view, 3> locals = {"local", "declare", "typeset"};
@@ -205,7 +210,10 @@ void ShellReader::declare() {
         words[0] == "export" || std::find(words.begin(), words.end(), "-x") != words.end();
     script_.is_open = script_.is_open || is_unknown(words);
     for (const std::string& name : names) {
-        if (changes)
+        if (changes && makes_maps() && reach() == Truth::yes) {
+            if (!variables_.is_map(name))
+                variables_.make_map(name);
+        } else if (changes)
             variables_.forget(name, "declared to be more than a text");
         else if (exports)
             variables_.mark_exported(name);
@@ -296,17 +304,19 @@ void ShellReader::change_variables() {
         }
         const bool sets =
             program == "printf" ? words[i - 1] == "-v" : is_name && words[i - 1] != "-p";
-        // unset 'NAME[1]'
-        const bool is_element = program == "unset" && length > 0 && words[i].ends_with(']');
+        // unset 'NAME[1]', read NAME[1], printf -v NAME[1]
+        const bool is_element = length > 0 && words[i].ends_with(']') && words[i][length] == '[' &&
+                                (program != "printf" || words[i - 1] == "-v");
         if (!sets && !is_element)
             continue;
         const std::string name = words[i].substr(0, length);
         if (program == "unset" && reach() == Truth::yes && !is_element)
             variables_.unset(name);
-        else if (program == "printf" && reach() == Truth::yes && !hard_)
+        else if (program == "printf" && reach() == Truth::yes && !hard_ && !is_element)
             set_printed(name, {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()});
         // `while read' is rarely for what is typed: where it reads from stands behind `done'.
-        else if (program == "read" && command_.redirections.empty() && !flow_.is_in_condition())
+        else if (program == "read" && command_.redirections.empty() && !flow_.is_in_condition() &&
+                 !is_element)
             variables_.set(name, {{}, "typed where `read' asks", true}, false, false, false);
         else
             variables_.forget(name, "set by `" + program + "'");

@@ -226,6 +226,8 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     }
     if (parameter.is_given)
         return variables_.argument(name);
+    if (variables_.is_map(name))
+        return value_in_map(parameter);
     ShellVariables::Value value = variables_.get(name);
     if (parameter.is_all || is_hard(value))
         return value;
@@ -243,6 +245,18 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     if (value.words.size() > 1)
         value.words.resize(1);
     return value;
+}
+
+// Of an associative array. Only the shell knows the order of its elements.
+ShellVariables::Value ShellWordReader::value_in_map(const Parameter& parameter) {
+    const std::string name(parameter.name);
+    if (parameter.is_all && parameter.prefix == '#')
+        return variables_.keys(name);
+    const std::string key = expanded(parameter.element);
+    const bool assigns = parameter.how.starts_with('=') || parameter.how.starts_with(":=");
+    if (parameter.is_all || parameter.prefix == '!' || key.empty() || is_unknown(key) || assigns)
+        return {{}, "`${" + shown(parameter.text) + "}'", false};
+    return variables_.get_element(name, key);
 }
 
 // ${#NAME}, ${!NAME}

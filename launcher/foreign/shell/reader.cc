@@ -373,7 +373,13 @@ bool ShellReader::read_assignment() {
     words_.skip(length + (append ? 2 : 1));
     if (peek() == '(') {
         next();
-        read_array(name, append);
+        // A=1 B=("$A"); but the words of `local' are read before it sets any of them.
+        if (command_.words.empty())
+            assign_all();
+        if (makes_maps() || variables_.is_map(name))
+            read_map(name, append);
+        else
+            read_array(name, append);
         return true;
     }
     // systemd's units: the rest of the line is the command.
@@ -425,13 +431,15 @@ void ShellReader::read_array(const std::string& name, bool append) {
     if (!words_.at_end())
         next();
     set(name, std::move(elements), true, append);
-    notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
-    drop_command();
-    flow_.ended({Truth::yes, false, false, {}});
+    end_array();
 }
 
 // NAME[ELEMENT]=value, behind the `='.
 void ShellReader::set_element(const std::string& name, std::string_view element, bool append) {
+    if (variables_.is_map(name)) {
+        set_in_map(name, element, append);
+        return;
+    }
     const std::vector<std::string> fields = words_.read(false);
     take_problem();
     ShellVariables::Value value = variables_.saved(name).value_or(ShellVariables::Value());

@@ -101,6 +101,11 @@ class ShellReader {
     bool read_assignment();
     std::vector<std::string> read_assigned();
     void read_array(const std::string& name, bool append);
+    void end_array();
+    void assign_all();
+    void read_map(const std::string& name, bool append);
+    void set_in_map(const std::string& name, std::string_view key, bool append);
+    [[nodiscard]] bool makes_maps() const;
     void set(const std::string& name, std::vector<std::string> words, bool array, bool append);
     void set_element(const std::string& name, std::string_view element, bool append);
     void declare();

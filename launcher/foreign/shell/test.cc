@@ -106,7 +106,7 @@ Truth of_regular(const std::string& value, const std::string& expression,
     std::vector<std::string> groups;
     const Truth truth = matches_regular(expression, value, groups);
     const std::string why = truth == Truth::unknown ? "set by `=~'" : "";
-    variables.assign("BASH_REMATCH", {std::move(groups), why, false});
+    variables.assign("BASH_REMATCH", {std::move(groups), why, false}, true);
     return truth;
 }
 

@@ -82,10 +82,43 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
     }
 }
 
-void ShellVariables::assign(const std::string& name, Value value) {
-    const bool array = value.words.size() > 1;
+void ShellVariables::assign(const std::string& name, Value value, bool array) {
     if (reached_)
         set(name, std::move(value), array, false, !surely_);
+}
+
+// The keys of NAME are in the variable "NAME[]", which no script can name.
+void ShellVariables::make_map(const std::string& name) {
+    unset(name);
+    set(element_of(name, {}), {}, true, false, false);
+}
+
+bool ShellVariables::is_map(const std::string& name) const {
+    return values_.contains(element_of(name, {}));
+}
+
+void ShellVariables::add_key(const std::string& name, const std::string& key, bool conditional) {
+    const std::string all = element_of(name, {});
+    const auto& words = values_[all].words;
+    if (std::find(words.begin(), words.end(), key) == words.end())
+        set(all, {{key}, {}, false}, true, true, conditional);
+}
+
+ShellVariables::Value ShellVariables::keys(const std::string& name) {
+    const auto whole = values_.find(name);
+    const bool known = whole == values_.end() || whole->second.problem.empty();
+    return get(known ? element_of(name, {}) : name);
+}
+
+ShellVariables::Value ShellVariables::get_element(const std::string& name, const std::string& key) {
+    Value all = keys(name);
+    const std::string element = element_of(name, key);
+    const auto whole = values_.find(name);
+    const bool lost = whole != values_.end() && !whole->second.problem.empty();
+    if (!lost && values_.contains(element))
+        return get(element);
+    all.words.clear();
+    return all;
 }
 
 bool ShellVariables::is_set(const std::string& name) const {
@@ -134,6 +167,14 @@ void ShellVariables::mark_exported(const std::string& name) {
 }
 
 void ShellVariables::unset(const std::string& name) {
+    if (is_map(name)) {
+        const std::string all = element_of(name, {});
+        const std::vector<std::string> words = values_[all].words;
+        for (const std::string& key : words)
+            unset(element_of(name, key));
+        note(all);
+        values_.erase(all);
+    }
     note(name);
     values_.erase(name);
 }

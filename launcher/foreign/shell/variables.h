@@ -60,7 +60,19 @@ class ShellVariables {
         surely_ = surely;
     }
     /// Sets it as a part of a word (`${NAME:=value}`), as far as that is run.
-    void assign(const std::string& name, Value value);
+    void assign(const std::string& name, Value value, bool array = false);
+
+    /// It is an associative array from here on (`declare -A`), without elements.
+    void make_map(const std::string& name);
+    [[nodiscard]] bool is_map(const std::string& name) const;
+    /// How the variable is called that has its element's value: "NAME[KEY]".
+    static std::string element_of(const std::string& name, const std::string& key) {
+        return name + "[" + key + "]";
+    }
+    void add_key(const std::string& name, const std::string& key, bool conditional);
+    /// All of them, in no order.
+    Value keys(const std::string& name);
+    Value get_element(const std::string& name, const std::string& key);
 
     [[nodiscard]] bool is_set(const std::string& name) const;
 
@@ -85,6 +97,7 @@ class ShellVariables {
     [[nodiscard]] const Value* arguments() const { return arguments_ ? &*arguments_ : nullptr; }
     /// A function begins, with its arguments.
     void enter(Value arguments);
+    [[nodiscard]] bool is_in_function() const { return !hidden_.empty(); }
     /// The function ends, and what it has hidden is there again.
     void leave();
     /// A variable of the function's own from here on, without a value (`local'); of the script's,

@@ -98,6 +98,7 @@ class ShellWordReader {
     struct Parameter;
     std::string_view take_braces(bool quoted);
     ShellVariables::Value value_of(const Parameter& parameter);
+    ShellVariables::Value value_in_map(const Parameter& parameter);
     ShellVariables::Value referred(const Parameter& parameter, ShellVariables::Value value);
     void add_parameter(const Parameter& parameter, const ShellVariables::Value& value, bool quoted);
     void add_default(std::string_view text, bool quoted);
