@@ -223,8 +223,7 @@ ExitCode import_vm(const CommandLine& command) {
     if (import.asks)
         ask_about_reach(command, translation, operand);
     const std::string directory = vm_data_directory(name);
-    const std::string as =
-        std::string(",format=qcow2,bus=") + (command.has("virtio") ? "virtio" : "sata");
+    size_t sata_disks = 0;
     for (const ApplianceDisk& disk : import.disks) {
         if (import.appliance)
             import.images.push_back(disk.file.empty() ? SourceImage()
@@ -235,13 +234,14 @@ ExitCode import_vm(const CommandLine& command) {
             check_source_image(import.images[i]);
         std::string value = commas_doubled(directory + "/" + own_image_name(i));
         constexpr size_t most_sata = 6;
-        if (i >= import.properties.size() && i >= most_sata && !command.has("virtio")) {
+        const DiskBus bus = command.has("virtio") ? DiskBus::virtio : import.disks.at(i).bus;
+        if (i >= import.properties.size() && bus == DiskBus::sata && ++sata_disks > most_sata) {
             value += ",format=qcow2,bus=scsi";
             translation.added("disk = " + value,
                               "there is room for 6 SATA disks: for this one, on virtio-scsi, the "
                               "guest needs a driver");
         } else if (i >= import.properties.size())
-            value += as;
+            value += ",format=qcow2,bus=" + std::string(word_for(bus, disk_buses));
         else
             value +=
                 ",format=qcow2" + (import.properties[i].empty() ? "" : "," + import.properties[i]);

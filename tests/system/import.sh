@@ -168,6 +168,19 @@ mkdir appliance/below
 cp appliance/lab-disk1.vmdk appliance/below/
 ovf 'ovf:href="./below/lab-disk1.vmdk"' >appliance/below.ovf
 imported subfolder appliance/below.ovf
+cp appliance/lab-disk1.vmdk 'appliance/of two words.vmdk'
+ovf 'ovf:href="of%20two%20words.vmdk"' >appliance/escaped.ovf
+imported escaped-name appliance/escaped.ovf
+# oVirt names no format but in its own words, and its guests have no driver but virtio's.
+cp disk.qcow2 appliance/volume
+ovf 'ovf:href="volume"' | sed 's/fileRef="f1"/fileRef="volume" volume-format="COW" disk-interface="VirtIO"/' \
+    >appliance/ovirt.ovf
+imported ovirt appliance/ovirt.ovf
+says "$XDG_CONFIG_HOME/tapgate/ovirt.conf" '^disk = .*bus=virtio'
+result "oVirt's disk stays on virtio"
+cp appliance/lab-disk1.vmdk appliance/as%20written.vmdk
+ovf 'ovf:href="as%20written.vmdk"' >appliance/written.ovf
+imported name-as-written appliance/written.ovf
 ln -s "$work/images" appliance/out
 ovf 'ovf:href="out/disk.raw"' >appliance/out.ovf
 import_refused "leads out of" link-out appliance/out.ovf

@@ -237,6 +237,12 @@ ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
         check_manifest(manifest);
 }
 
+bool ApplianceFiles::has(const std::string& name) const {
+    return archive_ ? std::any_of(members_.begin(), members_.end(),
+                                  [&](const TarMember& one) { return one.name == name; })
+                    : access((path_.substr(0, path_.rfind('/') + 1) + name).c_str(), F_OK) == 0;
+}
+
 ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
     if (archive_) {
         const auto member = std::find_if(members_.begin(), members_.end(),
@@ -301,7 +307,8 @@ std::optional<SourceImage> ApplianceFiles::variables() {
 }
 
 SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
-    Place place = place_of(disk.file);
+    const bool as_written = !disk.escaped.empty() && !has(disk.file);
+    Place place = place_of(as_written ? disk.escaped : disk.file);
     if (disk.compressed || is_gzip(place.path, place.offset)) {
         if (!unpacked_)
             unpacked_ = std::make_unique<UnpackedFiles>();

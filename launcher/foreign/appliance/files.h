@@ -67,6 +67,7 @@ class ApplianceFiles {
         std::uint64_t offset = 0;
         std::uint64_t size = 0;
     };
+    [[nodiscard]] bool has(const std::string& name) const;
     [[nodiscard]] Place place_of(const std::string& name) const;
     void check_manifest(const std::string& text);
     void read_vm_file();

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/appliance/ovf.h"
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <map>
 
 #include "launcher/base/error.h"
@@ -44,6 +46,21 @@ std::string why_left_out(const pugi::xml_node& section, std::string_view known) 
     return "no setting is like it";
 }
 
+bool is_among(std::string_view word, std::initializer_list<std::string_view> words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// The same adapter among those that model= has; empty: it has none like it. oVirt has numbers.
+std::string_view adapter_model(std::string_view type) {
+    if (is_among(type, {"E1000e", "E1000E", "e1000e", "6"}))
+        return "e1000e";
+    if (is_among(type, {"E1000", "e1000", "2"}))
+        return "e1000";
+    if (is_among(type, {"virtio", "VirtIO", "Virtio", "VirtioNet", "3"}))
+        return "virtio";
+    return is_among(type, {"RTL8139", "rtl8139", "1"}) ? "rtl8139" : "";
+}
+
 class OvfReader {
   public:
     OvfReader(const std::string& source, bool virtio) : source_(source), virtio_(virtio) {}
@@ -56,7 +73,8 @@ class OvfReader {
             throw LauncherError(source_ + ": no OVF descriptor");
         const pugi::xml_node system = find_system(envelope);
         choose_configuration(envelope);
-        disks_.read_properties(system);
+        refuse_other_processors(system);
+        disks_.read_properties(system, configuration_);
         disks_.read_files(envelope);
         std::string name = text_of(system, "Name");
         if (name.empty())
@@ -119,6 +137,24 @@ class OvfReader {
         }
     }
 
+    // A guest for another processor would not start, and nothing would say why.
+    void refuse_other_processors(const pugi::xml_node& system) const {
+        const pugi::xml_node guest = ovf_section(system, "OperatingSystemSection");
+        const std::string of_vmware = attribute_of(guest, "osType");
+        const std::string of_virtualbox = text_of(guest, "OSType");
+        std::string other;
+        if (of_vmware.starts_with("arm"))
+            other = of_vmware;
+        else if (of_virtualbox.find("_arm") != std::string::npos)
+            other = of_virtualbox;
+        else if (const std::string word = text_of(guest, "architecture");
+                 !is_among(word, {"", "x86_64", "amd64", "i386", "i486", "i586", "i686", "x86"}))
+            other = word;
+        if (!other.empty())
+            throw LauncherError(source_ + ": its guest is for another processor (" + shown(other) +
+                                "): tapgate's VMs are PCs");
+    }
+
     void choose_configuration(const pugi::xml_node& envelope) {
         const pugi::xml_node section = ovf_section(envelope, "DeploymentOptionSection");
         std::string others;
@@ -139,20 +175,20 @@ class OvfReader {
     void read_hardware(const pugi::xml_node& hardware) {
         const pugi::xml_node system = child_named(hardware, "System");
         const std::string family = text_of(system, "VirtualSystemType");
-        result_.translation.changed(family.empty() ? "<System>" : "<System>" + family,
-                                    "machine = q35", "with SATA disks, unless --virtio is said");
+        result_.translation.changed(
+            family.empty() ? "<System>" : "<System>" + family, "machine = q35",
+            "disks that were not on virtio are on SATA, unless --virtio is said");
         std::vector<OvfItem> items = read_ovf_items(hardware, configuration_, result_.translation);
         for (const OvfItem& item : items) {
             if (item.type == static_cast<unsigned>(Resource::scsi) ||
                 item.type == static_cast<unsigned>(Resource::ide) ||
                 item.type == static_cast<unsigned>(Resource::storage)) {
-                const auto id = item.texts.find("InstanceID");
-                const auto kind = item.texts.find("ResourceSubType");
-                if (id != item.texts.end())
-                    controllers_[id->second] = kind != item.texts.end() ? kind->second
-                                               : item.type == static_cast<unsigned>(Resource::ide)
-                                                   ? "IDE"
-                                                   : item.name;
+                const std::string kind = item.text("ResourceSubType");
+                if (const std::string id = item.id(); !id.empty())
+                    controllers_[id] = !kind.empty() ? kind
+                                       : item.type == static_cast<unsigned>(Resource::ide)
+                                           ? "IDE"
+                                           : item.name;
             }
         }
         for (OvfItem& item : items)
@@ -180,6 +216,11 @@ class OvfReader {
                 read_drive(item, was);
                 break;
             default: {
+                // Others' numbers for disks, and disks in the place of memory.
+                if (item.text("HostResource").find("/disk/") != std::string::npos) {
+                    read_disk(item, was);
+                    break;
+                }
                 const std::string left = item.left();
                 result_.translation.dropped(was, "tapgate's VMs have their own, or none" +
                                                      (left.empty() ? "" : "; left out: " + left));
@@ -196,23 +237,34 @@ class OvfReader {
         result_.translation.changed(was, key + " = " + value, why);
     }
 
+    // 0 when it is not said.
+    unsigned cpu_number(OvfItem& item, const std::string& key, const std::string& was) {
+        const std::string text = disks_.resolved(item.take(key));
+        const auto number = text.empty() ? std::optional(0.0) : ovf_number(text);
+        if (!number || *number > CpuTopology::most_cpus || *number != std::floor(*number))
+            throw LauncherError(source_ + ": " + shown(was) + ": " + quoted_word(text) +
+                                " is no number of CPUs (1 to 255)");
+        return static_cast<unsigned>(*number);
+    }
+
     void read_cpus(OvfItem& item, const std::string& was) {
-        std::uint64_t cpus = leading_number(item.take("VirtualQuantity"));
-        const std::uint64_t sockets = leading_number(item.take("num_of_sockets"));
-        std::uint64_t cores = leading_number(item.take("CoresPerSocket"));
+        unsigned cpus = cpu_number(item, "VirtualQuantity", was);
+        const unsigned sockets = std::max(1U, cpu_number(item, "num_of_sockets", was));
+        unsigned cores = cpu_number(item, "CoresPerSocket", was);
         if (cores == 0)
-            cores = leading_number(item.take("cpu_per_socket"));
+            cores = std::max(1U, cpu_number(item, "cpu_per_socket", was));
+        const unsigned threads = std::max(1U, cpu_number(item, "threads_per_cpu", was));
         if (cpus == 0)
-            cpus = std::max<std::uint64_t>(1, sockets) * std::max<std::uint64_t>(1, cores);
+            cpus = sockets * cores * threads;
         item.take("AllocationUnits");
         if (cpus > CpuTopology::most_cpus)
             throw LauncherError(source_ + ": " + shown(was) + ": a VM has 1 to 255 CPUs");
         std::string value = std::to_string(cpus);
         std::string why;
-        if (cores > 1 && cpus % cores == 0)
-            value += ",sockets=" + std::to_string(cpus / cores) +
-                     ",cores=" + std::to_string(cores) + ",threads=1";
-        else if (cores > 1)
+        if (cores * threads > 1 && cpus % (cores * threads) == 0)
+            value += ",sockets=" + std::to_string(cpus / (cores * threads)) +
+                     ",cores=" + std::to_string(cores) + ",threads=" + std::to_string(threads);
+        else if (cores * threads > 1)
             add_reason(why, std::to_string(cores) + " cores a socket do not come to " +
                                 std::to_string(cpus));
         set(was, "cpus", value, why, item);
@@ -220,13 +272,13 @@ class OvfReader {
 
     void read_memory(OvfItem& item, const std::string& was) {
         const std::string units = item.take("AllocationUnits");
-        const std::uint64_t number = leading_number(item.take("VirtualQuantity"));
+        const auto number = ovf_number(disks_.resolved(item.take("VirtualQuantity")));
         const auto unit = units.empty() ? std::optional(0x1p20) : ovf_unit(units);
         if (!unit)
             throw LauncherError(source_ + ": " + shown(was) + ": nobody knows the unit " +
                                 quoted_word(units));
         constexpr double most = 16.0 * 1024 * 1024;
-        const double bytes = static_cast<double>(number) * *unit;
+        const double bytes = number.value_or(0) * *unit;
         const double mebibytes = std::ceil(bytes / 0x1p20);
         if (mebibytes > most || mebibytes < 1)
             throw LauncherError(source_ + ": " + shown(was) + ": " +
@@ -243,9 +295,9 @@ class OvfReader {
             return;
         }
         const std::string type = item.take("ResourceSubType");
-        const bool e1000e = type == "E1000e" || type == "E1000E";
-        const std::string model = virtio_ ? "virtio" : e1000e ? "e1000e" : "e1000";
-        std::string value = "bridge:br0,model=" + model;
+        const std::string_view same = adapter_model(type);
+        const std::string_view model = virtio_ ? "virtio" : same.empty() ? "e1000" : same;
+        std::string value = "bridge:br0,model=" + std::string(model);
         std::string address = item.take("MACAddress");
         if (address.empty())
             address = item.take("Address");
@@ -257,13 +309,16 @@ class OvfReader {
         if (mac)
             value += ",mac=" + mac->str();
         const std::string connection = item.take("Connection");
-        item.take("AutomaticAllocation");
+        const bool apart = item.take("AutomaticAllocation") == "false";
+        const bool cut = item.text("Linked") == "false";
+        if (!cut)
+            item.take("Linked");
         std::string why = connection.empty()
                               ? "no network was said, br0 is a guess"
                               : "the network was " + quoted_word(connection) + ", br0 is a guess";
-        if (!type.empty() && type != "E1000" && !e1000e)
+        if (!type.empty() && model != same)
             add_reason(why, "the adapter was a " + type);
-        if (!other.cable)
+        if (!other.cable || apart || cut)
             add_reason(why, "its cable was out, and is in (tapgate links tells, and can cut it)");
         if (!address.empty() && !mac && address.find(':') != std::string::npos)
             add_reason(why, quoted_word(address) + " is no station's MAC address");
@@ -272,19 +327,32 @@ class OvfReader {
 
     void read_disk(OvfItem& item, const std::string& was) {
         const std::string resource = item.take("HostResource");
-        const auto parent = controllers_.find(item.take("Parent"));
-        std::string why;
-        if (parent != controllers_.end() && !virtio_ && parent->second.find("AHCI") != 0)
-            add_reason(why, "it was on " + parent->second + ", and is on SATA");
-        item.take("ResourceSubType");
+        const auto controller = controllers_.find(item.take("Parent"));
+        std::string parent = controller == controllers_.end() ? "" : controller->second;
+        const std::string kind = item.take("ResourceSubType");
         const std::string quantity = resource.empty() ? item.take("VirtualQuantity") : "";
         const std::string units = quantity.empty() ? "" : item.take("AllocationUnits");
+        // Without a file: by its size, in units that belong to it.
+        ApplianceDisk disk = resource.empty() && !quantity.empty()
+                                 ? disks_.blank_disk(quantity, units, was)
+                                 : disks_.disk(resource, was);
+        if (!disk.interface.empty())
+            parent = disk.interface;
+        if (is_among(parent, {"VirtioSCSI", "virtio-scsi"}))
+            disk.bus = DiskBus::scsi;
+        std::string why;
+        if (item.type != static_cast<unsigned>(Resource::disk) && !kind.empty())
+            add_reason(why, "it was a " + kind);
+        if (!disk.escaped.empty())
+            add_reason(why, "said as " + disk.escaped);
+        if (!virtio_ && disk.bus != DiskBus::sata)
+            add_reason(why, "on " + std::string(word_for(disk.bus, disk_buses)) + ", as it was (" +
+                                parent + ")");
+        else if (!virtio_ && !parent.empty() &&
+                 !is_among(parent, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"}))
+            add_reason(why, "it was on " + parent + ", and is on SATA");
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
-        // Without a file: by its size, in units that belong to it.
-        const ApplianceDisk disk = resource.empty() && !quantity.empty()
-                                       ? disks_.blank_disk(quantity, units, was)
-                                       : disks_.disk(resource, was);
         if (disk.file.empty())
             result_.translation.changed(
                 was, "a blank disk of " + std::to_string(disk.capacity >> 20U) + " MiB", why);
@@ -326,7 +394,7 @@ class OvfReader {
         }
         for (const pugi::xml_node& section : system.children()) {
             const std::string known = ovf_name(section);
-            if (section != hardware && known != "Name" && known != "Info")
+            if (section != hardware && known != "Name" && known != "Info" && known != "BiosType")
                 name(section, known);
         }
         for (const std::string& file : disks_.unused())

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/appliance/ovf_disks.h"
 
+#include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "launcher/base/error.h"
@@ -13,6 +15,23 @@ namespace tapgate {
 
 namespace {
 
+// "my%20disk.vmdk" as "my disk.vmdk": names of files are URIs.
+std::string without_escapes(const std::string& uri) {
+    std::string name;
+    for (size_t i = 0; i < uri.size(); i++) {
+        unsigned char byte = 0;
+        const char* const digits = uri.data() + i + 1;
+        if (uri[i] == '%' && i + 2 < uri.size() &&
+            std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+            name += static_cast<char>(byte);
+            i += 2;
+        } else {
+            name += uri[i];
+        }
+    }
+    return name;
+}
+
 // The file's name, below the descriptor; empty: it is elsewhere.
 std::string file_below(std::string name) {
     constexpr std::string_view scheme = "file:///";
@@ -21,7 +40,8 @@ std::string file_below(std::string name) {
     while (name.starts_with("./"))
         name.erase(0, 2);
     if (name.empty() || name.starts_with('/') || name.find_first_of("\\:") != std::string::npos ||
-        name.find('\0') != std::string::npos)
+        std::any_of(name.begin(), name.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }))
         return {};
     const std::string around = "/" + name + "/";
     return around.find("/../") == std::string::npos && around.find("/./") == std::string::npos &&
@@ -30,26 +50,57 @@ std::string file_below(std::string name) {
                : std::string();
 }
 
-ImageFormat format_of(std::string_view file, std::string_view format) {
+// By the file's name, oVirt's words for it, or the address of the format's description.
+ImageFormat format_of(std::string_view file, const pugi::xml_node& disk) {
     const auto [by_name, known] = format_by_name(file);
     if (known)
         return image_format(by_name).value_or(ImageFormat::vmdk);
-    for (const auto& one : image_formats) {
-        if (one.name != "raw" && format.find(one.name) != std::string_view::npos)
+    const std::string volume = attribute_of(disk, "volume-format");
+    if (!volume.empty())
+        return volume == "RAW" ? ImageFormat::raw : ImageFormat::qcow2;
+    const std::string format = attribute_of(disk, "format");
+    constexpr Choice<ImageFormat> words[] = {{"qcow", ImageFormat::qcow2},
+                                             {"vmdk", ImageFormat::vmdk},
+                                             {"vdi", ImageFormat::vdi},
+                                             {"vhdx", ImageFormat::vhdx},
+                                             {"vhd", ImageFormat::vpc}};
+    for (const auto& one : words) {
+        if (format.find(one.name) != std::string::npos)
             return one.value;
     }
     return file.ends_with(".img") ? ImageFormat::raw : ImageFormat::vmdk;
 }
 
+// oVirt says where its guest found the disk.
+DiskBus bus_of(const std::string& interface) {
+    return interface == "VirtIO"        ? DiskBus::virtio
+           : interface == "VirtIO_SCSI" ? DiskBus::scsi
+                                        : DiskBus::sata;
+}
+
+// Its value, for `configuration` when there is one of its own.
+std::string value_of(const pugi::xml_node& property, const std::string& configuration) {
+    std::string value = attribute_of(property, "value");
+    for (const pugi::xml_node& one : property.children()) {
+        if (local_name(one.name()) == "Value" && !configuration.empty() &&
+            attribute_of(one, "configuration") == configuration)
+            value = attribute_of(one, "value");
+    }
+    return value;
+}
+
 }  // namespace
 
-void OvfDisks::read_properties(const pugi::xml_node& system) {
-    for (const pugi::xml_node& section : system.children()) {
-        if (ovf_name(section) != "ProductSection")
-            continue;
-        for (const pugi::xml_node& one : section.children()) {
-            if (local_name(one.name()) == "Property")
-                properties_[attribute_of(one, "key")] = attribute_of(one, "value");
+void OvfDisks::read_properties(const pugi::xml_node& system, const std::string& configuration) {
+    // From the inside: what is nearest to the VM counts.
+    for (pugi::xml_node around = system; around; around = around.parent()) {
+        for (const pugi::xml_node& section : around.children()) {
+            if (ovf_name(section) != "ProductSection")
+                continue;
+            for (const pugi::xml_node& one : section.children()) {
+                if (local_name(one.name()) == "Property")
+                    properties_.emplace(attribute_of(one, "key"), value_of(one, configuration));
+            }
         }
     }
 }
@@ -63,13 +114,18 @@ std::string OvfDisks::resolved(const std::string& text) const {
 
 void OvfDisks::read_files(const pugi::xml_node& envelope) {
     for (const pugi::xml_node& node : ovf_section(envelope, "References").children()) {
+        if (local_name(node.name()) != "File")
+            continue;
         const std::string compression = attribute_of(node, "compression");
         File file;
         file.href = attribute_of(node, "href");
-        file.name = file_below(file.href);
+        file.name = file_below(without_escapes(file.href));
+        file.escaped = file_below(file.href);
         file.is_gzip = compression == "gzip" || file.name.ends_with(".gz");
         if (!attribute_of(node, "chunkSize").empty())
-            file.unusable = "is in pieces: join them with cat";
+            file.unusable =
+                "is in pieces: join them with cat, and take ovf:chunkSize= out of the "
+                "descriptor";
         else if (!compression.empty() && compression != "identity" && compression != "gzip")
             file.unusable = "is compressed with " + shown(compression);
         else if (file.name.empty())
@@ -86,30 +142,56 @@ void OvfDisks::read_files(const pugi::xml_node& envelope) {
     }
 }
 
+std::map<std::string, OvfDisks::File>::const_iterator OvfDisks::file_of(
+    const std::string& id) const {
+    const auto found = files_.find(id);
+    if (found != files_.end())
+        return found;
+    return std::find_if(files_.begin(), files_.end(),
+                        [&](const auto& file) { return !id.empty() && file.second.href == id; });
+}
+
+std::map<std::string, pugi::xml_node>::const_iterator OvfDisks::disk_of(
+    const std::string& id) const {
+    const auto found = disks_.find(id);
+    if (found != disks_.end())
+        return found;
+    return std::find_if(disks_.begin(), disks_.end(), [&](const auto& disk) {
+        return !id.empty() && attribute_of(disk.second, "fileRef") == id;
+    });
+}
+
 ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was) {
+    if (resource.empty())
+        throw LauncherError(source_ + ": " + shown(was) +
+                            ": neither a file nor a size is said for the disk");
     const std::string id = resource.substr(resource.rfind('/') + 1);
-    const auto disk = disks_.find(id);
-    taken_.insert(id);
+    const auto disk = disk_of(id);
+    taken_.insert(disk == disks_.end() ? id : disk->first);
     const std::string file_id = disk == disks_.end() ? id : attribute_of(disk->second, "fileRef");
     if (disk != disks_.end() && file_id.empty())
         return blank_disk(attribute_of(disk->second, "capacity"),
                           attribute_of(disk->second, "capacityAllocationUnits"),
                           tag_of(disk->second));
-    const auto file = files_.find(file_id);
+    const auto file = file_of(file_id);
     if (file == files_.end())
         throw LauncherError(source_ + ": " + shown(was) + ": no file is said for " +
                             quoted_word(resource));
     if (!file->second.unusable.empty())
         throw LauncherError(source_ + ": " + quoted_word(file->second.href) + " " +
                             file->second.unusable);
-    taken_.insert(file_id);
+    taken_.insert(file->first);
     std::string name = file->second.name;
     if (file->second.is_gzip && name.ends_with(".gz"))
         name.erase(name.size() - 3);
-    const std::string format = disk == disks_.end() ? "" : attribute_of(disk->second, "format");
+    const pugi::xml_node element = disk == disks_.end() ? pugi::xml_node() : disk->second;
+    const std::string interface = attribute_of(element, "disk-interface");
     return {.file = file->second.name,
-            .format = format_of(name, format),
-            .compressed = file->second.is_gzip};
+            .escaped = file->second.escaped == file->second.name ? "" : file->second.escaped,
+            .format = format_of(name, element),
+            .compressed = file->second.is_gzip,
+            .bus = bus_of(interface),
+            .interface = interface};
 }
 
 std::vector<std::string> OvfDisks::unused() const {
@@ -130,7 +212,7 @@ ApplianceDisk OvfDisks::blank_disk(const std::string& size, const std::string& u
     const auto unit = units.empty() ? std::optional(1.0) : ovf_unit(units);
     const std::string capacity = resolved(size);
     constexpr double most = 0x1p46;  // 64 TiB
-    const double bytes = unit ? static_cast<double>(leading_number(capacity)) * *unit : 0;
+    const double bytes = unit ? ovf_number(capacity).value_or(0) * *unit : 0;
     if (bytes < 1 || bytes > most)
         throw LauncherError(source_ + ": " + shown(was) + ": no size of a disk");
     return {.file = "", .capacity = static_cast<std::uint64_t>(bytes)};

@@ -20,9 +20,13 @@ struct ApplianceDisk {
     /// Of a file beside the descriptor or below it, or of a member of the same archive: without a
     /// leading "./", and without a ".." anywhere. Empty: the disk is blank.
     std::string file;
+    /// "my%20disk.vmdk": what the file may be called as well; empty: nothing else.
+    std::string escaped = {};
     ImageFormat format = ImageFormat::vmdk;
-    bool compressed = false;     ///< with gzip
-    std::uint64_t capacity = 0;  ///< in bytes, of a blank disk
+    bool compressed = false;      ///< with gzip
+    std::uint64_t capacity = 0;   ///< in bytes, of a blank disk
+    DiskBus bus = DiskBus::sata;  ///< the guest has a driver for it
+    std::string interface = {};   ///< oVirt's word for where it was; empty: not said
 };
 
 class OvfDisks {
@@ -30,8 +34,11 @@ class OvfDisks {
     /// Errors call the descriptor `source`, which has to live as long as this.
     explicit OvfDisks(const std::string& source) : source_(source) {}
 
-    /// The properties of the VM, which "${key}" as a disk's capacity stands for.
-    void read_properties(const pugi::xml_node& system);
+    /// The properties of the VM and of what is around it, which "${key}" stands for: as they are
+    /// for `configuration`.
+    void read_properties(const pugi::xml_node& system, const std::string& configuration);
+    /// What "${key}" stands for, and any other text as it is.
+    [[nodiscard]] std::string resolved(const std::string& text) const;
     /// <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
     void read_files(const pugi::xml_node& envelope);
 
@@ -51,13 +58,17 @@ class OvfDisks {
   private:
     /// One of <References>.
     struct File {
-        std::string href;  ///< as it was written
-        std::string name;  ///< below the descriptor
+        std::string href;     ///< as it was written
+        std::string name;     ///< below the descriptor
+        std::string escaped;  ///< that name as the URI has it
         bool is_gzip = false;
         std::string unusable;  ///< why it cannot be read; empty: it can
     };
 
-    [[nodiscard]] std::string resolved(const std::string& text) const;
+    /// The one that an id (oVirt: or its name) is for; the end: there is none.
+    [[nodiscard]] std::map<std::string, File>::const_iterator file_of(const std::string& id) const;
+    [[nodiscard]] std::map<std::string, pugi::xml_node>::const_iterator disk_of(
+        const std::string& id) const;
 
     const std::string& source_;
     std::map<std::string, std::string> properties_;  // by key

@@ -40,6 +40,12 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
         firmware = attribute_of(found, "type");
         was = tag_of(found);
     }
+    // oVirt's chipset and firmware: 3 is Q35 with UEFI, 4 with Secure Boot.
+    if (const std::string kind = text_of(system, "BiosType"); !kind.empty()) {
+        secure = kind == "4";
+        firmware = kind == "3" || secure ? "efi" : "bios";
+        was = "<BiosType>" + kind;
+    }
     was += secure_was;
     const bool efi = firmware.starts_with("efi") || firmware.starts_with("EFI");
     if (efi) {

@@ -53,14 +53,6 @@ OvfItem read_item(const pugi::xml_node& node) {
     return item;
 }
 
-std::string id_of(const OvfItem& item) {
-    const auto found = item.texts.find("InstanceID");
-    const auto old = item.texts.find("InstanceId");
-    return found != item.texts.end() ? found->second
-           : old != item.texts.end() ? old->second
-                                     : std::string();
-}
-
 // Is the word among those of the attribute, between blanks?
 bool is_for(const std::string& configurations, const std::string& wanted) {
     size_t at = 0;
@@ -74,7 +66,55 @@ bool is_for(const std::string& configurations, const std::string& wanted) {
     return false;
 }
 
+// The numbers of the items that are for this configuration alone.
+std::set<std::string> ids_for(const pugi::xml_node& hardware, const std::string& configuration) {
+    std::set<std::string> ids;
+    for (const pugi::xml_node& node : hardware.children()) {
+        if (local_name(node.name()).ends_with("Item") && attribute_of(node, "bound").empty() &&
+            is_for(attribute_of(node, "configuration"), configuration))
+            ids.insert(read_item(node).id());
+    }
+    ids.erase("");
+    return ids;
+}
+
+// Where it is among those on the same controller, or among the adapters; oVirt numbers its disks as
+// it boots from them.
+std::optional<double> place_of(const OvfItem& item) {
+    const auto address = ovf_number(item.text("AddressOnParent"));
+    const std::string order = item.text("BootOrder");
+    return address || item.type != 17 || order == "0" ? address : ovf_number(order);
+}
+
+void order_by_place(std::vector<OvfItem>& items) {
+    std::map<std::pair<unsigned, std::string>, std::vector<size_t>> groups;
+    for (size_t i = 0; i < items.size(); i++) {
+        if (place_of(items[i]))
+            groups[{items[i].type, items[i].text("Parent")}].push_back(i);
+    }
+    for (const auto& [kind, indices] : groups) {
+        std::vector<OvfItem> ordered;
+        for (const size_t i : indices)
+            ordered.push_back(std::move(items[i]));
+        std::stable_sort(ordered.begin(), ordered.end(), [](const OvfItem& a, const OvfItem& b) {
+            return place_of(a) < place_of(b);
+        });
+        for (size_t i = 0; i < indices.size(); i++)
+            items[indices[i]] = std::move(ordered[i]);
+    }
+}
+
 }  // namespace
+
+std::string OvfItem::text(const std::string& key) const {
+    const auto found = texts.find(key);
+    return found == texts.end() ? std::string() : found->second;
+}
+
+std::string OvfItem::id() const {
+    const std::string id = text("InstanceID");
+    return id.empty() ? text("InstanceId") : id;
+}
 
 std::string OvfItem::take(const std::string& key) {
     const auto found = texts.find(key);
@@ -102,37 +142,38 @@ std::string OvfItem::left() const {
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
                                     const std::string& configuration, Translation& translation) {
     std::vector<OvfItem> items;
-    std::set<std::string> special;  // numbers of items that are for this configuration
-    for (const bool own : {true, false}) {
-        for (const pugi::xml_node& node : hardware.children()) {
-            if (!local_name(node.name()).ends_with("Item"))
-                continue;
-            const std::string configurations = attribute_of(node, "configuration");
-            // What may be more or less, and is no thing itself.
-            const bool bound = !attribute_of(node, "bound").empty();
-            if (own == configurations.empty())
-                continue;
-            OvfItem item = read_item(node);
-            const std::string id = id_of(item);
-            const bool other = own && !is_for(configurations, configuration);
-            if (bound || other || (!own && !id.empty() && special.contains(id))) {
-                translation.dropped(tag_of(node) + contents_of(node),
-                                    bound   ? "how much there may be, and no thing itself"
-                                    : other ? "it is for another configuration"
-                                            : "the configuration has its own");
-                continue;
-            }
-            if (own)
-                special.insert(id);
-            items.push_back(std::move(item));
+    const std::set<std::string> special = ids_for(hardware, configuration);
+    // In their order: the first disk is the one that the guest boots from.
+    for (const pugi::xml_node& node : hardware.children()) {
+        if (!local_name(node.name()).ends_with("Item"))
+            continue;
+        const std::string configurations = attribute_of(node, "configuration");
+        // What may be more or less, and is no thing itself.
+        const bool bound = !attribute_of(node, "bound").empty();
+        const bool general = configurations.empty();
+        const bool other = !general && !is_for(configurations, configuration);
+        OvfItem item = read_item(node);
+        if (bound || other || (general && special.contains(item.id()))) {
+            translation.dropped(tag_of(node) + contents_of(node),
+                                bound   ? "how much there may be, and no thing itself"
+                                : other ? "it is for another configuration"
+                                        : "the configuration has its own");
+            continue;
         }
+        items.push_back(std::move(item));
     }
+    order_by_place(items);
     return items;
 }
 
-std::uint64_t leading_number(const std::string& text) {
-    std::uint64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
+std::optional<double> ovf_number(std::string_view text) {
+    text = trimmed(text, " \t\r\n");
+    double number = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (error != std::errc() || end != text.data() + text.size() || !(number >= 0) ||
+        !std::isfinite(number))
+        return std::nullopt;
     return number;
 }
 
@@ -143,7 +184,8 @@ std::optional<double> ovf_unit(std::string units) {
     });
     static const std::map<std::string, double> names = {
         {"byte", 1},           {"bytes", 1},          {"kb", 0x1p10},        {"kilobytes", 0x1p10},
-        {"kilobyte", 0x1p10},  {"mb", 0x1p20},        {"megabytes", 0x1p20}, {"megabyte", 0x1p20},
+        {"kilobyte", 0x1p10},  {"kib", 0x1p10},       {"mib", 0x1p20},       {"gib", 0x1p30},
+        {"tib", 0x1p40},       {"mb", 0x1p20},        {"megabytes", 0x1p20}, {"megabyte", 0x1p20},
         {"gb", 0x1p30},        {"gigabytes", 0x1p30}, {"gigabyte", 0x1p30},  {"tb", 0x1p40},
         {"terabytes", 0x1p40}, {"terabyte", 0x1p40}};
     if (const auto name = names.find(units); name != names.end())

@@ -5,11 +5,11 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_HARDWARE_H
 #define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_HARDWARE_H
 
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <pugixml.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launcher/foreign/translation/translation.h"
@@ -24,19 +24,23 @@ struct OvfItem {
     std::map<std::string, std::string> configs;  ///< <vmw:Config key= value=>
     bool several = false;                        ///< an element stands in it more than once
 
+    /// Of an element; empty when there is none.
+    [[nodiscard]] std::string text(const std::string& key) const;
+    /// The number by which other items name it.
+    [[nodiscard]] std::string id() const;
     /// Empty when there is none; whoever understands one takes it away.
     std::string take(const std::string& key);
     /// What nobody has taken, but for numbers of the descriptor's own: "Reservation=500".
     [[nodiscard]] std::string left() const;
 };
 
-/// Items in their order: those for every configuration, less those that one for `configuration`
-/// has taken the place of.
+/// Items in their order, but what is on the same controller in the order of its addresses: those
+/// for every configuration, less those that one for `configuration` has taken the place of.
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
                                     const std::string& configuration, Translation& translation);
 
-/// The number that `text` begins with; 0 when it begins with none.
-std::uint64_t leading_number(const std::string& text);
+/// A number that is not negative, "20" or "1.5"; nothing for other words.
+std::optional<double> ovf_number(std::string_view text);
 
 /// Bytes that a number of `units` is: "byte * 2^20", "MegaBytes", "MB"; nothing for other words.
 std::optional<double> ovf_unit(std::string units);

@@ -542,6 +542,7 @@ bool is_structure_of_ovf(std::string_view name) {
                                           "AllocationUnits",
                                           "capacity",
                                           "format",
+                                          "volume-format",
                                           "size",
                                           "type",
                                           "capacityAllocationUnits",
