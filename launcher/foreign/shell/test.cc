@@ -79,9 +79,11 @@ ShellStatus of_several(std::string_view bracket, const std::vector<std::string>&
     return {};
 }
 
-// {N,M} within {N,M} is made by copies, and what refers back to a bracket by trying all ways.
+// {N,M} within {N,M} is made by copies, which the C library goes through by recursion, and what
+// refers back to a bracket by trying all ways.
 bool is_quick(const std::string& expression) {
-    constexpr unsigned long most_copies = 10000;
+    constexpr unsigned long most_characters = 8192;
+    const unsigned long most_copies = most_characters / std::max(expression.size(), size_t{1});
     unsigned long copies = 1;
     for (size_t i = 0; i + 1 < expression.size(); i++) {
         const char c = expression[i];
