@@ -232,6 +232,10 @@ void ForeignDisks::keep(ForeignDisk disk) {
     const bool has_drive = disk.model != "usb-uas";
     if (!disk.serial.empty() && has_drive)
         device.set("serial", disk.serial);
+    // What older QEMUs took of it for device_id=, which newer ones refuse to shorten.
+    constexpr size_t most_id = 20;
+    if (disk.serial.size() > most_id && device.get("driver").starts_with("scsi-"))
+        device.set("device_id", disk.serial.substr(0, most_id));
     for (const auto& [key, value] : disk.device)
         device.set(key, value);
     if (disk.kind == ForeignDisk::Kind::disk && disk.bus != "usb" && !disk.backing.empty())
