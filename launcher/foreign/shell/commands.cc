@@ -313,7 +313,8 @@ void ShellReader::change_variables() {
         if (program == "unset" && reach() == Truth::yes && !is_element)
             variables_.unset(name);
         else if (program == "printf" && reach() == Truth::yes && !hard_ && !is_element)
-            set_printed(name, {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()});
+            assign_formatted(name,
+                             {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()});
         // `while read' is rarely for what is typed: where it reads from stands behind `done'.
         else if (program == "read" && command_.redirections.empty() && !flow_.is_in_condition() &&
                  !is_element)
@@ -327,7 +328,7 @@ void ShellReader::change_variables() {
 
 // printf -v NAME FORMAT WORDS: a random address, say, which nobody knows and which stands for
 // itself.
-void ShellReader::set_printed(const std::string& name, std::vector<std::string> words) {
+void ShellReader::assign_formatted(const std::string& name, std::vector<std::string> words) {
     words.insert(words.begin(), "printf");
     const auto text = shell_printed(words);
     variables_.set(name, {{text.value_or(std::string(unknown_text))}, command_.problem, true},

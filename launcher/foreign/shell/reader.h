@@ -127,7 +127,7 @@ class ShellReader {
     ShellStatus next_option();
     void change_directory();
     void change_variables();
-    void set_printed(const std::string& name, std::vector<std::string> words);
+    void assign_formatted(const std::string& name, std::vector<std::string> words);
     void set_arguments();
     void leave_subshell();
     void read_eval();
