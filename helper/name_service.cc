@@ -36,7 +36,7 @@ std::string read_to_end(int fd, const std::string& what) {
     }
 }
 
-// The text of /etc/passwd or /etc/group. A host without one has its names elsewhere.
+// The text of /etc/passwd or the like. A host without one has its names elsewhere.
 std::string read_local(const char* path) {
     const std::string what = std::string("failed to read ") + path;
     const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
@@ -134,6 +134,11 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
         std::string("failed to look up ") + kind + " `" + printable(name) + "'";
     if (access(TAPGATE_LOOKUP, X_OK) != 0)
         fail_with_errno(what + ": " TAPGATE_LOOKUP);
+    // With 1 a caller may trace what he cannot read, too, and so would answer himself.
+    if (read_local("/proc/sys/fs/suid_dumpable").starts_with('1'))
+        throw Failure(what +
+                      ": fs.suid_dumpable=1 has callers trace tapgate-lookup: `sysctl -w "
+                      "fs.suid_dumpable=2'");
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
         fail_with_errno(what);

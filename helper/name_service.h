@@ -10,9 +10,10 @@
 // It runs with the caller's uid, like everything here by then, so the caller must be kept from
 // tampering with it. A process that executes a file which its user may execute and not read is
 // undumpable, and therefore out of reach of ptrace(2) and /proc/PID/mem and fd from its first
-// moment on (would_dump() in the kernel's fs/exec.c). So tapgate-lookup is installed execute-only
-// (mode 0711). Where it can be read, since a store has no such mode (NixOS, Guix), a copy of it in
-// memory (memfd_create(2)) is executed whose mode is 0111 and which nobody else can open.
+// moment on (would_dump() in the kernel's fs/exec.c), unless fs.suid_dumpable=1, where nobody is
+// asked. So tapgate-lookup is installed execute-only (mode 0711). Where it can be read, since a
+// store has no such mode (NixOS, Guix), a copy of it in memory (memfd_create(2)) is executed whose
+// mode is 0111 and which nobody else can open.
 #pragma once
 
 #include <optional>

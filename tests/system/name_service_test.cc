@@ -5,6 +5,7 @@
 // silence to his advantage.
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -297,6 +298,21 @@ TEST_P(Asking, IsOutOfItsCallersReach) {
         name_service("ok");
         EXPECT_TRUE(granted(helper.finish()));
     }
+}
+
+// The kernel lets it be traced all the same where it has been told to.
+TEST_P(Asking, IsNotDoneWhereItsCallerMayTraceIt) {
+    constexpr const char* setting = "/proc/sys/fs/suid_dumpable";
+    write_file("/etc/setting", "1\n");
+    ASSERT_EQ(mount("/etc/setting", setting, nullptr, MS_BIND, nullptr), 0);
+    name_service("ok");
+    was_asked();
+    EXPECT_TRUE(failed_saying(run_helper(usual_args, as(alice_account)),
+                              "failed to look up user `remote'", "fs.suid_dumpable=1"));
+    EXPECT_FALSE(was_asked());
+    write_file("/etc/setting", "2\n");
+    EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
+    umount(setting);
 }
 
 // The same of one that is executed where it can be read: so the test above would notice.
