@@ -70,17 +70,19 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     }
 }
 
-std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const std::string& bridge) {
+std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge) {
     // Not in the link messages. Only where there is no such file (no sysfs) is the address taken to
     // be free: the caller can have an open() fail, and root may have set it a moment ago.
-    const std::string path = "/sys/class/net/" + bridge + "/addr_assign_type";
+    const std::string path = "/sys/class/net/" + bridge.name + "/addr_assign_type";
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     char type = '0';
     if (fd ? read(fd.get(), &type, 1) != 1 : errno != ENOENT)
         fail_with_errno("failed to read " + printable(path));
     if (type == '3')  // NET_ADDR_SET (linux/netdevice.h)
         return {};
-    const Link now = links.get(bridge);
+    const Link now = links.get(bridge.name);
+    if (now.index != bridge.index)  // another bridge has its name by now
+        throw LinkError(ENODEV, "");
     const auto own = MacAddress::from_bytes(now.address);
     if (!own)  // its last port has gone
         return {random_local_address()};

@@ -12,11 +12,10 @@ namespace tapgate {
 /// name is one of its alternative ones, which a `deny` by its proper name would not be about.
 Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
-/// What to set the own address of the bridge called `bridge` to, in turn, so that it is fixed to
-/// what it is now; nothing where root (or an earlier run) has set it. One that nobody has set is
-/// the lowest of its ports' addresses, which a tap's holder can undercut. Throws Failure, and
-/// LinkError.
-std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const std::string& bridge);
+/// What to set the own address of `bridge` to, in turn, so that it is fixed to what it is now;
+/// nothing where root (or an earlier run) has set it. One that nobody has set is the lowest of its
+/// ports' addresses, which a tap's holder can undercut. Throws Failure, and LinkError.
+std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge);
 
 /// What `rule` and `request` make of a port of `bridge`. Throws Failure where they do not go
 /// together: the rule locks the port to a MAC address, but the request names none; it wants a VLAN,

@@ -244,9 +244,7 @@ std::vector<int> LinkSocket::ports(const std::string& bridge) const {
 
 int LinkSocket::index_of(const std::string& name) const {
     ifreq request = about(name, nullptr);
-    if (ioctl(fd(), SIOCGIFINDEX, &request) != 0)
-        throw LinkError(errno, "");
-    return request.ifr_ifindex;
+    return ioctl(fd(), SIOCGIFINDEX, &request) == 0 ? request.ifr_ifindex : 0;
 }
 
 std::string LinkSocket::name_of(int index) const {
@@ -266,7 +264,7 @@ bool LinkSocket::may_have_carrier(const std::string& name) const {
 int LinkSocket::make_veth(const std::string& name, const PortSettings& settings, unsigned queues,
                           const LinkSocket& inside) const {
     // To refuse a name costs the kernel a pair that it makes first.
-    if (ifreq there = about(name, nullptr); ioctl(fd(), SIOCGIFINDEX, &there) == 0)
+    if (index_of(name) != 0)
         return 0;
     // The namespace of a socket: include/uapi/linux/sockios.h, Linux 4.10.
     const UniqueFd space(ioctl(inside.fd(), SIOCGSKNS));
@@ -301,7 +299,8 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
         exchange_for_acknowledgement(fd(), requests);
         return index;
     } catch (const LinkError& error) {
-        if (error.code().value() == EEXIST)
+        // It may also be inner_end that is there: its user can have got in before.
+        if (error.code().value() == EEXIST && index_of(name) != 0)
             return 0;
         throw;
     }

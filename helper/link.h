@@ -77,7 +77,7 @@ class LinkSocket {
     /// The ifindices of the ports of `bridge`. Throws LinkError.
     [[nodiscard]] std::vector<int> ports(const std::string& bridge) const;
 
-    /// The ifindex of the link of that name. Throws LinkError (ENODEV: there is none).
+    /// The ifindex of the link of that name; 0 when there is none.
     [[nodiscard]] int index_of(const std::string& name) const;
 
     /// The name of the link with that ifindex; empty when there is none. Some 0.4 us.

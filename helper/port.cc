@@ -124,7 +124,7 @@ Port::~Port() {
 void Port::configure(const Link& bridge, const PortSettings& settings) const {
     for (int attempt = 1;; attempt++) {
         try {
-            const auto fixing = settings.pin_bridge_mac ? addresses_that_fix(links_, bridge.name)
+            const auto fixing = settings.pin_bridge_mac ? addresses_that_fix(links_, bridge)
                                                         : std::vector<MacAddress>();
             return require(links_.configure(index_, settings, fixing), false, bridge, settings);
         } catch (const LinkError& error) {

@@ -8,6 +8,7 @@
 #include <net/if_arp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -208,6 +209,7 @@ class Handles {
             opened_.push_back(std::move(opened));
     }
     bool empty() const { return opened_.empty(); }
+    int last() const { return opened_.back().get(); }
 
   private:
     std::vector<UniqueFd> opened_;
@@ -222,6 +224,30 @@ std::string drain_log(const UniqueFd& log) {
         lines.append(buffer.data(), static_cast<std::size_t>(size));
     }
     return lines;
+}
+
+// He is the first to have a link called as the inner end is to be.
+Attack taken_inner_end() {
+    return {"a refusal for a reason that is none: the inner end's name is taken (Linux 6.18)",
+            [](const World& world) {
+                const std::vector<std::string> args = prepare(world, contained_kind);
+                const UniqueFd log = World::open_log();
+                Handles handles;
+                bool taken = false;
+                const HelperResult run =
+                    run_traced_family(args, world.alice(), [&](const TracedCall& call) {
+                        handles.look(call);
+                        const auto take = [] { return add_link("bridge", "inner"); };
+                        if (!taken && !handles.empty())
+                            taken = inside(alice_account, handles.last(), take) == 0;
+                        return TraceAction{};
+                    });
+                if (!taken)
+                    return Outcome::nothing_to_break;
+                const std::string said = run.err + drain_log(log);
+                return held_if(refused(run) == Outcome::held &&
+                               said.find("has all its taps") == std::string::npos);
+            }};
 }
 
 Attack refused_and_kept() {
@@ -318,6 +344,39 @@ void make_bridge_anew() {
     World::add_bridge("br0");
 }
 
+// The helper fixes the bridge's address to what it is, and asks for that by the bridge's name.
+Attack address_of_another_bridge(const Kind& kind) {
+    return {with("a bridge's MAC on another one, renamed meanwhile", kind),
+            [=](const World& world) {
+                const std::vector<std::string> args = prepare(world, kind);
+                Outcome outcome = Outcome::nothing_to_break;
+                for (unsigned later = 0; later < 6; ++later) {
+                    unsigned calls = 0;  // from the first one of it
+                    const HelperResult run =
+                        run_traced(args, world.alice(), [&](const TracedCall& call) {
+                            const bool begins =
+                                call.number == SYS_openat &&
+                                traced_string(call.pid, call.args[1]).ends_with("addr_assign_type");
+                            if ((begins || calls > 0) && calls++ == later)
+                                rename_bridges();
+                            return TraceAction{};
+                        });
+                    if (calls > later)
+                        outcome = held_if(World::link_attribute("br9", "address") !=
+                                          World::link_attribute("br0", "address"));
+                    if (outcome == Outcome::broken) {
+                        std::cerr << later << " calls later: " << describe(run) << '\n';
+                        return outcome;
+                    }
+                    remove_link("br9");
+                    remove_link("br0");
+                    World::add_bridge("br0");
+                    World::add_bridge("br1");
+                }
+                return outcome;
+            }};
+}
+
 // --- the table
 
 Attacks half_made() {
@@ -330,6 +389,7 @@ Attacks half_made() {
         attacks.push_back(port_of_a_failed_readback(kind));
     }
     attacks.push_back(refused_and_kept());
+    attacks.push_back(taken_inner_end());
     return attacks;
 }
 
@@ -341,6 +401,7 @@ Attacks killed_and_changed() {
         attacks.push_back(bridge_changes(
             "deleted", [] { remove_link("br0"); }, kind));
         attacks.push_back(bridge_changes("made anew", make_bridge_anew, kind));
+        attacks.push_back(address_of_another_bridge(kind));
     }
     attacks.push_back(killed_and_kept());
     return attacks;
