@@ -11,7 +11,8 @@
 // The namespace has no process in it, but it is the caller's, who may enter it at any moment (since
 // Linux 6.18 also before he has the tap). The descriptors of the tap keep it alive, and it
 // goes with the last of them, the outer end with it, also when its holder made the tap persistent,
-// and when this process is killed at any moment.
+// and when this process is killed at any moment. (What its holder adds there can keep it, and the
+// outer end in its slot: a descriptor of it, or a connection that the kernel has yet to end.)
 #pragma once
 
 #include <string>

@@ -3,7 +3,7 @@
 // A plain tap that its holder made persistent stays a port of the bridge after every process is
 // gone. Such a one, by its name and its alias a port of tapgate's and not open, is stale, and is
 // removed here.
-// (A contained tap goes with its last descriptor, come what may.)
+// (A contained tap goes with its namespace.)
 #pragma once
 
 #include <string>

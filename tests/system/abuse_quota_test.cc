@@ -2,9 +2,12 @@
 //
 // A hostile user against "at most as many taps as the policy says".
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +29,54 @@ Outcome nobody_gets_a_third(const World& world, bool kill) {
     crowd.disturb(kill, [&] { most = std::max(most, ports_by_name().size()); });
     const std::vector<HelperResult> runs = crowd.finish();
     return held_if(std::max(most, ports_by_name().size()) <= 2);
+}
+
+// --- a namespace without a process
+
+// A connection in FIN_WAIT2, whose other end never says more: the kernel keeps it, and the
+// namespace, for as long as it is told to.
+int leave_connection() {
+    constexpr std::string_view seconds = "100000";
+    const UniqueFd limit(open("/proc/sys/net/ipv4/tcp_fin_timeout", O_WRONLY | O_CLOEXEC));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(5000);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const auto* const there = reinterpret_cast<const sockaddr*>(&address);
+    const UniqueFd server(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (write(limit.get(), seconds.data(), seconds.size()) < 0 || set_link_state("lo", true) != 0 ||
+        bind(server.get(), there, sizeof address) != 0 || listen(server.get(), 1) != 0 ||
+        connect(client.get(), there, sizeof address) != 0) {
+        return 1;
+    }
+    client.reset();
+    usleep(50000);  // the server's side has acknowledged that
+    return set_link_state("lo", false);
+}
+
+Outcome connection_that_stays(const World& world) {
+    if (!world.ours())
+        return Outcome::nothing_to_break;
+    World::write_policy("allow br0 max-taps=1\n");
+    HelperResult run = world.attach();
+    UniqueFd space = [&] {
+        const AsUser alice(alice_account);
+        return namespace_of_tap(run.fds.at(0).get());
+    }();
+    if (!space)
+        return Outcome::nothing_to_break;
+    if (inside(alice_account, space.get(), leave_connection) != 0)
+        throw std::runtime_error("it has no connection");
+    space.reset();
+    run.fds.clear();
+    usleep(200000);
+    const std::vector<std::string> stays = ports_by_name();
+    const bool counts = stays.size() == 1 && world.attach().fds.empty();
+    // And root can end it.
+    for (const std::string& port : stays)
+        World::remove_link(port);
+    return held_if(counts && ports_by_name().empty() && world.attach().fds.size() == 1);
 }
 
 // --- at each moment of one request, another
@@ -290,6 +341,7 @@ Attacks too_many_taps() {
              }
              return held_if(World::taps().size() <= 1);
          }},
+        {"a port that stays by a connection in its namespace, and another", connection_that_stays},
         {"hiding a tap: owner, group, alias, names, carrier, bridge",
          [](const World& world) {
              if (!world.ours())
