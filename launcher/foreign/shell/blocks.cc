@@ -101,8 +101,8 @@ void ShellReader::read_case() {
     const std::string written(before.substr(0, before.size() - words_.rest().size()));
     take_problem();
     const std::string value = joined(fields);
-    const bool known = !hard_ && !is_unknown(value);
-    const bool soft = !command_.problem.empty();
+    const bool known = !command_.problem.is_hard() && !is_unknown(value);
+    const auto soft = static_cast<bool>(command_.problem);
     drop_command();
     skip_blanks(true);
     if (words_.rest().starts_with("in"))
@@ -149,9 +149,8 @@ void ShellReader::read_patterns() {
         all += (all.empty() ? "" : "|") + text;
         ShellWordReader reader(text, variables_, words_.line());
         const std::string expanded = reader.read_all(ShellWordReader::Patterns::compared);
-        const Truth one = reader.take_problem().empty()
-                              ? matches_pattern(expanded, flow_.compared())
-                              : Truth::unknown;
+        const Truth one =
+            reader.take_problem() ? Truth::unknown : matches_pattern(expanded, flow_.compared());
         matches = std::max(matches, one);
     }
     flow_.begin_branch(matches, shown(all));
@@ -179,9 +178,7 @@ void ShellReader::read_regular() {
     end = std::min(end, rest.size());
     ShellWordReader reader(rest.substr(0, end), variables_, words_.line());
     command_.words.push_back(reader.read_all(ShellWordReader::Patterns::regular));
-    const bool soft = !reader.has_hard_problem();
-    if (const std::string what = reader.take_problem(); !what.empty())
-        problem(what, soft);
+    add_problem(reader.take_problem());
     words_.skip(end);
 }
 
@@ -194,7 +191,7 @@ void ShellReader::read_sum() {
     ShellStatus status;
     if (const auto holds = apply_sum(std::string_view(written).substr(2, written.size() - 4)))
         status.truth = *holds ? Truth::yes : Truth::no;
-    status.soft = !command_.problem.empty();
+    status.soft = static_cast<bool>(command_.problem);
     status.text = shown(written) + " (line " + std::to_string(command_.line) + ")";
     if (!follows())
         status.truth = Truth::unknown;
@@ -215,9 +212,7 @@ std::optional<bool> ShellReader::apply_sum(std::string_view text) {
     }
     ShellWordReader reader(text, variables_, words_.line());
     const std::string sum(trimmed(reader.read_all()));
-    const bool soft = !reader.has_hard_problem();
-    if (const std::string what = reader.take_problem(); !what.empty())
-        problem(what, soft);
+    add_problem(reader.take_problem());
     const SumStatus status = shell_sum(sum, variables_);
     apply(status, "((...))");
     return status.holds;
@@ -258,16 +253,15 @@ void ShellReader::read_for(bool asks) {
                 loop.values.push_back(std::move(word));
         }
         // Without a list: what the script or the function was given.
-        if (!listed && variables_.arguments() != nullptr)
+        if (!listed && variables_.arguments() != nullptr) {
             loop.values = variables_.arguments()->words;
-        if (!listed && variables_.arguments() != nullptr &&
-            !variables_.arguments()->problem.empty())
-            problem(variables_.arguments()->problem, variables_.arguments()->soft);
+            add_problem(variables_.arguments()->problem);
+        }
         const bool noted = !listed && variables_.arguments() == nullptr;
         take_problem();
-        loop.counted = !asks && !hard_ && !is_unknown(loop.values) &&
+        loop.counted = !asks && !command_.problem.is_hard() && !is_unknown(loop.values) &&
                        std::none_of(loop.values.begin(), loop.values.end(), has_range);
-        const bool soft = noted || !command_.problem.empty() || !command_.notes.empty();
+        const bool soft = noted || command_.problem || !command_.notes.empty();
         if (loop.counted && follows())
             status = {loop.values.empty() ? Truth::no : Truth::yes, soft, false, {}};
         if (!loop.counted && !loop.variable.empty())
@@ -275,7 +269,7 @@ void ShellReader::read_for(bool asks) {
         if (!loop.values.empty() && loop.counted && follows()) {
             const std::string first = loop.values[0];
             loop.values.erase(loop.values.begin());
-            variables_.set(loop.variable, {{first}, {}, false}, false, false, false);
+            variables_.set(loop.variable, {{first}}, false, false, false);
         }
     }
     drop_command();

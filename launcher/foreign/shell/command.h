@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "launcher/foreign/shell/problem.h"
+
 namespace tapgate {
 
 struct ShellCommand {
@@ -28,7 +30,7 @@ struct ShellCommand {
     bool has_arguments = false;  ///< the script that it stands in was given some
     unsigned line = 1;           ///< where it begins
     std::string directory;       ///< of the last `cd' in front of it; may be empty
-    std::string problem;         ///< what only a shell can do; empty: the words are right
+    ShellProblem problem;        ///< what only a shell can do; none: the words are right
 };
 
 /// How a script is read.

@@ -61,7 +61,7 @@ void ShellReader::drop_command() {
     command_ = {};
     script_.printed_status.reset();
     assignments_.clear();
-    started_ = hard_ = false;
+    started_ = false;
 }
 
 std::string ShellReader::written() const {
@@ -92,11 +92,11 @@ ShellStatus ShellReader::status_of_command() {
         const std::string bracket = goes_on ? "[[" : std::string(program);
         std::vector<std::string> rest(words.begin() + (goes_on ? 0 : 1), words.end());
         test_goes_on_ = bracket == "[[" && words.back() != "]]";
-        if (hard_)
+        if (command_.problem.is_hard())
             rest.emplace_back(unknown_text);
         status =
             shell_test(bracket, std::move(rest), variables_, script_.reading == ShellReading::here);
-        status.soft = status.soft || !command_.problem.empty();
+        status.soft = status.soft || command_.problem;
         status.text = written() + " (line " + std::to_string(command_.line) + ")";
     } else if (is_one_of(program, finders)) {
         // QEMU was there, or it would not have started.
@@ -139,7 +139,7 @@ void ShellReader::finish_command() {
         return;
     }
     if (words[0] == "xargs" || words[0] == "parallel")
-        problem("options that `" + words[0] + "' adds");
+        add_problem({"options that `" + words[0] + "' adds"});
     const auto function = script_.functions.find(words[0]);
     if (words[0] == "eval" && words.size() > 1) {
         read_eval();
@@ -273,7 +273,7 @@ void ShellReader::leave() {
 
 void ShellReader::change_directory() {
     const std::string to = command_.words.size() > 1 ? command_.words[1] : std::string();
-    const bool known = !to.empty() && to != "-" && command_.problem.empty() && !is_unknown(to);
+    const bool known = !to.empty() && to != "-" && !command_.problem && !is_unknown(to);
     // Relative paths behind it are taken from where translate runs.
     if (!known)
         notes_.push_back(written());
@@ -281,9 +281,9 @@ void ShellReader::change_directory() {
                  : to.starts_with('/') || directory_.empty() ? to
                                                              : directory_ + "/" + to;
     if (directory_.starts_with('/'))
-        variables_.set("PWD", {{directory_}, {}, false}, false, false, false);
+        variables_.set("PWD", {{directory_}}, false, false, false);
     else
-        variables_.set("PWD", {{}, "changed by `cd'", false}, false, false, false);
+        variables_.forget("PWD", "changed by `cd'");
 }
 
 void ShellReader::change_variables() {
@@ -312,13 +312,14 @@ void ShellReader::change_variables() {
         const std::string name = words[i].substr(0, length);
         if (program == "unset" && reach() == Truth::yes && !is_element)
             variables_.unset(name);
-        else if (program == "printf" && reach() == Truth::yes && !hard_ && !is_element)
+        else if (program == "printf" && reach() == Truth::yes && !command_.problem.is_hard() &&
+                 !is_element)
             assign_formatted(name,
                              {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()});
         // `while read' is rarely for what is typed: where it reads from stands behind `done'.
         else if (program == "read" && command_.redirections.empty() && !flow_.is_in_condition() &&
                  !is_element)
-            variables_.set(name, {{}, "typed where `read' asks", true}, false, false, false);
+            variables_.forget(name, "typed where `read' asks", true);
         else
             variables_.forget(name, "set by `" + program + "'");
         if (program == "unset" && words[1] == "-f")
@@ -331,8 +332,8 @@ void ShellReader::change_variables() {
 void ShellReader::assign_formatted(const std::string& name, std::vector<std::string> words) {
     words.insert(words.begin(), "printf");
     const auto text = shell_printed(words);
-    variables_.set(name, {{text.value_or(std::string(unknown_text))}, command_.problem, true},
-                   false, false, false);
+    variables_.set(name, {{text.value_or(std::string(unknown_text))}, command_.problem}, false,
+                   false, false);
 }
 
 void ShellReader::apply(const SumStatus& sum, const std::string& program) {
@@ -340,7 +341,7 @@ void ShellReader::apply(const SumStatus& sum, const std::string& program) {
         if (reach() == Truth::no)
             break;
         if (sum.value && reach() == Truth::yes)
-            variables_.set(name, {{std::to_string(*sum.value)}, {}, false}, false, false, false);
+            variables_.set(name, {{std::to_string(*sum.value)}}, false, false, false);
         else
             variables_.forget(name, "set by `" + program + "'");
     }
@@ -356,12 +357,12 @@ void ShellReader::set_arguments() {
         first = words.begin() + 1;
     else
         return;
-    ShellVariables::Value arguments{{first, words.end()}, command_.problem, !hard_};
+    ShellVariables::Value arguments{{first, words.end()}, command_.problem};
     if (reach() != Truth::yes)
-        arguments = {{}, "an argument, which is set under a condition,", false};
+        arguments = {{}, {"an argument, which is set under a condition,"}};
     // Nobody knows how many words that is.
     else if (std::find(first, words.end(), unknown_text) != words.end())
-        arguments = {{}, "an argument, which a command printed,", false};
+        arguments = {{}, {"an argument, which a command printed,"}};
     variables_.set_arguments(std::move(arguments));
 }
 
@@ -390,7 +391,7 @@ void ShellReader::end_loop() {
         count_round();
         const std::string value = loop->values[0];
         loop->values.erase(loop->values.begin());
-        variables_.set(loop->variable, {{value}, {}, false}, false, false, reach() != Truth::yes);
+        variables_.set(loop->variable, {{value}}, false, false, reach() != Truth::yes);
         words_.go_to(loop->place, loop->line);
         flow_.begin_round();
         return;

@@ -34,7 +34,6 @@ ShellOutput ShellWordReader::output_of(std::string_view command) {
         }
     }
     parts.rest = trimmed(reader.rest(), " \t\n");
-    parts.soft = !reader.has_hard_problem();
     parts.problem = reader.take_problem();
     return parts;
 }
@@ -44,7 +43,7 @@ void ShellWordReader::add_sum(std::string_view text) {
     const std::string sum = expanded(text);
     const std::vector<std::string> names = shell_sum(sum, variables_).names;
     for (const std::string& name : names)
-        variables_.assign(name, {{}, "set by `$((...))'", false});
+        variables_.assign(name, {{}, ShellProblem{"set by `$((...))'"}.of_variable(name)});
     const auto value = names.empty() ? shell_arithmetic(sum, variables_) : std::nullopt;
     add_quoted(value ? std::to_string(*value) : std::string(unknown_text));
 }
@@ -91,7 +90,7 @@ void ShellWordReader::read_command(bool quoted) {
     if (end == 0) {
         while (!at_end() && peek() != '\n')
             next();
-        problem("the output of a command ($(...))");
+        add_problem({"the output of a command ($(...))"});
         add_quoted(unknown_text);
         return;
     }
@@ -117,7 +116,7 @@ void ShellWordReader::read_expansion(bool quoted) {
         if (peek() == '`')
             next();
         else if (!comment)
-            problem("a backquote that is not closed");
+            add_problem({"a backquote that is not closed"});
         if (!comment)
             add_output(inside, quoted);
         return;
@@ -136,7 +135,7 @@ void ShellWordReader::read_expansion(bool quoted) {
         if (name == "RANDOM")
             add_quoted(unknown_text);
         else
-            add_value(name == "BASH_SOURCE" ? variables_.ask("$0", "`$BASH_SOURCE'")
+            add_value(name == "BASH_SOURCE" ? variables_.ask("$0", {"`$BASH_SOURCE'"})
                                             : variables_.get(name),
                       quoted, false);
     } else {
@@ -170,7 +169,7 @@ void ShellWordReader::read_special(bool quoted) {
     } else if ((c >= '1' && c <= '9') || c == '#') {
         add_value(variables_.argument(std::string(1, next())), quoted, false);
     } else if (c != '\0' && special.find(c) != std::string_view::npos) {
-        problem("`$" + std::string(1, c) + "', which only the shell that ran it knows");
+        add_problem({"`$" + std::string(1, c) + "', which only the shell that ran it knows"});
     } else {
         add('$');
     }

@@ -77,12 +77,12 @@ ShellStatus ShellReader::next_option() {
     const std::string& name = words[2];
     std::optional<ShellVariables::Value> arguments;
     if (words.size() > 3)
-        arguments = {{words.begin() + 3, words.end()}, command_.problem, !hard_};
+        arguments = {{words.begin() + 3, words.end()}, command_.problem};
     else if (variables_.arguments() != nullptr)
         arguments = *variables_.arguments();
     if (!arguments)
         return {Truth::no, true, false, {}};
-    if (reach() != Truth::yes || !arguments->problem.empty() || is_unknown(arguments->words) ||
+    if (reach() != Truth::yes || arguments->problem || is_unknown(arguments->words) ||
         is_unknown(words)) {
         for (const std::string& one : {name, std::string("OPTARG"), std::string("OPTIND")})
             variables_.forget(one, "set by `getopts'");
@@ -99,7 +99,7 @@ ShellStatus ShellReader::next_option() {
     }
     const Step result = step(words[1], arguments->words, argument, read);
     const auto assign = [&](const std::string& variable, const std::string& value) {
-        variables_.set(variable, {{value}, {}, false}, false, false, false);
+        variables_.set(variable, {{value}}, false, false, false);
     };
     assign("OPTIND", std::to_string(argument));
     assign(name, result.option);

@@ -24,7 +24,7 @@ void ShellReader::set_in_map(const std::string& name, std::string_view key, bool
     take_problem();
     ShellWordReader reader(key, variables_, words_.line());
     const std::string known = reader.read_all();
-    if (!reader.take_problem().empty() || known.empty() || is_unknown(known)) {
+    if (reader.take_problem() || known.empty() || is_unknown(known)) {
         if (reach() != Truth::no)
             variables_.forget(name, "set element by element");
         return;

@@ -22,13 +22,12 @@ constexpr unsigned deepest_call = 12;
 
 // A function of the script, with the arguments of this call; a problem of theirs goes with them.
 void ShellReader::call(const Function& function) {
-    variables_.enter(
-        {{command_.words.begin() + 1, command_.words.end()}, command_.problem, !hard_});
+    variables_.enter({{command_.words.begin() + 1, command_.words.end()}, command_.problem});
     for (const auto& [name, value] : command_.environment) {
         variables_.hide(name);
         set(name, {value}, false, false);
     }
-    command_.problem.clear();
+    command_.problem = {};
     // A copy: the function may define itself anew.
     const std::string body = function.body;
     run(body, function.line);
@@ -41,13 +40,13 @@ std::optional<ShellVariables::Value> ShellReader::printed_by(
     const auto found = words.empty() ? script_.functions.end() : script_.functions.find(words[0]);
     if (found == script_.functions.end())
         return std::nullopt;
-    ShellVariables::Value value{{std::string(unknown_text)}, {}, false};
+    ShellVariables::Value value{{std::string(unknown_text)}};
     if (nesting_ >= deepest_call || !follows())
         return value;
     count_round();
     const Script before = script_;
     const size_t mark = variables_.mark();
-    variables_.enter({{words.begin() + 1, words.end()}, {}, false});
+    variables_.enter({{words.begin() + 1, words.end()}});
     Printed printed;
     ShellReader reader(before.functions.at(words[0]).body, variables_, script_,
                        before.functions.at(words[0]).line, nesting_ + 1);
@@ -85,7 +84,7 @@ void ShellReader::print() {
         script_.functions.contains(words[0]))
         return;
     const auto text = shell_printed(words);
-    if (!text || reach() != Truth::yes || !command_.problem.empty()) {
+    if (!text || reach() != Truth::yes || command_.problem) {
         printed_->known = false;
         return;
     }
@@ -98,8 +97,8 @@ void ShellReader::print() {
 void ShellReader::read_eval() {
     const std::string text = joined({command_.words.begin() + 1, command_.words.end()});
     const size_t length = shell_name_length(text);
-    script_.is_open = script_.is_open || !command_.problem.empty() || is_unknown(text);
-    if (!command_.problem.empty() && length > 0 && length < text.size() &&
+    script_.is_open = script_.is_open || command_.problem || is_unknown(text);
+    if (command_.problem && length > 0 && length < text.size() &&
         (text[length] == '=' || text[length] == '+'))
         variables_.forget(text.substr(0, length), "set by `eval'");
     else if (command_.environment.empty())
@@ -116,11 +115,8 @@ void ShellReader::run_with_environment(const std::string& text) {
         set(name, {value}, false, false);
     }
     run(text, command_.line);
-    for (const auto& [name, value] : before) {
-        variables_.unset(name);
-        if (value)
-            variables_.set(name, *value, true, false, false);
-    }
+    for (const auto& [name, value] : before)
+        variables_.restore(name, value);
 }
 
 // What `text' says is run here: the body of a function, or what `eval' is given.
@@ -141,7 +137,7 @@ void ShellReader::run(const std::string& text, unsigned line) {
         flow_.leave();
     notes_.insert(notes_.end(), reader.notes_.begin(), reader.notes_.end());
     for (ShellCommand& command : commands) {
-        if (command.problem.empty())
+        if (!command.problem)
             command.problem = command_.problem;
         command.background = command.background || command_.background;
         command.redirections.insert(command.redirections.end(), command_.redirections.begin(),
@@ -176,8 +172,7 @@ std::optional<ShellVariables::Value> ShellReader::arguments_behind(size_t name) 
         return std::nullopt;
     const auto first = std::min(name + 1, words.size());
     return ShellVariables::Value{{words.begin() + static_cast<std::ptrdiff_t>(first), words.end()},
-                                 command_.problem,
-                                 !hard_};
+                                 command_.problem};
 }
 
 // Its $0: NAME, or the shell as it was called.
@@ -186,8 +181,8 @@ ShellVariables::Value ShellReader::name_behind(size_t name) const {
     const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
     const auto shell = std::find_if(words.begin(), end, is_shell);
     if (shell == end)
-        return {{}, "`$0', which only the shell that ran it knows", false};
-    return {{name < words.size() ? words[name] : *shell}, command_.problem, !hard_};
+        return {{}, {"`$0', which only the shell that ran it knows"}};
+    return {{name < words.size() ? words[name] : *shell}, command_.problem};
 }
 
 // A script of another shell's, which has the variables that have been exported, or none.
@@ -201,7 +196,7 @@ void ShellReader::read_in_shell(const std::string& text,
         variables_.set_script_name(std::move(*name));
     if (!written) {
         for (const auto& [variable, value] : command_.environment)
-            variables_.set(variable, {{value}, command_.problem, !hard_}, false, false, false);
+            variables_.set(variable, {{value}, command_.problem}, false, false, false);
     }
     read_nested(text, script, line, written);
     variables_.undo_to(mark);
@@ -220,7 +215,7 @@ void ShellReader::read_nested(const std::string& text, Script& script, unsigned 
     std::vector<ShellCommand> commands = reader.read();
     // What nobody knows of the text is a problem of all that stands in it.
     for (ShellCommand& command : commands) {
-        if (!written && command.problem.empty())
+        if (!written && !command.problem)
             command.problem = command_.problem;
     }
     take_over(std::move(commands), written);

@@ -39,7 +39,7 @@ std::string from_here(const std::string& path, ShellVariables& variables) {
     if (path.starts_with('/'))
         return normal(path);
     const Value here = variables.get("PWD");
-    if (!here.problem.empty() || here.words.empty())
+    if (here.problem || here.words.empty())
         return {};
     return normal(std::filesystem::path(here.words[0]) / path);
 }
@@ -118,7 +118,7 @@ class Sum {
         at_ += word.size();
         if (name > 0) {
             const Value value = variables_.get(word);
-            wrong_ = wrong_ || !value.problem.empty() || value.words.size() != 1;
+            wrong_ = wrong_ || value.problem || value.words.size() != 1;
             word = wrong_ ? "0" : value.words[0];
         }
         const auto value = parse_whole<long long>(word, 0, most);
@@ -252,13 +252,13 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     const auto known = [&](std::string text) -> std::optional<Value> {
         if (text.empty())
             return std::nullopt;
-        return Value{{std::move(text)}, parts.problem, parts.soft};
+        return Value{{std::move(text)}, parts.problem};
     };
     const size_t count = words.size();
     // `|| true' is for when it fails.
     const bool whole = parts.rest.empty() || parts.rest.starts_with("||");
     if (auto printed = variables.printed_by(parts.words))
-        return whole && parts.problem.empty() ? printed : std::nullopt;
+        return whole && !parts.problem ? printed : std::nullopt;
     if (program == "cd" && count >= 2) {
         const bool prints = parts.rest == "&& pwd" || parts.rest == "&& pwd -P" ||
                             parts.rest == "&&pwd" || parts.rest == "; pwd" || parts.rest == ";pwd";
@@ -271,8 +271,8 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     if (program == "whoami")
         return variables.get("USER");
     if (program == "nproc" || (program == "getconf" && words.back() == "_NPROCESSORS_ONLN")) {
-        const Value processors = variables.ask("nproc", "?");
-        return processors.problem.empty() ? std::optional(processors) : std::nullopt;
+        const Value processors = variables.ask("nproc", {"?"});
+        return processors.problem ? std::nullopt : std::optional(processors);
     }
     if (program == "uname" && (count == 1 || (count == 2 && words[1] == "-s")))
         return known("Linux");
@@ -307,7 +307,7 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
         return known(value ? std::to_string(*value) : "");
     }
     if (const auto text = shell_printed(words))
-        return Value{{without_line_ends(*text)}, parts.problem, parts.soft};
+        return Value{{without_line_ends(*text)}, parts.problem};
     return std::nullopt;
 }
 

@@ -16,9 +16,8 @@ namespace tapgate {
 /// A command, and what stands behind it.
 struct ShellOutput {
     std::vector<std::string> words;
-    std::string rest;     ///< from `|', `&&' or `||' on
-    std::string problem;  ///< of the words
-    bool soft = false;    ///< see ShellVariables::Value
+    std::string rest;      ///< from `|', `&&' or `||' on
+    ShellProblem problem;  ///< of the words
 };
 
 /// What the command would print; nothing when only running it would tell.

@@ -23,11 +23,6 @@ std::string in_case(std::string text, size_t bytes, bool upper) {
     return text;
 }
 
-// Its words are no more than a guess.
-bool is_hard(const ShellVariables::Value& value) {
-    return !value.problem.empty() && !value.soft;
-}
-
 // From `offset' on, of which there are `size'; nothing: what a shell says no to.
 std::optional<std::pair<size_t, size_t>> part_of(size_t size, long long offset,
                                                  std::optional<long long> length) {
@@ -82,7 +77,7 @@ struct ShellWordReader::Parameter {
 // What a word within a word stands for.
 std::string ShellWordReader::expanded(std::string_view text, Patterns patterns) {
     if (depth_ == deepest) {
-        problem("words in words in words");
+        add_problem({"words in words in words"});
         return {};
     }
     ShellWordReader inner(text, variables_, line_, depth_ + 1);
@@ -92,16 +87,14 @@ std::string ShellWordReader::expanded(std::string_view text, Patterns patterns) 
 }
 
 void ShellWordReader::take_over(ShellWordReader& inner) {
-    const bool soft = !inner.has_hard_problem();
-    if (const std::string what = inner.take_problem(); !what.empty())
-        problem(what, soft);
+    add_problem(inner.take_problem());
     for (std::string& note : inner.take_notes())
         notes_.push_back(std::move(note));
 }
 
 void ShellWordReader::add_default(std::string_view text, bool quoted) {
     if (depth_ == deepest) {
-        problem("words in words in words");
+        add_problem({"words in words in words"});
         return;
     }
     ShellWordReader inner(text, variables_, line_, depth_ + 1);
@@ -219,7 +212,7 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     if (name == "0")
         return variables_.script_name();
     if (name == "BASH_SOURCE")
-        return variables_.ask("$0", "`${" + shown(parameter.text) + "}'");
+        return variables_.ask("$0", {"`${" + shown(parameter.text) + "}'"});
     if (name == "@" || name == "*") {
         const auto* const known = variables_.arguments();
         return known != nullptr ? *known : ShellVariables::Value();
@@ -229,13 +222,13 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     if (variables_.is_map(name))
         return value_in_map(parameter);
     ShellVariables::Value value = variables_.get(name);
-    if (parameter.is_all || is_hard(value))
+    if (parameter.is_all || value.problem.is_hard())
         return value;
     if (!parameter.element.empty()) {
         const auto number = sum_of(parameter.element);
         const auto size = static_cast<long long>(value.words.size());
         if (!number || *number < -size)
-            return {{}, "`${" + shown(parameter.text) + "}'", false};
+            return {{}, {"`${" + shown(parameter.text) + "}'"}};
         const long long at = *number < 0 ? *number + size : *number;
         if (at >= size)
             value.words.clear();
@@ -255,17 +248,17 @@ ShellVariables::Value ShellWordReader::value_in_map(const Parameter& parameter) 
     const std::string key = expanded(parameter.element);
     const bool assigns = parameter.how.starts_with('=') || parameter.how.starts_with(":=");
     if (parameter.is_all || parameter.prefix == '!' || key.empty() || is_unknown(key) || assigns)
-        return {{}, "`${" + shown(parameter.text) + "}'", false};
+        return {{}, {"`${" + shown(parameter.text) + "}'"}};
     return variables_.get_element(name, key);
 }
 
 // ${#NAME}, ${!NAME}
 ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
                                                 ShellVariables::Value value) {
-    if (parameter.prefix == '\0' || is_hard(value))
+    if (parameter.prefix == '\0' || value.problem.is_hard())
         return value;
     if (is_unknown(value.words))
-        return {{std::string(unknown_text)}, {}, false};
+        return {{std::string(unknown_text)}};
     const size_t count = value.words.size();
     const std::string word = value.words.empty() ? std::string() : value.words[0];
     if (parameter.prefix == '#') {
@@ -273,13 +266,13 @@ ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
     } else if (parameter.is_all && !parameter.is_given) {
         for (size_t i = 0; i < count; i++)
             value.words[i] = std::to_string(i);
-    } else if (value.problem.empty() && shell_name_length(word) == word.size() && !word.empty() &&
+    } else if (!value.problem && shell_name_length(word) == word.size() && !word.empty() &&
                !parameter.is_all) {
         value = variables_.get(word);
         if (value.words.size() > 1)
             value.words.resize(1);
     } else {
-        value = {{}, "`${" + shown(parameter.text) + "}'", false};
+        value = {{}, {"`${" + shown(parameter.text) + "}'"}};
     }
     return value;
 }
@@ -314,13 +307,13 @@ void ShellWordReader::read_braces(bool quoted) {
     next();
     const Parameter parameter(take_braces(quoted));
     if (parameter.name.empty() || (parameter.prefix != '\0' && !parameter.how.empty())) {
-        problem("`${" + shown(parameter.text) + "}'");
+        add_problem({"`${" + shown(parameter.text) + "}'"});
         return;
     }
     const bool unknown = parameter.is_given && variables_.arguments() == nullptr;
     if (unknown && parameter.is_all && parameter.prefix == '\0') {
         notes_.push_back("${" + shown(parameter.text) + "}");
-        add_all({{}, {}, false}, quoted, parameter.is_star);
+        add_all({}, quoted, parameter.is_star);
         return;
     }
     add_parameter(parameter, referred(parameter, value_of(parameter)), quoted);
@@ -343,17 +336,17 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
             add_value(one, quoted, false);
     };
     if (kind == '\0' || kind == '?' || (is_set && (kind == '-' || kind == '='))) {
-        if (kind == '?' && !is_set && value.problem.empty())
-            problem("`${" + shown(parameter.text) + "}'");
+        if (kind == '?' && !is_set && !value.problem)
+            add_problem({"`${" + shown(parameter.text) + "}'"});
         add(value);
     } else if (kind == '-' || kind == '=' || kind == '+') {
         // What was given, or typed: nothing, as it stands here, so its default.
-        if (!value.problem.empty() && (!value.soft || (kind == '+' && is_set)))
-            problem(value.problem, value.soft);
-        else if (!value.problem.empty() && value.name.empty())
+        if (value.problem.is_hard() || (kind == '+' && is_set))
+            add_problem(value.problem);
+        else if (value.problem && value.name.empty())
             notes_.push_back("${" + shown(parameter.text) + "}, but for its default");
         if (kind == '=')
-            variables_.assign(std::string(parameter.name), {{expanded(how.substr(1))}, {}, false});
+            variables_.assign(std::string(parameter.name), {{expanded(how.substr(1))}});
         if (kind != '+' || is_set)
             add_default(how.substr(1), quoted);
         else if (quoted)
@@ -362,8 +355,8 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
         ShellVariables::Value changed = value;
         if (is_unknown(words))
             changed.words = {std::string(unknown_text)};
-        else if (!is_hard(value) && !change(changed.words, parameter))
-            problem("`${" + shown(parameter.text) + "}'");
+        else if (!value.problem.is_hard() && !change(changed.words, parameter))
+            add_problem({"`${" + shown(parameter.text) + "}'"});
         add(changed);
     }
 }

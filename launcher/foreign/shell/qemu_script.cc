@@ -18,6 +18,12 @@ namespace {
 
 constexpr const char* give_arguments = ", or give the script its arguments behind --";
 
+// It says so.
+class ArgumentsMissing : public LauncherError {
+  public:
+    using LauncherError::LauncherError;
+};
+
 // libvirt sets these in front of each QEMU that it starts, and logs them.
 bool is_of_libvirt(const ShellCommand& command) {
     return std::any_of(command.environment.begin(), command.environment.end(),
@@ -40,7 +46,7 @@ std::string name_of_guest(const ShellCommand& command) {
 bool starts_qemu(const ShellCommand& command) {
     const auto qemu = find_qemu(command.words);
     const bool bare = qemu != command.words.end() && qemu + 1 == command.words.end() &&
-                      (!command.problem.empty() || !command.absent.empty());
+                      (command.problem || !command.absent.empty());
     return bare || is_start_of_qemu(command.words);
 }
 
@@ -57,13 +63,6 @@ std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
     for (const ShellCommand* command : commands)
         lines.insert(command->line);
     return lines;
-}
-
-// Is what is not known an argument of the script's, which was given none?
-bool hangs_on_arguments(const ShellCommand& command) {
-    const size_t at = command.problem.find("`$");
-    return !command.has_arguments && at != std::string::npos && at + 2 < command.problem.size() &&
-           command.problem[at + 2] >= '1' && command.problem[at + 2] <= '9';
 }
 
 }  // namespace
@@ -91,7 +90,7 @@ ShellCommand find_qemu_start(std::string_view text,
                 error = problem.what();
             // As it stands, it does not come there.
             if (starts && reading == ShellReading::flat && arguments.empty() &&
-                !error.ends_with(give_arguments))
+                dynamic_cast<const ArgumentsMissing*>(&problem) == nullptr)
                 error += give_arguments;
             // Another reading would know less, and might not know that.
             if (starts)
@@ -158,10 +157,13 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                             std::string(places.size() > 1 ? "lines " : "line ") + shown(lines) +
                             "); make a file of the one that is meant");
     }
-    if (!found[0]->problem.empty())
-        throw LauncherError(source + ": " + found[0]->problem +
-                            " means something to a shell only; write out what it stands for" +
-                            (hangs_on_arguments(*found[0]) ? give_arguments : ""));
+    if (const ShellProblem& problem = found[0]->problem) {
+        const std::string error = source + ": " + problem.what +
+                                  " means something to a shell only; write out what it stands for";
+        if (problem.of_argument && !found[0]->has_arguments)
+            throw ArgumentsMissing(error + give_arguments);
+        throw LauncherError(error);
+    }
     return *found[0];
 }
 

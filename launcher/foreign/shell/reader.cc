@@ -47,29 +47,21 @@ bool chooses_kvm(const std::vector<std::string>& words) {
 }  // namespace
 
 std::vector<ShellCommand> ShellReader::read() {
-    const auto before = variables_.set_printed(
-        [this](const std::vector<std::string>& words) { return printed_by(words); });
+    const ShellVariables::PrintedBy asked(
+        variables_, [this](const std::vector<std::string>& words) { return printed_by(words); });
     while (!words_.at_end())
         read_part();
     finish();
-    variables_.set_printed(before);
     return std::move(commands_);
 }
 
-void ShellReader::problem(const std::string& what, bool soft) {
-    hard_ = hard_ || !soft;
-    if (!command_.problem.empty())
-        return;
-    // A variable's problem may know its line already.
-    const bool placed = what.find(" in line ") != std::string::npos;
-    command_.problem = what + (placed ? "" : " in line " + std::to_string(words_.line()));
+void ShellReader::add_problem(const ShellProblem& problem) {
+    command_.problem.add(problem.met_in(words_.line()));
 }
 
 // What a word could not say.
 void ShellReader::take_problem() {
-    const bool soft = !words_.has_hard_problem();
-    if (const std::string what = words_.take_problem(); !what.empty())
-        problem(what, soft);
+    add_problem(words_.take_problem());
     for (std::string& note : words_.take_notes())
         command_.notes.push_back(std::move(note));
 }
@@ -238,14 +230,15 @@ void ShellReader::read_redirection(std::string redirection) {
         auto& redirections = command_.redirections;
         begin_word();
         if (redirections.empty() || !redirections.back().ends_with('>'))
-            problem("what another command reads or writes (`" + std::string(1, peek()) + "(...)')");
+            add_problem(
+                {"what another command reads or writes (`" + std::string(1, peek()) + "(...)')"});
         const std::string_view rest = words_.rest().substr(0, words_.rest().find('\n'));
         words_.skip(std::min(rest.rfind(')'), rest.size() - 1) + 1);
         return;
     }
     const bool document = peek() == '<' && peek(1) == '<' && peek(2) != '<';
     if (peek() == '<' && peek(1) == '<')
-        problem("a here-document (`<<')");
+        add_problem({"a here-document (`<<')"});
     while (peek() == '<' || peek() == '>' || peek() == '&' || peek() == '|')
         redirection += next();
     const bool without_tabs = document && peek() == '-';
@@ -343,7 +336,7 @@ std::vector<std::string> ShellReader::read_assigned() {
         return words_.read(false);
     const size_t mark = variables_.mark();
     for (const Assignment& one : assignments_)
-        variables_.set(one.name, {{one.value}, command_.problem, !hard_}, false, one.append, false);
+        variables_.set(one.name, {{one.value}, command_.problem}, false, one.append, false);
     std::vector<std::string> fields = words_.read(false);
     variables_.undo_to(mark);
     return fields;
@@ -394,8 +387,10 @@ bool ShellReader::read_assignment() {
         words_.set_assigned(name);
     std::vector<std::string> fields = read_assigned();
     words_.set_assigned({});
-    if (path && !words_.has_hard_problem() && !words_.take_problem().empty())
+    if (path && words_.problem().soft) {
+        words_.take_problem();
         fields = {std::string(unknown_text)};
+    }
     take_problem();
     assignments_.push_back({name, joined(fields), append});
     if (command_.words.empty())
@@ -414,13 +409,13 @@ void ShellReader::read_array(const std::string& name, bool append) {
         } else if (c == '#') {
             skip_line();
         } else if (std::string_view(";&|<>(").find(c) != std::string_view::npos) {
-            problem("`" + std::string(1, c) + "' in an array");
+            add_problem({"`" + std::string(1, c) + "' in an array"});
             next();
         } else {
             if (c == '[' &&
                 words_.rest().substr(0, words_.rest().find_first_of(" \t\n")).find("]=") !=
                     std::string_view::npos)
-                problem("an array's element with its name");
+                add_problem({"an array's element with its name"});
             words_.mark_unknown(true);
             const std::vector<std::string> fields = words_.read(true);
             words_.mark_unknown(false);
@@ -445,9 +440,8 @@ void ShellReader::set_element(const std::string& name, std::string_view element,
     ShellVariables::Value value = variables_.saved(name).value_or(ShellVariables::Value());
     ShellWordReader reader(element, variables_, words_.line());
     const auto number = shell_arithmetic(trimmed(reader.read_all()), variables_);
-    if (reach() == Truth::yes && command_.words.empty() && reader.take_problem().empty() &&
-        number && *number >= 0 && value.problem.empty() &&
-        *number <= static_cast<long long>(value.words.size())) {
+    if (reach() == Truth::yes && command_.words.empty() && !reader.take_problem() && number &&
+        *number >= 0 && !value.problem && *number <= static_cast<long long>(value.words.size())) {
         const auto at = static_cast<size_t>(*number);
         value.words.resize(std::max(value.words.size(), at + 1));
         value.words[at] = (append ? value.words[at] : "") + joined(fields);
@@ -478,8 +472,7 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
     const bool conditional = reach() == Truth::unknown && !(chooses_kvm(added) && adds);
     if (is_local())
         variables_.hide(name);
-    ShellVariables::Value value{std::move(words), command_.problem, !hard_};
-    variables_.set(name, std::move(value), array, append, conditional);
+    variables_.set(name, {std::move(words), command_.problem}, array, append, conditional);
 }
 
 void ShellReader::assign(const std::string& name, const std::string& value, bool append) {

@@ -93,7 +93,7 @@ class ShellReader {
     void end_element(bool background);
     void skip_line();
     void skip_blanks(bool lines);
-    void problem(const std::string& what, bool soft = false);
+    void add_problem(const ShellProblem& problem);
     void take_problem();
     [[nodiscard]] bool is_in_test() const;
 
@@ -176,7 +176,6 @@ class ShellReader {
     std::optional<ShellStatus> returned_;  // how this function ended, by `return'
     bool unsure_ = false;                  // a `return' that nobody knows of is in it
     Printed* printed_ = nullptr;           // of the function that this is read for
-    bool hard_ = false;                    // command_ has a problem that is more than arguments
     std::vector<Assignment> assignments_;
     std::vector<Document> documents_;
     size_t documents_before_ = 0;  // of other commands

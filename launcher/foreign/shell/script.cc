@@ -59,7 +59,7 @@ std::vector<ShellCommand> read_shell_script(
     }
     ShellVariables variables(lookup);
     if (!arguments.empty())
-        variables.set_arguments({arguments, {}, false});
+        variables.set_arguments({arguments});
     ShellReader::Script script{.reading = reading, .text = commands};
     std::vector<ShellCommand> all = ShellReader(commands, variables, script, 1, 0).read();
     for (ShellCommand& command : all) {

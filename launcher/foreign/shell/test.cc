@@ -25,8 +25,8 @@ ShellStatus of_file(const std::string& path, ShellVariables& variables, bool ask
         return {Truth::yes, true, false, {}};
     if (!asks_files || !path.starts_with('/'))
         return status;
-    const ShellVariables::Value there = variables.ask("exists " + path, "?");
-    if (there.problem.empty())
+    const ShellVariables::Value there = variables.ask("exists " + path, {"?"});
+    if (!there.problem)
         status = {truth_of(there.words.at(0) == "yes"), true, true, {}};
     return status;
 }
@@ -102,13 +102,20 @@ bool is_quick(const std::string& expression) {
     return true;
 }
 
+void forget_groups(ShellVariables& variables) {
+    const std::string name = "BASH_REMATCH";
+    variables.assign(name, {{}, ShellProblem{"set by `=~'"}.of_variable(name)});
+}
+
 // [[ VALUE =~ EXPRESSION ]]
 Truth of_regular(const std::string& value, const std::string& expression,
                  ShellVariables& variables) {
     std::vector<std::string> groups;
     const Truth truth = matches_regular(expression, value, groups);
-    const std::string why = truth == Truth::unknown ? "set by `=~'" : "";
-    variables.assign("BASH_REMATCH", {std::move(groups), why, false}, true);
+    if (truth == Truth::unknown)
+        forget_groups(variables);
+    else
+        variables.assign("BASH_REMATCH", {std::move(groups)}, true);
     return truth;
 }
 
@@ -161,7 +168,7 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
     constexpr std::array<std::string_view, 9> of_files = {"-e", "-f", "-r", "-d", "-s",
                                                           "-w", "-c", "-b", "-x"};
     if (!known && std::find(words.begin(), words.end(), "=~") != words.end())
-        variables.assign("BASH_REMATCH", {{}, "set by `=~'", false});
+        forget_groups(variables);
     if (!known)
         return status;
     // A variable without quotes that is empty is no word.

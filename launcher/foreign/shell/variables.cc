@@ -66,20 +66,10 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
     } else {
         old.words.insert(old.words.end(), value.words.begin(), value.words.end());
     }
-    if (!value.problem.empty()) {
-        old.soft = value.soft && (old.problem.empty() || old.soft);
-        // Of one that is made of itself the reason is the first.
-        const std::string itself = "the variable " + name + ", which is ";
-        if (old.problem.empty() && value.problem.starts_with(itself))
-            old.problem = trimmed(value.problem.substr(itself.size()), ",");
-        else if (old.problem.empty())
-            old.problem = "made of " + value.problem;
-    }
-    if (conditional) {
-        old.soft = false;
-        if (old.problem.empty())
-            old.problem = "set under a condition";
-    }
+    if (value.problem)
+        old.problem.add(value.problem.reason_for(name));
+    if (conditional)
+        old.problem.add({"set under a condition"});
 }
 
 void ShellVariables::assign(const std::string& name, Value value, bool array) {
@@ -101,12 +91,12 @@ void ShellVariables::add_key(const std::string& name, const std::string& key, bo
     const std::string all = element_of(name, {});
     const auto& words = values_[all].words;
     if (std::find(words.begin(), words.end(), key) == words.end())
-        set(all, {{key}, {}, false}, true, true, conditional);
+        set(all, {{key}}, true, true, conditional);
 }
 
 ShellVariables::Value ShellVariables::keys(const std::string& name) {
     const auto whole = values_.find(name);
-    const bool known = whole == values_.end() || whole->second.problem.empty();
+    const bool known = whole == values_.end() || !whole->second.problem;
     return get(known ? element_of(name, {}) : name);
 }
 
@@ -114,7 +104,7 @@ ShellVariables::Value ShellVariables::get_element(const std::string& name, const
     Value all = keys(name);
     const std::string element = element_of(name, key);
     const auto whole = values_.find(name);
-    const bool lost = whole != values_.end() && !whole->second.problem.empty();
+    const bool lost = whole != values_.end() && whole->second.problem;
     if (!lost && values_.contains(element))
         return get(element);
     all.words.clear();
@@ -134,11 +124,8 @@ void ShellVariables::enter(Value arguments) {
 }
 
 void ShellVariables::leave() {
-    for (const auto& [name, value] : hidden_.back()) {
-        unset(name);
-        if (value)
-            values_[name] = *value;
-    }
+    for (const auto& [name, value] : hidden_.back())
+        restore(name, value);
     hidden_.pop_back();
     arguments_ = std::move(callers_.back());
     callers_.pop_back();
@@ -177,6 +164,12 @@ void ShellVariables::unset(const std::string& name) {
     }
     note(name);
     values_.erase(name);
+}
+
+void ShellVariables::restore(const std::string& name, std::optional<Value> value) {
+    unset(name);
+    if (value)
+        values_[name] = std::move(*value);
 }
 
 void ShellVariables::note(const std::string& name) {
@@ -218,12 +211,12 @@ void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
     journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
 }
 
-ShellVariables::Value ShellVariables::ask(const std::string& word, const std::string& otherwise) {
+ShellVariables::Value ShellVariables::ask(const std::string& word, const ShellProblem& otherwise) {
     const char* const value = lookup_(word);
     if (value == nullptr)
-        return {{}, otherwise, false};
+        return {{}, otherwise};
     charge(std::string_view(value).size());
-    return {{value}, {}, false};
+    return {{value}};
 }
 
 ShellVariables::Value ShellVariables::get(const std::string& name) {
@@ -231,20 +224,21 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
         Value value = known->second;
         for (const std::string& word : value.words)
             charge(word.size() + 1);
-        if (!value.problem.empty())
-            value.problem = "the variable " + name + ", which is " + value.problem + ",";
-        if (!value.problem.empty() && !value.soft)
+        if (value.problem)
+            value.problem = value.problem.of_variable(name);
+        if (value.problem.is_hard())
             value.name = name;
         return value;
     }
-    const std::string unset = "the variable " + name + ", which is not set in the script,";
+    ShellProblem unset{"not set in the script"};
     if (name == "HOME" || name == "USER" || name == "PWD")
-        return ask(name, unset);
+        return ask(name, unset.of_variable(name));
     if (name == "OSTYPE")
-        return {{"linux-gnu"}, {}, false};
+        return {{"linux-gnu"}};
     if (name == "IFS")
-        return {{" \t\n"}, {}, false};
-    return {{}, unset, true, name};
+        return {{" \t\n"}};
+    unset.soft = true;
+    return {{}, unset.of_variable(name), name};
 }
 
 void ShellVariables::note_unknown(const std::string& name) {
@@ -255,7 +249,7 @@ void ShellVariables::note_unknown(const std::string& name) {
 ShellVariables::Value ShellVariables::script_name() {
     if (const auto told = saved("0"))
         return *told;
-    return ask("$0", "`$0', which only the shell that ran it knows");
+    return ask("$0", {"`$0', which only the shell that ran it knows"});
 }
 
 ShellVariables::Value ShellVariables::argument(const std::string& name) {
@@ -265,9 +259,9 @@ ShellVariables::Value ShellVariables::argument(const std::string& name) {
         std::vector<std::string> words;
         if (name == "#")
             words.emplace_back("0");
-        return {words, "`$" + name + "', which only the shell that ran it knows", true};
+        return {words, {"`$" + name + "', which only the shell that ran it knows", true, true}};
     }
-    Value value{{}, known->problem, known->soft};
+    Value value{{}, known->problem};
     if (name == "#")
         value.words = {std::to_string(known->words.size())};
     else if (number && *number > 0 && *number <= known->words.size())

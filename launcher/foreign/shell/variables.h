@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "launcher/foreign/shell/problem.h"
+
 namespace tapgate {
 
 /// What stands in a word for a text that only the shell which ran it knew: what a command printed,
@@ -27,12 +29,9 @@ class ShellVariables {
   public:
     struct Value {
         std::vector<std::string> words;  ///< one, but for arrays
-        std::string problem;             ///< why only a shell would know it; empty: it is known
-        /// The problem is that it hangs on arguments or on the environment, and `words` are right
-        /// where there are none.
-        bool soft = false;
-        std::string name = {};  ///< of a variable of which nothing is known
-        bool exported = false;  ///< other shells have it as well
+        ShellProblem problem = {};       ///< why only a shell would know it
+        std::string name = {};           ///< of a variable of which nothing is known
+        bool exported = false;           ///< other shells have it as well
     };
 
     /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home),
@@ -48,8 +47,20 @@ class ShellVariables {
     /// What a function of the script prints, called with these words: its name and arguments.
     /// unknown_text where only running it would tell; nothing where there is no such function.
     using Printed = std::function<std::optional<Value>(const std::vector<std::string>& words)>;
-    /// That is asked by printed_by() from now on; what was asked before.
-    Printed set_printed(Printed printed) { return std::exchange(printed_, std::move(printed)); }
+    /// While it lives, that is asked by printed_by().
+    class PrintedBy {
+      public:
+        PrintedBy(ShellVariables& variables, Printed printed)
+            : variables_(variables),
+              before_(std::exchange(variables.printed_, std::move(printed))) {}
+        ~PrintedBy() { variables_.printed_ = std::move(before_); }
+        PrintedBy(const PrintedBy&) = delete;
+        PrintedBy& operator=(const PrintedBy&) = delete;
+
+      private:
+        ShellVariables& variables_;
+        Printed before_;
+    };
     [[nodiscard]] std::optional<Value> printed_by(const std::vector<std::string>& words) const {
         return printed_ ? printed_(words) : std::nullopt;
     }
@@ -81,7 +92,7 @@ class ShellVariables {
     Value get(const std::string& name);
 
     /// What `lookup` has for the word; a Value with the problem `otherwise` when that is nothing.
-    Value ask(const std::string& word, const std::string& otherwise);
+    Value ask(const std::string& word, const ShellProblem& otherwise);
 
     /// The variable stands somewhere as unknown_text.
     void note_unknown(const std::string& name);
@@ -89,7 +100,7 @@ class ShellVariables {
 
     /// "$0": the script's path, or what the shell that read it was told.
     Value script_name();
-    void set_script_name(Value name) { set("0", std::move(name), false, false, false); }
+    void set_script_name(Value name) { restore("0", std::move(name)); }
 
     /// "$1" and the like; of the script itself they are not known, and "#" is their number.
     Value argument(const std::string& name);
@@ -108,14 +119,17 @@ class ShellVariables {
     /// They become these (`set --`).
     void set_arguments(Value arguments);
     /// Nobody knows its value from here on, since it is `why`: "read by `read'".
-    void forget(const std::string& name, const std::string& why) {
-        set(name, {{}, why, false}, false, false, false);
+    /// `soft`: it is nothing where nobody types anything.
+    void forget(const std::string& name, const std::string& why, bool soft = false) {
+        set(name, {{}, ShellProblem{why, soft}.of_variable(name)}, false, false, false);
     }
     void mark_exported(const std::string& name);
     /// It has not been set (`unset`).
     void unset(const std::string& name);
-    /// What has been set; nothing where it has not.
+    /// What has been set; nothing where it has not. Its problem is the reason for it alone.
     [[nodiscard]] std::optional<Value> saved(const std::string& name) const;
+    /// It is that again.
+    void restore(const std::string& name, std::optional<Value> value);
 
     /// The script sets it somewhere, so that it is no matter of the environment's.
     void own(const std::string& name) { owned_.insert(name); }

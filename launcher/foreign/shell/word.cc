@@ -83,19 +83,8 @@ void ShellWordReader::skip(size_t bytes) {
         next();
 }
 
-std::string ShellWordReader::take_problem() {
-    hard_ = false;
-    return std::exchange(problem_, {});
-}
-
 std::vector<std::string> ShellWordReader::take_notes() {
     return std::exchange(notes_, {});
-}
-
-void ShellWordReader::problem(const std::string& what, bool soft) {
-    hard_ = hard_ || !soft;
-    if (problem_.empty())
-        problem_ = what;
 }
 
 void ShellWordReader::add(char c) {
@@ -123,15 +112,15 @@ void ShellWordReader::add_quoted(std::string_view text) {
 // says.
 void ShellWordReader::add_split(std::string_view text) {
     const ShellVariables::Value separators = variables_.get("IFS");
-    if (splits_ && !separators.problem.empty())
-        problem(separators.problem, separators.soft);
+    if (splits_)
+        add_problem(separators.problem);
     const std::string ends = separators.words.empty() ? std::string() : separators.words[0];
     bool behind_blank = false;  // which has ended a word
     for (const char c : text) {
         const bool blank = c == ' ' || c == '\t' || c == '\n';
         if (!splits_ || ends.find(c) == std::string::npos) {
             if (patterns_ == Patterns::files && splits_ && (c == '*' || c == '?'))
-                problem("a pattern of file names (`" + std::string(1, c) + "')");
+                add_problem({"a pattern of file names (`" + std::string(1, c) + "')"});
             add(c);
             behind_blank = false;
         } else if (blank) {
@@ -148,19 +137,19 @@ void ShellWordReader::add_split(std::string_view text) {
 
 // `all`: of an array each element, a word each; else its first.
 void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted, bool all) {
-    if (marks_ && quoted && !all && !value.problem.empty() && !value.name.empty()) {
+    if (marks_ && quoted && !all && value.problem && !value.name.empty()) {
         variables_.note_unknown(value.name);
         add_quoted(unknown_text);
         return;
     }
     // NAME="$NAME more" where nothing has been in front of it, or what another branch would set.
-    if (value.soft && !value.name.empty() &&
+    if (value.problem.soft && !value.name.empty() &&
         (value.name == assigned_ || variables_.is_owned(value.name)))
         notes_.push_back("$" + value.name);
-    else if (!value.problem.empty())
-        problem(value.problem, value.soft);
+    else
+        add_problem(value.problem);
     const bool whole = !quoted && fields_.empty() && !in_field_ && at_word_end();
-    if (whole && value.soft && value.words.empty())
+    if (whole && value.problem.soft && value.words.empty())
         absent_ = value.name;
     bool first = true;
     for (const std::string& word : value.words) {
@@ -263,10 +252,10 @@ std::string ShellWordReader::read_document() {
             const size_t begin = at_;
             fields_.clear();
             in_field_ = splits_ = false;
-            problem_.clear();
+            problem_ = {};
             read_expansion(true);
             // An empty value is a value; one that nobody knows is left as it stands.
-            if (problem_.empty()) {
+            if (!problem_) {
                 for (const std::string& field : fields_)
                     all += field;
             } else {
@@ -304,7 +293,7 @@ void ShellWordReader::read_part(bool first) {
         read_list();
     } else {
         if ((c == '*' || c == '?') && splits_ && patterns_ == Patterns::files)
-            problem("a pattern of file names (`" + std::string(1, c) + "')");
+            add_problem({"a pattern of file names (`" + std::string(1, c) + "')"});
         add(next());
     }
 }
@@ -328,7 +317,7 @@ void ShellWordReader::read_list() {
     const std::vector<std::string> words = words_of_list(inside);
     if (words.empty() || lists_ == deepest ||
         before.find_first_of("$`") != std::string_view::npos) {
-        problem("a list of words in braces (`{a,b}')");
+        add_problem({"a list of words in braces (`{a,b}')"});
         add(next());
         return;
     }
@@ -367,10 +356,9 @@ void ShellWordReader::read_tilde() {
     }
     skip(end + 1);
     const ShellVariables::Value value =
-        name.empty() ? variables_.ask("HOME", "`~'")
-                     : variables_.ask("~" + name, "`~" + name + "', whose home nobody knows,");
-    if (!value.problem.empty())
-        problem(value.problem);
+        name.empty() ? variables_.ask("HOME", {"`~'"})
+                     : variables_.ask("~" + name, {"`~" + name + "', whose home nobody knows,"});
+    add_problem(value.problem);
     add_quoted(value.words.empty() ? std::string() : value.words[0]);
 }
 
@@ -403,7 +391,7 @@ void ShellWordReader::read_single_quotes() {
         }
         add_quoted({&c, 1});
     }
-    problem("a quote that is not closed");
+    add_problem({"a quote that is not closed"});
 }
 
 void ShellWordReader::read_double_quotes() {
@@ -429,7 +417,7 @@ void ShellWordReader::read_double_quotes() {
             add_quoted({&c, 1});
         }
     }
-    problem("a quote that is not closed");
+    add_problem({"a quote that is not closed"});
 }
 
 // $'...', whose escapes are those of C; of characters by number only \xHH.
@@ -448,13 +436,13 @@ void ShellWordReader::read_ansi_quotes() {
                 c = *byte;
                 skip(2);
             } else {
-                problem("`\\" + std::string(1, escaped) + "' in `$'...''");
+                add_problem({"`\\" + std::string(1, escaped) + "' in `$'...''"});
             }
         }
         add_quoted({&c, 1});
     }
     if (at_end())
-        problem("a quote that is not closed");
+        add_problem({"a quote that is not closed"});
     skip(1);
     had_quote_ = true;
 }

@@ -63,10 +63,9 @@ class ShellWordReader {
     /// is.
     void mark_unknown(bool marks) { marks_ = marks; }
 
-    /// Another problem than arguments and the environment?
-    [[nodiscard]] bool has_hard_problem() const { return hard_; }
-    /// What only a shell knows in the words read since then; empty: nothing.
-    std::string take_problem();
+    /// What only a shell knows in the words read since the last take_problem().
+    [[nodiscard]] const ShellProblem& problem() const { return problem_; }
+    ShellProblem take_problem() { return std::exchange(problem_, {}); }
     /// The variable that was all of the word, without quotes, and that nothing has set; empty:
     /// none.
     std::string take_absent() { return std::exchange(absent_, {}); }
@@ -77,7 +76,7 @@ class ShellWordReader {
     // Words in words: deeper than any script has them.
     static constexpr unsigned deepest = 8;
 
-    void problem(const std::string& what, bool soft = false);
+    void add_problem(const ShellProblem& problem) { problem_.add(problem); }
     void add(char c);
     void add_quoted(std::string_view text);
     void add_split(std::string_view text);
@@ -128,8 +127,7 @@ class ShellWordReader {
     unsigned lists_ = 0;      // in braces, that this part is in
     bool had_quote_ = false;  // in this word
     bool marks_ = false;
-    std::string problem_;
-    bool hard_ = false;
+    ShellProblem problem_;
     std::vector<std::string> notes_;
     std::string absent_;
 };

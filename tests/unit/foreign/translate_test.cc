@@ -101,7 +101,7 @@ TEST(Script, Variables) {
 }
 
 TEST(Script, WhatOnlyAShellKnows) {
-    const auto problem = [](const std::string& text) { return script(text).back().problem; };
+    const auto problem = [](const std::string& text) { return script(text).back().problem.what; };
     EXPECT_THAT(problem("c $X"), HasSubstr("the variable X, which is not set"));
     EXPECT_THAT(problem("c $(d"), HasSubstr("output of a command"));
     EXPECT_THAT(problem("c `d"), HasSubstr("a backquote that is not closed"));
@@ -134,7 +134,7 @@ TEST(Script, WhatOnlyItsRunKnewIsMarked) {
 
 TEST(Script, TestsAreDecidedByTheText) {
     const auto words = [](const std::string& text) { return script(text).back().words; };
-    const auto problem = [](const std::string& text) { return script(text).back().problem; };
+    const auto problem = [](const std::string& text) { return script(text).back().problem.what; };
     // Each line sets X to `good', and to nothing else.
     for (const char* const line :
          {"if [ 1 -lt 2 ]; then X=good; else X=bad; fi",
@@ -261,7 +261,8 @@ TEST(Script, AWordThatIsAScript) {
     // Quotes that end and begin in the middle of the text.
     EXPECT_THAT(script("A=x\nsudo bash -c '\n  one \"'$A'\" \\\n  two \\\n  \"'$A'\"\n'")[0].words,
                 ElementsAre("one", "x", "two", "x"));
-    EXPECT_THAT(script("bash -c 'one it'$(x\n two\n'").front().problem, testing::Not(IsEmpty()));
+    EXPECT_THAT(script("bash -c 'one it'$(x\n two\n'").front().problem.what,
+                testing::Not(IsEmpty()));
     // However deep: it ends.
     std::string nested = "c";
     for (int i = 0; i < 8; i++)
@@ -290,7 +291,7 @@ TEST(Script, WhatIsLeftOutIsNamed) {
     ASSERT_EQ(commands.size(), 1U);
     EXPECT_THAT(commands[0].words, ElementsAre("kvm", "-m", "1"));
     EXPECT_THAT(commands[0].notes, ElementsAre("$@", "| tee -a log"));
-    EXPECT_THAT(commands[0].problem, IsEmpty());
+    EXPECT_THAT(commands[0].problem.what, IsEmpty());
 }
 
 TEST(Script, LinesOfDocumentsAreNoCommands) {

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Why something in a shell script is not known without running it.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_PROBLEM_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_PROBLEM_H
+
+#include <string>
+
+namespace tapgate {
+
+/// Of a word, a variable or a command. False: there is none, it is known.
+struct ShellProblem {
+    std::string what;  ///< as an error says it: "a here-document (`<<')"
+    /// It hangs on arguments or on the environment, and what was read is right where there are
+    /// none.
+    bool soft = false;
+    bool of_argument = false;   ///< of the script's own, which was given none
+    unsigned line = 0;          ///< where it was met, which `what` says, too; 0: not yet
+    std::string variable = {};  ///< `what` is "the variable NAME, which is REASON,": NAME
+    std::string reason = {};    ///< REASON
+
+    explicit operator bool() const { return !what.empty(); }
+    [[nodiscard]] bool is_hard() const { return !what.empty() && !soft; }
+
+    /// One more: the first is told, and it is soft where all of them are.
+    void add(const ShellProblem& other);
+
+    /// It was met in that line, unless it has one.
+    [[nodiscard]] ShellProblem met_in(unsigned place) const;
+
+    /// That of a variable, for which this one is the REASON.
+    [[nodiscard]] ShellProblem of_variable(const std::string& name) const;
+    /// The REASON for a variable that is set to something with this problem.
+    [[nodiscard]] ShellProblem reason_for(const std::string& name) const;
+};
+
+}  // namespace tapgate
+
+#endif
