@@ -3,6 +3,7 @@
 // Of ShellReader: `if', `case', `for', functions, and what `case' and `=~' compare with.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/output.h"
@@ -43,8 +44,11 @@ bool ShellReader::read_keyword() {
     words_.skip(word.size());
     constexpr std::array<std::string_view, 7> openers = {"if",     "while", "until", "for",
                                                          "select", "case",  "{"};
-    if (is_one_of(word, openers))
+    bool inverted = false;
+    if (is_one_of(word, openers)) {
         begin_element();
+        inverted = std::exchange(inverted_, false);
+    }
     if (word == "if") {
         flow_.open(ShellFlow::Kind::condition);
     } else if (word == "then") {
@@ -63,7 +67,6 @@ bool ShellReader::read_keyword() {
         loop.inverted = word == "until";
         loop.arguments = count_of_arguments();
         flow_.open_loop(std::move(loop), {});
-        inverted_ = word == "until";
     } else if (word == "for" || word == "select") {
         read_for(word == "select");
     } else if (word == "do") {
@@ -75,7 +78,7 @@ bool ShellReader::read_keyword() {
     } else if (word == "esac") {
         flow_.close(ShellFlow::Kind::choice);
     } else if (word == "{") {
-        flow_.open(ShellFlow::Kind::group);
+        flow_.open(ShellFlow::Kind::group, inverted);
     } else if (word == "}" && flow_.is_in(ShellFlow::Kind::loop)) {
         end_loop();
     } else if (word == "}") {
@@ -192,12 +195,13 @@ void ShellReader::read_sum() {
     if (const auto holds = apply_sum(std::string_view(written).substr(2, written.size() - 4)))
         status.truth = *holds ? Truth::yes : Truth::no;
     status.soft = static_cast<bool>(command_.problem);
-    status.text = shown(written) + " (line " + std::to_string(command_.line) + ")";
+    status.text =
+        (inverted_ ? "! " : "") + shown(written) + " (line " + std::to_string(command_.line) + ")";
     if (!follows())
         status.truth = Truth::unknown;
     if (inverted_)
         status.truth = negated(status.truth);
-    inverted_ = false;
+    status.inverted = std::exchange(inverted_, false);
     flow_.ended(status);
     drop_command();
 }
@@ -284,41 +288,6 @@ void ShellReader::read_for(bool asks) {
     flow_.open_loop(std::move(loop), status);
     if (braces)
         flow_.enter_loop();
-}
-
-// NAME() { ... }, behind the brackets; its body is kept for its calls. False: it has none.
-bool ShellReader::read_function(const std::string& name) {
-    skip_blanks(true);
-    if (!follows() || peek() != '{') {
-        drop_command();
-        return true;
-    }
-    // The brace that closes it ends its part of this line, or begins one as far to the right.
-    const std::string_view rest = words_.rest();
-    size_t depth = 0;
-    size_t end = std::string_view::npos;
-    for (size_t i = 0; i < rest.size() && rest[i] != '\n' && end == std::string_view::npos; i++) {
-        depth += rest[i] == '{' ? 1U : 0U;
-        depth -= rest[i] == '}' ? 1U : 0U;
-        end = depth == 0 ? i : end;
-    }
-    size_t column = words_.place();
-    const std::string_view all = words_.text();
-    while (column > 0 && all[column - 1] != '\n')
-        column--;
-    const size_t indent = std::min(all.substr(column).find_first_not_of(" \t"), all.size());
-    const std::string closing = "\n" + std::string(all.substr(column, indent)) + "}";
-    if (end == std::string_view::npos)
-        end = rest.find(closing);
-    if (end != std::string_view::npos && rest[end] == '\n')
-        end += closing.size() - 1;
-    if (end == std::string_view::npos || end == 0)
-        return true;
-    if (reach() != Truth::no)
-        script_.functions[name] = {std::string(rest.substr(1, end - 1)), words_.line()};
-    words_.skip(end + 1);
-    drop_command();
-    return true;
 }
 
 }  // namespace tapgate

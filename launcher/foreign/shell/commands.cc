@@ -50,8 +50,11 @@ void ShellReader::finish() {
         if (called_) {
             status = *called_;
             status.truth = inverted ? negated(status.truth) : status.truth;
+            status.inverted = inverted;
         }
-        flow_.ended(status);
+        flow_.ended(shown_ ? ShellStatus() : status);
+        if (inverted)
+            flow_.forgive();
         inverted_ = false;
     }
     drop_command();
@@ -61,7 +64,8 @@ void ShellReader::drop_command() {
     command_ = {};
     script_.printed_status.reset();
     assignments_.clear();
-    started_ = false;
+    input_.reset();
+    started_ = shown_ = false;
 }
 
 std::string ShellReader::written() const {
@@ -75,6 +79,7 @@ ShellStatus ShellReader::status_of_command() {
     constexpr std::array<std::string_view, 3> tests = {"[", "[[", "test"};
     constexpr std::array<std::string_view, 6> finders = {"command", "which", "type",
                                                          "hash",    "mkdir", "cd"};
+    constexpr std::array<std::string_view, 4> fine = {"true", ":", "break", "continue"};
     const bool goes_on = std::exchange(test_goes_on_, false);
     const bool asks =
         words.empty() && std::any_of(assignments_.begin(), assignments_.end(),
@@ -84,7 +89,7 @@ ShellStatus ShellReader::status_of_command() {
         status = *script_.printed_status;
     } else if (asks) {
         // Of one that nobody knows.
-    } else if (words.empty() || program == "true" || program == ":" || sets_variables(words[0])) {
+    } else if (words.empty() || is_one_of(program, fine) || sets_variables(words[0])) {
         status.truth = Truth::yes;
     } else if (program == "false") {
         status.truth = Truth::no;
@@ -97,7 +102,8 @@ ShellStatus ShellReader::status_of_command() {
         status =
             shell_test(bracket, std::move(rest), variables_, script_.reading == ShellReading::here);
         status.soft = status.soft || command_.problem;
-        status.text = written() + " (line " + std::to_string(command_.line) + ")";
+        status.text =
+            (inverted_ ? "! " : "") + written() + " (line " + std::to_string(command_.line) + ")";
     } else if (is_one_of(program, finders)) {
         // QEMU was there, or it would not have started.
         const std::string_view what = last_part(words.back());
@@ -108,6 +114,7 @@ ShellStatus ShellReader::status_of_command() {
     }
     if (inverted_)
         status.truth = negated(status.truth);
+    status.inverted = inverted_;
     // All branches alike: but a default for what nothing has set is one.
     if (!follows() && !(status.truth == Truth::yes && words.size() > 1 && words[1] == "-z") &&
         !words.empty() && is_one_of(program, tests))
@@ -118,11 +125,16 @@ ShellStatus ShellReader::status_of_command() {
 void ShellReader::finish_command() {
     auto& words = command_.words;
     if (words.empty() || sets_variables(words[0])) {
-        for (const Assignment& one : assignments_)
-            assign(one.name, one.value, one.append);
+        const bool refers = declares('n');
+        for (const Assignment& one : assignments_) {
+            if (!refers)
+                assign(one.name, one.value, one.append);
+        }
         if (reach() == Truth::no)
             return;
-        if (!words.empty())
+        if (refers)
+            declare_references();
+        else if (!words.empty())
             declare();
         notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
         return;
@@ -147,6 +159,7 @@ void ShellReader::finish_command() {
                words.size() <= 2) {
         change_directory();
     } else if (words[0] == "set" && words.size() > 1) {
+        set_options();
         set_arguments();
     } else if (words[0] == "getopts" && words.size() >= 3 && follows()) {
         called_ = next_option();
@@ -175,49 +188,6 @@ void ShellReader::finish_command() {
 void ShellReader::assign_all() {
     for (const Assignment& one : std::exchange(assignments_, {}))
         assign(one.name, one.value, one.append);
-}
-
-bool ShellReader::is_local() const {
-    const auto& words = command_.words;
-    constexpr std::array<std::string_view, 3> locals = {"local", "declare", "typeset"};
-    return !words.empty() && is_one_of(words[0], locals) &&
-           std::find(words.begin(), words.end(), "-g") == words.end();
-}
-
-// local NAME; declare -i NAME, of which the values to come are more than their texts.
-void ShellReader::declare() {
-    const auto& words = command_.words;
-    const bool changes =
-        words[0] != "export" &&
-        std::any_of(words.begin() + 1, words.end(), [](const std::string& word) {
-            return word.starts_with('-') && word.find_first_of("Ailnu") != std::string::npos;
-        });
-    std::vector<std::string> names;
-    for (size_t i = 1; i < words.size(); i++) {
-        if (shell_name_length(words[i]) == words[i].size() && !words[i].empty())
-            names.push_back(words[i]);
-        if (is_local() && !names.empty() && names.back() == words[i])
-            variables_.hide(words[i]);
-    }
-    for (const Assignment& one : assignments_) {
-        names.push_back(one.name);
-        // `local -n': what is set is another variable.
-        const bool refers = std::find(words.begin(), words.end(), "-n") != words.end();
-        if (refers && shell_name_length(one.value) == one.value.size())
-            names.push_back(one.value);
-    }
-    const bool exports =
-        words[0] == "export" || std::find(words.begin(), words.end(), "-x") != words.end();
-    script_.is_open = script_.is_open || is_unknown(words);
-    for (const std::string& name : names) {
-        if (changes && makes_maps() && reach() == Truth::yes) {
-            if (!variables_.is_map(name))
-                variables_.make_map(name);
-        } else if (changes)
-            variables_.forget(name, "declared to be more than a text");
-        else if (exports)
-            variables_.mark_exported(name);
-    }
 }
 
 void ShellReader::record() {
@@ -295,11 +265,17 @@ void ShellReader::change_variables() {
         notes_.push_back(shown(shell_text(words)));
         return;
     }
+    if (take_input())
+        return;
     for (size_t i = 1; i < words.size(); i++) {
         const size_t length = shell_name_length(words[i]);
         const bool is_name = length > 0 && length == words[i].size();
         if (program == "let") {
-            apply(shell_sum(words[i], variables_), program);
+            const SumStatus sum = shell_sum(words[i], variables_);
+            apply(sum, program);
+            called_ = ShellStatus();
+            if (sum.holds && follows())
+                called_->truth = truth_of(*sum.holds);
             continue;
         }
         const bool sets =
@@ -310,7 +286,9 @@ void ShellReader::change_variables() {
         if (!sets && !is_element)
             continue;
         const std::string name = words[i].substr(0, length);
-        if (program == "unset" && reach() == Truth::yes && !is_element)
+        const auto before = variables_.saved(name);
+        const bool read_only = before && before->attributes.read_only;
+        if (program == "unset" && reach() == Truth::yes && !is_element && !read_only)
             variables_.unset(name);
         else if (program == "printf" && reach() == Truth::yes && !command_.problem.is_hard() &&
                  !is_element)
@@ -345,25 +323,6 @@ void ShellReader::apply(const SumStatus& sum, const std::string& program) {
         else
             variables_.forget(name, "set by `" + program + "'");
     }
-}
-
-// set -- WORDS: "$@" from here on.
-void ShellReader::set_arguments() {
-    const auto& words = command_.words;
-    auto first = std::find(words.begin(), words.end(), "--");
-    if (first != words.end())
-        first++;
-    else if (!words[1].starts_with('-') && !words[1].starts_with('+'))
-        first = words.begin() + 1;
-    else
-        return;
-    ShellVariables::Value arguments{{first, words.end()}, command_.problem};
-    if (reach() != Truth::yes)
-        arguments = {{}, {"an argument, which is set under a condition,"}};
-    // Nobody knows how many words that is.
-    else if (std::find(first, words.end(), unknown_text) != words.end())
-        arguments = {{}, {"an argument, which a command printed,"}};
-    variables_.set_arguments(std::move(arguments));
 }
 
 void ShellReader::leave_subshell() {
@@ -413,7 +372,6 @@ void ShellReader::end_loop() {
         count_round();
         loop->arguments = arguments;
         words_.go_to(loop->place, loop->line);
-        inverted_ = loop->inverted;
         flow_.begin_round();
         return;
     }

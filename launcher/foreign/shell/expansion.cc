@@ -65,28 +65,29 @@ void ShellWordReader::add_output(std::string_view command, bool quoted) {
     add_quoted(unknown_text);
 }
 
-// $(...), over several lines where its end is found.
-void ShellWordReader::read_command(bool quoted) {
+size_t length_of_command(std::string_view text) {
     constexpr size_t longest = 4096;
-    const std::string_view from = rest().substr(0, longest);
     unsigned depth = 0;
     char quote = '\0';
-    size_t end = 0;
-    for (size_t i = 0; i < from.size() && end == 0; i++) {
-        const char c = from[i];
-        if (c == '\\' && quote != '\'') {
+    for (size_t i = 0; i < std::min(text.size(), longest); i++) {
+        const char c = text[i];
+        if (c == '\\' && quote != '\'')
             i++;
-        } else if (quote != '\0') {
+        else if (quote != '\0')
             quote = c == quote ? '\0' : quote;
-        } else if (c == '\'' || c == '"') {
+        else if (c == '\'' || c == '"')
             quote = c;
-        } else if (c == '(') {
+        else if (c == '(')
             depth++;
-        } else if (c == ')') {
-            depth--;
-            end = depth == 0 ? i + 1 : 0;
-        }
+        else if (c == ')' && --depth == 0)
+            return i + 1;
     }
+    return 0;
+}
+
+// $(...), over several lines where its end is found.
+void ShellWordReader::read_command(bool quoted) {
+    const size_t end = length_of_command(rest());
     if (end == 0) {
         while (!at_end() && peek() != '\n')
             next();
@@ -94,7 +95,7 @@ void ShellWordReader::read_command(bool quoted) {
         add_quoted(unknown_text);
         return;
     }
-    const std::string_view inside = from.substr(1, end - 2);
+    const std::string_view inside = rest().substr(1, end - 2);
     add_output(inside, quoted);
     skip(end);
 }

@@ -23,10 +23,6 @@ void add_test(Tests& tests, const std::string& text, Truth truth) {
 
 }  // namespace
 
-Truth negated(Truth truth) {
-    return truth == Truth::yes ? Truth::no : truth == Truth::no ? Truth::yes : truth;
-}
-
 Truth ShellFlow::reach() const {
     Truth reach = gone_ ? Truth::no : gate_;
     for (const Block& block : blocks_)
@@ -64,6 +60,7 @@ void ShellFlow::pass_gate(Truth gate) {
     gate_files_ = gate_files_ || status_.files;
     add_test(gate_tests_, status_.text, status_.truth);
     element_ = {};
+    forgive();
 }
 
 void ShellFlow::and_then() {
@@ -81,12 +78,14 @@ void ShellFlow::next_list() {
     gate_tests_.clear();
 }
 
-void ShellFlow::open(Kind kind) {
+void ShellFlow::open(Kind kind, bool inverted) {
     constexpr size_t deepest = 1000;
     if (blocks_.size() == deepest)
         throw LauncherError("the script has brackets in brackets in brackets, without an end");
     Block block;
     block.kind = kind;
+    block.inverted = inverted;
+    block.asks = kind == Kind::condition;
     block.gate = gate_;
     block.gate_status = status_;
     block.element = element_;
@@ -109,6 +108,7 @@ void ShellFlow::decide(Block& block, Truth truth, const ShellStatus& status) {
 void ShellFlow::then() {
     if (is_in(Kind::condition))
         decide(blocks_.back(), std::min(negated(top().past), status_.truth), status_);
+    stop_asking();
     next_list();
 }
 
@@ -118,15 +118,27 @@ void ShellFlow::otherwise_if() {
     Block& block = blocks_.back();
     block.past = std::max(block.past, block.current);
     block.current = negated(block.past);
+    block.asks = true;
     next_list();
 }
 
 void ShellFlow::otherwise() {
     otherwise_if();
+    stop_asking();
+}
+
+void ShellFlow::stop_asking() {
+    if (!blocks_.empty())
+        blocks_.back().asks = false;
+}
+
+bool ShellFlow::asks() const {
+    return std::any_of(blocks_.begin(), blocks_.end(), [](const Block& one) { return one.asks; });
 }
 
 void ShellFlow::open_loop(ShellLoop loop, const ShellStatus& status) {
     open(Kind::loop);
+    blocks_.back().asks = loop.tested;
     blocks_.back().loop = std::move(loop);
     status_ = status;
 }
@@ -134,8 +146,10 @@ void ShellFlow::open_loop(ShellLoop loop, const ShellStatus& status) {
 void ShellFlow::enter_loop() {
     if (is_in(Kind::loop)) {
         blocks_.back().entered = true;
-        decide(blocks_.back(), status_.truth, status_);
+        const bool until = top().loop.inverted;
+        decide(blocks_.back(), until ? negated(status_.truth) : status_.truth, status_);
     }
+    stop_asking();
     next_list();
 }
 
@@ -145,6 +159,7 @@ void ShellFlow::begin_round() {
     Block& block = blocks_.back();
     block.again = true;
     block.entered = false;
+    block.asks = block.loop.tested;
     block.current = Truth::yes;
     status_ = {Truth::yes, block.soft, block.files, {}};
 }
@@ -195,7 +210,12 @@ void ShellFlow::close(Kind kind) {
     const Block block = std::move(blocks_.back());
     blocks_.pop_back();
     const bool group = kind == Kind::group || kind == Kind::subshell;
-    const ShellStatus inner = status_;
+    ShellStatus inner = status_;
+    if (block.inverted)
+        inner.truth = negated(inner.truth);
+    inner.inverted = block.inverted;
+    if (block.inverted)
+        forgive();
     element_ = block.element;
     gate_ = block.gate;
     gate_soft_ = gate_files_ = false;
@@ -206,18 +226,55 @@ void ShellFlow::close(Kind kind) {
 
 void ShellFlow::leave_loops(size_t count, bool goes_on) {
     const Truth leaves = reach();
-    for (auto block = blocks_.rbegin(); block != blocks_.rend() && count > 0; ++block) {
-        if (block->kind == Kind::subshell) {
-            // Only that ends.
-            block->left = std::max(block->left, leaves);
-            return;
-        }
-        if (block->kind != Kind::loop)
+    for (size_t i = blocks_.size(); i > 0 && count > 0; i--) {
+        Block& block = blocks_[i - 1];
+        // Of a subshell, only that ends.
+        const bool subshell = block.kind == Kind::subshell;
+        if (!subshell && block.kind != Kind::loop)
             continue;
-        count--;
-        Truth& ends = goes_on && count == 0 ? block->skipped : block->left;
+        count = subshell ? 0 : count - 1;
+        leavings_.push_back({i - 1, block.left, block.skipped});
+        Truth& ends = goes_on && !subshell && count == 0 ? block.skipped : block.left;
         ends = std::max(ends, leaves);
     }
+}
+
+void ShellFlow::leave() {
+    leavings_.push_back({});
+    gone_ = true;
+}
+
+void ShellFlow::undo_leavings(size_t mark) {
+    for (; leavings_.size() > mark; leavings_.pop_back()) {
+        const Leaving& last = leavings_.back();
+        if (!last.block) {
+            gone_ = false;
+        } else if (*last.block < blocks_.size()) {
+            blocks_[*last.block].left = last.left;
+            blocks_[*last.block].skipped = last.skipped;
+        }
+    }
+}
+
+// Only the last command of `a && b || c' counts, and none behind `!'.
+bool ShellFlow::has_failed() const {
+    return element_.begun && gate_ == Truth::yes && reach() == Truth::yes &&
+           status_.truth == Truth::no && !status_.soft && !soft() && !status_.inverted && !asks();
+}
+
+void ShellFlow::fail(const ShellFailure& failure) {
+    if (!failure_ && !asks())
+        failure_ = failure;
+}
+
+void ShellFlow::settle_failure() {
+    if (failure_)
+        failure_->depth = std::min(failure_->depth, blocks_.size());
+}
+
+void ShellFlow::forgive() {
+    if (failure_ && failure_->depth > blocks_.size())
+        failure_.reset();
 }
 
 bool ShellFlow::leave_subshell() {
@@ -225,7 +282,9 @@ bool ShellFlow::leave_subshell() {
                                        [](const Block& one) { return one.kind == Kind::subshell; });
     if (subshell == blocks_.rend())
         return false;
-    subshell->current = Truth::no;
+    const auto place = static_cast<size_t>(blocks_.rend() - subshell) - 1;
+    leavings_.push_back({place, subshell->left, subshell->skipped});
+    subshell->left = Truth::yes;
     return true;
 }
 

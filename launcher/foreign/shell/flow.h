@@ -5,24 +5,23 @@
 #define TAPGATE_LAUNCHER_FOREIGN_SHELL_FLOW_H
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "launcher/foreign/shell/truth.h"
+
 namespace tapgate {
-
-/// In their order: what is made of several is the smallest.
-enum class Truth { no, unknown, yes };
-
-Truth negated(Truth truth);
 
 /// How a command ended.
 struct ShellStatus {
     Truth truth = Truth::unknown;
     /// Decided by the script's arguments, which are taken for none, or by files of this host.
     bool soft = false;
-    bool files = false;  ///< by files
-    std::string text;    ///< the test, as it was written; empty: no test
+    bool files = false;     ///< by files
+    std::string text;       ///< the test, as it was written; empty: no test
+    bool inverted = false;  ///< behind `!'
 };
 
 /// Where a loop begins again.
@@ -43,7 +42,17 @@ struct ShellLoop {
 struct ShellElement {
     bool begun = false;
     bool piped = false;
-    size_t mark = 0;  ///< see ShellVariables; of its beginning
+    // Of its beginning:
+    size_t mark = 0;      ///< see ShellVariables
+    size_t leavings = 0;  ///< see ShellFlow::leavings()
+    std::string directory = {};
+};
+
+/// What ends a script under `set -e', unless what it is a part of turns out to be tested.
+struct ShellFailure {
+    unsigned line = 0;
+    size_t depth = 0;     ///< in so many blocks
+    size_t commands = 0;  ///< that were found before it
 };
 
 class ShellFlow {
@@ -60,13 +69,28 @@ class ShellFlow {
     void ended(const ShellStatus& status);
     /// How the last command ended.
     [[nodiscard]] const ShellStatus& status() const { return status_; }
+    /// What has left loops or the script so far, for undo_leavings(): a subshell's own doing.
+    [[nodiscard]] size_t leavings() const { return leavings_.size(); }
+    void undo_leavings(size_t mark);
+
+    /// Has the list that ends here failed, as `set -e' asks?
+    [[nodiscard]] bool has_failed() const;
+    void fail(const ShellFailure& failure);
+    [[nodiscard]] const std::optional<ShellFailure>& failure() const { return failure_; }
+    [[nodiscard]] size_t depth() const { return blocks_.size(); }
+    /// The list that the failure is in ends here, so that nothing tests it in these blocks.
+    void settle_failure();
+    /// What has failed in blocks that have ended is tested here.
+    void forgive();
+
     void and_then();   ///< `&&'
     void or_else();    ///< `||'
     void next_list();  ///< `;' or the line's end
 
     [[nodiscard]] ShellElement& element() { return element_; }
 
-    void open(Kind kind);
+    /// `inverted`: behind `!'.
+    void open(Kind kind, bool inverted = false);
     void then();
     void otherwise_if();
     void otherwise();
@@ -107,7 +131,7 @@ class ShellFlow {
     /// The innermost subshell ends here; false: there is none.
     bool leave_subshell();
     /// The script ends here.
-    void leave() { gone_ = true; }
+    void leave();
     [[nodiscard]] bool is_gone() const { return gone_; }
 
     /// All of it is reached only as far as that.
@@ -125,6 +149,8 @@ class ShellFlow {
         Truth past = Truth::no;      // an earlier branch was run
         Truth current = Truth::yes;  // this one is
         Truth left = Truth::no;      // a loop has been left
+        bool inverted = false;       // behind `!'
+        bool asks = false;           // what stands here is tested: between `if' and `then'
         bool entered = false;        // a loop's body has begun
         bool asked = false;          // what decided last was a test
         bool again = false;          // a loop has had a round
@@ -147,6 +173,8 @@ class ShellFlow {
 
     [[nodiscard]] const Block& top() const { return blocks_.back(); }
     void pass_gate(Truth gate);
+    void stop_asking();
+    [[nodiscard]] bool asks() const;
     void decide(Block& block, Truth truth, const ShellStatus& status);
 
     std::vector<Block> blocks_;
@@ -157,6 +185,14 @@ class ShellFlow {
     std::vector<std::pair<std::string, Truth>> gate_tests_;
     ShellStatus status_{Truth::yes, false, false, {}};
     bool gone_ = false;
+    // What undo_leavings() puts back: of a block, or of the whole script.
+    struct Leaving {
+        std::optional<size_t> block;
+        Truth left = Truth::no;
+        Truth skipped = Truth::no;
+    };
+    std::vector<Leaving> leavings_;
+    std::optional<ShellFailure> failure_;
 };
 
 }  // namespace tapgate

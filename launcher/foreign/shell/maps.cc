@@ -8,16 +8,6 @@
 
 namespace tapgate {
 
-// declare -A; one of a function's own is not followed.
-bool ShellReader::makes_maps() const {
-    const auto& words = command_.words;
-    return !words.empty() && sets_variables(words[0]) &&
-           !(is_local() && variables_.is_in_function()) &&
-           std::any_of(words.begin() + 1, words.end(), [](const std::string& word) {
-               return word.starts_with('-') && word.find('A') != std::string::npos;
-           });
-}
-
 // NAME[KEY]=value, behind the `='.
 void ShellReader::set_in_map(const std::string& name, std::string_view key, bool append) {
     const std::vector<std::string> fields = words_.read(false);

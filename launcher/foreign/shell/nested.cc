@@ -7,7 +7,6 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
-#include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/reader.h"
 #include "launcher/foreign/translation/words.h"
 
@@ -16,82 +15,8 @@ namespace tapgate {
 namespace {
 
 constexpr unsigned deepest_script = 3;
-constexpr unsigned deepest_call = 12;
 
 }  // namespace
-
-// A function of the script, with the arguments of this call; a problem of theirs goes with them.
-void ShellReader::call(const Function& function) {
-    variables_.enter({{command_.words.begin() + 1, command_.words.end()}, command_.problem});
-    for (const auto& [name, value] : command_.environment) {
-        variables_.hide(name);
-        set(name, {value}, false, false);
-    }
-    command_.problem = {};
-    // A copy: the function may define itself anew.
-    const std::string body = function.body;
-    run(body, function.line);
-    variables_.leave();
-}
-
-// $(NAME ARGUMENTS): as a subshell, of which nothing stays but what it prints.
-std::optional<ShellVariables::Value> ShellReader::printed_by(
-    const std::vector<std::string>& words) {
-    const auto found = words.empty() ? script_.functions.end() : script_.functions.find(words[0]);
-    if (found == script_.functions.end())
-        return std::nullopt;
-    ShellVariables::Value value{{std::string(unknown_text)}};
-    if (nesting_ >= deepest_call || !follows())
-        return value;
-    count_round();
-    const Script before = script_;
-    const size_t mark = variables_.mark();
-    variables_.enter({{words.begin() + 1, words.end()}});
-    Printed printed;
-    ShellReader reader(before.functions.at(words[0]).body, variables_, script_,
-                       before.functions.at(words[0]).line, nesting_ + 1);
-    reader.directory_ = directory_;
-    reader.printed_ = &printed;
-    const std::vector<ShellCommand> commands = reader.read();
-    variables_.undo_to(mark);
-    variables_.leave();
-    script_.functions = before.functions;
-    script_.is_left = before.is_left;
-    script_.options = before.options;
-    const bool starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
-        return is_start_of_qemu(one.words);
-    });
-    script_.printed_status = printed.known && !reader.unsure_
-                                 ? reader.returned_.value_or(reader.flow_.status())
-                                 : ShellStatus();
-    if (printed.known && !starts)
-        value.words = {without_line_ends(std::move(printed.text))};
-    return value;
-}
-
-// What a command of a function prints, which is called for that.
-void ShellReader::print() {
-    constexpr std::array<std::string_view, 26> silent = {
-        "[",       "[[",       "test",    ":",        "true",  "false",   "cd",   "local", "export",
-        "declare", "set",      "typeset", "readonly", "shift", "return",  "exit", "break", "unset",
-        "let",     "continue", "mkdir",   "sleep",    "read",  "getopts", "trap", "exec"};
-    const auto& words = command_.words;
-    const bool elsewhere = std::any_of(
-        command_.redirections.begin(), command_.redirections.end(), [](const std::string& one) {
-            return one.starts_with('>') || one.starts_with("1>") || one.starts_with("&>");
-        });
-    if (words.empty() || elsewhere || reach() == Truth::no || is_one_of(words[0], silent) ||
-        script_.functions.contains(words[0]))
-        return;
-    const auto text = shell_printed(words);
-    if (!text || reach() != Truth::yes || command_.problem) {
-        printed_->known = false;
-        return;
-    }
-    variables_.charge(text->size());
-    note_tests();
-    printed_->text += *text;
-}
 
 // The words are read once more.
 void ShellReader::read_eval() {
@@ -120,16 +45,19 @@ void ShellReader::run_with_environment(const std::string& text) {
 }
 
 // What `text' says is run here: the body of a function, or what `eval' is given.
-void ShellReader::run(const std::string& text, unsigned line) {
+void ShellReader::run(const std::string& text, unsigned line, Truth most) {
     if (nesting_ >= deepest_call)
         throw LauncherError("the script's functions call each other without an end");
     count_round();
     ShellReader reader(text, variables_, script_, line, nesting_ + 1);
     reader.directory_ = directory_;
     reader.printed_ = printed_;
-    reader.flow_.start_with(reach(), flow_.soft());
+    reader.is_part_ = true;
+    reader.flow_.start_with(std::min(reach(), most), flow_.soft());
     std::vector<ShellCommand> commands = reader.read();
     directory_ = reader.directory_;
+    if (const auto failure = reader.flow_.failure())
+        flow_.fail({failure->line, flow_.depth() + 1, commands_.size() + failure->commands});
     called_ = reader.unsure_ ? ShellStatus() : reader.returned_.value_or(reader.flow_.status());
     if (script_.is_left && flow_.leave_subshell())
         script_.is_left = false;

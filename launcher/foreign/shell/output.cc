@@ -170,17 +170,21 @@ std::optional<std::string> numbers(const std::vector<std::string>& words) {
     return text;
 }
 
-// printf FORMAT WORDS, with %s, %d, %x and the like, a word for each, and `\\n'.
-std::optional<std::string> formatted(const std::vector<std::string>& words) {
+// printf FORMAT WORDS, with %s, %d, %x and the like, a word for each, and `\\n': once, from that
+// word on.
+std::optional<std::string> formatted(const std::vector<std::string>& words, size_t& word) {
     constexpr int widest = 64;
     const std::string& format = words[1];
     std::string text;
-    size_t word = 2;
     for (size_t i = 0; i < format.size(); i++) {
         if (format[i] == '\\') {
-            if (i + 1 == format.size() || format[++i] != 'n')
+            constexpr std::string_view letters = "nt\\";
+            constexpr std::string_view bytes = "\n\t\\";
+            const size_t letter =
+                i + 1 < format.size() ? letters.find(format[++i]) : std::string_view::npos;
+            if (letter == std::string_view::npos)
                 return std::nullopt;
-            text += '\n';
+            text += bytes[letter];
             continue;
         }
         if (format[i] != '%' || format.substr(i).starts_with("%%")) {
@@ -191,10 +195,11 @@ std::optional<std::string> formatted(const std::vector<std::string>& words) {
         const size_t kind = format.find_first_not_of("0123456789", i + 1);
         const std::string size = format.substr(i + 1, kind - i - 1);
         const int width = size.empty() ? 0 : parse_whole<int>(size, 0, widest).value_or(-1);
-        if (kind == std::string::npos || width < 0 || word == words.size())
+        if (kind == std::string::npos || width < 0)
             return std::nullopt;
-        const auto number = parse_whole<long long>(words[word], 0, 1LL << 40U);
-        std::string field = words[word++];
+        // Where there is no word left, there is nothing, or zero.
+        std::string field = word < words.size() ? words[word++] : format[kind] == 's' ? "" : "0";
+        const auto number = parse_whole<long long>(field, 0, 1LL << 40U);
         if (format[kind] != 's') {
             // 010 is eight here as well.
             if (!number || (field.size() > 1 && field[0] == '0') ||
@@ -211,7 +216,24 @@ std::optional<std::string> formatted(const std::vector<std::string>& words) {
         text += field;
         i = kind;
     }
-    return word == words.size() && !format.starts_with('-') ? std::optional(text) : std::nullopt;
+    return text;
+}
+
+// Again and again, as long as there are words.
+std::optional<std::string> formatted(const std::vector<std::string>& words) {
+    std::string text;
+    if (words[1].starts_with('-'))
+        return std::nullopt;
+    size_t word = 2;
+    for (bool more = true; more;) {
+        const size_t before = word;
+        const auto part = formatted(words, word);
+        if (!part)
+            return std::nullopt;
+        text += *part;
+        more = word > before && word < words.size();
+    }
+    return text;
 }
 
 }  // namespace
@@ -336,7 +358,9 @@ SumStatus shell_sum(std::string_view text, ShellVariables& variables) {
     }
     if (length > 0 && (rest == "++" || rest == "--")) {
         set(name + rest[0] + "1");
-        sum.holds.reset();
+        // What it was decides.
+        if (sum.value)
+            sum.holds = *sum.value != (rest == "++" ? 1 : -1);
     } else if (length > 0 && rest.size() > 1 && sums.find(rest[0]) != std::string_view::npos &&
                rest[1] == '=') {
         set(name + rest[0] + "(" + std::string(rest.substr(2)) + ")");

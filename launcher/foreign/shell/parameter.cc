@@ -243,8 +243,16 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
 // Of an associative array. Only the shell knows the order of its elements.
 ShellVariables::Value ShellWordReader::value_in_map(const Parameter& parameter) {
     const std::string name(parameter.name);
-    if (parameter.is_all && parameter.prefix == '#')
-        return variables_.keys(name);
+    if (parameter.is_all) {
+        ShellVariables::Value keys = variables_.keys(name);
+        if (parameter.prefix == '#')
+            return keys;
+        // One has no order.
+        if (!keys.problem && keys.words.size() <= 1)
+            return parameter.prefix == '!' || keys.words.empty()
+                       ? keys
+                       : variables_.get_element(name, keys.words[0]);
+    }
     const std::string key = expanded(parameter.element);
     const bool assigns = parameter.how.starts_with('=') || parameter.how.starts_with(":=");
     if (parameter.is_all || parameter.prefix == '!' || key.empty() || is_unknown(key) || assigns)
@@ -263,11 +271,14 @@ ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
     const std::string word = value.words.empty() ? std::string() : value.words[0];
     if (parameter.prefix == '#') {
         value.words = {std::to_string(parameter.is_all ? count : word.size())};
+    } else if (parameter.is_all && variables_.is_map(std::string(parameter.name))) {
+        return value;
     } else if (parameter.is_all && !parameter.is_given) {
         for (size_t i = 0; i < count; i++)
             value.words[i] = std::to_string(i);
     } else if (!value.problem && shell_name_length(word) == word.size() && !word.empty() &&
-               !parameter.is_all) {
+               !parameter.is_all &&
+               variables_.meant(std::string(parameter.name)) == parameter.name) {
         value = variables_.get(word);
         if (value.words.size() > 1)
             value.words.resize(1);

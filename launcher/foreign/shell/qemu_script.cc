@@ -85,6 +85,8 @@ ShellCommand find_qemu_start(std::string_view text,
                 });
             if (!passed)
                 return find_qemu_command(commands, source);
+        } catch (const ScriptEnds& end) {
+            throw LauncherError(source + ": " + end.what());
         } catch (const LauncherError& problem) {
             if (error.empty() && (starts || reading == ShellReading::flat))
                 error = problem.what();

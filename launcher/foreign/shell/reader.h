@@ -30,6 +30,7 @@ class ShellReader {
     struct Function {
         std::string body;
         unsigned line;
+        Truth defined;  ///< unknown: under a condition
     };
     /// What all readers of one script share.
     struct Script {
@@ -38,6 +39,7 @@ class ShellReader {
         unsigned rounds = 0;   ///< of loops, and calls of functions, so far
         bool is_left = false;  ///< by `exit' or `exec'
         bool is_open = false;  ///< something that nobody knows may have set any variable
+        unsigned failed = 0;   ///< the line where `set -e' ends it
         /// Tests that something hung on, and what is not reached: starts of QEMU, options.
         std::vector<std::pair<std::string, bool>> tests = {};
         std::vector<std::string> others = {};
@@ -68,6 +70,8 @@ class ShellReader {
     std::vector<ShellCommand> read();
 
   private:
+    static constexpr unsigned deepest_call = 12;
+
     [[nodiscard]] char peek(size_t ahead = 0) const { return words_.peek(ahead); }
     char next() { return words_.next(); }
     [[nodiscard]] Truth reach() const {
@@ -85,12 +89,13 @@ class ShellReader {
     bool read_keyword();
     void read_case();
     void read_for(bool asks);
-    bool read_function(const std::string& name);
+    void read_function(const std::string& name);
     void read_patterns();
     void read_sum();
     void begin_word();
     void begin_element();
     void end_element(bool background);
+    void end_list();
     void skip_line();
     void skip_blanks(bool lines);
     void add_problem(const ShellProblem& problem);
@@ -106,9 +111,14 @@ class ShellReader {
     void read_map(const std::string& name, bool append);
     void set_in_map(const std::string& name, std::string_view key, bool append);
     [[nodiscard]] bool makes_maps() const;
+    [[nodiscard]] bool declares(char letter) const;
     void set(const std::string& name, std::vector<std::string> words, bool array, bool append);
     void set_element(const std::string& name, std::string_view element, bool append);
     void declare();
+    void declare_references();
+    [[nodiscard]] std::optional<std::string> summed(const std::string& name,
+                                                    const std::vector<std::string>& words,
+                                                    bool append);
     [[nodiscard]] bool is_local() const;
     void assign(const std::string& name, const std::string& value, bool append);
 
@@ -127,12 +137,17 @@ class ShellReader {
     ShellStatus next_option();
     void change_directory();
     void change_variables();
+    bool take_input();
+    bool read_line(const std::string& text);
+    bool read_lines(const std::string& text);
+    void read_process();
     void assign_formatted(const std::string& name, std::vector<std::string> words);
     void set_arguments();
+    void set_options();
     void leave_subshell();
     void read_eval();
     void run_with_environment(const std::string& text);
-    void run(const std::string& text, unsigned line);
+    void run(const std::string& text, unsigned line, Truth most = Truth::yes);
     std::optional<bool> apply_sum(std::string_view text);
     void apply(const SumStatus& sum, const std::string& program);
     void end_loop();
@@ -176,13 +191,16 @@ class ShellReader {
     std::optional<ShellStatus> returned_;  // how this function ended, by `return'
     bool unsure_ = false;                  // a `return' that nobody knows of is in it
     Printed* printed_ = nullptr;           // of the function that this is read for
+    bool is_part_ = false;                 // of what another reader reads: a function's body
     std::vector<Assignment> assignments_;
     std::vector<Document> documents_;
-    size_t documents_before_ = 0;  // of other commands
-    bool started_ = false;         // command_ has a word
-    bool inverted_ = false;        // behind `!'
-    bool goes_on_ = false;         // behind `&&', `||' or `|': a line's end ends nothing
-    bool test_goes_on_ = false;    // `[[ a && b ]]'
+    std::optional<std::string> input_;  // what command_ reads, where that is known
+    size_t documents_before_ = 0;       // of other commands
+    bool started_ = false;              // command_ has a word
+    bool shown_ = false;                // command_ is piped to what only shows it: `| tee log'
+    bool inverted_ = false;             // behind `!'
+    bool goes_on_ = false;              // behind `&&', `||' or `|': a line's end ends nothing
+    bool test_goes_on_ = false;         // `[[ a && b ]]'
     std::string directory_;
     // What there was in front of a subshell.
     struct Subshell {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "launcher/base/error.h"
+#include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/reader.h"
 #include "launcher/foreign/translation/words.h"
 
@@ -62,6 +63,11 @@ std::vector<ShellCommand> read_shell_script(
         variables.set_arguments({arguments});
     ShellReader::Script script{.reading = reading, .text = commands};
     std::vector<ShellCommand> all = ShellReader(commands, variables, script, 1, 0).read();
+    if (script.failed != 0 && std::none_of(all.begin(), all.end(), [](const ShellCommand& one) {
+            return find_qemu(one.words) != one.words.end();
+        }))
+        throw ScriptEnds("line " + std::to_string(script.failed) +
+                         " fails, and `set -e' ends the script there, before it starts QEMU");
     for (ShellCommand& command : all) {
         command.tests = script.tests;
         command.others = script.others;

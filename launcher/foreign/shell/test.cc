@@ -14,18 +14,17 @@ namespace tapgate {
 
 namespace {
 
-Truth truth_of(bool holds) {
-    return holds ? Truth::yes : Truth::no;
-}
-
 ShellStatus of_file(const std::string& path, ShellVariables& variables, bool asks_files) {
     ShellStatus status;
     // Whether there is KVM is asked again at each start.
     if (path == "/dev/kvm")
         return {Truth::yes, true, false, {}};
-    if (!asks_files || !path.starts_with('/'))
+    // A relative path is known where the script has said by `cd' what it is relative to.
+    const std::string whole =
+        path.starts_with('/') ? path : variables.directory().value_or("") + "/" + path;
+    if (!asks_files || path.empty() || (!path.starts_with('/') && !variables.directory()))
         return status;
-    const ShellVariables::Value there = variables.ask("exists " + path, {"?"});
+    const ShellVariables::Value there = variables.ask("exists " + whole, {"?"});
     if (!there.problem)
         status = {truth_of(there.words.at(0) == "yes"), true, true, {}};
     return status;

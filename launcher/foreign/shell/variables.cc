@@ -14,6 +14,12 @@ namespace {
 // Of all expansions of a script together: variables that double each other grow without end.
 constexpr size_t budget = size_t{4} << 20U;
 
+bool are_numbers(const std::vector<std::string>& words) {
+    return std::all_of(words.begin(), words.end(), [](const std::string& word) {
+        return parse_whole<unsigned long>(word).has_value() && (word[0] != '0' || word == "0");
+    });
+}
+
 bool is_name_start(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -45,10 +51,13 @@ void ShellVariables::charge(size_t bytes) {
             "the script's variables come to more than 4 MiB of text; no command line has that");
 }
 
-void ShellVariables::set(const std::string& name, Value value, bool array, bool append,
+void ShellVariables::set(const std::string& called, Value value, bool array, bool append,
                          bool conditional) {
+    const std::string name = meant(called);
     for (const std::string& word : value.words)
         charge(word.size() + 1);
+    if (kind(name) == 'n')
+        throw LauncherError("`declare -n " + name + "': nobody knows which variable it sets");
     note(name);
     owned_.insert(name);
     Value& old = values_[name];
@@ -56,9 +65,7 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
     const bool first =
         !array && !value.words.empty() && !old.words.empty() && (append || old.words.size() > 1);
     if (!append && !first) {
-        const bool exported = old.exported;
-        old = {};
-        old.exported = exported;
+        old = {{}, {}, {}, old.attributes};
     }
     if (first) {
         old.words[0] = append ? old.words[0] + value.words[0] : value.words[0];
@@ -70,6 +77,12 @@ void ShellVariables::set(const std::string& name, Value value, bool array, bool 
         old.problem.add(value.problem.reason_for(name));
     if (conditional)
         old.problem.add({"set under a condition"});
+    if (old.attributes.read_only)
+        old.problem.add({"set again, although it is read-only"});
+    if (old.attributes.kind != '\0' && (array || append || !are_numbers(old.words)))
+        old.problem.add({"declared to be more than a text"});
+    if (shell_name_length(name) == name.size())
+        old.attributes.exported = std::max(old.attributes.exported, option('a'));
 }
 
 void ShellVariables::assign(const std::string& name, Value value, bool array) {
@@ -84,23 +97,26 @@ void ShellVariables::make_map(const std::string& name) {
 }
 
 bool ShellVariables::is_map(const std::string& name) const {
-    return values_.contains(element_of(name, {}));
+    return values_.contains(element_of(meant(name), {}));
 }
 
 void ShellVariables::add_key(const std::string& name, const std::string& key, bool conditional) {
-    const std::string all = element_of(name, {});
+    const std::string all = element_of(meant(name), {});
     const auto& words = values_[all].words;
     if (std::find(words.begin(), words.end(), key) == words.end())
         set(all, {{key}}, true, true, conditional);
 }
 
-ShellVariables::Value ShellVariables::keys(const std::string& name) {
+ShellVariables::Value ShellVariables::keys(const std::string& called) {
+    const std::string name = meant(called);
     const auto whole = values_.find(name);
     const bool known = whole == values_.end() || !whole->second.problem;
     return get(known ? element_of(name, {}) : name);
 }
 
-ShellVariables::Value ShellVariables::get_element(const std::string& name, const std::string& key) {
+ShellVariables::Value ShellVariables::get_element(const std::string& called,
+                                                  const std::string& key) {
+    const std::string name = meant(called);
     Value all = keys(name);
     const std::string element = element_of(name, key);
     const auto whole = values_.find(name);
@@ -112,7 +128,7 @@ ShellVariables::Value ShellVariables::get_element(const std::string& name, const
 }
 
 bool ShellVariables::is_set(const std::string& name) const {
-    const auto found = values_.find(name);
+    const auto found = values_.find(meant(name));
     return found != values_.end() &&
            std::any_of(found->second.words.begin(), found->second.words.end(),
                        [](const std::string& word) { return !word.empty(); });
@@ -132,7 +148,11 @@ void ShellVariables::leave() {
 }
 
 void ShellVariables::hide(const std::string& name) {
-    if (hidden_.empty() || !hidden_.back().try_emplace(name, saved(name)).second)
+    // One that is read-only cannot be hidden.
+    const auto before = stored(name);
+    if (before && before->attributes.read_only)
+        return;
+    if (hidden_.empty() || !hidden_.back().try_emplace(name, before).second)
         return;
     note(name);
     journal_.back().hides = true;
@@ -146,14 +166,78 @@ void ShellVariables::set_arguments(Value arguments) {
     journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
 }
 
-void ShellVariables::mark_exported(const std::string& name) {
-    if (!values_.contains(name))
-        return;
-    note(name);
-    values_[name].exported = true;
+std::string ShellVariables::meant(const std::string& name) const {
+    constexpr unsigned deepest = 8;
+    std::string meant = name;
+    for (unsigned i = 0; i < deepest; i++) {
+        const auto found = values_.find(meant);
+        if (found == values_.end() || found->second.attributes.refers.empty())
+            return meant;
+        meant = found->second.attributes.refers;
+    }
+    return name;
 }
 
-void ShellVariables::unset(const std::string& name) {
+ShellVariables::Attributes& ShellVariables::attributes_of(const std::string& name) {
+    note(name);
+    if (!values_.contains(name))
+        values_[name].problem = {"not set in the script", true};
+    return values_[name].attributes;
+}
+
+void ShellVariables::make_reference(const std::string& name, const std::string& to) {
+    Attributes& attributes = attributes_of(name);
+    attributes.kind = 'n';
+    attributes.refers = to;
+}
+
+char ShellVariables::kind(const std::string& name) const {
+    const auto found = values_.find(meant(name));
+    return found == values_.end() ? '\0' : found->second.attributes.kind;
+}
+
+void ShellVariables::set_kind(const std::string& name, char kind) {
+    attributes_of(meant(name)).kind = kind;
+    Value& value = values_[meant(name)];
+    if (!are_numbers(value.words))
+        value.problem.add({"declared to be more than a text"});
+}
+
+void ShellVariables::make_read_only(const std::string& name) {
+    attributes_of(meant(name)).read_only = true;
+}
+
+void ShellVariables::mark_exported(const std::string& name, Truth exported) {
+    if (!values_.contains(meant(name)))
+        return;
+    Truth& now = attributes_of(meant(name)).exported;
+    now = std::max(now, exported);
+}
+
+// It is the variable "-LETTER", which no script can name.
+Truth ShellVariables::option(char letter) const {
+    const auto found = values_.find({'-', letter});
+    if (found == values_.end())
+        return Truth::no;
+    return found->second.problem ? Truth::unknown : truth_of(!found->second.words.empty());
+}
+
+void ShellVariables::set_option(char letter, bool on, bool conditional) {
+    Value value;
+    if (on)
+        value.words.emplace_back("on");
+    set({'-', letter}, std::move(value), false, false, conditional);
+}
+
+std::optional<std::string> ShellVariables::directory() const {
+    const auto here = stored("PWD");
+    if (!here || here->problem || here->words.size() != 1)
+        return std::nullopt;
+    return here->words[0];
+}
+
+void ShellVariables::unset(const std::string& called) {
+    const std::string name = meant(called);
     if (is_map(name)) {
         const std::string all = element_of(name, {});
         const std::vector<std::string> words = values_[all].words;
@@ -167,6 +251,8 @@ void ShellVariables::unset(const std::string& name) {
 }
 
 void ShellVariables::restore(const std::string& name, std::optional<Value> value) {
+    if (values_.contains(name))
+        attributes_of(name).refers.clear();
     unset(name);
     if (value)
         values_[name] = std::move(*value);
@@ -175,7 +261,7 @@ void ShellVariables::restore(const std::string& name, std::optional<Value> value
 void ShellVariables::note(const std::string& name) {
     constexpr size_t bytes = 16;
     charge(bytes);
-    journal_.push_back({name, saved(name), false});
+    journal_.push_back({name, stored(name), false});
 }
 
 void ShellVariables::undo_to(size_t mark) {
@@ -202,12 +288,20 @@ std::set<std::string> ShellVariables::changed_since(size_t mark) const {
 
 void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
     std::vector<std::string> gone;
+    std::vector<std::string> doubtful;
     for (const auto& [name, value] : values_) {
-        if (!exports || !value.exported)
+        // An array stays where it is.
+        const bool array = value.words.size() > 1;
+        const Truth exported = name == "PWD" ? Truth::yes : value.attributes.exported;
+        if (!exports || array || exported == Truth::no)
             gone.push_back(name);
+        else if (exported == Truth::unknown)
+            doubtful.push_back(name);
     }
     for (const std::string& name : gone)
-        unset(name);
+        restore(name, std::nullopt);
+    for (const std::string& name : doubtful)
+        forget(name, "exported under a condition");
     journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
 }
 
@@ -220,7 +314,7 @@ ShellVariables::Value ShellVariables::ask(const std::string& word, const ShellPr
 }
 
 ShellVariables::Value ShellVariables::get(const std::string& name) {
-    if (const auto known = values_.find(name); known != values_.end()) {
+    if (const auto known = values_.find(meant(name)); known != values_.end()) {
         Value value = known->second;
         for (const std::string& word : value.words)
             charge(word.size() + 1);
@@ -270,6 +364,10 @@ ShellVariables::Value ShellVariables::argument(const std::string& name) {
 }
 
 std::optional<ShellVariables::Value> ShellVariables::saved(const std::string& name) const {
+    return stored(meant(name));
+}
+
+std::optional<ShellVariables::Value> ShellVariables::stored(const std::string& name) const {
     const auto found = values_.find(name);
     return found == values_.end() ? std::nullopt : std::optional(found->second);
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "launcher/foreign/shell/problem.h"
+#include "launcher/foreign/shell/truth.h"
 
 namespace tapgate {
 
@@ -27,11 +28,18 @@ bool is_unknown(const std::vector<std::string>& words);
 
 class ShellVariables {
   public:
+    /// What stays when another value is set.
+    struct Attributes {
+        Truth exported = Truth::no;  ///< other shells have it as well
+        bool read_only = false;      ///< perhaps
+        char kind = '\0';            ///< of `declare -i', `-l', `-u' or `-n': that letter
+        std::string refers = {};     ///< to that variable, in the place of a value (`declare -n')
+    };
     struct Value {
         std::vector<std::string> words;  ///< one, but for arrays
         ShellProblem problem = {};       ///< why only a shell would know it
         std::string name = {};           ///< of a variable of which nothing is known
-        bool exported = false;           ///< other shells have it as well
+        Attributes attributes = {};
     };
 
     /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home),
@@ -42,7 +50,7 @@ class ShellVariables {
 
     /// Sets it, or adds to it (`NAME+=`). `value.problem`: why its value is not known.
     /// `conditional`: under an `if' or behind `&&', so that nobody knows whether.
-    void set(const std::string& name, Value value, bool array, bool append, bool conditional);
+    void set(const std::string& called, Value value, bool array, bool append, bool conditional);
 
     /// What a function of the script prints, called with these words: its name and arguments.
     /// unknown_text where only running it would tell; nothing where there is no such function.
@@ -82,10 +90,26 @@ class ShellVariables {
     }
     void add_key(const std::string& name, const std::string& key, bool conditional);
     /// All of them, in no order.
-    Value keys(const std::string& name);
-    Value get_element(const std::string& name, const std::string& key);
+    Value keys(const std::string& called);
+    Value get_element(const std::string& called, const std::string& key);
 
     [[nodiscard]] bool is_set(const std::string& name) const;
+
+    /// The variable that NAME stands for: itself, but for `declare -n NAME=OTHER'.
+    [[nodiscard]] std::string meant(const std::string& name) const;
+    void make_reference(const std::string& name, const std::string& to);
+    /// The letter of `declare' that makes more of it than a text; '\0': none.
+    [[nodiscard]] char kind(const std::string& name) const;
+    void set_kind(const std::string& name, char kind);
+    void make_read_only(const std::string& name);
+    void mark_exported(const std::string& name, Truth exported);
+
+    /// The shell's own options (`set -e'), by their letters.
+    [[nodiscard]] Truth option(char letter) const;
+    void set_option(char letter, bool on, bool conditional);
+
+    /// Where the script has gone by `cd', if that is known.
+    [[nodiscard]] std::optional<std::string> directory() const;
 
     /// The value; one with a problem where there is none. Throws a LauncherError when all that has
     /// been expanded comes to more than a description can have.
@@ -123,9 +147,8 @@ class ShellVariables {
     void forget(const std::string& name, const std::string& why, bool soft = false) {
         set(name, {{}, ShellProblem{why, soft}.of_variable(name)}, false, false, false);
     }
-    void mark_exported(const std::string& name);
     /// It has not been set (`unset`).
-    void unset(const std::string& name);
+    void unset(const std::string& called);
     /// What has been set; nothing where it has not. Its problem is the reason for it alone.
     [[nodiscard]] std::optional<Value> saved(const std::string& name) const;
     /// It is that again.
@@ -149,6 +172,9 @@ class ShellVariables {
     const std::function<const char*(const std::string&)>& lookup_;
     // The value is about to change.
     void note(const std::string& name);
+    // As `saved', but of what refers to another one itself.
+    [[nodiscard]] std::optional<Value> stored(const std::string& name) const;
+    Attributes& attributes_of(const std::string& name);
 
     // What undo_to() puts back.
     struct Change {

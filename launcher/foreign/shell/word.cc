@@ -15,8 +15,6 @@ namespace tapgate {
 
 namespace {
 
-constexpr std::string_view word_ends = " \t\n;&|<>()";
-
 bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -186,7 +184,7 @@ void ShellWordReader::add_all(ShellVariables::Value value, bool quoted, bool sta
 }
 
 bool ShellWordReader::at_word_end() const {
-    return at_end() || word_ends.find(peek()) != std::string_view::npos;
+    return at_end() || shell_word_ends.find(peek()) != std::string_view::npos;
 }
 
 std::vector<std::string> ShellWordReader::read(bool splits) {

@@ -15,6 +15,14 @@
 
 namespace tapgate {
 
+/// What a word ends at, without quotes.
+inline constexpr std::string_view shell_word_ends = " \t\n;&|<>()";
+
+/// What separates words on a line.
+inline bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
 class ShellWordReader {
   public:
     /// What `*' and `?' are outside of quotes.
@@ -53,6 +61,8 @@ class ShellWordReader {
     std::string read_all(Patterns patterns = Patterns::plain);
     /// All that is there as what ${NAME:-...} stands for: words, but one in quotes.
     std::vector<std::string> read_value(bool quoted, bool splits);
+    /// A command, as it stands in $(...), and what is behind it.
+    ShellOutput output_of(std::string_view command);
     /// All that is there as a here-document: quotes stay, and so do variables that nobody knows.
     std::string read_document();
     void set_patterns(Patterns patterns) { patterns_ = patterns; }
@@ -88,7 +98,6 @@ class ShellWordReader {
     void read_ansi_quotes();
     void read_expansion(bool quoted);
     void read_command(bool quoted);
-    ShellOutput output_of(std::string_view command);
     void add_arguments(char how, bool quoted);
     void add_sum(std::string_view text);
     void add_output(std::string_view command, bool quoted);
@@ -131,6 +140,9 @@ class ShellWordReader {
     std::vector<std::string> notes_;
     std::string absent_;
 };
+
+/// How many bytes `(...)' at the beginning of the text has; 0: it has no end.
+size_t length_of_command(std::string_view text);
 
 }  // namespace tapgate
 

@@ -15,14 +15,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/body.h"
+#include "launcher/foreign/shell/line.h"
+#include "launcher/foreign/shell/problem.h"
 #include "launcher/foreign/shell/qemu_script.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/variables.h"
@@ -221,6 +226,71 @@ TEST_P(ShellScripts, AreReadAsBashRunsThem) {
         read++;
     }
     EXPECT_GT(read, cases.size() / parts / 2);
+}
+
+// The first is told; a reason grows by what is made of it, and has one place.
+TEST(ShellProblem, TellsWhereItComesFrom) {
+    EXPECT_FALSE(ShellProblem());
+    const ShellProblem typed = ShellProblem{"typed", true}.of_variable("A");
+    EXPECT_EQ(typed.what, "the variable A, which is typed,");
+    const ShellProblem met = typed.met_in(3).met_in(4);
+    EXPECT_EQ(met.what, "the variable A, which is typed, in line 3");
+    EXPECT_EQ(met.reason_for("B").of_variable("B").met_in(5).what,
+              "the variable B, which is made of the variable A, which is typed, in line 3,");
+    EXPECT_EQ(met.reason_for("A").of_variable("A").what,
+              "the variable A, which is typed, in line 3,");
+    EXPECT_TRUE(met.reason_for("B").soft);
+
+    ShellProblem all;
+    all.add({});
+    EXPECT_FALSE(all);
+    all.add({"an argument", true, true});
+    EXPECT_TRUE(all.soft && all.of_argument && !all.is_hard());
+    all.add({"a pattern"});
+    EXPECT_EQ(all.what, "an argument");
+    EXPECT_TRUE(all.is_hard() && all.of_argument);
+}
+
+// Who asks for what functions print is asked no more when an error has ended it.
+TEST(ShellProblem, OfVariablesThatGrowLeavesNothingBehind) {
+    const std::function<const char*(const std::string&)> nothing = [](const std::string&) {
+        return nullptr;
+    };
+    ShellVariables variables(nothing);
+    EXPECT_THROW(
+        {
+            const ShellVariables::PrintedBy asked(
+                variables, [](const Words&) { return ShellVariables::Value{{"x"}}; });
+            EXPECT_TRUE(variables.printed_by({"f"}));
+            throw LauncherError("it grows");
+        },
+        LauncherError);
+    EXPECT_FALSE(variables.printed_by({"f"}));
+}
+
+TEST(ShellBody, EndsWhereItsBracketDoes) {
+    const auto body = [](std::string_view text) {
+        return std::string(text.substr(0, length_of_body(text)));
+    };
+    EXPECT_EQ(body("{ a; } }"), "{ a; }");
+    EXPECT_EQ(body("{ echo } {; } }"), "{ echo } {; }");
+    EXPECT_EQ(body("{ '}' \"}\" \\} `}` $'}\\'' ${A:-\"}\"} {a,b} # }\n} }"),
+              "{ '}' \"}\" \\} `}` $'}\\'' ${A:-\"}\"} {a,b} # }\n}");
+    EXPECT_EQ(body("{ cat <<A <<-'B C' <<< }\n}\nA\n}\n\tB C\n} }"),
+              "{ cat <<A <<-'B C' <<< }\n}\nA\n}\n\tB C\n}");
+    EXPECT_EQ(body("(case a in b) c ;; (d) ;; esac) )"), "(case a in b) c ;; (d) ;; esac)");
+    EXPECT_EQ(body("{ function f { a; }; } }"), "{ function f { a; }; }");
+    EXPECT_EQ(body("{ \"a"), "");
+    EXPECT_EQ(body("{ a"), "");
+}
+
+TEST(ShellInput, IsSplitAsReadDoes) {
+    EXPECT_THAT(words_of_line("  a b  c ", " \t\n", 2), testing::ElementsAre("a", "b  c"));
+    EXPECT_THAT(words_of_line("a::b:", ":", 9), testing::ElementsAre("a", "", "b"));
+    EXPECT_THAT(words_of_line("a:b:", ":", 2), testing::ElementsAre("a", "b"));
+    EXPECT_THAT(words_of_line("a:b:c:", ":", 2), testing::ElementsAre("a", "b:c:"));
+    EXPECT_THAT(words_of_line(" a ", "", 1), testing::ElementsAre(" a "));
+    EXPECT_THAT(words_of_line("  ", " ", 1), testing::IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ShellScripts, testing::Range(size_t{0}, parts));

@@ -222,7 +222,7 @@ TEST(Script, TestsAreDecidedByTheText) {
                                    "X=1; if a; then ((X++)); fi",
                                    "mapfile -t X <f",
                                    "X=(1 2); unset 'X[1]'",
-                                   "X=1; f() { local -n Y=$1; Y=2; }; f X",
+                                   "X=1; f() { local -n Y=$1; Y=$(a) || Y=2; }; f X",
                                    "X=1; A=$(a) || X=2",
                                    "X=1; X[$Y]=2",
                                    "declare -A X; X[a]=1",

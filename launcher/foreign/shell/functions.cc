@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Of ShellReader: functions of the script, and what they print.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell/body.h"
+#include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/reader.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+// NAME() { ... } and NAME() ( ... ), behind the brackets; its body is kept for its calls.
+void ShellReader::read_function(const std::string& name) {
+    skip_blanks(true);
+    const std::string_view rest = words_.rest();
+    const bool braces = rest.starts_with('{');
+    const bool subshell = rest.starts_with('(') && !rest.starts_with("((");
+    const size_t length = follows() && (braces || subshell) ? length_of_body(rest) : 0;
+    if (length > 0 && reach() != Truth::no)
+        script_.functions[name] = {
+            std::string(braces ? rest.substr(1, length - 2) : rest.substr(0, length)),
+            words_.line(), reach()};
+    words_.skip(length);
+    drop_command();
+}
+
+// A function of the script, with the arguments of this call; a problem of theirs goes with them.
+void ShellReader::call(const Function& function) {
+    variables_.enter({{command_.words.begin() + 1, command_.words.end()}, command_.problem});
+    for (const auto& [name, value] : command_.environment) {
+        variables_.hide(name);
+        set(name, {value}, false, false);
+    }
+    command_.problem = {};
+    // A copy: the function may define itself anew.
+    const std::string body = function.body;
+    run(body, function.line, function.defined);
+    variables_.leave();
+}
+
+// $(NAME ARGUMENTS): as a subshell, of which nothing stays but what it prints.
+std::optional<ShellVariables::Value> ShellReader::printed_by(
+    const std::vector<std::string>& words) {
+    const auto found = words.empty() ? script_.functions.end() : script_.functions.find(words[0]);
+    if (found == script_.functions.end())
+        return std::nullopt;
+    ShellVariables::Value value{{std::string(unknown_text)}};
+    if (nesting_ >= deepest_call || !follows() || found->second.defined != Truth::yes)
+        return value;
+    count_round();
+    const Script before = script_;
+    const size_t mark = variables_.mark();
+    variables_.enter({{words.begin() + 1, words.end()}});
+    Printed printed;
+    ShellReader reader(before.functions.at(words[0]).body, variables_, script_,
+                       before.functions.at(words[0]).line, nesting_ + 1);
+    reader.directory_ = directory_;
+    reader.printed_ = &printed;
+    reader.is_part_ = true;
+    const std::vector<ShellCommand> commands = reader.read();
+    variables_.undo_to(mark);
+    variables_.leave();
+    script_.functions = before.functions;
+    script_.is_left = before.is_left;
+    script_.options = before.options;
+    const bool starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
+        return is_start_of_qemu(one.words);
+    });
+    script_.printed_status = printed.known && !reader.unsure_
+                                 ? reader.returned_.value_or(reader.flow_.status())
+                                 : ShellStatus();
+    if (printed.known && !starts)
+        value.words = {without_line_ends(std::move(printed.text))};
+    return value;
+}
+
+// What a command of a function prints, which is called for that.
+void ShellReader::print() {
+    constexpr std::array<std::string_view, 26> silent = {
+        "[",       "[[",       "test",    ":",        "true",  "false",   "cd",   "local", "export",
+        "declare", "set",      "typeset", "readonly", "shift", "return",  "exit", "break", "unset",
+        "let",     "continue", "mkdir",   "sleep",    "read",  "getopts", "trap", "exec"};
+    const auto& words = command_.words;
+    const bool elsewhere = std::any_of(
+        command_.redirections.begin(), command_.redirections.end(), [](const std::string& one) {
+            return one.starts_with('>') || one.starts_with("1>") || one.starts_with("&>");
+        });
+    if (words.empty() || elsewhere || reach() == Truth::no || is_one_of(words[0], silent) ||
+        script_.functions.contains(words[0]))
+        return;
+    const auto text = shell_printed(words);
+    if (!text || reach() != Truth::yes || command_.problem) {
+        printed_->known = false;
+        return;
+    }
+    variables_.charge(text->size());
+    note_tests();
+    printed_->text += *text;
+}
+
+}  // namespace tapgate

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What can be said of a script that is not run: yes, no, or that only the run would tell.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_TRUTH_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_TRUTH_H
+
+namespace tapgate {
+
+/// In their order: what is made of several is the smallest.
+enum class Truth { no, unknown, yes };
+
+inline Truth negated(Truth truth) {
+    return truth == Truth::yes ? Truth::no : truth == Truth::no ? Truth::yes : truth;
+}
+
+inline Truth truth_of(bool holds) {
+    return holds ? Truth::yes : Truth::no;
+}
+
+}  // namespace tapgate
+
+#endif
