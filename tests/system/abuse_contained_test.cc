@@ -50,6 +50,8 @@ struct Lab {
         if (alices.fds.size() != 1 || bobs.fds.size() != 1)
             throw std::runtime_error(describe(alices) + describe(bobs));
         alices_port = World::tap_name(tap());
+        bob().await_link();
+        alice().await_link();
         // The bridge learns where the gateway is, as it does from the first frame.
         const OneCpu one_cpu;
         gateway().send(make_frame(broadcast_mac, gateways_mac));

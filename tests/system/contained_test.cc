@@ -77,6 +77,7 @@ class Contained : public Testbed, public testing::WithParamInterface<const char*
             run_helper({"--br=br0", "--fd=27", std::string("--mac=") + guest_mac});
         ASSERT_TRUE(granted(run));
         const Station guest = Station::tap(run.fds[0].get(), {"br0"});
+        guest.await_link();
         const Station network = Station::link("far", {"br0"});
         const std::string out = make(network_mac, guest_mac);
         EXPECT_TRUE(guest.send(out));
@@ -122,6 +123,7 @@ TEST_F(ContainedPort, LearnsNothingFromItsGuest) {
     const HelperResult run = run_helper({"--br=br0", "--fd=27", std::string("--mac=") + guest_mac});
     ASSERT_TRUE(granted(run));
     const Station guest = Station::tap(run.fds[0].get(), {"br0"});
+    guest.await_link();
     const Station network = Station::link("far", {"br0"});
     const std::string forged = make_frame(broadcast_mac, network_mac);
     EXPECT_TRUE(guest.send(forged));
@@ -258,6 +260,7 @@ class HostsOwnIp : public Testbed {
         if (rule != "plain")
             write_file("/proc/sys/net/ipv4/conf/" + ports("br0").at(0) + "/rp_filter", "2");
         const Station guest = Station::tap(run.fds.at(0).get(), {"br0"});
+        guest.await_link();
         const std::string ethernet = mac_bytes(group) + mac_bytes(network_mac);
         std::string arp = make_arp_request(network_mac, "192.0.2.1");
         EXPECT_TRUE(guest.send(arp.replace(0, 12, ethernet)));

@@ -238,7 +238,9 @@ class Guards : public Testbed {
         Rtnl().set_master(name, "br0");
         set_link_up(name);
         const int number = fd.get();
-        return {std::move(fd), Station::tap(number, {"br0"})};
+        Guest guest{std::move(fd), Station::tap(number, {"br0"})};
+        guest.station.await_link();
+        return guest;
     }
 
     // The file as it is installed, or with `from` replaced: an administrator's change.

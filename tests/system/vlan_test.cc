@@ -108,8 +108,10 @@ class Vlan : public Testbed {
             throw std::runtime_error(describe(run));
         UniqueFd fd = std::move(run.fds[0]);
         const int number = fd.get();
-        return {std::move(fd), tap_name(number),
-                Station::tap(number, {"far", vlan == 1 ? 0 : vlan})};
+        Guest guest{std::move(fd), tap_name(number),
+                    Station::tap(number, {"far", vlan == 1 ? 0 : vlan})};
+        guest.station.await_link();
+        return guest;
     }
 
     // Where a frame that `guest` sends comes out.
@@ -219,6 +221,7 @@ TEST_F(Vlan, WithManyQueues) {
     ASSERT_TRUE(granted(run, 2));
     for (const UniqueFd& fd : run.fds) {
         const Guest guest{UniqueFd(), "", Station::tap(fd.get(), {"far", 20})};
+        guest.station.await_link();
         EXPECT_EQ(arrivals(guest, make_frame(broadcast_mac, mac_a)), (Arrivals{.in_20 = true}));
     }
 }
@@ -239,6 +242,7 @@ TEST_F(Vlan, TheBridgesDefaultVlanCanBeAskedForAndAnyOtherBeTheDefault) {
         ASSERT_TRUE(granted(run));
         const std::string frame = make_frame(broadcast_mac, mac_a);
         const Station station = Station::tap(run.fds[0].get(), {"far", 20});
+        station.await_link();
         ASSERT_TRUE(station.send(frame));
         EXPECT_FALSE(far30().got(frame)) << vlan;
         ASSERT_TRUE(far().send(tagged(frame, 30)));
@@ -265,6 +269,7 @@ TEST_F(Vlan, ADefaultThatRootChangesMeanwhileIsNotThePorts) {
     ASSERT_TRUE(changed);
     ASSERT_TRUE(granted(run));
     const Station guest = Station::tap(run.fds[0].get(), {"far", 20});
+    guest.await_link();
     const std::string frame = make_frame(broadcast_mac, router_mac);
     ASSERT_TRUE(far30().send(frame));
     EXPECT_FALSE(guest.got(frame));

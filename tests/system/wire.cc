@@ -188,12 +188,28 @@ bool Station::send(const std::string& frame) const {
     return sent;
 }
 
-bool Station::got(const std::string& frame) const {
+// The frame as it arrives.
+std::string Station::send_beacon() const {
     const UniqueFd sender = packet_socket(beacon_.link);
-    const std::string last = make_frame(broadcast_mac, "02:00:00:00:00:01");
-    const std::string sent = beacon_.vlan == 0 ? last : tagged(last, beacon_.vlan);
+    std::string beacon = make_frame(broadcast_mac, "02:00:00:00:00:01");
+    const std::string sent = beacon_.vlan == 0 ? beacon : tagged(beacon, beacon_.vlan);
     if (write(sender.get(), sent.data(), sent.size()) < 0)
         fail("send from " + beacon_.link);
+    return beacon;
+}
+
+void Station::await_link() const {
+    for (int i = 0; i < 100; ++i) {
+        const std::string beacon = send_beacon();
+        for (pollfd ready{fd_, POLLIN, 0}; poll(&ready, 1, 10) == 1;) {
+            if (read_frame() == beacon)
+                return;
+        }
+    }
+}
+
+bool Station::got(const std::string& frame) const {
+    const std::string last = send_beacon();
     bool found = false;
     while (true) {
         const std::string here = read_frame();

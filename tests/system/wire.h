@@ -73,6 +73,11 @@ class Station {
     // it.
     static Station link(const std::string& name, Beacon beacon);
 
+    // Waits until frames pass: those of a contained tap do when the kernel has seen to its inner
+    // links, a moment after its port is up. For a second at the most, in which a bridge that speaks
+    // STP lets nothing pass. Takes out what has arrived.
+    void await_link() const;
+
     // False: the kernel did not take the frame.
     bool send(const std::string& frame) const;
 
@@ -82,6 +87,7 @@ class Station {
   private:
     Station(UniqueFd own, int fd, Beacon beacon)
         : own_(std::move(own)), fd_(fd), beacon_(std::move(beacon)) {}
+    std::string send_beacon() const;
     std::string read_frame() const;
 
     UniqueFd own_;
