@@ -100,6 +100,13 @@ Import image_to_import(const CommandLine& command, const std::string& path) {
     return result;
 }
 
+bool says_q35(const CommandLine& command) {
+    return std::any_of(command.settings.begin(), command.settings.end(), [](const Setting& one) {
+        const auto machine = one.key == "machine" ? MachineType::parse(one.value) : std::nullopt;
+        return machine && machine->is_q35();
+    });
+}
+
 Import appliance_to_import(const CommandLine& command, const std::string& path) {
     Import result;
     result.appliance = std::make_unique<ApplianceFiles>(path);
@@ -119,10 +126,9 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
         result.asks = true;
         return result;
     }
-    Appliance appliance =
-        read_ovf(result.appliance->descriptor(), shown(path), command.has("virtio"));
+    Appliance appliance = read_ovf(result.appliance->descriptor(), shown(path),
+                                   {.virtio = command.has("virtio"), .q35 = says_q35(command)});
     result.translation = std::move(appliance.translation);
-    result.translation.set("machine", "q35");
     result.translation.set("display", "vnc");
     result.disks = std::move(appliance.disks);
     return result;

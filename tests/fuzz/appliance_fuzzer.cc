@@ -60,7 +60,7 @@ void describe(const tapgate::Translation& translation) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
     const std::string text(data, data + std::min(size, size_t{65536}));
     attempt([&] {
-        const tapgate::Appliance appliance = tapgate::read_ovf(text, "FILE", false);
+        const tapgate::Appliance appliance = tapgate::read_ovf(text, "FILE", {});
         for (const tapgate::ApplianceDisk& disk : appliance.disks)
             require_below(disk.file);
         describe(appliance.translation);

@@ -107,6 +107,29 @@ domain "<boot dev='hd'>" A "$(disk b.raw vdb)$(disk a.raw vda)" "<boot dev='hd'/
 domain "a kept disk with <boot order>" B \
     "$(disk a.raw vda "<boot order='2'/>")$(disk b.raw vdb "<boot order='1'/><shareable/>")"
 
+# An appliance with a disk on IDE, as Windows XP needs it: a BIOS comes to that first.
+for letter in a b; do
+    qemu-img convert -f raw -O vmdk $letter.raw $letter.vmdk
+done
+appliance_disk() { # ID CONTROLLER
+    echo "<Item><rasd:HostResource>ovf:/disk/$1</rasd:HostResource><rasd:Parent>$2</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType></Item>"
+}
+cat >lab.ovf <<EOT
+<Envelope xmlns:ovf="o" xmlns:rasd="r"><References><File ovf:id="a" ovf:href="a.vmdk"/><File ovf:id="b" ovf:href="b.vmdk"/></References>
+<DiskSection><Disk ovf:diskId="a" ovf:fileRef="a"/><Disk ovf:diskId="b" ovf:fileRef="b"/></DiskSection>
+<VirtualSystem ovf:id="lab"><VirtualHardwareSection>
+<Item><rasd:InstanceID>1</rasd:InstanceID><rasd:ResourceType>5</rasd:ResourceType></Item>
+<Item><rasd:InstanceID>2</rasd:InstanceID><rasd:ResourceSubType>AHCI</rasd:ResourceSubType><rasd:ResourceType>20</rasd:ResourceType></Item>
+$(appliance_disk a 2)$(appliance_disk b 1)</VirtualHardwareSection></VirtualSystem></Envelope>
+EOT
+rm -f "$XDG_CONFIG_HOME/tapgate/lab.conf"
+"$tapgate" import lab.ovf lab >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
+says "$XDG_CONFIG_HOME/tapgate/lab.conf" '^machine = pc-i440fx'
+says "$XDG_CONFIG_HOME/tapgate/lab.conf" '^disk = .*bus=ide'
+says "$XDG_CONFIG_HOME/tapgate/lab.conf" '^disk = .*bus=sata'
+boots "an appliance's disk on IDE" B
+rm -r "$XDG_DATA_HOME/tapgate/lab"
+
 if [ "$(id -u)" != 0 ] || ! loop=$(losetup --find --show b.raw 2>/dev/null); then
     loop=
     [ "${MUST_WORK:-0}" = 0 ] || die "no loop devices, and MUST_WORK=1"

@@ -61,9 +61,16 @@ std::string_view adapter_model(std::string_view type) {
     return is_among(type, {"RTL8139", "rtl8139", "1"}) ? "rtl8139" : "";
 }
 
+// Of disks.
+struct DiskController {
+    std::string kind;  // in the appliance's words; empty: none was said
+    bool ide = false;
+};
+
 class OvfReader {
   public:
-    OvfReader(const std::string& source, bool virtio) : source_(source), virtio_(virtio) {}
+    OvfReader(const std::string& source, ApplianceWishes wishes)
+        : source_(source), wishes_(wishes) {}
 
     Appliance read(std::string_view text) {
         pugi::xml_document document;
@@ -87,8 +94,8 @@ class OvfReader {
         if (!hardware)
             throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
         virtualbox_adapters_ = virtualbox_adapters(system);
-        read_hardware(hardware);
         read_ovf_firmware(system, hardware, result_.translation);
+        read_hardware(hardware);
         read_virtualbox_clock(system, result_.translation);
         name_the_rest(envelope, system, hardware);
         if (nets_ == 0) {
@@ -173,26 +180,58 @@ class OvfReader {
     }
 
     void read_hardware(const pugi::xml_node& hardware) {
-        const pugi::xml_node system = child_named(hardware, "System");
-        const std::string family = text_of(system, "VirtualSystemType");
-        result_.translation.changed(
-            family.empty() ? "<System>" : "<System>" + family, "machine = q35",
-            "disks that were not on virtio are on SATA, unless --virtio is said");
         std::vector<OvfItem> items = read_ovf_items(hardware, configuration_, result_.translation);
         for (const OvfItem& item : items) {
             if (item.type == static_cast<unsigned>(Resource::scsi) ||
                 item.type == static_cast<unsigned>(Resource::ide) ||
                 item.type == static_cast<unsigned>(Resource::storage)) {
                 const std::string kind = item.text("ResourceSubType");
+                const bool ide = item.type == static_cast<unsigned>(Resource::ide);
                 if (const std::string id = item.id(); !id.empty())
-                    controllers_[id] = !kind.empty() ? kind
-                                       : item.type == static_cast<unsigned>(Resource::ide)
-                                           ? "IDE"
-                                           : item.name;
+                    controllers_[id] = {!kind.empty() ? kind : ide ? "IDE" : item.name, ide};
             }
         }
+        choose_machine(items, text_of(child_named(hardware, "System"), "VirtualSystemType"));
         for (OvfItem& item : items)
             read_item(item);
+        // A BIOS comes to them first.
+        std::stable_partition(result_.disks.begin(), result_.disks.end(),
+                              [](const auto& disk) { return disk.bus == DiskBus::ide; });
+    }
+
+    // An old guest with a disk on IDE has drivers for nothing newer (Windows XP, DOS): it gets a
+    // machine that has IDE. UEFI came with SATA.
+    void choose_machine(const std::vector<OvfItem>& items, const std::string& family) {
+        const auto on_ide = std::count_if(items.begin(), items.end(),
+                                          [&](const auto& item) { return is_on_ide(item); });
+        constexpr unsigned most_ide = 4;
+        keeps_ide_ =
+            on_ide > 0 && on_ide <= most_ide && !wishes_.virtio && !wishes_.q35 && !has_uefi();
+        const std::string machine = keeps_ide_ ? "pc" : "q35";
+        result_.translation.set("machine", machine);
+        result_.translation.changed(
+            family.empty() ? "<System>" : "<System>" + family, "machine = " + machine,
+            keeps_ide_ ? "it has IDE, on which a disk was; disks that were neither there nor on "
+                         "virtio are on SATA, unless --virtio is said"
+                       : "disks that were not on virtio are on SATA, unless --virtio is said");
+    }
+
+    [[nodiscard]] bool has_uefi() const {
+        const auto& settings = result_.translation.settings;
+        return std::any_of(settings.begin(), settings.end(),
+                           [](const auto& one) { return one.first == "firmware"; });
+    }
+
+    [[nodiscard]] DiskController controller_of(const OvfItem& item) const {
+        const auto found = controllers_.find(item.text("Parent"));
+        return found == controllers_.end() ? DiskController() : found->second;
+    }
+
+    [[nodiscard]] bool is_on_ide(const OvfItem& item) const {
+        if (item.type != static_cast<unsigned>(Resource::disk))
+            return false;
+        const std::string interface = disks_.interface(item.text("HostResource"));
+        return interface.empty() ? controller_of(item).ide : interface == "IDE";
     }
 
     void read_item(OvfItem& item) {
@@ -296,7 +335,7 @@ class OvfReader {
         }
         const std::string type = item.take("ResourceSubType");
         const std::string_view same = adapter_model(type);
-        const std::string_view model = virtio_ ? "virtio" : same.empty() ? "e1000" : same;
+        const std::string_view model = wishes_.virtio ? "virtio" : same.empty() ? "e1000" : same;
         std::string value = "bridge:br0,model=" + std::string(model);
         std::string address = item.take("MACAddress");
         if (address.empty())
@@ -326,9 +365,13 @@ class OvfReader {
     }
 
     void read_disk(OvfItem& item, const std::string& was) {
+        const bool ide = keeps_ide_ && is_on_ide(item);
         const std::string resource = item.take("HostResource");
-        const auto controller = controllers_.find(item.take("Parent"));
-        std::string parent = controller == controllers_.end() ? "" : controller->second;
+        if (resource.find(", ") != std::string::npos)
+            throw LauncherError(source_ + ": " + shown(was) +
+                                ": several files for one disk: " + shown(resource));
+        std::string parent = controller_of(item).kind;
+        item.take("Parent");
         const std::string kind = item.take("ResourceSubType");
         const std::string quantity = resource.empty() ? item.take("VirtualQuantity") : "";
         const std::string units = quantity.empty() ? "" : item.take("AllocationUnits");
@@ -340,15 +383,17 @@ class OvfReader {
             parent = disk.interface;
         if (is_among(parent, {"VirtioSCSI", "virtio-scsi"}))
             disk.bus = DiskBus::scsi;
+        else if (ide)
+            disk.bus = DiskBus::ide;
         std::string why;
         if (item.type != static_cast<unsigned>(Resource::disk) && !kind.empty())
             add_reason(why, "it was a " + kind);
         if (!disk.escaped.empty())
             add_reason(why, "said as " + disk.escaped);
-        if (!virtio_ && disk.bus != DiskBus::sata)
+        if (!wishes_.virtio && disk.bus != DiskBus::sata)
             add_reason(why, "on " + std::string(word_for(disk.bus, disk_buses)) + ", as it was (" +
                                 parent + ")");
-        else if (!virtio_ && !parent.empty() &&
+        else if (!wishes_.virtio && !parent.empty() &&
                  !is_among(parent, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"}))
             add_reason(why, "it was on " + parent + ", and is on SATA");
         if (const std::string left = item.left(); !left.empty())
@@ -402,19 +447,20 @@ class OvfReader {
     }
 
     const std::string& source_;
-    bool virtio_;
+    ApplianceWishes wishes_;
+    bool keeps_ide_ = false;
     size_t nets_ = 0;
     std::vector<VirtualBoxAdapter> virtualbox_adapters_;
     Appliance result_;
     std::string configuration_;  // its id; empty: there is one only
     OvfDisks disks_{source_};
-    std::map<std::string, std::string> controllers_;  // by InstanceID: their kind
+    std::map<std::string, DiskController> controllers_;  // by InstanceID
 };
 
 }  // namespace
 
-Appliance read_ovf(std::string_view text, const std::string& source, bool virtio) {
-    return OvfReader(source, virtio).read(text);
+Appliance read_ovf(std::string_view text, const std::string& source, ApplianceWishes wishes) {
+    return OvfReader(source, wishes).read(text);
 }
 
 }  // namespace tapgate

@@ -20,11 +20,16 @@ struct Appliance {
     std::vector<ApplianceDisk> disks;  ///< in their order
 };
 
-/// Reads the descriptor `text`, which errors call `source`. `virtio`: the guest is to have virtio
-/// adapters. Of several configurations the default one is taken. Throws a LauncherError for what is
-/// no OVF, for more than one VM, for disks with a parent, and for files that are elsewhere or in
-/// pieces.
-Appliance read_ovf(std::string_view text, const std::string& source, bool virtio);
+/// What who imports it has said.
+struct ApplianceWishes {
+    bool virtio = false;  ///< the guest is to have virtio adapters
+    bool q35 = false;     ///< the machine is one of those: it has no IDE
+};
+
+/// Reads the descriptor `text`, which errors call `source`. Of several configurations the default
+/// one is taken. Throws a LauncherError for what is no OVF, for more than one VM, for disks with a
+/// parent, and for files that are elsewhere or in pieces.
+Appliance read_ovf(std::string_view text, const std::string& source, ApplianceWishes wishes);
 
 }  // namespace tapgate
 

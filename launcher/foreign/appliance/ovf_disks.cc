@@ -78,6 +78,11 @@ DiskBus bus_of(const std::string& interface) {
                                         : DiskBus::sata;
 }
 
+// "ovf:/disk/ID"
+std::string id_of(const std::string& resource) {
+    return resource.substr(resource.rfind('/') + 1);
+}
+
 // Its value, for `configuration` when there is one of its own.
 std::string value_of(const pugi::xml_node& property, const std::string& configuration) {
     std::string value = attribute_of(property, "value");
@@ -97,9 +102,18 @@ void OvfDisks::read_properties(const pugi::xml_node& system, const std::string& 
         for (const pugi::xml_node& section : around.children()) {
             if (ovf_name(section) != "ProductSection")
                 continue;
+            std::string product = attribute_of(section, "class");
+            product += product.empty() ? "" : ".";
+            std::string instance = attribute_of(section, "instance");
+            instance.insert(0, instance.empty() ? "" : ".");
             for (const pugi::xml_node& one : section.children()) {
-                if (local_name(one.name()) == "Property")
-                    properties_.emplace(attribute_of(one, "key"), value_of(one, configuration));
+                if (local_name(one.name()) != "Property")
+                    continue;
+                const std::string key = attribute_of(one, "key");
+                const std::string value = value_of(one, configuration);
+                properties_.emplace(key, value);
+                // As others name it (DMTF DSP0243, 9.5.1).
+                properties_.emplace(product + key + instance, value);
             }
         }
     }
@@ -165,7 +179,7 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     if (resource.empty())
         throw LauncherError(source_ + ": " + shown(was) +
                             ": neither a file nor a size is said for the disk");
-    const std::string id = resource.substr(resource.rfind('/') + 1);
+    const std::string id = id_of(resource);
     const auto disk = disk_of(id);
     taken_.insert(disk == disks_.end() ? id : disk->first);
     const std::string file_id = disk == disks_.end() ? id : attribute_of(disk->second, "fileRef");
@@ -192,6 +206,11 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
             .compressed = file->second.is_gzip,
             .bus = bus_of(interface),
             .interface = interface};
+}
+
+std::string OvfDisks::interface(const std::string& resource) const {
+    const auto disk = disk_of(id_of(resource));
+    return disk == disks_.end() ? std::string() : attribute_of(disk->second, "disk-interface");
 }
 
 std::vector<std::string> OvfDisks::unused() const {

@@ -47,6 +47,8 @@ class OvfDisks {
     /// file is said for it, or one that cannot be read from here, and for a blank disk without a
     /// size.
     ApplianceDisk disk(const std::string& resource, const std::string& was);
+    /// oVirt's word for where the disk of that HostResource was; empty: not said.
+    [[nodiscard]] std::string interface(const std::string& resource) const;
     /// A blank disk of that many units ("20", "byte * 2^30"). Throws a LauncherError, which calls
     /// it `was`, when that is no size of a disk.
     [[nodiscard]] ApplianceDisk blank_disk(const std::string& size, const std::string& units,

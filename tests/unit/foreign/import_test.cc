@@ -274,18 +274,36 @@ TEST(Ovf, Machine) {
                 "</rasd:ResourceType><rasd:VirtualQuantity>2</rasd:VirtualQuantity></Item>"
                 "<EthernetPortItem><Address>52:54:00:00:00:01</Address><ResourceType>10"
                 "</ResourceType></EthernetPortItem>"),
-        "s", false);
+        "s", {});
     ASSERT_EQ(appliance.disks.size(), 1U);
     EXPECT_EQ(appliance.disks[0].file, "a.vmdk");
     EXPECT_EQ(appliance.translation.name, "lab-one");
     EXPECT_THAT(appliance.translation.settings,
-                ElementsAre(Pair("memory", "2048M"),
+                ElementsAre(Pair("machine", "q35"), Pair("memory", "2048M"),
                             Pair("net", "bridge:br0,model=e1000,mac=52:54:00:00:00:01")));
+}
+
+// IDE is kept where nothing is said against it.
+TEST(Ovf, DiskOnIde) {
+    const std::string items =
+        "<Item><rasd:ElementName>IDE 0</rasd:ElementName><rasd:InstanceID>3</rasd:InstanceID>"
+        "<rasd:ResourceType>5</rasd:ResourceType></Item>"
+        "<Item><rasd:HostResource>ovf:/disk/d1</rasd:HostResource><rasd:Parent>3</rasd:Parent>"
+        "<rasd:ResourceType>17</rasd:ResourceType></Item>";
+    const std::string text = ovf("<File ovf:href='a.vmdk' ovf:id='f1'/>", items);
+    const auto expect = [&](ApplianceWishes wishes, const std::string& machine, DiskBus bus) {
+        const Appliance appliance = read_ovf(text, "s", wishes);
+        EXPECT_THAT(appliance.translation.settings, Contains(Pair("machine", machine)));
+        EXPECT_EQ(appliance.disks.at(0).bus, bus);
+    };
+    expect({}, "pc", DiskBus::ide);
+    expect({.q35 = true}, "q35", DiskBus::sata);
+    expect({.virtio = true}, "q35", DiskBus::sata);
 }
 
 TEST(Ovf, WhatIsRefused) {
     const auto error = [](const std::string& file) {
-        return error_of([&] { read_ovf(ovf(file, ovf_disk), "s", false); });
+        return error_of([&] { read_ovf(ovf(file, ovf_disk), "s", {}); });
     };
     EXPECT_THAT(error("<File ovf:href='../a.vmdk' ovf:id='f1'/>"),
                 HasSubstr("no file beside the descriptor"));
@@ -294,8 +312,8 @@ TEST(Ovf, WhatIsRefused) {
     EXPECT_THAT(error("<File ovf:href='a.vmdk' ovf:compression='bzip2' ovf:id='f1'/>"),
                 HasSubstr("compressed"));
     EXPECT_THAT(error(""), HasSubstr("no file is said"));
-    EXPECT_THAT(error_of([] { read_ovf("<Envelope/>", "s", false); }), HasSubstr("no VM"));
-    EXPECT_THAT(error_of([] { read_ovf("<a/>", "s", false); }), HasSubstr("no OVF"));
+    EXPECT_THAT(error_of([] { read_ovf("<Envelope/>", "s", {}); }), HasSubstr("no VM"));
+    EXPECT_THAT(error_of([] { read_ovf("<a/>", "s", {}); }), HasSubstr("no OVF"));
 }
 
 // --- XML of others

@@ -452,7 +452,7 @@ TEST(Domain, Expected) {
 
 TEST(Appliance, Expected) {
     expect_cases("appliances", 12,
-                 [](const std::string& text) { return read_ovf(text, "FILE", false).translation; });
+                 [](const std::string& text) { return read_ovf(text, "FILE", {}).translation; });
 }
 
 TEST(Domain, ControlCharactersAreRefused) {
@@ -461,7 +461,7 @@ TEST(Domain, ControlCharactersAreRefused) {
             "<domain type='kvm'><name>a" + character + "b</name><os><type>hvm</type></os></domain>";
         const std::string with_attribute =
             "<Envelope><References><File id='" + character + "'/></References></Envelope>";
-        EXPECT_THAT(error_of<LauncherError>([&] { read_ovf(with_attribute, "FILE", false); }),
+        EXPECT_THAT(error_of<LauncherError>([&] { read_ovf(with_attribute, "FILE", {}); }),
                     HasSubstr("control character"));
         return error_of<LauncherError>([&] { translate_domain(text, "FILE"); });
     };
@@ -567,7 +567,7 @@ TEST(Appliance, NothingIsLost) {
         SCOPED_TRACE(one.name);
         Appliance appliance;
         try {
-            appliance = read_ovf(one.text, "FILE", false);
+            appliance = read_ovf(one.text, "FILE", {});
         } catch (const LauncherError&) {
             continue;  // Appliance.Expected has the reason
         }

@@ -40,7 +40,6 @@ size_t count(const std::string& text, const std::string& word) {
 
 TEST(OvfExport, IsReadByOurOwnReader) {
     const VmSpec spec = describe_vm(lab, settings_in("memory = 3G\ncpus = 6\nmachine = pc\n"
-                                                     "firmware = uefi\n"
                                                      "net = bridge:br-lab,mac=52:54:00:12:34:56\n"
                                                      "net = user,model=e1000e\n"))
                             .spec;
@@ -56,12 +55,12 @@ TEST(OvfExport, IsReadByOurOwnReader) {
     EXPECT_EQ(count(text, "SCSI controller"), 1U);
     EXPECT_THAT(text, HasSubstr(R"(<File ovf:href="lab.conf" ovf:id="other0" ovf:size="9")"));
 
-    const Appliance back = read_ovf(text, "lab.ovf", false);
+    const Appliance back = read_ovf(text, "lab.ovf", {});
     EXPECT_EQ(back.translation.name, "lab");
     const auto& settings = back.translation.settings;
     EXPECT_THAT(settings, Contains(Pair("memory", "3072M")));
     EXPECT_THAT(settings, Contains(Pair("cpus", "6")));
-    EXPECT_THAT(settings, Contains(Pair("firmware", "uefi")));
+    EXPECT_THAT(settings, Contains(Pair("machine", "pc")));
     EXPECT_THAT(settings, Contains(Pair("net", "bridge:br0,model=e1000,mac=52:54:00:12:34:56")));
     EXPECT_THAT(settings, Contains(Pair("net", "bridge:br0,model=e1000e,mac=" +
                                                    stable_mac(owner, lab, 1).str())));
@@ -69,12 +68,19 @@ TEST(OvfExport, IsReadByOurOwnReader) {
     for (size_t i = 0; i < disks.size(); i++) {
         EXPECT_EQ(back.disks[i].file, disks[i].file.name);
         EXPECT_EQ(back.disks[i].format, ImageFormat::vmdk);
+        EXPECT_EQ(back.disks[i].bus, i < 3 ? DiskBus::ide : DiskBus::sata);
     }
+}
+
+TEST(OvfExport, SaysUefi) {
+    const VmSpec spec = describe_vm(lab, settings_in("firmware = uefi\nnet = none\n")).spec;
+    const Appliance back = read_ovf(ovf_text(spec, owner, {}, {}), "lab.ovf", {});
+    EXPECT_THAT(back.translation.settings, Contains(Pair("firmware", "uefi")));
 }
 
 TEST(OvfExport, SaysSecureBoot) {
     const VmSpec spec = describe_vm(lab, settings_in("firmware = uefi-secure\nnet = none\n")).spec;
-    const Appliance back = read_ovf(ovf_text(spec, owner, {}, {}), "lab.ovf", false);
+    const Appliance back = read_ovf(ovf_text(spec, owner, {}, {}), "lab.ovf", {});
     EXPECT_THAT(back.translation.settings, Contains(Pair("firmware", "uefi-secure")));
     EXPECT_THAT(back.translation.settings, Contains(Pair("net", "none")));
 }
