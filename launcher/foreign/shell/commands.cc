@@ -5,10 +5,10 @@
 #include <array>
 #include <utility>
 
-#include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/reader.h"
+#include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/shell/test.h"
 #include "launcher/foreign/translation/words.h"
 
@@ -42,11 +42,14 @@ void ShellReader::finish() {
         notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
     } else {
         const bool inverted = inverted_;
+        const bool in_test = test_goes_on_;
         ShellStatus status = status_of_command();
         called_.reset();
-        if (printed_ != nullptr)
+        if (printed_ != nullptr && !in_test)
             print();
-        finish_command();
+        // The second part of a test begins with no command.
+        if (!in_test)
+            finish_command();
         if (called_) {
             status = *called_;
             status.truth = inverted ? negated(status.truth) : status.truth;
@@ -56,6 +59,8 @@ void ShellReader::finish() {
         if (inverted)
             flow_.forgive();
         inverted_ = false;
+        if (in_test && !test_goes_on_)
+            end_test();
     }
     drop_command();
 }
@@ -72,6 +77,15 @@ std::string ShellReader::written() const {
     return shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|"));
 }
 
+// Of several parts: all of it is named as one.
+void ShellReader::end_test() {
+    flow_.close(ShellFlow::Kind::group);
+    written_ = test_;
+    flow_.name_status(written() + " (line " + std::to_string(test_line_) + ")");
+    flow_.close(ShellFlow::Kind::group);
+    brackets_ = 0;
+}
+
 ShellStatus ShellReader::status_of_command() {
     ShellStatus status;
     const auto& words = command_.words;
@@ -79,7 +93,8 @@ ShellStatus ShellReader::status_of_command() {
     constexpr std::array<std::string_view, 3> tests = {"[", "[[", "test"};
     constexpr std::array<std::string_view, 6> finders = {"command", "which", "type",
                                                          "hash",    "mkdir", "cd"};
-    constexpr std::array<std::string_view, 4> fine = {"true", ":", "break", "continue"};
+    constexpr std::array<std::string_view, 8> fine = {"true", ":",    "break",  "continue",
+                                                      "set",  "echo", "printf", "unset"};
     const bool goes_on = std::exchange(test_goes_on_, false);
     const bool asks =
         words.empty() && std::any_of(assignments_.begin(), assignments_.end(),
@@ -164,7 +179,7 @@ void ShellReader::finish_command() {
     } else if (words[0] == "getopts" && words.size() >= 3 && follows()) {
         called_ = next_option();
     } else if (words[0] == "shift") {
-        variables_.shift(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(0) : size_t{1});
+        shift();
     } else if (words[0] == "break" || words[0] == "continue") {
         flow_.leave_loops(words.size() > 1 ? parse_whole<size_t>(words[1]).value_or(1) : size_t{1},
                           words[0] == "continue");
@@ -241,9 +256,20 @@ void ShellReader::leave() {
     script_.is_left = true;
 }
 
+// Under a condition, or with arguments that nobody knows, nobody knows what is left.
+void ShellReader::shift() {
+    const auto& words = command_.words;
+    const auto count = words.size() > 1 ? parse_whole<size_t>(words[1]) : size_t{1};
+    if (reach() == Truth::yes && count && !command_.problem)
+        variables_.shift(*count);
+    else if (variables_.arguments() != nullptr)
+        variables_.set_arguments({{}, {"an argument, behind `shift' under a condition,"}});
+}
+
 void ShellReader::change_directory() {
     const std::string to = command_.words.size() > 1 ? command_.words[1] : std::string();
-    const bool known = !to.empty() && to != "-" && !command_.problem && !is_unknown(to);
+    const bool known =
+        reach() == Truth::yes && !to.empty() && to != "-" && !command_.problem && !is_unknown(to);
     // Relative paths behind it are taken from where translate runs.
     if (!known)
         notes_.push_back(written());
@@ -333,7 +359,7 @@ void ShellReader::leave_subshell() {
 
 void ShellReader::count_round() {
     if (++script_.rounds > most_rounds)
-        throw LauncherError("the script's loops and functions take more than " +
+        throw ScriptRefused("the script's loops and functions take more than " +
                             std::to_string(most_rounds) + " rounds");
 }
 
@@ -368,7 +394,8 @@ void ShellReader::end_loop() {
         }
     }
     const size_t arguments = count_of_arguments();
-    if (loop != nullptr && follows() && flow_.asks_again(arguments < loop->arguments)) {
+    if (loop != nullptr && follows() && reach() != Truth::no &&
+        flow_.asks_again(arguments < loop->arguments)) {
         count_round();
         loop->arguments = arguments;
         words_.go_to(loop->place, loop->line);

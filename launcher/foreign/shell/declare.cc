@@ -47,7 +47,9 @@ void ShellReader::declare_references() {
                            shell_name_length(to->value) == to->value.size();
         if (!known)
             variables_.forget(name, "declared to be more than a text");
-        variables_.make_reference(name, known ? to->value : "");
+        // With all branches alike, nothing is known of a function's arguments.
+        if (known || follows())
+            variables_.make_reference(name, known ? to->value : "");
     }
 }
 

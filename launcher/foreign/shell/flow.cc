@@ -211,8 +211,10 @@ void ShellFlow::close(Kind kind) {
     blocks_.pop_back();
     const bool group = kind == Kind::group || kind == Kind::subshell;
     ShellStatus inner = status_;
-    if (block.inverted)
+    if (block.inverted) {
         inner.truth = negated(inner.truth);
+        inner.text.insert(0, inner.text.empty() ? "" : "! ");
+    }
     inner.inverted = block.inverted;
     if (block.inverted)
         forgive();

@@ -83,6 +83,8 @@ class ShellFlow {
     /// What has failed in blocks that have ended is tested here.
     void forgive();
 
+    /// The last test is called that.
+    void name_status(const std::string& text) { status_.text = text; }
     void and_then();   ///< `&&'
     void or_else();    ///< `||'
     void next_list();  ///< `;' or the line's end

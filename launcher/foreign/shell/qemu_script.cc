@@ -8,6 +8,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/shell/script.h"
 #include "launcher/foreign/translation/translation.h"
 #include "launcher/foreign/translation/words.h"
@@ -85,8 +86,8 @@ ShellCommand find_qemu_start(std::string_view text,
                 });
             if (!passed)
                 return find_qemu_command(commands, source);
-        } catch (const ScriptEnds& end) {
-            throw LauncherError(source + ": " + end.what());
+        } catch (const ScriptRefused& refusal) {
+            throw LauncherError(source + ": " + refusal.what());
         } catch (const LauncherError& problem) {
             if (error.empty() && (starts || reading == ShellReading::flat))
                 error = problem.what();

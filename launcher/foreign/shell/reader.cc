@@ -63,6 +63,8 @@ void ShellReader::read_part() {
                !(c == '|' && peek(1) == '|')) {
         // Of an expression: that makes it one that nobody evaluates here.
         command_.words.emplace_back(unknown_text);
+        brackets_ += c == '(' ? 1U : 0U;
+        brackets_ -= c == ')' && brackets_ > 0 ? 1U : 0U;
         next();
     } else if (c == '#') {
         skip_line();
@@ -97,6 +99,7 @@ void ShellReader::read_operator(char c) {
         if (!command_.background)
             next();
         const bool background = command_.background;
+        split_test(false);
         finish();
         end_element(background);
         if (background)
@@ -178,14 +181,38 @@ void ShellReader::skip_blanks(bool lines) {
         words_.skip(peek() == '\\' ? 2 : 1);
 }
 
+// [[ a && b || c && d ]], at an operator: it is a group of its own, and so is what `&&' joins in
+// it. True: behind `||', which has been taken.
+bool ShellReader::split_test(bool otherwise) {
+    if (!is_in_test())
+        return false;
+    if (brackets_ > 0)
+        command_.words.emplace_back(unknown_text);
+    if (!test_goes_on_) {
+        test_ = written_;
+        test_line_ = command_.line;
+        flow_.open(ShellFlow::Kind::group, std::exchange(inverted_, false));
+        flow_.open(ShellFlow::Kind::group);
+    }
+    if (!otherwise)
+        return false;
+    finish();
+    flow_.close(ShellFlow::Kind::group);
+    flow_.or_else();
+    flow_.open(ShellFlow::Kind::group);
+    return true;
+}
+
 // `| tee log' shows what QEMU says, and writes it down. Any other pipe is a part of the command.
 void ShellReader::read_pipe() {
     next();
     if (peek() == '|') {
         next();
-        finish();
-        end_element(false);
-        flow_.or_else();
+        if (!split_test(true)) {
+            finish();
+            end_element(false);
+            flow_.or_else();
+        }
         goes_on_ = true;
         return;
     }

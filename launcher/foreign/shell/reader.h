@@ -84,6 +84,8 @@ class ShellReader {
     void read_operator(char c);
     void read_regular();
     void read_pipe();
+    bool split_test(bool otherwise);
+    void end_test();
     void read_redirection(std::string redirection);
     void read_word();
     bool read_keyword();
@@ -135,6 +137,7 @@ class ShellReader {
     void leave();
     void leave_function();
     ShellStatus next_option();
+    void shift();
     void change_directory();
     void change_variables();
     bool take_input();
@@ -201,6 +204,9 @@ class ShellReader {
     bool inverted_ = false;             // behind `!'
     bool goes_on_ = false;              // behind `&&', `||' or `|': a line's end ends nothing
     bool test_goes_on_ = false;         // `[[ a && b ]]'
+    unsigned brackets_ = 0;             // around this part of it
+    std::string_view test_;             // from its beginning on
+    unsigned test_line_ = 0;
     std::string directory_;
     // What there was in front of a subshell.
     struct Subshell {

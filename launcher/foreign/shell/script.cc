@@ -6,6 +6,7 @@
 #include "launcher/base/error.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/reader.h"
+#include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
@@ -66,8 +67,8 @@ std::vector<ShellCommand> read_shell_script(
     if (script.failed != 0 && std::none_of(all.begin(), all.end(), [](const ShellCommand& one) {
             return find_qemu(one.words) != one.words.end();
         }))
-        throw ScriptEnds("line " + std::to_string(script.failed) +
-                         " fails, and `set -e' ends the script there, before it starts QEMU");
+        throw ScriptRefused("line " + std::to_string(script.failed) +
+                            " fails, and `set -e' ends the script there, before it starts QEMU");
     for (ShellCommand& command : all) {
         command.tests = script.tests;
         command.others = script.others;

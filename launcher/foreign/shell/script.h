@@ -12,21 +12,14 @@
 #include <string_view>
 #include <vector>
 
-#include "launcher/base/error.h"
 #include "launcher/foreign/shell/command.h"
 
 namespace tapgate {
 
-/// On any host, the script ends before it starts QEMU.
-class ScriptEnds : public LauncherError {
-  public:
-    using LauncherError::LauncherError;
-};
-
 /// The commands of `text` in their order. A command that cannot be known without running it has a
 /// `problem`, and the others are none the worse. `lookup`: see ShellVariables. `arguments`: the
 /// script's; where there are none, what hangs on them is no certain thing. Throws a LauncherError
-/// for a NUL byte, for variables that grow without end, and a ScriptEnds.
+/// for a NUL byte, for variables that grow without end, and a ScriptRefused.
 std::vector<ShellCommand> read_shell_script(
     std::string_view text, const std::function<const char*(const std::string&)>& lookup,
     ShellReading reading = ShellReading::here, const std::vector<std::string>& arguments = {});

@@ -6,6 +6,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/refusal.h"
 
 namespace tapgate {
 
@@ -57,7 +58,7 @@ void ShellVariables::set(const std::string& called, Value value, bool array, boo
     for (const std::string& word : value.words)
         charge(word.size() + 1);
     if (kind(name) == 'n')
-        throw LauncherError("`declare -n " + name + "': nobody knows which variable it sets");
+        throw ScriptRefused("`declare -n " + name + "': nobody knows which variable it sets");
     note(name);
     owned_.insert(name);
     Value& old = values_[name];
@@ -135,7 +136,7 @@ bool ShellVariables::is_set(const std::string& name) const {
 }
 
 void ShellVariables::enter(Value arguments) {
-    callers_.push_back(std::exchange(arguments_, std::move(arguments)));
+    callers_.push_back(replace_arguments(std::move(arguments)));
     hidden_.emplace_back();
 }
 
@@ -143,7 +144,7 @@ void ShellVariables::leave() {
     for (const auto& [name, value] : hidden_.back())
         restore(name, value);
     hidden_.pop_back();
-    arguments_ = std::move(callers_.back());
+    replace_arguments(std::move(callers_.back()));
     callers_.pop_back();
 }
 
@@ -155,7 +156,7 @@ void ShellVariables::hide(const std::string& name) {
     if (hidden_.empty() || !hidden_.back().try_emplace(name, before).second)
         return;
     note(name);
-    journal_.back().hides = true;
+    journal_.back().hides = hidden_.size();
     values_[name] = {};
 }
 
@@ -163,7 +164,13 @@ void ShellVariables::set_arguments(Value arguments) {
     if (arguments_)
         for (const std::string& word : arguments_->words)
             charge(word.size() + 1);
-    journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
+    replace_arguments(std::move(arguments));
+}
+
+std::optional<ShellVariables::Value> ShellVariables::replace_arguments(
+    std::optional<Value> arguments) {
+    journal_.push_back({"@", std::exchange(arguments_, std::move(arguments))});
+    return journal_.back().before;
 }
 
 std::string ShellVariables::meant(const std::string& name) const {
@@ -261,7 +268,7 @@ void ShellVariables::restore(const std::string& name, std::optional<Value> value
 void ShellVariables::note(const std::string& name) {
     constexpr size_t bytes = 16;
     charge(bytes);
-    journal_.push_back({name, stored(name), false});
+    journal_.push_back({name, stored(name)});
 }
 
 void ShellVariables::undo_to(size_t mark) {
@@ -273,7 +280,7 @@ void ShellVariables::undo_to(size_t mark) {
             values_[last.name] = std::move(*last.before);
         else
             values_.erase(last.name);
-        if (last.hides && !hidden_.empty())
+        if (last.hides > 0 && last.hides == hidden_.size())
             hidden_.back().erase(last.name);
     }
 }
@@ -302,7 +309,7 @@ void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
         restore(name, std::nullopt);
     for (const std::string& name : doubtful)
         forget(name, "exported under a condition");
-    journal_.push_back({"@", std::exchange(arguments_, std::move(arguments)), false});
+    replace_arguments(std::move(arguments));
 }
 
 ShellVariables::Value ShellVariables::ask(const std::string& word, const ShellProblem& otherwise) {

@@ -170,6 +170,7 @@ class ShellVariables {
 
   private:
     const std::function<const char*(const std::string&)>& lookup_;
+    std::optional<Value> replace_arguments(std::optional<Value> arguments);
     // The value is about to change.
     void note(const std::string& name);
     // As `saved', but of what refers to another one itself.
@@ -180,7 +181,7 @@ class ShellVariables {
     struct Change {
         std::string name;  // "@": the arguments
         std::optional<Value> before;
-        bool hides;
+        size_t hides = 0;  // it is hidden by the function that is in so many others
     };
 
     std::map<std::string, Value> values_;

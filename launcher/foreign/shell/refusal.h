@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Errors of scripts that no other way of reading them gets around.
+#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_REFUSAL_H
+#define TAPGATE_LAUNCHER_FOREIGN_SHELL_REFUSAL_H
+
+#include "launcher/base/error.h"
+
+namespace tapgate {
+
+/// On any host the script does something that cannot be followed, or ends before it starts QEMU.
+class ScriptRefused : public LauncherError {
+  public:
+    using LauncherError::LauncherError;
+};
+
+}  // namespace tapgate
+
+#endif
