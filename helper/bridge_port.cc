@@ -102,9 +102,8 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     // takes them away from the machine that has it. Where the guest's address is held to, so that
     // it cannot be another's, the port's is not derived from it either.
     PortSettings settings{
-        .address = request.mac && !options.mac_lock
-                       ? request.mac->host_side()
-                       : MacAddress::host_side_of(random_value<MacAddress::Bytes>()),
+        .address =
+            (request.mac && !options.mac_lock ? *request.mac : random_local_address()).host_side(),
         .mtu = bridge.mtu,
         .master = bridge.index,
         .alias = tag_of(owner, request.vm),

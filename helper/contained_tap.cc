@@ -118,13 +118,13 @@ int child(void* argument) {
 
 }  // namespace
 
-void ContainedTap::keep_ipv6_off(const std::string& name) {
+void keep_ipv6_off(const std::string& name) {
     const std::string file = "/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6";
     if (!write_setting({file.c_str(), '1'}))
         fail_with_errno(std::string(what) + ": " + file);
 }
 
-ContainedTap::ContainedTap(unsigned queues) {
+ContainedTap make_namespace(unsigned queues) {
     // Static: whatever becomes of the waiting below, nothing else lies where the child may write.
     alignas(16) static std::array<char, 65536> stack;
     static Inside inside;
@@ -141,9 +141,10 @@ ContainedTap::ContainedTap(unsigned queues) {
         fail_to_contain(inside.error);
     if (inside.step == Inside::Step::taps)
         fail_to_open_tun(inside.error);
-    inside_.emplace(UniqueFd(inside.links));
+    ContainedTap tap{.inside = LinkSocket(UniqueFd(inside.links)), .queues = {}};
     for (unsigned i = 0; i < queues; i++)
-        queues_.emplace_back(inside.taps[i]);
+        tap.queues.emplace_back(inside.taps[i]);
+    return tap;
 }
 
 }  // namespace tapgate

@@ -24,29 +24,17 @@
 namespace tapgate {
 
 /// The namespace of a tap, and what it is made from there.
-class ContainedTap {
-  public:
-    /// Makes the namespace, and opens /dev/net/tun there, once a queue. Throws Failure, also when
-    /// the host forbids such namespaces.
-    explicit ContainedTap(unsigned queues);
-
-    /// The links of the namespace.
-    [[nodiscard]] const LinkSocket& inside() const { return *inside_; }
-
-    /// Keeps the host's IPv6 off the outer end, called `name`, which is down (put_no_ipv4() in
-    /// link.cc tells why). Throws Failure.
-    static void keep_ipv6_off(const std::string& name);
-
-    /// Lets frames pass from now on, once the outer end is up: the kernel's link watch
-    /// (net/core/link_watch.c) may take a second to tell the leaf bridge, unless it is asked.
-    void open_way_out() const { static_cast<void>(inside_->may_have_carrier(inner_end)); }
-
-    /// Gives the descriptors up to the caller, one a queue of the tap that is not made yet.
-    [[nodiscard]] std::vector<UniqueFd> take_queues() { return std::move(queues_); }
-
-  private:
-    std::optional<LinkSocket> inside_;
-    std::vector<UniqueFd> queues_;
+struct ContainedTap {
+    LinkSocket inside;             ///< the links of the namespace
+    std::vector<UniqueFd> queues;  ///< of tun_device, one a queue of the tap that is not made yet
 };
+
+/// Makes the namespace, and opens tun_device there. Throws Failure, also when the host forbids such
+/// namespaces.
+ContainedTap make_namespace(unsigned queues);
+
+/// Keeps the host's IPv6 off the outer end, called `name`, which is down (put_no_ipv4() in link.cc
+/// tells why). Throws Failure.
+void keep_ipv6_off(const std::string& name);
 
 }  // namespace tapgate

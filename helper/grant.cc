@@ -27,14 +27,12 @@ const Rule& require_permission(const Policy& policy, const Asker& asker, const R
 }
 
 std::string why_unprivileged(const Caller& caller) {
-    const std::string text = error_text(EPERM);
-    if (caller.no_new_privs)
-        return text +
-               ": started under no-new-privs, which takes tapgate-helper's privilege away (QEMU's "
-               "-sandbox on and some containers and services set it)";
-    return text +
-           ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it (or setcap "
-           "cap_net_admin=ep it), on a file system that is not mounted nosuid";
+    return error_text(EPERM) +
+           (caller.no_new_privs
+                ? ": started under no-new-privs, which takes tapgate-helper's privilege away "
+                  "(QEMU's -sandbox on and some containers and services set it)"
+                : ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it (or setcap "
+                  "cap_net_admin=ep it), on a file system that is not mounted nosuid");
 }
 
 }  // namespace tapgate

@@ -100,7 +100,7 @@ void attach(const Caller& caller, const Request& request) {
     if (!caller.privileged)
         throw Failure("failed to create tun device: " + why_unprivileged(caller));
     const Claim claim{.account = asker.account(), .holder = caller.uid, .rule = rule};
-    Port port = Port::make(links, bridge, claim, request, settings);
+    Port port(links, bridge, claim, request, settings);
     // From here on: a port that counts, as the rule says, and down. It goes when we go.
 
     if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + port.name() +

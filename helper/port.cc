@@ -55,67 +55,58 @@ Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim&
 
 }  // namespace
 
-Port Port::make(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                const Request& request, const PortSettings& settings) {
-    Port port = claim.rule.contained() ? make_contained(links, bridge, claim, request, settings)
-                                       : make_plain(links, bridge, claim, request);
+// What the other constructor has begun, the destructor removes, though this one should throw.
+Port::Port(const LinkSocket& links, const Link& bridge, const Claim& claim, const Request& request,
+           const PortSettings& settings)
+    : Port(links) {
+    if (claim.rule.contained())
+        make_contained(bridge, claim, request, settings);
+    else
+        make_plain(bridge, claim, request);
     // From here on: a port that counts, with a tap that nobody else can get at.
-    port.configure(bridge, settings);
-    return port;
+    configure(bridge, settings);
 }
 
-Port Port::make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                          const Request& request, const PortSettings& settings) {
-    ContainedTap tap(request.queues);
-    Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
-                  return links.make_veth(name, settings, request.queues, tap.inside());
-              }));
-    ContainedTap::keep_ipv6_off(port.name());
-    port.queues_ = tap.take_queues();
-    make_private_tap(port.queues_, port.name(), request.vnet_header);
-    port.contained_ = std::move(tap);
-    return port;
+void Port::make_contained(const Link& bridge, const Claim& claim, const Request& request,
+                          const PortSettings& settings) {
+    ContainedTap tap = make_namespace(request.queues);
+    device_ = take_slot(links_, bridge, claim, [&](const std::string& name) {
+        return links_.make_veth(name, settings, request.queues, tap.inside);
+    });
+    keep_ipv6_off(name());
+    inside_ = std::move(tap.inside);
+    queues_ = std::move(tap.queues);
+    make_private_tap(queues_, name(), request.vnet_header);
 }
 
-Port Port::make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                      const Request& request) {
-    UniqueFd tun = open_tun();
-    Port port(links, take_slot(links, bridge, claim, [&](const std::string& name) {
-                  return make_tap(tun, name, request.vnet_header) ? links.index_of(name) : 0;
-              }));
-    port.queues_.push_back(std::move(tun));
-    return port;
+void Port::make_plain(const Link& bridge, const Claim& claim, const Request& request) {
+    queues_.push_back(open_tun());
+    device_ = take_slot(links_, bridge, claim, [&](const std::string& name) {
+        return make_tap(queues_[0], name, request.vnet_header) ? links_.index_of(name) : 0;
+    });
 }
 
 void Port::open(const Claim& claim, const Link& bridge, const PortSettings& settings) {
     try {
-        if (contained_)
-            contained_->inside().join_inner_end(name_, settings.mtu);
-        require(links_.set_address(index_, settings.address, true), true, bridge, settings);
+        if (inside_)
+            inside_->join_inner_end(name(), settings.mtu);
+        require(links_.set_address(device_.index, settings.address, true), true, bridge, settings);
     } catch (const LinkError& error) {
-        fail_to_add(name_, bridge, error);
+        fail_to_add(name(), bridge, error);
     }
-    if (contained_)
-        contained_->open_way_out();
+    // Frames pass from now on: the kernel's link watch (net/core/link_watch.c) may take a second to
+    // tell the leaf bridge that the outer end is up, unless it is asked.
+    if (inside_)
+        static_cast<void>(inside_->may_have_carrier(inner_end));
     else
         set_owner(queues_.front(), claim.holder);
 }
 
-Port::Port(const LinkSocket& links, Device device)
-    : links_(links), name_(std::move(device.name)), index_(device.index) {}
-
-Port::Port(Port&& other) noexcept
-    : links_(other.links_),
-      name_(std::move(other.name_)),
-      index_(std::exchange(other.index_, 0)),
-      contained_(std::move(other.contained_)),
-      queues_(std::move(other.queues_)) {}
-
 Port::~Port() {
-    if (index_ == 0)
+    if (device_.index == 0)
         return;
     try {
-        links_.remove(index_);
+        links_.remove(device_.index);
     } catch (const std::exception&) {
         return;  // gone already, or goes with the descriptors, which are closed next
     }
@@ -126,11 +117,12 @@ void Port::configure(const Link& bridge, const PortSettings& settings) const {
         try {
             const auto fixing = settings.pin_bridge_mac ? addresses_that_fix(links_, bridge)
                                                         : std::vector<MacAddress>();
-            return require(links_.configure(index_, settings, fixing), false, bridge, settings);
+            return require(links_.configure(device_.index, settings, fixing), false, bridge,
+                           settings);
         } catch (const LinkError& error) {
             // The VM's last port, which is going, may still be the one with its MAC address.
             if (!is_taken_address(error) || attempt == attempts)
-                fail_to_add(name_, bridge, error);
+                fail_to_add(name(), bridge, error);
         }
         nanosleep(&pause_between, nullptr);
     }
@@ -140,7 +132,7 @@ void Port::require(Link port, bool up, const Link& bridge, const PortSettings& s
     // udev gives a new link an address of its own idea (MACAddressPolicy=), once, unless it has
     // seen that somebody else did; it may have looked before, and set it behind us.
     for (int more = 2; more > 0 && port.address != settings.address.bytes(); more--)
-        port = links_.set_address(index_, settings.address, up);
+        port = links_.set_address(device_.index, settings.address, up);
     require_settings(port, bridge, settings);
     if (up && !port.up)
         throw LinkError(ENETDOWN, "");

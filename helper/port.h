@@ -26,7 +26,8 @@ struct Claim {
     const Rule& rule;
 };
 
-/// A port that is there, and as it should be. Deleted, by its ifindex, when it goes out of scope.
+/// A port that is there, and as it should be. Deleted, by its ifindex, when it goes out of scope,
+/// or cannot be made whole.
 ///
 /// What a rule with a limit or a port option gives is the outer end of a contained tap (see
 /// contained_tap.h); what a plain rule gives, and the stock helper, is a tap of one queue in the
@@ -35,41 +36,39 @@ class Port {
   public:
     struct Device {
         std::string name;
-        int index;
+        int index = 0;  ///< 0: there is none
     };
 
     /// Makes the port, down, with all that `settings` say. Needs CAP_NET_ADMIN. Throws Failure,
     /// also when the user has all the taps that the rule gives.
-    static Port make(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                     const Request& request, const PortSettings& settings);
+    Port(const LinkSocket& links, const Link& bridge, const Claim& claim, const Request& request,
+         const PortSettings& settings);
 
     /// Brings the port up, reads it back, and then makes the tap its user's. Throws Failure.
     void open(const Claim& claim, const Link& bridge, const PortSettings& settings);
 
-    Port(Port&& other) noexcept;
     Port(const Port&) = delete;
+    Port(Port&&) = delete;
     Port& operator=(const Port&) = delete;
     Port& operator=(Port&&) = delete;
     ~Port();
 
-    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] const std::string& name() const { return device_.name; }
 
     /// The tap's descriptors, one a queue.
     [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
 
   private:
-    Port(const LinkSocket& links, Device device);
-    static Port make_contained(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                               const Request& request, const PortSettings& settings);
-    static Port make_plain(const LinkSocket& links, const Link& bridge, const Claim& claim,
-                           const Request& request);
+    explicit Port(const LinkSocket& links) : links_(links) {}
+    void make_contained(const Link& bridge, const Claim& claim, const Request& request,
+                        const PortSettings& settings);
+    void make_plain(const Link& bridge, const Claim& claim, const Request& request);
     void configure(const Link& bridge, const PortSettings& settings) const;
     void require(Link port, bool up, const Link& bridge, const PortSettings& settings) const;
 
     const LinkSocket& links_;
-    std::string name_;
-    int index_;  // 0: moved away
-    std::optional<ContainedTap> contained_;
+    Device device_;
+    std::optional<LinkSocket> inside_;  // of a contained tap
     std::vector<UniqueFd> queues_;
 };
 

@@ -37,10 +37,8 @@ void start_time_limit() {
     // Where nobody reads stderr the write blocks, and the next signal, a second later, ends the
     // process.
     action.sa_flags = static_cast<int>(SA_NODEFER | SA_RESETHAND);
-    if (sigaction(SIGALRM, &action, nullptr) != 0)
-        fail_with_errno("failed to set the time limit");
     const itimerval limit{{1, 0}, {time_limit_s, 0}};
-    if (setitimer(ITIMER_REAL, &limit, nullptr) != 0)
+    if (sigaction(SIGALRM, &action, nullptr) != 0 || setitimer(ITIMER_REAL, &limit, nullptr) != 0)
         fail_with_errno("failed to set the time limit");
     // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only two are here: a caller
     // whose stderr is closed, or is a file at its size limit, is to get exit code 1, not a death by
