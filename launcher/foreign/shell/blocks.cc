@@ -216,8 +216,13 @@ std::optional<bool> ShellReader::apply_sum(std::string_view text) {
     }
     ShellWordReader reader(text, variables_, words_.line());
     const std::string sum(trimmed(reader.read_all()));
-    add_problem(reader.take_problem());
-    const SumStatus status = shell_sum(sum, variables_);
+    const ShellProblem problem = reader.take_problem();
+    add_problem(problem);
+    SumStatus status = shell_sum(sum, variables_);
+    if (problem.is_hard()) {
+        status.value.reset();
+        status.holds.reset();
+    }
     apply(status, "((...))");
     return status.holds;
 }

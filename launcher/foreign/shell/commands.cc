@@ -104,6 +104,8 @@ ShellStatus ShellReader::status_of_command() {
         status = *script_.printed_status;
     } else if (asks) {
         // Of one that nobody knows.
+    } else if (words.empty() && command_.problem.is_hard()) {
+        // Of what cannot be expanded.
     } else if (words.empty() || is_one_of(program, fine) || sets_variables(words[0])) {
         status.truth = Truth::yes;
     } else if (program == "false") {
@@ -232,15 +234,21 @@ void ShellReader::pass_over(const std::string& what) {
 
 // return, return 1
 void ShellReader::leave_function() {
-    // What a function prints may hang on files: they are named.
-    const bool soft = flow_.soft() && printed_ == nullptr;
-    if (reach() != Truth::yes || soft || !follows()) {
+    const auto& words = command_.words;
+    const auto number = words.size() > 1 ? parse_whole<unsigned>(words[1]) : std::nullopt;
+    if (reach() != Truth::yes || !follows()) {
         unsure_ = true;
+        // A way out for what fails: it did not, or there would have been no QEMU.
+        const bool failed = number ? *number != 0 : words.size() == 1 && flow_.is_behind_or();
+        if (!failed && !unsure_from_)
+            unsure_from_ = variables_.mark();
+        if (!failed && printed_ != nullptr)
+            printed_->known = false;
         return;
     }
+    note_tests();
     returned_ = flow_.status();
-    if (command_.words.size() > 1) {
-        const auto number = parse_whole<unsigned>(command_.words[1]);
+    if (words.size() > 1) {
         *returned_ = ShellStatus();
         if (number)
             returned_->truth = *number == 0 ? Truth::yes : Truth::no;

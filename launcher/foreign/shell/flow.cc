@@ -59,6 +59,7 @@ void ShellFlow::pass_gate(Truth gate) {
     gate_soft_ = gate_soft_ || status_.soft;
     gate_files_ = gate_files_ || status_.files;
     add_test(gate_tests_, status_.text, status_.truth);
+    behind_or_ = false;
     element_ = {};
     forgive();
 }
@@ -69,9 +70,11 @@ void ShellFlow::and_then() {
 
 void ShellFlow::or_else() {
     pass_gate(negated(status_.truth));
+    behind_or_ = true;
 }
 
 void ShellFlow::next_list() {
+    behind_or_ = false;
     element_ = {};
     gate_ = Truth::yes;
     gate_soft_ = gate_files_ = false;

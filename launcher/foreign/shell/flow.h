@@ -83,6 +83,8 @@ class ShellFlow {
     /// What has failed in blocks that have ended is tested here.
     void forgive();
 
+    /// The next command is run where another one fails.
+    [[nodiscard]] bool is_behind_or() const { return behind_or_; }
     /// The last test is called that.
     void name_status(const std::string& text) { status_.text = text; }
     void and_then();   ///< `&&'
@@ -182,6 +184,7 @@ class ShellFlow {
     std::vector<Block> blocks_;
     ShellElement element_;
     Truth gate_ = Truth::yes;  // of the next command in a list of `&&' and `||'
+    bool behind_or_ = false;
     bool gate_soft_ = false;
     bool gate_files_ = false;
     std::vector<std::pair<std::string, Truth>> gate_tests_;

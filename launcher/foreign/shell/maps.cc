@@ -55,8 +55,9 @@ void ShellReader::end_array() {
     if (!command_.words.empty())
         return;
     notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
+    const Truth well = command_.problem.is_hard() ? Truth::unknown : Truth::yes;
     drop_command();
-    flow_.ended({Truth::yes, false, false, {}});
+    flow_.ended({well, false, false, {}});
 }
 
 }  // namespace tapgate

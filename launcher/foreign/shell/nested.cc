@@ -7,6 +7,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/reader.h"
 #include "launcher/foreign/translation/words.h"
 
@@ -56,6 +57,13 @@ void ShellReader::run(const std::string& text, unsigned line, Truth most) {
     reader.flow_.start_with(std::min(reach(), most), flow_.soft());
     std::vector<ShellCommand> commands = reader.read();
     directory_ = reader.directory_;
+    const bool starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
+        return is_start_of_qemu(one.words);
+    });
+    if (reader.unsure_from_ && follows() && !starts) {
+        for (const std::string& name : variables_.changed_since(*reader.unsure_from_))
+            variables_.forget(name, "set under a condition");
+    }
     if (const auto failure = reader.flow_.failure())
         flow_.fail({failure->line, flow_.depth() + 1, commands_.size() + failure->commands});
     called_ = reader.unsure_ ? ShellStatus() : reader.returned_.value_or(reader.flow_.status());

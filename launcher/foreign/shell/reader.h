@@ -193,6 +193,7 @@ class ShellReader {
     std::optional<ShellStatus> called_;    // how the function that command_ calls ended
     std::optional<ShellStatus> returned_;  // how this function ended, by `return'
     bool unsure_ = false;                  // a `return' that nobody knows of is in it
+    std::optional<size_t> unsure_from_;    // what is behind it; see ShellVariables::mark()
     Printed* printed_ = nullptr;           // of the function that this is read for
     bool is_part_ = false;                 // of what another reader reads: a function's body
     std::vector<Assignment> assignments_;
