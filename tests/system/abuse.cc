@@ -89,9 +89,7 @@ bool World::begin() {
 }
 
 HelperOptions World::as(const Account& user) const {
-    HelperOptions options;
-    options.uid = user.uid;
-    options.gid = user.gid;
+    HelperOptions options = tapgate::as(user);
     options.program = ours_ ? "" : stock_path();
     options.timeout = std::chrono::seconds(13);
     return options;

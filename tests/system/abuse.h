@@ -38,7 +38,6 @@ Outcome held_if(bool held);
 // Broken when one of them is.
 Outcome all(std::initializer_list<Outcome> outcomes);
 
-inline const std::vector<std::string> usual_args = {"--use-vnet", "--br=br0", "--fd=27"};
 constexpr unsigned vnet_tap_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
 // A host with the bridges br0 and br1, `allow br0`, and one of the two helpers. alice is hostile.

@@ -179,10 +179,7 @@ TEST_P(Attach, TapGoesWithItsFd) {
 }
 
 TEST_P(Attach, TapBelongsToTheCallerAndSaysSo) {
-    HelperOptions options;
-    options.uid = bob_account.uid;
-    options.gid = bob_account.gid;
-    const HelperResult run = run_helper(qemu_args, options);
+    const HelperResult run = run_helper(qemu_args, as(bob_account));
     ASSERT_TRUE(granted(run));
     EXPECT_EQ(link_attribute(the_tap(), "owner"), "2002");
     EXPECT_EQ(link_attribute(the_tap(), "ifalias"), "tapgate uid=2002");
@@ -740,7 +737,7 @@ TEST_F(Caller, PendingAlarmOfTheCallers) {
 
 // With a limit of whatever kind: done, or failed with a line and without a tap. Below some address
 // space limit even the loader cannot start; what happens then is its affair.
-testing::AssertionResult clean(const HelperResult& run) {
+testing::AssertionResult ended_cleanly(const HelperResult& run) {
     if (run.exit_status == 0)
         return granted(run);
     // The loader's, and libc's before main().
@@ -762,10 +759,11 @@ TEST_F(Caller, FewFileDescriptors) {
     write_policy("allow br0 contain\n");
     for (rlim_t n = 4; n <= 16; ++n) {
         HelperResult run = run_helper(qemu_args, limited(RLIMIT_NOFILE, n));
-        EXPECT_TRUE(clean(run)) << "RLIMIT_NOFILE=" << n;
+        EXPECT_TRUE(ended_cleanly(run)) << "RLIMIT_NOFILE=" << n;
         run.fds.clear();
         run = run_helper({"--br=br0", "--fd=27", "--queues=4"}, limited(RLIMIT_NOFILE, n));
-        EXPECT_TRUE(run.exit_status == 0 ? granted(run, 4) : clean(run)) << "RLIMIT_NOFILE=" << n;
+        EXPECT_TRUE(run.exit_status == 0 ? granted(run, 4) : ended_cleanly(run))
+            << "RLIMIT_NOFILE=" << n;
     }
 }
 
@@ -797,13 +795,13 @@ TEST_F(Caller, LittleAddressSpace) {
             EXPECT_LT(kib, 4096U) << describe(run);
             continue;
         }
-        EXPECT_TRUE(clean(run)) << "RLIMIT_AS=" << kib << " KiB";
+        EXPECT_TRUE(ended_cleanly(run)) << "RLIMIT_AS=" << kib << " KiB";
     }
 }
 
 TEST_F(Caller, LittleStack) {
     for (const rlim_t kib : {64U, 128U, 256U}) {
-        EXPECT_TRUE(clean(run_helper(qemu_args, limited(RLIMIT_STACK, kib << 10U))))
+        EXPECT_TRUE(ended_cleanly(run_helper(qemu_args, limited(RLIMIT_STACK, kib << 10U))))
             << "RLIMIT_STACK=" << kib << " KiB";
     }
 }

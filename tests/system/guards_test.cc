@@ -8,12 +8,12 @@
 //     host0 (no tap) -----------+
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/if.h>
 #include <linux/if_tun.h>
 
 #include <array>

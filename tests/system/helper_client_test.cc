@@ -65,7 +65,7 @@ std::string as_alice(const std::function<std::string()>& action) {
     return text;
 }
 
-TapRequest request_for(const std::string& bridge) {
+TapRequest tap_request(const std::string& bridge) {
     return {.bridge = *InterfaceName::parse(bridge),
             .queues = 1,
             .vnet_header = true,
@@ -103,15 +103,15 @@ class HelperClient : public BothInstalls {
 };
 
 TEST_P(HelperClient, TakesATap) {
-    EXPECT_EQ(request_as_alice(request_for("br0")), "the tap vnet;");
+    EXPECT_EQ(request_as_alice(tap_request("br0")), "the tap vnet;");
     EXPECT_TRUE(no_taps_left());
-    TapRequest plain = request_for("br0");
+    TapRequest plain = tap_request("br0");
     plain.vnet_header = false;
     EXPECT_EQ(request_as_alice(plain), "the tap;");
 }
 
 TEST_P(HelperClient, TakesEveryQueue) {
-    TapRequest request = request_for("br0");
+    TapRequest request = tap_request("br0");
     request.queues = 2;
     EXPECT_EQ(request_as_alice(request), "the tap vnet multi;the tap vnet multi;");
     request.queues = 3;
@@ -123,7 +123,7 @@ TEST_P(HelperClient, TakesEveryQueue) {
 
 TEST_P(HelperClient, TheTapHasTheVmsNameAndMac) {
     EXPECT_EQ(as_alice([] {
-                  const auto fds = request_taps(Testbed::helper_path(), request_for("br0"));
+                  const auto fds = request_taps(Testbed::helper_path(), tap_request("br0"));
                   const std::string tap = Testbed::tap_name(fds.at(0).get());
                   return Testbed::link_attribute(tap, "ifalias") + ", " +
                          Testbed::link_attribute(tap, "address");
@@ -132,26 +132,26 @@ TEST_P(HelperClient, TheTapHasTheVmsNameAndMac) {
 }
 
 TEST_P(HelperClient, RefusalsAreTheHelpersOwnWords) {
-    EXPECT_EQ(request_as_alice(request_for("br1")),
+    EXPECT_EQ(request_as_alice(tap_request("br1")),
               "no tap on br1 from tapgate-helper: access denied by acl file: "
               "/etc/qemu/bridge.conf:3: deny br1");
-    EXPECT_THAT(request_as_alice(request_for("br9")),
+    EXPECT_THAT(request_as_alice(tap_request("br9")),
                 StartsWith("no tap on br9 from tapgate-helper: "));
     // The line of the mistake and its caret are words as well.
     write_policy("allow br0\nalow br1\n");
-    EXPECT_THAT(request_as_alice(request_for("br0")), HasSubstr("bridge.conf:2: "));
+    EXPECT_THAT(request_as_alice(tap_request("br0")), HasSubstr("bridge.conf:2: "));
     EXPECT_THAT(taps(), IsEmpty());
 }
 
 TEST_P(HelperClient, NoPrivilegeIsSaid) {
     install(Install::plain);
-    EXPECT_THAT(request_as_alice(request_for("br0")),
+    EXPECT_THAT(request_as_alice(tap_request("br0")),
                 StartsWith("no tap on br0 from tapgate-helper: "));
     install(GetParam());
     // As in a unit with NoNewPrivileges=, in a container, or under QEMU's sandbox.
     const std::string text = as_alice([] {
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        return describe_taps(request_taps(Testbed::helper_path(), request_for("br0")));
+        return describe_taps(request_taps(Testbed::helper_path(), tap_request("br0")));
     });
     EXPECT_THAT(text, StartsWith("no tap on br0 from tapgate-helper: "));
     EXPECT_THAT(text, testing::ContainsRegex("[Nn]o.?[Nn]ew.?[Pp]riv"));
@@ -165,7 +165,7 @@ TEST_P(HelperClient, ATimeLimitThatIsOverAtOnce) {
     int killed = 0;
     for (int i = 0; i < 20; ++i) {
         const std::string outcome = as_alice([] {
-            return describe_taps(request_taps(Testbed::helper_path(), request_for("br0"),
+            return describe_taps(request_taps(Testbed::helper_path(), tap_request("br0"),
                                               std::chrono::milliseconds(0)));
         });
         if (outcome.find("did not end within 0 ms and was killed") != std::string::npos)

@@ -32,20 +32,10 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
-constexpr const char* denied_by_acl = "access denied by acl file: ";
 // The name service's, not in the local files: see nss_module.cc. The user's own group is in
 // /etc/group.
 constexpr Account remote_account{"remote", 2101, 2101};
 constexpr gid_t remote_students = 3101;
-
-HelperOptions as(const Account& user, std::vector<gid_t> groups = {}) {
-    HelperOptions options;
-    options.uid = user.uid;
-    options.gid = user.gid;
-    options.groups = std::move(groups);
-    return options;
-}
 
 class Names : public BothInstalls {
   protected:

@@ -49,7 +49,7 @@ constexpr const char* mac_a = "52:54:00:00:00:0a";
 constexpr const char* mac_b = "52:54:00:00:00:0b";
 constexpr const char* nobodys_mac = "52:54:00:00:00:ff";
 constexpr const char* router_mac = "00:11:22:33:44:55";
-constexpr const char* denied_by_acl =
+constexpr const char* denied_by_this =
     "access denied by acl file: /etc/qemu/bridge.conf:1: allow br0";
 // The lowest addresses there are: a bridge without an address of its own takes the lowest port's.
 constexpr const char* lowest_mac = "00:00:00:00:00:01";
@@ -59,15 +59,15 @@ void check(bool ok, const std::string& what) {
         throw std::runtime_error(what + ": " + std::strerror(errno));
 }
 
-ifreq request_for(const std::string& name) {
+ifreq link_request(const std::string& name) {
     ifreq request{};
     name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
     return request;
 }
 
 // As SIOCSIFHWADDR wants it. Any socket will do, and so will a tap's descriptor, for its holder.
-int set_mac(int fd, const std::string& name, std::string_view mac) {
-    ifreq request = request_for(name);
+int set_link_mac(int fd, const std::string& name, std::string_view mac) {
+    ifreq request = link_request(name);
     request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
     mac_bytes(mac).copy(static_cast<char*>(request.ifr_hwaddr.sa_data), 6);
     return ioctl(fd, SIOCSIFHWADDR, &request);
@@ -354,7 +354,7 @@ TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
     EXPECT_EQ(run.exit_status, 1);
     EXPECT_EQ(
         run.err,
-        std::string(denied_by_acl) +
+        std::string(denied_by_this) +
             " guard: bridge br0 does not speak STP in the kernel, so guard would keep nothing "
             "back: ip link set br0 type bridge stp_state 1\n");
 }
@@ -436,11 +436,11 @@ TEST_F(Ports, MacLockDropsEveryOtherSource) {
 
 TEST_F(Ports, MacLockHoldsWhenTheHolderGivesTheTapAnotherAddress) {
     const Guest guest = start("mac-lock", mac_a);
-    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, nobodys_mac), 0);
+    ASSERT_EQ(set_link_mac(guest.fd.get(), guest.tap, nobodys_mac), 0);
     EXPECT_EQ(where_is(nobodys_mac), "") << "the tap is not the port";
     EXPECT_FALSE(passes(guest, nobodys_mac));
     EXPECT_TRUE(passes(guest, mac_a));
-    ASSERT_EQ(set_mac(guest.fd.get(), guest.tap, mac_b), 0);
+    ASSERT_EQ(set_link_mac(guest.fd.get(), guest.tap, mac_b), 0);
     EXPECT_FALSE(passes(guest, nobodys_mac));
     EXPECT_FALSE(passes(guest, mac_b));
 }
@@ -501,7 +501,7 @@ TEST_F(Ports, MacLockEntryGoesWithTheTap) {
 TEST_F(Ports, MacLockRefusesWithoutAnAddressAndSaysWhatToDo) {
     write_policy("allow br0 mac-lock\n");
     const HelperResult run = ask({}, {});
-    EXPECT_TRUE(failed(run, std::string(denied_by_acl) + " mac-lock: "));
+    EXPECT_TRUE(failed(run, std::string(denied_by_this) + " mac-lock: "));
     EXPECT_TRUE(failed_saying(run, "", "`tapgate run'"));
     EXPECT_TRUE(failed_saying(run, "", "tapgate-helper --mac=MAC\""));
 }
@@ -511,7 +511,7 @@ TEST_F(Ports, MacLockPrefix) {
     EXPECT_TRUE(passes(start("mac-lock=52:54:00:00:00:0b", mac_b), mac_b));
     ASSERT_TRUE(no_taps_left());
     for (const char* mac : {"52:54:01:00:00:0a", "02:54:00:00:00:0a", "50:54:00:00:00:0a"}) {
-        EXPECT_TRUE(failed_saying(ask_for("mac-lock=52:54:00", mac), denied_by_acl,
+        EXPECT_TRUE(failed_saying(ask_for("mac-lock=52:54:00", mac), denied_by_this,
                                   std::string("--mac=") + mac + " does not begin with 52:54:00"));
     }
     // Whatever the case of the letters.
@@ -520,7 +520,7 @@ TEST_F(Ports, MacLockPrefix) {
 }
 
 TEST_F(Ports, MacLockRefusesAnAddressThatTheTapHasItself) {
-    EXPECT_TRUE(failed_saying(ask_for("mac-lock", "fe:54:00:00:00:0a"), denied_by_acl,
+    EXPECT_TRUE(failed_saying(ask_for("mac-lock", "fe:54:00:00:00:0a"), denied_by_this,
                               "--mac=fe:54:00:00:00:0a begins with fe, as the tap's own address"));
 }
 
@@ -661,7 +661,7 @@ TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
 
 TEST_F(Ports, VlanIsRefusedOnABridgeThatDoesNotFilter) {
     EXPECT_TRUE(failed_saying(
-        ask_for("vlan=20", mac_a), std::string(denied_by_acl) + " vlan=20: ",
+        ask_for("vlan=20", mac_a), std::string(denied_by_this) + " vlan=20: ",
         "bridge br0 does not filter VLANs, so vlan=20 would mean nothing: ip link set br0 type "
         "bridge vlan_filtering 1"));
 }
@@ -687,7 +687,7 @@ class BridgeMac : public Testbed {
     // What a holder can do without privilege.
     static void set_tap_mac(const HelperResult& run, std::string_view to) {
         const int fd = run.fds.at(0).get();
-        check(set_mac(fd, tap_name(fd), to) == 0, "SIOCSIFHWADDR");
+        check(set_link_mac(fd, tap_name(fd), to) == 0, "SIOCSIFHWADDR");
     }
 };
 
@@ -760,7 +760,7 @@ TEST_F(BridgeMac, ThatIsGoneWithTheLastPortBecomesARandomOne) {
 
 TEST_F(BridgeMac, SetByRootIsLeftAlone) {
     add_bridge("br0");
-    ASSERT_EQ(set_mac(control_socket().get(), "br0", "02:11:22:33:44:55"), 0);
+    ASSERT_EQ(set_link_mac(control_socket().get(), "br0", "02:11:22:33:44:55"), 0);
     ASSERT_EQ(type(), "3");
     const HelperResult run = start();
     ASSERT_TRUE(granted(run));
@@ -785,7 +785,7 @@ TEST_F(Ports, QueuesLimit) {
     EXPECT_TRUE(granted(ask({}, {})));
     EXPECT_TRUE(granted(ask({"--queues=2"}, {}), 2));
     EXPECT_TRUE(failed(ask({"--queues=3"}, {}),
-                       std::string(denied_by_acl) + " queues=2: --queues=3 is more than 2\n"));
+                       std::string(denied_by_this) + " queues=2: --queues=3 is more than 2\n"));
 }
 
 TEST_F(Ports, ATapOfManyQueuesIsOneTap) {
@@ -796,7 +796,7 @@ TEST_F(Ports, ATapOfManyQueuesIsOneTap) {
     ASSERT_TRUE(granted(second, 4));
     const HelperResult third = ask({"--queues=4"}, {});
     EXPECT_EQ(third.exit_status, 1);
-    EXPECT_EQ(third.err, std::string(denied_by_acl) +
+    EXPECT_EQ(third.err, std::string(denied_by_this) +
                              " max-taps=2 queues=4: uid 2001 has all its taps on br0 already\n");
     EXPECT_EQ(taps().size(), 2U);
 }

@@ -36,8 +36,6 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
-constexpr const char* denied_by_acl = "access denied by acl file: ";
 constexpr const char* bad_policy = "failed to parse default acl file `/etc/qemu/bridge.conf'";
 constexpr const char* no_capability = "0000000000000000";
 constexpr const char* net_admin_only = "0000000000001000";  // 1 << CAP_NET_ADMIN

@@ -20,17 +20,9 @@
 namespace tapgate {
 namespace {
 
-const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
 constexpr const char* limited_policy = "allow br0 max-taps=7\n";
 constexpr const char* limiting_rule = "/etc/qemu/bridge.conf:1: allow br0 max-taps=7";
 constexpr std::size_t tap_limit = 7;
-
-HelperOptions as_bob() {
-    HelperOptions options;
-    options.uid = bob_account.uid;
-    options.gid = bob_account.gid;
-    return options;
-}
 
 // Not failed(): that wants no tap to be left, and there are some.
 testing::AssertionResult refused_by_limit(const HelperResult& run, std::string_view rule) {
@@ -148,7 +140,7 @@ TEST_P(Quota, OtherUsersAndBridgesDoNotCount) {
     Crowd bob;
     Crowd elsewhere;
     alice.add(30, usual_args);
-    bob.add(30, usual_args, as_bob());
+    bob.add(30, usual_args, as(bob_account));
     elsewhere.add(30, {"--fd=27", "--br=br1"});
     const std::vector<HelperResult> alices = alice.finish();
     const std::vector<HelperResult> bobs = bob.finish();
@@ -307,7 +299,7 @@ TEST_P(Quota, NoTrickOfTheHoldersGetsAnEighth) {
             const std::vector<HelperResult> more = at_once(4);
             EXPECT_LE(ports("br0").size(), tap_limit);
             // And, where bob is the owner by now, not for him either.
-            const HelperResult bobs = run_helper(usual_args, as_bob());
+            const HelperResult bobs = run_helper(usual_args, as(bob_account));
             EXPECT_TRUE(granted(bobs));
             EXPECT_LE(ports("br0").size(), tap_limit + 1);
         }
@@ -361,7 +353,7 @@ TEST_P(Quota, ExactAmongFiveHundred) {
     write_policy("allow br0 user=2002\nallow br0 max-taps=7\n");
     std::vector<HelperResult> bobs;
     for (int i = 0; i < 500; ++i) {
-        bobs.push_back(run_helper(usual_args, as_bob()));
+        bobs.push_back(run_helper(usual_args, as(bob_account)));
         ASSERT_TRUE(granted(bobs.back())) << "after " << i;
     }
     const std::vector<HelperResult> runs = at_once(100);

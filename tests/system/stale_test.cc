@@ -27,15 +27,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
 constexpr unsigned vnet_tap_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
-
-HelperOptions as_bob() {
-    HelperOptions options;
-    options.uid = bob_account.uid;
-    options.gid = bob_account.gid;
-    return options;
-}
 
 HelperOptions as_root() {
     HelperOptions options;
@@ -87,7 +79,7 @@ TEST_P(Stale, GoesWithItsOwnersNextRunOnTheBridge) {
         EXPECT_THAT(taps(), UnorderedElementsAre(on_br0, on_br1));
         write_policy(policy);
         // It is nobody else's affair: who has his helper stopped while it looks keeps it in use.
-        EXPECT_TRUE(granted(run_helper(usual_args, as_bob()))) << policy;
+        EXPECT_TRUE(granted(run_helper(usual_args, as(bob_account)))) << policy;
         EXPECT_TRUE(link_exists(on_br0));
         // And her own limit is no hindrance.
         HelperResult run = run_helper(usual_args);
@@ -106,7 +98,7 @@ TEST_P(Stale, GoesWithItsOwnersNextRunOnTheBridge) {
 TEST_P(Stale, GoesFromACrowdedBridgeToo) {
     std::vector<HelperResult> live;
     for (int i = 0; i < 300; ++i) {
-        live.push_back(run_helper(usual_args, as_bob()));
+        live.push_back(run_helper(usual_args, as(bob_account)));
         ASSERT_TRUE(granted(live.back())) << "after " << i;
     }
     for (const char* policy : {"allow all\n", "allow all plain max-taps=1\n"}) {
@@ -132,7 +124,7 @@ TEST_P(Stale, ReapRemovesThemFromAllBridges) {
 TEST_P(Stale, ReapOfAUserRemovesHisOwn) {
     const std::string first = leave_one("br0");
     const std::string second = leave_one("br1");
-    EXPECT_EQ(run_helper({"--reap"}, as_bob()).out, "");
+    EXPECT_EQ(run_helper({"--reap"}, as(bob_account)).out, "");
     EXPECT_THAT(taps(), UnorderedElementsAre(first, second));
     EXPECT_EQ(run_helper({"--reap"}).out, first + ": nobody had it open; removed\n" + second +
                                               ": nobody had it open; removed\n");

@@ -16,9 +16,6 @@ namespace {
 
 using testing::StartsWith;
 
-const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
-constexpr const char* denied_by_acl = "access denied by acl file: ";
-
 // Whoever has some can be them in this host's own user namespace, with his groups: a setuid file
 // that he has made as one of them is all it takes.
 class SubordinateUids : public BothInstalls {

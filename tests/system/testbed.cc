@@ -208,6 +208,14 @@ void PrintTo(Install install, std::ostream* out) {
 
 // --- The running helper
 
+HelperOptions as(const Account& user, std::vector<gid_t> groups) {
+    HelperOptions options;
+    options.uid = user.uid;
+    options.gid = user.gid;
+    options.groups = std::move(groups);
+    return options;
+}
+
 HelperProcess::HelperProcess(const std::vector<std::string>& args, const HelperOptions& options)
     : options_(options) {
     std::vector<std::string> argv;

@@ -55,6 +55,10 @@ inline constexpr const char* policy_file = "/etc/qemu/bridge.conf";
 // The socket's number in the helper, high enough to be none that the helper opens by itself.
 inline constexpr int socket_number = 27;
 
+// As QEMU asks for a tap on br0; and how a refusal by the policy begins, before the rule.
+inline const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
+inline constexpr const char* denied_by_acl = "access denied by acl file: ";
+
 enum class Install { setuid, filecaps, plain };
 const char* to_string(Install install);
 void PrintTo(Install install, std::ostream* out);  // for gtest's messages
@@ -79,6 +83,9 @@ struct HelperOptions {
     bool traced = false;
     std::chrono::milliseconds timeout{15000};
 };
+
+// That user asks.
+HelperOptions as(const Account& user, std::vector<gid_t> groups = {});
 
 struct HelperResult {
     bool timed_out = false;

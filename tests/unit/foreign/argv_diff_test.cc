@@ -28,8 +28,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr const char* directory = "/data";
-
 std::vector<std::string> new_argv(const Translation& translation) {
     HostFacts facts;
     facts.qemu = "/usr/bin/qemu-system-x86_64";

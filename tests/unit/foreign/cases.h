@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What stands in tests/unit/foreign/*/cases.txt and expected.txt: "== NAME", and the text below it.
+// What tests of this folder share: a VM and whose it is, and what stands in
+// tests/unit/foreign/*/cases.txt and expected.txt: "== NAME", and the text below it.
 #ifndef TAPGATE_TESTS_UNIT_FOREIGN_CASES_H
 #define TAPGATE_TESTS_UNIT_FOREIGN_CASES_H
 
@@ -8,7 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "launcher/vm/identity.h"
+#include "launcher/vm/name.h"
+
 namespace tapgate {
+
+inline const VmName lab = VmName::parse("lab").value();
+inline const Owner owner = {.machine_id = "m", .uid = 7};
+/// Where relative paths begin.
+inline constexpr const char* directory = "/data";
 
 struct Case {
     std::string name;

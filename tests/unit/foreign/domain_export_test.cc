@@ -8,6 +8,7 @@
 #include "launcher/foreign/domain/export.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
+#include "tests/unit/foreign/cases.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -16,9 +17,6 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const VmName lab = VmName::parse("lab").value();
-const Owner owner = {.machine_id = "m", .uid = 7};
 
 VmSpec described(const std::string& text) {
     return describe_vm(lab, parse_vm_file("/vm/lab.conf", text)).spec;

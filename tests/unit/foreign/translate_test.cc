@@ -339,8 +339,6 @@ TEST(LegacyProperties, Json) {
 
 // --- whole command lines
 
-constexpr const char* directory = "/data";
-
 std::string translated(const std::string& text) {
     try {
         const Translation translation =

@@ -13,6 +13,7 @@
 #include "launcher/foreign/appliance/tar_archive.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
+#include "tests/unit/foreign/cases.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -23,9 +24,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::Pair;
-
-const VmName lab = VmName::parse("lab").value();
-const Owner owner = {.machine_id = "m", .uid = 7};
 
 std::vector<Setting> settings_in(const std::string& text) {
     return parse_vm_file("/vm/lab.conf", text);

@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 
 const VmName base = VmName::parse("base").value();
 const VmName lab = VmName::parse("lab").value();
-const VmName other = VmName::parse("other").value();
+const VmName sibling = VmName::parse("other").value();
 
 class Clone : public testing::Test {
   protected:
@@ -128,7 +128,7 @@ TEST_F(Clone, LeavesNothingWhenItFails) {
     EXPECT_EQ(fs::file_size(data("lab/disk.qcow2")), 10U);
     fs::remove_all(data("lab"));
 
-    // The second disk fails, the first is there already.
+    // The sibling disk fails, the first is there already.
     describe(base, "disk = " + path("disk.raw") + "\ndisk = " + path("none.raw") + "\n");
     EXPECT_THAT(error_of([&] { clone_vm(base, lab, {}); }), HasSubstr("no such image"));
 
@@ -146,7 +146,7 @@ TEST_F(Clone, WhatAKilledOneLeftGoes) {
     for (const std::string& name : {std::string(".lab.4194305"), std::string(".lab.1x"),
                                     std::string("lab.4194305"), "." + own})
         fs::create_directories(data(name));
-    clone_vm(base, other, {});
+    clone_vm(base, sibling, {});
     EXPECT_FALSE(fs::exists(data(".lab.4194305")));
     EXPECT_TRUE(fs::exists(data(".lab.1x")));
     EXPECT_TRUE(fs::exists(data("lab.4194305")));
@@ -164,7 +164,7 @@ TEST_F(Clone, ABaseIsNotWrittenTo) {
     const mode_t before = mode_of("disk.raw");
     clone_vm(base, lab, {});
     EXPECT_EQ(mode_of("disk.raw") & 0222U, 0U);
-    clone_vm(base, other, {});
+    clone_vm(base, sibling, {});
     EXPECT_THAT(starts(base), HasSubstr("lab, other"));
     EXPECT_THAT(starts(base), HasSubstr("--snapshot=on"));
     describe(base, "disk = " + path("disk.raw") + "\nsnapshot = on\n");
@@ -173,7 +173,8 @@ TEST_F(Clone, ABaseIsNotWrittenTo) {
 
     remove_vm(lab, plan_removal(lab, true));
     EXPECT_EQ(mode_of("disk.raw") & 0222U, 0U);
-    EXPECT_THAT(remove_vm(other, plan_removal(other, true)), ElementsAre(HasSubstr("disk.raw")));
+    EXPECT_THAT(remove_vm(sibling, plan_removal(sibling, true)),
+                ElementsAre(HasSubstr("disk.raw")));
     EXPECT_EQ(mode_of("disk.raw"), before);
     EXPECT_EQ(starts(base), "none");
 }
@@ -221,13 +222,13 @@ TEST_F(Clone, AnAlteredOverlayIsSeen) {
 
 TEST_F(Clone, OfAClone) {
     clone_vm(base, lab, {});
-    clone_vm(lab, other, {});
-    EXPECT_EQ(starts(other), "none");
+    clone_vm(lab, sibling, {});
+    EXPECT_EQ(starts(sibling), "none");
     EXPECT_EQ(read_base_record(data("other/disk.qcow2"))->files.size(), 2U);
     EXPECT_THAT(starts(lab), HasSubstr("other"));
     EXPECT_THAT(error_of([&] { reset_to_base(lab); }), HasSubstr("other"));
     EXPECT_THAT(error_of([&] { reset_to_base(base); }), HasSubstr("is no clone"));
-    reset_to_base(other);
+    reset_to_base(sibling);
     EXPECT_EQ(read_qcow2_names(data("other/disk.qcow2")).backing, data("lab/disk.qcow2"));
 }
 

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 const VmName old = VmName::parse("old").value();
 const VmName fresh = VmName::parse("fresh").value();
-const VmName other = VmName::parse("other").value();
+const VmName third = VmName::parse("other").value();
 const Owner owner = {.machine_id = "m", .uid = 5};
 
 class Rename : public testing::Test {
@@ -79,8 +79,8 @@ TEST_F(Rename, ChangesNothingWhenItCannotBe) {
     };
     EXPECT_THAT(error(old, fresh), HasSubstr("no VM is called old"));
     write(vm_file_path(old), "disk = " + data("old/disk.qcow2") + "\n");
-    write(vm_file_path(other), "net = none\n");
-    EXPECT_THAT(error(old, other), HasSubstr("tapgate delete other"));
+    write(vm_file_path(third), "net = none\n");
+    EXPECT_THAT(error(old, third), HasSubstr("tapgate delete other"));
     fs::create_directories(data("fresh"));
     EXPECT_THAT(error(old, fresh), HasSubstr("an earlier VM of this name"));
     fs::remove(data("fresh"));

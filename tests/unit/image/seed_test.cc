@@ -23,7 +23,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-const VmName lab = VmName::parse("lab_1").value();
+const VmName lab_1 = VmName::parse("lab_1").value();
 
 class SeedFiles : public testing::Test {
   protected:
@@ -67,7 +67,7 @@ TEST(Seed, UserDataIsJsonBehindItsFirstLine) {
 TEST(Seed, AnotherContentIsAnotherInstance) {
     const auto id = [](const std::string& hostname, const std::string& user_data,
                        const std::string& network) {
-        const Seed seed = make_seed(lab, hostname, user_data, network);
+        const Seed seed = make_seed(lab_1, hostname, user_data, network);
         const auto json = nlohmann::json::parse(seed.meta_data);
         EXPECT_EQ(json["local-hostname"], hostname);
         return json["instance-id"].get<std::string>();
@@ -76,9 +76,9 @@ TEST(Seed, AnotherContentIsAnotherInstance) {
     EXPECT_NE(id("a", "b", "c"), id("x", "b", "c"));
     EXPECT_NE(id("a", "b", "c"), id("a", "x", "c"));
     EXPECT_NE(id("a", "b", "c"), id("a", "b", "x"));
-    EXPECT_EQ(hostname_of(lab), "lab-1");
+    EXPECT_EQ(hostname_of(lab_1), "lab-1");
     for (const std::string name : {"", "a_b", "-a", "a-", "a..b", "a b"})
-        EXPECT_THAT(error_of([&] { make_seed(lab, name, "", ""); }), HasSubstr("a hostname"));
+        EXPECT_THAT(error_of([&] { make_seed(lab_1, name, "", ""); }), HasSubstr("a hostname"));
 }
 
 TEST_F(SeedFiles, OnlyPublicKeysAreTaken) {
@@ -98,23 +98,23 @@ TEST_F(SeedFiles, OnlyPublicKeysAreTaken) {
 
 TEST_F(SeedFiles, IsAttachedOnce) {
     const std::string file = write("config/tapgate/lab_1.conf", "# mine\nmemory = 2G");
-    attach_seed(lab, make_seed(lab, "a", "b", ""));
+    attach_seed(lab_1, make_seed(lab_1, "a", "b", ""));
     const std::string attached =
         "# mine\nmemory = 2G\ndisk = " + path("data/tapgate/lab_1/seed.iso") +
         ",format=raw,bus=virtio,readonly=on\n";
     EXPECT_EQ(text_of(file), attached);
-    const std::string image = text_of(seed_path(lab));
+    const std::string image = text_of(seed_path(lab_1));
     EXPECT_EQ(image.substr(0x8001, 5), "CD001");
-    attach_seed(lab, make_seed(lab, "other", "b", "c"));
+    attach_seed(lab_1, make_seed(lab_1, "other", "b", "c"));
     EXPECT_EQ(text_of(file), attached);
-    EXPECT_THAT(text_of(seed_path(lab)), HasSubstr("other"));
+    EXPECT_THAT(text_of(seed_path(lab_1)), HasSubstr("other"));
 
     // A machine without room for one more.
     std::string full = "machine = pc\n";
     for (int i = 0; i < 21; i++)
         full += "disk = /x.qcow2\n";
     write("config/tapgate/lab_1.conf", full);
-    EXPECT_THAT(error_of([] { attach_seed(lab, make_seed(lab, "a", "b", "")); }),
+    EXPECT_THAT(error_of([] { attach_seed(lab_1, make_seed(lab_1, "a", "b", "")); }),
                 HasSubstr("has room for 22"));
     EXPECT_EQ(text_of(file), full);
 }

@@ -20,7 +20,7 @@ MacAddress mac(const char* text) {
     return MacAddress::parse(text).value();
 }
 
-const MacAddress guest = mac("52:54:00:00:00:01");
+const MacAddress guest_mac = mac("52:54:00:00:00:01");
 
 HostLink link_of(int index, const char* name, const char* kind) {
     HostLink link;
@@ -50,7 +50,8 @@ HostNetwork network() {
     net.links[2].mac = mac("fe:54:00:00:00:01");
     net.links[3].below = 2;
     net.addresses = {{2, "192.0.2.1", 24, false, false, false}};
-    net.stations = {{*net.links[2].mac, 4, 2, true}, {guest, 4, 2, false}, {guest, 4, 2, false}};
+    net.stations = {
+        {*net.links[2].mac, 4, 2, true}, {guest_mac, 4, 2, false}, {guest_mac, 4, 2, false}};
     return net;
 }
 
@@ -83,14 +84,14 @@ TEST(PortTag, IsTheHelpersAndNobodyElses) {
 
 TEST(HostNetwork, OrdersNeighboursByWhatToConnectTo) {
     HostNetwork net = network();
-    net.neighbours = {{2, "fe80::1", guest, true, true, true},
-                      {2, "192.0.2.9", guest, false, false, false},
-                      {5, "2001:db8::9", guest, true, false, true},
-                      {2, "192.0.2.8", guest, false, false, true},
-                      {6, "198.51.100.1", guest, false, false, true},
+    net.neighbours = {{2, "fe80::1", guest_mac, true, true, true},
+                      {2, "192.0.2.9", guest_mac, false, false, false},
+                      {5, "2001:db8::9", guest_mac, true, false, true},
+                      {2, "192.0.2.8", guest_mac, false, false, true},
+                      {6, "198.51.100.1", guest_mac, false, false, true},
                       {2, "192.0.2.7", mac("52:54:00:00:00:02"), false, false, true}};
     std::vector<std::string> addresses;
-    for (const Neighbour& one : net.neighbours_of(guest, 2))
+    for (const Neighbour& one : net.neighbours_of(guest_mac, 2))
         addresses.push_back(usable_address(net, one));
     // Not what br1 knows: an address means something else there.
     EXPECT_THAT(addresses, ElementsAre("192.0.2.8", "2001:db8::9", "192.0.2.9", "fe80::1%br0"));
@@ -98,15 +99,15 @@ TEST(HostNetwork, OrdersNeighboursByWhatToConnectTo) {
 
 TEST(HostNetwork, KnowsWhereAStationIs) {
     const HostNetwork net = network();
-    ASSERT_NE(net.station(guest, 2), nullptr);
-    EXPECT_EQ(net.station(guest, 2)->port, 4);
-    EXPECT_EQ(net.station(guest, 6), nullptr);
+    ASSERT_NE(net.station(guest_mac, 2), nullptr);
+    EXPECT_EQ(net.station(guest_mac, 2)->port, 4);
+    EXPECT_EQ(net.station(guest_mac, 6), nullptr);
     EXPECT_EQ(net.station(mac("fe:54:00:00:00:01"), 2), nullptr) << "the tap's own";
 }
 
 TEST(Bridges, ShowWhatBrctlShowsAndWhoseEachPortIs) {
     HostNetwork net = network();
-    net.neighbours = {{2, "192.0.2.9", guest, false, false, true}};
+    net.neighbours = {{2, "192.0.2.9", guest_mac, false, false, true}};
     net.links[2].port->isolated = true;
     net.links[2].port->guard = net.links[2].port->root_block = true;
     EXPECT_EQ(bridges_text(list_bridges(net, user_name)),

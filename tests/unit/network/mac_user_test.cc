@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using testing::HasSubstr;
 
 const InterfaceName br0 = InterfaceName::parse("br0").value();
-const MacAddress guest = MacAddress::parse("52:54:00:12:34:56").value();
+const MacAddress vms_mac = MacAddress::parse("52:54:00:12:34:56").value();
 
 class Macs : public testing::Test {
   protected:
@@ -36,12 +36,12 @@ class Macs : public testing::Test {
     }
     void hear(int port, std::uint64_t age, bool entered = false) {
         network.stations.push_back(
-            {.mac = guest, .port = port, .bridge = 1, .entered = entered, .age = age});
+            {.mac = vms_mac, .port = port, .bridge = 1, .entered = entered, .age = age});
     }
     // Ages while it is waited for, and does not change otherwise unless `then` has it.
     std::string wait(bool own, const std::function<void(milliseconds)>& then = {}) {
         return error_of([&] {
-            require_free_mac(br0, guest, own,
+            require_free_mac(br0, vms_mac, own,
                              {.network = [&] { return network; },
                               .vm_elsewhere = [&] { return elsewhere; },
                               .sleep =
@@ -73,14 +73,14 @@ TEST_F(Macs, ATapOrAStationOfThisHostIsHardlyWaitedFor) {
     hear(3, 100);
     EXPECT_THAT(wait(true), HasSubstr("a station behind the port tap0 on br0 has the MAC address"));
     network.stations.clear();
-    network.links[2].mac = guest.host_side();
+    network.links[2].mac = vms_mac.host_side();
     EXPECT_THAT(wait(true), HasSubstr("the tap tap0 on br0 has"));
     EXPECT_EQ(waited, milliseconds(1000));
     EXPECT_EQ(told, "");
 }
 
 TEST_F(Macs, ThePortOfTheLastRunGoes) {
-    network.links[2].mac = guest.host_side();
+    network.links[2].mac = vms_mac.host_side();
     EXPECT_EQ(wait(true,
                    [&](milliseconds passed) {
                        if (passed >= milliseconds(60))

@@ -25,7 +25,7 @@ std::pair<dev_t, ino_t> file_of(int fd) {
     return {status.st_dev, status.st_ino};
 }
 
-UniqueFd opened(const char* path, int number) {
+UniqueFd opened_at(const char* path, int number) {
     const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
     return UniqueFd(fcntl(fd.get(), F_DUPFD_CLOEXEC, number));
 }
@@ -33,9 +33,9 @@ UniqueFd opened(const char* path, int number) {
 TEST(TapDescriptors, GetTheirNumbersInOrderAlsoWhereTheyStandInEachOthersWay) {
     constexpr int first = 40;
     std::vector<UniqueFd> taps;
-    taps.push_back(opened("/dev/null", first + 1));
-    taps.push_back(opened("/dev/zero", first));
-    taps.push_back(opened("/dev/full", first));
+    taps.push_back(opened_at("/dev/null", first + 1));
+    taps.push_back(opened_at("/dev/zero", first));
+    taps.push_back(opened_at("/dev/full", first));
     const auto null = file_of(taps[0].get());
     const auto zero = file_of(taps[1].get());
     const auto full = file_of(taps[2].get());
@@ -52,7 +52,7 @@ TEST(TapDescriptors, GetTheirNumbersInOrderAlsoWhereTheyStandInEachOthersWay) {
 
 TEST(TapDescriptors, AreNotTakenFromWhoeverStartedUs) {
     require_free_descriptors(50, 3);
-    const UniqueFd taken = opened("/dev/null", 51);
+    const UniqueFd taken = opened_at("/dev/null", 51);
     ASSERT_EQ(taken.get(), 51);
     require_free_descriptors(50, 1);
     EXPECT_THROW(require_free_descriptors(50, 2), LauncherError);

@@ -94,9 +94,9 @@ class Peer {
 };
 
 // A QEMU that does what `script` says, in a thread, and then closes the connection.
-class FakeQemu {
+class ScriptedQemu {
   public:
-    explicit FakeQemu(std::function<void(Peer&)> script) {
+    explicit ScriptedQemu(std::function<void(Peer&)> script) {
         std::array<int, 2> ends{};
         EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
         socket_.reset(ends[0]);
@@ -106,12 +106,12 @@ class FakeQemu {
             script(peer);
         });
     }
-    ~FakeQemu() {
+    ~ScriptedQemu() {
         socket_.reset();
         thread_.join();
     }
-    FakeQemu(const FakeQemu&) = delete;
-    FakeQemu& operator=(const FakeQemu&) = delete;
+    ScriptedQemu(const ScriptedQemu&) = delete;
+    ScriptedQemu& operator=(const ScriptedQemu&) = delete;
 
     QmpClient connect(milliseconds limit = QmpClient::time_limit) {
         return {std::move(socket_), "vm1", limit};
@@ -124,7 +124,7 @@ class FakeQemu {
 
 // What connecting to a QEMU that sends `text` first and then nothing ends in.
 QmpError error_of_greeting(const std::string& text, milliseconds limit = QmpClient::time_limit) {
-    FakeQemu qemu([&](Peer& peer) {
+    ScriptedQemu qemu([&](Peer& peer) {
         peer.send_text(text);
         peer.read_command();
     });
@@ -136,7 +136,7 @@ TEST(QmpClient, PassesADescriptorBesideACommand) {
     const UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
     struct stat ours {};
     ASSERT_EQ(fstat(null.get(), &ours), 0);
-    FakeQemu qemu([&](Peer& peer) {
+    ScriptedQemu qemu([&](Peer& peer) {
         peer.shake_hands();
         // The command's bytes and the descriptor come in one message, or QEMU would not find it.
         std::array<char, 4096> text{};
@@ -169,7 +169,7 @@ TEST(QmpClient, PassesADescriptorBesideACommand) {
 
 TEST(QmpClient, ShakesHandsAndRunsCommands) {
     std::vector<json> commands;
-    FakeQemu qemu([&](Peer& peer) {
+    ScriptedQemu qemu([&](Peer& peer) {
         peer.send_text(greeting);
         for (const char* answer :
              {R"("return": {})", R"("return": {"running": true})", R"("return": [1, 2])"}) {
@@ -191,7 +191,7 @@ TEST(QmpClient, ShakesHandsAndRunsCommands) {
 }
 
 TEST(QmpClient, AnErrorIsAnAnswer) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         peer.answer(R"("error": {"class": "CommandNotFound", "desc": "no \u001b[1m"})");
         peer.answer(R"("error": 7)");
@@ -210,7 +210,7 @@ TEST(QmpClient, AnErrorIsAnAnswer) {
 }
 
 TEST(QmpClient, EventsAreKeptInTheirOrder) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         peer.send_text("{\"event\": \"A\"}\r\n\r\n{\"event\": \"B\", \"data\": {}}\r\n");
         peer.answer(R"("return": 1)");
@@ -230,7 +230,7 @@ TEST(QmpClient, EventsAreKeptInTheirOrder) {
 constexpr milliseconds plenty(60'000);
 
 TEST(QmpClient, OfTooManyEventsTheOldestGo) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         for (size_t i = 0; i < max_qmp_events + 10; i++)
             peer.send_text(R"({"event": ")" + std::to_string(i) + "\"}\n");
@@ -252,7 +252,7 @@ TEST(QmpClient, OfTooManyEventsTheOldestGo) {
 }
 
 TEST(QmpClient, MessagesMayComeInAnyPieces) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         for (const char c : greeting)
             peer.send_text({&c, 1});
         peer.answer(R"("return": {})");
@@ -269,7 +269,7 @@ TEST(QmpClient, MessagesMayComeInAnyPieces) {
 }
 
 TEST(QmpClient, AnAnswerThatComesTooLateIsNotTheNextCommands) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         const json slow = peer.read_command();
         const json next = peer.read_command();
@@ -292,7 +292,7 @@ TEST(QmpClient, AnAnswerThatComesTooLateIsNotTheNextCommands) {
 TEST(QmpClient, AFloodIsNoWayAroundTheTimeLimit) {
     for (const char* text : {"{\"id\": 77, \"return\": {}}\n", "{\"event\": \"X\"}\n", "\n"}) {
         SCOPED_TRACE(text);
-        FakeQemu qemu([&](Peer& peer) {
+        ScriptedQemu qemu([&](Peer& peer) {
             peer.shake_hands();
             std::string many;
             while (many.size() < 10000)
@@ -326,7 +326,7 @@ TEST(QmpClient, WhatDoesNotGreetAsQemuIsNone) {
 }
 
 TEST(QmpClient, ARefusedHandshake) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.send_text(greeting);
         peer.answer(R"("error": {"class": "GenericError", "desc": "no"})");
     });
@@ -360,7 +360,7 @@ TEST(QmpClient, SizeIsBounded) {
 }
 
 TEST(QmpClient, WhatIsBrokenStaysBroken) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         peer.send_text("{\"event\": \"A\"}\nrubbish\n");
         peer.answer(R"("return": {})");
@@ -383,7 +383,7 @@ TEST(QmpClient, QemuMayEndAtAnyMoment) {
                                        R"({"return": {}, "id": 2})"
                                        "\n";
     for (size_t size = 0; size < all.size(); size++) {
-        FakeQemu qemu([&](Peer& peer) { peer.send_text(all.substr(0, size)); });
+        ScriptedQemu qemu([&](Peer& peer) { peer.send_text(all.substr(0, size)); });
         const QmpError error = exception_of<QmpError>([&] {
             QmpClient client = qemu.connect();
             client.execute("x");
@@ -393,7 +393,7 @@ TEST(QmpClient, QemuMayEndAtAnyMoment) {
 }
 
 TEST(QmpClient, TheLastEventsOfAQemuThatEndedAreThere) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         peer.send_text("{\"event\": \"SHUTDOWN\"}\n");
     });
@@ -407,7 +407,7 @@ TEST(QmpClient, TheLastEventsOfAQemuThatEndedAreThere) {
 }
 
 TEST(QmpClient, AQemuThatDoesNotReadIsNoHang) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         pollfd gone{peer.socket(), 0, 0};
         poll(&gone, 1, 60000);
@@ -422,7 +422,7 @@ TEST(QmpClient, AQemuThatDoesNotReadIsNoHang) {
 
 // One that writes before it reads needs us to read before we have written all.
 TEST(QmpClient, BothMaySendMuchAtOnce) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         peer.send_text(R"({"event": "A", "data": {"x": ")" + std::string(2 << 20, 'x') + "\"}}\n");
         peer.answer(R"("return": 1)");
@@ -433,7 +433,7 @@ TEST(QmpClient, BothMaySendMuchAtOnce) {
 }
 
 TEST(QmpClient, WhatIsNotUtf8CannotBeSent) {
-    FakeQemu qemu([](Peer& peer) {
+    ScriptedQemu qemu([](Peer& peer) {
         peer.shake_hands();
         peer.answer(R"("return": 1)");
     });
