@@ -235,11 +235,15 @@ void ShellReader::pass_over(const std::string& what) {
 // return, return 1
 void ShellReader::leave_function() {
     const auto& words = command_.words;
-    const auto number = words.size() > 1 ? parse_whole<unsigned>(words[1]) : std::nullopt;
+    ShellStatus said;  // by the number
+    if (words.size() > 1) {
+        if (const auto number = parse_whole<unsigned>(words[1]))
+            said.truth = truth_of(*number == 0);
+    }
     if (reach() != Truth::yes || !follows()) {
         unsure_ = true;
         // A way out for what fails: it did not, or there would have been no QEMU.
-        const bool failed = number ? *number != 0 : words.size() == 1 && flow_.is_behind_or();
+        const bool failed = words.size() > 1 ? said.truth == Truth::no : flow_.is_behind_or();
         if (!failed && !unsure_from_)
             unsure_from_ = variables_.mark();
         if (!failed && printed_ != nullptr)
@@ -247,12 +251,7 @@ void ShellReader::leave_function() {
         return;
     }
     note_tests();
-    returned_ = flow_.status();
-    if (words.size() > 1) {
-        *returned_ = ShellStatus();
-        if (number)
-            returned_->truth = *number == 0 ? Truth::yes : Truth::no;
-    }
+    returned_ = words.size() > 1 ? said : flow_.status();
     flow_.leave();
 }
 
