@@ -204,10 +204,12 @@ std::vector<std::string> check_vmdk_extents(const std::string& path) {
         parse_vmdk_descriptor(embedded_vmdk_descriptor(head, source), source);
         return {};
     }
-    // Some programs fill the last sector up.
-    const std::string_view text = std::string_view(head).substr(0, head.find_last_not_of('\0') + 1);
-    if (head.size() > longest_descriptor || text.find('\0') != std::string_view::npos)
-        throw LauncherError(source + ": too long for a descriptor, or not a text");
+    if (head.size() > longest_descriptor)
+        throw LauncherError(source + ": too long for a descriptor");
+    // QEMU reads up to the first NUL, too. Some programs fill the last sector up, and behind a text
+    // that QEMU has made shorter the end of the longer one stays (vmdk_write_cid() in its
+    // block/vmdk.c).
+    const std::string_view text = std::string_view(head).substr(0, head.find('\0'));
     const std::string directory = path.substr(0, path.rfind('/') + 1);
     std::vector<std::string> extents;
     for (const std::string& name : parse_vmdk_descriptor(text, source))

@@ -127,6 +127,14 @@ TEST_F(VmdkFiles, ExtentsAreReturned) {
     EXPECT_THAT(check_vmdk_extents(files_.file("a.vmdk")), IsEmpty());
 }
 
+// As QEMU reads it: what is behind the NUL is left of a longer text.
+TEST_F(VmdkFiles, ADescriptorEndsAtItsNul) {
+    write("b", "flat");
+    const std::string text = "RW 1 FLAT \"b\" 0\n";
+    const std::string end("\0RW 1 FLAT \"/key\" 0\n\0\0", 22);
+    EXPECT_THAT(check_vmdk_extents(descriptor(text + end)), ElementsAre(files_.file("b")));
+}
+
 // An extent is an image as well, and can name other files as one.
 TEST_F(VmdkFiles, AnExtentThatIsOfOtherFiles) {
     std::string head = sparse_head("createType=\"monolithicFlat\"\nRW 1 FLAT \"/key\" 0\n");
