@@ -169,7 +169,7 @@ void ShellReader::finish_command() {
     }
     if (words[0] == "xargs" || words[0] == "parallel")
         add_problem({"options that `" + words[0] + "' adds"});
-    const auto function = script_.functions.find(words[0]);
+    const ShellFunction* const function = script_.functions.find(words[0]);
     if (words[0] == "eval" && words.size() > 1) {
         read_eval();
     } else if ((words[0] == "cd" || words[0] == "pushd" || words[0] == "popd") &&
@@ -191,8 +191,8 @@ void ShellReader::finish_command() {
         leave_function();
     } else if (words[0] == "exit") {
         leave();
-    } else if (function != script_.functions.end()) {
-        call(function->second);
+    } else if (function != nullptr) {
+        call(*function);
     } else {
         const bool last = words[0] == "exec" && words.size() > 1;
         read_nested();
@@ -334,7 +334,7 @@ void ShellReader::change_variables() {
         else
             variables_.forget(name, "set by `" + program + "'");
         if (program == "unset" && words[1] == "-f")
-            script_.functions.erase(name);
+            script_.functions.remove(name);
     }
 }
 
@@ -361,6 +361,7 @@ void ShellReader::apply(const SumStatus& sum, const std::string& program) {
 void ShellReader::leave_subshell() {
     directory_ = std::move(subshells_.back().directory);
     variables_.undo_to(subshells_.back().mark);
+    script_.functions.undo_to(subshells_.back().functions);
     subshells_.pop_back();
 }
 

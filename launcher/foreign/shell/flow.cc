@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "launcher/base/error.h"
 
@@ -267,9 +268,28 @@ bool ShellFlow::has_failed() const {
            status_.truth == Truth::no && !status_.soft && !soft() && !status_.inverted && !asks();
 }
 
-void ShellFlow::fail(const ShellFailure& failure) {
-    if (!failure_ && !asks())
-        failure_ = failure;
+// The innermost, in so many blocks.
+std::optional<size_t> ShellFlow::subshell() const {
+    const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(),
+                                    [](const Block& one) { return one.kind == Kind::subshell; });
+    if (found == blocks_.rend())
+        return std::nullopt;
+    return static_cast<size_t>(blocks_.rend() - found) - 1;
+}
+
+void ShellFlow::fail(ShellFailure failure) {
+    if (failure_ || asks())
+        return;
+    failure.subshell = subshell();
+    failure_ = failure;
+}
+
+std::optional<ShellFailure> ShellFlow::failed_subshell() {
+    if (!failure_ || !failure_->subshell || *failure_->subshell < blocks_.size())
+        return std::nullopt;
+    status_ = ShellStatus();
+    status_.truth = Truth::no;
+    return std::exchange(failure_, std::nullopt);
 }
 
 void ShellFlow::settle_failure() {
@@ -283,13 +303,12 @@ void ShellFlow::forgive() {
 }
 
 bool ShellFlow::leave_subshell() {
-    const auto subshell = std::find_if(blocks_.rbegin(), blocks_.rend(),
-                                       [](const Block& one) { return one.kind == Kind::subshell; });
-    if (subshell == blocks_.rend())
+    const auto place = subshell();
+    if (!place)
         return false;
-    const auto place = static_cast<size_t>(blocks_.rend() - subshell) - 1;
-    leavings_.push_back({place, subshell->left, subshell->skipped});
-    subshell->left = Truth::yes;
+    Block& block = blocks_[*place];
+    leavings_.push_back({place, block.left, block.skipped});
+    block.left = Truth::yes;
     return true;
 }
 

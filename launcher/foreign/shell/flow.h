@@ -43,16 +43,18 @@ struct ShellElement {
     bool begun = false;
     bool piped = false;
     // Of its beginning:
-    size_t mark = 0;      ///< see ShellVariables
-    size_t leavings = 0;  ///< see ShellFlow::leavings()
+    size_t mark = 0;       ///< see ShellVariables
+    size_t functions = 0;  ///< see ShellFunctions
+    size_t leavings = 0;   ///< see ShellFlow::leavings()
     std::string directory = {};
 };
 
 /// What ends a script under `set -e', unless what it is a part of turns out to be tested.
 struct ShellFailure {
     unsigned line = 0;
-    size_t depth = 0;     ///< in so many blocks
-    size_t commands = 0;  ///< that were found before it
+    size_t depth = 0;                     ///< in so many blocks
+    size_t commands = 0;                  ///< that were found before it
+    std::optional<size_t> subshell = {};  ///< that it is in, the innermost: in so many blocks
 };
 
 class ShellFlow {
@@ -75,11 +77,13 @@ class ShellFlow {
 
     /// Has the list that ends here failed, as `set -e' asks?
     [[nodiscard]] bool has_failed() const;
-    void fail(const ShellFailure& failure);
+    void fail(ShellFailure failure);
     [[nodiscard]] const std::optional<ShellFailure>& failure() const { return failure_; }
     [[nodiscard]] size_t depth() const { return blocks_.size(); }
     /// The list that the failure is in ends here, so that nothing tests it in these blocks.
     void settle_failure();
+    /// The failure that ended a subshell whose list ends here, and is the subshell's status now.
+    std::optional<ShellFailure> failed_subshell();
     /// What has failed in blocks that have ended is tested here.
     void forgive();
 
@@ -178,6 +182,7 @@ class ShellFlow {
     [[nodiscard]] const Block& top() const { return blocks_.back(); }
     void pass_gate(Truth gate);
     void stop_asking();
+    [[nodiscard]] std::optional<size_t> subshell() const;
     [[nodiscard]] bool asks() const;
     void decide(Block& block, Truth truth, const ShellStatus& status);
 

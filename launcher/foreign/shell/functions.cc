@@ -21,15 +21,15 @@ void ShellReader::read_function(const std::string& name) {
     const bool subshell = rest.starts_with('(') && !rest.starts_with("((");
     const size_t length = follows() && (braces || subshell) ? length_of_body(rest) : 0;
     if (length > 0 && reach() != Truth::no)
-        script_.functions[name] = {
-            std::string(braces ? rest.substr(1, length - 2) : rest.substr(0, length)),
-            words_.line(), reach()};
+        script_.functions.define(
+            name, {std::string(braces ? rest.substr(1, length - 2) : rest.substr(0, length)),
+                   words_.line(), reach()});
     words_.skip(length);
     drop_command();
 }
 
 // A function of the script, with the arguments of this call; a problem of theirs goes with them.
-void ShellReader::call(const Function& function) {
+void ShellReader::call(const ShellFunction& function) {
     variables_.enter({{command_.words.begin() + 1, command_.words.end()}, command_.problem});
     for (const auto& [name, value] : command_.environment) {
         variables_.hide(name);
@@ -37,36 +37,38 @@ void ShellReader::call(const Function& function) {
     }
     command_.problem = {};
     // A copy: the function may define itself anew.
-    const std::string body = function.body;
-    run(body, function.line, function.defined);
+    const ShellFunction copy = function;
+    run(copy.body, copy.line, copy.defined);
     variables_.leave();
 }
 
 // $(NAME ARGUMENTS): as a subshell, of which nothing stays but what it prints.
 std::optional<ShellVariables::Value> ShellReader::printed_by(
     const std::vector<std::string>& words) {
-    const auto found = words.empty() ? script_.functions.end() : script_.functions.find(words[0]);
-    if (found == script_.functions.end())
+    const ShellFunction* const found = words.empty() ? nullptr : script_.functions.find(words[0]);
+    if (found == nullptr)
         return std::nullopt;
+    const ShellFunction function = *found;  // it may define itself anew
     ShellVariables::Value value{{std::string(unknown_text)}};
-    if (nesting_ >= deepest_call || !follows() || found->second.defined != Truth::yes)
+    if (nesting_ >= deepest_call || !follows() || function.defined != Truth::yes)
         return value;
     count_round();
-    const Script before = script_;
+    const bool is_left = script_.is_left;
+    const Script::Options options = script_.options;
+    const size_t functions = script_.functions.mark();
     const size_t mark = variables_.mark();
     variables_.enter({{words.begin() + 1, words.end()}});
     Printed printed;
-    ShellReader reader(before.functions.at(words[0]).body, variables_, script_,
-                       before.functions.at(words[0]).line, nesting_ + 1);
+    ShellReader reader(function.body, variables_, script_, function.line, nesting_ + 1);
     reader.directory_ = directory_;
     reader.printed_ = &printed;
     reader.is_part_ = true;
     const std::vector<ShellCommand> commands = reader.read();
     variables_.undo_to(mark);
     variables_.leave();
-    script_.functions = before.functions;
-    script_.is_left = before.is_left;
-    script_.options = before.options;
+    script_.functions.undo_to(functions);
+    script_.is_left = is_left;
+    script_.options = options;
     const bool starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
         return is_start_of_qemu(one.words);
     });
@@ -90,7 +92,7 @@ void ShellReader::print() {
             return one.starts_with('>') || one.starts_with("1>") || one.starts_with("&>");
         });
     if (words.empty() || elsewhere || reach() == Truth::no || is_one_of(words[0], silent) ||
-        script_.functions.contains(words[0]))
+        script_.functions.find(words[0]) != nullptr)
         return;
     const auto text = shell_printed(words);
     if (!text || reach() != Truth::yes || command_.problem) {

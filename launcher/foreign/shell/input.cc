@@ -21,7 +21,8 @@ void ShellReader::read_process() {
         ShellWordReader reader(words_.rest(), variables_, words_.line());
         const ShellOutput parts = reader.output_of(words_.rest().substr(2, length - 2));
         const bool whole = parts.rest.empty() && !parts.words.empty() && !parts.problem &&
-                           !is_unknown(parts.words) && !script_.functions.contains(parts.words[0]);
+                           !is_unknown(parts.words) &&
+                           script_.functions.find(parts.words[0]) == nullptr;
         input_ = whole ? shell_printed(parts.words) : std::nullopt;
     } else if (!behind || way != '>') {
         add_problem({"what another command reads or writes (`" + std::string(1, way) + "(...)')"});

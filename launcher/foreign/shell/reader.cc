@@ -113,7 +113,7 @@ void ShellReader::read_operator(char c) {
     if (c == '(') {
         begin_element();
         flow_.open(ShellFlow::Kind::subshell, std::exchange(inverted_, false));
-        subshells_.push_back({directory_, variables_.mark()});
+        subshells_.push_back({directory_, variables_.mark(), script_.functions.mark()});
     } else if (c == ')') {
         if (flow_.is_in(ShellFlow::Kind::subshell)) {
             flow_.close(ShellFlow::Kind::subshell);
@@ -135,7 +135,9 @@ void ShellReader::read_operator(char c) {
 void ShellReader::begin_element() {
     ShellElement& element = flow_.element();
     if (!element.begun)
-        element = {true, element.piped, variables_.mark(), flow_.leavings(), directory_};
+        element = {
+            true,      element.piped, variables_.mark(), script_.functions.mark(), flow_.leavings(),
+            directory_};
     goes_on_ = false;
 }
 
@@ -145,9 +147,12 @@ void ShellReader::end_element(bool background) {
     const ShellElement element = flow_.element();
     if (!element.begun || (!element.piped && !background))
         return;
-    if (background)
+    if (background) {
+        end_failed_subshell();
         flow_.forgive();
+    }
     variables_.undo_to(element.mark);
+    script_.functions.undo_to(element.functions);
     directory_ = element.directory;
     if (flow_.leavings() == element.leavings)
         return;
@@ -159,8 +164,9 @@ void ShellReader::end_element(bool background) {
 // `;' or the line's end. What fails there ends the script under `set -e'.
 void ShellReader::end_list() {
     end_element(false);
+    const unsigned line = end_failed_subshell().value_or(words_.line());
     if (variables_.option('e') == Truth::yes && flow_.has_failed())
-        flow_.fail({words_.line(), flow_.depth(), commands_.size()});
+        flow_.fail({line, flow_.depth(), commands_.size()});
     flow_.settle_failure();
     if (const auto failure = flow_.failure(); failure && failure->depth == 0 && !is_part_) {
         commands_.resize(std::min(failure->commands, commands_.size()));
@@ -169,6 +175,16 @@ void ShellReader::end_list() {
         flow_.leave();
     }
     flow_.next_list();
+}
+
+// ( set -e; ... ): what failed in it ended it, and it alone, since nothing tests it here.
+// In which line.
+std::optional<unsigned> ShellReader::end_failed_subshell() {
+    const auto failure = flow_.failed_subshell();
+    if (!failure)
+        return std::nullopt;
+    commands_.resize(std::min(failure->commands, commands_.size()));
+    return failure->line;
 }
 
 void ShellReader::skip_line() {

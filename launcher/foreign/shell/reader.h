@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "launcher/foreign/shell/command.h"
+#include "launcher/foreign/shell/defined_functions.h"
 #include "launcher/foreign/shell/flow.h"
 #include "launcher/foreign/shell/output.h"
 #include "launcher/foreign/shell/variables.h"
@@ -27,15 +28,10 @@ namespace tapgate {
 
 class ShellReader {
   public:
-    struct Function {
-        std::string body;
-        unsigned line;
-        Truth defined;  ///< unknown: under a condition
-    };
     /// What all readers of one script share.
     struct Script {
         ShellReading reading;
-        std::map<std::string, Function> functions = {};
+        ShellFunctions functions = {};
         unsigned rounds = 0;   ///< of loops, and calls of functions, so far
         bool is_left = false;  ///< by `exit' or `exec'
         bool is_open = false;  ///< something that nobody knows may have set any variable
@@ -98,6 +94,7 @@ class ShellReader {
     void begin_element();
     void end_element(bool background);
     void end_list();
+    std::optional<unsigned> end_failed_subshell();
     void skip_line();
     void skip_blanks(bool lines);
     void add_problem(const ShellProblem& problem);
@@ -155,7 +152,7 @@ class ShellReader {
     void apply(const SumStatus& sum, const std::string& program);
     void end_loop();
     [[nodiscard]] size_t count_of_arguments() const;
-    void call(const Function& function);
+    void call(const ShellFunction& function);
     std::optional<ShellVariables::Value> printed_by(const std::vector<std::string>& words);
     void print();
     [[nodiscard]] bool is_absent(const std::string& name) const;
@@ -212,7 +209,8 @@ class ShellReader {
     // What there was in front of a subshell.
     struct Subshell {
         std::string directory;
-        size_t mark;  // see ShellVariables
+        size_t mark;       // see ShellVariables
+        size_t functions;  // see ShellFunctions
     };
     std::vector<Subshell> subshells_;
     std::vector<std::string> notes_;  // of variables, for the commands that follow

@@ -2,6 +2,7 @@
 #include "launcher/foreign/shell/script.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "launcher/base/error.h"
 #include "launcher/foreign/shell/qemu_words.h"
@@ -36,6 +37,21 @@ std::string_view without_columns(std::string_view line) {
     return line;
 }
 
+// #!/bin/sh -e
+void set_options(std::string_view first_line, ShellVariables& variables) {
+    if (!first_line.starts_with("#!"))
+        return;
+    bool shell = false;
+    std::istringstream words{std::string(first_line.substr(2))};
+    for (std::string word; words >> word;) {
+        for (const char letter : {'a', 'e'}) {
+            if (shell && word.starts_with('-') && word.find(letter) != std::string::npos)
+                variables.set_option(letter, true, false);
+        }
+        shell = shell || is_shell(word);
+    }
+}
+
 }  // namespace
 
 std::vector<ShellCommand> read_shell_script(
@@ -60,6 +76,7 @@ std::vector<ShellCommand> read_shell_script(
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
     ShellVariables variables(lookup);
+    set_options(std::string_view(commands).substr(0, commands.find('\n')), variables);
     if (!arguments.empty())
         variables.set_arguments({arguments});
     ShellReader::Script script{.reading = reading, .text = commands};
