@@ -67,6 +67,35 @@ struct DiskController {
     bool ide = false;
 };
 
+// A disk of the hardware's, as long as nobody knows the machine.
+struct FoundDisk {
+    size_t item = 0;  // its place among the items
+    ApplianceDisk disk;
+    DiskController controller;
+    std::string why;
+};
+
+bool is_disk(const OvfItem& item) {
+    switch (static_cast<Resource>(item.type)) {
+        case Resource::disk:
+            return true;
+        case Resource::cpu:
+        case Resource::memory:
+        case Resource::ethernet:
+        case Resource::cdrom:
+        case Resource::dvd:
+        case Resource::floppy:
+            return false;
+        default:
+            // Others' numbers for disks, and disks in the place of memory.
+            return item.text("HostResource").find("/disk/") != std::string::npos;
+    }
+}
+
+std::string words_for(const OvfItem& item) {
+    return "Item " + item.name;
+}
+
 class OvfReader {
   public:
     OvfReader(const std::string& source, ApplianceWishes wishes)
@@ -95,7 +124,7 @@ class OvfReader {
             throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
         virtualbox_adapters_ = virtualbox_adapters(system);
         read_ovf_firmware(system, hardware, result_.translation);
-        read_hardware(hardware);
+        read_hardware(hardware, ovirt_machine(system));
         read_virtualbox_clock(system, result_.translation);
         name_the_rest(envelope, system, hardware);
         if (nets_ == 0) {
@@ -179,7 +208,8 @@ class OvfReader {
                                         "of " + others + ": the default one");
     }
 
-    void read_hardware(const pugi::xml_node& hardware) {
+    // `machine`: what oVirt says; empty: not said.
+    void read_hardware(const pugi::xml_node& hardware, std::string_view machine) {
         std::vector<OvfItem> items = read_ovf_items(hardware, configuration_, result_.translation);
         for (const OvfItem& item : items) {
             if (item.type == static_cast<unsigned>(Resource::scsi) ||
@@ -191,23 +221,38 @@ class OvfReader {
                     controllers_[id] = {!kind.empty() ? kind : ide ? "IDE" : item.name, ide};
             }
         }
-        choose_machine(items, text_of(child_named(hardware, "System"), "VirtualSystemType"));
-        for (OvfItem& item : items)
-            read_item(item);
-        // A BIOS comes to them first.
+        std::vector<FoundDisk> disks;
+        for (size_t i = 0; i < items.size(); i++) {
+            if (is_disk(items[i]))
+                disks.push_back(find_disk(items[i], i));
+        }
+        choose_machine(disks, text_of(child_named(hardware, "System"), "VirtualSystemType"),
+                       machine);
+        auto disk = disks.begin();
+        for (size_t i = 0; i < items.size(); i++) {
+            if (disk != disks.end() && disk->item == i)
+                add_disk(items[i], *disk++);
+            else
+                read_item(items[i]);
+        }
+        // A BIOS comes to them first; oVirt says which it comes to.
         std::stable_partition(result_.disks.begin(), result_.disks.end(),
-                              [](const auto& disk) { return disk.bus == DiskBus::ide; });
+                              [](const auto& one) { return one.bus == DiskBus::ide; });
+        std::stable_partition(result_.disks.begin(), result_.disks.end(),
+                              [](const auto& one) { return one.is_first; });
     }
 
     // An old guest with a disk on IDE has drivers for nothing newer (Windows XP, DOS): it gets a
-    // machine that has IDE. UEFI came with SATA.
-    void choose_machine(const std::vector<OvfItem>& items, const std::string& family) {
-        const auto on_ide = std::count_if(items.begin(), items.end(),
-                                          [&](const auto& item) { return is_on_ide(item); });
+    // machine that has IDE. UEFI came with SATA, and oVirt's q35 has no IDE either.
+    void choose_machine(const std::vector<FoundDisk>& disks, const std::string& family,
+                        std::string_view ovirt) {
+        const auto on_ide = std::count_if(disks.begin(), disks.end(),
+                                          [](const auto& disk) { return disk.controller.ide; });
         constexpr unsigned most_ide = 4;
-        keeps_ide_ =
-            on_ide > 0 && on_ide <= most_ide && !wishes_.virtio && !wishes_.q35 && !has_uefi();
-        const std::string machine = keeps_ide_ ? "pc" : "q35";
+        keeps_ide_ = on_ide > 0 && on_ide <= most_ide && !wishes_.virtio && !wishes_.q35 &&
+                     !has_uefi() && ovirt != "q35";
+        const bool pc = keeps_ide_ || (ovirt == "pc" && !wishes_.q35);
+        const std::string machine = pc ? "pc" : "q35";
         result_.translation.set("machine", machine);
         result_.translation.changed(
             family.empty() ? "<System>" : "<System>" + family, "machine = " + machine,
@@ -227,15 +272,8 @@ class OvfReader {
         return found == controllers_.end() ? DiskController() : found->second;
     }
 
-    [[nodiscard]] bool is_on_ide(const OvfItem& item) const {
-        if (item.type != static_cast<unsigned>(Resource::disk))
-            return false;
-        const std::string interface = disks_.interface(item.text("HostResource"));
-        return interface.empty() ? controller_of(item).ide : interface == "IDE";
-    }
-
     void read_item(OvfItem& item) {
-        const std::string was = "Item " + item.name;
+        const std::string was = words_for(item);
         switch (static_cast<Resource>(item.type)) {
             case Resource::cpu:
                 read_cpus(item, was);
@@ -246,20 +284,12 @@ class OvfReader {
             case Resource::ethernet:
                 read_adapter(item, was);
                 break;
-            case Resource::disk:
-                read_disk(item, was);
-                break;
             case Resource::cdrom:
             case Resource::dvd:
             case Resource::floppy:
                 read_drive(item, was);
                 break;
             default: {
-                // Others' numbers for disks, and disks in the place of memory.
-                if (item.text("HostResource").find("/disk/") != std::string::npos) {
-                    read_disk(item, was);
-                    break;
-                }
                 const std::string left = item.left();
                 result_.translation.dropped(was, "tapgate's VMs have their own, or none" +
                                                      (left.empty() ? "" : "; left out: " + left));
@@ -364,30 +394,40 @@ class OvfReader {
         set(was, "net", value, why, item);
     }
 
-    void read_disk(OvfItem& item, const std::string& was) {
-        const bool ide = keeps_ide_ && is_on_ide(item);
+    FoundDisk find_disk(OvfItem& item, size_t place) {
+        const std::string was = words_for(item);
+        FoundDisk found;
+        found.item = place;
+        found.controller = controller_of(item);
         const std::string resource = item.take("HostResource");
         if (resource.find(", ") != std::string::npos)
             throw LauncherError(source_ + ": " + shown(was) +
                                 ": several files for one disk: " + shown(resource));
-        std::string parent = controller_of(item).kind;
         item.take("Parent");
         const std::string kind = item.take("ResourceSubType");
         const std::string quantity = resource.empty() ? item.take("VirtualQuantity") : "";
         const std::string units = quantity.empty() ? "" : item.take("AllocationUnits");
         // Without a file: by its size, in units that belong to it.
-        ApplianceDisk disk = resource.empty() && !quantity.empty()
-                                 ? disks_.blank_disk(quantity, units, was)
-                                 : disks_.disk(resource, was);
-        if (!disk.interface.empty())
-            parent = disk.interface;
+        found.disk = resource.empty() && !quantity.empty() ? disks_.blank_disk(quantity, units, was)
+                                                           : disks_.disk(resource, was);
+        if (const std::string& interface = found.disk.interface; !interface.empty())
+            found.controller = {interface, interface == "IDE"};
+        if (item.type != static_cast<unsigned>(Resource::disk)) {
+            found.controller.ide = false;
+            if (!kind.empty())
+                add_reason(found.why, "it was a " + kind);
+        }
+        return found;
+    }
+
+    void add_disk(const OvfItem& item, FoundDisk& found) {
+        ApplianceDisk& disk = found.disk;
+        const std::string& parent = found.controller.kind;
+        std::string& why = found.why;
         if (is_among(parent, {"VirtioSCSI", "virtio-scsi"}))
             disk.bus = DiskBus::scsi;
-        else if (ide)
+        else if (keeps_ide_ && found.controller.ide)
             disk.bus = DiskBus::ide;
-        std::string why;
-        if (item.type != static_cast<unsigned>(Resource::disk) && !kind.empty())
-            add_reason(why, "it was a " + kind);
         if (!disk.escaped.empty())
             add_reason(why, "said as " + disk.escaped);
         if (!wishes_.virtio && disk.bus != DiskBus::sata)
@@ -396,14 +436,20 @@ class OvfReader {
         else if (!wishes_.virtio && !parent.empty() &&
                  !is_among(parent, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"}))
             add_reason(why, "it was on " + parent + ", and is on SATA");
-        if (const std::string left = item.left(); !left.empty())
+        if (disk.is_first)
+            add_reason(why, "the first one, as boot=true says");
+        std::string left = item.left();
+        if (!disk.left.empty())
+            left += (left.empty() ? "" : ", ") + disk.left;
+        if (!left.empty())
             add_reason(why, "left out: " + left);
+        const std::string was = words_for(item);
         if (disk.file.empty())
             result_.translation.changed(
                 was, "a blank disk of " + std::to_string(disk.capacity >> 20U) + " MiB", why);
         else
             result_.translation.changed(was + " (" + disk.file + ")", "a disk", why);
-        result_.disks.push_back(disk);
+        result_.disks.push_back(std::move(disk));
     }
 
     // What is in a drive of the appliance: nothing, mostly.

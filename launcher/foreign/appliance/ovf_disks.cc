@@ -78,6 +78,22 @@ DiskBus bus_of(const std::string& interface) {
                                         : DiskBus::sata;
 }
 
+// The disk, with what oVirt says of it in its element.
+ApplianceDisk as_said(const pugi::xml_node& element, ApplianceDisk disk) {
+    disk.interface = attribute_of(element, "disk-interface");
+    disk.bus = bus_of(disk.interface);
+    const auto is = [&](const char* name) {
+        const std::string value = attribute_of(element, name);
+        return value == "true" || value == "True";
+    };
+    disk.is_first = is("boot");
+    for (const char* const name : {"read-only", "shareable"}) {
+        if (is(name))
+            disk.left += std::string(disk.left.empty() ? "" : ", ") + name + "=true";
+    }
+    return disk;
+}
+
 // "ovf:/disk/ID"
 std::string id_of(const std::string& resource) {
     return resource.substr(resource.rfind('/') + 1);
@@ -184,9 +200,7 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     taken_.insert(disk == disks_.end() ? id : disk->first);
     const std::string file_id = disk == disks_.end() ? id : attribute_of(disk->second, "fileRef");
     if (disk != disks_.end() && file_id.empty())
-        return blank_disk(attribute_of(disk->second, "capacity"),
-                          attribute_of(disk->second, "capacityAllocationUnits"),
-                          tag_of(disk->second));
+        return as_said(disk->second, blank_disk_of(disk->second));
     const auto file = file_of(file_id);
     if (file == files_.end())
         throw LauncherError(source_ + ": " + shown(was) + ": no file is said for " +
@@ -199,18 +213,19 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     if (file->second.is_gzip && name.ends_with(".gz"))
         name.erase(name.size() - 3);
     const pugi::xml_node element = disk == disks_.end() ? pugi::xml_node() : disk->second;
-    const std::string interface = attribute_of(element, "disk-interface");
-    return {.file = file->second.name,
-            .escaped = file->second.escaped == file->second.name ? "" : file->second.escaped,
-            .format = format_of(name, element),
-            .compressed = file->second.is_gzip,
-            .bus = bus_of(interface),
-            .interface = interface};
+    return as_said(
+        element, {.file = file->second.name,
+                  .escaped = file->second.escaped == file->second.name ? "" : file->second.escaped,
+                  .format = format_of(name, element),
+                  .compressed = file->second.is_gzip});
 }
 
-std::string OvfDisks::interface(const std::string& resource) const {
-    const auto disk = disk_of(id_of(resource));
-    return disk == disks_.end() ? std::string() : attribute_of(disk->second, "disk-interface");
+// oVirt has whole GiB, and its own name for them.
+ApplianceDisk OvfDisks::blank_disk_of(const pugi::xml_node& element) const {
+    const std::string capacity = attribute_of(element, "capacity");
+    return capacity.empty() ? blank_disk(attribute_of(element, "size"), "GB", tag_of(element))
+                            : blank_disk(capacity, attribute_of(element, "capacityAllocationUnits"),
+                                         tag_of(element));
 }
 
 std::vector<std::string> OvfDisks::unused() const {

@@ -27,6 +27,8 @@ struct ApplianceDisk {
     std::uint64_t capacity = 0;   ///< in bytes, of a blank disk
     DiskBus bus = DiskBus::sata;  ///< the guest has a driver for it
     std::string interface = {};   ///< oVirt's word for where it was; empty: not said
+    bool is_first = false;        ///< oVirt boots from it
+    std::string left = {};        ///< what of its element becomes nothing; empty: nothing
 };
 
 class OvfDisks {
@@ -47,8 +49,6 @@ class OvfDisks {
     /// file is said for it, or one that cannot be read from here, and for a blank disk without a
     /// size.
     ApplianceDisk disk(const std::string& resource, const std::string& was);
-    /// oVirt's word for where the disk of that HostResource was; empty: not said.
-    [[nodiscard]] std::string interface(const std::string& resource) const;
     /// A blank disk of that many units ("20", "byte * 2^30"). Throws a LauncherError, which calls
     /// it `was`, when that is no size of a disk.
     [[nodiscard]] ApplianceDisk blank_disk(const std::string& size, const std::string& units,
@@ -67,6 +67,7 @@ class OvfDisks {
         std::string unusable;  ///< why it cannot be read; empty: it can
     };
 
+    [[nodiscard]] ApplianceDisk blank_disk_of(const pugi::xml_node& element) const;
     /// The one that an id (oVirt: or its name) is for; the end: there is none.
     [[nodiscard]] std::map<std::string, File>::const_iterator file_of(const std::string& id) const;
     [[nodiscard]] std::map<std::string, pugi::xml_node>::const_iterator disk_of(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/appliance/ovf_firmware.h"
 
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,25 @@
 #include "launcher/foreign/translation/xml_document.h"
 
 namespace tapgate {
+
+namespace {
+
+struct OvirtKind {
+    std::string_view machine;
+    std::string_view firmware;
+    bool secure = false;
+};
+
+// By its number in a descriptor, which is one less than that of the same in oVirt's interface;
+// null: there is none.
+const OvirtKind* ovirt_kind(const std::string& number) {
+    static constexpr OvirtKind kinds[] = {
+        {"pc", "bios"}, {"q35", "bios"}, {"q35", "efi"}, {"q35", "efi", true}};
+    const auto place = parse_whole<size_t>(number);
+    return place && *place < std::size(kinds) ? &kinds[*place] : nullptr;
+}
+
+}  // namespace
 
 void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
                        Translation& translation) {
@@ -40,11 +60,14 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
         firmware = attribute_of(found, "type");
         was = tag_of(found);
     }
-    // oVirt's chipset and firmware: 3 is Q35 with UEFI, 4 with Secure Boot.
     if (const std::string kind = text_of(system, "BiosType"); !kind.empty()) {
-        secure = kind == "4";
-        firmware = kind == "3" || secure ? "efi" : "bios";
-        was = "<BiosType>" + kind;
+        if (const OvirtKind* const known = ovirt_kind(kind)) {
+            firmware = known->firmware;
+            secure = known->secure;
+            was = "<BiosType>" + kind;
+        } else {
+            translation.dropped("<BiosType>" + kind, "nobody knows this number");
+        }
     }
     was += secure_was;
     const bool efi = firmware.starts_with("efi") || firmware.starts_with("EFI");
@@ -59,6 +82,11 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
     }
     if (!others.empty())
         translation.dropped("<Config>", shown(others) + ": no setting is like it");
+}
+
+std::string_view ovirt_machine(const pugi::xml_node& system) {
+    const OvirtKind* const known = ovirt_kind(text_of(system, "BiosType"));
+    return known == nullptr ? std::string_view() : known->machine;
 }
 
 }  // namespace tapgate

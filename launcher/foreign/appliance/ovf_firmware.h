@@ -5,6 +5,7 @@
 #define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_FIRMWARE_H
 
 #include <pugixml.hpp>
+#include <string_view>
 
 #include "launcher/foreign/translation/translation.h"
 
@@ -14,6 +15,9 @@ namespace tapgate {
 /// VirtualBox into its own machine; other <Config>s are named in a note.
 void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
                        Translation& translation);
+
+/// The machine that oVirt says with the firmware, "pc" or "q35"; empty: it does not say one.
+std::string_view ovirt_machine(const pugi::xml_node& system);
 
 }  // namespace tapgate
 
