@@ -181,6 +181,31 @@ result "oVirt's disk stays on virtio"
 cp appliance/lab-disk1.vmdk appliance/as%20written.vmdk
 ovf 'ovf:href="as%20written.vmdk"' >appliance/written.ovf
 imported name-as-written appliance/written.ovf
+mkdir -p packed/lab
+cp appliance/lab.ovf appliance/lab-disk1.vmdk packed/lab/
+for file in lab.ovf lab-disk1.vmdk; do
+    echo "SHA1($file)= $(sha1sum "packed/lab/$file" | cut -d' ' -f1)" >"packed/lab/$file.mf"
+done
+touch packed/lab/._lab.ovf
+tar -C packed -cf lab-folder.ova lab
+imported all-in-a-folder lab-folder.ova
+sed -i 's/= ./= x/' packed/lab/lab-disk1.vmdk.mf
+tar -C packed -cf lab-second.ova lab
+import_refused "not what the manifest says" second-manifest lab-second.ova
+long=$(printf 'n%.0s' {1..120}).vmdk
+cp appliance/lab-disk1.vmdk "appliance/$long"
+ovf "ovf:href=\"$long\"" >appliance/long.ovf
+for format in gnu pax; do
+    tar -C appliance --format=$format -cf long-$format.ova long.ovf "$long"
+    imported long-name-$format long-$format.ova
+done
+cp appliance/lab-disk1.vmdk appliance/piece.vmdk.000000000
+ovf 'ovf:href="piece.vmdk"' >appliance/piece.ovf
+tar -C appliance -cf pieces.ova piece.ovf piece.vmdk.000000000
+import_refused "of snapshots take the last one" pieces pieces.ova
+import_refused "No such file" missing appliance/piece.ovf
+xz -c lab-ustar.ova >lab-xz.ova
+import_refused "one of xz's: unpack it" xz lab-xz.ova
 ln -s "$work/images" appliance/out
 ovf 'ovf:href="out/disk.raw"' >appliance/out.ovf
 import_refused "leads out of" link-out appliance/out.ovf

@@ -37,11 +37,29 @@ UniqueFd open_file(const std::string& path) {
     return fd;
 }
 
-bool is_gzip(const std::string& path, std::uint64_t offset) {
+// Of compressed files and archives, by how they begin; empty: it is none that is known here.
+std::string_view packer_of(const std::string& path, std::uint64_t offset) {
+    struct Packer {
+        std::string_view beginning;
+        std::string_view name;
+    };
+    constexpr Packer packers[] = {{"\x1f\x8b", "gzip"},
+                                  {"PK\x03\x04", "zip"},
+                                  {"\xfd"
+                                   "7zXZ",
+                                   "xz"},
+                                  {"BZh", "bzip2"},
+                                  {"\x28\xb5\x2f\xfd", "zstd"},
+                                  {"7z\xbc\xaf", "7z"}};
     const UniqueFd fd = open_file(path);
-    std::array<unsigned char, 2> head{};
-    return pread(fd.get(), head.data(), head.size(), static_cast<off_t>(offset)) == 2 &&
-           head[0] == 0x1f && head[1] == 0x8b;
+    std::array<char, 8> head{};
+    if (pread(fd.get(), head.data(), head.size(), static_cast<off_t>(offset)) < 0)
+        fail_with_errno(shown(path));
+    const auto* const found =
+        std::find_if(std::begin(packers), std::end(packers), [&](const Packer& one) {
+            return std::string_view(head.data(), head.size()).starts_with(one.beginning);
+        });
+    return found == std::end(packers) ? std::string_view() : found->name;
 }
 
 std::uint64_t free_bytes(const std::string& directory) {
@@ -119,6 +137,16 @@ std::string without_dot(std::string name) {
     while (name.starts_with("./"))
         name.erase(0, 2);
     return name;
+}
+
+// "a/" of "a/b"
+std::string folder_of(const std::string& name) {
+    return name.substr(0, name.rfind('/') + 1);
+}
+
+// What macOS puts beside a file in an archive, under the file's name.
+bool is_of_macos(const std::string& name) {
+    return name.compare(folder_of(name).size(), 2, "._") == 0;
 }
 
 }  // namespace
@@ -203,44 +231,65 @@ std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::stri
 
 ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
     archive_ = !path.ends_with(".ovf");
-    std::string manifest;
-    if (!archive_) {
-        auto text = read_file(path, most_description);
-        if (!text)
-            throw LauncherError(shown(path) + ": no such file");
-        descriptor_ = std::move(*text);
-        manifest = read_file(path.substr(0, path.size() - 3) + "mf", most_description).value_or("");
-    } else {
-        if (is_gzip(path, 0)) {
-            unpacked_ = std::make_unique<UnpackedFiles>();
-            path_ = unpacked_->unpack(path, 0, 0);
-        }
-        members_ = tar_members(path_);
-        for (TarMember& member : members_)
-            member.name = without_dot(member.name);
-        const auto ending = [&](std::string_view text) {
-            return std::find_if(members_.begin(), members_.end(), [&](const TarMember& member) {
-                return member.name.ends_with(text);
-            });
-        };
-        read_vm_file();
-        const auto found = ending(".ovf");
-        if (found != members_.end())
-            descriptor_ = read_tar_member(path_, *found, most_description);
-        else if (vm_file_.empty())
-            throw LauncherError(shown(path) +
-                                ": no .ovf in the archive, and no VM file of tapgate export's");
-        if (const auto mf = ending(".mf"); mf != members_.end())
-            manifest = read_tar_member(path_, *mf, most_description);
+    if (archive_) {
+        read_archive();
+        return;
     }
-    if (!manifest.empty())
-        check_manifest(manifest);
+    auto text = read_file(path, most_description);
+    if (!text)
+        throw LauncherError(shown(path) + ": no such file");
+    descriptor_ = std::move(*text);
+    check_manifest(read_file(path.substr(0, path.size() - 3) + "mf", most_description).value_or(""),
+                   "");
+}
+
+void ApplianceFiles::read_archive() {
+    const std::string path = path_;
+    const std::string_view packer = packer_of(path, 0);
+    if (packer == "gzip") {
+        unpacked_ = std::make_unique<UnpackedFiles>();
+        path_ = unpacked_->unpack(path, 0, 0);
+    } else if (!packer.empty()) {
+        throw LauncherError(shown(path) + ": no tar archive, but one of " + std::string(packer) +
+                            "'s: unpack it, and import the .ova or the .ovf that is in it");
+    }
+    members_ = tar_members(path_);
+    for (TarMember& member : members_)
+        member.name = without_dot(member.name);
+    std::erase_if(members_, [](const TarMember& member) { return is_of_macos(member.name); });
+    read_vm_file();
+    const auto found = std::find_if(members_.begin(), members_.end(), [](const TarMember& member) {
+        return member.name.ends_with(".ovf");
+    });
+    if (found != members_.end()) {
+        // Nothing lies above an archive.
+        if (("/" + found->name).find("/../") == std::string::npos)
+            folder_ = folder_of(found->name);
+        descriptor_ = read_tar_member(path_, *found, most_description);
+    } else if (vm_file_.empty()) {
+        throw LauncherError(shown(path) +
+                            ": no .ovf in the archive, and no VM file of tapgate export's");
+    }
+    for (const TarMember& member : members_) {
+        if (member.name.ends_with(".mf"))
+            check_manifest(read_tar_member(path_, member, most_description),
+                           folder_of(member.name));
+    }
 }
 
 bool ApplianceFiles::has(const std::string& name) const {
     return archive_ ? std::any_of(members_.begin(), members_.end(),
                                   [&](const TarMember& one) { return one.name == name; })
-                    : access((path_.substr(0, path_.rfind('/') + 1) + name).c_str(), F_OK) == 0;
+                    : access((folder_of(path_) + name).c_str(), F_OK) == 0;
+}
+
+// Some have a file in pieces, or the snapshots of a disk, as NAME.000000000, NAME.000000001, ...
+std::string ApplianceFiles::in_its_place(const std::string& name) const {
+    const std::string first = name + ".000000000";
+    return has(first) ? ", but " + quoted_word(first) +
+                            " is: unpack the archive; of snapshots take the last one as the disk, "
+                            "and join pieces with cat; then import the .ovf"
+                      : "";
 }
 
 ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
@@ -248,14 +297,16 @@ ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
         const auto member = std::find_if(members_.begin(), members_.end(),
                                          [&](const TarMember& one) { return one.name == name; });
         if (member == members_.end() || member->size == 0)
-            throw LauncherError(shown(path_) + ": " + quoted_word(name) + " is not in the archive");
+            throw LauncherError(shown(path_) + ": " + quoted_word(name) + " is not in the archive" +
+                                in_its_place(name));
         return {path_, member->offset, member->size};
     }
-    const std::string directory = path_.substr(0, path_.rfind('/') + 1);
+    const std::string directory = folder_of(path_);
     // Links in folders below could lead elsewhere.
     std::error_code error;
-    const std::string real = std::filesystem::canonical(directory + name, error).string();
     const std::string inside = std::filesystem::canonical(directory, error).string();
+    const std::string real =
+        error ? std::string() : std::filesystem::canonical(directory + name, error).string();
     if (error)
         throw LauncherError(shown(directory + name) + ": " + error.message());
     if (name.find('/') != std::string::npos && !real.starts_with(inside + "/"))
@@ -266,7 +317,7 @@ ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
 void ApplianceFiles::read_vm_file() {
     constexpr std::string_view ending = ".conf";
     for (const TarMember& member : members_) {
-        if (!member.name.ends_with(ending) || member.name.find('/') != std::string::npos)
+        if (!member.name.ends_with(ending) || !folder_of(member.name).empty())
             continue;
         const std::string name = member.name.substr(0, member.name.size() - ending.size());
         std::string text = read_tar_member(path_, member, most_description);
@@ -279,21 +330,26 @@ void ApplianceFiles::read_vm_file() {
     }
 }
 
-void ApplianceFiles::check_manifest(const std::string& text) {
-    unsigned right = 0;
+void ApplianceFiles::check_manifest(const std::string& text, const std::string& folder) {
     for (const ManifestEntry& entry : parse_manifest(text, shown(path_) + ", its manifest")) {
         const std::string name = without_dot(entry.file);
         if (name.empty() || name.starts_with('/') || name.find("..") != std::string::npos)
             throw LauncherError(shown(path_) + ": its manifest names " + quoted_word(entry.file));
-        const Place place = place_of(name);
+        const Place place = place_of(folder + name);
         if (digest_of(*hash_named(entry.algorithm), place.path, place.offset, place.size) !=
             entry.digest)
             throw LauncherError(shown(path_) + ": " + quoted_word(entry.file) +
                                 " is not what the manifest says: its " + entry.algorithm +
                                 " is another one; it is damaged, or somebody has changed it");
-        right++;
+        right_checksums_++;
     }
-    manifest_note_ = std::to_string(right) + " checksums of its manifest are right";
+}
+
+std::string ApplianceFiles::manifest_note() const {
+    return right_checksums_ == 0 ? ""
+           : right_checksums_ == 1
+               ? "the checksum of its manifest is right"
+               : std::to_string(right_checksums_) + " checksums of its manifest are right";
 }
 
 std::optional<SourceImage> ApplianceFiles::variables() {
@@ -307,9 +363,9 @@ std::optional<SourceImage> ApplianceFiles::variables() {
 }
 
 SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
-    const bool as_written = !disk.escaped.empty() && !has(disk.file);
-    Place place = place_of(as_written ? disk.escaped : disk.file);
-    if (disk.compressed || is_gzip(place.path, place.offset)) {
+    const bool as_written = !disk.escaped.empty() && !has(folder_ + disk.file);
+    Place place = place_of(folder_ + (as_written ? disk.escaped : disk.file));
+    if (disk.compressed || packer_of(place.path, place.offset) == "gzip") {
         if (!unpacked_)
             unpacked_ = std::make_unique<UnpackedFiles>();
         place = {unpacked_->unpack(place.path, place.offset, place.size)};

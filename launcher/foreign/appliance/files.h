@@ -57,8 +57,8 @@ class ApplianceFiles {
     /// The UEFI variables that `tapgate export` has put beside that; nothing: none.
     [[nodiscard]] std::optional<SourceImage> variables();
 
-    /// What the manifest was worth, as a note: "3 checksums are right"; empty: there is none.
-    [[nodiscard]] const std::string& manifest_note() const { return manifest_note_; }
+    /// What the manifests were worth, as a note: "3 checksums are right"; empty: there is none.
+    [[nodiscard]] std::string manifest_note() const;
 
   private:
     /// Where something is; a size of 0 is all of the file.
@@ -69,16 +69,20 @@ class ApplianceFiles {
     };
     [[nodiscard]] bool has(const std::string& name) const;
     [[nodiscard]] Place place_of(const std::string& name) const;
-    void check_manifest(const std::string& text);
+    [[nodiscard]] std::string in_its_place(const std::string& name) const;
+    void read_archive();
+    /// `folder`: where it lies in the archive, and what it names lies with it.
+    void check_manifest(const std::string& text, const std::string& folder);
     void read_vm_file();
 
     std::string path_;
     bool archive_ = false;
     std::vector<TarMember> members_;
     std::string descriptor_;
+    std::string folder_;  // of the archive, that the descriptor lies in: "" or "lab/"
     std::string vm_file_;
     std::string vm_name_;
-    std::string manifest_note_;
+    unsigned right_checksums_ = 0;
     std::unique_ptr<UnpackedFiles> unpacked_;
 };
 

@@ -38,7 +38,7 @@ class TarReader {
 
     std::vector<TarMember> members() {
         std::vector<TarMember> all;
-        std::optional<std::uint64_t> pax_size;
+        Said said;
         // A header each block of headers moves on, so this ends.
         for (std::uint64_t at = 0; at + block <= end_;) {
             const std::string header = read(at, block);
@@ -46,18 +46,17 @@ class TarReader {
                 return all;  // the end mark
             check(header);
             const char type = header[156];
-            TarMember member{.name = name_of(header),
+            const bool says = type == 'x' || type == 'L';
+            TarMember member{.name = says || said.name.empty() ? name_of(header) : said.name,
                              .offset = at + block,
-                             .size = pax_size && type != 'x' ? *pax_size : number(header, 124, 12)};
+                             .size = said.size && !says ? *said.size : number(header, 124, 12)};
             if (member.size > end_ - member.offset)
                 throw LauncherError(source_ + ": cut off in " + quoted_word(member.name));
             at = member.offset + (member.size + block - 1) / block * block;
-            if (type == 'x') {
-                pax_size = pax_size_of(member);
+            if (says) {
+                read_said(member, type, said);
             } else {
-                pax_size.reset();
-                if (type == 'L' || type == 'K')
-                    throw LauncherError(source_ + ": a name of over 100 bytes");
+                said = {};
                 if (type == '0' || type == '\0')
                     all.push_back(std::move(member));
             }
@@ -76,9 +75,21 @@ class TarReader {
     }
 
   private:
+    // What headers in front of a member's say of it.
+    struct Said {
+        std::string name;
+        std::optional<std::uint64_t> size;
+    };
+
+    // POSIX has the beginning of a long name behind all the rest.
     static std::string name_of(const std::string& header) {
-        const std::string name = header.substr(0, 100);
-        return name.substr(0, name.find('\0'));
+        const auto field = [&](size_t offset, size_t size) {
+            const std::string text = header.substr(offset, size);
+            return text.substr(0, text.find('\0'));
+        };
+        const bool posix = header.compare(257, 6, std::string("ustar\0", 6)) == 0;
+        const std::string folder = posix ? field(345, 155) : std::string();
+        return (folder.empty() ? "" : folder + "/") + field(0, 100);
     }
 
     // Octal; GNU's numbers over 8 GiB are binary, with the highest bit set.
@@ -96,7 +107,8 @@ class TarReader {
             std::from_chars(text.data() + first, text.data() + text.size(), value, 8);
         if (error != std::errc() ||
             (stop != text.data() + text.size() && *stop != '\0' && *stop != ' '))
-            throw LauncherError(source_ + ": a header that is none");
+            throw LauncherError(source_ +
+                                ": no tar archive, or a damaged one: a header that is none");
         return value;
     }
 
@@ -109,16 +121,33 @@ class TarReader {
             throw LauncherError(source_ + ": no tar archive, or a damaged one");
     }
 
-    // "LENGTH size=N\n" among others.
-    std::optional<std::uint64_t> pax_size_of(const TarMember& member) {
-        constexpr std::string_view key = " size=";
-        const std::string text = read(member.offset, std::min<std::uint64_t>(member.size, 65536));
-        const size_t at = text.find(key);
-        if (at == std::string::npos)
-            return std::nullopt;
-        std::uint64_t size = 0;
-        std::from_chars(text.data() + at + key.size(), text.data() + text.size(), size);
-        return size;
+    // GNU's names, and records of pax: "LENGTH KEY=VALUE\n", the length being that of all of it.
+    void read_said(const TarMember& header, char type, Said& said) {
+        constexpr std::uint64_t most = 65536;
+        if (header.size > most)
+            throw LauncherError(source_ + ": a name of over 64 KiB");
+        const std::string text = read(header.offset, header.size);
+        if (type == 'L') {
+            said.name = text.substr(0, text.find('\0'));
+            return;
+        }
+        for (std::string_view rest = text; !rest.empty();) {
+            size_t length = 0;
+            const auto [end, error] =
+                std::from_chars(rest.data(), rest.data() + rest.size(), length);
+            const size_t begin = static_cast<size_t>(end - rest.data()) + 1;
+            if (error != std::errc() || length > rest.size() || length <= begin || *end != ' ' ||
+                rest[length - 1] != '\n')
+                throw LauncherError(source_ + ": a pax header that is none");
+            const std::string_view record = rest.substr(begin, length - begin - 1);
+            const std::string_view value =
+                record.substr(std::min(record.find('=') + 1, record.size()));
+            if (record.starts_with("path="))
+                said.name = value;
+            else if (record.starts_with("size="))
+                said.size = parse_whole<std::uint64_t>(value);
+            rest.remove_prefix(length);
+        }
     }
 
     std::string source_;

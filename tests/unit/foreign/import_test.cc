@@ -218,6 +218,12 @@ std::string tar_header(const std::string& name, const std::string& size, char ty
     return header;
 }
 
+std::string octal(size_t number) {
+    char text[8];
+    std::snprintf(text, sizeof text, "%03zo", number);
+    return text;
+}
+
 class Tar : public testing::Test {
   protected:
     ~Tar() override { unlink(path_.c_str()); }
@@ -260,6 +266,38 @@ TEST_F(Tar, Damaged) {
     for (int i = 0; i < 1002; i++)
         many += tar_header("a", "0");
     EXPECT_THAT(error(many), HasSubstr("1000 members"));
+}
+
+// POSIX has the beginning of a name elsewhere, pax and GNU have a header in front of that.
+TEST_F(Tar, LongNames) {
+    const std::string name = std::string(120, 'n') + ".vmdk";
+    const auto padded = [](std::string text) {
+        return text + std::string(512 - text.size(), '\0');
+    };
+    std::string posix = tar_header("d.vmdk", "0");
+    posix.replace(345, 6, "folder");
+    unsigned sum = 0;
+    for (size_t i = 0; i < posix.size(); i++)
+        sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(posix[i]);
+    char digits[8];
+    std::snprintf(digits, sizeof digits, "%06o", sum);
+    posix.replace(148, 7, std::string(digits, 7));
+    const std::string pax =
+        "12 size=512\n" + std::to_string(name.size() + 10) + " path=" + name + "\n";
+    const auto all = members(posix + tar_header("x", "00000000" + octal(pax.size()), 'x') +
+                             padded(pax) + tar_header("cut", "0") + block_ +
+                             tar_header("././@LongLink", "00000000" + octal(name.size() + 1), 'L') +
+                             padded(name) + tar_header("cut", "00000000001") + block_ + end_);
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].name, "folder/d.vmdk");
+    EXPECT_EQ(all[1].name, name);
+    EXPECT_EQ(all[1].size, 512U);
+    EXPECT_EQ(all[2].name, name);
+    EXPECT_EQ(all[2].size, 1U);
+    for (const char* const record : {"x", "5 a=b", "99 a=b\n", "2\n", "3 \n"})
+        EXPECT_THAT(error(tar_header("x", "00000000006", 'x') + padded(record) + end_),
+                    HasSubstr("pax header"))
+            << record;
 }
 
 // --- OVF ----------------------------------------------------------------------------------------
