@@ -125,8 +125,6 @@ run_case() { # NAME
     "more CPUs than cpus= has"*) drop_arguments -smp && drop_arguments -device intel-iommu ;;
     "a share of a network that is kept") drop_arguments -shim ;;
     esac
-    # No card is vfio-pci's here: one of QEMU's is in its place.
-    sed -i -E '/^qemu-arg = vfio-pci/{s/vfio-pci(-nohotplug)?/pci-testdev/;s/,(host|x-pci-[a-z-]*|rombar)=[^,]*//g}' "$conf"
     sed -i -E "s:(^|[^[:alnum:]])/data/:\\1$work/data/:g" "$conf"
     start_conf "$1"
 }
@@ -182,6 +180,8 @@ run_appliance() { # NAME
 
 # start_conf NAME: with what is here.
 start_conf() {
+    # No card is vfio-pci's here: one of QEMU's is in its place.
+    sed -i -E '/^qemu-arg = vfio-pci/{s/vfio-pci(-nohotplug)?/pci-testdev/;s/,(host|sysfsdev|x-pci-[a-z-]*|rombar|bootindex)=[^,]*//g}' "$conf"
     # -cpu host is KVM's.
     sed -i -E "s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//; s/^cpu = host/cpu = max/" "$conf"
     make_images "$conf"

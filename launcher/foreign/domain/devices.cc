@@ -176,6 +176,29 @@ void read_smartcard(DomainParts& domain, const pugi::xml_node& card) {
                           : std::string(for_spice));
 }
 
+// On q35 libvirt puts a card on a PCIe port, unless somebody has said that it is on the bus itself.
+std::vector<std::string> port_for_card(DomainParts& domain, const pugi::xml_node& device,
+                                       Properties& card) {
+    if (!domain.machine.q35)
+        return {};
+    const pugi::xml_node place = device.child("address");
+    XmlLeft ignored;  // a place counts as one
+    const std::string at = domain_pci_address(ignored, place);
+    const std::string function = at.substr(at.rfind('.'));
+    const bool several =
+        place.attribute("multifunction").value() == std::string_view("on") || function != ".0";
+    if (place && at.starts_with("0000:00:") && !several)
+        return {};
+    std::vector<std::string> port =
+        place_on_port(domain.machine,
+                      place ? at.substr(0, at.rfind('.'))
+                            : "card " + std::to_string(domain.machine.card_ports.size()),
+                      several ? function : "", {}, card);
+    if (place.attribute("multifunction").value() == std::string_view("on"))
+        card.set("multifunction", "on");
+    return port;
+}
+
 void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     XmlLeft& xml = domain.xml;
     const std::string type = xml.attribute(device, "type");
@@ -188,6 +211,10 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     if (xml.attribute(device, "managed") == "yes" && type == "pci") {
         xml.attribute(device.child("driver"), "name");
         xml.take(address);
+    }
+    if (device.child("address").attribute("type").value() == std::string_view("unassigned")) {
+        domain.drop(device, "its guest did not see it: the host kept it for another time");
+        return;
     }
     Properties kept;
     if (mode == "subsystem" && type == "usb") {
@@ -219,10 +246,12 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
             kept.set("rombar", bar == "off" ? "0" : "1");
         if (const std::string file = xml.attribute(rom, "file"); !file.empty())
             kept.set("romfile", file);
+        std::vector<std::string> arguments = port_for_card(domain, device, kept);
+        arguments.insert(arguments.end(),
+                         {"-device", kept.str("driver") +
+                                         domain.boot.add_kept(BootKind::disk, order, last_rank)});
         domain.result.keep(
-            was,
-            {"-device",
-             kept.str("driver") + domain.boot.add_kept(BootKind::disk, order, last_rank)},
+            was, arguments,
             domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
         return;
     }
@@ -233,7 +262,9 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
         kept.set("sysfsdev", "/sys/bus/mdev/devices/" + xml.attribute(address, "uuid"));
         xml.attribute(device, "model");
         xml.take(address);
-        domain.result.keep(was, {"-device", kept.str("driver")},
+        std::vector<std::string> arguments = port_for_card(domain, device, kept);
+        arguments.insert(arguments.end(), {"-device", kept.str("driver")});
+        domain.result.keep(was, arguments,
                            domain.with_left(device, "the device has to be there, and yours"));
         return;
     }

@@ -74,14 +74,34 @@ class DomainReader {
         result_.changed(tag_of(domain), "accel = auto", why);
     }
 
+    void name_snapshot(const pugi::xml_node& snapshot) {
+        std::string said = tag_of(snapshot);
+        for (const pugi::xml_node& child : snapshot.children()) {
+            const std::string_view name = child.name();
+            if (child.type() == pugi::node_element && name != "domain" && name != "inactiveDomain")
+                said += tag_of(child) + contents_of(child);
+        }
+        result_.dropped(shown(said),
+                        "this is what the VM was like when that was made; its memory and what was "
+                        "on its disks then are not brought back");
+    }
+
     // A domain alone, or in what libvirt keeps of one that runs.
     pugi::xml_node find_domain(const pugi::xml_document& document) {
         for (const char* const around : {"domstatus", "domainsnapshot", "domaincheckpoint"}) {
             const pugi::xml_node outer = document.child(around);
-            if (!outer || !outer.child("domain"))
+            if (!outer)
                 continue;
-            result_.dropped(tag_of(outer), "what libvirt knows of one run of it");
-            return outer.child("domain");
+            const pugi::xml_node inner = outer.child("domain");
+            // Before a snapshot is made, and in old ones, there is a UUID at most.
+            if (!inner.attribute("type"))
+                throw LauncherError(domain_.source + ": the VM's description is not in this <" +
+                                    around + ">; `virsh dumpxml NAME' prints it");
+            if (std::string_view(around) == "domstatus")
+                result_.dropped(tag_of(outer), "what libvirt knows of one run of it");
+            else
+                name_snapshot(outer);
+            return inner;
         }
         const pugi::xml_node domain = document.child("domain");
         if (!domain)
@@ -151,6 +171,7 @@ class DomainReader {
         add(!domain_.has_screen || devices.find_child_by_attribute("input", "type", "tablet"),
             "a USB tablet");
         add(domain.child("clock").find_child_by_attribute("timer", "name", "hpet"), "no HPET");
+        add(domain.child("features").child("vmport"), "no vmport");
         add(domain.child("pm"), "no sleep states");
         if (!all.empty())
             result_.added(all, "all of tapgate's VMs are so");

@@ -8,9 +8,6 @@ namespace tapgate {
 
 namespace {
 
-// tapgate's own ports have the chassis below it.
-constexpr size_t first_chassis = 100;
-
 Properties device_of_id(const LegacyParts& parts, const std::string& id) {
     const auto found =
         std::find_if(parts.devices.begin(), parts.devices.end(), [&](const LegacyDevice& device) {
@@ -37,25 +34,12 @@ std::vector<std::string> place_host_card(LegacyParts& parts, const Properties& b
     if (!parts.machine.q35 || !card.get("driver").starts_with("vfio-pci") ||
         (!on_port && function == address.size()))
         return {};
-    const size_t number = parts.card_ports.size();
-    const auto [port, is_new] =
-        parts.card_ports.try_emplace(on_port ? bus : bus + " " + address.substr(0, function),
-                                     "keptport" + std::to_string(number));
-    card.set("bus", port->second);
-    card.set("addr", "0x0" + address.substr(function));
+    std::vector<std::string> port =
+        place_on_port(parts.machine, on_port ? bus : bus + " " + address.substr(0, function),
+                      address.substr(function), on_port ? old_port : Properties(), card);
     if (before.has("multifunction"))
         card.set("multifunction", before.get("multifunction"));
-    if (!is_new)
-        return {};
-    Properties device;
-    device.set("driver", "pcie-root-port");
-    device.set("id", port->second);
-    device.set("chassis", std::to_string(first_chassis + number));
-    for (const char* const speed : {"x-speed", "x-width"}) {
-        if (on_port && old_port.has(speed))
-            device.set(speed, old_port.get(speed));
-    }
-    return {"-device", device.str("driver")};
+    return port;
 }
 
 }  // namespace tapgate

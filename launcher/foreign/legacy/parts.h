@@ -89,7 +89,6 @@ struct LegacyParts {
     unsigned serials = 0;
     unsigned usb_disks = 0;
     unsigned places = 0;  ///< bus= and addr= of devices, which tapgate gives itself
-    std::map<std::string, std::string> card_ports;  ///< of the host's cards, by where they were
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {}) {
@@ -171,6 +170,7 @@ void take_device(LegacyParts& parts, const LegacyOption& option);
 void take_part(LegacyParts& parts, const LegacyOption& option);
 void take_serial(LegacyParts& parts, const LegacyOption& option);
 void take_sound(LegacyParts& parts, const LegacyOption& option);
+void take_audio(LegacyParts& parts, const LegacyOption& option);
 void take_usb_device(LegacyParts& parts, const LegacyOption& option);
 void take_watchdog(LegacyParts& parts, const LegacyOption& option);
 void add_devices(LegacyParts& parts);

@@ -155,4 +155,27 @@ std::string serial_port_device(const std::string& driver, const std::string& cha
     return json_text(device);
 }
 
+std::vector<std::string> place_on_port(LegacyMachine& machine, const std::string& place,
+                                       const std::string& function, const Properties& old_port,
+                                       Properties& card) {
+    // tapgate's own ports have the chassis below it.
+    constexpr size_t first_chassis = 100;
+    const size_t number = machine.card_ports.size();
+    const auto [port, is_new] =
+        machine.card_ports.try_emplace(place, "keptport" + std::to_string(number));
+    card.set("bus", port->second);
+    card.set("addr", "0x0" + function);
+    if (!is_new)
+        return {};
+    Properties device;
+    device.set("driver", "pcie-root-port");
+    device.set("id", port->second);
+    device.set("chassis", std::to_string(first_chassis + number));
+    for (const char* const speed : {"x-speed", "x-width"}) {
+        if (old_port.has(speed))
+            device.set(speed, old_port.get(speed));
+    }
+    return {"-device", device.str("driver")};
+}
+
 }  // namespace tapgate

@@ -5,6 +5,7 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_MACHINE_H
 #define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_MACHINE_H
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ struct LegacyMachine {
     std::string directory;                  ///< where relative paths start
     bool has_usb = false;                   ///< a controller for kept devices has been added
     bool has_sound = false;                 ///< the backend of kept sound cards has been added
+    std::map<std::string, std::string> card_ports;  ///< of the host's cards, by where they were
 
     /// The path as it is from everywhere. What has a protocol (nbd:...) is no path; but behind
     /// `fat:', and what else that says, is a directory.
@@ -40,6 +42,13 @@ bool has_protocol(std::string_view file);
 void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
                      const Properties& device, LegacyMachine& machine, Translation& result,
                      const std::string& place = {}, std::string why = {});
+
+/// Puts a card of the host's (vfio-pci) on a PCIe port of q35 of its own, which its driver may look
+/// at. Those that were at the same `place` are functions of one card (`function`: ".1", or nothing)
+/// and stay together. Returns the port as options, as fast as `old_port`, unless it is there.
+std::vector<std::string> place_on_port(LegacyMachine& machine, const std::string& place,
+                                       const std::string& function, const Properties& old_port,
+                                       Properties& card);
 
 /// Keeps a sound card whose sound goes nowhere: `devices` as -device has them.
 void keep_sound(const std::string& was, const std::vector<std::string>& devices,
