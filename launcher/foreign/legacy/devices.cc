@@ -436,6 +436,15 @@ void take_sound(LegacyParts& parts, const LegacyOption& option) {
         keep_sound(option.text, devices, parts.machine, parts.result);
 }
 
+// -audio driver=spice,model=ac97: -audiodev and -soundhw in one.
+void take_audio(LegacyParts& parts, const LegacyOption& option) {
+    const std::string model = Properties::parse(option.value, "driver").get("model");
+    if (const auto devices = sound_devices(model); !devices.empty())
+        keep_sound(option.text, devices, parts.machine, parts.result);
+    else
+        parts.result.dropped(option.text, "sound goes nowhere: nobody listens on the host");
+}
+
 void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
     const std::string& value = option.value;
     const size_t colon = std::min(value.find(':'), value.size());

@@ -185,7 +185,12 @@ class DriveTranslator {
             disk.kind = ForeignDisk::Kind::cdrom;
         if (model.starts_with("virtio-blk")) {
             disk.bus = "virtio";
-            if (!is_as_virtio_here(model, parts_.machine.q35))
+            const bool q35 = parts_.machine.q35;
+            const Properties& said = device.properties;
+            const bool other =
+                q35 ? is_true(said.get("disable-modern")) || said.get("disable-legacy") == "off"
+                    : is_true(said.get("disable-legacy"));
+            if (other || !is_as_virtio_here(model, q35))
                 disk.model = model;
         } else if (model == "scsi-hd" || model == "scsi-disk" || model == "scsi-cd") {
             disk.bus = "scsi";

@@ -34,7 +34,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"alt-grab", false, drop_option, own_window},
     {"append", true, take_kernel},
     {"async-teardown", false, keep_option},
-    {"audio", true, drop_option, "sound goes nowhere: nobody listens on the host"},
+    {"audio", true, take_audio},
     {"audiodev", true, drop_option, "sound goes nowhere: nobody listens on the host"},
     {"balloon", true, drop_option, "all of tapgate's VMs have a virtio balloon"},
     {"bios", true, take_bios},

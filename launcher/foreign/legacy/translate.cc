@@ -104,18 +104,19 @@ void require_known(const Translation& translation, const ShellCommand& command) 
             throw LauncherError(quoted_word(key + " = " + value) + ": what stands for " +
                                 std::string(unknown_text) +
                                 " is known only to the shell that ran it (what a command printed, "
-                                "a random number" +
+                                "a random number, a %-word of systemd's" +
                                 variables + "); write it out");
     }
 }
 
+bool has_setting(const LegacyParts& parts, std::string_view key) {
+    return std::any_of(parts.result.settings.begin(), parts.result.settings.end(),
+                       [&](const auto& setting) { return setting.first == key; });
+}
+
 void drop_orphans(LegacyParts& parts) {
-    const auto has = [&](std::string_view key) {
-        return std::any_of(parts.result.settings.begin(), parts.result.settings.end(),
-                           [&](const auto& setting) { return setting.first == key; });
-    };
     for (const char* const key : {"initrd", "append"}) {
-        if (!has(key) || has("kernel") || parts.partial)
+        if (!has_setting(parts, key) || has_setting(parts, "kernel") || parts.partial)
             continue;
         std::erase_if(parts.result.settings,
                       [&](const auto& setting) { return setting.first == key; });
@@ -127,6 +128,41 @@ void drop_orphans(LegacyParts& parts) {
                         "it is for a kernel, and there is none"};
         }
     }
+}
+
+// What each VM here has, or lacks, and QEMU by itself does not; of what the command line says its
+// own notes tell.
+void note_what_all_have(LegacyParts& parts, const std::vector<LegacyOption>& options) {
+    struct Own {
+        std::string_view word;  // in options that say it
+        std::string_view what;
+    };
+    static constexpr Own own[] = {{"guest_agent", "the guest agent's channel"},
+                                  {"virtio-rng", "a random number generator"},
+                                  {"balloon", "a balloon"},
+                                  {"tablet", "a USB tablet"},
+                                  {"hpet", "no HPET"},
+                                  {"vmport", "no vmport"},
+                                  {"disable_s3", "no sleep states"}};
+    if (parts.partial)
+        return;
+    if (!has_setting(parts, "cpu"))
+        parts.result.added("cpu = auto",
+                           "no CPU model is said, for which QEMU takes qemu64 (cpu=qemu64 is "
+                           "that); the guest has the host's CPU with KVM");
+    const bool has_screen = std::none_of(
+        parts.result.settings.begin(), parts.result.settings.end(),
+        [](const auto& one) { return one.first == "display" && one.second == "none"; });
+    std::string all;
+    for (const Own& one : own) {
+        const bool said = std::any_of(options.begin(), options.end(), [&](const auto& option) {
+            return option.text.find(one.word) != std::string::npos;
+        });
+        if (!said && (has_screen || one.word != "tablet"))
+            all.append(all.empty() ? "" : ", ").append(one.what);
+    }
+    if (!all.empty())
+        parts.result.added(all, "all of tapgate's VMs are so");
 }
 
 }  // namespace
@@ -170,6 +206,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     place_kept_devices(parts.machine, parts.result);
     drop_orphans(parts);
     require_known(parts.result, command);
+    note_what_all_have(parts, options);
     if (parts.places > 0)
         parts.result.dropped(
             std::to_string(parts.places) + " places of devices (bus=, addr=, multifunction=)",

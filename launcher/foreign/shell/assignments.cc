@@ -148,6 +148,7 @@ void ShellReader::set_element(const std::string& name, std::string_view element,
     }
     const std::vector<std::string> fields = words_.read(false);
     take_problem();
+    variables_.own(name);
     ShellVariables::Value value = variables_.saved(name).value_or(ShellVariables::Value());
     ShellWordReader reader(element, variables_, words_.line());
     const auto number = shell_arithmetic(trimmed(reader.read_all()), variables_);
@@ -186,13 +187,17 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
         words[0].starts_with(before[0] + " "))
         added = {words[0].substr(before[0].size())};
     variables_.own(name);
-    if (reach() == Truth::no) {
-        // Options that are not added are not left out without a word.
-        if (std::any_of(words.begin(), words.end(),
-                        [](const std::string& word) { return is_option(trimmed(word)); }))
-            pass_over(name + (append || added != words ? "+=" : "=") + shell_text(added));
-        return;
+    // Options that are not added are not left out without a word.
+    if (std::any_of(words.begin(), words.end(),
+                    [](const std::string& word) { return is_option(trimmed(word)); })) {
+        const std::string what = name + (append || added != words ? "+=" : "=") + shell_text(added);
+        if (reach() == Truth::no)
+            pass_over(what);
+        else
+            come_to(what);
     }
+    if (reach() == Truth::no)
+        return;
     const bool adds = append || added != words || !variables_.is_set(name);
     const bool conditional = reach() == Truth::unknown && !(chooses_kvm(added) && adds);
     if (is_local())

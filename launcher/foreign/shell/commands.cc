@@ -227,9 +227,16 @@ void ShellReader::note_tests() {
 void ShellReader::pass_over(const std::string& what) {
     constexpr size_t most = 100;
     const std::string one = what + " (line " + std::to_string(command_.line) + ")";
-    if (script_.others.size() < most && !flow_.is_over() &&
+    if (script_.others.size() < most && !flow_.is_over() && !script_.reached.contains(one) &&
         std::find(script_.others.begin(), script_.others.end(), one) == script_.others.end())
         script_.others.push_back(one);
+}
+
+// In another round of a loop, say.
+void ShellReader::come_to(const std::string& what) {
+    const std::string one = what + " (line " + std::to_string(command_.line) + ")";
+    script_.reached.insert(one);
+    std::erase(script_.others, one);
 }
 
 // return, return 1

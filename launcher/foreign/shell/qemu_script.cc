@@ -10,6 +10,7 @@
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/shell/script.h"
+#include "launcher/foreign/shell/specifiers.h"
 #include "launcher/foreign/translation/translation.h"
 #include "launcher/foreign/translation/words.h"
 
@@ -71,13 +72,14 @@ std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
 ShellCommand find_qemu_start(std::string_view text,
                              const std::function<const char*(const std::string&)>& lookup,
                              const std::string& source, const std::vector<std::string>& arguments) {
+    const std::string plain = without_specifiers(text, source);
     std::string error;
     for (const ShellReading reading :
          {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
         bool starts = false;
         try {
             const std::vector<ShellCommand> commands =
-                read_shell_script(text, lookup, reading, arguments);
+                read_shell_script(plain, lookup, reading, arguments);
             starts = std::any_of(commands.begin(), commands.end(), starts_qemu);
             // Which of two starts is meant is not for a file to say that may come and go.
             const bool passed =

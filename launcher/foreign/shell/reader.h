@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,7 @@ class ShellReader {
         /// Tests that something hung on, and what is not reached: starts of QEMU, options.
         std::vector<std::pair<std::string, bool>> tests = {};
         std::vector<std::string> others = {};
+        std::set<std::string> reached = {};  ///< options that are, as `others' would name them
         std::optional<ShellStatus> printed_status = {};  ///< of a function in $(...)
         std::string_view text = {};                      ///< all of it
         /// Of `getopts': the argument that it is in, and what of that it has read.
@@ -131,6 +133,8 @@ class ShellReader {
     void note_tests();
     /// `what` is in others, as it is not reached.
     void pass_over(const std::string& what);
+    /// `what` is reached, and in others no more.
+    void come_to(const std::string& what);
     void leave();
     void leave_function();
     ShellStatus next_option();

@@ -305,6 +305,20 @@ TEST(Script, UnitsOfSystemd) {
     EXPECT_THAT(commands.back().words, ElementsAre("/usr/bin/kvm", "-m", "512", "-hda", "/a"));
 }
 
+// systemd knows an instance's name by the name of the file that it was made for.
+TEST(Script, SpecifiersOfSystemd) {
+    const char* const unit =
+        "[Service]\nExecStart=kvm -name %i -m 512 \\\n -hda '/d/%p/%i.raw' -append 100%%\nX=%i\n";
+    EXPECT_THAT(find_qemu_start(unit, no_environment, "/etc/kvm@web.service").words,
+                ElementsAre("kvm", "-name", "web", "-m", "512", "-hda", "/d/kvm/web.raw", "-append",
+                            "100%"));
+    EXPECT_THAT(find_qemu_start(unit, no_environment, "/etc/kvm@.service").words,
+                ElementsAre("kvm", "-name", "$(...)", "-m", "512", "-hda", "/d/kvm/$(...).raw",
+                            "-append", "100%"));
+    EXPECT_THAT(find_qemu_start("kvm -hda /d/%i.raw", no_environment, "kvm@web.service").words,
+                ElementsAre("kvm", "-hda", "/d/%i.raw"));
+}
+
 TEST(Script, ExpansionHasABudget) {
     std::string text = "A=" + std::string(1000, 'x') + "\n";
     for (char c = 'B'; c < 'P'; c++)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/shell/specifiers.h"
+
+#include <algorithm>
+
+#include "launcher/base/text.h"
+#include "launcher/foreign/shell/variables.h"
+#include "launcher/foreign/translation/words.h"
+
+namespace tapgate {
+
+namespace {
+
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Of a unit's file; empty: it is none.
+std::string_view unit_of(std::string_view file) {
+    constexpr std::string_view suffix = ".service";
+    std::string_view unit = last_part(file);
+    if (!unit.ends_with(suffix))
+        return {};
+    unit.remove_suffix(suffix.size());
+    return unit;
+}
+
+std::string_view meaning(char letter, std::string_view unit) {
+    const size_t at = std::min(unit.find('@'), unit.size());
+    const std::string_view instance = unit.substr(std::min(at + 1, unit.size()));
+    const std::string_view found = letter == 'i'   ? instance
+                                   : letter == 'p' ? unit.substr(0, at)
+                                   : letter == 'N' ? unit
+                                                   : std::string_view();
+    return found.empty() ? unknown_text : found;
+}
+
+std::string replaced(std::string_view line, std::string_view unit) {
+    std::string result;
+    for (size_t i = 0; i < line.size(); i++) {
+        const char next = line[i] == '%' && i + 1 < line.size() ? line[i + 1] : '\0';
+        if (next == '%')
+            result += '%';
+        else if (is_letter(next))
+            result += meaning(next, unit);
+        else
+            result += line[i];
+        i += next == '%' || is_letter(next) ? 1 : 0;
+    }
+    return result;
+}
+
+}  // namespace
+
+std::string without_specifiers(std::string_view text, std::string_view file) {
+    const std::string_view unit = unit_of(file);
+    std::string result;
+    bool starts = false;  // the line, or the one that it goes on from
+    while (!text.empty()) {
+        const std::string_view line =
+            text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+        text.remove_prefix(line.size());
+        starts = starts || trimmed(line).starts_with("ExecStart=");
+        result += starts ? replaced(line, unit) : std::string(line);
+        starts = starts && trimmed(line, " \t\r\n").ends_with('\\');
+    }
+    return result;
+}
+
+}  // namespace tapgate
