@@ -18,9 +18,25 @@ else
     "$1" "$3" --help | sed '1,/^VM options/d' | grep -oE '^ +--[a-z][a-z0-9-]*' | sed 's/^ *--//' |
         sort -u >"$work/help"
     grep -oE '^\.It Cm [a-z][a-z0-9-]* =' "$2" | sed 's/^\.It Cm //; s/ =$//' | sort -u >"$work/manual"
+    # And what each is when nothing is said.
+    "$1" "$3" --help | sed '1,/^VM options/d' | tr -s ' \n' ' ' | sed 's/ --/\n--/g' |
+        sed -n 's/^--\([a-z-]*\) .*(default \([^)]*\)).*/\1 \2/p' >"$work/defaults"
+    [ -s "$work/defaults" ]
+    while read -r key value; do
+        sed -n "/^\.It Cm $key =/,/^\.It Cm [a-z-]* =\|^\.El/p" "$2" | sed 1d | tr '\n' ' ' >"$work/text"
+        if ! grep -q default "$work/text" || ! grep -qF -- "${value#here}" "$work/text"; then
+            echo "$2 does not say that the default of $key is $value."
+            exit 1
+        fi
+    done <"$work/defaults"
 fi
 if ! diff "$work/help" "$work/manual"; then
     echo "The options of $1 --help (<) and of $2 (>) differ."
+    exit 1
+fi
+# As a terminal of 80 columns shows it: a table's column that begins beyond the middle has no room for words.
+if command -v groff >/dev/null && groff -mdoc -Tascii -P-c -rLL=78n "$2" 2>/dev/null | grep -E '^ {50}'; then
+    echo "These lines of $2 begin too far to the right."
     exit 1
 fi
 # A page that mandoc warns about is shown wrong somewhere.
