@@ -39,6 +39,8 @@ ExitCode run(const std::vector<std::string>& arguments) {
 }  // namespace tapgate
 
 int main(int argc, char** argv) {
+        tapgate::occupy_standard_descriptors();
+        // From here on: what is printed goes nowhere but to stdout and stderr.
     try {
         return static_cast<int>(
             tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/base/output.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +12,15 @@
 #include "launcher/base/text.h"
 
 namespace tapgate {
+
+void occupy_standard_descriptors() {
+    // The lowest free number is the missing one's: those below are taken by then.
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        const int wrong_way = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", wrong_way) != fd)
+            fail_with_errno("/dev/null");
+    }
+}
 
 void print(std::string_view text) {
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)

@@ -14,6 +14,11 @@ namespace tapgate {
 /// Of a message on stderr, in bytes: the rest is cut.
 constexpr size_t longest_message = 64UL * 1024;
 
+/// Has something at the numbers of stdin, stdout and stderr, where this process was started
+/// without: the next file that it opens would have that number, and get what is printed. Reading,
+/// or writing, there fails all the same. Throws a LauncherError. To be called first.
+void occupy_standard_descriptors();
+
 /// Writes `text` to stdout, at once. Throws a LauncherError when not all of it can be written: half
 /// a command line is another one.
 void print(std::string_view text);

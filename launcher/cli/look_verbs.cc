@@ -210,8 +210,10 @@ void print_file(const VmName& name, const std::string& path, bool follows) {
     UniqueFd fd = opened(path);
     print_rest(fd, path);
     while (follows) {
-        // Before what it wrote last is read.
-        const bool runs = vm_state(name).life != Life::off;
+        // Before what it wrote last is read. One that crashed stays that until somebody looks after
+        // it.
+        const Life life = vm_state(name).life;
+        const bool runs = life != Life::off && life != Life::crashed;
         std::this_thread::sleep_for(interval);
         print_rest(fd, path);
         if (!runs)

@@ -309,11 +309,19 @@ StoredImage fetch_image(const RemoteImage& image, const Progress& progress) {
                             "; nothing of it was kept. Try again later (a mirror may be behind), "
                             "and take no other than the one that was meant");
     }
+    // Where neither a list nor a tag told that it is here, it comes again. VMs stand on the file
+    // that is here, and to them another one in its place, though it is the same, is a change.
+    result.path = stored([&](const Origin& one) { return one.sha256 == found.sha256; });
+    if (!result.path.empty()) {
+        part.discard();
+        return result;
+    }
     result.path = image_store() + "/" + name_here(image, found.sha256);
-    part.finish(result.path);
+    // First, so that there is no image that nothing is known of.
     write_origin(
         result.path,
         {.url = image.url, .tag = answer.tag, .sha256 = found.sha256, .sha512 = found.sha512});
+    part.finish(result.path);
     return result;
 }
 

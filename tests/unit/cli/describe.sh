@@ -125,6 +125,40 @@ status=0
 [ "$(wc -c <said)" -lt 80 ] || wrong "the answer to an unknown verb is as long as a list: $(cat said)"
 result "help, and the words of other programs"
 
+# Of a VM that crashed, or whose host did, all is said that there will be.
+(umask 077 && mkdir -p "$work/run/tapgate/lab")
+cat >"$work/run/tapgate/lab/vm.json" <<'END'
+{"supervisor": 1, "started": 1, "qemu": "/qemu", "accelerator": "tcg", "unit": "", "nets": [], "words": []}
+END
+echo 'last words' >"$work/run/tapgate/lab/console.log"
+: >"$work/run/tapgate/lab/qemu.log"
+"$tapgate" list | matches -E '^lab +crashed' || wrong "it has not crashed"
+timeout 10 "$tapgate" log lab --follow >said || wrong "log --follow does not end: $?"
+[ "$(cat said)" = 'last words' ] || wrong "log --follow: $(cat said)"
+rm -r "$work/run/tapgate/lab"
+result "log --follow ends with a VM that crashed"
+
+# Without stdout and stderr (a daemon's child) no file of ours is at their numbers, to get what is printed.
+if command -v qemu-img >/dev/null; then
+    qemu-img create -q -f qcow2 closed.qcow2 1M
+    "$tapgate" new closed --from="file://$work/closed.qcow2" --net=none >&- 2>&- && wrong "printed to nowhere"
+    "$tapgate" delete closed --disks --yes 2>/dev/null
+    cmp -s closed.qcow2 "$XDG_DATA_HOME"/tapgate/.images/closed-*.qcow2 ||
+        wrong "the notes of a download are in the image"
+    result "what is printed never gets into a file"
+
+    # Of this URL neither a list nor a tag tells that it is here already.
+    truncate -s 3M same.raw
+    "$tapgate" new one --from="file://$work/same.raw" --net=none >/dev/null 2>&1
+    stored=$(stat -c '%n %i' "$XDG_DATA_HOME"/tapgate/.images/same-*.raw)
+    "$tapgate" new two --from="file://$work/same.raw" --net=none >/dev/null 2>&1
+    [ "$(stat -c '%n %i' "$XDG_DATA_HOME"/tapgate/.images/same-*.raw)" = "$stored" ] ||
+        wrong "another file has come in the place of what the first VM stands on"
+    "$tapgate" delete one --disks --yes
+    "$tapgate" delete two --disks --yes
+    result "an image that is fetched twice is the same file"
+fi
+
 # What destroys work asks on a terminal, as delete does.
 if command -v qemu-img >/dev/null && command -v script >/dev/null; then
     qemu-img create -q -f qcow2 golden.qcow2 1M
