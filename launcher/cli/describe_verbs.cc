@@ -22,7 +22,6 @@
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/autostart.h"
 #include "launcher/run/host.h"
-#include "launcher/vm/autostart_link.h"
 #include "launcher/vm/change.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/edit.h"
@@ -85,7 +84,7 @@ ExitCode set_keys(const CommandLine& command) {
 ExitCode rename_vm(const CommandLine& command) {
     const VmName from = command.vm_name();
     const VmName to = parse_vm_name(command.operands.at(1));
-    const bool starts = starts_by_itself(from);
+    const bool starts = has_autostart(from);
     for (const std::string& one : rename_vm(from, to, vm_owner()))
         note(one);
     if (starts) {
@@ -118,7 +117,7 @@ ExitCode delete_vm(const CommandLine& command) {
         throw LauncherError("nothing was deleted");
     for (const std::string& one : remove_vm(name, removal))
         note(one);
-    if (starts_by_itself(name))
+    if (has_autostart(name))
         set_autostart(name, false);
     return ExitCode::done;
 }

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/run/autostart.h"
 
+#include <fcntl.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <optional>
+#include <string_view>
 
+#include "common/unique_fd.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -46,15 +50,36 @@ std::string cron_mark(const VmName& name) {
     return "# tapgate autostart " + name.str();
 }
 
-// The user's table; nothing when he has none.
+// The user's table; empty when he has none. Throws a LauncherError when that is not known: what it
+// has would be lost.
 std::string cron_table() {
     const ProgramResult table = run_program({"crontab", "-l"});
-    return table.exit_code == 0 ? table.output : "";
+    if (table.exit_code == 0)
+        return table.output;
+    // Of Debian's cron and of cronie; and of busybox's, which has no words of its own for it.
+    for (const char* const none : {"no crontab for", "No such file"})
+        if (table.errors.find(none) != std::string::npos)
+            return {};
+    throw LauncherError("crontab -l, which tells what your crontab has, fails: " +
+                        terminal_text(table.errors.empty() ? "without a word" : table.errors) +
+                        "; nothing was changed");
+}
+
+// Held while it is changed: it is read whole and written whole, and of two at once one would be
+// lost.
+UniqueFd lock_cron_table() {
+    const std::string directory = config_directory();
+    make_private_directory(directory);
+    UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    while (fd && flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    if (!fd)
+        fail_with_errno(shown(directory));
+    return fd;
 }
 
 void write_cron_table(const std::string& text) {
     const std::string path = config_directory() + "/.crontab." + std::to_string(getpid());
-    make_private_directory(config_directory());
     replace_file(path, text);
     const ProgramResult written = run_program({"crontab", path});
     unlink(path.c_str());
@@ -86,6 +111,20 @@ bool lingers() {
     return exists("/var/lib/systemd/linger/" + login_name());
 }
 
+bool has_autostart(const VmName& name) {
+    if (starts_by_itself(name))
+        return true;
+    if (!find_program("crontab"))
+        return false;
+    try {
+        const std::string table = cron_table();
+        return without(table, name) != table;
+    } catch (const LauncherError&) {
+        // It is asked for what is to go with it, and that is to go all the same.
+        return false;
+    }
+}
+
 std::vector<std::string> set_autostart(const VmName& name, bool on) {
     const bool has_cron = find_program("crontab").has_value();
     const std::string link = autostart_link(name);
@@ -95,6 +134,7 @@ std::vector<std::string> set_autostart(const VmName& name, bool on) {
             fail_with_errno(shown(link));
         if (had && has_systemd())
             reload_units();
+        const UniqueFd lock = has_cron ? lock_cron_table() : UniqueFd();
         const std::string table = has_cron ? cron_table() : "";
         if (const std::string rest = without(table, name); rest != table) {
             write_cron_table(rest);
@@ -122,6 +162,7 @@ std::vector<std::string> set_autostart(const VmName& name, bool on) {
                                 "(cmake --install, or the package)"
                           : "this host has no systemd, and no cron either: install one that has "
                             "@reboot (apt install cron)");
+    const UniqueFd lock = lock_cron_table();
     const std::string table = without(cron_table(), name);
     write_cron_table(table + "@reboot " + shell_text({own_program(), "start", name.str()}) + " " +
                      cron_mark(name) + "\n");

@@ -338,7 +338,10 @@ result "a VM is found from another environment: another XDG_RUNTIME_DIR, a forei
 cat >$LAB/crontab <<'EOT'
 #!/bin/sh
 case $1 in
--l) cat "$HOME/.crontab" 2>/dev/null ;;
+-l)
+    [ ! -e "$HOME/.cron-is-broken" ] || { echo "cannot open your crontab: Input/output error" >&2; exit 1; }
+    [ -e "$HOME/.crontab" ] || { echo "no crontab for labuser" >&2; exit 1; }
+    cat "$HOME/.crontab" ;;
 *) cp "$1" "$HOME/.crontab" ;;
 esac
 EOT
@@ -357,6 +360,31 @@ if [ ! -e /run/systemd/system ]; then
     [ ! -s $LAB/home/.crontab ] || wrong "left: $(cat $LAB/home/.crontab)"
     mkdir -p /run/systemd/system /usr/local/lib/systemd/user
     : >/usr/local/lib/systemd/user/tapgate@.service
+    # What it does not tell would be lost.
+    echo '0 4 * * * backup' >>$LAB/home/.crontab
+    : >$LAB/home/.cron-is-broken
+    tg_refused 'Input/output error; nothing was changed' autostart bare on
+    tg_refused 'Input/output error; nothing was changed' autostart bare off
+    rm $LAB/home/.cron-is-broken
+    grep -qx '0 4 \* \* \* backup' $LAB/home/.crontab || wrong "a line of the user's is lost"
+    # It goes with the name, and at the end with the VM. Of several at once none is lost.
+    did 0 rename bare renamed
+    [ "$(grep -c 'tapgate autostart' $LAB/home/.crontab)" = 1 ] || wrong "the crontab: $(cat $LAB/home/.crontab)"
+    grep -q 'start renamed # tapgate autostart renamed$' $LAB/home/.crontab || wrong "the new name does not start by itself"
+    did 0 rename renamed bare
+    crons=()
+    for i in 1 2 3 4; do
+        did 0 create "cron$i" --net=none
+        (lab_exec "$tapgate" autostart "cron$i" on) </dev/null >/dev/null 2>&1 &
+        crons+=($!)
+    done
+    wait "${crons[@]}"
+    [ "$(grep -c 'tapgate autostart cron' $LAB/home/.crontab)" = 4 ] || wrong "of four at once: $(cat $LAB/home/.crontab)"
+    for i in 1 2 3 4; do
+        did 0 delete "cron$i" --yes
+    done
+    ! grep 'tapgate autostart cron' $LAB/home/.crontab || wrong "deleted VMs would be started"
+    sed -i '/backup/d' $LAB/home/.crontab
     did 0 autostart bare on
     says "$err" 'starts when you log in.*loginctl enable-linger'
     [ "$(readlink $LAB/home/.config/systemd/user/default.target.wants/tapgate@bare.service)" = \
