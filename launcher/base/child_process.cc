@@ -192,10 +192,14 @@ std::optional<ProcessEnd> ChildProcess::wait(Milliseconds limit) {
     return end_;
 }
 
-void ChildProcess::kill() {
+void ChildProcess::signal(int number) {
     // By the descriptor: the number may be another's by now.
     if (!end_)
-        syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+        syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
+void ChildProcess::kill() {
+    signal(SIGKILL);
 }
 
 }  // namespace tapgate

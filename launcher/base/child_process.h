@@ -71,6 +71,7 @@ class ChildProcess {
     /// How it ended; nothing when it has not within `limit`.
     std::optional<ProcessEnd> wait(Milliseconds limit);
 
+    void signal(int number);
     void kill();
 
     /// It goes on without this process.

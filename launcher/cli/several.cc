@@ -87,7 +87,8 @@ VmJob job_for(const CommandLine& command, const std::string& name, size_t row) {
     job.limit = command.seconds("timeout", std::chrono::seconds(120)) +
                 command.seconds("powerdown-limit", std::chrono::seconds(0)) +
                 std::chrono::seconds(180);
-    job.only_waits = job.ends_at_signal = command.verb->name == "wait";
+    job.only_waits = command.verb->name == "wait";
+    job.ends_at_signal = job.only_waits || command.verb->name == "start";
     if (queues(command, name)) {
         job.doing = "waiting for Slurm";
         job.limit = std::chrono::hours(24 * 365);

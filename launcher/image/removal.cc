@@ -11,6 +11,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
@@ -115,6 +116,8 @@ Removal plan_removal(const VmName& name, bool disks) {
 }
 
 std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
+    // What is begun is done: half of a VM is none.
+    const HeldSignals signals;
     const UniqueFd lock = lock_vm(name);
     // From here on: nobody starts it.
     std::vector<HeldImage> held;

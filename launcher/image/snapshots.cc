@@ -13,6 +13,7 @@
 #include "launcher/base/host_resources.h"
 #include "launcher/base/output.h"
 #include "launcher/base/qemu_img.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
@@ -111,21 +112,26 @@ void qemu_img_snapshot(const std::string& what, const std::string& tag, const st
         throw LauncherError(shown(path) + ": " + terminal_text(done.errors));
 }
 
-// Saves all, or none.
-void save_in_files(const std::vector<std::string>& paths, const std::string& tag) {
-    for (size_t i = 0; i < paths.size(); i++) {
-        try {
-            qemu_img_snapshot("-c", tag, paths[i]);
-        } catch (const LauncherError&) {
-            for (size_t done = 0; done < i; done++)
-                qemu_img_snapshot("-d", tag, paths[done]);
-            throw;
+// Saves all, or, when that fails or a signal comes, none.
+void save_in_files(const std::vector<std::string>& paths, const std::string& tag,
+                   const HeldSignals& signals) {
+    size_t saved = 0;
+    try {
+        for (; saved < paths.size(); saved++) {
+            signals.throw_if_any();
+            qemu_img_snapshot("-c", tag, paths[saved]);
         }
+        signals.throw_if_any();
+    } catch (const LauncherError&) {
+        while (saved > 0)
+            qemu_img_snapshot("-d", tag, paths[--saved]);
+        throw;
     }
 }
 
 // A VM that is off, locked and looked over: nobody starts it, and no image of it is a base, stands
-// on a changed one, or names what it should not.
+// on a changed one, or names what it should not. What is begun with one of its disks comes to its
+// end, or back to its beginning, when a signal comes.
 class OffVm {
   public:
     explicit OffVm(const VmName& name)
@@ -147,7 +153,7 @@ class OffVm {
             if (snapshots_in_file(path).contains(tag))
                 throw exists_already(name_, tag);
         }
-        save_in_files(paths, tag);
+        save_in_files(paths, tag, signals_);
     }
 
     void restore(const std::string& tag) const {
@@ -165,12 +171,14 @@ class OffVm {
                     "start " +
                     name_.str() + " && tapgate snapshot restore " + name_.str() + " " + tag);
         }
-        // A full disk in the middle would leave half of the disks restored.
+        // A full disk in the middle, or Ctrl-C, would leave half of the disks restored.
         const std::string before = "before-restore-" + std::to_string(getpid());
-        save_in_files(paths, before);
+        save_in_files(paths, before, signals_);
         try {
-            for (const std::string& path : paths)
+            for (const std::string& path : paths) {
+                signals_.throw_if_any();
                 qemu_img_snapshot("-a", tag, path);
+            }
         } catch (const LauncherError&) {
             for (const std::string& path : paths)
                 qemu_img_snapshot("-a", before, path);
@@ -202,6 +210,7 @@ class OffVm {
     }
 
     const VmName& name_;
+    HeldSignals signals_;
     UniqueFd lock_;
     VmSpec spec_;
     Images images_;

@@ -7,12 +7,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
 #include "launcher/base/child_process.h"
+#include "launcher/base/output.h"
 #include "launcher/base/program.h"
+#include "launcher/base/stop_signals.h"
 
 namespace tapgate {
 
@@ -22,6 +26,8 @@ using std::chrono::milliseconds;
 
 // What the supervisor does before its guest runs has limits of its own, which sum up to less.
 constexpr milliseconds ready_limit{120000};
+// The steps behind the power button take up to 10 s.
+constexpr milliseconds beyond_power_down{15000};
 
 bool listens(const std::string& path) {
     sockaddr_un address{};
@@ -46,11 +52,47 @@ std::vector<std::string> systemd_words(const VmName& name, milliseconds power_do
     const auto program = find_program("systemd-run");
     if (!program)
         return {};
-    return {*program, "--user", "--scope", "--quiet", "--collect", "--unit=tapgate-" + name.str(),
+    return {*program,
+            "--user",
+            "--scope",
+            "--quiet",
+            "--collect",
+            "--unit=tapgate-" + name.str(),
             "--description=tapgate: the VM " + name.str(),
-            // The steps behind the first take up to 10 s.
-            "--property=TimeoutStopSec=" + std::to_string(power_down_limit.count() / 1000 + 15),
+            "--property=TimeoutStopSec=" +
+                std::to_string((power_down_limit + beyond_power_down).count() / 1000),
             "--"};
+}
+
+// What there is to read: the supervisor's word, or a signal that has come before it.
+enum class Said { nothing, word, signal };
+
+Said wait_for_word(const UniqueFd& word, const HeldSignals& signals,
+                   std::chrono::steady_clock::time_point deadline) {
+    std::array<pollfd, 2> fds{pollfd{word.get(), POLLIN, 0}, pollfd{signals.fd(), POLLIN, 0}};
+    while (poll(fds.data(), fds.size(), milliseconds_until(deadline)) < 0 && errno == EINTR) {
+    }
+    return fds[0].revents != 0 ? Said::word : fds[1].revents != 0 ? Said::signal : Said::nothing;
+}
+
+// The supervisor ends, and its guest if that runs by now, as by any signal to it; but for one more
+// signal, which ends the waiting.
+[[noreturn]] void take_back(ChildProcess& supervisor, const VmName& name,
+                            milliseconds power_down_limit, const HeldSignals& signals) {
+    const std::string signal = signals.take();
+    const auto deadline = std::chrono::steady_clock::now() + power_down_limit + beyond_power_down;
+    supervisor.signal(SIGTERM);
+    bool ended = supervisor.wait(milliseconds(500)).has_value();
+    if (!ended)
+        note(signal + ": waiting for " + name.str() + " to end again");
+    while (!ended && signals.take().empty() && std::chrono::steady_clock::now() < deadline)
+        ended = supervisor.wait(milliseconds(100)).has_value();
+    supervisor.release();
+    throw LauncherError(
+        signal + ": " + name.str() +
+            (ended ? " was not started"
+                   : " is still powering down; cut its power with: tapgate kill " + name.str()),
+        code_of_signal(signal));
 }
 
 }  // namespace
@@ -63,22 +105,25 @@ ExitCode start_supervisor(const VmName& name, milliseconds power_down_limit,
     argv.insert(argv.end(), {self, "run", "--ready-fd=3"});
     argv.insert(argv.end(), words.begin(), words.end());
 
+    const HeldSignals signals;
     Pipe ready = make_pipe();
     ChildProcess supervisor({.program = program,
                              .argv = argv,
                              .inherited = {ready.writing.get()},
                              .output = STDERR_FILENO});
     ready.writing.reset();
-    pollfd said{ready.reading.get(), POLLIN, 0};
-    const auto deadline = std::chrono::steady_clock::now() + ready_limit;
-    while (poll(&said, 1, milliseconds_until(deadline)) < 0 && errno == EINTR) {
-    }
+    const Said said =
+        wait_for_word(ready.reading, signals, std::chrono::steady_clock::now() + ready_limit);
+    if (said == Said::signal)
+        take_back(supervisor, name, power_down_limit, signals);
     char word = 0;
-    if (said.revents == 0)
+    if (said == Said::nothing)
         throw LauncherError(name.str() + " does not start within " +
                             std::to_string(ready_limit.count() / 1000) + " s");
     if (read(ready.reading.get(), &word, 1) == 1) {
         supervisor.release();
+        // A signal that came too late ends nothing.
+        static_cast<void>(signals.take());
         return ExitCode::done;
     }
     // It has said why already.

@@ -16,8 +16,9 @@ namespace tapgate {
 
 /// Starts `tapgate run --ready-fd=3 WORDS` and waits until its guest runs. Returns done then, and
 /// otherwise the supervisor's exit code; it has said why. `power_down_limit`: how long the guest
-/// may take when systemd ends the unit. Throws a LauncherError when there is no supervisor, it
-/// dies, or it takes too long.
+/// may take when systemd ends the unit, or a signal this start. Throws a LauncherError when there
+/// is no supervisor, it dies, or it takes too long; and with the signal's code when one came first:
+/// the VM has ended again then.
 ExitCode start_supervisor(const VmName& name, std::chrono::milliseconds power_down_limit,
                           const std::vector<std::string>& words);
 

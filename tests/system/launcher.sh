@@ -487,6 +487,26 @@ result "a MAC address that another VM of the bridge has is refused"
 
 (lab_exec "$tapgate" run lab "${with_helper[@]}" --append="$append") </dev/null >"$out" 2>"$err" ||
     wrong "run ends with $?"
+# Not there a moment later either, when its helper has come so far.
+cat >$LAB/slow-helper <<EOT
+#!/bin/sh
+sleep 2
+exec $LAB_HELPER "\$@"
+EOT
+chmod 0755 $LAB/slow-helper
+(lab_exec "$tapgate" start lab --helper=$LAB/slow-helper) </dev/null >"$out" 2>"$err" &
+start=$!
+lab_poll 5 is lab starting || wrong "it does not start"
+kill -TERM $start
+status=0
+wait $start || status=$?
+[ $status = 143 ] || wrong "what SIGTERM ends ends with $status"
+says "$err" '^tapgate: SIGTERM: lab was not started$'
+sleep 3
+must_be lab off
+lab_no_tap_left
+result "a start that a signal ends has started nothing"
+
 says "$out" '^PASS'
 must_be lab off
 result "run: the console on stdout, and 0 when the guest has powered off"

@@ -171,6 +171,22 @@ if command -v qemu-img >/dev/null && command -v script >/dev/null; then
         grep -q 'y/N' said || wrong "$words does not ask: $(cat said)"
     done
     "$tapgate" snapshot list web | matches '^one ' || wrong "the snapshot is gone"
+    # And what a signal ends in its middle, between two disks, is undone.
+    qemu-img create -q -f qcow2 second.qcow2 1M
+    "$tapgate" set web disk+=second.qcow2
+    mkdir slow
+    printf '#!/bin/sh\n[ "$1" != snapshot ] || sleep 1\nexec %s "$@"\n' "$(command -v qemu-img)" >slow/qemu-img
+    chmod +x slow/qemu-img
+    PATH=$work/slow:$PATH "$tapgate" snapshot save web half >said 2>&1 &
+    sleep 0.5
+    kill -TERM $!
+    status=0
+    wait $! || status=$?
+    [ $status = 143 ] || wrong "what SIGTERM ends ends with $status"
+    sleep 1 # what it has started would go on alone
+    "$tapgate" snapshot list web >said 2>&1
+    ! grep '^half' said || wrong "half a snapshot is left"
+    "$tapgate" set web disk="$(sed -n 's/^disk = //p' "$XDG_CONFIG_HOME/tapgate/web.conf" | head -n 1)"
     echo y | script -qefc "$tapgate snapshot delete web one" /dev/null >said 2>&1 || wrong "after a yes: $(cat said)"
     script -qefc "$tapgate reset web --to-base --yes" /dev/null >said 2>&1 </dev/null || wrong "with --yes: $(cat said)"
     ! grep -q 'y/N' said || wrong "it asks with --yes"
