@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/qemu/medium.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -60,8 +61,12 @@ void take_medium(const VmName& name, bool force) {
 
 void insert_medium(const VmName& name, const std::string& path, bool force) {
     required_drive(name, force);
-    if (access(path.c_str(), R_OK) != 0)
+    struct stat status {};
+    if (access(path.c_str(), R_OK) != 0 || stat(path.c_str(), &status) != 0)
         fail_with_errno(shown(path));
+    // QEMU would wait for who writes to a FIFO, and its guest with it.
+    if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
+        throw LauncherError(shown(path) + ": neither a file nor a block device");
     // Never by its content: that is whoever's who made it.
     nlohmann::json arguments = {
         {"id", drive}, {"filename", path}, {"format", "raw"}, {"read-only-mode", "read-only"}};

@@ -306,6 +306,10 @@ tg_refused 'there is no CD in the drive of bare' eject bare
 did 0 eject bare two.iso
 [ "$(in_drive bare)" = $LAB/home/two.iso ] || wrong "in the drive: $(in_drive bare)"
 tg_refused 'nothing.iso: No such file' eject bare nothing.iso
+(lab_exec mkfifo pipe.iso)
+tg_refused 'pipe.iso: neither a file nor a block device' eject bare pipe.iso
+tg_refused 'neither a file nor a block device' eject bare .
+must_be bare running
 [ "$(in_drive bare)" = $LAB/home/two.iso ] || wrong "a CD that there is not took the other's place"
 # Two ways to have QEMU open something else than that very file.
 printf 'QFI\373' >$LAB/home/trap.iso
