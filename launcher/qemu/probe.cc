@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -62,15 +63,30 @@ std::string cache_path(const std::string& question, const std::string& qemu) {
     return cache_directory() + "/probe-" + hex_text(hash).substr(0, 16) + ".json";
 }
 
-// The answer to `question` about `qemu`, from the cache or from `ask`.
+// For so long an answer that may be the moment's is believed.
+constexpr std::chrono::hours life_of_moment{1};
+
+bool is_young(const std::string& path) {
+    struct stat status {};
+    return stat(path.c_str(), &status) == 0 && std::time(nullptr) - status.st_mtim.tv_sec <
+                                                   std::chrono::seconds(life_of_moment).count();
+}
+
+bool always(const json& /*answer*/) {
+    return true;
+}
+
+// The answer to `question` about `qemu`, from the cache or from `ask`. `lasts`: whether an answer
+// is more than the moment's.
 json known_or_asked(const std::string& question, const std::string& qemu,
-                    const std::function<json()>& ask) {
+                    const std::function<json()>& ask, bool (*lasts)(const json&) = always) {
     const std::string path = cache_path(question, qemu);
     const std::string about = circumstances(qemu);
     try {
         if (const auto text = read_file(path)) {
             const json known = json::parse(*text);
-            if (known.at("about") == about && known.at("question") == question)
+            if (known.at("about") == about && known.at("question") == question &&
+                (lasts(known.at("answer")) || is_young(path)))
                 return known.at("answer");
         }
     } catch (const json::exception&) {  // NOLINT(bugprone-empty-catch): asked again
@@ -202,7 +218,7 @@ std::string run_kvm_guest(const std::string& qemu, const std::string& cpu) {
         if (Clock::now() >= deadline)
             return "a guest that runs in KVM hangs, or is slower than without";
         if (!told && Clock::now() - start > milliseconds(1000)) {
-            note("trying whether KVM runs guests here (once for each boot of this host) ...");
+            note("trying whether KVM runs guests here ...");
             told = true;
         }
     }
@@ -237,8 +253,10 @@ std::string why_not_kvm(const std::string& qemu, const std::string& cpu,
     if (!kvm)
         return device + ": " + errno_text(errno) +
                (errno == EACCES ? " (the group kvm may; new groups need a new login)" : "");
-    const json answer =
-        known_or_asked("kvm " + cpu, qemu, [&] { return json(run_kvm_guest(qemu, cpu)); });
+    // A no can come of a host that starts twenty guests at once, or has no memory just now.
+    const json answer = known_or_asked(
+        "kvm " + cpu, qemu, [&] { return json(run_kvm_guest(qemu, cpu)); },
+        [](const json& one) { return one == ""; });
     return answer.is_string() ? answer.get<std::string>() : run_kvm_guest(qemu, cpu);
 }
 

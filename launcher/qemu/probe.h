@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What QEMU and KVM can do here, found out by starting them. The answers are kept in
-// cache_directory() for as long as they are about the same program, host, kernel and boot; what
-// cannot be read there is found out again.
+// cache_directory() for as long as they are about the same program, host, kernel and boot, that KVM
+// runs no guests for an hour; what cannot be read there is found out again.
 #ifndef TAPGATE_LAUNCHER_QEMU_PROBE_H
 #define TAPGATE_LAUNCHER_QEMU_PROBE_H
 

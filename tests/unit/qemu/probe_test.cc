@@ -138,6 +138,32 @@ TEST_F(FakeKvm, DoesNotWhenQemuFails) {
     EXPECT_EQ(starts(), 1);
 }
 
+// As on a host that starts a class just then.
+TEST_F(FakeKvm, IsTriedAgainAnHourAfterItDidNotWork) {
+    const auto make_cache_older = [&] {
+        for (const auto& entry :
+             std::filesystem::directory_iterator(directory_.file("cache/tapgate")))
+            std::filesystem::last_write_time(
+                entry.path(),
+                std::filesystem::file_time_type::clock::now() - std::chrono::minutes(61));
+    };
+    write("echo 'qemu-system-x86_64: Cannot allocate memory' >&2; exit 1\n");
+    const std::filesystem::file_time_type of_program = std::filesystem::last_write_time(qemu_);
+    const auto size = std::filesystem::file_size(qemu_);
+    EXPECT_EQ(why_not(), "Cannot allocate memory");
+    // The same program, as far as the cache knows.
+    write("exit 85\n");
+    std::ofstream(qemu_, std::ios::app)
+        << std::string(size - std::filesystem::file_size(qemu_), '#');
+    std::filesystem::last_write_time(qemu_, of_program);
+    EXPECT_EQ(why_not(), "Cannot allocate memory");
+    make_cache_older();
+    EXPECT_EQ(why_not(), "");
+    make_cache_older();
+    EXPECT_EQ(why_not(), "");
+    EXPECT_EQ(starts(), 2);
+}
+
 // As on a processor whose registers the kernel below does not let through: words, and then an
 // abort.
 TEST_F(FakeKvm, DoesNotWhenQemuAborts) {
