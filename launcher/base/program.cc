@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/base/program.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -13,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "common/unique_fd.h"
 #include "launcher/base/child_process.h"
@@ -64,6 +64,43 @@ std::string read_both(UniqueFd& out, UniqueFd& err, int process, ProgramResult& 
     return {};
 }
 
+// With the signals as they are usually, whatever this process does with its own. `errors`: becomes
+// its stderr, when not -1.
+pid_t start_at_terminal(const std::vector<std::string>& words, int errors) {
+    // Where it is ignored, which a program inherits, nobody is told how a child ended.
+    std::signal(SIGCHLD, SIG_DFL);
+    std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
+    for (const std::string& word : words)
+        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
+        argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    if (errors >= 0)
+        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
+    pid_t pid = -1;
+    const int error = posix_spawnp(&pid, argv[0], &actions, &attributes, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (error != 0)
+        throw LauncherError("cannot start " + quoted_word(words[0]) + ": " + errno_text(error));
+    return pid;
+}
+
+int status_at_end(pid_t pid) {
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
 }  // namespace
 
 ProgramResult run_program(const std::vector<std::string>& words, std::chrono::milliseconds limit,
@@ -94,53 +131,29 @@ ProgramResult run_program(const std::vector<std::string>& words, std::chrono::mi
 }
 
 int run_at_terminal(const std::vector<std::string>& words) {
-    std::vector<char*> argv;
-    argv.reserve(words.size() + 1);
-    for (const std::string& word : words)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
-        argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    pid_t pid = 0;
-    if (const int error = posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), environ);
-        error != 0)
-        throw LauncherError("cannot start " + quoted_word(words[0]) + ": " + errno_text(error));
+    const pid_t pid = start_at_terminal(words, -1);
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;  // NOLINT(performance-no-int-to-ptr): libc's own macro
     struct sigaction interrupt {};
     struct sigaction quit {};
     sigaction(SIGINT, &ignore, &interrupt);
     sigaction(SIGQUIT, &ignore, &quit);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int code = exit_code_of(status_at_end(pid));
     sigaction(SIGINT, &interrupt, nullptr);
     sigaction(SIGQUIT, &quit, nullptr);
-    return exit_code_of(status);
+    return code;
 }
 
-TerminalProgram::TerminalProgram(const std::vector<std::string>& words, int errors) {
-    std::vector<char*> argv;
-    argv.reserve(words.size() + 1);
-    for (const std::string& word : words)
-        // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): exec does not write there
-        argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    posix_spawnattr_t attributes;
-    posix_spawnattr_init(&attributes);
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    if (errors >= 0)
-        posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-    const int error = posix_spawnp(&pid_, argv[0], &actions, &attributes, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    if (error != 0)
-        throw LauncherError("cannot start " + quoted_word(words[0]) + ": " + errno_text(error));
-    pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+TerminalProgram::TerminalProgram(const std::vector<std::string>& words, int errors)
+    : pid_(start_at_terminal(words, errors)),
+      pidfd_(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0))) {
+    if (pidfd_)
+        return;
+    const int error = errno;
+    kill(pid_, SIGKILL);
+    status_at_end(pid_);
+    errno = error;
+    fail_with_errno("cannot watch " + quoted_word(words[0]));
 }
 
 TerminalProgram::~TerminalProgram() {
@@ -151,11 +164,7 @@ TerminalProgram::~TerminalProgram() {
 }
 
 int TerminalProgram::wait() {
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    return exit_code_of(status);
+    return exit_code_of(status_at_end(std::exchange(pid_, -1)));
 }
 
 void TerminalProgram::signal(int number) const {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
 
 #include "launcher/base/program.h"
 #include "tests/unit/testing.h"
@@ -31,6 +32,15 @@ TEST(Program, HasALimit) {
                 HasSubstr("does not end"));
     EXPECT_THAT(error_of([] { run_program({"yes"}, milliseconds(10000), 1000); }),
                 HasSubstr("writes more than 1000 bytes"));
+}
+
+// Who started us may ignore SIGCHLD (a supervisor that reaps nobody): then wait() tells no status.
+TEST(Program, TellsItsExitCodeWhereSigchldIsIgnored) {
+    std::signal(SIGCHLD, SIG_IGN);
+    EXPECT_EQ(run_at_terminal({"false"}), 1);
+    std::signal(SIGCHLD, SIG_IGN);
+    EXPECT_EQ(TerminalProgram({"false"}).wait(), 1);
+    EXPECT_THAT(error_of([] { TerminalProgram({"no-such-program"}); }), HasSubstr("cannot start"));
 }
 
 }  // namespace
