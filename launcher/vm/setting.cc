@@ -30,7 +30,7 @@ LauncherError wrong_setting(const Setting& setting, const std::string& what) {
 }
 
 std::string setting_text(const Setting& setting) {
-    return setting.key + " = " + shown(setting.value);
+    return setting.key + " = " + printable(setting.value, setting.value.size());
 }
 
 }  // namespace tapgate

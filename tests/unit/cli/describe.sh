@@ -46,6 +46,8 @@ grep -q '^cpus = 2 *# --cpus$' shown || wrong "show does not tell the command li
 grep -q '^firmware = bios *# default$' shown || wrong "show does not mark defaults"
 "$tapgate" show lab --json | tr -d ' \n' | matches '{"key":"firmware","place":"default","source":"default","value":"bios"}' ||
     wrong "show --json"
+long=$(printf 'word=%.0s' {1..100})
+"$tapgate" show lab --kernel=/boot/linux --append="$long" | matches "^append = $long " || wrong "show cuts a value"
 result "show"
 
 before=$(cat "$file")
