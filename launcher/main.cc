@@ -13,7 +13,6 @@
 #include "launcher/base/terminal_table.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/several.h"
-#include "launcher/cli/slurm_verbs.h"
 #include "launcher/cli/verbs.h"
 
 namespace tapgate {
@@ -39,9 +38,9 @@ ExitCode run(const std::vector<std::string>& arguments) {
 }  // namespace tapgate
 
 int main(int argc, char** argv) {
+    try {
         tapgate::occupy_standard_descriptors();
         // From here on: what is printed goes nowhere but to stdout and stderr.
-    try {
         return static_cast<int>(
             tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     } catch (const tapgate::UsageError& error) {

@@ -13,7 +13,6 @@
 
 #include <array>
 #include <climits>  // of CDSL_CURRENT
-#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>

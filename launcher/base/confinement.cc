@@ -9,13 +9,11 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <sstream>
-#include <string_view>
 #include <system_error>
 #include <thread>
 

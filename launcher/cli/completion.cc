@@ -2,7 +2,6 @@
 #include "launcher/cli/completion.h"
 
 #include <algorithm>
-#include <sstream>
 #include <string_view>
 #include <vector>
 

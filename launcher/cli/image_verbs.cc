@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/cli/image_verbs.h"
 
-#include <unistd.h>
-
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <string>

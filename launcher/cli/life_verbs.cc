@@ -209,6 +209,7 @@ ExitCode reset_vm(const CommandLine& command) {
     note(name.str() + " is as its base is; start it with: tapgate start " + name.str());
     return ExitCode::done;
 }
+
 ExitCode eject_cd(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
@@ -247,6 +248,7 @@ ExitCode attach_to_vm(const CommandLine& command) {
         note("until " + name.str() + " ends; with --save it is in its VM file, too");
     return ExitCode::done;
 }
+
 ExitCode detach_from_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
@@ -263,6 +265,7 @@ ExitCode detach_from_vm(const CommandLine& command) {
 ExitCode pause_vm(const CommandLine& command) {
     return interrupt(command, "stop");
 }
+
 ExitCode resume_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);

@@ -29,6 +29,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unix_socket.h"
 #include "launcher/cli/slurm_verbs.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/image/clone.h"
@@ -377,7 +378,7 @@ ExitCode attach_console(const CommandLine& command) {
     require_free_console(name);
     StopSignals stop;
     std::signal(SIGPIPE, SIG_IGN);
-    UniqueFd socket = connect_console(console_path(name));
+    UniqueFd socket = connect_unix(console_path(name));
     if (!socket)
         throw LauncherError("cannot connect to " + shown(console_path(name)));
     const int input = console_input();

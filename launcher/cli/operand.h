@@ -4,7 +4,6 @@
 #ifndef TAPGATE_LAUNCHER_CLI_OPERAND_H
 #define TAPGATE_LAUNCHER_CLI_OPERAND_H
 
-#include <optional>
 #include <string>
 
 #include "launcher/cli/command_line.h"

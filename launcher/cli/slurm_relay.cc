@@ -8,7 +8,6 @@
 #include "launcher/base/directories.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
-#include "launcher/cli/slurm_look.h"
 #include "launcher/vm/file_text.h"
 
 namespace tapgate {

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -129,8 +131,11 @@ std::string text_of(const Usage& usage, const Before* before, double seconds) {
                                         cpu_text(vm.cpu_milliseconds)};
         if (before != nullptr) {
             const auto found = before->find({vm.node, vm.process});
+            // Less than before: another process has the number by now.
             const std::uint64_t used =
-                found == before->end() ? 0 : vm.cpu_milliseconds - found->second;
+                found == before->end()
+                    ? 0
+                    : vm.cpu_milliseconds - std::min(found->second, vm.cpu_milliseconds);
             row.push_back(std::to_string(
                 static_cast<unsigned>(static_cast<double>(used) / 10.0 / std::max(seconds, 0.1))));
         }
@@ -191,7 +196,7 @@ ExitCode show_top(const CommandLine& command) {
         if (!terminal)
             return told_unknown(usage);
         for (const std::string& one : usage.unknown)
-            print(one + "\n");
+            print(terminal_text(one) + "\n");
         then = now;
         remember(usage);
     }

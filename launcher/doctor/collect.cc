@@ -83,22 +83,6 @@ bool has_net_admin(const std::string& path) {
            (data.magic_etc & VFS_CAP_FLAGS_EFFECTIVE) != 0;
 }
 
-// Where the file system of `path` is mounted.
-std::string mount_point(std::string path) {
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0)
-        return path;
-    for (;;) {
-        const size_t slash = path.rfind('/');
-        const std::string above =
-            slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-        struct stat other {};
-        if (path == "/" || stat(above.c_str(), &other) != 0 || other.st_dev != status.st_dev)
-            return path;
-        path = above;
-    }
-}
-
 HelperFacts helper_facts(const std::string& path, const std::vector<std::string>& bridges) {
     HelperFacts facts;
     facts.path = path;
@@ -114,7 +98,7 @@ HelperFacts helper_facts(const std::string& path, const std::vector<std::string>
     facts.mode = status.st_mode & 07777;
     facts.capable = has_net_admin(path);
     facts.nosuid = statvfs(path.c_str(), &system) == 0 && (system.f_flag & ST_NOSUID) != 0;
-    facts.mount = mount_point(path);
+    facts.mount = mount_point_of(path);
     if (facts.regular && facts.runnable)
         for (const std::string& bridge : bridges)
             facts.verdicts.emplace(bridge, policy_verdict(path, bridge));
@@ -216,7 +200,7 @@ std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
 
 // The options that the file system of `path` is mounted with.
 std::string mount_options(const std::string& path) {
-    const std::string point = mount_point(path);
+    const std::string point = mount_point_of(path);
     std::string options;
     std::ifstream file("/proc/self/mounts");
     for (std::string line; std::getline(file, line);) {

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "launcher/base/download.h"
-#include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
 #include "launcher/vm/file_text.h"

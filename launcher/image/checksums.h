@@ -4,7 +4,6 @@
 #ifndef TAPGATE_LAUNCHER_IMAGE_CHECKSUMS_H
 #define TAPGATE_LAUNCHER_IMAGE_CHECKSUMS_H
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>

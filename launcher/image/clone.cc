@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <optional>
 #include <utility>
 
 #include "launcher/base/block_device.h"
@@ -19,7 +18,6 @@
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
 #include "launcher/image/overlay.h"
-#include "launcher/image/seed.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/vm/data_directory.h"

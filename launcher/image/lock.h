@@ -8,9 +8,7 @@
 #ifndef TAPGATE_LAUNCHER_IMAGE_LOCK_H
 #define TAPGATE_LAUNCHER_IMAGE_LOCK_H
 
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "common/unique_fd.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/image/new_vm.h"
 
-#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 

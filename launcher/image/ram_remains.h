@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <vector>
 
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/vm/spec.h"

@@ -3,12 +3,11 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 
 #include "launcher/base/error.h"
-#include "launcher/base/stop_signals.h"
 #include "launcher/base/files.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
@@ -86,9 +85,9 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     if (exists(directory_of(to)))
         throw LauncherError(shown(directory_of(to)) +
                             " holds what is left of an earlier VM of this name; move it away, or "
+                            "take another name");
     // Half of it under each name would be neither.
     const HeldSignals signals;
-                            "take another name");
     const UniqueFd lock = lock_vm(from);
     const UniqueFd other_lock = lock_vm(to);
     // From here on: nobody starts either of them.

@@ -19,7 +19,6 @@
 #include "launcher/image/removal.h"
 #include "launcher/lab/jobs.h"
 #include "launcher/lab/member_jobs.h"
-#include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 
 namespace tapgate {

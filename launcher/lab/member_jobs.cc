@@ -2,7 +2,6 @@
 #include "launcher/lab/member_jobs.h"
 
 #include <algorithm>
-#include <string_view>
 #include <thread>
 
 namespace tapgate {

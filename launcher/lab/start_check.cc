@@ -23,7 +23,6 @@
 #include "launcher/network/policy_verdict.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/run/host.h"
-#include "launcher/run/process.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"

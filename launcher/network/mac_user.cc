@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/network/mac_user.h"
 
-#include <algorithm>
-
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 

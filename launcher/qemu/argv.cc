@@ -7,6 +7,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unix_socket.h"
 #include "launcher/qemu/argv_drives.h"
 #include "launcher/qemu/argv_nets.h"
 #include "launcher/qemu/argv_writer.h"
@@ -17,9 +18,6 @@ namespace tapgate {
 namespace {
 
 using Json = ArgvJson;
-
-// Of a sockaddr_un's path, without its NUL.
-constexpr size_t longest_socket_path = 107;
 
 std::vector<std::string> words_of(const std::vector<int>& fds) {
     std::vector<std::string> words;
@@ -62,8 +60,10 @@ class Builder {
     [[nodiscard]] std::string socket(std::string_view name) const {
         std::string path = state_file(name);
         if (path.size() > longest_socket_path)
-            throw LauncherError("the socket's path is longer than " +
-                                std::to_string(longest_socket_path) + " bytes: " + shown(path));
+            throw LauncherError(
+                "the socket's path is longer than " + std::to_string(longest_socket_path) +
+                " bytes: " + shown(path) +
+                "; set XDG_RUNTIME_DIR to a directory of yours with a shorter name");
         return path;
     }
 

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "launcher/base/error.h"
-#include "launcher/base/text.h"
 #include "launcher/qemu/argv_nets.h"
 #include "launcher/qemu/control.h"
 

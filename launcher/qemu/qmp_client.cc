@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "launcher/base/text.h"
+#include "launcher/base/unix_socket.h"
 
 namespace tapgate {
 
@@ -158,18 +158,17 @@ std::optional<json> QmpStream::next() {
 
 UniqueFd connect_to_qemu(const std::string& path, std::chrono::steady_clock::time_point deadline) {
     const std::string what = "cannot connect to " + terminal_text(path) + ": ";
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path)
+    const auto address = unix_address(path);
+    if (!address)
         throw QmpError(Kind::unreachable, what + "a socket's path has 1 to " +
-                                              std::to_string(sizeof address.sun_path - 1) +
+                                              std::to_string(longest_socket_path) +
                                               " bytes, this one " + std::to_string(path.size()));
-    std::memcpy(address.sun_path, path.data(), path.size());
     // Not blocking: where QEMU does not accept, connect() would wait for ever.
     UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
         throw std::system_error(errno, std::generic_category(), "socket");
-    while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    while (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) !=
+           0) {
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN)

@@ -2,8 +2,6 @@
 #include "launcher/run/background.h"
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,12 +9,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 
 #include "launcher/base/child_process.h"
 #include "launcher/base/output.h"
 #include "launcher/base/program.h"
 #include "launcher/base/stop_signals.h"
+#include "launcher/base/unix_socket.h"
 
 namespace tapgate {
 
@@ -30,14 +28,7 @@ constexpr milliseconds ready_limit{120000};
 constexpr milliseconds beyond_power_down{15000};
 
 bool listens(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path)
-        return false;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    return fd &&
-           connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    return static_cast<bool>(connect_unix(path));
 }
 
 // What makes the program behind it a unit of the user's systemd, where that answers; else nothing.

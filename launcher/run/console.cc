@@ -2,13 +2,11 @@
 #include "launcher/run/console.h"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 #include "launcher/base/child_process.h"
 
@@ -52,18 +50,6 @@ int console_input() {
     return background ? -1 : STDIN_FILENO;
 }
 
-UniqueFd connect_console(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path)
-        return {};
-    std::memcpy(address.sun_path, path.data(), path.size());
-    UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (fd && connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        fd.reset();
-    return fd;
-}
-
 Console::Console(UniqueFd socket, int in, int out)
     : socket_(std::move(socket)), in_(in), out_(out) {}
 
@@ -104,7 +90,7 @@ unsigned Console::read_typed() {
         write_guest();
     }
     if (typed.leaves > 0)
-        stop_typing();
+        typing_ = false;
     return typed.leaves;
 }
 

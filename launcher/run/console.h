@@ -47,9 +47,6 @@ class RawTerminal {
 /// background of, which would stop it.
 int console_input();
 
-/// Connects to QEMU's socket of the console; nothing when nobody listens there (yet).
-UniqueFd connect_console(const std::string& path);
-
 /// Carries bytes between a console's socket and two descriptors (stdin, stdout), which stay the
 /// caller's, never waiting for either.
 class Console {
@@ -65,9 +62,6 @@ class Console {
 
     /// Does what `ready`, a polled wanted(), allows. Returns how often leave_key was pressed.
     unsigned carry(const Polls& ready);
-
-    /// From now on nothing that is typed goes to the guest; leave_key is still seen.
-    void stop_typing() { typing_ = false; }
 
     /// Writes what the guest has said so far, for at most half a second.
     void drain();
@@ -89,7 +83,7 @@ class Console {
     int out_;
     std::string to_guest_;
     std::string to_user_;
-    bool typing_ = true;
+    bool typing_ = true;  // false: nothing goes to the guest any more; leave_key is still seen
 };
 
 }  // namespace tapgate

@@ -15,7 +15,6 @@
 #include "launcher/base/error.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
-#include "launcher/qemu/control.h"
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/vm/state.h"
 

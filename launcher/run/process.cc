@@ -6,7 +6,7 @@
 
 #include <ctime>
 #include <iterator>
-#include <set>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -33,6 +33,77 @@ std::string own_unit(const VmName& name) {
     return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
 }
 
+MacAddress mac_of(const VmSpec& spec, size_t index, const HostFacts& host) {
+    return spec.nets[index].mac.value_or(
+        stable_mac(host.owner, spec.name, static_cast<unsigned>(index)));
+}
+
+// But for the taps' names and what was typed.
+RunRecord record_of_start(const VmSpec& spec, const HostFacts& host) {
+    RunRecord record;
+    record.supervisor = getpid();
+    record.started = std::time(nullptr);
+    record.qemu = host.qemu;
+    const Accelerator accelerator = spec.accelerator.value_or(host.accelerator);
+    record.accelerator = accelerator == Accelerator::kvm ? "kvm" : "tcg";
+    record.unit = own_unit(spec.name);
+    for (size_t i = 0; i < spec.nets.size(); i++) {
+        const auto* const bridged = std::get_if<BridgeNet>(&spec.nets[i].link);
+        record.nets.push_back({.bridge = bridged == nullptr ? "" : bridged->bridge.str(),
+                               .mac = mac_of(spec, i, host).str(),
+                               .tap = {},
+                               .id = "nic" + std::to_string(i)});
+    }
+    return record;
+}
+
+// One for each queue on a bridge, or none.
+std::vector<UniqueFd> vhosts_for(const VmSpec& spec, std::vector<std::string>& notes) {
+    unsigned queues = 0;
+    for (const Net& net : spec.nets) {
+        if (const auto* const bridged = std::get_if<BridgeNet>(&net.link))
+            queues += bridged->queues;
+    }
+    if (queues == 0)
+        return {};
+    VhostQueues vhost = open_vhost(queues);
+    if (!vhost.why_not.empty())
+        notes.push_back("without vhost, so with a slower network: " + vhost.why_not);
+    return std::move(vhost.fds);
+}
+
+// Gets the taps of the adapters on bridges, and vhost for them, in the order of planned_fds(). One
+// whose bridge cannot be had becomes its fallback. Returns whether there is vhost.
+bool open_adapters(VmSpec& spec, const HostFacts& host, PreparedVm& vm) {
+    std::vector<UniqueFd> vhosts = vhosts_for(spec, vm.notes);
+    auto next_vhost = std::make_move_iterator(vhosts.begin());
+    for (size_t i = 0; i < spec.nets.size(); i++) {
+        Net& net = spec.nets[i];
+        const auto* const bridged = std::get_if<BridgeNet>(&net.link);
+        if (bridged == nullptr)
+            continue;
+        RunNet& recorded = vm.record.nets[i];
+        try {
+            for (UniqueFd& tap :
+                 adapter_taps(spec.name, *bridged, mac_of(spec, i, host), !net.mac, host.helper))
+                vm.fds.push_back(std::move(tap));
+        } catch (const LauncherError& error) {
+            auto other = fallen_back(net);
+            if (!other)
+                throw;
+            vm.notes.push_back("net: QEMU's own NAT in the place of " + recorded.bridge + ": " +
+                               error.what());
+            net = std::move(*other);
+            recorded.bridge.clear();
+            continue;
+        }
+        recorded.tap = tap_name(vm.fds.back().get());
+        for (unsigned queue = 0; !vhosts.empty() && queue < bridged->queues; queue++)
+            vm.fds.push_back(*next_vhost++);
+    }
+    return !vhosts.empty();
+}
+
 }  // namespace
 
 std::vector<UniqueFd> adapter_taps(const VmName& vm, const BridgeNet& net, const MacAddress& mac,
@@ -50,65 +121,18 @@ std::vector<UniqueFd> adapter_taps(const VmName& vm, const BridgeNet& net, const
 PreparedVm prepare_vm(VmSpec spec, const HostFacts& host, bool plain_bridge) {
     PreparedVm vm;
     vm.notes = prepare_files(spec, host);
-    vm.record.supervisor = getpid();
-    vm.record.started = std::time(nullptr);
-    vm.record.qemu = host.qemu;
-    const Accelerator accelerator = spec.accelerator.value_or(host.accelerator);
-    vm.record.accelerator = accelerator == Accelerator::kvm ? "kvm" : "tcg";
-    vm.record.unit = own_unit(spec.name);
+    vm.record = record_of_start(spec, host);
     if (geteuid() == 0)
         vm.notes.emplace_back(
             "QEMU runs as root, and so does whatever breaks out of the guest; as a user of the "
             "host it is as good, and safer");
     if (!host.why_not_kvm.empty())
         vm.notes.push_back("without KVM, so more slowly: " + host.why_not_kvm);
-
-    unsigned queues = 0;
-    for (const Net& net : spec.nets) {
-        if (const auto* const bridged = std::get_if<BridgeNet>(&net.link))
-            queues += bridged->queues;
-    }
-    VhostQueues vhost;
-    if (!plain_bridge && queues > 0) {
-        vhost = open_vhost(queues);
-        if (!vhost.why_not.empty())
-            vm.notes.push_back("without vhost, so with a slower network: " + vhost.why_not);
-    }
-    auto next_vhost = std::make_move_iterator(vhost.fds.begin());
-    for (size_t i = 0; i < spec.nets.size(); i++) {
-        Net& net = spec.nets[i];
-        const MacAddress mac =
-            net.mac.value_or(stable_mac(host.owner, spec.name, static_cast<unsigned>(i)));
-        RunNet& recorded = vm.record.nets.emplace_back();
-        recorded.mac = mac.str();
-        recorded.id = "nic" + std::to_string(i);
-        const auto* const bridged = std::get_if<BridgeNet>(&net.link);
-        if (bridged == nullptr)
-            continue;
-        recorded.bridge = bridged->bridge.str();
-        if (plain_bridge)
-            continue;
-        // In the order of planned_fds().
-        try {
-            for (UniqueFd& tap : adapter_taps(spec.name, *bridged, mac, !net.mac, host.helper))
-                vm.fds.push_back(std::move(tap));
-        } catch (const LauncherError& error) {
-            auto other = fallen_back(net);
-            if (!other)
-                throw;
-            vm.notes.push_back("net: QEMU's own NAT in the place of " + recorded.bridge + ": " +
-                               error.what());
-            net = std::move(*other);
-            recorded.bridge.clear();
-            continue;
-        }
-        recorded.tap = tap_name(vm.fds.back().get());
-        for (unsigned queue = 0; !vhost.fds.empty() && queue < bridged->queues; queue++)
-            vm.fds.push_back(*next_vhost++);
-    }
     std::optional<VmFds> fds;
-    if (!plain_bridge)
-        fds = planned_fds(spec, !vhost.fds.empty());
+    if (!plain_bridge) {
+        const bool vhost = open_adapters(spec, host, vm);
+        fds = planned_fds(spec, vhost);
+    }
     vm.argv = qemu_argv(spec, host, fds);
     return vm;
 }

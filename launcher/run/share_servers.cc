@@ -4,11 +4,8 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -16,6 +13,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unix_socket.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {
@@ -69,21 +67,14 @@ std::vector<std::string> namespace_words() {
     return {"unshare", "--user", "--map-root-user", "--map-auto", "--"};
 }
 
-sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path)
-        throw LauncherError("the socket's path is too long: " + shown(path));
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return address;
-}
-
 UniqueFd listen_at(const std::string& path) {
-    const sockaddr_un address = address_of(path);
+    const auto address = unix_address(path);
+    if (!address)
+        throw LauncherError("the socket's path is too long: " + shown(path));
     UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     // Of a start that was killed.
     unlink(path.c_str());
-    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
         listen(fd.get(), 1) != 0)
         fail_with_errno(shown(path));
     return fd;
@@ -92,11 +83,7 @@ UniqueFd listen_at(const std::string& path) {
 // One that nobody has connected to yet waits for that for ever, in a process of its own that
 // outlives the one which is killed here: it gets a connection that is over at once.
 void hang_up(const std::string& path) {
-    const sockaddr_un address = address_of(path);
-    const UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (fd)
-        static_cast<void>(
-            connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    static_cast<void>(connect_unix(path));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
-#include "launcher/qemu/control.h"
+#include "launcher/base/unix_socket.h"
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/run/console.h"
 #include "launcher/run/console_log.h"
@@ -145,7 +145,7 @@ class Supervisor {
     bool answers() {
         // First, so that nothing the guest says is missed: its socket is there before QMP's.
         if (!options_.ready && !background_ && !socket_)
-            socket_ = connect_console(console_path(name_));
+            socket_ = connect_unix(console_path(name_));
         try {
             return QmpClient::connect(qmp_path(name_), milliseconds(1000))
                 .execute("query-status", nullptr, milliseconds(1000))

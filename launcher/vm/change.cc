@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/vm/change.h"
 
-#include <algorithm>
-
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/vm/edit.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <sstream>
 #include <utility>
 
-#include "common/unique_fd.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"

@@ -2,7 +2,6 @@
 #include "launcher/vm/setting.h"
 
 #include <algorithm>
-#include <string_view>
 
 #include "common/words.h"
 #include "launcher/base/text.h"

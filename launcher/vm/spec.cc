@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
 
 #include "launcher/base/text.h"

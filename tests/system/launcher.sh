@@ -360,10 +360,6 @@ if [ ! -e /run/systemd/system ]; then
     did 0 autostart bare on
     [ "$(grep -c "^@reboot $tapgate start bare # tapgate autostart bare$" $LAB/home/.crontab)" = 1 ] ||
         wrong "the crontab: $(cat $LAB/home/.crontab)"
-    did 0 autostart bare off
-    [ ! -s $LAB/home/.crontab ] || wrong "left: $(cat $LAB/home/.crontab)"
-    mkdir -p /run/systemd/system /usr/local/lib/systemd/user
-    : >/usr/local/lib/systemd/user/tapgate@.service
     # What it does not tell would be lost.
     echo '0 4 * * * backup' >>$LAB/home/.crontab
     : >$LAB/home/.cron-is-broken
@@ -389,6 +385,10 @@ if [ ! -e /run/systemd/system ]; then
     done
     ! grep 'tapgate autostart cron' $LAB/home/.crontab || wrong "deleted VMs would be started"
     sed -i '/backup/d' $LAB/home/.crontab
+    did 0 autostart bare off
+    [ ! -s $LAB/home/.crontab ] || wrong "left: $(cat $LAB/home/.crontab)"
+    mkdir -p /run/systemd/system /usr/local/lib/systemd/user
+    : >/usr/local/lib/systemd/user/tapgate@.service
     did 0 autostart bare on
     says "$err" 'starts when you log in.*loginctl enable-linger'
     [ "$(readlink $LAB/home/.config/systemd/user/default.target.wants/tapgate@bare.service)" = \
@@ -487,10 +487,6 @@ says "$err" "the tap $(lab_ports br0) on br0 has the MAC address $mac already"
 did 0 kill lab
 result "a MAC address that another VM of the bridge has is refused"
 
-# --- in the foreground ------------------------------------------------------------------------------
-
-(lab_exec "$tapgate" run lab "${with_helper[@]}" --append="$append") </dev/null >"$out" 2>"$err" ||
-    wrong "run ends with $?"
 # Not there a moment later either, when its helper has come so far.
 cat >$LAB/slow-helper <<EOT
 #!/bin/sh
@@ -511,6 +507,10 @@ must_be lab off
 lab_no_tap_left
 result "a start that a signal ends has started nothing"
 
+# --- in the foreground ------------------------------------------------------------------------------
+
+(lab_exec "$tapgate" run lab "${with_helper[@]}" --append="$append") </dev/null >"$out" 2>"$err" ||
+    wrong "run ends with $?"
 says "$out" '^PASS'
 must_be lab off
 result "run: the console on stdout, and 0 when the guest has powered off"

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef TAPGATE_LAUNCHER_BASE_UNIX_SOCKET_H
+#define TAPGATE_LAUNCHER_BASE_UNIX_SOCKET_H
+
+#include <sys/un.h>
+
+#include <optional>
+#include <string>
+
+#include "common/unique_fd.h"
+
+namespace tapgate {
+
+/// The longest path of a UNIX socket, in bytes.
+constexpr size_t longest_socket_path = sizeof sockaddr_un{}.sun_path - 1;
+
+/// The path as the socket calls take it; nothing when it is empty, or too long for them.
+std::optional<sockaddr_un> unix_address(const std::string& path);
+
+/// A connection to who listens at `path`, not blocking; none when nobody does (yet). Never waits.
+UniqueFd connect_unix(const std::string& path);
+
+}  // namespace tapgate
+
+#endif
