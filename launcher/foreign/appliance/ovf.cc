@@ -67,6 +67,13 @@ struct DiskController {
     bool ide = false;
 };
 
+// The first disk that VMware boots from.
+pugi::xml_node first_of_boot_order(const pugi::xml_node& system) {
+    return system.find_child([](const pugi::xml_node& child) {
+        return ovf_name(child) == "BootOrderSection" && attribute_of(child, "type") == "disk";
+    });
+}
+
 // A disk of the hardware's, as long as nobody knows the machine.
 struct FoundDisk {
     size_t item = 0;  // its place among the items
@@ -123,6 +130,7 @@ class OvfReader {
         if (!hardware)
             throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
         virtualbox_adapters_ = virtualbox_adapters(system);
+        boot_order_ = first_of_boot_order(system);
         read_ovf_firmware(system, hardware, result_.translation);
         read_hardware(hardware, ovirt_machine(system));
         read_virtualbox_clock(system, result_.translation);
@@ -438,6 +446,12 @@ class OvfReader {
             add_reason(why, "it was on " + parent + ", and is on SATA");
         if (disk.is_first)
             add_reason(why, "the first one, as boot=true says");
+        if (boot_order_ && item.id() == attribute_of(boot_order_, "instanceId")) {
+            disk.is_first = true;
+            result_.translation.changed(tag_of(boot_order_),
+                                        words_for(item) + " is the first disk");
+            read_order_ = boot_order_;
+        }
         std::string left = item.left();
         if (!disk.left.empty())
             left += (left.empty() ? "" : ", ") + disk.left;
@@ -485,7 +499,8 @@ class OvfReader {
         }
         for (const pugi::xml_node& section : system.children()) {
             const std::string known = ovf_name(section);
-            if (section != hardware && known != "Name" && known != "Info" && known != "BiosType")
+            if (section != hardware && section != read_order_ && known != "Name" &&
+                known != "Info" && known != "BiosType")
                 name(section, known);
         }
         for (const std::string& file : disks_.unused())
@@ -501,6 +516,8 @@ class OvfReader {
     std::string configuration_;  // its id; empty: there is one only
     OvfDisks disks_{source_};
     std::map<std::string, DiskController> controllers_;  // by InstanceID
+    pugi::xml_node boot_order_;  // VMware's, and empty where it is for no disk
+    pugi::xml_node read_order_;  // the same, when its disk is here
 };
 
 }  // namespace

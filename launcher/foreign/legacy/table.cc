@@ -23,7 +23,7 @@ constexpr std::string_view gone = "QEMU has dropped it";
 
 // By name.
 constexpr LegacyOptionKind kinds[] = {
-    {"D", true, keep_option},
+    {"D", true, drop_option, "what QEMU says is in qemu.log in the VM's directory"},
     {"L", true, keep_option},
     {"M", true, take_machine},
     {"S", false, drop_option, not_kept},
