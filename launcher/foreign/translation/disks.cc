@@ -63,14 +63,38 @@ void ForeignDisks::finish() {
         if (disk.kind == ForeignDisk::Kind::disk && disk.bus == (machine_.q35 ? "sata" : "ide"))
             name_as_before(disk, ata_disks_++);
         add_setting(disk);
+        if (disk.kind == ForeignDisk::Kind::disk)
+            numbers_[disk.bus].push_back(disk.number);
     }
     for (ForeignDisk& disk : kept) {
+        say_where_it_is_found(disk);
         if (disk.kind == ForeignDisk::Kind::floppy)
             keep_floppy(disk);
         else
             keep(std::move(disk));
     }
     disks_.clear();
+}
+
+// A guest counts disks as it finds them: on pc those that are kept come behind tapgate's, and on
+// q35, where those are behind ports, in front of them.
+void ForeignDisks::say_where_it_is_found(ForeignDisk& disk) const {
+    const std::string bus =
+        disk.model.empty() || disk.model == "virtio-blk" || disk.model.starts_with("virtio-blk-pci")
+            ? disk.bus
+            : "";
+    const auto others = numbers_.find(bus);
+    if (disk.kind != ForeignDisk::Kind::disk || (bus != "virtio" && bus != "scsi") ||
+        others == numbers_.end())
+        return;
+    const bool moves = std::any_of(
+        others->second.begin(), others->second.end(),
+        [&](unsigned other) { return machine_.q35 ? other < disk.number : other > disk.number; });
+    if (moves)
+        add_reason(disk.why,
+                   "the guest finds it " + std::string(machine_.q35 ? "before" : "behind") +
+                       " its other disks on " + bus + ": /dev/" + (bus == "scsi" ? "sda" : "vda") +
+                       " may be another one, by-uuid is as it was");
 }
 
 bool ForeignDisks::is_setting(const ForeignDisk& disk) const {

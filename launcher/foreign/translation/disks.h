@@ -6,6 +6,7 @@
 #define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_DISKS_H
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,7 @@ class ForeignDisks {
     [[nodiscard]] bool takes_room(ForeignDisk& disk);
     void name_as_before(ForeignDisk& disk, std::optional<unsigned> place) const;
     void add_setting(const ForeignDisk& disk);
+    void say_where_it_is_found(ForeignDisk& disk) const;
     void keep(ForeignDisk disk);
     void keep_floppy(const ForeignDisk& disk);
     [[nodiscard]] std::vector<std::string> kept_drive(const ForeignDisk& disk,
@@ -75,7 +77,8 @@ class ForeignDisks {
     BootOrder& boot_;
     Translation& result_;
     std::vector<ForeignDisk> disks_;
-    unsigned ide_ = 0;  // places taken by settings
+    std::map<std::string, std::vector<unsigned>> numbers_;  // of disks that are settings, by bus
+    unsigned ide_ = 0;                                      // places taken by settings
     unsigned sata_ = 0;
     unsigned ata_disks_ = 0;  // of those settings, on the board's own controller
     unsigned virtio_ = 0;

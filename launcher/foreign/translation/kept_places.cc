@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/translation/kept_places.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -15,9 +16,12 @@ namespace tapgate {
 
 namespace {
 
-// Slots above tapgate's own: the screen is in 1, and root ports are in 2 and a few behind it.
+// Slots above tapgate's own on q35: the screen is in 1, and root ports are in 2 and a few behind
+// it.
 constexpr unsigned first_slot = 0x8;
 constexpr unsigned last_slot = 0x1e;
+// On pc tapgate's devices take those that are free from the lowest one on.
+constexpr unsigned last_on_pc = 0x1f;
 
 bool is_pci(std::string_view driver) {
     if (driver.starts_with("virtio-"))
@@ -40,9 +44,30 @@ bool is_pci(std::string_view driver) {
            driver.starts_with("i825") || driver == "i82801" || is_one_of(driver, others);
 }
 
+// As -device has it; JSON waits until all else has its place.
+bool needs_place(const std::string& argument) {
+    const Properties device = Properties::parse(argument, "driver");
+    return !argument.starts_with('{') && is_pci(device.get("driver")) && !device.has("bus") &&
+           !device.has("addr");
+}
+
 class Places {
   public:
-    explicit Places(Translation& result) : result_(result) {}
+    Places(Translation& result, bool q35) : result_(result) {
+        if (q35)
+            return;
+        unsigned count = 0;
+        for (size_t i = 0; i + 1 < result.settings.size(); i++) {
+            const bool here = result.settings[i].first == "qemu-arg" &&
+                              result.settings[i + 1].first == "qemu-arg";
+            const std::string& option = result.settings[i].second;
+            if (here && (option == "-virtfs" ||
+                         (option == "-device" && needs_place(result.settings[i + 1].second))))
+                count++;
+        }
+        last_ = last_on_pc;
+        slot_ = std::max(first_slot, last_on_pc + 1 - std::min(count, last_on_pc));
+    }
 
     void write() {
         const std::vector<std::pair<std::string, std::string>> before = std::move(result_.settings);
@@ -76,9 +101,7 @@ class Places {
     }
 
     std::vector<std::string> placed(const std::string& argument) {
-        const Properties device = Properties::parse(argument, "driver");
-        if (argument.starts_with('{') || !is_pci(device.get("driver")) || device.has("bus") ||
-            device.has("addr") || slot_ > last_slot)
+        if (!needs_place(argument) || slot_ > last_)
             return {"-device", argument};
         std::array<char, 16> text{};
         std::snprintf(text.data(), text.size(), ",addr=0x%x", slot_++);
@@ -102,14 +125,14 @@ class Places {
 
     Translation& result_;
     unsigned slot_ = first_slot;
+    unsigned last_ = last_slot;
     unsigned file_systems_ = 0;
 };
 
 }  // namespace
 
 void place_kept_devices(const LegacyMachine& machine, Translation& result) {
-    if (machine.q35)
-        Places(result).write();
+    Places(result, machine.q35).write();
 }
 
 }  // namespace tapgate
