@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launcher/base/directories.h"
@@ -44,8 +45,9 @@ int main(int argc, char** argv) {
         return static_cast<int>(
             tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     } catch (const tapgate::UsageError& error) {
-        // Of the verb, where there is one.
-        const bool has_verb = argc > 1 && tapgate::grammar().find(argv[1]) != nullptr;
+        // Of the verb, where there is one, but for `help' itself.
+        const bool has_verb = argc > 1 && tapgate::grammar().find(argv[1]) != nullptr &&
+                              std::string_view(argv[1]) != "help";
         tapgate::note(std::string(error.what()) + "; see: tapgate help" +
                       (has_verb ? " " + std::string(argv[1]) : ""));
         return static_cast<int>(error.code());

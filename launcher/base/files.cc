@@ -43,12 +43,12 @@ std::string write_beside(const std::string& path, std::string_view text) {
     const UniqueFd fd(
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd)
-        fail_with_errno(shown(temporary));
+        fail_with_errno(shown(errno == EEXIST ? temporary : path));
     if (!write_all(fd.get(), text) || fsync(fd.get()) != 0) {
         const int error = errno;
         unlink(temporary.c_str());
         errno = error;
-        fail_with_errno(shown(temporary));
+        fail_with_errno(shown(path));
     }
     return temporary;
 }

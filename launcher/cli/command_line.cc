@@ -103,7 +103,8 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
         const VmOption* const option = find_vm_option(name);
         const auto own = std::find_if(grammar.options.begin(), grammar.options.end(),
                                       [&](const VerbOption& one) { return one.name == name; });
-        if (wrong.kind() == po::invalid_command_line_syntax::missing_parameter &&
+        if ((wrong.kind() == po::invalid_command_line_syntax::missing_parameter ||
+             wrong.kind() == po::invalid_command_line_syntax::empty_adjacent_parameter) &&
             (option != nullptr || own != grammar.options.end()))
             throw UsageError(
                 "--" + name + " needs a value: --" + name + "=" +

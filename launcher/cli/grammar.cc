@@ -9,8 +9,8 @@
 namespace tapgate {
 
 bool is_among(std::string_view words, std::string_view word) {
-    return (" " + std::string(words) + " ").find(" " + std::string(word) + " ") !=
-           std::string::npos;
+    return !word.empty() && (" " + std::string(words) + " ").find(" " + std::string(word) + " ") !=
+                                std::string::npos;
 }
 
 const Verb* Grammar::find(std::string_view name) const {

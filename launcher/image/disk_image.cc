@@ -309,12 +309,13 @@ std::vector<std::string> check_disk(const Disk& disk, bool snapshot) {
                             "would do without; " +
                             device_permission(path));
     if (writes && access(path.c_str(), W_OK) != 0)
-        fail_with_errno(shown(path) +
-                        ": you may not write to it. A VM that keeps what differs from it: tapgate "
-                        "new NAME --from=" +
-                        shown(commas_doubled(path)) +
-                        "; for looking only: --snapshot=on (or readonly=on); if it was the base of "
-                        "clones that are gone: chmod u+w");
+        throw LauncherError(
+            shown(path) + ": " + errno_text(errno) +
+            ": you may not write to it. A VM that keeps what differs from it: tapgate "
+            "new NAME --from=" +
+            shown(commas_doubled(path)) +
+            "; for looking only: --snapshot=on (or readonly=on); if it was the base of "
+            "clones that are gone: chmod u+w");
     return std::move(checker.notes);
 }
 

@@ -19,6 +19,7 @@
 #include "launcher/base/text.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/vm/data_directory.h"
+#include "launcher/vm/file.h"
 
 namespace tapgate {
 
@@ -161,7 +162,8 @@ std::string overlay_value(const std::string& value, const std::string& overlay,
 }
 
 NewDirectory::NewDirectory(const VmName& name)
-    : target_(vm_data_directory(name)),
+    : name_(name),
+      target_(vm_data_directory(name)),
       path_(data_directory() + "/." + name.str() + "." + std::to_string(getpid())) {
     make_private_directory(data_directory());
     remove_left_over();
@@ -177,9 +179,12 @@ void NewDirectory::move() {
     // An empty directory in the way is replaced; any other belongs to somebody.
     if (rename(path_.c_str(), target_.c_str()) != 0) {
         if (errno == ENOTEMPTY || errno == EEXIST)
-            throw LauncherError(shown(target_) +
-                                " holds what is left of an earlier VM of this name; move it "
-                                "away, or take another name");
+            throw LauncherError(
+                shown(target_) +
+                (has_vm_file(name_)
+                     ? " is of another VM of this name, which has come first; take another name"
+                     : " holds what is left of an earlier VM of this name, if no other tapgate "
+                       "makes one just now; move it away, or take another name"));
         fail_with_errno(shown(target_));
     }
     path_ = target_;

@@ -78,6 +78,7 @@ class NewDirectory {
     void keep() { path_.clear(); }
 
   private:
+    VmName name_;
     std::string target_;
     std::string path_;
 };

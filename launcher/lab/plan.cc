@@ -18,9 +18,14 @@ namespace {
 // What QEMU itself needs for a small guest without KVM, in MiB.
 constexpr std::uint64_t memory_of_qemu = 48;
 
+// One whose file cannot be read is not.
 bool is_made_by(const Lab& lab, const VmName& name) {
-    const auto text = read_file(vm_file_path(name));
-    return text && has_lab_mark(*text, name, lab.name);
+    try {
+        const auto text = read_file(vm_file_path(name));
+        return text && has_lab_mark(*text, name, lab.name);
+    } catch (const LauncherError&) {
+        return false;
+    }
 }
 
 // Will it be Slurm's, made as the lab's file and its template have it?

@@ -59,7 +59,9 @@ LauncherError no_such_vm(const VmName& name) {
     std::vector<std::string_view> words;
     words.reserve(names.size());
     for (const VmName& one : names)
-        words.push_back(one.str());
+        // A link to nowhere has this very name.
+        if (one.str() != name.str())
+            words.push_back(one.str());
     if (const std::string meant = did_you_mean(name.str(), words); !meant.empty())
         return LauncherError("no VM is called " + name.str() + meant +
                              "; yours are in: tapgate list --all");

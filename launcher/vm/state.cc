@@ -215,12 +215,13 @@ UniqueFd lock_vm(const VmName& name) {
     if (UniqueFd fd = locked_file(directory + "/lock"))
         return fd;
     const VmState state = vm_state(name);
-    throw LauncherError(name.str() +
-                        (state.qemu != 0
-                             ? " is running already (QEMU's process is " +
-                                   std::to_string(state.qemu) + "); see tapgate status "
-                             : " is being started by another tapgate; see tapgate status ") +
-                        name.str());
+    throw LauncherError(
+        name.str() +
+        (state.qemu != 0
+             ? " is running already (QEMU's process is " + std::to_string(state.qemu) +
+                   "); see tapgate status "
+             : " is being started, or changed, by another tapgate; see tapgate status ") +
+        name.str());
 }
 
 UniqueFd lock_vm(const VmName& name, std::chrono::milliseconds limit) {

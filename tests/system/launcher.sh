@@ -456,7 +456,7 @@ for i in 1 2 3 4 5 6; do
     if wait "${starts[i - 1]}"; then
         won=$((won + 1))
     else
-        says "$LAB/log/start.$i" 'bare is (running already|being started by another tapgate)'
+        says "$LAB/log/start.$i" 'bare is (running already|being started, or changed, by another tapgate)'
     fi
 done
 [ $won = 1 ] || wrong "$won of six starts won"

@@ -125,7 +125,26 @@ status=0
 "$tapgate" strat lab 2>said || status=$?
 [ $status = 2 ] || wrong "an unknown verb ends with $status"
 [ "$(wc -c <said)" -lt 80 ] || wrong "the answer to an unknown verb is as long as a list: $(cat said)"
+refused "unknown verb \`'" "$tapgate" ''
+("$tapgate" help fly 2>&1 || true) | matches 'see: tapgate help$' || wrong "help says that help is to be seen"
 result "help, and the words of other programs"
+
+# Errors name the file that is meant, and no lab needs a file that is no VM of its.
+mkdir "$XDG_CONFIG_HOME/tapgate/directory.conf"
+printf '[a]\nnet = none\n' >class.conf
+"$tapgate" lab status class.conf | matches '^class-a-1 .*not made' || wrong "a file that is none of the lab's is in its way"
+rmdir "$XDG_CONFIG_HOME/tapgate/directory.conf"
+ln -s nowhere "$XDG_CONFIG_HOME/tapgate/link.conf"
+! ("$tapgate" show link 2>&1 || true) | matches 'did you mean .link' || wrong "it means itself"
+rm "$XDG_CONFIG_HOME/tapgate/link.conf"
+cp disk.raw readonly.raw
+chmod 0444 readonly.raw
+if [ "$(id -u)" != 0 ]; then
+    refused 'Permission denied: you may not write to it. A VM' "$tapgate" run ./readonly.raw --net=none
+fi
+# shellcheck disable=SC2016 # for the other shell
+refused 'lab.conf: File too large' bash -c 'ulimit -f 0; trap "" XFSZ; exec "$@"' - "$tapgate" set lab memory=2G
+result "an error names the file that is meant"
 
 # Of a VM that crashed, or whose host did, all is said that there will be.
 (umask 077 && mkdir -p "$work/run/tapgate/lab")
@@ -177,6 +196,7 @@ if command -v qemu-img >/dev/null && command -v script >/dev/null; then
     qemu-img create -q -f qcow2 second.qcow2 1M
     "$tapgate" set web disk+=second.qcow2
     mkdir slow
+    # shellcheck disable=SC2016 # for the program itself
     printf '#!/bin/sh\n[ "$1" != snapshot ] || sleep 1\nexec %s "$@"\n' "$(command -v qemu-img)" >slow/qemu-img
     chmod +x slow/qemu-img
     PATH=$work/slow:$PATH "$tapgate" snapshot save web half >said 2>&1 &

@@ -103,6 +103,7 @@ cat >list <<'END'
 1 create web --disk=rhce => rhce,format=raw
 1 create web --memory=2X => 512M or 2G
 2 create web --memory => --memory=SIZE
+2 create web --memory= => --memory=SIZE
 2 create web --memry=2G => did you mean `memory'
 1 create web --cpus=0 => from 1 to 255
 1 create web --cpus=3,sockets=2 => -

@@ -14,6 +14,7 @@
 #include "launcher/image/clone.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/new_vm.h"
+#include "launcher/image/overlay.h"
 #include "launcher/image/seed.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
@@ -151,6 +152,16 @@ TEST_F(New, HasASeedOfItsOwn) {
     EXPECT_FALSE(load_vm_file(second).spec.seed);
     EXPECT_EQ(load_vm_file(second).spec.disks.size(), 2U);
     EXPECT_THAT(content_of(seed_path(second)), HasSubstr("\"host\""));
+}
+
+// To move it away would take the disk of the one that has come first.
+TEST_F(New, SaysThatAnotherOfTheNameHasComeFirst) {
+    make_vm({web, image("golden.qcow2"), {}, {}});
+    NewDirectory late(web);
+    EXPECT_THAT(error_of([&] { late.move(); }), HasSubstr("another VM of this name"));
+    EXPECT_TRUE(fs::exists(data("web/disk.qcow2")));
+    fs::remove(vm_file_path(web));
+    EXPECT_THAT(error_of([&] { late.move(); }), HasSubstr("move it away"));
 }
 
 }  // namespace
