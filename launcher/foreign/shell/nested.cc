@@ -86,12 +86,17 @@ void ShellReader::run(const std::string& text, unsigned line, Truth most) {
 
 // What `bash -c TEXT' and `alias NAME=TEXT' have in one word is a script.
 void ShellReader::read_nested() {
-    constexpr std::array<std::string_view, 3> others = {"runuser", "script", "su"};
+    constexpr std::array<std::string_view, 5> others = {"flock", "runuser", "script", "sg", "su"};
+    // Of theirs, a word with blanks is a script.
+    constexpr std::array<std::string_view, 4> takers = {"nbdkit", "tmux", "watch", "xterm"};
     bool shell = false;
     const std::vector<std::string> words = command_.words;
+    const bool takes = !words.empty() && is_one_of(last_part(words[0]), takers);
     for (size_t i = 0; i < words.size(); i++) {
         if (words[0] == "alias" && i > 0)
             read_nested(words[i].substr(words[i].find('=') + 1), script_, command_.line, false);
+        else if (takes && i > 0 && words[i].find(' ') != std::string::npos)
+            read_in_shell(words[i], std::nullopt, command_.line, false, std::nullopt);
         else if (shell && i + 1 < words.size() && words[i].starts_with('-') &&
                  words[i].ends_with('c') && !words[i].starts_with("--"))
             read_in_shell(words[i + 1], arguments_behind(i + 2), command_.line, false,

@@ -47,7 +47,10 @@ case ${0##*/} in
     qemu-img | ip | brctl | modprobe | chown | tunctl | iptables | swtpm) exit 0 ;;
     sudo | doas | taskset | numactl | ionice | chrt | screen | strace | systemd-run)
         while [ $# -gt 0 ]; do
-            case $1 in qemu* | kvm | env | nice | ip | modprobe | bash | sh) exec "$@" ;; esac
+            case $1 in
+            -u | -g) shift ;; # a user, a group: qemu and kvm are some
+            qemu* | kvm | env | nice | ip | modprobe | bash | sh) exec "$@" ;;
+            esac
             shift
         done ;;
     *) printf '%s\0' start "$@" end >&9 ;;

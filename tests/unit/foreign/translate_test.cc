@@ -20,6 +20,7 @@
 #include "launcher/foreign/legacy/options.h"
 #include "launcher/foreign/legacy/translate.h"
 #include "launcher/foreign/shell/qemu_script.h"
+#include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/script.h"
 #include "launcher/foreign/translation/properties.h"
 #include "launcher/vm/description.h"
@@ -303,6 +304,21 @@ TEST(Script, UnitsOfSystemd) {
     const auto commands =
         script("[Service]\nEnvironment=\"O=-m 512\"\nExecStart=-/usr/bin/kvm $O -hda \\\n  /a\n");
     EXPECT_THAT(commands.back().words, ElementsAre("/usr/bin/kvm", "-m", "512", "-hda", "/a"));
+}
+
+// Users, groups and modules are called so, too.
+TEST(Script, WhoIsCalledKvm) {
+    const auto qemu = [](const std::string& line) {
+        const ShellCommand command = find_qemu_start(line, no_environment, "FILE");
+        const auto found = find_qemu(command.words);
+        return std::to_string(found - command.words.begin()) + " " + *found;
+    };
+    EXPECT_EQ(qemu("sudo -u kvm -g kvm -E env A=b qemu-system-x86_64 -m 1"),
+              "8 qemu-system-x86_64");
+    EXPECT_EQ(qemu("runuser -u kvm -- /usr/bin/qemu-kvm -m 1"), "4 /usr/bin/qemu-kvm");
+    EXPECT_EQ(qemu("sudo -E kvm -name qemu -L /usr/share/qemu -m 1"), "2 kvm");
+    EXPECT_EQ(qemu("sudo kvm a.img"), "1 kvm");
+    EXPECT_EQ(qemu("nice -n 5 sudo chgrp kvm /dev/kvm\nsudo kvm -name qemu-kvm"), "1 kvm");
 }
 
 // systemd knows an instance's name by the name of the file that it was made for.
