@@ -30,9 +30,8 @@ struct Switch {
     char forbidding;  // what it begins with then
     const char* way_out;
 };
-constexpr std::array<Switch, 3> switches = {
+constexpr std::array<Switch, 2> switches = {
     {{"/proc/sys/kernel/unprivileged_userns_clone", '0', "kernel.unprivileged_userns_clone=1"},
-     {"/proc/sys/user/max_user_namespaces", '0', "user.max_user_namespaces=65536"},
      {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", '1',
       "kernel.apparmor_restrict_unprivileged_userns=0', or load the AppArmor profile of "
       "tapgate-helper, which has the rule `userns,"}}};
@@ -40,6 +39,10 @@ constexpr std::array<Switch, 3> switches = {
 // Behind an error of the first steps.
 [[noreturn]] void fail_to_contain(int error_number) {
     const std::string text = std::string(what) + ": " + error_text(error_number);
+    if (error_number == ENOSPC)
+        throw Failure(text +
+                      ": user.max_user_namespaces or user.max_net_namespaces allows a user "
+                      "no more: raise it by sysctl(8), or say `plain': bridge.conf(5)");
     for (const Switch& one : switches) {
         const UniqueFd file(open(one.file, O_RDONLY | O_CLOEXEC));
         char first = 0;

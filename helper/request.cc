@@ -2,7 +2,6 @@
 #include "helper/request.h"
 
 #include <getopt.h>
-#include <unistd.h>
 
 #include <array>
 #include <string_view>
@@ -87,8 +86,7 @@ Request parse_request(int argc, char** argv) {
                 break;
             case fd:
                 // 0 to 2 are stdio: a reply there would meet the caller's own output.
-                request.socket =
-                    static_cast<int>(parse_number("fd", value, STDERR_FILENO + 1, 0x7fffffff));
+                request.socket = static_cast<int>(parse_number("fd", value, 3, 0x7fffffff));
                 break;
             case queues:
                 request.queues = parse_number("queues", value, 1, max_fds_in_message);
@@ -118,11 +116,9 @@ Request parse_request(int argc, char** argv) {
             case help:
                 request.mode = Request::Mode::help;
                 return request;
-            default: {
-                const int at = optind > before ? optind - 1 : before;
-                usage(at < argc ? "`" + printable(argv[at]) + "' is unknown, or lacks its value"
-                                : "an option lacks its value");
-            }
+            default:
+                usage("`" + printable(argv[optind > before ? optind - 1 : before]) +
+                      "' is unknown, or lacks its value");
         }
     }
     if (optind < argc)

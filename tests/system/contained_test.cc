@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <array>
 #include <cstring>
@@ -201,6 +202,17 @@ TEST_F(ContainedPort, IsRefusedWhereIpv6CannotBeKeptOff) {
     ASSERT_EQ(umount("/proc"), 0);
     EXPECT_TRUE(
         failed_saying(run, "failed to contain the tap: No such file or directory", "/proc/sys"));
+}
+
+TEST_F(ContainedPort, IsRefusedWhereItsUserHasAllNamespacesThatHeMay) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    add_bridge("br0");
+    write_policy("allow br0 contain\n");
+    const HelperResult run = run_traced({"--br=br0", "--fd=27"}, {}, [](const TracedCall& call) {
+        return TraceAction{.fail_with = call.number == SYS_clone ? ENOSPC : 0};
+    });
+    EXPECT_TRUE(failed_saying(run, "failed to contain the tap: No space left on device",
+                              "user.max_net_namespaces"));
 }
 
 // --- The host's own IP, by way of the port
