@@ -59,17 +59,20 @@ std::string udp(unsigned from, unsigned to) {
     return two(from) + two(to) + two(8 + data.size()) + two(0) + data;
 }
 
-std::string ipv4(int protocol, const std::string& payload) {
-    std::string header = bytes({0x45, 0}) + two(20 + payload.size()) + two(1) + two(0) +
-                         bytes({64, protocol}) + two(0) + bytes({192, 0, 2, 1, 192, 0, 2, 255});
+std::string ipv4(int protocol, const std::string& payload,
+                 const std::string& to = bytes({192, 0, 2, 255}), unsigned fragment = 0) {
+    std::string header = bytes({0x45, 0}) + two(20 + payload.size()) + two(1) + two(fragment) +
+                         bytes({64, protocol}) + two(0) + bytes({192, 0, 2, 1}) + to;
     header.replace(10, 2, internet_checksum(header));
     return two(0x0800) + header + payload;
 }
 
-std::string ipv6(int next, const std::string& payload) {
+const std::string link_local = bytes({0xfe, 0x80}) + std::string(13, '\0') + '\1';
+const std::string all_nodes = bytes({0xff, 0x02}) + std::string(13, '\0') + '\1';
+
+std::string ipv6(int next, const std::string& payload, const std::string& to = all_nodes) {
     return two(0x86dd) + bytes({0x60, 0, 0, 0}) + two(payload.size()) + bytes({next, 255}) +
-           bytes({0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}) +
-           bytes({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}) + payload;
+           link_local + to + payload;
 }
 
 std::string icmpv6(int type) {
@@ -162,6 +165,51 @@ std::vector<Sample> samples() {
         {"any frame", nullptr, make_frame(router_mac, guest_mac)},
         {"a frame with a tag", nullptr, make_frame(router_mac, guest_mac, 7)},
     };
+}
+
+// --- Who listens to which groups, on a bridge that looks into IGMP and MLD
+
+struct Groups {
+    const char* name;
+    std::string stream;  // to the group that the report is about, and the queries
+    std::string report;
+    std::string general_query;
+    std::vector<std::string> queries;
+};
+
+Groups ipv4_groups() {
+    constexpr const char* to = "01:00:5e:01:02:03";
+    const std::string group = bytes({239, 1, 2, 3});
+    const auto igmp = [](int type, const std::string& about) {
+        std::string message = bytes({type, 1, 0, 0}) + about;
+        message.replace(2, 2, internet_checksum(message));
+        return message;
+    };
+    const std::string query = igmp(0x11, group);
+    return {"IPv4",
+            ethernet(to, router_mac, ipv4(17, udp(5000, 5000), group)),
+            ethernet(to, other_mac, ipv4(2, igmp(0x16, group), group)),
+            ethernet("01:00:5e:00:00:01", router_mac,
+                     ipv4(2, igmp(0x11, std::string(4, '\0')), bytes({224, 0, 0, 1}))),
+            // The bridge takes a fragment for a whole.
+            {ethernet(to, guest_mac, ipv4(2, query, group)),
+             ethernet(to, guest_mac, ipv4(2, query, group, 1))}};
+}
+
+Groups ipv6_groups() {
+    constexpr const char* to = "33:33:01:02:03:04";
+    const std::string group = bytes({0xff, 0x15}) + std::string(10, '\0') + bytes({1, 2, 3, 4});
+    const auto mld = [&](int type, const std::string& about, const std::string& receiver) {
+        std::string message = bytes({type, 0, 0, 0, 0, 100, 0, 0}) + about;
+        const std::string pseudo = link_local + receiver + bytes({0, 0, 0, 24, 0, 0, 0, 58});
+        message.replace(2, 2, internet_checksum(pseudo + message));
+        return ipv6(0, ipv6_options(58, message), receiver);
+    };
+    return {"IPv6",
+            ethernet(to, router_mac, ipv6(17, udp(5000, 5000), group)),
+            ethernet(to, other_mac, mld(131, group, group)),
+            ethernet("33:33:00:00:00:01", router_mac, mld(130, std::string(16, '\0'), all_nodes)),
+            {ethernet(to, guest_mac, mld(130, group, group))}};
 }
 
 // What it printed. Throws when it fails.
@@ -315,6 +363,42 @@ TEST_F(Guards, WhatComesFromElsewherePasses) {
         EXPECT_TRUE(network_->got(sample.frame)) << sample.name;
     }
     EXPECT_EQ(dropped(), Dropped());
+}
+
+// A bridge believes whoever asks which groups there are listeners for, and ends what nobody says
+// again in time.
+TEST_F(Guards, NoQueryEndsWhatOthersListenTo) {
+    const Guest alice = guest("tap1000-1");
+    const Guest bob = guest("tap1001-1");
+    const auto bob_gets = [&](const Groups& groups) {
+        EXPECT_TRUE(network_->send(groups.stream));
+        return bob.station.got(groups.stream);
+    };
+    const auto ends = [&](const Groups& groups, const std::string& query) {
+        EXPECT_TRUE(bob.station.send(groups.report));
+        EXPECT_TRUE(bob_gets(groups)) << groups.name;
+        EXPECT_TRUE(alice.station.send(query));
+        usleep(400'000);  // twice as long as it says, which is the least that it can say
+        return !bob_gets(groups);
+    };
+    const std::array both{ipv4_groups(), ipv6_groups()};
+    for (const Groups& groups : both) {
+        // From now on only who says so gets what goes to a group.
+        EXPECT_TRUE(network_->send(groups.general_query));
+        usleep(400'000);
+        EXPECT_FALSE(bob_gets(groups)) << groups.name;
+        for (const std::string& query : groups.queries) {
+            EXPECT_TRUE(ends(groups, query)) << groups.name;
+        }
+    }
+    load();
+    unsigned long count = 0;
+    for (const Groups& groups : both) {
+        for (const std::string& query : groups.queries) {
+            EXPECT_FALSE(ends(groups, query)) << groups.name;
+            EXPECT_EQ(dropped("routers", "tap1000-1"), ++count) << groups.name;
+        }
+    }
 }
 
 // They go no farther than the bridge's host.
