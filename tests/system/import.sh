@@ -151,6 +151,8 @@ done) >appliance/lab.mf
 imported manifest appliance/lab.ovf
 tar -C appliance -cf lab-manifest.ova lab.ovf lab.mf lab-disk1.vmdk
 imported ova-manifest lab-manifest.ova
+sed -i 's/^SHA256/sha256/' appliance/lab.mf
+imported manifest-in-small-letters appliance/lab.ovf
 sed -i '2s/= ./= x/' appliance/lab.mf
 import_refused "not what the manifest says" wrong-manifest appliance/lab.ovf
 tar -C appliance -cf lab-wrong.ova lab.ovf lab.mf lab-disk1.vmdk
@@ -192,6 +194,8 @@ imported all-in-a-folder lab-folder.ova
 sed -i 's/= ./= x/' packed/lab/lab-disk1.vmdk.mf
 tar -C packed -cf lab-second.ova lab
 import_refused "not what the manifest says" second-manifest lab-second.ova
+iconv -t UTF-16 appliance/lab.ovf >appliance/utf16.ovf
+import_refused "it is in UTF-16" utf-16 appliance/utf16.ovf
 long=$(printf 'n%.0s' {1..120}).vmdk
 cp appliance/lab-disk1.vmdk "appliance/$long"
 ovf "ovf:href=\"$long\"" >appliance/long.ovf

@@ -129,6 +129,7 @@ std::string digest_of(const nettle_hash& hash, const std::string& path, std::uin
 const nettle_hash* hash_named(std::string_view name) {
     return name == "SHA1"     ? &nettle_sha1
            : name == "SHA256" ? &nettle_sha256
+           : name == "SHA384" ? &nettle_sha384
            : name == "SHA512" ? &nettle_sha512
                               : nullptr;
 }
@@ -220,10 +221,13 @@ std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::stri
         std::transform(entry.digest.begin(), entry.digest.end(), entry.digest.begin(), [](char c) {
             return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
         });
+        std::transform(
+            entry.algorithm.begin(), entry.algorithm.end(), entry.algorithm.begin(),
+            [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
         if (hash_named(entry.algorithm) == nullptr)
             throw LauncherError(source + ":" + std::to_string(number) + ": checksums of " +
                                 quoted_word(entry.algorithm) +
-                                " are none that tapgate knows (SHA1, SHA256, SHA512)");
+                                " are none that tapgate knows (SHA1, SHA256, SHA384, SHA512)");
         entries.push_back(std::move(entry));
     }
     return entries;

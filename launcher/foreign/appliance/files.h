@@ -88,7 +88,7 @@ class ApplianceFiles {
 
 /// A manifest's lines: "SHA256(disk.vmdk)= 0a1b...".
 struct ManifestEntry {
-    std::string algorithm;  ///< "SHA1", "SHA256", "SHA512"
+    std::string algorithm;  ///< "SHA1", "SHA256", "SHA384", "SHA512"
     std::string file;
     std::string digest;  ///< in hex digits, small letters
 };

@@ -135,6 +135,10 @@ class OvfReader {
         read_hardware(hardware, ovirt_machine(system));
         read_virtualbox_clock(system, result_.translation);
         name_the_rest(envelope, system, hardware);
+        if (!has_memory_) {
+            result_.translation.set("memory", "1G");
+            result_.translation.added("memory = 1G", "the appliance does not say how much it has");
+        }
         if (nets_ == 0) {
             result_.translation.set("net", "none");
             result_.translation.added("net = none", "the appliance has no network adapter");
@@ -360,6 +364,7 @@ class OvfReader {
         if (mebibytes > most || mebibytes < 1)
             throw LauncherError(source_ + ": " + shown(was) + ": " +
                                 (mebibytes < 1 ? "no memory size" : "too much memory"));
+        has_memory_ = true;
         set(was, "memory", std::to_string(static_cast<std::uint64_t>(mebibytes)) + "M",
             mebibytes * 0x1p20 == bytes ? "" : "rounded up to whole MiB", item);
     }
@@ -510,6 +515,7 @@ class OvfReader {
     const std::string& source_;
     ApplianceWishes wishes_;
     bool keeps_ide_ = false;
+    bool has_memory_ = false;
     size_t nets_ = 0;
     std::vector<VirtualBoxAdapter> virtualbox_adapters_;
     Appliance result_;

@@ -47,6 +47,10 @@ class FindControlCharacter : public pugi::xml_tree_walker {
 }  // namespace
 
 void parse_xml(pugi::xml_document& document, std::string_view text, const std::string& source) {
+    if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
+        throw LauncherError(source +
+                            ": it is in UTF-16, as Windows writes it: `iconv -f UTF-16 -t UTF-8 "
+                            "OLD >NEW' makes one of it that can be read");
     if (has_nul(text))
         throw LauncherError(source +
                             ": a NUL, a control character, is in it, which XML does not have");
