@@ -71,8 +71,10 @@ Json summary_of(const VmName& name, milliseconds limit = answer_limit) {
             if (const std::string vnc = vnc_address(name, limit); !vnc.empty())
                 json["vnc"] = vnc;
         } catch (const LauncherError&) {
-            // Another client is connected to it, or it hangs.
             json["guest"] = "unknown";
+            json["problem"] =
+                "QEMU does not answer: another client has its QMP, or it hangs (tapgate kill " +
+                name.str() + " is its end)";
         }
     }
     json["file"] = has_vm_file(name) ? Json(vm_file_path(name)) : Json(nullptr);

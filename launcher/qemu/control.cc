@@ -7,10 +7,18 @@
 #include <array>
 #include <csignal>
 
-#include "launcher/base/error.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
+
+LauncherError qmp_failure(const VmName& name, const QmpError& error) {
+    const bool may_hang = error.kind() == QmpError::Kind::too_slow;
+    LauncherError failure(
+        error.what() +
+        (may_hang ? "; if that stays so, QEMU hangs, and its end is: tapgate kill " + name.str()
+                  : std::string()));
+    return failure;
+}
 
 nlohmann::json qmp_command(QmpClient& qmp, const std::string& command,
                            const nlohmann::json& arguments, std::chrono::milliseconds limit) {
@@ -26,7 +34,7 @@ nlohmann::json qmp_command(const VmName& name, const std::string& command,
         QmpClient qmp = QmpClient::connect(qmp_path(name), limit);
         return qmp_command(qmp, command, arguments, limit);
     } catch (const QmpError& error) {
-        throw LauncherError(error.what());
+        throw qmp_failure(name, error);
     }
 }
 
@@ -42,7 +50,7 @@ std::string guest_status(const VmName& name, std::chrono::milliseconds limit) {
         QmpClient qmp = QmpClient::connect(qmp_path(name), limit);
         return guest_status(qmp, limit);
     } catch (const QmpError& error) {
-        throw LauncherError(error.what());
+        throw qmp_failure(name, error);
     }
 }
 

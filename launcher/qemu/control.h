@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/unique_fd.h"
+#include "launcher/base/error.h"
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/vm/state.h"
 
@@ -16,6 +17,9 @@ namespace tapgate {
 
 /// How long a VM's QMP may take. While another client is connected it takes until that leaves.
 constexpr std::chrono::milliseconds qmp_limit{3000};
+
+/// The user's error for what the VM's QMP has failed at: with the way out of a QEMU that hangs.
+LauncherError qmp_failure(const VmName& name, const QmpError& error);
 
 /// Runs one QMP command. Throws a LauncherError when QEMU does not answer, or refuses.
 nlohmann::json qmp_command(const VmName& name, const std::string& command,

@@ -14,6 +14,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/network/helper_client.h"
+#include "launcher/qemu/control.h"
 #include "launcher/qemu/hotplug.h"
 #include "launcher/qemu/medium.h"
 #include "launcher/run/host.h"
@@ -244,7 +245,7 @@ std::string attach_device(const VmSpec& running, const Setting& setting,
         Attaching attaching(running, std::move(wanted), setting, options);
         return setting.key == "disk" ? attaching.disk() : attaching.nic();
     } catch (const QmpError& error) {
-        throw LauncherError(error.what());
+        throw qmp_failure(running.name, error);
     }
 }
 
@@ -292,7 +293,7 @@ void detach_device(const VmName& name, const std::string& word, const DetachOpti
         if (change)
             change->write();
     } catch (const QmpError& error) {
-        throw LauncherError(error.what());
+        throw qmp_failure(name, error);
     }
 }
 

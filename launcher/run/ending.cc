@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "launcher/base/child_process.h"
 #include "launcher/base/error.h"
@@ -20,6 +21,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using Step = PowerDown::Step;
+
+// A VM that another tapgate has just ended looks for a moment as if it started.
+constexpr milliseconds ending_looks_so{300};
+constexpr milliseconds ending_pause{20};
 
 bool ended(const UniqueFd& qemu, milliseconds limit) {
     pollfd end{qemu.get(), POLLIN, 0};
@@ -39,18 +44,21 @@ void take_step(const VmName& name, PowerDown::Step step) {
             qmp_command(qmp, "cont");
         qmp_command(qmp, "system_powerdown");
     } catch (const QmpError& error) {
-        throw LauncherError(error.what());
+        throw qmp_failure(name, error);
     }
 }
 
 UniqueFd running_qemu(const VmName& name) {
-    UniqueFd qemu = qemu_pidfd(name);
-    if (qemu)
-        return qemu;
+    for (auto left = ending_looks_so;; left -= ending_pause) {
+        if (UniqueFd qemu = qemu_pidfd(name))
+            return qemu;
+        if (vm_state(name).life != Life::starting)
+            break;
+        if (left.count() <= 0)
+            throw LauncherError(name.str() + " is just being started; try again when it runs");
+        std::this_thread::sleep_for(ending_pause);
+    }
     require_vm(name);
-    const VmState state = vm_state(name);
-    if (state.life == Life::starting)
-        throw LauncherError(name.str() + " is just being started; try again when it runs");
     note(name.str() + " does not run");
     return {};
 }

@@ -186,6 +186,16 @@ says "$err" 'bare does not run'
 result "restart, reset, kill"
 
 did 0 start bare
+kill -STOP "$(field bare process)"
+did 0 status bare
+says "$out" '^problem +QEMU does not answer: .*tapgate kill bare'
+tg_refused 'if that stays so, QEMU hangs, and its end is: tapgate kill bare' pause bare
+tg_refused 'tapgate kill bare' stop bare
+did 0 kill bare
+must_be bare off
+result "a QEMU that hangs is said to, with the way out"
+
+did 0 start bare
 kill -KILL "$(field bare process)"
 must_be bare crashed
 did 0 start bare

@@ -105,6 +105,12 @@ for verb in stop kill; do
     "$tapgate" $verb lab 2>said || wrong "$verb of a VM that is off ends with $?"
     grep -q 'lab does not run' said || wrong "$verb of a VM that is off does not say so"
 done
+# Another tapgate that ends it has it for a moment.
+(umask 077 && mkdir -p "$work/run/tapgate/lab")
+flock "$work/run/tapgate/lab/lock" sleep 0.1 &
+sleep 0.03
+"$tapgate" stop lab 2>said || wrong "stop beside another one: $(cat said)"
+wait
 for verb in pause resume reset console vnc ip ssh wait log; do
     refused 'start it with: tapgate start lab' "$tapgate" $verb lab
 done
