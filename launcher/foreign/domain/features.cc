@@ -57,7 +57,7 @@ void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
                           (name == "pit" && policy == "delay") || (name == "hpet" && !present) ||
                           (name == "kvmclock" && present);
         if (name == "hpet" && present)
-            domain.result.keep(tag_of(timer), {"-machine", "hpet=on"});
+            domain.result.keep(tag_of(timer), {"-machine", "hpet=on"}, domain.with_left(timer, ""));
         else
             domain.result.dropped(tag_of(timer),
                                   domain.with_left(timer, ours ? "tapgate's VMs have it so"

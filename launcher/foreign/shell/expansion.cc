@@ -48,6 +48,47 @@ void ShellWordReader::add_sum(std::string_view text) {
     add_quoted(value ? std::to_string(*value) : std::string(unknown_text));
 }
 
+// What `cat <<END', its lines and END print; nothing: it is another command, or nobody knows.
+std::optional<std::string> ShellWordReader::document_of(std::string_view command) {
+    constexpr std::string_view cat = "cat ";
+    const size_t begin = command.find("<<");
+    const size_t end = std::min(command.find('\n'), command.size());
+    if (!command.starts_with(cat) || begin > end || end == command.size() ||
+        !trimmed(command.substr(cat.size(), begin - cat.size())).empty())
+        return std::nullopt;
+    std::string_view mark = trimmed(command.substr(begin + 2, end - begin - 2));
+    const bool without_tabs = mark.starts_with('-');
+    mark.remove_prefix(without_tabs ? 1 : 0);
+    const bool quoted =
+        mark.size() > 2 && (mark[0] == '\'' || mark[0] == '"') && mark.back() == mark[0];
+    if (quoted)
+        mark = mark.substr(1, mark.size() - 2);
+    if (mark.empty() || shell_name_length(mark) != mark.size())
+        return std::nullopt;
+    std::string lines;
+    for (std::string_view rest = command.substr(end + 1);;) {
+        const size_t length = std::min(rest.find('\n'), rest.size());
+        std::string_view line = rest.substr(0, length);
+        while (without_tabs && line.starts_with('\t'))
+            line.remove_prefix(1);
+        // Other commands may follow, or it has no end.
+        if ((line == mark) != (length == rest.size()))
+            return std::nullopt;
+        if (line == mark)
+            break;
+        lines.append(line).append("\n");
+        rest.remove_prefix(length + 1);
+    }
+    if (quoted)
+        return without_line_ends(lines);
+    ShellWordReader inner(lines, variables_, line_, depth_ + 1);
+    std::string text = without_line_ends(inner.read_document());
+    // What nobody knows stays as it was written there.
+    if (text.find_first_of("$`") != std::string::npos)
+        return std::nullopt;
+    return text;
+}
+
 void ShellWordReader::add_output(std::string_view command, bool quoted) {
     const std::string_view inside = trimmed(command, " \t\n");
     if (inside.starts_with('(') && inside.ends_with(')') && inside.size() > 2) {
@@ -55,6 +96,11 @@ void ShellWordReader::add_output(std::string_view command, bool quoted) {
         return;
     }
     if (depth_ < deepest) {
+        if (const auto text = document_of(inside)) {
+            variables_.charge(text->size());
+            add_value({{*text}}, quoted, false);
+            return;
+        }
         if (const auto value = known_output(output_of(inside), variables_)) {
             for (const std::string& word : value->words)
                 variables_.charge(word.size());
