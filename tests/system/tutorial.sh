@@ -32,7 +32,9 @@ echo "students:x:60999:$LAB_USER" >>/etc/group
 
 # section NAME: its lines, as they are typed, and its files.
 section() {
-    awk -v name="$1" '/^\.Sh / { on = ($2 == name) } on' "$page"
+    # A backslash, "\e" there, and the line behind it are one command.
+    awk -v name="$1" '/^\.Sh / { on = ($2 == name) } on' "$page" |
+        sed -e ':a' -e '/\\e$/{N;s/ *\\e\n\.Dl \(\\ \)*/ /;ba' -e '}'
 }
 # type_section NAME: each line of it.
 type_section() {

@@ -34,11 +34,6 @@ if ! diff "$work/help" "$work/manual"; then
     echo "The options of $1 --help (<) and of $2 (>) differ."
     exit 1
 fi
-# As a terminal of 80 columns shows it: a table's column that begins beyond the middle has no room for words.
-if command -v groff >/dev/null && groff -mdoc -Tascii -P-c -rLL=78n "$2" 2>/dev/null | grep -E '^ {50}'; then
-    echo "These lines of $2 begin too far to the right."
-    exit 1
-fi
 # A page that mandoc warns about is shown wrong somewhere.
 command -v mandoc >/dev/null || exit 0
 mandoc -T lint -W warning "$2"
