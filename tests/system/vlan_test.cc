@@ -201,6 +201,50 @@ TEST_F(Vlan, FramesThatTheGuestTagsOtherwiseAreDropped) {
     EXPECT_EQ(arrivals(guest, service, service), (Arrivals{.in_20 = true}));
 }
 
+// Tags of both kinds, of this VLAN, others and none, one in the other: what a guest sends is in its
+// VLAN, whatever it looks like there, or nowhere.
+TEST_F(Vlan, NoTwoTagsCarryAFrameElsewhere) {
+    const auto with_tag = [](const std::string& frame, int type, int vlan) {
+        std::string with = tagged(frame, vlan);
+        return with.replace(12, 2, two(type));
+    };
+    const std::string in_20 = two(0x8100) + two(20);
+    for (const char* const options : {"vlan=20", "vlan=20 mac-lock"}) {
+        const Guest guest = start(options, 20);
+        int arrived = 0;
+        const auto send = [&](const std::string& frame, const std::string& what) {
+            const std::string text = make_frame(broadcast_mac, mac_a).substr(14, 20);
+            std::string sent = frame;
+            ASSERT_TRUE(guest.station.send(sent.replace(sent.size() - 46, 20, text)));
+            for (const Station* const other : {&far30(), &host()}) {
+                for (const std::string& got : other->take_out()) {
+                    EXPECT_EQ(got.find(text), std::string::npos) << options << what;
+                }
+            }
+            for (const std::string& got : far().take_out()) {
+                if (got.find(text) != std::string::npos) {
+                    ++arrived;
+                    EXPECT_EQ(got.substr(12, 4), in_20) << options << what;
+                }
+            }
+        };
+        const std::string frame = make_frame(broadcast_mac, mac_a);
+        for (const int outer : {0x8100, 0x88a8}) {
+            for (const int inner : {0x8100, 0x88a8}) {
+                for (const int a : {0, 1, 20, 30, 4094}) {
+                    for (const int b : {0, 1, 20, 30, 4094}) {
+                        send(with_tag(with_tag(frame, inner, b), outer, a),
+                             " " + std::to_string(outer) + ":" + std::to_string(a) + " " +
+                                 std::to_string(inner) + ":" + std::to_string(b));
+                    }
+                }
+            }
+        }
+        // Of no VLAN, or of 20; and all service tags.
+        EXPECT_EQ(arrived, 2 * 2 * 5 + 2 * 5 * 5) << options;
+    }
+}
+
 TEST_F(Vlan, PortsOfOneVlanReachEachOtherAndThoseOfTwoDoNot) {
     const Guest a = start("vlan=20", 20, mac_a);
     const Guest b = start("vlan=20", 20, mac_b);

@@ -12,6 +12,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_packet.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -209,14 +210,16 @@ void Station::await_link() const {
 }
 
 bool Station::got(const std::string& frame) const {
+    const std::vector<std::string> frames = take_out();
+    return std::find(frames.begin(), frames.end(), frame) != frames.end();
+}
+
+std::vector<std::string> Station::take_out() const {
     const std::string last = send_beacon();
-    bool found = false;
-    while (true) {
-        const std::string here = read_frame();
-        if (here == last)
-            return found;
-        found |= here == frame;
-    }
+    std::vector<std::string> frames;
+    for (std::string frame = read_frame(); frame != last; frame = read_frame())
+        frames.push_back(frame);
+    return frames;
 }
 
 std::string Station::read_frame() const {

@@ -83,6 +83,8 @@ class Station {
 
     // Whether `frame`, which was sent before, has arrived here. Takes everything out that has.
     [[nodiscard]] bool got(const std::string& frame) const;
+    // All that has, with their tags.
+    [[nodiscard]] std::vector<std::string> take_out() const;
 
   private:
     Station(UniqueFd own, int fd, Beacon beacon)
