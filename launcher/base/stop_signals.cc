@@ -38,8 +38,12 @@ ExitCode code_of_signal(const std::string& name) {
 StopSignals::StopSignals() {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int signal : stop_signals)
-        sigaddset(&signals, signal);
+    for (const int signal : stop_signals) {
+        struct sigaction now {};
+        // A descriptor would get an ignored one, too.
+        if (sigaction(signal, nullptr, &now) != 0 || now.sa_handler != SIG_IGN)
+            sigaddset(&signals, signal);
+    }
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     fd_.reset(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!fd_)

@@ -16,7 +16,8 @@ namespace tapgate {
 /// handle it: 130 for "SIGINT".
 ExitCode code_of_signal(const std::string& name);
 
-/// From its construction to the end of the process these signals do nothing by themselves.
+/// From its construction to the end of the process these signals do nothing by themselves. One that
+/// whoever started this process had it ignore (nohup, a shell in the background) stays ignored.
 class StopSignals {
   public:
     StopSignals();
