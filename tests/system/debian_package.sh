@@ -32,7 +32,8 @@ case ${1:-} in
         tail -n 30 "$share/log" >&2
         die "no source package"
     fi
-    cp -a "$top"/build/package/debian/tapgate* "$share"
+    # Not what has been built of it there, for another step.
+    cp -a "$top"/build/package/debian/tapgate-[0-9]* "$top"/build/package/debian/*.orig.tar.* "$share"
     # Built on this host, they need its libraries' versions.
     if [ "$(. /etc/os-release && echo "$VERSION_ID")" = "$1" ]; then
         cp "${TAPGATE_RPMS:-$top/build/package/packages}"/*.rpm "$share/rpm" 2>/dev/null || true
@@ -47,7 +48,7 @@ esac
 # --- 1: built on a fresh machine ---------------------------------------------------------------------
 
 if [ "$1" = --build ]; then
-    cd /share/tapgate-*
+    cd /share/tapgate-[0-9]*
     apt-get update -q
     apt-get install -q -y --no-install-recommends dpkg-dev lintian
     apt-get build-dep -q -y --no-install-recommends ./
