@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <optional>
@@ -39,7 +40,16 @@ std::optional<BaseFile> known_base_file(const std::string& path) {
     return std::nullopt;
 }
 
-// Of clones that were killed while they were made.
+// Whether nothing was made in the directory for a day.
+bool is_old(const std::filesystem::path& directory) {
+    std::error_code error;
+    const auto written = std::filesystem::last_write_time(directory, error);
+    return !error &&
+           std::filesystem::file_time_type::clock::now() - written > std::chrono::hours(24);
+}
+
+// Of clones that were killed while they were made. Not what is young: on a home that hosts share it
+// may be another one's, which has process numbers of its own, and be made just now.
 void remove_left_over() {
     for (const std::filesystem::path& entry : entries_of(data_directory())) {
         const std::string name = entry.filename().string();
@@ -48,7 +58,7 @@ void remove_left_over() {
             continue;
         const auto pid = parse_whole<pid_t>(std::string_view(name).substr(dot + 1), 1);
         std::error_code ignored;
-        if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
+        if (pid && kill(*pid, 0) != 0 && errno == ESRCH && is_old(entry))
             std::filesystem::remove_all(entry, ignored);
     }
 }

@@ -146,8 +146,13 @@ TEST_F(Clone, WhatAKilledOneLeftGoes) {
     for (const std::string& name : {std::string(".lab.4194305"), std::string(".lab.1x"),
                                     std::string("lab.4194305"), "." + own})
         fs::create_directories(data(name));
+    // What is young may be made just now, on another host of this home, which has other processes.
+    fs::create_directories(data(".lab.4194306"));
+    fs::last_write_time(data(".lab.4194305"),
+                        fs::file_time_type::clock::now() - std::chrono::hours(25));
     clone_vm(base, sibling, {});
     EXPECT_FALSE(fs::exists(data(".lab.4194305")));
+    EXPECT_TRUE(fs::exists(data(".lab.4194306")));
     EXPECT_TRUE(fs::exists(data(".lab.1x")));
     EXPECT_TRUE(fs::exists(data("lab.4194305")));
     EXPECT_TRUE(fs::exists(data("." + own)));
