@@ -199,12 +199,17 @@ const LegacyOptionKind* find_kind(std::string_view name) {
     return found == std::end(kinds) ? nullptr : found;
 }
 
-std::string unknown_option(const std::string& word, std::string_view name) {
-    std::vector<std::string_view> names;
-    for (const LegacyOptionKind& kind : kinds)
-        names.push_back(kind.name);
-    return quoted_word(word) + " is no option of QEMU's that is known here" +
-           did_you_mean(name, names) + "; where QEMU takes it: --qemu-arg";
+// `hints`: whether another option is meant is looked for.
+std::string unknown_option(const std::string& word, std::string_view name, bool hints) {
+    std::string hint;
+    if (hints) {
+        std::vector<std::string_view> names;
+        for (const LegacyOptionKind& kind : kinds)
+            names.push_back(kind.name);
+        hint = did_you_mean(name, names);
+    }
+    return quoted_word(word) + " is no option of QEMU's that is known here" + hint +
+           "; where QEMU takes it: --qemu-arg";
 }
 
 bool asks_for_help(std::string_view name, std::string_view value) {
@@ -219,6 +224,8 @@ bool asks_for_help(std::string_view name, std::string_view value) {
 
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words) {
     std::vector<LegacyOption> options;
+    constexpr unsigned most_hints = 100;  // a list of any words has no end
+    unsigned unknowns = 0;
     for (size_t i = 0; i < words.size(); i++) {
         const std::string& word = words[i];
         if (word.find('\0') != std::string::npos)
@@ -234,7 +241,10 @@ std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& w
                                     : std::string_view()))
             throw LauncherError(quoted_word(word) + " asks QEMU what it has, and starts no VM");
         if (kind == nullptr) {
-            LegacyOption unknown{nullptr, {}, shell_text({word}), unknown_option(word, name)};
+            LegacyOption unknown{nullptr,
+                                 {},
+                                 shell_text({word}),
+                                 unknown_option(word, name, ++unknowns <= most_hints)};
             if (i + 1 < words.size() && !words[i + 1].starts_with('-'))
                 unknown.text += " " + shell_text({words[++i]});
             options.push_back(std::move(unknown));

@@ -173,6 +173,8 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     const auto& words = command.words;
     if (words.empty())
         throw LauncherError("there is no command line");
+    if (words.size() > most_words)
+        throw LauncherError("a command line of more than " + std::to_string(most_words) + " words");
     auto first = words.begin();
     if (words[0].starts_with('-')) {
         // Part of a command line, as copied from a list of processes.

@@ -4,6 +4,7 @@
 #ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_COMMAND_H
 #define TAPGATE_LAUNCHER_FOREIGN_SHELL_COMMAND_H
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,9 @@
 #include "launcher/foreign/shell/problem.h"
 
 namespace tapgate {
+
+/// What no command line of QEMU's has; looking at more would take long.
+inline constexpr size_t most_words = 2000;
 
 struct ShellCommand {
     std::vector<std::pair<std::string, std::string>> environment;  ///< NAME=value in front of it

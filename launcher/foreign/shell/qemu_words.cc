@@ -52,40 +52,28 @@ bool is_option_of_wrapper(std::string_view word) {
     return word.starts_with('-') && word != "--";
 }
 
-using Word = std::vector<std::string>::const_iterator;
-
-// What the words in front of QEMU's name say.
-struct Before {
-    bool only_named = false;  // it is a word of a program that does not start it
-    bool direct = true;       // only programs that start others, and options, are there
-};
-
-Before look_before(Word begin, Word qemu) {
-    Before before;
-    for (Word word = begin; word != qemu; ++word) {
-        const bool plain = word->starts_with('-') || word->find('=') != std::string::npos ||
-                           word->find_first_not_of("0123456789.smh") == std::string::npos;
-        if (word != begin && plain)
-            continue;
-        before.only_named = only_names_others(*word);
-        before.direct = starts_others(*word);
-        if (!before.direct)
-            break;
-    }
-    return before;
+// An option, a variable or a number, as programs that start others have them in front of those.
+bool is_plain(std::string_view word) {
+    return word.starts_with('-') || word.find('=') != std::string::npos ||
+           word.find_first_not_of("0123456789.smh") == std::string::npos;
 }
 
-// `sudo -u kvm qemu-system-x86_64', `sudo chgrp kvm /dev/kvm': a user, and a group.
-bool is_another(Word begin, Word word, Word end) {
-    if (!is_ambiguous(*word))
-        return false;
-    bool program_follows = false;
-    for (Word other = word + 1; other != end; ++other)
-        program_follows = program_follows || (is_qemu(*other) && !is_ambiguous(*other) &&
-                                              !is_option_of_wrapper(*(other - 1)));
-    const bool has_options = word + 1 != end && (word + 1)->starts_with('-');
-    return (is_option_of_wrapper(*(word - 1)) && program_follows) ||
-           (!has_options && !look_before(begin, word).direct);
+// The first word that starts no other program; behind all of them: there is none.
+size_t program_among(const std::vector<std::string>& words) {
+    size_t place = 0;
+    while (place < words.size() &&
+           (starts_others(words[place]) || (place > 0 && is_plain(words[place]))))
+        place++;
+    return place;
+}
+
+// The last word that is QEMU's name and no value of an option; 0: there is none.
+size_t certain_among(const std::vector<std::string>& words) {
+    for (size_t i = words.size(); i-- > 1;) {
+        if (is_qemu(words[i]) && !is_ambiguous(words[i]) && !is_option_of_wrapper(words[i - 1]))
+            return i;
+    }
+    return 0;
 }
 
 }  // namespace
@@ -106,14 +94,23 @@ std::string no_qemu(std::string_view word) {
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words) {
     if (words.empty() || is_qemu(words[0]))
         return words.begin();
-    Word qemu = std::find_if(words.begin(), words.end(), is_qemu);
-    while (qemu != words.end() && is_another(words.begin(), qemu, words.end()))
-        qemu = std::find_if(qemu + 1, words.end(), is_qemu);
-    if (qemu == words.end() || look_before(words.begin(), qemu).only_named)
-        return words.end();
-    // Behind a word that nobody knows, as a function of the script: where it has options.
-    const bool has_options = qemu + 1 != words.end() && (qemu + 1)->starts_with('-');
-    return starts_others(words[0]) || has_options ? qemu : words.end();
+    const size_t program = program_among(words);
+    const size_t certain = certain_among(words);
+    for (size_t i = 1; i < words.size(); i++) {
+        const bool has_options = i + 1 < words.size() && words[i + 1].starts_with('-');
+        // `sudo -u kvm qemu-system-x86_64', `sudo chgrp kvm /dev/kvm': a user, and a group.
+        const bool is_another =
+            is_ambiguous(words[i]) &&
+            ((is_option_of_wrapper(words[i - 1]) && certain > i) || (!has_options && program < i));
+        if (!is_qemu(words[i]) || is_another)
+            continue;
+        // Behind a word that nobody knows, as a function of the script: where it has options.
+        const bool named = program < i && only_names_others(words[program]);
+        return !named && (starts_others(words[0]) || has_options)
+                   ? words.begin() + static_cast<std::ptrdiff_t>(i)
+                   : words.end();
+    }
+    return words.end();
 }
 
 bool is_start_of_qemu(const std::vector<std::string>& words) {

@@ -10,6 +10,7 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/line.h"
 #include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
@@ -326,6 +327,11 @@ bool ShellReader::is_absent(const std::string& name) const {
 }
 
 void ShellReader::read_word() {
+    constexpr size_t most_absent = 100;
+    if (command_.words.size() > most_words || command_.absent.size() > most_absent)
+        throw ScriptRefused("line " + std::to_string(words_.line()) + ": a command of more than " +
+                            std::to_string(most_words) + " words, or of more than " +
+                            std::to_string(most_absent) + " that nothing sets");
     const bool first = command_.words.empty() && assignments_.empty();
     if (first && read_keyword())
         return;

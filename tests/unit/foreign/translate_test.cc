@@ -306,6 +306,25 @@ TEST(Script, UnitsOfSystemd) {
     EXPECT_THAT(commands.back().words, ElementsAre("/usr/bin/kvm", "-m", "512", "-hda", "/a"));
 }
 
+// Longer than any; each word is looked at with all others.
+TEST(Script, ACommandHasAnEnd) {
+    const auto error = [](const std::string& word) {
+        std::string text = "kvm -m 512";
+        for (int i = 0; i < 20000; i++)
+            text += " " + word;
+        return error_of<LauncherError>([&] { find_qemu_start(text, no_environment, "FILE"); });
+    };
+    for (const char* const word : {"-usb", "$MORE", "$(more)", "-x"})
+        EXPECT_THAT(error(word), HasSubstr("more than 2000 words")) << word;
+    ShellCommand command;
+    command.words.assign(2001, "kvm");
+    EXPECT_THAT(error_of<LauncherError>([&] { translate_qemu_command(command, directory); }),
+                HasSubstr("more than 2000 words"));
+    const auto options = parse_legacy_options(std::vector<std::string>(101, "-cdrim"));
+    EXPECT_THAT(options.front().unknown, HasSubstr("cdrom"));
+    EXPECT_THAT(options.back().unknown, testing::Not(HasSubstr("cdrom")));
+}
+
 // Users, groups and modules are called so, too.
 TEST(Script, WhoIsCalledKvm) {
     const auto qemu = [](const std::string& line) {
