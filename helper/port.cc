@@ -94,12 +94,13 @@ void Port::open(const Claim& claim, const Link& bridge, const PortSettings& sett
     } catch (const LinkError& error) {
         fail_to_add(name(), bridge, error);
     }
+    if (!inside_)
+        return set_owner(queues_.front(), claim.holder);
     // Frames pass from now on: the kernel's link watch (net/core/link_watch.c) may take a second to
-    // tell the leaf bridge that the outer end is up, unless it is asked.
-    if (inside_)
-        static_cast<void>(inside_->may_have_carrier(inner_end));
-    else
-        set_owner(queues_.front(), claim.holder);
+    // tell both bridges that their ports are up, unless it is asked.
+    static_cast<void>(links_.may_have_carrier(name()));
+    static_cast<void>(inside_->may_have_carrier(inner_end));
+    static_cast<void>(inside_->may_have_carrier(name()));
 }
 
 Port::~Port() {
