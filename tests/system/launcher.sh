@@ -41,6 +41,12 @@ gone() { # PID
     ! kill -0 "$1" 2>/dev/null
 }
 
+ends_with() { # STATUS PID: a child of this shell's
+    local status=0
+    wait "$2" || status=$?
+    [ $status = "$1" ] || wrong "it ends with $status, not with $1"
+}
+
 tuns_of() { # PID: how many of its descriptors are taps
     local fd number=0
     for fd in "/proc/$1/fd"/*; do
@@ -508,9 +514,7 @@ chmod 0755 $LAB/slow-helper
 start=$!
 lab_poll 5 is lab starting || wrong "it does not start"
 kill -TERM $start
-status=0
-wait $start || status=$?
-[ $status = 143 ] || wrong "what SIGTERM ends ends with $status"
+ends_with 143 $start
 says "$err" '^tapgate: SIGTERM: lab was not started$'
 sleep 3
 must_be lab off
@@ -545,9 +549,7 @@ result "run: SIGTERM, SIGHUP and SIGINT are the power button, and the end is in 
 run=$!
 lab_poll 5 is bare running || wrong "it does not run"
 kill -TERM $run
-status=0
-wait $run || status=$?
-[ $status = 1 ] || wrong "run ends with $status"
+ends_with 1 $run
 says "$err" "cutting the guest's power"
 must_be bare off
 result "run: a guest that does not react loses its power in time, and the exit code tells"
@@ -556,9 +558,7 @@ result "run: a guest that does not react loses its power in time, and the exit c
 run=$!
 lab_poll 5 is bare running || wrong "it does not run"
 kill -KILL "$(field bare process)"
-status=0
-wait $run || status=$?
-[ $status = 1 ] || wrong "run ends with $status"
+ends_with 1 $run
 says "$err" 'QEMU (failed|does not start) \(signal 9 \(SIGKILL\)\)' # the latter before its first answer
 result "run: a QEMU that dies is a failure"
 
