@@ -150,7 +150,7 @@ std::optional<json> QmpStream::next() {
         if (line.size() > max_qmp_message)
             refuse("a message of over " + std::to_string(max_qmp_message) + " bytes", line);
         if (line.find_first_not_of(" \t\r") != std::string_view::npos)
-            return parse_message(line);
+            return std::make_optional<json>(parse_message(line));
     }
 }
 
@@ -267,7 +267,7 @@ std::optional<json> QmpClient::next_event(Milliseconds limit) {
     Event event = std::move(events_.front());
     events_.pop_front();
     events_size_ -= event.size;
-    return std::move(event.value);
+    return std::make_optional<json>(std::move(event.value));
 }
 
 void QmpClient::fail(Kind kind, const std::string& why) {
