@@ -29,7 +29,10 @@ enum class Resource : unsigned {
     cdrom = 15,
     dvd = 16,
     disk = 17,
+    extent = 19,
     storage = 20,
+    logical_disk = 31,
+    volume = 32,
 };
 
 // Why a section of the descriptor becomes nothing.
@@ -93,6 +96,10 @@ bool is_disk(const OvfItem& item) {
         case Resource::dvd:
         case Resource::floppy:
             return false;
+        case Resource::extent:
+        case Resource::logical_disk:
+        case Resource::volume:
+            return !item.text("HostResource").empty() || !item.text("VirtualQuantity").empty();
         default:
             // Others' numbers for disks, and disks in the place of memory.
             return item.text("HostResource").find("/disk/") != std::string::npos;
@@ -385,9 +392,9 @@ class OvfReader {
             address = item.take("Address");
         virtualbox_adapters_.resize(most_nets);
         const VirtualBoxAdapter other = virtualbox_adapters_[nets_++];
-        auto mac = MacAddress::parse(address);
+        auto mac = ovf_mac(address);
         if (!mac)
-            mac = MacAddress::parse(other.mac);
+            mac = ovf_mac(other.mac);
         if (mac)
             value += ",mac=" + mac->str();
         const std::string connection = item.take("Connection");
@@ -402,7 +409,8 @@ class OvfReader {
             add_reason(why, "the adapter was a " + type);
         if (!other.cable || apart || cut)
             add_reason(why, "its cable was out, and is in (tapgate links tells, and can cut it)");
-        if (!address.empty() && !mac && address.find(':') != std::string::npos)
+        // A number is its place in the machine.
+        if (!address.empty() && !mac && !ovf_number(address))
             add_reason(why, quoted_word(address) + " is no station's MAC address");
         set(was, "net", value, why, item);
     }

@@ -102,6 +102,8 @@ std::string id_of(const std::string& resource) {
 // Its value, for `configuration` when there is one of its own.
 std::string value_of(const pugi::xml_node& property, const std::string& configuration) {
     std::string value = attribute_of(property, "value");
+    if (value.empty())
+        value = attribute_of(property, "defaultValue");
     for (const pugi::xml_node& one : property.children()) {
         if (local_name(one.name()) == "Value" && !configuration.empty() &&
             attribute_of(one, "configuration") == configuration)
@@ -139,7 +141,11 @@ std::string OvfDisks::resolved(const std::string& text) const {
     if (!text.starts_with("${") || !text.ends_with('}'))
         return text;
     const auto found = properties_.find(text.substr(2, text.size() - 3));
-    return found == properties_.end() ? text : found->second;
+    if (found == properties_.end() || found->second.empty())
+        throw LauncherError(
+            source_ + ": " + quoted_word(text) +
+            " has no value: give its <Property> one in the descriptor (ovf:value=)");
+    return found->second;
 }
 
 void OvfDisks::read_files(const pugi::xml_node& envelope) {

@@ -39,7 +39,8 @@ class OvfDisks {
     /// The properties of the VM and of what is around it, which "${key}" stands for: as they are
     /// for `configuration`.
     void read_properties(const pugi::xml_node& system, const std::string& configuration);
-    /// What "${key}" stands for, and any other text as it is.
+    /// What "${key}" stands for, and any other text as it is. Throws a LauncherError for a property
+    /// that has no value.
     [[nodiscard]] std::string resolved(const std::string& text) const;
     /// <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
     void read_files(const pugi::xml_node& envelope);

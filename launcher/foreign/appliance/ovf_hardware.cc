@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/translation/xml_document.h"
@@ -18,6 +19,11 @@ namespace {
 constexpr std::array<std::string_view, 12> structure = {
     "InstanceID", "InstanceId",  "Parent",       "AddressOnParent", "Address", "ElementName",
     "Caption",    "Description", "ResourceType", "BusNumber",       "Device",  "Alias"};
+
+// CIM_ResourceAllocationSettingData.ResourceType of IDE, SCSI, and what is newer.
+bool is_disk_controller(const OvfItem& item) {
+    return item.type == 5 || item.type == 6 || item.type == 20;
+}
 
 bool is_structure(std::string_view key) {
     return std::find(structure.begin(), structure.end(), key) != structure.end();
@@ -66,16 +72,47 @@ bool is_for(const std::string& configurations, const std::string& wanted) {
     return false;
 }
 
+// A bound of how much there may be, and no thing itself.
+bool is_bound(const pugi::xml_node& item) {
+    const std::string bound = attribute_of(item, "bound");
+    return !bound.empty() && bound != "normal";
+}
+
 // The numbers of the items that are for this configuration alone.
 std::set<std::string> ids_for(const pugi::xml_node& hardware, const std::string& configuration) {
     std::set<std::string> ids;
     for (const pugi::xml_node& node : hardware.children()) {
-        if (local_name(node.name()).ends_with("Item") && attribute_of(node, "bound").empty() &&
+        if (local_name(node.name()).ends_with("Item") && !is_bound(node) &&
             is_for(attribute_of(node, "configuration"), configuration))
             ids.insert(read_item(node).id());
     }
     ids.erase("");
     return ids;
+}
+
+// Items that share numbers which tell their order.
+using Group = std::pair<unsigned, std::string>;
+
+// Of disks.
+struct NumberedController {
+    std::string kind;   // those of one kind are numbered together
+    double number = 0;  // among them
+};
+
+std::map<std::string, NumberedController> disk_controllers(const std::vector<OvfItem>& items) {
+    std::map<std::string, NumberedController> controllers;
+    std::map<std::string, unsigned> seen;
+    for (const OvfItem& item : items) {
+        if (!is_disk_controller(item))
+            continue;
+        // "AHCI" and NVMe have one number, and count each by itself.
+        const std::string kind =
+            std::to_string(item.type) + (item.type == 20 ? item.text("ResourceSubType") : "");
+        const auto number = ovf_number(item.text("Address"));
+        controllers.emplace(item.id(), NumberedController{kind, number.value_or(seen[kind])});
+        seen[kind]++;
+    }
+    return controllers;
 }
 
 // Where it is among those on the same controller, or among the adapters; oVirt numbers its disks as
@@ -86,22 +123,57 @@ std::optional<double> place_of(const OvfItem& item) {
     return address || item.type != 17 || order == "0" ? address : ovf_number(order);
 }
 
+// A guest boots from what is first on the first controller, in whatever order they are written.
 void order_by_place(std::vector<OvfItem>& items) {
-    std::map<std::pair<unsigned, std::string>, std::vector<size_t>> groups;
+    const std::map<std::string, NumberedController> controllers = disk_controllers(items);
+    using Placed = std::pair<std::pair<double, double>, OvfItem>;
+    std::map<Group, std::vector<size_t>> groups;
+    std::map<Group, std::vector<Placed>> ordered;
     for (size_t i = 0; i < items.size(); i++) {
-        if (place_of(items[i]))
-            groups[{items[i].type, items[i].text("Parent")}].push_back(i);
+        const auto place = place_of(items[i]);
+        if (!place)
+            continue;
+        const std::string parent = items[i].text("Parent");
+        const auto controller = controllers.find(parent);
+        const bool known = items[i].type == 17 && controller != controllers.end();
+        const Group group{items[i].type, known ? "of " + controller->second.kind : parent};
+        groups[group].push_back(i);
+        ordered[group].push_back({{known ? controller->second.number : 0, *place}, items[i]});
     }
-    for (const auto& [kind, indices] : groups) {
-        std::vector<OvfItem> ordered;
-        for (const size_t i : indices)
-            ordered.push_back(std::move(items[i]));
-        std::stable_sort(ordered.begin(), ordered.end(), [](const OvfItem& a, const OvfItem& b) {
-            return place_of(a) < place_of(b);
-        });
-        for (size_t i = 0; i < indices.size(); i++)
-            items[indices[i]] = std::move(ordered[i]);
+    for (auto& [group, placed] : ordered) {
+        std::stable_sort(placed.begin(), placed.end(),
+                         [](const Placed& a, const Placed& b) { return a.first < b.first; });
+        for (size_t i = 0; i < placed.size(); i++)
+            items[groups[group][i]] = std::move(placed[i].second);
     }
+}
+
+// "megabytes" and what else is written for so many bytes. Powers of 1024 all of them, as whoever
+// wrote "MegaBytes" of memory meant it.
+std::optional<double> bytes_named(std::string_view word) {
+    constexpr std::pair<std::string_view, double> prefixes[] = {
+        {"", 1},          {"kilo", 0x1p10}, {"mega", 0x1p20}, {"giga", 0x1p30}, {"tera", 0x1p40},
+        {"kibi", 0x1p10}, {"mebi", 0x1p20}, {"gibi", 0x1p30}, {"tebi", 0x1p40}, {"k", 0x1p10},
+        {"m", 0x1p20},    {"g", 0x1p30},    {"t", 0x1p40},    {"ki", 0x1p10},   {"mi", 0x1p20},
+        {"gi", 0x1p30},   {"ti", 0x1p40}};
+    for (const auto& [prefix, bytes] : prefixes) {
+        if (!word.starts_with(prefix))
+            continue;
+        const std::string_view rest = word.substr(prefix.size());
+        if (rest == "byte" || rest == "bytes" || (rest == "b" && !prefix.empty()))
+            return bytes;
+    }
+    return std::nullopt;
+}
+
+// "1024", "2^20"
+std::optional<double> power(std::string_view text) {
+    const size_t sign = text.find('^');
+    const auto base = ovf_number(text.substr(0, sign));
+    if (!base || sign == std::string_view::npos)
+        return base;
+    const auto exponent = ovf_number(text.substr(sign + 1));
+    return exponent ? std::optional(std::pow(*base, *exponent)) : std::nullopt;
 }
 
 }  // namespace
@@ -148,8 +220,7 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
         if (!local_name(node.name()).ends_with("Item"))
             continue;
         const std::string configurations = attribute_of(node, "configuration");
-        // What may be more or less, and is no thing itself.
-        const bool bound = !attribute_of(node, "bound").empty();
+        const bool bound = is_bound(node);
         const bool general = configurations.empty();
         const bool other = !general && !is_for(configurations, configuration);
         OvfItem item = read_item(node);
@@ -182,40 +253,30 @@ std::optional<double> ovf_unit(std::string units) {
     std::transform(units.begin(), units.end(), units.begin(), [](char c) {
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     });
-    static const std::map<std::string, double> names = {
-        {"byte", 1},           {"bytes", 1},          {"kb", 0x1p10},        {"kilobytes", 0x1p10},
-        {"kilobyte", 0x1p10},  {"kib", 0x1p10},       {"mib", 0x1p20},       {"gib", 0x1p30},
-        {"tib", 0x1p40},       {"mb", 0x1p20},        {"megabytes", 0x1p20}, {"megabyte", 0x1p20},
-        {"gb", 0x1p30},        {"gigabytes", 0x1p30}, {"gigabyte", 0x1p30},  {"tb", 0x1p40},
-        {"terabytes", 0x1p40}, {"terabyte", 0x1p40}};
-    if (const auto name = names.find(units); name != names.end())
-        return name->second;
-    // "byte*2^20", "byte*1024*10^3"
-    double factor = 1;
-    constexpr std::string_view prefix = "byte*";
-    if (!units.starts_with(prefix))
-        return std::nullopt;
-    const char* at = units.data() + prefix.size();
-    const char* const end = units.data() + units.size();
-    while (at < end) {
-        double base = 0;
-        const auto [stop, error] = std::from_chars(at, end, base);
-        if (error != std::errc())
+    double product = 1;
+    unsigned names = 0;
+    for (size_t at = 0; at <= units.size();) {
+        const size_t end = std::min(units.find('*', at), units.size());
+        const std::string_view factor = std::string_view(units).substr(at, end - at);
+        const auto named = bytes_named(factor);
+        names += named ? 1 : 0;
+        const auto value = named ? named : power(factor);
+        if (!value || names > 1)
             return std::nullopt;
-        at = stop;
-        if (at < end && *at == '^') {
-            double power = 0;
-            const auto [after, wrong] = std::from_chars(at + 1, end, power);
-            if (wrong != std::errc())
-                return std::nullopt;
-            base = std::pow(base, power);
-            at = after;
-        }
-        factor *= base;
-        if (at < end && *at++ != '*')
-            return std::nullopt;
+        product *= *value;
+        at = end + 1;
     }
-    return std::isfinite(factor) && factor > 0 ? std::optional(factor) : std::nullopt;
+    return std::isfinite(product) && product > 0 ? std::optional(product) : std::nullopt;
+}
+
+std::optional<MacAddress> ovf_mac(std::string_view text) {
+    std::string digits(text);
+    std::erase_if(digits, [](char c) { return c == ':' || c == '-' || c == '.'; });
+    if (digits.size() != 2 * std::tuple_size_v<MacAddress::Bytes>)
+        return std::nullopt;
+    for (size_t at = digits.size() - 2; at > 0; at -= 2)
+        digits.insert(at, ":");
+    return MacAddress::parse(digits);
 }
 
 std::string ovf_name(const pugi::xml_node& node) {

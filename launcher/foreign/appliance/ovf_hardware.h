@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/names.h"
 #include "launcher/foreign/translation/translation.h"
 
 namespace tapgate {
@@ -44,6 +45,10 @@ std::optional<double> ovf_number(std::string_view text);
 
 /// Bytes that a number of `units` is: "byte * 2^20", "MegaBytes", "MB"; nothing for other words.
 std::optional<double> ovf_unit(std::string units);
+
+/// "00:50:56:01:02:03", also with dashes or dots, and without any; nothing when it is something
+/// else or no station's address.
+std::optional<MacAddress> ovf_mac(std::string_view text);
 
 /// Those of <section xsi:type="ovf:X_Type"> of OVF 0.9, and <X> of later ones, in `parent`.
 pugi::xml_node ovf_section(const pugi::xml_node& parent, std::string_view name);

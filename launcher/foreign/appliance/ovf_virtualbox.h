@@ -13,7 +13,7 @@
 namespace tapgate {
 
 struct VirtualBoxAdapter {
-    std::string mac;  ///< with colons; empty: none is said
+    std::string mac;  ///< as it is written there; empty: none is said
     bool cable = true;
 };
 

@@ -33,6 +33,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::Pair;
 
 // --- vmdk ---------------------------------------------------------------------------------------
@@ -345,6 +346,138 @@ TEST(Ovf, DiskOnIde) {
     expect({}, "pc", DiskBus::ide);
     expect({.q35 = true}, "q35", DiskBus::sata);
     expect({.virtio = true}, "q35", DiskBus::sata);
+}
+
+std::string ovf_item(unsigned type, const std::string& rest) {
+    return "<Item>" + rest + "<rasd:ResourceType>" + std::to_string(type) +
+           "</rasd:ResourceType></Item>";
+}
+
+std::string memory_of(const std::string& quantity, const std::string& units) {
+    const std::string text =
+        ovf("", ovf_item(4, "<rasd:AllocationUnits>" + units + "</rasd:AllocationUnits>" +
+                                "<rasd:VirtualQuantity>" + quantity + "</rasd:VirtualQuantity>"));
+    for (const auto& [key, value] : read_ovf(text, "s", {}).translation.settings) {
+        if (key == "memory")
+            return value;
+    }
+    return "";
+}
+
+// As VMware, VirtualBox and DMTF's DSP0004 write them.
+TEST(Ovf, Units) {
+    for (const char* const units :
+         {"byte * 2^20", "bytes * 2^20", "2^20 * byte", "byte * 2 ^ 20", "byte*1024*1024",
+          "1024 * 1024 * byte", "2^20", "MegaBytes", "megabyte", "MB", "MByte", "MiB", "mebibyte",
+          "Mebibytes", "kibibyte * 2^10", "1024 * kilobytes"})
+        EXPECT_EQ(memory_of("512", units), "512M") << units;
+    EXPECT_EQ(memory_of("2", "gibibyte"), "2048M");
+    EXPECT_EQ(memory_of("536870912", "byte"), "512M");
+    EXPECT_EQ(memory_of("1", "byte * 10^9"), "954M");
+    for (const char* const units : {"bit", "B", "furlong", "byte*byte", "1024*", "*1024", "byte/2",
+                                    "byte * -1", "byte * 2^", "2^^20", "hertz * 10^6"})
+        EXPECT_THAT(error_of([&] { memory_of("512", units); }), HasSubstr("nobody knows the unit"))
+            << units;
+}
+
+// What is `normal' is no bound of what there may be.
+TEST(Ovf, Bounds) {
+    const auto cpus = [](const std::string& bound, unsigned number) {
+        return "<Item ovf:bound='" + bound +
+               "'><rasd:InstanceID>1</rasd:InstanceID>"
+               "<rasd:ResourceType>3</rasd:ResourceType><rasd:VirtualQuantity>" +
+               std::to_string(number) + "</rasd:VirtualQuantity></Item>";
+    };
+    EXPECT_THAT(read_ovf(ovf("", cpus("normal", 4) + cpus("min", 2) + cpus("max", 8)), "s", {})
+                    .translation.settings,
+                Contains(Pair("cpus", "4")));
+}
+
+// OVF 2 has disks that are no disk drives.
+TEST(Ovf, DisksOfOtherNumbers) {
+    for (const unsigned type : {19U, 31U, 32U}) {
+        const Appliance appliance =
+            read_ovf(ovf("", ovf_item(type,
+                                      "<sasd:AllocationUnits>byte*2^30</sasd:AllocationUnits>"
+                                      "<sasd:VirtualQuantity>100</sasd:VirtualQuantity>")),
+                     "s", {});
+        ASSERT_EQ(appliance.disks.size(), 1U) << type;
+        EXPECT_EQ(appliance.disks[0].capacity, 100ULL << 30U) << type;
+    }
+}
+
+TEST(Ovf, APropertyWithoutAValue) {
+    const auto with = [](const std::string& property) {
+        std::string text = ovf("", ovf_item(3,
+                                            "<rasd:VirtualQuantity>${vcpu}"
+                                            "</rasd:VirtualQuantity>"));
+        return text.insert(
+            text.find("<VirtualHardwareSection>"),
+            "<ProductSection><Property ovf:key='vcpu'" + property + "/></ProductSection>");
+    };
+    for (const char* const property : {"", " ovf:value=''", " ovf:userConfigurable='true'"})
+        EXPECT_THAT(error_of([&] { read_ovf(with(property), "s", {}); }),
+                    HasSubstr("`${vcpu}' has no value"));
+    EXPECT_THAT(read_ovf(with(" ovf:defaultValue='2'"), "s", {}).translation.settings,
+                Contains(Pair("cpus", "2")));
+}
+
+TEST(Ovf, MacAddresses) {
+    const auto adapter = [](const std::string& address) {
+        return read_ovf(ovf("", ovf_item(10, "<rasd:Address>" + address + "</rasd:Address>")), "s",
+                        {})
+            .translation;
+    };
+    const auto reasons = [&](const std::string& address) {
+        std::string all;
+        for (const TranslationNote& one : adapter(address).notes)
+            all += one.why + "\n";
+        return all;
+    };
+    for (const char* const address :
+         {"00:50:56:aa:bb:cc", "00-50-56-AA-BB-CC", "0050.56aa.bbcc", "005056AABBCC"})
+        EXPECT_THAT(adapter(address).settings,
+                    Contains(Pair("net", "bridge:br0,model=e1000,mac=00:50:56:aa:bb:cc")))
+            << address;
+    for (const char* const address : {"01:00:5e:00:00:01", "somewhere", "00-50-56-AA-BB"})
+        EXPECT_THAT(reasons(address),
+                    HasSubstr("`" + std::string(address) + "' is no station's MAC address"));
+    EXPECT_THAT(reasons("7"), Not(HasSubstr("MAC address")));
+}
+
+// The first disk of the first controller, in whatever order they are written.
+TEST(Ovf, DisksOfSeveralControllers) {
+    const auto controller = [](unsigned type, const char* kind, unsigned id, unsigned number) {
+        return ovf_item(type, "<rasd:Address>" + std::to_string(number) + "</rasd:Address>" +
+                                  "<rasd:InstanceID>" + std::to_string(id) + "</rasd:InstanceID>" +
+                                  "<rasd:ResourceSubType>" + kind + "</rasd:ResourceSubType>");
+    };
+    const auto disk = [](unsigned mebibytes, unsigned parent, unsigned place) {
+        return ovf_item(17, "<rasd:AddressOnParent>" + std::to_string(place) +
+                                "</rasd:AddressOnParent><rasd:Parent>" + std::to_string(parent) +
+                                "</rasd:Parent><rasd:AllocationUnits>MiB</rasd:AllocationUnits>"
+                                "<rasd:VirtualQuantity>" +
+                                std::to_string(mebibytes) + "</rasd:VirtualQuantity>");
+    };
+    const auto order = [](const std::string& items) {
+        std::vector<std::uint64_t> sizes;
+        for (const ApplianceDisk& one : read_ovf(ovf("", items), "s", {}).disks)
+            sizes.push_back(one.capacity >> 20U);
+        return sizes;
+    };
+    for (const unsigned type : {5U, 6U, 20U}) {
+        EXPECT_THAT(order(controller(type, "a", 1, 1) + disk(30, 1, 0) + disk(40, 1, 1) +
+                          controller(type, "a", 2, 0) + disk(20, 2, 1) + disk(10, 2, 0)),
+                    ElementsAre(10, 20, 30, 40))
+            << type;
+    }
+    // SCSI controllers are numbered together, of whatever kind; AHCI and NVMe each by itself.
+    EXPECT_THAT(order(controller(6, "VirtualSCSI", 1, 1) + disk(20, 1, 0) +
+                      controller(6, "lsilogic", 2, 0) + disk(10, 2, 0)),
+                ElementsAre(10, 20));
+    EXPECT_THAT(order(controller(20, "vmware.nvme.controller", 1, 1) + disk(10, 1, 0) +
+                      controller(20, "AHCI", 2, 0) + disk(20, 2, 0)),
+                ElementsAre(10, 20));
 }
 
 TEST(Ovf, WhatIsRefused) {
