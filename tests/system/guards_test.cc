@@ -37,8 +37,8 @@ constexpr const char* guest_mac = "52:54:00:00:00:0a";
 constexpr const char* other_mac = "52:54:00:00:00:0b";
 constexpr const char* router_mac = "00:11:22:33:44:55";
 constexpr const char* nft_program = "/usr/sbin/nft";
-constexpr std::array sets{"switches", "dhcp_servers", "dhcpv6_servers",
-                          "routers",  "storms",       "floods"};
+constexpr std::array sets{"switches", "dhcp_servers", "dhcpv6_servers", "routers",
+                          "hidden",   "storms",       "floods"};
 
 std::string bytes(std::initializer_list<int> values) {
     std::string text;
@@ -67,6 +67,16 @@ std::string ipv4(int protocol, const std::string& payload,
     return two(0x0800) + header + payload;
 }
 
+// An IPv4 packet with another value in one byte of its header.
+std::string ipv4_with(std::size_t at, int value, std::string packet) {
+    constexpr std::size_t type = 2;  // the EtherType's bytes, which are in front
+    packet[type + at] = static_cast<char>(value);
+    packet.replace(type + 10, 2, two(0));
+    const auto words = static_cast<unsigned char>(packet[type]) & 15U;
+    packet.replace(type + 10, 2, internet_checksum(packet.substr(type, std::size_t{4} * words)));
+    return packet;
+}
+
 const std::string link_local = bytes({0xfe, 0x80}) + std::string(13, '\0') + '\1';
 const std::string all_nodes = bytes({0xff, 0x02}) + std::string(13, '\0') + '\1';
 
@@ -92,6 +102,10 @@ std::string llc(std::string_view to, const std::string& payload) {
     return ethernet(to, guest_mac, two(payload.size()) + payload);
 }
 const std::string stp_llc = bytes({0x42, 0x42, 0x03});
+// A packet as it is on other kinds of networks (RFC 1042), or behind a bridge to one (802.1H).
+std::string snap(std::string_view to, const std::string& packet, int organization = 0) {
+    return llc(to, bytes({0xaa, 0xaa, 0x03, 0x00, 0x00, organization}) + packet);
+}
 const std::string cisco = bytes({0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c});
 
 struct Sample {
@@ -129,6 +143,27 @@ std::vector<Sample> samples() {
         {"a DHCP answer to a relay", "dhcp_servers", on_wire(router_mac, ipv4(17, udp(67, 67)))},
         {"a DHCP offer with a tag", "dhcp_servers",
          tagged(on_wire(broadcast_mac, ipv4(17, udp(67, 68))), 7)},
+        // The ways in which clients that read whole frames may take what is no IP to the kernel.
+        {"a DHCP offer of no length", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4_with(2, 0, ipv4_with(3, 0, ipv4(17, udp(67, 68)))))},
+        {"a DHCP offer of less than a header", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4_with(3, 19, ipv4(17, udp(67, 68))))},
+        {"a DHCP offer that says to be longer", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4_with(2, 4, ipv4(17, udp(67, 68))))},
+        {"a DHCP offer of another version", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4_with(0, 0x65, ipv4(17, udp(67, 68))))},
+        {"a DHCP offer with a short header", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4_with(0, 0x44, ipv4(17, udp(67, 68))))},
+        {"a DHCP offer in a longer header", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4_with(0, 0x46, ipv4(17, std::string(4, '\1') + udp(67, 68))))},
+        {"a DHCP offer in SNAP", "hidden", snap(broadcast_mac, ipv4(17, udp(67, 68)))},
+        {"a DHCP offer in 802.1H", "hidden", snap(broadcast_mac, ipv4(17, udp(67, 68)), 0xf8)},
+        {"a DHCP offer in SNAP with a tag", "hidden",
+         tagged(snap(broadcast_mac, ipv4(17, udp(67, 68))), 7)},
+        {"a DHCP offer in a tag in SNAP", "hidden",
+         snap(broadcast_mac, two(0x8100) + two(0) + ipv4(17, udp(67, 68)))},
+        {"a DHCP offer with two tags of no VLAN", "hidden",
+         tagged(tagged(on_wire(broadcast_mac, ipv4(17, udp(67, 68))), 0), 0)},
         {"a DHCPv6 advertisement", "dhcpv6_servers", on_wire(router_mac, ipv6(17, udp(547, 546)))},
         {"a DHCPv6 answer from another port", "dhcpv6_servers",
          on_wire(router_mac, ipv6(17, udp(4000, 546)))},
@@ -144,6 +179,11 @@ std::vector<Sample> samples() {
          on_wire(multicast6, ipv6(44, ipv6_fragment(60, ipv6_options(58, ""))))},
         {"a router advertisement with a tag", "routers",
          tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 7)},
+        {"a router advertisement in SNAP", "hidden", snap(multicast6, ipv6(58, icmpv6(134)))},
+        {"a router advertisement in a tag of no VLAN", "hidden",
+         tagged(tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 7), 0)},
+        {"a router advertisement behind a tag of no VLAN", "hidden",
+         tagged(tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 0), 7)},
         {"a redirect", "routers", on_wire(router_mac, ipv6(58, icmpv6(137)))},
         {"an ICMP router advertisement", "routers",
          on_wire(broadcast_mac, ipv4(1, bytes({9, 0, 0, 0}) + std::string(28, '\0')))},
@@ -159,6 +199,10 @@ std::vector<Sample> samples() {
          on_wire(router_mac, ipv6(44, ipv6_fragment(58, icmpv6(128))))},
         {"an IPv4 ping", nullptr,
          on_wire(router_mac, ipv4(1, bytes({8, 0, 0, 0}) + std::string(28, '\0')))},
+        {"a large datagram's other fragment", nullptr,
+         on_wire(router_mac, ipv4(17, udp(67, 68), bytes({192, 0, 2, 255}), 1))},
+        {"AppleTalk's ARP", nullptr, snap(broadcast_mac, two(0x80f3) + "aarp")},
+        {"two tags", nullptr, tagged(make_frame(router_mac, guest_mac, 7), 8)},
         {"DNS", nullptr, on_wire(router_mac, ipv4(17, udp(5000, 53)))},
         {"ARP", nullptr, make_arp_request(guest_mac, "192.0.2.1")},
         {"multicast", nullptr, make_frame(multicast_mac, guest_mac)},
@@ -267,6 +311,11 @@ class Guards : public Testbed {
             return;
         TAPGATE_REQUIRE(access(nft_program, X_OK) == 0, "no nft (package nftables)");
         add_bridge("br0");
+        // Where br_netfilter is loaded, it would drop what is no good IP, as few hosts have it.
+        for (const char* const file : {"iptables", "ip6tables"})
+            if (const std::string call = std::string("/proc/sys/net/bridge/bridge-nf-call-") + file;
+                access(call.c_str(), F_OK) == 0)
+                write_file(call, "0");
         add_veth("uplink", "far");
         add_veth("host0", "host1");
         for (const char* const port : {"uplink", "host0"})
