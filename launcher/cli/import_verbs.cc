@@ -114,8 +114,11 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
         note(result.appliance->manifest_note());
     if (!result.appliance->vm_file().empty()) {
         const std::string& name = result.appliance->vm_name();
-        if (command.has("virtio"))
-            throw UsageError("--virtio: what " + name + " has is said in the archive already");
+        for (const char* const option : {"virtio", "vm", "configuration"}) {
+            if (command.has(option))
+                throw UsageError("--" + std::string(option) + ": what " + name +
+                                 " has is said in the archive already");
+        }
         ArchivedVm vm = read_archived_vm(result.appliance->vm_file(), path + ":" + name + ".conf");
         result.translation.name = name;
         for (const auto& [key, value] : vm.settings)
@@ -127,7 +130,10 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
         return result;
     }
     Appliance appliance = read_ovf(result.appliance->descriptor(), shown(path),
-                                   {.virtio = command.has("virtio"), .q35 = says_q35(command)});
+                                   {.virtio = command.has("virtio"),
+                                    .q35 = says_q35(command),
+                                    .vm = command.option("vm"),
+                                    .configuration = command.option("configuration")});
     result.translation = std::move(appliance.translation);
     result.translation.set("display", "vnc");
     result.disks = std::move(appliance.disks);
@@ -138,6 +144,11 @@ Import found(const CommandLine& command, const std::string& path) {
     if (path.ends_with(".ova") || path.ends_with(".ovf") || path.ends_with(".ova.gz") ||
         path.ends_with(".tar"))
         return appliance_to_import(command, path);
+    for (const char* const option : {"vm", "configuration"}) {
+        if (command.has(option))
+            throw UsageError("--" + std::string(option) +
+                             ": only appliances (.ova, .ovf) have several");
+    }
     if (path.ends_with(".xml")) {
         Import result;
         result.translation = translate_domain(read_description(path), shown(path));

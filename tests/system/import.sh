@@ -166,6 +166,26 @@ imported gzip-member appliance/packed.ovf
 head -c $(($(stat -c %s appliance/packed.vmdk.gz) / 2)) appliance/packed.vmdk.gz >appliance/cut.gz
 ovf 'ovf:href="cut.gz" ovf:compression="gzip"' >appliance/cut.ovf
 import_refused "no gzip" cut-gzip appliance/cut.ovf
+# Of several VMs, and of several configurations, the one that is wished for.
+{
+    ovf 'ovf:href="lab-disk1.vmdk"' | sed '/<VirtualSystem /,$d'
+    cat <<EOT
+  <DeploymentOptionSection><Configuration ovf:id="big"/><Configuration ovf:id="few"/></DeploymentOptionSection>
+  <VirtualSystemCollection ovf:id="both">
+  <VirtualSystem ovf:id="other one"><VirtualHardwareSection/></VirtualSystem>
+EOT
+    ovf 'ovf:href="lab-disk1.vmdk"' | sed -e '1,/<DiskSection/d' -e '/<Envelope/d' -e '/<\/Envelope/d' \
+        -e 's/<Item>\(<rasd:ResourceType>3<\)/<Item ovf:configuration="few">\1/'
+    echo '</VirtualSystemCollection></Envelope>'
+} >appliance/two.ovf
+import_refused "\`other one', \`lab'; import each by itself, with '--vm=other one'" several appliance/two.ovf
+import_refused "no configuration" no-configuration appliance/two.ovf --vm=lab --configuration=many
+import_refused "only appliances" no-appliance disk.raw --vm=lab
+imported default-configuration appliance/two.ovf --vm=lab
+! grep -q '^cpus' "$XDG_CONFIG_HOME/tapgate/default-configuration.conf" || wrong "another configuration's CPUs"
+imported one-of-two appliance/two.ovf --vm=lab --configuration=few
+says "$XDG_CONFIG_HOME/tapgate/one-of-two.conf" '^cpus = 2$'
+result "the configuration that was wished for"
 mkdir appliance/below
 cp appliance/lab-disk1.vmdk appliance/below/
 ovf 'ovf:href="./below/lab-disk1.vmdk"' >appliance/below.ovf

@@ -70,6 +70,41 @@ struct DiskController {
     bool ide = false;
 };
 
+// The VMs, in their order, however many collections are around them.
+std::vector<pugi::xml_node> systems_in(const pugi::xml_node& envelope) {
+    std::vector<pugi::xml_node> systems;
+    std::vector<pugi::xml_node> left = {envelope};
+    while (!left.empty()) {
+        const pugi::xml_node next = left.back();
+        left.pop_back();
+        if (ovf_name(next) == "VirtualSystem") {
+            systems.push_back(next);
+            continue;
+        }
+        for (pugi::xml_node child = next.last_child(); child; child = child.previous_sibling()) {
+            const std::string name = ovf_name(child);
+            if (name == "VirtualSystem" || name == "VirtualSystemCollection")
+                left.push_back(child);
+        }
+    }
+    return systems;
+}
+
+std::string name_of_system(const pugi::xml_node& system) {
+    return text_of(system, "Name");
+}
+
+// What it is asked for by.
+std::string id_of(const pugi::xml_node& system) {
+    const std::string id = attribute_of(system, "id");
+    return id.empty() ? name_of_system(system) : id;
+}
+
+// As a shell has it.
+std::string option_for(const pugi::xml_node& system) {
+    return shown(shell_text({"--vm=" + id_of(system)}));
+}
+
 // The first disk that VMware boots from.
 pugi::xml_node first_of_boot_order(const pugi::xml_node& system) {
     return system.find_child([](const pugi::xml_node& child) {
@@ -113,7 +148,7 @@ std::string words_for(const OvfItem& item) {
 class OvfReader {
   public:
     OvfReader(const std::string& source, ApplianceWishes wishes)
-        : source_(source), wishes_(wishes) {}
+        : source_(source), wishes_(std::move(wishes)) {}
 
     Appliance read(std::string_view text) {
         pugi::xml_document document;
@@ -126,9 +161,9 @@ class OvfReader {
         refuse_other_processors(system);
         disks_.read_properties(system, configuration_);
         disks_.read_files(envelope);
-        std::string name = text_of(system, "Name");
+        std::string name = name_of_system(system);
         if (name.empty())
-            name = attribute_of(system, "id");
+            name = id_of(system);
         result_.translation.name = fitting_name(name);
         if (!name.empty())
             result_.translation.changed("<Name>" + name, "VM " + result_.translation.name,
@@ -154,37 +189,55 @@ class OvfReader {
     }
 
   private:
-    // The one VM, however many collections are around it.
+    // The one VM, or that which is wished for, however many collections are around it.
     pugi::xml_node find_system(const pugi::xml_node& envelope) {
-        pugi::xml_node parent = envelope;
-        for (;;) {
-            pugi::xml_node found;
-            unsigned systems = 0;
-            for (const pugi::xml_node& child : parent.children()) {
-                const std::string name = ovf_name(child);
-                if (name != "VirtualSystem" && name != "VirtualSystemCollection")
-                    continue;
-                found = child;
-                systems++;
-            }
-            if (systems != 1)
-                throw LauncherError(source_ + ": " +
-                                    (systems == 0
-                                         ? "no VM (VirtualSystem) is in it"
-                                         : "several VMs are in it; export each one by itself"));
-            if (ovf_name(found) == "VirtualSystem")
-                return found;
-            name_collection(found);
-            parent = found;
+        const std::vector<pugi::xml_node> systems = systems_in(envelope);
+        if (systems.empty())
+            throw LauncherError(source_ + ": no VM (VirtualSystem) is in it");
+        const pugi::xml_node found = chosen_of(systems);
+        pugi::xml_node inner = found;
+        for (pugi::xml_node around = found.parent(); around != envelope; around = around.parent()) {
+            name_collection(around, inner, systems.size());
+            inner = around;
         }
+        for (const pugi::xml_node& other : systems) {
+            if (other != found)
+                result_.translation.dropped(tag_of(other),
+                                            "another VM, which " + option_for(other) + " imports");
+        }
+        return found;
     }
 
-    void name_collection(const pugi::xml_node& collection) {
-        result_.translation.dropped(tag_of(collection), "a collection of one VM is this VM");
+    [[nodiscard]] pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems) const {
+        if (wishes_.vm.empty() && systems.size() == 1)
+            return systems.front();
+        for (const auto& name : {id_of, name_of_system}) {
+            for (const pugi::xml_node& one : systems) {
+                if (!wishes_.vm.empty() && name(one) == wishes_.vm)
+                    return one;
+            }
+        }
+        std::string all;
+        for (const pugi::xml_node& one : systems)
+            all += (all.empty() ? "" : ", ") + quoted_word(id_of(one));
+        throw LauncherError(
+            source_ + ": " +
+            (wishes_.vm.empty()
+                 ? "several VMs are in it: " + shown(all) + "; import each by itself, with " +
+                       option_for(systems.front())
+                 : "no VM " + quoted_word(wishes_.vm) + " is in it, but " + shown(all)));
+    }
+
+    // `inner`: what of it is the VM, or is around that.
+    void name_collection(const pugi::xml_node& collection, const pugi::xml_node& inner,
+                         size_t vms) {
+        result_.translation.dropped(tag_of(collection),
+                                    vms == 1 ? "a collection of one VM is this VM"
+                                             : "one VM of the collection's is this one");
         for (const pugi::xml_node& section : collection.children()) {
             const std::string name = ovf_name(section);
-            if (section.type() == pugi::node_element && name != "VirtualSystem" &&
-                name != "VirtualSystemCollection" && name != "Info" && name != "Name")
+            if (section.type() == pugi::node_element && section != inner &&
+                name != "VirtualSystem" && name != "Info" && name != "Name")
                 result_.translation.dropped(tag_of(section) +
                                                 (name == local_name(section.name()) ? "" : name) +
                                                 contents_of(section),
@@ -212,7 +265,9 @@ class OvfReader {
 
     void choose_configuration(const pugi::xml_node& envelope) {
         const pugi::xml_node section = ovf_section(envelope, "DeploymentOptionSection");
-        std::string others;
+        const std::string& wish = wishes_.configuration;
+        std::string all;
+        bool has_wish = wish.empty();
         for (const pugi::xml_node& one : section.children()) {
             if (local_name(one.name()) != "Configuration")
                 continue;
@@ -220,11 +275,22 @@ class OvfReader {
             const std::string is_default = attribute_of(one, "default");
             if (configuration_.empty() || is_default == "true" || is_default == "1")
                 configuration_ = id;
-            others += (others.empty() ? "" : ", ") + id;
+            has_wish = has_wish || id == wish;
+            all += (all.empty() ? "" : ", ") + id;
         }
-        if (!configuration_.empty())
-            result_.translation.changed(tag_of(section), "configuration " + configuration_,
-                                        "of " + others + ": the default one");
+        if (!has_wish)
+            throw LauncherError(source_ + ": no configuration " + quoted_word(wish) + " is in it" +
+                                (all.empty() ? ", nor any other" : ", but " + shown(all)));
+        if (!wish.empty())
+            configuration_ = wish;
+        if (configuration_.empty())
+            return;
+        std::string why = "of " + all;
+        if (wish.empty())
+            why += ": the default one";
+        if (wish.empty() && all != configuration_)
+            why += "; --configuration=ID takes another";
+        result_.translation.changed(tag_of(section), "configuration " + configuration_, why);
     }
 
     // `machine`: what oVirt says; empty: not said.
@@ -537,7 +603,7 @@ class OvfReader {
 }  // namespace
 
 Appliance read_ovf(std::string_view text, const std::string& source, ApplianceWishes wishes) {
-    return OvfReader(source, wishes).read(text);
+    return OvfReader(source, std::move(wishes)).read(text);
 }
 
 }  // namespace tapgate

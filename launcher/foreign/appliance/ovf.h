@@ -24,11 +24,13 @@ struct Appliance {
 struct ApplianceWishes {
     bool virtio = false;  ///< the guest is to have virtio adapters
     bool q35 = false;     ///< the machine is one of those: it has no IDE
+    std::string vm = {};  ///< the id or the name of one of several VMs; empty: there is one only
+    std::string configuration = {};  ///< its id; empty: the default one
 };
 
-/// Reads the descriptor `text`, which errors call `source`. Of several configurations the default
-/// one is taken. Throws a LauncherError for what is no OVF, for more than one VM, for disks with a
-/// parent, and for files that are elsewhere or in pieces.
+/// Reads the descriptor `text`, which errors call `source`. Throws a LauncherError for what is no
+/// OVF, when it has several VMs and no wish tells which, for disks with a parent, and for files
+/// that are elsewhere or in pieces.
 Appliance read_ovf(std::string_view text, const std::string& source, ApplianceWishes wishes);
 
 }  // namespace tapgate

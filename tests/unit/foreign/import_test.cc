@@ -480,6 +480,53 @@ TEST(Ovf, DisksOfSeveralControllers) {
                 ElementsAre(10, 20));
 }
 
+TEST(Ovf, OneOfSeveralVms) {
+    const std::string text =
+        "<Envelope xmlns:ovf='o'><VirtualSystemCollection ovf:id='all'><StartupSection/>"
+        "<VirtualSystem ovf:id='db server'><Name>first</Name><VirtualHardwareSection/>"
+        "</VirtualSystem><VirtualSystemCollection ovf:id='inner'><VirtualSystem ovf:id='web'>"
+        "<Name>second</Name><VirtualHardwareSection/></VirtualSystem></VirtualSystemCollection>"
+        "<VirtualSystemCollection ovf:id='none'/></VirtualSystemCollection></Envelope>";
+    EXPECT_EQ(error_of([&] { read_ovf(text, "s", {}); }),
+              "s: several VMs are in it: `db server', `web'; import each by itself, with "
+              "'--vm=db server'");
+    EXPECT_EQ(error_of([&] { read_ovf(text, "s", {.vm = "mail"}); }),
+              "s: no VM `mail' is in it, but `db server', `web'");
+    EXPECT_EQ(read_ovf(text, "s", {.vm = "db server"}).translation.name, "first");
+    for (const char* const wish : {"web", "second"}) {
+        const Translation web = read_ovf(text, "s", {.vm = wish}).translation;
+        EXPECT_EQ(web.name, "second");
+        std::string notes;
+        for (const TranslationNote& one : web.notes)
+            notes += one.was + " " + one.why + "\n";
+        for (const char* const what : {"<StartupSection>", "ovf:id='all'", "ovf:id='inner'",
+                                       "ovf:id='none'", "which '--vm=db server' imports"})
+            EXPECT_THAT(notes, HasSubstr(what));
+    }
+    EXPECT_THAT(error_of([] { read_ovf(ovf("", ""), "s", {.vm = "other"}); }),
+                HasSubstr("no VM `other' is in it, but `lab one'"));
+}
+
+TEST(Ovf, OneOfSeveralConfigurations) {
+    std::string text = ovf("", ovf_item(3, "<rasd:VirtualQuantity>1</rasd:VirtualQuantity>"));
+    EXPECT_EQ(error_of([&] { read_ovf(text, "s", {.configuration = "big"}); }),
+              "s: no configuration `big' is in it, nor any other");
+    text.insert(text.find("<VirtualSystem"),
+                "<DeploymentOptionSection><Configuration ovf:id='small'/><Configuration "
+                "ovf:id='big'/></DeploymentOptionSection>");
+    text.insert(text.find("<Item>") + 5, " ovf:configuration='big'");
+    const auto cpus = [&](const std::string& configuration) {
+        return read_ovf(text, "s", {.configuration = configuration}).translation;
+    };
+    EXPECT_THAT(cpus("big").settings, Contains(Pair("cpus", "1")));
+    EXPECT_THAT(cpus("small").settings, Not(Contains(Pair("cpus", "1"))));
+    EXPECT_THAT(cpus("").settings, Not(Contains(Pair("cpus", "1"))));
+    EXPECT_EQ(cpus("").notes.front().why,
+              "of small, big: the default one; --configuration=ID takes another");
+    EXPECT_EQ(error_of([&] { cpus("medium"); }),
+              "s: no configuration `medium' is in it, but small, big");
+}
+
 TEST(Ovf, WhatIsRefused) {
     const auto error = [](const std::string& file) {
         return error_of([&] { read_ovf(ovf(file, ovf_disk), "s", {}); });
