@@ -2,7 +2,9 @@
 #include "helper/inspect.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "helper/failure.h"
@@ -63,32 +65,86 @@ bool covers(const Rule& other, const Rule& rule) {
            is_subset(rule.who.groups, other.who.groups);
 }
 
-// The rule that leaves `rule` without effect, if any.
-const Rule* shadowing(const std::vector<Rule>& rules, const Rule& rule) {
-    for (const Rule& other : rules) {
-        if (&other == &rule || !covers(other, rule))
-            continue;
+// Finds the rule that leaves another without effect. A policy may have tens of thousands, so only
+// those are looked at that are about everybody, or have a name of the other's.
+class Shadows {
+  public:
+    explicit Shadows(const std::vector<Rule>& rules) : end_(rules.data() + rules.size()) {
+        for (const Rule& rule : rules)
+            for (const std::string& name : names_of(rule))
+                rules_[{rule.action, rule.bridge, name}].push_back(&rule);
+    }
+
+    // The first that does that to `rule`, if any.
+    [[nodiscard]] const Rule* of(const Rule& rule) const {
         // A deny needs no place; an allow, or a second deny of the same, counts only when it is
         // first.
-        const bool first = &other < &rule;
-        if (other.action == Rule::Action::deny && (rule.action == Rule::Action::allow || first))
-            return &other;
-        if (other.action == Rule::Action::allow && rule.action == Rule::Action::allow && first)
-            return &other;
+        const Rule* first = first_covering(rule, Rule::Action::deny,
+                                           rule.action == Rule::Action::deny ? &rule : end_);
+        if (rule.action == Rule::Action::allow)
+            first = std::min(first, first_covering(rule, Rule::Action::allow, &rule));
+        return first == end_ ? nullptr : first;
     }
-    return nullptr;
-}
+
+  private:
+    using Key = std::tuple<Rule::Action, std::optional<InterfaceName>, std::string>;
+    using Rules = std::vector<const Rule*>;  // in their order
+
+    // Whom a rule is about; everybody has a name, too.
+    static std::vector<std::string> names_of(const Rule& rule) {
+        std::vector<std::string> names;
+        for (const std::string& user : rule.who.users)
+            names.push_back("user=" + user);
+        for (const std::string& group : rule.who.groups)
+            names.push_back("group=" + group);
+        return names.empty() ? std::vector<std::string>{""} : names;
+    }
+
+    // The first such rule before `end` that covers `rule`; the end of all: there is none.
+    [[nodiscard]] const Rule* first_covering(const Rule& rule, Rule::Action action,
+                                             const Rule* end) const {
+        const Rule* first = end_;
+        const auto look = [&](const Rules& rules) {
+            for (const Rule* const other : rules) {
+                if (other >= std::min(first, end))
+                    return;
+                if (covers(*other, rule))
+                    first = other;
+            }
+        };
+        for (const auto& bridge : {rule.bridge, std::optional<InterfaceName>()}) {
+            look(rules_of({action, bridge, ""}));
+            // What covers it has all of its names: the rarest will do.
+            const Rules* rarest = nullptr;
+            for (const std::string& name : names_of(rule))
+                if (const Rules& rules = rules_of({action, bridge, name});
+                    rarest == nullptr || rules.size() < rarest->size())
+                    rarest = &rules;
+            look(*rarest);
+        }
+        return first;
+    }
+
+    [[nodiscard]] const Rules& rules_of(const Key& key) const {
+        static const Rules none;
+        const auto at = rules_.find(key);
+        return at == rules_.end() ? none : at->second;
+    }
+
+    const Rule* end_;
+    std::map<Key, Rules> rules_;
+};
 
 // What check() says of one rule.
 class RuleChecker {
   public:
     RuleChecker(const Policy& policy, const std::set<std::string>& private_files,
                 NameService& names, const std::vector<HostBridge>& bridges)
-        : policy_(policy), private_files_(private_files), names_(names), bridges_(bridges) {}
+        : shadows_(policy.rules), private_files_(private_files), names_(names), bridges_(bridges) {}
 
     std::string check(const Rule& rule) {
         text_.clear();
-        if (const Rule* other = shadowing(policy_.rules, rule))
+        if (const Rule* other = shadows_.of(rule))
             say(rule, printable(rule.text, long_text) + " has no effect: " + other->place.str() +
                           " decides first: " + printable(other->text, long_text));
         if (rule.action == Rule::Action::deny && private_files_.contains(rule.place.file))
@@ -114,7 +170,7 @@ class RuleChecker {
     template <typename Known>
     void check_name(const Rule& rule, const char* kind, const std::string& name,
                     const Known& known) {
-        if (name.find_first_not_of("0123456789") == std::string::npos)
+        if (whole_number(name))
             return;  // an id need not have a name
         try {
             if (!known())
@@ -134,7 +190,7 @@ class RuleChecker {
                           ", which is not fixed: ip link set " + printable(name) + " address ...");
     }
 
-    const Policy& policy_;
+    const Shadows shadows_;
     const std::set<std::string>& private_files_;
     NameService& names_;
     const std::vector<HostBridge>& bridges_;
