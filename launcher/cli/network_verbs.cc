@@ -17,7 +17,6 @@
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/helper_client.h"
 #include "launcher/network/host_network.h"
-#include "launcher/qemu/standstill.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
 
@@ -29,17 +28,13 @@ using std::chrono::milliseconds;
 
 // How long a guest may take to answer when it is called.
 constexpr milliseconds call_limit{1000};
+// And QEMU, and the guest's agent.
+constexpr milliseconds facts_limit{2000};
 
 // How long a guest's SSH server may take to greet; a guest without KVM needs a second.
 constexpr milliseconds greeting_limit{5000};
 
 constexpr std::chrono::seconds default_wait{120};
-
-// A guest that stands still answers nobody, whatever else may be wrong.
-void refuse_standstill(const VmName& name) {
-    if (const std::string why = standstill(name); !why.empty())
-        throw LauncherError(name.str() + ": " + why);
-}
 
 enum class Goal { ssh, agent, address, running };
 
@@ -62,26 +57,29 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
     }
     if (vm_state(name).life == Life::starting)
         return "it is starting";
-    if (std::string why = standstill(name, std::min(left, call_limit)); !why.empty())
-        return why;
-    if (goal == Goal::agent) {
-        guest_facts(name);
-        return agent_answers(agent_path(name), std::min(left, call_limit))
-                   ? ""
-                   : "no guest agent answers";
-    }
-    GuestFacts facts = guest_facts(name);
-    const auto adapters = find_guest(facts, std::min(left, call_limit));
+    GuestFacts facts = guest_facts(name, std::min(left, facts_limit));
+    if (!facts.standstill.empty())
+        return facts.standstill;
+    // Whatever else is missing, it is for that.
+    const auto missing = [&](const std::string& why) {
+        return facts.silence.empty() ? why : facts.silence;
+    };
+    const milliseconds patience = patience_with(facts, std::min(left, call_limit));
+    if (goal == Goal::agent)
+        return agent_answers(agent_path(name), patience) ? "" : missing("no guest agent answers");
+    const auto adapters = find_guest(facts, patience);
     if (goal == Goal::address)
         return std::any_of(adapters.begin(), adapters.end(),
                            [](const GuestAdapter& one) { return !one.addresses.empty(); })
                    ? ""
-                   : why_unknown(adapters);
+                   : missing(why_unknown(adapters));
     const auto targets = ssh_targets(adapters);
     std::string why;
     if (targets.empty())
-        return "no way to its SSH server is known: " + why_unknown(adapters);
-    return first_ssh_server(targets, std::min(left, greeting_limit), why) ? "" : why;
+        return missing("no way to its SSH server is known: " + why_unknown(adapters));
+    return first_ssh_server(targets, patience_with(facts, std::min(left, greeting_limit)), why)
+               ? ""
+               : missing(why);
 }
 
 }  // namespace
@@ -116,7 +114,7 @@ ExitCode show_addresses(const CommandLine& command) {
     else
         print(text);
     if (text.empty())
-        refuse_standstill(name);
+        refuse_unanswering(facts);
     if (text.empty())
         throw LauncherError(name.str() + ": no address known: " + why_unknown(adapters));
     return ExitCode::done;

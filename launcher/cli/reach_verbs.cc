@@ -36,7 +36,7 @@ constexpr milliseconds reach_limit{1000};
 constexpr milliseconds ssh_greeting_limit{5000};
 constexpr milliseconds agent_limit{2000};
 constexpr milliseconds exec_limit = std::chrono::hours(24);
-constexpr milliseconds piece_limit{30000};
+constexpr milliseconds piece_limit{10000};
 
 // The user in the guest: nothing that ssh would take for an option, or take apart.
 std::string user_option(const CommandLine& command) {
@@ -51,38 +51,44 @@ std::string user_option(const CommandLine& command) {
     return user;
 }
 
-// A guest that stands still answers nobody, whatever else may be wrong.
-void refuse_unanswering(const VmName& name) {
-    if (const std::string why = standstill(name); !why.empty())
-        throw LauncherError(name.str() + ": " + why);
-}
-
-// The targets; throws when there is none to try.
-std::vector<SshTarget> required_targets(const VmName& name) {
-    GuestFacts facts = guest_facts(name);
-    const auto adapters = find_guest(facts, reach_limit);
-    auto targets = ssh_targets(adapters);
-    if (targets.empty()) {
-        refuse_unanswering(name);
-        const std::string why = why_unknown(adapters);
-        throw LauncherError(name.str() + ": no way to its SSH server is known: " +
-                            (why.empty() ? "no port of this host leads to the guest's port 22: "
-                                           "--net=user,hostfwd=tcp::0-:22"
-                                         : why));
+// A search for the guest's SSH server, and what it has found.
+struct SshSearch {
+    explicit SshSearch(const VmName& name)
+        : facts(guest_facts(name)),
+          adapters(find_guest(facts, patience_with(facts, reach_limit))),
+          targets(ssh_targets(adapters)) {
+        if (!targets.empty())
+            server = first_ssh_server(targets, patience_with(facts, ssh_greeting_limit), why);
     }
-    return targets;
+
+    GuestFacts facts;
+    std::vector<GuestAdapter> adapters;
+    std::vector<SshTarget> targets;   // the places where it may be, the best first
+    std::optional<SshTarget> server;  // the one that has answered
+    std::string why;                  // each other one has not
+};
+
+// Throws when there is no place where it may be.
+void require_targets(const SshSearch& search) {
+    if (!search.targets.empty())
+        return;
+    refuse_unanswering(search.facts);
+    const std::string why = why_unknown(search.adapters);
+    throw LauncherError(search.facts.name.str() + ": no way to its SSH server is known: " +
+                        (why.empty() ? "no port of this host leads to the guest's port 22: "
+                                       "--net=user,hostfwd=tcp::0-:22"
+                                     : why));
 }
 
-// The guest's SSH server; throws when none answers.
-SshTarget required_server(const VmName& name) {
-    std::string why;
-    const auto server = first_ssh_server(required_targets(name), ssh_greeting_limit, why);
-    if (server)
-        return *server;
-    refuse_unanswering(name);
-    throw LauncherError(name.str() + ": no SSH server answers: " + why +
-                        "; is one running in the guest? (tapgate wait " + name.str() +
-                        " waits for it)");
+// The guest's SSH server; throws when none has answered.
+SshTarget required_server(const SshSearch& search) {
+    if (search.server)
+        return *search.server;
+    require_targets(search);
+    refuse_unanswering(search.facts);
+    const std::string name = search.facts.name.str();
+    throw LauncherError(name + ": no SSH server answers: " + search.why +
+                        "; is one running in the guest? (tapgate wait " + name + " waits for it)");
 }
 
 // "lab:/tmp" is a place in a guest, "./a:b" and "/a:b" are files here.
@@ -125,6 +131,23 @@ ExitCode exec_by_agent(const VmName& name, const std::vector<std::string>& words
     return static_cast<ExitCode>(result.exit_code);
 }
 
+bool has_answering_agent(const GuestFacts& facts) {
+    // One that has told addresses does.
+    return !facts.agent.empty() ||
+           agent_answers(agent_path(facts.name), patience_with(facts, agent_limit));
+}
+
+void require_agent(const GuestFacts& facts) {
+    if (has_answering_agent(facts))
+        return;
+    refuse_unanswering(facts);
+    throw LauncherError(facts.name.str() + ": no guest agent answers; " +
+                        (facts.has_agent ? "the guest has one, which hangs, or speaks with another "
+                                           "program just now"
+                                         : "in the guest: apt install qemu-guest-agent (or dnf "
+                                           "install)"));
+}
+
 // How the guest is reached: its SSH server; nothing: by its agent. Throws when there is no way.
 // `as`: what the agent would do as root, for a user who wanted to be another.
 std::optional<SshTarget> server_or_agent(const CommandLine& command, const VmName& name,
@@ -133,31 +156,18 @@ std::optional<SshTarget> server_or_agent(const CommandLine& command, const VmNam
     const Way way = way_option(command);
     if (way == Way::agent && !user.empty())
         throw UsageError("--user: the guest's agent does what it does as root");
-    std::string why;
-    std::optional<SshTarget> server;
-    if (way != Way::agent) {
-        GuestFacts facts = guest_facts(name);
-        const auto targets = ssh_targets(find_guest(facts, reach_limit));
-        if (!targets.empty())
-            server = first_ssh_server(targets, ssh_greeting_limit, why);
-    }
-    if (server)
-        return server;
-    if (way != Way::ssh && agent_answers(agent_path(name), agent_limit)) {
-        if (!user.empty())
-            throw LauncherError(name.str() +
-                                ": no SSH server answers, and its agent, which does, would " + as +
-                                " as root and not as " + user);
+    if (way == Way::agent) {
+        require_agent(guest_facts(name));
         return std::nullopt;
     }
-    guest_facts(name);
-    refuse_unanswering(name);
-    if (way == Way::agent)
+    const SshSearch search(name);
+    if (search.server || way == Way::ssh || !has_answering_agent(search.facts))
+        return required_server(search);
+    if (!user.empty())
         throw LauncherError(name.str() +
-                            ": no guest agent answers; in the guest: apt install "
-                            "qemu-guest-agent (or dnf install)");
-    // It says why.
-    return required_server(name);
+                            ": no SSH server answers, and its agent, which does, would " + as +
+                            " as root and not as " + user);
+    return std::nullopt;
 }
 
 void copy_by_agent(const VmName& name, const Place& from, const Place& to) {
@@ -180,8 +190,8 @@ void copy_by_agent(const VmName& name, const Place& from, const Place& to) {
 ExitCode ssh_to_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const std::string user = user_option(command);
-    become_ssh(name,
-               ssh_argv(name, required_server(name), known_hosts_path(name), user, command.rest));
+    become_ssh(name, ssh_argv(name, required_server(SshSearch(name)), known_hosts_path(name), user,
+                              command.rest));
 }
 
 ExitCode print_ssh_config(const CommandLine& command) {
@@ -204,12 +214,11 @@ ExitCode print_ssh_config(const CommandLine& command) {
         print(ssh_proxy_config(name, known_hosts_path(name), user));
         return ExitCode::done;
     }
-    const auto targets = required_targets(name);
-    std::string why;
+    const SshSearch search(name);
+    require_targets(search);
     // One that does not answer yet is better than none: the block is for later.
-    const SshTarget target =
-        first_ssh_server(targets, ssh_greeting_limit, why).value_or(targets.front());
-    print(ssh_config(name, target, known_hosts_path(name), user));
+    print(ssh_config(name, search.server.value_or(search.targets.front()), known_hosts_path(name),
+                     user));
     return ExitCode::done;
 }
 
@@ -222,7 +231,7 @@ ExitCode relay_ssh(const CommandLine& command) {
     // For ssh, which makes no directories.
     make_private_directory(data_directory());
     make_private_directory(known_hosts_directory());
-    relay(connect_to(required_server(name)));
+    relay(connect_to(required_server(SshSearch(name))));
     return ExitCode::done;
 }
 

@@ -298,6 +298,7 @@ DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std
     if (vm && vm_state(vm->name).life == Life::running) {
         GuestFacts guest = guest_facts(vm->name);
         facts.adapters = find_guest(guest, guest_limit);
+        facts.unanswering = why_unanswering(guest);
     }
     return facts;
 }

@@ -8,6 +8,10 @@ namespace tapgate {
 namespace {
 
 void report_guest(const DoctorFacts& facts, Findings& findings) {
+    if (!facts.unanswering.empty()) {
+        findings.push_back({"guest", Health::warn, facts.unanswering});
+        return;
+    }
     for (const GuestAdapter& adapter : facts.adapters) {
         if (adapter.addresses.empty())
             findings.push_back({"guest", Health::warn, adapter.unknown});

@@ -109,6 +109,7 @@ struct DoctorFacts {
     std::string locks_problem;  ///< why locks of files there do not hold; empty: they do
     QemuReport qemu;
     std::vector<GuestAdapter> adapters;  ///< of the VM, when it runs
+    std::string unanswering;             ///< why its guest answers nobody; empty: it may
 };
 
 }  // namespace tapgate

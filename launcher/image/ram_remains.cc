@@ -191,8 +191,12 @@ std::string mend_grown_disk(const VmName& vm, QmpClient& qmp) {
 std::string mend_grown_disk(const VmName& vm) {
     if (!noted(vm))
         return {};
-    QmpClient qmp = QmpClient::connect(qmp_path(vm), qmp_limit);
-    return mend_grown_disk(vm, qmp);
+    try {
+        QmpClient qmp = QmpClient::connect(qmp_path(vm), qmp_limit);
+        return mend_grown_disk(vm, qmp);
+    } catch (const QmpError& error) {
+        throw qmp_failure(vm, error);
+    }
 }
 
 std::string grown_disk(const VmSpec& spec) {

@@ -423,7 +423,7 @@ void do_with(const VmName& name, milliseconds limit, const Running& of_running, 
         RunningVm vm(name, limit);
         of_running(vm);
     } catch (const QmpError& error) {
-        throw LauncherError(error.what());
+        throw qmp_failure(name, error);
     } catch (const nlohmann::json::exception&) {
         throw LauncherError("QEMU's answer is not the one expected");
     }

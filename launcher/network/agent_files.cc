@@ -30,6 +30,9 @@ using Clock = AgentConnection::Clock;
 // In bytes: QEMU's channel takes little at once, and each costs a question and an answer.
 constexpr size_t piece_size = size_t{48} * 1024;
 
+// One that has failed is not waited for as long once more.
+constexpr std::chrono::milliseconds close_limit{500};
+
 // A file of less is there before anybody has read how far it is.
 constexpr std::uint64_t least_shown = std::uint64_t{4} << 20U;
 
@@ -59,7 +62,7 @@ class GuestFile {
     ~GuestFile() {
         try {
             if (!closed_)
-                asked("guest-file-close", {{"handle", handle_}});
+                asked("guest-file-close", {{"handle", handle_}}, close_limit);
         } catch (const QmpError&) {  // it has said why before
         }
     }
@@ -103,7 +106,10 @@ class GuestFile {
 
   private:
     json asked(const char* command, const json& arguments) {
-        agent_.extend(Clock::now() + copy_.answer_limit);
+        return asked(command, arguments, copy_.answer_limit);
+    }
+    json asked(const char* command, const json& arguments, std::chrono::milliseconds limit) {
+        agent_.extend(Clock::now() + limit);
         return agent_.execute(command, arguments);
     }
 

@@ -20,7 +20,9 @@
 #include "launcher/base/child_process.h"
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/qemu/control.h"
 #include "launcher/qemu/qmp_client.h"
+#include "launcher/qemu/standstill.h"
 
 namespace tapgate {
 
@@ -29,8 +31,8 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds qmp_limit{2000};
-constexpr std::chrono::milliseconds agent_limit{2000};
+// For a guest whose QEMU is silent: long enough for one that only has another client.
+constexpr std::chrono::milliseconds silent_limit{500};
 
 unsigned number(const std::string& text) {
     return parse_whole<unsigned>(text).value_or(0);
@@ -47,26 +49,29 @@ bool agent_listens(const json& chardevs) {
     return false;
 }
 
-// What QEMU knows; nothing of it when QEMU is busy with another client.
-void ask_qemu(GuestFacts& facts) {
-    bool listens = true;
+// What QEMU knows; nothing of it when QEMU is busy with another client, or hangs.
+void ask_qemu(GuestFacts& facts, std::chrono::milliseconds limit) {
     try {
-        QmpClient qmp = QmpClient::connect(qmp_path(facts.name), qmp_limit);
-        const QmpAnswer chardevs = qmp.execute("query-chardev", nullptr, qmp_limit);
-        listens = !chardevs.ok() || agent_listens(chardevs.value);
+        QmpClient qmp = QmpClient::connect(qmp_path(facts.name), limit);
+        facts.standstill = standstill(facts.name, qmp, limit);
+        const QmpAnswer chardevs = qmp.execute("query-chardev", nullptr, limit);
+        facts.has_agent = !chardevs.ok() || agent_listens(chardevs.value);
         if (std::any_of(facts.nets.begin(), facts.nets.end(),
                         [](const RunNet& net) { return net.bridge.empty(); })) {
             const QmpAnswer usernet =
-                qmp.execute("human-monitor-command", {{"command-line", "info usernet"}}, qmp_limit);
+                qmp.execute("human-monitor-command", {{"command-line", "info usernet"}}, limit);
             if (usernet.ok() && usernet.value.is_string())
                 facts.forwards = parse_forwards(usernet.value.get<std::string>());
         }
-    } catch (const QmpError&) {
-        // Said by what stays unknown.
+    } catch (const QmpError& error) {
+        facts.silence = qmp_failure(facts.name, error).what();
     }
+}
+
+void ask_agent(GuestFacts& facts, std::chrono::milliseconds limit) {
     try {
-        if (listens)
-            facts.agent = agent_interfaces(agent_path(facts.name), agent_limit);
+        if (facts.has_agent || !facts.silence.empty())
+            facts.agent = agent_interfaces(agent_path(facts.name), patience_with(facts, limit));
     } catch (const QmpError&) {
         // No agent, which is usual.
     }
@@ -298,7 +303,20 @@ std::vector<Forward> parse_forwards(std::string_view usernet) {
     return forwards;
 }
 
-GuestFacts guest_facts(const VmName& name) {
+std::chrono::milliseconds patience_with(const GuestFacts& facts, std::chrono::milliseconds usual) {
+    return facts.silence.empty() ? usual : std::min(usual, silent_limit);
+}
+
+const std::string& why_unanswering(const GuestFacts& facts) {
+    return facts.standstill.empty() ? facts.silence : facts.standstill;
+}
+
+void refuse_unanswering(const GuestFacts& facts) {
+    if (const std::string& why = why_unanswering(facts); !why.empty())
+        throw LauncherError(facts.name.str() + ": " + why);
+}
+
+GuestFacts guest_facts(const VmName& name, std::chrono::milliseconds limit) {
     const VmState state = vm_state(name);
     const auto record = read_run_record(name);
     if (state.life == Life::off)
@@ -309,7 +327,8 @@ GuestFacts guest_facts(const VmName& name) {
             (state.life == Life::off ? "" : " (" + std::string(name_of(state.life)) + ")") +
             "; start it with: tapgate start " + name.str());
     GuestFacts facts{name, record->nets, host_network(), {}, {}};
-    ask_qemu(facts);
+    ask_qemu(facts, limit);
+    ask_agent(facts, limit);
     return facts;
 }
 

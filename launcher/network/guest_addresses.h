@@ -37,11 +37,27 @@ struct GuestFacts {
     HostNetwork network;
     std::vector<AgentInterface> agent;  ///< empty: it has none, or it did not answer
     std::vector<Forward> forwards;
+    bool has_agent = false;    ///< somebody in the guest has the agent's channel open
+    std::string standstill{};  ///< why its guest answers nobody, as standstill() says; or empty
+    std::string silence{};     ///< why QEMU told nothing, with the way out; empty: it told
 };
 
-/// Asks the kernel, QEMU and the guest's agent. Takes some seconds at the most, and some
-/// milliseconds when nobody has to be waited for. Throws a LauncherError when the VM does not run.
-GuestFacts guest_facts(const VmName& name);
+/// Asks the kernel, QEMU and the guest's agent, each of these two for `limit` at most. Takes some
+/// seconds at the most, and some milliseconds when nobody has to be waited for. Throws a
+/// LauncherError when the VM does not run.
+GuestFacts guest_facts(const VmName& name,
+                       std::chrono::milliseconds limit = std::chrono::milliseconds(2000));
+
+/// How long to wait for what the guest answers: `usual`, and a moment where QEMU, which hands on
+/// what a guest says, is silent itself.
+std::chrono::milliseconds patience_with(const GuestFacts& facts, std::chrono::milliseconds usual);
+
+/// Why the guest answers nobody, whatever else may be wrong: it stands still, or its QEMU is
+/// silent. Empty: it may.
+const std::string& why_unanswering(const GuestFacts& facts);
+
+/// Throws when there is such a reason.
+void refuse_unanswering(const GuestFacts& facts);
 
 enum class AddressSource { agent, neighbours, forward };
 std::string_view name_of(AddressSource source);

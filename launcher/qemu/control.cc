@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 
@@ -31,7 +32,7 @@ nlohmann::json qmp_command(QmpClient& qmp, const std::string& command,
 nlohmann::json qmp_command(const VmName& name, const std::string& command,
                            const nlohmann::json& arguments, std::chrono::milliseconds limit) {
     try {
-        QmpClient qmp = QmpClient::connect(qmp_path(name), limit);
+        QmpClient qmp = QmpClient::connect(qmp_path(name), std::min(limit, qmp_limit));
         return qmp_command(qmp, command, arguments, limit);
     } catch (const QmpError& error) {
         throw qmp_failure(name, error);

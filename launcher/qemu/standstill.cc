@@ -18,27 +18,42 @@ using std::chrono::milliseconds;
 constexpr std::string_view disk_failure = "io-error";
 
 // Of the disk whose request failed, by QEMU's word.
-std::string disk_trouble(const VmName& name, milliseconds limit) {
-    for (const auto& device : qmp_command(name, "query-block", nullptr, limit)) {
-        const std::string status = device.value("io-status", "ok");
-        const auto inserted = device.find("inserted");
-        if (status == "ok" || inserted == device.end() || !inserted->is_object())
-            continue;
-        const std::string path = inserted->value("file", "");
-        if (status != "nospace")
-            return "the host cannot read or write " + shown(path) +
-                   " (dmesg may say why); when that is mended";
-        const DiskFacts space = disk_space(path);
-        return "the file system " + shown(mount_point_of(path)) + " is full, where " + shown(path) +
-               " grows (" + std::to_string(space.free_mebibytes) + " MiB free); make room there";
+std::string disk_trouble(QmpClient& qmp, milliseconds limit) {
+    const std::string unknown = "a disk of it has failed; when that is mended";
+    try {
+        for (const auto& device : qmp_command(qmp, "query-block", nullptr, limit)) {
+            const std::string status = device.value("io-status", "ok");
+            const auto inserted = device.find("inserted");
+            if (status == "ok" || inserted == device.end() || !inserted->is_object())
+                continue;
+            const std::string path = inserted->value("file", "");
+            if (status != "nospace")
+                return "the host cannot read or write " + shown(path) +
+                       " (dmesg may say why); when that is mended";
+            const DiskFacts space = disk_space(path);
+            return "the file system " + shown(mount_point_of(path)) + " is full, where " +
+                   shown(path) + " grows (" + std::to_string(space.free_mebibytes) +
+                   " MiB free); make room there";
+        }
+    } catch (const nlohmann::json::exception&) {  // NOLINT(bugprone-empty-catch)
+        // A QEMU that answers otherwise.
     }
-    return "a disk of it has failed; when that is mended";
+    return unknown;
 }
 
-// The guest's state; empty when QEMU does not say: others say better why.
-std::string state_of(const VmName& name, milliseconds limit) {
+std::string since_disk_failed(const VmName& name, QmpClient& qmp, milliseconds limit) {
+    return "its guest stands still, since " + disk_trouble(qmp, limit) + ", then: tapgate resume " +
+           name.str();
+}
+
+// `look` at a QEMU that says how it is; of one that does not, others say better why.
+template <typename Look>
+std::string where_it_answers(const VmName& name, milliseconds limit, const Look& look) {
     try {
-        return guest_status(name, limit);
+        QmpClient qmp = QmpClient::connect(qmp_path(name), limit);
+        return look(qmp);
+    } catch (const QmpError&) {
+        return {};
     } catch (const LauncherError&) {
         return {};
     }
@@ -47,23 +62,21 @@ std::string state_of(const VmName& name, milliseconds limit) {
 }  // namespace
 
 std::string failed_disk(const VmName& name, milliseconds limit) {
-    if (state_of(name, limit) != disk_failure)
-        return {};
-    std::string trouble = "a disk of it has failed; when that is mended";
-    try {
-        trouble = disk_trouble(name, limit);
-    } catch (const LauncherError&) {
-        // It hangs now, or has ended.
-    } catch (const nlohmann::json::exception&) {
-        // A QEMU that answers otherwise.
-    }
-    return "its guest stands still, since " + trouble + ", then: tapgate resume " + name.str();
+    return where_it_answers(name, limit, [&](QmpClient& qmp) {
+        return guest_status(qmp, limit) == disk_failure ? since_disk_failed(name, qmp, limit) : "";
+    });
+}
+
+std::string standstill(const VmName& name, QmpClient& qmp, milliseconds limit) {
+    const std::string state = guest_status(qmp, limit);
+    if (state == "paused")
+        return "its guest is paused; it goes on with: tapgate resume " + name.str();
+    return state == disk_failure ? since_disk_failed(name, qmp, limit) : "";
 }
 
 std::string standstill(const VmName& name, milliseconds limit) {
-    if (state_of(name, limit) == "paused")
-        return "its guest is paused; it goes on with: tapgate resume " + name.str();
-    return failed_disk(name, limit);
+    return where_it_answers(name, limit,
+                            [&](QmpClient& qmp) { return standstill(name, qmp, limit); });
 }
 
 void let_go_on(const VmName& name) {

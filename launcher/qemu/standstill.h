@@ -14,6 +14,10 @@ namespace tapgate {
 /// stand still, or QEMU does not say.
 std::string standstill(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
 
+/// The same over a connection that is there. Throws a QmpError when QEMU does not answer.
+std::string standstill(const VmName& name, QmpClient& qmp,
+                       std::chrono::milliseconds limit = qmp_limit);
+
 /// The same, when a disk of it has failed; empty otherwise.
 std::string failed_disk(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
 

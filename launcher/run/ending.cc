@@ -26,6 +26,9 @@ using Step = PowerDown::Step;
 constexpr milliseconds ending_looks_so{300};
 constexpr milliseconds ending_pause{20};
 
+// A QEMU that hangs says so at the next question.
+constexpr milliseconds look_limit{1000};
+
 bool ended(const UniqueFd& qemu, milliseconds limit) {
     pollfd end{qemu.get(), POLLIN, 0};
     return poll(&end, 1, static_cast<int>(limit.count())) > 0;
@@ -89,7 +92,7 @@ void end_by_force(const VmName& name, const UniqueFd& qemu) {
 
 void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit, bool force) {
     // It will see no power button.
-    if (const std::string why = failed_disk(name); !why.empty() && !force)
+    if (const std::string why = failed_disk(name, look_limit); !why.empty() && !force)
         throw LauncherError(name.str() + ": " + why + "; or cut its power: tapgate kill " +
                             name.str());
     PowerDown down({.guest = limit});

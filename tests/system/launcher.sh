@@ -197,6 +197,15 @@ did 0 status bare
 says "$out" '^problem +QEMU does not answer: .*tapgate kill bare'
 tg_refused 'if that stays so, QEMU hangs, and its end is: tapgate kill bare' pause bare
 tg_refused 'tapgate kill bare' stop bare
+# Those that ask its guest, too.
+echo text >$LAB/home/text
+for words in 'ssh bare' 'exec bare -- true' 'exec --via=agent bare -- true' 'cp text bare:/tmp' 'ssh-config bare' \
+    'wait bare --timeout=1' 'ip bare'; do
+    # shellcheck disable=SC2086 # words
+    tg_refused 'its end is: tapgate kill bare' $words
+done
+did 0 doctor bare
+says "$out" '^warn +guest +.*its end is: tapgate kill bare'
 did 0 kill bare
 must_be bare off
 result "a QEMU that hangs is said to, with the way out"

@@ -211,6 +211,12 @@ TEST(Doctor, AsksTheGuestsAdapters) {
                               f.adapters = {{{}, {}, "no frame came"}};
                           }),
               "warn: no frame came\n");
+    EXPECT_EQ(findings_of("guest",
+                          [](auto& f) {
+                              f.adapters = {{{}, {}, "no frame came"}};
+                              f.unanswering = "its guest is paused";
+                          }),
+              "warn: its guest is paused\n");
 }
 
 // br0 over VXLAN, between hosts on a network of this MTU.
