@@ -257,39 +257,43 @@ ExitCode print_verdicts(const VmName& name, bool as_json) {
     return all_same ? ExitCode::done : ExitCode::failed;
 }
 
-}  // namespace
-
-namespace {
-
-void list_once(const CommandLine& command) {
-    std::vector<VmName> names = vms_with_state();
-    if (command.has("all")) {
-        std::set<VmName> all(names.begin(), names.end());
-        for (VmName& name : vm_names())
-            all.insert(std::move(name));
-        names.assign(all.begin(), all.end());
-    }
-    Json vms = Json::array();
-    // When it does not answer, what runs here is told all the same.
+// What Slurm has told of the VMs that are jobs; when it is silent, nothing and why.
+struct JobsHeard {
     std::vector<SlurmJob> jobs;
     std::exception_ptr silence;
+};
+
+JobsHeard ask_for_jobs() {
     try {
-        jobs = jobs_to_list();
+        return {jobs_to_list(), nullptr};
     } catch (const LauncherError&) {
-        silence = std::current_exception();
+        return {{}, std::current_exception()};
     }
+}
+
+// Those that run, on this host or as a job, and with --all those that are off. Ordered by name.
+Json vms_to_list(const CommandLine& command, const JobsHeard& heard) {
+    const bool all = command.has("all");
+    std::set<VmName> names;
+    for (VmName& name : vms_with_state())
+        names.insert(std::move(name));
+    if (all)
+        for (VmName& name : vm_names())
+            names.insert(std::move(name));
     const auto has_job = [&](const VmName& name) {
-        return std::any_of(jobs.begin(), jobs.end(),
+        return std::any_of(heard.jobs.begin(), heard.jobs.end(),
                            [&](const SlurmJob& job) { return job.vm.str() == name.str(); });
     };
     const auto deadline = std::chrono::steady_clock::now() + answers_limit;
+    Json vms = Json::array();
     for (const VmName& name : names) {
+        const bool runs_here = vm_state(name).qemu != 0;
         // What is in this host's directory is of an earlier run.
-        if (has_job(name) && vm_state(name).qemu == 0)
+        if (has_job(name) && !runs_here)
             continue;
         // Not "off", because nobody answered.
-        if (silence && is_on_slurm(name) && vm_state(name).qemu == 0) {
-            if (command.has("all"))
+        if (heard.silence && is_on_slurm(name) && !runs_here) {
+            if (all)
                 vms.push_back(
                     {{"name", name.str()}, {"state", "unknown"}, {"file", vm_file_path(name)}});
             continue;
@@ -297,27 +301,34 @@ void list_once(const CommandLine& command) {
         Json vm = summary_of(name, std::clamp(milliseconds(milliseconds_until(deadline)),
                                               shortest_answer, answer_limit));
         // A directory of a VM that has neither a file nor a record is only where its logs are.
-        if (vm.at("state") != "off" || (command.has("all") && has_vm_file(name)))
+        if (vm.at("state") != "off" || (all && has_vm_file(name)))
             vms.push_back(std::move(vm));
     }
-    for (const SlurmJob& job : jobs)
+    for (const SlurmJob& job : heard.jobs)
         if (vm_state(job.vm).qemu == 0)
             vms.push_back(summary_of(job));
     std::sort(vms.begin(), vms.end(),
               [](const Json& a, const Json& b) { return a.at("name") < b.at("name"); });
+    return vms;
+}
+
+void list_once(const CommandLine& command) {
+    // When Slurm does not answer, what runs here is told all the same.
+    const JobsHeard heard = ask_for_jobs();
+    const Json vms = vms_to_list(command, heard);
     if (command.has("json"))
         print_json(vms);
     else if (!vms.empty())
-        print(table(vms, !jobs.empty()));
+        print(table(vms, !heard.jobs.empty()));
     for (const Json& vm : vms) {
         if (!command.has("json") && text_in(vm, "guest") == "io-error")
             note(text_in(vm, "name") + ": " + text_in(vm, "problem"));
     }
-    if (vms.empty() && !silence && !command.has("json") && !command.has("watch"))
+    if (vms.empty() && !heard.silence && !command.has("json") && !command.has("watch"))
         note(command.has("all") ? "there is no VM; make one with: tapgate new NAME --from=IMAGE"
                                 : "no VM runs; those that are off: tapgate list --all");
-    if (silence)
-        std::rethrow_exception(silence);
+    if (heard.silence)
+        std::rethrow_exception(heard.silence);
 }
 
 }  // namespace
@@ -327,7 +338,12 @@ ExitCode list_vms(const CommandLine& command) {
     while (command.has("watch")) {
         if (isatty(STDOUT_FILENO) != 0)
             print("\033[H\033[J");
-        list_once(command);
+        try {
+            list_once(command);
+        } catch (const SlurmSilence& silence) {
+            // It may answer the next time.
+            note(silence.what());
+        }
         std::this_thread::sleep_for(interval);
     }
     list_once(command);

@@ -17,8 +17,8 @@ namespace {
 constexpr std::string_view job_prefix = "tapgate-";
 
 // Last the name, which is the only one that others choose: a '|' in it changes nothing.
-constexpr const char* squeue_format = "%A|%T|%N|%M|%l|%m|%r|%j";
-constexpr size_t squeue_fields = 8;
+constexpr const char* squeue_format = "%A|%T|%N|%M|%l|%r|%j";
+constexpr size_t squeue_fields = 7;
 
 std::string job_name(const VmName& vm) {
     return std::string(job_prefix) + vm.str();
@@ -40,9 +40,9 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
         fields.at(i) = line.substr(0, bar);
         line.remove_prefix(std::min(bar + 1, line.size()));
     }
-    if (!fields[7].starts_with(job_prefix))
+    if (!fields[6].starts_with(job_prefix))
         return std::nullopt;
-    auto vm = VmName::parse(fields[7].substr(job_prefix.size()));
+    auto vm = VmName::parse(fields[6].substr(job_prefix.size()));
     if (!vm)
         return std::nullopt;
     return SlurmJob{.id = fields[0],
@@ -51,8 +51,7 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
                     .node = fields[2],
                     .up = fields[3],
                     .limit = fields[4],
-                    .reason = fields[6],
-                    .memory = fields[5]};
+                    .reason = fields[5]};
 }
 
 // "srun: error: n1: task 0: Exited with exit code 1", "slurmstepd-n1: error: *** STEP 2.39 ON n1

@@ -27,7 +27,6 @@ struct SlurmJob {
     std::string up;      ///< how long it has run, as "1-02:03:04"
     std::string limit;   ///< how long it may, as "8:00:00", "UNLIMITED"
     std::string reason;  ///< why it waits: "Resources"; "None"
-    std::string memory;  ///< as "1280M"
 
     /// Its processes are on the node: steps can be made there.
     [[nodiscard]] bool runs() const { return state == "RUNNING"; }

@@ -608,7 +608,7 @@ took "a queue: its reason, out of it again, and a lab of 20 that gives up waitin
 
 # What Slurm says of a thousand, in the place of a Slurm with a thousand.
 install -d -m 0755 $BED/home/many
-seq 1000 | sed 's/.*/&|PENDING||0:00|8:00:00|1280M|Priority|tapgate-vm&/' >$BED/home/many/queue
+seq 1000 | sed 's/.*/&|PENDING||0:00|8:00:00|Priority|tapgate-vm&/' >$BED/home/many/queue
 printf '#!/bin/sh\nexec cat /home/many/queue\n' >$BED/home/many/squeue
 chmod 0755 $BED/home/many/squeue
 milliseconds bed_user ctl env PATH=/home/many:/usr/local/bin:/usr/bin:/bin tapgate list >"$out" 2>"$err"

@@ -165,6 +165,28 @@ timeout 10 "$tapgate" log lab --follow >said || wrong "log --follow does not end
 rm -r "$work/run/tapgate/lab"
 result "log --follow ends with a VM that crashed"
 
+# A Slurm that does not answer the first time.
+"$tapgate" create far --on=slurm --net=none >/dev/null
+mkdir cluster
+cat >cluster/squeue <<'END'
+#!/bin/sh
+[ -e "$HOME/asked" ] || { : >"$HOME/asked"; echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1; }
+echo '4711|RUNNING|n1|0:01|1:00|None|tapgate-far'
+END
+chmod +x cluster/squeue
+PATH=$work/cluster:$PATH timeout 30 "$tapgate" list --watch >said 2>&1 &
+watch=$!
+for ((i = 0; i < 250; i++)); do
+    ! grep -q '4711' said || break
+    sleep 0.1
+done
+kill $watch 2>/dev/null || true
+wait $watch 2>/dev/null || true
+grep -q 'Slurm does not answer' said || wrong "its silence is not told: $(cat said)"
+grep -q '^far  *running .* n1 ' said || wrong "list --watch ends where Slurm is silent once: $(cat said)"
+rm "$XDG_CONFIG_HOME/tapgate/far.conf"
+result "list --watch outlives a Slurm that is silent once"
+
 # Without stdout and stderr (a daemon's child) no file of ours is at their numbers, to get what is printed.
 if command -v qemu-img >/dev/null; then
     qemu-img create -q -f qcow2 closed.qcow2 1M

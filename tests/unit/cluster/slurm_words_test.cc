@@ -26,9 +26,9 @@ VmName vm(const std::string& name) {
 
 TEST(SlurmQueue, TellsStateNodeTimesAndReason) {
     const auto jobs = parse_squeue(
-        "12|PENDING||0:00|8:00:00|1280M|Resources|tapgate-web\n"
-        "11|RUNNING|n1|1-02:03:04|UNLIMITED|1280M|None|tapgate-db.1\n"
-        "10|COMPLETING|n2|0:10|1:00:00|300M|None|tapgate-old\n");
+        "12|PENDING||0:00|8:00:00|Resources|tapgate-web\n"
+        "11|RUNNING|n1|1-02:03:04|UNLIMITED|None|tapgate-db.1\n"
+        "10|COMPLETING|n2|0:10|1:00:00|None|tapgate-old\n");
     ASSERT_EQ(jobs.size(), 3U);
     EXPECT_EQ(jobs[0].vm.str(), "db.1");
     EXPECT_TRUE(jobs[0].runs());
@@ -41,30 +41,29 @@ TEST(SlurmQueue, TellsStateNodeTimesAndReason) {
     EXPECT_TRUE(jobs[2].waits());
     EXPECT_EQ(jobs[2].id, "12");
     EXPECT_EQ(jobs[2].node, "");
-    EXPECT_EQ(jobs[2].memory, "1280M");
     EXPECT_EQ(jobs[2].state_text(), "queued: Resources");
 }
 
 TEST(SlurmQueue, LeavesOtherJobsAndOddLinesOut) {
     const auto jobs = parse_squeue(
-        "1|RUNNING|n1|0:01|1:00|1M|None|bash\n"
-        "2|RUNNING|n1|0:01|1:00|1M|None|tapgate-\n"
-        "3|RUNNING|n1|0:01|1:00|1M|None|tapgate-a|b\n"
+        "1|RUNNING|n1|0:01|1:00|None|bash\n"
+        "2|RUNNING|n1|0:01|1:00|None|tapgate-\n"
+        "3|RUNNING|n1|0:01|1:00|None|tapgate-a|b\n"
         "4|RUNNING\n"
         "slurm_load_jobs error\n"
         "\n"
-        "5|RUNNING|n1|0:01|1:00|1M|(a | b)|tapgate-bad\n"
-        "6|RUNNING|n1|0:01|1:00|1M|None|tapgate-good");
+        "5|RUNNING|n1|0:01|1:00|(a | b)|tapgate-bad\n"
+        "6|RUNNING|n1|0:01|1:00|None|tapgate-good");
     ASSERT_EQ(jobs.size(), 1U);
     EXPECT_EQ(jobs[0].id, "6");
 }
 
 TEST(SlurmQueue, TheJobThatSaysMostOfItsVm) {
     const auto jobs = parse_squeue(
-        "1|COMPLETING|n1|0:01|1:00|1M|None|tapgate-a\n"
-        "2|PENDING||0:00|1:00|1M|Dependency|tapgate-a\n"
-        "3|PENDING||0:00|1:00|1M|Priority|tapgate-b\n"
-        "4|RUNNING|n1|0:00|1:00|1M|None|tapgate-b\n");
+        "1|COMPLETING|n1|0:01|1:00|None|tapgate-a\n"
+        "2|PENDING||0:00|1:00|Dependency|tapgate-a\n"
+        "3|PENDING||0:00|1:00|Priority|tapgate-b\n"
+        "4|RUNNING|n1|0:00|1:00|None|tapgate-b\n");
     ASSERT_EQ(jobs.size(), 2U);
     EXPECT_EQ(jobs[0].id, "2");
     EXPECT_EQ(jobs[1].id, "4");
@@ -72,7 +71,7 @@ TEST(SlurmQueue, TheJobThatSaysMostOfItsVm) {
 
 TEST(SlurmQueue, StatesThatAreRare) {
     const auto state = [](const std::string& word) {
-        return parse_squeue("1|" + word + "|n1|0:01|1:00|1M|None|tapgate-a")[0].state_text();
+        return parse_squeue("1|" + word + "|n1|0:01|1:00|None|tapgate-a")[0].state_text();
     };
     EXPECT_EQ(state("CONFIGURING"), "queued: configuring");
     EXPECT_EQ(state("SUSPENDED"), "suspended");
@@ -91,7 +90,7 @@ TEST(SlurmQueue, IsSilentWithoutAController) {
 TEST(SlurmQueue, AThousandJobs) {
     std::string output;
     for (int i = 0; i < 1000; i++)
-        output += std::to_string(i) + "|PENDING||0:00|8:00:00|1280M|Priority|tapgate-vm" +
+        output += std::to_string(i) + "|PENDING||0:00|8:00:00|Priority|tapgate-vm" +
                   std::to_string(i) + "\n";
     EXPECT_EQ(parse_squeue(output).size(), 1000U);
 }
@@ -221,7 +220,7 @@ TEST(SlurmJobs, TheNumberOfANewJob) {
 }
 
 TEST(SlurmJobs, StepsRunBesideTheVm) {
-    const auto job = parse_squeue("7|RUNNING|n1|0:01|1:00|1M|None|tapgate-web")[0];
+    const auto job = parse_squeue("7|RUNNING|n1|0:01|1:00|None|tapgate-web")[0];
     EXPECT_THAT(srun_words(job, {"/usr/bin/tapgate", "status", "web"}, false),
                 ElementsAre("srun", "--quiet", "--jobid=7", "--overlap", "--nodes=1", "--ntasks=1",
                             "--mem=0", "--export=ALL", "--chdir=/", "--quit-on-interrupt",
