@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -29,6 +30,41 @@ std::string model_of_bus(const LegacyParts& parts, const std::string& bus) {
             return device.properties.get("driver");
     }
     return {};
+}
+
+constexpr unsigned most_places = 1U << 16U;
+
+unsigned number_of(const std::string& text) {
+    return static_cast<unsigned>(parse_whole<std::uint64_t>(text, 0, most_places).value_or(0));
+}
+
+// The place that a device says: on an IDE or SATA bus, of SCSI, or of PCI, whose numbers QEMU reads
+// as hexadecimal ones.
+void take_place(const Properties& said, ForeignDisk& disk) {
+    const std::string bus = said.get("bus");
+    const size_t dot = bus.rfind('.');
+    if (said.get("driver").starts_with("virtio-blk") && said.has("addr")) {
+        char* function = nullptr;
+        const std::string addr = said.get("addr");
+        disk.place = 8 * static_cast<unsigned>(std::strtoul(addr.c_str(), &function, 16));
+        disk.place += *function == '.' ? number_of(function + 1) : 0;
+        disk.controller = "pci " + (bus == "pci.0" || bus == "pcie.0" ? "" : bus);
+    } else if (disk.bus == "scsi" && said.has("scsi-id")) {
+        disk.place = most_places * number_of(said.get("scsi-id")) + number_of(said.get("lun"));
+        disk.controller = "scsi " + bus;
+    } else if ((disk.bus == "ide" || disk.bus == "sata") && dot != std::string::npos) {
+        disk.place = 2 * number_of(bus.substr(dot + 1)) + number_of(said.get("unit"));
+        disk.controller = "ata " + bus.substr(0, dot);
+    }
+}
+
+// Does the guest see a CD-ROM drive? Of a device that is a disk, media=cdrom says no more than that
+// nobody writes to it.
+bool is_cdrom(const LegacyDevice* device, const std::string& interface) {
+    if (device == nullptr)
+        return interface != "virtio";
+    const std::string model = device->properties.get("driver");
+    return !model.starts_with("virtio-blk") && model != "scsi-hd" && model != "nvme";
 }
 
 class DriveTranslator {
@@ -65,15 +101,13 @@ class DriveTranslator {
 
   private:
     // By `index', or by both of its places on a PC's two buses.
-    static std::uint64_t ide_index(const Properties& properties) {
+    static unsigned ide_index(const Properties& properties) {
         const std::string& interface = properties.get("if");
         if (!interface.empty() && interface != "ide")
             return 0;
-        constexpr unsigned most = 1U << 16U;
-        const auto number = [&](const char* key) {
-            return parse_whole<std::uint64_t>(properties.get(key), 0, most).value_or(0);
-        };
-        return properties.has("index") ? number("index") : number("bus") * 2 + number("unit");
+        return properties.has("index")
+                   ? number_of(properties.get("index"))
+                   : number_of(properties.get("bus")) * 2 + number_of(properties.get("unit"));
     }
 
     // Each node that a device has becomes a drive, through the nodes below it.
@@ -216,6 +250,7 @@ class DriveTranslator {
         } else {
             disk.model = model;
         }
+        take_place(device.properties, disk);
         return disk;
     }
 
@@ -276,8 +311,14 @@ class DriveTranslator {
             disk.backing = known->second;
         if (const auto known = why_.find(id); known != why_.end() && !known->second.empty())
             add_reason(disk.why, known->second);
-        if (properties.get("media") == "cdrom")
+        if (properties.get("media") == "cdrom" && is_cdrom(device, interface))
             disk.kind = ForeignDisk::Kind::cdrom;
+        else if (properties.get("media") == "cdrom")
+            properties.set("readonly", "on");
+        if (device == nullptr && interface == "ide" && properties.has("index")) {
+            disk.place = (parts_.machine.q35 ? 2 : 1) * ide_index(properties);
+            disk.controller = "ata ide";
+        }
         if (is_floppy)
             make_floppy(disk, floppy != parts_.drives.floppies.end() ? floppy->first
                               : properties.get("index") == "1"       ? 'B'

@@ -49,7 +49,27 @@ bool is_disk_format(std::string_view format) {
     return image_format(format).has_value();
 }
 
+// A firmware and a guest look for disks place by place, in whatever order they were written.
+void ForeignDisks::order_by_places() {
+    std::map<std::string, std::vector<size_t>> seats;  // by controller
+    for (size_t i = 0; i < disks_.size(); i++) {
+        if (!disks_[i].controller.empty())
+            seats[disks_[i].controller].push_back(i);
+    }
+    for (const auto& [controller, places] : seats) {
+        std::vector<ForeignDisk> disks;
+        for (const size_t at : places)
+            disks.push_back(std::move(disks_[at]));
+        std::stable_sort(
+            disks.begin(), disks.end(),
+            [](const ForeignDisk& a, const ForeignDisk& b) { return a.place < b.place; });
+        for (size_t i = 0; i < places.size(); i++)
+            disks_[places[i]] = std::move(disks[i]);
+    }
+}
+
 void ForeignDisks::finish() {
+    order_by_places();
     std::vector<ForeignDisk> kept;
     for (unsigned number = 0; number < disks_.size(); number++) {
         disks_[number].number = number;

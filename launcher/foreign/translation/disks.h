@@ -32,6 +32,8 @@ struct ForeignDisk {
     bool read_only = false;
     bool throw_away = false;  ///< what the guest writes to this disk alone
     unsigned number = 0;      ///< its place among the disks of the description
+    std::string controller;   ///< that `place` is one of; empty: its place is not said
+    unsigned place = 0;       ///< by which the guest counts the disks of one controller
     std::string cache;        ///< empty: writeback
     bool discard = true;
     std::string serial;
@@ -61,6 +63,7 @@ class ForeignDisks {
     void finish();
 
   private:
+    void order_by_places();
     [[nodiscard]] bool is_setting(const ForeignDisk& disk) const;
     [[nodiscard]] bool takes_room(ForeignDisk& disk);
     void name_as_before(ForeignDisk& disk, std::optional<unsigned> place) const;
