@@ -13,7 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -231,14 +230,14 @@ std::vector<std::string> LinkSocket::names() const {
 }
 
 std::vector<int> LinkSocket::ports(const std::string& bridge) const {
-    constexpr size_t most = 1024;      // BR_MAX_PORTS in net/bridge/br_private.h
-    std::vector<int> by_number(most);  // 0: no port has the number
+    // As many as BR_MAX_PORTS in net/bridge/br_private.h. 0: no port has the number.
+    std::vector<int> by_number(1024);
     std::array<unsigned long, 4> question = {
-        BRCTL_GET_PORT_LIST, reinterpret_cast<unsigned long>(by_number.data()), most};
+        BRCTL_GET_PORT_LIST, reinterpret_cast<unsigned long>(by_number.data()), by_number.size()};
     ifreq request = about(bridge, question.data());
     if (ioctl(fd(), SIOCDEVPRIVATE, &request) < 0)
-        throw LinkError(errno, "");
-    by_number.erase(std::remove(by_number.begin(), by_number.end(), 0), by_number.end());
+        throw LinkError(errno, "the ports of " + printable(bridge));
+    std::erase(by_number, 0);
     return by_number;
 }
 
@@ -280,7 +279,7 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
     const int index = static_cast<int>(1U << 30U | random_value<std::uint32_t>() >> 2U);
     std::vector<NetlinkRequest> requests;
     requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
-                          about_link(index, IFF_NOARP));
+                          about_link(index, IFF_NOARP), name + " and " + inner_end);
     requests[0].put(IFLA_IFNAME, name).put(IFLA_ADDRESS, settings.address);
     put_queues(requests[0]);
     requests[0].nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
@@ -299,8 +298,8 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
         exchange_for_acknowledgement(fd(), requests);
         return index;
     } catch (const LinkError& error) {
-        // It may also be inner_end that is there: its user can have got in before.
-        if (error.code().value() == EEXIST && index_of(name) != 0)
+        // The name, or the index; unless it is inner_end: its user can have got in before.
+        if (error.code().value() == EEXIST && inside.index_of(inner_end) == 0)
             return 0;
         throw;
     }

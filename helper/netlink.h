@@ -27,8 +27,9 @@ namespace tapgate {
 class LinkError : public std::system_error {
   public:
     LinkError(int error_number, std::string step)
-        : std::system_error(error_number, std::generic_category(),
-                            "failed to read or change network links"),
+        : std::system_error(
+              error_number, std::generic_category(),
+              "failed to read or change network links" + (step.empty() ? "" : ": " + step)),
           step_(std::move(step)) {}
 
     /// Which of the changes it was: "mac-lock"; empty where there is nothing to add.

@@ -246,7 +246,7 @@ Attack taken_inner_end() {
                     return Outcome::nothing_to_break;
                 const std::string said = run.err + drain_log(log);
                 return held_if(refused(run) == Outcome::held &&
-                               said.find("has all its taps") == std::string::npos);
+                               said.find(" and inner: File exists") != std::string::npos);
             }};
 }
 

@@ -4,9 +4,11 @@
 // were made under another policy, and against everything that a tap's holder can do to it.
 
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 
 #include <cerrno>
 #include <chrono>
@@ -15,7 +17,9 @@
 #include <gtest/gtest.h>
 
 #include "tests/system/hostile.h"
+#include "tests/system/netlink.h"
 #include "tests/system/testbed.h"
+#include "tests/system/tracer.h"
 
 namespace tapgate {
 namespace {
@@ -335,6 +339,30 @@ TEST_P(Quota, WhatIsCalledAsItsPortsAreCounts) {
         refused_by_limit(run_helper(usual_args), "/etc/qemu/bridge.conf:1: allow br0 max-taps=1"));
     root.reset();
     EXPECT_TRUE(granted(run_helper(usual_args)));
+}
+
+// Another helper's port may have the name when the kernel is asked for it, and be gone when the
+// helper looks what is in the way.
+TEST_P(Quota, NameThatIsFreeAgainIsNoRefusal) {
+    HelperResult first = run_helper(usual_args);
+    ASSERT_TRUE(granted(first));
+    const std::string name = ports("br0").at(0);
+    first.fds.clear();
+    ASSERT_TRUE(no_taps_left());
+    enum { before, taken, free_again } state = before;
+    const HelperResult run = run_traced(usual_args, {}, [&](const TracedCall& call) {
+        const auto messages = messages_in(call);
+        if (state == before && !messages.empty() && messages[0].header.nlmsg_type == RTM_NEWLINK) {
+            Rtnl().add_link("bridge", name);
+            state = taken;
+        } else if (state == taken && call.number == SYS_ioctl) {
+            remove_link(name);
+            state = free_again;
+        }
+        return TraceAction{};
+    });
+    EXPECT_EQ(state, free_again);
+    EXPECT_TRUE(granted(run));
 }
 
 // The kernel takes some 40 ms to let a port go whose last descriptor was closed.
