@@ -157,11 +157,11 @@ class Builder {
         argv_.add_json("-device", Json{{"driver", "isa-serial"}, {"chardev", "console"}});
         argv_.add("-chardev", "socket,id=qmp,path=" + commas_doubled(socket(vm_files::qmp)) +
                                   ",server=on,wait=off");
-        argv_.add("-mon", "chardev=qmp,mode=control");
+        argv_.add("-qmp", "chardev:qmp");
         // Of its own: who follows keeps the connection, and QMP talks with one at a time.
         argv_.add("-chardev", "socket,id=events,path=" + commas_doubled(socket(vm_files::events)) +
                                   ",server=on,wait=off");
-        argv_.add("-mon", "chardev=events,mode=control");
+        argv_.add("-qmp", "chardev:events");
         argv_.add_device({{"driver", "virtio-serial-pci"}, {"id", "serial0"}});
         argv_.add("-chardev", "socket,id=agent,path=" + commas_doubled(socket(vm_files::agent)) +
                                   ",server=on,wait=off");

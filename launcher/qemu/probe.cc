@@ -122,12 +122,11 @@ json ask_qemu(const std::string& qemu) {
     UniqueFd ours(ends[0]);
     UniqueFd theirs(ends[1]);
     Pipe words = make_pipe(O_NONBLOCK);
-    ChildProcess child(
-        {.program = qemu,
-         .argv = {qemu, "-M", "none", "-nodefaults", "-no-user-config", "-display", "none",
-                  "-chardev", "socket,id=qmp,fd=3", "-mon", "chardev=qmp,mode=control"},
-         .inherited = {theirs.get()},
-         .output = words.writing.get()});
+    ChildProcess child({.program = qemu,
+                        .argv = {qemu, "-M", "none", "-nodefaults", "-no-user-config", "-display",
+                                 "none", "-chardev", "socket,id=qmp,fd=3", "-qmp", "chardev:qmp"},
+                        .inherited = {theirs.get()},
+                        .output = words.writing.get()});
     // Only QEMU has these now: its end is theirs.
     theirs.reset();
     words.writing.reset();

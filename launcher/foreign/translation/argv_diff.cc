@@ -84,7 +84,7 @@ constexpr Row rows[] = {
     {"-chardev", "id=agent,", "#the guest agent's channel"},
     {"-device", "\"serial0", "#the guest agent's channel"},
     {"-chardev", "", "#tapgate's verbs speak to QEMU"},
-    {"-mon", "", "#tapgate's verbs speak to QEMU"},
+    {"-qmp", "", "#tapgate's verbs speak to QEMU"},
     {"-device", "\"rng0\"", "#the guest has random numbers from its start"},
     {"-device", "\"balloon0\"", "#memory that the guest has freed is the host's again"},
     {"-device", "\"spare", "#places for what is plugged in later"},

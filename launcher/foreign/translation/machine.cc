@@ -137,6 +137,9 @@ bool is_users_path(std::string_view path) {
 std::string amd_iommu(const Properties& properties) {
     nlohmann::ordered_json device = {{"driver", "amd-iommu"}};
     for (const auto& [key, value] : properties.all()) {
+        // That is QEMU's default; QEMU 11 has no such property any more.
+        if (key == "pt" && value == "on")
+            continue;
         // A switch that knows `auto', too, is a word.
         if (key != "driver" && key != "intremap" && (value == "on" || value == "off"))
             device[key] = value == "on";
