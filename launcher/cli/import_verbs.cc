@@ -200,6 +200,19 @@ constexpr const char* virtio_hint =
     "it "
     "is moved, in Windows the virtio-win drivers";
 
+std::string in_mebibytes(std::uint64_t bytes) {
+    return std::to_string(bytes >> 20U) + " MiB";
+}
+
+// An appliance may give a disk more room than its file has.
+void grow_to_capacity(ImageImport& images, const std::string& image, const ApplianceDisk& disk,
+                      Translation& translation) {
+    const std::uint64_t before = disk.capacity == 0 ? 0 : images.grow(image, disk.capacity);
+    if (before > 0)
+        translation.changed(disk.file, "a disk of " + in_mebibytes(disk.capacity),
+                            "as large as the appliance says; the file has " + in_mebibytes(before));
+}
+
 // Variables that no firmware here can take are not taken over, and it is said.
 void leave_unfit_variables(Import& import, const VmSpec& spec) {
     const SourceImage& image = *import.variables;
@@ -271,9 +284,6 @@ ExitCode import_vm(const CommandLine& command) {
     const std::string variables = uefi_variables_path(name, spec.firmware);
     if (import.variables)
         leave_unfit_variables(import, spec);
-    const std::string text = translation.notes.empty()
-                                 ? vm_file_text(name, settings)
-                                 : annotated_vm_file(name, settings, translation);
     // From here on: only the host can be in the way.
     ImageImport images(directory);
     for (size_t i = 0; i < import.images.size(); i++) {
@@ -284,7 +294,11 @@ ExitCode import_vm(const CommandLine& command) {
         ProgressBar bar(operand);
         images.import(import.images[i], own_image_name(i),
                       [&](double percent) { bar.show(percent); });
+        grow_to_capacity(images, own_image_name(i), import.disks[i], translation);
     }
+    const std::string text = translation.notes.empty()
+                                 ? vm_file_text(name, settings)
+                                 : annotated_vm_file(name, settings, translation);
     if (import.variables && !variables.empty())
         images.import(*import.variables, variables.substr(variables.rfind('/') + 1), [](double) {});
     write_new_file(file, text, exists);

@@ -223,11 +223,28 @@ for format in gnu pax; do
     tar -C appliance --format=$format -cf long-$format.ova long.ovf "$long"
     imported long-name-$format long-$format.ova
 done
-cp appliance/lab-disk1.vmdk appliance/piece.vmdk.000000000
-ovf 'ovf:href="piece.vmdk"' >appliance/piece.ovf
-tar -C appliance -cf pieces.ova piece.ovf piece.vmdk.000000000
+split -a 9 -d -n 2 appliance/lab-disk1.vmdk appliance/piece.vmdk.
+ovf 'ovf:href="piece.vmdk" ovf:chunkSize="20000"' >appliance/piece.ovf
+tar -C appliance -cf pieces.ova piece.ovf piece.vmdk.000000000 piece.vmdk.000000001
 import_refused "of snapshots take the last one" pieces pieces.ova
-import_refused "No such file" missing appliance/piece.ovf
+import_refused "join pieces with cat, in their order, as \`piece.vmdk'" pieces-outside appliance/piece.ovf
+cat appliance/piece.vmdk.00000000* >appliance/piece.vmdk
+imported pieces-joined appliance/piece.ovf
+cp appliance/lab-disk1.vmdk appliance/whole.vmdk.000000000
+ovf 'ovf:href="whole.vmdk" ovf:chunkSize="2000000000"' >appliance/whole.ovf
+imported one-piece appliance/whole.ovf
+tar -C appliance -cf one-piece.ova whole.ovf whole.vmdk.000000000
+imported one-piece-ova one-piece.ova
+ovf 'ovf:href="none.vmdk"' >appliance/none.ovf
+import_refused "No such file" missing appliance/none.ovf
+# A disk has the room that the appliance gives it.
+ovf 'ovf:href="lab-disk1.vmdk"' | sed 's/capacity="8388608"/capacity="20" ovf:capacityAllocationUnits="byte * 2^30"/' \
+    >appliance/larger.ovf
+imported larger appliance/larger.ovf
+says "$work/error" '^tapgate: lab-disk1.vmdk  ->  a disk of 20480 MiB: as large as .*; the file has 8 MiB$'
+says "$XDG_CONFIG_HOME/tapgate/larger.conf" '# .*a disk of 20480 MiB'
+qemu-img info "$XDG_DATA_HOME/tapgate/larger/disk.qcow2" | grep -q '(21474836480 bytes)' || wrong "it is as large as its file"
+result "a disk that is larger than its file"
 printf '\3757zXZ\0\0\4' >lab-xz.ova # how such a file begins
 import_refused "one of xz's: unpack it" xz lab-xz.ova
 ln -s "$work/images" appliance/out

@@ -290,10 +290,11 @@ bool ApplianceFiles::has(const std::string& name) const {
 // Some have a file in pieces, or the snapshots of a disk, as NAME.000000000, NAME.000000001, ...
 std::string ApplianceFiles::in_its_place(const std::string& name) const {
     const std::string first = name + ".000000000";
-    return has(first) ? ", but " + quoted_word(first) +
-                            " is: unpack the archive; of snapshots take the last one as the disk, "
-                            "and join pieces with cat; then import the .ovf"
-                      : "";
+    if (!has(first))
+        return "";
+    return ", but " + quoted_word(first) + " is: " + (archive_ ? "unpack the archive; " : "") +
+           "of snapshots take the last one as the disk, and join pieces with cat" +
+           (archive_ ? "; then import the .ovf" : ", in their order, as " + quoted_word(name));
 }
 
 ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
@@ -312,7 +313,7 @@ ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
     const std::string real =
         error ? std::string() : std::filesystem::canonical(directory + name, error).string();
     if (error)
-        throw LauncherError(shown(directory + name) + ": " + error.message());
+        throw LauncherError(shown(directory + name) + ": " + error.message() + in_its_place(name));
     if (name.find('/') != std::string::npos && !real.starts_with(inside + "/"))
         throw LauncherError(shown(directory + name) + " leads out of the appliance's directory");
     return {directory + name};
@@ -368,7 +369,11 @@ std::optional<SourceImage> ApplianceFiles::variables() {
 
 SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
     const bool as_written = !disk.escaped.empty() && !has(folder_ + disk.file);
-    Place place = place_of(folder_ + (as_written ? disk.escaped : disk.file));
+    std::string name = folder_ + (as_written ? disk.escaped : disk.file);
+    // A file in pieces that is small enough for one.
+    if (!has(name) && has(name + ".000000000") && !has(name + ".000000001"))
+        name += ".000000000";
+    Place place = place_of(name);
     if (disk.compressed || packer_of(place.path, place.offset) == "gzip") {
         if (!unpacked_)
             unpacked_ = std::make_unique<UnpackedFiles>();

@@ -151,4 +151,21 @@ void ImageImport::make_blank(const std::string& name, std::uint64_t size) {
     imported_.push_back(target);
 }
 
+std::uint64_t ImageImport::grow(const std::string& name, std::uint64_t size) {
+    const std::string target = directory_ + "/" + name;
+    const FileAccess files{.read = {}, .parts = {}, .write = {target}};
+    const std::uint64_t before =
+        qemu_img_json({"info", "--output=json", "-f", "qcow2", target}, files, target)
+            .value("virtual-size", size);
+    if (before >= size)
+        return 0;
+    const ProgramResult grown = run_qemu_img(
+        {"resize", "-q", "-f", "qcow2", target, std::to_string(size)}, files, minutes(5));
+    if (grown.exit_code != 0)
+        throw LauncherError("cannot make " + shown(target) +
+                            " larger: " + terminal_text(grown.errors));
+    signals_.throw_if_any();
+    return before;
+}
+
 }  // namespace tapgate

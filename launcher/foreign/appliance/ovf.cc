@@ -55,11 +55,12 @@ bool is_among(std::string_view word, std::initializer_list<std::string_view> wor
 
 // The same adapter among those that model= has; empty: it has none like it. oVirt has numbers.
 std::string_view adapter_model(std::string_view type) {
-    if (is_among(type, {"E1000e", "E1000E", "e1000e", "6"}))
+    if (is_among(type, {"E1000e", "E1000E", "e1000e", "VirtualE1000e", "6"}))
         return "e1000e";
-    if (is_among(type, {"E1000", "e1000", "2"}))
+    if (is_among(type, {"E1000", "e1000", "VirtualE1000", "2"}))
         return "e1000";
-    if (is_among(type, {"virtio", "VirtIO", "Virtio", "VirtioNet", "3"}))
+    if (is_among(type,
+                 {"virtio", "VirtIO", "Virtio", "VirtioNet", "virtio-net", "virtio-net-pci", "3"}))
         return "virtio";
     return is_among(type, {"RTL8139", "rtl8139", "1"}) ? "rtl8139" : "";
 }
@@ -173,7 +174,7 @@ class OvfReader {
             throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
         virtualbox_adapters_ = virtualbox_adapters(system);
         boot_order_ = first_of_boot_order(system);
-        read_ovf_firmware(system, hardware, result_.translation);
+        read_ovf_firmware(system, hardware, configuration_, result_.translation);
         read_hardware(hardware, ovirt_machine(system));
         read_virtualbox_clock(system, result_.translation);
         name_the_rest(envelope, system, hardware);
@@ -375,9 +376,15 @@ class OvfReader {
                 read_drive(item, was);
                 break;
             default: {
-                const std::string left = item.left();
-                result_.translation.dropped(was, "tapgate's VMs have their own, or none" +
-                                                     (left.empty() ? "" : "; left out: " + left));
+                std::string why =
+                    item.text("ResourceSubType") == "vmware.vtpm"
+                        ? "what was in its TPM (BitLocker's key, say) is in no appliance; for a "
+                          "new "
+                          "one start swtpm, and add -chardev, -tpmdev and -device as --qemu-arg"
+                        : "tapgate's VMs have their own, or none";
+                if (const std::string left = item.left(); !left.empty())
+                    add_reason(why, "left out: " + left);
+                result_.translation.dropped(was, why);
                 break;
             }
         }
@@ -426,13 +433,15 @@ class OvfReader {
 
     void read_memory(OvfItem& item, const std::string& was) {
         const std::string units = item.take("AllocationUnits");
-        const auto number = ovf_number(disks_.resolved(item.take("VirtualQuantity")));
-        const auto unit = units.empty() ? std::optional(0x1p20) : ovf_unit(units);
+        const double number = ovf_number(disks_.resolved(item.take("VirtualQuantity"))).value_or(0);
+        constexpr double most = 16.0 * 1024 * 1024;
+        // Without a unit it is MiB, or bytes where that many cannot be.
+        const auto unit =
+            units.empty() ? std::optional(number > most ? 1 : 0x1p20) : ovf_unit(units);
         if (!unit)
             throw LauncherError(source_ + ": " + shown(was) + ": nobody knows the unit " +
                                 quoted_word(units));
-        constexpr double most = 16.0 * 1024 * 1024;
-        const double bytes = number.value_or(0) * *unit;
+        const double bytes = number * *unit;
         const double mebibytes = std::ceil(bytes / 0x1p20);
         if (mebibytes > most || mebibytes < 1)
             throw LauncherError(source_ + ": " + shown(was) + ": " +
@@ -553,7 +562,7 @@ class OvfReader {
         item.take("Connection");
         std::string why = "an empty drive";
         if (!resource.empty())
-            why = quoted_word(resource) +
+            why = quoted_word(disks_.file_named(resource)) +
                   " was in it: --cdrom=FILE puts it there, when it is "
                   "unpacked";
         if (const std::string left = item.left(); !left.empty())

@@ -15,6 +15,8 @@ namespace tapgate {
 
 namespace {
 
+constexpr double largest_disk = 0x1p46;  // 64 TiB
+
 // "my%20disk.vmdk" as "my disk.vmdk": names of files are URIs.
 std::string without_escapes(const std::string& uri) {
     std::string name;
@@ -158,11 +160,7 @@ void OvfDisks::read_files(const pugi::xml_node& envelope) {
         file.name = file_below(without_escapes(file.href));
         file.escaped = file_below(file.href);
         file.is_gzip = compression == "gzip" || file.name.ends_with(".gz");
-        if (!attribute_of(node, "chunkSize").empty())
-            file.unusable =
-                "is in pieces: join them with cat, and take ovf:chunkSize= out of the "
-                "descriptor";
-        else if (!compression.empty() && compression != "identity" && compression != "gzip")
+        if (!compression.empty() && compression != "identity" && compression != "gzip")
             file.unusable = "is compressed with " + shown(compression);
         else if (file.name.empty())
             file.unusable = "is no file beside the descriptor";
@@ -223,7 +221,23 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
         element, {.file = file->second.name,
                   .escaped = file->second.escaped == file->second.name ? "" : file->second.escaped,
                   .format = format_of(name, element),
-                  .compressed = file->second.is_gzip});
+                  .compressed = file->second.is_gzip,
+                  .capacity = capacity_of(element)});
+}
+
+std::uint64_t OvfDisks::capacity_of(const pugi::xml_node& element) const {
+    const std::string units = attribute_of(element, "capacityAllocationUnits");
+    const auto unit = units.empty() ? std::optional(1.0) : ovf_unit(units);
+    const auto number = ovf_number(resolved(attribute_of(element, "capacity")));
+    const double bytes = number.value_or(0) * unit.value_or(0);
+    return bytes <= largest_disk ? static_cast<std::uint64_t>(bytes) : 0;
+}
+
+std::string OvfDisks::file_named(const std::string& resource) const {
+    const std::string id = id_of(resource);
+    const auto disk = disk_of(id);
+    const auto file = file_of(disk == disks_.end() ? id : attribute_of(disk->second, "fileRef"));
+    return file == files_.end() ? resource : file->second.href;
 }
 
 // oVirt has whole GiB, and its own name for them.
@@ -251,9 +265,8 @@ ApplianceDisk OvfDisks::blank_disk(const std::string& size, const std::string& u
                                    const std::string& was) const {
     const auto unit = units.empty() ? std::optional(1.0) : ovf_unit(units);
     const std::string capacity = resolved(size);
-    constexpr double most = 0x1p46;  // 64 TiB
     const double bytes = unit ? ovf_number(capacity).value_or(0) * *unit : 0;
-    if (bytes < 1 || bytes > most)
+    if (bytes < 1 || bytes > largest_disk)
         throw LauncherError(source_ + ": " + shown(was) + ": no size of a disk");
     return {.file = "", .capacity = static_cast<std::uint64_t>(bytes)};
 }

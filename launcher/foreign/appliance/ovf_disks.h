@@ -23,8 +23,10 @@ struct ApplianceDisk {
     /// "my%20disk.vmdk": what the file may be called as well; empty: nothing else.
     std::string escaped = {};
     ImageFormat format = ImageFormat::vmdk;
-    bool compressed = false;      ///< with gzip
-    std::uint64_t capacity = 0;   ///< in bytes, of a blank disk
+    bool compressed = false;  ///< with gzip
+    /// In bytes: of a blank disk; of one with a file what it has to have at least, 0 where nothing
+    /// is said.
+    std::uint64_t capacity = 0;
     DiskBus bus = DiskBus::sata;  ///< the guest has a driver for it
     std::string interface = {};   ///< oVirt's word for where it was; empty: not said
     bool is_first = false;        ///< oVirt boots from it
@@ -55,6 +57,10 @@ class OvfDisks {
     [[nodiscard]] ApplianceDisk blank_disk(const std::string& size, const std::string& units,
                                            const std::string& was) const;
 
+    /// The file, as References have it, that a drive's HostResource names; as it is where there is
+    /// none.
+    [[nodiscard]] std::string file_named(const std::string& resource) const;
+
     /// What no disk() was asked for: each file and disk as its element begins.
     [[nodiscard]] std::vector<std::string> unused() const;
 
@@ -69,6 +75,8 @@ class OvfDisks {
     };
 
     [[nodiscard]] ApplianceDisk blank_disk_of(const pugi::xml_node& element) const;
+    /// Of a disk with a file, which has its size by itself: 0 where nothing, or nonsense, is said.
+    [[nodiscard]] std::uint64_t capacity_of(const pugi::xml_node& element) const;
     /// The one that an id (oVirt: or its name) is for; the end: there is none.
     [[nodiscard]] std::map<std::string, File>::const_iterator file_of(const std::string& id) const;
     [[nodiscard]] std::map<std::string, pugi::xml_node>::const_iterator disk_of(

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/appliance/ovf_hardware.h"
 #include "launcher/foreign/translation/xml_document.h"
 
 namespace tapgate {
@@ -30,7 +31,7 @@ const OvirtKind* ovirt_kind(const std::string& number) {
 }  // namespace
 
 void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
-                       Translation& translation) {
+                       const std::string& configuration, Translation& translation) {
     std::string firmware;
     std::string was;
     bool secure = false;
@@ -40,6 +41,10 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
         const std::string_view name = local_name(config.name());
         if (name != "Config" && name != "ExtraConfig")
             continue;
+        if (!is_for_configuration(config, configuration)) {
+            translation.dropped(tag_of(config), "it is for another configuration");
+            continue;
+        }
         const std::string key = attribute_of(config, "key");
         const std::string value = attribute_of(config, "value");
         const bool yes = value == "true" || value == "TRUE" || value == "1";
@@ -49,6 +54,10 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
         } else if (key == "bootOptions.efiSecureBootEnabled" || key == "uefi.secureBoot.enabled") {
             secure = yes;
             secure_was = tag_of(config);
+        } else if (key == "nestedHVEnabled" && yes) {
+            translation.dropped(tag_of(config),
+                                "the guest has what the host's KVM gives it (nested = auto); "
+                                "--nested=on insists on it");
         } else {
             others += (others.empty() ? "" : ", ") + key + "=" + value;
         }

@@ -14,7 +14,7 @@ namespace tapgate {
 /// Sets it, or notes that it is as usual. VMware writes it as a <Config> of the hardware, and
 /// VirtualBox into its own machine; other <Config>s are named in a note.
 void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
-                       Translation& translation);
+                       const std::string& configuration, Translation& translation);
 
 /// The machine that oVirt says with the firmware, "pc" or "q35"; empty: it does not say one.
 std::string_view ovirt_machine(const pugi::xml_node& system);

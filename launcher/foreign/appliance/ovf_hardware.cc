@@ -203,12 +203,18 @@ std::string OvfItem::left() const {
         text.append(text.empty() ? "" : ", ").append(shown(key)).append("=").append(shown(value));
     };
     for (const auto& [key, value] : texts) {
-        if (!is_structure(key))
+        // An address that is no number is another device's or a file's.
+        if (!is_structure(key) || (key == "Address" && !ovf_number(value)))
             add(key, value);
     }
     for (const auto& [key, value] : configs)
         add(key, value);
     return text;
+}
+
+bool is_for_configuration(const pugi::xml_node& node, const std::string& configuration) {
+    const std::string configurations = attribute_of(node, "configuration");
+    return configurations.empty() || is_for(configurations, configuration);
 }
 
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
@@ -219,10 +225,9 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
     for (const pugi::xml_node& node : hardware.children()) {
         if (!local_name(node.name()).ends_with("Item"))
             continue;
-        const std::string configurations = attribute_of(node, "configuration");
         const bool bound = is_bound(node);
-        const bool general = configurations.empty();
-        const bool other = !general && !is_for(configurations, configuration);
+        const bool general = attribute_of(node, "configuration").empty();
+        const bool other = !is_for_configuration(node, configuration);
         OvfItem item = read_item(node);
         if (bound || other || (general && special.contains(item.id()))) {
             translation.dropped(tag_of(node) + contents_of(node),

@@ -35,6 +35,9 @@ struct OvfItem {
     [[nodiscard]] std::string left() const;
 };
 
+/// Is it for `configuration`, or for all?
+bool is_for_configuration(const pugi::xml_node& node, const std::string& configuration);
+
 /// Items in their order, but what is on the same controller in the order of its addresses: those
 /// for every configuration, less those that one for `configuration` has taken the place of.
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,

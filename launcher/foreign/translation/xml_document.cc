@@ -33,6 +33,34 @@ bool has_nul(std::string_view text) {
     return false;
 }
 
+// The parser knows Latin 1 and UTF-8, and takes all else for the latter.
+void refuse_other_encoding(std::string_view text, const std::string& source) {
+    const bool is_ascii = std::all_of(text.begin(), text.end(),
+                                      [](char c) { return static_cast<signed char>(c) >= 0; });
+    const std::string_view declaration = text.substr(0, text.find("?>"));
+    const size_t at = declaration.find("encoding=");
+    if (is_ascii || !text.starts_with("<?xml") || at == std::string_view::npos)
+        return;
+    // Between quotes of one kind or the other.
+    const std::string_view quoted = declaration.substr(at + 9);
+    const size_t end = quoted.empty() ? std::string_view::npos : quoted.find(quoted[0], 1);
+    if (end == std::string_view::npos)
+        return;
+    const std::string name(quoted.substr(1, end - 1));
+    std::string small = name;
+    std::transform(small.begin(), small.end(), small.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    for (const char* const known : {"utf-8", "utf8", "iso-8859-1", "latin1", "us-ascii"}) {
+        if (small == known)
+            return;
+    }
+    const std::string shell_name = shown(shell_text({name}));
+    throw LauncherError(source + ": it is in " + shown(name) + ": `iconv -f " + shell_name +
+                        " -t UTF-8 OLD | sed 1s/" + shell_name +
+                        "/UTF-8/ >NEW' makes one of it that can be read");
+}
+
 class FindControlCharacter : public pugi::xml_tree_walker {
   public:
     bool for_each(pugi::xml_node& node) override {
@@ -54,6 +82,7 @@ void parse_xml(pugi::xml_document& document, std::string_view text, const std::s
     if (has_nul(text))
         throw LauncherError(source +
                             ": a NUL, a control character, is in it, which XML does not have");
+    refuse_other_encoding(text, source);
     const pugi::xml_parse_result result =
         document.load_buffer(text.data(), text.size(), pugi::parse_default | pugi::parse_doctype);
     if (!result)

@@ -480,6 +480,45 @@ TEST(Ovf, DisksOfSeveralControllers) {
                 ElementsAre(10, 20));
 }
 
+// Of memory: MiB, but where that would be too much.
+TEST(Ovf, NoUnit) {
+    EXPECT_EQ(memory_of("512", ""), "512M");
+    EXPECT_EQ(memory_of("1073741824", ""), "1024M");
+}
+
+// What a disk with a file has to have at least.
+TEST(Ovf, Capacity) {
+    const auto capacity = [](const std::string& attributes) {
+        std::string text = ovf("<File ovf:href='a.vmdk' ovf:id='f1'/>", ovf_disk);
+        text.insert(text.find("<Disk ") + 6, attributes + " ");
+        text.insert(text.find("<VirtualHardwareSection>"),
+                    "<ProductSection><Property ovf:key='size' ovf:value='3'/></ProductSection>");
+        return read_ovf(text, "s", {}).disks.at(0).capacity;
+    };
+    EXPECT_EQ(capacity("ovf:capacity='5368709120'"), 5ULL << 30U);
+    EXPECT_EQ(capacity("ovf:capacity='20' ovf:capacityAllocationUnits='byte * 2^30'"),
+              20ULL << 30U);
+    EXPECT_EQ(capacity("ovf:capacity='${size}' ovf:capacityAllocationUnits='GiB'"), 3ULL << 30U);
+    for (const char* const nothing :
+         {"", "ovf:capacity=''", "ovf:capacity='x'", "ovf:capacity='-1'",
+          "ovf:capacity='5' ovf:capacityAllocationUnits='furlong'",
+          "ovf:capacity='100' ovf:capacityAllocationUnits='byte * 2^40'"})
+        EXPECT_EQ(capacity(nothing), 0U) << nothing;
+}
+
+TEST(Ovf, FirmwareOfAConfiguration) {
+    const std::string text =
+        "<Envelope xmlns:ovf='o'><DeploymentOptionSection><Configuration ovf:id='old'/>"
+        "<Configuration ovf:id='new'/></DeploymentOptionSection><VirtualSystem ovf:id='a'>"
+        "<VirtualHardwareSection><Config vmw:key='firmware' vmw:value='bios'/><Config "
+        "ovf:configuration='new' vmw:key='firmware' vmw:value='efi'/></VirtualHardwareSection>"
+        "</VirtualSystem></Envelope>";
+    EXPECT_THAT(read_ovf(text, "s", {}).translation.settings,
+                Not(Contains(Pair("firmware", "uefi"))));
+    EXPECT_THAT(read_ovf(text, "s", {.configuration = "new"}).translation.settings,
+                Contains(Pair("firmware", "uefi")));
+}
+
 TEST(Ovf, OneOfSeveralVms) {
     const std::string text =
         "<Envelope xmlns:ovf='o'><VirtualSystemCollection ovf:id='all'><StartupSection/>"
@@ -543,6 +582,26 @@ TEST(Ovf, WhatIsRefused) {
 }
 
 // --- XML of others
+
+// The parser knows two encodings.
+TEST(Xml, OtherEncodings) {
+    const auto read = [](const std::string& encoding, const std::string& name) {
+        return read_ovf("<?xml version=\"1.0\" encoding=" + encoding +
+                            "?><Envelope xmlns:ovf='o'><VirtualSystem ovf:id='" + name +
+                            "'><VirtualHardwareSection/></VirtualSystem></Envelope>",
+                        "s", {})
+            .translation.name;
+    };
+    EXPECT_EQ(error_of([&] { read("\"windows-1252\"", "g\xe4ste"); }),
+              "s: it is in windows-1252: `iconv -f windows-1252 -t UTF-8 OLD | sed "
+              "1s/windows-1252/UTF-8/ >NEW' makes one of it that can be read");
+    EXPECT_THAT(error_of([&] { read("'EUC-JP'", "\xa4\xa2"); }), HasSubstr("it is in EUC-JP"));
+    EXPECT_EQ(read("'windows-1252'", "guests"), "guests");
+    for (const char* const known : {"'ISO-8859-1'", "\"utf-8\""})
+        EXPECT_EQ(read(known, "guests"), "guests") << known;
+    for (const char* const none : {"'UTF-8'", "", "\"", "'"})
+        EXPECT_EQ(error_of([&] { read(none, "g\xc3\xa4ste"); }), "none") << none;
+}
 
 TEST(Xml, NoDocumentTypes) {
     const std::string laughs =
