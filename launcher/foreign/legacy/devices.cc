@@ -49,8 +49,10 @@ std::string why_not(LegacyParts& parts, const LegacyPart& part) {
     const Properties& properties = part.properties;
     const std::string kind = properties.get(part.first_key);
     if (part.option == "chardev") {
-        if (kind == "spicevmc" || kind == "spiceport" || kind == "dbus" || kind == "qemu-vdagent")
+        if (kind == "spicevmc" || kind == "spiceport" || kind == "dbus")
             return "it was for a SPICE viewer";
+        if (kind == "qemu-vdagent")
+            return "no viewer has the guest's clipboard here";
         if (properties.has("fd"))
             return "its descriptor was of whoever started QEMU";
         const std::string path = properties.get("path");
@@ -252,10 +254,11 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         "secondary-vga", "virtio-vga-gl", "virtio-gpu-gl-pci", "virtio-gpu",
         "ramfb",         "ati-vga",       "isa-vga",           "isa-cirrus-vga",
         "vhost-user-vga"};
-    constexpr std::array<std::string_view, 9> inputs = {
-        "usb-tablet",        "usb-mouse",           "usb-kbd",
-        "virtio-tablet-pci", "virtio-keyboard-pci", "virtio-mouse-pci",
-        "virtio-tablet",     "virtio-keyboard",     "virtio-mouse"};
+    constexpr std::array<std::string_view, 6> pointers = {"usb-tablet",    "virtio-tablet-pci",
+                                                          "virtio-tablet", "usb-mouse",
+                                                          "virtio-mouse",  "virtio-mouse-pci"};
+    constexpr std::array<std::string_view, 3> keyboards = {"usb-kbd", "virtio-keyboard",
+                                                           "virtio-keyboard-pci"};
     constexpr std::array<std::string_view, 8> scsi = {
         "lsi", "lsi53c895a", "lsi53c810", "mptsas1068", "pvscsi", "am53c974", "dc390", "megasas"};
     constexpr std::array<std::string_view, 6> empty_drives = {"ide-cd", "scsi-cd", "floppy",
@@ -270,8 +273,10 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         return "all of tapgate's VMs have one";
     if (is_one_of(driver, screens))
         return "the screen of display=vnc is the standard VGA";
-    if (is_one_of(driver, inputs))
+    if (is_one_of(driver, pointers))
         return "a screen has a tablet with it";
+    if (is_one_of(driver, keyboards))
+        return "a PC has a keyboard";
     if (driver == "virtserialport" || driver == "virtconsole")
         return properties.get("name") == "org.qemu.guest_agent.0"
                    ? "all of tapgate's VMs have the guest agent's channel"
@@ -324,7 +329,12 @@ void add_device(LegacyParts& parts, const LegacyDevice& device) {
         "cs4231a",    "usb-audio",      "virtio-sound", "virtio-sound-pci"};
     Properties properties = device.properties;
     const std::string driver = properties.get("driver");
-    if (const std::string why = why_own(driver, properties); !why.empty()) {
+    // macOS has no driver for a PC's own keyboard.
+    const auto is_apple = [](const Properties& other) {
+        return other.get("driver") == "isa-applesmc";
+    };
+    if (const std::string why = why_own(driver, properties);
+        !why.empty() && !(driver == "usb-kbd" && any_device(parts, is_apple))) {
         const std::string index = properties.get("bootindex");
         parts.result.dropped(device.was, why + (index.empty() ? "" : "; nothing boots from it"));
     } else if (driver == "isa-serial") {

@@ -89,8 +89,14 @@ class NetTranslator {
             result_.dropped(adapter.was, "nothing of the host's was connected to it");
             return;
         }
-        translate(adapter, nets_.hosts[shared], "",
-                  "it shared a hub with another adapter, and has a port of its own now");
+        std::string why = "it shared a hub with another adapter, and has a port of its own now";
+        // A port of the host's can be forwarded once.
+        NetEnd host = nets_.hosts[shared];
+        if (host.properties.has("hostfwd"))
+            add_reason(why, "its forwarded ports are those of the other one");
+        while (host.properties.take("hostfwd")) {
+        }
+        translate(adapter, host, "", why);
     }
 
     void translate(NetEnd& adapter, const NetEnd& host, const std::string& host_was,
@@ -327,7 +333,8 @@ class NetTranslator {
         device.set("netdev", id);
         for (const auto& [key, value] : card.all())
             device.set(key, value);
-        add_reason(why, "net= has no such network");
+        const bool known = adapter.kind.empty() || net_model(adapter.kind).why.empty();
+        add_reason(why, known ? "net= has no such network" : "net= has no such model");
         const std::string place = parts_.boot.add_kept(BootKind::net, order);
         if (driver.starts_with("usb-"))
             keep_usb_device(was, {"-netdev", text}, device, parts_.machine, result_, place, why);

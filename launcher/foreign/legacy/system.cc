@@ -88,14 +88,16 @@ void keep_option(LegacyParts& parts, const LegacyOption& option) {
         parts.result.keep(option.text, {"-" + name});
         return;
     }
-    constexpr std::array<std::string_view, 7> plain_paths = {"D",        "mtdblock",   "sd",  "dtb",
-                                                             "mem-path", "option-rom", "shim"};
+    constexpr std::array<std::string_view, 8> plain_paths = {
+        "D", "L", "mtdblock", "sd", "dtb", "mem-path", "option-rom", "shim"};
     constexpr std::array<std::string_view, 4> with_paths = {"acpitable", "smbios", "fw_cfg",
                                                             "virtfs"};
     std::string value = option.value;
     if (std::find(plain_paths.begin(), plain_paths.end(), name) != plain_paths.end() &&
         (name != "option-rom" || value.find('/') != std::string::npos))
         value = parts.machine.absolute(value);
+    if (constexpr std::string_view file = "file:"; name == "debugcon" && value.starts_with(file))
+        value = std::string(file) + parts.machine.absolute(value.substr(file.size()));
     if (std::find(with_paths.begin(), with_paths.end(), name) != with_paths.end()) {
         Properties properties = Properties::parse(value, name == "virtfs"   ? "fsdriver"
                                                          : name == "fw_cfg" ? "name"
