@@ -26,7 +26,7 @@ ShellProblem ShellProblem::met_in(unsigned place) const {
 
 ShellProblem ShellProblem::of_variable(const std::string& name) const {
     ShellProblem whole = *this;
-    whole.what = "the variable " + name + ", which is " + what + ",";
+    whole.what = "the variable " + name + ", which is " + what + (what.ends_with(',') ? "" : ",");
     whole.variable = name;
     whole.reason = what;
     return whole;

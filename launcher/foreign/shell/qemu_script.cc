@@ -52,6 +52,28 @@ bool starts_qemu(const ShellCommand& command) {
     return bare || is_start_of_qemu(command.words);
 }
 
+// What is none of sh or bash, and would be something else to them: the interpreter's name, or
+// make's.
+std::string_view other_language(std::string_view text, std::string_view source) {
+    constexpr std::array<std::string_view, 10> others = {"zsh",  "fish", "csh",    "tcsh", "make",
+                                                         "perl", "ruby", "expect", "php",  "node"};
+    const std::string_view file = last_part(source);
+    if ((file.find("akefile") != std::string_view::npos || file.ends_with(".mk")) &&
+        text.find('$') != std::string_view::npos)
+        return "make";
+    if (!text.starts_with("#!"))
+        return {};
+    std::string_view line = text.substr(2, text.find('\n') - 2);
+    for (line = trimmed(line); !line.empty(); line = trimmed(line)) {
+        const size_t end = std::min(line.find_first_of(" \t\r"), line.size());
+        const std::string_view name = last_part(line.substr(0, end));
+        if (is_one_of(name, others) || name.starts_with("python"))
+            return name;
+        line.remove_prefix(end);
+    }
+    return {};
+}
+
 // Starts of one VM in a log.
 bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
     return std::all_of(commands.begin(), commands.end(), [&](const ShellCommand* one) {
@@ -72,7 +94,16 @@ std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
 ShellCommand find_qemu_start(std::string_view text,
                              const std::function<const char*(const std::string&)>& lookup,
                              const std::string& source, const std::vector<std::string>& arguments) {
-    const std::string plain = without_specifiers(text, source);
+    const std::string_view language = other_language(text, source);
+    if (language == "make")
+        throw LauncherError(source +
+                            ": it is make's, which puts values in: give a file of what "
+                            "`make -n TARGET' prints");
+    if (!language.empty())
+        throw LauncherError(
+            source + ": it is a script of " + shown(language) +
+            "'s, and not of sh or bash: give a file of the command line that it runs");
+    const std::string plain = with_units_as_script(text, source);
     std::string error;
     for (const ShellReading reading :
          {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
@@ -125,9 +156,6 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         found.push_back(commands.data());
     if (found.empty()) {
         std::string hint;
-        const std::string_view file = last_part(source);
-        if (file == "Makefile" || file == "makefile" || file.ends_with(".mk"))
-            hint = ": `make -n TARGET' prints the one that it runs";
         if (const auto way_out = instead_of_description(source); !way_out.empty())
             hint = std::string(": ").append(way_out);
         for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {

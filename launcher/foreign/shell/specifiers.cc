@@ -25,6 +25,10 @@ std::string_view unit_of(std::string_view file) {
     return unit;
 }
 
+std::string_view first_line(std::string_view text) {
+    return text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+}
+
 std::string_view meaning(char letter, std::string_view unit) {
     const size_t at = std::min(unit.find('@'), unit.size());
     const std::string_view instance = unit.substr(std::min(at + 1, unit.size()));
@@ -50,17 +54,44 @@ std::string replaced(std::string_view line, std::string_view unit) {
     return result;
 }
 
+// What a section says of where its command starts, as a command; empty: nothing.
+std::string change_of_directory(std::string_view section, std::string_view key,
+                                std::string_view unit) {
+    std::string directory;
+    for (; !section.empty(); section.remove_prefix(first_line(section).size())) {
+        const std::string_view said = trimmed(first_line(section), " \t\r\n");
+        if (said.starts_with(key))
+            directory = replaced(said.substr(key.size()), unit);
+    }
+    if (directory.starts_with('-'))  // it need not be there
+        directory.erase(0, 1);
+    if (directory.empty() || directory.find('"') != std::string::npos)
+        return {};
+    return directory == "~" ? "cd ~; " : "cd \"" + directory + "\"; ";
+}
+
 }  // namespace
 
-std::string without_specifiers(std::string_view text, std::string_view file) {
+std::string with_units_as_script(std::string_view text, std::string_view file) {
+    constexpr std::string_view entry = "[Desktop Entry]";
     const std::string_view unit = unit_of(file);
+    const bool desktop = trimmed(text, " \t\r\n").starts_with(entry);
+    const std::string_view command = desktop ? "Exec=" : "ExecStart=";
     std::string result;
+    std::string directory;
     bool starts = false;  // the line, or the one that it goes on from
     while (!text.empty()) {
-        const std::string_view line =
-            text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+        std::string_view line = first_line(text);
+        const std::string_view said = trimmed(line);
+        if (said.starts_with(entry) || said.starts_with("[Service]"))
+            directory = change_of_directory(text.substr(0, text.find("\n[")),
+                                            desktop ? "Path=" : "WorkingDirectory=", unit);
         text.remove_prefix(line.size());
-        starts = starts || trimmed(line).starts_with("ExecStart=");
+        if (said.starts_with(command)) {
+            starts = true;
+            result += directory + "ExecStart=";
+            line = said.substr(command.size());
+        }
         result += starts ? replaced(line, unit) : std::string(line);
         starts = starts && trimmed(line, " \t\r\n").ends_with('\\');
     }

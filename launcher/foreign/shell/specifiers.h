@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What systemd replaces in its units: `%i' is the name that an instance was started with.
+// Units of systemd and desktop entries, or what of a script writes some, as a shell would have
+// them.
 #ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_SPECIFIERS_H
 #define TAPGATE_LAUNCHER_FOREIGN_SHELL_SPECIFIERS_H
 
@@ -10,8 +11,9 @@
 namespace tapgate {
 
 /// The text, with what `%X' in its lines `ExecStart=' stands for: by the name of the unit's file
-/// ("kvm@web.service": `%i' is web), or unknown_text.
-std::string without_specifiers(std::string_view text, std::string_view file);
+/// ("kvm@web.service": `%i' is web), or unknown_text. In front of such a line is a `cd' to the
+/// WorkingDirectory= of its section. `Exec=' and `Path=' of a desktop entry are read as these.
+std::string with_units_as_script(std::string_view text, std::string_view file);
 
 }  // namespace tapgate
 

@@ -67,6 +67,17 @@ TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
                 HasSubstr("the script NAME.sh"));
     EXPECT_THAT(error_of("/usr/bin/quickemu", "qemu-system-x86_64 --version\n"),
                 HasSubstr("the script NAME.sh"));
+    // What would be something else to a shell.
+    EXPECT_THAT(error_of("Makefile", "run: a.img\n\tkvm -hda $< -m $(MEM)\n"),
+                HasSubstr("make -n TARGET"));
+    EXPECT_THAT(error_of("os.mk", "run:\n\tkvm -m 512 ${DISKS}\n"), HasSubstr("make -n TARGET"));
+    EXPECT_EQ(error_of("Makefile", "run:\n\tkvm -m 512 -hda a.img\n"), "none");
+    EXPECT_THAT(error_of("vm", "#!/usr/bin/env -S zsh -e\na=(-m 512)\nkvm $a\n"),
+                HasSubstr("a script of zsh's, and not of sh or bash"));
+    EXPECT_THAT(error_of("vm.py", "#! /usr/bin/python3\nos.system('kvm -m 512')\n"),
+                HasSubstr("a script of python3's"));
+    EXPECT_EQ(error_of("vm", "#!/sbin/openrc-run\nkvm -m 512\n"), "none");
+    EXPECT_EQ(error_of("vm", "kvm -m 512 # in zsh\n"), "none");
 }
 
 // --- shell scripts
@@ -352,6 +363,35 @@ TEST(Script, SpecifiersOfSystemd) {
                             "-append", "100%"));
     EXPECT_THAT(find_qemu_start("kvm -hda /d/%i.raw", no_environment, "kvm@web.service").words,
                 ElementsAre("kvm", "-hda", "/d/%i.raw"));
+}
+
+// What is no absolute path is one from there.
+TEST(Script, DirectoriesOfUnitsAndDesktopEntries) {
+    const auto directory = [](const std::string& text, const std::string& file) {
+        return find_qemu_start(text, no_environment, file).directory;
+    };
+    EXPECT_EQ(directory("[Unit]\nAfter=a\n[Service]\nExecStart=/usr/bin/kvm -m 1 \\\n -hda a\n"
+                        "WorkingDirectory=-/srv/%p x\n[Install]\nWorkingDirectory=/not\n",
+                        "lab.service"),
+              "/srv/lab x");
+    EXPECT_EQ(directory("D=/srv/vms\ncat >/etc/systemd/system/lab.service <<EOF\n[Service]\n"
+                        "WorkingDirectory=$D\nExecStart=kvm -m 1\nEOF\n",
+                        "install.sh"),
+              "/srv/vms");
+    EXPECT_EQ(directory("[Desktop Entry]\nName=Lab\nExec=kvm -m 1 -hda a.raw\nPath=/srv/lab\n",
+                        "lab.desktop"),
+              "/srv/lab");
+    EXPECT_EQ(directory("Exec=kvm\n$Exec -m 1\n", "lab.sh"), "");
+}
+
+TEST(Script, WhyAVariableIsNotKnownIsOneSentence) {
+    try {
+        find_qemu_start("a=$1\nb=$a\nc=$b\nkvm -m 1 $c\n", no_environment, "lab.sh");
+        FAIL();
+    } catch (const LauncherError& error) {
+        EXPECT_THAT(std::string(error.what()),
+                    HasSubstr("the shell that ran it knows in line 1, means something"));
+    }
 }
 
 TEST(Script, ExpansionHasABudget) {
