@@ -89,19 +89,17 @@ for name in web copy; do
     on first kill $name >/dev/null 2>&1
 done
 
-# Anybody's QEMU: with the image open and nothing else of tapgate's.
+# Anybody's QEMU: with the image open and nothing else of tapgate's. Its first process ends when it has that.
 qemu-system-x86_64 -nodefaults -no-user-config -display none -accel tcg -m 16 -S \
     -blockdev driver=qcow2,node-name=disk,file.driver=file,file.filename="$XDG_DATA_HOME/tapgate/web/disk.qcow2" \
-    -device virtio-blk-pci,drive=disk -pidfile "$work/foreign.pid" >/dev/null 2>&1 &
-foreign=$!
-for _ in $(seq 200); do
-    [ ! -s "$work/foreign.pid" ] || break
-    sleep 0.1
-done
+    -device virtio-blk-pci,drive=disk -pidfile "$work/foreign.pid" -daemonize
+foreign=$(<"$work/foreign.pid")
 refused "clone of an image that another's QEMU writes to" clone web web2
 refused "delete of it" delete web --yes --disks
 kill -KILL "$foreign"
-wait "$foreign" 2>/dev/null || true
+while kill -0 "$foreign" 2>/dev/null; do
+    sleep 0.05
+done
 foreign=
 
 # And when nobody has them any more, each of these does what it is for.
