@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "launcher/base/block_device.h"
@@ -99,6 +100,102 @@ bool copy_uefi_variables(const VmName& base, const VmSpec& clone, const std::str
     return true;
 }
 
+// A clone that is being made of a base that nobody starts meanwhile. Unless it is finished, nothing
+// of it stays.
+class Cloning {
+  public:
+    Cloning(const VmName& base, const VmName& name, const HeldSignals& signals,
+            const Progress& progress)
+        : base_(base), name_(name), signals_(signals), progress_(progress), directory_(name) {}
+
+    // The clone's settings: `overriding`, and base's others, with overlays made for its disks.
+    std::vector<Setting> settings(const VmDescription& base,
+                                  const std::vector<Setting>& overriding) {
+        std::vector<Setting> settings = overriding;
+        size_t next_disk = 0;
+        for (Setting setting : base.settings) {
+            const bool overridden =
+                std::any_of(overriding.begin(), overriding.end(),
+                            [&](const Setting& one) { return one.key == setting.key; });
+            if (setting.source == Setting::Source::built_in || overridden)
+                continue;
+            if (setting.key == "net") {
+                setting.value = net_value(setting.value, notes_);
+            } else if (setting.key == "display") {
+                setting.value = display_value(setting.value, notes_);
+            } else if (setting.key == "disk") {
+                auto value = disk_value(setting.value, base.spec.disks[next_disk++]);
+                if (!value)
+                    continue;
+                setting.value = std::move(*value);
+            }
+            settings.push_back(std::move(setting));
+        }
+        return settings;
+    }
+
+    void take_uefi_variables(const VmSpec& clone) {
+        const std::string path = uefi_variables_path(name_, clone.firmware);
+        if (!path.empty())
+            copy_uefi_variables(base_, clone, directory_.path() + path.substr(path.rfind('/')));
+    }
+
+    // All that the clone needs is there, under another name: gives it its own, and its `file`.
+    // Returns what there is to say about it.
+    std::vector<std::string> finish(const std::string& file, std::string_view text,
+                                    const std::string& exists) {
+        directory_.move();
+        write_new_file(file, text, exists);
+        directory_.keep();
+        for (const std::string& path : permissions_.keep())
+            notes_.push_back(shown(path) +
+                             " is read-only from now on, for as long as it has clones");
+        return std::move(notes_);
+    }
+
+  private:
+    // What base's `disk`, of this value, is for the clone; nothing: the clone has none of it.
+    std::optional<std::string> disk_value(const std::string& value, const Disk& disk) {
+        if (disk.path.str() == seed_path(base_)) {
+            notes_.push_back("without the seed of " + base_.str() +
+                             "; it gets one of its own with: tapgate seed " + name_.str());
+            return std::nullopt;
+        }
+        for (std::string& odd : check_disk(disk, true))
+            notes_.push_back(std::move(odd));
+        return disk.read_only ? value : overlay_on(disk, value);
+    }
+
+    std::string overlay_on(const Disk& disk, const std::string& value) {
+        const std::vector<ChainLink> chain = chain_of(disk);
+        for (const ChainLink& link : chain)
+            held_.emplace_back(link.path, HeldImage::For::reading);
+        if (is_block_device(chain.back().path))
+            notes_.push_back(shown(chain.back().path) +
+                             " is a block device, which cannot be made read-only: nothing may "
+                             "write to it while it has clones; `tapgate status --verify' tells "
+                             "whether something has");
+        BaseRecord record{.vm = base_.str(), .format = disk.format, .files = {}};
+        for (const ChainLink& link : chain)
+            record.files.push_back(base_file(link.path, permissions_, signals_, progress_));
+        const std::string overlay = own_image_name(overlays_++);
+        make_overlay(directory_.path() + "/" + overlay, paths_of(record), disk.format);
+        write_base_record(directory_.path() + "/" + overlay, record);
+        return overlay_value(value, directory_.target() + "/" + overlay, chain);
+    }
+
+    const VmName& base_;
+    const VmName& name_;
+    const HeldSignals& signals_;
+    const Progress& progress_;
+    std::vector<std::string> notes_;
+    NewDirectory directory_;
+    TakenPermissions permissions_;
+    // Nobody on another host starts base either, whose QEMU would write to it under the clone.
+    std::vector<HeldImage> held_;
+    size_t overlays_ = 0;
+};
+
 }  // namespace
 
 std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
@@ -119,67 +216,14 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
     const HeldSignals signals;
     const UniqueFd lock = lock_base(base);
     // From here on: nobody starts base.
-    std::vector<std::string> notes;
-    std::vector<Setting> settings = overriding;
-    NewDirectory directory(name);
-    TakenPermissions permissions;
-    // Nor does anybody on another host, whose QEMU would write to it under the clone.
-    std::vector<HeldImage> held;
-    size_t next_disk = 0;
-    size_t overlays = 0;
-    for (Setting setting : source.settings) {
-        const bool overridden =
-            std::any_of(overriding.begin(), overriding.end(),
-                        [&](const Setting& one) { return one.key == setting.key; });
-        if (setting.source == Setting::Source::built_in || overridden)
-            continue;
-        if (setting.key == "net") {
-            setting.value = net_value(setting.value, notes);
-        } else if (setting.key == "display") {
-            setting.value = display_value(setting.value, notes);
-        } else if (setting.key == "disk") {
-            const Disk& disk = source.spec.disks[next_disk++];
-            if (disk.path.str() == seed_path(base)) {
-                notes.push_back("without the seed of " + base.str() +
-                                "; it gets one of its own with: tapgate seed " + name.str());
-                continue;
-            }
-            for (std::string& odd : check_disk(disk, true))
-                notes.push_back(std::move(odd));
-            if (!disk.read_only) {
-                const std::vector<ChainLink> chain = chain_of(disk);
-                for (const ChainLink& link : chain)
-                    held.emplace_back(link.path, HeldImage::For::reading);
-                if (is_block_device(chain.back().path))
-                    notes.push_back(shown(chain.back().path) +
-                                    " is a block device, which cannot be made read-only: nothing "
-                                    "may write to it while it has clones; `tapgate status "
-                                    "--verify' tells whether something has");
-                BaseRecord record{.vm = base.str(), .format = disk.format, .files = {}};
-                for (const ChainLink& link : chain)
-                    record.files.push_back(base_file(link.path, permissions, signals, progress));
-                const std::string overlay = own_image_name(overlays++);
-                make_overlay(directory.path() + "/" + overlay, paths_of(record), disk.format);
-                write_base_record(directory.path() + "/" + overlay, record);
-                setting.value =
-                    overlay_value(setting.value, directory.target() + "/" + overlay, chain);
-            }
-        }
-        settings.push_back(std::move(setting));
-    }
+    Cloning clone(base, name, signals, progress);
+    std::vector<Setting> settings = clone.settings(source, overriding);
     const VmSpec spec = describe_vm(name, settings).spec;
-    if (const std::string variables = uefi_variables_path(name, spec.firmware); !variables.empty())
-        copy_uefi_variables(base, spec, directory.path() + variables.substr(variables.rfind('/')));
+    clone.take_uefi_variables(spec);
     const std::string text =
         heading + vm_file_text(name, with_machine_version(std::move(settings), spec.machine));
     signals.throw_if_any();
-    // From here on: all that the clone needs is there, under another name.
-    directory.move();
-    write_new_file(file, text, exists);
-    directory.keep();
-    for (const std::string& path : permissions.keep())
-        notes.push_back(shown(path) + " is read-only from now on, for as long as it has clones");
-    return notes;
+    return clone.finish(file, text, exists);
 }
 
 void require_resettable(const VmName& name) {

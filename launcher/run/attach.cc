@@ -227,6 +227,69 @@ bool is_device(const std::string& word, std::string_view kind) {
            parse_whole<unsigned>(std::string_view(word).substr(kind.size()), 0).has_value();
 }
 
+// The VM's file without the line of the device.
+FileChange without_line(const VmName& name, const std::string& key, size_t index) {
+    // Without a line of its own the key has its default, an adapter perhaps.
+    const bool last = key == "net" && load_vm_file(name).spec.nets.size() == 1;
+    return {name, [&](std::string_view text) {
+                return with_value(text, key, index, last ? "none" : "", "/");
+            }};
+}
+
+void detach_cd(const VmName& name, const DetachOptions& options) {
+    std::optional<FileChange> change;
+    if (options.save)
+        change.emplace(without_line(name, "cdrom", 0));
+    take_medium(name, options.force);
+    if (change)
+        change->write();
+}
+
+// A disk or an adapter.
+struct Device {
+    std::string id;
+    std::string path;  // of a disk's image, when it has one
+    bool is_disk = false;
+};
+
+// The one that the user calls `word`, by its id or its image; throws when there is none.
+Device required_device(const VmName& name, Hotplug& plug, const std::vector<RunNet>& nets,
+                       const std::string& word) {
+    Device device{.id = word, .path = {}};
+    const std::vector<PluggedImage> images = plug.images();
+    for (const PluggedImage& image : images) {
+        if (is_device(image.device, "disk") &&
+            (image.device == word || is_same_file(image.path, word))) {
+            device.id = image.device;
+            device.path = image.path;
+        }
+    }
+    device.is_disk = is_device(device.id, "disk") && plug.has_part_of(device.id);
+    const bool is_nic = std::any_of(nets.begin(), nets.end(),
+                                    [&](const RunNet& net) { return net.id == device.id; });
+    if (!device.is_disk && !is_nic)
+        throw LauncherError(name.str() + " has no " + quoted_word(word) + "; it has " +
+                            list_of(images, nets));
+    return device;
+}
+
+void detach_part(const VmName& name, const std::string& word, const DetachOptions& options) {
+    Hotplug plug(name);
+    RunRecord record = required_record(name);
+    const Device device = required_device(name, plug, record.nets, word);
+    std::optional<FileChange> change;
+    if (options.save)
+        change.emplace(without_line(name, device.is_disk ? "disk" : "net",
+                                    index_in_file(name, device.id, device.path, record.nets)));
+    plug.unplug(device.id, options.limit);
+    if (!device.is_disk) {
+        std::erase_if(record.nets, [&](const RunNet& net) { return net.id == device.id; });
+        write_run_record(name, record);
+    }
+    if (change)
+        change->write();
+}
+
 }  // namespace
 
 std::string attach_device(const VmSpec& running, const Setting& setting,
@@ -251,47 +314,10 @@ std::string attach_device(const VmSpec& running, const Setting& setting,
 
 void detach_device(const VmName& name, const std::string& word, const DetachOptions& options) {
     try {
-        std::string id = word == "cdrom" ? std::string(first_cdrom) : word;
-        std::optional<FileChange> change;
-        const auto without = [&](const std::string& key, size_t index) {
-            // Without a line of its own the key has its default, an adapter perhaps.
-            const bool last = key == "net" && load_vm_file(name).spec.nets.size() == 1;
-            change.emplace(name, [&](std::string_view text) {
-                return with_value(text, key, index, last ? "none" : "", "/");
-            });
-        };
-        if (id == first_cdrom) {
-            if (options.save)
-                without("cdrom", 0);
-            take_medium(name, options.force);
-        } else {
-            Hotplug plug(name);
-            RunRecord record = required_record(name);
-            const std::vector<PluggedImage> images = plug.images();
-            std::string path;
-            for (const PluggedImage& image : images) {
-                if (is_device(image.device, "disk") &&
-                    (image.device == word || is_same_file(image.path, word))) {
-                    id = image.device;
-                    path = image.path;
-                }
-            }
-            const bool is_disk = is_device(id, "disk") && plug.has_part_of(id);
-            const bool is_nic = std::any_of(record.nets.begin(), record.nets.end(),
-                                            [&](const RunNet& net) { return net.id == id; });
-            if (!is_disk && !is_nic)
-                throw LauncherError(name.str() + " has no " + quoted_word(word) + "; it has " +
-                                    list_of(images, record.nets));
-            if (options.save)
-                without(is_disk ? "disk" : "net", index_in_file(name, id, path, record.nets));
-            plug.unplug(id, options.limit);
-            if (is_nic) {
-                std::erase_if(record.nets, [&](const RunNet& net) { return net.id == id; });
-                write_run_record(name, record);
-            }
-        }
-        if (change)
-            change->write();
+        if (word == "cdrom" || word == first_cdrom)
+            detach_cd(name, options);
+        else
+            detach_part(name, word, options);
     } catch (const QmpError& error) {
         throw qmp_failure(name, error);
     }
