@@ -61,7 +61,8 @@ void UnfinishedFile::remove_left_over() const {
         if (!name.starts_with(beginning))
             continue;
         const auto pid = parse_whole<pid_t>(std::string_view(name).substr(beginning.size()), 1);
-        if (pid && kill(*pid, 0) != 0 && errno == ESRCH)
+        // And of one that had this process's number: in containers it is the same each time.
+        if (pid && (*pid == getpid() || (kill(*pid, 0) != 0 && errno == ESRCH)))
             unlink(entry.c_str());
     }
 }

@@ -15,7 +15,8 @@ namespace tapgate {
 /// A file that is being made beside `target`, under another name: removed unless it becomes that.
 class UnfinishedFile {
   public:
-    /// Removes what a killed process has left of the same target.
+    /// Removes what a killed process has left of the same target. On a home that hosts share that
+    /// may be what another host is making of it: of two who make the same, one fails in any case.
     explicit UnfinishedFile(const std::string& target);
     ~UnfinishedFile();
     UnfinishedFile(const UnfinishedFile&) = delete;

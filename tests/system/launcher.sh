@@ -344,6 +344,18 @@ tg_refused 'No such file' eject bare json:{}
 did 0 kill bare
 result "eject: out, another in, and what is not there leaves the CD where it is"
 
+# What cannot be written is called what its user called it, and nothing is left.
+(lab_exec qemu-img create -q -f qcow2 own.qcow2 1M)
+did 0 create owner --disk=own.qcow2 --net=none
+(lab_exec mkdir -m 0555 read-only)
+for ending in ova tar xml; do
+    did 1 export owner read-only/vm.$ending
+    says "$err" "^tapgate: $LAB/home/read-only/vm.$ending: Permission denied"
+done
+[ -z "$(ls $LAB/home/read-only)" ] || wrong "left: $(ls $LAB/home/read-only)"
+did 0 delete owner --yes
+result "export to where nothing can be written"
+
 # Started with another environment, as by cron: found all the same, and once only.
 (cd / && lab_exec env -u XDG_RUNTIME_DIR HOME=$LAB/home "$tapgate" start bare) </dev/null >"$out" 2>"$err" ||
     wrong "start without XDG_RUNTIME_DIR: $(cat "$err")"

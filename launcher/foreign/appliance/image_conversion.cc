@@ -80,14 +80,15 @@ void require_room(std::uint64_t needed, const std::string& directory, const std:
 }
 
 void convert_image(const std::vector<std::string>& words, FileAccess files,
-                   const std::string& target, const HeldSignals& signals, const Progress& progress,
-                   const std::string& what) {
+                   const UnfinishedFile& target, const HeldSignals& signals,
+                   const Progress& progress, const std::string& what) {
     Pipe output = make_pipe();
-    make_target(target);
-    files.write.push_back(target);
+    // qemu-img finds it there.
+    static_cast<void>(target.create(0600));
+    files.write.push_back(target.path());
     std::vector<std::string> all{"convert", "-p"};
     all.insert(all.end(), words.begin(), words.end());
-    all.push_back(target);
+    all.push_back(target.path());
     ChildProcess child = start_qemu_img(all, files, output.writing.get());
     output.writing.reset();
     ConvertWords said(progress);

@@ -11,6 +11,7 @@
 #include "launcher/base/confinement.h"
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/stop_signals.h"
+#include "launcher/base/unfinished_file.h"
 
 namespace tapgate {
 
@@ -18,11 +19,11 @@ namespace tapgate {
 void require_room(std::uint64_t needed, const std::string& directory, const std::string& what);
 
 /// Runs qemu-img convert with `words` (of formats, and of the source, which `files` lets it read)
-/// and the new file `target`, in the place of what is there. `what`: the source, for errors. Throws
+/// and the new file `target`. `what`: the source, for errors. Throws
 /// a LauncherError, also when one of `signals` came.
 void convert_image(const std::vector<std::string>& words, FileAccess files,
-                   const std::string& target, const HeldSignals& signals, const Progress& progress,
-                   const std::string& what);
+                   const UnfinishedFile& target, const HeldSignals& signals,
+                   const Progress& progress, const std::string& what);
 
 }  // namespace tapgate
 

@@ -126,7 +126,7 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
     // What is cut off would be read as zeroes.
     check_structure(image, files, shown(image.path) + " is damaged");
     check_space(image, files, directory_);
-    convert_image({"-O", "qcow2", "--image-opts", image_options(image)}, files, unfinished.path(),
+    convert_image({"-O", "qcow2", "--image-opts", image_options(image)}, files, unfinished,
                   signals_, progress, image.path);
     check_structure({.path = unfinished.path(), .format = ImageFormat::qcow2},
                     {.read = {unfinished.path()}, .parts = {}, .write = {}},

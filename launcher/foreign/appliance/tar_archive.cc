@@ -168,13 +168,8 @@ std::string read_tar_member(const std::string& path, const TarMember& member, si
     return TarReader(path).read(member.offset, member.size);
 }
 
-TarWriter::TarWriter(const std::string& path, std::uint64_t large)
-    : path_(path),
-      large_(large),
-      fd_(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) {
-    if (!fd_)
-        fail_with_errno(shown(path));
-}
+TarWriter::TarWriter(UniqueFd fd, std::string name, std::uint64_t large)
+    : fd_(std::move(fd)), name_(std::move(name)), large_(large) {}
 
 void TarWriter::add(const std::string& name, std::string_view text) {
     header(name, text.size(), '0');
@@ -204,7 +199,7 @@ void TarWriter::add_file(const std::string& name, const std::string& path,
 void TarWriter::close() {
     write(std::string(2 * block, '\0'));
     if (fsync(fd_.get()) != 0)
-        fail_with_errno(shown(path_));
+        fail_with_errno(shown(name_));
 }
 
 void TarWriter::header(const std::string& name, std::uint64_t size, char type) {
@@ -228,7 +223,7 @@ void TarWriter::header(const std::string& name, std::uint64_t size, char type) {
         return digits_text;
     };
     if (name.size() > 100)
-        throw LauncherError(shown(path_) + ": a name of over 100 bytes");
+        throw LauncherError(shown(name_) + ": a name of over 100 bytes");
     put(0, name);
     put(100, octal(0644, 7));
     put(108, octal(0, 7));
@@ -249,7 +244,7 @@ void TarWriter::header(const std::string& name, std::uint64_t size, char type) {
 
 void TarWriter::write(std::string_view bytes) {
     if (!write_all(fd_.get(), bytes))
-        fail_with_errno(shown(path_));
+        fail_with_errno(shown(name_));
 }
 
 void TarWriter::fill_block(std::uint64_t size) {

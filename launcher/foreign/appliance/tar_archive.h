@@ -35,9 +35,9 @@ class TarWriter {
     /// Where a header's eleven octal digits end.
     static constexpr std::uint64_t octal_end = std::uint64_t{1} << 33U;
 
-    /// Makes `path`, which may not be there yet. From `large` bytes on a size is in a pax header.
-    /// Throws a LauncherError, as all here.
-    explicit TarWriter(const std::string& path, std::uint64_t large = octal_end);
+    /// Writes it to the empty file `fd`; `name` stands for that in errors. From `large` bytes on a
+    /// size is in a pax header. Throws a LauncherError, as all here.
+    TarWriter(UniqueFd fd, std::string name, std::uint64_t large = octal_end);
 
     void add(const std::string& name, std::string_view text);
     /// What the regular file `path` holds; `each_piece` is called before each of its pieces.
@@ -51,9 +51,9 @@ class TarWriter {
     void write(std::string_view bytes);
     void fill_block(std::uint64_t size);
 
-    std::string path_;
-    std::uint64_t large_;
     UniqueFd fd_;
+    std::string name_;
+    std::uint64_t large_;
 };
 
 }  // namespace tapgate

@@ -115,11 +115,15 @@ class Export {
         const UniqueFd lock = lock_vm(name_);
         // From here on: nobody starts it.
         check_bases(vm_.spec);
+        // At once: disks are copied beside it, which takes long.
+        const UnfinishedFile archive(target_);
+        UniqueFd fd = archive.create(0600);
         note_what_is_lost();
         take_disks();
         convert_disks();
         convert_variables();
-        write();
+        write(std::move(fd));
+        archive.finish();
         return std::move(left_out_);
     }
 
@@ -184,8 +188,7 @@ class Export {
                      const std::string& name, const std::string& path, const Progress& progress) {
         copies_.emplace_back(target_ + "." + name);
         convert_image(
-            words, files, copies_.back().path(), signals_, progress ? progress : [](double) {},
-            path);
+            words, files, copies_.back(), signals_, progress ? progress : [](double) {}, path);
         Member member{.name = name, .path = copies_.back().path()};
         struct stat status {};
         if (stat(member.path.c_str(), &status) != 0)
@@ -202,7 +205,7 @@ class Export {
         return member;
     }
 
-    void write() {
+    void write(UniqueFd archive) {
         std::vector<Setting> settings = vm_.settings;
         std::erase_if(settings,
                       [](const Setting& one) { return one.source == Setting::Source::built_in; });
@@ -232,8 +235,7 @@ class Export {
             add(disk);
         members.insert(members.begin() + (is_ova_ ? 1 : 0),
                        text_member(base + ".mf", std::move(manifest)));
-        const UnfinishedFile unfinished(target_);
-        TarWriter tar(unfinished.path());
+        TarWriter tar(std::move(archive), target_);
         for (const Member& member : members) {
             if (member.path.empty()) {
                 tar.add(member.name, member.text);
@@ -245,7 +247,6 @@ class Export {
         }
         tar.close();
         signals_.throw_if_any();
-        unfinished.finish();
     }
 
     void note_what_is_lost() {
@@ -286,7 +287,7 @@ void write_raw_variables(const std::string& variables, const std::string& target
     const UnfinishedFile unfinished(target);
     convert_image(
         {"-f", "qcow2", "-O", "raw", variables}, {.read = {variables}, .parts = {}, .write = {}},
-        unfinished.path(), signals, [](double) {}, variables);
+        unfinished, signals, [](double) {}, variables);
     signals.throw_if_any();
     unfinished.finish();
 }

@@ -80,10 +80,13 @@ TEST_F(Unfinished, WhatAKilledProcessLeftIsRemoved) {
     const std::string left = target_ + ".part." + std::to_string(child);
     const std::string others = target_ + ".part." + std::to_string(getppid());
     const std::string no_pid = target_ + ".part.x";
-    for (const std::string& path : {left, others, no_pid})
+    // In a container each run has the same number.
+    const std::string own = target_ + ".part." + std::to_string(getpid());
+    for (const std::string& path : {left, others, no_pid, own})
         std::ofstream(path) << "half";
     const UnfinishedFile file(target_);
     EXPECT_FALSE(exists(left));
+    EXPECT_FALSE(exists(own));
     EXPECT_TRUE(exists(others));
     EXPECT_TRUE(exists(no_pid));
     // Nobody's link is written through.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The parts of what `tapgate export` writes; tests/system/export.sh has the whole of it.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -130,6 +131,10 @@ TEST(ArchivedVm, KnowsWhatReachesBeyondIt) {
         EXPECT_FALSE(reaches_beyond_vm(key, value)) << key;
 }
 
+UniqueFd new_file(const std::string& path) {
+    return UniqueFd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+}
+
 TEST(TarWriter, IsReadByTarAndByOurReader) {
     const TemporaryDirectory directory;
     const std::string path = directory.file("a.tar");
@@ -137,7 +142,7 @@ TEST(TarWriter, IsReadByTarAndByOurReader) {
     std::ofstream(directory.file("large")) << large;
     unsigned pieces = 0;
     // As if a header's number ended there, and not at 8 GiB.
-    TarWriter tar(path, 4096);
+    TarWriter tar(new_file(path), path, 4096);
     tar.add("empty", "");
     tar.add("block", std::string(512, 'b'));
     tar.add_file("large", directory.file("large"), [&] { pieces++; });
@@ -157,14 +162,13 @@ TEST(TarWriter, IsReadByTarAndByOurReader) {
     EXPECT_EQ(std::system(command.c_str()), 0);
 }
 
-TEST(TarWriter, TakesNothingsPlace) {
+TEST(TarWriter, NamesWhatItsUserKnows) {
     const TemporaryDirectory directory;
-    std::ofstream(directory.file("a.tar")) << "mine";
-    EXPECT_THAT(error_of([&] { const TarWriter tar(directory.file("a.tar")); }),
-                HasSubstr("File exists"));
-    EXPECT_EQ(content_of(directory.file("a.tar")), "mine");
-    TarWriter tar(directory.file("b.tar"));
-    EXPECT_THAT(error_of([&] { tar.add(std::string(101, 'n'), ""); }), HasSubstr("100 bytes"));
+    TarWriter tar(new_file(directory.file("a.tar.part.1")), "a.tar");
+    EXPECT_EQ(error_of([&] { tar.add(std::string(101, 'n'), ""); }),
+              "a.tar: a name of over 100 bytes");
+    TarWriter full(UniqueFd(open("/dev/full", O_WRONLY | O_CLOEXEC)), "a.tar");
+    EXPECT_EQ(error_of([&] { full.add("a", "b"); }), "a.tar: No space left on device");
 }
 
 }  // namespace
