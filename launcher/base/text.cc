@@ -45,6 +45,13 @@ std::string_view trimmed(std::string_view text, std::string_view separators) {
     return text.substr(first, text.find_last_not_of(separators) + 1 - first);
 }
 
+std::string_view without_byte_order_mark(std::string_view text) {
+    constexpr std::string_view mark = "\xef\xbb\xbf";
+    if (text.starts_with(mark))
+        text.remove_prefix(mark.size());
+    return text;
+}
+
 std::vector<std::string> split_at_commas(std::string_view text) {
     std::vector<std::string> words(1);
     for (size_t i = 0; i < text.size(); i++) {

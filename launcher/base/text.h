@@ -24,6 +24,9 @@ constexpr std::string_view blanks = " \t\r";
 /// `text` without the `separators` at its ends.
 std::string_view trimmed(std::string_view text, std::string_view separators = blanks);
 
+/// `text` without the mark that some editors, of Windows most of all, put in front of UTF-8.
+std::string_view without_byte_order_mark(std::string_view text);
+
 /// `text` as a whole number from `least` to `most`, in decimal digits and nothing else; nothing
 /// when it is none.
 template <typename Number>

@@ -63,6 +63,7 @@ std::string section_name(const Setting& place, std::string_view header) {
 }
 
 std::vector<Part> parts_of(const std::string& path, std::string_view text) {
+    text = without_byte_order_mark(text);
     std::vector<Part> parts(1);
     unsigned first_line = 1;
     unsigned number = 0;

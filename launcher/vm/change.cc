@@ -46,6 +46,16 @@ Change change_in(const std::string& word) {
     return change;
 }
 
+// A value that is wrong by itself is told as it was typed, and not where it would stand in the
+// file.
+void check(const Change& change, const std::string& directory) {
+    if (change.value.empty())
+        return;
+    Setting setting = command_line_setting(change.key, change.value, directory);
+    setting.place = change.key;
+    check_value(setting);
+}
+
 // With its line break, but for the last.
 std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
@@ -58,7 +68,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 }
 
 bool has_key(std::string_view line, std::string_view key) {
-    const std::string_view content = trimmed(line, " \t\r\n");
+    const std::string_view content = trimmed(without_byte_order_mark(line), " \t\r\n");
     return !content.starts_with('#') && !content.starts_with(';') &&
            trimmed(content.substr(0, content.find('='))) == key;
 }
@@ -102,8 +112,11 @@ std::string apply(std::string_view text, const Change& change, const std::string
 std::string changed_text(std::string_view text, const std::vector<std::string>& words,
                          const std::string& directory) {
     std::string result(text);
-    for (const std::string& word : words)
-        result = apply(result, change_in(word), directory);
+    for (const std::string& word : words) {
+        const Change change = change_in(word);
+        check(change, directory);
+        result = apply(result, change, directory);
+    }
     return result;
 }
 
@@ -136,7 +149,12 @@ FileChange::FileChange(const VmName& name,
         throw no_such_vm(name);
     before_ = *before;
     after_ = change(before_);
-    describe_vm(name, parse_vm_file(path_, after_));
+    try {
+        describe_vm(name, parse_vm_file(path_, after_));
+    } catch (const LauncherError& error) {
+        throw LauncherError(std::string(error.what()) +
+                            "\nso the file would be; nothing was changed");
+    }
 }
 
 void FileChange::write() const {

@@ -54,6 +54,22 @@ void check_together(const VmDescription& vm) {
     }
 }
 
+// One that is to be filled in: each of these values has a default in the table.
+VmSpec blank_spec(const VmName& name) {
+    return {.name = name,
+            .memory = MemorySize::parse("1G").value(),
+            .cpus = CpuTopology::make(1, 1, 1).value(),
+            .machine = MachineType::parse("q35").value()};
+}
+
+void apply(VmSpec& spec, const VmOption& option, const Setting& setting) {
+    try {
+        option.apply(spec, setting.value, setting.directory);
+    } catch (const BadValue& bad) {
+        throw wrong_setting(setting, bad.what());
+    }
+}
+
 // Whether the machine has room for all disks.
 void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
     constexpr size_t most_disks = 64;
@@ -105,13 +121,13 @@ std::vector<Setting> environment_settings(
     return settings;
 }
 
+void check_value(const Setting& setting) {
+    VmSpec spec = blank_spec(VmName::parse("vm").value());
+    apply(spec, *find_vm_option(setting.key), setting);
+}
+
 VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settings) {
-    // The values are placeholders: each of these has a default in the table.
-    VmDescription vm{.spec = {.name = name,
-                              .memory = MemorySize::parse("1G").value(),
-                              .cpus = CpuTopology::make(1, 1, 1).value(),
-                              .machine = MachineType::parse("q35").value()},
-                     .settings = {}};
+    VmDescription vm{.spec = blank_spec(name), .settings = {}};
     for (const VmOption& option : vm_options()) {
         std::vector<Setting> chosen;
         for (const Setting& setting : settings) {
@@ -127,11 +143,7 @@ VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settin
             chosen.push_back({std::string(option.key), std::string(option.built_in),
                               Setting::Source::built_in, "default", "", 0, "/"});
         for (Setting& setting : chosen) {
-            try {
-                option.apply(vm.spec, setting.value, setting.directory);
-            } catch (const BadValue& bad) {
-                throw wrong_setting(setting, bad.what());
-            }
+            apply(vm.spec, option, setting);
             vm.settings.push_back(std::move(setting));
         }
     }

@@ -23,6 +23,9 @@ struct VmDescription {
 std::vector<Setting> environment_settings(
     const std::function<const char*(const std::string&)>& lookup, const std::string& directory);
 
+/// Throws a LauncherError when the setting's value is wrong whatever else the VM has.
+void check_value(const Setting& setting);
+
 /// The VM that the settings of all sources describe. Throws a LauncherError that names the place of
 /// the setting that is wrong.
 VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settings);

@@ -31,7 +31,7 @@ Setting line_place(const std::string& path, unsigned number, std::string_view li
     Setting place;
     place.source = Setting::Source::file;
     place.place = shown(path) + ":" + std::to_string(number);
-    place.line = line;
+    place.line = line.substr(0, line.find_last_not_of('\r') + 1);
     place.column = std::min(line.find_first_not_of(blanks), line.size());
     return place;
 }
@@ -39,6 +39,7 @@ Setting line_place(const std::string& path, unsigned number, std::string_view li
 std::vector<Setting> parse_vm_file(const std::string& path, std::string_view text,
                                    const FilePart& part) {
     std::vector<Setting> settings;
+    text = without_byte_order_mark(text);
     const std::string directory = path.substr(0, path.rfind('/'));
     for (unsigned number = part.first_line; !text.empty(); number++) {
         const std::string_view line = text.substr(0, text.find('\n'));

@@ -33,6 +33,11 @@ std::vector<std::string> names_in(const Lab& lab) {
     return names;
 }
 
+TEST(LabFile, AByteOrderMarkMeansNothing) {
+    EXPECT_THAT(names_in(parse_lab_file(path, "\xef\xbb\xbf[a]\nnet = none\n")),
+                ElementsAre("class-a-1"));
+}
+
 TEST(LabFile, IsReadWhole) {
     const Lab lab = parse_lab_file(path,
                                    "# spring\n"

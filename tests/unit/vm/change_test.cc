@@ -9,6 +9,7 @@ namespace tapgate {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 TEST(ChangedText, ChangesTheKeyAndNothingElse) {
     const std::string file = "# mine\nmemory = 1G # not a comment\n\ncpus=2\nnet = none\n";
@@ -26,6 +27,8 @@ TEST(ChangedText, ChangesTheKeyAndNothingElse) {
               lists + "\ndisk = /here/c.raw,bus=scsi\n");
     EXPECT_EQ(changed_text(lists, {"disk="}, "/here"), "memory = 1G\n");
     EXPECT_EQ(changed_text("#memory = 3G\n", {"memory=2G"}, "/"), "#memory = 3G\nmemory = 2G\n");
+    // As Windows' editors write it.
+    EXPECT_EQ(changed_text("\xef\xbb\xbfmemory = 1G\r\n", {"memory=2G"}, "/"), "memory = 2G\n");
 }
 
 TEST(WithValue, ChangesOneOfAList) {
@@ -50,6 +53,9 @@ TEST(ChangedText, SaysWhatIsWrong) {
     EXPECT_THAT(error("net+="), HasSubstr("nothing to add"));
     EXPECT_THAT(error("memory="), HasSubstr("there is no memory to take away"));
     EXPECT_THAT(error("=x"), HasSubstr("unknown key `'"));
+    // Not a place in the file, where that does not stand.
+    EXPECT_THAT(error("cpus=0"), StartsWith("cpus=0: `0' is not a number from 1 to 255"));
+    EXPECT_THAT(error("net+=bridge:"), StartsWith("net=bridge:: "));
 }
 
 }  // namespace

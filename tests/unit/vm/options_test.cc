@@ -16,6 +16,7 @@ namespace tapgate {
 namespace {
 
 using namespace std::string_literals;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -31,6 +32,26 @@ std::string error_of_option(const std::string& key, const std::string& value) {
 
 std::string error_of_file(std::string_view text) {
     return error_of([&] { describe_vm(lab, parse_vm_file("/etc/lab.conf", text)); });
+}
+
+// What an editor of Windows writes.
+TEST(VmOptions, AByteOrderMarkAndCarriageReturnsMeanNothing) {
+    EXPECT_EQ(parse_vm_file("/l.conf", "\xef\xbb\xbfmemory = 3G\r\n").at(0).value, "3G");
+    EXPECT_EQ(error_of_file("\xef\xbb\xbf"
+                            "cpus = 0\r\n"),
+              "/etc/lab.conf:1: `0' is not a number from 1 to 255\n    cpus = 0\n           ^");
+}
+
+// What is no VM file.
+TEST(VmOptions, OfALongLineAPartIsShown) {
+    const std::string x(1000, 'x');
+    EXPECT_EQ(error_of_file("cpus = 0" + x),
+              "/etc/lab.conf:1: `0" + std::string(199, 'x') +
+                  "...' is not a number from 1 to 255\n    cpus = 0" + std::string(152, 'x') +
+                  "...\n           ^");
+    EXPECT_THAT(error_of_file("cpus =" + std::string(500, ' ') + "0" + x),
+                EndsWith("\n    ..." + std::string(80, ' ') + "0" + std::string(79, 'x') +
+                         "...\n       " + std::string(80, ' ') + "^"));
 }
 
 TEST(VmOptions, TheStrongestSourceHasTheWholeOption) {
