@@ -139,6 +139,14 @@ bool exists(const std::string& path) {
     return access(path.c_str(), F_OK) == 0;
 }
 
+void require_file(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0)
+        fail_with_errno(shown(path));
+    if (S_ISDIR(status.st_mode))
+        throw LauncherError(shown(path) + " is a directory");
+}
+
 void write_new_file(const std::string& path, std::string_view text, const std::string& exists) {
     std::error_code error;
     const std::string directory = path.substr(0, path.rfind('/'));

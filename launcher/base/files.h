@@ -35,6 +35,9 @@ std::string end_of_file(const std::string& path);
 /// Whether anything is called `path`.
 bool exists(const std::string& path);
 
+/// Throws a LauncherError when nothing is called `path`, or a directory is.
+void require_file(const std::string& path);
+
 /// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there
 /// is one: then it says `exists`.
 void write_new_file(const std::string& path, std::string_view text, const std::string& exists);

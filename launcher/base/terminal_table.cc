@@ -91,19 +91,29 @@ std::string fitted_text(std::string_view text, size_t column, size_t indent, siz
     std::istringstream words{std::string(text)};
     std::string result;
     size_t at = column;
-    bool is_first = true;
-    for (std::string word; words >> word;) {
-        const size_t length = columns_of(word);
-        if (!is_first && at + 1 + length > width) {
+    const auto add = [&](std::string_view separator, std::string_view piece) {
+        if (!result.empty() && at + separator.size() + columns_of(piece) > width) {
             result += "\n" + std::string(indent, ' ');
             at = indent;
-        } else if (!is_first) {
-            result += ' ';
-            at++;
+        } else {
+            result += separator;
+            at += separator.size();
         }
-        result += word;
-        at += length;
-        is_first = false;
+        result += piece;
+        at += columns_of(piece);
+    };
+    for (std::string word; words >> word;) {
+        const std::string_view separator = result.empty() ? "" : " ";
+        if (indent + columns_of(word) <= width) {
+            add(separator, word);
+            continue;
+        }
+        for (std::string_view rest = word; !rest.empty();) {
+            const std::string_view piece =
+                rest.substr(0, std::min(rest.find('|'), rest.size() - 1) + 1);
+            add(rest.size() == word.size() ? separator : "", piece);
+            rest.remove_prefix(piece.size());
+        }
     }
     return result;
 }

@@ -24,10 +24,8 @@ namespace {
 namespace po = boost::program_options;
 
 // The options of `verb`; of all verbs when there is none.
-po::options_description own_options(const Grammar& grammar, const Verb* verb, bool hidden = false,
-                                    unsigned width = 80) {
-    po::options_description options(verb == nullptr ? "Options of verbs" : "Options", width,
-                                    width / 2);
+po::options_description own_options(const Grammar& grammar, const Verb* verb, bool hidden = false) {
+    po::options_description options;
     for (const VerbOption& option : grammar.options) {
         if ((verb != nullptr && !takes(*verb, option)) || (option.help.empty() && !hidden))
             continue;
@@ -51,6 +49,36 @@ po::options_description own_options(const Grammar& grammar, const Verb* verb, bo
     options.add_options()("help,h", "print this; behind a verb, its help")("version",
                                                                            "print the version");
     return options;
+}
+
+// "-y, --yes", "--fd N".
+std::string typed(const po::option_description& option) {
+    const std::string letter =
+        option.canonical_display_name(po::command_line_style::allow_dash_for_short);
+    const std::string name = option.canonical_display_name(po::command_line_style::allow_long);
+    const std::string argument = option.format_parameter();
+    return (letter.starts_with('-') ? letter + ", " : "") + name +
+           (argument.empty() ? "" : " " + argument);
+}
+
+// The options, each with its help beside what is typed, or below where that is too long. (Boost's
+// own printing breaks words.)
+std::string options_text(const std::string& title, const po::options_description& options,
+                         size_t width) {
+    constexpr size_t narrow = 60;
+    constexpr size_t indent = 8;
+    size_t column = 0;
+    for (const auto& option : options.options())
+        column = std::max(column, typed(*option).size() + 4);
+    column = width < narrow ? indent : std::min(column, width / 2);
+    std::string text = title + ":\n";
+    for (const auto& option : options.options()) {
+        std::string line = "  " + fitted_text(typed(*option), 2, indent, width);
+        line += line.size() + 2 > column ? "\n" + std::string(column, ' ')
+                                         : std::string(column - line.size(), ' ');
+        text += line + fitted_text(option->description(), column, column, width - 1) + "\n";
+    }
+    return text;
 }
 
 // What was probably meant by an option that no verb has.
@@ -230,7 +258,6 @@ std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal)
     constexpr size_t page = 80;
     constexpr size_t least = 40;
     const size_t width = terminal == 0 ? page : std::clamp(terminal, least, page);
-    const auto columns = static_cast<unsigned>(width);
     std::ostringstream text;
     // The help begins in this column, in a line of its own where what is typed goes beyond it.
     const auto line = [&](const Verb& one, size_t column) {
@@ -249,9 +276,9 @@ std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal)
     };
     if (verb != nullptr) {
         line(*verb, 8);
-        text << '\n' << own_options(grammar, verb, false, columns);
+        text << '\n' << options_text("Options", own_options(grammar, verb), width);
         if (verb->vm_options)
-            text << '\n' << vm_options_description(columns);
+            text << '\n' << options_text("VM options", vm_options_description(), width);
         return text.str();
     }
     text << folded_text("tapgate: bridged virtual machines for people without root", 2, width)
@@ -266,8 +293,8 @@ std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal)
                 "written twice.",
                 0, 0, width)
          << "\n\n"
-         << vm_options_description(columns) << '\n'
-         << own_options(grammar, nullptr, false, columns);
+         << options_text("VM options", vm_options_description(), width) << '\n'
+         << options_text("Options of verbs", own_options(grammar, nullptr), width);
     return text.str();
 }
 

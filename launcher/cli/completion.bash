@@ -4,11 +4,11 @@
 _tapgate_words() {
     local file
     case $1 in
-        NAME)
+        NAME | NAME:)
             for file in "${XDG_CONFIG_HOME:-$HOME/.config}"/tapgate/[a-zA-Z]*.conf; do
                 [[ -e $file ]] || continue
                 file=${file##*/}
-                printf '%s\n' "${file%.conf}"
+                printf '%s\n' "${file%.conf}${1#NAME}"
             done
             ;;
         BRIDGE)

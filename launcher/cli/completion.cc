@@ -160,7 +160,8 @@ std::string zsh_completion(const Grammar& grammar) {
             cases +=
                 " \\\n                " +
                 shell_word((operand.repeats ? "*" : std::to_string(++position)) + ":" +
-                           operand.kind + ":{_tapgate_kinds " + shell_word(operand.kind) + "}");
+                           colons_escaped(operand.kind) + ":" +
+                           colons_escaped("{_tapgate_kinds " + shell_word(operand.kind) + "}"));
         cases += "\n            ;;\n";
     }
     return "#compdef tapgate\n"

@@ -1,6 +1,6 @@
 _tapgate_vms() {
     local -a names=(${XDG_CONFIG_HOME:-$HOME/.config}/tapgate/[a-zA-Z]*.conf(N:t:r))
-    compadd -a names
+    compadd "$@" -a names
 }
 
 _tapgate_bridges() {
@@ -14,6 +14,7 @@ _tapgate_kinds() {
     for kind in ${(s:|:)1}; do
         case $kind in
             (NAME) _tapgate_vms ;;
+            (NAME:) _tapgate_vms -S : ;;
             (BRIDGE) _tapgate_bridges ;;
             (PATH|FILE|FILE.*|IMAGE) _files ;;
             (bridge:)

@@ -24,13 +24,16 @@ std::vector<Operand> operands_of(const Verb& verb) {
     std::vector<Operand> operands;
     std::istringstream words{std::string(verb.operands.substr(0, verb.operands.find("--")))};
     for (std::string word; words >> word;) {
-        // Of "[-- COMMAND...]" the bracket is left.
+        // Of "[-- COMMAND...]" the bracket is left; "[NAME:]PATH" is not optional.
         std::string_view kind = trimmed(word, "[]");
         const bool repeats = kind.ends_with("...");
         if (repeats)
             kind.remove_suffix(3);
+        if (kind == "NAME:]PATH")
+            kind = "NAME:|PATH";
         if (!kind.empty())
-            operands.push_back({std::string(kind), word.front() == '[', repeats});
+            operands.push_back(
+                {std::string(kind), word.front() == '[' && word.back() == ']', repeats});
     }
     return operands;
 }

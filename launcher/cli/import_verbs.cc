@@ -55,6 +55,8 @@ ImageFormat parse_image_format(std::string_view word) {
 
 // Never what is in the image: a raw one holds whatever its guest wrote.
 ImageFormat format_of(const CommandLine& command, const std::string& path) {
+    // Before its name is looked at, which may be a wrong one.
+    require_file(path);
     if (command.has("format"))
         return parse_image_format(command.option("format"));
     if (const auto way_out = instead_of_description(path); !way_out.empty())

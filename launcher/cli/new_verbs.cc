@@ -119,6 +119,9 @@ Source source_of(const CommandLine& command) {
     if (!is_url(from) && is_file(from)) {
         if (command.has("sha256"))
             throw UsageError("--sha256 is of what is downloaded; a file is compared by sha256sum");
+        if (const std::string path = exists(from) ? from : split_at_commas(from).front();
+            exists(path))
+            require_file(path);
         return {image_setting(from), {}};
     }
     const CatalogueImage image = is_url(from) ? image_at(from) : named_image(from);

@@ -28,8 +28,8 @@ std::string joined(std::string_view text, std::string_view separator) {
 
 }  // namespace
 
-po::options_description vm_options_description(unsigned width) {
-    po::options_description description("VM options", width, width / 2);
+po::options_description vm_options_description() {
+    po::options_description description("VM options");
     for (const VmOption& option : vm_options()) {
         auto* const value = po::value<std::vector<std::string>>()->value_name(argument_of(option));
         std::string help(option.help);

@@ -9,7 +9,7 @@
 namespace tapgate {
 
 /// All of them, with what --help says of each.
-boost::program_options::options_description vm_options_description(unsigned width = 80);
+boost::program_options::options_description vm_options_description();
 
 }  // namespace tapgate
 

@@ -38,9 +38,9 @@ done <"$work/of_vms"
 while read -r verb; do
     "$1" help "$verb" | awk -v verb="$verb" '
         /^VM options:/ { print verb, "option"; exit }
-        match($0, /^  (-[a-z0-9] \[ --[a-z0-9-]+ \]|--[a-z0-9-]+)/) {
+        match($0, /^  (-[a-z0-9], )?--[a-z0-9-]+/) {
             split(substr($0, RSTART, RLENGTH), words, " ")
-            name = words[1] ~ /^--/ ? words[1] : words[3]
+            name = words[1] ~ /^--/ ? words[1] : words[2]
             if (name != "--help" && name != "--version") print verb, name
         }'
 done <"$work/verbs" | sort -u >"$work/help"

@@ -34,6 +34,10 @@ TEST(FittedText, BreaksAtBlanksOnly) {
     EXPECT_EQ(fitted_text("no bridge here", 4, 4, 10), "no\n    bridge\n    here");
     EXPECT_EQ(fitted_text("/a/path/that/is/long x", 0, 2, 10), "/a/path/that/is/long\n  x");
     EXPECT_EQ(fitted_text("", 3, 3, 10), "");
+    // But for a list of words that is longer than a line.
+    EXPECT_EQ(fitted_text("a format=raw|qcow2|vmdk, b", 0, 2, 14),
+              "a format=raw|\n  qcow2|vmdk,\n  b");
+    EXPECT_EQ(fitted_text("a raw|qcow2|vmdk b", 0, 2, 18), "a raw|qcow2|vmdk b");
 }
 
 TEST(FoldedText, IsBrokenAtItsBlanksAndKeepsThem) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "launcher/base/error.h"
+#include "launcher/base/text.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/other_words.h"
 #include "launcher/cli/several.h"
@@ -18,6 +19,7 @@ namespace tapgate {
 
 namespace {
 
+using testing::HasSubstr;
 using testing::StartsWith;
 
 const VmName lab = VmName::parse("lab").value();
@@ -131,6 +133,23 @@ TEST(CommandLine, HasEachOptionOnceAndOfVerbsThatThereAre) {
     }
 }
 
+TEST(CommandLine, HelpBreaksNoWord) {
+    for (const size_t width : {40U, 47U, 60U, 79U, 80U}) {
+        std::istringstream lines(help_text(grammar(), grammar().find("import"), width));
+        std::string all;
+        for (std::string line; std::getline(lines, line); all += line + "\n") {
+            // A form that is longer has to stay whole.
+            EXPECT_TRUE(line.size() <= width || line.find('[') != std::string::npos) << line;
+            EXPECT_FALSE(line.ends_with(' ')) << line;
+        }
+        // But for a list of words, between them.
+        for (const char* word : {"vmdk", "vdi", "vhdx", "vpc, ", "virtio", "scsi", "e1000e",
+                                 "sockets=N,", "uefi-secure:", "hostfwd=tcp:127.0.0.1:2222-:22"})
+            EXPECT_TRUE(all.find(trimmed(word)) != std::string::npos) << width << " " << word;
+    }
+    EXPECT_THAT(help_text(grammar(), grammar().find("import"), 80), HasSubstr("\n  -y, --yes "));
+}
+
 TEST(CommandLine, SaysWhichWordIsWrong) {
     const auto error = [](const std::vector<std::string>& words) {
         return error_of([&] { parse_command_line(grammar(), words, "/"); });
@@ -141,6 +160,7 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     EXPECT_EQ(error({"fly", "lab"}), "unknown verb `fly'");
     EXPECT_EQ(error({"shutdown", "lab"}), "unknown verb `shutdown'; here it is: tapgate stop NAME");
     EXPECT_EQ(error({"argv"}), "argv needs NAME");
+    EXPECT_EQ(error({"cp", "file"}), "cp needs [NAME:]PATH [NAME:]PATH");
     EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here: tapgate argv NAME");
     EXPECT_EQ(error({"argv", "lab", "--memry=2"}),
               "unknown option `--memry' (did you mean `memory'?)");

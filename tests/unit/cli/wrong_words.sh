@@ -136,6 +136,10 @@ cat >list <<'END'
 2 doctor --bridge=a/b => tapgate help doctor
 2 tap => tapgate tap --bridge=br0 -- COMMAND
 1 import nothing.vmdk => -
+1 import nothing => No such file
+1 import / => / is a directory
+1 new web --from=/ => / is a directory
+2 cp => cp needs
 1 import gold.qcow2 lab => tapgate delete lab
 2 translate --pid=x => tapgate help translate
 2 translate --pid=1 start.sh => FILE -- ARGUMENTS of the script
