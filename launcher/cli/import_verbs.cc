@@ -202,6 +202,19 @@ constexpr const char* virtio_hint =
     "it "
     "is moved, in Windows the virtio-win drivers";
 
+// A license or the same in Japanese would hide what the reader has to know.
+void print_notes(const std::vector<TranslationNote>& notes, const std::string& file) {
+    constexpr size_t longest = 300;
+    bool cut = false;
+    for (TranslationNote one : notes) {
+        cut = cut || one.was.size() > longest;
+        one.was = terminal_text(one.was, longest);
+        note(note_text(one));
+    }
+    if (cut)
+        note("what ends in ... is whole in " + shown(file));
+}
+
 std::string in_mebibytes(std::uint64_t bytes) {
     return std::to_string(bytes >> 20U) + " MiB";
 }
@@ -305,8 +318,7 @@ ExitCode import_vm(const CommandLine& command) {
         images.import(*import.variables, variables.substr(variables.rfind('/') + 1), [](double) {});
     write_new_file(file, text, exists);
     images.keep();
-    for (const TranslationNote& one : translation.notes)
-        note(note_text(one));
+    print_notes(translation.notes, file);
     if (command.has("virtio"))
         note(virtio_hint);
     print(shown(file) + "\n");

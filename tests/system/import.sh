@@ -186,6 +186,15 @@ imported default-configuration appliance/two.ovf --vm=lab
 imported one-of-two appliance/two.ovf --vm=lab --configuration=few
 says "$XDG_CONFIG_HOME/tapgate/one-of-two.conf" '^cpus = 2$'
 result "the configuration that was wished for"
+# What a vendor has to say besides does not hide what is said of the VM.
+ovf 'ovf:href="lab-disk1.vmdk"' | sed "s,<VirtualSystem ,<EulaSection><License>$(printf 'all rights %.0s' {1..500})</License></EulaSection>&," \
+    >appliance/license.ovf
+imported license appliance/license.ovf
+says "$work/error" '^tapgate: <EulaSection><License>all rights .*\.\.\.  ->  dropped: no setting is like it$'
+says "$work/error" "^tapgate: what ends in ... is whole in $XDG_CONFIG_HOME/tapgate/license.conf$"
+[ "$(wc -L <"$work/error")" -lt 500 ] || wrong "a line of $(wc -L <"$work/error") characters"
+[ "$(grep -o 'all rights' "$XDG_CONFIG_HOME/tapgate/license.conf" | wc -l)" = 500 ] || wrong "the file has not all of it"
+result "long notes"
 mkdir appliance/below
 cp appliance/lab-disk1.vmdk appliance/below/
 ovf 'ovf:href="./below/lab-disk1.vmdk"' >appliance/below.ovf

@@ -43,6 +43,8 @@ std::string why_left_out(const pugi::xml_node& section, std::string_view known) 
         return "its properties are for the guest, which asks VMware for them";
     if (known == "VirtualHardwareSection")
         return "the first hardware is taken";
+    if (known == "BootOrderSection")
+        return "--boot= says what the VM boots from besides its first disk";
     if (known == "Machine")
         return "VirtualBox's own words of the same machine: but for its firmware, its adapters' "
                "addresses and its clock, what the OVF hardware says is taken";
@@ -224,9 +226,9 @@ class OvfReader {
         throw LauncherError(
             source_ + ": " +
             (wishes_.vm.empty()
-                 ? "several VMs are in it: " + shown(all) + "; import each by itself, with " +
-                       option_for(systems.front())
-                 : "no VM " + quoted_word(wishes_.vm) + " is in it, but " + shown(all)));
+                 ? "several VMs are in it: " + terminal_text(all) +
+                       "; import each by itself, with " + option_for(systems.front())
+                 : "no VM " + quoted_word(wishes_.vm) + " is in it, but " + terminal_text(all)));
     }
 
     // `inner`: what of it is the VM, or is around that.
@@ -281,7 +283,7 @@ class OvfReader {
         }
         if (!has_wish)
             throw LauncherError(source_ + ": no configuration " + quoted_word(wish) + " is in it" +
-                                (all.empty() ? ", nor any other" : ", but " + shown(all)));
+                                (all.empty() ? ", nor any other" : ", but " + terminal_text(all)));
         if (!wish.empty())
             configuration_ = wish;
         if (configuration_.empty())
