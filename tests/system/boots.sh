@@ -77,6 +77,8 @@ translated "bootindex" B -drive file=a.raw,format=raw,if=none,id=x -device virti
     -drive file=b.raw,format=raw,if=none,id=y -device virtio-blk-pci,drive=y,bootindex=1
 translated "drives by the port that they are on" B -M q35 -drive file=a.raw,format=raw,if=none,id=x \
     -device ide-hd,bus=ide.2,drive=x -drive file=b.raw,format=raw,if=none,id=y -device ide-hd,bus=ide.0,drive=y
+translated "an NVMe disk, which a BIOS finds last" B -M q35 -drive file=a.raw,format=raw,if=none,id=x \
+    -device nvme,serial=1,drive=x -drive file=b.raw,format=raw,if=virtio
 translated "a kept drive, first" B -drive file=a.raw,format=raw,if=none,id=x \
     -device virtio-blk-pci,drive=x,bootindex=2 -drive file=b.raw,format=raw,if=none,id=y,snapshot=on \
     -device virtio-blk-pci,drive=y,bootindex=1

@@ -22,20 +22,33 @@ constexpr unsigned most_rounds = 500;
 constexpr std::array<std::string_view, 8> changers = {"read", "mapfile", "readarray", "unset",
                                                       "let",  "printf",  "source",    "."};
 
+// `bash', `sudo -u kvm sh -s', `su - kvm'
+bool runs_its_input(const std::vector<std::string>& words) {
+    constexpr std::array<std::string_view, 3> others = {"doas", "env", "sudo"};
+    if (words.empty() || is_shell(words[0]) || last_part(words[0]) == "su")
+        return !words.empty();
+    return is_one_of(last_part(words[0]), others) &&
+           std::any_of(words.begin(), words.end(), is_shell);
+}
+
 }  // namespace
 
-void ShellReader::finish() {
-    const auto& words = command_.words;
-    const bool to_file =
-        std::find(words.begin(), words.end(), "tee") != words.end() ||
-        std::any_of(command_.redirections.begin(), command_.redirections.end(),
-                    [](const auto& one) { return one.starts_with('>') && !one.starts_with(">&"); });
+// `words`: of the command that reads them.
+void ShellReader::mark_documents(const std::vector<std::string>& words, bool to_file) {
+    to_file = to_file || std::find(words.begin(), words.end(), "tee") != words.end();
     for (size_t i = documents_before_; i < documents_.size(); i++) {
         documents_[i].is_written = to_file;
-        documents_[i].is_a_script =
-            reach() != Truth::no && (to_file || (!words.empty() && is_shell(words[0])));
+        documents_[i].is_a_script = reach() != Truth::no && (to_file || runs_its_input(words));
     }
     documents_before_ = documents_.size();
+}
+
+void ShellReader::finish() {
+    mark_documents(command_.words, std::any_of(command_.redirections.begin(),
+                                               command_.redirections.end(), [](const auto& one) {
+                                                   return one.starts_with('>') &&
+                                                          !one.starts_with(">&");
+                                               }));
     if (command_.words.empty() && assignments_.empty()) {
         if (!started_)
             return;

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <sstream>
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/line.h"
@@ -236,6 +238,11 @@ void ShellReader::read_pipe() {
     const std::string_view rest = words_.rest();
     const size_t word = std::min(rest.find_first_not_of("& \t"), rest.size());
     const std::string_view program = rest.substr(word);
+    // cat <<EOF | sudo tee FILE
+    if (last_part(command_.words.empty() ? "" : command_.words[0]) == "cat") {
+        std::istringstream behind{std::string(program.substr(0, program.find_first_of("\n;&|>")))};
+        mark_documents({std::istream_iterator<std::string>(behind), {}}, false);
+    }
     if (program.starts_with("tee ") || program.starts_with("logger")) {
         const std::string_view line = program.substr(0, program.find_first_of("\n;&"));
         command_.notes.push_back("| " + shown(trimmed(line)));

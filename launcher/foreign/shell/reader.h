@@ -124,6 +124,7 @@ class ShellReader {
     void assign(const std::string& name, const std::string& value, bool append);
 
     // Ends of commands.
+    void mark_documents(const std::vector<std::string>& words, bool to_file);
     void finish();
     void drop_command();
     [[nodiscard]] std::string written() const;

@@ -24,7 +24,9 @@ unsigned rank_of(const ForeignDisk& disk) {
     constexpr std::array<std::string_view, 4> order = {"ide", "sata", "virtio", "scsi"};
     if (disk.boots)
         return 0;
-    const auto bus = std::find(order.begin(), order.end(), disk.bus) - order.begin() + 1;
+    const bool last = disk.model.starts_with("nvme");
+    const auto bus =
+        (last ? order.end() : std::find(order.begin(), order.end(), disk.bus)) - order.begin() + 1;
     return static_cast<unsigned>(bus) * most_disks + std::min(disk.number, most_disks - 1);
 }
 
