@@ -223,6 +223,9 @@ imported all-in-a-folder lab-folder.ova
 sed -i 's/= ./= x/' packed/lab/lab-disk1.vmdk.mf
 tar -C packed -cf lab-second.ova lab
 import_refused "not what the manifest says" second-manifest lab-second.ova
+cp appliance/lab.ovf appliance/another.ovf
+tar -C appliance -cf lab-several.ova lab.ovf another.ovf lab-disk1.vmdk
+import_refused "several descriptors are in the archive, \`lab.ovf' and \`another.ovf': unpack it" descriptors lab-several.ova
 iconv -t UTF-16 appliance/lab.ovf >appliance/utf16.ovf
 import_refused "it is in UTF-16" utf-16 appliance/utf16.ovf
 long=$(printf 'n%.0s' {1..120}).vmdk

@@ -266,6 +266,7 @@ void ApplianceFiles::read_archive() {
         return member.name.ends_with(".ovf");
     });
     if (found != members_.end()) {
+        refuse_second_descriptor(*found);
         // Nothing lies above an archive.
         if (("/" + found->name).find("/../") == std::string::npos)
             folder_ = folder_of(found->name);
@@ -278,6 +279,15 @@ void ApplianceFiles::read_archive() {
         if (member.name.ends_with(".mf"))
             check_manifest(read_tar_member(path_, member, most_description),
                            folder_of(member.name));
+    }
+}
+
+void ApplianceFiles::refuse_second_descriptor(const TarMember& first) const {
+    for (const TarMember& member : members_) {
+        if (member.name.ends_with(".ovf") && member.name != first.name)
+            throw LauncherError(shown(path_) + ": several descriptors are in the archive, " +
+                                quoted_word(first.name) + " and " + quoted_word(member.name) +
+                                ": unpack it, and import one of them");
     }
 }
 

@@ -71,6 +71,7 @@ class ApplianceFiles {
     [[nodiscard]] Place place_of(const std::string& name) const;
     [[nodiscard]] std::string in_its_place(const std::string& name) const;
     void read_archive();
+    void refuse_second_descriptor(const TarMember& first) const;
     /// `folder`: where it lies in the archive, and what it names lies with it.
     void check_manifest(const std::string& text, const std::string& folder);
     void read_vm_file();

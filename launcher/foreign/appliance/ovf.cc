@@ -593,8 +593,31 @@ class OvfReader {
                 known != "Info" && known != "BiosType")
                 name(section, known);
         }
+        name_the_rest_of(hardware);
         for (const std::string& file : disks_.unused())
             result_.translation.dropped(file, "no disk of the hardware's is made of it");
+    }
+
+    void name_the_rest_of(const pugi::xml_node& hardware) {
+        const pugi::xml_node family = child_named(hardware, "System");
+        for (const pugi::xml_node& said : family.children()) {
+            if (!is_among(local_name(said.name()),
+                          {"ElementName", "InstanceID", "InstanceId", "VirtualSystemIdentifier",
+                           "VirtualSystemType", "Caption", "Description"}))
+                drop(said);
+        }
+        for (const pugi::xml_node& child : hardware.children()) {
+            const std::string_view name = local_name(child.name());
+            if (!name.ends_with("Item") &&
+                !is_among(name, {"Info", "System", "Config", "ExtraConfig",
+                                 "VirtualSystemOtherConfigurationData"}))
+                drop(child);
+        }
+    }
+
+    void drop(const pugi::xml_node& node) {
+        if (node.type() == pugi::node_element)
+            result_.translation.dropped(tag_of(node) + contents_of(node), "no setting is like it");
     }
 
     const std::string& source_;

@@ -164,7 +164,9 @@ void OvfDisks::read_files(const pugi::xml_node& envelope) {
             file.unusable = "is compressed with " + shown(compression);
         else if (file.name.empty())
             file.unusable = "is no file beside the descriptor";
-        files_[attribute_of(node, "id")] = std::move(file);
+        const std::string id = attribute_of(node, "id");
+        if (!files_.emplace(id, std::move(file)).second && !id.empty())
+            throw LauncherError(source_ + ": two files have the id " + quoted_word(id));
     }
     for (const pugi::xml_node& disk : ovf_section(envelope, "DiskSection").children()) {
         if (local_name(disk.name()) != "Disk")
@@ -172,7 +174,9 @@ void OvfDisks::read_files(const pugi::xml_node& envelope) {
         if (!attribute_of(disk, "parentRef").empty())
             throw LauncherError(source_ + ": " + shown(tag_of(disk)) +
                                 ": the disk has a parent; export the VM as a whole");
-        disks_[attribute_of(disk, "diskId")] = disk;
+        const std::string id = attribute_of(disk, "diskId");
+        if (!disks_.emplace(id, disk).second && !id.empty())
+            throw LauncherError(source_ + ": two disks have the id " + quoted_word(id));
     }
 }
 

@@ -28,6 +28,11 @@ const OvirtKind* ovirt_kind(const std::string& number) {
     return place && *place < std::size(kinds) ? &kinds[*place] : nullptr;
 }
 
+// Is it among what Xen has in one value, "firmware=uefi;order=dc"?
+bool has_word(const std::string& value, std::string_view word) {
+    return (";" + value + ";").find(";" + std::string(word) + ";") != std::string::npos;
+}
+
 }  // namespace
 
 void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
@@ -60,6 +65,20 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
                                 "--nested=on insists on it");
         } else {
             others += (others.empty() ? "" : ", ") + key + "=" + value;
+        }
+    }
+    for (const pugi::xml_node& data : hardware.children()) {
+        if (local_name(data.name()) != "VirtualSystemOtherConfigurationData")
+            continue;
+        const std::string value = text_of(data, "Value");
+        if (has_word(value, "firmware=uefi")) {
+            firmware = "efi";
+            was += tag_of(data) + value;
+        } else if (has_word(value, "secureboot=true")) {
+            secure = true;
+            secure_was += tag_of(data) + value;
+        } else {
+            translation.dropped(tag_of(data) + contents_of(data), "no setting is like it");
         }
     }
     for (const pugi::xml_node& machine : system.children()) {
