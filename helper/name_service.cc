@@ -134,11 +134,12 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
         std::string("failed to look up ") + kind + " `" + printable(name) + "'";
     if (access(TAPGATE_LOOKUP, X_OK) != 0)
         fail_with_errno(what + ": " TAPGATE_LOOKUP);
-    // With 1 a caller may trace what he cannot read, too, and so would answer himself.
-    if (read_local("/proc/sys/fs/suid_dumpable").starts_with('1'))
+    // With 1 a caller may trace what he cannot read, too, and so would answer himself. A /proc may
+    // be without it (ProcSubset=pid), and say nothing.
+    if (const auto mode = read_local("/proc/sys/fs/suid_dumpable"); mode != "0\n" && mode != "2\n")
         throw Failure(what +
-                      ": fs.suid_dumpable=1 has callers trace tapgate-lookup: `sysctl -w "
-                      "fs.suid_dumpable=2'");
+                      ": fs.suid_dumpable=1, or unknown, has callers trace tapgate-lookup: "
+                      "`sysctl -w fs.suid_dumpable=2'");
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0)
         fail_with_errno(what);

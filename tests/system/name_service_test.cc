@@ -303,6 +303,13 @@ TEST_P(Asking, IsNotDoneWhereItsCallerMayTraceIt) {
     write_file("/etc/setting", "2\n");
     EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
     umount(setting);
+    // A service with ProcSubset=pid does not see what is set.
+    was_asked();
+    ASSERT_EQ(mount("none", "/proc/sys", "tmpfs", 0, nullptr), 0);
+    EXPECT_TRUE(failed_saying(run_helper(usual_args, as(alice_account)),
+                              "failed to look up user `remote'", "fs.suid_dumpable=1, or unknown"));
+    EXPECT_FALSE(was_asked());
+    umount("/proc/sys");
 }
 
 // The same of one that is executed where it can be read: so the test above would notice.
