@@ -462,7 +462,8 @@ void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
     const std::string rest = value.substr(std::min(colon + 1, value.size()));
     Properties device;
     if (kind == "tablet" || kind == "mouse" || kind == "keyboard") {
-        parts.result.dropped(option.text, "a screen has a tablet with it");
+        parts.result.dropped(option.text, kind == "keyboard" ? "a PC has a keyboard"
+                                                             : "a screen has a tablet with it");
     } else if (kind == "host" && rest.find(':') != std::string::npos) {
         device.set("driver", "usb-host");
         device.set("vendorid", "0x" + rest.substr(0, rest.find(':')));
@@ -475,11 +476,18 @@ void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
         keep_usb_device(option.text, {}, device, parts.machine, parts.result);
     } else if (kind == "disk" && !rest.empty()) {
         const std::string id = "keptstick" + std::to_string(parts.usb_disks++);
-        const std::string file = rest.substr(rest.starts_with(':') ? 1 : 0);
+        std::string file = rest.substr(rest.starts_with(':') ? 1 : 0);
+        std::string format;
+        // disk:format=raw:FILE
+        if (constexpr std::string_view key = "format="; file.starts_with(key)) {
+            const size_t end = std::min(file.find(':'), file.size());
+            format = file.substr(key.size(), end - key.size());
+            file.erase(0, end + 1);
+        }
         Properties drive;
         drive.set("if", "none");
         drive.set("id", id);
-        drive.set("format", format_by_name(file).first);
+        drive.set("format", format.empty() ? format_by_name(file).first : format);
         drive.set("file", parts.machine.absolute(file));
         device.set("driver", "usb-storage");
         device.set("drive", id);

@@ -178,7 +178,12 @@ class DriveTranslator {
         disk.why = image.not_file.empty() ? "format " + image.format + " is none of disk='s"
                                           : image.not_file;
         add_left_over(parts_, Properties(), &device, disk);
-        parts_.disks.add(std::move(disk));
+        // It comes where a drive in its place would.
+        LegacyDrive drive{was, {}};
+        drive.properties.set("if", "none");
+        drive.properties.set("id", disk.node);
+        parts_.drives.drives.push_back(std::move(drive));
+        kept_nodes_[disk.node] = std::move(disk);
     }
 
     // Drives that a floppy controller has.
@@ -269,6 +274,10 @@ class DriveTranslator {
     void translate(LegacyDrive& drive) {
         Properties& properties = drive.properties;
         const std::string id = properties.get("id");
+        if (const auto kept = kept_nodes_.find(id); kept != kept_nodes_.end()) {
+            parts_.disks.add(std::move(kept->second));
+            return;
+        }
         LegacyDevice* const device = device_of(parts_, id);
         std::string was = drive.was;
         std::string interface = properties.take("if").value_or(device == nullptr ? "ide" : "none");
@@ -351,6 +360,7 @@ class DriveTranslator {
 
     LegacyParts& parts_;
     Translation& result_;
+    std::map<std::string, ForeignDisk> kept_nodes_;            // by the node that the device has
     std::map<std::string, std::vector<std::string>> backing_;  // by the drive's id
     std::map<std::string, std::string> why_;
     bool throw_away_ = false;

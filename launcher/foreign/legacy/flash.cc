@@ -2,7 +2,6 @@
 //
 // Firmware: in flash memory, or as -bios has it.
 #include <algorithm>
-#include <array>
 #include <string>
 #include <vector>
 
@@ -67,10 +66,7 @@ void translate_flash(LegacyParts& parts) {
 void take_bios(LegacyParts& parts, const LegacyOption& option) {
     const FirmwareKind kind = firmware_kind(option.value);
     if (kind == FirmwareKind::other) {
-        // QEMU has these by their names alone; another one was beside whoever started it.
-        constexpr std::array<std::string_view, 4> names = {"bios.bin", "bios-256k.bin",
-                                                           "bios-microvm.bin", "qboot.rom"};
-        const bool own = is_one_of(option.value, names);
+        const bool own = is_rom_of_qemu(option.value);
         parts.result.keep(option.text,
                           {"-bios", own ? option.value : parts.machine.absolute(option.value)},
                           "the guest's firmware");

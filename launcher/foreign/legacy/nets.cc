@@ -150,6 +150,9 @@ class NetTranslator {
         left.insert(left.end(), card.all().begin(), card.all().end());
         if (!left.empty())
             add_reason(why, "left out: " + listed(left));
+        if (!parts_.machine.q35 && kept_ > 0)
+            add_reason(why,
+                       "the guest finds it before those that are kept: eth0 may be another one");
         settings_++;
         parts_.boot.add(BootKind::net, order);
         result_.set("net", value);
@@ -314,6 +317,8 @@ class NetTranslator {
             result_.dropped(was, reason);
             return;
         }
+        make_paths_absolute(parts_.machine, backend);
+        make_paths_absolute(parts_.machine, card);
         const std::string id = "keptnet" + std::to_string(kept_++);
         Properties netdev;
         netdev.set("id", id);
@@ -333,6 +338,10 @@ class NetTranslator {
         device.set("netdev", id);
         for (const auto& [key, value] : card.all())
             device.set(key, value);
+        // On q35 tapgate's are behind ports, which a guest looks into last.
+        if (parts_.machine.q35 && settings_ > 0)
+            add_reason(why,
+                       "the guest finds it before its other adapters: eth0 may be another one");
         const bool known = adapter.kind.empty() || net_model(adapter.kind).why.empty();
         add_reason(why, known ? "net= has no such network" : "net= has no such model");
         const std::string place = parts_.boot.add_kept(BootKind::net, order);

@@ -187,6 +187,10 @@ std::string keep_references(LegacyParts& parts, Properties& properties);
 /// Paths in values of options that are kept, made absolute (system.cc).
 void make_paths_absolute(const LegacyMachine& machine, Properties& properties);
 
+/// A ROM that QEMU brings along and finds by its name; another name is one of a file beside whoever
+/// started it.
+bool is_rom_of_qemu(std::string_view name);
+
 }  // namespace tapgate
 
 #endif

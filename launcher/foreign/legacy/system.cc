@@ -90,21 +90,25 @@ void keep_option(LegacyParts& parts, const LegacyOption& option) {
     }
     constexpr std::array<std::string_view, 8> plain_paths = {
         "D", "L", "mtdblock", "sd", "dtb", "mem-path", "option-rom", "shim"};
-    constexpr std::array<std::string_view, 4> with_paths = {"acpitable", "smbios", "fw_cfg",
-                                                            "virtfs"};
+    constexpr std::array<std::string_view, 6> with_paths = {"acpitable", "smbios", "fw_cfg",
+                                                            "plugin",    "trace",  "virtfs"};
     std::string value = option.value;
     if (std::find(plain_paths.begin(), plain_paths.end(), name) != plain_paths.end() &&
-        (name != "option-rom" || value.find('/') != std::string::npos))
+        !is_rom_of_qemu(value))
         value = parts.machine.absolute(value);
     if (constexpr std::string_view file = "file:"; name == "debugcon" && value.starts_with(file))
         value = std::string(file) + parts.machine.absolute(value.substr(file.size()));
     if (std::find(with_paths.begin(), with_paths.end(), name) != with_paths.end()) {
-        Properties properties = Properties::parse(value, name == "virtfs"   ? "fsdriver"
-                                                         : name == "fw_cfg" ? "name"
-                                                                            : "");
+        const std::string first = name == "virtfs"   ? "fsdriver"
+                                  : name == "fw_cfg" ? "name"
+                                  : name == "plugin" ? "file"
+                                                     : "";
+        const std::string more = name == "acpitable" ? "data" : name == "trace" ? "events" : "";
+        Properties properties = Properties::parse(value, first);
         make_paths_absolute(parts.machine, properties);
-        const std::string again =
-            properties.str(name == "virtfs" ? "fsdriver" : std::string_view());
+        if (const std::string path = properties.get(more); path.find(':') == std::string::npos)
+            properties.set(more, parts.machine.absolute(path));
+        const std::string again = properties.str(name == "fw_cfg" ? "" : first);
         // As it was written, where nothing is to change.
         if (again.find(parts.machine.directory + "/") != std::string::npos)
             value = again;
@@ -116,17 +120,24 @@ void drop_option(LegacyParts& parts, const LegacyOption& option) {
     parts.result.dropped(option.text, std::string(option.kind->why));
 }
 
+bool is_rom_of_qemu(std::string_view name) {
+    constexpr std::array<std::string_view, 10> others = {
+        "bios.bin",     "bios-256k.bin", "bios-microvm.bin", "qboot.rom",     "sgabios.bin",
+        "kvmvapic.bin", "vapic.bin",     "linuxboot.bin",    "multiboot.bin", "extboot.bin"};
+    return name.starts_with("pxe-") || name.starts_with("efi-") || is_one_of(name, others) ||
+           (name.starts_with("vgabios") && name.ends_with(".bin"));
+}
+
 void make_paths_absolute(const LegacyMachine& machine, Properties& properties) {
-    constexpr std::array<std::string_view, 7> paths = {
-        "path", "file", "filename", "mem-path", "romfile", "logfile", "shmem-file"};
+    constexpr std::array<std::string_view, 8> paths = {
+        "path", "file", "filename", "mem-path", "romfile", "logfile", "shmem-file", "tftp"};
     for (auto& [key, value] : properties.all()) {
         if (std::find(paths.begin(), paths.end(), key) == paths.end())
             continue;
         // Of a node, `file' is another node's name.
         if (key == "file" && properties.has("node-name"))
             continue;
-        // QEMU has ROMs of its own by their names alone.
-        if (key == "romfile" && value.find('/') == std::string::npos)
+        if (key == "romfile" && is_rom_of_qemu(value))
             continue;
         value = machine.absolute(value);
     }
