@@ -9,6 +9,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/appliance/ovf_firmware.h"
+#include "launcher/foreign/appliance/ovf_guest.h"
 #include "launcher/foreign/appliance/ovf_hardware.h"
 #include "launcher/foreign/appliance/ovf_virtualbox.h"
 #include "launcher/foreign/translation/xml_document.h"
@@ -73,6 +74,14 @@ struct DiskController {
     bool ide = false;
 };
 
+bool is_virtio_scsi(std::string_view kind) {
+    return is_among(kind, {"VirtioSCSI", "virtio-scsi"});
+}
+
+bool is_sata(std::string_view kind) {
+    return is_among(kind, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"});
+}
+
 // The VMs, in their order, however many collections are around them.
 std::vector<pugi::xml_node> systems_in(const pugi::xml_node& envelope) {
     std::vector<pugi::xml_node> systems;
@@ -120,8 +129,14 @@ struct FoundDisk {
     size_t item = 0;  // its place among the items
     ApplianceDisk disk;
     DiskController controller;
+    bool moves_to_ide = false;
     std::string why;
 };
+
+// Where it is on SATA otherwise.
+bool fits_ide(const FoundDisk& disk) {
+    return disk.disk.bus == DiskBus::sata && !is_virtio_scsi(disk.controller.kind);
+}
 
 bool is_disk(const OvfItem& item) {
     switch (static_cast<Resource>(item.type)) {
@@ -161,7 +176,8 @@ class OvfReader {
             throw LauncherError(source_ + ": no OVF descriptor");
         const pugi::xml_node system = find_system(envelope);
         choose_configuration(envelope);
-        refuse_other_processors(system);
+        guest_ = read_ovf_guest(system);
+        refuse_other_processors();
         disks_.read_properties(system, configuration_);
         disks_.read_files(envelope);
         std::string name = name_of_system(system);
@@ -248,22 +264,11 @@ class OvfReader {
         }
     }
 
-    // A guest for another processor would not start, and nothing would say why.
-    void refuse_other_processors(const pugi::xml_node& system) const {
-        const pugi::xml_node guest = ovf_section(system, "OperatingSystemSection");
-        const std::string of_vmware = attribute_of(guest, "osType");
-        const std::string of_virtualbox = text_of(guest, "OSType");
-        std::string other;
-        if (of_vmware.starts_with("arm"))
-            other = of_vmware;
-        else if (of_virtualbox.find("_arm") != std::string::npos)
-            other = of_virtualbox;
-        else if (const std::string word = text_of(guest, "architecture");
-                 !is_among(word, {"", "x86_64", "amd64", "i386", "i486", "i586", "i686", "x86"}))
-            other = word;
-        if (!other.empty())
-            throw LauncherError(source_ + ": its guest is for another processor (" + shown(other) +
-                                "): tapgate's VMs are PCs");
+    // It would not start, and nothing would say why.
+    void refuse_other_processors() const {
+        if (!guest_.processor.empty())
+            throw LauncherError(source_ + ": its guest is for another processor (" +
+                                shown(guest_.processor) + "): tapgate's VMs are PCs");
     }
 
     void choose_configuration(const pugi::xml_node& envelope) {
@@ -331,22 +336,36 @@ class OvfReader {
     }
 
     // An old guest with a disk on IDE has drivers for nothing newer (Windows XP, DOS): it gets a
-    // machine that has IDE. UEFI came with SATA, and oVirt's q35 has no IDE either.
-    void choose_machine(const std::vector<FoundDisk>& disks, const std::string& family,
+    // machine that has IDE. So does one that had SCSI: its Windows brings no driver for SATA, and
+    // those for IDE are there, for its CD drive. UEFI came with SATA, and oVirt's q35 has no IDE
+    // either.
+    void choose_machine(std::vector<FoundDisk>& disks, const std::string& family,
                         std::string_view ovirt) {
-        const auto on_ide = std::count_if(disks.begin(), disks.end(),
-                                          [](const auto& disk) { return disk.controller.ide; });
+        auto on_ide = std::count_if(disks.begin(), disks.end(),
+                                    [](const auto& disk) { return disk.controller.ide; });
+        const bool moves = on_ide == 0 && guest_.no_sata && !has_sata();
+        if (moves)
+            on_ide = std::count_if(disks.begin(), disks.end(), fits_ide);
         constexpr unsigned most_ide = 4;
         keeps_ide_ = on_ide > 0 && on_ide <= most_ide && !wishes_.virtio && !wishes_.q35 &&
                      !has_uefi() && ovirt != "q35";
+        for (FoundDisk& disk : disks)
+            disk.moves_to_ide = keeps_ide_ && moves && fits_ide(disk);
         const bool pc = keeps_ide_ || (ovirt == "pc" && !wishes_.q35);
         const std::string machine = pc ? "pc" : "q35";
         result_.translation.set("machine", machine);
-        result_.translation.changed(
-            family.empty() ? "<System>" : "<System>" + family, "machine = " + machine,
-            keeps_ide_ ? "it has IDE, on which a disk was; disks that were neither there nor on "
-                         "virtio are on SATA, unless --virtio is said"
-                       : "disks that were not on virtio are on SATA, unless --virtio is said");
+        std::string why = "disks that were not on virtio are on SATA, unless --virtio is said";
+        if (keeps_ide_)
+            why = moves ? "it has IDE; its guest has no driver for SATA"
+                        : "it has IDE, on which a disk was; disks that were neither there nor on "
+                          "virtio are on SATA, unless --virtio is said";
+        result_.translation.changed(family.empty() ? "<System>" : "<System>" + family,
+                                    "machine = " + machine, why);
+    }
+
+    [[nodiscard]] bool has_sata() const {
+        return std::any_of(controllers_.begin(), controllers_.end(),
+                           [](const auto& one) { return is_sata(one.second.kind); });
     }
 
     [[nodiscard]] bool has_uefi() const {
@@ -462,7 +481,10 @@ class OvfReader {
         }
         const std::string type = item.take("ResourceSubType");
         const std::string_view same = adapter_model(type);
-        const std::string_view model = wishes_.virtio ? "virtio" : same.empty() ? "e1000" : same;
+        const std::string_view other_model = guest_.only_rtl8139 ? "rtl8139" : "e1000";
+        const std::string_view model = wishes_.virtio ? "virtio"
+                                       : same.empty() ? other_model
+                                                      : same;
         std::string value = "bridge:br0,model=" + std::string(model);
         std::string address = item.take("MACAddress");
         if (address.empty())
@@ -522,17 +544,20 @@ class OvfReader {
         ApplianceDisk& disk = found.disk;
         const std::string& parent = found.controller.kind;
         std::string& why = found.why;
-        if (is_among(parent, {"VirtioSCSI", "virtio-scsi"}))
+        if (is_virtio_scsi(parent))
             disk.bus = DiskBus::scsi;
-        else if (keeps_ide_ && found.controller.ide)
+        else if (found.moves_to_ide || (keeps_ide_ && found.controller.ide))
             disk.bus = DiskBus::ide;
         if (!disk.escaped.empty())
             add_reason(why, "said as " + disk.escaped);
-        if (!wishes_.virtio && disk.bus != DiskBus::sata)
+        if (found.moves_to_ide)
+            add_reason(why, "it was on " +
+                                (parent.empty() ? "no controller that is said" : parent) +
+                                ", and is on IDE");
+        else if (!wishes_.virtio && disk.bus != DiskBus::sata)
             add_reason(why, "on " + std::string(word_for(disk.bus, disk_buses)) + ", as it was (" +
                                 parent + ")");
-        else if (!wishes_.virtio && !parent.empty() &&
-                 !is_among(parent, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"}))
+        else if (!wishes_.virtio && !parent.empty() && !is_sata(parent))
             add_reason(why, "it was on " + parent + ", and is on SATA");
         if (disk.is_first)
             add_reason(why, "the first one, as boot=true says");
@@ -622,6 +647,7 @@ class OvfReader {
 
     const std::string& source_;
     ApplianceWishes wishes_;
+    OvfGuest guest_;
     bool keeps_ide_ = false;
     bool has_memory_ = false;
     size_t nets_ = 0;

@@ -519,6 +519,63 @@ TEST(Ovf, FirmwareOfAConfiguration) {
                 Contains(Pair("firmware", "uefi")));
 }
 
+// Windows before 8 on SCSI: it has the driver for IDE, which its CD drive was on.
+TEST(Ovf, GuestsWithoutDriverForSata) {
+    struct Made {
+        std::string machine;
+        DiskBus bus;
+        bool rtl8139;
+    };
+    const auto made = [](const std::string& guest, const std::string& kind, unsigned type,
+                         const std::string& adapter, ApplianceWishes wishes = {}) -> Made {
+        std::string text =
+            ovf("<File ovf:href='a.vmdk' ovf:id='f1'/>",
+                ovf_item(type, "<rasd:InstanceID>3</rasd:InstanceID><rasd:ResourceSubType>" + kind +
+                                   "</rasd:ResourceSubType>") +
+                    ovf_item(17,
+                             "<rasd:HostResource>ovf:/disk/d1</rasd:HostResource>"
+                             "<rasd:Parent>3</rasd:Parent>") +
+                    ovf_item(10, "<rasd:ResourceSubType>" + adapter + "</rasd:ResourceSubType>"));
+        text.insert(text.find("<VirtualHardwareSection>"), guest);
+        const Appliance appliance = read_ovf(text, "s", wishes);
+        bool rtl8139 = false;
+        std::string machine;
+        for (const auto& [key, value] : appliance.translation.settings) {
+            rtl8139 = rtl8139 || (key == "net" && value == "bridge:br0,model=rtl8139");
+            machine = key == "machine" ? value : machine;
+        }
+        return {machine, appliance.disks.at(0).bus, rtl8139};
+    };
+    const auto of_vmware = [](const std::string& type) {
+        return "<OperatingSystemSection vmw:osType='" + type + "'/>";
+    };
+    for (const char* const old : {"winXPProGuest", "win2000ProGuest", "winNetEnterprise64Guest"}) {
+        const Made with = made(of_vmware(old), "lsilogic", 6, "PCNet32");
+        EXPECT_EQ(with.machine, "pc") << old;
+        EXPECT_EQ(with.bus, DiskBus::ide) << old;
+        EXPECT_TRUE(with.rtl8139) << old;
+        EXPECT_FALSE(made(of_vmware(old), "lsilogic", 6, "E1000").rtl8139) << old;
+    }
+    const Made seven = made(of_vmware("windows7Server64Guest"), "lsilogicsas", 6, "VmxNet3");
+    EXPECT_EQ(seven.bus, DiskBus::ide);
+    EXPECT_FALSE(seven.rtl8139);
+    EXPECT_EQ(made("<OperatingSystemSection><OSType>WindowsXP</OSType></OperatingSystemSection>",
+                   "LsiLogic", 6, "Am79C973")
+                  .bus,
+              DiskBus::ide);
+    for (const char* const other : {"windows8_64Guest", "ubuntu64Guest", ""}) {
+        const Made with = made(of_vmware(other), "lsilogic", 6, "PCNet32");
+        EXPECT_EQ(with.machine, "q35") << other;
+        EXPECT_EQ(with.bus, DiskBus::sata) << other;
+        EXPECT_FALSE(with.rtl8139) << other;
+    }
+    EXPECT_EQ(made(of_vmware("windows7Guest"), "vmware.sata.ahci", 20, "E1000").bus, DiskBus::sata);
+    EXPECT_EQ(made(of_vmware("winXPProGuest"), "lsilogic", 6, "E1000", {.q35 = true}).bus,
+              DiskBus::sata);
+    EXPECT_EQ(made(of_vmware("winXPProGuest"), "lsilogic", 6, "E1000", {.virtio = true}).machine,
+              "q35");
+}
+
 TEST(Ovf, OneOfSeveralVms) {
     const std::string text =
         "<Envelope xmlns:ovf='o'><VirtualSystemCollection ovf:id='all'><StartupSection/>"
