@@ -77,6 +77,12 @@ translated "bootindex" B -drive file=a.raw,format=raw,if=none,id=x -device virti
     -drive file=b.raw,format=raw,if=none,id=y -device virtio-blk-pci,drive=y,bootindex=1
 translated "drives by the port that they are on" B -M q35 -drive file=a.raw,format=raw,if=none,id=x \
     -device ide-hd,bus=ide.2,drive=x -drive file=b.raw,format=raw,if=none,id=y -device ide-hd,bus=ide.0,drive=y
+translated "devices in another order than their drives" B -drive file=a.raw,format=raw,if=none,id=x \
+    -drive file=b.raw,format=raw,if=none,id=y -device virtio-blk-pci,drive=y -device virtio-blk-pci,drive=x
+translated "a device before the drives that QEMU makes one for" B -drive file=a.raw,format=raw,if=virtio \
+    -drive file=b.raw,format=raw,if=none,id=x -device virtio-blk-pci,drive=x
+translated "the board's own IDE drive before a device" B -drive file=a.raw,format=raw,if=none,id=x \
+    -device ide-hd,drive=x -drive file=b.raw,format=raw
 translated "an NVMe disk, which a BIOS finds last" B -M q35 -drive file=a.raw,format=raw,if=none,id=x \
     -device nvme,serial=1,drive=x -drive file=b.raw,format=raw,if=virtio
 translated "a kept drive, first" B -drive file=a.raw,format=raw,if=none,id=x \

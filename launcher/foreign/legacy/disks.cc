@@ -76,10 +76,9 @@ class DriveTranslator {
         collect_nodes();
         collect_floppies();
         std::vector<LegacyDrive>& drives = parts_.drives.drives;
-        // QEMU numbers IDE drives by `index', whatever their order.
         std::stable_sort(drives.begin(), drives.end(),
-                         [](const LegacyDrive& a, const LegacyDrive& b) {
-                             return ide_index(a.properties) < ide_index(b.properties);
+                         [&](const LegacyDrive& a, const LegacyDrive& b) {
+                             return turn_of(a.properties) < turn_of(b.properties);
                          });
         const auto is_thrown = [](const LegacyDrive& drive) {
             return is_true(drive.properties.get("snapshot"));
@@ -100,14 +99,23 @@ class DriveTranslator {
     }
 
   private:
-    // By `index', or by both of its places on a PC's two buses.
-    static unsigned ide_index(const Properties& properties) {
+    // When QEMU makes the disk of a drive: the board takes its IDE drives, by `index'; then come
+    // the devices in their order, whatever that of their drives, and behind them those that QEMU
+    // adds for if=virtio and if=scsi.
+    std::pair<size_t, unsigned> turn_of(const Properties& properties) {
         const std::string& interface = properties.get("if");
-        if (!interface.empty() && interface != "ide")
-            return 0;
+        if (const LegacyDevice* device = device_of(parts_, properties.get("id")))
+            return {1 + (device - parts_.devices.data()), 0};
+        if (interface.empty() || interface == "ide")
+            return {0, index_of(properties, 2)};
+        return {1 + parts_.devices.size(), interface == "scsi" ? index_of(properties, 7) : 0};
+    }
+
+    // By `index', or by both of its places on the buses that there are for an interface.
+    static unsigned index_of(const Properties& properties, unsigned units) {
         return properties.has("index")
                    ? number_of(properties.get("index"))
-                   : number_of(properties.get("bus")) * 2 + number_of(properties.get("unit"));
+                   : number_of(properties.get("bus")) * units + number_of(properties.get("unit"));
     }
 
     // Each node that a device has becomes a drive, through the nodes below it.
@@ -325,7 +333,7 @@ class DriveTranslator {
         else if (properties.get("media") == "cdrom")
             properties.set("readonly", "on");
         if (device == nullptr && interface == "ide" && properties.has("index")) {
-            disk.place = (parts_.machine.q35 ? 2 : 1) * ide_index(properties);
+            disk.place = (parts_.machine.q35 ? 2 : 1) * index_of(properties, 2);
             disk.controller = "ata ide";
         }
         if (is_floppy)
