@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <sstream>
 #include <utility>
 
 #include "common/unique_fd.h"
@@ -21,6 +22,16 @@ std::string qemu_img_program() {
     return std::move(*program);
 }
 
+// What it says of its failure, without that it may not remove the file: that is who made it's.
+std::string without_removal(const std::string& errors) {
+    std::istringstream lines(errors);
+    std::string rest;
+    for (std::string line; std::getline(lines, line);)
+        if (line.find("Error when deleting file") == std::string::npos)
+            rest += line + "\n";
+    return rest;
+}
+
 std::vector<std::string> with_name(const std::vector<std::string>& words) {
     std::vector<std::string> all{"qemu-img"};
     all.insert(all.end(), words.begin(), words.end());
@@ -36,7 +47,9 @@ ProgramResult run_qemu_img(const std::vector<std::string>& words,
     if (!files)
         return run_program(with_name(words), limit);
     const Confinement confinement(*files, program);
-    return run_program(with_name(words), limit, most_program_output, &confinement);
+    ProgramResult result = run_program(with_name(words), limit, most_program_output, &confinement);
+    result.errors = without_removal(result.errors);
+    return result;
 }
 
 ChildProcess start_qemu_img(const std::vector<std::string>& words, const FileAccess& files,

@@ -10,6 +10,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/question.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/completion.h"
@@ -84,6 +85,8 @@ ExitCode set_keys(const CommandLine& command) {
 ExitCode rename_vm(const CommandLine& command) {
     const VmName from = command.vm_name();
     const VmName to = parse_vm_name(command.operands.at(1));
+    // What starts it goes along, too.
+    const HeldSignals signals;
     const bool starts = has_autostart(from);
     for (const std::string& one : rename_vm(from, to, vm_owner()))
         note(one);
@@ -115,6 +118,8 @@ ExitCode delete_vm(const CommandLine& command) {
     if (!command.has("yes") &&
         !agreed("Deleting " + name.str() + " removes\n" + removal.text() + "Go on"))
         throw LauncherError("nothing was deleted");
+    // And what starts it.
+    const HeldSignals signals;
     for (const std::string& one : remove_vm(name, removal))
         note(one);
     if (has_autostart(name))

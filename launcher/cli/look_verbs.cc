@@ -506,8 +506,11 @@ ExitCode take_screenshot(const CommandLine& command) {
         qmp_command(name, "screendump", {{"filename", picture}, {"format", "png"}},
                     std::chrono::milliseconds(10000));
         png = read_file(picture, largest);
-    } catch (...) {
+    } catch (const LauncherError& error) {
         unlink(picture.c_str());
+        // Which has a way out.
+        if (std::string_view(error.what()).find("no console") != std::string_view::npos)
+            required_screen(name);
         throw;
     }
     unlink(picture.c_str());

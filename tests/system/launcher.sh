@@ -18,7 +18,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    script bsdutils python3 python3
+    script bsdutils python3 python3 strace strace
 lab_find_helper "$top"
 lab_find_launcher "$top"
 guest_prepare "$top"
@@ -185,6 +185,7 @@ tr '\0' '\n' </proc/"$(field bare process)"/cmdline >"$LAB/log/words"
 says "$LAB/log/words" '^(size=)?80M?$'
 says "$LAB/log/words" '^(cpus=)?1(,|$)'
 did 0 reset bare
+tg_refused 'bare has no screen; give it one with: tapgate set bare display=vnc' screenshot bare now.png
 did 0 kill bare
 must_be bare off
 did 1 reset bare
@@ -303,7 +304,7 @@ result "a shared directory, in the sandbox; and what cannot be one"
 
 # The CD: as QEMU says what is in the drive.
 in_drive() { # NAME
-    (lab_exec /usr/bin/python3 - "$state/$1/qmp.sock") <<'EOT'
+    (lab_exec timeout 10 /usr/bin/python3 - "$state/$1/qmp.sock") <<'EOT'
 import json, socket, sys
 qmp = socket.socket(socket.AF_UNIX)
 qmp.connect(sys.argv[1])
@@ -356,6 +357,16 @@ done
 did 0 delete owner --yes
 result "export to where nothing can be written"
 
+mkdir $LAB/home/small
+mount -t tmpfs -o size=64k,mode=0700,uid="$LAB_UID",gid="$LAB_UID" lab $LAB/home/small
+(lab_exec env XDG_DATA_HOME=$LAB/home/small "$tapgate" clone own.qcow2 cut) </dev/null >"$out" 2>"$err" &&
+    wrong "a clone where there is no room"
+says "$err" '^tapgate: cannot make an overlay of .*/own.qcow2: .*No space left on device'
+! grep 'Permission denied' "$err" || wrong "it says what is not wrong"
+[ -z "$(find $LAB/home/small -type f)$(find "$config" -name 'cut*')" ] || wrong "left: $(find $LAB/home/small -type f)"
+umount $LAB/home/small
+result "a clone where there is no room"
+
 # Started with another environment, as by cron: found all the same, and once only.
 (cd / && lab_exec env -u XDG_RUNTIME_DIR HOME=$LAB/home "$tapgate" start bare) </dev/null >"$out" 2>"$err" ||
     wrong "start without XDG_RUNTIME_DIR: $(cat "$err")"
@@ -387,6 +398,7 @@ case $1 in
 esac
 EOT
 chmod 0755 $LAB/crontab
+(lab_exec qemu-img create -q -f qcow2 moved.qcow2 1M)
 if [ ! -e /run/systemd/system ]; then
     mkdir -p /usr/local/bin 2>/dev/null || true
     mount -t tmpfs -o mode=0755 lab /usr/local
@@ -421,6 +433,23 @@ if [ ! -e /run/systemd/system ]; then
         did 0 delete "cron$i" --yes
     done
     ! grep 'tapgate autostart cron' $LAB/home/.crontab || wrong "deleted VMs would be started"
+    # What a signal ends in its middle is done, and what starts it goes along.
+    did 0 new moved --from=moved.qcow2 --net=none
+    did 0 autostart moved on
+    signalled() { # WHEN WORDS...: SIGTERM at the tapgate's WHENth unlink()
+        # The shell would tell that it was terminated.
+        { (lab_exec strace -qq -o "$LAB/home/trace" -e trace=unlink -e inject=unlink:signal=TERM:when="$1" "$tapgate" "${@:2}") \
+            </dev/null >"$out" 2>"$err"; } 2>/dev/null && wrong "${*:2}: SIGTERM did not end it"
+        grep -q 'SIGTERM' "$LAB/home/trace" || wrong "${*:2}: no SIGTERM came: $(cat "$err")"
+    }
+    signalled 1 rename moved there
+    [[ ! -e $config/moved.conf && -e $config/there.conf && -e $data/there && ! -e $data/moved ]] ||
+        wrong "half renamed: $(ls "$config" "$data")"
+    [ "$(grep -c 'start there # tapgate autostart there$' $LAB/home/.crontab)/$(grep -c moved $LAB/home/.crontab)" = 1/0 ] ||
+        wrong "after a signal the crontab is: $(cat $LAB/home/.crontab)"
+    signalled 1 delete there --disks --yes
+    [[ ! -e $config/there.conf && ! -e $data/there ]] || wrong "half deleted: $(find "$config" "$data" -name 'there*')"
+    ! grep 'autostart there' $LAB/home/.crontab || wrong "a deleted VM would be started"
     sed -i '/backup/d' $LAB/home/.crontab
     did 0 autostart bare off
     [ ! -s $LAB/home/.crontab ] || wrong "left: $(cat $LAB/home/.crontab)"
