@@ -406,6 +406,19 @@ void add_rest(LegacyParts& parts) {
 
 }  // namespace
 
+// QEMU reads the numbers as hexadecimal ones.
+std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device) {
+    if (!device.has("addr"))
+        return std::nullopt;
+    const std::string bus = device.get("bus");
+    const std::string addr = device.get("addr");
+    char* function = nullptr;
+    unsigned long place = 8 * std::strtoul(addr.c_str(), &function, 16);
+    if (*function == '.')
+        place += std::strtoul(function + 1, nullptr, 16);
+    return std::pair(bus == "pci.0" || bus == "pcie.0" ? "" : bus, static_cast<unsigned>(place));
+}
+
 std::string keep_references(LegacyParts& parts, Properties& properties) {
     return keep_references(parts, properties, 0);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -38,17 +37,14 @@ unsigned number_of(const std::string& text) {
     return static_cast<unsigned>(parse_whole<std::uint64_t>(text, 0, most_places).value_or(0));
 }
 
-// The place that a device says: on an IDE or SATA bus, of SCSI, or of PCI, whose numbers QEMU reads
-// as hexadecimal ones.
+// The place that a device says: on an IDE or SATA bus, of SCSI, or of PCI.
 void take_place(const Properties& said, ForeignDisk& disk) {
     const std::string bus = said.get("bus");
     const size_t dot = bus.rfind('.');
-    if (said.get("driver").starts_with("virtio-blk") && said.has("addr")) {
-        char* function = nullptr;
-        const std::string addr = said.get("addr");
-        disk.place = 8 * static_cast<unsigned>(std::strtoul(addr.c_str(), &function, 16));
-        disk.place += *function == '.' ? number_of(function + 1) : 0;
-        disk.controller = "pci " + (bus == "pci.0" || bus == "pcie.0" ? "" : bus);
+    const auto on_pci = pci_place(said);
+    if (said.get("driver").starts_with("virtio-blk") && on_pci) {
+        disk.place = on_pci->second;
+        disk.controller = "pci " + on_pci->first;
     } else if (disk.bus == "scsi" && said.has("scsi-id")) {
         disk.place = most_places * number_of(said.get("scsi-id")) + number_of(said.get("lun"));
         disk.controller = "scsi " + bus;

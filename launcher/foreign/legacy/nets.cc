@@ -42,6 +42,7 @@ class NetTranslator {
             nets_.hosts.push_back({"", {}, "user", ""});
         }
         add_user_options();
+        order_by_places();
         std::vector<bool> used(nets_.hosts.size());
         for (NetEnd& adapter : nets_.adapters)
             connect(adapter, used);
@@ -57,6 +58,22 @@ class NetTranslator {
     }
 
   private:
+    // A guest finds adapters place by place, if all of one bus say theirs.
+    void order_by_places() {
+        std::vector<NetEnd>& adapters = nets_.adapters;
+        const bool comparable =
+            std::all_of(adapters.begin(), adapters.end(), [&](const NetEnd& adapter) {
+                const auto first = pci_place(adapters.front().properties);
+                const auto place = pci_place(adapter.properties);
+                return first && place && place->first == first->first;
+            });
+        if (comparable)
+            std::stable_sort(adapters.begin(), adapters.end(),
+                             [](const NetEnd& a, const NetEnd& b) {
+                                 return pci_place(a.properties) < pci_place(b.properties);
+                             });
+    }
+
     // -redir, -tftp and the like are for the first user network.
     void add_user_options() {
         const auto user = std::find_if(nets_.hosts.begin(), nets_.hosts.end(),

@@ -139,6 +139,10 @@ bool has_plain_memory(const LegacyParts& parts);
 /// a file. Returns what was changed; may be empty.
 std::string fit_object(Properties& object);
 
+/// The bus that a device says, empty for the board's own, and its place there, in the order in
+/// which a guest comes to them. Nothing: the device says no place.
+std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device);
+
 /// Disks, CD-ROMs, floppies (disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);
 void take_blockdev(LegacyParts& parts, const LegacyOption& option);
