@@ -42,6 +42,25 @@ nlohmann::json json_of(const Setting& setting) {
             {"place", setting.place}};
 }
 
+// What is odd about the VM's images, or why it would not start with them.
+void note_images(const VmSpec& spec) {
+    try {
+        for (const std::string& odd : check_images(spec))
+            note(odd);
+    } catch (const LauncherError& error) {
+        note(std::string("it will not start as it is: ") + error.what());
+    }
+}
+
+// Whether one of `words`, as "disk+=a.qcow2", gives the VM a file.
+bool gives_image(const std::vector<std::string>& words) {
+    return std::any_of(words.begin(), words.end(), [](const std::string& word) {
+        const std::string key = word.substr(0, word.find_first_of("+="));
+        return !word.ends_with('=') &&
+               (key == "disk" || key == "cdrom" || key == "kernel" || key == "initrd");
+    });
+}
+
 }  // namespace
 
 ExitCode create_vm(const CommandLine& command) {
@@ -53,12 +72,7 @@ ExitCode create_vm(const CommandLine& command) {
         path, vm_file_text(name, with_machine_version(command.settings, spec.machine)),
         shown(path) + ": there is a VM of this name already; see tapgate edit " + name.str());
     print(shown(path) + "\n");
-    try {
-        for (const std::string& odd : check_images(spec))
-            note(odd);
-    } catch (const LauncherError& error) {
-        note(std::string("it will not start as it is: ") + error.what());
-    }
+    note_images(spec);
     return ExitCode::done;
 }
 
@@ -75,8 +89,10 @@ ExitCode edit_vm(const CommandLine& command) {
 ExitCode set_keys(const CommandLine& command) {
     const VmName name = command.vm_name();
     const bool on_slurm = is_on_slurm(name);
-    change_vm_file(name, {command.operands.begin() + 1, command.operands.end()},
-                   current_directory());
+    const std::vector<std::string> words(command.operands.begin() + 1, command.operands.end());
+    change_vm_file(name, words, current_directory());
+    if (gives_image(words))
+        note_images(load_vm_file(name).spec);
     if (on_slurm)
         note_change_of_job(name);
     return ExitCode::done;

@@ -72,11 +72,11 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
         return std::any_of(adapters.begin(), adapters.end(),
                            [](const GuestAdapter& one) { return !one.addresses.empty(); })
                    ? ""
-                   : missing(why_unknown(adapters));
+                   : missing(why_unknown(name, adapters));
     const auto targets = ssh_targets(adapters);
     std::string why;
     if (targets.empty())
-        return missing("no way to its SSH server is known: " + why_unknown(adapters));
+        return missing("no way to its SSH server is known: " + why_unknown(name, adapters));
     return first_ssh_server(targets, patience_with(facts, std::min(left, greeting_limit)), why)
                ? ""
                : missing(why);
@@ -116,7 +116,7 @@ ExitCode show_addresses(const CommandLine& command) {
     if (text.empty())
         refuse_unanswering(facts);
     if (text.empty())
-        throw LauncherError(name.str() + ": no address known: " + why_unknown(adapters));
+        throw LauncherError(name.str() + ": no address known: " + why_unknown(name, adapters));
     return ExitCode::done;
 }
 

@@ -73,7 +73,7 @@ void require_targets(const SshSearch& search) {
     if (!search.targets.empty())
         return;
     refuse_unanswering(search.facts);
-    const std::string why = why_unknown(search.adapters);
+    const std::string why = why_unknown(search.facts.name, search.adapters);
     throw LauncherError(search.facts.name.str() + ": no way to its SSH server is known: " +
                         (why.empty() ? "no port of this host leads to the guest's port 22: "
                                        "--net=user,hostfwd=tcp::0-:22"

@@ -356,15 +356,15 @@ std::vector<GuestAdapter> guest_adapters(const GuestFacts& facts) {
     return adapters;
 }
 
-std::string why_unknown(const std::vector<GuestAdapter>& adapters) {
+std::string why_unknown(const VmName& name, const std::vector<GuestAdapter>& adapters) {
+    if (adapters.empty())
+        return "it has no network adapter; give it one with: tapgate set " + name.str() +
+               " net=bridge:br0 && tapgate restart " + name.str();
     std::string text;
     for (const GuestAdapter& adapter : adapters)
         if (!adapter.unknown.empty())
             text += (text.empty() ? "" : "; ") + adapter.unknown;
-    return text.empty() && adapters.empty()
-               ? "it has no network adapter; give it one with: tapgate set NAME "
-                 "net=bridge:br0, then restart it"
-               : text;
+    return text;
 }
 
 json adapters_json(const std::vector<GuestAdapter>& adapters) {

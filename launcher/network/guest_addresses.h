@@ -80,7 +80,7 @@ struct GuestAdapter {
 std::vector<GuestAdapter> guest_adapters(const GuestFacts& facts);
 
 /// All that is unknown, in one line.
-std::string why_unknown(const std::vector<GuestAdapter>& adapters);
+std::string why_unknown(const VmName& name, const std::vector<GuestAdapter>& adapters);
 
 nlohmann::json adapters_json(const std::vector<GuestAdapter>& adapters);
 

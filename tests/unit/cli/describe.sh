@@ -37,6 +37,11 @@ if command -v qemu-system-x86_64 >/dev/null; then
     grep -q '^machine = pc-q35-[0-9.]*$' "$file" || wrong "the machine's version is not stored"
 fi
 refused 'a VM of this name already' "$tapgate" create lab --disk=disk.raw
+"$tapgate" create asked --net=none >/dev/null
+"$tapgate" set asked disk+=missing.qcow2 2>&1 | matches 'will not start as it is: .*missing.qcow2: there is no such image' ||
+    wrong "set does not say that its disk is missing"
+"$tapgate" set asked disk= memory=2G 2>&1 | matches . && wrong "set of no image speaks of images"
+"$tapgate" delete asked --yes
 "$tapgate" create other --disk=missing.qcow2 2>&1 | matches 'will not start as it is' ||
     wrong "no word about a missing image"
 result "create"

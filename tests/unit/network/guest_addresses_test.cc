@@ -176,7 +176,9 @@ TEST(GuestAddresses, TheGuestKnowsBest) {
 }
 
 TEST(GuestAddresses, SayWhyTheyAreUnknown) {
-    const auto why = [](const GuestFacts& known) { return why_unknown(guest_adapters(known)); };
+    const auto why = [](const GuestFacts& known) {
+        return why_unknown(lab, guest_adapters(known));
+    };
     GuestFacts known = facts();
     EXPECT_THAT(why(known), StartsWith("no frame came from 52:54:00:00:00:01 to br0 yet"));
     known.network.stations = {{guest, 3, 2, false}};
@@ -192,7 +194,8 @@ TEST(GuestAddresses, SayWhyTheyAreUnknown) {
     known.nets = {{"", guest.str(), ""}};
     EXPECT_THAT(why(known), HasSubstr("--net=user,hostfwd=tcp::0-:22"));
     known.nets.clear();
-    EXPECT_THAT(why(known), StartsWith("it has no network adapter; give it one with: tapgate set"));
+    EXPECT_THAT(why(known),
+                StartsWith("it has no network adapter; give it one with: tapgate set lab net="));
 }
 
 TEST(GuestAddresses, BehindQemusNatAreForwards) {
