@@ -202,7 +202,8 @@ std::map<std::string, pugi::xml_node>::const_iterator OvfDisks::disk_of(
 ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was) {
     if (resource.empty())
         throw LauncherError(source_ + ": " + shown(was) +
-                            ": neither a file nor a size is said for the disk");
+                            ": neither a file nor a size is said for the disk: give it one in the "
+                            "descriptor (rasd:VirtualQuantity), or take the item out");
     const std::string id = id_of(resource);
     const auto disk = disk_of(id);
     taken_.insert(disk == disks_.end() ? id : disk->first);
