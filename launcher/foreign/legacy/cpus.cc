@@ -35,12 +35,14 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     std::string why;
     if (!sockets && !cores && !threads) {
         // Only how many.
-    } else if (total % said == 0 && (said == total || !sockets || !cores)) {
-        // The one that was not said is what is left, as with QEMU.
-        const std::uint64_t left = total / said;
-        value += ",sockets=" + std::to_string(sockets ? *sockets : left);
-        value += ",cores=" + std::to_string(cores ? *cores : sockets ? left : 1);
-        value += ",threads=" + std::to_string(threads.value_or(1));
+    } else if (total % said == 0 && (said == total || !sockets || !cores || !threads)) {
+        // The one that was not said is what is left, as with QEMU: cores before sockets.
+        const auto left = static_cast<unsigned>(total / said);
+        value += ",sockets=" + std::to_string(sockets.value_or(cores ? left : 1));
+        value += ",cores=" + std::to_string(cores.value_or(left));
+        value += ",threads=" + std::to_string(threads.value_or(sockets && cores ? left : 1));
+        if (!sockets && !cores && left > 1)
+            why = "QEMU before 6.2 made " + std::to_string(left) + " sockets of it";
     } else {
         why = "the topology does not come to " + std::to_string(total) + " CPUs";
     }

@@ -117,6 +117,9 @@ class DriveTranslator {
     // Each node that a device has becomes a drive, through the nodes below it.
     void collect_nodes() {
         auto& nodes = parts_.drives.nodes;
+        const bool thrown =
+            std::any_of(result_.settings.begin(), result_.settings.end(),
+                        [](const auto& setting) { return setting.first == "snapshot"; });
         for (size_t top = 0; top < nodes.size(); top++) {
             const std::string name = nodes[top].properties.get("node-name");
             LegacyDevice* const device = device_of(parts_, name);
@@ -142,6 +145,9 @@ class DriveTranslator {
                 properties.set("readonly", "on");
             backing_[name] = image.backing;
             why_[name] = image.why;
+            if (thrown && !properties.has("readonly"))
+                add_reason(why_[name],
+                           "QEMU wrote to it all the same: its -snapshot is not for -blockdev");
             parts_.drives.drives.push_back(std::move(drive));
         }
     }
