@@ -250,48 +250,61 @@ void leave_unfit_variables(Import& import, const VmSpec& spec) {
     import.variables.reset();
 }
 
+// The VM's disks, as its images will be in `directory`.
+void set_disks(Import& import, const std::string& directory, bool on_virtio) {
+    if (import.appliance)
+        for (const ApplianceDisk& disk : import.disks)
+            import.images.push_back(disk.file.empty() ? SourceImage()
+                                                      : import.appliance->image_of(disk));
+    size_t sata_disks = 0;
+    for (size_t i = 0; i < import.images.size(); i++) {
+        if (!import.images[i].path.empty())
+            check_source_image(import.images[i]);
+        std::string value = commas_doubled(directory + "/" + own_image_name(i)) + ",format=qcow2";
+        constexpr size_t most_sata = 6;
+        const DiskBus bus = on_virtio ? DiskBus::virtio : import.disks.at(i).bus;
+        if (i < import.properties.size()) {
+            value += import.properties[i].empty() ? "" : "," + import.properties[i];
+        } else if (bus == DiskBus::sata && ++sata_disks > most_sata) {
+            value += ",bus=scsi";
+            import.translation.added(
+                "disk = " + value,
+                "there is room for 6 SATA disks: for this one, on virtio-scsi, the guest needs a "
+                "driver");
+        } else {
+            value += ",bus=" + std::string(word_for(bus, disk_buses));
+        }
+        import.translation.set("disk", value);
+    }
+}
+
+void convert_images(Import& import, ImageImport& images, const std::string& operand) {
+    for (size_t i = 0; i < import.images.size(); i++) {
+        if (import.images[i].path.empty()) {
+            images.make_blank(own_image_name(i), import.disks[i].capacity);
+            continue;
+        }
+        ProgressBar bar(operand);
+        images.import(import.images[i], own_image_name(i),
+                      [&](double percent) { bar.show(percent); });
+        grow_to_capacity(images, own_image_name(i), import.disks[i], import.translation);
+    }
+}
+
 }  // namespace
 
 ExitCode import_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
     Import import = found(command, absolute(operand));
-    Translation& translation = import.translation;
+    const Translation& translation = import.translation;
     const VmName name = command.operands.size() > 1 ? parse_vm_name(command.operands[1])
                         : translation.name.empty()  ? name_of_image(operand)
                                                     : parse_vm_name(translation.name);
-    const std::string file = vm_file_path(name);
-    const std::string exists =
-        shown(file) +
-        ": there is a VM of this name already; take another name, or: tapgate delete " + name.str();
-    if (has_vm_file(name))
-        throw LauncherError(exists);
+    require_new(name);
     if (import.asks)
         ask_about_reach(command, translation, operand);
     const std::string directory = vm_data_directory(name);
-    size_t sata_disks = 0;
-    for (const ApplianceDisk& disk : import.disks) {
-        if (import.appliance)
-            import.images.push_back(disk.file.empty() ? SourceImage()
-                                                      : import.appliance->image_of(disk));
-    }
-    for (size_t i = 0; i < import.images.size(); i++) {
-        if (!import.images[i].path.empty())
-            check_source_image(import.images[i]);
-        std::string value = commas_doubled(directory + "/" + own_image_name(i));
-        constexpr size_t most_sata = 6;
-        const DiskBus bus = command.has("virtio") ? DiskBus::virtio : import.disks.at(i).bus;
-        if (i >= import.properties.size() && bus == DiskBus::sata && ++sata_disks > most_sata) {
-            value += ",format=qcow2,bus=scsi";
-            translation.added("disk = " + value,
-                              "there is room for 6 SATA disks: for this one, on virtio-scsi, the "
-                              "guest needs a driver");
-        } else if (i >= import.properties.size())
-            value += ",format=qcow2,bus=" + std::string(word_for(bus, disk_buses));
-        else
-            value +=
-                ",format=qcow2" + (import.properties[i].empty() ? "" : "," + import.properties[i]);
-        translation.set("disk", value);
-    }
+    set_disks(import, directory, command.has("virtio"));
     std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
     const VmSpec spec = describe_vm(name, settings).spec;
     settings = with_machine_version(settings, spec.machine);
@@ -301,23 +314,15 @@ ExitCode import_vm(const CommandLine& command) {
         leave_unfit_variables(import, spec);
     // From here on: only the host can be in the way.
     ImageImport images(directory);
-    for (size_t i = 0; i < import.images.size(); i++) {
-        if (import.images[i].path.empty()) {
-            images.make_blank(own_image_name(i), import.disks[i].capacity);
-            continue;
-        }
-        ProgressBar bar(operand);
-        images.import(import.images[i], own_image_name(i),
-                      [&](double percent) { bar.show(percent); });
-        grow_to_capacity(images, own_image_name(i), import.disks[i], translation);
-    }
+    convert_images(import, images, operand);
     const std::string text = translation.notes.empty()
                                  ? vm_file_text(name, settings)
                                  : annotated_vm_file(name, settings, translation);
     if (import.variables && !variables.empty())
         images.import(*import.variables, variables.substr(variables.rfind('/') + 1), [](double) {});
-    write_new_file(file, text, exists);
+    write_new_vm_file(name, text);
     images.keep();
+    const std::string file = vm_file_path(name);
     print_notes(translation.notes, file);
     if (command.has("virtio"))
         note(virtio_hint);

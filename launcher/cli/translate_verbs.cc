@@ -172,11 +172,7 @@ ExitCode translate_vm(const CommandLine& command) {
     // From here on: the settings describe a VM, and can stand in a file.
     if (command.has("create")) {
         const std::string path = vm_file_path(name);
-        write_new_file(
-            path, text,
-            shown(path) +
-                ": there is a VM of this name already; take another name, or: tapgate delete " +
-                name.str());
+        write_new_vm_file(name, text);
         note(shown(path) + " is written");
     }
     if (command.has("json")) {

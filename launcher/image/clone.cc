@@ -140,12 +140,11 @@ class Cloning {
             copy_uefi_variables(base_, clone, directory_.path() + path.substr(path.rfind('/')));
     }
 
-    // All that the clone needs is there, under another name: gives it its own, and its `file`.
+    // All that the clone needs is there, under another name: gives it its own, and its file.
     // Returns what there is to say about it.
-    std::vector<std::string> finish(const std::string& file, std::string_view text,
-                                    const std::string& exists) {
+    std::vector<std::string> finish(std::string_view text) {
         directory_.move();
-        write_new_file(file, text, exists);
+        write_new_vm_file(name_, text);
         directory_.keep();
         for (const std::string& path : permissions_.keep())
             notes_.push_back(shown(path) +
@@ -206,12 +205,7 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
             throw UsageError(setting.place + ": a clone's disks are those of " + base.str() +
                              "; add others with: tapgate edit " + name.str());
     }
-    const std::string file = vm_file_path(name);
-    const std::string exists =
-        shown(file) +
-        ": there is a VM of this name already; take another name, or: tapgate delete " + name.str();
-    if (has_vm_file(name))
-        throw LauncherError(exists);
+    require_new(name);
     const VmDescription source = load_vm_file(base);
     const HeldSignals signals;
     const UniqueFd lock = lock_base(base);
@@ -223,7 +217,7 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
     const std::string text =
         heading + vm_file_text(name, with_machine_version(std::move(settings), spec.machine));
     signals.throw_if_any();
-    return clone.finish(file, text, exists);
+    return clone.finish(text);
 }
 
 void require_resettable(const VmName& name) {

@@ -56,23 +56,10 @@ void make_empty(const std::string& path, std::uint64_t size) {
         throw LauncherError("cannot make " + shown(path) + ": " + terminal_text(made.errors));
 }
 
-std::string taken(const VmName& name) {
-    return shown(vm_file_path(name)) +
-           ": there is a VM of this name already; take another name, or remove it with: tapgate "
-           "delete " +
-           name.str();
-}
-
 }  // namespace
-
-void require_new(const VmName& name) {
-    if (has_vm_file(name))
-        throw LauncherError(taken(name));
-}
 
 std::vector<std::string> make_vm(const NewVm& vm, const Progress& progress) {
     require_new(vm.name);
-    const std::string file = vm_file_path(vm.name);
     std::vector<Setting> settings = {vm.from};
     settings.insert(settings.end(), vm.settings.begin(), vm.settings.end());
     const VmSpec as_said = describe_vm(vm.name, settings).spec;
@@ -112,7 +99,7 @@ std::vector<std::string> make_vm(const NewVm& vm, const Progress& progress) {
     signals.throw_if_any();
     // From here on: all that the VM needs is there, under another name.
     directory.move();
-    write_new_file(file, text, taken(vm.name));
+    write_new_vm_file(vm.name, text);
     directory.keep();
     for (const std::string& path : permissions.keep())
         notes.push_back(shown(path) + " is read-only from now on, for as long as VMs stand on it");

@@ -28,9 +28,6 @@ struct NewVm {
 
 inline constexpr std::uint64_t default_disk_size = 20ULL << 30;
 
-/// Throws a LauncherError when there is a VM of this name.
-void require_new(const VmName& name);
-
 /// Makes the VM: its file, and in its data directory an overlay over the image (which loses its
 /// write permission when it is this user's), or an empty disk beside the CD-ROM. `progress` is told
 /// how far the reading of the image is, which the first VM of it needs. Returns what the user

@@ -121,10 +121,9 @@ class Up {
                 notes_.insert(std::move(text));
             return;
         }
-        const std::string path = vm_file_path(name);
         const MachineType machine = describe_vm(name, settings).spec.machine;
-        write_new_file(path, heading + vm_file_text(name, with_machine_version(settings, machine)),
-                       shown(path) + ": there is a VM of this name already");
+        write_new_vm_file(name,
+                          heading + vm_file_text(name, with_machine_version(settings, machine)));
     }
 
     void start() {

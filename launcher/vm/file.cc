@@ -31,6 +31,13 @@ std::vector<Setting> with_environment(std::vector<Setting> settings) {
     return settings;
 }
 
+std::string is_taken(const VmName& name) {
+    return shown(vm_file_path(name)) +
+           ": there is a VM of this name already; take another name, or remove it with: tapgate "
+           "delete " +
+           name.str();
+}
+
 }  // namespace
 
 std::string vm_file_path(const VmName& name) {
@@ -52,6 +59,15 @@ std::optional<std::string> vm_file_value(const VmName& name, std::string_view ke
         // Whoever starts it is told what is wrong with it.
     }
     return std::nullopt;
+}
+
+void require_new(const VmName& name) {
+    if (has_vm_file(name))
+        throw LauncherError(is_taken(name));
+}
+
+void write_new_vm_file(const VmName& name, std::string_view text) {
+    write_new_file(vm_file_path(name), text, is_taken(name));
 }
 
 LauncherError no_such_vm(const VmName& name) {

@@ -27,6 +27,12 @@ std::optional<std::string> vm_file_value(const VmName& name, std::string_view ke
 /// The error for a VM without one: with the name that was probably meant, or how one is made.
 LauncherError no_such_vm(const VmName& name);
 
+/// Throws a LauncherError when there is a VM of this name, with the ways out.
+void require_new(const VmName& name);
+
+/// Makes the VM's file. Throws a LauncherError, also when there is a VM of this name by now.
+void write_new_vm_file(const VmName& name, std::string_view text);
+
 /// All VMs that have a file, in alphabetical order.
 std::vector<VmName> vm_names();
 
