@@ -227,9 +227,8 @@ void attach_seed(const VmName& name, const Seed& seed) {
     replace_file(path, image);
     if (is_attached)
         return;
-    if (read_file(file) != before)
+    if (!replace_vm_file(name, *before, after))
         throw LauncherError(shown(file) + " was changed meanwhile; try again");
-    replace_file(file, after);
 }
 
 }  // namespace tapgate

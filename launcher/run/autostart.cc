@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/run/autostart.h"
 
-#include <fcntl.h>
 #include <pwd.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
 #include "launcher/vm/autostart_link.h"
+#include "launcher/vm/file.h"
 
 namespace tapgate {
 
@@ -63,19 +62,6 @@ std::string cron_table() {
     throw LauncherError("crontab -l, which tells what your crontab has, fails: " +
                         terminal_text(table.errors.empty() ? "without a word" : table.errors) +
                         "; nothing was changed");
-}
-
-// Held while it is changed: it is read whole and written whole, and of two at once one would be
-// lost.
-UniqueFd lock_cron_table() {
-    const std::string directory = config_directory();
-    make_private_directory(directory);
-    UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    while (fd && flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
-    }
-    if (!fd)
-        fail_with_errno(shown(directory));
-    return fd;
 }
 
 void write_cron_table(const std::string& text) {
@@ -134,7 +120,7 @@ std::vector<std::string> set_autostart(const VmName& name, bool on) {
             fail_with_errno(shown(link));
         if (had && has_systemd())
             reload_units();
-        const UniqueFd lock = has_cron ? lock_cron_table() : UniqueFd();
+        const UniqueFd lock = has_cron ? lock_vm_files() : UniqueFd();
         const std::string table = has_cron ? cron_table() : "";
         if (const std::string rest = without(table, name); rest != table) {
             write_cron_table(rest);
@@ -162,7 +148,7 @@ std::vector<std::string> set_autostart(const VmName& name, bool on) {
                                 "(cmake --install, or the package)"
                           : "this host has no systemd, and no cron either: install one that has "
                             "@reboot (apt install cron)");
-    const UniqueFd lock = lock_cron_table();
+    const UniqueFd lock = lock_vm_files();
     const std::string table = without(cron_table(), name);
     write_cron_table(table + "@reboot " + shell_text({own_program(), "start", name.str()}) + " " +
                      cron_mark(name) + "\n");

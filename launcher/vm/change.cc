@@ -143,7 +143,7 @@ std::string with_value(std::string_view text, const std::string& key, size_t ind
 
 FileChange::FileChange(const VmName& name,
                        const std::function<std::string(std::string_view)>& change)
-    : path_(vm_file_path(name)) {
+    : name_(name), path_(vm_file_path(name)) {
     const auto before = read_file(path_);
     if (!before)
         throw no_such_vm(name);
@@ -158,9 +158,8 @@ FileChange::FileChange(const VmName& name,
 }
 
 void FileChange::write() const {
-    if (read_file(path_) != before_)
+    if (!replace_vm_file(name_, before_, after_))
         throw LauncherError(shown(path_) + " was changed meanwhile; try again");
-    replace_file(path_, after_);
 }
 
 void change_vm_file(const VmName& name, const std::vector<std::string>& words,

@@ -34,6 +34,7 @@ class FileChange {
     void write() const;
 
   private:
+    VmName name_;
     std::string path_;
     std::string before_;
     std::string after_;

@@ -104,10 +104,9 @@ void edit_vm_file(const VmName& name) {
         note("nothing was changed");
         return;
     }
-    if (read_file(path) != before)
+    if (!replace_vm_file(name, *before, after))
         throw LauncherError(shown(path) + " was changed meanwhile; your version is in " +
                             shown(copy.keep()));
-    replace_file(path, after);
     if (vm_state(name).qemu != 0)
         note(name.str() + " is running; the change counts from its next start on");
 }

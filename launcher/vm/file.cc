@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/vm/file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -68,6 +73,35 @@ void require_new(const VmName& name) {
 
 void write_new_vm_file(const VmName& name, std::string_view text) {
     write_new_file(vm_file_path(name), text, is_taken(name));
+}
+
+UniqueFd lock_vm_files() {
+    constexpr std::chrono::seconds limit{10};
+    const std::string directory = config_directory();
+    make_private_directory(directory);
+    UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd)
+        fail_with_errno(shown(directory));
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        // There are file systems without locks.
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        if (std::chrono::steady_clock::now() >= deadline)
+            throw LauncherError(shown(directory) + ": another tapgate has been changing it for " +
+                                std::to_string(limit.count()) + " s; try again when it has ended");
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return fd;
+}
+
+bool replace_vm_file(const VmName& name, std::string_view before, std::string_view after) {
+    const std::string path = vm_file_path(name);
+    const UniqueFd lock = lock_vm_files();
+    if (read_file(path) != before)
+        return false;
+    replace_file(path, after);
+    return true;
 }
 
 LauncherError no_such_vm(const VmName& name) {

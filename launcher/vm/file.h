@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/unique_fd.h"
 #include "launcher/base/error.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/setting.h"
@@ -32,6 +33,15 @@ void require_new(const VmName& name);
 
 /// Makes the VM's file. Throws a LauncherError, also when there is a VM of this name by now.
 void write_new_vm_file(const VmName& name, std::string_view text);
+
+/// Held while one of the user's files is exchanged for another text of it, or his crontab is: of
+/// two tapgates at once the change of one would be lost. Throws a LauncherError when another has it
+/// for 10 seconds.
+UniqueFd lock_vm_files();
+
+/// Gives the VM's file, which had the text `before`, the text `after`. False: it has another one by
+/// now, which stays. Throws a LauncherError.
+bool replace_vm_file(const VmName& name, std::string_view before, std::string_view after);
 
 /// All VMs that have a file, in alphabetical order.
 std::vector<VmName> vm_names();

@@ -285,6 +285,18 @@ says "$LAB/log/words" '^(size=)?72M?$'
 did 0 kill renamed
 did 0 rename renamed bare
 did 0 set bare memory=64M
+# Of two at once no change is lost that was not refused: by strace one takes long to put the new file there.
+(lab_exec strace -qq -o trace -e trace=rename -e inject=rename:delay_enter=1500000 "$tapgate" set bare memory=66M) \
+    </dev/null >/dev/null 2>&1 &
+slow=$!
+sleep 0.7
+tg set bare cpus=2
+wait $slow || wrong "set ends with $?"
+[ "$(grep -c -e '^memory = 66M' -e '^cpus = 2' "$config/bare.conf")" = $((2 - status)) ] ||
+    wrong "with exit code $status the second change is lost: $(cat "$config/bare.conf")"
+[ $status = 0 ] || says "$err" 'was changed meanwhile; try again'
+did 0 set bare memory=64M
+tg set bare cpus=
 result "set, rename"
 
 # A share is in QEMU's sandbox.
