@@ -134,7 +134,13 @@ class Runner {
         result_.jobs[index].exit_code = static_cast<int>(ExitCode::failed);
         result_.jobs[index].notes.push_back(why);
         result_.failed.push_back(index);
-        show(jobs_[index].row, State::failed, "failed: " + why);
+        show(jobs_[index].row, State::failed, "failed: " + without_name(jobs_[index], why));
+    }
+
+    // The row has the VM's name, which many errors begin with.
+    static std::string without_name(const VmJob& job, const std::string& why) {
+        const std::string name = job.words.size() > 1 ? job.words[1] + ": " : "";
+        return why.starts_with(name) ? why.substr(name.size()) : why;
     }
 
     void wait_for_an_end() {
