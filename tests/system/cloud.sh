@@ -156,7 +156,7 @@ result "three begin again, and no other"
 did 0 lab down class.conf --timeout="$verb_limit"
 did 0 list
 [ ! -s "$out" ] || ! grep running "$out" || wrong "some run"
-[ "$(lab_taps | wc -l)" = 0 ] || wrong "taps are left: $(lab_taps)"
+lab_no_tap_left
 did 0 lab destroy class.conf --yes
 did 0 list --all
 ! grep class- "$out" || wrong "some are left"
