@@ -2,8 +2,7 @@
 //
 // What a test needs of the machine: where that is missing the test is skipped, and fails under
 // MUST_WORK=1, so that nothing is skipped unseen.
-#ifndef TAPGATE_TESTS_PREREQUISITE_H
-#define TAPGATE_TESTS_PREREQUISITE_H
+#pragma once
 
 #include <gtest/gtest.h>
 
@@ -29,5 +28,3 @@ inline bool must_work() {
     } while (false)
 
 }  // namespace tapgate
-
-#endif

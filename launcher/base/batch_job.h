@@ -2,8 +2,7 @@
 //
 // Is this process part of a batch system's job? Then others decide how long it lives and how much
 // memory it has, and what a login gives a user on a host is not there.
-#ifndef TAPGATE_LAUNCHER_BASE_BATCH_JOB_H
-#define TAPGATE_LAUNCHER_BASE_BATCH_JOB_H
+#pragma once
 
 #include <functional>
 #include <optional>
@@ -33,5 +32,3 @@ std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*
                                      const std::string& parent = {});
 
 }  // namespace tapgate
-
-#endif

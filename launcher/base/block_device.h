@@ -2,8 +2,7 @@
 //
 // Block devices: logical volumes, loop devices, partitions, CD-ROM drives. Guests' disks as files
 // are, but QEMU opens them with other drivers, and the host may be using them itself.
-#ifndef TAPGATE_LAUNCHER_BASE_BLOCK_DEVICE_H
-#define TAPGATE_LAUNCHER_BASE_BLOCK_DEVICE_H
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -33,5 +32,3 @@ DeviceUse use_of_device(const std::string& path);
 std::string device_permission(const std::string& path);
 
 }  // namespace tapgate
-
-#endif

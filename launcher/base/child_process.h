@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A program that is started with exactly the descriptors it is meant to have, and watched.
-#ifndef TAPGATE_LAUNCHER_BASE_CHILD_PROCESS_H
-#define TAPGATE_LAUNCHER_BASE_CHILD_PROCESS_H
+#pragma once
 
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -100,5 +99,3 @@ std::optional<std::string> find_program(const std::string& name);
 int milliseconds_until(std::chrono::steady_clock::time_point deadline);
 
 }  // namespace tapgate
-
-#endif

@@ -6,8 +6,7 @@
 // qemu-img opens whatever an image names, with the user's rights, and what it opens ends up where a
 // guest reads it. Images are read here before, and refused when they name what they should not;
 // this covers what those readers understand differently from QEMU.
-#ifndef TAPGATE_LAUNCHER_BASE_CONFINEMENT_H
-#define TAPGATE_LAUNCHER_BASE_CONFINEMENT_H
+#pragma once
 
 #include <functional>
 #include <string>
@@ -45,5 +44,3 @@ class Confinement {
 };
 
 }  // namespace tapgate
-
-#endif

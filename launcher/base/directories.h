@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Where the launcher's files are (XDG base directory specification).
-#ifndef TAPGATE_LAUNCHER_BASE_DIRECTORIES_H
-#define TAPGATE_LAUNCHER_BASE_DIRECTORIES_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -41,5 +40,3 @@ std::string runtime_base_of_host();
 std::string current_directory();
 
 }  // namespace tapgate
-
-#endif

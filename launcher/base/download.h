@@ -2,8 +2,7 @@
 //
 // Files from elsewhere, by libcurl. That is loaded when it is needed and not before: it brings some
 // thirty libraries along, which would double the time that each tapgate takes to start.
-#ifndef TAPGATE_LAUNCHER_BASE_DOWNLOAD_H
-#define TAPGATE_LAUNCHER_BASE_DOWNLOAD_H
+#pragma once
 
 #include <cstdint>
 #include <functional>
@@ -62,5 +61,3 @@ std::string download_text(const std::string& url, size_t most, const HeldSignals
 bool is_url(std::string_view word);
 
 }  // namespace tapgate
-
-#endif

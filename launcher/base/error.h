@@ -2,8 +2,7 @@
 //
 // How the launcher fails: an exception with the whole text of the error, thrown where the place is
 // known and caught once, in main().
-#ifndef TAPGATE_LAUNCHER_BASE_ERROR_H
-#define TAPGATE_LAUNCHER_BASE_ERROR_H
+#pragma once
 
 #include <stdexcept>
 #include <string>
@@ -40,5 +39,3 @@ class UsageError : public LauncherError {
 [[noreturn]] void fail_with_errno(const std::string& what);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Small files, read and written whole.
-#ifndef TAPGATE_LAUNCHER_BASE_FILES_H
-#define TAPGATE_LAUNCHER_BASE_FILES_H
+#pragma once
 
 #include <filesystem>
 #include <functional>
@@ -59,5 +58,3 @@ void read_pieces(int fd, const std::string& path,
 bool write_all(int fd, std::string_view text);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What this host has left of memory and of room on its disks.
-#ifndef TAPGATE_LAUNCHER_BASE_HOST_RESOURCES_H
-#define TAPGATE_LAUNCHER_BASE_HOST_RESOURCES_H
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -28,5 +27,3 @@ std::string mount_point_of(const std::string& path);
 DiskFacts data_disk();
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // How much memory there is for VMs: the host's, and what the cgroup of this process (a job's, a
 // container's, a slice's) lets it have of that.
-#ifndef TAPGATE_LAUNCHER_BASE_MEMORY_H
-#define TAPGATE_LAUNCHER_BASE_MEMORY_H
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -25,5 +24,3 @@ Memory memory(const std::string& root = {});
 std::uint64_t memory_kills(const std::string& root = {});
 
 }  // namespace tapgate
-
-#endif

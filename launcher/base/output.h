@@ -2,8 +2,7 @@
 //
 // What the launcher tells: results to stdout, and to stderr one line for each thing that is worth
 // knowing. Nothing there fails unseen.
-#ifndef TAPGATE_LAUNCHER_BASE_OUTPUT_H
-#define TAPGATE_LAUNCHER_BASE_OUTPUT_H
+#pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -35,5 +34,3 @@ void print_json(const nlohmann::ordered_json& json);
 void note(const std::string& text);
 
 }  // namespace tapgate
-
-#endif

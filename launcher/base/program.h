@@ -2,8 +2,7 @@
 //
 // Other programs that are run for what they print (qemu-img, qemu-system-x86_64 -machine help), or
 // at the terminal (the user's editor). Never through a shell.
-#ifndef TAPGATE_LAUNCHER_BASE_PROGRAM_H
-#define TAPGATE_LAUNCHER_BASE_PROGRAM_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -69,5 +68,3 @@ class TerminalProgram {
 std::string own_program();
 
 }  // namespace tapgate
-
-#endif

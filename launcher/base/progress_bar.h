@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_BASE_PROGRESS_BAR_H
-#define TAPGATE_LAUNCHER_BASE_PROGRESS_BAR_H
+#pragma once
 
 #include <functional>
 #include <string>
@@ -29,5 +28,3 @@ class ProgressBar {
 };
 
 }  // namespace tapgate
-
-#endif

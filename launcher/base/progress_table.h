@@ -3,8 +3,7 @@
 // What many VMs are doing at the same time: a table on a terminal, which is drawn again with each
 // change; else a line for each VM that is done. To stderr, as everything that is not a
 // result.
-#ifndef TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
-#define TAPGATE_LAUNCHER_BASE_PROGRESS_TABLE_H
+#pragma once
 
 #include <chrono>
 #include <string>
@@ -53,5 +52,3 @@ std::string progress_summary(const std::vector<ProgressTable::Row>& rows,
                              ProgressTable::Clock::time_point now);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // qemu-img, which is only started confined: it opens the files that it is given, and no other that
 // an image may name.
-#ifndef TAPGATE_LAUNCHER_BASE_QEMU_IMG_H
-#define TAPGATE_LAUNCHER_BASE_QEMU_IMG_H
+#pragma once
 
 #include <chrono>
 #include <optional>
@@ -32,5 +31,3 @@ ChildProcess start_qemu_img(const std::vector<std::string>& words, const FileAcc
 void make_target(const std::string& path);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_BASE_QUESTION_H
-#define TAPGATE_LAUNCHER_BASE_QUESTION_H
+#pragma once
 
 #include <string>
 
@@ -14,5 +13,3 @@ bool can_ask();
 bool agreed(const std::string& question);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // SHA-256, by nettle.
-#ifndef TAPGATE_LAUNCHER_BASE_SHA256_H
-#define TAPGATE_LAUNCHER_BASE_SHA256_H
+#pragma once
 
 #include <nettle/sha2.h>
 
@@ -33,5 +32,3 @@ std::array<std::uint8_t, 32> sha256(std::string_view text);
 std::string hex_text(const std::array<std::uint8_t, 32>& digest);
 
 }  // namespace tapgate
-
-#endif

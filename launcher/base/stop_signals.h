@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // SIGTERM, SIGINT and SIGHUP as a descriptor: what they end has to be put in order first.
-#ifndef TAPGATE_LAUNCHER_BASE_STOP_SIGNALS_H
-#define TAPGATE_LAUNCHER_BASE_STOP_SIGNALS_H
+#pragma once
 
 #include <csignal>
 #include <string>
@@ -53,5 +52,3 @@ class HeldSignals {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Text for a terminal that is narrower than it.
-#ifndef TAPGATE_LAUNCHER_BASE_TERMINAL_TABLE_H
-#define TAPGATE_LAUNCHER_BASE_TERMINAL_TABLE_H
+#pragma once
 
 #include <cstddef>
 #include <string>
@@ -32,5 +31,3 @@ std::string folded_text(std::string_view text, size_t indent, size_t width);
 std::string fitted_text(std::string_view text, size_t column, size_t indent, size_t width);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Words from outside (the user's, the helper's, QEMU's, the kernel's), made fit to be shown.
-#ifndef TAPGATE_LAUNCHER_BASE_TEXT_H
-#define TAPGATE_LAUNCHER_BASE_TEXT_H
+#pragma once
 
 #include <charconv>
 #include <cstdint>
@@ -83,5 +82,3 @@ std::string duration_text(std::int64_t seconds);
 std::string table_text(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Files that are there whole or not at all.
-#ifndef TAPGATE_LAUNCHER_BASE_UNFINISHED_FILE_H
-#define TAPGATE_LAUNCHER_BASE_UNFINISHED_FILE_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -43,5 +42,3 @@ class UnfinishedFile {
 };
 
 }  // namespace tapgate
-
-#endif

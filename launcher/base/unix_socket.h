@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_BASE_UNIX_SOCKET_H
-#define TAPGATE_LAUNCHER_BASE_UNIX_SOCKET_H
+#pragma once
 
 #include <sys/un.h>
 
@@ -21,5 +20,3 @@ std::optional<sockaddr_un> unix_address(const std::string& path);
 UniqueFd connect_unix(const std::string& path);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate VERB [NAME] [options], taken apart by Boost.Program_options, as a grammar has it.
-#ifndef TAPGATE_LAUNCHER_CLI_COMMAND_LINE_H
-#define TAPGATE_LAUNCHER_CLI_COMMAND_LINE_H
+#pragma once
 
 #include <chrono>
 #include <map>
@@ -56,5 +55,3 @@ const Verb& verb_of(const Grammar& grammar, const std::string& word);
 std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // What makes shells complete tapgate's command lines, made from the grammar that the parser
 // reads: the two cannot disagree.
-#ifndef TAPGATE_LAUNCHER_CLI_COMPLETION_H
-#define TAPGATE_LAUNCHER_CLI_COMPLETION_H
+#pragma once
 
 #include <string>
 
@@ -18,5 +17,3 @@ std::string bash_completion(const Grammar& grammar);
 std::string zsh_completion(const Grammar& grammar);
 
 }  // namespace tapgate
-
-#endif

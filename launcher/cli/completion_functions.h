@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // completion.bash and completion.zsh, which CMake puts into the program.
-#ifndef TAPGATE_LAUNCHER_CLI_COMPLETION_FUNCTIONS_H
-#define TAPGATE_LAUNCHER_CLI_COMPLETION_FUNCTIONS_H
+#pragma once
 
 #include <string_view>
 
@@ -12,5 +11,3 @@ extern const std::string_view bash_completion_functions;
 extern const std::string_view zsh_completion_functions;
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that write, show and translate descriptions of VMs, and start nothing.
-#ifndef TAPGATE_LAUNCHER_CLI_DESCRIBE_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_DESCRIBE_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -21,5 +20,3 @@ ExitCode print_help(const CommandLine& command);
 ExitCode print_completion(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

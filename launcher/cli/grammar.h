@@ -2,8 +2,7 @@
 //
 // What a verb of the command line is, and an option of one. The table of them is in verbs.cc; the
 // parser, --help and the shells' completions read what main() hands them.
-#ifndef TAPGATE_LAUNCHER_CLI_GRAMMAR_H
-#define TAPGATE_LAUNCHER_CLI_GRAMMAR_H
+#pragma once
 
 #include <span>
 #include <string>
@@ -80,5 +79,3 @@ std::string_view help_of(const VerbOption& option, const Verb* verb);
 bool takes(const Verb& verb, const VerbOption& option);
 
 }  // namespace tapgate
-
-#endif

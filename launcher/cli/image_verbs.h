@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that make, keep and change images.
-#ifndef TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_IMAGE_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -15,5 +14,3 @@ ExitCode seed_vm(const CommandLine& command);
 ExitCode resize_disk(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_CLI_IMPORT_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_IMPORT_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -12,5 +11,3 @@ ExitCode import_vm(const CommandLine& command);
 ExitCode export_vm(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

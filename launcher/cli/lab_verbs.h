@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate lab: several VMs as one thing.
-#ifndef TAPGATE_LAUNCHER_CLI_LAB_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_LAB_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -12,5 +11,3 @@ namespace tapgate {
 ExitCode control_lab(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

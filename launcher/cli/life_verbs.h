@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that begin and end a VM's life, and those that interrupt it.
-#ifndef TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_LIFE_VERBS_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -37,5 +36,3 @@ ExitCode pause_vm(const CommandLine& command);
 ExitCode resume_vm(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that look at VMs.
-#ifndef TAPGATE_LAUNCHER_CLI_LOOK_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_LOOK_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -18,5 +17,3 @@ ExitCode view_vm(const CommandLine& command);
 ExitCode take_screenshot(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that look at the host's network and at guests through it.
-#ifndef TAPGATE_LAUNCHER_CLI_NETWORK_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_NETWORK_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -15,5 +14,3 @@ ExitCode wait_for_vm(const CommandLine& command);
 ExitCode run_doctor(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that make a VM of an image that is no VM's own.
-#ifndef TAPGATE_LAUNCHER_CLI_NEW_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_NEW_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -16,5 +15,3 @@ ExitCode new_vm(const CommandLine& command);
 void make_shown(const NewVm& vm);
 
 }  // namespace tapgate
-
-#endif

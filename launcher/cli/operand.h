@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What `tapgate run` is given: a VM's name, or just an image, which is a VM too.
-#ifndef TAPGATE_LAUNCHER_CLI_OPERAND_H
-#define TAPGATE_LAUNCHER_CLI_OPERAND_H
+#pragma once
 
 #include <string>
 
@@ -29,5 +28,3 @@ Setting image_setting(const std::string& operand);
 VmDescription described_vm(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_CLI_OTHER_WORDS_H
-#define TAPGATE_LAUNCHER_CLI_OTHER_WORDS_H
+#pragma once
 
 #include <string_view>
 
@@ -11,5 +10,3 @@ namespace tapgate {
 std::string_view said_here(std::string_view word);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that do something in a guest: a command, a copied file, a connection for ssh.
-#ifndef TAPGATE_LAUNCHER_CLI_REACH_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_REACH_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -16,5 +15,3 @@ ExitCode exec_in_vm(const CommandLine& command);
 ExitCode copy_files(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

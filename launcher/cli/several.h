@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A verb on several VMs: each is a command of its own, and they run side by side.
-#ifndef TAPGATE_LAUNCHER_CLI_SEVERAL_H
-#define TAPGATE_LAUNCHER_CLI_SEVERAL_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -20,5 +19,3 @@ ExitCode do_command(const CommandLine& command);
 std::vector<std::string> words_for(const CommandLine& command, const std::string& operand);
 
 }  // namespace tapgate
-
-#endif

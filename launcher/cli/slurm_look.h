@@ -2,8 +2,7 @@
 //
 // The looking verbs of a VM that is a job of Slurm's: what the node tells, and what is known here
 // besides.
-#ifndef TAPGATE_LAUNCHER_CLI_SLURM_LOOK_H
-#define TAPGATE_LAUNCHER_CLI_SLURM_LOOK_H
+#pragma once
 
 #include <string>
 
@@ -53,5 +52,3 @@ void note_change_of_job(const VmName& name);
 void look_where_it_ran(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

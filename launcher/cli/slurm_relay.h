@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A command line that is for the same program on another host.
-#ifndef TAPGATE_LAUNCHER_CLI_SLURM_RELAY_H
-#define TAPGATE_LAUNCHER_CLI_SLURM_RELAY_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -21,5 +20,3 @@ std::vector<std::string> words_there(const CommandLine& command);
 void note_missing_there(const SlurmJob& job, const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

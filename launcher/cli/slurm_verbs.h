@@ -2,8 +2,7 @@
 //
 // The verbs of a VM that is a job of Slurm's: `start' hands the job in, and the others are done
 // where it runs.
-#ifndef TAPGATE_LAUNCHER_CLI_SLURM_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_SLURM_VERBS_H
+#pragma once
 
 #include <optional>
 
@@ -22,5 +21,3 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command);
 std::vector<SlurmJob> jobs_to_list();
 
 }  // namespace tapgate
-
-#endif

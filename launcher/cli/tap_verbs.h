@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verb for programs other than QEMU.
-#ifndef TAPGATE_LAUNCHER_CLI_TAP_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_TAP_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -12,5 +11,3 @@ namespace tapgate {
 ExitCode run_with_tap(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_CLI_TRANSLATE_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_TRANSLATE_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -11,5 +10,3 @@ namespace tapgate {
 ExitCode translate_vm(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs that follow: who uses what, and what changes.
-#ifndef TAPGATE_LAUNCHER_CLI_USAGE_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_USAGE_VERBS_H
+#pragma once
 
 #include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
@@ -14,5 +13,3 @@ ExitCode show_top(const CommandLine& command);
 ExitCode print_events(const CommandLine& command);
 
 }  // namespace tapgate
-
-#endif

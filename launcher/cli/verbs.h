@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The verbs of the command line and their options, each once.
-#ifndef TAPGATE_LAUNCHER_CLI_VERBS_H
-#define TAPGATE_LAUNCHER_CLI_VERBS_H
+#pragma once
 
 #include "launcher/cli/grammar.h"
 
@@ -12,5 +11,3 @@ namespace tapgate {
 const Grammar& grammar();
 
 }  // namespace tapgate
-
-#endif

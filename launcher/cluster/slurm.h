@@ -2,8 +2,7 @@
 //
 // Slurm, asked. What it says is never kept: the next verb asks again. Each question has 3 seconds;
 // a Slurm that does not answer is an error, and never "the VM is off".
-#ifndef TAPGATE_LAUNCHER_CLUSTER_SLURM_H
-#define TAPGATE_LAUNCHER_CLUSTER_SLURM_H
+#pragma once
 
 #include <chrono>
 #include <optional>
@@ -60,5 +59,3 @@ void prepare_step();
 std::optional<std::vector<std::string>> job_words(const std::string& id);
 
 }  // namespace tapgate
-
-#endif

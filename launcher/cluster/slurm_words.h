@@ -3,8 +3,7 @@
 // What is said to Slurm's programs, and what their words mean. Pure: slurm.h runs them.
 //
 // A VM is a job named tapgate-NAME. There is no other list of VMs than Slurm's queue.
-#ifndef TAPGATE_LAUNCHER_CLUSTER_SLURM_WORDS_H
-#define TAPGATE_LAUNCHER_CLUSTER_SLURM_WORDS_H
+#pragma once
 
 #include <chrono>
 #include <cstdint>
@@ -111,5 +110,3 @@ std::chrono::milliseconds power_down_limit_in_job(std::chrono::seconds kill_wait
 std::string parse_job_end(std::string_view output);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // srun at this process's terminal: a step of a VM's job, whose words are the user's to see, and not
 // what srun adds to them.
-#ifndef TAPGATE_LAUNCHER_CLUSTER_STEP_H
-#define TAPGATE_LAUNCHER_CLUSTER_STEP_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -47,5 +46,3 @@ class Step {
 int run_step(const std::vector<std::string>& words);
 
 }  // namespace tapgate
-
-#endif

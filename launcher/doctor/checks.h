@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The doctor's checks. Each appends what it finds, good or bad, and looks at nothing but `facts`.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_CHECKS_H
-#define TAPGATE_LAUNCHER_DOCTOR_CHECKS_H
+#pragma once
 
 #include <string>
 
@@ -31,5 +30,3 @@ void check_guards(const DoctorFacts& facts, Findings& findings);
 void check_stray_taps(const DoctorFacts& facts, Findings& findings);
 
 }  // namespace tapgate
-
-#endif

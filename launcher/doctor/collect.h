@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What diagnose() judges, collected from this host. Changes nothing, and needs no privilege.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_COLLECT_H
-#define TAPGATE_LAUNCHER_DOCTOR_COLLECT_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -20,5 +19,3 @@ DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std
                           const std::string& helper);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // `tapgate doctor`: each layer that a bridged VM stands on, from the CPU to the guest's address,
 // what is wrong with it, and the command that mends it. The judgement alone, a pure function of
 // facts, which collect.h collects.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_DIAGNOSIS_H
-#define TAPGATE_LAUNCHER_DOCTOR_DIAGNOSIS_H
+#pragma once
 
 #include "launcher/doctor/facts.h"
 #include "launcher/doctor/finding.h"
@@ -15,5 +14,3 @@ namespace tapgate {
 Findings diagnose(const DoctorFacts& facts);
 
 }  // namespace tapgate
-
-#endif

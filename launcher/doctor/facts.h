@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What `tapgate doctor` judges: this host and a VM as collect.h finds them, or as a test has them.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_FACTS_H
-#define TAPGATE_LAUNCHER_DOCTOR_FACTS_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -113,5 +112,3 @@ struct DoctorFacts {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the doctor says of one thing: how it is, and what mends it.
-#ifndef TAPGATE_LAUNCHER_DOCTOR_FINDING_H
-#define TAPGATE_LAUNCHER_DOCTOR_FINDING_H
+#pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -29,5 +28,3 @@ std::string findings_text(const Findings& findings, size_t width = 0);
 nlohmann::json findings_json(const Findings& findings);
 
 }  // namespace tapgate
-
-#endif

@@ -7,8 +7,7 @@
 // - the base's file loses its write permission, and gets it back with its last overlay;
 // - nobody writes to an image that an overlay stands on. Overlays are found by looking at the
 //   user's VM files and at the images in data_directory(): no list is kept that could be wrong.
-#ifndef TAPGATE_LAUNCHER_IMAGE_BASE_IMAGE_H
-#define TAPGATE_LAUNCHER_IMAGE_BASE_IMAGE_H
+#pragma once
 
 #include <sys/stat.h>
 
@@ -96,5 +95,3 @@ void check_bases(const VmSpec& spec);
 std::vector<std::string> release_bases(const std::vector<BaseRecord>& records);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Images that have a name here: what /etc/tapgate/images.conf says of each.
-#ifndef TAPGATE_LAUNCHER_IMAGE_CATALOGUE_H
-#define TAPGATE_LAUNCHER_IMAGE_CATALOGUE_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -33,5 +32,3 @@ std::string catalogue_path();
 std::vector<CatalogueImage> read_catalogue();
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The checksums that distributions publish beside their images.
-#ifndef TAPGATE_LAUNCHER_IMAGE_CHECKSUMS_H
-#define TAPGATE_LAUNCHER_IMAGE_CHECKSUMS_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -42,5 +41,3 @@ FileChecksums checksums_of(const std::string& path, const HeldSignals& signals,
                            const Progress& progress);
 
 }  // namespace tapgate
-
-#endif

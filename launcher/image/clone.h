@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Clones: VMs that start as another one is, the base, and keep only what differs from it.
-#ifndef TAPGATE_LAUNCHER_IMAGE_CLONE_H
-#define TAPGATE_LAUNCHER_IMAGE_CLONE_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -50,5 +49,3 @@ struct BaseVerdict {
 std::vector<BaseVerdict> verify_bases(const VmName& name, const Progress& progress = {});
 
 }  // namespace tapgate
-
-#endif

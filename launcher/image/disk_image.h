@@ -9,8 +9,7 @@
 //
 // A qcow2 is read here and not by qemu-img, which opens what an image names before anybody can look
 // at the name; and without it the check costs no time worth speaking of.
-#ifndef TAPGATE_LAUNCHER_IMAGE_DISK_IMAGE_H
-#define TAPGATE_LAUNCHER_IMAGE_DISK_IMAGE_H
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -53,5 +52,3 @@ std::optional<FileAccess> access_to(const Disk& disk);
 std::vector<std::string> check_images(const VmSpec& spec);
 
 }  // namespace tapgate
-
-#endif

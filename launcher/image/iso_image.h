@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_IMAGE_ISO_IMAGE_H
-#define TAPGATE_LAUNCHER_IMAGE_ISO_IMAGE_H
+#pragma once
 
 #include <string>
 #include <utility>
@@ -14,5 +13,3 @@ std::string iso_image(const std::string& label,
                       const std::vector<std::pair<std::string, std::string>>& files);
 
 }  // namespace tapgate
-
-#endif

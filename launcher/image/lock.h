@@ -5,8 +5,7 @@
 // for each that it does not share. The kernel keeps them (F_OFD_SETLK), NFSv4 and cluster file
 // systems between hosts, too: so they tell of VMs that no runtime directory of this host knows of,
 // whoever started them.
-#ifndef TAPGATE_LAUNCHER_IMAGE_LOCK_H
-#define TAPGATE_LAUNCHER_IMAGE_LOCK_H
+#pragma once
 
 #include <string>
 
@@ -49,5 +48,3 @@ class HeldImage {
 };
 
 }  // namespace tapgate
-
-#endif

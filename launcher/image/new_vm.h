@@ -2,8 +2,7 @@
 //
 // A VM made of an image that is not its own: somebody's golden image, a cloud image, an installer's
 // CD-ROM. The image stays as it is, for any number of VMs and users.
-#ifndef TAPGATE_LAUNCHER_IMAGE_NEW_VM_H
-#define TAPGATE_LAUNCHER_IMAGE_NEW_VM_H
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -35,5 +34,3 @@ inline constexpr std::uint64_t default_disk_size = 20ULL << 30;
 std::vector<std::string> make_vm(const NewVm& vm, const Progress& progress = {});
 
 }  // namespace tapgate
-
-#endif

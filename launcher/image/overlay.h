@@ -2,8 +2,7 @@
 //
 // How an overlay comes into being: an empty qcow2 image that stands on others, which lose their
 // write permission, with a record of what they were (base_image.h).
-#ifndef TAPGATE_LAUNCHER_IMAGE_OVERLAY_H
-#define TAPGATE_LAUNCHER_IMAGE_OVERLAY_H
+#pragma once
 
 #include <sys/stat.h>
 
@@ -84,5 +83,3 @@ class NewDirectory {
 };
 
 }  // namespace tapgate
-
-#endif

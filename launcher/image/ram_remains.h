@@ -3,8 +3,7 @@
 // What a snapshot with the guest's RAM leaves in the image when QEMU fails to save it, and how that
 // is taken out again: the disk grows over it for a moment, and shrinks. A note of the VM's, made
 // before the snapshot, tells those who come later when tapgate was killed meanwhile.
-#ifndef TAPGATE_LAUNCHER_IMAGE_RAM_REMAINS_H
-#define TAPGATE_LAUNCHER_IMAGE_RAM_REMAINS_H
+#pragma once
 
 #include <chrono>
 #include <cstdint>
@@ -63,5 +62,3 @@ std::string mend_grown_disk(const VmName& vm);
 std::string grown_disk(const VmSpec& spec);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate delete: what of a VM goes, and what stays.
-#ifndef TAPGATE_LAUNCHER_IMAGE_REMOVAL_H
-#define TAPGATE_LAUNCHER_IMAGE_REMOVAL_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -32,5 +31,3 @@ Removal plan_removal(const VmName& name, bool disks);
 std::vector<std::string> remove_vm(const VmName& name, const Removal& removal);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_IMAGE_RENAME_H
-#define TAPGATE_LAUNCHER_IMAGE_RENAME_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -21,5 +20,3 @@ std::string renamed_text(const std::string& text, const VmName& from, const VmNa
 std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const Owner& owner);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_IMAGE_RESIZE_H
-#define TAPGATE_LAUNCHER_IMAGE_RESIZE_H
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -16,5 +15,3 @@ namespace tapgate {
 std::uint64_t grow_disk(const VmName& name, size_t index, std::uint64_t size, bool more = false);
 
 }  // namespace tapgate
-
-#endif

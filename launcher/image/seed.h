@@ -6,8 +6,7 @@
 //
 // It is a CD-ROM's file system on a virtio disk: each cloud image knows those, and Debian's cloud
 // kernel has no driver for q35's CD-ROM (AHCI).
-#ifndef TAPGATE_LAUNCHER_IMAGE_SEED_H
-#define TAPGATE_LAUNCHER_IMAGE_SEED_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -67,5 +66,3 @@ void refresh_seed(const VmName& name);
 void attach_seed(const VmName& name, const Seed& seed);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // Snapshots that are kept inside a VM's qcow2 images, under a tag: of a VM that is off its disks
 // and UEFI variables, of one that runs its RAM, too. (Not to be confused with `snapshot=on', which
 // throws away what the guest writes.)
-#ifndef TAPGATE_LAUNCHER_IMAGE_SNAPSHOTS_H
-#define TAPGATE_LAUNCHER_IMAGE_SNAPSHOTS_H
+#pragma once
 
 #include <chrono>
 #include <cstdint>
@@ -36,5 +35,3 @@ void restore_snapshot(const VmName& name, const std::string& tag, std::chrono::m
 void delete_snapshot(const VmName& name, const std::string& tag, std::chrono::milliseconds limit);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // Images from elsewhere, each once for all of the user's VMs, in .images of data_directory(): not
 // in the cache, which people empty, since VMs stand on them. A file's name ends in the beginning of
 // its SHA-256, so that a distribution's next release is another file.
-#ifndef TAPGATE_LAUNCHER_IMAGE_STORE_H
-#define TAPGATE_LAUNCHER_IMAGE_STORE_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -41,5 +40,3 @@ StoredImage fetch_image(const RemoteImage& image, const Progress& progress);
 std::string file_name_of(const std::string& url);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // The descriptor of a VMware disk: the text that names its extents, the files that hold the data
 // (VMware's "Virtual Disk Format 5.0"). Whoever made the image chose those names, and qemu-img
 // opens what they name: so they are read here first, and nothing is taken that is not understood.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_VMDK_DESCRIPTOR_H
-#define TAPGATE_LAUNCHER_FOREIGN_VMDK_DESCRIPTOR_H
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -36,5 +35,3 @@ void check_archived_vmdk(const std::string& path, std::uint64_t offset, std::uin
 std::string_view embedded_vmdk_descriptor(std::string_view head, const std::string& source);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // What can be done with a lab as a whole. Each of these either comes to its end or says what is
 // left to do; the next try goes on from there.
-#ifndef TAPGATE_LAUNCHER_LAB_CONTROL_H
-#define TAPGATE_LAUNCHER_LAB_CONTROL_H
+#pragma once
 
 #include <chrono>
 #include <functional>
@@ -77,5 +76,3 @@ struct LabVmStatus {
 std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members);
 
 }  // namespace tapgate
-
-#endif

@@ -14,8 +14,7 @@
 //     template = rhce-client
 //     memory = 512M
 //     after = server:ssh
-#ifndef TAPGATE_LAUNCHER_LAB_FILE_H
-#define TAPGATE_LAUNCHER_LAB_FILE_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -83,5 +82,3 @@ std::string lab_of_vm_file(std::string_view vm_file);
 bool has_lab_mark(std::string_view vm_file, const VmName& vm, const VmName& lab);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // `tapgate' commands of many VMs at the same time, each a process of its own: so every one has the
 // time limits and the error of the same command typed at a shell, and none can harm another.
-#ifndef TAPGATE_LAUNCHER_LAB_JOBS_H
-#define TAPGATE_LAUNCHER_LAB_JOBS_H
+#pragma once
 
 #include <chrono>
 #include <string>
@@ -57,5 +56,3 @@ JobsResult run_jobs(const std::vector<VmJob>& jobs, const JobOptions& options);
 std::vector<std::string> notes_in(std::string_view errors);
 
 }  // namespace tapgate
-
-#endif

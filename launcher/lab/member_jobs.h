@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the jobs of a lab's VMs have in common, whatever they do.
-#ifndef TAPGATE_LAUNCHER_LAB_MEMBER_JOBS_H
-#define TAPGATE_LAUNCHER_LAB_MEMBER_JOBS_H
+#pragma once
 
 #include <chrono>
 #include <string>
@@ -31,5 +30,3 @@ std::string first_reason(const JobsResult& result, const std::vector<VmJob>& job
 unsigned default_parallel();
 
 }  // namespace tapgate
-
-#endif

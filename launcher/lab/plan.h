@@ -2,8 +2,7 @@
 //
 // Before a lab is touched: which of its VMs are there, and whether the host has what those that are
 // to start need. What can be known beforehand does not fail half way.
-#ifndef TAPGATE_LAUNCHER_LAB_PLAN_H
-#define TAPGATE_LAUNCHER_LAB_PLAN_H
+#pragma once
 
 #include <cstdint>
 #include <map>
@@ -60,5 +59,3 @@ void check_lab_room(const std::vector<VmSpec>& starting, const LabFacts& facts);
 std::optional<unsigned> most_taps(std::string_view explained);
 
 }  // namespace tapgate
-
-#endif

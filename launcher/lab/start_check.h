@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Before a lab's first VM is made: whether anything stands in the way of any of them.
-#ifndef TAPGATE_LAUNCHER_LAB_START_CHECK_H
-#define TAPGATE_LAUNCHER_LAB_START_CHECK_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -19,5 +18,3 @@ void check_lab_start(const Lab& lab, const std::vector<LabMember>& members,
                      const std::string& helper);
 
 }  // namespace tapgate
-
-#endif

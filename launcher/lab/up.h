@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A lab is brought up: all of its VMs, or none.
-#ifndef TAPGATE_LAUNCHER_LAB_UP_H
-#define TAPGATE_LAUNCHER_LAB_UP_H
+#pragma once
 
 #include <chrono>
 #include <string>
@@ -24,5 +23,3 @@ struct LabStart {
 void bring_lab_up(const Lab& lab, const LabStart& options);
 
 }  // namespace tapgate
-
-#endif

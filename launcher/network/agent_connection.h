@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A conversation with a guest's agent. It is the guest that answers: nothing of it is trusted.
-#ifndef TAPGATE_LAUNCHER_NETWORK_AGENT_CONNECTION_H
-#define TAPGATE_LAUNCHER_NETWORK_AGENT_CONNECTION_H
+#pragma once
 
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -46,5 +45,3 @@ std::string agent_bytes(std::string_view text);
 std::string agent_text(std::string_view bytes);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // Files that a guest's agent writes or reads, which needs no network: as root there, piece by
 // piece. What the guest answers is bounded: a piece is no larger than what was asked for, and a
 // file ends.
-#ifndef TAPGATE_LAUNCHER_NETWORK_AGENT_FILES_H
-#define TAPGATE_LAUNCHER_NETWORK_AGENT_FILES_H
+#pragma once
 
 #include <chrono>
 #include <cstdint>
@@ -32,5 +31,3 @@ void copy_to_guest(const AgentCopy& copy, const std::string& from, const std::st
 void copy_from_guest(const AgentCopy& copy, const std::string& from, const std::string& to);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // `tapgate bridges`: what brctl(8) shows of bridges, and whose each port is.
-#ifndef TAPGATE_LAUNCHER_NETWORK_BRIDGE_LISTING_H
-#define TAPGATE_LAUNCHER_NETWORK_BRIDGE_LISTING_H
+#pragma once
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -59,5 +58,3 @@ std::string port_state_name(std::uint8_t state);
 std::string user_name_of(uid_t uid);
 
 }  // namespace tapgate
-
-#endif

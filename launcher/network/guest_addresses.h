@@ -2,8 +2,7 @@
 //
 // Where a running VM's guest can be reached. Who knows: the guest's own agent; this host's
 // neighbour tables, once the two talked to each other; and, behind QEMU's own NAT, QEMU.
-#ifndef TAPGATE_LAUNCHER_NETWORK_GUEST_ADDRESSES_H
-#define TAPGATE_LAUNCHER_NETWORK_GUEST_ADDRESSES_H
+#pragma once
 
 #include <chrono>
 #include <nlohmann/json_fwd.hpp>
@@ -111,5 +110,3 @@ std::string link_local_address(const MacAddress& mac);
 std::vector<GuestAdapter> find_guest(GuestFacts& facts, std::chrono::milliseconds limit);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // The agent that a guest may have (qemu-guest-agent), which answers over a socket of QEMU's. Its
 // protocol is QMP's without greeting and events (docs/interop/qemu-ga in QEMU's sources). It is the
 // guest that answers: nothing of it is trusted.
-#ifndef TAPGATE_LAUNCHER_NETWORK_GUEST_AGENT_H
-#define TAPGATE_LAUNCHER_NETWORK_GUEST_AGENT_H
+#pragma once
 
 #include <chrono>
 #include <optional>
@@ -45,5 +44,3 @@ AgentResult agent_exec(const std::string& path, const std::vector<std::string>& 
 bool agent_answers(const std::string& path, std::chrono::milliseconds limit);
 
 }  // namespace tapgate
-
-#endif

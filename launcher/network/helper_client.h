@@ -5,8 +5,7 @@
 //
 // The launcher does that itself since QEMU cannot: its sandbox sets no-new-privs, under which a
 // helper that QEMU starts has no privilege.
-#ifndef TAPGATE_LAUNCHER_NETWORK_HELPER_CLIENT_H
-#define TAPGATE_LAUNCHER_NETWORK_HELPER_CLIENT_H
+#pragma once
 
 #include <chrono>
 #include <optional>
@@ -83,5 +82,3 @@ struct VhostQueues {
 VhostQueues open_vhost(unsigned count, const std::string& device = "/dev/vhost-net");
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // The host's network at one moment, as the kernel tells any user of it through rtnetlink(7): links,
 // bridges and their ports, addresses, default routes, neighbours, and the bridges' tables of who is
 // behind which port. Passive data, so that what is made of it can be tested without a network.
-#ifndef TAPGATE_LAUNCHER_NETWORK_HOST_NETWORK_H
-#define TAPGATE_LAUNCHER_NETWORK_HOST_NETWORK_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -128,5 +127,3 @@ std::optional<PortTag> port_tag(const HostLink& link);
 std::string usable_address(const HostNetwork& network, const Neighbour& neighbour);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // Who on a bridge has a MAC address? Two guests with the same one take each other's frames, and
 // neither knows why.
-#ifndef TAPGATE_LAUNCHER_NETWORK_MAC_USER_H
-#define TAPGATE_LAUNCHER_NETWORK_MAC_USER_H
+#pragma once
 
 #include <chrono>
 #include <functional>
@@ -53,5 +52,3 @@ void require_free_mac(const InterfaceName& bridge, const MacAddress& mac, bool o
                       const MacQuestions& ask);
 
 }  // namespace tapgate
-
-#endif

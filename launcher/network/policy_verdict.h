@@ -2,8 +2,7 @@
 //
 // What the policy says before anybody asks for a tap: tapgate-policy's answer, which takes no
 // privilege.
-#ifndef TAPGATE_LAUNCHER_NETWORK_POLICY_VERDICT_H
-#define TAPGATE_LAUNCHER_NETWORK_POLICY_VERDICT_H
+#pragma once
 
 #include <string>
 
@@ -21,5 +20,3 @@ struct PolicyVerdict {
 PolicyVerdict policy_verdict(const std::string& helper, const std::string& bridge);
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // How ssh(1) is called for a guest. A guest's key is the VM's own and nobody else's: it is learnt
 // at the first login, and kept in a file of the VM's, under the VM's name and not under an address
 // that another machine has tomorrow.
-#ifndef TAPGATE_LAUNCHER_NETWORK_SSH_H
-#define TAPGATE_LAUNCHER_NETWORK_SSH_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -45,5 +44,3 @@ std::string ssh_proxy_config(const VmName& name, const std::string& known_hosts,
 [[noreturn]] void become_ssh(const VmName& name, const std::vector<std::string>& argv);
 
 }  // namespace tapgate
-
-#endif

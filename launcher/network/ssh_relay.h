@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_NETWORK_SSH_RELAY_H
-#define TAPGATE_LAUNCHER_NETWORK_SSH_RELAY_H
+#pragma once
 
 #include "common/unique_fd.h"
 #include "launcher/network/guest_addresses.h"
@@ -15,5 +14,3 @@ UniqueFd connect_to(const SshTarget& target);
 void relay(const UniqueFd& socket);
 
 }  // namespace tapgate
-
-#endif

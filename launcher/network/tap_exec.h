@@ -3,8 +3,7 @@
 // Any program in the place of QEMU: it becomes this process, with a tap at descriptors that it
 // knows beforehand. So a VMM that cannot call a helper (cloud-hypervisor, crosvm, a program of
 // one's own) gets a bridge without any privilege.
-#ifndef TAPGATE_LAUNCHER_NETWORK_TAP_EXEC_H
-#define TAPGATE_LAUNCHER_NETWORK_TAP_EXEC_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -32,5 +31,3 @@ void set_tap_environment(int first, unsigned count, const std::string& tap);
 [[noreturn]] void become(const std::vector<std::string>& words);
 
 }  // namespace tapgate
-
-#endif

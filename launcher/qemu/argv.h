@@ -8,8 +8,7 @@
 // its commas doubled behind a written key where it does not; as an argument of its own otherwise.
 // Images are opened with the drivers that are named here and no other: a file's name and content
 // mean nothing.
-#ifndef TAPGATE_LAUNCHER_QEMU_ARGV_H
-#define TAPGATE_LAUNCHER_QEMU_ARGV_H
+#pragma once
 
 #include <map>
 #include <optional>
@@ -71,5 +70,3 @@ std::vector<std::string> qemu_argv(const VmSpec& spec, const HostFacts& host,
                                    const std::optional<VmFds>& fds);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The part of QEMU's command line that is about disks and CD-ROMs.
-#ifndef TAPGATE_LAUNCHER_QEMU_ARGV_DRIVES_H
-#define TAPGATE_LAUNCHER_QEMU_ARGV_DRIVES_H
+#pragma once
 
 #include <set>
 #include <string>
@@ -33,5 +32,3 @@ void complete_disk_device(ArgvJson& device, const Disk& disk, const std::string&
 void add_drives(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The part of QEMU's command line that is about network adapters, which is QMP's, too.
-#ifndef TAPGATE_LAUNCHER_QEMU_ARGV_NETS_H
-#define TAPGATE_LAUNCHER_QEMU_ARGV_NETS_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -31,5 +30,3 @@ ArgvJson net_device(const Net& net, const std::string& id, const std::string& ne
                     const MacAddress& mac, std::optional<unsigned> mtu);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // QEMU's argument vector while it is being written, and what its parts have in common.
-#ifndef TAPGATE_LAUNCHER_QEMU_ARGV_WRITER_H
-#define TAPGATE_LAUNCHER_QEMU_ARGV_WRITER_H
+#pragma once
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
@@ -54,5 +53,3 @@ class ArgvWriter {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What can be asked of a VM that runs, by its QMP socket and its process.
-#ifndef TAPGATE_LAUNCHER_QEMU_CONTROL_H
-#define TAPGATE_LAUNCHER_QEMU_CONTROL_H
+#pragma once
 
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -49,5 +48,3 @@ UniqueFd qemu_pidfd(const VmName& name);
 void kill_qemu(const UniqueFd& pidfd);
 
 }  // namespace tapgate
-
-#endif

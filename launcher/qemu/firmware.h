@@ -2,8 +2,7 @@
 //
 // UEFI firmware, found as docs/interop/firmware.json in QEMU's sources says: descriptors that
 // distributions and administrators install, the first one in the order of file names that fits.
-#ifndef TAPGATE_LAUNCHER_QEMU_FIRMWARE_H
-#define TAPGATE_LAUNCHER_QEMU_FIRMWARE_H
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -41,5 +40,3 @@ std::string uefi_variables_path(const VmName& name, Firmware firmware);
 void make_uefi_variables(const UefiFiles& files);
 
 }  // namespace tapgate
-
-#endif

@@ -4,8 +4,7 @@
 //
 // What is plugged in is called as at a start: diskN on the image diskN-image, nicN on the netdev
 // netN. A step that fails takes back those before it.
-#ifndef TAPGATE_LAUNCHER_QEMU_HOTPLUG_H
-#define TAPGATE_LAUNCHER_QEMU_HOTPLUG_H
+#pragma once
 
 #include <chrono>
 #include <optional>
@@ -69,5 +68,3 @@ class Hotplug {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // The smallest guest that tells whether KVM runs guests here. A kernel offers /dev/kvm on hosts
 // where guests then abort or crawl (KVM that emulates a guest kernel's instructions one by one,
 // nested virtualization that is half there), so nothing less than running one proves it.
-#ifndef TAPGATE_LAUNCHER_QEMU_KVM_GUEST_H
-#define TAPGATE_LAUNCHER_QEMU_KVM_GUEST_H
+#pragma once
 
 #include <string>
 
@@ -21,5 +20,3 @@ std::string kvm_guest_rom();
 constexpr int kvm_guest_exit_code = 0x2a << 1 | 1;
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_QEMU_MACHINE_VERSION_H
-#define TAPGATE_LAUNCHER_QEMU_MACHINE_VERSION_H
+#pragma once
 
 #include <vector>
 
@@ -16,5 +15,3 @@ std::vector<Setting> with_machine_version(std::vector<Setting> settings,
                                           const MachineType& machine);
 
 }  // namespace tapgate
-
-#endif

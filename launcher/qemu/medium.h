@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The CD in a drive of a VM that runs.
-#ifndef TAPGATE_LAUNCHER_QEMU_MEDIUM_H
-#define TAPGATE_LAUNCHER_QEMU_MEDIUM_H
+#pragma once
 
 #include <string>
 
@@ -19,5 +18,3 @@ void take_medium(const VmName& name, bool force);
 void insert_medium(const VmName& name, const std::string& path, bool force);
 
 }  // namespace tapgate
-
-#endif

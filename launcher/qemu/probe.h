@@ -3,8 +3,7 @@
 // What QEMU and KVM can do here, found out by starting them. The answers are kept in
 // cache_directory() for as long as they are about the same program, host, kernel and boot, that KVM
 // runs no guests for an hour; what cannot be read there is found out again.
-#ifndef TAPGATE_LAUNCHER_QEMU_PROBE_H
-#define TAPGATE_LAUNCHER_QEMU_PROBE_H
+#pragma once
 
 #include <map>
 #include <string>
@@ -34,5 +33,3 @@ std::string why_not_kvm(const std::string& qemu, const std::string& cpu,
                         const std::string& device = "/dev/kvm");
 
 }  // namespace tapgate
-
-#endif

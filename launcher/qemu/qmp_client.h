@@ -5,8 +5,7 @@
 //
 // QEMU is the user's own process, but a guest may have broken into it: what it sends is not trusted
 // to be QMP, to be short, or to come at all.
-#ifndef TAPGATE_LAUNCHER_QEMU_QMP_CLIENT_H
-#define TAPGATE_LAUNCHER_QEMU_QMP_CLIENT_H
+#pragma once
 
 #include <chrono>
 #include <cstdint>
@@ -159,5 +158,3 @@ class QmpClient {
 };
 
 }  // namespace tapgate
-
-#endif

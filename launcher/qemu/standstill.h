@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_QEMU_STANDSTILL_H
-#define TAPGATE_LAUNCHER_QEMU_STANDSTILL_H
+#pragma once
 
 #include <chrono>
 #include <string>
@@ -26,5 +25,3 @@ std::string failed_disk(const VmName& name, std::chrono::milliseconds limit = qm
 void let_go_on(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

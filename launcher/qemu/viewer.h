@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_QEMU_VIEWER_H
-#define TAPGATE_LAUNCHER_QEMU_VIEWER_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -15,5 +14,3 @@ std::string viewer_address(const std::string& address);
 std::vector<std::string> viewer_words(const std::string& viewer, const std::string& address);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate attach and detach: disks, CDs and network adapters of a VM that runs.
-#ifndef TAPGATE_LAUNCHER_RUN_ATTACH_H
-#define TAPGATE_LAUNCHER_RUN_ATTACH_H
+#pragma once
 
 #include <chrono>
 #include <string>
@@ -35,5 +34,3 @@ struct DetachOptions {
 void detach_device(const VmName& name, const std::string& word, const DetachOptions& options);
 
 }  // namespace tapgate
-
-#endif

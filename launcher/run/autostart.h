@@ -2,8 +2,7 @@
 //
 // VMs that start with the host: as units of the user's systemd, or by cron's @reboot where there is
 // no systemd.
-#ifndef TAPGATE_LAUNCHER_RUN_AUTOSTART_H
-#define TAPGATE_LAUNCHER_RUN_AUTOSTART_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -24,5 +23,3 @@ bool has_autostart(const VmName& name);
 std::vector<std::string> set_autostart(const VmName& name, bool on);
 
 }  // namespace tapgate
-
-#endif

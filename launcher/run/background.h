@@ -2,8 +2,7 @@
 //
 // A VM is started in the background: under a supervisor that outlives this process, as a unit of
 // the user's systemd where there is one.
-#ifndef TAPGATE_LAUNCHER_RUN_BACKGROUND_H
-#define TAPGATE_LAUNCHER_RUN_BACKGROUND_H
+#pragma once
 
 #include <chrono>
 #include <string>
@@ -23,5 +22,3 @@ ExitCode start_supervisor(const VmName& name, std::chrono::milliseconds power_do
                           const std::vector<std::string>& words);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A guest's serial console on the user's terminal.
-#ifndef TAPGATE_LAUNCHER_RUN_CONSOLE_H
-#define TAPGATE_LAUNCHER_RUN_CONSOLE_H
+#pragma once
 
 #include <poll.h>
 #include <termios.h>
@@ -87,5 +86,3 @@ class Console {
 };
 
 }  // namespace tapgate
-
-#endif

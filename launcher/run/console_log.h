@@ -3,8 +3,7 @@
 // What a guest has written to its console: console.log in the VM's directory, which QEMU appends to
 // without a limit. That directory is in memory, a user's whole session shares it, and the guest
 // decides what it writes: the supervisor keeps it small.
-#ifndef TAPGATE_LAUNCHER_RUN_CONSOLE_LOG_H
-#define TAPGATE_LAUNCHER_RUN_CONSOLE_LOG_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -29,5 +28,3 @@ void remove_console_log(const VmName& name);
 void limit_console_log(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // How a VM that runs is ended by another process than its supervisor. power_down.h says what is
 // done when; here it is done.
-#ifndef TAPGATE_LAUNCHER_RUN_ENDING_H
-#define TAPGATE_LAUNCHER_RUN_ENDING_H
+#pragma once
 
 #include <chrono>
 
@@ -38,5 +37,3 @@ void end_by_force(const VmName& name, const UniqueFd& qemu);
 void settle(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

@@ -4,8 +4,7 @@
 //
 // Each VM has a QMP of its own for that (events.sock), since QMP talks with one client at a time,
 // and the other verbs want to be that on the other one. So there is one follower of a VM, too.
-#ifndef TAPGATE_LAUNCHER_RUN_EVENTS_H
-#define TAPGATE_LAUNCHER_RUN_EVENTS_H
+#pragma once
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -41,5 +40,3 @@ std::string event_json(const VmEvent& event);
 [[noreturn]] void follow_events(const std::optional<VmName>& name, bool json);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the launcher finds on the host.
-#ifndef TAPGATE_LAUNCHER_RUN_HOST_H
-#define TAPGATE_LAUNCHER_RUN_HOST_H
+#pragma once
 
 #include "launcher/qemu/argv.h"
 #include "launcher/vm/identity.h"
@@ -25,5 +24,3 @@ bool has_vhost();
 Owner vm_owner();
 
 }  // namespace tapgate
-
-#endif

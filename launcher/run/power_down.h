@@ -2,8 +2,7 @@
 //
 // How a VM is ended, step by step and never waiting for ever: the guest is asked by its power
 // button, then QEMU is told to quit, then it is killed. Pure: what is to be done when.
-#ifndef TAPGATE_LAUNCHER_RUN_POWER_DOWN_H
-#define TAPGATE_LAUNCHER_RUN_POWER_DOWN_H
+#pragma once
 
 #include <chrono>
 #include <optional>
@@ -58,5 +57,3 @@ class PowerDown {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What has to be right, or made, before a VM can start, and no pure function can tell.
-#ifndef TAPGATE_LAUNCHER_RUN_PREPARE_FILES_H
-#define TAPGATE_LAUNCHER_RUN_PREPARE_FILES_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -23,5 +22,3 @@ std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host
 std::vector<std::string> check_drives(const VmSpec& spec);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // From the description of a VM to QEMU's process: taps from the helper, vhost, the command line,
 // and the process with exactly these descriptors.
-#ifndef TAPGATE_LAUNCHER_RUN_PROCESS_H
-#define TAPGATE_LAUNCHER_RUN_PROCESS_H
+#pragma once
 
 #include <memory>
 #include <string>
@@ -46,5 +45,3 @@ std::string qemu_log_path(const VmName& name);
 std::string qemu_words(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

@@ -7,8 +7,7 @@
 // There are two programs of the name. The one written in Rust (Debian 13: virtiofsd) makes itself a
 // user namespace. The one in C, of QEMU up to 7.2 (Debian 12: qemu-system-common), wants to be root
 // in one that it is put into, with more users than one: for that the user needs subordinate ids.
-#ifndef TAPGATE_LAUNCHER_RUN_SHARE_SERVERS_H
-#define TAPGATE_LAUNCHER_RUN_SHARE_SERVERS_H
+#pragma once
 
 #include <memory>
 #include <string>
@@ -77,5 +76,3 @@ class ShareServers {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -5,8 +5,7 @@
 //
 // It keeps no connection to QMP open, since QEMU has one client at a time, and the other verbs want
 // to be that. When it is killed QEMU goes on, and the other verbs work as before.
-#ifndef TAPGATE_LAUNCHER_RUN_SUPERVISOR_H
-#define TAPGATE_LAUNCHER_RUN_SUPERVISOR_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -37,5 +36,3 @@ struct SuperviseOptions {
 ExitCode supervise(const VmSpec& spec, SuperviseOptions options);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // Who uses what of this host: all VMs that run, as /proc tells of their QEMU. Other users' too,
 // whose directories are closed: what is in a command line they have written themselves.
-#ifndef TAPGATE_LAUNCHER_RUN_USAGE_H
-#define TAPGATE_LAUNCHER_RUN_USAGE_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -48,5 +47,3 @@ std::map<std::pair<uid_t, std::string>, unsigned> taps_in_use(const HostNetwork&
                                                               std::optional<uid_t> user);
 
 }  // namespace tapgate
-
-#endif

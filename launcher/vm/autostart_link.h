@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_VM_AUTOSTART_LINK_H
-#define TAPGATE_LAUNCHER_VM_AUTOSTART_LINK_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -19,5 +18,3 @@ bool starts_by_itself(const VmName& name);
 std::vector<std::string> self_starting_vms();
 
 }  // namespace tapgate
-
-#endif

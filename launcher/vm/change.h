@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate set: a VM's file changed without an editor.
-#ifndef TAPGATE_LAUNCHER_VM_CHANGE_H
-#define TAPGATE_LAUNCHER_VM_CHANGE_H
+#pragma once
 
 #include <functional>
 #include <string>
@@ -46,5 +45,3 @@ void change_vm_file(const VmName& name, const std::vector<std::string>& words,
                     const std::string& directory);
 
 }  // namespace tapgate
-
-#endif

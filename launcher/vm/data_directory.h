@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_VM_DATA_DIRECTORY_H
-#define TAPGATE_LAUNCHER_VM_DATA_DIRECTORY_H
+#pragma once
 
 #include <string>
 
@@ -16,5 +15,3 @@ std::string vm_data_directory(const VmName& name);
 std::string seed_path(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A VM as the settings of all sources describe it.
-#ifndef TAPGATE_LAUNCHER_VM_DESCRIPTION_H
-#define TAPGATE_LAUNCHER_VM_DESCRIPTION_H
+#pragma once
 
 #include <functional>
 #include <string>
@@ -31,5 +30,3 @@ void check_value(const Setting& setting);
 VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settings);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate edit: the VM's file in the user's editor.
-#ifndef TAPGATE_LAUNCHER_VM_EDIT_H
-#define TAPGATE_LAUNCHER_VM_EDIT_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -21,5 +20,3 @@ std::vector<std::string> editor_words();
 void edit_vm_file(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

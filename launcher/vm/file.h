@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A user's VMs: the files NAME.conf in the configuration directory.
-#ifndef TAPGATE_LAUNCHER_VM_FILE_H
-#define TAPGATE_LAUNCHER_VM_FILE_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -57,5 +56,3 @@ VmDescription load_vm_file(const VmName& name);
 VmDescription describe_unfiled_vm(const VmName& name, const std::vector<Setting>& settings);
 
 }  // namespace tapgate
-
-#endif

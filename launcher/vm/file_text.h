@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The text of a VM file, read and written.
-#ifndef TAPGATE_LAUNCHER_VM_FILE_TEXT_H
-#define TAPGATE_LAUNCHER_VM_FILE_TEXT_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -36,5 +35,3 @@ std::string absolute_value(const Setting& setting);
 std::string vm_file_text(const VmName& name, const std::vector<Setting>& settings);
 
 }  // namespace tapgate
-
-#endif

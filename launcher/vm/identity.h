@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Who a VM is on the wire and to its guest: the same at every start, another for every VM.
-#ifndef TAPGATE_LAUNCHER_VM_IDENTITY_H
-#define TAPGATE_LAUNCHER_VM_IDENTITY_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -26,5 +25,3 @@ MacAddress stable_mac(const Owner& owner, const VmName& vm, unsigned index);
 std::string stable_uuid(const Owner& owner, const VmName& vm);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_VM_KNOWN_HOSTS_H
-#define TAPGATE_LAUNCHER_VM_KNOWN_HOSTS_H
+#pragma once
 
 #include <string>
 
@@ -26,5 +25,3 @@ std::string pattern_known_hosts_path(const VmName& name);
 void forget_known_hosts(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_LAUNCHER_VM_NAME_H
-#define TAPGATE_LAUNCHER_VM_NAME_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -12,5 +11,3 @@ namespace tapgate {
 std::string fitting_name(std::string_view text);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The options of a VM, for Boost's parser of command lines and for --help.
-#ifndef TAPGATE_LAUNCHER_VM_OPTION_HELP_H
-#define TAPGATE_LAUNCHER_VM_OPTION_HELP_H
+#pragma once
 
 #include <boost/program_options/options_description.hpp>
 
@@ -12,5 +11,3 @@ namespace tapgate {
 boost::program_options::options_description vm_options_description();
 
 }  // namespace tapgate
-
-#endif

@@ -8,8 +8,7 @@
 //
 // In values that are lists (`disk=/a.qcow2,bus=scsi`) a comma that belongs to a word is written
 // twice, as with QEMU.
-#ifndef TAPGATE_LAUNCHER_VM_OPTIONS_H
-#define TAPGATE_LAUNCHER_VM_OPTIONS_H
+#pragma once
 
 #include <span>
 #include <string>
@@ -55,5 +54,3 @@ bool is_list_option(std::string_view key);
 std::string suggestion(std::string_view key, std::vector<std::string_view> keys = {});
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A value of an option, where it came from, and the error that points there.
-#ifndef TAPGATE_LAUNCHER_VM_SETTING_H
-#define TAPGATE_LAUNCHER_VM_SETTING_H
+#pragma once
 
 #include <cstddef>
 #include <string>
@@ -35,5 +34,3 @@ LauncherError wrong_setting(const Setting& setting, const std::string& what);
 std::string setting_text(const Setting& setting);
 
 }  // namespace tapgate
-
-#endif

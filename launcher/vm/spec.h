@@ -2,8 +2,7 @@
 //
 // What a VM is: passive data, made of types that cannot hold a wrong value. vm/description.h
 // makes it from text, qemu/argv.h makes QEMU's command line from it.
-#ifndef TAPGATE_LAUNCHER_VM_SPEC_H
-#define TAPGATE_LAUNCHER_VM_SPEC_H
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -280,5 +279,3 @@ struct VmSpec {
 };
 
 }  // namespace tapgate
-
-#endif

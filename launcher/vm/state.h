@@ -9,8 +9,7 @@
 //   qmp.sock events.sock console.sock agent.sock vnc.sock console.log console.log.1 qemu.log
 //
 // Its mode is 0700: who can connect to qmp.sock has the whole of the user's account.
-#ifndef TAPGATE_LAUNCHER_VM_STATE_H
-#define TAPGATE_LAUNCHER_VM_STATE_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -118,5 +117,3 @@ UniqueFd lock_console(const VmName& name);
 void clear_vm_directory(const VmName& name);
 
 }  // namespace tapgate
-
-#endif

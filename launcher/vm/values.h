@@ -2,8 +2,7 @@
 //
 // What the values of options mean: words become the types of spec.h. Each function throws a
 // BadValue.
-#ifndef TAPGATE_LAUNCHER_VM_VALUES_H
-#define TAPGATE_LAUNCHER_VM_VALUES_H
+#pragma once
 
 #include <stdexcept>
 #include <string>
@@ -69,5 +68,3 @@ void set_place(VmSpec& spec, std::string_view value);
 Share parse_share(std::string_view text, const std::string& directory, size_t index);
 
 }  // namespace tapgate
-
-#endif

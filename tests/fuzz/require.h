@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What a fuzzer holds a program to.
-#ifndef TAPGATE_TESTS_FUZZ_REQUIRE_H
-#define TAPGATE_TESTS_FUZZ_REQUIRE_H
+#pragma once
 
 #include <cstdlib>
 #include <string_view>
@@ -24,5 +23,3 @@ inline void require_clean_text(std::string_view text, std::string_view layout = 
 }
 
 }  // namespace tapgate
-
-#endif

@@ -9,8 +9,7 @@
 // The rows are in abuse_*test.cc, by what they attack. This is the list: most of it has a test
 // elsewhere that goes into its detail.
 
-#ifndef TAPGATE_TESTS_SYSTEM_ABUSE_H
-#define TAPGATE_TESTS_SYSTEM_ABUSE_H
+#pragma once
 
 #include <linux/if_tun.h>
 
@@ -115,5 +114,3 @@ using Attacks = std::vector<Attack>;
 void expect_held(const std::string& title, const Attacks& attacks);
 
 }  // namespace tapgate
-
-#endif  // TAPGATE_TESTS_SYSTEM_ABUSE_H

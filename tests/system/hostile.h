@@ -3,8 +3,7 @@
 // What a hostile local user has at hand: the calls that anyone may make on a tap, and helpers in
 // crowds.
 
-#ifndef TAPGATE_TESTS_SYSTEM_HOSTILE_H
-#define TAPGATE_TESTS_SYSTEM_HOSTILE_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -120,5 +119,3 @@ class Crowd {
 std::size_t count_grants(const std::vector<HelperResult>& runs);
 
 }  // namespace tapgate
-
-#endif  // TAPGATE_TESTS_SYSTEM_HOSTILE_H

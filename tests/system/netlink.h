@@ -2,8 +2,7 @@
 //
 // The few rtnetlink requests that the test bed needs to make a network.
 
-#ifndef TAPGATE_TESTS_SYSTEM_NETLINK_H
-#define TAPGATE_TESTS_SYSTEM_NETLINK_H
+#pragma once
 
 #include <memory>
 #include <string>
@@ -37,5 +36,3 @@ class Rtnl {
 };
 
 }  // namespace tapgate
-
-#endif  // TAPGATE_TESTS_SYSTEM_NETLINK_H

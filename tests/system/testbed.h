@@ -14,8 +14,7 @@
 // The process comes back to the host's namespaces afterwards, so that tests can follow one another
 // in one process; main.cc sees to it that no process outlives the run.
 
-#ifndef TAPGATE_TESTS_SYSTEM_TESTBED_H
-#define TAPGATE_TESTS_SYSTEM_TESTBED_H
+#pragma once
 
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -239,5 +238,3 @@ bool long_run();
 std::string read_text(const std::string& path);
 
 }  // namespace tapgate
-
-#endif  // TAPGATE_TESTS_SYSTEM_TESTBED_H

@@ -7,8 +7,7 @@
 // seccomp filter runs after the tracer and would kill the helper for that), but into close(-1),
 // which every filter allows and which does nothing.
 
-#ifndef TAPGATE_TESTS_SYSTEM_TRACER_H
-#define TAPGATE_TESTS_SYSTEM_TRACER_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -80,5 +79,3 @@ std::vector<int> fds_being_sent(const TracedCall& call);
 std::string call_name(long number);
 
 }  // namespace tapgate
-
-#endif  // TAPGATE_TESTS_SYSTEM_TRACER_H

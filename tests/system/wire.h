@@ -8,8 +8,7 @@
 // since the kernel forwards within the sender's call, as long as one CPU does it all: see OneCpu.
 // Only what goes through a veth pair may wait a little: send() waits for it.
 
-#ifndef TAPGATE_TESTS_SYSTEM_WIRE_H
-#define TAPGATE_TESTS_SYSTEM_WIRE_H
+#pragma once
 
 #include <sched.h>
 
@@ -113,5 +112,3 @@ void speak_stp(const std::string& bridge);
 void await_forwarding(const std::string& port);
 
 }  // namespace tapgate
-
-#endif  // TAPGATE_TESTS_SYSTEM_WIRE_H

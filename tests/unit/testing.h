@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What tests of several folders need.
-#ifndef TAPGATE_TESTS_UNIT_TESTING_H
-#define TAPGATE_TESTS_UNIT_TESTING_H
+#pragma once
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -65,5 +64,3 @@ class TemporaryDirectory {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -3,8 +3,7 @@
 // The VM file in an archive that `tapgate export` has made: the VM as it was, and its disks members
 // of the archive. Somebody else may have written it: what in it reaches beyond the VM is told
 // apart.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_ARCHIVED_VM_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_ARCHIVED_VM_H
+#pragma once
 
 #include <string>
 #include <utility>
@@ -37,5 +36,3 @@ ArchivedVm read_archived_vm(const std::string& text, const std::string& source);
 bool reaches_beyond_vm(const std::string& key, const std::string& value);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // The files of an appliance, wherever they are: beside its descriptor, members of an archive,
 // compressed or not; and whether they are what its manifest says.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_FILES_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_FILES_H
+#pragma once
 
 #include <memory>
 #include <optional>
@@ -98,5 +97,3 @@ struct ManifestEntry {
 std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::string& source);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Images on their way from one format to another.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_IMAGE_CONVERSION_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_IMAGE_CONVERSION_H
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -26,5 +25,3 @@ void convert_image(const std::vector<std::string>& words, FileAccess files,
                    const Progress& progress, const std::string& what);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // Foreign images made the user's own: converted to qcow2 by qemu-img into the VM's directory, whole
 // or not at all.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_IMAGE_IMPORT_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_IMAGE_IMPORT_H
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -58,5 +57,3 @@ class ImageImport {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // The descriptor of an appliance (DMTF's Open Virtualization Format 0.9, 1 and 2): memory, CPUs,
 // disks, adapters, firmware.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -34,5 +33,3 @@ struct ApplianceWishes {
 Appliance read_ovf(std::string_view text, const std::string& source, ApplianceWishes wishes);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The disks of an OVF descriptor, and the files that they are in.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_DISKS_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_DISKS_H
+#pragma once
 
 #include <cstdint>
 #include <map>
@@ -90,5 +89,3 @@ class OvfDisks {
 };
 
 }  // namespace tapgate
-
-#endif

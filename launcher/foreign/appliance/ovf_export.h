@@ -3,8 +3,7 @@
 // A VM as the descriptor of an appliance (OVF 1), for other hypervisors. They know neither virtio
 // nor a bridge of this host's: its disks are on controllers, and its adapters models, that all
 // have.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_EXPORT_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_EXPORT_H
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -34,5 +33,3 @@ std::string ovf_text(const VmSpec& spec, const Owner& owner, const std::vector<O
                      const std::vector<OvfFile>& others);
 
 }  // namespace tapgate
-
-#endif

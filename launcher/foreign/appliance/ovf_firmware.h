@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The firmware that an OVF descriptor asks for.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_FIRMWARE_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_FIRMWARE_H
+#pragma once
 
 #include <pugixml.hpp>
 #include <string_view>
@@ -20,5 +19,3 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
 std::string_view ovirt_machine(const pugi::xml_node& system);
 
 }  // namespace tapgate
-
-#endif

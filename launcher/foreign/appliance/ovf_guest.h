@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What an appliance's guest has drivers for, as far as the descriptor tells which system it is.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_GUEST_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_GUEST_H
+#pragma once
 
 #include <pugixml.hpp>
 #include <string>
@@ -18,5 +17,3 @@ struct OvfGuest {
 OvfGuest read_ovf_guest(const pugi::xml_node& system);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // The virtual hardware of an OVF descriptor: the items of the configuration that is taken, and what
 // each of them says.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_HARDWARE_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_HARDWARE_H
+#pragma once
 
 #include <map>
 #include <optional>
@@ -60,5 +59,3 @@ pugi::xml_node ovf_section(const pugi::xml_node& parent, std::string_view name);
 std::string ovf_name(const pugi::xml_node& node);
 
 }  // namespace tapgate
-
-#endif

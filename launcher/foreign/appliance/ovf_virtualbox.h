@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What VirtualBox says of a machine in its own words only: <vbox:Machine> beside the OVF hardware.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_VIRTUALBOX_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_OVF_VIRTUALBOX_H
+#pragma once
 
 #include <pugixml.hpp>
 #include <string>
@@ -24,5 +23,3 @@ std::vector<VirtualBoxAdapter> virtualbox_adapters(const pugi::xml_node& system)
 void read_virtualbox_clock(const pugi::xml_node& system, Translation& translation);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // Where the members of a tar archive (POSIX ustar, pax, GNU) lie. Nothing is ever unpacked, so that
 // no name in it can lead anywhere. And how one is written.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_TAR_ARCHIVE_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_TAR_ARCHIVE_H
+#pragma once
 
 #include <cstdint>
 #include <functional>
@@ -57,5 +56,3 @@ class TarWriter {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -8,8 +8,7 @@
 //   NAME.conf         the VM file, in which disks are members
 //   NAME-disk0.vmdk   each disk, whole (an overlay with what it stands on); .qcow2 in a .tar
 //   NAME-uefi-variables.qcow2  what the guest's firmware remembers, where it does: what boots
-#ifndef TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_VM_ARCHIVE_H
-#define TAPGATE_LAUNCHER_FOREIGN_APPLIANCE_VM_ARCHIVE_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -35,5 +34,3 @@ std::vector<std::string> write_vm_archive(const VmName& name, const Owner& owner
                                           const Progress& progress);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // libvirt's description of a domain (virsh dumpxml) as a VM's settings.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_DOMAIN_XML_H
-#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_DOMAIN_XML_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -17,5 +16,3 @@ namespace tapgate {
 Translation translate_domain(std::string_view text, const std::string& source);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A VM as a domain of libvirt's, which virsh define takes, and translate_domain() reads back.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_EXPORT_H
-#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_EXPORT_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -23,5 +22,3 @@ struct DomainText {
 DomainText domain_text(const VmSpec& spec, const Owner& owner, const std::string& variables = {});
 
 }  // namespace tapgate
-
-#endif

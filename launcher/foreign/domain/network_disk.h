@@ -2,8 +2,7 @@
 //
 // What a disk of a libvirt domain lies in, where it is no file of this host: as -drive file= has
 // it.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_NETWORK_DISK_H
-#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_NETWORK_DISK_H
+#pragma once
 
 #include <pugixml.hpp>
 #include <string>
@@ -26,5 +25,3 @@ std::string read_slice(XmlLeft& xml, const pugi::xml_node& source, const std::st
                        const std::string& format);
 
 }  // namespace tapgate
-
-#endif

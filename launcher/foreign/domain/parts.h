@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The parts of a libvirt domain, each read in a file of its own: what they share.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_PARTS_H
-#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_PARTS_H
+#pragma once
 
 #include <cstdint>
 #include <map>
@@ -129,5 +128,3 @@ std::string scsi_model_of(const DomainParts& domain, const std::string& index);
 std::optional<std::uint64_t> boot_order_of(DomainParts& domain, const pugi::xml_node& device);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What of an XML document nobody has read: so that each part of it becomes something, or is named.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_DOMAIN_XML_LEFT_H
-#define TAPGATE_LAUNCHER_FOREIGN_DOMAIN_XML_LEFT_H
+#pragma once
 
 #include <pugixml.hpp>
 #include <string>
@@ -36,5 +35,3 @@ class XmlLeft {
 };
 
 }  // namespace tapgate
-
-#endif

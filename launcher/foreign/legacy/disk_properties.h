@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the properties of a -drive and of its device say of a disk.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISK_PROPERTIES_H
-#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_DISK_PROPERTIES_H
+#pragma once
 
 #include "launcher/foreign/legacy/parts.h"
 #include "launcher/foreign/translation/disks.h"
@@ -26,5 +25,3 @@ void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* devi
                    ForeignDisk& disk);
 
 }  // namespace tapgate
-
-#endif

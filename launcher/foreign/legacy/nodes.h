@@ -2,8 +2,7 @@
 //
 // The nodes of -blockdev, which refer to each other by their names, and what a disk is that stands
 // on them.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_NODES_H
-#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_NODES_H
+#pragma once
 
 #include <string>
 #include <vector>
@@ -35,5 +34,3 @@ struct NodeImage {
 NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name);
 
 }  // namespace tapgate
-
-#endif

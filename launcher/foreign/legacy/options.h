@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // QEMU's own command line, of any year: which options there are or were (table.cc).
-#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_OPTIONS_H
-#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_OPTIONS_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -36,5 +35,3 @@ struct LegacyOption {
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words);
 
 }  // namespace tapgate
-
-#endif

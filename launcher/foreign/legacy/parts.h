@@ -3,8 +3,7 @@
 // An old QEMU command line while it is translated: what its options have said, until it is known
 // what belongs together. Each option's handler is in one of the files named below; the table in
 // table.cc says which.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_PARTS_H
-#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_PARTS_H
+#pragma once
 
 #include <map>
 #include <optional>
@@ -196,5 +195,3 @@ void make_paths_absolute(const LegacyMachine& machine, Properties& properties);
 bool is_rom_of_qemu(std::string_view name);
 
 }  // namespace tapgate
-
-#endif

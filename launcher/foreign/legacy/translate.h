@@ -2,8 +2,7 @@
 //
 // From a QEMU command line of any year to a VM's settings. A pure function of the words: no file is
 // looked at, an image's format least of all.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_LEGACY_TRANSLATE_H
-#define TAPGATE_LAUNCHER_FOREIGN_LEGACY_TRANSLATE_H
+#pragma once
 
 #include <string>
 
@@ -19,5 +18,3 @@ namespace tapgate {
 Translation translate_qemu_command(const ShellCommand& command, const std::string& directory);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Where the body of a shell's function ends.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_BODY_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_BODY_H
+#pragma once
 
 #include <cstddef>
 #include <string_view>
@@ -13,5 +12,3 @@ namespace tapgate {
 size_t length_of_body(std::string_view text);
 
 }  // namespace tapgate
-
-#endif

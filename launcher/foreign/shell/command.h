@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A command of a shell script, as far as it is known without running it.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_COMMAND_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_COMMAND_H
+#pragma once
 
 #include <cstddef>
 #include <string>
@@ -45,5 +44,3 @@ enum class ShellReading {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The functions that a shell script has defined so far.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_DEFINED_FUNCTIONS_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_DEFINED_FUNCTIONS_H
+#pragma once
 
 #include <map>
 #include <optional>
@@ -61,5 +60,3 @@ class ShellFunctions {
 };
 
 }  // namespace tapgate
-
-#endif

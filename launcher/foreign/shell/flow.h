@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Which commands of a shell script are run, as far as its text tells: `if', `case', loops, `&&'.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_FLOW_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_FLOW_H
+#pragma once
 
 #include <algorithm>
 #include <optional>
@@ -206,5 +205,3 @@ class ShellFlow {
 };
 
 }  // namespace tapgate
-
-#endif

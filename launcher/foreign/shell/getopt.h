@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // getopt(1) of util-linux, which scripts have sort their arguments: eval set -- "$(getopt ...)".
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_GETOPT_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_GETOPT_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -15,5 +14,3 @@ namespace tapgate {
 std::optional<std::string> getopt_output(const std::vector<std::string>& words);
 
 }  // namespace tapgate
-
-#endif

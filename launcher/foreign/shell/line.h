@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A line as `read' takes it apart.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_LINE_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_LINE_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -19,5 +18,3 @@ std::vector<std::string> words_of_line(std::string_view line, std::string_view s
                                        size_t most);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What `$(...)' stands for, where that is known without running it: parts of paths, sums.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_OUTPUT_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_OUTPUT_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -44,5 +43,3 @@ struct SumStatus {
 SumStatus shell_sum(std::string_view text, ShellVariables& variables);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Why something in a shell script is not known without running it.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_PROBLEM_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_PROBLEM_H
+#pragma once
 
 #include <string>
 
@@ -35,5 +34,3 @@ struct ShellProblem {
 };
 
 }  // namespace tapgate
-
-#endif

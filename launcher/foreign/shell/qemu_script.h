@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Which command of a script starts QEMU, behind sudo, nohup and the like.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_QEMU_SCRIPT_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_QEMU_SCRIPT_H
+#pragma once
 
 #include <functional>
 #include <string>
@@ -28,5 +27,3 @@ ShellCommand find_qemu_start(std::string_view text,
                              const std::vector<std::string>& arguments = {});
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // QEMU's name among the words of a command.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_QEMU_WORDS_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_QEMU_WORDS_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -26,5 +25,3 @@ inline constexpr const char* of_windows =
     "it anew from QEMU's name on, without .exe and with their paths here";
 
 }  // namespace tapgate
-
-#endif

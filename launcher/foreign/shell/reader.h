@@ -6,8 +6,7 @@
 //
 // A function is read where it is called. Reading is bounded: by how deep scripts are within
 // scripts, by how many functions and rounds of loops are read, and by what variables come to.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_READER_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_READER_H
+#pragma once
 
 #include <algorithm>
 #include <map>
@@ -223,5 +222,3 @@ class ShellReader {
 };
 
 }  // namespace tapgate
-
-#endif

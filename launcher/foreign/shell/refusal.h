@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Errors of scripts that no other way of reading them gets around.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_REFUSAL_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_REFUSAL_H
+#pragma once
 
 #include "launcher/base/error.h"
 
@@ -15,5 +14,3 @@ class ScriptRefused : public LauncherError {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -5,8 +5,7 @@
 // functions. Nothing is ever run.
 //
 // libvirt's logs of the QEMUs that it started, systemd's units and lines of ps read the same way.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_SCRIPT_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_SCRIPT_H
+#pragma once
 
 #include <functional>
 #include <string_view>
@@ -25,5 +24,3 @@ std::vector<ShellCommand> read_shell_script(
     ShellReading reading = ShellReading::here, const std::vector<std::string>& arguments = {});
 
 }  // namespace tapgate
-
-#endif

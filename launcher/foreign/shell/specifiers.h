@@ -2,8 +2,7 @@
 //
 // Units of systemd and desktop entries, or what of a script writes some, as a shell would have
 // them.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_SPECIFIERS_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_SPECIFIERS_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -16,5 +15,3 @@ namespace tapgate {
 std::string with_units_as_script(std::string_view text, std::string_view file);
 
 }  // namespace tapgate
-
-#endif

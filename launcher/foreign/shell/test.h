@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // `[', `[[' and test(1), as far as their words are known.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_TEST_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_TEST_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -27,5 +26,3 @@ Truth matches_regular(const std::string& expression, const std::string& value,
                       std::vector<std::string>& groups);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What can be said of a script that is not run: yes, no, or that only the run would tell.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_TRUTH_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_TRUTH_H
+#pragma once
 
 namespace tapgate {
 
@@ -18,5 +17,3 @@ inline Truth truth_of(bool holds) {
 }
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The variables of a shell script, as far as they can be known without running it.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_VARIABLES_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_VARIABLES_H
+#pragma once
 
 #include <functional>
 #include <map>
@@ -202,5 +201,3 @@ class ShellVariables {
 size_t shell_name_length(std::string_view text);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // One word of a shell script: quotes, escapes, and what stands in for values.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_SHELL_WORD_H
-#define TAPGATE_LAUNCHER_FOREIGN_SHELL_WORD_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -146,5 +145,3 @@ class ShellWordReader {
 size_t length_of_command(std::string_view text);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // QEMU's network adapters, of which model= has a few.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_ADAPTER_MODEL_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_ADAPTER_MODEL_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -18,5 +17,3 @@ struct NetModelChoice {
 NetModelChoice net_model(std::string_view name);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What was said of a foreign VM beside the command line that QEMU gets now.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_ARGV_DIFF_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_ARGV_DIFF_H
+#pragma once
 
 #include <cstddef>
 #include <string>
@@ -31,5 +30,3 @@ std::vector<DiffRow> argv_diff(const Translation& translation,
 std::string side_by_side(const std::vector<DiffRow>& rows, size_t width = 80);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // What a foreign VM boots from, device by device, as `boot` says it; and as bootindex= of what is
 // kept as it was.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_BOOT_ORDER_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_BOOT_ORDER_H
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -78,5 +77,3 @@ class BootOrder {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // The disks and CD-ROMs of a foreign VM: a setting each where disk= and cdrom= can say all of what
 // the guest sees; otherwise kept as a -drive and a -device of QEMU's.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_DISKS_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_DISKS_H
+#pragma once
 
 #include <cstdint>
 #include <map>
@@ -95,5 +94,3 @@ class ForeignDisks {
 bool is_disk_format(std::string_view format);
 
 }  // namespace tapgate
-
-#endif

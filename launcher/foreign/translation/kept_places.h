@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Where devices that are kept as QEMU has them are on the PCI bus.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_KEPT_PLACES_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_KEPT_PLACES_H
+#pragma once
 
 #include "launcher/foreign/translation/machine.h"
 #include "launcher/foreign/translation/translation.h"
@@ -17,5 +16,3 @@ namespace tapgate {
 void place_kept_devices(const LegacyMachine& machine, Translation& result);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // What the parts of a translation know of the machine that comes out of it, and how devices are
 // kept on it.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_MACHINE_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_MACHINE_H
+#pragma once
 
 #include <map>
 #include <string>
@@ -81,5 +80,3 @@ std::string serial_port_device(const std::string& driver, const std::string& cha
                                const std::string& name);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The properties in the value of an option of QEMU's.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_PROPERTIES_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_PROPERTIES_H
+#pragma once
 
 #include <optional>
 #include <string>
@@ -45,5 +44,3 @@ class Properties {
 };
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // What a description of a VM that is foreign (an old command line, an exported appliance) becomes:
 // settings, and a note for each thing that was said there. Nothing is lost silently.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_TRANSLATION_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_TRANSLATION_H
+#pragma once
 
 #include <string>
 #include <string_view>
@@ -81,5 +80,3 @@ std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& se
                               const Translation& translation);
 
 }  // namespace tapgate
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Small questions about words that every reader here asks.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_WORDS_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_WORDS_H
+#pragma once
 
 #include <algorithm>
 #include <array>
@@ -50,5 +49,3 @@ inline bool sets_variables(std::string_view word) {
 }
 
 }  // namespace tapgate
-
-#endif

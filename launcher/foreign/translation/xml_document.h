@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // XML of others: without document types, and so without entities to expand or files to fetch.
-#ifndef TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_XML_DOCUMENT_H
-#define TAPGATE_LAUNCHER_FOREIGN_TRANSLATION_XML_DOCUMENT_H
+#pragma once
 
 #include <pugixml.hpp>
 #include <string>
@@ -32,5 +31,3 @@ std::string tag_of(const pugi::xml_node& node);
 std::string contents_of(const pugi::xml_node& node);
 
 }  // namespace tapgate
-
-#endif

@@ -2,8 +2,7 @@
 //
 // What tests of this folder share: a VM and whose it is, and what stands in
 // tests/unit/foreign/*/cases.txt and expected.txt: "== NAME", and the text below it.
-#ifndef TAPGATE_TESTS_UNIT_FOREIGN_CASES_H
-#define TAPGATE_TESTS_UNIT_FOREIGN_CASES_H
+#pragma once
 
 #include <fstream>
 #include <string>
@@ -37,5 +36,3 @@ inline std::vector<Case> read_cases(const std::string& file) {
 }
 
 }  // namespace tapgate
-
-#endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef TAPGATE_TESTS_UNIT_HELPER_FAKE_NAMES_H
-#define TAPGATE_TESTS_UNIT_HELPER_FAKE_NAMES_H
+#pragma once
 
 #include <map>
 #include <optional>
@@ -35,5 +34,3 @@ class FakeNames : public NameService {
 };
 
 }  // namespace tapgate
-
-#endif

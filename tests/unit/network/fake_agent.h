@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A guest's agent for tests.
-#ifndef TAPGATE_TESTS_UNIT_NETWORK_FAKE_AGENT_H
-#define TAPGATE_TESTS_UNIT_NETWORK_FAKE_AGENT_H
+#pragma once
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -82,5 +81,3 @@ class FakeAgent {
 inline constexpr const char* synchronized = "\xff{\"return\": ID}\n";
 
 }  // namespace tapgate
-
-#endif
