@@ -26,7 +26,8 @@ class InterfaceName {
     static std::optional<InterfaceName> parse(std::string_view text);
 
     [[nodiscard]] const std::string& str() const { return name_; }
-    auto operator<=>(const InterfaceName&) const = default;
+    // clang-tidy 14 takes the comparison with 0 that the compiler makes of it for a pointer's.
+    auto operator<=>(const InterfaceName&) const = default;  // NOLINT(modernize-use-nullptr)
 
   private:
     explicit InterfaceName(std::string_view name) : name_(name) {}
@@ -43,8 +44,7 @@ class VmName {
     static std::optional<VmName> parse(std::string_view text);
 
     [[nodiscard]] const std::string& str() const { return name_; }
-    // clang-tidy 14 takes the comparison with 0 that the compiler makes of it for a pointer's.
-    auto operator<=>(const VmName&) const = default;  // NOLINT(modernize-use-nullptr)
+    auto operator<=>(const VmName&) const = default;  // NOLINT(modernize-use-nullptr): see above
 
   private:
     explicit VmName(std::string_view name) : name_(name) {}
