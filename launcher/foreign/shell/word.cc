@@ -106,17 +106,20 @@ void ShellWordReader::add_quoted(std::string_view text) {
     }
 }
 
-// As the shell does where there are no quotes: blanks in a variable end the word, or what else IFS
-// says.
-void ShellWordReader::add_split(std::string_view text) {
-    const ShellVariables::Value separators = variables_.get("IFS");
+// What ends a word in a variable that has no quotes: blanks, or what else IFS says.
+std::string ShellWordReader::separators() {
+    const ShellVariables::Value said = variables_.get("IFS");
     if (splits_)
-        add_problem(separators.problem);
-    const std::string ends = separators.words.empty() ? std::string() : separators.words[0];
+        add_problem(said.problem);
+    return said.words.empty() ? std::string() : said.words[0];
+}
+
+// As the shell does where there are no quotes: each of `ends` ends a word.
+void ShellWordReader::add_split(std::string_view text, std::string_view ends) {
     bool behind_blank = false;  // which has ended a word
     for (const char c : text) {
         const bool blank = c == ' ' || c == '\t' || c == '\n';
-        if (!splits_ || ends.find(c) == std::string::npos) {
+        if (!splits_ || ends.find(c) == std::string_view::npos) {
             if (patterns_ == Patterns::files && splits_ && (c == '*' || c == '?'))
                 add_problem({"a pattern of file names (`" + std::string(1, c) + "')"});
             add(c);
@@ -149,16 +152,18 @@ void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted,
     const bool whole = !quoted && fields_.empty() && !in_field_ && at_word_end();
     if (whole && value.problem.soft && value.words.empty())
         absent_ = value.name;
+    const bool as_it_is = quoted || (all && !splits_);
+    const std::string ends = as_it_is || value.words.empty() ? std::string() : separators();
     bool first = true;
     for (const std::string& word : value.words) {
         if (!first && !all)
             break;
         if (!first)
             in_field_ = false;
-        if (quoted || (all && !splits_))
+        if (as_it_is)
             add_quoted(word);
         else
-            add_split(word);
+            add_split(word, ends);
         first = false;
     }
     if (quoted && value.words.empty() && !all)

@@ -88,7 +88,8 @@ class ShellWordReader {
     void add_problem(const ShellProblem& problem) { problem_.add(problem); }
     void add(char c);
     void add_quoted(std::string_view text);
-    void add_split(std::string_view text);
+    [[nodiscard]] std::string separators();
+    void add_split(std::string_view text, std::string_view ends);
     void add_value(const ShellVariables::Value& value, bool quoted, bool all);
     void add_all(ShellVariables::Value value, bool quoted, bool star);
     [[nodiscard]] bool closes(char quote) const;
