@@ -194,7 +194,7 @@ QmpClient::QmpClient(UniqueFd socket, const std::string& name, Milliseconds limi
     std::optional<json> message = receive(deadline);
     if (!message)
         fail(Kind::too_slow, "no greeting within " + std::to_string(limit.count()) +
-                                 " ms; is another client connected to it?");
+                                 " ms: another client may be connected to it");
     const auto greeting = message->find("QMP");
     if (greeting == message->end() || !greeting->is_object())
         fail(Kind::broken, "it does not greet as QEMU does");
