@@ -10,6 +10,19 @@
 
 namespace tapgate {
 
+bool is_cpu(std::string_view driver) {
+    return driver.ends_with("-x86_64-cpu") || driver.ends_with("-i386-cpu");
+}
+
+void count_plugged_cpus(LegacyParts& parts, const std::vector<LegacyOption>& options) {
+    parts.plugged_cpus = static_cast<unsigned>(
+        std::count_if(options.begin(), options.end(), [](const LegacyOption& option) {
+            return option.kind != nullptr && option.kind->name == "device" &&
+                   option.value.find("-cpu") != std::string::npos &&
+                   is_cpu(Properties::parse(option.value, "driver").get("driver"));
+        }));
+}
+
 void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     Properties properties = Properties::parse(option.value, "cpus");
     const auto number = [&](const char* key) -> std::optional<unsigned> {
@@ -30,9 +43,12 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
         between *= number(one).value_or(1);
     const std::uint64_t said =
         std::uint64_t{sockets.value_or(1)} * cores.value_or(1) * threads.value_or(1) * between;
-    const std::uint64_t total = cpus ? *cpus : most ? *most : said;
+    const std::uint64_t first = cpus ? *cpus : most ? *most : said;
+    const std::uint64_t total = first + parts.plugged_cpus;
     std::string value = std::to_string(total);
     std::string why;
+    if (parts.plugged_cpus > 0)
+        why = "with those that are plugged in";
     if (!sockets && !cores && !threads) {
         // Only how many.
     } else if (total % said == 0 && (said == total || !sockets || !cores || !threads)) {
@@ -42,9 +58,9 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
         value += ",cores=" + std::to_string(cores.value_or(left));
         value += ",threads=" + std::to_string(threads.value_or(sockets && cores ? left : 1));
         if (!sockets && !cores && left > 1)
-            why = "QEMU before 6.2 made " + std::to_string(left) + " sockets of it";
+            add_reason(why, "QEMU before 6.2 made " + std::to_string(left) + " sockets of it");
     } else {
-        why = "the topology does not come to " + std::to_string(total) + " CPUs";
+        add_reason(why, "the topology does not come to " + std::to_string(total) + " CPUs");
     }
     if (most && *most > total) {
         parts.more_cpus = true;

@@ -248,12 +248,6 @@ std::string why_own(const std::string& driver, const Properties& properties) {
                                                                  "piix3-ide",
                                                                  "isa-fdc",
                                                                  "pcie-bus"};
-    constexpr std::array<std::string_view, 17> screens = {
-        "VGA",           "cirrus-vga",    "qxl-vga",           "qxl",
-        "virtio-vga",    "vmware-svga",   "virtio-gpu-pci",    "bochs-display",
-        "secondary-vga", "virtio-vga-gl", "virtio-gpu-gl-pci", "virtio-gpu",
-        "ramfb",         "ati-vga",       "isa-vga",           "isa-cirrus-vga",
-        "vhost-user-vga"};
     constexpr std::array<std::string_view, 6> pointers = {"usb-tablet",    "virtio-tablet-pci",
                                                           "virtio-tablet", "usb-mouse",
                                                           "virtio-mouse",  "virtio-mouse-pci"};
@@ -271,7 +265,7 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         return "what is on SCSI is on virtio-scsi";
     if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))
         return "all of tapgate's VMs have one";
-    if (is_one_of(driver, screens))
+    if (is_screen(driver))
         return "the screen of display=vnc is the standard VGA";
     if (is_one_of(driver, pointers))
         return "a screen has a tablet with it";
@@ -290,7 +284,7 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         return "QEMU has dropped it; -device vfio-pci is what takes its place";
     if (driver == "usb-redir" || driver == "usb-ccid" || driver.starts_with("ccid-card"))
         return "it was for a SPICE viewer";
-    if (driver.ends_with("-x86_64-cpu") || driver.ends_with("-i386-cpu"))
+    if (is_cpu(driver))
         return "CPUs that were plugged in: cpus = says how many there are";
     if (driver == "AMDVI-PCI")
         return "amd-iommu brings it along";
@@ -405,6 +399,16 @@ void add_rest(LegacyParts& parts) {
 }
 
 }  // namespace
+
+bool is_screen(std::string_view driver) {
+    constexpr std::array<std::string_view, 17> screens = {
+        "VGA",           "cirrus-vga",    "qxl-vga",           "qxl",
+        "virtio-vga",    "vmware-svga",   "virtio-gpu-pci",    "bochs-display",
+        "secondary-vga", "virtio-vga-gl", "virtio-gpu-gl-pci", "virtio-gpu",
+        "ramfb",         "ati-vga",       "isa-vga",           "isa-cirrus-vga",
+        "vhost-user-vga"};
+    return is_one_of(driver, screens);
+}
 
 // QEMU reads the numbers as hexadecimal ones.
 std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
+#include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/legacy/disk_properties.h"
 #include "launcher/foreign/legacy/parts.h"
@@ -383,7 +385,35 @@ void translate_disks(LegacyParts& parts) {
     parts.disks.finish();
 }
 
+namespace {
+
+// What stands where QEMU takes a word for a disk's name, and is none: a dash as pages have them,
+// and what -drive takes.
+void require_name(const std::string& word) {
+    constexpr std::array<std::string_view, 7> dashes = {
+        "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93",
+        "\xe2\x80\x94", "\xe2\x80\x95", "\xe2\x88\x92"};
+    for (const std::string_view dash : dashes) {
+        if (word.starts_with(dash))
+            throw LauncherError(quoted_word(word) +
+                                " begins with a dash as pages have it, and QEMU takes it for a "
+                                "disk's name: write " +
+                                quoted_word("-" + word.substr(dash.size())));
+    }
+    constexpr std::array<std::string_view, 8> keys = {
+        "file=", "if=", "index=", "media=", "format=", "cache=", "boot=", "id="};
+    if (std::any_of(keys.begin(), keys.end(),
+                    [&](std::string_view key) { return word.starts_with(key); }))
+        throw LauncherError(quoted_word(word) +
+                            " is what -drive takes, and alone it is a disk's name to QEMU: is "
+                            "-drive missing, or is there a blank in front of it?");
+}
+
+}  // namespace
+
 void take_disk(LegacyParts& parts, const LegacyOption& option) {
+    if (option.kind == nullptr)
+        require_name(option.value);
     const std::string name(option.kind == nullptr ? "" : option.kind->name);
     const std::string file = "file=" + commas_doubled(option.value);
     std::string value = option.value;

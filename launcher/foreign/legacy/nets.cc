@@ -23,6 +23,21 @@ std::string bridge_or_default(const std::string& name, std::string& why) {
     return std::string(default_bridge);
 }
 
+// A MAC address as QEMU reads it, 0:16:3e:1:2:3 or with `-', as others write it.
+std::string whole_mac(const std::string& text) {
+    std::string whole;
+    std::string digits;
+    for (const char c : text + ":") {
+        if (c != ':' && c != '-') {
+            digits += c;
+            continue;
+        }
+        whole.append(whole.empty() ? "" : ":").append(digits.size() == 1 ? "0" : "").append(digits);
+        digits.clear();
+    }
+    return whole;
+}
+
 class NetTranslator {
   public:
     explicit NetTranslator(LegacyParts& parts)
@@ -224,6 +239,9 @@ class NetTranslator {
                 const std::string rest = helper->substr(at + option.size());
                 return bridge_or_default(rest.substr(0, rest.find_first_of(" '\"")), why);
             }
+            // Where nothing else is said, QEMU asks its helper for that.
+            const auto bridge = backend.take("br");
+            return bridge ? bridge_or_default(*bridge, why) : std::string(default_bridge);
         }
         if (const auto bridge = backend.take("br"))
             return bridge_or_default(*bridge, why);
@@ -277,9 +295,11 @@ class NetTranslator {
             text = newer;
         if (!text)
             return {};
-        const auto mac = MacAddress::parse(*text);
+        const auto mac = MacAddress::parse(whole_mac(*text));
         if (text->find(unknown_text) != std::string::npos)
-            add_reason(why, "its MAC address was another at each start: it gets one that stays");
+            add_reason(why,
+                       "what its MAC address was, only the shell knew: it gets one that stays, or "
+                       "that of mac=");
         else if (!mac)
             add_reason(why, quoted_word(*text) + " is no station's MAC address: it gets another");
         return mac ? ",mac=" + mac->str() : "";
@@ -307,11 +327,13 @@ class NetTranslator {
         if (!simple)
             return std::nullopt;
         std::string text;
+        bool everywhere = false;
         for (const std::string& rule : backend.take_all("hostfwd")) {
-            if (rule.starts_with("tcp::") || rule.starts_with("udp::"))
-                add_reason(why, "a port without an address is open to this host only");
+            everywhere = everywhere || rule.starts_with("tcp::") || rule.starts_with("udp::");
             text += ",hostfwd=" + HostForward::parse(rule)->str();
         }
+        if (everywhere)
+            add_reason(why, "a port without an address is open to this host only");
         return text;
     }
 
@@ -344,7 +366,7 @@ class NetTranslator {
             text += "," + more;
         const auto order = take_places(card);
         if (const auto mac = card.take("macaddr"))
-            card.set("mac", *mac);
+            card.set("mac", whole_mac(*mac));
         std::string driver = adapter.kind.empty() ? parts_.machine.default_adapter : adapter.kind;
         if (driver == "virtio")
             driver = "virtio-net-pci";

@@ -77,6 +77,7 @@ struct LegacyParts {
     bool has_memory = false;
     std::uint64_t memory = 0;    ///< MiB
     std::string machine_memory;  ///< the object that -machine's memory-backend= names
+    unsigned plugged_cpus = 0;   ///< those that are devices of their own
     bool more_cpus = false;      ///< some were to be plugged in later
     std::string memory_slots;    ///< what -m says of memory that is plugged in
     bool tcg = false;
@@ -85,6 +86,9 @@ struct LegacyParts {
     bool secure_flash = false;  ///< flash memory that only SMM may write to
     bool screen = false;
     std::string no_screen;  ///< -nographic and the like
+    std::string no_vga;     ///< -vga none
+    bool vga_said = false;
+    bool defaults = true;  ///< no -nodefaults
     unsigned serials = 0;
     unsigned usb_disks = 0;
     unsigned places = 0;  ///< bus= and addr= of devices, which tapgate gives itself
@@ -126,6 +130,10 @@ void add_machine(LegacyParts& parts);
 /// CPUs (cpus.cc).
 void take_cpus(LegacyParts& parts, const LegacyOption& option);
 void take_cpu(LegacyParts& parts, const LegacyOption& option);
+/// Is it a CPU, as -device has those that are plugged in?
+bool is_cpu(std::string_view driver);
+/// Before -smp is read, which says how many there are at first.
+void count_plugged_cpus(LegacyParts& parts, const std::vector<LegacyOption>& options);
 
 /// Memory (memory.cc).
 void take_memory_path(LegacyParts& parts, const LegacyOption& option);
@@ -141,6 +149,8 @@ std::string fit_object(Properties& object);
 /// The bus that a device says, empty for the board's own, and its place there, in the order in
 /// which a guest comes to them. Nothing: the device says no place.
 std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device);
+/// Is it a VGA adapter, or another screen?
+bool is_screen(std::string_view driver);
 
 /// Disks, CD-ROMs, floppies (disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);

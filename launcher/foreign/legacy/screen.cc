@@ -19,6 +19,19 @@ void say_no_screen(LegacyParts& parts, const std::string& was) {
     parts.no_screen.append(parts.no_screen.empty() ? "" : " ").append(was);
 }
 
+// A viewer has nothing to show of a guest without a VGA adapter.
+void take_no_vga(LegacyParts& parts) {
+    say_no_screen(parts, parts.no_vga);
+    parts.screen = false;
+    for (TranslationNote& note : parts.result.notes) {
+        if (note.became == "display = vnc")
+            note = {TranslationNote::Kind::dropped,
+                    note.was,
+                    {},
+                    "with -vga none the guest has no screen to look at"};
+    }
+}
+
 }  // namespace
 
 void take_display(LegacyParts& parts, const LegacyOption& option) {
@@ -77,8 +90,9 @@ void take_screen(LegacyParts& parts, const LegacyOption& option) {
 }
 
 void take_vga(LegacyParts& parts, const LegacyOption& option) {
+    parts.vga_said = true;
     if (option.value == "none")
-        say_no_screen(parts, option.text);
+        parts.no_vga = option.text;
     else
         parts.result.dropped(option.text, option.value == "std"
                                               ? "so is the screen of display=vnc"
@@ -86,11 +100,21 @@ void take_vga(LegacyParts& parts, const LegacyOption& option) {
 }
 
 void add_display(LegacyParts& parts) {
+    const bool has_device = std::any_of(
+        parts.devices.begin(), parts.devices.end(),
+        [](const LegacyDevice& device) { return is_screen(device.properties.get("driver")); });
+    if (!parts.no_vga.empty() && has_device)
+        parts.result.dropped(parts.no_vga, "its screen is a device");
+    else if (!parts.no_vga.empty())
+        take_no_vga(parts);
+    const bool had_vga = has_device || parts.vga_said || parts.defaults;
     const std::string serial = "the serial console is a socket, and a log";
     if (!parts.no_screen.empty() && parts.screen) {
         parts.result.dropped(parts.no_screen, "a screen was asked for, too; " + serial);
     } else if (!parts.no_screen.empty()) {
-        parts.set(parts.no_screen, "display", "none", serial);
+        const bool loses = had_vga && (parts.no_vga.empty() || has_device);
+        parts.set(parts.no_screen, "display", "none",
+                  serial + (loses ? "; the guest has no VGA adapter then" : ""));
         return;
     } else if (!parts.screen && !parts.partial) {
         parts.result.added("display = vnc",

@@ -384,7 +384,7 @@ void take_snapshot(LegacyParts& parts, const LegacyOption& option) {
 }
 
 void take_nodefaults(LegacyParts& parts, const LegacyOption& option) {
-    parts.nets.defaults = false;
+    parts.nets.defaults = parts.defaults = false;
     parts.result.dropped(option.text, "so it is with all of tapgate's VMs");
 }
 

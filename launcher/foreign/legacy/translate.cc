@@ -189,6 +189,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     }
     add_absent(parts, command, static_cast<size_t>(first - words.begin()));
     const std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
+    count_plugged_cpus(parts, options);
     for (const LegacyOption& option : options) {
         if (!option.unknown.empty())
             parts.result.dropped(option.text, option.unknown);

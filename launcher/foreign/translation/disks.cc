@@ -88,6 +88,12 @@ void ForeignDisks::finish() {
         if (disk.kind == ForeignDisk::Kind::disk)
             numbers_[disk.bus].push_back(disk.number);
     }
+    // In the last places, in their order.
+    const auto on_board = static_cast<unsigned>(std::count_if(
+        kept.begin(), kept.end(), [&](const ForeignDisk& disk) { return is_on_board(disk); }));
+    const unsigned taken = machine_.q35 ? sata_ : ide_;
+    const unsigned most = machine_.q35 ? most_sata : most_ide;
+    kept_ata_ = std::max(taken, most - std::min(on_board, most));
     for (ForeignDisk& disk : kept) {
         say_where_it_is_found(disk);
         if (disk.kind == ForeignDisk::Kind::floppy)
@@ -106,17 +112,20 @@ void ForeignDisks::say_where_it_is_found(ForeignDisk& disk) const {
             ? disk.bus
             : "";
     const auto others = numbers_.find(bus);
-    if (disk.kind != ForeignDisk::Kind::disk || (bus != "virtio" && bus != "scsi") ||
+    if (disk.kind != ForeignDisk::Kind::disk || bus.empty() || bus == "usb" ||
         others == numbers_.end())
         return;
+    // The last places on the board's controller, or one behind it.
+    const bool ata = bus == "ide" || bus == "sata";
+    const bool before = machine_.q35 && !ata;
     const bool moves = std::any_of(
         others->second.begin(), others->second.end(),
-        [&](unsigned other) { return machine_.q35 ? other < disk.number : other > disk.number; });
+        [&](unsigned other) { return before ? other < disk.number : other > disk.number; });
     if (moves)
-        add_reason(disk.why,
-                   "the guest finds it " + std::string(machine_.q35 ? "before" : "behind") +
-                       " its other disks on " + bus + ": /dev/" + (bus == "scsi" ? "sda" : "vda") +
-                       " may be another one, by-uuid is as it was");
+        add_reason(disk.why, "the guest finds it " + std::string(before ? "before" : "behind") +
+                                 " its other disks on " + bus + ": /dev/" +
+                                 (bus == "virtio" ? "vda" : "sda") +
+                                 " may be another one, by-uuid is as it was");
 }
 
 bool ForeignDisks::is_setting(const ForeignDisk& disk) const {
@@ -223,6 +232,13 @@ std::vector<std::string> ForeignDisks::kept_drive(const ForeignDisk& disk,
     return {"-drive", drive.str()};
 }
 
+// Of what is kept: is it for the board's own IDE or SATA controller?
+bool ForeignDisks::is_on_board(const ForeignDisk& disk) const {
+    const bool ata = disk.model.empty() || disk.model.starts_with("ide-");
+    return ata && disk.kind != ForeignDisk::Kind::floppy && disk.bus != "usb" &&
+           disk.bus != "scsi" && disk.bus != "virtio" && (machine_.q35 || disk.bus == "ide");
+}
+
 // The device on its bus; `arguments` gets a controller where it needs one of its own.
 Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& id,
                                     std::vector<std::string>& arguments) {
@@ -241,11 +257,8 @@ Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& 
         device.set("driver", "virtio-blk-pci");
     } else {
         device.set("driver", ata);
-        const unsigned taken = machine_.q35 ? sata_ : ide_;
-        const unsigned most = machine_.q35 ? most_sata : most_ide;
-        const bool on_board = machine_.q35 || disk.bus == "ide";
-        if (on_board && taken + kept_ide_ < most) {
-            const unsigned place = most - 1 - kept_ide_++;
+        if (is_on_board(disk) && kept_ata_ < (machine_.q35 ? most_sata : most_ide)) {
+            const unsigned place = kept_ata_++;
             device.set("bus", "ide." + std::to_string(machine_.q35 ? place : place / 2));
             if (!machine_.q35)
                 device.set("unit", std::to_string(place % 2));

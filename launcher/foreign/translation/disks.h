@@ -72,6 +72,7 @@ class ForeignDisks {
     void keep_floppy(const ForeignDisk& disk);
     [[nodiscard]] std::vector<std::string> kept_drive(const ForeignDisk& disk,
                                                       const std::string& id) const;
+    [[nodiscard]] bool is_on_board(const ForeignDisk& disk) const;
     Properties kept_place(const ForeignDisk& disk, const std::string& id,
                           std::vector<std::string>& arguments);
 
@@ -85,7 +86,7 @@ class ForeignDisks {
     unsigned ata_disks_ = 0;  // of those settings, on the board's own controller
     unsigned virtio_ = 0;
     unsigned kept_ = 0;
-    unsigned kept_ide_ = 0;     // from the other end
+    unsigned kept_ata_ = 0;     // the next place of one that is kept, on that controller
     unsigned ahci_places_ = 6;  // of the kept controller
     unsigned ahci_ = 0;
 };

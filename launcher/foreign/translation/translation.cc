@@ -96,7 +96,7 @@ std::pair<std::string, bool> format_by_name(std::string_view path) {
     };
     constexpr Ending endings[] = {
         {".qcow2", "qcow2"}, {".vmdk", "vmdk"}, {".vdi", "vdi"}, {".vhdx", "vhdx"},
-        {".vhd", "vpc"},     {".raw", "raw"},   {".iso", "raw"},
+        {".vhd", "vpc"},     {".raw", "raw"},   {".iso", "raw"}, {".qcow", "qcow2"},
     };
     std::string lower(path);
     std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
