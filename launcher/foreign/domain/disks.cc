@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -22,6 +23,29 @@ std::string bus_by_name(const std::string& target) {
            : target.starts_with("fd")  ? "fdc"
            : target.starts_with("xvd") ? "xen"
                                        : "ide";
+}
+
+// "sdb" is 1, "vdaa" 26.
+unsigned number_in_name(std::string_view target) {
+    constexpr unsigned most = 4095;
+    unsigned number = 0;
+    for (const char letter : target.substr(std::min(target.size(), target.find('d') + 1))) {
+        if (letter < 'a' || letter > 'z' || number > most)
+            break;
+        number = number * 26 + static_cast<unsigned>(letter - 'a') + 1;
+    }
+    return std::min(number == 0 ? 0 : number - 1, most);
+}
+
+// Its place in libvirt's list, whose first disk is that of <boot dev='hd'>: bus by bus as disks
+// came to them, on each by the targets' names.
+unsigned place_in_list(std::vector<std::string>& buses, const std::string& bus,
+                       std::string_view target) {
+    constexpr unsigned most_on_bus = 4096;
+    auto known = std::find(buses.begin(), buses.end(), bus);
+    if (known == buses.end())
+        known = buses.insert(buses.end(), bus);
+    return static_cast<unsigned>(known - buses.begin()) * most_on_bus + number_in_name(target);
 }
 
 // The chain of images below: each a file or a device of this host, or nothing is said.
@@ -302,16 +326,18 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     const std::string name = xml.attribute(target, "dev");
     std::string bus = xml.attribute(target, "bus");
     const std::string device = xml.attribute(disk, "device");
-    if (keep_domain_vhost_disk(domain, disk))
+    const bool has_bus = !bus.empty();
+    if (!has_bus)
+        bus = device == "floppy" ? "fdc" : bus_by_name(name);
+    const unsigned rank = place_in_list(domain.disk_buses, bus, name);
+    if (keep_domain_vhost_disk(domain, disk, rank))
         return;
     ForeignDisk result;
+    result.rank = rank;
     result.was = tag_of(disk) + (disk.child("source") ? tag_of(disk.child("source")) : "") +
                  (target ? tag_of(target) : "");
-    if (bus.empty()) {
-        bus = device == "floppy" ? "fdc" : bus_by_name(name);
-        if (!name.starts_with("hd"))
-            add_reason(result.why, "no bus was said: by the name it was " + bus);
-    }
+    if (!has_bus && !name.starts_with("hd"))
+        add_reason(result.why, "no bus was said: by the name it was " + bus);
     result.kind = device == "cdrom"    ? ForeignDisk::Kind::cdrom
                   : device == "floppy" ? ForeignDisk::Kind::floppy
                                        : ForeignDisk::Kind::disk;

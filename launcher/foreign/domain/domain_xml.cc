@@ -121,7 +121,15 @@ class DomainReader {
             result_.added("memory = 1G", "the domain does not say how much it has");
         }
         domain_.disks.finish();
-        domain_.boot.finish(result_);
+        // libvirt itself writes <boot dev='hd'> where nothing is said.
+        const bool is_said = domain_.boot.is_said();
+        if (!is_said) {
+            domain_.boot.set_kinds({BootKind::disk}, "");
+            domain_.boot.set_strict();
+            domain_.boot.set_first_of_kind();
+        }
+        domain_.boot.finish(result_,
+                            is_said ? "" : "libvirt starts its first disk where nothing is said");
         place_kept_devices(domain_.machine, result_);
         // Else tapgate's default would be one more.
         if (!has_setting("net")) {

@@ -345,7 +345,7 @@ bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
     return true;
 }
 
-bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk) {
+bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk, unsigned rank) {
     const std::string path = disk.child("source").attribute("path").value();
     if (disk.attribute("type").value() != std::string_view("vhostuser") || !is_users_path(path))
         return false;
@@ -359,10 +359,11 @@ bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk) {
                                            {"source", "path"},
                                            {"target", "dev"},
                                            {"target", "bus"}}};
-    keep_read(domain, disk,
-              {"-chardev", "socket,id=" + id + ",path=" + commas_doubled(path), "-device",
-               "vhost-user-blk-pci,chardev=" + id + domain.boot.add_kept(BootKind::disk, order)},
-              std::string(listens) + ", and the guest's memory has to be shared", read);
+    keep_read(
+        domain, disk,
+        {"-chardev", "socket,id=" + id + ",path=" + commas_doubled(path), "-device",
+         "vhost-user-blk-pci,chardev=" + id + domain.boot.add_kept(BootKind::disk, order, rank)},
+        std::string(listens) + ", and the guest's memory has to be shared", read);
     return true;
 }
 

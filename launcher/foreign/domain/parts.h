@@ -41,8 +41,9 @@ struct DomainParts {
     unsigned kept_memories = 0;  ///< and other parts that are kept, for their ids
     double memory = 0;           ///< bytes
     std::map<std::string, std::string> scsi_controllers;  ///< their models, by index=
-    std::string nvme_serial;     ///< of the controller that disks of bus='nvme' are on
-    std::string usb_controller;  ///< the model that USB devices are on
+    std::vector<std::string> disk_buses;  ///< in the order in which disks came to them
+    std::string nvme_serial;              ///< of the controller that disks of bus='nvme' are on
+    std::string usb_controller;           ///< the model that USB devices are on
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {});
@@ -93,7 +94,8 @@ bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem)
 bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel);
 bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
                            const std::string& model);
-bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk);
+/// `rank`: its place among the disks.
+bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk, unsigned rank);
 
 /// <memory>.
 void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory);

@@ -46,6 +46,9 @@ class BootOrder {
     /// Of each kind that was said only the first device, as libvirt has it.
     void set_first_of_kind() { first_of_kind_ = true; }
 
+    /// Has the description said anything of an order?
+    [[nodiscard]] bool is_said() const { return !was_.empty(); }
+
     /// A note's words for what put devices into an order.
     void add_source(const std::string& was);
 

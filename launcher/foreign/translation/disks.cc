@@ -24,6 +24,8 @@ unsigned rank_of(const ForeignDisk& disk) {
     constexpr std::array<std::string_view, 4> order = {"ide", "sata", "virtio", "scsi"};
     if (disk.boots)
         return 0;
+    if (disk.rank)
+        return *disk.rank;
     const bool last = disk.model.starts_with("nvme");
     const auto bus =
         (last ? order.end() : std::find(order.begin(), order.end(), disk.bus)) - order.begin() + 1;

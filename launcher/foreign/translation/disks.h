@@ -48,6 +48,7 @@ struct ForeignDisk {
     std::optional<std::uint64_t> order;  ///< bootindex=
     std::string gone;                    ///< why it cannot be opened; empty: it can
     bool boots = false;                  ///< boot=on of qemu-kvm: the first of the disks
+    std::optional<unsigned> rank;        ///< in the order to boot from; empty: by its bus
     std::string why;
 };
 
