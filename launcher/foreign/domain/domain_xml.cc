@@ -260,6 +260,8 @@ class DomainReader {
         if (name == "name") {
             result_.name = fitting_name(element.child_value());
             result_.changed(was, "VM " + result_.name, "the VM's name is that of its file");
+        } else if (name == "uuid" && xml.text(element).empty()) {
+            result_.dropped(was, "it is empty");
         } else if (name == "uuid") {
             result_.keep(was, {"-uuid", xml.text(element)});
         } else if (name == "genid" && !xml.text(element).empty()) {

@@ -32,7 +32,9 @@ std::string date_of(const std::string& seconds) {
 void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
     XmlLeft& xml = domain.xml;
     const std::string was = tag_of(clock) + xml.text(clock);
-    const std::string offset = xml.attribute(clock, "offset");
+    const std::string said = xml.attribute(clock, "offset");
+    const std::string old = xml.attribute(clock, "sync");  // as libvirt's first versions had it
+    const std::string& offset = said.empty() ? old : said;
     const std::string adjustment = xml.attribute(clock, "adjustment");
     const bool local = xml.attribute(clock, "basis") == "localtime" || offset == "localtime";
     const std::string start = offset == "absolute" ? date_of(xml.attribute(clock, "start")) : "";

@@ -69,17 +69,20 @@ void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo) {
     }
     for (const Table& table : tables) {
         for (const pugi::xml_node& part : sysinfo.children(table.element)) {
-            std::string value = std::string("type=") + table.type;
+            std::string values;
             for (const pugi::xml_node& entry : part.children("entry")) {
                 const std::string_view name = entry.attribute("name").value();
                 for (const auto& [theirs, ours] : table.entries) {
-                    if (theirs == nullptr || name != theirs)
+                    // One without text counts as not said.
+                    if (theirs == nullptr || name != theirs || entry.text().empty())
                         continue;
                     xml.attribute(entry, "name");
-                    value += std::string(",") + ours + "=" + commas_doubled(xml.text(entry));
+                    values += std::string(",") + ours + "=" + commas_doubled(xml.text(entry));
                 }
             }
-            arguments.insert(arguments.end(), {"-smbios", value});
+            if (!values.empty())
+                arguments.insert(arguments.end(),
+                                 {"-smbios", std::string("type=") + table.type + values});
         }
     }
     for (const pugi::xml_node& entry : sysinfo.child("oemStrings").children("entry"))

@@ -185,8 +185,9 @@ void ForeignDisks::name_as_before(ForeignDisk& disk, std::optional<unsigned> pla
 void ForeignDisks::add_setting(const ForeignDisk& disk) {
     std::string why = disk.why;
     if (disk.kind == ForeignDisk::Kind::cdrom) {
-        if (disk.bus == "scsi")
-            add_reason(why, std::string("the drive was on SCSI and is on ") +
+        if (disk.bus == "scsi" || disk.bus == "virtio")
+            add_reason(why, std::string("the drive was on ") +
+                                (disk.bus == "scsi" ? "SCSI" : "virtio") + " and is on " +
                                 (machine_.q35 ? "SATA" : "IDE"));
         result_.set("cdrom", disk.path);
         result_.changed(disk.was, "cdrom = " + disk.path, why);
