@@ -46,6 +46,10 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
     }
     for (const std::string& redirection : command.redirections)
         result.dropped(redirection, "what QEMU says is in qemu.log in the VM's directory");
+    for (const std::string& option : command.cut_off)
+        result.dropped(option,
+                       "a comment ends QEMU's command line in front of it, and a shell takes this "
+                       "for a command of its own");
     for (const std::string& note : command.notes)
         result.dropped(note, "only a shell that runs it would know");
     const std::string started = command.has_arguments ? "started here with these arguments"

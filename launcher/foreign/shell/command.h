@@ -27,6 +27,11 @@ struct ShellCommand {
     std::vector<std::pair<size_t, std::string>> absent;
     /// Variables of which nobody knows the value, and which stand in `words` as unknown_text.
     std::vector<std::string> unknown;
+    /// As written, the options behind it that a shell takes for commands of their own, since they
+    /// begin a line and it does not go on there.
+    std::vector<std::string> cut_off;
+    unsigned cut_line = 0;       ///< where the first of them stands
+    bool is_commented = false;   ///< a comment ends it
     bool background = false;     ///< ends in `&'
     bool is_written = false;     ///< it stands in a file that the script writes
     bool is_passed = false;      ///< a test of a file's being there decided against it

@@ -220,8 +220,28 @@ void ShellReader::assign_all() {
         assign(one.name, one.value, one.append);
 }
 
+// -drive file=b.img at a line's begin: no shell has such a command, and the start of QEMU in front
+// of it was to go on.
+void ShellReader::cut_off() {
+    constexpr size_t most = 100;
+    if (!follows() || last_start_ >= commands_.size() || command_.words.empty())
+        return;
+    std::string_view word = command_.words[0];
+    const bool as_written = written_.starts_with(word);
+    word.remove_prefix(word.starts_with("--") ? 2 : word.starts_with('-') ? 1 : word.size());
+    ShellCommand& start = commands_[last_start_];
+    if (!as_written || shell_name_length(word) == 0 || start.cut_off.size() == most)
+        return;
+    if (start.cut_off.empty())
+        start.cut_line = command_.line;
+    start.cut_off.push_back(shell_text(command_.words));
+}
+
 void ShellReader::record() {
     note_tests();
+    cut_off();
+    if (find_qemu(command_.words) != command_.words.end())
+        last_start_ = commands_.size();
     command_.directory = directory_;
     command_.notes.insert(command_.notes.begin(), notes_.begin(), notes_.end());
     commands_.push_back(std::move(command_));

@@ -26,6 +26,36 @@ class ArgumentsMissing : public LauncherError {
     using LauncherError::LauncherError;
 };
 
+// It says so.
+class NothingFound : public LauncherError {
+  public:
+    using LauncherError::LauncherError;
+};
+
+// qemu-kvm-m, qemu-dm: but none of the programs that come with QEMU.
+bool is_like_qemu(std::string_view name) {
+    constexpr std::array<std::string_view, 6> tools = {
+        "qemu-img", "qemu-io", "qemu-nbd", "qemu-ga", "qemu-bridge-helper", "qemu-storage-daemon"};
+    return name.starts_with("qemu-") && !is_one_of(name, tools);
+}
+
+// `# qemu-system-x86_64 ...': root's prompt to who copied it, and a comment to a shell. Its line;
+// 0: there is none.
+unsigned line_behind_prompt(std::string_view text) {
+    for (unsigned line = 1; !text.empty(); line++) {
+        const std::string_view whole = text.substr(0, text.find('\n'));
+        if (whole.starts_with("# ")) {
+            const std::string_view rest = trimmed(whole.substr(2));
+            const std::vector<std::string> word = {
+                std::string(rest.substr(0, rest.find_first_of(" \t")))};
+            if (find_qemu(word) != word.end() && rest.find(" -") != std::string_view::npos)
+                return line;
+        }
+        text.remove_prefix(std::min(whole.size() + 1, text.size()));
+    }
+    return 0;
+}
+
 // libvirt sets these in front of each QEMU that it starts, and logs them.
 bool is_of_libvirt(const ShellCommand& command) {
     return std::any_of(command.environment.begin(), command.environment.end(),
@@ -81,6 +111,18 @@ bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
     });
 }
 
+// -drive ... in a line of its own, where the start of QEMU was to go on: a page's line, or a
+// mail's, that was broken, or a blank behind a \.
+void require_whole(const ShellCommand& command, const std::string& source) {
+    if (command.cut_off.empty() || command.is_commented)
+        return;
+    const std::string& option = command.cut_off[0];
+    throw LauncherError(source + ": line " + std::to_string(command.cut_line) + " begins with " +
+                        quoted_word(option.substr(0, option.find(' '))) +
+                        ", and QEMU's command line ends in front of it: each line of it but the "
+                        "last has to end in \\ with no blank behind that");
+}
+
 // Each once: a loop starts one after the other.
 std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
     std::set<unsigned> lines;
@@ -105,13 +147,16 @@ ShellCommand find_qemu_start(std::string_view text,
             "'s, and not of sh or bash: give a file of the command line that it runs");
     const std::string plain = with_units_as_script(text, source);
     std::string error;
+    unsigned prompt = 0;
     for (const ShellReading reading :
          {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
         bool starts = false;
         try {
             const std::vector<ShellCommand> commands =
                 read_shell_script(plain, lookup, reading, arguments);
-            starts = std::any_of(commands.begin(), commands.end(), starts_qemu);
+            starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& command) {
+                return starts_qemu(command) || !command.cut_off.empty();
+            });
             // Which of two starts is meant is not for a file to say that may come and go.
             const bool passed =
                 std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
@@ -128,11 +173,16 @@ ShellCommand find_qemu_start(std::string_view text,
             if (starts && reading == ShellReading::flat && arguments.empty() &&
                 dynamic_cast<const ArgumentsMissing*>(&problem) == nullptr)
                 error += give_arguments;
+            if (dynamic_cast<const NothingFound*>(&problem) != nullptr)
+                prompt = line_behind_prompt(text);
             // Another reading would know less, and might not know that.
             if (starts)
                 break;
         }
     }
+    if (prompt > 0)
+        error += ": line " + std::to_string(prompt) +
+                 " has one behind a `#', and is a comment with that: leave it out";
     throw LauncherError(error);
 }
 
@@ -155,6 +205,8 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
         commands[0].words[0].starts_with('-'))
         found.push_back(commands.data());
     if (found.empty()) {
+        for (const ShellCommand& command : commands)
+            require_whole(command, source);
         std::string hint;
         if (const auto way_out = instead_of_description(source); !way_out.empty())
             hint = std::string(": ").append(way_out);
@@ -168,16 +220,16 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
             const bool asks = find_qemu(command.words) != command.words.end();
             if (asks && hint.empty())
                 hint = ": it only asks QEMU for its help or its version";
-            else if (!asks && (name.starts_with("qemu-") || name == "virt-install"))
+            else if (!asks && (is_like_qemu(name) || name == "virt-install"))
                 hint = ": " + no_qemu(command.words[0]);
             for (const std::string& word : command.words) {
-                if (word.find("qemu-system-") != std::string::npos && word.ends_with(".exe"))
+                if (word.find("qemu") != std::string::npos && word.ends_with(".exe"))
                     hint = std::string(": ") + of_windows;
             }
             if (name == "scsihw:" || name == "ostype:")
                 hint = ": it is Proxmox' file of a VM: give what `qm showcmd NUMBER' prints there";
         }
-        throw LauncherError(source + ": no command line of QEMU's in it" + hint);
+        throw NothingFound(source + ": no command line of QEMU's in it" + hint);
     }
     if (found.size() > 1 && are_of_one_log(found))
         found.erase(found.begin(), found.end() - 1);
@@ -190,6 +242,7 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                             std::string(places.size() > 1 ? "lines " : "line ") + shown(lines) +
                             "); make a file of the one that is meant");
     }
+    require_whole(*found[0], source);
     if (const ShellProblem& problem = found[0]->problem) {
         const std::string error = source + ": " + problem.what +
                                   " means something to a shell only; write out what it stands for";

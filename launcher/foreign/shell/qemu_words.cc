@@ -81,7 +81,11 @@ size_t certain_among(const std::vector<std::string>& words) {
 std::string no_qemu(std::string_view word) {
     const std::string_view name = last_part(word);
     std::string way_out = "; give a command line from QEMU's name on";
-    if (name.starts_with("qemu") || name.starts_with("kvm"))
+    constexpr std::array<std::string_view, 3> programs = {"qemu-kvm-", "qemu-system-", "kvm-"};
+    constexpr std::array<std::string_view, 4> others = {"kvm-img", "kvm-io", "kvm-nbd", "kvm-ok"};
+    if (!is_one_of(name, others) &&
+        std::any_of(programs.begin(), programs.end(),
+                    [&](std::string_view program) { return name.starts_with(program); }))
         way_out = ": have the blanks in front of its options been lost?";
     else if (name.starts_with("virsh"))
         way_out = "; `virsh dumpxml VM >vm.xml' writes what `tapgate import vm.xml' takes";

@@ -64,12 +64,14 @@ void ShellReader::read_part() {
         read_regular();
     } else if (is_in_test() && std::string_view("()<>|").find(c) != std::string_view::npos &&
                !(c == '|' && peek(1) == '|')) {
-        // Of an expression: that makes it one that nobody evaluates here.
-        command_.words.emplace_back(unknown_text);
+        // Of an expression: that makes it one that nobody evaluates here, but for `a > b'.
+        const bool compares = (c == '<' || c == '>') && brackets_ == 0;
+        command_.words.emplace_back(compares ? std::string(1, c) : std::string(unknown_text));
         brackets_ += c == '(' ? 1U : 0U;
         brackets_ -= c == ')' && brackets_ > 0 ? 1U : 0U;
         next();
     } else if (c == '#') {
+        command_.is_commented = started_;
         skip_line();
     } else if (c == '<' || c == '>' || (c == '&' && peek(1) == '>')) {
         read_redirection("");

@@ -129,6 +129,7 @@ class ShellReader {
     [[nodiscard]] std::string written() const;
     void finish_command();
     ShellStatus status_of_command();
+    void cut_off();
     void record();
     void note_tests();
     /// `what` is in others, as it is not reached.
@@ -190,6 +191,7 @@ class ShellReader {
     unsigned nesting_;
     ShellFlow flow_;
     std::vector<ShellCommand> commands_;
+    size_t last_start_ = static_cast<size_t>(-1);  // of QEMU, among them
     ShellCommand command_;
     std::optional<ShellStatus> called_;    // how the function that command_ calls ended
     std::optional<ShellStatus> returned_;  // how this function ended, by `return'

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "launcher/base/error.h"
+#include "launcher/base/text.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/reader.h"
 #include "launcher/foreign/shell/refusal.h"
@@ -14,8 +15,17 @@ namespace tapgate {
 
 namespace {
 
-// A line of ps(1) without the columns in front of QEMU's name: the last of them is a time.
+// A line without what stands in front of QEMU's name: a prompt, or the columns of ps(1), the last
+// of which is a time.
 std::string_view without_columns(std::string_view line) {
+    // > qemu-kvm ...: behind a prompt, or in a mail.
+    if (line.starts_with('>')) {
+        const std::string_view quoted = trimmed(line.substr(1));
+        const std::string word(quoted.substr(0, quoted.find_first_of(" \t")));
+        const std::vector<std::string> words = {word};
+        if (word.starts_with('-') || word == "sudo" || find_qemu(words) != words.end())
+            return quoted;
+    }
     std::string_view before;
     bool has_number = false;
     for (size_t at = line.find_first_not_of(" \t"); at < line.size();

@@ -36,6 +36,12 @@ Truth compared(const std::string& left, std::string_view how, const std::string&
         return truth_of(left == right);
     if (how == "!=")
         return truth_of(left != right);
+    if (how == "<" || how == ">") {
+        // As texts, of which only digits are in one order everywhere.
+        constexpr std::string_view digits = "0123456789";
+        const bool known = (left + right).find_first_not_of(digits) == std::string::npos;
+        return known ? truth_of(how == "<" ? left < right : left > right) : Truth::unknown;
+    }
     // Nothing is zero in [[, and an error in the others.
     if ((left.empty() || right.empty()) && bracket != "[[")
         return how.starts_with('-') ? Truth::no : Truth::unknown;
