@@ -10,13 +10,20 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -83,6 +90,11 @@ const std::string all_nodes = bytes({0xff, 0x02}) + std::string(13, '\0') + '\1'
 std::string ipv6(int next, const std::string& payload, const std::string& to = all_nodes) {
     return two(0x86dd) + bytes({0x60, 0, 0, 0}) + two(payload.size()) + bytes({next, 255}) +
            link_local + to + payload;
+}
+
+// The same packet, which says to have as many bytes as there can be.
+std::string longer(std::string ipv6_packet) {
+    return ipv6_packet.replace(6, 2, two(0xffff));
 }
 
 std::string icmpv6(int type) {
@@ -156,6 +168,14 @@ std::vector<Sample> samples() {
          on_wire(broadcast_mac, ipv4_with(0, 0x44, ipv4(17, udp(67, 68))))},
         {"a DHCP offer in a longer header", "dhcp_servers",
          on_wire(broadcast_mac, ipv4_with(0, 0x46, ipv4(17, std::string(4, '\1') + udp(67, 68))))},
+        {"a DHCP offer that says to be a later fragment", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4(17, udp(67, 68), bytes({192, 0, 2, 255}), 1))},
+        {"a DHCP answer from another port that says so", "dhcp_servers",
+         on_wire(router_mac, ipv4(17, udp(4000, 68), bytes({192, 0, 2, 255}), 1))},
+        {"a later fragment with a longer header", "dhcp_servers",
+         on_wire(broadcast_mac, ipv4_with(0, 0x46,
+                                          ipv4(17, std::string(4, '\1') + udp(67, 68),
+                                               bytes({192, 0, 2, 255}), 1)))},
         {"a DHCP offer in SNAP", "hidden", snap(broadcast_mac, ipv4(17, udp(67, 68)))},
         {"a DHCP offer in 802.1H", "hidden", snap(broadcast_mac, ipv4(17, udp(67, 68)), 0xf8)},
         {"a DHCP offer in SNAP with a tag", "hidden",
@@ -169,6 +189,10 @@ std::vector<Sample> samples() {
          on_wire(router_mac, ipv6(17, udp(4000, 546)))},
         {"a DHCPv6 answer behind options", "dhcpv6_servers",
          on_wire(router_mac, ipv6(60, ipv6_options(17, udp(547, 546))))},
+        {"a DHCPv6 advertisement that says to be longer", "hidden",
+         on_wire(router_mac, longer(ipv6(17, udp(547, 546))))},
+        {"IPv6 that says to be longer", "hidden",
+         on_wire(router_mac, longer(ipv6(58, icmpv6(136))))},
         {"a router advertisement", "routers", on_wire(multicast6, ipv6(58, icmpv6(134)))},
         {"a router advertisement to one", "routers", on_wire(router_mac, ipv6(58, icmpv6(134)))},
         {"a router advertisement behind options", "routers",
@@ -200,7 +224,7 @@ std::vector<Sample> samples() {
         {"an IPv4 ping", nullptr,
          on_wire(router_mac, ipv4(1, bytes({8, 0, 0, 0}) + std::string(28, '\0')))},
         {"a large datagram's other fragment", nullptr,
-         on_wire(router_mac, ipv4(17, udp(67, 68), bytes({192, 0, 2, 255}), 1))},
+         on_wire(router_mac, ipv4(17, udp(4000, 5000), bytes({192, 0, 2, 255}), 1))},
         {"AppleTalk's ARP", nullptr, snap(broadcast_mac, two(0x80f3) + "aarp")},
         {"two tags", nullptr, tagged(make_frame(router_mac, guest_mac, 7), 8)},
         {"DNS", nullptr, on_wire(router_mac, ipv4(17, udp(5000, 53)))},
@@ -255,6 +279,109 @@ Groups ipv6_groups() {
             ethernet("33:33:00:00:00:01", router_mac, mld(130, std::string(16, '\0'), all_nodes)),
             {ethernet(to, guest_mac, mld(130, group, group))}};
 }
+
+// --- What a port's holder who is root where he holds it can make of a frame
+
+// A vnet header (linux/virtio_net.h, which is no C++): the frame behind it is a large datagram, to
+// be segments or fragments of so many bytes; `header_size` bytes are in front of them.
+std::string as_large(unsigned char type, std::uint16_t header_size, std::uint16_t segment_size) {
+    constexpr std::uint16_t udp_header = 8;
+    constexpr std::uint16_t checksum_in_it = 6;
+    struct {
+        std::uint8_t flags = 1;  // there is a checksum to complete
+        std::uint8_t type = 0;
+        std::uint16_t header_size = 0;
+        std::uint16_t segment_size = 0;
+        std::uint16_t checksum_from = 0;
+        std::uint16_t checksum_at = checksum_in_it;
+    } header;
+    header.type = type;
+    header.header_size = header_size;
+    header.segment_size = segment_size;
+    header.checksum_from = header_size - udp_header;
+    return {reinterpret_cast<const char*>(&header), sizeof header};
+}
+constexpr unsigned char fragments_of_udp = 3;  // VIRTIO_NET_HDR_GSO_UDP
+constexpr unsigned char segments_of_udp = 5;   // VIRTIO_NET_HDR_GSO_UDP_L4, Linux 6.2
+
+std::string large_udp(unsigned from, unsigned to) {
+    const std::string data(1024, 'd');
+    return two(from) + two(to) + two(8 + data.size()) + two(0) + data;
+}
+
+UniqueFd packet_socket(const std::string& link) {
+    UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
+    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        throw std::runtime_error("a packet socket at " + link);
+    return fd;
+}
+
+// As ethtool -K does.
+void set_feature(const std::string& link, const std::string& feature, bool on) {
+    const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const auto ask = [&](void* data) {
+        ifreq request{};
+        link.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
+        request.ifr_data = static_cast<char*>(data);
+        if (ioctl(fd.get(), SIOCETHTOOL, &request) < 0)
+            throw std::runtime_error(feature + " of " + link);
+    };
+    alignas(ethtool_gstrings) std::array<char, 8192> strings{};
+    auto* const names = reinterpret_cast<ethtool_gstrings*>(strings.data());
+    names->cmd = ETHTOOL_GSTRINGS;
+    names->string_set = ETH_SS_FEATURES;
+    ask(names);
+    alignas(ethtool_sfeatures) std::array<char, 256> blocks{};
+    auto* const change = reinterpret_cast<ethtool_sfeatures*>(blocks.data());
+    change->cmd = ETHTOOL_SFEATURES;
+    change->size = (names->len + 31) / 32;
+    for (unsigned i = 0; i < names->len; ++i) {
+        if (feature ==
+            reinterpret_cast<const char*>(names->data) + std::size_t{i} * ETH_GSTRING_LEN) {
+            change->features[i / 32].valid = 1U << i % 32;
+            change->features[i / 32].requested = on ? 1U << i % 32 : 0;
+        }
+    }
+    ask(change);
+}
+
+// Sends frames whose bytes behind the Ethernet header stay in pages that this process has mapped.
+class PagesOfFrames {
+  public:
+    explicit PagesOfFrames(const std::string& link) : fd_(packet_socket(link)) {
+        const int version = TPACKET_V2;
+        tpacket_req size{};
+        size.tp_block_size = size.tp_frame_size = page_size;
+        size.tp_block_nr = size.tp_frame_nr = 1;
+        if (setsockopt(fd_.get(), SOL_PACKET, PACKET_VERSION, &version, sizeof version) == 0 &&
+            setsockopt(fd_.get(), SOL_PACKET, PACKET_TX_RING, &size, sizeof size) == 0)
+            page_ = mmap(nullptr, page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+        if (page_ == MAP_FAILED)
+            throw std::runtime_error("a ring at " + link);
+    }
+    ~PagesOfFrames() { munmap(page_, page_size); }
+    PagesOfFrames(const PagesOfFrames&) = delete;
+    PagesOfFrames(PagesOfFrames&&) = delete;
+    PagesOfFrames& operator=(const PagesOfFrames&) = delete;
+    PagesOfFrames& operator=(PagesOfFrames&&) = delete;
+
+    bool send(const std::string& frame) const {
+        auto* const header = static_cast<tpacket2_hdr*>(page_);
+        std::memcpy(static_cast<char*>(page_) + TPACKET2_HDRLEN - sizeof(sockaddr_ll), frame.data(),
+                    frame.size());
+        header->tp_len = static_cast<__u32>(frame.size());
+        header->tp_status = TP_STATUS_SEND_REQUEST;
+        return ::send(fd_.get(), nullptr, 0, 0) == static_cast<ssize_t>(frame.size());
+    }
+
+  private:
+    static constexpr std::size_t page_size = 4096;
+    UniqueFd fd_;
+    void* page_ = MAP_FAILED;
+};
 
 // What it printed. Throws when it fails.
 std::string nft(const std::string& words) {
@@ -325,19 +452,28 @@ class Guards : public Testbed {
         network_.emplace(Station::link("far", {"br0"}));
     }
 
-    static Guest guest(const std::string& name) {
+    static Guest guest(const std::string& name, int more_flags = 0) {
         UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
         ifreq request{};
         name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
-        request.ifr_flags = IFF_TAP | IFF_NO_PI;
+        request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | more_flags);
         if (!fd || ioctl(fd.get(), TUNSETIFF, &request) != 0)
             throw std::runtime_error("a tap: " + std::string(std::strerror(errno)));
         Rtnl().set_master(name, "br0");
         set_link_up(name);
         const int number = fd.get();
         Guest guest{std::move(fd), Station::tap(number, {"br0"})};
-        guest.station.await_link();
+        if (more_flags == 0)
+            guest.station.await_link();
         return guest;
+    }
+
+    // The outer end of a contained tap; its holder is at the other one, which is called so.
+    static void contained_guest(const std::string& name, const std::string& inner) {
+        add_veth(name, inner);
+        Rtnl().set_master(name, "br0");
+        set_link_up(inner);
+        set_link_up(name);
     }
 
     // The file as it is installed, or with `from` replaced: an administrator's change.
@@ -484,6 +620,105 @@ TEST_F(Guards, OnABridgeWithStp) {
     write_file("/sys/class/net/tap1000-1/brport/root_block", "0");
     EXPECT_TRUE(alice.station.send(bpdu));
     EXPECT_EQ(link_attribute("br0", "bridge/root_id"), root);
+}
+
+// A guest says what its segments are to be. Their lengths, and where a fragment begins, the kernel
+// writes anew: what was said there is nothing.
+TEST_F(Guards, SegmentsOfALargeFrame) {
+    const Guest alice = guest("tap1000-1", IFF_VNET_HDR);
+    const Guest bob = guest("tap1001-1");
+    const std::string large4 = ipv4(17, large_udp(67, 68), bytes({192, 0, 2, 255}), 1);
+    const std::string large6 = longer(ipv6(17, large_udp(547, 546)));
+    const std::string offer =
+        as_large(fragments_of_udp, 42, 512) + ethernet(broadcast_mac, guest_mac, large4);
+    const std::string advertisement =
+        as_large(segments_of_udp, 62, 256) + ethernet(router_mac, guest_mac, large6);
+    // Of those that bob has, as a whole or the first fragment.
+    const auto got = [&](std::size_t ports, unsigned from, unsigned to) {
+        const std::vector<std::string> frames = bob.station.take_out();
+        return std::count_if(frames.begin(), frames.end(), [&](const std::string& frame) {
+            return frame.size() > 100 && frame.substr(ports, 4) == two(from) + two(to) &&
+                   (ports != 34 ||
+                    (static_cast<unsigned char>(frame[20]) & 0x1fU) + frame[21] == 0);
+        });
+    };
+    EXPECT_TRUE(alice.station.send(offer));
+    EXPECT_EQ(got(34, 67, 68), 1);
+    EXPECT_TRUE(alice.station.send(advertisement));
+    EXPECT_EQ(got(54, 547, 546), 4);
+    load();
+    EXPECT_TRUE(alice.station.send(offer));
+    EXPECT_EQ(got(34, 67, 68), 0);
+    EXPECT_EQ(dropped("dhcp_servers", "tap1000-1"), 1U);
+    EXPECT_TRUE(alice.station.send(advertisement));
+    EXPECT_EQ(got(54, 547, 546), 0);
+    EXPECT_EQ(dropped("hidden", "tap1000-1"), 1U);
+}
+
+// Datagrams that the kernel has put into a list (ethtool's rx-gro-list) go through the host as one,
+// with each its own header behind; who is root where the tap is makes another of the first one's.
+TEST_F(Guards, DatagramsInAList) {
+    contained_guest("tap1000-1", "inner");
+    const Guest bob = guest("tap1001-1");
+    add_bridge("leaf");
+    add_veth("out", "in");
+    for (const char* const port : {"inner", "in"})
+        Rtnl().set_master(port, "leaf");
+    for (const char* const link : {"leaf", "in", "out"})
+        set_link_up(link);
+    set_feature("in", "rx-gro", true);
+    set_feature("in", "rx-gro-list", true);
+    set_feature("out", "tx-udp-segmentation", false);
+    write_file(path("first.nft"),
+               "table bridge alices { chain first {\n"
+               "type filter hook prerouting priority 0; policy accept;\n"
+               "iifname in ip protocol udp ip frag-off set 1 udp sport set 67 udp dport set 68\n"
+               "}\n}\n");
+    nft("-f " + path("first.nft"));
+    const UniqueFd sender = packet_socket("out");
+    const int on = 1;
+    ASSERT_EQ(setsockopt(sender.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on), 0);
+    const std::string four = as_large(segments_of_udp, 42, 256) +
+                             ethernet(broadcast_mac, guest_mac, ipv4(17, large_udp(4000, 5000)));
+    const auto offers = [&] {
+        EXPECT_EQ(write(sender.get(), four.data(), four.size()), static_cast<ssize_t>(four.size()));
+        const std::vector<std::string> frames = bob.station.take_out();
+        return std::count_if(frames.begin(), frames.end(), [&](const std::string& frame) {
+            return frame.size() > 100 && frame.substr(20, 2) == two(0) &&
+                   frame.substr(34, 4) == two(67) + two(68);
+        });
+    };
+    EXPECT_EQ(offers(), 3);
+    load();
+    EXPECT_EQ(offers(), 0);
+    EXPECT_EQ(dropped("dhcp_servers", "tap1000-1"), 1U);
+}
+
+// Which header follows that of IPv6, the kernel's netfilter takes from where it is in a frame that
+// is in one piece. In one that is not, something else is there: what was in a frame before.
+TEST_F(Guards, FramesInPages) {
+    contained_guest("tap1000-1", "inner");
+    const PagesOfFrames pages("inner");
+    const UniqueFd sender = packet_socket("inner");
+    const std::string before = ethernet(router_mac, guest_mac, ipv6(6, icmpv6(134)));
+    const std::string advertisement =
+        ethernet("33:33:00:00:00:01", guest_mac, ipv6(58, icmpv6(134)));
+    constexpr int tries = 20;
+    const auto passed = [&] {
+        int count = 0;
+        for (int i = 0; i < tries; ++i) {
+            for (int more = 0; more < 4; ++more) {
+                EXPECT_GT(write(sender.get(), before.data(), before.size()), 0);
+            }
+            EXPECT_TRUE(pages.send(advertisement));
+            count += network_->got(advertisement) ? 1 : 0;
+        }
+        return count;
+    };
+    EXPECT_EQ(passed(), tries);
+    load();
+    EXPECT_EQ(passed(), 0);
+    EXPECT_EQ(dropped("routers", "tap1000-1"), static_cast<unsigned long>(tries));
 }
 
 TEST_F(Guards, AStormOfOnePortIsItsOwn) {
