@@ -172,8 +172,9 @@ void ask_about_reach(const CommandLine& command, const Translation& translation,
     if (access(translation.variables.c_str(), R_OK) == 0)
         list += "  " + shown(translation.variables) + " (read)\n";
     for (const auto& [key, value] : translation.settings) {
-        const bool overridden = std::any_of(command.settings.begin(), command.settings.end(),
-                                            [&](const Setting& one) { return one.key == key; });
+        const bool overridden =
+            std::any_of(command.settings.begin(), command.settings.end(),
+                        [&key = key](const Setting& one) { return one.key == key; });
         if (overridden || (key != "disk" && !reaches_beyond_vm(key, value)))
             continue;
         const std::vector<std::string> words = split_at_commas(value);

@@ -37,7 +37,7 @@ std::vector<std::string> words_there(const CommandLine& command) {
             option == "user-data" || option == "network-config" || option == "ssh-key";
         const auto known =
             std::find_if(command.grammar->options.begin(), command.grammar->options.end(),
-                         [&](const VerbOption& one) { return one.name == option; });
+                         [&, &option = option](const auto& one) { return one.name == option; });
         words.push_back("--" + option);
         if (known != command.grammar->options.end() && !known->argument.empty())
             words.back() += "=" + (is_file ? absolute(value) : value);
