@@ -3,15 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 #include <map>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/appliance/ovf_choice.h"
 #include "launcher/foreign/appliance/ovf_firmware.h"
 #include "launcher/foreign/appliance/ovf_guest.h"
 #include "launcher/foreign/appliance/ovf_hardware.h"
+#include "launcher/foreign/appliance/ovf_sections.h"
 #include "launcher/foreign/appliance/ovf_virtualbox.h"
+#include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
 #include "launcher/vm/name.h"
 
@@ -36,36 +38,16 @@ enum class Resource : unsigned {
     volume = 32,
 };
 
-// Why a section of the descriptor becomes nothing.
-std::string why_left_out(const pugi::xml_node& section, std::string_view known) {
-    if (known == "OperatingSystemSection")
-        return "no setting depends on it: " + text_of(section, "Description");
-    if (known == "ProductSection")
-        return "its properties are for the guest, which asks VMware for them";
-    if (known == "VirtualHardwareSection")
-        return "the first hardware is taken";
-    if (known == "BootOrderSection")
-        return "--boot= says what the VM boots from besides its first disk";
-    if (known == "Machine")
-        return "VirtualBox's own words of the same machine: but for its firmware, its adapters' "
-               "addresses and its clock, what the OVF hardware says is taken";
-    return "no setting is like it";
-}
-
-bool is_among(std::string_view word, std::initializer_list<std::string_view> words) {
-    return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // The same adapter among those that model= has; empty: it has none like it. oVirt has numbers.
 std::string_view adapter_model(std::string_view type) {
-    if (is_among(type, {"E1000e", "E1000E", "e1000e", "VirtualE1000e", "6"}))
+    if (is_one_of(type, {"E1000e", "E1000E", "e1000e", "VirtualE1000e", "6"}))
         return "e1000e";
-    if (is_among(type, {"E1000", "e1000", "VirtualE1000", "2"}))
+    if (is_one_of(type, {"E1000", "e1000", "VirtualE1000", "2"}))
         return "e1000";
-    if (is_among(type,
-                 {"virtio", "VirtIO", "Virtio", "VirtioNet", "virtio-net", "virtio-net-pci", "3"}))
+    if (is_one_of(type,
+                  {"virtio", "VirtIO", "Virtio", "VirtioNet", "virtio-net", "virtio-net-pci", "3"}))
         return "virtio";
-    return is_among(type, {"RTL8139", "rtl8139", "1"}) ? "rtl8139" : "";
+    return is_one_of(type, {"RTL8139", "rtl8139", "1"}) ? "rtl8139" : "";
 }
 
 // Of disks.
@@ -75,46 +57,11 @@ struct DiskController {
 };
 
 bool is_virtio_scsi(std::string_view kind) {
-    return is_among(kind, {"VirtioSCSI", "virtio-scsi"});
+    return is_one_of(kind, {"VirtioSCSI", "virtio-scsi"});
 }
 
 bool is_sata(std::string_view kind) {
-    return is_among(kind, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"});
-}
-
-// The VMs, in their order, however many collections are around them.
-std::vector<pugi::xml_node> systems_in(const pugi::xml_node& envelope) {
-    std::vector<pugi::xml_node> systems;
-    std::vector<pugi::xml_node> left = {envelope};
-    while (!left.empty()) {
-        const pugi::xml_node next = left.back();
-        left.pop_back();
-        if (ovf_name(next) == "VirtualSystem") {
-            systems.push_back(next);
-            continue;
-        }
-        for (pugi::xml_node child = next.last_child(); child; child = child.previous_sibling()) {
-            const std::string name = ovf_name(child);
-            if (name == "VirtualSystem" || name == "VirtualSystemCollection")
-                left.push_back(child);
-        }
-    }
-    return systems;
-}
-
-std::string name_of_system(const pugi::xml_node& system) {
-    return text_of(system, "Name");
-}
-
-// What it is asked for by.
-std::string id_of(const pugi::xml_node& system) {
-    const std::string id = attribute_of(system, "id");
-    return id.empty() ? name_of_system(system) : id;
-}
-
-// As a shell has it.
-std::string option_for(const pugi::xml_node& system) {
-    return shown(shell_text({"--vm=" + id_of(system)}));
+    return is_one_of(kind, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"});
 }
 
 // The first disk that VMware boots from.
@@ -174,15 +121,17 @@ class OvfReader {
         const pugi::xml_node envelope = child_named(document, "Envelope");
         if (!envelope)
             throw LauncherError(source_ + ": no OVF descriptor");
-        const pugi::xml_node system = find_system(envelope);
-        choose_configuration(envelope);
+        const pugi::xml_node system =
+            choose_ovf_system(envelope, wishes_.vm, source_, result_.translation);
+        configuration_ =
+            choose_ovf_configuration(envelope, wishes_.configuration, source_, result_.translation);
         guest_ = read_ovf_guest(system);
         refuse_other_processors();
         disks_.read_properties(system, configuration_);
         disks_.read_files(envelope);
-        std::string name = name_of_system(system);
+        std::string name = text_of(system, "Name");
         if (name.empty())
-            name = id_of(system);
+            name = ovf_id(system);
         result_.translation.name = fitting_name(name);
         if (!name.empty())
             result_.translation.changed("<Name>" + name, "VM " + result_.translation.name,
@@ -195,7 +144,9 @@ class OvfReader {
         read_ovf_firmware(system, hardware, configuration_, result_.translation);
         read_hardware(hardware, ovirt_machine(system));
         read_virtualbox_clock(system, result_.translation);
-        name_the_rest(envelope, system, hardware);
+        name_left_sections(envelope, system, read_order_, result_.translation);
+        for (const std::string& file : disks_.unused())
+            result_.translation.dropped(file, "no disk of the hardware's is made of it");
         if (!has_memory_) {
             result_.translation.set("memory", "1G");
             result_.translation.added("memory = 1G", "the appliance does not say how much it has");
@@ -208,97 +159,11 @@ class OvfReader {
     }
 
   private:
-    // The one VM, or that which is wished for, however many collections are around it.
-    pugi::xml_node find_system(const pugi::xml_node& envelope) {
-        const std::vector<pugi::xml_node> systems = systems_in(envelope);
-        if (systems.empty())
-            throw LauncherError(source_ + ": no VM (VirtualSystem) is in it");
-        const pugi::xml_node found = chosen_of(systems);
-        pugi::xml_node inner = found;
-        for (pugi::xml_node around = found.parent(); around != envelope; around = around.parent()) {
-            name_collection(around, inner, systems.size());
-            inner = around;
-        }
-        for (const pugi::xml_node& other : systems) {
-            if (other != found)
-                result_.translation.dropped(tag_of(other),
-                                            "another VM, which " + option_for(other) + " imports");
-        }
-        return found;
-    }
-
-    [[nodiscard]] pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems) const {
-        if (wishes_.vm.empty() && systems.size() == 1)
-            return systems.front();
-        for (const auto& name : {id_of, name_of_system}) {
-            for (const pugi::xml_node& one : systems) {
-                if (!wishes_.vm.empty() && name(one) == wishes_.vm)
-                    return one;
-            }
-        }
-        std::string all;
-        for (const pugi::xml_node& one : systems)
-            all += (all.empty() ? "" : ", ") + quoted_word(id_of(one));
-        throw LauncherError(
-            source_ + ": " +
-            (wishes_.vm.empty()
-                 ? "several VMs are in it: " + terminal_text(all) +
-                       "; import each by itself, with " + option_for(systems.front())
-                 : "no VM " + quoted_word(wishes_.vm) + " is in it, but " + terminal_text(all)));
-    }
-
-    // `inner`: what of it is the VM, or is around that.
-    void name_collection(const pugi::xml_node& collection, const pugi::xml_node& inner,
-                         size_t vms) {
-        result_.translation.dropped(tag_of(collection),
-                                    vms == 1 ? "a collection of one VM is this VM"
-                                             : "one VM of the collection's is this one");
-        for (const pugi::xml_node& section : collection.children()) {
-            const std::string name = ovf_name(section);
-            if (section.type() == pugi::node_element && section != inner &&
-                name != "VirtualSystem" && name != "Info" && name != "Name")
-                result_.translation.dropped(tag_of(section) +
-                                                (name == local_name(section.name()) ? "" : name) +
-                                                contents_of(section),
-                                            "no setting is like it");
-        }
-    }
-
     // It would not start, and nothing would say why.
     void refuse_other_processors() const {
         if (!guest_.processor.empty())
             throw LauncherError(source_ + ": its guest is for another processor (" +
                                 shown(guest_.processor) + "): tapgate's VMs are PCs");
-    }
-
-    void choose_configuration(const pugi::xml_node& envelope) {
-        const pugi::xml_node section = ovf_section(envelope, "DeploymentOptionSection");
-        const std::string& wish = wishes_.configuration;
-        std::string all;
-        bool has_wish = wish.empty();
-        for (const pugi::xml_node& one : section.children()) {
-            if (local_name(one.name()) != "Configuration")
-                continue;
-            const std::string id = attribute_of(one, "id");
-            const std::string is_default = attribute_of(one, "default");
-            if (configuration_.empty() || is_default == "true" || is_default == "1")
-                configuration_ = id;
-            has_wish = has_wish || id == wish;
-            all += (all.empty() ? "" : ", ") + id;
-        }
-        if (!has_wish)
-            throw LauncherError(source_ + ": no configuration " + quoted_word(wish) + " is in it" +
-                                (all.empty() ? ", nor any other" : ", but " + terminal_text(all)));
-        if (!wish.empty())
-            configuration_ = wish;
-        if (configuration_.empty())
-            return;
-        std::string why = "of " + all;
-        if (wish.empty())
-            why += ": the default one";
-        if (wish.empty() && all != configuration_)
-            why += "; --configuration=ID takes another";
-        result_.translation.changed(tag_of(section), "configuration " + configuration_, why);
     }
 
     // `machine`: what oVirt says; empty: not said.
@@ -595,54 +460,6 @@ class OvfReader {
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
         result_.translation.dropped(was, why);
-    }
-
-    void name_the_rest(const pugi::xml_node& envelope, const pugi::xml_node& system,
-                       const pugi::xml_node& hardware) {
-        const auto name = [&](const pugi::xml_node& section, const std::string& known) {
-            if (section.type() == pugi::node_element)
-                result_.translation.dropped(tag_of(section) +
-                                                (known == local_name(section.name()) ? "" : known) +
-                                                contents_of(section),
-                                            why_left_out(section, known));
-        };
-        for (const pugi::xml_node& section : envelope.children()) {
-            const std::string known = ovf_name(section);
-            if (known != "References" && known != "DiskSection" && known != "VirtualSystem" &&
-                known != "VirtualSystemCollection" && known != "DeploymentOptionSection")
-                name(section, known);
-        }
-        for (const pugi::xml_node& section : system.children()) {
-            const std::string known = ovf_name(section);
-            if (section != hardware && section != read_order_ && known != "Name" &&
-                known != "Info" && known != "BiosType")
-                name(section, known);
-        }
-        name_the_rest_of(hardware);
-        for (const std::string& file : disks_.unused())
-            result_.translation.dropped(file, "no disk of the hardware's is made of it");
-    }
-
-    void name_the_rest_of(const pugi::xml_node& hardware) {
-        const pugi::xml_node family = child_named(hardware, "System");
-        for (const pugi::xml_node& said : family.children()) {
-            if (!is_among(local_name(said.name()),
-                          {"ElementName", "InstanceID", "InstanceId", "VirtualSystemIdentifier",
-                           "VirtualSystemType", "Caption", "Description"}))
-                drop(said);
-        }
-        for (const pugi::xml_node& child : hardware.children()) {
-            const std::string_view name = local_name(child.name());
-            if (!name.ends_with("Item") &&
-                !is_among(name, {"Info", "System", "Config", "ExtraConfig",
-                                 "VirtualSystemOtherConfigurationData"}))
-                drop(child);
-        }
-    }
-
-    void drop(const pugi::xml_node& node) {
-        if (node.type() == pugi::node_element)
-            result_.translation.dropped(tag_of(node) + contents_of(node), "no setting is like it");
     }
 
     const std::string& source_;

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/appliance/ovf_choice.h"
+
+#include <vector>
+
+#include "launcher/base/error.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/appliance/ovf_hardware.h"
+#include "launcher/foreign/translation/xml_document.h"
+
+namespace tapgate {
+
+namespace {
+
+// The VMs, in their order, however many collections are around them.
+std::vector<pugi::xml_node> systems_in(const pugi::xml_node& envelope) {
+    std::vector<pugi::xml_node> systems;
+    std::vector<pugi::xml_node> left = {envelope};
+    while (!left.empty()) {
+        const pugi::xml_node next = left.back();
+        left.pop_back();
+        if (ovf_name(next) == "VirtualSystem") {
+            systems.push_back(next);
+            continue;
+        }
+        for (pugi::xml_node child = next.last_child(); child; child = child.previous_sibling()) {
+            const std::string name = ovf_name(child);
+            if (name == "VirtualSystem" || name == "VirtualSystemCollection")
+                left.push_back(child);
+        }
+    }
+    return systems;
+}
+
+std::string name_of(const pugi::xml_node& system) {
+    return text_of(system, "Name");
+}
+
+// As a shell has it.
+std::string option_for(const pugi::xml_node& system) {
+    return shown(shell_text({"--vm=" + ovf_id(system)}));
+}
+
+pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems, const std::string& wish,
+                         const std::string& source) {
+    if (systems.empty())
+        throw LauncherError(source + ": no VM (VirtualSystem) is in it");
+    if (wish.empty() && systems.size() == 1)
+        return systems.front();
+    for (const auto& name : {ovf_id, name_of}) {
+        for (const pugi::xml_node& one : systems) {
+            if (!wish.empty() && name(one) == wish)
+                return one;
+        }
+    }
+    std::string all;
+    for (const pugi::xml_node& one : systems)
+        all += (all.empty() ? "" : ", ") + quoted_word(ovf_id(one));
+    throw LauncherError(
+        source + ": " +
+        (wish.empty() ? "several VMs are in it: " + terminal_text(all) +
+                            "; import each by itself, with " + option_for(systems.front())
+                      : "no VM " + quoted_word(wish) + " is in it, but " + terminal_text(all)));
+}
+
+// `inner`: what of it is the VM, or is around that.
+void name_collection(const pugi::xml_node& collection, const pugi::xml_node& inner, size_t vms,
+                     Translation& translation) {
+    translation.dropped(tag_of(collection), vms == 1 ? "a collection of one VM is this VM"
+                                                     : "one VM of the collection's is this one");
+    for (const pugi::xml_node& section : collection.children()) {
+        const std::string name = ovf_name(section);
+        if (section.type() == pugi::node_element && section != inner && name != "VirtualSystem" &&
+            name != "Info" && name != "Name")
+            translation.dropped(tag_of(section) + (name == local_name(section.name()) ? "" : name) +
+                                    contents_of(section),
+                                "no setting is like it");
+    }
+}
+
+}  // namespace
+
+std::string ovf_id(const pugi::xml_node& system) {
+    const std::string id = attribute_of(system, "id");
+    return id.empty() ? name_of(system) : id;
+}
+
+pugi::xml_node choose_ovf_system(const pugi::xml_node& envelope, const std::string& wish,
+                                 const std::string& source, Translation& translation) {
+    const std::vector<pugi::xml_node> systems = systems_in(envelope);
+    const pugi::xml_node found = chosen_of(systems, wish, source);
+    pugi::xml_node inner = found;
+    for (pugi::xml_node around = found.parent(); around != envelope; around = around.parent()) {
+        name_collection(around, inner, systems.size(), translation);
+        inner = around;
+    }
+    for (const pugi::xml_node& other : systems) {
+        if (other != found)
+            translation.dropped(tag_of(other),
+                                "another VM, which " + option_for(other) + " imports");
+    }
+    return found;
+}
+
+std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::string& wish,
+                                     const std::string& source, Translation& translation) {
+    const pugi::xml_node section = ovf_section(envelope, "DeploymentOptionSection");
+    std::string chosen;
+    std::string all;
+    bool has_wish = wish.empty();
+    for (const pugi::xml_node& one : section.children()) {
+        if (local_name(one.name()) != "Configuration")
+            continue;
+        const std::string id = attribute_of(one, "id");
+        const std::string is_default = attribute_of(one, "default");
+        if (chosen.empty() || is_default == "true" || is_default == "1")
+            chosen = id;
+        has_wish = has_wish || id == wish;
+        all += (all.empty() ? "" : ", ") + id;
+    }
+    if (!has_wish)
+        throw LauncherError(source + ": no configuration " + quoted_word(wish) + " is in it" +
+                            (all.empty() ? ", nor any other" : ", but " + terminal_text(all)));
+    if (!wish.empty())
+        chosen = wish;
+    if (chosen.empty())
+        return chosen;
+    std::string why = "of " + all;
+    if (wish.empty())
+        why += ": the default one";
+    if (wish.empty() && all != chosen)
+        why += "; --configuration=ID takes another";
+    translation.changed(tag_of(section), "configuration " + chosen, why);
+    return chosen;
+}
+
+}  // namespace tapgate
