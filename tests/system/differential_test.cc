@@ -419,7 +419,7 @@ testing::AssertionResult decide(const HelperResult& run, Decision* decision) {
     return testing::AssertionSuccess();
 }
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef TAPGATE_SANITIZED
 constexpr unsigned short_run_trees = 100;  // a start takes four times as long
 #else
 constexpr unsigned short_run_trees = 300;

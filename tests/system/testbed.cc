@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <grp.h>
 #include <net/if.h>
 #include <poll.h>
@@ -456,9 +457,10 @@ bool Testbed::install_lookup(mode_t mode) {
 bool Testbed::install_nss_module() {
     if (read_text(path("nss-source")).empty())
         return false;
-    // Where libc looks without being told to: the directory that it is in itself.
+    // Where libc looks without being told to: the directory that it is in itself, which one of its
+    // functions tells that no sanitizer has another one of.
     Dl_info libc{};
-    if (dladdr(reinterpret_cast<const void*>(&getpwnam_r), &libc) == 0)
+    if (dladdr(reinterpret_cast<const void*>(&gnu_get_libc_version), &libc) == 0)
         return false;
     const std::string libraries = std::filesystem::canonical(libc.dli_fname).parent_path().string();
     make_directory(path("libraries"));
