@@ -36,23 +36,6 @@ std::string read_up_to(int fd, size_t most, const std::string& path) {
     return text;
 }
 
-// Written under another name first: a full disk leaves no half file behind. The name is the
-// caller's to link or rename, and to remove.
-std::string write_beside(const std::string& path, std::string_view text) {
-    std::string temporary = path + "." + std::to_string(getpid());
-    const UniqueFd fd(
-        open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!fd)
-        fail_with_errno(shown(errno == EEXIST ? temporary : path));
-    if (!write_all(fd.get(), text) || fsync(fd.get()) != 0) {
-        const int error = errno;
-        unlink(temporary.c_str());
-        errno = error;
-        fail_with_errno(shown(path));
-    }
-    return temporary;
-}
-
 }  // namespace
 
 void read_pieces(int fd, const std::string& path,
@@ -145,33 +128,6 @@ void require_file(const std::string& path) {
         fail_with_errno(shown(path));
     if (S_ISDIR(status.st_mode))
         throw LauncherError(shown(path) + " is a directory");
-}
-
-void write_new_file(const std::string& path, std::string_view text, const std::string& exists) {
-    std::error_code error;
-    const std::string directory = path.substr(0, path.rfind('/'));
-    std::filesystem::create_directories(directory, error);
-    if (error)
-        throw LauncherError(shown(directory) + ": " + error.message());
-    const std::string temporary = write_beside(path, text);
-    // link() refuses where there is one already, which rename() does not.
-    const int failed = link(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
-    unlink(temporary.c_str());
-    if (failed == EEXIST)
-        throw LauncherError(exists);
-    errno = failed;
-    if (failed != 0)
-        fail_with_errno(shown(path));
-}
-
-void replace_file(const std::string& path, std::string_view text) {
-    const std::string temporary = write_beside(path, text);
-    if (rename(temporary.c_str(), path.c_str()) != 0) {
-        const int error = errno;
-        unlink(temporary.c_str());
-        errno = error;
-        fail_with_errno(shown(path));
-    }
 }
 
 void make_private_directory(const std::string& path) {

@@ -37,13 +37,6 @@ bool exists(const std::string& path);
 /// Throws a LauncherError when nothing is called `path`, or a directory is.
 void require_file(const std::string& path);
 
-/// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there
-/// is one: then it says `exists`.
-void write_new_file(const std::string& path, std::string_view text, const std::string& exists);
-
-/// The same, in the place of what is there.
-void replace_file(const std::string& path, std::string_view text);
-
 /// Makes the directory `path` and those above it, 0700, whoever's umask. Throws a LauncherError,
 /// also when what is there is not this user's own directory that nobody else can write to: others
 /// could put their sockets into it.

@@ -10,9 +10,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 
 namespace tapgate {
@@ -20,6 +22,13 @@ namespace tapgate {
 namespace {
 
 constexpr std::string_view part_ending = ".part.";
+
+// Under another name first: a full disk leaves no half file behind.
+void write_into(const UnfinishedFile& file, const std::string& path, std::string_view text) {
+    const UniqueFd fd = file.create(0600);
+    if (!write_all(fd.get(), text) || fsync(fd.get()) != 0)
+        fail_with_errno(shown(path));
+}
 
 }  // namespace
 
@@ -65,6 +74,31 @@ void UnfinishedFile::remove_left_over() const {
         if (pid && (*pid == getpid() || (kill(*pid, 0) != 0 && errno == ESRCH)))
             unlink(entry.c_str());
     }
+}
+
+void write_new_file(const std::string& path, std::string_view text, const std::string& exists) {
+    std::error_code error;
+    const std::string directory = path.substr(0, path.rfind('/'));
+    std::filesystem::create_directories(directory, error);
+    if (error)
+        throw LauncherError(shown(directory) + ": " + error.message());
+    // One that came between would leave the other name behind.
+    const HeldSignals signals;
+    const UnfinishedFile file(path);
+    write_into(file, path, text);
+    // link() refuses where there is one already, which rename() does not.
+    if (link(file.path().c_str(), path.c_str()) == 0)
+        return;
+    if (errno == EEXIST)
+        throw LauncherError(exists);
+    fail_with_errno(shown(path));
+}
+
+void replace_file(const std::string& path, std::string_view text) {
+    const HeldSignals signals;
+    const UnfinishedFile file(path);
+    write_into(file, path, text);
+    file.replace();
 }
 
 }  // namespace tapgate

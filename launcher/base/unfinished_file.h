@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 
 #include "common/unique_fd.h"
 
@@ -40,5 +41,12 @@ class UnfinishedFile {
     std::string target_;
     std::string path_;
 };
+
+/// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there
+/// is one: then it says `exists`.
+void write_new_file(const std::string& path, std::string_view text, const std::string& exists);
+
+/// The same, in the place of what is there.
+void replace_file(const std::string& path, std::string_view text);
 
 }  // namespace tapgate

@@ -13,6 +13,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/cli/completion.h"
 #include "launcher/cli/slurm_look.h"
 #include "launcher/cluster/slurm.h"

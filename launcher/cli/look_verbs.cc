@@ -29,6 +29,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/base/unix_socket.h"
 #include "launcher/cli/slurm_verbs.h"
 #include "launcher/cluster/slurm.h"

@@ -15,6 +15,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/cluster/step.h"
 #include "launcher/network/guest_addresses.h"

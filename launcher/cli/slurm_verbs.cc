@@ -21,6 +21,7 @@
 #include "launcher/base/program.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/cli/life_verbs.h"
 #include "launcher/cli/operand.h"
 #include "launcher/cli/slurm_look.h"

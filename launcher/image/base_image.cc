@@ -18,6 +18,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"

@@ -13,6 +13,7 @@
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/qemu/control.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/state.h"

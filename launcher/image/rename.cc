@@ -9,6 +9,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
 #include "launcher/image/new_vm.h"

@@ -14,6 +14,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/image/iso_image.h"
 #include "launcher/image/lock.h"
 #include "launcher/vm/data_directory.h"

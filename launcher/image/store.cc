@@ -22,6 +22,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 
 namespace tapgate {
 

@@ -12,6 +12,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/known_hosts.h"
 

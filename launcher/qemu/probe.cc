@@ -25,6 +25,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/sha256.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/qemu/kvm_guest.h"
 #include "launcher/qemu/qmp_client.h"
 

@@ -16,6 +16,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/program.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/vm/autostart_link.h"
 #include "launcher/vm/file.h"
 

@@ -14,6 +14,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/memory.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/network/helper_client.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/probe.h"

@@ -14,6 +14,7 @@
 #include "launcher/base/program.h"
 #include "launcher/base/question.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"

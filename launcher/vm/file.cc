@@ -17,6 +17,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/setting.h"

@@ -16,6 +16,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/vm/file.h"
 
 namespace tapgate {

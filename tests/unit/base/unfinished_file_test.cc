@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -92,6 +93,32 @@ TEST_F(Unfinished, WhatAKilledProcessLeftIsRemoved) {
     // Nobody's link is written through.
     std::filesystem::create_symlink(directory_.path() + "/elsewhere", file.path());
     EXPECT_THAT(error_of([&] { static_cast<void>(file.create(0600)); }), HasSubstr("File exists"));
+}
+
+TEST_F(Unfinished, WhatAKilledChangeLeftGoesWithTheNextOne) {
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    waitpid(child, nullptr, 0);
+    std::ofstream(target_ + ".part." + std::to_string(child)) << "half";
+    replace_file(target_, "all");
+    EXPECT_EQ(content_of(target_), "all");
+    EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(Unfinished, ASignalLeavesNoOtherName) {
+    for (unsigned i = 0; i < 20; i++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            for (;;)
+                replace_file(target_, "all");
+        }
+        usleep(2000 + 97 * i);
+        kill(child, SIGTERM);
+        waitpid(child, nullptr, 0);
+    }
+    EXPECT_EQ(content_of(target_), "all");
+    EXPECT_EQ(files(), 1U);
 }
 
 }  // namespace
