@@ -294,6 +294,35 @@ void convert_images(Import& import, ImageImport& images, const std::string& oper
     }
 }
 
+// Writes the VM as a domain, and its UEFI variables beside it. Returns what is not in it.
+std::vector<std::string> export_domain(const VmName& name, const std::string& path) {
+    const VmSpec spec = load_vm_file(name).spec;
+    const std::string exists_already = " is there already; remove it, or take another name";
+    const std::string variables = uefi_variables_path(name, spec.firmware);
+    std::string copy;
+    if (!variables.empty() && exists(variables))
+        // As libvirt calls its own.
+        copy = path.substr(0, path.rfind('.')) + "_VARS.fd";
+    DomainText domain = domain_text(spec, vm_owner(), copy);
+    for (const std::string& one : {path, copy}) {
+        if (!one.empty() && exists(one))
+            throw LauncherError(shown(one) + exists_already);
+    }
+    // Neither without the other.
+    const HeldSignals signals;
+    if (!copy.empty())
+        write_raw_variables(variables, copy);
+    try {
+        write_new_file(path, domain.xml, shown(path) + exists_already);
+    } catch (const LauncherError&) {
+        unlink(copy.c_str());
+        throw;
+    }
+    if (!copy.empty())
+        note("its UEFI variables, which it names, are " + shown(copy));
+    return std::move(domain.left_out);
+}
+
 }  // namespace
 
 ExitCode import_vm(const CommandLine& command) {
@@ -343,23 +372,7 @@ ExitCode export_vm(const CommandLine& command) {
                                     uefi_variables_path(name, load_vm_file(name).spec.firmware),
                                     [&](double percent) { bar.show(percent); });
     } else if (path.ends_with(".xml")) {
-        const VmSpec spec = load_vm_file(name).spec;
-        const std::string exists_already = " is there already; remove it, or take another name";
-        const std::string variables = uefi_variables_path(name, spec.firmware);
-        std::string copy;
-        if (!variables.empty() && exists(variables)) {
-            // As libvirt calls its own.
-            copy = path.substr(0, path.rfind('.')) + "_VARS.fd";
-            for (const std::string& one : {path, copy}) {
-                if (exists(one))
-                    throw LauncherError(shown(one) + exists_already);
-            }
-            write_raw_variables(variables, copy);
-            note("its UEFI variables, which it names, are " + shown(copy));
-        }
-        DomainText domain = domain_text(spec, vm_owner(), copy);
-        write_new_file(path, domain.xml, shown(path) + exists_already);
-        left_out = std::move(domain.left_out);
+        left_out = export_domain(name, path);
     } else {
         throw UsageError(quoted_word(command.operands[1]) +
                          " is neither a file.ova (an appliance), nor a file.tar (for tapgate "

@@ -118,6 +118,12 @@ same_vm() {
 must "$tapgate" import web.ova back
 same_vm back
 result "import gives the same VM back"
+# Whatever the archive is called.
+must "$tapgate" export web '10:30 "\web".ova'
+must "$tapgate" import '10:30 "\web".ova' odd-name
+same_disk 0 "$data/odd-name/disk.qcow2" qcow2
+must "$tapgate" delete odd-name --disks --yes
+result "an archive whose name an image's description could not hold"
 # Other hypervisors see what the descriptor says.
 tar -cf foreign.ova -C out web.ovf web-disk0.vmdk web-disk1.vmdk web-disk2.vmdk
 must "$tapgate" import foreign.ova foreign
@@ -241,7 +247,7 @@ result "a blank disk, whose file does not end with a sector"
 
 # nothing_left FILE
 nothing_left() {
-    [ -z "$(find . -maxdepth 1 -name "$1*")" ] || wrong "left: $(find . -maxdepth 1 -name "$1*")"
+    [ -z "$(find . -maxdepth 1 -name "$1*" -o -name '*.part.*')" ] || wrong "left: $(ls -A)"
 }
 refused 'is there already' "$tapgate" export web web.ova
 refused 'is neither a file.ova' "$tapgate" export web web.zip
@@ -276,6 +282,13 @@ if unshare --user --map-root-user --mount true 2>/dev/null; then
         full="$full (it did not fail, or left something)"
     [[ $full == *"MiB needed, "*" MiB free" ]] || wrong "$full"
     result "no room: $full"
+    # Room for the variables' file, and not for the one that names it: a root, a file, and that by its two names.
+    # shellcheck disable=SC2016
+    full=$(unshare --user --map-root-user --mount sh -c '
+        mount -t tmpfs -o nr_inodes=3 none small && ! "$1" export uefi small/uefi.xml 2>&1 && [ -z "$(ls -A small)" ]' sh "$tapgate") ||
+        full="$full (it did not fail, or left something)"
+    [[ $full == *"uefi.xml: No space left on device" ]] || wrong "$full"
+    result "nor is there half of a domain: $full"
 fi
 if (ulimit -f 512 && exec "$tapgate" export web full.tar >"$out" 2>&1); then
     wrong "it was written"

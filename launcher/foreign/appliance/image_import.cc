@@ -65,6 +65,16 @@ void check_structure(const SourceImage& image, const FileAccess& files, const st
         throw LauncherError(what + ": " + terminal_text(result.errors + result.output));
 }
 
+// Where the image comes to be; throws when there is one already.
+std::string free_target(const std::string& directory, const std::string& name) {
+    std::string target = directory + "/" + name;
+    if (exists(target))
+        throw LauncherError(shown(target) +
+                            " is there already, of an earlier VM of this name or of an import "
+                            "that was killed; move it away, or take another name");
+    return target;
+}
+
 void refuse_part(const SourceImage& image, const Qcow2Names& names) {
     if (!names.backing.empty() || names.has_data_file)
         throw LauncherError(shown(image.path) + " is only a part: its " +
@@ -118,9 +128,7 @@ ImageImport::~ImageImport() {
 
 void ImageImport::import(const SourceImage& image, const std::string& name,
                          const Progress& progress) {
-    const std::string target = directory_ + "/" + name;
-    if (access(target.c_str(), F_OK) == 0)
-        throw LauncherError(shown(target) + " is there already");
+    const std::string target = free_target(directory_, name);
     const FileAccess files{.read = {image.path}, .parts = check_source_image(image), .write = {}};
     const UnfinishedFile unfinished(target);
     // What is cut off would be read as zeroes.
@@ -138,9 +146,7 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
 }
 
 void ImageImport::make_blank(const std::string& name, std::uint64_t size) {
-    const std::string target = directory_ + "/" + name;
-    if (access(target.c_str(), F_OK) == 0)
-        throw LauncherError(shown(target) + " is there already");
+    const std::string target = free_target(directory_, name);
     const UnfinishedFile unfinished(target);
     const ProgramResult made = run_program(
         {"qemu-img", "create", "-q", "-f", "qcow2", unfinished.path(), std::to_string(size)});

@@ -186,7 +186,9 @@ class Export {
     // `words`: qemu-img's, `path` being what they convert.
     Member converted(const std::vector<std::string>& words, const FileAccess& files,
                      const std::string& name, const std::string& path, const Progress& progress) {
-        copies_.emplace_back(target_ + "." + name);
+        // Beside the archive, and not after it: qemu-img writes the name into a vmdk, where not
+        // every character can stand.
+        copies_.emplace_back(target_.substr(0, target_.rfind('/') + 1) + name);
         convert_image(
             words, files, copies_.back(), signals_, progress ? progress : [](double) {}, path);
         Member member{.name = name, .path = copies_.back().path()};
