@@ -13,6 +13,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/question.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/several.h"
@@ -57,8 +58,7 @@ ExitCode reset(const Lab& lab, const CommandLine& command) {
 }
 
 // Each line behind the VM's name; and the exit code.
-ExitCode print_answers(const std::vector<LabAnswer>& answers) {
-    ExitCode code = ExitCode::done;
+ExitCode print_answers(const LabAnswers& answers) {
     const auto lines = [](const std::string& name, std::string_view text) {
         std::string result;
         while (!text.empty()) {
@@ -68,17 +68,17 @@ ExitCode print_answers(const std::vector<LabAnswer>& answers) {
         }
         return result;
     };
-    for (const LabAnswer& answer : answers) {
+    size_t failed = 0;
+    for (const LabAnswer& answer : answers.all) {
         print(lines(answer.name.str(), answer.output));
         write_all(STDERR_FILENO, lines(answer.name.str(), answer.errors));
-        if (answer.failed)
-            code = ExitCode::failed;
+        failed += answer.failed ? 1 : 0;
     }
-    const auto failed = std::count_if(answers.begin(), answers.end(),
-                                      [](const LabAnswer& one) { return one.failed; });
     if (failed > 0)
-        note(std::to_string(failed) + " of " + std::to_string(answers.size()) + " failed");
-    return code;
+        note(std::to_string(failed) + " of " + std::to_string(answers.all.size()) + " failed");
+    if (!answers.signal.empty())
+        return code_of_signal(answers.signal);
+    return failed > 0 ? ExitCode::failed : ExitCode::done;
 }
 
 // `words' of a tapgate's for one VM, with what was said behind them for all.

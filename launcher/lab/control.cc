@@ -14,6 +14,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/removal.h"
@@ -91,9 +92,9 @@ std::vector<LabMember> running_members(const std::vector<LabMember>& members) {
     return running;
 }
 
-std::vector<LabAnswer> ask_lab(
-    const std::vector<LabMember>& members, const std::string& doing, const std::string& done,
-    const std::function<std::vector<std::string>(const VmName& name)>& words) {
+LabAnswers ask_lab(const std::vector<LabMember>& members, const std::string& doing,
+                   const std::string& done,
+                   const std::function<std::vector<std::string>(const VmName& name)>& words) {
     constexpr milliseconds limit = std::chrono::hours(24);
     const std::vector<LabMember> running = running_members(members);
     std::vector<VmJob> jobs;
@@ -103,15 +104,17 @@ std::vector<LabAnswer> ask_lab(
                         .doing = doing,
                         .done = done,
                         .limit = limit,
-                        .only_waits = true});
+                        .only_waits = true,
+                        .ends_at_signal = true});
+    StopSignals stop;
     ProgressTable table(rows_of(running));
-    const JobsResult result = run_jobs(jobs, {.table = &table});
-    std::vector<LabAnswer> answers;
+    const JobsResult result = run_jobs(jobs, {.stop = &stop, .table = &table});
+    LabAnswers answers{.all = {}, .signal = result.signal};
     for (size_t i = 0; i < running.size(); i++)
-        answers.push_back({.name = running[i].name,
-                           .failed = result.jobs[i].end != JobResult::End::succeeded,
-                           .output = result.jobs[i].output,
-                           .errors = result.jobs[i].errors});
+        answers.all.push_back({.name = running[i].name,
+                               .failed = result.jobs[i].end != JobResult::End::succeeded,
+                               .output = result.jobs[i].output,
+                               .errors = result.jobs[i].errors});
     return answers;
 }
 

@@ -40,11 +40,17 @@ struct LabAnswer {
     std::string errors;
 };
 
+struct LabAnswers {
+    std::vector<LabAnswer> all;
+    std::string signal;  ///< that ended the commands early, "SIGTERM"; empty: none did
+};
+
 /// Runs `tapgate VERB NAME WORDS...` for each VM of the lab that runs, all at the same time, until
-/// they have ended. `doing`, `done`: as the table shows it. Throws a LauncherError when none runs.
-std::vector<LabAnswer> ask_lab(
-    const std::vector<LabMember>& members, const std::string& doing, const std::string& done,
-    const std::function<std::vector<std::string>(const VmName& name)>& words);
+/// they have ended, or a signal ends them. `doing`, `done`: as the table shows it. Throws a
+/// LauncherError when none runs.
+LabAnswers ask_lab(const std::vector<LabMember>& members, const std::string& doing,
+                   const std::string& done,
+                   const std::function<std::vector<std::string>(const VmName& name)>& words);
 
 /// Gives up what the VMs that have a template have written since they were made; the others stay as
 /// they are. Throws a LauncherError when one runs and `force` is not there to cut its power, or

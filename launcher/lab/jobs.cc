@@ -37,16 +37,12 @@ UniqueFd memory_file() {
 }
 
 std::string content_of(const UniqueFd& file) {
-    constexpr size_t most = 256UL * 1024;
     std::string text;
-    std::array<char, 4096> buffer{};
-    while (text.size() < most) {
-        const ssize_t got =
-            pread(file.get(), buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
-        if (got <= 0)
-            break;
+    std::array<char, 65536> buffer{};
+    ssize_t got = 0;
+    while ((got = pread(file.get(), buffer.data(), buffer.size(),
+                        static_cast<off_t>(text.size()))) > 0)
         text.append(buffer.data(), static_cast<size_t>(got));
-    }
     return text;
 }
 
@@ -227,8 +223,10 @@ std::vector<std::string> notes_in(std::string_view errors) {
     constexpr std::string_view prefix = "tapgate: ";
     std::vector<std::string> notes;
     while (!errors.empty()) {
-        const std::string_view line = errors.substr(0, errors.find('\n'));
-        errors.remove_prefix(std::min(line.size() + 1, errors.size()));
+        const size_t end = errors.find('\n');
+        // ssh(1) ends its lines as terminals do.
+        const std::string_view line = trimmed(errors.substr(0, end), "\r");
+        errors.remove_prefix(end == std::string_view::npos ? errors.size() : end + 1);
         if (line.starts_with(prefix))
             notes.emplace_back(line.substr(prefix.size()));
         else if (!notes.empty())

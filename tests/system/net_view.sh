@@ -280,6 +280,21 @@ check "lab exec: each line behind its VM's name" "^$one: first$" $out
 check "lab exec: the other lines, too" "^$one: second$" $out
 check "lab exec: what failed, and where" '^[a-z.-]*two-1: tapgate: .*no network adapter' $err
 check "lab exec: how many failed" '^tapgate: 1 of 2 failed$' $err
+! tap_gate lab exec class.lab -l root -- seq 100000 || wrong "exit status 0"
+check "lab exec: all of a long output" "^$one: 100000\$" $out
+# shellcheck disable=SC2317 # lab_poll calls them
+ssh_runs() { grep -qsx ssh /proc/[0-9]*/comm; }
+# shellcheck disable=SC2317
+no_ssh_runs() { ! ssh_runs; }
+(lab_exec $LAB/tapgate lab exec class.lab -l root -- sleep 120) </dev/null >$out 2>$err &
+in_lab=$!
+lab_poll 10 ssh_runs || wrong "it runs nothing"
+kill -TERM $in_lab
+status=0
+wait $in_lab || status=$?
+[ $status = 143 ] || wrong "lab exec ends with $status"
+lab_poll 2 no_ssh_runs || wrong "a command is left"
+check "lab exec: a signal ends the commands" '^tapgate: 2 of 2 failed$' $err
 ! tap_gate lab exec class.lab || wrong "exit status 0"
 check "lab exec: of nothing" 'needs a command' $err
 # shellcheck disable=SC2016 # the guest's shell expands it
