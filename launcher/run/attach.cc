@@ -54,13 +54,17 @@ RunRecord required_record(const VmName& name) {
     return std::move(*record);
 }
 
-// The VM's file with `value` as the last of `key`, when that is asked for.
+// The VM's file with `value` as the last of `key`, when that is asked for, and it has not got the
+// image already: it was detached without --save.
 std::optional<FileChange> added(const VmName& name, const Setting& setting, const std::string& more,
-                                bool save) {
+                                const std::string& image, bool save) {
     if (!save)
         return std::nullopt;
     std::vector<std::string> words;
     const VmDescription file = load_vm_file(name);
+    for (const Disk& disk : file.spec.disks)
+        if (is_same_file(disk.path.str(), image))
+            return std::nullopt;
     // A list that is written down takes the place of the default's, and of `none'.
     const bool adds = setting.key != "net" || !file.spec.nets.empty();
     for (const Setting& old : file.settings)
@@ -69,6 +73,21 @@ std::optional<FileChange> added(const VmName& name, const Setting& setting, cons
     words.push_back(setting.key + (adds ? "+=" : "=") + setting.value + more);
     return FileChange(
         name, [&](std::string_view text) { return changed_text(text, words, setting.directory); });
+}
+
+// The VM and its file, both or neither. The file comes first: it can be taken back, and a device
+// only when the guest lets go of it.
+template <typename Change>
+void change_with_file(const std::optional<FileChange>& file, const Change& change) {
+    if (file)
+        file->write();
+    try {
+        change();
+    } catch (...) {
+        if (file)
+            file->take_back();
+        throw;
+    }
 }
 
 class Attaching {
@@ -91,21 +110,19 @@ class Attaching {
         refuse_attached(disk.path.str(), !disk.read_only);
         for (const std::string& one : check_drives(wanted_))
             note(one);
-        const auto change = added(name_, setting_, "", options_.save);
+        const auto change = added(name_, setting_, "", disk.path.str(), options_.save);
         std::string id =
             "disk" + std::to_string(free_index(plug_.devices(), "disk", running_.disks.size()));
         const HostFacts host = host_facts(wanted_, options_.helper);
         const HeldSignals signals;
-        plug_.plug_disk(disk, id, host.devices);
-        if (change)
-            change->write();
+        change_with_file(change, [&] { plug_.plug_disk(disk, id, host.devices); });
         return id;
     }
 
     std::string nic() {
         const HostFacts host = host_facts(wanted_, options_.helper);
         Net net = wanted_.nets.at(0);
-        RunRecord record = required_record(name_);
+        const RunRecord record = required_record(name_);
         const unsigned index = free_index(plug_.devices(), "nic", running_.nets.size());
         const MacAddress mac = net.mac.value_or(stable_mac(host.owner, name_, index));
         for (const RunNet& other : record.nets)
@@ -114,7 +131,7 @@ class Attaching {
                                     mac.str() + " already");
         // The same address at the next start, whatever its number is then.
         const auto change =
-            added(name_, setting_, net.mac ? "" : ",mac=" + mac.str(), options_.save);
+            added(name_, setting_, net.mac ? "" : ",mac=" + mac.str(), "", options_.save);
         RunNet recorded{"", mac.str(), "", "nic" + std::to_string(index)};
         // What comes now is half made until it is in the record.
         const HeldSignals signals;
@@ -136,13 +153,20 @@ class Attaching {
             }
         }
         const auto mtu = host.bridge_mtus.find(recorded.bridge);
-        plug_.plug_nic(net, index, mac,
-                       mtu == host.bridge_mtus.end() ? std::nullopt : std::optional(mtu->second),
-                       taps, vhost.fds);
-        record.nets.push_back(recorded);
-        write_run_record(name_, record);
-        if (change)
-            change->write();
+        change_with_file(change, [&] {
+            RunRecord with_it = record;
+            with_it.nets.push_back(recorded);
+            write_run_record(name_, with_it);
+            try {
+                plug_.plug_nic(
+                    net, index, mac,
+                    mtu == host.bridge_mtus.end() ? std::nullopt : std::optional(mtu->second), taps,
+                    vhost.fds);
+            } catch (...) {
+                write_run_record(name_, record);
+                throw;
+            }
+        });
         return recorded.id;
     }
 
@@ -216,9 +240,8 @@ std::string attach_cd(const VmName& name, const std::string& path, const Setting
         change.emplace(name, [&](std::string_view text) {
             return with_value(text, "cdrom", 0, setting.value, setting.directory);
         });
-    insert_medium(name, path, options.force);
-    if (change)
-        change->write();
+    const HeldSignals signals;
+    change_with_file(change, [&] { insert_medium(name, path, options.force); });
     return std::string(first_cdrom);
 }
 
@@ -240,9 +263,8 @@ void detach_cd(const VmName& name, const DetachOptions& options) {
     std::optional<FileChange> change;
     if (options.save)
         change.emplace(without_line(name, "cdrom", 0));
-    take_medium(name, options.force);
-    if (change)
-        change->write();
+    const HeldSignals signals;
+    change_with_file(change, [&] { take_medium(name, options.force); });
 }
 
 // A disk or an adapter.
@@ -281,6 +303,9 @@ void detach_part(const VmName& name, const std::string& word, const DetachOption
     if (options.save)
         change.emplace(without_line(name, device.is_disk ? "disk" : "net",
                                     index_in_file(name, device.id, device.path, record.nets)));
+    // What the guest has let go of is gone.
+    if (change)
+        change->rehearse();
     plug.unplug(device.id, options.limit);
     if (!device.is_disk) {
         std::erase_if(record.nets, [&](const RunNet& net) { return net.id == device.id; });

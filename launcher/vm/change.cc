@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/vm/change.h"
 
+#include <exception>
+
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
@@ -158,7 +160,22 @@ FileChange::FileChange(const VmName& name,
 }
 
 void FileChange::write() const {
-    if (!replace_vm_file(name_, before_, after_))
+    replace(after_);
+}
+
+void FileChange::rehearse() const {
+    replace(before_);
+}
+
+void FileChange::take_back() const noexcept {
+    try {
+        replace_vm_file(name_, after_, before_);
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): there is an error already
+    }
+}
+
+void FileChange::replace(const std::string& text) const {
+    if (!replace_vm_file(name_, before_, text))
         throw LauncherError(shown(path_) + " was changed meanwhile; try again");
 }
 

@@ -32,7 +32,15 @@ class FileChange {
     /// Throws a LauncherError when the file was changed meanwhile; it is then as that left it.
     void write() const;
 
+    /// Whether it could be written, by writing what is there. Throws as write() does.
+    void rehearse() const;
+
+    /// The file is as it was before write(), unless somebody has changed it since.
+    void take_back() const noexcept;
+
   private:
+    void replace(const std::string& text) const;
+
     VmName name_;
     std::string path_;
     std::string before_;

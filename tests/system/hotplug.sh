@@ -225,6 +225,26 @@ result "what QEMU refuses in the middle leaves nothing"
 
 # --- --save --------------------------------------------------------------------------------------
 
+parts q35 >$LAB/log/parts
+chmod 0500 "$config"
+tg_refused 'q35.conf: Permission denied' attach q35 disk=one.qcow2 --save
+tg_refused 'q35.conf: Permission denied' attach q35 net=bridge:br0 --save
+chmod 0700 "$config"
+unchanged q35 "a file that cannot be written"
+did 0 status q35
+! grep -q '^network' "$out" || wrong "status has an adapter that is not there"
+did 0 attach q35 disk=one.qcow2 --save
+parts q35 >$LAB/log/parts
+chmod 0500 "$config"
+tg_refused 'q35.conf: Permission denied' detach q35 one.qcow2 --save
+chmod 0700 "$config"
+unchanged q35 "a file that cannot be written"
+did 0 detach q35 one.qcow2
+did 0 attach q35 disk=one.qcow2 --save
+[ "$(grep -c one.qcow2 "$config/q35.conf")" = 1 ] || wrong "the file has the disk twice"
+did 0 detach q35 one.qcow2 --save
+result "--save: both, or neither; and once"
+
 did 0 attach q35 disk=one.qcow2 --save
 did 0 attach q35 net=bridge:br0 --save
 mac=$(mac_of q35)
