@@ -34,8 +34,9 @@ std::string seconds_since(ProgressTable::Clock::time_point since,
 
 }  // namespace
 
-ProgressTable::ProgressTable(std::vector<Row> rows)
+ProgressTable::ProgressTable(std::vector<Row> rows, Failures failures)
     : rows_(std::move(rows)),
+      failures_(failures),
       // What does not fit into the window cannot be drawn again.
       terminal_(isatty(STDERR_FILENO) == 1 && rows_.size() < window().ws_row) {}
 
@@ -46,7 +47,8 @@ void ProgressTable::set(size_t row, State state, const std::string& text, Clock:
     changed.since = now;
     if (terminal_) {
         draw(now);
-    } else if (state == State::done || state == State::failed) {
+    } else if (state == State::done ||
+               (state == State::failed && failures_ == Failures::told_at_once)) {
         note(changed.name + " " + text);
         told_ = now;
     }

@@ -24,8 +24,11 @@ class ProgressTable {
         Clock::time_point since = {};  ///< when it came to do that
     };
 
+    /// Who tells, without a terminal, why something has failed.
+    enum class Failures { told_at_once, told_by_caller };
+
     /// Shows nothing yet.
-    explicit ProgressTable(std::vector<Row> rows);
+    explicit ProgressTable(std::vector<Row> rows, Failures failures = Failures::told_at_once);
 
     void set(size_t row, State state, const std::string& text, Clock::time_point now);
 
@@ -38,6 +41,7 @@ class ProgressTable {
     void draw(Clock::time_point now);
 
     std::vector<Row> rows_;
+    Failures failures_;
     bool terminal_;
     bool drawn_ = false;
     Clock::time_point told_ = {};  // when something was shown last

@@ -119,7 +119,8 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
     }
     const bool starts = command.verb->name == "start" || command.verb->name == "restart";
     StopSignals stop;
-    ProgressTable table(std::move(rows));
+    // With all that it has said, when all are done.
+    ProgressTable table(std::move(rows), ProgressTable::Failures::told_by_caller);
     const JobsResult result = run_jobs(
         jobs, {.parallel = starts ? default_parallel() : static_cast<unsigned>(jobs.size()),
                .stop = &stop,

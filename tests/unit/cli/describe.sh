@@ -170,14 +170,17 @@ timeout 10 "$tapgate" log lab --follow >said || wrong "log --follow does not end
 rm -r "$work/run/tapgate/lab"
 result "log --follow ends with a VM that crashed"
 
-# Of several the row of each begins with its name, and has it once.
+# Of several the row of each begins with its name, and has it once; and each is told once.
 "$tapgate" create one --net=none >/dev/null
 "$tapgate" create two --net=none >/dev/null
 ! "$tapgate" wait one two --for=running --timeout=0 >said 2>&1 || wrong "VMs that are off are ready"
-grep -q '^tapgate: one failed: not ready within 0 s: it is off$' said || wrong "wait of several: $(cat said)"
+for name in one two; do
+    [ "$(grep -c "^tapgate: $name: not ready within 0 s: it is off$" said)" = 1 ] || wrong "wait of several: $(cat said)"
+done
+[ "$(wc -l <said)" = 3 ] || wrong "more than once: $(cat said)"
 "$tapgate" delete one --yes
 "$tapgate" delete two --yes
-result "what fails of several is named once a line"
+result "what fails of several is told once"
 
 # A Slurm that does not answer the first time.
 "$tapgate" create far --on=slurm --net=none >/dev/null
