@@ -46,6 +46,7 @@ CatalogueImage image_in(const Setting& header, const std::string& name,
 
 std::vector<CatalogueImage> parse_catalogue(const std::string& path, std::string_view text) {
     std::vector<CatalogueImage> images;
+    text = without_byte_order_mark(text);
     unsigned number = 0;
     while (!text.empty()) {
         // A header, or what stands before the first: nothing can.

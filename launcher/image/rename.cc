@@ -51,11 +51,15 @@ std::string renamed_text(const std::string& text, const VmName& from, const VmNa
     const VmSpec spec = describe_vm(from, parse_vm_file(vm_file_path(from), text)).spec;
     std::string result;
     size_t net = 0;
-    for (std::string_view rest = text; !rest.empty();) {
-        const size_t end = rest.find('\n');
-        std::string line(rest.substr(0, end));
-        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    for (std::string_view rest = without_byte_order_mark(text); !rest.empty();) {
+        const std::string_view whole = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(whole.size() + 1, rest.size()));
+        // What stands behind it is not to be in the middle of it.
+        std::string line(whole.substr(0, whole.find_last_not_of(blanks) + 1));
         const std::string content(trimmed(line));
+        // The lab knows its VMs by their names, and this one is its user's now.
+        if (content.starts_with(lab_mark_words))
+            continue;
         if (content == "# The VM " + from.str() + " of tapgate(1)")
             replace_all(line, " " + from.str() + " ", " " + to.str() + " ");
         else if (!content.starts_with('#') && !content.starts_with(';'))

@@ -267,15 +267,16 @@ VmDescription describe_lab_vm(const LabVm& vm) {
 }
 
 std::string lab_mark(const VmName& lab) {
-    return "# Made by `tapgate lab' for the lab " + lab.str();
+    return std::string(lab_mark_words) + lab.str();
 }
 
 std::string lab_of_vm_file(std::string_view vm_file) {
-    constexpr std::string_view mark = "# Made by `tapgate lab' for the lab ";
-    const size_t at = vm_file.starts_with(mark) ? 0 : vm_file.find("\n" + std::string(mark));
+    vm_file = without_byte_order_mark(vm_file);
+    const size_t at =
+        vm_file.starts_with(lab_mark_words) ? 0 : vm_file.find("\n" + std::string(lab_mark_words));
     if (at == std::string_view::npos)
         return {};
-    vm_file.remove_prefix(at + (at == 0 ? 0 : 1) + mark.size());
+    vm_file.remove_prefix(at + (at == 0 ? 0 : 1) + lab_mark_words.size());
     const auto name = VmName::parse(trimmed(vm_file.substr(0, vm_file.find('\n'))));
     return name ? name->str() : "";
 }
@@ -284,6 +285,7 @@ bool has_lab_mark(std::string_view vm_file, const VmName& vm, const VmName& lab)
     if (!vm.str().starts_with(lab.str() + "-"))
         return false;
     const std::string mark = lab_mark(lab);
+    vm_file = without_byte_order_mark(vm_file);
     while (!vm_file.empty()) {
         const std::string_view line = vm_file.substr(0, vm_file.find('\n'));
         if (trimmed(line) == mark)

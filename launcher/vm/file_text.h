@@ -12,6 +12,10 @@
 
 namespace tapgate {
 
+/// How the line of a VM file begins that says which lab has made the VM; behind it is the lab's
+/// name.
+constexpr std::string_view lab_mark_words = "# Made by `tapgate lab' for the lab ";
+
 /// What a part of a file can be besides a whole VM file.
 struct FilePart {
     unsigned first_line = 1;                      ///< the number of its first line

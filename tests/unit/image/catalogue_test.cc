@@ -67,6 +67,7 @@ TEST(Catalogue, IsReadWithPlaces) {
     const auto error = [](const std::string& text) {
         return error_of([&] { parse_catalogue("/etc/c", text); });
     };
+    EXPECT_EQ(error("\xef\xbb\xbf[a]\r\nurl = https://h/x\r\n"), "none") << "Windows' editors";
     EXPECT_THAT(error("url = https://h/x\n"), HasSubstr("/etc/c:1: an image begins with its name"));
     EXPECT_THAT(error("[a]\n[a]\n"), HasSubstr("/etc/c:1: [a] has no url"));
     EXPECT_THAT(error("[a]\nurl = https://h/x\n[a]\n"), HasSubstr("/etc/c:3: there is a [a]"));

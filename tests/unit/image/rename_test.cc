@@ -71,6 +71,16 @@ TEST_F(Rename, KeepsTheAddressOfTheAdapterThatNobodyNamed) {
     EXPECT_EQ(renamed_text("memory = 1G\n", old, fresh, owner),
               "memory = 1G\nnet = bridge:br0,mac=" + stable_mac(owner, old, 0).str() + "\n");
     EXPECT_EQ(renamed_text("net = none\n", old, fresh, owner), "net = none\n");
+    // As Windows' editors write it.
+    EXPECT_EQ(renamed_text("\xef\xbb\xbfnet = bridge:br0\r\n", old, fresh, owner),
+              "net = bridge:br0,mac=" + stable_mac(owner, old, 0).str() + "\n");
+}
+
+TEST_F(Rename, TakesItOutOfItsLab) {
+    EXPECT_EQ(renamed_text("# Made by `tapgate lab' for the lab o\n# The VM old of "
+                           "tapgate(1)\nnet = none\n",
+                           old, fresh, owner),
+              "# The VM fresh of tapgate(1)\nnet = none\n");
 }
 
 TEST_F(Rename, ChangesNothingWhenItCannotBe) {

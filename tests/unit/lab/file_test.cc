@@ -145,6 +145,9 @@ TEST(LabFile, TheMarkIsTheLabsAndTheNames) {
     EXPECT_FALSE(
         has_lab_mark(file, VmName::parse("class-a-1").value(), VmName::parse("class-a").value()));
     EXPECT_FALSE(has_lab_mark("memory = 1G\n", vm, lab));
+    // As Windows' editors write it.
+    EXPECT_TRUE(has_lab_mark("\xef\xbb\xbf" + lab_mark(lab) + "\r\nmemory = 1G\r\n", vm, lab));
+    EXPECT_EQ(lab_of_vm_file("\xef\xbb\xbf" + lab_mark(lab) + "\r\nmemory = 1G\r\n"), "class");
 }
 
 }  // namespace
