@@ -2,6 +2,8 @@
 //
 // tapgate: the unprivileged launcher. What each verb does is in cli/*_verbs.cc.
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -40,6 +42,8 @@ ExitCode run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
     try {
+        // What is made here can be read here, whatever else the umask keeps from it.
+        umask(umask(S_IRWXG | S_IRWXO) & (S_IRWXG | S_IRWXO));
         tapgate::occupy_standard_descriptors();
         // From here on: what is printed goes nowhere but to stdout and stderr.
         return static_cast<int>(

@@ -152,7 +152,8 @@ std::string current_directory() {
     std::error_code error;
     std::string directory = std::filesystem::current_path(error).string();
     if (error)
-        throw LauncherError("the current directory: " + error.message());
+        throw LauncherError("the current directory: " + error.message() +
+                            "; change to one that is there: cd");
     return directory;
 }
 

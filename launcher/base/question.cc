@@ -23,7 +23,7 @@ bool agreed(const std::string& question) {
     if (std::fgets(line.data(), line.size(), stdin) == nullptr)
         return false;
     const std::string_view answer(line.data());
-    return answer == "y\n" || answer == "yes\n";
+    return answer == "y\n" || answer == "Y\n" || answer == "yes\n" || answer == "YES\n";
 }
 
 }  // namespace tapgate

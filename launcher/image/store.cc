@@ -105,10 +105,12 @@ std::optional<Origin> origin_of(const std::string& image) {
     const auto json = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
     if (!json.is_object() || !exists(image))
         return std::nullopt;
-    return Origin{.url = json.value("url", ""),
-                  .tag = json.value("tag", ""),
-                  .sha256 = json.value("sha256", ""),
-                  .sha512 = json.value("sha512", "")};
+    const auto word = [&](const char* key) {
+        const auto found = json.find(key);
+        return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+    };
+    return Origin{
+        .url = word("url"), .tag = word("tag"), .sha256 = word("sha256"), .sha512 = word("sha512")};
 }
 
 void write_origin(const std::string& image, const Origin& origin) {

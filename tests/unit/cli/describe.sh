@@ -44,6 +44,9 @@ refused 'a VM of this name already' "$tapgate" create lab --disk=disk.raw
 "$tapgate" delete asked --yes
 "$tapgate" create other --disk=missing.qcow2 2>&1 | matches 'will not start as it is' ||
     wrong "no word about a missing image"
+(umask 777 && "$tapgate" create masked --net=none >/dev/null)
+[ "$(stat -c %a "${file%/*}/masked.conf")" = 600 ] || wrong "it cannot read what it has made"
+"$tapgate" delete masked --yes
 result "create"
 
 "$tapgate" show lab --cpus=2 >shown
