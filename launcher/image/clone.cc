@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <list>
 #include <optional>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
@@ -98,6 +100,32 @@ bool copy_uefi_variables(const VmName& base, const VmSpec& clone, const std::str
     make_uefi_variables(
         {.code = {}, .variables_template = {source, ImageFormat::qcow2}, .variables = target});
     return true;
+}
+
+// The record, with the files that are not what they were as they are now, which is noted.
+void renew_record(BaseRecord& record, TakenPermissions& permissions, const HeldSignals& signals,
+                  const Progress& progress, std::vector<std::string>& notes) {
+    for (BaseFile& file : record.files) {
+        const std::string difference = difference_to(file);
+        if (difference.empty())
+            continue;
+        notes.push_back(shown(file.path) + " is not what it was: " + difference +
+                        "; it is taken as it is now");
+        file = base_file(file.path, permissions, signals, progress);
+    }
+}
+
+// The UEFI variables of the VM called `base` for its clone's `path`, as the last of `made`; false
+// when there are none: an image that no VM has comes without any.
+bool make_variables_again(const std::string& base, const VmSpec& clone, const std::string& path,
+                          std::list<UnfinishedFile>& made) {
+    const auto name = VmName::parse(base);
+    if (!name || path.empty())
+        return false;
+    if (copy_uefi_variables(*name, clone, made.emplace_back(path).path()))
+        return true;
+    made.pop_back();
+    return false;
 }
 
 // A clone that is being made of a base that nobody starts meanwhile. Unless it is finished, nothing
@@ -237,7 +265,6 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     const UniqueFd lock = lock_vm(name);
     // From here on: nobody starts it.
     require_resettable(name);
-    std::vector<std::string> notes;
     auto overlays = overlays_of(name);
     const std::string variables = uefi_variables_path(name, spec.firmware);
     std::vector<HeldImage> held;
@@ -246,43 +273,21 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     if (!variables.empty())
         held.emplace_back(variables, HeldImage::For::ending);
     // From here on: nor does it run on another host.
-    const std::string suffix = "." + std::to_string(getpid());
     TakenPermissions permissions;
-    std::vector<std::pair<std::string, std::string>> made;
-    try {
-        for (auto& [disk, record] : overlays) {
-            for (BaseFile& file : record.files) {
-                if (difference_to(file).empty())
-                    continue;
-                notes.push_back(shown(file.path) + " is not what it was: " + difference_to(file) +
-                                "; it is taken as it is now");
-                file = base_file(file.path, permissions, signals, progress);
-            }
-            const std::string path = disk.path.str() + suffix;
-            made.emplace_back(path, disk.path.str());
-            make_overlay(path, paths_of(record), record.format);
-        }
-        const auto base = VmName::parse(overlays.front().second.vm);
-        if (!variables.empty()) {
-            unlink((variables + suffix).c_str());
-            // An image that no VM has comes without any.
-            if (base && copy_uefi_variables(*base, spec, variables + suffix))
-                made.emplace_back(variables + suffix, variables);
-            else
-                made.emplace_back("", variables);
-        }
-        signals.throw_if_any();
-        // From here on: only renames, each a whole step.
-        for (const auto& [from, to] : made) {
-            if (from.empty() ? unlink(to.c_str()) != 0 && errno != ENOENT
-                             : rename(from.c_str(), to.c_str()) != 0)
-                fail_with_errno(shown(to));
-        }
-    } catch (...) {
-        for (const auto& [from, to] : made)
-            unlink(from.c_str());
-        throw;
+    std::vector<std::string> notes;
+    std::list<UnfinishedFile> made;
+    for (auto& [disk, record] : overlays) {
+        renew_record(record, permissions, signals, progress, notes);
+        make_overlay(made.emplace_back(disk.path.str()).path(), paths_of(record), record.format);
     }
+    const bool has_variables =
+        make_variables_again(overlays.front().second.vm, spec, variables, made);
+    signals.throw_if_any();
+    // From here on: steps of which each is a whole one.
+    for (const UnfinishedFile& one : made)
+        one.replace();
+    if (!has_variables && !variables.empty() && unlink(variables.c_str()) != 0 && errno != ENOENT)
+        fail_with_errno(shown(variables));
     for (const auto& [disk, record] : overlays)
         write_base_record(disk.path.str(), record);
     permissions.keep();

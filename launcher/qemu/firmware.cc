@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -19,7 +18,9 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/qemu_img.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
+#include "launcher/base/unfinished_file.h"
 #include "launcher/vm/data_directory.h"
 
 namespace tapgate {
@@ -142,6 +143,21 @@ std::string of_another_size(std::uint64_t size, const UefiFiles& files) {
            shown(files.variables_template.path) + ")";
 }
 
+LauncherError no_firmware(const VmSpec& spec, const std::vector<std::string>& directories,
+                          const std::string& broken) {
+    std::string where;
+    for (const std::string& directory : directories)
+        where.append(where.empty() ? "" : ", ").append(shown(directory));
+    const bool secure = spec.firmware == Firmware::uefi_secure;
+    return LauncherError(std::string("no UEFI firmware ") + (secure ? "with Secure Boot " : "") +
+                         "for machine " + spec.machine.str() + " in " + where +
+                         (secure && !spec.machine.is_q35()
+                              ? "; it needs machine=q35"
+                              : "; install the package ovmf (Fedora: edk2-ovmf), or use "
+                                "firmware=bios") +
+                         broken);
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> flash_size(const FirmwareFile& file, std::uint64_t offset) {
@@ -174,27 +190,17 @@ UefiFiles find_uefi(const VmSpec& spec, const std::vector<std::string>& director
     std::vector<UefiFiles> all = all_fitting(spec, directories, broken);
     const FirmwareFile variables{uefi_variables_path(spec.name, spec.firmware), ImageFormat::qcow2};
     const auto size = flash_size(variables);
-    if (size) {
+    if (size)
         if (auto files = of_size(all, *size, spec))
             return std::move(*files);
-        if (!all.empty())
-            throw LauncherError("its UEFI variables " + shown(variables.path) + " are " +
-                                of_another_size(*size, all.front()) +
-                                ": move them away, and the VM begins with new ones, without the "
-                                "boot entries and keys that are in them");
-    }
-    if (!all.empty())
-        return std::move(all.front());
-    std::string where;
-    for (const std::string& directory : directories)
-        where.append(where.empty() ? "" : ", ").append(shown(directory));
-    const bool secure = spec.firmware == Firmware::uefi_secure;
-    throw LauncherError(std::string("no UEFI firmware ") + (secure ? "with Secure Boot " : "") +
-                        "for machine " + spec.machine.str() + " in " + where +
-                        (secure && !spec.machine.is_q35() ? "; it needs machine=q35"
-                                                          : "; install the package ovmf (Fedora: "
-                                                            "edk2-ovmf), or use firmware=bios") +
-                        broken);
+    if (all.empty())
+        throw no_firmware(spec, directories, broken);
+    if (size)
+        throw LauncherError("its UEFI variables " + shown(variables.path) + " are " +
+                            of_another_size(*size, all.front()) +
+                            ": move them away, and the VM begins with new ones, without the "
+                            "boot entries and keys that are in them");
+    return std::move(all.front());
 }
 
 std::string why_not_these_variables(const VmSpec& spec, std::uint64_t size,
@@ -214,22 +220,21 @@ std::string uefi_variables_path(const VmName& name, Firmware firmware) {
 
 void make_uefi_variables(const UefiFiles& files) {
     const std::string& path = files.variables;
-    if (access(path.c_str(), F_OK) == 0)
+    if (exists(path))
         return;
     make_private_directory(path.substr(0, path.rfind('/')));
-    const std::string temporary = path + "." + std::to_string(getpid());
-    make_target(temporary);
+    const HeldSignals signals;
+    const UnfinishedFile unfinished(path);
+    make_target(unfinished.path());
     const ProgramResult made = run_qemu_img(
         {"convert", "-f", std::string(name_of(files.variables_template.format)), "-O", "qcow2",
-         files.variables_template.path, temporary},
-        FileAccess{.read = {files.variables_template.path}, .parts = {}, .write = {temporary}});
-    const bool failed = made.exit_code != 0 || rename(temporary.c_str(), path.c_str()) != 0;
-    const int error = errno;
-    if (!failed)
-        return;
-    unlink(temporary.c_str());
-    throw LauncherError("cannot make the UEFI variables " + shown(path) + ": " +
-                        (made.exit_code != 0 ? terminal_text(made.errors) : errno_text(error)));
+         files.variables_template.path, unfinished.path()},
+        FileAccess{
+            .read = {files.variables_template.path}, .parts = {}, .write = {unfinished.path()}});
+    if (made.exit_code != 0)
+        throw LauncherError("cannot make the UEFI variables " + shown(path) + ": " +
+                            terminal_text(made.errors));
+    unfinished.finish();
 }
 
 }  // namespace tapgate
