@@ -222,13 +222,19 @@ std::string in_mebibytes(std::uint64_t bytes) {
     return std::to_string(bytes >> 20U) + " MiB";
 }
 
-// An appliance may give a disk more room than its file has.
+// An appliance may give a disk more room than its file has, and may say too little.
 void grow_to_capacity(ImageImport& images, const std::string& image, const ApplianceDisk& disk,
                       Translation& translation) {
-    const std::uint64_t before = disk.capacity == 0 ? 0 : images.grow(image, disk.capacity);
-    if (before > 0)
+    if (disk.capacity == 0)
+        return;
+    const std::uint64_t before = images.grow(image, disk.capacity);
+    if (before < disk.capacity)
         translation.changed(disk.file, "a disk of " + in_mebibytes(disk.capacity),
                             "as large as the appliance says; the file has " + in_mebibytes(before));
+    else if (before >> 20U > disk.capacity >> 20U)
+        translation.changed(
+            disk.file, "a disk of " + in_mebibytes(before),
+            "as large as the file is; the appliance says " + in_mebibytes(disk.capacity));
 }
 
 // Variables that no firmware here can take are not taken over, and it is said.

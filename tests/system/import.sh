@@ -257,6 +257,13 @@ says "$work/error" '^tapgate: lab-disk1.vmdk  ->  a disk of 20480 MiB: as large 
 says "$XDG_CONFIG_HOME/tapgate/larger.conf" '# .*a disk of 20480 MiB'
 qemu-img info "$XDG_DATA_HOME/tapgate/larger/disk.qcow2" | grep -q '(21474836480 bytes)' || wrong "it is as large as its file"
 result "a disk that is larger than its file"
+ovf 'ovf:href="lab-disk1.vmdk"' | sed 's/capacity="8388608"/capacity="4194304"/' >appliance/smaller.ovf
+imported smaller appliance/smaller.ovf
+says "$work/error" '^tapgate: lab-disk1.vmdk  ->  a disk of 8 MiB: as large as the file is; the appliance says 4 MiB$'
+result "a disk that is smaller than its file"
+# Some name the file by the disk's id only: the guest gets its disk, and no blank one.
+ovf 'ovf:href="lab-disk1.vmdk"' | sed -e 's/id="f1"/id="d1"/' -e 's/ ovf:fileRef="f1"//' >appliance/by-id.ovf
+imported file-of-the-disks-id appliance/by-id.ovf
 printf '\3757zXZ\0\0\4' >lab-xz.ova # how such a file begins
 import_refused "one of xz's: unpack it" xz lab-xz.ova
 ln -s "$work/images" appliance/out

@@ -164,7 +164,7 @@ std::uint64_t ImageImport::grow(const std::string& name, std::uint64_t size) {
         qemu_img_json({"info", "--output=json", "-f", "qcow2", target}, files, target)
             .value("virtual-size", size);
     if (before >= size)
-        return 0;
+        return before;
     const ProgramResult grown = run_qemu_img(
         {"resize", "-q", "-f", "qcow2", target, std::to_string(size)}, files, minutes(5));
     if (grown.exit_code != 0)

@@ -45,7 +45,7 @@ class ImageImport {
     void make_blank(const std::string& name, std::uint64_t size);
 
     /// Makes the image `name`, which has been imported, at least `size` bytes large. Returns how
-    /// large it was, and 0 when it is large enough. Throws a LauncherError.
+    /// large it was. Throws a LauncherError.
     std::uint64_t grow(const std::string& name, std::uint64_t size);
 
     void keep() { imported_.clear(); }

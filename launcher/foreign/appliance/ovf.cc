@@ -415,6 +415,8 @@ class OvfReader {
             disk.bus = DiskBus::ide;
         if (!disk.escaped.empty())
             add_reason(why, "said as " + disk.escaped);
+        if (disk.is_by_id)
+            add_reason(why, "the disk names no file (fileRef=), and has this one's id");
         if (found.moves_to_ide)
             add_reason(why, "it was on " +
                                 (parent.empty() ? "no controller that is said" : parent) +
@@ -454,9 +456,11 @@ class OvfReader {
         item.take("Connection");
         std::string why = "an empty drive";
         if (!resource.empty())
-            why = quoted_word(disks_.file_named(resource)) +
-                  " was in it: --cdrom=FILE puts it there, when it is "
-                  "unpacked";
+            why = quoted_word(disks_.file_in_drive(resource)) + " was in it: " +
+                  (static_cast<Resource>(item.type) == Resource::floppy
+                       ? "--qemu-arg=-drive --qemu-arg=if=floppy,format=raw,file=FILE puts"
+                       : "--cdrom=FILE puts") +
+                  " it there, when it is unpacked";
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
         result_.translation.dropped(was, why);

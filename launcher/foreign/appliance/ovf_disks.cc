@@ -199,6 +199,19 @@ std::map<std::string, pugi::xml_node>::const_iterator OvfDisks::disk_of(
     });
 }
 
+std::map<std::string, OvfDisks::File>::const_iterator OvfDisks::file_for(
+    const pugi::xml_node& element) const {
+    const std::string file = attribute_of(element, "fileRef");
+    if (!file.empty())
+        return file_of(file);
+    // Some name the file by the disk's own id only.
+    const std::string id = attribute_of(element, "diskId");
+    const bool is_anothers = std::any_of(disks_.begin(), disks_.end(), [&](const auto& disk) {
+        return attribute_of(disk.second, "fileRef") == id;
+    });
+    return is_anothers || id.empty() ? files_.end() : files_.find(id);
+}
+
 ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was) {
     if (resource.empty())
         throw LauncherError(source_ + ": " + shown(was) +
@@ -206,28 +219,35 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
                             "descriptor (rasd:VirtualQuantity), or take the item out");
     const std::string id = id_of(resource);
     const auto disk = disk_of(id);
-    taken_.insert(disk == disks_.end() ? id : disk->first);
-    const std::string file_id = disk == disks_.end() ? id : attribute_of(disk->second, "fileRef");
-    if (disk != disks_.end() && file_id.empty())
-        return as_said(disk->second, blank_disk_of(disk->second));
-    const auto file = file_of(file_id);
+    const pugi::xml_node element = disk == disks_.end() ? pugi::xml_node() : disk->second;
+    if (element)
+        taken_disks_.insert(disk->first);
+    const auto file = element ? file_for(element) : file_of(id);
+    const bool names_file = !element || !attribute_of(element, "fileRef").empty();
+    if (file == files_.end() && !names_file)
+        return as_said(element, blank_disk_of(element));
     if (file == files_.end())
         throw LauncherError(source_ + ": " + shown(was) + ": no file is said for " +
                             quoted_word(resource));
     if (!file->second.unusable.empty())
         throw LauncherError(source_ + ": " + quoted_word(file->second.href) + " " +
                             file->second.unusable);
-    taken_.insert(file->first);
+    taken_files_.insert(file->first);
     std::string name = file->second.name;
     if (file->second.is_gzip && name.ends_with(".gz"))
         name.erase(name.size() - 3);
-    const pugi::xml_node element = disk == disks_.end() ? pugi::xml_node() : disk->second;
-    return as_said(
+    ApplianceDisk result = as_said(
         element, {.file = file->second.name,
                   .escaped = file->second.escaped == file->second.name ? "" : file->second.escaped,
                   .format = format_of(name, element),
                   .compressed = file->second.is_gzip,
                   .capacity = capacity_of(element)});
+    result.is_by_id = !names_file;
+    if (const std::string capacity = attribute_of(element, "capacity");
+        !capacity.empty() && result.capacity == 0)
+        result.left +=
+            (result.left.empty() ? "" : ", ") + ("capacity=" + capacity + " (no size of a disk)");
+    return result;
 }
 
 std::uint64_t OvfDisks::capacity_of(const pugi::xml_node& element) const {
@@ -238,10 +258,14 @@ std::uint64_t OvfDisks::capacity_of(const pugi::xml_node& element) const {
     return bytes <= largest_disk ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
-std::string OvfDisks::file_named(const std::string& resource) const {
+std::string OvfDisks::file_in_drive(const std::string& resource) {
     const std::string id = id_of(resource);
     const auto disk = disk_of(id);
-    const auto file = file_of(disk == disks_.end() ? id : attribute_of(disk->second, "fileRef"));
+    const auto file = disk == disks_.end() ? file_of(id) : file_for(disk->second);
+    if (disk != disks_.end())
+        taken_disks_.insert(disk->first);
+    if (file != files_.end())
+        taken_files_.insert(file->first);
     return file == files_.end() ? resource : file->second.href;
 }
 
@@ -256,11 +280,11 @@ ApplianceDisk OvfDisks::blank_disk_of(const pugi::xml_node& element) const {
 std::vector<std::string> OvfDisks::unused() const {
     std::vector<std::string> tags;
     for (const auto& [id, file] : files_) {
-        if (!taken_.contains(id))
+        if (!taken_files_.contains(id))
             tags.push_back("<File href='" + file.href + "'>");
     }
     for (const auto& [id, disk] : disks_) {
-        if (!taken_.contains(id))
+        if (!taken_disks_.contains(id))
             tags.push_back(tag_of(disk));
     }
     return tags;

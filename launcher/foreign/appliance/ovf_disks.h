@@ -30,6 +30,7 @@ struct ApplianceDisk {
     std::string interface = {};   ///< oVirt's word for where it was; empty: not said
     bool is_first = false;        ///< oVirt boots from it
     std::string left = {};        ///< what of its element becomes nothing; empty: nothing
+    bool is_by_id = false;        ///< its element names no file, and has the file's id itself
 };
 
 class OvfDisks {
@@ -58,9 +59,10 @@ class OvfDisks {
 
     /// The file, as References have it, that a drive's HostResource names; as it is where there is
     /// none.
-    [[nodiscard]] std::string file_named(const std::string& resource) const;
+    std::string file_in_drive(const std::string& resource);
 
-    /// What no disk() was asked for: each file and disk as its element begins.
+    /// What neither disk() nor file_in_drive() was asked for: each file and disk as its element
+    /// begins.
     [[nodiscard]] std::vector<std::string> unused() const;
 
   private:
@@ -73,6 +75,9 @@ class OvfDisks {
         std::string unusable;  ///< why it cannot be read; empty: it can
     };
 
+    /// The one of <References> that a disk's element is for; the end: it is blank.
+    [[nodiscard]] std::map<std::string, File>::const_iterator file_for(
+        const pugi::xml_node& element) const;
     [[nodiscard]] ApplianceDisk blank_disk_of(const pugi::xml_node& element) const;
     /// Of a disk with a file, which has its size by itself: 0 where nothing, or nonsense, is said.
     [[nodiscard]] std::uint64_t capacity_of(const pugi::xml_node& element) const;
@@ -85,7 +90,8 @@ class OvfDisks {
     std::map<std::string, std::string> properties_;  // by key
     std::map<std::string, File> files_;              // by id
     std::map<std::string, pugi::xml_node> disks_;    // by id
-    std::set<std::string> taken_;                    // ids of files and disks
+    std::set<std::string> taken_files_;              // their ids
+    std::set<std::string> taken_disks_;
 };
 
 }  // namespace tapgate
