@@ -104,6 +104,11 @@ Import image_to_import(const CommandLine& command, const std::string& path) {
     return result;
 }
 
+bool says(const CommandLine& command, std::string_view key) {
+    return std::any_of(command.settings.begin(), command.settings.end(),
+                       [&](const Setting& one) { return one.key == key; });
+}
+
 bool says_q35(const CommandLine& command) {
     return std::any_of(command.settings.begin(), command.settings.end(), [](const Setting& one) {
         const auto machine = one.key == "machine" ? MachineType::parse(one.value) : std::nullopt;
@@ -136,6 +141,8 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
     Appliance appliance = read_ovf(result.appliance->descriptor(), shown(path),
                                    {.virtio = command.has("virtio"),
                                     .q35 = says_q35(command),
+                                    .cpus = says(command, "cpus"),
+                                    .memory = says(command, "memory"),
                                     .vm = command.option("vm"),
                                     .configuration = command.option("configuration")});
     result.translation = std::move(appliance.translation);
@@ -174,10 +181,7 @@ void ask_about_reach(const CommandLine& command, const Translation& translation,
     if (access(translation.variables.c_str(), R_OK) == 0)
         list += "  " + shown(translation.variables) + " (read)\n";
     for (const auto& [key, value] : translation.settings) {
-        const bool overridden =
-            std::any_of(command.settings.begin(), command.settings.end(),
-                        [&key = key](const Setting& one) { return one.key == key; });
-        if (overridden || (key != "disk" && !reaches_beyond_vm(key, value)))
+        if (says(command, key) || (key != "disk" && !reaches_beyond_vm(key, value)))
             continue;
         const std::vector<std::string> words = split_at_commas(value);
         const bool writes =
@@ -270,7 +274,6 @@ void set_disks(Import& import, const std::string& directory, bool on_virtio) {
         if (!import.images[i].path.empty())
             check_source_image(import.images[i]);
         std::string value = commas_doubled(directory + "/" + own_image_name(i)) + ",format=qcow2";
-        constexpr size_t most_sata = 6;
         const DiskBus bus = on_virtio ? DiskBus::virtio : import.disks.at(i).bus;
         if (i < import.properties.size()) {
             value += import.properties[i].empty() ? "" : "," + import.properties[i];

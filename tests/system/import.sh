@@ -264,6 +264,11 @@ result "a disk that is smaller than its file"
 # Some name the file by the disk's id only: the guest gets its disk, and no blank one.
 ovf 'ovf:href="lab-disk1.vmdk"' | sed -e 's/id="f1"/id="d1"/' -e 's/ ovf:fileRef="f1"//' >appliance/by-id.ovf
 imported file-of-the-disks-id appliance/by-id.ovf
+# A number that the appliance leaves open, and the command says.
+ovf 'ovf:href="lab-disk1.vmdk"' | sed -e 's/>2</>${cpus}</' -e 's/>512</>${mib}</' >appliance/open.ovf
+import_refused "or say --cpus=N" open appliance/open.ovf --memory=256M
+imported said-with-the-command appliance/open.ovf --memory=256M --cpus=3
+says "$XDG_CONFIG_HOME/tapgate/said-with-the-command.conf" '^cpus = 3$'
 printf '\3757zXZ\0\0\4' >lab-xz.ova # how such a file begins
 import_refused "one of xz's: unpack it" xz lab-xz.ova
 ln -s "$work/images" appliance/out

@@ -7,6 +7,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/appliance/ovf_boot.h"
 #include "launcher/foreign/appliance/ovf_choice.h"
 #include "launcher/foreign/appliance/ovf_firmware.h"
 #include "launcher/foreign/appliance/ovf_guest.h"
@@ -38,8 +39,20 @@ enum class Resource : unsigned {
     volume = 32,
 };
 
+// A ResourceSubType may be several words between blanks, and each will do (DMTF DSP0243, 8.1).
+std::vector<std::string_view> alternatives(std::string_view type) {
+    std::vector<std::string_view> all;
+    while (!type.empty()) {
+        const size_t end = std::min(type.find_first_of(" \t\r\n"), type.size());
+        if (end > 0)
+            all.push_back(type.substr(0, end));
+        type.remove_prefix(std::min(end + 1, type.size()));
+    }
+    return all;
+}
+
 // The same adapter among those that model= has; empty: it has none like it. oVirt has numbers.
-std::string_view adapter_model(std::string_view type) {
+std::string_view model_named(std::string_view type) {
     if (is_one_of(type, {"E1000e", "E1000E", "e1000e", "VirtualE1000e", "6"}))
         return "e1000e";
     if (is_one_of(type, {"E1000", "e1000", "VirtualE1000", "2"}))
@@ -50,25 +63,33 @@ std::string_view adapter_model(std::string_view type) {
     return is_one_of(type, {"RTL8139", "rtl8139", "1"}) ? "rtl8139" : "";
 }
 
+std::string_view adapter_model(std::string_view type) {
+    for (const std::string_view one : alternatives(type)) {
+        if (const std::string_view model = model_named(one); !model.empty())
+            return model;
+    }
+    return {};
+}
+
 // Of disks.
 struct DiskController {
     std::string kind;  // in the appliance's words; empty: none was said
     bool ide = false;
 };
 
-bool is_virtio_scsi(std::string_view kind) {
-    return is_one_of(kind, {"VirtioSCSI", "virtio-scsi"});
+// The bus of a controller's disks here; SATA where there is none like it.
+DiskBus bus_on(std::string_view kind) {
+    for (const std::string_view one : alternatives(kind)) {
+        if (is_one_of(one, {"VirtioSCSI", "virtio-scsi"}))
+            return DiskBus::scsi;
+        if (is_one_of(one, {"virtio", "VirtIO", "Virtio", "virtio-blk"}))
+            return DiskBus::virtio;
+    }
+    return DiskBus::sata;
 }
 
 bool is_sata(std::string_view kind) {
     return is_one_of(kind, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"});
-}
-
-// The first disk that VMware boots from.
-pugi::xml_node first_of_boot_order(const pugi::xml_node& system) {
-    return system.find_child([](const pugi::xml_node& child) {
-        return ovf_name(child) == "BootOrderSection" && attribute_of(child, "type") == "disk";
-    });
 }
 
 // A disk of the hardware's, as long as nobody knows the machine.
@@ -82,7 +103,7 @@ struct FoundDisk {
 
 // Where it is on SATA otherwise.
 bool fits_ide(const FoundDisk& disk) {
-    return disk.disk.bus == DiskBus::sata && !is_virtio_scsi(disk.controller.kind);
+    return disk.disk.bus == DiskBus::sata && bus_on(disk.controller.kind) == DiskBus::sata;
 }
 
 bool is_disk(const OvfItem& item) {
@@ -140,11 +161,12 @@ class OvfReader {
         if (!hardware)
             throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
         virtualbox_adapters_ = virtualbox_adapters(system);
-        boot_order_ = first_of_boot_order(system);
+        boot_ = read_ovf_boot(system);
         read_ovf_firmware(system, hardware, configuration_, result_.translation);
         read_hardware(hardware, ovirt_machine(system));
         read_virtualbox_clock(system, result_.translation);
-        name_left_sections(envelope, system, read_order_, result_.translation);
+        read_net_boot();
+        name_left_sections(envelope, system, read_sections_, result_.translation);
         for (const std::string& file : disks_.unused())
             result_.translation.dropped(file, "no disk of the hardware's is made of it");
         if (!has_memory_) {
@@ -174,7 +196,8 @@ class OvfReader {
                 item.type == static_cast<unsigned>(Resource::ide) ||
                 item.type == static_cast<unsigned>(Resource::storage)) {
                 const std::string kind = item.text("ResourceSubType");
-                const bool ide = item.type == static_cast<unsigned>(Resource::ide);
+                const bool ide = item.type == static_cast<unsigned>(Resource::ide) &&
+                                 bus_on(kind) == DiskBus::sata;
                 if (const std::string id = item.id(); !id.empty())
                     controllers_[id] = {!kind.empty() ? kind : ide ? "IDE" : item.name, ide};
             }
@@ -184,6 +207,7 @@ class OvfReader {
             if (is_disk(items[i]))
                 disks.push_back(find_disk(items[i], i));
         }
+        disks_found_ = disks.size();
         choose_machine(disks, text_of(child_named(hardware, "System"), "VirtualSystemType"),
                        machine);
         auto disk = disks.begin();
@@ -267,7 +291,9 @@ class OvfReader {
                         ? "what was in its TPM (BitLocker's key, say) is in no appliance; for a "
                           "new "
                           "one start swtpm, and add -chardev, -tpmdev and -device as --qemu-arg"
-                        : "tapgate's VMs have their own, or none";
+                    // "Other": a card of the host's, and what else has no number.
+                    : item.type == 1 ? "no setting is like it"
+                                     : "tapgate's VMs have their own, or none";
                 if (const std::string left = item.left(); !left.empty())
                     add_reason(why, "left out: " + left);
                 result_.translation.dropped(was, why);
@@ -286,7 +312,7 @@ class OvfReader {
 
     // 0 when it is not said.
     unsigned cpu_number(OvfItem& item, const std::string& key, const std::string& was) {
-        const std::string text = disks_.resolved(item.take(key));
+        const std::string text = disks_.resolved(item.take(key), ", or say --cpus=N");
         const auto number = text.empty() ? std::optional(0.0) : ovf_number(text);
         if (!number || *number > CpuTopology::most_cpus || *number != std::floor(*number))
             throw LauncherError(source_ + ": " + shown(was) + ": " + quoted_word(text) +
@@ -294,7 +320,21 @@ class OvfReader {
         return static_cast<unsigned>(*number);
     }
 
+    // What is said with the command counts.
+    void leave_quantity(OvfItem& item, const std::string& was, const std::string& option) {
+        const std::string units = item.take("AllocationUnits");
+        const std::string quantity = item.take("VirtualQuantity");
+        std::string why = option + " is said";
+        if (!quantity.empty())
+            why += ", it was " + quantity + (units.empty() ? "" : " " + units);
+        if (const std::string left = item.left(); !left.empty())
+            add_reason(why, "left out: " + left);
+        result_.translation.dropped(was, why);
+    }
+
     void read_cpus(OvfItem& item, const std::string& was) {
+        if (wishes_.cpus)
+            return leave_quantity(item, was, "--cpus=");
         unsigned cpus = cpu_number(item, "VirtualQuantity", was);
         const unsigned sockets = std::max(1U, cpu_number(item, "num_of_sockets", was));
         unsigned cores = cpu_number(item, "CoresPerSocket", was);
@@ -318,8 +358,13 @@ class OvfReader {
     }
 
     void read_memory(OvfItem& item, const std::string& was) {
+        has_memory_ = true;
+        if (wishes_.memory)
+            return leave_quantity(item, was, "--memory=");
         const std::string units = item.take("AllocationUnits");
-        const double number = ovf_number(disks_.resolved(item.take("VirtualQuantity"))).value_or(0);
+        const std::string text =
+            disks_.resolved(item.take("VirtualQuantity"), ", or say --memory=SIZE");
+        const double number = ovf_number(text).value_or(0);
         constexpr double most = 16.0 * 1024 * 1024;
         // Without a unit it is MiB, or bytes where that many cannot be.
         const auto unit =
@@ -332,7 +377,6 @@ class OvfReader {
         if (mebibytes > most || mebibytes < 1)
             throw LauncherError(source_ + ": " + shown(was) + ": " +
                                 (mebibytes < 1 ? "no memory size" : "too much memory"));
-        has_memory_ = true;
         set(was, "memory", std::to_string(static_cast<std::uint64_t>(mebibytes)) + "M",
             mebibytes * 0x1p20 == bytes ? "" : "rounded up to whole MiB", item);
     }
@@ -355,6 +399,8 @@ class OvfReader {
         if (address.empty())
             address = item.take("Address");
         virtualbox_adapters_.resize(most_nets);
+        if (boot_.net && item.id() == attribute_of(boot_.net, "instanceId"))
+            net_to_boot_ = nets_;
         const VirtualBoxAdapter other = virtualbox_adapters_[nets_++];
         auto mac = ovf_mac(address);
         if (!mac)
@@ -371,6 +417,8 @@ class OvfReader {
                               : "the network was " + quoted_word(connection) + ", br0 is a guess";
         if (!type.empty() && model != same)
             add_reason(why, "the adapter was a " + type);
+        else if (alternatives(type).size() > 1)
+            add_reason(why, "one of " + type);
         if (!other.cable || apart || cut)
             add_reason(why, "its cable was out, and is in (tapgate links tells, and can cut it)");
         // A number is its place in the machine.
@@ -409,8 +457,8 @@ class OvfReader {
         ApplianceDisk& disk = found.disk;
         const std::string& parent = found.controller.kind;
         std::string& why = found.why;
-        if (is_virtio_scsi(parent))
-            disk.bus = DiskBus::scsi;
+        if (bus_on(parent) != DiskBus::sata)
+            disk.bus = bus_on(parent);
         else if (found.moves_to_ide || (keeps_ide_ && found.controller.ide))
             disk.bus = DiskBus::ide;
         if (!disk.escaped.empty())
@@ -425,14 +473,14 @@ class OvfReader {
             add_reason(why, "on " + std::string(word_for(disk.bus, disk_buses)) + ", as it was (" +
                                 parent + ")");
         else if (!wishes_.virtio && !parent.empty() && !is_sata(parent))
-            add_reason(why, "it was on " + parent + ", and is on SATA");
+            add_reason(why, "it was on " + parent + ", and is on SATA" +
+                                (disks_found_ > most_sata ? ", where there is room for it" : ""));
         if (disk.is_first)
             add_reason(why, "the first one, as boot=true says");
-        if (boot_order_ && item.id() == attribute_of(boot_order_, "instanceId")) {
+        if (boot_.disk && item.id() == attribute_of(boot_.disk, "instanceId")) {
             disk.is_first = true;
-            result_.translation.changed(tag_of(boot_order_),
-                                        words_for(item) + " is the first disk");
-            read_order_ = boot_order_;
+            result_.translation.changed(tag_of(boot_.disk), words_for(item) + " is the first disk");
+            read_sections_.push_back(boot_.disk);
         }
         std::string left = item.left();
         if (!disk.left.empty())
@@ -446,6 +494,19 @@ class OvfReader {
         else
             result_.translation.changed(was + " (" + disk.file + ")", "a disk", why);
         result_.disks.push_back(std::move(disk));
+    }
+
+    void read_net_boot() {
+        if (!boot_.net || nets_ == 0)
+            return;
+        std::string value = "net";
+        if (net_to_boot_ > 0)
+            value += ":" + std::to_string(net_to_boot_);
+        if (!result_.disks.empty())
+            value += ",disk";
+        result_.translation.set("boot", value);
+        result_.translation.changed(tag_of(boot_.net), "boot = " + value);
+        read_sections_.push_back(boot_.net);
     }
 
     // What is in a drive of the appliance: nothing, mostly.
@@ -472,13 +533,15 @@ class OvfReader {
     bool keeps_ide_ = false;
     bool has_memory_ = false;
     size_t nets_ = 0;
+    size_t disks_found_ = 0;
     std::vector<VirtualBoxAdapter> virtualbox_adapters_;
     Appliance result_;
     std::string configuration_;  // its id; empty: there is one only
     OvfDisks disks_{source_};
     std::map<std::string, DiskController> controllers_;  // by InstanceID
-    pugi::xml_node boot_order_;  // VMware's, and empty where it is for no disk
-    pugi::xml_node read_order_;  // the same, when its disk is here
+    OvfBoot boot_;
+    size_t net_to_boot_ = 0;                     // the first adapter, or VMware's
+    std::vector<pugi::xml_node> read_sections_;  // VMware's of the boot order, where they count
 };
 
 }  // namespace

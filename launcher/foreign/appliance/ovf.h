@@ -23,6 +23,8 @@ struct Appliance {
 struct ApplianceWishes {
     bool virtio = false;  ///< the guest is to have virtio adapters
     bool q35 = false;     ///< the machine is one of those: it has no IDE
+    bool cpus = false;    ///< their number is said already
+    bool memory = false;  ///< so is how much it has
     std::string vm = {};  ///< the id or the name of one of several VMs; empty: there is one only
     std::string configuration = {};  ///< its id; empty: the default one
 };

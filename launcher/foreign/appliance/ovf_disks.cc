@@ -139,14 +139,14 @@ void OvfDisks::read_properties(const pugi::xml_node& system, const std::string& 
     }
 }
 
-std::string OvfDisks::resolved(const std::string& text) const {
+std::string OvfDisks::resolved(const std::string& text, const std::string& way_out) const {
     if (!text.starts_with("${") || !text.ends_with('}'))
         return text;
     const auto found = properties_.find(text.substr(2, text.size() - 3));
     if (found == properties_.end() || found->second.empty())
         throw LauncherError(
             source_ + ": " + quoted_word(text) +
-            " has no value: give its <Property> one in the descriptor (ovf:value=)");
+            " has no value: give its <Property> one in the descriptor (ovf:value=)" + way_out);
     return found->second;
 }
 

@@ -14,6 +14,9 @@
 
 namespace tapgate {
 
+/// Disks on SATA for which a VM has room.
+constexpr size_t most_sata = 6;
+
 /// A disk of an appliance.
 struct ApplianceDisk {
     /// Of a file beside the descriptor or below it, or of a member of the same archive: without a
@@ -42,8 +45,9 @@ class OvfDisks {
     /// for `configuration`.
     void read_properties(const pugi::xml_node& system, const std::string& configuration);
     /// What "${key}" stands for, and any other text as it is. Throws a LauncherError for a property
-    /// that has no value.
-    [[nodiscard]] std::string resolved(const std::string& text) const;
+    /// that has no value; `way_out` is what helps besides giving it one.
+    [[nodiscard]] std::string resolved(const std::string& text,
+                                       const std::string& way_out = "") const;
     /// <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
     void read_files(const pugi::xml_node& envelope);
 

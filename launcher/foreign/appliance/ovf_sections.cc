@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/appliance/ovf_sections.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,10 @@ namespace tapgate {
 namespace {
 
 std::string why_left_out(const pugi::xml_node& section, std::string_view known) {
-    if (known == "OperatingSystemSection")
-        return "no setting depends on it: " + text_of(section, "Description");
+    if (known == "OperatingSystemSection") {
+        const std::string guest = text_of(section, "Description");
+        return "no setting depends on it" + (guest.empty() ? "" : ": " + guest);
+    }
     if (known == "ProductSection")
         return "its properties are for the guest, which asks VMware for them";
     if (known == "VirtualHardwareSection")
@@ -23,7 +26,8 @@ std::string why_left_out(const pugi::xml_node& section, std::string_view known) 
         return "--boot= says what the VM boots from besides its first disk";
     if (known == "Machine")
         return "VirtualBox's own words of the same machine: but for its firmware, its adapters' "
-               "addresses and its clock, what the OVF hardware says is taken";
+               "addresses, its clock and a boot from the network, what the OVF hardware says is "
+               "taken";
     return "no setting is like it";
 }
 
@@ -59,7 +63,7 @@ void name_left_hardware(const pugi::xml_node& hardware, Translation& translation
 }  // namespace
 
 void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& system,
-                        const pugi::xml_node& read, Translation& translation) {
+                        const std::vector<pugi::xml_node>& read, Translation& translation) {
     const pugi::xml_node hardware = ovf_section(system, "VirtualHardwareSection");
     for (const pugi::xml_node& section : envelope.children()) {
         if (!is_one_of(ovf_name(section), {"References", "DiskSection", "VirtualSystem",
@@ -67,7 +71,7 @@ void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& sy
             name_section(section, translation);
     }
     for (const pugi::xml_node& section : system.children()) {
-        if (section != hardware && section != read &&
+        if (section != hardware && std::find(read.begin(), read.end(), section) == read.end() &&
             !is_one_of(ovf_name(section), {"Name", "Info", "BiosType"}))
             name_section(section, translation);
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <pugixml.hpp>
+#include <vector>
 
 #include "launcher/foreign/translation/translation.h"
 
@@ -12,6 +13,6 @@ namespace tapgate {
 /// Names in `translation` each section of the descriptor and of its VM `system` that nothing is
 /// made of, but for `read`, which something was made of; and what of its hardware is no item.
 void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& system,
-                        const pugi::xml_node& read, Translation& translation);
+                        const std::vector<pugi::xml_node>& read, Translation& translation);
 
 }  // namespace tapgate

@@ -420,6 +420,26 @@ TEST(Ovf, APropertyWithoutAValue) {
                     HasSubstr("`${vcpu}' has no value"));
     EXPECT_THAT(read_ovf(with(" ovf:defaultValue='2'"), "s", {}).translation.settings,
                 Contains(Pair("cpus", "2")));
+    EXPECT_THAT(error_of([&] { read_ovf(with(""), "s", {.memory = true}); }),
+                HasSubstr(", or say --cpus=N"));
+    EXPECT_THAT(read_ovf(with(""), "s", {.cpus = true}).translation.settings,
+                Not(Contains(Pair("cpus", testing::_))));
+}
+
+// Nobody needs what the item says then, and the note says what counts.
+TEST(Ovf, WhatIsSaidWithTheCommand) {
+    const std::string text = ovf("", ovf_item(3, "<rasd:VirtualQuantity>4</rasd:VirtualQuantity>") +
+                                         ovf_item(4,
+                                                  "<rasd:AllocationUnits>MB</rasd:AllocationUnits>"
+                                                  "<rasd:VirtualQuantity>512</rasd:VirtualQuantity>"
+                                                  "<rasd:Reservation>9</rasd:Reservation>"));
+    const Translation said = read_ovf(text, "s", {.cpus = true, .memory = true}).translation;
+    std::string notes;
+    for (const TranslationNote& note : said.notes)
+        notes += note.why + "\n";
+    EXPECT_THAT(notes, HasSubstr("--cpus= is said, it was 4\n"));
+    EXPECT_THAT(notes, HasSubstr("--memory= is said, it was 512 MB; left out: Reservation=9\n"));
+    EXPECT_THAT(said.settings, Not(Contains(Pair(testing::AnyOf("cpus", "memory"), testing::_))));
 }
 
 TEST(Ovf, MacAddresses) {
