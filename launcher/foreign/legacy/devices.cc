@@ -445,22 +445,29 @@ void take_serial(LegacyParts& parts, const LegacyOption& option) {
         parts.result.dropped(option.text,
                              "tapgate's VMs have one serial line, and nothing is lost");
     else
-        add_serial_line(parts, option.text, {});
+        add_serial_line(
+            parts, option.text,
+            option.value.starts_with("/dev/ttyS") || option.value.starts_with("/dev/ttyU")
+                ? "no device of the host's is behind it any more"
+                : "");
 }
 
 void take_sound(LegacyParts& parts, const LegacyOption& option) {
     std::vector<std::string> devices;
+    std::string left_out;
     std::string_view rest = option.value;
     while (!rest.empty()) {
         const std::string_view name = rest.substr(0, rest.find(','));
         rest.remove_prefix(std::min(name.size() + 1, rest.size()));
         const auto card = sound_devices(name);
         devices.insert(devices.end(), card.begin(), card.end());
+        if (card.empty())
+            left_out.append(left_out.empty() ? "left out: " : ", ").append(name);
     }
     if (devices.empty())
         parts.result.dropped(option.text, "nobody would hear it");
     else
-        keep_sound(option.text, devices, parts.machine, parts.result);
+        keep_sound(option.text, devices, parts.machine, parts.result, left_out);
 }
 
 // -audio driver=spice,model=ac97: -audiodev and -soundhw in one.

@@ -65,6 +65,10 @@ class NetTranslator {
             if (!used[i])
                 result_.dropped(nets_.hosts[i].was, "the guest had no adapter for it");
         }
+        if (no_mac_)
+            result_.added("MAC addresses of its own",
+                          "where none is said, QEMU takes 52:54:00:12:34:56 and on; a guest that "
+                          "knows an adapter by that needs mac=");
         if (settings_ == 0) {
             result_.set("net", "none");
             if (nets_.none_was.empty() && kept_ == 0)
@@ -289,10 +293,11 @@ class NetTranslator {
         return std::move(choice.model);
     }
 
-    static std::string mac_of(Properties& card, std::string& why) {
+    std::string mac_of(Properties& card, std::string& why) {
         auto text = card.take("macaddr");
         if (const auto newer = card.take("mac"))
             text = newer;
+        no_mac_ = no_mac_ || !text;
         if (!text)
             return {};
         const auto mac = MacAddress::parse(whole_mac(*text));
@@ -395,6 +400,7 @@ class NetTranslator {
     Translation& result_;
     unsigned settings_ = 0;
     unsigned kept_ = 0;
+    bool no_mac_ = false;  // an adapter whose MAC address is not said
 };
 
 // JSON has lists of strings as hostfwd.0.str=, and options have each as one hostfwd=.

@@ -66,9 +66,9 @@ void choose_accelerator(LegacyParts& parts, const std::string& word, std::string
 
 // What of -machine the guest or a device that is kept would miss.
 bool keeps_property(const std::string& key, const std::string& value) {
-    constexpr std::array<std::string_view, 7> kept = {
-        "hmat",      "nvdimm", "kernel_irqchip", "kernel-irqchip", "max-ram-below-4g",
-        "mem-merge", "pit"};
+    constexpr std::array<std::string_view, 8> kept = {
+        "hmat", "nvdimm", "kernel_irqchip", "kernel-irqchip", "max-ram-below-4g", "mem-merge",
+        "pic",  "pit"};
     return std::find(kept.begin(), kept.end(), key) != kept.end() ||
            (key == "acpi" && value == "off") || (key == "hpet" && value == "on") ||
            (key == "vmport" && value == "on");

@@ -7,6 +7,7 @@
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/output.h"
+#include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/test.h"
 #include "launcher/foreign/shell/word.h"
 
@@ -101,7 +102,10 @@ void ShellWordReader::add_output(std::string_view command, bool quoted) {
             add_value({{*text}}, quoted, false);
             return;
         }
-        if (const auto value = known_output(output_of(inside), variables_)) {
+        const ShellOutput output = output_of(inside);
+        if (is_start_of_qemu(output.words) || output.rest.find("qemu") != std::string::npos)
+            variables_.start(std::string(inside), line_);
+        if (const auto value = known_output(output, variables_)) {
             for (const std::string& word : value->words)
                 variables_.charge(word.size());
             add_value(*value, quoted, false);

@@ -63,21 +63,49 @@ std::optional<ShellVariables::Value> ShellReader::printed_by(
     reader.directory_ = directory_;
     reader.printed_ = &printed;
     reader.is_part_ = true;
-    const std::vector<ShellCommand> commands = reader.read();
+    std::vector<ShellCommand> commands = reader.read();
     variables_.undo_to(mark);
     variables_.leave();
     script_.functions.undo_to(functions);
     script_.is_left = is_left;
     script_.options = options;
-    const bool starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
-        return is_start_of_qemu(one.words);
-    });
+    std::erase_if(commands, [](const ShellCommand& one) { return !is_start_of_qemu(one.words); });
+    const bool starts = !commands.empty();
+    if (reach() != Truth::no)
+        take_over(std::move(commands), false);
     script_.printed_status = printed.known && !reader.unsure_
                                  ? reader.returned_.value_or(reader.flow_.status())
                                  : ShellStatus();
     if (printed.known && !starts)
         value.words = {without_line_ends(std::move(printed.text))};
     return value;
+}
+
+// $(TEXT), as far as that starts QEMU: a subshell.
+void ShellReader::read_output(const std::string& text, unsigned line) {
+    if (nesting_ >= deepest_call)
+        return;
+    if (reach() == Truth::no) {
+        note_tests();
+        pass_over("$(" + shown(text) + ")");
+        return;
+    }
+    count_round();
+    const bool is_left = script_.is_left;
+    const Script::Options options = script_.options;
+    const size_t functions = script_.functions.mark();
+    const size_t mark = variables_.mark();
+    ShellReader reader(text, variables_, script_, line, nesting_ + 1);
+    reader.directory_ = directory_;
+    reader.is_part_ = true;
+    reader.flow_.start_with(reach(), flow_.soft());
+    std::vector<ShellCommand> commands = reader.read();
+    variables_.undo_to(mark);
+    script_.functions.undo_to(functions);
+    script_.is_left = is_left;
+    script_.options = options;
+    std::erase_if(commands, [](const ShellCommand& one) { return !is_start_of_qemu(one.words); });
+    take_over(std::move(commands), false);
 }
 
 // What a command of a function prints, which is called for that.

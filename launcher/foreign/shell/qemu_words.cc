@@ -31,15 +31,15 @@ bool starts_others(std::string_view word) {
 // Programs whose words are no command, or one for another host: QEMU is a package to them, `kvm' a
 // group or a module.
 bool only_names_others(std::string_view word) {
-    constexpr std::array<std::string_view, 59> names = {
-        ":",       "addgroup", "adduser", "apk",       "apt",     "apt-get", "aptitude", "brew",
-        "cat",     "chgrp",    "chmod",   "chown",     "chroot",  "cp",      "dnf",      "docker",
-        "echo",    "emerge",   "getcap",  "getent",    "gpasswd", "grep",    "groupadd", "insmod",
-        "install", "kill",     "killall", "ln",        "ls",      "lsmod",   "lxc",      "man",
-        "modinfo", "modprobe", "mv",      "pacman",    "pgrep",   "pidof",   "pkill",    "podman",
-        "printf",  "ps",       "rm",      "rmmod",     "rpm",     "service", "setcap",   "setfacl",
-        "sg",      "ssh",      "su",      "systemctl", "type",    "useradd", "usermod",  "whereis",
-        "which",   "yum",      "zypper"};
+    constexpr std::array<std::string_view, 64> names = {
+        ":",       "addgroup", "adduser", "apk",     "apt",      "apt-get", "aptitude", "brew",
+        "cat",     "chgrp",    "chmod",   "chown",   "chroot",   "cp",      "dnf",      "docker",
+        "echo",    "emerge",   "find",    "getcap",  "getent",   "gpasswd", "grep",     "groupadd",
+        "insmod",  "install",  "kill",    "killall", "ldd",      "ln",      "ls",       "lsmod",
+        "lsof",    "lxc",      "man",     "modinfo", "modprobe", "mv",      "pacman",   "pgrep",
+        "pidof",   "pkill",    "podman",  "printf",  "ps",       "rm",      "rmmod",    "rpm",
+        "service", "setcap",   "setfacl", "sg",      "ssh",      "stat",    "su",       "systemctl",
+        "top",     "type",     "useradd", "usermod", "whereis",  "which",   "yum",      "zypper"};
     return is_one_of(last_part(word), names);
 }
 

@@ -19,7 +19,8 @@ namespace tapgate {
 
 std::vector<ShellCommand> ShellReader::read() {
     const ShellVariables::PrintedBy asked(
-        variables_, [this](const std::vector<std::string>& words) { return printed_by(words); });
+        variables_, [this](const std::vector<std::string>& words) { return printed_by(words); },
+        [this](const std::string& text, unsigned line) { read_output(text, line); });
     while (!words_.at_end())
         read_part();
     finish();

@@ -159,6 +159,7 @@ class ShellReader {
     [[nodiscard]] size_t count_of_arguments() const;
     void call(const ShellFunction& function);
     std::optional<ShellVariables::Value> printed_by(const std::vector<std::string>& words);
+    void read_output(const std::string& text, unsigned line);
     void print();
     [[nodiscard]] bool is_absent(const std::string& name) const;
     void count_round();

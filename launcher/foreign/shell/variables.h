@@ -54,22 +54,33 @@ class ShellVariables {
     /// What a function of the script prints, called with these words: its name and arguments.
     /// unknown_text where only running it would tell; nothing where there is no such function.
     using Printed = std::function<std::optional<Value>(const std::vector<std::string>& words)>;
-    /// While it lives, that is asked by printed_by().
+    /// Is given a command whose output is a part of a word, where that starts QEMU.
+    using Started = std::function<void(const std::string& text, unsigned line)>;
+    /// While it lives, those are asked by printed_by() and start().
     class PrintedBy {
       public:
-        PrintedBy(ShellVariables& variables, Printed printed)
+        PrintedBy(ShellVariables& variables, Printed printed, Started started = {})
             : variables_(variables),
-              before_(std::exchange(variables.printed_, std::move(printed))) {}
-        ~PrintedBy() { variables_.printed_ = std::move(before_); }
+              before_(std::exchange(variables.printed_, std::move(printed))),
+              started_before_(std::exchange(variables.started_, std::move(started))) {}
+        ~PrintedBy() {
+            variables_.printed_ = std::move(before_);
+            variables_.started_ = std::move(started_before_);
+        }
         PrintedBy(const PrintedBy&) = delete;
         PrintedBy& operator=(const PrintedBy&) = delete;
 
       private:
         ShellVariables& variables_;
         Printed before_;
+        Started started_before_;
     };
     [[nodiscard]] std::optional<Value> printed_by(const std::vector<std::string>& words) const {
         return printed_ ? printed_(words) : std::nullopt;
+    }
+    void start(const std::string& text, unsigned line) const {
+        if (started_)
+            started_(text, line);
     }
 
     /// What is read now is run, perhaps or surely: for assign().
@@ -192,6 +203,7 @@ class ShellVariables {
     std::vector<Change> journal_;
     std::vector<std::string> unknown_;
     Printed printed_;
+    Started started_;
     size_t spent_ = 0;
     bool reached_ = true;
     bool surely_ = true;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,31 @@
 namespace tapgate {
 
 namespace {
+
+// {"driver":"qcow2",...} at a word's begin, as `ps' prints what libvirt gave to QEMU: no shell
+// would leave that to it. 0: it is none.
+size_t length_of_json(std::string_view text) {
+    if (!text.starts_with("{\""))
+        return 0;
+    unsigned depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.size() && text[i] != '\n'; i++) {
+        const char c = text[i];
+        if (c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && c == '{')
+            depth++;
+        else if (!quoted && c == '}' && --depth == 0)
+            return (i + 1 == text.size() ||
+                    std::string_view(" \t\n;&|<>()").find(text[i + 1]) != std::string_view::npos) &&
+                           nlohmann::json::accept(text.substr(0, i + 1))
+                       ? i + 1
+                       : 0;
+    }
+    return 0;
+}
 
 bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -292,6 +318,9 @@ void ShellWordReader::read_part(bool first) {
         read_expansion(false);
     } else if (c == '~' && (first || is_behind_name())) {
         read_tilde();
+    } else if (const size_t json = first && splits_ ? length_of_json(rest()) : 0; json > 0) {
+        add_quoted(rest().substr(0, json));
+        skip(json);
     } else if (c == '{' && splits_ && patterns_ == Patterns::files) {
         read_list();
     } else {

@@ -67,7 +67,7 @@ void keep_usb_device(const std::string& was, const std::vector<std::string>& bef
 }
 
 void keep_sound(const std::string& was, const std::vector<std::string>& devices,
-                LegacyMachine& machine, Translation& result) {
+                LegacyMachine& machine, Translation& result, const std::string& left_out) {
     std::vector<std::string> arguments;
     if (!machine.has_sound)
         arguments = {"-audiodev", "none,id=keptsound"};
@@ -76,7 +76,9 @@ void keep_sound(const std::string& was, const std::vector<std::string>& devices,
         arguments.emplace_back("-device");
         arguments.push_back(device);
     }
-    result.keep(was, arguments, "the guest keeps its card, and nobody hears it");
+    result.keep(was, arguments,
+                "the guest keeps its card, and nobody hears it" +
+                    (left_out.empty() ? "" : "; " + left_out));
 }
 
 std::vector<std::string> sound_devices(std::string_view card) {

@@ -49,9 +49,10 @@ std::vector<std::string> place_on_port(LegacyMachine& machine, const std::string
                                        const std::string& function, const Properties& old_port,
                                        Properties& card);
 
-/// Keeps a sound card whose sound goes nowhere: `devices` as -device has them.
+/// Keeps a sound card whose sound goes nowhere: `devices` as -device has them. `left_out`: what the
+/// note says besides.
 void keep_sound(const std::string& was, const std::vector<std::string>& devices,
-                LegacyMachine& machine, Translation& result);
+                LegacyMachine& machine, Translation& result, const std::string& left_out = {});
 
 /// The devices of a card that old QEMUs and libvirt call "ac97", "ich6", ...; empty: there is none.
 std::vector<std::string> sound_devices(std::string_view card);
