@@ -145,34 +145,53 @@ class NetTranslator {
             add_reason(why, "QEMU 3.0 dropped vlan=");
         Properties backend = host.properties;
         Properties card = adapter.properties;
+        const std::string kind = kind_here(host.kind, backend, why);
         for (const char* const structural : {"vlan", "id", "name", "netdev"}) {
             backend.take(structural);
             card.take(structural);
         }
-        if (host.kind == "tap" || host.kind == "bridge") {
-            std::string value = "bridge:" + bridge_of(host.kind, backend, why);
+        if (kind == "tap" || kind == "bridge") {
+            std::string value = "bridge:" + bridge_of(kind, backend, why);
             const std::string model = model_of(adapter, why);
             value += ",model=" + model + mac_of(card, why) + queues_of(backend, model, why);
             finish(was, value, backend, card, why);
             return;
         }
-        const std::string socket = host.kind == "vhost-user" ? passt_socket(backend)
-                                   : host.kind == "stream"   ? backend.get("addr.path")
-                                                             : "";
+        const std::string socket = kind == "vhost-user" ? passt_socket(backend)
+                                   : kind == "stream"   ? backend.get("addr.path")
+                                                        : "";
         if (socket.starts_with('/') && !is_users_path(socket)) {
             add_reason(why, "its passt was of whoever started QEMU: behind QEMU's own NAT");
             const std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
             finish(was, value, Properties(), card, why);
             return;
         }
-        if (host.kind == "user" && (adapter.kind.empty() || net_model(adapter.kind).why.empty())) {
+        if (kind == "user" && (adapter.kind.empty() || net_model(adapter.kind).why.empty())) {
             if (const auto forwards = simple_forwards(backend, why)) {
                 std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
                 finish(was, value + *forwards, backend, card, why);
                 return;
             }
         }
-        keep(was, host.kind, adapter, backend, card, why);
+        keep(was, kind, adapter, backend, card, why);
+    }
+
+    // What macOS has, and Linux by another name.
+    static std::string kind_here(const std::string& kind, Properties& backend, std::string& why) {
+        if (kind != "vmnet-shared" && kind != "vmnet-bridged")
+            return kind;
+        std::vector<Properties::Property> left;
+        for (const char* const key : {"ifname", "isolated", "start-address", "end-address",
+                                      "subnet-mask", "nat66-prefix"}) {
+            if (const auto value = backend.take(key))
+                left.emplace_back(key, *value);
+        }
+        const bool shared = kind == "vmnet-shared";
+        add_reason(why, shared ? "it was behind macOS' NAT, and is behind QEMU's"
+                               : "macOS bridged it; br0 is a guess");
+        if (!left.empty())
+            add_reason(why, "left out: " + listed(left));
+        return shared ? "user" : "bridge";
     }
 
     void finish(const std::string& was, const std::string& value, const Properties& backend,

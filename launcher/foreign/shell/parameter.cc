@@ -351,10 +351,14 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
             add_problem({"`${" + shown(parameter.text) + "}'"});
         add(value);
     } else if (kind == '-' || kind == '=' || kind == '+') {
-        // What was given, or typed: nothing, as it stands here, so its default.
-        if (value.problem.is_hard() || (kind == '+' && is_set))
+        // What was given, or typed: nothing, as it stands here, so its default; as it is with what
+        // the environment may have.
+        if (value.problem.is_hard() ||
+            (kind == '+' && value.problem && (is_set || variables_.is_open())))
             add_problem(value.problem);
-        else if (value.problem && value.name.empty())
+        else if (value.problem && kind == '+')
+            notes_.push_back("${" + shown(parameter.text) + "}");
+        else if (value.problem && (value.name.empty() || variables_.is_open()))
             notes_.push_back("${" + shown(parameter.text) + "}, but for its default");
         if (kind == '=')
             variables_.assign(std::string(parameter.name), {{expanded(how.substr(1))}});

@@ -49,6 +49,7 @@ bool ShellReader::is_in_test() const {
 void ShellReader::read_part() {
     const char c = peek();
     variables_.set_reached(reach() != Truth::no, reach() == Truth::yes);
+    variables_.set_open(script_.is_open);
     if (follows() && flow_.awaits_pattern()) {
         read_patterns();
     } else if (is_blank(c)) {

@@ -88,6 +88,9 @@ class ShellVariables {
         reached_ = perhaps;
         surely_ = surely;
     }
+    /// Something that nobody knows, as a file that the script reads, may have set any variable.
+    void set_open(bool open) { is_open_ = open; }
+    [[nodiscard]] bool is_open() const { return is_open_; }
     /// Sets it as a part of a word (`${NAME:=value}`), as far as that is run.
     void assign(const std::string& name, Value value, bool array = false);
 
@@ -207,6 +210,7 @@ class ShellVariables {
     size_t spent_ = 0;
     bool reached_ = true;
     bool surely_ = true;
+    bool is_open_ = false;
 };
 
 /// How many bytes at the beginning of `text` are a variable's name.
