@@ -336,6 +336,9 @@ std::vector<std::string> export_domain(const VmName& name, const std::string& pa
 
 ExitCode import_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
+    // Before all of an archive is read.
+    if (command.operands.size() > 1)
+        require_new(parse_vm_name(command.operands[1]));
     Import import = found(command, absolute(operand));
     const Translation& translation = import.translation;
     const VmName name = command.operands.size() > 1 ? parse_vm_name(command.operands[1])

@@ -320,11 +320,16 @@ StoredImage fetch_image(const RemoteImage& image, const Progress& progress) {
         return result;
     }
     result.path = image_store() + "/" + name_here(image, found.sha256);
+    const bool lost_its_note =
+        exists(result.path) && checksums_of(result.path, signals, progress).sha256 == found.sha256;
     // First, so that there is no image that nothing is known of.
     write_origin(
         result.path,
         {.url = image.url, .tag = answer.tag, .sha256 = found.sha256, .sha512 = found.sha512});
-    part.finish(result.path);
+    if (lost_its_note)
+        part.discard();
+    else
+        part.finish(result.path);
     return result;
 }
 

@@ -223,6 +223,14 @@ if command -v qemu-img >/dev/null; then
     "$tapgate" new two --from="file://$work/same.raw" --net=none >/dev/null 2>&1
     [ "$(stat -c '%n %i' "$XDG_DATA_HOME"/tapgate/.images/same-*.raw)" = "$stored" ] ||
         wrong "another file has come in the place of what the first VM stands on"
+    # Nor when what is known of it is lost or damaged.
+    for note in '' '{"url": 5}'; do
+        printf '%s' "$note" | tee "$XDG_DATA_HOME"/tapgate/.images/same-*.raw.json >/dev/null
+        "$tapgate" new three --from="file://$work/same.raw" --net=none >/dev/null 2>&1 || wrong "a note \`$note' is in the way"
+        [ "$(stat -c '%n %i' "$XDG_DATA_HOME"/tapgate/.images/same-*.raw)" = "$stored" ] ||
+            wrong "with a note \`$note' another file has come in the place of what the first VM stands on"
+        "$tapgate" delete three --disks --yes
+    done
     "$tapgate" delete one --disks --yes
     "$tapgate" delete two --disks --yes
     result "an image that is fetched twice is the same file"
