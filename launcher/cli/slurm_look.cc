@@ -268,7 +268,7 @@ void note_change_of_job(const VmName& name) {
                     "stop " +
                         name.str() + ", then tapgate start " + name.str() + ", hands it in anew"
                   : "the change counts from its next start on"));
-    } catch (const SlurmSilence& error) {
+    } catch (const LauncherError& error) {
         note("the change is made; whether " + name.str() + " runs is not known: " + error.what());
     }
 }

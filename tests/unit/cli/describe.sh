@@ -204,8 +204,13 @@ kill $watch 2>/dev/null || true
 wait $watch 2>/dev/null || true
 grep -q 'Slurm does not answer' said || wrong "its silence is not told: $(cat said)"
 grep -q '^far  *running .* n1 ' said || wrong "list --watch ends where Slurm is silent once: $(cat said)"
-rm "$XDG_CONFIG_HOME/tapgate/far.conf"
 result "list --watch outlives a Slurm that is silent once"
+printf '#!/bin/sh\necho "squeue: fatal: Could not establish a configuration source" >&2; exit 1\n' >cluster/squeue
+PATH=$work/cluster:$PATH "$tapgate" set far on=here 2>said || wrong "set ends with $? when it is done: $(cat said)"
+grep -q 'the change is made; whether far runs is not known: Slurm: squeue: fatal' said || wrong "set says: $(cat said)"
+grep -q '^on = here$' "$XDG_CONFIG_HOME/tapgate/far.conf" || wrong "it is not done"
+rm "$XDG_CONFIG_HOME/tapgate/far.conf"
+result "a change that is made has not failed, whatever Slurm says"
 
 # Without stdout and stderr (a daemon's child) no file of ours is at their numbers, to get what is printed.
 if command -v qemu-img >/dev/null; then
