@@ -69,9 +69,13 @@ std::vector<Part> parts_of(const std::string& path, std::string_view text) {
     unsigned number = 0;
     std::string_view body = text.substr(0, 0);
     const auto finish = [&] {
+        const bool is_head = parts.size() == 1;
         parts.back().settings = parse_vm_file(
             path, body,
-            {.first_line = first_line, .own_keys = parts.size() == 1 ? lab_keys : section_keys});
+            {.first_line = first_line,
+             .own_keys = is_head ? lab_keys : section_keys,
+             .other_keys = is_head ? section_keys : lab_keys,
+             .other_place = is_head ? "in a section, like [server]" : "above the first section"});
     };
     while (!text.empty()) {
         const std::string_view line = text.substr(0, text.find('\n'));

@@ -23,6 +23,7 @@
 #include "launcher/network/policy_verdict.h"
 #include "launcher/qemu/argv.h"
 #include "launcher/run/host.h"
+#include "launcher/run/prepare_files.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
@@ -93,6 +94,7 @@ void check_startable(const VmSpec& spec, const std::string& helper) {
         refuse_written_base(spec);
         check_images(spec);
         check_bases(spec);
+        check_shares(spec);
     } catch (const LauncherError& error) {
         throw LauncherError(spec.name.str() + ": " + error.what(), error.code());
     }

@@ -97,12 +97,20 @@ void check_share(const Share& share) {
                             (errno == ENOENT ? "; make it with: mkdir -p " + shown(path) : ""));
     if (!S_ISDIR(status.st_mode))
         throw LauncherError("share: " + shown(path) + " is no directory");
-    if (access(path.c_str(), share.read_only ? R_OK | X_OK : R_OK | W_OK | X_OK) != 0)
+    if (access(path.c_str(), R_OK | X_OK) != 0)
+        throw LauncherError("share: you may not read " + shown(path) + "; see: ls -ld " +
+                            shown(path));
+    if (!share.read_only && access(path.c_str(), W_OK) != 0)
         throw LauncherError("share: you may not write to " + shown(path) +
                             "; readonly=on would do without");
 }
 
 }  // namespace
+
+void check_shares(const VmSpec& spec) {
+    for (const Share& share : spec.shares)
+        check_share(share);
+}
 
 std::vector<std::string> check_drives(const VmSpec& spec) {
     // First: a base has no write permission, which would be the reason otherwise.
@@ -119,8 +127,8 @@ std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host
     std::vector<std::string> notes = check_drives(spec);
     if (std::string grown = grown_disk(spec); !grown.empty())
         notes.push_back(std::move(grown));
+    check_shares(spec);
     for (const Share& share : spec.shares) {
-        check_share(share);
         notes.push_back(std::string("in the guest, as root: mount -t ") +
                         (share.via == ShareProtocol::virtiofs
                              ? "virtiofs "

@@ -17,6 +17,9 @@ namespace tapgate {
 /// a LauncherError.
 std::vector<std::string> prepare_files(const VmSpec& spec, const HostFacts& host);
 
+/// Of that what concerns the directories that the guest can mount.
+void check_shares(const VmSpec& spec);
+
 /// Of that what concerns the disks and CDs: also for one that a VM gets while it runs, of which
 /// `spec` has that one only.
 std::vector<std::string> check_drives(const VmSpec& spec);

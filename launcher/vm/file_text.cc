@@ -57,6 +57,9 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
         const size_t equals = content.find('=');
         const std::string_view key = trimmed(content.substr(0, equals));
         const VmOption* const option = find_vm_option(key);
+        if (std::find(part.other_keys.begin(), part.other_keys.end(), key) != part.other_keys.end())
+            throw wrong_setting(setting, "unknown key " + quoted_word(key) + " here: it stands " +
+                                             std::string(part.other_place));
         if (option == nullptr &&
             std::find(part.own_keys.begin(), part.own_keys.end(), key) == part.own_keys.end())
             throw wrong_setting(setting,

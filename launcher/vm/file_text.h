@@ -18,8 +18,10 @@ constexpr std::string_view lab_mark_words = "# Made by `tapgate lab' for the lab
 
 /// What a part of a file can be besides a whole VM file.
 struct FilePart {
-    unsigned first_line = 1;                      ///< the number of its first line
-    std::vector<std::string_view> own_keys = {};  ///< that are no options of a VM, each once
+    unsigned first_line = 1;                        ///< the number of its first line
+    std::vector<std::string_view> own_keys = {};    ///< that are no options of a VM, each once
+    std::vector<std::string_view> other_keys = {};  ///< that belong into another part
+    std::string_view other_place = {};              ///< and where those stand
 };
 
 /// A setting without key and value: where errors about that line of the file `path` point.

@@ -310,6 +310,7 @@ did 0 restart bare --timeout=0 --force --quiet
 did 0 kill bare
 tg_refused 'share: /nothing: No such file or directory; make it with: mkdir -p /nothing' start bare --share=/nothing
 tg_refused 'share: you may not write to /etc; readonly=on would do without' start bare --share=/etc
+tg_refused 'share: you may not read /root; see: ls -ld /root' start bare --share=/root,readonly=on
 did 0 start bare --share=/etc,readonly=on
 did 0 kill bare
 result "a shared directory, in the sandbox; and what cannot be one"

@@ -108,8 +108,10 @@ TEST(LabFile, MistakesHaveAPlace) {
               "              ^");
     EXPECT_EQ(parse_error("[a]\n[b\n"),
               "/home/t/class.conf:2: a section is like [server]\n    [b\n    ^");
-    EXPECT_THAT(parse_error("count = 3\n[a]\n"), HasSubstr(":1: unknown key `count'"));
-    EXPECT_THAT(parse_error("[a]\nparallel = 3\n"), HasSubstr(":2: unknown key `parallel'"));
+    EXPECT_THAT(parse_error("count = 3\n[a]\n"),
+                HasSubstr(":1: unknown key `count' here: it stands in a section, like [server]"));
+    EXPECT_THAT(parse_error("[a]\nparallel = 3\n"),
+                HasSubstr(":2: unknown key `parallel' here: it stands above the first section"));
     EXPECT_THAT(parse_error("[a]\ncount = 3\ncount = 4\n"), HasSubstr("stands already in line 2"));
     EXPECT_THAT(parse_error("[a]\n[b]\n[a]\n"), HasSubstr(":3: there is a section [a] already"));
     EXPECT_THAT(parse_error("[a/b]\n"), HasSubstr(":1: `a/b' is not a section's name"));
