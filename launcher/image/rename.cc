@@ -94,8 +94,7 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     // Half of it under each name would be neither.
     const HeldSignals signals;
     const UniqueFd lock = lock_vm(from);
-    const UniqueFd other_lock = lock_vm(to);
-    // From here on: nobody starts either of them.
+    // From here on: nobody starts it.
     std::vector<HeldImage> held;
     for (const auto& entry : entries_of(directory_of(from))) {
         refuse_base(entry.string(), "delete them first, or leave the name as it is");
@@ -108,12 +107,18 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     const bool has_directory = exists(old_directory);
     if (has_directory && rename(old_directory.c_str(), new_directory.c_str()) != 0)
         fail_with_errno(shown(new_directory));
+    std::error_code ignored;
+    UniqueFd other_lock;
     try {
         describe_vm(to, parse_vm_file(vm_file_path(to), text));
+        other_lock = lock_vm(to);
         write_new_file(vm_file_path(to), text, shown(vm_file_path(to)) + " is there already");
     } catch (...) {
         if (has_directory)
             static_cast<void>(rename(new_directory.c_str(), old_directory.c_str()));
+        // Made for its lock: there is no such VM.
+        if (other_lock)
+            std::filesystem::remove_all(vm_directory(to), ignored);
         throw;
     }
     // From here on: it is the new one, and what is left is to go.
@@ -127,7 +132,6 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
         notes.push_back(std::string("ssh does not know its guest's key any more: ") + error.what());
     }
     unlink(pattern_known_hosts_path(from).c_str());
-    std::error_code ignored;
     std::filesystem::remove_all(vm_directory(from), ignored);
     return notes;
 }

@@ -13,6 +13,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/sha256.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/base/unfinished_file.h"
 #include "launcher/image/iso_image.h"
@@ -225,11 +226,20 @@ void attach_seed(const VmName& name, const Seed& seed) {
     const std::string image = image_of(seed);
     make_private_directory(data_directory());
     make_private_directory(vm_data_directory(name));
+    const HeldSignals signals;
+    const bool was_there = exists(path);
     replace_file(path, image);
     if (is_attached)
         return;
-    if (!replace_vm_file(name, *before, after))
-        throw LauncherError(shown(file) + " was changed meanwhile; try again");
+    try {
+        if (!replace_vm_file(name, *before, after))
+            throw LauncherError(shown(file) + " was changed meanwhile; try again");
+    } catch (const LauncherError&) {
+        // Nothing names it.
+        if (!was_there)
+            unlink(path.c_str());
+        throw;
+    }
 }
 
 }  // namespace tapgate

@@ -188,7 +188,12 @@ class OffVm {
         remove(before, paths);
     }
 
-    void remove(const std::string& tag) const { remove(tag, those_with(tag)); }
+    void remove(const std::string& tag) const {
+        const std::vector<std::string> paths = those_with(tag);
+        // From the first one on there is no way back.
+        signals_.throw_if_any();
+        remove(tag, paths);
+    }
 
   private:
     [[nodiscard]] std::vector<std::string> those_with(const std::string& tag) const {

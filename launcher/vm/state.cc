@@ -220,7 +220,7 @@ UniqueFd lock_vm(const VmName& name) {
         name.str() +
         (state.qemu != 0
              ? " is running already (QEMU's process is " + std::to_string(state.qemu) +
-                   "); see tapgate status "
+                   "); its end is: tapgate stop "
              : " is being started, or changed, by another tapgate; see tapgate status ") +
         name.str());
 }

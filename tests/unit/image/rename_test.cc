@@ -11,6 +11,7 @@
 #include "launcher/image/rename.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/known_hosts.h"
+#include "launcher/vm/state.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {
@@ -103,6 +104,8 @@ TEST_F(Rename, ChangesNothingWhenItCannotBe) {
     EXPECT_TRUE(fs::exists(data("old/disk.qcow2")));
     EXPECT_FALSE(has_vm_file(fresh));
     EXPECT_FALSE(fs::exists(data("fresh")));
+    // No verb takes a directory that only its lock is in for a VM that is off.
+    EXPECT_FALSE(fs::exists(vm_directory(fresh)));
 }
 
 }  // namespace

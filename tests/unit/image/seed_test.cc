@@ -3,6 +3,7 @@
 // What a seed tells a guest. That cloud images can read it is the system tests' to show.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -117,6 +118,15 @@ TEST_F(SeedFiles, IsAttachedOnce) {
     EXPECT_THAT(error_of([] { attach_seed(lab_1, make_seed(lab_1, "a", "b", "")); }),
                 HasSubstr("has room for 22"));
     EXPECT_EQ(text_of(file), full);
+}
+
+TEST_F(SeedFiles, LeavesNoneThatNothingNames) {
+    // Where a file is in the way of the one that is written beside it.
+    const std::string file = write("config/tapgate/lab_1.conf", "memory = 2G\n");
+    std::filesystem::create_directories(file + ".part." + std::to_string(getpid()));
+    EXPECT_THAT(error_of([] { attach_seed(lab_1, make_seed(lab_1, "a", "b", "")); }),
+                HasSubstr("lab_1.conf: "));
+    EXPECT_FALSE(std::filesystem::exists(seed_path(lab_1)));
 }
 
 TEST(IsoImage, HoldsFilesOfAnySize) {
