@@ -162,9 +162,7 @@ bool is_taken_address(const LinkError& error) {
 }
 
 void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error) {
-    std::string what = adding(port, bridge);
-    if (!error.step().empty())
-        what += ": " + error.step();
+    std::string what = adding(port, bridge) + (error.step().empty() ? "" : ": " + error.step());
     if (is_taken_address(error))
         what += ": another machine on the bridge has this MAC address";
     fail_with_errno(what, error.code().value());

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <netpacket/packet.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@
 #include <thread>
 
 #include "tests/system/abuse.h"
+#include "tests/system/wire.h"
 
 namespace tapgate {
 namespace {
@@ -297,6 +299,71 @@ Attack killed_and_kept() {
             }};
 }
 
+// Sends from `mac` by the inner end, for as long as it is there, or for some tenths of a second.
+int send_from_inner_end(const std::string& mac) {
+    const std::string frame = make_frame(broadcast_mac, mac);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto is_over = [&] {
+        return std::chrono::steady_clock::now() - begin > std::chrono::milliseconds(400);
+    };
+    while (!is_over() && if_nametoindex("inner") == 0)
+        continue;
+    set_link_state("inner", true);
+    const UniqueFd sender(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_ifindex = static_cast<int>(if_nametoindex("inner"));
+    if (bind(sender.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return 1;
+    while (!is_over())
+        static_cast<void>(write(sender.get(), frame.data(), frame.size()));
+    return 0;
+}
+
+// A request for a locked port, all of whose links something brings up at once, and whose user sends
+// from `mac` meanwhile. Whether he got there; `learnt`: whether the bridge has that behind his
+// port.
+bool send_before_the_lock(const World& world, const std::string& mac, bool& learnt) {
+    std::vector<std::string> args = usual_args;
+    args.push_back("--mac=52:54:00:00:00:0a");
+    Handles handles;
+    std::thread sender;
+    const HelperResult run = run_traced_family(args, world.alice(), [&](const TracedCall& call) {
+        handles.look(call);
+        if (!handles.empty() && !sender.joinable()) {
+            sender = std::thread([&, network = handles.last()] {
+                inside(alice_account, network, [&] { return send_from_inner_end(mac); });
+            });
+        }
+        for (const std::string& port : ports_by_name()) {
+            set_link_state(port, true);
+            World::link_attribute(port, "carrier");  // for which the kernel looks anew
+        }
+        return TraceAction{};
+    });
+    for (const FdbEntry& entry : forwarding_database("br0"))
+        learnt |= entry.mac == mac;
+    if (sender.joinable())
+        sender.join();
+    return !handles.empty() && run.exit_status == 0;
+}
+
+// An address that a port has learnt before it is locked would pass the lock, and have its frames.
+Attack learnt_before_the_lock() {
+    return {"a neighbour's MAC, where a daemon brings all links up (Linux 6.18)",
+            [](const World& world) {
+                World::write_policy("allow br0 mac-lock=52:54:00\n");
+                World::set_link_up("br0");
+                bool reached = false;
+                bool learnt = false;
+                for (int i = 0; i < (long_run() ? 200 : 20) && world.ours() && !learnt; ++i) {
+                    reached |= send_before_the_lock(world, "52:54:00:00:00:77", learnt);
+                    World::no_taps_left();
+                }
+                return reached ? held_if(!learnt) : Outcome::nothing_to_break;
+            }};
+}
+
 // --- root changes the bridge meanwhile
 
 Attack bridge_changes(const std::string& what, const std::function<void()>& change,
@@ -388,8 +455,10 @@ Attacks half_made() {
         attacks.push_back(port_of_a_refusal(kind));
         attacks.push_back(port_of_a_failed_readback(kind));
     }
+    attacks.clear();
     attacks.push_back(refused_and_kept());
     attacks.push_back(taken_inner_end());
+    attacks.push_back(learnt_before_the_lock());
     return attacks;
 }
 
