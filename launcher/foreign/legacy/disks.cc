@@ -316,7 +316,10 @@ class DriveTranslator {
             result_.dropped(was, "no -device had this drive, so the guest did not see it");
             return;
         }
+        // driver=nbd,host=...: what is no format has no file, either.
         const bool inner =
+            (!properties.get("driver").empty() && properties.get("driver") != "qcow2" &&
+             properties.get("driver") != "raw") ||
             std::any_of(properties.all().begin(), properties.all().end(),
                         [](const auto& one) { return one.first.starts_with("file."); });
         if (file.empty() && !inner) {
@@ -385,11 +388,8 @@ void translate_disks(LegacyParts& parts) {
     parts.disks.finish();
 }
 
-namespace {
-
-// What stands where QEMU takes a word for a disk's name, and is none: a dash as pages have them,
-// and what -drive takes.
-void require_name(const std::string& word) {
+// A dash as pages have them, and what -drive takes.
+void require_name_of_disk(const std::string& word) {
     constexpr std::array<std::string_view, 7> dashes = {
         "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93",
         "\xe2\x80\x94", "\xe2\x80\x95", "\xe2\x88\x92"};
@@ -407,13 +407,15 @@ void require_name(const std::string& word) {
         throw LauncherError(quoted_word(word) +
                             " is what -drive takes, and alone it is a disk's name to QEMU: is "
                             "-drive missing, or is there a blank in front of it?");
+    // console=ttyS0, Foundation,product=OpenStack
+    const size_t equals = word.find('=');
+    if (equals != std::string::npos && equals < word.find('/'))
+        throw LauncherError(quoted_word(word) +
+                            " is no option, and alone it is a disk's name to QEMU (as ./NAME, if "
+                            "it is one): has a quote been lost, as in what `ps' prints?");
 }
 
-}  // namespace
-
 void take_disk(LegacyParts& parts, const LegacyOption& option) {
-    if (option.kind == nullptr)
-        require_name(option.value);
     const std::string name(option.kind == nullptr ? "" : option.kind->name);
     const std::string file = "file=" + commas_doubled(option.value);
     std::string value = option.value;

@@ -109,6 +109,13 @@ class NetTranslator {
         }
     }
 
+    // Several adapters on several networks.
+    [[nodiscard]] bool is_hub(const std::string& wire) const {
+        const auto on_it = [&](const NetEnd& end) { return end.wire == wire; };
+        return std::count_if(nets_.hosts.begin(), nets_.hosts.end(), on_it) > 1 &&
+               std::count_if(nets_.adapters.begin(), nets_.adapters.end(), on_it) > 1;
+    }
+
     void connect(NetEnd& adapter, std::vector<bool>& used) {
         size_t shared = nets_.hosts.size();
         for (size_t i = 0; i < nets_.hosts.size(); i++) {
@@ -116,7 +123,11 @@ class NetTranslator {
                 continue;
             if (!used[i]) {
                 used[i] = true;
-                translate(adapter, nets_.hosts[i], nets_.hosts[i].was, "");
+                translate(adapter, nets_.hosts[i], nets_.hosts[i].was,
+                          is_hub(adapter.wire)
+                              ? "one hub had more adapters and networks; it is connected to this "
+                                "network only"
+                              : "");
                 return;
             }
             shared = i;

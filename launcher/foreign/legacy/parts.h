@@ -154,6 +154,8 @@ bool is_screen(std::string_view driver);
 
 /// Disks, CD-ROMs, floppies (disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);
+/// What stands where QEMU takes a word for a disk's name, and is none, is an error.
+void require_name_of_disk(const std::string& word);
 void take_blockdev(LegacyParts& parts, const LegacyOption& option);
 /// Adds the disks to the result, with a note for each; marks the devices that belong to them.
 void translate_disks(LegacyParts& parts);

@@ -2,6 +2,7 @@
 #include "launcher/foreign/legacy/translate.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
@@ -113,6 +114,31 @@ void require_known(const Translation& translation, const ShellCommand& command) 
     }
 }
 
+// QEMU takes one word that is no option: -hda without that.
+void require_one_operand(const std::vector<LegacyOption>& options) {
+    const bool has_first = std::any_of(options.begin(), options.end(), [](const auto& one) {
+        return one.kind != nullptr && one.kind->name == "hda";
+    });
+    const std::string* first = nullptr;
+    for (const LegacyOption& option : options) {
+        // What nobody knows has an error of its own.
+        if (option.kind != nullptr || !option.unknown.empty() ||
+            option.value.find(unknown_text) != std::string::npos)
+            continue;
+        require_name_of_disk(option.value);
+        if (has_first || first != nullptr)
+            throw LauncherError(
+                (first != nullptr
+                     ? quoted_word(*first) + " and " + quoted_word(option.value) +
+                           " are no options, and QEMU takes one such word, as its first disk"
+                     : quoted_word(option.value) +
+                           " is no option, and QEMU takes such a word as its first disk, which "
+                           "-hda is") +
+                ": have quotes been lost, as in what `ps' prints, or an option's name?");
+        first = &option.value;
+    }
+}
+
 bool has_setting(const LegacyParts& parts, std::string_view key) {
     return std::any_of(parts.result.settings.begin(), parts.result.settings.end(),
                        [&](const auto& setting) { return setting.first == key; });
@@ -193,6 +219,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     }
     add_absent(parts, command, static_cast<size_t>(first - words.begin()));
     const std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
+    require_one_operand(options);
     count_plugged_cpus(parts, options);
     for (const LegacyOption& option : options) {
         if (!option.unknown.empty())

@@ -2,10 +2,13 @@
 #include "launcher/foreign/shell/script.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <sstream>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/json.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/reader.h"
 #include "launcher/foreign/shell/refusal.h"
@@ -15,16 +18,46 @@ namespace tapgate {
 
 namespace {
 
+// What ps(1) prints of a command: its words as they are, with blanks between them, as there are in
+// some. To a shell; nothing where that is what a shell was given, or was made for one.
+std::optional<std::string> words_as_printed(std::string_view line) {
+    constexpr std::array<std::string_view, 4> with_blanks = {"-append", "--append", "-smbios",
+                                                             "--smbios"};
+    std::vector<std::string> words;
+    std::string_view option;
+    while (!(line = trimmed(line, " \t\n")).empty()) {
+        size_t end = length_of_json(line);
+        const bool json = end > 0;
+        end = json ? end : std::min(line.find_first_of(" \t"), line.size());
+        const std::string_view word = line.substr(0, end);
+        line.remove_prefix(end);
+        if (!json && word.find_first_of("'\"`$&|<>") != std::string_view::npos)
+            return std::nullopt;
+        if (word == "\\")
+            return std::nullopt;
+        // -append root=/dev/sda ro: but a path is a disk's.
+        const bool goes_on = !word.starts_with('-') && !word.starts_with('/') &&
+                             is_one_of(option, with_blanks) && words.back() != option;
+        if (goes_on)
+            words.back().append(" ").append(word);
+        else
+            words.emplace_back(word);
+        if (word.starts_with('-'))
+            option = word;
+    }
+    return shell_text(words);
+}
+
 // A line without what stands in front of QEMU's name: a prompt, or the columns of ps(1), the last
 // of which is a time.
-std::string_view without_columns(std::string_view line) {
+std::string without_columns(std::string_view line) {
     // > qemu-kvm ...: behind a prompt, or in a mail.
     if (line.starts_with('>')) {
         const std::string_view quoted = trimmed(line.substr(1));
         const std::string word(quoted.substr(0, quoted.find_first_of(" \t")));
         const std::vector<std::string> words = {word};
         if (word.starts_with('-') || word == "sudo" || find_qemu(words) != words.end())
-            return quoted;
+            return std::string(quoted);
     }
     std::string_view before;
     bool has_number = false;
@@ -38,13 +71,21 @@ std::string_view without_columns(std::string_view line) {
             const size_t colon = before.find(':');
             const bool time = colon != std::string_view::npos && colon > 0 &&
                               before.find_first_not_of("0123456789:.-") == std::string_view::npos;
-            return has_number && time ? line.substr(at) : line;
+            if (has_number && time) {
+                const std::string_view command = line.substr(at);
+                return words_as_printed(command).value_or(std::string(command));
+            }
+            // A user may be called so.
+            if (has_number || word.find('/') != std::string_view::npos || name.size() > 4)
+                break;
         }
         has_number = has_number || word.find_first_not_of("0123456789") == std::string_view::npos;
-        before = word;
+        // ps auxf: a tree.
+        if (word != "\\_" && word != "|")
+            before = word;
         at = end;
     }
-    return line;
+    return std::string(line);
 }
 
 // #!/bin/sh -e

@@ -6,40 +6,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/json.h"
 
 namespace tapgate {
 
 namespace {
-
-// {"driver":"qcow2",...} at a word's begin, as `ps' prints what libvirt gave to QEMU: no shell
-// would leave that to it. 0: it is none.
-size_t length_of_json(std::string_view text) {
-    if (!text.starts_with("{\""))
-        return 0;
-    unsigned depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text.size() && text[i] != '\n'; i++) {
-        const char c = text[i];
-        if (c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && c == '{')
-            depth++;
-        else if (!quoted && c == '}' && --depth == 0)
-            return (i + 1 == text.size() ||
-                    std::string_view(" \t\n;&|<>()").find(text[i + 1]) != std::string_view::npos) &&
-                           nlohmann::json::accept(text.substr(0, i + 1))
-                       ? i + 1
-                       : 0;
-    }
-    return 0;
-}
 
 bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
