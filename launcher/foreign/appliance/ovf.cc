@@ -40,12 +40,13 @@ enum class Resource : unsigned {
 };
 
 // A ResourceSubType may be several words between blanks, and each will do (DMTF DSP0243, 8.1).
-std::vector<std::string_view> alternatives(std::string_view type) {
-    std::vector<std::string_view> all;
+// They are written in small and in large letters.
+std::vector<std::string> alternatives(std::string_view type) {
+    std::vector<std::string> all;
     while (!type.empty()) {
         const size_t end = std::min(type.find_first_of(" \t\r\n"), type.size());
         if (end > 0)
-            all.push_back(type.substr(0, end));
+            all.push_back(in_small_letters(type.substr(0, end)));
         type.remove_prefix(std::min(end + 1, type.size()));
     }
     return all;
@@ -53,18 +54,17 @@ std::vector<std::string_view> alternatives(std::string_view type) {
 
 // The same adapter among those that model= has; empty: it has none like it. oVirt has numbers.
 std::string_view model_named(std::string_view type) {
-    if (is_one_of(type, {"E1000e", "E1000E", "e1000e", "VirtualE1000e", "6"}))
+    if (is_one_of(type, {"e1000e", "virtuale1000e", "6"}))
         return "e1000e";
-    if (is_one_of(type, {"E1000", "e1000", "VirtualE1000", "2"}))
+    if (is_one_of(type, {"e1000", "virtuale1000", "82540em", "2"}))
         return "e1000";
-    if (is_one_of(type,
-                  {"virtio", "VirtIO", "Virtio", "VirtioNet", "virtio-net", "virtio-net-pci", "3"}))
+    if (is_one_of(type, {"virtio", "virtionet", "virtio-net", "virtio-net-pci", "3"}))
         return "virtio";
-    return is_one_of(type, {"RTL8139", "rtl8139", "1"}) ? "rtl8139" : "";
+    return is_one_of(type, {"rtl8139", "1"}) ? "rtl8139" : "";
 }
 
 std::string_view adapter_model(std::string_view type) {
-    for (const std::string_view one : alternatives(type)) {
+    for (const std::string& one : alternatives(type)) {
         if (const std::string_view model = model_named(one); !model.empty())
             return model;
     }
@@ -79,17 +79,17 @@ struct DiskController {
 
 // The bus of a controller's disks here; SATA where there is none like it.
 DiskBus bus_on(std::string_view kind) {
-    for (const std::string_view one : alternatives(kind)) {
-        if (is_one_of(one, {"VirtioSCSI", "virtio-scsi"}))
+    for (const std::string& one : alternatives(kind)) {
+        if (is_one_of(one, {"virtioscsi", "virtio-scsi"}))
             return DiskBus::scsi;
-        if (is_one_of(one, {"virtio", "VirtIO", "Virtio", "virtio-blk"}))
+        if (is_one_of(one, {"virtio", "virtio-blk"}))
             return DiskBus::virtio;
     }
     return DiskBus::sata;
 }
 
 bool is_sata(std::string_view kind) {
-    return is_one_of(kind, {"AHCI", "ahci", "vmware.sata.ahci", "SATA"});
+    return is_one_of(in_small_letters(kind), {"ahci", "vmware.sata.ahci", "sata"});
 }
 
 // A disk of the hardware's, as long as nobody knows the machine.
@@ -322,7 +322,7 @@ class OvfReader {
 
     // What is said with the command counts.
     void leave_quantity(OvfItem& item, const std::string& was, const std::string& option) {
-        const std::string units = item.take("AllocationUnits");
+        const std::string units = item.take_units();
         const std::string quantity = item.take("VirtualQuantity");
         std::string why = option + " is said";
         if (!quantity.empty())
@@ -335,6 +335,12 @@ class OvfReader {
     void read_cpus(OvfItem& item, const std::string& was) {
         if (wishes_.cpus)
             return leave_quantity(item, was, "--cpus=");
+        item.take("VirtualQuantityUnits");
+        if (item.text("VirtualQuantity").empty() && item.text("num_of_sockets").empty() &&
+            !item.text("Reservation").empty()) {
+            result_.translation.dropped(was, "how fast they are, and not how many: " + item.left());
+            return;
+        }
         unsigned cpus = cpu_number(item, "VirtualQuantity", was);
         const unsigned sockets = std::max(1U, cpu_number(item, "num_of_sockets", was));
         unsigned cores = cpu_number(item, "CoresPerSocket", was);
@@ -361,7 +367,7 @@ class OvfReader {
         has_memory_ = true;
         if (wishes_.memory)
             return leave_quantity(item, was, "--memory=");
-        const std::string units = item.take("AllocationUnits");
+        const std::string units = item.take_units();
         const std::string text =
             disks_.resolved(item.take("VirtualQuantity"), ", or say --memory=SIZE");
         const double number = ovf_number(text).value_or(0);
@@ -388,13 +394,6 @@ class OvfReader {
                                                  (left.empty() ? "" : "; left out: " + left));
             return;
         }
-        const std::string type = item.take("ResourceSubType");
-        const std::string_view same = adapter_model(type);
-        const std::string_view other_model = guest_.only_rtl8139 ? "rtl8139" : "e1000";
-        const std::string_view model = wishes_.virtio ? "virtio"
-                                       : same.empty() ? other_model
-                                                      : same;
-        std::string value = "bridge:br0,model=" + std::string(model);
         std::string address = item.take("MACAddress");
         if (address.empty())
             address = item.take("Address");
@@ -402,6 +401,15 @@ class OvfReader {
         if (boot_.net && item.id() == attribute_of(boot_.net, "instanceId"))
             net_to_boot_ = nets_;
         const VirtualBoxAdapter other = virtualbox_adapters_[nets_++];
+        std::string type = item.take("ResourceSubType");
+        if (type.empty())
+            type = other.type;
+        const std::string_view same = adapter_model(type);
+        const std::string_view other_model = guest_.only_rtl8139 ? "rtl8139" : "e1000";
+        const std::string_view model = wishes_.virtio ? "virtio"
+                                       : same.empty() ? other_model
+                                                      : same;
+        std::string value = "bridge:br0,model=" + std::string(model);
         auto mac = ovf_mac(address);
         if (!mac)
             mac = ovf_mac(other.mac);
@@ -439,7 +447,7 @@ class OvfReader {
         item.take("Parent");
         const std::string kind = item.take("ResourceSubType");
         const std::string quantity = resource.empty() ? item.take("VirtualQuantity") : "";
-        const std::string units = quantity.empty() ? "" : item.take("AllocationUnits");
+        const std::string units = quantity.empty() ? "" : item.take_units();
         // Without a file: by its size, in units that belong to it.
         found.disk = resource.empty() && !quantity.empty() ? disks_.blank_disk(quantity, units, was)
                                                            : disks_.disk(resource, was);

@@ -151,7 +151,17 @@ std::string OvfDisks::resolved(const std::string& text, const std::string& way_o
 }
 
 void OvfDisks::read_files(const pugi::xml_node& envelope) {
-    for (const pugi::xml_node& node : ovf_section(envelope, "References").children()) {
+    // Some have a section for each file and disk.
+    for (const pugi::xml_node& section : envelope.children()) {
+        if (ovf_name(section) == "References")
+            read_references(section);
+        if (ovf_name(section) == "DiskSection")
+            read_disks(section);
+    }
+}
+
+void OvfDisks::read_references(const pugi::xml_node& section) {
+    for (const pugi::xml_node& node : section.children()) {
         if (local_name(node.name()) != "File")
             continue;
         const std::string compression = attribute_of(node, "compression");
@@ -168,7 +178,10 @@ void OvfDisks::read_files(const pugi::xml_node& envelope) {
         if (!files_.emplace(id, std::move(file)).second && !id.empty())
             throw LauncherError(source_ + ": two files have the id " + quoted_word(id));
     }
-    for (const pugi::xml_node& disk : ovf_section(envelope, "DiskSection").children()) {
+}
+
+void OvfDisks::read_disks(const pugi::xml_node& section) {
+    for (const pugi::xml_node& disk : section.children()) {
         if (local_name(disk.name()) != "Disk")
             continue;
         if (!attribute_of(disk, "parentRef").empty())

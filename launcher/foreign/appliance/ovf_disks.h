@@ -48,7 +48,7 @@ class OvfDisks {
     /// that has no value; `way_out` is what helps besides giving it one.
     [[nodiscard]] std::string resolved(const std::string& text,
                                        const std::string& way_out = "") const;
-    /// <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
+    /// Each <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
     void read_files(const pugi::xml_node& envelope);
 
     /// The disk that an item's HostResource names: "ovf:/disk/ID", or "ovf:/file/ID" of a file that
@@ -79,6 +79,8 @@ class OvfDisks {
         std::string unusable;  ///< why it cannot be read; empty: it can
     };
 
+    void read_references(const pugi::xml_node& section);
+    void read_disks(const pugi::xml_node& section);
     /// The one of <References> that a disk's element is for; the end: it is blank.
     [[nodiscard]] std::map<std::string, File>::const_iterator file_for(
         const pugi::xml_node& element) const;

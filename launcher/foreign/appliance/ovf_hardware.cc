@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
 
 namespace tapgate {
@@ -54,8 +55,8 @@ OvfItem read_item(const pugi::xml_node& node) {
         item.name = item.texts["Description"];
     if (local_name(node.name()) == "StorageItem" && item.type == 0)
         item.type = 17;
-    if (local_name(node.name()) == "EthernetPortItem" && item.type == 0)
-        item.type = 10;
+    if (local_name(node.name()) == "EthernetPortItem")
+        item.type = 10;  // whatever it says
     return item;
 }
 
@@ -197,6 +198,13 @@ std::string OvfItem::take(const std::string& key) {
     return value;
 }
 
+std::string OvfItem::take_units() {
+    const std::string units = take("AllocationUnits");
+    // One that is another stays, and is named.
+    return units.empty() || units == text("VirtualQuantityUnits") ? take("VirtualQuantityUnits")
+                                                                  : units;
+}
+
 std::string OvfItem::left() const {
     std::string text;
     const auto add = [&](const std::string& key, const std::string& value) {
@@ -255,9 +263,7 @@ std::optional<double> ovf_number(std::string_view text) {
 
 std::optional<double> ovf_unit(std::string units) {
     std::erase_if(units, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; });
-    std::transform(units.begin(), units.end(), units.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    units = in_small_letters(units);
     double product = 1;
     unsigned names = 0;
     for (size_t at = 0; at <= units.size();) {

@@ -30,6 +30,8 @@ struct OvfItem {
     [[nodiscard]] std::string id() const;
     /// Empty when there is none; whoever understands one takes it away.
     std::string take(const std::string& key);
+    /// Of its quantity: AllocationUnits, and VirtualQuantityUnits where that is not said.
+    std::string take_units();
     /// What nobody has taken, but for numbers of the descriptor's own: "Reservation=500".
     [[nodiscard]] std::string left() const;
 };

@@ -25,9 +25,8 @@ std::string why_left_out(const pugi::xml_node& section, std::string_view known) 
     if (known == "BootOrderSection")
         return "--boot= says what the VM boots from besides its first disk";
     if (known == "Machine")
-        return "VirtualBox's own words of the same machine: but for its firmware, its adapters' "
-               "addresses, its clock and a boot from the network, what the OVF hardware says is "
-               "taken";
+        return "VirtualBox's own words of the same machine: but for its firmware, its adapters, "
+               "its clock and a boot from the network, what the OVF hardware says is taken";
     return "no setting is like it";
 }
 

@@ -18,7 +18,8 @@ std::vector<VirtualBoxAdapter> virtualbox_adapters(const pugi::xml_node& system)
     for (const pugi::xml_node& one : child_named(hardware_of(system), "Network").children()) {
         if (local_name(one.name()) == "Adapter" && attribute_of(one, "enabled") == "true")
             adapters.push_back({.mac = attribute_of(one, "MACAddress"),
-                                .cable = attribute_of(one, "cable") != "false"});
+                                .cable = attribute_of(one, "cable") != "false",
+                                .type = attribute_of(one, "type")});
     }
     return adapters;
 }

@@ -14,6 +14,7 @@ namespace tapgate {
 struct VirtualBoxAdapter {
     std::string mac;  ///< as it is written there; empty: none is said
     bool cable = true;
+    std::string type;  ///< QEMU has some of the same names
 };
 
 /// The adapters of `system` that are there, in the order of the OVF hardware's.

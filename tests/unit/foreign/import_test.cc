@@ -426,6 +426,24 @@ TEST(Ovf, APropertyWithoutAValue) {
                 Not(Contains(Pair("cpus", testing::_))));
 }
 
+// "VIRTIO" and "VirtualE1000e", as some write them.
+TEST(Ovf, NamesOfAdapters) {
+    const auto model = [](const std::string& name) {
+        const std::string item =
+            ovf_item(10, "<rasd:ResourceSubType>" + name + "</rasd:ResourceSubType>");
+        for (const auto& [key, value] : read_ovf(ovf("", item), "s", {}).translation.settings) {
+            if (key == "net")
+                return value.substr(value.find("model=") + 6);
+        }
+        return std::string();
+    };
+    EXPECT_EQ(model("VIRTIO"), "virtio");
+    EXPECT_EQ(model("VMXNET3 VirtIO"), "virtio");
+    EXPECT_EQ(model("virtualE1000E"), "e1000e");
+    EXPECT_EQ(model("RTL8139"), "rtl8139");
+    EXPECT_EQ(model("VmxNet3"), "e1000");
+}
+
 // Nobody needs what the item says then, and the note says what counts.
 TEST(Ovf, WhatIsSaidWithTheCommand) {
     const std::string text = ovf("", ovf_item(3, "<rasd:VirtualQuantity>4</rasd:VirtualQuantity>") +

@@ -627,6 +627,7 @@ bool is_structure_of_ovf(std::string_view name) {
                                           "ResourceType",
                                           "HostResource",
                                           "VirtualQuantity",
+                                          "VirtualQuantityUnits",
                                           "AllocationUnits",
                                           "capacity",
                                           "format",
