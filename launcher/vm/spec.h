@@ -183,7 +183,7 @@ enum class BootDevice { disk, cdrom, net };
 
 /// What to boot from: all devices of a kind in their order, or one of them.
 struct BootEntry {
-    BootDevice device;
+    BootDevice device = BootDevice::disk;
     std::optional<unsigned> index = std::nullopt;  // as the VM's file counts them, from 0
 
     friend bool operator==(const BootEntry&, const BootEntry&) = default;

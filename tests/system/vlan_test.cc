@@ -204,7 +204,7 @@ TEST_F(Vlan, FramesThatTheGuestTagsOtherwiseAreDropped) {
 // Tags of both kinds, of this VLAN, others and none, one in the other: what a guest sends is in its
 // VLAN, whatever it looks like there, or nowhere.
 TEST_F(Vlan, NoTwoTagsCarryAFrameElsewhere) {
-    const auto with_tag = [](const std::string& frame, int type, int vlan) {
+    const auto with_tag = [](const std::string& frame, unsigned type, int vlan) {
         std::string with = tagged(frame, vlan);
         return with.replace(12, 2, two(type));
     };
@@ -229,8 +229,8 @@ TEST_F(Vlan, NoTwoTagsCarryAFrameElsewhere) {
             }
         };
         const std::string frame = make_frame(broadcast_mac, mac_a);
-        for (const int outer : {0x8100, 0x88a8}) {
-            for (const int inner : {0x8100, 0x88a8}) {
+        for (const unsigned outer : {0x8100U, 0x88a8U}) {
+            for (const unsigned inner : {0x8100U, 0x88a8U}) {
                 for (const int a : {0, 1, 20, 30, 4094}) {
                     for (const int b : {0, 1, 20, 30, 4094}) {
                         send(with_tag(with_tag(frame, inner, b), outer, a),
