@@ -55,10 +55,12 @@ NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
     NetlinkRequest request(RTM_NEWLINK, 0, about_link(index), "port flags");
     // Learning goes before the lock, and what was learnt with it, where something else on the host
     // has brought the port up: an address that was learnt once would go on to pass a locked port.
+    // Whose address is known gets no frames that are flooded since another's is not.
     put_port_flags(request, {{IFLA_BRPORT_ISOLATED, settings.isolated},
                              {IFLA_BRPORT_GUARD, settings.guard},
                              {IFLA_BRPORT_PROTECT, settings.guard},
                              {IFLA_BRPORT_LEARNING, !settings.only_sender},
+                             {IFLA_BRPORT_UNICAST_FLOOD, !settings.only_sender},
                              {IFLA_BRPORT_LOCKED, settings.only_sender.has_value()},
                              {IFLA_BRPORT_FLUSH, true}});
     return request;

@@ -413,8 +413,12 @@ TEST_F(Ports, MacLockLetsTheAssignedAddressSendAndReceive) {
     const Guest a = start("mac-lock", mac_a);
     const Guest b = start("mac-lock", mac_b);
     EXPECT_TRUE(passes(a, mac_a));
-    EXPECT_TRUE(reach_each_other(party(a), network()));
-    EXPECT_TRUE(reach_each_other(party(a), party(b)));
+    EXPECT_TRUE(reaches(party(a), network()));
+    // All but what is flooded.
+    const std::vector<std::string> its_own{"broadcast", "multicast", "ARP", "unicast"};
+    EXPECT_EQ(arriving(network(), party(a)), its_own);
+    EXPECT_EQ(arriving(party(a), party(b)), its_own);
+    EXPECT_EQ(arriving(party(b), party(a)), its_own);
 }
 
 TEST_F(Ports, MacLockTheGuestGetsItsFirstFrameBeforeItSentAny) {
@@ -425,6 +429,21 @@ TEST_F(Ports, MacLockTheGuestGetsItsFirstFrameBeforeItSentAny) {
     const std::string unicast = make_frame(mac_a, router_mac);
     ASSERT_TRUE(far().send(unicast));
     EXPECT_TRUE(guest.station.got(unicast));
+}
+
+// A bridge floods what is for somebody of whom it has not heard for minutes, or for seconds where a
+// spanning tree has just changed.
+TEST_F(Ports, MacLockGetsNothingThatIsForAnother) {
+    const Guest locked = start("mac-lock isolated", mac_a);
+    const Guest other = start("isolated", mac_b);
+    const std::string for_somebody = make_frame(nobodys_mac, router_mac);
+    ASSERT_TRUE(far().send(for_somebody));
+    EXPECT_TRUE(other.station.got(for_somebody));
+    ASSERT_TRUE(far().send(for_somebody));
+    EXPECT_FALSE(locked.station.got(for_somebody));
+    const std::string for_all = make_frame(multicast_mac, router_mac);
+    ASSERT_TRUE(far().send(for_all));
+    EXPECT_TRUE(locked.station.got(for_all));
 }
 
 TEST_F(Ports, MacLockDropsEveryOtherSource) {
