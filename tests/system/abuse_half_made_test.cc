@@ -455,7 +455,6 @@ Attacks half_made() {
         attacks.push_back(port_of_a_refusal(kind));
         attacks.push_back(port_of_a_failed_readback(kind));
     }
-    attacks.clear();
     attacks.push_back(refused_and_kept());
     attacks.push_back(taken_inner_end());
     attacks.push_back(learnt_before_the_lock());
