@@ -312,10 +312,27 @@ class DomainReader {
                                                                "of its own"
                                                              : "no setting is like it");
         }
-        if (!arguments.empty())
-            result_.keep(tag_of(element), arguments,
-                         "as they were; see whether QEMU still takes "
-                         "them");
+        if (arguments.empty())
+            return;
+        std::string why = "as they were; see whether QEMU still takes them";
+        if (needs_usb(arguments) && !domain_.machine.has_usb) {
+            domain_.machine.has_usb = true;
+            arguments.insert(arguments.begin(), {"-device", "qemu-xhci,id=keptusb"});
+            add_reason(why, "with a USB controller of its own (USB 3: qemu-xhci)");
+        }
+        result_.keep(tag_of(element), arguments, why);
+    }
+
+    // A device on whatever controller there is: libvirt gave the VM one, and tapgate's own comes
+    // behind what is kept.
+    static bool needs_usb(const std::vector<std::string>& arguments) {
+        bool has_device = false;
+        for (const std::string& one : arguments) {
+            if (one == "-usb" || one.find("hci") != std::string::npos)
+                return false;
+            has_device = has_device || (one.starts_with("usb-") && one.find("bus=") == one.npos);
+        }
+        return has_device;
     }
 
     void read_devices(const pugi::xml_node& devices) {
