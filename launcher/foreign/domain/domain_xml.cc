@@ -191,11 +191,16 @@ class DomainReader {
     }
 
     void find_controllers(const pugi::xml_node& devices) {
+        unsigned unnumbered = 0;
         for (const pugi::xml_node& controller : devices.children("controller")) {
             const std::string_view type = controller.attribute("type").value();
             const std::string model = controller.attribute("model").value();
+            // Those without a number have the next one.
+            std::string index = controller.attribute("index").value();
+            if (type == "scsi" && index.empty())
+                index = std::to_string(unnumbered++);
             if (type == "scsi" && !model.empty() && model != "auto")
-                domain_.scsi_controllers[controller.attribute("index").value()] = model;
+                domain_.scsi_controllers.emplace(index, model);
             if (type == "nvme")
                 domain_.nvme_serial = trimmed(controller.child("serial").child_value(), " \t\r\n");
             if (type == "usb" && !model.empty() && model != "qemu-xhci" && model != "none")
