@@ -132,7 +132,7 @@ class Export {
         for (const Disk& disk : vm_.spec.disks) {
             if (disk.path.str() == seed_path(name_)) {
                 if (!vm_.spec.seed)
-                    left_out_.push_back("the seed: tapgate seed NAME makes one");
+                    left_out_.emplace_back("the seed: tapgate seed NAME makes one");
                 files_.emplace_back();
                 continue;
             }

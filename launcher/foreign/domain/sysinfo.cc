@@ -12,8 +12,8 @@ namespace tapgate {
 
 void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo) {
     struct Table {
-        const char* element;
-        const char* type;
+        const char* element = nullptr;
+        const char* type = nullptr;
         std::array<std::pair<const char*, const char*>, 7> entries;  // libvirt's name and QEMU's
     };
     static constexpr Table tables[] = {

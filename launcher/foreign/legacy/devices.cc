@@ -24,13 +24,12 @@ bool is_own_id(std::string_view id) {
         "uefi-variables", "pc.ram", "ram",    "vnc-password"};
     if (is_one_of(id, names))
         return true;
-    for (const std::string_view prefix :
-         {"disk", "cdrom", "net", "nic", "port", "spare", "share", "kept"}) {
-        if (id.starts_with(prefix) && id.size() > prefix.size() && id[prefix.size()] >= '0' &&
-            id[prefix.size()] <= '9')
-            return true;
-    }
-    return false;
+    constexpr std::array<std::string_view, 8> numbered = {"disk", "cdrom", "net",   "nic",
+                                                          "port", "spare", "share", "kept"};
+    return std::any_of(numbered.begin(), numbered.end(), [&](std::string_view prefix) {
+        return id.starts_with(prefix) && id.size() > prefix.size() && id[prefix.size()] >= '0' &&
+               id[prefix.size()] <= '9';
+    });
 }
 
 std::string kept_id(const std::string& id) {
@@ -93,7 +92,7 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
         LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
         if (part == nullptr)
             continue;
-        if (const std::string why = why_not(parts, *part); !why.empty())
+        if (std::string why = why_not(parts, *part); !why.empty())
             return why;
         if (depth >= deepest_object)
             return "its parts refer to each other";
@@ -106,7 +105,7 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
         if (part->done)
             continue;
         Properties below = part->properties;
-        if (const std::string why = keep_references(parts, below, depth + 1); !why.empty())
+        if (std::string why = keep_references(parts, below, depth + 1); !why.empty())
             return why;
         part->done = true;
         below.set("id", kept_id(below.get("id")));

@@ -304,7 +304,7 @@ class NetTranslator {
         return {};
     }
 
-    std::string model_of(const NetEnd& adapter, std::string& why) {
+    std::string model_of(const NetEnd& adapter, std::string& why) const {
         if (adapter.kind.empty()) {
             if (!adapter.was.empty())
                 add_reason(why, "no model was said: QEMU's default is " +
