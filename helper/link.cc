@@ -265,9 +265,6 @@ bool LinkSocket::may_have_carrier(const std::string& name) const {
 
 int LinkSocket::make_veth(const std::string& name, const PortSettings& settings, unsigned queues,
                           const LinkSocket& inside) const {
-    // To refuse a name costs the kernel a pair that it makes first.
-    if (index_of(name) != 0)
-        return 0;
     // The namespace of a socket: include/uapi/linux/sockios.h, Linux 4.10.
     const UniqueFd space(ioctl(inside.fd(), SIOCGSKNS));
     if (!space)

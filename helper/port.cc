@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/port.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "helper/failure.h"
@@ -18,33 +19,38 @@ namespace {
 constexpr int attempts = 25;
 constexpr timespec pause_between{0, 20'000'000};
 
-// The slots that `claim` may take on `bridge`. Its stale taps go first.
-Slots slots_for(const LinkSocket& links, const Link& bridge, const Claim& claim) {
-    const auto limit = claim.rule.limits.max_taps;
+// The names of the ports on `bridge` that are `account`'s. Those that are stale go.
+std::vector<std::string> ports_of(uid_t account, const LinkSocket& links, const Link& bridge) {
     std::vector<std::string> own;
     // Nobody else's: whoever has his own helper stopped while it looks at a tap keeps it in use.
     for (const int port : links.ports(bridge.name)) {
         std::string name = links.name_of(port);
         // As long as one is stale, nobody is refused for it.
-        if (named_owner(name) == claim.account && !remove_if_stale(links, name))
+        if (named_owner(name) == account && !remove_if_stale(links, name))
             own.push_back(std::move(name));
     }
-    if (!limit)
-        return {other_slots, other_slots, random_value<unsigned>() % other_slots};
-    return slots_within(*limit, bridge.index, own);
+    return own;
 }
 
 // Takes a slot by making the device that has its name. `make_device` returns its ifindex; 0: the
 // name cannot be had.
 Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim& claim,
                        const std::function<int(const std::string&)>& make_device) {
+    const auto limit = claim.rule.limits.max_taps;
     for (int attempt = 1; attempt <= attempts; attempt++) {
         if (attempt > 1)
             nanosleep(&pause_between, nullptr);
-        const Slots slots = slots_for(links, bridge, claim);
+        const std::vector<std::string> own = ports_of(claim.account, links, bridge);
+        const Slots slots =
+            limit ? slots_within(*limit, bridge.index, own)
+                  : Slots{other_slots, other_slots, random_value<unsigned>() % other_slots};
         for (unsigned i = 0; i < slots.size; i++) {
             std::string name = port_name(claim.account, bridge.index,
                                          slots.begin + (slots.first + i) % slots.size);
+            // The kernel makes a pair before it refuses a name; and asked for one by ioctl that is
+            // free, it runs modprobe.
+            if (std::find(own.begin(), own.end(), name) != own.end())
+                continue;
             if (const int index = make_device(name))
                 return {.name = std::move(name), .index = index};
         }

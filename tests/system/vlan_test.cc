@@ -398,5 +398,21 @@ TEST_F(Vlan, WithoutItATagOnANonFilteringBridgePasses) {
     EXPECT_TRUE(far().got(tagged(frame, 30)));
 }
 
+// A kernel with modules runs modprobe for a link's name that it does not know, when one with
+// CAP_NET_ADMIN asks by ioctl: some milliseconds of each start.
+TEST_F(Vlan, NoModuleIsLookedForByAPortsName) {
+    const std::string setting = "/proc/sys/kernel/modprobe";
+    const std::string program = "/modprobe-of-a-test";
+    const std::string asked = "/modules-asked-for";
+    const std::string before = read_text(setting);
+    write_file(program, "#!/bin/sh\necho \"$@\" >>" + asked + "\nexit 1\n", 0755);
+    write_file(setting, program);
+    start("vlan=20", 20);
+    EXPECT_EQ(if_nametoindex("nosuch0"), 0U);
+    write_file(setting, before);
+    EXPECT_NE(read_text(asked).find("netdev-nosuch0"), std::string::npos) << "no such kernel";
+    EXPECT_EQ(read_text(asked).find("netdev-tap"), std::string::npos) << read_text(asked);
+}
+
 }  // namespace
 }  // namespace tapgate
