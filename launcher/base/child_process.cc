@@ -168,8 +168,12 @@ ChildProcess::ChildProcess(const Launch& launch) {
 ChildProcess::~ChildProcess() {
     if (end_)
         return;
-    kill();
-    wait(death_limit);
+    try {
+        kill();
+        wait(death_limit);
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+        // Somebody else has waited for it.
+    }
 }
 
 std::optional<ProcessEnd> ChildProcess::wait(Milliseconds limit) {

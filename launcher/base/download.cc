@@ -175,7 +175,7 @@ class Transfer {
     }
 
     [[nodiscard]] std::string why(CURLcode code) const {
-        const std::string said = words_[0] != '\0' ? shown(words_.data()) : curl().strerror(code);
+        std::string said = words_[0] != '\0' ? shown(words_.data()) : curl().strerror(code);
         if (code == CURLE_COULDNT_RESOLVE_HOST)
             return said + "; without a way out, a proxy may help: https_proxy=http://HOST:PORT";
         if (code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||

@@ -61,10 +61,10 @@ constexpr std::string_view stepd_prefix = "slurmstepd";
 constexpr size_t longest_line = 1024;
 // Whether a line that begins like this may be one of Slurm's.
 bool may_be_slurms(std::string_view beginning) {
-    for (const std::string_view prefix : {srun_prefix, stepd_prefix})
-        if (beginning.substr(0, prefix.size()) == prefix.substr(0, beginning.size()))
-            return true;
-    return false;
+    constexpr std::array prefixes = {srun_prefix, stepd_prefix};
+    return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
+        return beginning.substr(0, prefix.size()) == prefix.substr(0, beginning.size());
+    });
 }
 bool is_exit_code(std::string_view line) {
     return line.starts_with(srun_prefix) &&
@@ -143,11 +143,12 @@ std::vector<SlurmJob> parse_squeue(std::string_view output) {
 }
 
 bool is_silence(std::string_view errors) {
-    for (const std::string_view words : {"Unable to contact slurm controller", "Socket timed out",
-                                         "Zero Bytes were transmitted or received"})
-        if (errors.find(words) != std::string_view::npos)
-            return true;
-    return false;
+    constexpr std::array<std::string_view, 3> silences = {
+        "Unable to contact slurm controller", "Socket timed out",
+        "Zero Bytes were transmitted or received"};
+    return std::any_of(silences.begin(), silences.end(), [&](std::string_view words) {
+        return errors.find(words) != std::string_view::npos;
+    });
 }
 
 std::uint64_t job_memory(const VmSpec& vm) {

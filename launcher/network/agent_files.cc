@@ -63,7 +63,8 @@ class GuestFile {
         try {
             if (!closed_)
                 asked("guest-file-close", {{"handle", handle_}}, close_limit);
-        } catch (const QmpError&) {  // it has said why before
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+            // It has said why before.
         }
     }
     GuestFile(const GuestFile&) = delete;

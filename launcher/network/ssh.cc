@@ -148,7 +148,7 @@ std::string ssh_proxy_config(const VmName& name, const std::string& known_hosts,
 void become_ssh(const VmName& name, const std::vector<std::string>& argv) {
     make_private_directory(data_directory());
     make_private_directory(vm_data_directory(name));
-    const std::string program = argv.at(0);
+    const std::string& program = argv.at(0);
     std::vector<char*> words;
     words.reserve(argv.size() + 1);
     for (const std::string& word : argv)

@@ -18,7 +18,7 @@ struct HostDevices {
 
 /// What -blockdev and blockdev-add take for a disk's image: the node of the file, "NODE-file", and
 /// above it the image's, NODE.
-struct DiskNodes {
+struct DiskNodes {  // NOLINT(bugprone-exception-escape): JSON's own moves do not throw
     ArgvJson file;
     ArgvJson image;
 };

@@ -256,7 +256,7 @@ std::string why_not_kvm(const std::string& qemu, const std::string& cpu,
     // A no can come of a host that starts twenty guests at once, or has no memory just now.
     const json answer = known_or_asked(
         "kvm " + cpu, qemu, [&] { return json(run_kvm_guest(qemu, cpu)); },
-        [](const json& one) { return one == ""; });
+        [](const json& one) { return one == json(""); });
     return answer.is_string() ? answer.get<std::string>() : run_kvm_guest(qemu, cpu);
 }
 

@@ -19,7 +19,7 @@ constexpr std::string_view disk_failure = "io-error";
 
 // Of the disk whose request failed, by QEMU's word.
 std::string disk_trouble(QmpClient& qmp, milliseconds limit) {
-    const std::string unknown = "a disk of it has failed; when that is mended";
+    std::string unknown = "a disk of it has failed; when that is mended";
     try {
         for (const auto& device : qmp_command(qmp, "query-block", nullptr, limit)) {
             const std::string status = device.value("io-status", "ok");
