@@ -20,9 +20,9 @@ struct Finding {
 
 using Findings = std::vector<Finding>;
 
-/// For a terminal of `width` columns (0: as wide as it takes): a line for each, its remedy below,
-/// and the count at the end.
-std::string findings_text(const Findings& findings, size_t width = 0);
+/// For a terminal of that many `columns` (0: as wide as it takes): a line for each, its remedy
+/// below, and the count at the end.
+std::string findings_text(const Findings& findings, size_t columns = 0);
 
 /// {"check", "result" (ok, warn, FAIL), "text", "remedy"} each.
 nlohmann::json findings_json(const Findings& findings);

@@ -267,6 +267,7 @@ Qcow2Names read_qcow2_names(const std::string& path, std::uint64_t start) {
     if (offset > longest_header || size > longest_name || names.backing.size() != size)
         throw LauncherError(shown(path) + ": the name of its backing file is damaged");
     // The extensions end where the name begins.
+    // NOLINTNEXTLINE(readability-suspicious-call-argument)
     header = bytes_at(fd.get(), start, offset);
     size_t at = version == 3 ? number_at(header, 100, 4) : 72;
     while (at + 8 <= header.size()) {

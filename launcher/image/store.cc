@@ -125,7 +125,7 @@ void write_origin(const std::string& image, const Origin& origin) {
 template <typename Condition>
 std::string stored(const Condition& is_it) {
     for (const auto& entry : entries_of(image_store())) {
-        const std::string path = entry.string();
+        std::string path = entry.string();
         if (path.ends_with(".json"))
             continue;
         if (const auto origin = origin_of(path); origin && is_it(*origin))

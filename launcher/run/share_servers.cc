@@ -132,7 +132,7 @@ std::vector<std::string> share_server_argv(const ShareServer& server, const Shar
     return argv;
 }
 
-ShareServers::ShareServers(const VmSpec& spec, std::string directory)
+ShareServers::ShareServers(const VmSpec& spec, const std::string& directory)
     : vm_(spec.name.str()), log_(directory + "/virtiofsd.log") {
     std::optional<ShareServer> server;
     for (size_t i = 0; i < spec.shares.size(); i++) {

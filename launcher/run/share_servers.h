@@ -41,7 +41,7 @@ class ShareServers {
   public:
     /// Starts them, one for each share by virtiofs, listening in the VM's directory. Throws a
     /// LauncherError where one cannot run here.
-    ShareServers(const VmSpec& spec, std::string directory);
+    ShareServers(const VmSpec& spec, const std::string& directory);
     /// They end, at the latest.
     ~ShareServers();
     ShareServers(const ShareServers&) = delete;

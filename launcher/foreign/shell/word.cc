@@ -375,8 +375,7 @@ void ShellWordReader::read_tilde() {
 bool ShellWordReader::closes(char quote) const {
     const std::string_view rest = text_.substr(at_ + 1);
     bool escaped = false;
-    for (size_t i = 0; i < rest.size(); i++) {
-        const char c = rest[i];
+    for (const char c : rest) {
         if (c == quote && !escaped)
             return true;
         if (c == '\n' && !escaped && !had_quote_ && at_ > 0 && is_word_byte(text_[at_ - 1]))

@@ -149,8 +149,10 @@ void add_contents(const pugi::xml_node& node, unsigned depth, std::string& text)
 std::string contents_of(const pugi::xml_node& node) {
     std::string text;
     add_contents(node, 0, text);
-    if (text.size() > longest_contents)
-        text.replace(longest_contents, std::string::npos, " ... and more");
+    if (text.size() > longest_contents) {
+        text.resize(longest_contents);
+        text += " ... and more";
+    }
     return text;
 }
 
