@@ -71,7 +71,7 @@ bool ShellReader::read_keyword() {
         read_for(word == "select");
     } else if (word == "do") {
         flow_.enter_loop();
-    } else if (word == "done") {
+    } else if (word == "done" || (word == "}" && flow_.is_in(ShellFlow::Kind::loop))) {
         end_loop();
     } else if (word == "case") {
         read_case();
@@ -79,8 +79,6 @@ bool ShellReader::read_keyword() {
         flow_.close(ShellFlow::Kind::choice);
     } else if (word == "{") {
         flow_.open(ShellFlow::Kind::group, inverted);
-    } else if (word == "}" && flow_.is_in(ShellFlow::Kind::loop)) {
-        end_loop();
     } else if (word == "}") {
         flow_.close(ShellFlow::Kind::group);
     } else {

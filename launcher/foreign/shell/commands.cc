@@ -109,16 +109,16 @@ ShellStatus ShellReader::status_of_command() {
     constexpr std::array<std::string_view, 8> fine = {"true", ":",    "break",  "continue",
                                                       "set",  "echo", "printf", "unset"};
     const bool goes_on = std::exchange(test_goes_on_, false);
+    // Of a command that nobody knows, and of what cannot be expanded.
     const bool asks =
-        words.empty() && std::any_of(assignments_.begin(), assignments_.end(),
-                                     [](const Assignment& one) { return is_unknown(one.value); });
+        words.empty() && (command_.problem.is_hard() ||
+                          std::any_of(assignments_.begin(), assignments_.end(),
+                                      [](const Assignment& one) { return is_unknown(one.value); }));
     if (words.empty() && script_.printed_status) {
         // X=$(a command) ends as the command does.
         status = *script_.printed_status;
     } else if (asks) {
-        // Of one that nobody knows.
-    } else if (words.empty() && command_.problem.is_hard()) {
-        // Of what cannot be expanded.
+        // Nobody knows how it ends.
     } else if (words.empty() || is_one_of(program, fine) || sets_variables(words[0])) {
         status.truth = Truth::yes;
     } else if (program == "false") {

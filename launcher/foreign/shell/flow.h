@@ -183,7 +183,7 @@ class ShellFlow {
     void stop_asking();
     [[nodiscard]] std::optional<size_t> subshell() const;
     [[nodiscard]] bool asks() const;
-    void decide(Block& block, Truth truth, const ShellStatus& status);
+    static void decide(Block& block, Truth truth, const ShellStatus& status);
 
     std::vector<Block> blocks_;
     ShellElement element_;

@@ -53,7 +53,8 @@ struct ShellWordReader::Parameter {
             length = 1;
         name = how.substr(0, length);
         how.remove_prefix(length);
-        if (const size_t end = how.find(']'); how.starts_with('[') && end != how.npos) {
+        if (const size_t end = how.find(']');
+            how.starts_with('[') && end != std::string_view::npos) {
             element = how.substr(1, end - 1);
             how.remove_prefix(end + 1);
         }
@@ -135,14 +136,15 @@ std::optional<std::string> ShellWordReader::trimmed_by(const std::string& word,
 std::optional<std::string> ShellWordReader::replaced_by(const std::string& word,
                                                         std::string_view how) {
     how.remove_prefix(1);
-    const char kind =
-        !how.empty() && std::string_view("/#%").find(how[0]) != how.npos ? how[0] : '\0';
+    const char kind = !how.empty() && std::string_view("/#%").find(how[0]) != std::string_view::npos
+                          ? how[0]
+                          : '\0';
     how.remove_prefix(kind == '\0' ? 0 : 1);
     const size_t slash = std::min(how.find('/'), how.size());
     const std::string from = expanded(how.substr(0, slash), Patterns::compared);
     const std::string to = expanded(how.substr(std::min(slash + 1, how.size())));
     if (from.empty() || from.find_first_of("*?[\\") != std::string::npos ||
-        how.find_first_of("\\\"'&") != how.npos)
+        how.find_first_of("\\\"'&") != std::string_view::npos)
         return std::nullopt;
     if (kind == '#' || kind == '%') {
         if (!(kind == '#' ? word.starts_with(from) : word.ends_with(from)))
@@ -301,7 +303,7 @@ std::string_view ShellWordReader::take_braces(bool quoted) {
         else if (c == quote)
             quote = '\0';
         else if (quote == '\0' && (c == '"' || (c == '\'' && !quoted)) &&
-                 from.find(c, end + 1) != from.npos)
+                 from.find(c, end + 1) != std::string_view::npos)
             quote = c;
         else if (c == '{' && quote == '\0')
             depth++;

@@ -176,8 +176,10 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
         forget_groups(variables);
     if (!known)
         return status;
-    // A variable without quotes that is empty is no word.
-    if (words.empty())
+    // A variable without quotes that is empty is no word, which in a comparison is an error.
+    const bool half_compared =
+        words.size() == 2 && (words[0] == "==" || words[0] == "=" || words[0] == "!=");
+    if (words.empty() || half_compared)
         status.truth = Truth::no;
     else if (words.size() == 1 && (words[0] == "-z" || words[0] == "-n"))
         status.truth = truth_of(words[0] == "-z" || bracket != "[[");
@@ -187,8 +189,6 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
         status.truth = truth_of(words[1].empty() == (words[0] == "-z"));
     else if (words.size() == 2 && is_one_of(words[0], of_files))
         status = of_file(words[1], variables, asks_files);
-    else if (words.size() == 2 && (words[0] == "==" || words[0] == "=" || words[0] == "!="))
-        status.truth = Truth::no;  // an error of the script's: its variable is empty
     else if (words.size() == 3 && bracket == "[[" && (words[1] == "==" || words[1] == "="))
         status.truth = matches_pattern(words[2], words[0]);
     else if (words.size() == 3 && bracket == "[[" && words[1] == "!=")

@@ -353,7 +353,7 @@ ShellVariables::Value ShellVariables::script_name() {
     return ask("$0", {"`$0', which only the shell that ran it knows"});
 }
 
-ShellVariables::Value ShellVariables::argument(const std::string& name) {
+ShellVariables::Value ShellVariables::argument(const std::string& name) const {
     const Value* const known = arguments();
     const auto number = parse_whole<size_t>(name);
     if (known == nullptr) {

@@ -140,7 +140,7 @@ class ShellVariables {
     void set_script_name(Value name) { restore("0", std::move(name)); }
 
     /// "$1" and the like; of the script itself they are not known, and "#" is their number.
-    Value argument(const std::string& name);
+    [[nodiscard]] Value argument(const std::string& name) const;
     /// All of them, where they are known: in a function of the script.
     [[nodiscard]] const Value* arguments() const { return arguments_ ? &*arguments_ : nullptr; }
     /// A function begins, with its arguments.
