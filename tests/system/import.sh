@@ -265,6 +265,7 @@ result "a disk that is smaller than its file"
 ovf 'ovf:href="lab-disk1.vmdk"' | sed -e 's/id="f1"/id="d1"/' -e 's/ ovf:fileRef="f1"//' >appliance/by-id.ovf
 imported file-of-the-disks-id appliance/by-id.ovf
 # A number that the appliance leaves open, and the command says.
+# shellcheck disable=SC2016 # the appliance's own
 ovf 'ovf:href="lab-disk1.vmdk"' | sed -e 's/>2</>${cpus}</' -e 's/>512</>${mib}</' >appliance/open.ovf
 import_refused "or say --cpus=N" open appliance/open.ovf --memory=256M
 imported said-with-the-command appliance/open.ovf --memory=256M --cpus=3
