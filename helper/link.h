@@ -77,7 +77,9 @@ class LinkSocket {
     /// The ifindices of the ports of `bridge`. Throws LinkError.
     [[nodiscard]] std::vector<int> ports(const std::string& bridge) const;
 
-    /// The ifindex of the link of that name; 0 when there is none.
+    /// The ifindex of the link of that name; 0 when there is none. Not to see whether a name is
+    /// free: a kernel with modules runs modprobe for one that is, and waits (dev_load() in
+    /// net/core/dev_ioctl.c), some milliseconds.
     [[nodiscard]] int index_of(const std::string& name) const;
 
     /// The name of the link with that ifindex; empty when there is none. Some 0.4 us.

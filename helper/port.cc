@@ -47,8 +47,7 @@ Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim&
         for (unsigned i = 0; i < slots.size; i++) {
             std::string name = port_name(claim.account, bridge.index,
                                          slots.begin + (slots.first + i) % slots.size);
-            // The kernel makes a pair before it refuses a name; and asked for one by ioctl that is
-            // free, it runs modprobe.
+            // To refuse a name costs the kernel a pair that it makes first.
             if (std::find(own.begin(), own.end(), name) != own.end())
                 continue;
             if (const int index = make_device(name))
