@@ -36,26 +36,31 @@ did 0 create another-vm-with-a-long-name-indeed --net=none
 on_terminal() {
     (lab_exec /usr/bin/python3 - "${@:2}") >"$out" 2>"$err" <<END || wrong "${*:2}: $(tail -n 5 "$err")"
 import fcntl, os, pty, re, struct, sys, termios
+def read_until_closed(terminal):
+    text = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            text += piece
+    except OSError:
+        pass  # EIO: nobody has the other end any more
+    return text
 def shown(columns, words):
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.execv("$tapgate", ["tapgate"] + words)
-    text = b""
-    while True:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        text += piece
-    os.waitpid(pid, 0)
-    return text.decode().replace("\\r", "")
+    text = read_until_closed(terminal)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    # The kernel may say EIO before the last lines are there, when they come while it looks (n_tty_read()):
+    # once the program has ended, the next read gets them.
+    text += read_until_closed(terminal)
+    os.close(terminal)
+    return text.decode().replace("\\r", ""), status
 columns = int(sys.argv[1])
-text = shown(columns, sys.argv[2:])
+text, status = shown(columns, sys.argv[2:])
 print(text, end="")
-wide = shown(1000, sys.argv[2:])
+wide, status_of_wide = shown(1000, sys.argv[2:])
+assert status == status_of_wide >= 0, f"ends with {status}, and with {status_of_wide} on a wide terminal"
 $1
 END
 }
