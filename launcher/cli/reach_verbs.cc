@@ -17,6 +17,7 @@
 #include "launcher/base/text.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/network/agent_files.h"
+#include "launcher/network/end_with_vm.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/ssh.h"
@@ -170,6 +171,12 @@ std::optional<SshTarget> server_or_agent(const CommandLine& command, const VmNam
     return std::nullopt;
 }
 
+// ssh or scp, to the VM of this host.
+[[noreturn]] void become_ssh_to(const VmName& name, const std::vector<std::string>& argv) {
+    end_with_vm(name);
+    become_ssh(name, argv);
+}
+
 void copy_by_agent(const VmName& name, const Place& from, const Place& to) {
     ProgressBar bar(name.str());
     const AgentCopy copy = {.socket = agent_path(name),
@@ -190,8 +197,8 @@ void copy_by_agent(const VmName& name, const Place& from, const Place& to) {
 ExitCode ssh_to_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const std::string user = user_option(command);
-    become_ssh(name, ssh_argv(name, required_server(SshSearch(name)), known_hosts_path(name), user,
-                              command.rest));
+    become_ssh_to(name, ssh_argv(name, required_server(SshSearch(name)), known_hosts_path(name),
+                                 user, command.rest));
 }
 
 ExitCode print_ssh_config(const CommandLine& command) {
@@ -231,7 +238,9 @@ ExitCode relay_ssh(const CommandLine& command) {
     // For ssh, which makes no directories.
     make_private_directory(data_directory());
     make_private_directory(known_hosts_directory());
-    relay(connect_to(required_server(SshSearch(name))));
+    const UniqueFd server = connect_to(required_server(SshSearch(name)));
+    end_with_vm(name);
+    relay(server);
     return ExitCode::done;
 }
 
@@ -245,8 +254,8 @@ ExitCode exec_in_vm(const CommandLine& command) {
     if (!server)
         return exec_by_agent(name, command.rest);
     // ssh puts its words together, and a shell there takes them apart.
-    become_ssh(name,
-               ssh_argv(name, *server, known_hosts_path(name), user, {shell_text(command.rest)}));
+    become_ssh_to(
+        name, ssh_argv(name, *server, known_hosts_path(name), user, {shell_text(command.rest)}));
 }
 
 ExitCode copy_files(const CommandLine& command) {
@@ -271,7 +280,7 @@ ExitCode copy_files(const CommandLine& command) {
     if (!is_on_slurm(name) || !slurm_job(name)) {
         require_vm(name);
         if (const auto server = server_or_agent(command, name, "do it"))
-            become_ssh(name, argv_for(*server));
+            become_ssh_to(name, argv_for(*server));
         copy_by_agent(name, from, to);
         return ExitCode::done;
     }

@@ -196,6 +196,31 @@ tap_gate ip lab || true
 check "ip: a guest that is called" '^fe80::5054:ff:fe00:1%br0$' $out
 tap_gate ssh lab -l root -- 'echo by IPv6' || true
 check "ssh: by IPv6" '^by IPv6$' $out
+
+# A guest whose power is cut closes no connection.
+# asks WORDS...: in the background, as the lab user; what it says is in a file of its own.
+asks() {
+    local said="$LAB/log/${1##*/} $2"
+    (lab_exec "$@") </dev/null >"$said" 2>&1 &
+    askers[$!]=$said
+}
+# shellcheck disable=SC2317 # lab_poll calls it
+all_ask() {
+    [ "$(cat "${askers[@]}" | grep -c '^begun$')" = ${#askers[@]} ]
+}
+declare -A askers=()
+asks $LAB/tapgate ssh lab -l root -- 'echo begun; sleep 600'
+asks $LAB/tapgate exec lab -l root -- sh -c 'echo begun; sleep 600'
+asks ssh tapgate-lab 'echo begun; sleep 600'
+lab_poll 10 all_ask || wrong "not all are logged in: $(cat "${askers[@]}")"
+tap_gate kill lab
+for asker in "${!askers[@]}"; do
+    lab_poll 5 test ! -e "/proc/$asker" || { wrong "it goes on: ${askers[$asker]}"; kill "$asker"; }
+    status=0
+    wait "$asker" || status=$?
+    [ $status = 255 ] || wrong "exit status $status: ${askers[$asker]}"
+    check "power cut: ${askers[$asker]##*/}" '^tapgate: lab does not run any more; start it with: tapgate start lab' "${askers[$asker]}"
+done
 vm_stop
 
 # --- behind QEMU's NAT ------------------------------------------------------------------------------
@@ -316,6 +341,14 @@ tap_gate lab ssh class.lab one-1 -l root -- 'wc -c </tmp/from-the-lab' || true
 check "lab cp: and who has it" "^$(stat -c %s $LAB/home/sent)\$" $out
 ! tap_gate lab cp class.lab a:b /tmp || wrong "exit status 0"
 check "lab cp: to nowhere" 'lab cp FILE PATH :PATH' $err
+(lab_exec timeout 60 $LAB/tapgate lab exec class.lab -l root -- sleep 120) </dev/null >$out 2>$err &
+in_lab=$!
+lab_poll 10 ssh_runs || wrong "it runs nothing"
+(lab_exec $LAB/tapgate kill "$one") || wrong "it is not killed"
+status=0
+wait $in_lab || status=$?
+[ $status = 1 ] || wrong "lab exec ends with $status"
+check "lab exec: a VM without power" "^$one: tapgate: $one does not run any more; start it" $err
 tap_gate lab destroy class.lab --yes --timeout=0 --force || true
 
 summary
