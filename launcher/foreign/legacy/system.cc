@@ -302,7 +302,10 @@ void take_uuid(LegacyParts& parts, const LegacyOption& option) {
 
 void take_kernel(LegacyParts& parts, const LegacyOption& option) {
     // Blanks at the ends mean nothing, and a VM file cannot have them.
-    const std::string value(trimmed(option.value, " \t\n"));
+    std::string value(trimmed(option.value, " \t\n"));
+    // A line's end is a blank to Linux, as any other.
+    if (option.kind->name == "append")
+        std::replace(value.begin(), value.end(), '\n', ' ');
     if (value.empty())
         parts.result.dropped(option.text, "nothing is said");
     else

@@ -99,18 +99,39 @@ void add_absent(LegacyParts& parts, const ShellCommand& command, size_t first) {
     }
 }
 
-// What only a shell knew may stand in what is dropped, and nowhere else.
-void require_known(const Translation& translation, const ShellCommand& command) {
+std::string reason_of_unknown(const ShellCommand& command) {
     std::string variables;
     for (const std::string& name : command.unknown)
         variables += (variables.empty() ? "; of variables: " : ", ") + shown(name);
+    return "what stands for " + std::string(unknown_text) +
+           " is known only to the shell that ran it (what a command printed, a random number, a "
+           "%-word of systemd's" +
+           variables + "); write it out";
+}
+
+// What only a shell knew may stand in what is dropped, and nowhere else.
+void require_known(const Translation& translation, const ShellCommand& command) {
     for (const auto& [key, value] : translation.settings) {
         if (value.find(unknown_text) != std::string::npos)
-            throw LauncherError(quoted_word(key + " = " + value) + ": what stands for " +
-                                std::string(unknown_text) +
-                                " is known only to the shell that ran it (what a command printed, "
-                                "a random number, a %-word of systemd's" +
-                                variables + "); write it out");
+            throw LauncherError(quoted_word(key + " = " + value) + ": " +
+                                reason_of_unknown(command));
+    }
+}
+
+// -m '$(...)': it is not the number that is wrong.
+void take_option(LegacyParts& parts, const LegacyOption& option, const ShellCommand& command) {
+    if (!option.unknown.empty()) {
+        parts.result.dropped(option.text, option.unknown);
+    } else if (option.kind == nullptr) {
+        take_disk(parts, option);
+    } else {
+        try {
+            option.kind->handler(parts, option);
+        } catch (const LauncherError&) {
+            if (option.value.find(unknown_text) == std::string::npos)
+                throw;
+            throw LauncherError(option.text + ": " + reason_of_unknown(command));
+        }
     }
 }
 
@@ -213,22 +234,18 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
         first = find_qemu(words);
         if (first == words.end())
             throw LauncherError(no_qemu(words[0]));
-        parts.around.assign(words.begin(), first);
-        take_program(parts, *first);
-        ++first;
+        const auto qemu = first;
+        take_program(parts, *qemu);
+        first = arguments_of_qemu(words, qemu);
+        parts.around.assign(words.begin(), qemu);
+        parts.around.insert(parts.around.end(), qemu + 1, first);
     }
     add_absent(parts, command, static_cast<size_t>(first - words.begin()));
     const std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
     require_one_operand(options);
     count_plugged_cpus(parts, options);
-    for (const LegacyOption& option : options) {
-        if (!option.unknown.empty())
-            parts.result.dropped(option.text, option.unknown);
-        else if (option.kind == nullptr)
-            take_disk(parts, option);
-        else
-            option.kind->handler(parts, option);
-    }
+    for (const LegacyOption& option : options)
+        take_option(parts, option, command);
     // From here on: each option is a note, or waits for those that it belongs to.
     add_machine(parts);
     add_memory(parts);

@@ -3,6 +3,7 @@
 // Of ShellWordReader: variables, arguments and the output of commands. ${...} is in
 // parameter.cc.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 #include "launcher/base/text.h"
@@ -10,6 +11,7 @@
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/test.h"
 #include "launcher/foreign/shell/word.h"
+#include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
 
@@ -90,6 +92,13 @@ std::optional<std::string> ShellWordReader::document_of(std::string_view command
     return text;
 }
 
+// More than a program and its words.
+bool ShellWordReader::is_list(const ShellOutput& output) {
+    constexpr std::array<std::string_view, 8> keywords = {"if",    "case", "for", "[[",
+                                                          "while", "{",    "[",   "test"};
+    return !output.rest.empty() || (!output.words.empty() && is_one_of(output.words[0], keywords));
+}
+
 void ShellWordReader::add_output(std::string_view command, bool quoted) {
     const std::string_view inside = trimmed(command, " \t\n");
     if (inside.starts_with('(') && inside.ends_with(')') && inside.size() > 2) {
@@ -103,9 +112,14 @@ void ShellWordReader::add_output(std::string_view command, bool quoted) {
             return;
         }
         const ShellOutput output = output_of(inside);
-        if (is_start_of_qemu(output.words) || output.rest.find("qemu") != std::string::npos)
+        const bool starts =
+            is_start_of_qemu(output.words) || output.rest.find("qemu") != std::string::npos;
+        if (starts)
             variables_.start(std::string(inside), line_);
-        if (const auto value = known_output(output, variables_)) {
+        auto value = known_output(output, variables_);
+        if (!value && !starts && is_list(output))
+            value = variables_.printed_by_list(std::string(inside), line_);
+        if (value) {
             for (const std::string& word : value->words)
                 variables_.charge(word.size());
             add_value(*value, quoted, false);

@@ -49,23 +49,36 @@ std::optional<ShellVariables::Value> ShellReader::printed_by(
     if (found == nullptr)
         return std::nullopt;
     const ShellFunction function = *found;  // it may define itself anew
-    ShellVariables::Value value{{std::string(unknown_text)}};
     if (nesting_ >= deepest_call || !follows() || function.defined != Truth::yes)
-        return value;
+        return ShellVariables::Value{{std::string(unknown_text)}};
+    variables_.enter({{words.begin() + 1, words.end()}});
+    ShellVariables::Value value = printed_in_subshell(function.body, function.line);
+    variables_.leave();
+    return value;
+}
+
+// $(TEXT), where that is more than a program and its words.
+std::optional<ShellVariables::Value> ShellReader::printed_by_list(const std::string& text,
+                                                                  unsigned line) {
+    if (nesting_ >= deepest_call || !follows() || reach() == Truth::no)
+        return std::nullopt;
+    return printed_in_subshell(text, line);
+}
+
+ShellVariables::Value ShellReader::printed_in_subshell(const std::string& text, unsigned line) {
+    ShellVariables::Value value{{std::string(unknown_text)}};
     count_round();
     const bool is_left = script_.is_left;
     const Script::Options options = script_.options;
     const size_t functions = script_.functions.mark();
     const size_t mark = variables_.mark();
-    variables_.enter({{words.begin() + 1, words.end()}});
     Printed printed;
-    ShellReader reader(function.body, variables_, script_, function.line, nesting_ + 1);
+    ShellReader reader(text, variables_, script_, line, nesting_ + 1);
     reader.directory_ = directory_;
     reader.printed_ = &printed;
     reader.is_part_ = true;
     std::vector<ShellCommand> commands = reader.read();
     variables_.undo_to(mark);
-    variables_.leave();
     script_.functions.undo_to(functions);
     script_.is_left = is_left;
     script_.options = options;
@@ -122,7 +135,11 @@ void ShellReader::print() {
     if (words.empty() || elsewhere || reach() == Truth::no || is_one_of(words[0], silent) ||
         script_.functions.find(words[0]) != nullptr)
         return;
-    const auto text = shell_printed(words);
+    std::optional<std::string> text = shell_printed(words);
+    if (!text) {
+        if (const auto known = known_output({words, {}, command_.problem}, variables_))
+            text = joined(known->words) + "\n";
+    }
     if (!text || reach() != Truth::yes || command_.problem) {
         printed_->known = false;
         return;

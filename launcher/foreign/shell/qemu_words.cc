@@ -5,14 +5,21 @@
 #include <array>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/variables.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
 
 namespace {
 
+// HOME=/var/lib/qemu, in front of a program.
+bool is_assignment(std::string_view word) {
+    const size_t length = shell_name_length(word);
+    return length > 0 && length < word.size() && word[length] == '=';
+}
+
 bool is_qemu(std::string_view word) {
-    const std::string_view name = last_part(word);
+    const std::string_view name = is_assignment(word) ? std::string_view() : last_part(word);
     return name == "qemu" || (name == "kvm" && word != "/dev/kvm") || name == "qemu-kvm" ||
            name == "kvm-spice" || name.starts_with("qemu-system-");
 }
@@ -67,10 +74,28 @@ size_t program_among(const std::vector<std::string>& words) {
     return place;
 }
 
+// The program that Debian's init scripts start, and stop, others by.
+bool is_daemon_starter(std::string_view word) {
+    return last_part(word) == "start-stop-daemon";
+}
+
+bool stops_daemon(const std::vector<std::string>& words) {
+    return std::any_of(words.begin(), words.end(), is_daemon_starter) &&
+           std::any_of(words.begin(), words.end(), [](const std::string& word) {
+               return word == "--stop" || word == "-K" || word == "--status" || word == "-T";
+           });
+}
+
+// start-stop-daemon --exec PROGRAM
+bool names_program(std::string_view option) {
+    return option == "--exec" || option == "-x" || option == "--startas";
+}
+
 // The last word that is QEMU's name and no value of an option; 0: there is none.
 size_t certain_among(const std::vector<std::string>& words) {
     for (size_t i = words.size(); i-- > 1;) {
-        if (is_qemu(words[i]) && !is_ambiguous(words[i]) && !is_option_of_wrapper(words[i - 1]))
+        if (is_qemu(words[i]) && !is_ambiguous(words[i]) &&
+            (names_program(words[i - 1]) || !is_option_of_wrapper(words[i - 1])))
             return i;
     }
     return 0;
@@ -98,6 +123,8 @@ std::string no_qemu(std::string_view word) {
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words) {
     if (words.empty() || is_qemu(words[0]))
         return words.begin();
+    if (stops_daemon(words))
+        return words.end();
     const size_t program = program_among(words);
     const size_t certain = certain_among(words);
     for (size_t i = 1; i < words.size(); i++) {
@@ -115,6 +142,14 @@ std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string
                    : words.end();
     }
     return words.end();
+}
+
+std::vector<std::string>::const_iterator arguments_of_qemu(
+    const std::vector<std::string>& words, std::vector<std::string>::const_iterator qemu) {
+    const bool daemon = std::any_of(words.begin(), qemu, is_daemon_starter);
+    // Its own options may stand behind the program's name.
+    const auto end = daemon ? std::find(qemu, words.end(), "--") : words.end();
+    return (end == words.end() ? qemu : end) + 1;
 }
 
 bool is_start_of_qemu(const std::vector<std::string>& words) {

@@ -12,6 +12,10 @@ namespace tapgate {
 /// The place of QEMU's name in the words of a command; end() when it starts none.
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words);
 
+/// The first of the arguments of that QEMU.
+std::vector<std::string>::const_iterator arguments_of_qemu(
+    const std::vector<std::string>& words, std::vector<std::string>::const_iterator qemu);
+
 /// Does the command start a QEMU with options, and not only ask it for help?
 bool is_start_of_qemu(const std::vector<std::string>& words);
 

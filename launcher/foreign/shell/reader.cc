@@ -20,7 +20,8 @@ namespace tapgate {
 std::vector<ShellCommand> ShellReader::read() {
     const ShellVariables::PrintedBy asked(
         variables_, [this](const std::vector<std::string>& words) { return printed_by(words); },
-        [this](const std::string& text, unsigned line) { read_output(text, line); });
+        [this](const std::string& text, unsigned line) { read_output(text, line); },
+        [this](const std::string& text, unsigned line) { return printed_by_list(text, line); });
     while (!words_.at_end())
         read_part();
     finish();
@@ -239,8 +240,11 @@ void ShellReader::read_pipe() {
         goes_on_ = true;
         return;
     }
+    // `|&': what it says of errors, too.
+    if (peek() == '&')
+        next();
     const std::string_view rest = words_.rest();
-    const size_t word = std::min(rest.find_first_not_of("& \t"), rest.size());
+    const size_t word = std::min(rest.find_first_not_of(" \t"), rest.size());
     const std::string_view program = rest.substr(word);
     // cat <<EOF | sudo tee FILE
     if (last_part(command_.words.empty() ? "" : command_.words[0]) == "cat") {

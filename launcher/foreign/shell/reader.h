@@ -159,6 +159,8 @@ class ShellReader {
     [[nodiscard]] size_t count_of_arguments() const;
     void call(const ShellFunction& function);
     std::optional<ShellVariables::Value> printed_by(const std::vector<std::string>& words);
+    std::optional<ShellVariables::Value> printed_by_list(const std::string& text, unsigned line);
+    ShellVariables::Value printed_in_subshell(const std::string& text, unsigned line);
     void read_output(const std::string& text, unsigned line);
     void print();
     [[nodiscard]] bool is_absent(const std::string& name) const;

@@ -56,16 +56,21 @@ class ShellVariables {
     using Printed = std::function<std::optional<Value>(const std::vector<std::string>& words)>;
     /// Is given a command whose output is a part of a word, where that starts QEMU.
     using Started = std::function<void(const std::string& text, unsigned line)>;
-    /// While it lives, those are asked by printed_by() and start().
+    /// What a list of commands prints, as it stands in $(...): `if a; then echo b; fi'.
+    using ListPrinted = std::function<std::optional<Value>(const std::string& text, unsigned line)>;
+    /// While it lives, those are asked by printed_by(), start() and printed_by_list().
     class PrintedBy {
       public:
-        PrintedBy(ShellVariables& variables, Printed printed, Started started = {})
+        PrintedBy(ShellVariables& variables, Printed printed, Started started = {},
+                  ListPrinted list = {})
             : variables_(variables),
               before_(std::exchange(variables.printed_, std::move(printed))),
-              started_before_(std::exchange(variables.started_, std::move(started))) {}
+              started_before_(std::exchange(variables.started_, std::move(started))),
+              list_before_(std::exchange(variables.list_, std::move(list))) {}
         ~PrintedBy() {
             variables_.printed_ = std::move(before_);
             variables_.started_ = std::move(started_before_);
+            variables_.list_ = std::move(list_before_);
         }
         PrintedBy(const PrintedBy&) = delete;
         PrintedBy& operator=(const PrintedBy&) = delete;
@@ -74,9 +79,14 @@ class ShellVariables {
         ShellVariables& variables_;
         Printed before_;
         Started started_before_;
+        ListPrinted list_before_;
     };
     [[nodiscard]] std::optional<Value> printed_by(const std::vector<std::string>& words) const {
         return printed_ ? printed_(words) : std::nullopt;
+    }
+    [[nodiscard]] std::optional<Value> printed_by_list(const std::string& text,
+                                                       unsigned line) const {
+        return list_ ? list_(text, line) : std::nullopt;
     }
     void start(const std::string& text, unsigned line) const {
         if (started_)
@@ -207,6 +217,7 @@ class ShellVariables {
     std::vector<std::string> unknown_;
     Printed printed_;
     Started started_;
+    ListPrinted list_;
     size_t spent_ = 0;
     bool reached_ = true;
     bool surely_ = true;

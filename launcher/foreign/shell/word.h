@@ -101,6 +101,7 @@ class ShellWordReader {
     void add_arguments(char how, bool quoted);
     void add_sum(std::string_view text);
     std::optional<std::string> document_of(std::string_view command);
+    static bool is_list(const ShellOutput& output);
     void add_output(std::string_view command, bool quoted);
     void read_braces(bool quoted);
     void read_special(bool quoted);

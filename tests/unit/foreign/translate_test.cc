@@ -482,7 +482,7 @@ TEST(Translate, NothingIsLost) {
                    word.ends_with("/kvm");
         });
         if (!words[0].starts_with('-'))
-            words.erase(words.begin(), qemu + 1);
+            words.erase(words.begin(), arguments_of_qemu(words, qemu));
         std::string named;
         for (const TranslationNote& note : translation.notes)
             named += note.was + "\n";
