@@ -62,12 +62,9 @@ std::optional<MacAddress> MacAddress::from_bytes(const Bytes& bytes) {
 }
 
 MacAddress MacAddress::host_side() const {
-    return host_side_of(bytes_);
-}
-
-MacAddress MacAddress::host_side_of(Bytes bytes) {
-    bytes[0] = 0xFE;
-    return MacAddress(bytes);
+    MacAddress result = *this;
+    result.bytes_[0] = 0xFE;
+    return result;
 }
 
 std::string MacAddress::str() const {

@@ -68,9 +68,6 @@ class MacAddress {
     /// address of its own takes its lowest port's, and no port's is higher than these.
     [[nodiscard]] MacAddress host_side() const;
 
-    /// The address made of `bytes`, whose first is replaced by 0xFE (see host_side).
-    static MacAddress host_side_of(Bytes bytes);
-
     [[nodiscard]] const Bytes& bytes() const { return bytes_; }
     [[nodiscard]] std::string str() const;
     auto operator<=>(const MacAddress&) const = default;

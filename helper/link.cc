@@ -115,11 +115,8 @@ NetlinkRequest fdb_request(int index, const MacAddress& mac) {
 // --- Answers
 
 template <size_t Size>
-using Attributes = std::array<nlattr*, Size>;
-
-template <size_t Size>
-Attributes<Size> parse_nested(nlattr* nest) {
-    Attributes<Size> attributes{};
+std::array<nlattr*, Size> parse_nested(nlattr* nest) {
+    std::array<nlattr*, Size> attributes{};
     if (nla_parse_nested(attributes.data(), Size - 1, nest, nullptr) < 0)
         throw LinkError(EBADMSG, "");
     return attributes;
@@ -162,7 +159,7 @@ void parse_details(nlattr* linkinfo, Link& link) {
 }
 
 Link parse_link(nlmsghdr* header) {
-    Attributes<IFLA_MAX + 1> attributes{};
+    std::array<nlattr*, IFLA_MAX + 1> attributes{};
     if (nlmsg_parse(header, sizeof(ifinfomsg), attributes.data(), IFLA_MAX, nullptr) < 0)
         throw LinkError(EBADMSG, "");
     const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(header));

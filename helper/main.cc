@@ -11,7 +11,6 @@
 #include <new>
 #include <string>
 #include <system_error>
-#include <vector>
 
 #include "common/fd_passing.h"
 #include "helper/audit.h"

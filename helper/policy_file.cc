@@ -11,8 +11,6 @@
 
 namespace tapgate {
 
-const char* const installed_policy = TAPGATE_POLICY;
-
 namespace {
 
 constexpr off_t largest_file = 1 << 20;

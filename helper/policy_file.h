@@ -8,7 +8,7 @@
 namespace tapgate {
 
 /// The installed policy: an absolute path, fixed when the program was built.
-extern const char* const installed_policy;
+constexpr const char* installed_policy = TAPGATE_POLICY;
 
 /// The ReadPolicyFile of the real world. A file is opened with the caller's own ids and groups and
 /// no capability over files, so what the caller cannot read stays unread. A file that is not owned

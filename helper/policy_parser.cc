@@ -102,9 +102,9 @@ struct Word {
     }
 };
 
-// The words that there are: whether they have a value, and what they do.
+// A word that a rule may have behind its bridge.
 struct KnownWord {
-    enum Value { none, required, optional };
+    enum Value { no_value, required, optional };
     enum Place { anywhere, on_allow };  // selectors make sense on a deny, the others do not
 
     std::string_view name;
@@ -116,31 +116,27 @@ struct KnownWord {
 constexpr unsigned most_taps = 1023;  // a bridge's ports: BR_MAX_PORTS in net/bridge/br_private.h
 constexpr unsigned last_vlan = 4094;  // IEEE 802.1Q
 
+using enum KnownWord::Value;
+using enum KnownWord::Place;
 constexpr KnownWord known_words[] = {
-    {"user", KnownWord::required, KnownWord::anywhere,
-     [](Rule& rule, const Word& word) { rule.who.users = word.names(); }},
-    {"group", KnownWord::required, KnownWord::anywhere,
-     [](Rule& rule, const Word& word) { rule.who.groups = word.names(); }},
-    {"max-taps", KnownWord::required, KnownWord::on_allow,
-     [](Rule& rule, const Word& word) { rule.limits.max_taps = word.number(most_taps); }},
-    {"queues", KnownWord::required, KnownWord::on_allow,
-     [](Rule& rule, const Word& word) { rule.limits.queues = word.number(max_fds_in_message); }},
-    {"isolated", KnownWord::none, KnownWord::on_allow,
-     [](Rule& rule, const Word&) { rule.port.isolated = true; }},
-    {"guard", KnownWord::none, KnownWord::on_allow,
-     [](Rule& rule, const Word&) { rule.port.guard = true; }},
-    {"mac-lock", KnownWord::optional, KnownWord::on_allow,
-     [](Rule& rule, const Word& word) { rule.port.mac_lock = word.mac_prefix(); }},
-    {"vlan", KnownWord::required, KnownWord::on_allow,
-     [](Rule& rule, const Word& word) {
+    {"user", required, anywhere, [](Rule& rule, auto& word) { rule.who.users = word.names(); }},
+    {"group", required, anywhere, [](Rule& rule, auto& word) { rule.who.groups = word.names(); }},
+    {"max-taps", required, on_allow,
+     [](Rule& rule, auto& word) { rule.limits.max_taps = word.number(most_taps); }},
+    {"queues", required, on_allow,
+     [](Rule& rule, auto& word) { rule.limits.queues = word.number(max_fds_in_message); }},
+    {"isolated", no_value, on_allow, [](Rule& rule, auto&) { rule.port.isolated = true; }},
+    {"guard", no_value, on_allow, [](Rule& rule, auto&) { rule.port.guard = true; }},
+    {"mac-lock", optional, on_allow,
+     [](Rule& rule, auto& word) { rule.port.mac_lock = word.mac_prefix(); }},
+    {"vlan", required, on_allow,
+     [](Rule& rule, auto& word) {
          rule.port.vlan = static_cast<std::uint16_t>(word.number(last_vlan));
      }},
-    {"no-pin-bridge-mac", KnownWord::none, KnownWord::on_allow,
-     [](Rule& rule, const Word&) { rule.port.pin_bridge_mac = false; }},
-    {"contain", KnownWord::none, KnownWord::on_allow,
-     [](Rule& rule, const Word&) { rule.contain = true; }},
-    {"plain", KnownWord::none, KnownWord::on_allow,
-     [](Rule& rule, const Word&) { rule.plain = true; }},
+    {"no-pin-bridge-mac", no_value, on_allow,
+     [](Rule& rule, auto&) { rule.port.pin_bridge_mac = false; }},
+    {"contain", no_value, on_allow, [](Rule& rule, auto&) { rule.contain = true; }},
+    {"plain", no_value, on_allow, [](Rule& rule, auto&) { rule.plain = true; }},
 };
 
 void parse_words(Rule& rule, const Line& line, std::string_view rest) {
@@ -155,11 +151,11 @@ void parse_words(Rule& rule, const Line& line, std::string_view rest) {
                          [&](const KnownWord& other) { return other.name == name; });
         if (known == std::end(known_words))
             throw line.wrong("unknown word " + quoted(text), text);
-        if (known->value == KnownWord::none && has_value)
+        if (known->value == no_value && has_value)
             throw line.wrong(quoted(name) + " takes no value", text);
-        if (word.value.empty() && (has_value || known->value == KnownWord::required))
+        if (word.value.empty() && (has_value || known->value == required))
             throw line.wrong(quoted(name) + " needs a value: " + std::string(name) + "=...", text);
-        if (rule.action == Rule::Action::deny && known->place == KnownWord::on_allow)
+        if (rule.action == Rule::Action::deny && known->place == on_allow)
             throw line.wrong(quoted(name) + " means nothing on a deny line", text);
         if (std::find(seen.begin(), seen.end(), known) != seen.end())
             throw line.wrong(quoted(name) + " stands here twice", text);

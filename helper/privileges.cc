@@ -9,7 +9,7 @@
 #include <cap-ng.h>
 
 #include <array>
-#include <cerrno>
+#include <cstring>
 
 #include "helper/failure.h"
 
@@ -17,32 +17,27 @@ namespace tapgate {
 
 namespace {
 
-struct CapabilitySets {
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> words{};
+using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
-    // libcap-ng's own reader goes through /proc, and files are not to be read before the drop.
-    static CapabilitySets of_this_process() {
-        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-        CapabilitySets sets;
-        if (syscall(SYS_capget, &header, sets.words.data()) != 0)
-            fail_with_errno("failed to drop privileges");
-        return sets;
-    }
+constexpr unsigned net_admin_bit = 1U << static_cast<unsigned>(CAP_NET_ADMIN);
 
-    // Whether `capability` (one of the first 32) is in the permitted set.
-    [[nodiscard]] bool permit(unsigned capability) const {
-        return (words[0].permitted & 1U << capability) != 0;
-    }
+// No capability but CAP_NET_ADMIN, and that only where it says so.
+CapabilitySets only_net_admin(bool permitted, bool effective) {
+    CapabilitySets sets{};
+    sets[0].permitted = permitted ? net_admin_bit : 0;
+    sets[0].effective = effective ? net_admin_bit : 0;
+    return sets;
+}
 
-    // Whether the permitted and effective sets hold CAP_NET_ADMIN, or nothing, and no set anything
-    // else.
-    [[nodiscard]] bool are_only(bool net_admin) const {
-        const unsigned bits = net_admin ? 1U << static_cast<unsigned>(CAP_NET_ADMIN) : 0;
-        return words[0].permitted == bits && words[0].effective == bits &&
-               words[0].inheritable == 0 && words[1].permitted == 0 && words[1].effective == 0 &&
-               words[1].inheritable == 0;
-    }
-};
+// What the kernel says this process has. libcap-ng's own reader goes through /proc, and no file may
+// be read before privileges are dropped.
+CapabilitySets capabilities_now() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    CapabilitySets sets{};
+    if (syscall(SYS_capget, &header, sets.data()) != 0)
+        fail_with_errno("failed to drop privileges");
+    return sets;
+}
 
 // The user ids, or the group ids, of this process.
 struct Ids {
@@ -83,7 +78,8 @@ void prove_dropped(const Caller& caller) {
     if (!Ids::of_this_process(getresuid).are_all(caller.uid) ||
         !Ids::of_this_process(getresgid).are_all(caller.gid))
         throw Failure("failed to drop privileges: the ids are not the caller's");
-    if (!CapabilitySets::of_this_process().are_only(caller.privileged))
+    const CapabilitySets wanted = only_net_admin(caller.privileged, caller.privileged);
+    if (std::memcmp(capabilities_now().data(), wanted.data(), sizeof wanted) != 0)
         throw Failure("failed to drop privileges: more than CAP_NET_ADMIN is left");
     if (caller.uid != 0 && setresuid(0, 0, 0) == 0)
         throw Failure("failed to drop privileges: root can be had back");
@@ -92,9 +88,8 @@ void prove_dropped(const Caller& caller) {
 }  // namespace
 
 Caller become_caller() {
-    const CapabilitySets at_start = CapabilitySets::of_this_process();
     const Ids uids = Ids::of_this_process(getresuid);
-    const bool privileged = at_start.permit(CAP_NET_ADMIN);
+    const bool privileged = (capabilities_now()[0].permitted & net_admin_bit) != 0;
     const Caller caller{
         .uid = uids.real,
         .gid = Ids::of_this_process(getresgid).real,
@@ -118,10 +113,8 @@ Caller become_caller() {
 // One capset(). Not libcap-ng: it would first ask the kernel what this program already knows.
 void set_privileges_effective(bool effective) {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    CapabilitySets sets;
-    sets.words[0].permitted = 1U << CAP_NET_ADMIN;
-    sets.words[0].effective = effective ? 1U << CAP_NET_ADMIN : 0;
-    if (syscall(SYS_capset, &header, sets.words.data()) != 0)
+    const CapabilitySets sets = only_net_admin(true, effective);
+    if (syscall(SYS_capset, &header, sets.data()) != 0)
         fail_with_errno("failed to drop privileges");
 }
 

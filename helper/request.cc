@@ -26,7 +26,7 @@ namespace {
     throw Failure("Usage: tapgate-helper [--use-vnet] --br=bridge --fd=unixfd: " + why);
 }
 
-// `--OPTION=text`, as it is shown in a message.
+// The option and its value as an error shows them: `--OPTION=VALUE'.
 std::string shown(const char* option, std::string_view text) {
     return std::string("`--") + option + "=" + printable(text) + "'";
 }
@@ -48,78 +48,73 @@ InterfaceName parse_bridge(std::string_view text) {
     return *name;
 }
 
+enum Option { use_vnet, br, fd, queues, mac, vm, reap, version, help };
+
+constexpr std::array<option, 10> options{{
+    {"use-vnet", no_argument, nullptr, use_vnet},
+    {"br", required_argument, nullptr, br},
+    {"fd", required_argument, nullptr, fd},
+    {"queues", required_argument, nullptr, queues},
+    {"mac", required_argument, nullptr, mac},
+    {"vm", required_argument, nullptr, vm},
+    {"reap", no_argument, nullptr, reap},
+    {"version", no_argument, nullptr, version},
+    {"help", no_argument, nullptr, help},
+    {nullptr, 0, nullptr, 0},
+}};
+
+void set_option(Request& request, int option, std::string_view value) {
+    switch (option) {
+        case use_vnet:
+            request.vnet_header = true;
+            break;
+        case br:
+            request.bridge = parse_bridge(value);
+            break;
+        case fd:
+            // 0 to 2 are stdio: a reply sent there would mix with the caller's own output.
+            request.socket = static_cast<int>(parse_number("fd", value, 3, 0x7fffffff));
+            break;
+        case queues:
+            request.queues = parse_number("queues", value, 1, max_fds_in_message);
+            break;
+        case mac:
+            request.mac = MacAddress::parse(value);
+            if (!request.mac)
+                usage(shown("mac", value) + " is not a station's address like 52:54:00:12:34:56");
+            break;
+        case vm:
+            request.vm = VmName::parse(value);
+            if (!request.vm)
+                usage(shown("vm", value) +
+                      " is not a VM's name: a letter, then up to 39 of letters, digits, . _ -");
+            break;
+        case reap:
+            request.mode = Request::Mode::reap;
+            break;
+        default:
+            request.mode = option == version ? Request::Mode::version : Request::Mode::help;
+    }
+}
+
 }  // namespace
 
 Request parse_request(int argc, char** argv) {
-    enum Option { use_vnet, br, fd, queues, mac, vm, explain, reap, version, help };
-    static constexpr std::array<option, 12> options{{
-        {"use-vnet", no_argument, nullptr, use_vnet},
-        {"br", required_argument, nullptr, br},
-        {"fd", required_argument, nullptr, fd},
-        {"queues", required_argument, nullptr, queues},
-        {"mac", required_argument, nullptr, mac},
-        {"vm", required_argument, nullptr, vm},
-        {"explain", no_argument, nullptr, explain},
-        {"check", optional_argument, nullptr, explain},
-        {"reap", no_argument, nullptr, reap},
-        {"version", no_argument, nullptr, version},
-        {"help", no_argument, nullptr, help},
-        {nullptr, 0, nullptr, 0},
-    }};
-
     Request request;
-    opterr = 0;  // its messages would come before ours, and two lines are one too many
-    optind = 0;  // begin anew: tests and fuzzers call this more than once
+    opterr = 0;  // getopt_long()'s own messages would make two lines of one error
+    optind = 0;  // start afresh: tests and fuzzers call this more than once
     for (;;) {
         // getopt_long() permutes argv and moves optind past a word before it complains about it.
         const int before = optind == 0 ? 1 : optind;
         const int option = getopt_long(argc, argv, "", options.data(), nullptr);
         if (option == -1)
             break;
-        const std::string_view value = optarg == nullptr ? "" : optarg;
-        switch (option) {
-            case use_vnet:
-                request.vnet_header = true;
-                break;
-            case br:
-                request.bridge = parse_bridge(value);
-                break;
-            case fd:
-                // 0 to 2 are stdio: a reply there would meet the caller's own output.
-                request.socket = static_cast<int>(parse_number("fd", value, 3, 0x7fffffff));
-                break;
-            case queues:
-                request.queues = parse_number("queues", value, 1, max_fds_in_message);
-                break;
-            case mac:
-                request.mac = MacAddress::parse(value);
-                if (!request.mac)
-                    usage(shown("mac", value) +
-                          " is not a station's address like 52:54:00:12:34:56");
-                break;
-            case vm:
-                request.vm = VmName::parse(value);
-                if (!request.vm)
-                    usage(shown("vm", value) +
-                          " is not a VM's name: a letter, then up to 39 of letters, digits, . _ -");
-                break;
-            case explain:
-                throw Failure(
-                    "tapgate-helper says no more what the policy means: ask "
-                    "`tapgate-policy explain' or `tapgate-policy check'");
-            case reap:
-                request.mode = Request::Mode::reap;
-                break;
-            case version:
-                request.mode = Request::Mode::version;
-                return request;
-            case help:
-                request.mode = Request::Mode::help;
-                return request;
-            default:
-                usage("`" + printable(argv[optind > before ? optind - 1 : before]) +
-                      "' is unknown, or lacks its value");
-        }
+        if (option == '?')
+            usage("`" + printable(argv[optind > before ? optind - 1 : before]) +
+                  "' is unknown, or lacks its value");
+        set_option(request, option, optarg == nullptr ? "" : optarg);
+        if (request.mode == Request::Mode::version || request.mode == Request::Mode::help)
+            return request;
     }
     if (optind < argc)
         usage("unexpected `" + printable(argv[optind]) + "'");

@@ -154,7 +154,6 @@ Outcome controls(const World& world) {
     add({"--fd=27", "--br=br0", "--vm=" + csi + "2J"});
     add({"--fd=27", "--br=br0", "--mac=" + csi + "2J"});
     add({"--fd=" + csi, "--br=br0"});
-    add({"--explain", "--br=" + csi + "2J"});
     add({"--" + csi});
     World::write_policy("allow br0 " + csi + "2J\n");
     add(usual_args);

@@ -69,13 +69,6 @@ TEST(Request, HasModesThatNeedNoSocket) {
     EXPECT_EQ(parse({"--reap"}).mode, Request::Mode::reap);
 }
 
-TEST(Request, WhatThePolicyMeansIsAnotherProgramsBusiness) {
-    for (const auto* word : {"--explain", "--check", "--check=/tmp/draft.conf"})
-        EXPECT_EQ(parse_error({word, "--br=br0"}),
-                  "tapgate-helper says no more what the policy means: ask `tapgate-policy explain' "
-                  "or `tapgate-policy check'");
-}
-
 TEST(Request, NumbersAreWholeNumbersInRange) {
     for (const auto* fd : {"abc", "", "-1", "+3", " 3", "3 ", "3x", "0x3", "4294967299",
                            "2147483648", "0", "1", "2", "99999999999999999999"})
