@@ -35,12 +35,12 @@ ifinfomsg about_link(int index, unsigned set_flags = 0) {
 
 NetlinkRequest get_request(int index) {
     NetlinkRequest request(RTM_GETLINK, 0, about_link(index));
-    // The IPv6 statistics are a third of an answer.
+    // Without the IPv6 statistics, which would be a third of the answer.
     request.put<std::uint32_t>(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     return request;
 }
 
-// Flags of a port: IFLA_BRPORT_... and what each is to be.
+// Sets flags of a port: each an IFLA_BRPORT_... attribute, and its value.
 void put_port_flags(NetlinkRequest& request, const std::vector<std::pair<int, bool>>& flags) {
     request.nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_SLAVE_KIND, "bridge", sizeof "bridge");
@@ -53,9 +53,9 @@ void put_port_flags(NetlinkRequest& request, const std::vector<std::pair<int, bo
 
 NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
     NetlinkRequest request(RTM_NEWLINK, 0, about_link(index), "port flags");
-    // Learning goes before the lock, and what was learnt with it, where something else on the host
-    // has brought the port up: an address that was learnt once would go on to pass a locked port.
-    // Whose address is known gets no frames that are flooded since another's is not.
+    // Before the lock, learning is turned off and what was learnt is forgotten, in case something
+    // else on the host has brought the port up: an address learnt earlier would still pass a locked
+    // port. A port whose guest's address is known needs no flooded frames for unknown addresses.
     put_port_flags(request, {{IFLA_BRPORT_ISOLATED, settings.isolated},
                              {IFLA_BRPORT_GUARD, settings.guard},
                              {IFLA_BRPORT_PROTECT, settings.guard},
@@ -66,12 +66,13 @@ NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
     return request;
 }
 
-// A port's frames to 01:80:c2:00:00:00 and up do not come to its bridge, nor to what the bridge
-// keeps back: the kernel hands them to the host as that port's own (br_handle_frame() in
-// net/bridge/br_input.c). So the host takes no IPv4 there that is to one machine in a frame to
-// many, nor from any address, since none is behind a port that has none (so it is with rp_filter=2,
-// too, which sysctl.d may set: __fib_validate_source() in net/ipv4/fib_frontend.c). README tells
-// what is left. (Nor IPv6: see ContainedTap.)
+// Keeps the host from accepting IPv4 on the port itself. The kernel does not pass a port's frames
+// to 01:80:c2:00:00:0X on to the bridge and its filters, but hands them to the host as received on
+// that port (br_handle_frame() in net/bridge/br_input.c). Two settings stop that: IPv4 to a single
+// machine in a frame to a group is dropped; and so is IPv4 from any address, since strict reverse
+// path filtering finds no address behind a port that has none. (The same holds with rp_filter=2,
+// which sysctl.d may set: __fib_validate_source() in net/ipv4/fib_frontend.c.) The README says what
+// is left. For IPv6, see keep_ipv6_off().
 void put_no_ipv4(NetlinkRequest& request) {
     request.nest(IFLA_AF_SPEC, [](NetlinkRequest& families) {
         families.nest(AF_INET, [](NetlinkRequest& ipv4) {
@@ -83,8 +84,7 @@ void put_no_ipv4(NetlinkRequest& request) {
     });
 }
 
-// Makes the port `index` a member of (or no longer one of) VLANs: bridge(8)'s "vlan add" and "vlan
-// del".
+// Adds the port `index` to VLANs or takes it out, as "vlan add" and "vlan del" of bridge(8) do.
 NetlinkRequest vlan_request(int type, int index, const std::vector<bridge_vlan_info>& vlans) {
     ifinfomsg header = about_link(index);
     header.ifi_family = AF_BRIDGE;
@@ -96,11 +96,11 @@ NetlinkRequest vlan_request(int type, int index, const std::vector<bridge_vlan_i
     return request;
 }
 
-// A static FDB entry: `mac` is behind the port `index`. NLM_F_EXCL, since an address that the
-// bridge already knows is some other machine's, whose frames would come here from now on. Sticky
-// (Linux 4.20), since a static entry would otherwise move to whichever other port a frame of that
-// source came in by (br_fdb_update() in net/bridge/br_fdb.c): the guest would be locked out, and
-// the entry would outlive the tap.
+// Makes a static FDB entry: `mac` is behind the port `index`. NLM_F_EXCL, since an address that the
+// bridge already knows belongs to another machine, whose frames would come here from then on.
+// Sticky (Linux 4.20), since a static entry would otherwise move to any other port where a frame
+// from that address arrives (br_fdb_update() in net/bridge/br_fdb.c): the guest would be locked
+// out, and the entry would outlive the tap.
 NetlinkRequest fdb_request(int index, const MacAddress& mac) {
     ndmsg header{};
     header.ndm_family = AF_BRIDGE;
@@ -194,7 +194,7 @@ Link exchange_for_link(int socket, std::vector<NetlinkRequest>& requests) {
     return answer;
 }
 
-// The last of `requests` asks for an acknowledgement.
+// The last of `requests` must ask for an acknowledgement.
 void exchange_for_acknowledgement(int socket, std::vector<NetlinkRequest>& requests) {
     exchange(socket, requests, [](nlmsghdr*) { return true; });
 }
@@ -206,7 +206,8 @@ ifreq about(const std::string& name, void* data) {
     return request;
 }
 
-constexpr int leaf_index = 1'000'000;  // chosen, so that its ports can be named in the same packet
+// The leaf bridge's ifindex: chosen here, so that the same packet can make ports of that bridge.
+constexpr int leaf_index = 1'000'000;
 
 }  // namespace
 
@@ -230,7 +231,7 @@ std::vector<std::string> LinkSocket::names() const {
 }
 
 std::vector<int> LinkSocket::ports(const std::string& bridge) const {
-    // As many as BR_MAX_PORTS in net/bridge/br_private.h. 0: no port has the number.
+    // By port number, up to BR_MAX_PORTS in net/bridge/br_private.h; 0 where there is no port.
     std::vector<int> by_number(1024);
     std::array<unsigned long, 4> question = {
         BRCTL_GET_PORT_LIST, reinterpret_cast<unsigned long>(by_number.data()), by_number.size()};
@@ -252,7 +253,7 @@ std::string LinkSocket::name_of(int index) const {
     return ioctl(fd(), SIOCGIFNAME, &request) == 0 ? request.ifr_name : "";
 }
 
-// The flags that ioctls tell lag behind by up to a second (net/core/link_watch.c); this does not.
+// Unlike IFF_RUNNING, which lags behind by up to a second (net/core/link_watch.c), this is exact.
 bool LinkSocket::may_have_carrier(const std::string& name) const {
     ethtool_value carrier{};
     carrier.cmd = ETHTOOL_GLINK;
@@ -262,7 +263,7 @@ bool LinkSocket::may_have_carrier(const std::string& name) const {
 
 int LinkSocket::make_veth(const std::string& name, const PortSettings& settings, unsigned queues,
                           const LinkSocket& inside) const {
-    // The namespace of a socket: include/uapi/linux/sockios.h, Linux 4.10.
+    // The namespace of the socket (linux/sockios.h, since Linux 4.10).
     const UniqueFd space(ioctl(inside.fd(), SIOCGSKNS));
     if (!space)
         throw LinkError(errno, "the tap's namespace");
@@ -271,8 +272,9 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
             .put<std::uint32_t>(IFLA_NUM_RX_QUEUES, queues)
             .put(IFLA_MTU, settings.mtu);
     };
-    // Not what the name leads to later: the pair's user, who may get into the namespace, can end it
-    // at any moment, and another helper's may then have the name.
+    // The ifindex is chosen here, not looked up by name afterwards: the pair's user, who may enter
+    // the namespace, can delete the pair at any moment, and then another helper's port may have the
+    // name.
     const int index = static_cast<int>(1U << 30U | random_value<std::uint32_t>() >> 2U);
     std::vector<NetlinkRequest> requests;
     requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
@@ -295,7 +297,7 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
         exchange_for_acknowledgement(fd(), requests);
         return index;
     } catch (const LinkError& error) {
-        // The name, or the index; unless it is inner_end: its user can have got in before.
+        // Either the name or the ifindex is taken; unless inner_end is, by a user who got in first.
         if (error.code().value() == EEXIST && inside.index_of(inner_end) == 0)
             return 0;
         throw;
@@ -310,10 +312,11 @@ void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
     requests.back().nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_KIND, std::string("bridge"));
         info.nest(IFLA_INFO_DATA, [&](NetlinkRequest& data) {
-            // What group addresses go through is the host's bridge's affair. The kernel keeps three
-            // of them back here (BR_GROUPFWD_RESTRICTED in net/bridge/br_private.h).
+            // Which group addresses pass is for the host's bridge to decide. The kernel does not
+            // let a bridge forward the first three (BR_GROUPFWD_RESTRICTED in
+            // net/bridge/br_private.h).
             data.put<std::uint16_t>(IFLA_BR_GROUP_FWD_MASK, 0xfff8);
-            // Timers that keep the host's network lock busy with several hundred taps.
+            // With several hundred taps, snooping's timers would keep the host's network lock busy.
             data.put<std::uint8_t>(IFLA_BR_MCAST_SNOOPING, 0);
         });
     });
@@ -321,8 +324,8 @@ void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
         requests.emplace_back(RTM_NEWLINK, 0, about_link(0, IFF_UP), step);
         requests.back().put(IFLA_IFNAME, port).put(IFLA_MTU, mtu);
         requests.back().put<std::uint32_t>(IFLA_MASTER, leaf_index);
-        // A pipe: it never learns who is where, and so has nothing to forget. (An ageing time of 0
-        // does that, too, and has it look a hundred times a second for what there is to forget.)
+        // The bridge is a pipe: it need not learn who is where. (An ageing time of 0 would do that
+        // too, but makes the kernel look for entries to remove a hundred times a second.)
         requests.emplace_back(RTM_NEWLINK, last, about_link(0), step);
         put_port_flags(requests.back().put(IFLA_IFNAME, port), {{IFLA_BRPORT_LEARNING, false}});
     };
@@ -333,8 +336,8 @@ void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
 
 Link LinkSocket::configure(int index, const PortSettings& settings,
                            const std::vector<MacAddress>& bridge_addresses) const {
-    // Nothing is acknowledged that succeeds: the last request, which the kernel reads last, answers
-    // with the result.
+    // Successful requests are not acknowledged. The kernel reads them in order, so the answer to
+    // the last one, the link as it is then, says that the exchange is complete.
     std::vector<NetlinkRequest> requests;
     for (const MacAddress& address : bridge_addresses) {
         requests.emplace_back(RTM_NEWLINK, 0, about_link(settings.master), "the bridge's own MAC");
@@ -351,7 +354,7 @@ Link LinkSocket::configure(int index, const PortSettings& settings,
     if (settings.isolated || settings.guard || settings.only_sender)
         requests.push_back(set_flags_request(index, settings));
     if (settings.vlan) {
-        // First of none, since root may have given the bridge another default VLAN meanwhile.
+        // First leave all VLANs: whatever the bridge's default VLAN is, the port may be in it.
         requests.push_back(
             vlan_request(RTM_DELLINK, index,
                          {{BRIDGE_VLAN_INFO_RANGE_BEGIN, 1}, {BRIDGE_VLAN_INFO_RANGE_END, 4094}}));
@@ -359,7 +362,7 @@ Link LinkSocket::configure(int index, const PortSettings& settings,
             vlan_request(RTM_SETLINK, index,
                          {{BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, *settings.vlan}}));
     }
-    if (settings.only_sender)  // behind the VLAN, which the entry is made in
+    if (settings.only_sender)  // after the VLAN, since the entry is made in it
         requests.push_back(fdb_request(index, *settings.only_sender));
     requests.push_back(get_request(index));
     return exchange_for_link(fd(), requests);

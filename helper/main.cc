@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // tapgate-helper: makes a tap, makes it a port of a bridge that the policy lets the caller use, and
-// passes it over the caller's socket. What it needs privilege for, and how it gets rid of it, is
-// told at the head of privileges.h; the protocol in common/fd_passing.h; the policy in
-// bridge.conf(5).
+// passes it over the caller's socket. privileges.h says what it needs privilege for and how that is
+// dropped; common/fd_passing.h describes the protocol, and bridge.conf(5) the policy.
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,19 +32,19 @@ namespace tapgate {
 
 namespace {
 
-// In one write(), so that lines of helpers that share a terminal do not mix. False: not all was
-// written.
+// Writes `text` in one write() if possible, so that the lines of helpers that share a terminal do
+// not mix. False when not all of it was written.
 bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t written = write(fd, text.data(), text.size());
-        if (written <= 0)  // never for a signal: the only one with a handler ends the process
+        if (written <= 0)  // never EINTR: the only signal handler ends the process
             return false;
         text.remove_prefix(static_cast<size_t>(written));
     }
     return true;
 }
 
-// "uid=1000 bridge=br0 vm=lab1", as an audit line begins.
+// The beginning of an audit line: "uid=1000 bridge=br0 vm=lab1".
 std::string who_asks(const Caller& caller, const Request& request) {
     std::string text =
         "uid=" + std::to_string(caller.uid) + " bridge=" + printable(request.bridge->str());
@@ -54,7 +53,7 @@ std::string who_asks(const Caller& caller, const Request& request) {
     return text;
 }
 
-// Finds out before a tap is made that the reply has nowhere to go.
+// Makes sure, before there is a tap, that the reply can be sent.
 void require_unix_socket(int fd) {
     int domain = 0;
     socklen_t size = sizeof domain;
@@ -65,8 +64,8 @@ void require_unix_socket(int fd) {
         throw Failure(what + ": it is a socket of another family");
 }
 
-// A port whose tap does not reach the caller goes: that still takes the privilege, which is out of
-// effect meanwhile.
+// Sends the tap to the caller, with CAP_NET_ADMIN out of effect. If that fails, the port is to be
+// deleted, which needs the capability again.
 void hand_over(int socket, Port& port) {
     set_privileges_effective(false);
     try {
@@ -75,15 +74,14 @@ void hand_over(int socket, Port& port) {
         set_privileges_effective(true);
         fail_with_errno("failed to write fd to unix socket", error.code().value());
     }
-    // The port is the tap's holder's; and the privilege ends with the process, before any
-    // destructor.
+    // The port now stays for as long as its holder keeps the tap, so its destructor must not run.
     _exit(0);
 }
 
 void attach(const Caller& caller, const Request& request) {
     require_unix_socket(request.socket);
     close_stray_fds(request.socket);
-    // From here on: stdio and the reply's socket are open, and nothing else.
+    // From here on: only stdio and the socket for the reply are open.
 
     const Policy policy = load_installed_policy();
     HostNames names;
@@ -91,7 +89,7 @@ void attach(const Caller& caller, const Request& request) {
     const Rule& rule = require_permission(policy, asker, request, names);
     // From here on: the caller may use this bridge, as the rule says.
     install_syscall_filter(SyscallFilter::make_port);
-    // From here on: only the calls that the lines below need.
+    // From here on: only the system calls that the lines below need.
 
     const LinkSocket links;
     const Link bridge = find_bridge(links, *request.bridge);
@@ -100,7 +98,7 @@ void attach(const Caller& caller, const Request& request) {
         throw Failure("failed to create tun device: " + why_unprivileged(caller));
     const Claim claim{.account = asker.account(), .holder = caller.uid, .rule = rule};
     Port port(links, bridge, claim, request, settings);
-    // From here on: a port that counts, as the rule says, and down. It goes when we go.
+    // From here on: there is a port as the rule says, down, which counts. It goes when we go.
 
     if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
                                 " mac=" + settings.only_sender.value_or(settings.address).str() +
@@ -108,24 +106,25 @@ void attach(const Caller& caller, const Request& request) {
         error != 0)
         fail_with_errno("a grant that /dev/log does not take is refused", error);
     port.open(claim, bridge, settings);
-    // From here on: it is up, and the log has it.
+    // From here on: the port is up, and it is in the log.
     hand_over(request.socket, port);
 }
 
-// Whatever the reason is that a request comes to nothing: the log has it.
+// Logs every request that fails, whatever the reason.
 void attach_or_log_refusal(const Caller& caller, const Request& request) {
     try {
         attach(caller, request);
     } catch (const std::exception& refusal) {
         const std::string_view text = refusal.what();
-        // Refused is refused, whether the log has it or not.
+        // A refusal stands whether or not the log takes it.
         static_cast<void>(audit("refused " + who_asks(caller, request) + ": " +
                                 std::string(text.substr(0, text.find('\n')))));
         throw;
     }
 }
 
-// Removes the caller's stale taps; root's caller, everybody's. Returns what there is to say.
+// Removes the caller's stale taps, or everybody's when the caller is root. Returns the lines that
+// say which.
 std::string reap(const Caller& caller) {
     if (!caller.privileged)
         throw Failure("failed to remove stale taps: " + why_unprivileged(caller));
@@ -143,9 +142,9 @@ void run(int argc, char** argv) {
     const Caller caller = become_caller();
     // From here on: the caller's ids, CAP_NET_ADMIN only, no new privileges.
     settle_process();
-    // From here on: stdio is open, the environment empty, and 10 s are left.
+    // From here on: stdio is open, the environment is empty, and the process has 10 s left.
     install_syscall_filter(SyscallFilter::decide);
-    // From here on: no use of CAP_NET_ADMIN that is not ours.
+    // From here on: CAP_NET_ADMIN only for what the helper does with it.
 
     const Request request = parse_request(argc, argv);
     if (request.mode == Request::Mode::attach)
@@ -169,5 +168,5 @@ int main(int argc, char** argv) {
     } catch (const std::exception& error) {
         tapgate::write_all(STDERR_FILENO, std::string(error.what()) + "\n");
     }
-    _exit(1);  // no exit handler runs with the privilege
+    _exit(1);  // so that no exit handler runs with the privilege
 }

@@ -36,7 +36,8 @@ std::string read_to_end(int fd, const std::string& what) {
     }
 }
 
-// The text of /etc/passwd or the like. A host without one has its names elsewhere.
+// The text of /etc/passwd or a similar file; empty when there is none, since the host then has its
+// names elsewhere.
 std::string read_local(const char* path) {
     const std::string what = std::string("failed to read ") + path;
     const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
@@ -47,15 +48,15 @@ std::string read_local(const char* path) {
     return read_to_end(fd.get(), what);
 }
 
-// Takes what is before the first `end` off `text`, and that with it.
+// Takes the part before the first `end` off `text`, along with that `end`.
 std::string_view take(std::string_view& text, char end) {
     const std::string_view taken = text.substr(0, text.find(end));
     text.remove_prefix(std::min(taken.size() + 1, text.size()));
     return taken;
 }
 
-// The third field of the line that begins with `name` in a passwd(5) or group(5) file. Not
-// fgetpwent(3): that would bring stdio and the parsing of every field of every line.
+// The id (third field) in the line of `name` in a passwd(5) or group(5) file. fgetpwent(3) would
+// bring stdio along and parse every field of every line.
 std::optional<unsigned> find_id(std::string_view text, const std::string& name) {
     while (!text.empty()) {
         std::string_view line = take(text, '\n');
@@ -67,21 +68,21 @@ std::optional<unsigned> find_id(std::string_view text, const std::string& name) 
     return std::nullopt;
 }
 
-// Subordinate uids, as a line of subuid(5) says.
+// A line of subuid(5): whose subordinate uids, from `first` on, and how many.
 struct Range {
     std::string owner;
     unsigned first = 0;
     unsigned count = 0;
 };
 
-// "alice:100000:65536". Nothing: the line is empty, or a comment.
+// Reads a line like "alice:100000:65536". Nothing when it is empty or a comment.
 std::optional<Range> parse_range(std::string_view line) {
     if (line.empty() || line.front() == '#')
         return std::nullopt;
     std::string_view rest = line;
     Range range{.owner = std::string(take(rest, ':'))};
     for (unsigned* const number : {&range.first, &range.count}) {
-        // newuidmap(1) takes "0x186a0" and "0303240" for 100000, and counts beyond 32 bits.
+        // newuidmap(1) also reads "0x186a0" and "0303240" as 100000, and counts beyond 32 bits.
         const std::string_view digits = take(rest, ':');
         *number = whole_number(digits).value_or(0);
         if (std::to_string(*number) != digits)
@@ -91,11 +92,11 @@ std::optional<Range> parse_range(std::string_view line) {
     return range;
 }
 
-// tapgate-lookup, to be executed by a caller who cannot read it: the installed one, or a copy of it
-// in memory where that can be read (see the head of name_service.h). Root may read anything, and
-// could trace anything. Below 0: there is no such program, or no copy of it.
+// Opens tapgate-lookup for execution by a caller who cannot read it: the installed file, or a copy
+// of it in memory when the caller could read that (see the head of name_service.h). Root can read
+// and trace anything anyway. Negative when there is no such program or it cannot be copied.
 int unreadable_lookup() {
-    // For any other reason than EACCES the caller may have brought it about that it cannot be read.
+    // Only EACCES proves that the file is unreadable: the caller can cause other errors himself.
     const UniqueFd installed(open(TAPGATE_LOOKUP, O_RDONLY | O_CLOEXEC));
     if ((!installed && errno == EACCES) || getuid() == 0)
         return open(TAPGATE_LOOKUP, O_PATH | O_CLOEXEC);
@@ -108,12 +109,12 @@ int unreadable_lookup() {
         copied = sendfile(copy.get(), installed.get(), nullptr, 1U << 20U);
     if (copied != 0 || fchmod(copy.get(), S_IXUSR | S_IXGRP | S_IXOTH) != 0)
         return -1;
-    // A file that somebody can write to is not executed, so not by this descriptor.
+    // Not `copy` itself: the kernel does not execute a file that is open for writing.
     return open(("/proc/self/fd/" + std::to_string(copy.get())).c_str(), O_PATH | O_CLOEXEC);
 }
 
-// Makes this process tapgate-lookup, with its stdout on `output`, an empty environment, and nothing
-// else of ours.
+// Turns this process into tapgate-lookup, with `output` as its stdout, an empty environment, and
+// nothing else inherited.
 [[noreturn]] void become_lookup(const char* kind, const std::string& name, int output) {
     const int nothing = open("/dev/null", O_RDWR);
     sigset_t none;
@@ -134,8 +135,8 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
         std::string("failed to look up ") + kind + " `" + printable(name) + "'";
     if (access(TAPGATE_LOOKUP, X_OK) != 0)
         fail_with_errno(what + ": " TAPGATE_LOOKUP);
-    // With 1 a caller may trace what he cannot read, too, and so would answer himself. A /proc may
-    // be without it (ProcSubset=pid), and say nothing.
+    // With 1, a caller may trace even what he cannot read, and so could forge the answer. A /proc
+    // without the file (ProcSubset=pid) does not prove otherwise.
     if (const auto mode = read_local("/proc/sys/fs/suid_dumpable"); mode != "0\n" && mode != "2\n")
         throw Failure(what +
                       ": fs.suid_dumpable=1, or unknown, has callers trace tapgate-lookup: "
@@ -151,8 +152,8 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
     if (child == 0)
         become_lookup(kind, name, writing.get());
     writing.reset();
-    // "id 1001", "none", or nothing when it failed. The answer's last byte says that it is whole,
-    // so its exit code is not waited for.
+    // The answer is "id 1001", "none", or nothing when the lookup failed. Its final newline shows
+    // that it is complete, so there is no need to wait for the exit code.
     const std::string text = read_to_end(reading.get(), what);
     const std::string_view answer = text;
     if (answer == "none\n")
@@ -209,7 +210,7 @@ std::optional<uid_t> HostNames::owner_of(uid_t uid) {
 
 Asker asker_of(const Caller& caller, HostNames& names) {
     Asker asker{.uid = caller.uid, .owner = names.owner_of(caller.uid), .groups = {caller.gid}};
-    // An owner who is himself one of somebody's is that one, and so are his.
+    // An owner who is a subordinate uid himself, of somebody else, cannot be charged for others.
     if (asker.owner && names.owner_of(*asker.owner).value_or(*asker.owner) != *asker.owner)
         throw Failure("/etc/subuid: uid " + std::to_string(asker.uid) + " is one of uid " +
                       std::to_string(*asker.owner) + "'s, which is one of somebody else's");

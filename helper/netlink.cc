@@ -15,7 +15,7 @@ namespace tapgate {
 
 namespace {
 
-// libnl reports a full message, and nothing else, from the functions that put something into it.
+// The libnl functions that add to a message fail only when it is full.
 void must_fit(bool fits) {
     if (!fits)
         throw LinkError(EMSGSIZE, "");
@@ -38,7 +38,7 @@ NetlinkRequest& NetlinkRequest::nest(int attribute,
 }
 
 NetlinkRequest& NetlinkRequest::append(const void* data, size_t size) {
-    // nlmsg_append() takes what it only reads as void*.
+    // nlmsg_append() only reads the data, but takes it as void*.
     void* const bytes = const_cast<void*>(data);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
     must_fit(nlmsg_append(message_.get(), bytes, size, NLMSG_ALIGNTO) >= 0);
     return *this;
@@ -48,15 +48,16 @@ UniqueFd open_netlink_socket() {
     UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
     if (!fd)
         fail_with_errno("failed to open control socket");
-    // Where libnl is a shared library, its constructor has read NLDBG from the caller's environment
-    // before main(), and would print addresses for it. In the static helper it has no constructor.
+    // When libnl is a shared library, its constructor has read NLDBG from the caller's environment
+    // before main(), which makes it print addresses. In the static helper it has no constructor.
     nl_debug = 0;
     return fd;
 }
 
 void exchange(int socket, std::vector<NetlinkRequest>& requests,
               const std::function<bool(nlmsghdr*)>& take) {
-    // The answers to an exchange that ended with an error may still be there: numbers tell.
+    // Answers to an earlier exchange that ended with an error may still arrive. Sequence numbers
+    // tell them apart.
     static std::uint32_t next_number = 0;
     const std::uint32_t first = next_number;
     std::vector<iovec> parts;
@@ -71,7 +72,7 @@ void exchange(int socket, std::vector<NetlinkRequest>& requests,
     if (sendmsg(socket, &packet, 0) < 0)
         throw LinkError(errno, "");
 
-    // The kernel never makes a packet of more than 32 KiB of these.
+    // The kernel never sends more than 32 KiB in one packet.
     alignas(nlmsghdr) std::array<char, 32768> buffer;  // NOLINT: filled by recvfrom()
     sockaddr_nl sender{};
     for (;;) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Messages to the kernel's rtnetlink(7), and its answers. libnl makes and takes apart the messages;
-// the socket is three plain calls, since libnl's own asks the kernel for buffer sizes and port
-// numbers that a program which sends a few messages has no use for.
+// Messages to the kernel's rtnetlink(7), and its answers. libnl builds and parses the messages. The
+// socket is plain system calls: libnl's own also asks the kernel for buffer sizes and port numbers,
+// which a program that sends a few messages does not need.
 #pragma once
 
 #include <linux/netlink.h>
@@ -32,14 +32,15 @@ class LinkError : public std::system_error {
               "failed to read or change network links" + (step.empty() ? "" : ": " + step)),
           step_(std::move(step)) {}
 
-    /// Which of the changes it was: "mac-lock"; empty where there is nothing to add.
+    /// Which of the changes was refused, as in "mac-lock"; empty where there is nothing to add.
     [[nodiscard]] const std::string& step() const { return step_; }
 
   private:
     std::string step_;
 };
 
-/// One message, and what it is for. Every put throws LinkError (EMSGSIZE) when there is no room.
+/// One message, and the step that a LinkError names when the kernel refuses it. Every put throws
+/// LinkError (EMSGSIZE) when there is no room left.
 class NetlinkRequest {
   public:
     template <typename Header>
@@ -65,10 +66,10 @@ class NetlinkRequest {
         return put(attribute, mac.bytes().data(), mac.bytes().size());
     }
 
-    /// What `fill` puts stands inside of `attribute`.
+    /// Puts `attribute`, which contains all that `fill` puts.
     NetlinkRequest& nest(int attribute, const std::function<void(NetlinkRequest&)>& fill);
 
-    /// Puts `data` as it is, without an attribute's header.
+    /// Puts `data` as it is, without an attribute header.
     NetlinkRequest& append(const void* data, size_t size);
 
     [[nodiscard]] nlmsghdr* header() const { return nlmsg_hdr(message_.get()); }
@@ -78,7 +79,7 @@ class NetlinkRequest {
     struct Free {
         void operator()(nl_msg* message) const { nlmsg_free(message); }
     };
-    static constexpr size_t room = 1024;  // the longest: names, an address, an alias
+    static constexpr size_t room = 1024;  // enough for names, an address and an alias
     std::unique_ptr<nl_msg, Free> message_;
     std::string step_;
 };
@@ -87,10 +88,11 @@ class NetlinkRequest {
 /// it. Throws Failure.
 UniqueFd open_netlink_socket();
 
-/// Sends `requests` in one packet, which the kernel reads in order, and takes answers until `take`
-/// has had enough of them or a request is acknowledged (NLM_F_ACK: only the last may ask for that).
-/// `take` gets links (RTM_NEWLINK) and says whether there may be more. Throws LinkError when the
-/// kernel refuses one; it has read the later ones all the same.
+/// Sends `requests` in one packet, which the kernel processes in order, and reads answers. Gives
+/// each link in them (RTM_NEWLINK) to `take`, which returns whether to read on. Ends when `take`
+/// says so, or when the kernel reports the end or an acknowledgement (only the last request may ask
+/// for one, by NLM_F_ACK). Throws LinkError when the kernel refuses a request; it has processed the
+/// later ones all the same.
 void exchange(int socket, std::vector<NetlinkRequest>& requests,
               const std::function<bool(nlmsghdr*)>& take);
 

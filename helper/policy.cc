@@ -21,8 +21,8 @@ bool Rule::contained() const {
 }
 
 std::optional<MacPrefix> MacPrefix::parse(std::string_view text) {
-    // What a prefix leaves open, zeroes fill: then it is one if the whole is an address. Its first
-    // byte may still be all there is, so the last one is not zero.
+    // Fill the rest up: it is a prefix if the result is an address. The filler ends in 1, since a
+    // prefix of zeroes must not become the all-zero address.
     constexpr std::string_view filler = "00:00:00:00:00:01";
     if (text.size() % 3 != 2 || text.size() > filler.size())
         return std::nullopt;
@@ -38,11 +38,11 @@ bool MacPrefix::matches(const MacAddress& mac) const {
 
 bool Selectors::match(const Asker& asker, bool as_owner, NameService& names) const {
     const auto is_asker = [&](const std::string& user) {
-        // A name that is a number is that id, as chown(1) has it.
+        // Unlike chown(1), a number is always an id, and never a name.
         const auto number = whole_number(user);
         const auto id = number ? number : names.user_id(user);
-        // That it has a name of its own is no proof that its owner's would be found: see
-        // lookup_main.cc.
+        // tapgate-lookup says "none" when it finds the name of the process's own uid. For a
+        // subordinate uid that does not prove that the owner's name would have been found.
         if (!id && asker.owner)
             throw Failure("failed to look up user `" + printable(user) + "': uid " +
                           std::to_string(asker.uid) + " is a subordinate one");
@@ -67,7 +67,7 @@ std::string Verdict::str(const Asker& asker) const {
 Verdict Policy::decide(const InterfaceName& bridge, const Asker& asker, NameService& names) const {
     const Rule* first_allow = nullptr;
     for (const Rule& rule : rules) {
-        // The cheap questions first: names may have to be asked for across a network.
+        // Cheap questions first: a name may have to be looked up across a network.
         const bool denying = rule.action == Rule::Action::deny;
         const bool matters = denying || first_allow == nullptr;
         if (!matters || !rule.is_about(bridge) || !rule.who.match(asker, true, names))
@@ -76,7 +76,8 @@ Verdict Policy::decide(const InterfaceName& bridge, const Asker& asker, NameServ
             return {.allowed = false, .rule = &rule};
         first_allow = &rule;
     }
-    // What its owner has is not the asker's, and more than that is neither's.
+    // A rule for the owner alone does not allow the asker anything, and no later rule may allow a
+    // subordinate uid more than its owner has.
     const bool allowed =
         first_allow != nullptr && (!asker.owner || first_allow->who.match(asker, false, names));
     return {.allowed = allowed, .rule = first_allow};

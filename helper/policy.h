@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The policy as data, and the decision as a pure function of it. How a policy is written and read
-// is the business of policy_parser.h and policy_file.h.
+// The policy as data, and the decision as a pure function of it. policy_parser.h and policy_file.h
+// read the text of a policy.
 #pragma once
 
 #include <sys/types.h>
@@ -15,7 +15,7 @@
 
 namespace tapgate {
 
-/// Where something stands in a policy file. Lines count from 1.
+/// A place in a policy file. Lines count from 1.
 struct Place {
     std::string file;
     unsigned line = 0;
@@ -24,7 +24,7 @@ struct Place {
     [[nodiscard]] std::string str() const;
 };
 
-/// What the ids behind the names are: asked only for a name that a decision depends on.
+/// Turns names into ids. Asked only for a name that a decision depends on.
 class NameService {
   public:
     NameService() = default;
@@ -32,42 +32,43 @@ class NameService {
     NameService& operator=(const NameService&) = delete;
     virtual ~NameService() = default;
 
-    /// The id of a user or group; nothing when there is none of that name. Throws Failure when it
-    /// cannot be found out: who cannot be identified is not granted anything.
+    /// The id of the user or group; nothing when there is none of that name. Throws Failure when
+    /// that cannot be found out: nothing is granted to somebody who cannot be identified.
     virtual std::optional<uid_t> user_id(const std::string& name) = 0;
     virtual std::optional<gid_t> group_id(const std::string& name) = 0;
 };
 
-/// Who asks, as far as a rule can care.
+/// Who asks, as far as it matters to a rule.
 struct Asker {
     uid_t uid = 0;
-    /// Whose subordinate uid (subuid(5)) that is, when it is one. Whoever has such uids can be
-    /// them, so they take from what their owner has, and give nothing that the owner has.
+    /// If `uid` is a subordinate uid (subuid(5)): its owner. The owner can act as any of his
+    /// subordinate uids, so their taps count against his quota, and what a rule allows him is not
+    /// theirs.
     std::optional<uid_t> owner = std::nullopt;
     std::vector<gid_t> groups;  ///< the primary group and the supplementary ones
 
-    /// Whose taps the asker's are, for a quota.
+    /// The uid against whose quota the asker's taps count.
     [[nodiscard]] uid_t account() const { return owner.value_or(uid); }
 };
 
-/// Whom a rule is about: `user=` and `group=`. It matches when any of them does.
+/// Whom a rule is about: its `user=` and `group=`. An asker matches when any of them matches.
 struct Selectors {
     std::vector<std::string> users;   ///< names or numbers
     std::vector<std::string> groups;  ///< names or numbers
 
     /// Whether the rule is about everybody.
     [[nodiscard]] bool empty() const { return users.empty() && groups.empty(); }
-    /// `as_owner`: whether what is about the asker's owner is about the asker.
+    /// `as_owner`: whether a user= that names the asker's owner matches too.
     [[nodiscard]] bool match(const Asker& asker, bool as_owner, NameService& names) const;
 };
 
 /// The first 0 to 6 bytes of a MAC address.
 class MacPrefix {
   public:
-    /// "52:54:00"; nothing when `text` is something else.
+    /// Reads a prefix like "52:54:00"; nothing when `text` is not one.
     static std::optional<MacPrefix> parse(std::string_view text);
 
-    /// The prefix of every address.
+    /// The empty prefix, which every address has.
     MacPrefix() = default;
 
     [[nodiscard]] bool matches(const MacAddress& mac) const;
@@ -78,19 +79,19 @@ class MacPrefix {
     std::string text_;  ///< lower case, as MacAddress::str() writes it
 };
 
-/// How much of something an `allow` lets its user have. Nothing means no limit.
+/// How much an `allow` lets its user have. Nothing means no limit.
 struct Limits {
-    std::optional<unsigned> max_taps;  ///< per uid and bridge, at a time
+    std::optional<unsigned> max_taps;  ///< per uid and bridge, at the same time
     std::optional<unsigned> queues;    ///< per tap
 };
 
-/// What an `allow` makes of the port.
+/// The port options of an `allow`.
 struct PortOptions {
-    bool isolated = false;              ///< no frames to and from other isolated ports
+    bool isolated = false;              ///< no frames to or from other isolated ports
     bool guard = false;                 ///< BPDU guard and root block
-    std::optional<MacPrefix> mac_lock;  ///< only the assigned MAC, which begins so, may send
-    std::optional<std::uint16_t> vlan;  ///< access port of this VLAN
-    bool pin_bridge_mac = true;         ///< keep a tap from becoming the bridge's own MAC
+    std::optional<MacPrefix> mac_lock;  ///< only the assigned MAC, which must begin so, may send
+    std::optional<std::uint16_t> vlan;  ///< an access port of this VLAN
+    bool pin_bridge_mac = true;         ///< keep taps from changing the bridge's own MAC
 };
 
 /// One `allow` or `deny` line.
@@ -105,30 +106,29 @@ struct Rule {
     bool contain = false;  ///< the word `contain`
     bool plain = false;    ///< the word `plain`
     Place place;
-    std::string text;  ///< the line as it is written, blanks at both ends cut
+    std::string text;  ///< the line as written, without blanks at either end
 
     [[nodiscard]] bool is_about(const InterfaceName& asked) const {
         return !bridge || *bridge == asked;
     }
-    /// Whether its taps are contained, that is, out of reach of whoever holds them: where anything
-    /// is limited or hardened (pinning is about the bridge, not the port), or by the word
-    /// `contain`. The word `plain` opts out, whatever else stands there. A tap that is not
-    /// contained has one queue.
+    /// Whether its taps are contained, so that their holders cannot reach the port. They are when
+    /// the rule has a limit, a port option (other than pinning, which is about the bridge) or the
+    /// word `contain`; but never when it has the word `plain`. Other taps have a single queue.
     [[nodiscard]] bool contained() const;
-    /// "/etc/qemu/bridge.conf:7: deny br0", as it ends the line of a refusal.
+    /// "/etc/qemu/bridge.conf:7: deny br0", for the end of an error line.
     [[nodiscard]] std::string str() const;
 };
 
 /// The answer to a request, and the rule that decided it.
 struct Verdict {
     bool allowed = false;
-    const Rule* rule = nullptr;  ///< owned by the Policy; none when no rule matches
+    const Rule* rule = nullptr;  ///< owned by the Policy; null when no rule matches
 
-    /// The rule, which there is, as it ends the line of a refusal of `asker`.
+    /// The rule, which must not be null, for the end of an error line about `asker`.
     [[nodiscard]] std::string str(const Asker& asker) const;
 };
 
-/// An included file that was left out, since the caller cannot read it or it is not there.
+/// An included file that was left out, since it does not exist or the caller cannot read it.
 struct SkippedInclude {
     Place place;       ///< the include line
     std::string file;  ///< what it names, made absolute
@@ -136,13 +136,13 @@ struct SkippedInclude {
 };
 
 struct Policy {
-    std::vector<Rule> rules;  ///< in the order of reading, includes in their place
+    std::vector<Rule> rules;  ///< in reading order; an included file's stand in its place
     std::vector<SkippedInclude> skipped;
 
     /// A matching `deny` wins wherever it stands; otherwise the first matching `allow` decides;
-    /// otherwise the request is denied. What is about the asker's owner matches; but an `allow`
-    /// that is about the owner only does not allow. Throws Failure when a name that matters cannot
-    /// be looked up.
+    /// otherwise the request is denied. A rule about the asker's owner matches too, but if an
+    /// `allow` matches only for that reason, the request is denied. Throws Failure when a name that
+    /// matters cannot be looked up.
     [[nodiscard]] Verdict decide(const InterfaceName& bridge, const Asker& asker,
                                  NameService& names) const;
 };

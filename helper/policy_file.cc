@@ -15,8 +15,8 @@ namespace {
 
 constexpr off_t largest_file = 1 << 20;
 
-// Why a policy file with this status must not be obeyed; empty when it may be. Judged by the opened
-// file, not by its name, which could be another file's a moment later.
+// Why a policy file with this status must not be obeyed; empty when it may be. `file` is the status
+// of the opened file: its name could lead to another file a moment later.
 std::string reason_for_distrust(const std::string& name, const struct stat& file) {
     if (file.st_uid != 0)
         return name + " is not owned by root: chown root " + name;
@@ -29,7 +29,7 @@ std::string reason_for_distrust(const std::string& name, const struct stat& file
 
 PolicyText read_policy_file(const std::string& path) {
     const std::string name = printable(path, long_text);
-    // O_NONBLOCK: a FIFO in place of the file must not hang a VM start; it is refused below.
+    // O_NONBLOCK, so that a FIFO in place of the file does not block; it is refused below.
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) {
         if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
@@ -44,8 +44,9 @@ PolicyText read_policy_file(const std::string& path) {
     if (status.st_size > largest_file)
         throw Failure(name + " is larger than 1 MiB");
 
-    // One byte more than there should be. Fewer are no end either: the kernel also ends a read()
-    // before a page that it cannot read, or has no memory for, and the `deny`s may be there.
+    // Ask for one byte more than there should be, to notice a file that has grown. Fewer bytes do
+    // not mean the end of the file: the kernel also stops before a page that it cannot read, or has
+    // no memory for, and there may be `deny`s in it.
     std::string text(static_cast<size_t>(status.st_size) + 1, '\0');
     const ssize_t got = read(fd.get(), text.data(), text.size());
     if (got < 0)

@@ -10,14 +10,14 @@ namespace tapgate {
 /// The installed policy: an absolute path, fixed when the program was built.
 constexpr const char* installed_policy = TAPGATE_POLICY;
 
-/// The ReadPolicyFile of the real world. A file is opened with the caller's own ids and groups and
-/// no capability over files, so what the caller cannot read stays unread. A file that is not owned
-/// by root, or is writable by group or others, is read but not to be trusted; one that is not a
-/// regular file, or larger than 1 MiB, throws Failure.
+/// The ReadPolicyFile that reads real files. It opens them with the caller's own ids and groups and
+/// without any capability over files, so what the caller cannot read stays unread. Sets `distrust`
+/// for a file that is not owned by root or is writable by group or others. Throws Failure for one
+/// that is not a regular file or is larger than 1 MiB.
 PolicyText read_policy_file(const std::string& path);
 
-/// The installed policy as this caller reads it. Throws Failure in the stock helper's words:
-/// "failed to parse default acl file `PATH': " and why.
+/// The installed policy, as far as this caller can read it. Throws Failure in the stock helper's
+/// words: "failed to parse default acl file `PATH': WHY".
 Policy load_installed_policy();
 
 }  // namespace tapgate

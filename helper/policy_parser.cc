@@ -10,10 +10,10 @@ namespace tapgate {
 
 namespace {
 
-// QEMU's reader takes lines in pieces of this size: what comes after is a line of its own to it.
+// QEMU's parser reads lines in pieces of this size, and takes the rest for another line.
 constexpr size_t longest_line = 4095;
 
-// What g_ascii_isspace() takes for a blank in QEMU's reader; unlike isspace(), not a vertical tab.
+// The blanks of g_ascii_isspace(), which QEMU's parser uses: no vertical tab, unlike isspace().
 constexpr std::string_view blanks = " \t\n\f\r";
 
 std::string_view trimmed(std::string_view text) {
@@ -23,7 +23,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
 }
 
-// Takes the first word off `text`, and the blanks behind it.
+// Takes the first word off `text`, along with the blanks after it.
 std::string_view take_word(std::string_view& text) {
     const std::string_view word = text.substr(0, text.find_first_of(blanks));
     text.remove_prefix(word.size());
@@ -35,7 +35,7 @@ std::string quoted(std::string_view word) {
     return "`" + printable(word) + "'";
 }
 
-// The line and, below, a caret under its byte `column`.
+// The line and, below it, a caret under its byte `column`.
 std::string pointed_out(std::string_view line, size_t column) {
     constexpr size_t widest = 100;
     constexpr const char* margin = "\n    ";
@@ -49,18 +49,18 @@ std::string pointed_out(std::string_view line, size_t column) {
     return text;
 }
 
-// The place of a line, and what makes an error of it.
+// A line of a policy, and its place.
 struct Line {
     const Place& place;
     std::string_view text;
 
-    // An error that points at `where`, a part of the text.
+    // An error that points at `where`, which must be a part of `text`.
     [[nodiscard]] PolicyError wrong(const std::string& what, std::string_view where) const {
         return {place, what, text, static_cast<size_t>(where.data() - text.data())};
     }
 };
 
-// A word behind the bridge, `NAME` or `NAME=VALUE`.
+// A word after the bridge: `NAME` or `NAME=VALUE`.
 struct Word {
     const Line& line;
     std::string_view text;
@@ -70,7 +70,7 @@ struct Word {
         return line.wrong(quoted(text) + what, text);
     }
 
-    // The value: a number of 1 to `most`.
+    // The value as a number from 1 to `most`.
     [[nodiscard]] unsigned number(unsigned most) const {
         const auto number = whole_number(value, 1, most);
         if (!number)
@@ -78,7 +78,7 @@ struct Word {
         return *number;
     }
 
-    // The value: `alice,bob,1001`.
+    // The value as a list of names or ids: `alice,bob,1001`.
     [[nodiscard]] std::vector<std::string> names() const {
         std::vector<std::string> names;
         for (size_t at = 0; at <= value.size(); at += names.back().size() + 1) {
@@ -86,7 +86,7 @@ struct Word {
             const bool clean = std::all_of(name.begin(), name.end(), [](unsigned char c) {
                 return c > ' ' && c != 0x7f && c != ':' && c != '/';
             });
-            // useradd(8) takes 32 bytes; directories have longer ones.
+            // useradd(8) takes names of 32 bytes; directories may have longer ones.
             if (name.empty() || name.size() > 256 || !clean)
                 throw wrong(" needs names or ids, separated by commas");
             names.emplace_back(name);
@@ -102,7 +102,7 @@ struct Word {
     }
 };
 
-// A word that a rule may have behind its bridge.
+// A word that a rule may have after its bridge.
 struct KnownWord {
     enum Value { no_value, required, optional };
     enum Place { anywhere, on_allow };  // selectors make sense on a deny, the others do not
@@ -208,8 +208,8 @@ class Parser {
         if (content.empty() || content.front() == '#')
             return;
 
-        // QEMU's reader separates at the line's first space, wherever that is, even at its end; at
-        // a tab only where there is no space. What it takes for an unknown command must not be a
+        // QEMU's parser ends the command at the line's first space, wherever that is, and at a tab
+        // only when the line has no space. What is an unknown command to QEMU must not become a
         // rule here.
         const std::string_view left =
             text.substr(static_cast<size_t>(content.data() - text.data()));
@@ -233,7 +233,7 @@ class Parser {
             policy_.rules.push_back(parse_rule(line, command, content, rest));
     }
 
-    // `rest`: what stands behind the command.
+    // `rest` is what follows the command.
     static Rule parse_rule(const Line& line, std::string_view command, std::string_view content,
                            std::string_view rest) {
         Rule rule;

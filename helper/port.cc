@@ -14,26 +14,27 @@ namespace tapgate {
 
 namespace {
 
-// A port whose last descriptor was just closed takes the kernel some 40 ms to go, and still has its
-// slot and MAC address: who starts a VM anew at once waits for it, up to half a second.
+// The kernel takes some 40 ms to remove a port whose last descriptor was just closed, and until
+// then the port keeps its slot and MAC address. So that a VM can be restarted at once, wait for it,
+// up to half a second.
 constexpr int attempts = 25;
 constexpr timespec pause_between{0, 20'000'000};
 
-// The names of the ports on `bridge` that are `account`'s. Those that are stale go.
+// Removes `account`'s stale ports on `bridge`, and returns the names of the others.
 std::vector<std::string> ports_of(uid_t account, const LinkSocket& links, const Link& bridge) {
     std::vector<std::string> own;
-    // Nobody else's: whoever has his own helper stopped while it looks at a tap keeps it in use.
+    // Other users' ports are left alone: a caller who stopped his helper while it examined one
+    // would keep that port in use.
     for (const int port : links.ports(bridge.name)) {
         std::string name = links.name_of(port);
-        // As long as one is stale, nobody is refused for it.
         if (named_owner(name) == account && !remove_if_stale(links, name))
             own.push_back(std::move(name));
     }
     return own;
 }
 
-// Takes a slot by making the device that has its name. `make_device` returns its ifindex; 0: the
-// name cannot be had.
+// Takes a slot by making the device with its name. `make_device` returns the device's ifindex, or 0
+// when the name is taken. Throws Failure when there is no free slot.
 Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim& claim,
                        const std::function<int(const std::string&)>& make_device) {
     const auto limit = claim.rule.limits.max_taps;
@@ -47,7 +48,7 @@ Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim&
         for (unsigned i = 0; i < slots.size; i++) {
             std::string name = port_name(claim.account, bridge.index,
                                          slots.begin + (slots.first + i) % slots.size);
-            // To refuse a name costs the kernel a pair that it makes first.
+            // Not worth a try: the kernel makes a whole pair before it finds that a name is taken.
             if (std::find(own.begin(), own.end(), name) != own.end())
                 continue;
             if (const int index = make_device(name))
@@ -60,7 +61,7 @@ Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim&
 
 }  // namespace
 
-// What the other constructor has begun, the destructor removes, though this one should throw.
+// Delegates, so that the destructor runs, and removes what there is, when this constructor throws.
 Port::Port(const LinkSocket& links, const Link& bridge, const Claim& claim, const Request& request,
            const PortSettings& settings)
     : Port(links) {
@@ -68,7 +69,7 @@ Port::Port(const LinkSocket& links, const Link& bridge, const Claim& claim, cons
         make_contained(bridge, claim, request, settings);
     else
         make_plain(bridge, claim, request);
-    // From here on: a port that counts, with a tap that nobody else can get at.
+    // From here on: there is a port that counts, with a tap that nobody else can reach.
     configure(bridge, settings);
 }
 
@@ -101,8 +102,8 @@ void Port::open(const Claim& claim, const Link& bridge, const PortSettings& sett
     }
     if (!inside_)
         return set_owner(queues_.front(), claim.holder);
-    // Frames pass from now on: the kernel's link watch (net/core/link_watch.c) may take a second to
-    // tell both bridges that their ports are up, unless it is asked.
+    // Asking for the carrier makes frames pass at once: otherwise the kernel may take a second to
+    // tell both bridges that their ports are up (net/core/link_watch.c).
     static_cast<void>(links_.may_have_carrier(name()));
     static_cast<void>(inside_->may_have_carrier(inner_end));
     static_cast<void>(inside_->may_have_carrier(name()));
@@ -114,7 +115,7 @@ Port::~Port() {
     try {
         links_.remove(device_.index);
     } catch (const std::exception&) {
-        return;  // gone already, or goes with the descriptors, which are closed next
+        return;  // it is gone, or will go with the descriptors, which are closed next
     }
 }
 
@@ -126,7 +127,7 @@ void Port::configure(const Link& bridge, const PortSettings& settings) const {
             return require(links_.configure(device_.index, settings, fixing), false, bridge,
                            settings);
         } catch (const LinkError& error) {
-            // The VM's last port, which is going, may still be the one with its MAC address.
+            // The VM's previous port may still be there for a moment, with the same MAC address.
             if (!is_taken_address(error) || attempt == attempts)
                 fail_to_add(name(), bridge, error);
         }
@@ -135,8 +136,8 @@ void Port::configure(const Link& bridge, const PortSettings& settings) const {
 }
 
 void Port::require(Link port, bool up, const Link& bridge, const PortSettings& settings) const {
-    // udev gives a new link an address of its own idea (MACAddressPolicy=), once, unless it has
-    // seen that somebody else did; it may have looked before, and set it behind us.
+    // udev may give a new link another address, once (MACAddressPolicy=), unless it sees that
+    // somebody has set one. If it looked before we set ours, it has replaced ours: set it again.
     for (int more = 2; more > 0 && port.address != settings.address.bytes(); more--)
         port = links_.set_address(device_.index, settings.address, up);
     require_settings(port, bridge, settings);

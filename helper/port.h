@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A port of a bridge, with the tap behind it. What a caller can reach is never half-made: the port
-// is made with its name (which is its slot of max-taps), gets all that the rule says while it is
-// down, is read back, comes up, and only then can its user get at the tap.
+// A port of a bridge, with the tap behind it. A caller can never reach anything unfinished: the
+// port is made with its name (which is its slot of max-taps), gets its settings while it is down,
+// is read back and brought up, and only then does its user get the tap.
 #pragma once
 
 #include <optional>
@@ -19,32 +19,32 @@
 
 namespace tapgate {
 
-/// Whose port it is, and what lets him have it.
+/// Whose the port is to be, and by which rule.
 struct Claim {
-    uid_t account = 0;  ///< whom it counts for
-    uid_t holder = 0;   ///< whose tap it is
+    uid_t account = 0;  ///< the uid against whose quota it counts
+    uid_t holder = 0;   ///< the uid that gets the tap
     const Rule& rule;
 };
 
-/// A port that is there, and as it should be. Deleted, by its ifindex, when it goes out of scope,
-/// or cannot be made whole.
+/// A port that exists and is as it should be. It is deleted, by its ifindex, when it goes out of
+/// scope or cannot be completed.
 ///
-/// What a rule with a limit or a port option gives is the outer end of a contained tap (see
-/// contained_tap.h); what a plain rule gives, and the stock helper, is a tap of one queue in the
-/// host's namespace.
+/// A rule with a limit or a port option gives the outer end of a contained tap (see
+/// contained_tap.h). A plain rule, like the stock helper, gives a tap with one queue in the host's
+/// namespace.
 class Port {
   public:
     struct Device {
         std::string name;
-        int index = 0;  ///< 0: there is none
+        int index = 0;  ///< 0: there is no device
     };
 
-    /// Makes the port, down, with all that `settings` say. Needs CAP_NET_ADMIN. Throws Failure,
-    /// also when the user has all the taps that the rule gives.
+    /// Makes the port with all its settings, down. Needs CAP_NET_ADMIN. Throws Failure, also when
+    /// the user already has all the taps that the rule allows.
     Port(const LinkSocket& links, const Link& bridge, const Claim& claim, const Request& request,
          const PortSettings& settings);
 
-    /// Brings the port up, reads it back, and then makes the tap its user's. Throws Failure.
+    /// Brings the port up, reads it back, and then gives its user the tap. Throws Failure.
     void open(const Claim& claim, const Link& bridge, const PortSettings& settings);
 
     Port(const Port&) = delete;
@@ -55,7 +55,7 @@ class Port {
 
     [[nodiscard]] const std::string& name() const { return device_.name; }
 
-    /// The tap's descriptors, one a queue.
+    /// The tap's descriptors, one for each queue; owned here.
     [[nodiscard]] std::span<const UniqueFd> queues() const { return queues_; }
 
   private:
@@ -68,7 +68,7 @@ class Port {
 
     const LinkSocket& links_;
     Device device_;
-    std::optional<LinkSocket> inside_;  // of a contained tap
+    std::optional<LinkSocket> inside_;  // the namespace of a contained tap
     std::vector<UniqueFd> queues_;
 };
 

@@ -13,7 +13,7 @@ namespace tapgate {
 namespace {
 
 constexpr std::string_view name_start = "tap";
-constexpr std::string_view marks = "-_";  // behind a uid to the base of 10, and of 36
+constexpr std::string_view marks = "-_";  // after a uid in base 10, and after one in base 36
 constexpr uid_t most_in_decimal = 999'999;
 
 std::string number_text(std::uint64_t number, int base) {
@@ -67,7 +67,7 @@ Slots slots_within(unsigned limit, int bridge, const std::vector<std::string>& o
         const auto first = static_cast<std::uint64_t>(bridge) * slots_of_a_bridge;
         slots.push_back(serial && *serial >= first ? *serial - first : limit);
     }
-    // From the highest: the slot that one port makes unavailable may be the next one's.
+    // From the highest down: the slot that one port makes unavailable may be the next port's.
     std::sort(slots.rbegin(), slots.rend());
     unsigned usable = limit;
     for (const std::uint64_t slot : slots)

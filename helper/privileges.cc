@@ -21,7 +21,7 @@ using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S
 
 constexpr unsigned net_admin_bit = 1U << static_cast<unsigned>(CAP_NET_ADMIN);
 
-// No capability but CAP_NET_ADMIN, and that only where it says so.
+// No capability except CAP_NET_ADMIN, permitted and effective as the arguments say.
 CapabilitySets only_net_admin(bool permitted, bool effective) {
     CapabilitySets sets{};
     sets[0].permitted = permitted ? net_admin_bit : 0;
@@ -45,7 +45,7 @@ struct Ids {
     unsigned effective = 0;
     unsigned saved = 0;
 
-    // `get`: getresuid() or getresgid(), which unlike getuid() can say that they failed.
+    // `get` is getresuid() or getresgid(), which can report a failure, unlike getuid().
     static Ids of_this_process(int (*get)(unsigned*, unsigned*, unsigned*)) {
         Ids ids;
         if (get(&ids.real, &ids.effective, &ids.saved) != 0)
@@ -73,7 +73,7 @@ void keep_net_admin_only(bool permitted) {
         throw Failure("failed to drop privileges");
 }
 
-// Asks the kernel, not the library, what is left; then tries to win root back.
+// Asks the kernel, not the library, what is left, and then tries to regain root.
 void prove_dropped(const Caller& caller) {
     if (!Ids::of_this_process(getresuid).are_all(caller.uid) ||
         !Ids::of_this_process(getresgid).are_all(caller.gid))

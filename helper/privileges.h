@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Theory of operation, in the order of execution.
+// How privileges are dropped, in the order of execution.
 //
-// 1. become_caller() is the first statement of main(). It finds out once where the process has its
-//    privilege from (a setuid-root file, a file capability, a root caller, nowhere) and goes, by
-//    libcap-ng, to the only state that the rest of the program runs in:
+// 1. become_caller() is the first statement of run(). It finds out, once, who the caller is and
+//    whether the process has its privilege (from a setuid-root file, a file capability or a root
+//    caller), and brings the process into the only state in which the rest of the program runs:
 //
 //    - The caller's real uid and gid are the real, effective and saved ids. The supplementary
 //      groups stay the caller's, so that a 0640 root:group policy file grants its group.
@@ -15,12 +15,12 @@
 //      is not dumpable (no ptrace, no core file, /proc owned by root), so that the caller, who has
 //      the same uid from now on, cannot get at the capability.
 //
-//    It then tries to get root back, and fails unless the kernel says no.
-// 2. install_syscall_filter() (syscall_filter.h) leaves only the calls that the rest needs.
-// 3. A contained tap is made by a child, which has no privilege outside of its own namespace once
-//    it has one (contained_tap.h).
-// 4. CAP_NET_ADMIN is out of effect while the descriptors are sent, and would only come back to
-//    delete the port of a tap that did not reach its user. The process ends without it in effect.
+//    It then tries to get root back, and fails unless the kernel refuses.
+// 2. install_syscall_filter() (syscall_filter.h) leaves only the system calls that the rest needs.
+// 3. A contained tap is opened by a child that is born in a namespace of its own and has no
+//    privilege outside it (contained_tap.h).
+// 4. CAP_NET_ADMIN is out of effect while the descriptors are sent. It comes back only if the tap
+//    did not reach its user and the port has to be deleted. Otherwise the process ends without it.
 #pragma once
 
 #include <sys/types.h>
@@ -31,10 +31,10 @@ namespace tapgate {
 struct Caller {
     uid_t uid;
     gid_t gid;
-    /// Whether CAP_NET_ADMIN was there to keep. Without it everything but making a tap still works.
+    /// Whether the process had CAP_NET_ADMIN. Without it everything but making a tap still works.
     bool privileged;
-    /// When it was not: whether that is since the caller had set no-new-privs, which disarms setuid
-    /// and file capabilities.
+    /// Whether it had not because the caller has set no-new-privs, which disarms setuid and file
+    /// capabilities.
     bool no_new_privs;
 };
 
@@ -43,8 +43,8 @@ struct Caller {
 /// system or the network. Throws Failure ("failed to drop privileges") when any step of it fails.
 Caller become_caller();
 
-/// Takes CAP_NET_ADMIN, which is there, out of effect, or brings it back. Throws Failure ("failed
-/// to drop privileges").
+/// Takes CAP_NET_ADMIN, which must be permitted, out of effect or back into it. Throws Failure
+/// ("failed to drop privileges").
 void set_privileges_effective(bool effective);
 
 }  // namespace tapgate

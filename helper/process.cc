@@ -18,7 +18,7 @@ namespace {
 constexpr time_t time_limit_s = 10;
 
 void open_missing_stdio() {
-    // The lowest free number is the missing one's: those below are open by then.
+    // open() returns the lowest free number, which is `fd`: those below are open by now.
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
             fail_with_errno("failed to open /dev/null");
@@ -26,7 +26,7 @@ void open_missing_stdio() {
 
 extern "C" void give_up(int /*signal*/) {
     constexpr std::string_view text = "tapgate-helper: gave up after 10 seconds\n";
-    // There is nowhere to report a failing write to, and the exit code says it all.
+    // A failing write could not be reported anywhere; the exit code is enough.
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
     _exit(EXIT_FAILURE);
 }
@@ -34,15 +34,15 @@ extern "C" void give_up(int /*signal*/) {
 void start_time_limit() {
     struct sigaction action {};
     action.sa_handler = give_up;
-    // Where nobody reads stderr the write blocks, and the next signal, a second later, ends the
-    // process.
+    // If nobody reads stderr, the write in the handler blocks. The next SIGALRM, a second later,
+    // then ends the process.
     action.sa_flags = static_cast<int>(SA_NODEFER | SA_RESETHAND);
     const itimerval limit{{1, 0}, {time_limit_s, 0}};
     if (sigaction(SIGALRM, &action, nullptr) != 0 || setitimer(ITIMER_REAL, &limit, nullptr) != 0)
         fail_with_errno("failed to set the time limit");
-    // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Only two are here: a caller
-    // whose stderr is closed, or is a file at its size limit, is to get exit code 1, not a death by
-    // signal.
+    // QEMU starts its helper with SIGALRM, SIGCHLD and others blocked. Here only two are, so that a
+    // caller whose stderr is closed, or is a file at its size limit, gets exit code 1 and not a
+    // death by signal.
     sigset_t blocked;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGPIPE);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a hostile caller can hand to a new process besides arguments, put in order: closed stdio, an
+// Puts in order what a hostile caller can hand to a new process besides arguments: closed stdio, an
 // environment, signal dispositions and masks, timers, stray descriptors.
 #pragma once
 
@@ -11,13 +11,13 @@
 namespace tapgate {
 
 /// Opens closed stdio descriptors on /dev/null, so that no file or socket opened later can be taken
-/// for stderr; empties the environment; sets a clean signal mask; and starts the time limit: after
-/// 10 s the process says so and exits with 1, however busy or blocked it is, since QEMU waits for
-/// the helper without a limit of its own. (By SIGALRM, another second later, where nobody reads
-/// stderr.) Throws Failure.
+/// for stderr; empties the environment; sets a clean signal mask; and starts the time limit. After
+/// 10 s the process says that it gives up and exits with 1, however busy or blocked it is, since
+/// QEMU waits for the helper without a limit. (If stderr blocks, SIGALRM kills the process a second
+/// later.) Throws Failure.
 void settle_process();
 
-/// A random value, whatever its type has for bits. Throws Failure.
+/// A value whose bits are all random. Throws Failure.
 template <typename T>
 T random_value() {
     T value{};
@@ -26,7 +26,7 @@ T random_value() {
     return value;
 }
 
-/// Closes every descriptor over stderr but `keep`.
+/// Closes every descriptor above stderr except `keep`. Throws Failure.
 void close_stray_fds(int keep);
 
 }  // namespace tapgate

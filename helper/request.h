@@ -26,13 +26,13 @@ struct Request {
     std::optional<VmName> vm;             ///< --vm
 };
 
-/// The words that --help and --version are answered with.
+/// The text that --help or --version prints.
 const char* text_of(Request::Mode mode);
 
-/// Reads the command line as QEMU's helper does (getopt_long: any order, the last of a repeated
-/// option wins, `--br NAME` as well as `--br=NAME`), but is strict where that is not: numbers are
-/// whole numbers, and a word that means nothing is an error. `argc` may be 0. Throws Failure with
-/// the stock helper's "Usage: ..." or "name `...' too long: N" and the reason.
+/// Reads the command line as QEMU's helper does, by getopt_long(): options in any order, the last
+/// of a repeated one wins, `--br NAME` as well as `--br=NAME`. Stricter than that: a number must be
+/// a whole number, and an unknown word is an error. `argc` may be 0. Throws Failure with the stock
+/// helper's "Usage: ..." or "name `...' too long: N", and the reason.
 Request parse_request(int argc, char** argv);
 
 }  // namespace tapgate

@@ -8,12 +8,12 @@ namespace tapgate {
 
 bool remove_if_stale(const LinkSocket& links, const std::string& name) try {
     const auto owner = named_owner(name);
-    // The alias is what only a port of ours has: a tap's holder cannot change it.
+    // Only our ports have the alias: the holder of a tap cannot set it.
     return owner && !links.may_have_carrier(name) &&
            links.get(name).alias.starts_with(tag_of(*owner, std::nullopt)) &&
            remove_unused_tap(name);
 } catch (const LinkError&) {
-    return false;  // it has gone
+    return false;  // it is gone
 }
 
 }  // namespace tapgate

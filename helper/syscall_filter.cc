@@ -14,7 +14,7 @@ namespace tapgate {
 
 namespace {
 
-// Not const, since sock_fprog's pointer is not.
+// Not const, since sock_fprog has a pointer to non-const.
 sock_filter decide_program[] = {
 #include "syscall_filter_decide.inc"
 };

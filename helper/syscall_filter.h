@@ -7,27 +7,27 @@
 
 namespace tapgate {
 
-/// How a process may be made once make_port holds, and only so (contained_tap.cc): with this one's
-/// memory and descriptors, since it is to leave some there; and born in a namespace, so that it
-/// never has the privilege, and can be traced as little as this process can (the kernel asks
-/// whether its memory may be dumped: __ptrace_may_access() in kernel/ptrace.c).
+/// The only way to make a process under the filter make_port; contained_tap.cc does. The child
+/// shares this process's memory and descriptors, since it is to leave descriptors there. It is born
+/// in a namespace, so that it never has the privilege. And it cannot be traced any more than this
+/// process can, since that depends on the memory they share (__ptrace_may_access() in
+/// kernel/ptrace.c).
 constexpr int contained_clone_flags =
     CLONE_VM | CLONE_FILES | CLONE_NEWUSER | CLONE_NEWNET | SIGCHLD;
 
-/// There are two, since nobody can list the calls that a host's name service makes, and a program
-/// that this process starts inherits its filter.
+/// There are two filters: tapgate-lookup inherits the one that is installed when it is started, and
+/// nobody can list the calls that a host's name service makes.
 enum class SyscallFilter {
-    /// From the start: refuses what neither reading the policy nor a name service has any use for:
-    /// other uses of CAP_NET_ADMIN, namespaces, and the kernel's more adventurous interfaces.
+    /// From the start: refuses what neither reading the policy nor a name service ever needs: other
+    /// uses of CAP_NET_ADMIN, namespaces, and the more adventurous kernel interfaces.
     decide,
-    /// Once the verdict is there: refuses all but the about 30 calls that making a port takes.
+    /// Once the verdict is known: refuses all but the about 30 calls that making a port takes.
     make_port,
 };
 
-/// Puts a filter on this process for good, in addition to those it has: what it refuses fails with
-/// EPERM. The lists, with their reasons, are in syscall_filter_generator.cc, which compiles them
-/// when the program is built. Needs no-new-privs. Throws Failure, also where the kernel has no
-/// seccomp filters.
+/// Adds a filter to this process, for good. Calls that it refuses fail with EPERM. The lists, with
+/// their reasons, are in syscall_filter_generator.cc, which compiles them when tapgate is built.
+/// Needs no-new-privs. Throws Failure, also when the kernel has no seccomp filters.
 void install_syscall_filter(SyscallFilter filter);
 
 }  // namespace tapgate

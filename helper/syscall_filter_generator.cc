@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Runs when tapgate is built, not in the helper: compiles the helper's system call filter with
-// libseccomp and prints it as the initialisers of a sock_filter array. So the helper needs neither
-// the library nor the time to compile the filter at each VM start.
+// Runs when tapgate is built, and is no part of the helper: compiles one of the helper's system
+// call filters with libseccomp, and prints it as the initializers of a sock_filter array. So the
+// helper needs neither the library nor the time to compile a filter at each VM start.
 //
-// The default is EPERM, not a kill: a call that was forgotten here, or that a libc makes on some
-// other kernel, becomes an error line that somebody can report, instead of a VM start that dies in
-// silence.
+// What is refused fails with EPERM instead of killing the process: a call that was forgotten here,
+// or that a libc makes on some other kernel, then becomes an error line that somebody can report,
+// and not a VM start that dies silently.
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -48,11 +48,11 @@ struct ReleaseContext {
 
 class Filter {
   public:
-    // `otherwise`: what becomes of a call that no rule is about.
+    // `otherwise` is the action for a call that no rule matches.
     explicit Filter(std::uint32_t otherwise) : context_(seccomp_init(otherwise)) {
         if (!context_)
             die("seccomp_init", ENOMEM);
-        // A decision tree instead of a list: about 6 comparisons a call instead of 30.
+        // A binary tree instead of a list: about 6 comparisons for each call instead of 30.
         if (const int error = seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
             error != 0)
             die("seccomp_attr_set", -error);
@@ -64,7 +64,7 @@ class Filter {
     void refuse(int call, const std::vector<scmp_arg_cmp>& when = {}) {
         add(SCMP_ACT_ERRNO(EPERM), call, when);
     }
-    // As a kernel that does not have the call: libc then takes another.
+    // Answers like a kernel that does not have the call, so that libc uses another.
     void hide(int call) { add(SCMP_ACT_ERRNO(ENOSYS), call, {}); }
 
     void print() const {
@@ -92,17 +92,17 @@ class Filter {
     std::unique_ptr<void, ReleaseContext> context_;
 };
 
-// ioctl()'s request and other int arguments: the upper half of the register is not part of them.
+// For int arguments, such as the request of ioctl(): ignores the upper half of the register.
 scmp_arg_cmp int_argument_is(unsigned argument, unsigned long value) {
     return {argument, SCMP_CMP_MASKED_EQ, 0xffffffffUL, value};
 }
 
-// Everything but: see SyscallFilter::decide. It holds in tapgate-lookup as well.
+// What SyscallFilter::decide refuses; everything else is allowed. tapgate-lookup inherits it.
 void refuse_what_deciding_never_needs(Filter& filter) {
-    // The other uses of CAP_NET_ADMIN: packet filters, IPsec, wireless, ... are configured over
+    // Other uses of CAP_NET_ADMIN. Packet filters, IPsec, wireless and so on are configured by
     // netlink protocols other than NETLINK_ROUTE (which libc asks for addresses), and devices by
-    // ioctls from 0x8900 on (linux/sockios.h); sixteen at a time, but for the rows of the three
-    // that list a bridge's ports, and SIOCGIFINDEX.
+    // ioctls from 0x8900 on (linux/sockios.h). Each row below is a mask and a value, and covers up
+    // to 64 of those; left out are the three that list a bridge's ports, and SIOCGIFINDEX.
     filter.refuse(SCMP_SYS(socket),
                   {int_argument_is(0, AF_NETLINK), {2, SCMP_CMP_NE, NETLINK_ROUTE, 0}});
     filter.refuse(SCMP_SYS(socket), {{0, SCMP_CMP_GT, AF_NETLINK, 0}});  // AF_PACKET, AF_ALG, ...
@@ -124,9 +124,9 @@ void refuse_what_deciding_never_needs(Filter& filter) {
         filter.refuse(SCMP_SYS(ioctl), {{1, SCMP_CMP_MASKED_EQ, mask, first}});
     filter.refuse(SCMP_SYS(bpf));
 
-    // Namespaces, in which a process has every capability; but for a network with its users, which
-    // is the contained tap's, and gives no more than any user can give himself. clone3() hides its
-    // flags from filters.
+    // Namespaces, in which a process has every capability; except a user namespace together with a
+    // network namespace, which contained taps need, and which any user can have anyway. clone3() is
+    // hidden, since filters cannot see its flags.
     filter.refuse(SCMP_SYS(unshare));
     filter.refuse(SCMP_SYS(clone),
                   {{0, SCMP_CMP_MASKED_EQ, CLONE_NEWUSER | CLONE_NEWNET, CLONE_NEWUSER}});
@@ -136,8 +136,8 @@ void refuse_what_deciding_never_needs(Filter& filter) {
         filter.refuse(SCMP_SYS(clone), {{0, SCMP_CMP_MASKED_EQ, other, other}});
     filter.hide(SCMP_SYS(clone3));
 
-    // Interfaces that kernel bugs like to live in, and that ask for no capability. (Mounts, modules
-    // and the like want ones that are gone; each rule here costs time at every start.)
+    // Interfaces that have often had kernel bugs, and that need no capability. (Mounts, modules and
+    // the like need capabilities that are gone; each rule here costs time at every start.)
     filter.refuse(SCMP_SYS(io_uring_setup));
     filter.refuse(SCMP_SYS(keyctl));
     filter.refuse(SCMP_SYS(perf_event_open));
@@ -145,7 +145,7 @@ void refuse_what_deciding_never_needs(Filter& filter) {
     filter.refuse(SCMP_SYS(userfaultfd));
 }
 
-// Nothing but: see SyscallFilter::make_port.
+// What SyscallFilter::make_port allows; everything else is refused.
 void allow_what_a_port_takes(Filter& filter) {
     // /dev/net/tun and the bridge's addr_assign_type; reports on stdout and the error line on
     // stderr.
@@ -154,13 +154,13 @@ void allow_what_a_port_takes(Filter& filter) {
     filter.allow(SCMP_SYS(write));
     filter.allow(SCMP_SYS(close));
 
-    // Memory. Never executable: no mprotect(), and no PROT_EXEC for mmap().
+    // Memory, but never executable: no mprotect(), and no PROT_EXEC for mmap().
     filter.allow(SCMP_SYS(brk));
     filter.allow(SCMP_SYS(mmap), {{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}});
     filter.allow(SCMP_SYS(munmap));
     filter.allow(SCMP_SYS(mremap));
 
-    // The link messages, and the line to the system log. No other family, no raw or packet socket.
+    // Link messages, and the line to the system log. No other family, no raw or packet socket.
     filter.allow(SCMP_SYS(socket),
                  {int_argument_is(0, AF_NETLINK), int_argument_is(2, NETLINK_ROUTE)});
     filter.allow(SCMP_SYS(socket),
@@ -172,16 +172,15 @@ void allow_what_a_port_takes(Filter& filter) {
                  {int_argument_is(1, SOL_SOCKET), int_argument_is(2, SO_SNDTIMEO)});
     filter.allow(SCMP_SYS(getpid));  // in the log line and the tap's name
 
-    // The bridge's ports and the new one: indices, names, and whether each has a carrier. (Through
-    // SIOCETHTOOL CAP_NET_ADMIN could also change a device's settings; through rtnetlink it can do
-    // so anyway.)
+    // The bridge's ports and the new one: ifindices, names, and whether each has a carrier.
+    // (SIOCETHTOOL could also change a device's settings, but so could rtnetlink.)
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCDEVPRIVATE)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGIFNAME)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGIFINDEX)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCETHTOOL)});
 
-    // The tap: made and owned; and a stale one made transient. Never made persistent, and not one
-    // other ioctl.
+    // To make a tap, to give it an owner, and to make a stale one transient. Never to make one
+    // persistent, and no other ioctl.
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETIFF)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETOWNER)});
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, TUNSETIFINDEX)});
@@ -194,16 +193,15 @@ void allow_what_a_port_takes(Filter& filter) {
                  {{0, SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0}, {1, SCMP_CMP_EQ, SIGKILL, 0}});
     filter.allow(SCMP_SYS(wait4));
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGSKNS)});
-    filter.allow(SCMP_SYS(clock_nanosleep));  // until a port that is going has gone
+    filter.allow(SCMP_SYS(clock_nanosleep));  // waiting until a port that is going is gone
 
-    // Giving up CAP_NET_ADMIN. Nothing can be gained by it: capset() only ever takes from what is
-    // there.
+    // Giving up CAP_NET_ADMIN. No capability can be gained by capset(): it only takes away.
     filter.allow(SCMP_SYS(capset));
 
-    // A lock in libc that a thrown exception takes, where libc is a shared library.
+    // Throwing an exception takes a lock in libc, where libc is a shared library.
     filter.allow(SCMP_SYS(futex));
 
-    // The end: the child's, by itself, or by the time limit.
+    // The end of the child, of the process, and the time limit.
     filter.allow(SCMP_SYS(exit));
     filter.allow(SCMP_SYS(exit_group));
     filter.allow(SCMP_SYS(rt_sigreturn));

@@ -15,7 +15,7 @@ namespace tapgate {
 
 namespace {
 
-// Makes `tun` a queue of the tap of that name. False, with errno: the kernel refused.
+// Makes `tun` a queue of the tap called `name`. False, with errno, when the kernel refuses.
 bool set_interface(const UniqueFd& tun, const std::string& name, unsigned flags, bool vnet) {
     ifreq request{};
     request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | (vnet ? IFF_VNET_HDR : 0) | flags);
@@ -63,7 +63,8 @@ void make_private_tap(std::span<const UniqueFd> queues, const std::string& name,
 
 bool remove_unused_tap(const std::string& name) {
     const UniqueFd tun = open_tun();
-    // One that has just gone is not to be made anew: it would get the loopback's ifindex.
+    // If the tap has just gone, TUNSETIFF must not make a new one. Asking for the loopback's
+    // ifindex makes that fail.
     const unsigned taken = 1;
     return ioctl(tun.get(), TUNSETIFINDEX, &taken) == 0 && set_interface(tun, name, 0, false) &&
            ioctl(tun.get(), TUNSETPERSIST, 0) == 0;
