@@ -109,6 +109,14 @@ std::string joined_by_commas(const std::vector<std::string>& words) {
     return text;
 }
 
+std::string in_small_letters(std::string_view text) {
+    std::string small(text);
+    std::transform(small.begin(), small.end(), small.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return small;
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names) {
     std::string_view best;
     size_t least = word.size() / 3 + 1;

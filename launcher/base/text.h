@@ -67,6 +67,9 @@ std::string joined_by_commas(const std::vector<std::string>& words);
 /// The arguments as a POSIX shell's words, which is read back as exactly these.
 std::string shell_text(const std::vector<std::string>& argv);
 
+/// "VmxNet3" as "vmxnet3".
+std::string in_small_letters(std::string_view text);
+
 /// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
 /// nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);

@@ -21,6 +21,7 @@
 #include "launcher/cli/operand.h"
 #include "launcher/foreign/appliance/archived_vm.h"
 #include "launcher/foreign/appliance/files.h"
+#include "launcher/foreign/appliance/foreign_file.h"
 #include "launcher/foreign/appliance/image_import.h"
 #include "launcher/foreign/appliance/ovf.h"
 #include "launcher/foreign/appliance/vm_archive.h"
@@ -36,6 +37,7 @@
 #include "launcher/vm/file.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/setting.h"
+#include "launcher/vm/values.h"
 
 namespace tapgate {
 
@@ -63,6 +65,8 @@ ImageFormat format_of(const CommandLine& command, const std::string& path) {
         return parse_image_format(command.option("format"));
     if (const auto way_out = instead_of_description(path); !way_out.empty())
         throw LauncherError(shown(path) + ": " + std::string(way_out));
+    if (const std::string way_out = way_to_a_disk(path); !way_out.empty())
+        throw LauncherError(shown(path) + way_out);
     const auto [format, known] = format_by_name(path);
     if (!known)
         throw UsageError("the name of " + shown(path) +
@@ -152,15 +156,16 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
 }
 
 Import found(const CommandLine& command, const std::string& path) {
-    if (path.ends_with(".ova") || path.ends_with(".ovf") || path.ends_with(".ova.gz") ||
-        path.ends_with(".tar"))
+    // An image may begin as anything.
+    const ForeignFile kind = command.has("format") ? ForeignFile::image : foreign_file(path);
+    if (kind == ForeignFile::archive || kind == ForeignFile::descriptor)
         return appliance_to_import(command, path);
     for (const char* const option : {"vm", "configuration"}) {
         if (command.has(option))
             throw UsageError("--" + std::string(option) +
                              ": only appliances (.ova, .ovf) have several");
     }
-    if (path.ends_with(".xml")) {
+    if (kind == ForeignFile::domain) {
         Import result;
         result.translation = translate_domain(read_description(path), shown(path));
         result.asks = true;

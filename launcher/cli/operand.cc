@@ -21,7 +21,8 @@ constexpr std::string_view cdrom_ending = ".iso";
 constexpr std::array<std::string_view, 9> image_endings = {
     ".qcow2", ".img", ".raw", ".vmdk", ".vdi", ".vhdx", ".vhd", ".vpc", cdrom_ending};
 
-bool has_image_ending(std::string_view name) {
+bool has_image_ending(const std::string& operand) {
+    const std::string name = in_small_letters(operand);
     return std::any_of(image_endings.begin(), image_endings.end(),
                        [&](std::string_view ending) { return name.ends_with(ending); });
 }
@@ -74,7 +75,8 @@ Setting image_setting(const std::string& operand) {
             (error == ENOENT ? "; what is there: ls " + shown(path.substr(0, path.rfind('/') + 1))
                              : ""));
     }
-    return command_line_setting(path.ends_with(cdrom_ending) ? "cdrom" : "disk", value, directory);
+    return command_line_setting(in_small_letters(path).ends_with(cdrom_ending) ? "cdrom" : "disk",
+                                value, directory);
 }
 
 VmDescription described_vm(const CommandLine& command) {

@@ -91,13 +91,6 @@ std::string value_of(std::string_view output, std::string_view key) {
     return {};
 }
 
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : static_cast<char>(c);
-    });
-    return text;
-}
-
 }  // namespace
 
 bool SlurmJob::waits() const {
@@ -111,8 +104,8 @@ std::string SlurmJob::state_text() const {
     if (is_ending())
         return "stopping";
     if (waits())
-        return "queued: " + (reason.empty() || reason == "None" ? lower(state) : reason);
-    return lower(state);
+        return "queued: " + (reason.empty() || reason == "None" ? in_small_letters(state) : reason);
+    return in_small_letters(state);
 }
 
 std::vector<std::string> squeue_words(const std::optional<VmName>& vm) {

@@ -166,8 +166,8 @@ class Checker {
         const std::string looks =
             seen ? "a " + std::string(name_of(*seen)) + " image" : "a raw image, or a damaged one";
         // A qcow2 is called .img now and then, and a guest would find no system on it.
-        if (said == ImageFormat::raw && path == disk_.path.str() && path.ends_with(".img") &&
-            !disk_.format_is_said)
+        if (said == ImageFormat::raw && path == disk_.path.str() &&
+            in_small_letters(path).ends_with(".img") && !disk_.format_is_said)
             throw LauncherError(shown(path) + " looks like " + looks + "; if it is one, say " +
                                 shown(commas_doubled(path)) +
                                 ",format=" + std::string(name_of(*seen)) +

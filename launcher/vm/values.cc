@@ -68,13 +68,14 @@ bool ends_with_one_of(std::string_view name, std::initializer_list<std::string_v
 // From the name, never from what is in the file: that is the guest's to write, and a raw disk that
 // says it is a qcow2 with a backing file would have QEMU read any file of the user's to the guest.
 ImageFormat format_of(std::string_view path) {
+    const std::string name = in_small_letters(path);
     static constexpr Choice<ImageFormat> endings[] = {
         {".raw", ImageFormat::raw},   {".img", ImageFormat::raw}, {".qcow2", ImageFormat::qcow2},
         {".vmdk", ImageFormat::vmdk}, {".vdi", ImageFormat::vdi}, {".vhdx", ImageFormat::vhdx},
         {".vhd", ImageFormat::vpc},
     };
     for (const auto& ending : endings) {
-        if (path.ends_with(ending.name))
+        if (name.ends_with(ending.name))
             return ending.value;
     }
     // A device is the disk itself.
@@ -115,7 +116,8 @@ void set_queues(Net& net, std::string_view value) {
 
 }  // namespace
 
-std::string way_to_a_disk(std::string_view name) {
+std::string way_to_a_disk(std::string_view path) {
+    const std::string name = in_small_letters(path);
     if (ends_with_one_of(name, {".ova", ".ovf", ".tar", ".xml"}))
         return " is no disk; a VM is made of it by: tapgate import FILE NAME";
     if (ends_with_one_of(name, {".xz", ".gz", ".zst", ".bz2", ".zip"}))

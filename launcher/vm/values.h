@@ -37,7 +37,7 @@ Value choose(std::string_view word, const Choice<Value> (&choices)[n]) {
 
 /// What a file of that name is, and how it becomes a disk, to be said behind the name; empty when
 /// the name tells nothing of the kind.
-std::string way_to_a_disk(std::string_view name);
+std::string way_to_a_disk(std::string_view path);
 
 /// "on" or "off".
 bool parse_switch(std::string_view word);

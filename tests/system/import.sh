@@ -270,6 +270,29 @@ ovf 'ovf:href="lab-disk1.vmdk"' | sed -e 's/>2</>${cpus}</' -e 's/>512</>${mib}<
 import_refused "or say --cpus=N" open appliance/open.ovf --memory=256M
 imported said-with-the-command appliance/open.ovf --memory=256M --cpus=3
 says "$XDG_CONFIG_HOME/tapgate/said-with-the-command.conf" '^cpus = 3$'
+# What a file is, where its name does not say it, or says it in capitals.
+gzip -c lab-ustar.ova >lab.tar.gz
+imported tar-gz lab.tar.gz
+cp lab-gnu.ova lab-archive
+imported archive-by-content lab-archive
+mkdir capitals
+cp appliance/lab-disk1.vmdk capitals/
+cp appliance/lab.ovf capitals/LAB.OVF
+imported capitals capitals/LAB.OVF
+{ echo '<!-- <domain> -->' && sed 1d appliance/lab.ovf; } >capitals/lab-descriptor
+imported descriptor-by-content capitals/lab-descriptor
+echo "SHA256(LAB.OVF)= $(sha256sum appliance/packed.ovf | cut -d' ' -f1)" >capitals/LAB.MF
+import_refused "not what the manifest says" manifest-in-capitals capitals/LAB.OVF
+tar -C capitals -cf LAB.OVA LAB.OVF LAB.MF lab-disk1.vmdk
+import_refused "not what the manifest says" ova-in-capitals LAB.OVA
+gzip -c disk.raw >disk.gz
+import_refused "disk.gz is compressed; unpack it" gzip-of-no-archive disk.gz
+cp disk.raw odd
+import_refused "the name of $PWD/odd does not tell its format" no-format odd
+"$tapgate" import lab-archive looks-so --format=raw >/dev/null 2>&1 || wrong "it is not imported"
+qemu-img compare -q -f raw -F qcow2 lab-archive "$XDG_DATA_HOME/tapgate/looks-so/disk.qcow2" ||
+    wrong "the image differs"
+result "an image that begins as an archive does"
 printf '\3757zXZ\0\0\4' >lab-xz.ova # how such a file begins
 import_refused "one of xz's: unpack it" xz lab-xz.ova
 ln -s "$work/images" appliance/out
@@ -292,7 +315,13 @@ cat >domain.xml <<EOT
 <devices><disk type='file' device='disk'><driver type='qcow2'/><source file='$PWD/disk.qcow2'/><target bus='ide'/></disk>
 <interface type='user'/></devices></domain>
 EOT
-if "$tapgate" import domain.xml old --yes >/dev/null 2>"$work/error"; then
+cp domain.xml DOMAIN.XML
+cp domain.xml domain
+for file in domain.xml DOMAIN.XML domain; do
+    "$tapgate" delete old --yes >/dev/null 2>&1 || true
+    "$tapgate" import "$file" old --yes >/dev/null 2>"$work/error" || wrong "$file: $(cat "$work/error")"
+done
+if [ -z "$problem" ]; then
     says "$XDG_CONFIG_HOME/tapgate/old.conf" "^disk = $PWD/disk.qcow2,format=qcow2,bus=ide$"
     [ -e disk.qcow2 ] || wrong "its disk is gone"
     [ ! -e "$XDG_DATA_HOME/tapgate/old" ] || wrong "its disk was copied"

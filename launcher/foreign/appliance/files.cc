@@ -19,6 +19,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/appliance/foreign_file.h"
 #include "launcher/foreign/appliance/vm_archive.h"
 
 namespace tapgate {
@@ -150,6 +151,10 @@ bool is_of_macos(const std::string& name) {
     return name.compare(folder_of(name).size(), 2, "._") == 0;
 }
 
+bool is_descriptor(const TarMember& member) {
+    return in_small_letters(member.name).ends_with(".ovf");
+}
+
 }  // namespace
 
 UnpackedFiles::UnpackedFiles()
@@ -234,7 +239,7 @@ std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::stri
 }
 
 ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
-    archive_ = !path.ends_with(".ovf");
+    archive_ = foreign_file(path) == ForeignFile::archive;
     if (archive_) {
         read_archive();
         return;
@@ -243,8 +248,9 @@ ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
     descriptor_ = std::move(*text);
-    check_manifest(read_file(path.substr(0, path.size() - 3) + "mf", most_description).value_or(""),
-                   "");
+    for (const char* const ending : {".mf", ".MF"})
+        check_manifest(
+            read_file(path.substr(0, path.rfind('.')) + ending, most_description).value_or(""), "");
 }
 
 void ApplianceFiles::read_archive() {
@@ -262,9 +268,7 @@ void ApplianceFiles::read_archive() {
         member.name = without_dot(member.name);
     std::erase_if(members_, [](const TarMember& member) { return is_of_macos(member.name); });
     read_vm_file();
-    const auto found = std::find_if(members_.begin(), members_.end(), [](const TarMember& member) {
-        return member.name.ends_with(".ovf");
-    });
+    const auto found = std::find_if(members_.begin(), members_.end(), is_descriptor);
     if (found != members_.end()) {
         refuse_second_descriptor(*found);
         // Nothing lies above an archive.
@@ -276,7 +280,7 @@ void ApplianceFiles::read_archive() {
                             ": no .ovf in the archive, and no VM file of tapgate export's");
     }
     for (const TarMember& member : members_) {
-        if (member.name.ends_with(".mf"))
+        if (in_small_letters(member.name).ends_with(".mf"))
             check_manifest(read_tar_member(path_, member, most_description),
                            folder_of(member.name));
     }
@@ -284,7 +288,7 @@ void ApplianceFiles::read_archive() {
 
 void ApplianceFiles::refuse_second_descriptor(const TarMember& first) const {
     for (const TarMember& member : members_) {
-        if (member.name.ends_with(".ovf") && member.name != first.name)
+        if (is_descriptor(member) && member.name != first.name)
             throw LauncherError(shown(path_) + ": several descriptors are in the archive, " +
                                 quoted_word(first.name) + " and " + quoted_word(member.name) +
                                 ": unpack it, and import one of them");

@@ -12,14 +12,6 @@ namespace tapgate {
 
 namespace {
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return result;
-}
-
 template <size_t n>
 bool has_any(std::string_view text, const std::array<std::string_view, n>& marks) {
     return std::any_of(marks.begin(), marks.end(), [&](std::string_view mark) {
@@ -108,7 +100,7 @@ FirmwareKind firmware_kind(std::string_view file) {
                                                       "nvram", "uefi", "_code"};
     constexpr std::array<std::string_view, 7> secure = {"secboot", "secure", ".sb.", "-sb.",
                                                         "_sb.",    ".ms.",   "-ms-"};
-    const std::string name = lower(file);
+    const std::string name = in_small_letters(file);
     if (!has_any(name, uefi))
         return FirmwareKind::other;
     return has_any(name, secure) ? FirmwareKind::uefi_secure : FirmwareKind::uefi;

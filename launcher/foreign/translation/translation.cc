@@ -98,12 +98,9 @@ std::pair<std::string, bool> format_by_name(std::string_view path) {
         {".qcow2", "qcow2"}, {".vmdk", "vmdk"}, {".vdi", "vdi"}, {".vhdx", "vhdx"},
         {".vhd", "vpc"},     {".raw", "raw"},   {".iso", "raw"}, {".qcow", "qcow2"},
     };
-    std::string lower(path);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    const std::string name = in_small_letters(path);
     for (const Ending& ending : endings) {
-        if (lower.ends_with(ending.text))
+        if (name.ends_with(ending.text))
             return {std::string(ending.format), true};
     }
     return {"raw", false};

@@ -26,15 +26,6 @@ inline bool is_true(std::string_view value) {
     return value == "on" || value == "yes" || value == "true";
 }
 
-/// "VmxNet3" as "vmxnet3".
-inline std::string in_small_letters(std::string_view word) {
-    std::string small(word);
-    std::transform(small.begin(), small.end(), small.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return small;
-}
-
 /// What comes behind the last slash.
 inline std::string_view last_part(std::string_view path) {
     return path.substr(path.rfind('/') + 1);  // npos + 1 is 0

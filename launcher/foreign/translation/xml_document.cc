@@ -47,10 +47,7 @@ void refuse_other_encoding(std::string_view text, const std::string& source) {
     if (end == std::string_view::npos)
         return;
     const std::string name(quoted.substr(1, end - 1));
-    std::string small = name;
-    std::transform(small.begin(), small.end(), small.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    const std::string small = in_small_letters(name);
     for (const char* const known : {"utf-8", "utf8", "iso-8859-1", "latin1", "us-ascii"}) {
         if (small == known)
             return;

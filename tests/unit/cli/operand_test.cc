@@ -11,8 +11,8 @@ namespace tapgate {
 namespace {
 
 TEST(IsImage, IsWhatHasASlashOrAnEnding) {
-    for (const char* image :
-         {"./lab", "/a/b", "rhce.qcow2", "a.img", "debian-12.iso", "x.vmdk", "rhce,format=raw"})
+    for (const char* image : {"./lab", "/a/b", "rhce.qcow2", "a.img", "debian-12.iso", "x.vmdk",
+                              "X.VMDK", "rhce,format=raw"})
         EXPECT_TRUE(is_image(image)) << image;
     for (const char* name : {"lab", "rhce.qcow", "qcow2", "img", ""})
         EXPECT_FALSE(is_image(name)) << name;

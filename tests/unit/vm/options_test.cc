@@ -108,6 +108,12 @@ TEST(VmOptions, APathInAFileStartsAtTheFile) {
     EXPECT_EQ(vm.spec.disks.at(0).path.str(), "/vm/a,b #1.img");
 }
 
+TEST(VmOptions, AnEndingTellsTheFormatInCapitalsToo) {
+    const VmSpec spec = describe_vm(lab, {given("disk", "/A.VMDK"), given("disk", "/B.Img")}).spec;
+    EXPECT_EQ(spec.disks.at(0).format, ImageFormat::vmdk);
+    EXPECT_EQ(spec.disks.at(1).format, ImageFormat::raw);
+}
+
 TEST(VmOptions, AnErrorInAFilePointsAtThePlace) {
     EXPECT_EQ(error_of_file("# VM\nmemmory = 2G\n"),
               "/etc/lab.conf:2: unknown key `memmory' (did you mean `memory'?)\n"

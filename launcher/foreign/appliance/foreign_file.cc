@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "launcher/foreign/appliance/foreign_file.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <memory>
+#include <string_view>
+
+#include "common/unique_fd.h"
+#include "launcher/base/text.h"
+#include "launcher/foreign/translation/translation.h"
+#include "launcher/foreign/translation/xml_document.h"
+
+namespace tapgate {
+
+namespace {
+
+bool ends_with_one_of(std::string_view name, std::initializer_list<std::string_view> endings) {
+    return std::any_of(endings.begin(), endings.end(),
+                       [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+struct FreeArchive {
+    void operator()(archive* one) const { archive_read_free(one); }
+};
+
+// Its first header is one, after gzip or without; what is behind that is read later.
+bool begins_as_archive(const std::string& path) {
+    constexpr size_t block = 10240;
+    const std::unique_ptr<archive, FreeArchive> reader(archive_read_new());
+    archive_entry* entry = nullptr;
+    return reader && archive_read_support_filter_gzip(reader.get()) == ARCHIVE_OK &&
+           archive_read_support_format_tar(reader.get()) == ARCHIVE_OK &&
+           archive_read_open_filename(reader.get(), path.c_str(), block) == ARCHIVE_OK &&
+           archive_read_next_header(reader.get(), &entry) == ARCHIVE_OK;
+}
+
+// As much as tells what it is; empty when it cannot be read, which others say.
+std::string beginning_of(const std::string& path) {
+    std::string text(16384, '\0');
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    const ssize_t got = fd ? pread(fd.get(), text.data(), text.size(), 0) : 0;
+    text.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    return text;
+}
+
+// The local name of the first element; empty: it does not begin as XML does.
+std::string_view first_element(std::string_view text) {
+    if (text.starts_with("\xef\xbb\xbf"))
+        text.remove_prefix(3);
+    for (;;) {
+        text = trimmed(text, " \t\r\n");
+        if (!text.starts_with('<'))
+            return {};
+        std::string_view end;  // of what is none
+        if (text.starts_with("<?"))
+            end = "?>";
+        else if (text.starts_with("<!--"))
+            end = "-->";
+        else
+            return local_name(text.substr(1, text.find_first_of(" \t\r\n/>") - 1));
+        const size_t at = text.find(end);
+        if (at == std::string_view::npos)
+            return {};
+        text.remove_prefix(at + end.size());
+    }
+}
+
+}  // namespace
+
+ForeignFile foreign_file(const std::string& path) {
+    const std::string name = in_small_letters(path);
+    if (ends_with_one_of(name, {".ova", ".ova.gz", ".tar", ".tar.gz", ".tgz"}))
+        return ForeignFile::archive;
+    if (name.ends_with(".ovf"))
+        return ForeignFile::descriptor;
+    const bool is_xml = name.ends_with(".xml");
+    if (!is_xml && format_by_name(name).second)
+        return ForeignFile::image;
+    const std::string text = beginning_of(path);
+    const std::string_view element = first_element(text);
+    if (element == "Envelope")
+        return ForeignFile::descriptor;
+    if (is_xml || !element.empty())
+        return ForeignFile::domain;
+    return begins_as_archive(path) ? ForeignFile::archive : ForeignFile::image;
+}
+
+}  // namespace tapgate
