@@ -598,7 +598,7 @@ for signal in TERM HUP INT; do
     (lab_exec setsid env --default-signal=INT "$tapgate" run lab "${with_helper[@]}") </dev/null >"$out" 2>"$err" &
     run=$!
     lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" said "$out" '^PASS' || wrong "no PASS"
-    kill -$signal "$run"
+    kill -$signal "$run" || wrong "run is gone before SIG$signal: $(cat "$err")"
     lab_poll 20 gone $run || wrong "SIG$signal does not end it"
     kill -KILL $run 2>/dev/null || true
     wait $run || wrong "after SIG$signal run ends with $?"

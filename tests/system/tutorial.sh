@@ -83,8 +83,8 @@ columns = 128
 lines = [line.rstrip() for line in open(sys.argv[1], errors="replace")]
 # As somebody's at home, and not the test's.
 lines = [re.sub(r"/run/lab/home", "/home/alice", line).replace("labuser", "alice  ") for line in lines]
-# What this host lacks, and what was only on its way.
-unwanted = r"^tapgate: (without (KVM|vhost)|web: waiting|[^ ]*: [0-9]+%)|^Warning: "
+# What this host lacks, and what a slow one says meanwhile.
+unwanted = r"^tapgate: (without (KVM|vhost)|(web: )?waiting|[^ ]*: [0-9]+%)|^Warning: "
 lines = [line[:columns] for line in lines if line and not re.search(unwanted, line)]
 height = 19
 out = ['<svg xmlns="http://www.w3.org/2000/svg" width="1110" height="%d" font-family="monospace" font-size="14">'
