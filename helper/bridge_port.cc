@@ -121,8 +121,8 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     // to a daemon, where there is one, without a look at the port's guard.
     if (options.guard && !bridge.stp)
         deny(rule.str() + ": bridge " + printable(bridge.name) +
-             " does not speak STP in the kernel, so guard would keep nothing back: ip link set " +
-             printable(bridge.name) + " type bridge stp_state 1");
+             " speaks no 802.1D STP in the kernel, so guard would keep nothing back: ip link set " +
+             printable(bridge.name) + " type bridge stp_state 1 vlan_protocol 802.1Q");
     if (options.vlan && !bridge.vlan_filtering)
         deny(rule.str() + ": bridge " + printable(bridge.name) +
              " does not filter VLANs, so vlan=" + std::to_string(*options.vlan) +

@@ -123,9 +123,7 @@ std::array<nlattr*, Size> parse_nested(nlattr* nest) {
 }
 
 std::optional<bool> flag(const nlattr* attribute) {
-    if (attribute == nullptr)
-        return std::nullopt;
-    return nla_get_u8(attribute) != 0;
+    return attribute == nullptr ? std::nullopt : std::optional(nla_get_u8(attribute) != 0);
 }
 
 void parse_port(nlattr* data, PortFlags& port) {
@@ -145,6 +143,11 @@ void parse_details(nlattr* linkinfo, Link& link) {
         const auto bridge = parse_nested<IFLA_BR_BRIDGE_ID + 1>(data);
         if (const nlattr* stp = bridge[IFLA_BR_STP_STATE])
             link.stp = nla_get_u32(stp) == 1;  // BR_KERNEL_STP in net/bridge/br_private.h
+        // A provider's bridge (802.1ad) has a group of its own for that, and takes the BPDUs of its
+        // customers, which are everybody else's, for frames like any (br_recalculate_fwd_mask() in
+        // net/bridge/br_vlan.c), once it filters VLANs.
+        if (const nlattr* tag = bridge[IFLA_BR_VLAN_PROTOCOL])
+            link.stp &= nla_get_u16(tag) == htons(ETH_P_8021Q);
         link.vlan_filtering = flag(bridge[IFLA_BR_VLAN_FILTERING]).value_or(false);
         if (const nlattr* id = bridge[IFLA_BR_BRIDGE_ID])
             std::memcpy(link.id_address.data(),

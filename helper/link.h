@@ -36,7 +36,7 @@ struct Link {
     PortFlags port;
     // Of a bridge:
     MacAddress::Bytes id_address{};  ///< the lower six bytes of its STP bridge id
-    bool stp = false;  ///< the kernel itself, not a daemon, does the spanning tree protocol
+    bool stp = false;  ///< the kernel itself, not a daemon, does 802.1D's spanning tree protocol
     bool vlan_filtering = false;
 };
 

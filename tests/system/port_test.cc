@@ -364,11 +364,10 @@ TEST_F(Guard, IsRefusedWhereTheBridgeDoesNotSpeakStp) {
     EXPECT_TRUE(far().got(bpdu));
     const HelperResult run = ask_for("guard", mac_a);
     EXPECT_EQ(run.exit_status, 1);
-    EXPECT_EQ(
-        run.err,
-        std::string(denied_by_this) +
-            " guard: bridge br0 does not speak STP in the kernel, so guard would keep nothing "
-            "back: ip link set br0 type bridge stp_state 1\n");
+    EXPECT_EQ(run.err, std::string(denied_by_this) +
+                           " guard: bridge br0 speaks no 802.1D STP in the kernel, so guard would "
+                           "keep nothing back: "
+                           "ip link set br0 type bridge stp_state 1 vlan_protocol 802.1Q\n");
 }
 
 // --- The bridge's own MAC address

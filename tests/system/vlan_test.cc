@@ -389,6 +389,26 @@ TEST_F(Vlan, IsRefusedWhereTheBridgeDoesNotFilter) {
                               "bridge br0 does not filter VLANs, so vlan=20 would mean nothing"));
 }
 
+// Such a bridge speaks STP by another group, and forwards the BPDUs that switches understand.
+TEST_F(Vlan, GuardIsRefusedOnAProvidersBridge) {
+    speak_stp("br0");
+    write_file("/sys/class/net/br0/bridge/vlan_protocol", "0x88a8");
+    std::optional<Guest> plain = start("", 1);
+    await_forwarding(plain->tap);
+    await_forwarding("trunk");
+    const std::string bpdu = make_bpdu(mac_a);
+    ASSERT_TRUE(plain->station.send(bpdu));
+    EXPECT_TRUE(far().got(bpdu));
+    plain.reset();
+    ASSERT_TRUE(no_taps_left());
+    for (const char* const options : {"guard", "guard vlan=20"}) {
+        EXPECT_TRUE(failed_saying(ask(options, mac_a), "access denied by acl file",
+                                  "bridge br0 speaks no 802.1D STP in the kernel"));
+    }
+    write_file("/sys/class/net/br0/bridge/vlan_protocol", "0x8100");
+    EXPECT_TRUE(granted(ask("guard", mac_a)));
+}
+
 TEST_F(Vlan, WithoutItATagOnANonFilteringBridgePasses) {
     // Why it is refused there.
     write_file(filtering_file, "0");
