@@ -8,7 +8,7 @@ namespace tapgate {
 
 namespace {
 
-// Not <cctype>: its answers depend on the locale, and a name's validity must not.
+// Not <cctype>: its answers depend on the locale, but the validity of a name must not.
 bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }

@@ -7,7 +7,7 @@
 
 namespace tapgate {
 
-/// The one owner of a file descriptor: closes it when it goes out of scope.
+/// The sole owner of a file descriptor, which it closes when it goes out of scope.
 class UniqueFd {
   public:
     UniqueFd() = default;
@@ -26,12 +26,12 @@ class UniqueFd {
     [[nodiscard]] int get() const { return fd_; }
     explicit operator bool() const { return fd_ >= 0; }
 
-    /// Gives the descriptor up to the caller, who must close it.
+    /// Gives up ownership: the caller must close the descriptor.
     [[nodiscard]] int release() { return std::exchange(fd_, -1); }
 
-    /// Closes what is owned and owns `fd` from now on.
+    /// Closes the descriptor owned so far, and takes ownership of `fd`.
     void reset(int fd = -1) {
-        // close() frees the number even when it fails, so there is nothing to do about an error.
+        // close() frees the number even when it fails, so an error needs no handling.
         if (const int old = std::exchange(fd_, fd); old >= 0)
             ::close(old);
     }

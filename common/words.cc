@@ -14,19 +14,20 @@ struct Range {
     char32_t last;
 };
 
-// What has no place in a line, by Unicode.
+// The Unicode characters that must not appear in a line.
 constexpr Range hidden[] = {
-    {0, 0x1f},        {0x7f, 0xa0},  // control characters, C0, DEL and C1; a blank that is none
-    {0xad, 0xad},     {0x61c, 0x61c},   {0x1680, 0x1680},  // a hyphen, a mark of direction, a blank
-    {0x2000, 0x200f},  // blanks of all widths, none too; marks of direction
-    {0x2028, 0x202f},  // line and paragraph separators, embeddings and overrides of direction
-    {0x205f, 0x206f},  // more blanks; isolates
-    {0x3000, 0x3000}, {0xfeff, 0xfeff}, {0xd800, 0xdfff},  // blanks; UTF-16's surrogates
+    {0, 0x1f},        {0x7f, 0xa0},  // control characters (C0, DEL, C1); no-break space
+    {0xad, 0xad},     {0x61c, 0x61c},   {0x1680, 0x1680},  // soft hyphen, direction mark, blank
+    {0x2000, 0x200f},  // blanks of all widths, zero included; direction marks
+    {0x2028, 0x202f},  // line and paragraph separators, direction embeddings and overrides
+    {0x205f, 0x206f},  // more blanks; direction isolates
+    {0x3000, 0x3000}, {0xfeff, 0xfeff}, {0xd800, 0xdfff},  // blanks; UTF-16 surrogates
 };
 
-// How many bytes the character has that `text` begins with; 0 when it is none, or one of those.
+// The size in bytes of the UTF-8 character at the beginning of `text`; 0 when there is no valid
+// one, or it is to be hidden.
 size_t shown_size(std::string_view text) {
-    // The least code of a character of so many bytes: what has a shorter form is no character.
+    // The lowest code that needs so many bytes: an overlong form is not valid.
     constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
     const auto first = static_cast<unsigned char>(text.front());
     const size_t size = first < 0x80   ? 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Words from outside (the caller's, a policy's, the kernel's, a guest's): how they are shown, and
-// the numbers among them.
+// Text from outside (from the caller, a policy, the kernel, a guest): how to show it, and how to
+// read a number from it.
 #pragma once
 
 #include <limits>
@@ -11,19 +11,20 @@
 
 namespace tapgate {
 
-/// The longest path, or line of a policy, that a message shows whole: in bytes.
+/// The longest path or policy line that a message shows in full, in bytes.
 constexpr size_t long_text = 255;
 
-/// `text` fit for one line of a terminal or a log, for every word in a message that came from
-/// outside. The one place that knows what is not: tabs become blanks; control characters, those of
-/// ISO 6429's C1 set too (U+0080 to U+009F, of which U+009B begins a terminal's commands as ESC [
-/// does), the separators of lines, the marks that turn the direction of writing, and bytes that are
-/// not UTF-8 become '?', one for each byte. What is over `longest` bytes is cut, between
-/// characters, and ends in "...".
+/// Makes `text` fit to be printed on one line of a terminal or a log. Every word from outside that
+/// a message quotes goes through this function, the only place that knows what is unfit:
+///  - tabs become blanks;
+///  - control characters become '?', including the C1 set of ISO 6429 (U+0080 to U+009F), since
+///    U+009B starts terminal commands as ESC [ does; so do line separators, marks that change the
+///    direction of writing, and bytes that are not UTF-8: one '?' for each byte;
+///  - text over `longest` bytes is cut between characters, and ends in "...".
 std::string printable(std::string_view text, size_t longest = 80);
 
-/// A whole decimal number of `least` to `most`, and nothing else, not even a sign or a blank:
-/// atoi() makes 0 of "abc" and 3 of "4294967299".
+/// Reads a whole decimal number from `least` to `most`. Nothing when `text` is anything else, even
+/// a number with a sign or a blank. (atoi() makes 0 of "abc" and 3 of "4294967299".)
 std::optional<unsigned> whole_number(std::string_view text, unsigned least = 0,
                                      unsigned most = std::numeric_limits<unsigned>::max());
 

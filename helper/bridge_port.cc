@@ -21,7 +21,7 @@ MacAddress random_local_address() {
     return *MacAddress::from_bytes(bytes);
 }
 
-// The guest's address, which the port is to be locked to.
+// The guest's address, to which the port is to be locked.
 MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
     const auto refuse = [&](const std::string& why) { deny(rule.str() + ": " + why); };
     if (!request.mac)
@@ -31,7 +31,7 @@ MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
             " --mac=MAC\" and the same mac=MAC for the guest's device");
     if (!rule.port.mac_lock->matches(*request.mac))
         refuse("--mac=" + request.mac->str() + " does not begin with " + rule.port.mac_lock->str());
-    // The kernel would refuse it as one that is taken.
+    // The tap has that very address, so the kernel would refuse it as taken.
     if (request.mac->host_side() == *request.mac)
         refuse("--mac=" + request.mac->str() + " begins with fe, as the tap's own address does");
     return *request.mac;
@@ -50,8 +50,7 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     const std::string failed = "failed to get mtu of bridge `" + shown + "': ";
     try {
         Link link = links.get(name.str());
-        // The kernel finds a link by its alternative names, too, but the policy was asked about
-        // this one.
+        // The kernel also finds links by alternative names, but the policy was asked about `name`.
         if (link.name != name.str())
             throw Failure(failed + shown + " is another name of " + printable(link.name) +
                           ": ask for it by that name");
@@ -61,7 +60,7 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
                       " is not a bridge (it is a " +
                       (link.kind.empty() ? "network device" : printable(link.kind)) + ")");
     } catch (const LinkError& error) {
-        // The stock helper finds a missing bridge when it asks for its MTU, and says so.
+        // The stock helper notices a missing bridge when it asks for the MTU, hence its wording.
         std::string text = failed + error_text(error.code().value());
         if (error.code().value() == ENODEV)
             text +=
@@ -71,8 +70,8 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
 }
 
 std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge) {
-    // Not in the link messages. Only where there is no such file (no sysfs) is the address taken to
-    // be free: the caller can have an open() fail, and root may have set it a moment ago.
+    // The link messages do not have this. Only a missing file (no sysfs) means that the address is
+    // not set: other failures of open() can be the caller's doing, and root may have set it.
     const std::string path = "/sys/class/net/" + bridge.name + "/addr_assign_type";
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     char type = '0';
@@ -81,26 +80,25 @@ std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& 
     if (type == '3')  // NET_ADDR_SET (linux/netdevice.h)
         return {};
     const Link now = links.get(bridge.name);
-    if (now.index != bridge.index)  // another bridge has its name by now
+    if (now.index != bridge.index)  // another bridge has taken its name
         throw LinkError(ENODEV, "");
     const auto own = MacAddress::from_bytes(now.address);
-    if (!own)  // its last port has gone
+    if (!own)  // its last port is gone
         return {random_local_address()};
     if (now.id_address == now.address)
         return {*own};
-    // A bridge that never had a port has a random address, but zeroes in its STP bridge id. The
-    // kernel sets the id only when the address changes (br_set_mac_address() in
-    // net/bridge/br_device.c), and an id of zeroes would win every root election: so the address is
-    // changed there and back.
+    // A bridge that never had a port has a random address, but an STP bridge id of zeroes, which
+    // would win every root election. The kernel updates the id only when the address changes
+    // (br_set_mac_address() in net/bridge/br_device.c), so change it and change it back.
     return {random_local_address(), *own};
 }
 
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
                            uid_t owner) {
     const PortOptions& options = rule.port;
-    // The bridge takes frames for a port's own address to be the host's, so who may choose that
-    // takes them away from the machine that has it. Where the guest's address is held to, so that
-    // it cannot be another's, the port's is not derived from it either.
+    // A bridge takes frames for a port's own address to be for the host, so whoever may choose that
+    // address can take frames from the machine that has it. Under mac-lock, which is to keep the
+    // guest from that, the port's address is therefore not derived from the guest's.
     PortSettings settings{
         .address =
             (request.mac && !options.mac_lock ? *request.mac : random_local_address()).host_side(),
@@ -116,9 +114,9 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
     };
     if (options.mac_lock)
         settings.only_sender = address_to_lock_to(rule, request);
-    // br_handle_frame() in the kernel's net/bridge/br_input.c: such a bridge forwards BPDUs like
-    // any frame, from guarded ports too, and so to the switch behind its uplink; and it leaves them
-    // to a daemon, where there is one, without a look at the port's guard.
+    // Without STP a bridge forwards BPDUs like any other frame, even from guarded ports, and so to
+    // the switch behind its uplink. With STP done by a daemon, it hands them to that without a look
+    // at the guard. See br_handle_frame() in the kernel's net/bridge/br_input.c.
     if (options.guard && !bridge.stp)
         deny(rule.str() + ": bridge " + printable(bridge.name) +
              " speaks no 802.1D STP in the kernel, so guard would keep nothing back: ip link set " +
@@ -132,7 +130,7 @@ PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& 
 }
 
 void require_settings(const Link& port, const Link& bridge, const PortSettings& settings) {
-    // Root may have done anything meanwhile.
+    // Root, or a daemon of root's, may have changed it meanwhile.
     const auto must_be = [&](bool same, const char* property) {
         if (!same)
             throw Failure(adding(port.name, bridge) + ": the " + property +
@@ -144,7 +142,7 @@ void require_settings(const Link& port, const Link& bridge, const PortSettings& 
     must_be(port.address == settings.address.bytes(), "MAC address");
     must_be(port.mtu == settings.mtu, "MTU");
     must_be(port.alias == settings.alias, "alias");
-    // A kernel ignores a flag that it does not know, and then does not tell it either.
+    // A kernel silently ignores flags that it does not know, and does not report them either.
     const auto must_have = [&](bool wanted, std::optional<bool> there, const char* option) {
         if (wanted && !there.value_or(false))
             throw Failure(adding(port.name, bridge) +

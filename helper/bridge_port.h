@@ -8,29 +8,31 @@
 
 namespace tapgate {
 
-/// The bridge of that name. Throws Failure when there is no such link, it is not a bridge, or the
-/// name is one of its alternative ones, which a `deny` by its proper name would not be about.
+/// The bridge called `name`. Throws Failure when there is no such link, when it is not a bridge, or
+/// when `name` is an alternative name of it: a `deny` of its proper name would not match that.
 Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
-/// What to set the own address of `bridge` to, in turn, so that it is fixed to what it is now;
-/// nothing where root (or an earlier run) has set it. One that nobody has set is the lowest of its
-/// ports' addresses, which a tap's holder can undercut. Throws Failure, and LinkError.
+/// The addresses to give `bridge`, one after the other, so that its own address stays what it is
+/// now; empty when root (or an earlier run) has set it. A bridge whose address nobody has set uses
+/// the lowest of its ports' addresses, so a tap's holder could change it with a lower one. Throws
+/// Failure or LinkError.
 std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge);
 
-/// What `rule` and `request` make of a port of `bridge`. Throws Failure where they do not go
-/// together: the rule locks the port to a MAC address, but the request names none; it wants a VLAN,
-/// but the bridge does not filter VLANs.
+/// The settings that `rule` and `request` give a port of `bridge`. Throws Failure when the three do
+/// not fit together: the rule locks the port to a MAC address but the request names none, say, or
+/// it names a VLAN but the bridge does not filter VLANs.
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
                            uid_t owner);
 
-/// Compares what the kernel says about a `port` of `bridge` with what was set. Throws Failure where
-/// it differs, so that what is handed over is what the rule says.
+/// Compares what the kernel says about `port`, a port of `bridge`, with what was set. Throws
+/// Failure when it differs, so that only a port that is as the rule says is handed over.
 void require_settings(const Link& port, const Link& bridge, const PortSettings& settings);
 
-/// Whether `error` is that the bridge knows the MAC address to lock to behind another port.
+/// Whether `error` says that the bridge already knows the MAC address to lock to, behind another
+/// port.
 bool is_taken_address(const LinkError& error);
 
-/// Throws the Failure that says that `port` did not become one of `bridge`, and why.
+/// Throws the Failure that says why `port` could not become a port of `bridge`.
 [[noreturn]] void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error);
 
 }  // namespace tapgate

@@ -24,10 +24,10 @@ namespace {
 
 constexpr const char* what = "failed to contain the tap";
 
-// The host's switches that can forbid a user a namespace in which he is root.
+// A sysctl of the host's that can forbid users a namespace in which they are root.
 struct Switch {
     const char* file;
-    char forbidding;  // what it begins with then
+    char forbidding;  // the first character of the file when it forbids that
     const char* way_out;
 };
 constexpr std::array<Switch, 2> switches = {
@@ -36,7 +36,7 @@ constexpr std::array<Switch, 2> switches = {
       "kernel.apparmor_restrict_unprivileged_userns=0', or load the AppArmor profile of "
       "tapgate-helper, which has the rule `userns,"}}};
 
-// Behind an error of the first steps.
+// Throws the Failure that says why there is no namespace, and what would allow one.
 [[noreturn]] void fail_to_contain(int error_number) {
     const std::string text = std::string(what) + ": " + error_text(error_number);
     if (error_number == ENOSPC)
@@ -53,8 +53,9 @@ constexpr std::array<Switch, 2> switches = {
     throw Failure(text + ": cannot make a user and network namespace with /proc/sys/net");
 }
 
-// What the child is to open, and how far it came. It has this process's memory and descriptors, and
-// its user may kill it between any two instructions: it allocates nothing and throws nothing.
+// What the child is to open, and how far it has come. The child shares this process's memory and
+// descriptors, and its user may kill it between any two instructions, so it must neither allocate
+// nor throw.
 struct Inside {
     enum class Step { contain, taps, done };
 
@@ -65,37 +66,39 @@ struct Inside {
     int error = 0;  // errno of that step
 };
 
-// What the namespace does without. To be written before there is a link.
+// What is turned off in the namespace, before there is a link in it.
 struct Setting {
     const char* file;
     char value;
 };
 constexpr std::array<Setting, 4> settings = {{
-    // IPv6 would talk on the tap and the inner end of its own accord, and its timers keep the
-    // host's network lock busy with several hundred taps.
+    // IPv6 would send packets on the tap and the inner end of its own accord, and with several
+    // hundred taps its timers would keep the host's network lock busy.
     {"/proc/sys/net/ipv6/conf/default/disable_ipv6", '1'},
-    // Where br_netfilter is loaded, it would look into each frame on the leaf bridge, too, and drop
-    // what is no good IP, though the host's bridge may be told not to.
+    // Where br_netfilter is loaded, it would inspect frames on the leaf bridge too and drop those
+    // with malformed IP, even if the host has turned that off for its own bridge.
     {"/proc/sys/net/bridge/bridge-nf-call-iptables", '0'},
     {"/proc/sys/net/bridge/bridge-nf-call-ip6tables", '0'},
     {"/proc/sys/net/bridge/bridge-nf-call-arptables", '0'},
 }};
 
-// False, with errno: it is not so. The host may have none of that; but where it has none at all,
-// its /proc is a part of one (ProcSubset=pid, say), and says nothing.
+// False, with errno, when the setting cannot be made. That a host lacks the file is fine (it has no
+// such feature), unless all of /proc/sys/net is missing: a partial /proc (ProcSubset=pid, say) says
+// nothing about features.
 bool write_setting(const Setting& setting) {
     const UniqueFd file(open(setting.file, O_WRONLY | O_CLOEXEC));
     return file ? write(file.get(), &setting.value, 1) == 1
                 : errno == ENOENT && UniqueFd(open("/proc/sys/net", O_PATH | O_CLOEXEC));
 }
 
-// All that the child does, which has every capability in the new namespace, and none outside of it.
+// All that the child does. It has every capability in the new namespace, and none outside of it.
+// False, with errno, when a step fails.
 bool open_inside(Inside& inside) {
-    // It does not outlive its parent, though its user stops it.
+    // The child must not outlive its parent, even if its user has stopped it.
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return false;
-    // The first act that takes a capability of the namespace: where AppArmor lets it be made but
-    // gives none, it shows here.
+    // This is the first step that takes a capability in the namespace. AppArmor may let a namespace
+    // be made but grant no capability in it; that shows here.
     for (const Setting& setting : settings)
         if (!write_setting(setting))
             return false;
@@ -116,7 +119,7 @@ int child(void* argument) {
     auto& inside = *static_cast<Inside*>(argument);
     if (!open_inside(inside))
         inside.error = errno;
-    return 0;  // and clone() ends the process
+    return 0;  // clone() then ends the child
 }
 
 }  // namespace
@@ -128,14 +131,16 @@ void keep_ipv6_off(const std::string& name) {
 }
 
 ContainedTap make_namespace(unsigned queues) {
-    // Static: whatever becomes of the waiting below, nothing else lies where the child may write.
+    // Static, so that nothing else ever lies where the child may write, however the wait below
+    // ends.
     alignas(16) static std::array<char, 65536> stack;
     static Inside inside;
     inside = Inside{.queues = queues};
     const pid_t pid = clone(child, stack.data() + stack.size(), contained_clone_flags, &inside);
     if (pid < 0)
         fail_to_contain(errno);
-    // ECHILD: the caller had SIGCHLD ignored. Then, too, it returns once the child is no more.
+    // It fails with ECHILD when the caller left SIGCHLD ignored, but also only after the child has
+    // ended.
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR)
         continue;
     if (inside.step != Inside::Step::done && inside.error == 0)

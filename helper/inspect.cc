@@ -18,13 +18,13 @@ std::string describe_skipped(const SkippedInclude& skipped) {
            " is left out: " + error_text(skipped.error) + "\n";
 }
 
-// What the word `plain`, or the lack of any other, gives away.
+// What a rule gives away with the word `plain`, or without any limit or port option.
 constexpr const char* plain_gives =
     "whoever has a plain tap can take any machine's MAC address on the bridge, this host's too, "
     "and "
     "keep the tap when the VM is gone";
 
-// What an `allow` lets its user have, a line each.
+// What an `allow` lets its user have, one line for each thing.
 std::string describe_limits(const Rule& rule) {
     std::string text;
     const auto say = [&](const std::string& line) { text += "  " + line + "\n"; };
@@ -90,7 +90,7 @@ class Shadows {
     using Key = std::tuple<Rule::Action, std::optional<InterfaceName>, std::string>;
     using Rules = std::vector<const Rule*>;  // in their order
 
-    // Whom a rule is about; everybody has a name, too.
+    // Whom a rule is about. The name of everybody is "".
     static std::vector<std::string> names_of(const Rule& rule) {
         std::vector<std::string> names;
         for (const std::string& user : rule.who.users)
@@ -100,7 +100,7 @@ class Shadows {
         return names.empty() ? std::vector<std::string>{""} : names;
     }
 
-    // The first such rule before `end` that covers `rule`; the end of all: there is none.
+    // The first rule with that action before `end` that covers `rule`; end_ when there is none.
     [[nodiscard]] const Rule* first_covering(const Rule& rule, Rule::Action action,
                                              const Rule* end) const {
         const Rule* first = end_;
@@ -114,7 +114,7 @@ class Shadows {
         };
         for (const auto& bridge : {rule.bridge, std::optional<InterfaceName>()}) {
             look(rules_of({action, bridge, ""}));
-            // What covers it has all of its names: the rarest will do.
+            // A rule that covers it has all of its names, so searching by the rarest is enough.
             const Rules* rarest = nullptr;
             for (const std::string& name : names_of(rule))
                 if (const Rules& rules = rules_of({action, bridge, name});
@@ -224,7 +224,7 @@ Report check(const std::string& path, const ReadPolicyFile& read_file, NameServi
     std::string plain;  // the rules that give plain taps
     std::set<std::string> private_files;
     try {
-        // A draft need not be root's yet: say so, and go on.
+        // A draft need not be owned by root yet: say so, and go on.
         const auto read_draft = [&](const std::string& name) {
             PolicyText file = read_file(name);
             if (!file.distrust.empty())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What tapgate-policy says: looks at the policy, and makes nothing. No part of tapgate-helper.
+// What tapgate-policy says about the policy. This is no part of tapgate-helper, and changes
+// nothing.
 #pragma once
 
 #include <string>
@@ -11,27 +12,28 @@
 
 namespace tapgate {
 
-/// What there is to say on stdout, and the exit code.
+/// What is printed on stdout, and the exit code.
 struct Report {
     std::string text;
-    std::string note = {};  ///< behind the text: no mistake, but to be known
+    std::string note = {};  ///< printed after the text: not a mistake, but good to know
     int exit_code = 0;
 };
 
-/// Which rule decides about `bridge` for `asker`, and what it lets the asker have. Exit
-/// code 0: allowed, 1: denied. Throws Failure when a name cannot be looked up.
+/// Says which rule decides about `bridge` for `asker`, and what it lets the asker have. The exit
+/// code is 0 when the asker is allowed, 1 when denied. Throws Failure when a name cannot be looked
+/// up.
 Report explain(const Policy& policy, const std::string& policy_file, const InterfaceName& bridge,
                const Asker& asker, NameService& names);
 
 /// A bridge of this host.
 struct HostBridge {
     std::string name;
-    bool fixed_address;  ///< see has_fixed_address() in bridge_port.h
+    bool fixed_address;  ///< somebody has set its MAC address: see addresses_that_fix()
 };
 
-/// What is wrong, or looks wrong, in the policy that begins with `path`. Exit code 0: nothing is;
-/// 1: something is. The note is what the holders of plain taps can do. Never throws for a
-/// mistake in the policy: that is what it reports.
+/// Says what is wrong, or looks wrong, in the policy file `path` and what it includes. The exit
+/// code is 0 when nothing is, and 1 otherwise. The note says what the holders of plain taps can do.
+/// Never throws for a mistake in the policy, since that is what it reports.
 Report check(const std::string& path, const ReadPolicyFile& read_file, NameService& names,
              const std::vector<HostBridge>& bridges);
 

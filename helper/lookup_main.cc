@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate-lookup: the id of a user or group, from libc's name service. tapgate-helper starts it for
-// names that /etc/passwd and /etc/group do not have; it has no privilege, and must be installed
+// tapgate-lookup: finds the id of a user or group by libc's name service. tapgate-helper starts it
+// for names that are not in /etc/passwd and /etc/group. It has no privilege, and must be installed
 // execute-only (see name_service.h).
 //
 //   tapgate-lookup user|group NAME
 //
-// Prints "id N" or "none" and exits with 0; prints nothing and exits with 1 when it cannot find
+// Prints "id N" or "none" and exits with 0. Prints nothing and exits with 1 when it cannot find
 // out, as when a directory server is down: then nobody knows whether a `deny` is about the caller.
 //
-// "none" takes proof that the name service works. libc also says so when it cannot load a module,
-// or one of several services does not answer, and its caller can bring that about (setrlimit(2),
-// prlimit(2)). So the service must know who this process is, by another name than the one asked
-// for; and not by another spelling of it (ALICE, alice@corp, CORP\alice): such a service may have
-// found itself out of descriptors for the one and not for the other. Who has a second name there
-// (an alias, a principal's name), or in the local files, would be told by the first from the
-// second. So nobody is found who has two: a policy that names one works for nobody, and is mended
-// on the first day. The same goes for a name, or an id, of which two services know different
-// things: only the first of them may need what a limit takes away.
+// "none" requires proof that the name service works. libc says "not found" also when it cannot load
+// a module, or when one of several services does not answer; and the caller can cause that by
+// limits (setrlimit(2), prlimit(2)). So before it says "none", this program asks the service for
+// the name of its own user, which the service must know.
+//
+// That name must not be the one asked for, nor another spelling of it (ALICE, alice@corp,
+// CORP\alice): the service may have run out of descriptors for the one lookup and not for the
+// other. For a user with two names (an alias, a principal's name, one more in the local files), the
+// one name would seem to prove that the other is nobody's. So a user with two names is never found:
+// a policy that names one works for nobody, and is noticed on the first day. The same goes for a
+// name or an id about which two services say different things, since a limit may affect only the
+// first of them.
 
 #include <grp.h>
 #include <nss.h>
@@ -47,8 +50,8 @@ struct Answer {
 };
 
 // Calls one of the four functions get{pw,gr}{nam,uid,gid}_r() with a buffer that is large enough: a
-// group of thousands has a long line. Unlike their elder siblings they tell "not found" (0 and no
-// entry) from a failure.
+// group of thousands has a long line. Unlike getpwnam() and its kind, these distinguish "not found"
+// (0 and no entry) from a failure.
 template <typename Entry>
 Answer ask(auto function, auto key, auto id, auto name) {
     std::vector<char> buffer(4096);
@@ -72,7 +75,7 @@ Answer ask_group(auto function, auto key) {
     return ask<group>(function, key, &group::gr_gid, &group::gr_name);
 }
 
-// Without a domain, and in small letters.
+// The name without a domain, in lower case.
 std::string plain_name(std::string_view name) {
     name.remove_prefix(name.find('\\') + 1);  // npos + 1 is 0
     std::string plain(name.substr(0, name.find('@')));
@@ -81,8 +84,8 @@ std::string plain_name(std::string_view name) {
     return plain;
 }
 
-// Whether the service, or a local file, which may be asked before or after it, has another name for
-// the id that was found.
+// Whether the service has another name for the id that was found, or the local file has, which may
+// be asked before or after the service.
 bool has_another_name(bool is_user, const Answer& found) {
     const std::string name = plain_name(found.name);
     const auto id = static_cast<unsigned>(found.id);
@@ -101,7 +104,8 @@ bool has_another_name(bool is_user, const Answer& found) {
     return another;
 }
 
-// The services that are asked for users, or for groups: "passwd: files [NOTFOUND=continue] sss".
+// The services for a database, by its line in nsswitch.conf(5): {"files", "sss"} for
+// "passwd: files [NOTFOUND=continue] sss".
 std::vector<std::string> services_of(const std::string& database) {
     std::ifstream file("/etc/nsswitch.conf");
     for (std::string line; std::getline(file, line);) {
@@ -121,8 +125,7 @@ std::vector<std::string> services_of(const std::string& database) {
     return {};
 }
 
-// Whether one of the services, when it alone is asked, has another id for the name, or another name
-// for the id.
+// Whether any of the services, asked alone, has another id for the name or another name for the id.
 bool is_another_elsewhere(bool is_user, const char* asked, const Answer& found) {
     const char* const database = is_user ? "passwd" : "group";
     const auto id = static_cast<unsigned>(found.id);
@@ -138,7 +141,7 @@ bool is_another_elsewhere(bool is_user, const char* asked, const Answer& found) 
     return another;
 }
 
-// By what the service knows this process: its user, or all its groups.
+// What the service says about this process: about its user, or about each of its groups.
 std::vector<Answer> ask_about_self(bool is_user) {
     if (is_user)
         return {ask_user(getpwuid_r, getuid())};
@@ -146,7 +149,7 @@ std::vector<Answer> ask_about_self(bool is_user) {
     const int count = getgroups(NGROUPS_MAX, groups.data());
     groups.resize(static_cast<size_t>(std::max(count, 0)));
     groups.push_back(getgid());
-    std::vector<Answer> answers(count < 0 ? 1 : 0);  // one that is not found
+    std::vector<Answer> answers(count < 0 ? 1 : 0);  // on failure: one answer, "not found"
     for (const gid_t gid : groups)
         answers.push_back(ask_group(getgrgid_r, gid));
     return answers;

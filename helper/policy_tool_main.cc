@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate-policy: says what the policy means for whoever asks, and what is wrong with it. It reads
-// the policy by the sources that tapgate-helper reads it by, but it is a program of its own and has
-// no privilege: what it can read is what its caller can.
+// tapgate-policy: says what the policy means for the user who asks, and what is wrong with it. It
+// reads the policy with the same code as tapgate-helper, but is a separate program without any
+// privilege: it can only read what its caller can.
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -91,7 +91,7 @@ Command parse_command(int argc, char** argv) {
     }
 }
 
-// A number of the kernel's about a link; -1: there is none.
+// The number in an attribute file of a link; -1 when there is none.
 int link_number(const std::string& link, const char* attribute) {
     const UniqueFd fd(
         open(("/sys/class/net/" + link + "/" + attribute).c_str(), O_RDONLY | O_CLOEXEC));
@@ -104,7 +104,7 @@ int link_number(const std::string& link, const char* attribute) {
 
 // The bridges of this host, as far as this process can see them.
 std::vector<HostBridge> host_bridges() {
-    constexpr int net_addr_set = 3;  // linux/netdevice.h; see has_fixed_address() in bridge_port.h
+    constexpr int net_addr_set = 3;  // NET_ADDR_SET in linux/netdevice.h
     const std::unique_ptr<DIR, int (*)(DIR*)> links(opendir("/sys/class/net"), closedir);
     if (!links)
         fail_with_errno("/sys/class/net");
