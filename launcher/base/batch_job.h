@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Is this process part of a batch system's job? Then others decide how long it lives and how much
-// memory it has, and what a login gives a user on a host is not there.
+// Whether this process is part of a batch system's job. If so, others decide how long it lives and
+// how much memory it has, and the host lacks what a login sets up for a user.
 #pragma once
 
 #include <functional>
@@ -13,21 +13,23 @@ namespace tapgate {
 struct BatchJob {
     enum class System { slurm, htcondor, nomad };
     System system = System::slurm;
-    /// What the batch system itself has started, and sends its signals to; else a child of that.
+    /// Whether the batch system started this very process, which then gets its signals, and not one
+    /// of its ancestors.
     bool is_task = false;
-    /// Slurm: in the batch script and not in a step of srun's. There signals reach the script's
-    /// shell only, and when that has ended, so has the job.
+    /// Slurm: in the batch script, not in a step started by srun. Signals then reach only the
+    /// script's shell, and the job ends when that ends.
     bool in_batch_script = false;
 };
 
-/// As it says of itself.
+/// The name that the batch system calls itself.
 std::string name_of(BatchJob::System system);
 
-/// The job that this process is in; nothing: none.
+/// The job that this process is in; nothing when it is in none.
 std::optional<BatchJob> batch_job();
 
-/// The same of an environment; `lookup` as getenv(), `pid` this process's number, `parent` the name
-/// of its parent's program: in a container the number may be another than Slurm's.
+/// The same for another environment: `lookup` works like getenv(), `pid` is this process's number,
+/// and `parent` the name of its parent's program. (In a container, `pid` may differ from the number
+/// that Slurm knows.)
 std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*)>& lookup, int pid,
                                      const std::string& parent = {});
 

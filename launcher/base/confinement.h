@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A program that may open the files that are named here, and none of the user's others: the kernel
-// sees to it (Landlock, since Linux 5.13).
+// Runs a program that may open only the files that are named here, and none of the user's others.
+// The kernel enforces it (Landlock, since Linux 5.13).
 //
-// qemu-img opens whatever an image names, with the user's rights, and what it opens ends up where a
-// guest reads it. Images are read here before, and refused when they name what they should not;
-// this covers what those readers understand differently from QEMU.
+// qemu-img opens whatever an image names, with the user's rights, and what it reads ends up where a
+// guest can read it. So images are checked here first, and refused when they name what they should
+// not. Confinement covers the cases that QEMU understands differently from our checks.
 #pragma once
 
 #include <functional>
@@ -18,25 +18,25 @@ namespace tapgate {
 
 /// What a confined program may open: regular files and block devices.
 struct FileAccess {
-    std::vector<std::string> read;   ///< the user named them: a link is followed
-    std::vector<std::string> parts;  ///< an image named them: a link is none of them
-    std::vector<std::string> write;  ///< to read as well; they have to be there
+    std::vector<std::string> read;   ///< named by the user: links are followed
+    std::vector<std::string> parts;  ///< named by an image: must not be links
+    std::vector<std::string> write;  ///< may be read too; must exist
 };
 
-/// The version of the running kernel's Landlock; 0 where it has none, or none that may be used.
+/// The version of the running kernel's Landlock; 0 where it has none, or where it is disabled.
 int landlock_version();
 
-/// What a program started for `files` is held to: the files, and for reading the folders that hold
-/// the system's programs and libraries, and those of `program` (an absolute path). It makes no file
-/// and has no TCP connection. No descriptor where the kernel has no Landlock. Throws a
-/// LauncherError for a file that cannot be opened or is of another kind: before anything opens it
-/// (a FIFO waits).
+/// The limits for a program that is started for `files`. It may open those files, and for reading
+/// also the folders of the system's programs and libraries, and those of `program` (an absolute
+/// path). It can make no files and no TCP connections. Where the kernel has no Landlock, nothing is
+/// enforced. The constructor throws a LauncherError for a file that cannot be opened or is of
+/// another kind; it checks that before it opens one, since a FIFO would block.
 class Confinement {
   public:
     Confinement(const FileAccess& files, const std::string& program);
 
-    /// Runs `start`, which starts a program that is confined; this process is not. Passes on what
-    /// `start` throws.
+    /// Calls `start`, which starts a program; that program is confined, and this process is not.
+    /// Passes on what `start` throws.
     void run(const std::function<void()>& start) const;
 
   private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// How the launcher fails: an exception with the whole text of the error, thrown where the place is
-// known and caught once, in main().
+// How the launcher fails: by an exception that carries the complete text of the error. It is thrown
+// where the place is known, and caught once, in main().
 #pragma once
 
 #include <stdexcept>
@@ -9,10 +9,10 @@
 
 namespace tapgate {
 
-/// Exit codes, the same for every verb. A verb that has more says so in tapgate(1).
+/// Exit codes, the same for every verb. tapgate(1) lists the verbs that have more.
 enum class ExitCode : int {
     done = 0,
-    failed = 1,   ///< this host, QEMU or the guest did not do it
+    failed = 1,   ///< this host, QEMU or the guest failed
     usage = 2,    ///< the command line makes no sense
     refused = 3,  ///< the helper or the policy said no
 };
@@ -29,13 +29,13 @@ class LauncherError : public std::runtime_error {
     ExitCode code_;
 };
 
-/// The command line makes no sense; main() adds where the help is.
+/// The command line makes no sense; main() adds where to find help.
 class UsageError : public LauncherError {
   public:
     explicit UsageError(const std::string& text) : LauncherError(text, ExitCode::usage) {}
 };
 
-/// Throws a LauncherError: `what`, and the text of errno.
+/// Throws a LauncherError: `what`, followed by the text of errno.
 [[noreturn]] void fail_with_errno(const std::string& what);
 
 }  // namespace tapgate

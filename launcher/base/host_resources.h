@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What this host has left of memory and of room on its disks.
+// How much memory and disk space this host has left.
 #pragma once
 
 #include <cstdint>
@@ -10,20 +10,20 @@ namespace tapgate {
 
 struct DiskFacts {
     std::string path;
-    int error = 0;                     ///< the errno of opening it as the VM would; 0: it opens
-    std::uint64_t free_mebibytes = 0;  ///< of its file system
+    int error = 0;                     ///< errno of opening it as the VM would; 0: that works
+    std::uint64_t free_mebibytes = 0;  ///< on its file system
     bool is_device = false;            ///< a block device, which has no file system to fill
-    std::string mounted_on = {};       ///< where the host has it mounted, though the guest writes
-    std::string permission = {};       ///< of a device that does not open: device_permission()
+    std::string mounted_on = {};       ///< where the host has mounted it, if the guest writes to it
+    std::string permission = {};       ///< device_permission(), if it is a device and does not open
 };
 
-/// The room where `path` is. `error`: what opening it failed with; then that is the answer.
+/// The free space where `path` is. `error` is the errno of opening it; if not 0, only that counts.
 DiskFacts disk_space(const std::string& path, int error = 0);
 
-/// Where the file system is mounted that `path` is in.
+/// The mount point of the file system that contains `path`.
 std::string mount_point_of(const std::string& path);
 
-/// The room where the VMs' own images grow.
+/// The free space where the VMs' own images grow.
 DiskFacts data_disk();
 
 }  // namespace tapgate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// How much memory there is for VMs: the host's, and what the cgroup of this process (a job's, a
-// container's, a slice's) lets it have of that.
+// How much memory there is for VMs: the host's, limited by the cgroup of this process (a job's, a
+// container's, a slice's).
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,16 @@ namespace tapgate {
 
 /// In MiB.
 struct Memory {
-    std::uint64_t available = 0;  ///< what may still be taken: the least of all
-    /// The limit of the cgroup that is the narrowest; 0: none is narrower than the host.
+    std::uint64_t available = 0;  ///< what can still be taken, under the tightest of all limits
+    /// The tightest cgroup limit; 0 when none is below the host's memory.
     std::uint64_t limit = 0;
 };
 
-/// Of this process now. `root`: what is before /proc and /sys, for tests.
+/// The memory for this process now. `root` is prepended to /proc and /sys, for tests.
 Memory memory(const std::string& root = {});
 
-/// How many processes the kernel has killed for want of memory in this process's cgroup and those
-/// above it that have a limit. What is of interest is whether it grows.
+/// How many processes the kernel has killed for lack of memory in this process's cgroup and in
+/// those above it that have a limit. Callers look at whether it grows.
 std::uint64_t memory_kills(const std::string& root = {});
 
 }  // namespace tapgate

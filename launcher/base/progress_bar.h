@@ -6,11 +6,11 @@
 
 namespace tapgate {
 
-/// Called with 0 to 100.
+/// Called with a percentage from 0 to 100.
 using Progress = std::function<void(double percent)>;
 
-/// How far something is, on stderr: on a terminal a bar that grows (and goes with this), else a
-/// line for each quarter.
+/// Shows on stderr how far something is: on a terminal a growing bar, which the destructor removes;
+/// otherwise a line for each quarter.
 class ProgressBar {
   public:
     explicit ProgressBar(const std::string& what);

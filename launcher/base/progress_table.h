@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What many VMs are doing at the same time: a table on a terminal, which is drawn again with each
-// change; else a line for each VM that is done. To stderr, as everything that is not a
-// result.
+// Shows on stderr what many VMs are doing at the same time: on a terminal a table that is redrawn
+// with each change; otherwise a line for each VM that is done.
 #pragma once
 
 #include <chrono>
@@ -21,10 +20,10 @@ class ProgressTable {
         std::string name;
         std::string text;  ///< what it is doing, or has become
         State state = State::waiting;
-        Clock::time_point since = {};  ///< when it came to do that
+        Clock::time_point since = {};  ///< when it began to do that
     };
 
-    /// Who tells, without a terminal, why something has failed.
+    /// Who says, without a terminal, why something failed.
     enum class Failures { told_at_once, told_by_caller };
 
     /// Shows nothing yet.
@@ -32,7 +31,7 @@ class ProgressTable {
 
     void set(size_t row, State state, const std::string& text, Clock::time_point now);
 
-    /// Time goes by: call it about once a second.
+    /// To be called about once a second, to show that time passes.
     void tick(Clock::time_point now);
 
     [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }

@@ -5,11 +5,11 @@
 
 namespace tapgate {
 
-/// Whether there is somebody to ask: stdin and stderr are a terminal.
+/// Whether there is somebody to ask: both stdin and stderr are terminals.
 bool can_ask();
 
-/// Shows `question` and waits for an answer, as long as that takes. Only "y" and "yes" agree.
-/// Throws a LauncherError when there is nobody to ask, which says that --yes does without.
+/// Shows `question` and waits for the answer, however long that takes. Only "y" and "yes" agree.
+/// When there is nobody to ask, throws a LauncherError that recommends --yes.
 bool agreed(const std::string& question);
 
 }  // namespace tapgate

@@ -9,10 +9,10 @@
 
 namespace tapgate {
 
-/// Waits for one message of send_fds() on `socket` and owns what came, close-on-exec. No more than
-/// `most` are taken. An empty answer means that the peer closed the socket without sending any.
-/// Throws std::system_error when receiving fails, EPROTO when what came is not such a message
-/// (whatever descriptors came with it are closed).
+/// Waits for one message of send_fds() on `socket` and takes ownership of the descriptors in it, at
+/// most `most`, close-on-exec. Returns none when the peer closed the socket without sending any.
+/// Throws std::system_error when receiving fails; with EPROTO when the message is not such a one
+/// (the descriptors that came with it are closed).
 std::vector<UniqueFd> receive_fds(int socket, size_t most);
 
 }  // namespace tapgate

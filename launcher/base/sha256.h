@@ -12,14 +12,14 @@
 
 namespace tapgate {
 
-/// Of what comes piece by piece.
+/// The hash of what is added piece by piece.
 class Sha256 {
   public:
     Sha256() { sha256_init(&context_); }
 
     void add(std::string_view bytes);
 
-    /// Of all that was added; from then on it begins anew.
+    /// The hash of everything added so far. The next add() starts anew.
     std::array<std::uint8_t, 32> digest();
 
   private:

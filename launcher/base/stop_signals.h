@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// SIGTERM, SIGINT and SIGHUP as a descriptor: what they end has to be put in order first.
+// SIGTERM, SIGINT and SIGHUP as a descriptor, for work that must be cleaned up before it ends.
 #pragma once
 
 #include <csignal>
@@ -11,27 +11,27 @@
 
 namespace tapgate {
 
-/// The exit code of what such a signal has ended, as a shell has it of a program that does not
-/// handle it: 130 for "SIGINT".
+/// The exit code after such a signal, as a shell reports it for a program that does not handle the
+/// signal: 130 for "SIGINT".
 ExitCode code_of_signal(const std::string& name);
 
-/// From its construction to the end of the process these signals do nothing by themselves. One that
-/// whoever started this process had it ignore (nohup, a shell in the background) stays ignored.
+/// From its construction to the end of the process, these signals do nothing by themselves. A
+/// signal that was ignored when this process was started (nohup, a background job) stays ignored.
 class StopSignals {
   public:
     StopSignals();
 
-    /// Readable for poll() when one came; still owned here.
+    /// A descriptor that poll() finds readable when a signal came; still owned here.
     [[nodiscard]] int fd() const { return fd_.get(); }
 
-    /// The name of one that came; empty: none did. Never waits.
+    /// The name of a signal that came; empty when none did. Never blocks.
     [[nodiscard]] std::string take() const;
 
   private:
     UniqueFd fd_;
 };
 
-/// The same while it lives: what is half made is taken away first, when one comes.
+/// The same for as long as it lives, so that unfinished work can be removed when a signal comes.
 class HeldSignals {
   public:
     HeldSignals();
@@ -39,11 +39,11 @@ class HeldSignals {
     HeldSignals(const HeldSignals&) = delete;
     HeldSignals& operator=(const HeldSignals&) = delete;
 
-    /// As of StopSignals.
+    /// As in StopSignals.
     [[nodiscard]] int fd() const { return signals_.fd(); }
     [[nodiscard]] std::string take() const { return signals_.take(); }
 
-    /// Throws a LauncherError with the code of the signal when one came.
+    /// If a signal came, throws a LauncherError with its code.
     void throw_if_any() const;
 
   private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Text for a terminal that is narrower than it.
+// Text and tables for terminals that may be too narrow for them.
 #pragma once
 
 #include <cstddef>
@@ -10,24 +10,25 @@
 
 namespace tapgate {
 
-/// How many columns the terminal at stdout has; 0: it is none, and programs read what it gets.
+/// The width of the terminal at stdout in columns; 0 when it is not a terminal, but a file or a
+/// pipe.
 size_t output_width();
 
-/// The same of the terminal at stderr.
+/// The same for the terminal at stderr.
 size_t error_width();
-
-/// table_text(), in which each row, the first too, is as many lines as `width` asks for: the
+/// table_text(), but each row (the first too) takes as many lines as `width` requires: columns for
+/// which there is no room go onto the next line, four blanks further in. 0: one line for each row.
 /// columns that have no room go below, four blanks further in. 0: one line.
 std::string fitted_table(const std::vector<std::vector<std::string>>& rows, size_t width);
 
-/// `text` with a newline and `indent` blanks in the place of a blank where a line of it is longer
-/// than `width`. Lines that begin with a blank stay as they are: they show something, and a place
-/// in it. 0: all do.
+/// `text`, in which a line longer than `width` is folded: a blank becomes a newline and `indent`
+/// blanks. Lines that begin with a blank stay as they are, since they show something and a place in
+/// it. A `width` of 0 folds nothing.
 std::string folded_text(std::string_view text, size_t indent, size_t width);
 
-/// `text` in lines that end before `width`, the first of which begins in `column`, and the others
-/// behind `indent` blanks. Broken at blanks only: a command's words and a path stay whole. 0: as it
-/// is.
+/// `text` in lines that end before `width`. The first line begins in `column`, the others after
+/// `indent` blanks. Lines are broken only at blanks, so that a command's words and a path stay
+/// whole. A `width` of 0 changes nothing.
 std::string fitted_text(std::string_view text, size_t column, size_t indent, size_t width);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Words from outside (the user's, the helper's, QEMU's, the kernel's), made fit to be shown.
+// Text from outside (from the user, the helper, QEMU, the kernel), made fit to be shown.
 #pragma once
 
 #include <charconv>
@@ -14,20 +14,19 @@
 
 namespace tapgate {
 
-/// The text of an errno, in English wherever the user lives: error lines are searched for.
+/// The text of an errno, in English whatever the user's locale: people search for error lines.
 std::string errno_text(int error_number);
 
-/// What separates words in a line.
+/// The characters that separate words in a line.
 constexpr std::string_view blanks = " \t\r";
 
 /// `text` without the `separators` at its ends.
 std::string_view trimmed(std::string_view text, std::string_view separators = blanks);
 
-/// `text` without the mark that some editors, of Windows most of all, put in front of UTF-8.
+/// `text` without the mark that some editors, mostly on Windows, put in front of UTF-8.
 std::string_view without_byte_order_mark(std::string_view text);
 
-/// `text` as a whole number from `least` to `most`, in decimal digits and nothing else; nothing
-/// when it is none.
+/// `text` as a whole number from `least` to `most`. Nothing when it is anything but decimal digits.
 template <typename Number>
 std::optional<Number> parse_whole(std::string_view text,
                                   Number least = std::numeric_limits<Number>::min(),
@@ -40,48 +39,47 @@ std::optional<Number> parse_whole(std::string_view text,
     return number;
 }
 
-/// The words between single commas; two commas are one that belongs to the word, as with QEMU.
+/// The words between single commas. Two commas in a row are a comma within a word, as with QEMU.
 std::vector<std::string> split_at_commas(std::string_view text);
 
-/// `text` fit for a terminal, which printable() (common/words.h) makes of each of its lines; what
-/// is over `longest` bytes is cut and ends in "...".
+/// `text` fit for a terminal: printable() (common/words.h) for each of its lines. What exceeds
+/// `longest` bytes is cut, and ends in "...".
 std::string terminal_lines(std::string_view text, size_t longest);
 
-/// The same, and blanks and newlines at the end go.
+/// The same, without blanks and newlines at the end.
 std::string terminal_text(std::string_view text, size_t longest = 4096);
 
-/// `text` fit for a part of one line, as printable() makes it; over 200 bytes are cut. Blanks stay:
-/// they may be what is wrong with it.
+/// `text` fit for a part of one line, as printable() makes it, cut at 200 bytes. Blanks at the ends
+/// stay: they may be what is wrong with it.
 std::string shown(std::string_view text);
 
-/// shown(), between the quotes that errors have around what they speak of.
+/// shown(), in the quotes that errors use.
 std::string quoted_word(std::string_view text);
 
-/// `text` with each comma written twice: so a comma belongs to a word of a list, in QEMU's options
-/// and in ours.
+/// `text` with each comma doubled, so that it is part of a word, in QEMU's options and in ours.
 std::string commas_doubled(std::string_view text);
 
-/// The words as a list that split_at_commas() takes apart again.
+/// The words as a list that split_at_commas() can take apart again.
 std::string joined_by_commas(const std::vector<std::string>& words);
 
-/// The arguments as a POSIX shell's words, which is read back as exactly these.
+/// The arguments as words of a POSIX shell, which reads exactly these back.
 std::string shell_text(const std::vector<std::string>& argv);
 
-/// "VmxNet3" as "vmxnet3".
+/// `text` in lower case (ASCII letters only): "vmxnet3" for "VmxNet3".
 std::string in_small_letters(std::string_view text);
 
-/// The one of `names` that was probably meant by `word`, as " (did you mean `memory'?)"; or
-/// nothing.
+/// The one of `names` that `word` was probably meant to be, as " (did you mean `memory'?)"; empty
+/// when there is none.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
 
-/// "512M", "9000M", "40G": never a fraction, and never more than the size.
+/// A size as in "512M", "9000M", "40G": never a fraction, and never more than the size.
 std::string size_text(std::uint64_t mebibytes);
 
-/// "3d 4h", "4h 5m", "5m 6s"; less than nothing is "0m 0s".
+/// A duration as in "3d 4h", "4h 5m", "5m 6s". A negative one is "0m 0s".
 std::string duration_text(std::int64_t seconds);
 
-/// Rows of cells, each column as wide as its widest cell, two blanks apart, and no blanks at a
-/// line's end.
+/// Rows of cells. Each column is as wide as its widest cell, columns are two blanks apart, and no
+/// line ends in blanks.
 std::string table_text(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace tapgate

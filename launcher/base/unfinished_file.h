@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Files that are there whole or not at all.
+// Files that exist completely or not at all.
 #pragma once
 
 #include <sys/types.h>
@@ -12,11 +12,13 @@
 
 namespace tapgate {
 
-/// A file that is being made beside `target`, under another name: removed unless it becomes that.
+/// A file that is being made beside `target` under another name. Removed unless it becomes
+/// `target`.
 class UnfinishedFile {
   public:
-    /// Removes what a killed process has left of the same target. On a home that hosts share that
-    /// may be what another host is making of it: of two who make the same, one fails in any case.
+    /// Removes what a killed process has left for the same target. On a home that hosts share, this
+    /// may be the file of another host that is making the same; but then one of the two fails
+    /// anyway.
     explicit UnfinishedFile(const std::string& target);
     ~UnfinishedFile();
     UnfinishedFile(const UnfinishedFile&) = delete;
@@ -24,15 +26,15 @@ class UnfinishedFile {
 
     [[nodiscard]] const std::string& path() const { return path_; }
 
-    /// Makes it, for who writes it here and not by a program; once. `mode`: less the umask. Throws
-    /// a LauncherError that names the target.
+    /// Creates the file, for a caller who writes it himself instead of a program. To be called
+    /// once. The umask applies to `mode`. Throws a LauncherError that names the target.
     [[nodiscard]] UniqueFd create(mode_t mode) const;
 
-    /// From then on it is the target, mode 0600. Throws a LauncherError, also when there is one.
+    /// Makes the file the target, with mode 0600. Throws a LauncherError, also when a target
+    /// exists.
     void finish() const;
 
-    /// The same in the place of one that is there, with the mode that it has. Throws a
-    /// LauncherError.
+    /// The same, but replaces an existing target and keeps its mode. Throws a LauncherError.
     void replace() const;
 
   private:
@@ -42,11 +44,11 @@ class UnfinishedFile {
     std::string path_;
 };
 
-/// Makes the file `path`, mode 0600, whole or not at all. Throws a LauncherError, also when there
-/// is one: then it says `exists`.
+/// Makes the file `path`, mode 0600, completely or not at all. Throws a LauncherError; when the
+/// file exists already, with the text `exists`.
 void write_new_file(const std::string& path, std::string_view text, const std::string& exists);
 
-/// The same, in the place of what is there.
+/// The same, but replaces what is there.
 void replace_file(const std::string& path, std::string_view text);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// QEMU's argument vector while it is being written, and what its parts have in common.
+// Builds QEMU's argument vector, with what its parts have in common.
 #pragma once
 
 #include <cstddef>
@@ -13,34 +13,34 @@
 
 namespace tapgate {
 
-/// Ordered: the same VM gives the same text, with what matters first.
+/// Ordered, so that the same VM always gives the same text, and what matters comes first.
 using ArgvJson = nlohmann::ordered_json;
 
-/// How many devices can be plugged into a q35 while it runs.
+/// How many devices can be plugged into a running q35.
 inline constexpr unsigned spare_ports = 4;
 
 class ArgvWriter {
   public:
-    /// `spec` has to live as long as this.
+    /// `spec` must outlive this object.
     ArgvWriter(const std::string& qemu, const VmSpec& spec) : spec_(spec), argv_{qemu} {}
 
     void add(std::string_view option);
     void add(std::string_view option, std::string value);
     void add_json(std::string_view option, const ArgvJson& value);
 
-    /// A PCI device: on q35 below a root port of its own (so that it can be unplugged), eight of
-    /// which share a slot, from slot 2 on: what a guest calls its adapters depends on the place.
+    /// Adds a PCI device. On q35 it gets a root port of its own, so that it can be unplugged. Eight
+    /// root ports share a slot, from slot 2 on: guests name their adapters after these places.
     void add_device(ArgvJson device);
 
-    /// On q35 the root ports that nothing is plugged into yet, spare0 to spareN: there is no
-    /// plugging in without one. Behind the devices, whose places they leave alone.
+    /// Adds empty root ports on q35, spare0 to spareN, without which nothing can be plugged in. To
+    /// be called after all devices have been added, so that it does not change their places.
     void add_spare_ports();
 
-    /// The device's place in the boot order, as `boot` says. What qemu-arg gives a bootindex= keeps
-    /// it, and ours go on with the next one: QEMU refuses two that are the same.
+    /// Sets the device's place in the boot order, as `boot` says. A bootindex= in a qemu-arg keeps
+    /// its place, and ours skip it: QEMU refuses two that are the same.
     void set_boot_index(ArgvJson& device, BootDevice kind, size_t index) const;
 
-    /// The vector; nothing is left here.
+    /// Returns the vector, and leaves none here.
     std::vector<std::string> take() { return std::move(argv_); }
 
   private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What can be asked of a VM that runs, by its QMP socket and its process.
+// What can be asked of a running VM, by its QMP socket and its process.
 #pragma once
 
 #include <chrono>
@@ -14,10 +14,11 @@
 
 namespace tapgate {
 
-/// How long a VM's QMP may take. While another client is connected it takes until that leaves.
+/// How long a VM's QMP may take. If another client is connected, this includes waiting for it to
+/// leave.
 constexpr std::chrono::milliseconds qmp_limit{3000};
 
-/// The user's error for what the VM's QMP has failed at: with the way out of a QEMU that hangs.
+/// The error to show when the VM's QMP fails; it includes the way out of a QEMU that hangs.
 LauncherError qmp_failure(const VmName& name, const QmpError& error);
 
 /// Runs one QMP command. Throws a LauncherError when QEMU does not answer, or refuses.
@@ -25,26 +26,27 @@ nlohmann::json qmp_command(const VmName& name, const std::string& command,
                            const nlohmann::json& arguments = nullptr,
                            std::chrono::milliseconds limit = qmp_limit);
 
-/// The same over a connection that is there. Throws a QmpError when QEMU does not answer, and a
+/// The same over an existing connection. Throws a QmpError when QEMU does not answer, and a
 /// LauncherError when it refuses.
 nlohmann::json qmp_command(QmpClient& qmp, const std::string& command,
                            const nlohmann::json& arguments = nullptr,
                            std::chrono::milliseconds limit = qmp_limit);
 
-/// What QEMU calls the guest's state: "running", "paused", "internal-error", ... Throws as
-/// qmp_command() does, of the VM or over a connection.
+/// What QEMU calls the guest's state: "running", "paused", "internal-error", ... For a VM or over a
+/// connection; throws as the corresponding qmp_command() does.
 std::string guest_status(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
 std::string guest_status(QmpClient& qmp, std::chrono::milliseconds limit = qmp_limit);
 
-/// Where a viewer finds the VM's screen: "unix:PATH", "127.0.0.1:5901", "HOST:5901". QEMU knows the
-/// port when it chose that itself. Empty when there is no screen. Throws as qmp_command() does.
+/// Where a viewer finds the VM's screen: "unix:PATH", "127.0.0.1:5901", "HOST:5901". Asks QEMU,
+/// since that may have chosen the port. Empty when there is no screen. Throws as qmp_command()
+/// does.
 std::string vnc_address(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
 
-/// A descriptor of the VM's QEMU, the caller's, readable for poll() when that has ended; none when
-/// it does not run.
+/// A descriptor of the VM's QEMU, which the caller owns. poll() finds it readable when QEMU has
+/// ended. None when QEMU does not run.
 UniqueFd qemu_pidfd(const VmName& name);
 
-/// SIGKILL.
+/// Kills QEMU with SIGKILL.
 void kill_qemu(const UniqueFd& pidfd);
 
 }  // namespace tapgate

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Plugging disks and adapters into a VM that runs, and out of it, by QMP.
+// Plugs disks and adapters into a running VM, and unplugs them, by QMP.
 //
-// What is plugged in is called as at a start: diskN on the image diskN-image, nicN on the netdev
-// netN. A step that fails takes back those before it.
+// They have the same names as at a start: diskN on the image diskN-image, nicN on the netdev netN.
+// When a step fails, the steps before it are undone.
 #pragma once
 
 #include <chrono>
@@ -19,40 +19,40 @@
 
 namespace tapgate {
 
-/// A disk, or a CD in its drive, of a VM that runs.
+/// A disk, or a CD in its drive, of a running VM.
 struct PluggedImage {
     std::string device;  ///< "disk0", "cdrom0"
     std::string path;
     bool read_only = false;
 };
 
-/// A connection to the QMP of a VM that runs: while it is there, no other tapgate plugs.
+/// A connection to the QMP of a running VM. While it exists, no other tapgate can plug or unplug.
 class Hotplug {
   public:
     /// Throws a QmpError.
     explicit Hotplug(const VmName& name);
 
-    /// The devices that have a name, ports and controllers too.
+    /// The ids of all devices that have one, including ports and controllers.
     std::set<std::string> devices();
 
-    /// What is in the disks and the drives.
+    /// The images in the VM's disks and drives.
     std::vector<PluggedImage> images();
 
-    /// Plugs the disk in, as `id`. Throws a LauncherError; nothing of it is left then.
+    /// Plugs the disk in, as `id`. Throws a LauncherError, and then leaves nothing behind.
     void plug_disk(const Disk& disk, const std::string& id, const HostDevices& host);
 
-    /// Plugs the adapter in, as `nicN` for the `index` N. Descriptors for a bridge only: one tap
+    /// Plugs the adapter in, as nicN where N is `index`. For a bridge it needs descriptors: a tap
     /// for each queue, and as many of vhost-net or none. Throws as plug_disk() does.
     void plug_nic(const Net& net, unsigned index, const MacAddress& mac,
                   std::optional<unsigned> mtu, const std::vector<UniqueFd>& taps,
                   const std::vector<UniqueFd>& vhosts);
 
-    /// Takes the disk or the adapter out, when the guest has let go of it; and what is behind it,
-    /// also what is left of an earlier call that gave up. Throws a LauncherError, after `limit`
-    /// too.
+    /// Unplugs the disk or the adapter, and what is behind it, when the guest has let go of it.
+    /// Also completes an earlier call that gave up. Throws a LauncherError, also when `limit` is
+    /// over.
     void unplug(const std::string& id, std::chrono::milliseconds limit);
 
-    /// Whether something of the disk or the adapter is there: itself, or what is behind it.
+    /// Whether a part of the disk or the adapter is there: the device, or what is behind it.
     bool has_part_of(const std::string& id);
 
   private:

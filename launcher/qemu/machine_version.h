@@ -8,9 +8,9 @@
 
 namespace tapgate {
 
-/// The settings for a new VM's file, with the version that `machine` has today written down, so
-/// that the guest's hardware stays the same under a later QEMU. Where there is no QEMU to tell it,
-/// a note says so. Of what is given twice and counts once, the last stays.
+/// The settings for a new VM's file, with the current version of `machine` written down, so that
+/// the guest's hardware stays the same under a later QEMU. If there is no QEMU to ask, prints a
+/// note. Of a setting that is given twice but counts once, the last stays.
 std::vector<Setting> with_machine_version(std::vector<Setting> settings,
                                           const MachineType& machine);
 

@@ -6,11 +6,11 @@
 
 namespace tapgate {
 
-/// What viewers take for a vnc_address(): the path of a socket, or an URL.
+/// A vnc_address() in the form that viewers take: the path of a socket, or a URL.
 std::string viewer_address(const std::string& address);
 
-/// How `viewer` (vncviewer, remote-viewer, gvncviewer) is called for the address; empty when it
-/// cannot be: only vncviewer takes a socket.
+/// The command that calls `viewer` (vncviewer, remote-viewer, gvncviewer) for the address; empty
+/// when it cannot be called: only vncviewer takes a socket.
 std::vector<std::string> viewer_words(const std::string& viewer, const std::string& address);
 
 }  // namespace tapgate

@@ -8,13 +8,13 @@
 
 namespace tapgate {
 
-/// The link by which the user's systemd starts the VM.
+/// The path of the link that makes the user's systemd start the VM.
 std::string autostart_link(const VmName& name);
 
-/// Whether there is one. (A VM that cron starts has none: only crontab(1) would tell.)
+/// Whether that link exists. (A VM that cron starts has none; only crontab(1) would tell.)
 bool starts_by_itself(const VmName& name);
 
-/// The names of all VMs that have one, in alphabetical order.
+/// The names of all VMs that have such a link, in alphabetical order.
 std::vector<std::string> self_starting_vms();
 
 }  // namespace tapgate

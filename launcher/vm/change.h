@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate set: a VM's file changed without an editor.
+// `tapgate set': changes a VM's file without an editor.
 #pragma once
 
 #include <functional>
@@ -12,30 +12,31 @@
 
 namespace tapgate {
 
-/// The text of a VM file after `words`: "KEY=VALUE" takes the place of all that the key had,
-/// "KEY+=VALUE" adds one to a list, "KEY=" takes it away. Comments and all other lines stay. Paths
-/// start in `directory`. Throws a UsageError for a word that is none of these.
+/// The text of a VM file after the changes in `words`: "KEY=VALUE" replaces all values of the key,
+/// "KEY+=VALUE" adds one to a list, and "KEY=" removes the key. Comments and other lines stay.
+/// Relative paths start in `directory`. Throws a UsageError for any other word.
 std::string changed_text(std::string_view text, const std::vector<std::string>& words,
                          const std::string& directory);
 
-/// The text with `value` in the place of the `index`th value that `key` has, or behind the last
-/// when it has no more; empty: that one is taken away. Relative paths as above.
+/// The text with `value` in place of the `index`th value of `key`, or after the last when there are
+/// no more. An empty `value` removes that one. Relative paths as above.
 std::string with_value(std::string_view text, const std::string& key, size_t index,
                        const std::string& value, const std::string& directory);
 
-/// A change of a VM's file that describes a VM, and is not written yet.
+/// A change to a VM's file that gives a valid VM, and has not been written yet.
 class FileChange {
   public:
-    /// `change`: makes the new text of the old one. Throws a LauncherError.
+    /// `change` makes the new text from the old one. Throws a LauncherError.
     FileChange(const VmName& name, const std::function<std::string(std::string_view)>& change);
 
-    /// Throws a LauncherError when the file was changed meanwhile; it is then as that left it.
+    /// Writes the new text. Throws a LauncherError when somebody has changed the file meanwhile,
+    /// and leaves their text.
     void write() const;
 
-    /// Whether it could be written, by writing what is there. Throws as write() does.
+    /// Tests that the file can be written, by writing its old text. Throws as write() does.
     void rehearse() const;
 
-    /// The file is as it was before write(), unless somebody has changed it since.
+    /// Restores the text from before write(), unless somebody has changed the file since.
     void take_back() const noexcept;
 
   private:
@@ -47,8 +48,8 @@ class FileChange {
     std::string after_;
 };
 
-/// Changes the VM's file by `words`, when what comes of it describes a VM. Throws a LauncherError;
-/// the file is then as it was.
+/// Changes the VM's file by `words`, if the result is a valid VM. Throws a LauncherError, and
+/// leaves the file as it was.
 void change_vm_file(const VmName& name, const std::vector<std::string>& words,
                     const std::string& directory);
 

@@ -7,11 +7,11 @@
 
 namespace tapgate {
 
-/// What the VM keeps when it is off: overlays, UEFI variables, its guest's keys. Of the runtime's
-/// files see vm_directory() in vm/state.h. It may not be there.
+/// The directory of what the VM keeps when it is off: overlays, UEFI variables, its guest's keys.
+/// It need not exist. (For files at run time, see vm_directory() in vm/state.h.)
 std::string vm_data_directory(const VmName& name);
 
-/// Where the seed of the VM is, which its guest finds as a disk: in the VM's data directory.
+/// The path of the VM's seed, which its guest sees as a disk: in the VM's data directory.
 std::string seed_path(const VmName& name);
 
 }  // namespace tapgate

@@ -7,21 +7,21 @@
 
 namespace tapgate {
 
-/// Before a VM's name it makes the name that ssh knows the guest by.
+/// In front of a VM's name, makes the name by which ssh knows the guest.
 inline constexpr const char* ssh_host_prefix = "tapgate-";
 
-/// The guest's keys that `tapgate ssh' and its like have learnt.
+/// The file of the guest's host keys that `tapgate ssh' and similar verbs have learnt.
 std::string known_hosts_path(const VmName& name);
 
-/// Where the keys of guests are that ssh itself has logged in to, a file of each, called as ssh
-/// calls the guest.
+/// The directory of the host keys of guests that ssh itself has logged in to: one file for each,
+/// with the name by which ssh knows the guest.
 std::string known_hosts_directory();
 
-/// The VM's file there.
+/// The VM's file in that directory.
 std::string pattern_known_hosts_path(const VmName& name);
 
-/// Of a guest whose disk is another from now on, and so perhaps its keys, too: ssh would refuse
-/// them.
+/// Forgets the host keys of a guest that gets another disk and so may get other keys, which ssh
+/// would refuse.
 void forget_known_hosts(const VmName& name);
 
 }  // namespace tapgate

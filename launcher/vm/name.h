@@ -6,8 +6,8 @@
 
 namespace tapgate {
 
-/// `text` as a VM's name, as near as names can be: '-' for what they cannot have, and "vm" before a
-/// digit at the beginning; empty when nothing of it is left.
+/// A VM's name as similar to `text` as possible: with '-' for characters that names cannot have,
+/// and with "vm" before a leading digit. Empty when nothing of `text` is left.
 std::string fitting_name(std::string_view text);
 
 }  // namespace tapgate

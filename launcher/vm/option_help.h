@@ -7,7 +7,7 @@
 
 namespace tapgate {
 
-/// All of them, with what --help says of each.
+/// All of them, with their descriptions for --help.
 boost::program_options::options_description vm_options_description();
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A value of an option, where it came from, and the error that points there.
+// A value of an option, where it came from, and the error that points to that place.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,11 @@ struct Setting {
     std::string directory;  // where its relative paths start
 };
 
-/// A setting of the command line.
+/// A setting from the command line.
 Setting command_line_setting(const std::string& key, const std::string& value,
                              const std::string& directory);
 
-/// The error for a setting that is wrong: its place and, of a file's, the line and a caret.
+/// The error for a wrong setting: its place and, if it is from a file, the line and a caret.
 LauncherError wrong_setting(const Setting& setting, const std::string& what);
 
 /// A setting as `tapgate show` prints it: "memory = 2G".

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a VM is: passive data, made of types that cannot hold a wrong value. vm/description.h
-// makes it from text, qemu/argv.h makes QEMU's command line from it.
+// What a VM is: passive data, made of types that cannot hold a wrong value. vm/description.h makes
+// it from text, and qemu/argv.h makes QEMU's command line from it.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,13 @@
 
 namespace tapgate {
 
-/// A file of the host by its absolute path: without NUL, and valid UTF-8, since QEMU takes it in
-/// JSON, which can say nothing else. Absolute, so that it neither begins with '-' nor looks like
+/// The absolute path of a file on the host: without NUL, and valid UTF-8, since QEMU gets it in
+/// JSON, which cannot hold anything else. An absolute path neither begins with '-' nor looks like
 /// one of QEMU's protocols (`nbd:`, `json:`).
 class HostPath {
   public:
-    /// `text`, taken from `directory` when it is relative. Nothing when it cannot be such a path.
+    /// `text`, which starts in `directory` if it is relative. Nothing when it cannot be such a
+    /// path.
     static std::optional<HostPath> parse(std::string_view text, const std::string& directory);
 
     [[nodiscard]] const std::string& str() const { return path_; }
@@ -30,7 +31,7 @@ class HostPath {
     std::string path_;
 };
 
-/// A guest's memory in whole MiB: 1 MiB to 16 TiB.
+/// A guest's memory in whole MiB, from 1 MiB to 16 TiB.
 class MemorySize {
   public:
     /// "512M", "2G", "1T"; a bare number means MiB, as with QEMU's -m.
@@ -43,18 +44,18 @@ class MemorySize {
     std::uint64_t mebibytes_;
 };
 
-/// MiB that QEMU needs beside its guest's memory: its own, what the devices hold, and the page
-/// tables. Without KVM there is also the guest's code as TCG has translated it.
+/// The MiB that QEMU needs in addition to its guest's memory: for itself, for the devices, and for
+/// page tables. Without KVM, the translated code comes on top.
 std::uint64_t memory_beside_guest(MemorySize guest);
 
-/// MiB of translated code with which a guest without KVM has room enough, and without which it
-/// hardly moves. QEMU's own limit is 1024.
+/// MiB of translated code: enough for a guest without KVM; the least with which it still makes
+/// progress; and QEMU's own limit.
 inline constexpr std::uint64_t translated_code = 256;
 inline constexpr std::uint64_t least_translated_code = 32;
 inline constexpr std::uint64_t most_translated_code = 1024;
 
-/// How many CPUs, and how they are arranged: the product of the three, 1 to 255 (what a guest
-/// without an IOMMU can address).
+/// How many CPUs there are, and how they are arranged. Their product is 1 to 255, as many as a
+/// guest without an IOMMU can address.
 class CpuTopology {
   public:
     static constexpr unsigned most_cpus = 255;
@@ -74,7 +75,7 @@ class CpuTopology {
     unsigned threads_;
 };
 
-/// A CPU model and its features as -cpu has them: "host", "qemu64,+vmx", "max,pmu=off".
+/// A CPU model and its features as in -cpu: "host", "qemu64,+vmx", "max,pmu=off".
 class CpuModel {
   public:
     static std::optional<CpuModel> parse(std::string_view text);
@@ -86,14 +87,13 @@ class CpuModel {
     std::string model_;
 };
 
-/// One of the two PC machines: "q35" or "pc", or a version of theirs: "pc-q35-7.2",
-/// "pc-i440fx-7.2".
+/// One of the two PC machines, "q35" or "pc", or a version of one: "pc-q35-7.2", "pc-i440fx-7.2".
 class MachineType {
   public:
     static std::optional<MachineType> parse(std::string_view text);
 
     [[nodiscard]] const std::string& str() const { return type_; }
-    /// PCI Express and SATA; the other one has PCI and IDE.
+    /// Whether it has PCI Express and SATA. (The other has PCI and IDE.)
     [[nodiscard]] bool is_q35() const { return is_q35_; }
 
   private:
@@ -102,8 +102,8 @@ class MachineType {
     bool is_q35_;
 };
 
-/// A disk's serial number as the guest sees it: 1 to 20 (what ATA and virtio have room for) of
-/// letters, digits, '.', '_' and '-'.
+/// A disk's serial number as the guest sees it: 1 to 20 letters, digits, '.', '_' and '-'. ATA and
+/// virtio have no room for more.
 class DiskSerial {
   public:
     static std::optional<DiskSerial> parse(std::string_view text);
@@ -115,14 +115,14 @@ class DiskSerial {
     std::string serial_;
 };
 
-/// A port of the host that leads to one of the guest's: "tcp:127.0.0.1:2222-:22", as QEMU's
-/// hostfwd. Host port 0 means a free one. Unlike with QEMU, no address means 127.0.0.1 and not
-/// every one.
+/// A port of the host that leads to one of the guest's, as in QEMU's hostfwd:
+/// "tcp:127.0.0.1:2222-:22". Host port 0 means any free port. Unlike with QEMU, no address means
+/// 127.0.0.1 and not every address.
 class HostForward {
   public:
     static std::optional<HostForward> parse(std::string_view text);
 
-    /// As QEMU takes it.
+    /// In QEMU's syntax.
     [[nodiscard]] const std::string& str() const { return rule_; }
 
   private:
@@ -130,13 +130,13 @@ class HostForward {
     std::string rule_;
 };
 
-/// A value, and the word for it.
+/// A value and the word for it.
 template <typename Value>
 struct Choice {
     std::string_view name;
     Value value;
 };
-/// The word for `value` among `choices`, which have one for each.
+/// The word for `value` in `choices`, which must have one for every value.
 template <typename Value, size_t n>
 constexpr std::string_view word_for(Value value, const Choice<Value> (&choices)[n]) {
     size_t at = 0;
@@ -150,7 +150,7 @@ inline constexpr Choice<ImageFormat> image_formats[] = {
     {"raw", ImageFormat::raw}, {"qcow2", ImageFormat::qcow2}, {"vmdk", ImageFormat::vmdk},
     {"vdi", ImageFormat::vdi}, {"vhdx", ImageFormat::vhdx},   {"vpc", ImageFormat::vpc},
 };
-/// As QEMU and qemu-img call it.
+/// The name of the format in QEMU and qemu-img.
 std::string_view name_of(ImageFormat format);
 /// Nothing when no format has this name.
 std::optional<ImageFormat> image_format(std::string_view name);
@@ -181,10 +181,10 @@ inline constexpr Choice<ShareProtocol> share_protocols[] = {{"9p", ShareProtocol
 
 enum class BootDevice { disk, cdrom, net };
 
-/// What to boot from: all devices of a kind in their order, or one of them.
+/// What to boot from: all devices of a kind in order, or only one of them.
 struct BootEntry {
     BootDevice device = BootDevice::disk;
-    std::optional<unsigned> index = std::nullopt;  // as the VM's file counts them, from 0
+    std::optional<unsigned> index = std::nullopt;  // from 0, as in the VM's file
 
     friend bool operator==(const BootEntry&, const BootEntry&) = default;
 };
@@ -192,62 +192,62 @@ struct BootEntry {
 struct Disk {
     HostPath path;  // a file, or a block device
     ImageFormat format = ImageFormat::raw;
-    bool format_is_said = false;  ///< by format=, and not only by the file's name
+    bool format_is_said = false;  ///< by format=, not derived from the file's name
     DiskBus bus = DiskBus::virtio;
     DiskCache cache = DiskCache::writeback;
     bool read_only = false;
     bool discard = true;
     std::optional<DiskSerial> serial = std::nullopt;
-    std::vector<HostPath> backing = {};  // what the image's chain of backing files may consist of
-    bool any_backing = false;            // or anything
+    std::vector<HostPath> backing = {};  // the files that the image's chain may consist of
+    bool any_backing = false;            // the chain may consist of any files
 };
 
-/// Behind QEMU's own NAT.
+/// QEMU's own NAT.
 struct UserNet {
     std::vector<HostForward> forwards = {};
 };
 
-/// Behind a port of this bridge.
+/// A port of a bridge.
 struct BridgeNet {
     InterfaceName bridge;
     unsigned queues = 1;
-    std::optional<UserNet> fallback = std::nullopt;  // where the bridge cannot be had
+    std::optional<UserNet> fallback = std::nullopt;  // in case the bridge is not available
 };
 
-/// Network adapters of one VM.
+/// The most network adapters that a VM can have.
 constexpr size_t most_nets = 16;
 
 struct Net {
     std::variant<BridgeNet, UserNet> link;
     NetModel model = NetModel::virtio;
-    std::optional<MacAddress> mac = std::nullopt;  // none: the VM's own, see identity.h
+    std::optional<MacAddress> mac = std::nullopt;  // nothing: stable_mac() in identity.h
 };
 
-/// The adapter as it is when its bridge cannot be had: on its fallback, or nothing when it has none
-/// (and a user's network never takes a bridge's place unasked).
+/// The adapter to use when its bridge is not available: on its fallback; nothing when it has none,
+/// since QEMU's NAT never replaces a bridge unless the user says so.
 std::optional<Net> fallen_back(const Net& net);
 
 /// A VNC server for the VM's screen.
 struct Vnc {
     enum class Reach {
-        unix_socket,  // who can enter the VM's directory: its owner
+        unix_socket,  // whoever can enter the VM's directory: its owner
         localhost,    // every user of this host
-        everyone,     // on every address of this host
+        everyone,     // whoever reaches any address of this host
     };
     Reach reach = Reach::unix_socket;
-    std::optional<unsigned> display = std::nullopt;  // TCP port 5900 + N; none: a free one
+    std::optional<unsigned> display = std::nullopt;  // TCP port 5900 + N; nothing: a free one
     std::optional<HostPath> password_file = std::nullopt;
 };
 
-/// On whichever host Slurm finds room, as a job of its own.
+/// Runs the VM as a Slurm job, on whichever host Slurm finds room.
 struct SlurmPlace {
     std::vector<std::string> options = {};  ///< sbatch's, without the dashes: "partition=vms"
 };
 
-/// A directory of the host's that the guest can mount.
+/// A directory on the host that the guest can mount.
 struct Share {
     HostPath path;
-    std::string tag;  ///< by which the guest mounts it
+    std::string tag;  ///< the name by which the guest mounts it
     bool read_only = false;
     ShareProtocol via = ShareProtocol::plan9;
 };
@@ -256,11 +256,11 @@ struct VmSpec {
     VmName name;
     MemorySize memory;
     CpuTopology cpus;
-    // None: the host's under KVM, everything that TCG can do otherwise.
+    // Nothing: with KVM the host's CPU, otherwise everything that TCG can do.
     std::optional<CpuModel> cpu = std::nullopt;
     Nested nested = Nested::as_the_host;
     MachineType machine;
-    std::optional<Accelerator> accelerator = std::nullopt;  // none: what the host has
+    std::optional<Accelerator> accelerator = std::nullopt;  // nothing: the best that works here
     Firmware firmware = Firmware::bios;
     std::vector<Disk> disks = {};
     std::vector<HostPath> cdroms = {};
@@ -271,10 +271,10 @@ struct VmSpec {
     std::optional<HostPath> kernel = std::nullopt;
     std::optional<HostPath> initrd = std::nullopt;
     std::optional<std::string> append = std::nullopt;
-    bool snapshot = false;  // what the guest writes is thrown away
+    bool snapshot = false;  // what the guest writes is discarded
     std::vector<Share> shares = {};
-    bool seed = false;  // the last disk is the seed, which is made at each start
-    std::optional<SlurmPlace> slurm = std::nullopt;  // none: on this host
+    bool seed = false;  // the last disk is the seed, which is rewritten at each start
+    std::optional<SlurmPlace> slurm = std::nullopt;  // nothing: it runs on this host
     std::vector<std::string> extra_arguments = {};
 };
 
