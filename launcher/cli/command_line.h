@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate VERB [NAME] [options], taken apart by Boost.Program_options, as a grammar has it.
+// Parses `tapgate VERB [NAME] [options]` with Boost.Program_options, according to a grammar.
 #pragma once
 
 #include <chrono>
@@ -16,21 +16,21 @@
 namespace tapgate {
 
 struct CommandLine {
-    const Grammar* grammar = nullptr;   ///< that it was read by
-    const Verb* verb = nullptr;         ///< nothing: only --help or --version
-    std::vector<std::string> operands;  ///< what is behind the verb
-    std::vector<std::string> rest;  ///< what is behind "--"; with VM options they are --qemu-arg
-    std::map<std::string, std::string> options;  ///< the verb's own; a switch has no value
-    std::vector<std::string> words;              ///< all of it, as it was typed
+    const Grammar* grammar = nullptr;   ///< the grammar by which it was parsed
+    const Verb* verb = nullptr;         ///< null when there is only --help or --version
+    std::vector<std::string> operands;  ///< what follows the verb
+    std::vector<std::string> rest;      ///< what follows "--"; with VM options these are --qemu-arg
+    std::map<std::string, std::string> options;  ///< the verb's own; a switch has an empty value
+    std::vector<std::string> words;              ///< the whole command line as it was typed
     std::vector<Setting> settings;               ///< the VM's
 
     [[nodiscard]] bool has(const std::string& option) const { return options.contains(option); }
 
-    /// The option's value; `otherwise` when it was not given.
+    /// The option's value; `otherwise` if it was not given.
     [[nodiscard]] std::string option(const std::string& name,
                                      std::string_view otherwise = {}) const;
 
-    /// The option's value in seconds, up to a day; `otherwise` when it was not given. Throws a
+    /// The option's value in seconds, up to a day; `otherwise` if it was not given. Throws a
     /// UsageError.
     [[nodiscard]] std::chrono::milliseconds seconds(const std::string& name,
                                                     std::chrono::milliseconds otherwise) const;
@@ -39,19 +39,19 @@ struct CommandLine {
     [[nodiscard]] VmName vm_name() const;
 };
 
-/// What `arguments` (without the program's name) ask for; relative paths start in `directory`. The
-/// grammar has to live as long as the result. Throws a UsageError that names the word that is
-/// wrong.
+/// Parses `arguments`, which do not include the program's name. Relative paths start in
+/// `directory`. The grammar must outlive the result. Throws a UsageError that names the wrong word.
 CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::string>& arguments,
                                const std::string& directory);
 
 /// `word` as a VM's name. Throws a UsageError when it cannot be one.
 VmName parse_vm_name(const std::string& word);
 
-/// The verb of this name. Throws a UsageError with the one that was probably meant.
+/// The verb called `word`. Throws a UsageError that suggests the verb that was probably meant.
 const Verb& verb_of(const Grammar& grammar, const std::string& word);
 
-/// What --help prints; with a verb, only what concerns that. `terminal`: how wide that is; 0: none.
+/// The text of --help; with a verb, only what concerns that. `terminal` is the terminal's width, 0
+/// when there is none.
 std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal);
 
 }  // namespace tapgate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What makes shells complete tapgate's command lines, made from the grammar that the parser
-// reads: the two cannot disagree.
+// Scripts that let shells complete tapgate's command lines. They are made from the grammar that the
+// parser uses, so the two cannot disagree.
 #pragma once
 
 #include <string>

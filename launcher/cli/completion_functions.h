@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// completion.bash and completion.zsh, which CMake puts into the program.
+// The texts of completion.bash and completion.zsh, which CMake puts into the program.
 #pragma once
 
 #include <string_view>

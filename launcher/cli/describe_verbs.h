@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs that write, show and translate descriptions of VMs, and start nothing.
+// The verbs that write, show and translate descriptions of VMs. They start nothing.
 #pragma once
 
 #include "launcher/base/error.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Slurm, asked. What it says is never kept: the next verb asks again. Each question has 3 seconds;
-// a Slurm that does not answer is an error, and never "the VM is off".
+// Asks Slurm. Its answers are never kept: the next verb asks again. Each question may take 3
+// seconds. A Slurm that does not answer is an error, and never means "the VM is off".
 #pragma once
 
 #include <chrono>
@@ -20,42 +20,42 @@ class SlurmSilence : public LauncherError {
     using LauncherError::LauncherError;
 };
 
-/// All of the user's VMs that are jobs, by name. Throws a LauncherError.
+/// All jobs that are VMs of the user's, ordered by name. Throws a LauncherError.
 std::vector<SlurmJob> slurm_jobs();
 
-/// The VM's job; nothing: it has none. Throws a LauncherError.
+/// The VM's job; nothing when it has none. Throws a LauncherError.
 std::optional<SlurmJob> slurm_job(const VmName& vm);
 
-/// Hands a job in; returns its number. Throws a LauncherError with sbatch's words.
+/// Submits a job and returns its number. Throws a LauncherError with sbatch's words.
 std::string submit_job(const SlurmRequest& request);
 
-/// scancel: takes it out of the queue, or presses its guest's power button. Throws a LauncherError.
+/// Runs scancel: a job in the queue is removed; in a running one the guest's power button is
+/// pressed. Throws a LauncherError.
 void cancel_job(const std::string& id);
 
 /// How the job ended, "FAILED, exit code 1"; empty when Slurm does not know it any more. Throws a
 /// LauncherError.
 std::string job_end(const std::string& id);
 
-/// How long a job has from SIGTERM to SIGKILL (KillWait); 30 s, Slurm's default, where it does not
-/// say.
+/// How long a job has from SIGTERM to SIGKILL (KillWait): 30 s, which is Slurm's default, when
+/// Slurm does not say.
 std::chrono::seconds kill_wait();
 
-/// Where the words of a VM's job go: beside the VM's data, so that each node can write there and a
-/// failure can be read where it was started.
+/// The path of the log of a VM's job. It is beside the VM's data, so that every node can write it
+/// and a failure can be read on the host where the VM was started.
 std::string slurm_log_path(const VmName& vm);
 
-/// Is the VM one that Slurm has to be asked about? Yes where `on = slurm` stands in its file or the
-/// environment; where neither says anything, when it was started there once (there is the log of a
-/// job).
+/// Whether Slurm has to be asked about the VM: when its file or the environment says `on = slurm`;
+/// or, if neither says anything, when it was started there once (there is the log of a job).
 bool is_on_slurm(const VmName& vm);
 
-/// Makes this process's environment one for a step in a VM's job: there the VM is here. And what
-/// Slurm has told of the job that this process may be in itself goes, since srun would take it for
-/// what the step is to be. To be called before srun is started.
+/// Prepares this process's environment for a step in a VM's job, where the VM counts as local. Also
+/// removes what Slurm has set for a job that this process may be in itself, since srun would use it
+/// for the step. To be called before srun is started.
 void prepare_step();
 
-/// The words that the VM of the job `id` was handed in with, as its script says; nothing: it does
-/// not. Throws a LauncherError.
+/// The words with which the VM of the job `id` was submitted, as its script says; nothing when it
+/// does not say. Throws a LauncherError.
 std::optional<std::vector<std::string>> job_words(const std::string& id);
 
 }  // namespace tapgate

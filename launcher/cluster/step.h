@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// srun at this process's terminal: a step of a VM's job, whose words are the user's to see, and not
-// what srun adds to them.
+// Runs srun at this process's terminal: a step of a VM's job, of which the user sees the step's own
+// output, without what srun adds to it.
 #pragma once
 
 #include <optional>
@@ -14,17 +14,17 @@
 
 namespace tapgate {
 
-/// A step that runs; killed when it has not ended before this.
+/// A running step. The destructor kills it unless it has ended.
 class Step {
   public:
-    /// Starts it, `words` being srun_words()'. Throws a LauncherError.
+    /// Starts the step; `words` are from srun_words(). Throws a LauncherError.
     explicit Step(const std::vector<std::string>& words);
 
-    /// Returns when it has ended (true), or when `fd` is readable before that. Shows meanwhile what
-    /// srun and the step write to stderr.
+    /// Waits until the step has ended (returns true) or `fd` is readable before that (returns
+    /// false). Meanwhile shows what srun and the step write to stderr.
     bool wait_beside(int fd);
 
-    /// Of one that has ended.
+    /// The exit code of a step that has ended.
     int exit_code() { return srun_->wait(); }
 
     /// Passes a signal on to srun.
@@ -41,7 +41,7 @@ class Step {
     std::optional<TerminalProgram> srun_;
 };
 
-/// Runs the step to its end, for as long as the user likes; signals are srun's. Returns its exit
+/// Runs the step to its end, for as long as the user likes; signals go to srun. Returns its exit
 /// code. Throws a LauncherError when there is no srun.
 int run_step(const std::vector<std::string>& words);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The doctor's checks. Each appends what it finds, good or bad, and looks at nothing but `facts`.
+// The doctor's checks. Each appends what it finds, good or bad, and judges by `facts` alone.
 #pragma once
 
 #include <string>

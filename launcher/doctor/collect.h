@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What diagnose() judges, collected from this host. Changes nothing, and needs no privilege.
+// Collects what diagnose() judges from this host. Changes nothing, and needs no privilege.
 #pragma once
 
 #include <optional>
@@ -12,9 +12,9 @@
 
 namespace tapgate {
 
-/// The facts about this host and, if there is one, the VM. `bridges` are asked about; `helper` is a
-/// path. Takes as long as QEMU and the helper need to answer, which has limits of its own. Throws a
-/// LauncherError only when the kernel does not tell of its network.
+/// The facts about this host and, if given, the VM. `bridges` are the bridges to check, and
+/// `helper` is a path. Takes as long as QEMU and the helper need to answer, which is limited.
+/// Throws a LauncherError only when the kernel does not describe its network.
 DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std::string>& bridges,
                           const std::string& helper);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `tapgate doctor`: each layer that a bridged VM stands on, from the CPU to the guest's address,
-// what is wrong with it, and the command that mends it. The judgement alone, a pure function of
-// facts, which collect.h collects.
+// `tapgate doctor`: says for each layer that a bridged VM depends on, from the CPU to the guest's
+// address, what is wrong with it and which command fixes it. This is only the judgement, a pure
+// function of the facts that collect.h collects.
 #pragma once
 
 #include "launcher/doctor/facts.h"
@@ -10,7 +10,7 @@
 
 namespace tapgate {
 
-/// What is found, in the order in which the layers stand upon each other.
+/// The findings, in the order in which the layers depend on each other.
 Findings diagnose(const DoctorFacts& facts);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the doctor says of one thing: how it is, and what mends it.
+// What the doctor says about one thing: its state, and how to fix it.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -12,19 +12,19 @@ namespace tapgate {
 enum class Health { ok, warn, fail };
 
 struct Finding {
-    std::string check;  ///< which one; scripts rely on these words, so they never change
+    std::string check;  ///< the name of the check; scripts rely on it, so it never changes
     Health health = Health::ok;
     std::string text;
-    std::string remedy = {};  ///< a command, or what to do; empty: nothing
+    std::string remedy = {};  ///< a command, or what to do; empty when there is nothing to do
 };
 
 using Findings = std::vector<Finding>;
 
-/// For a terminal of that many `columns` (0: as wide as it takes): a line for each, its remedy
-/// below, and the count at the end.
+/// The findings for a terminal of `columns` columns (0: no limit): a line for each, with its remedy
+/// below it, and their numbers at the end.
 std::string findings_text(const Findings& findings, size_t columns = 0);
 
-/// {"check", "result" (ok, warn, FAIL), "text", "remedy"} each.
+/// An object for each finding: {"check", "result" (ok, warn, FAIL), "text", "remedy"}.
 nlohmann::json findings_json(const Findings& findings);
 
 }  // namespace tapgate

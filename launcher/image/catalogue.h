@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Images that have a name here: what /etc/tapgate/images.conf says of each.
+// Images that have a name here, as /etc/tapgate/images.conf describes them.
 #pragma once
 
 #include <string>
@@ -16,19 +16,19 @@ namespace tapgate {
 struct CatalogueImage {
     std::string name;
     std::string url;
-    std::string sums;               ///< where the checksums are; empty: beside it
-    std::string format;             ///< empty: as the URL's name says
-    std::vector<Setting> settings;  ///< of a VM that is made of it
+    std::string sums;               ///< the URL of the checksums; empty: beside the image
+    std::string format;             ///< empty: as the name in the URL says
+    std::vector<Setting> settings;  ///< for a VM that is made from it
 };
 
-/// Reads sections as of a lab's file: [debian-13], and lines with url, sums, format and keys of VM
-/// files (but no disks). Throws a LauncherError with file, line and caret.
+/// Parses sections like those of a lab's file: [debian-13], and lines with url, sums, format and
+/// keys of VM files (but no disks). Throws a LauncherError with file, line and caret.
 std::vector<CatalogueImage> parse_catalogue(const std::string& path, std::string_view text);
 
-/// Where this installation's is.
+/// The path of this installation's catalogue.
 std::string catalogue_path();
 
-/// Reads it; empty where there is none. Throws a LauncherError.
+/// Reads it; empty when there is none. Throws a LauncherError.
 std::vector<CatalogueImage> read_catalogue();
 
 }  // namespace tapgate

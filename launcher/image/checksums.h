@@ -12,10 +12,10 @@
 
 namespace tapgate {
 
-/// What a file's content should be: SHA-256 or SHA-512, told by its length.
+/// What a file's content must be: a SHA-256 or SHA-512, told apart by its length.
 class Checksum {
   public:
-    /// Nothing for what is no 64 or 128 hex digits.
+    /// Nothing unless `hex` is 64 or 128 hex digits.
     static std::optional<Checksum> parse(std::string_view hex);
 
     [[nodiscard]] const std::string& hex() const { return hex_; }
@@ -28,11 +28,11 @@ class Checksum {
     std::string hex_;
 };
 
-/// Of the file `name`, in a list as sha256sum(1) and sha512sum(1) write it, with --tag or without;
-/// other lines mean nothing. Nothing when the list has no such file.
+/// The checksum of the file `name` in a list as sha256sum(1) or sha512sum(1) writes it, with or
+/// without --tag; other lines are ignored. Nothing when the list does not have the file.
 std::optional<Checksum> checksum_in(std::string_view list, std::string_view name);
 
-/// The checksums of the file `path`, which is read once.
+/// The checksums of a file, which is read only once.
 struct FileChecksums {
     std::string sha256;
     std::string sha512;

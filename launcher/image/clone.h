@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Clones: VMs that start as another one is, the base, and keep only what differs from it.
+// Clones: VMs that start as a copy of another VM, the base, and store only what differs from it.
 #pragma once
 
 #include <string>
@@ -12,40 +12,43 @@
 
 namespace tapgate {
 
-/// Makes the VM `name`, a clone of `base`: a VM file with the settings of base's file, less what
-/// two VMs cannot share (MAC addresses, fixed ports of the host); for each disk that the guest
-/// writes to an overlay in the VM's data directory, with a record of what it stands on
-/// (base_image.h); and a copy of the UEFI variables. Those of `overriding` (no disks) take the
-/// place of base's settings that have the same key. The base's images lose their write permission.
-/// `heading`: lines that the VM file begins with.
+/// Makes the VM `name`, a clone of `base`. The clone has:
+///  - a VM file with the settings of the base's file, except what two VMs cannot share (MAC
+///    addresses, fixed ports of the host); `overriding` (no disks) replaces those with the same
+///    key; `heading` has lines for its beginning;
+///  - for each disk that the guest writes to, an overlay in the VM's data directory, with a record
+///    of what it depends on (base_image.h);
+///  - a copy of the UEFI variables.
+/// The base's images lose their write permission.
 ///
-/// `progress` is told how far the first clone of a base is with reading it all, once that takes
-/// longer than a second. Returns what the user should know, a line each. Throws a LauncherError;
-/// then nothing is left: when the name is taken, base runs or names an image that no overlay can
-/// stand on, the disk is full, or one of SIGINT, SIGTERM and SIGHUP came.
+/// The first clone of a base reads all of it; `progress` is told how far that is, once it takes
+/// longer than a second. Returns what the user should know, a line for each thing. Throws a
+/// LauncherError, and leaves nothing behind, when the name is taken, when the base runs or has an
+/// image that cannot have an overlay, when the disk is full, or when SIGINT, SIGTERM or SIGHUP
+/// came.
 std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
                                   const std::vector<Setting>& overriding,
                                   const Progress& progress = {}, const std::string& heading = {});
 
-/// Throws a LauncherError unless the VM is a clone, and not itself a base.
+/// Throws a LauncherError unless the VM is a clone and not itself a base.
 void require_resettable(const VmName& name);
 
-/// Gives up what the clone has written: its overlays are exchanged for empty ones, its UEFI
-/// variables for base's, and what ssh knows of its guest is forgotten. Each file is the old or the
-/// new one at any time; when it fails in the middle, doing it again does the rest. A base that has
-/// changed is taken as it is now. Returns what the user should know. Throws a LauncherError, also
-/// when the VM runs, or is not a clone.
+/// Discards what the clone has written: replaces its overlays by empty ones and its UEFI variables
+/// by the base's, and forgets what ssh knows of its guest. At any time each file is either the old
+/// or the new one; if it fails half way, doing it again does the rest. A base that has changed is
+/// taken as it is now. Returns what the user should know. Throws a LauncherError, also when the VM
+/// runs or is not a clone.
 std::vector<std::string> reset_to_base(const VmName& name, const Progress& progress = {});
 
-/// What comparing a clone's base with what it was has shown.
+/// The result of comparing a file of a clone's base with its record.
 struct BaseVerdict {
     std::string path;
-    bool same = false;  ///< the content, whatever its time and inode
+    bool same = false;  ///< the content is the same, whatever its time and inode
 };
 
-/// Reads each file that the clone stands on, and compares its SHA-256 with the one in the clone's
-/// records. Where only the time or the inode is another one, as after a restored backup, the record
-/// is brought up to date. Empty when the VM is not a clone. Throws a LauncherError.
+/// Reads each file that the clone depends on, and compares its SHA-256 with the clone's records. If
+/// only time or inode differ, as after a backup was restored, updates the record. Empty when the VM
+/// is not a clone. Throws a LauncherError.
 std::vector<BaseVerdict> verify_bases(const VmName& name, const Progress& progress = {});
 
 }  // namespace tapgate

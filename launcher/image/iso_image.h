@@ -7,8 +7,8 @@
 
 namespace tapgate {
 
-/// A CD-ROM image (ISO 9660 with Rock Ridge and Joliet, so that names stay as they are) with this
-/// label and these files: names, and what is in them. Throws a LauncherError.
+/// A CD-ROM image (ISO 9660 with Rock Ridge and Joliet, which preserve names) with this label and
+/// these files: their names and contents. Throws a LauncherError.
 std::string iso_image(const std::string& label,
                       const std::vector<std::pair<std::string, std::string>>& files);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// QEMU's locks on image files (raw_check_lock_bytes() in block/file-posix.c of QEMU): each process
-// that has an image open holds byte 100 + N for each permission N that it uses, and byte 200 + N
-// for each that it does not share. The kernel keeps them (F_OFD_SETLK), NFSv4 and cluster file
-// systems between hosts, too: so they tell of VMs that no runtime directory of this host knows of,
-// whoever started them.
+// QEMU's locks on image files (raw_check_lock_bytes() in QEMU's block/file-posix.c). A process that
+// has an image open holds a lock on byte 100 + N for each permission N that it uses, and on byte
+// 200 + N for each one that it does not share. The kernel manages them (F_OFD_SETLK), and NFSv4 and
+// cluster file systems do so between hosts. So they show VMs that no runtime directory of this host
+// knows of, whoever started them.
 #pragma once
 
 #include <string>
@@ -13,34 +13,34 @@
 
 namespace tapgate {
 
-/// What others do with an image at this moment.
+/// How other processes use an image at this moment.
 enum class ImageUse { none, reading, writing };
 
-/// Never waits. `none` too where it cannot be opened, or the file system has no locks: there QEMU
-/// does not open it either.
+/// Never blocks. Also returns `none` when the image cannot be opened or the file system has no
+/// locks: QEMU does not open it then either.
 ImageUse image_use(const std::string& path);
 
-/// Who uses it, as far as it can be known: "the VM lab, process 4711 of this host
-/// (qemu-system-x86)", "process 4711 of alice", or what remains: another host, another user.
+/// Who uses it, as far as that can be known: "the VM lab, process 4711 of this host
+/// (qemu-system-x86)", "process 4711 of alice"; or else another host or another user.
 std::string image_user(const std::string& path);
 
-/// Throws a LauncherError that names the image and its user when another process uses it.
+/// If another process uses the image, throws a LauncherError that names the image and its user.
 void refuse_used_image(const std::string& path);
 
-/// The same when it is used in a way that keeps a VM from having it: of one that writes to it,
-/// in any way that does not share that; of one that reads it, by somebody who writes.
+/// The same, but only for a use that keeps a VM from using the image: if the VM `writes`, any use
+/// that does not share that; if it only reads, a use by somebody who writes.
 void refuse_conflicting_use(const std::string& path, bool writes);
 
-/// An image that nobody can begin to use meanwhile: held as QEMU itself would hold it.
+/// Keeps others from starting to use an image, with the locks that QEMU itself would hold.
 class HeldImage {
   public:
     enum class For {
-        reading,  ///< others may read it, and none write to it
-        ending,   ///< nobody else has it: it is going to be removed or replaced
+        reading,  ///< others may read it, but not write to it
+        ending,   ///< nobody else may use it: it is about to be removed or replaced
     };
 
-    /// Throws a LauncherError when somebody uses it in a way that this excludes. What is not there,
-    /// or is no regular file, is held by nobody, and need not be.
+    /// Throws a LauncherError when somebody uses the image in a way that this excludes. What does
+    /// not exist or is not a regular file needs no lock, and gets none.
     HeldImage(const std::string& path, For purpose);
 
   private:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// How an overlay comes into being: an empty qcow2 image that stands on others, which lose their
-// write permission, with a record of what they were (base_image.h).
+// Makes overlays: empty qcow2 images that depend on others. Those lose their write permission, and
+// a record says what they were (base_image.h).
 #pragma once
 
 #include <sys/stat.h>
@@ -23,11 +23,11 @@ struct ChainLink {
     ImageFormat format;
 };
 
-/// The disk's image and what that stands on. check_disk() has seen that each is a file that the
-/// disk names. Throws a LauncherError for what no overlay can stand on.
+/// The disk's image and those it depends on. check_disk() has made sure that each is a file that
+/// the disk names. Throws a LauncherError for an image that cannot have an overlay.
 std::vector<ChainLink> chain_of(const Disk& disk);
 
-/// Write permissions that were taken away: given back unless the clone comes into being.
+/// Write permissions that were taken away. The destructor gives them back, unless they are kept.
 class TakenPermissions {
   public:
     TakenPermissions() = default;
@@ -35,33 +35,35 @@ class TakenPermissions {
     TakenPermissions(const TakenPermissions&) = delete;
     TakenPermissions& operator=(const TakenPermissions&) = delete;
 
-    /// Of a file of this user's; others' stay as they are. Throws a LauncherError.
+    /// Takes them from a file of this user's; others' files stay as they are. Throws a
+    /// LauncherError.
     void take(const std::string& path, const struct stat& status);
 
-    /// For good; returns the paths.
+    /// Leaves them taken away; returns the paths.
     std::vector<std::string> keep();
 
   private:
     std::vector<std::pair<std::string, mode_t>> taken_;
 };
 
-/// What the base `path` is now, its write permission taken. It is read whole where no other record
-/// knows it. Throws a LauncherError.
+/// What the base `path` is now, after its write permission was taken away. Reads all of it, unless
+/// another record knows it. Throws a LauncherError.
 BaseFile base_file(const std::string& path, TakenPermissions& permissions,
                    const HeldSignals& signals, const Progress& progress);
 
 std::vector<std::string> paths_of(const BaseRecord& record);
 
-/// Makes `overlay`. `chain`: the base's image, of `format`, and what that stands on. Throws a
-/// LauncherError.
+/// Makes `overlay`. `chain` is the base's image, of the format `format`, and those it depends on.
+/// Throws a LauncherError.
 void make_overlay(const std::string& overlay, const std::vector<std::string>& chain,
                   ImageFormat format);
 
-/// The value of the key "disk" that had `value` for the base, for its overlay.
+/// The value of the key "disk" for the overlay, if it was `value` for the base.
 std::string overlay_value(const std::string& value, const std::string& overlay,
                           const std::vector<ChainLink>& chain);
 
-/// What becomes the new VM's data directory, by one rename. Its name is no VM's.
+/// A directory that becomes a new VM's data directory by a single rename. Until then its name is
+/// not a VM's.
 class NewDirectory {
   public:
     explicit NewDirectory(const VmName& name);
@@ -72,7 +74,7 @@ class NewDirectory {
     [[nodiscard]] const std::string& path() const { return path_; }
     [[nodiscard]] const std::string& target() const { return target_; }
 
-    /// From then on this is the VM's directory, and still goes unless kept. Throws a LauncherError.
+    /// Makes it the VM's directory; it is still removed unless it is kept. Throws a LauncherError.
     void move();
     void keep() { path_.clear(); }
 

@@ -8,10 +8,10 @@
 
 namespace tapgate {
 
-/// Makes the VM's disk `index`, as its file counts them from 0, `size` bytes large, while the VM
-/// runs or not. Returns the size it had. Throws a LauncherError: when that would not grow it, since
-/// what is behind the new end would be lost; when the disk is read-only, or the base of clones.
-/// `more`: by so much, and not to so much.
+/// Grows the VM's disk `index` (from 0, as in its file) to `size` bytes, or by `size` bytes if
+/// `more`, whether the VM runs or not. Returns the old size. Throws a LauncherError when that would
+/// not grow it (shrinking would lose what is after the new end), and when the disk is read-only or
+/// the base of clones.
 std::uint64_t grow_disk(const VmName& name, size_t index, std::uint64_t size, bool more = false);
 
 }  // namespace tapgate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What can be done with a lab as a whole. Each of these either comes to its end or says what is
-// left to do; the next try goes on from there.
+// What can be done with a lab as a whole. Each function either completes or says what is left to
+// do; the next call continues from there.
 #pragma once
 
 #include <chrono>
@@ -15,24 +15,25 @@
 
 namespace tapgate {
 
-/// The right to change labs: one `tapgate lab' of a user's at a time, so that none counts on memory
-/// or taps that another is about to take. Held while the descriptor is open. Throws a LauncherError
-/// when another process has it, without waiting.
+/// The right to change labs: a user can have only one `tapgate lab' at a time, so that none counts
+/// on memory or taps that another is about to take. Held for as long as the descriptor is open.
+/// When another process has it, throws a LauncherError without waiting.
 UniqueFd lock_labs();
 
 /// How VMs are ended.
 struct LabStop {
     std::chrono::milliseconds limit;  ///< for the guests to power down
-    bool force = false;               ///< cut the power when that is over
+    bool force = false;               ///< then cut the power of those that have not
 };
 
-/// Powers all down that run. Throws a LauncherError that names those that have not.
+/// Powers down all VMs that run. Throws a LauncherError that names those that have not powered
+/// down.
 void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop);
 
-/// Those that run. Throws a LauncherError when there are none.
+/// The members that run. Throws a LauncherError when there are none.
 std::vector<LabMember> running_members(const std::vector<LabMember>& members);
 
-/// What a command of the lab's VMs has come to.
+/// The result of a command for one of the lab's VMs.
 struct LabAnswer {
     VmName name;
     bool failed = false;
@@ -42,43 +43,44 @@ struct LabAnswer {
 
 struct LabAnswers {
     std::vector<LabAnswer> all;
-    std::string signal;  ///< that ended the commands early, "SIGTERM"; empty: none did
+    std::string signal;  ///< the signal that ended the commands early, "SIGTERM"; empty: none
 };
 
-/// Runs `tapgate VERB NAME WORDS...` for each VM of the lab that runs, all at the same time, until
-/// they have ended, or a signal ends them. `doing`, `done`: as the table shows it. Throws a
-/// LauncherError when none runs.
+/// Runs `tapgate VERB NAME WORDS...` for each of the lab's running VMs, all at the same time, until
+/// they have ended or a signal ends them. The table shows `doing` and `done`. Throws a
+/// LauncherError when no VM runs.
 LabAnswers ask_lab(const std::vector<LabMember>& members, const std::string& doing,
                    const std::string& done,
                    const std::function<std::vector<std::string>(const VmName& name)>& words);
 
-/// Gives up what the VMs that have a template have written since they were made; the others stay as
-/// they are. Throws a LauncherError when one runs and `force` is not there to cut its power, or
-/// when there are none.
+/// Discards what the VMs with a template have written since they were made; other VMs stay as they
+/// are. Throws a LauncherError when one runs and `force` does not allow cutting its power, or when
+/// no VM has a template.
 void reset_lab(const std::vector<LabMember>& members, bool force);
 
-/// Removes the lab's VMs, which must be off, with all that belongs to them. Throws a LauncherError,
-/// having removed what can be.
+/// Removes the lab's VMs, which must be off, with everything that belongs to them. Throws a
+/// LauncherError after having removed what it could.
 void remove_lab(const std::vector<LabMember>& members);
 
-/// What remove_lab() would remove, a line each. Throws a LauncherError when another VM needs it.
+/// What remove_lab() would remove, a line for each. Throws a LauncherError when another VM needs
+/// it.
 std::string lab_removal_text(const std::vector<LabMember>& members);
 
 /// What is known of a lab's VM.
 struct LabVmStatus {
     VmName name;
     Life life = Life::off;
-    std::string state = {};  ///< in words, for users
-    std::string node = {};   ///< of Slurm's that it runs on
-    std::string up = {};     ///< how long, where Slurm says so
+    std::string state = {};  ///< for users to read
+    std::string node = {};   ///< the Slurm node that it runs on
+    std::string up = {};     ///< how long it has run, if Slurm says so
     bool made = false;
     bool planned = true;
-    std::uint64_t memory = 0;  ///< MiB; 0: not known
+    std::uint64_t memory = 0;  ///< in MiB; 0: not known
     std::int64_t started = 0;  ///< seconds since 1970; 0: it does not run
     std::vector<std::string> addresses = {};
 };
 
-/// Of all of them; asks those that run for their addresses at the same time.
+/// The status of all members; asks the running ones for their addresses, at the same time.
 std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members);
 
 }  // namespace tapgate

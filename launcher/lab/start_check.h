@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Before a lab's first VM is made: whether anything stands in the way of any of them.
+// Checks, before a lab's first VM is made, whether anything prevents any of them from starting.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 
 namespace tapgate {
 
-/// Throws a LauncherError with the first thing that keeps the lab's planned `members` from being
-/// made and started: templates, images, taps, memory, room on the disk. Changes nothing. `helper`:
-/// the path of one; empty: the installed one.
+/// Throws a LauncherError with the first thing that prevents the lab's planned `members` from being
+/// made and started: templates, images, taps, memory, disk space. Changes nothing. `helper` is the
+/// path of one; empty means the installed one.
 void check_lab_start(const Lab& lab, const std::vector<LabMember>& members,
                      const std::string& helper);
 

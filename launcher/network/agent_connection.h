@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A conversation with a guest's agent. It is the guest that answers: nothing of it is trusted.
+// A conversation with a guest's agent. The guest answers, so nothing that comes is trusted.
 #pragma once
 
 #include <chrono>
@@ -17,14 +17,14 @@ class AgentConnection {
   public:
     using Clock = std::chrono::steady_clock;
 
-    /// What the agent still has to say to whoever was connected before is skipped. Throws QmpError,
-    /// as all here; too_slow at `deadline`.
+    /// Connects, and skips what the agent still has to say to an earlier client. Throws QmpError,
+    /// as everything here does; too_slow at `deadline`.
     AgentConnection(const std::string& path, Clock::time_point deadline);
 
-    /// What the command returns.
+    /// Runs the command and returns its result.
     nlohmann::json execute(const std::string& command, const nlohmann::json& arguments = nullptr);
 
-    /// What comes next may take until then.
+    /// Sets a later deadline for what comes next.
     void extend(Clock::time_point deadline) { deadline_ = deadline; }
 
   private:
@@ -38,10 +38,10 @@ class AgentConnection {
     bool synchronized_ = false;
 };
 
-/// What the agent sends in base64. Throws QmpError for what is none.
+/// Decodes base64 that the agent has sent. Throws QmpError when it is malformed.
 std::string agent_bytes(std::string_view text);
 
-/// The same for what it is sent.
+/// Encodes bytes in base64 for the agent.
 std::string agent_text(std::string_view bytes);
 
 }  // namespace tapgate

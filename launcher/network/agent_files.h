@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Files that a guest's agent writes or reads, which needs no network: as root there, piece by
-// piece. What the guest answers is bounded: a piece is no larger than what was asked for, and a
-// file ends.
+// Files that a guest's agent writes or reads, as root there, piece by piece; no network is needed.
+// The guest's answers are limited: a piece is never longer than was asked for, and a file has a
+// largest size.
 #pragma once
 
 #include <chrono>
@@ -13,21 +13,21 @@
 
 namespace tapgate {
 
-/// How files go by the agent.
+/// How files are copied by the agent.
 struct AgentCopy {
     std::string socket;                      ///< QEMU's end of the agent's channel
-    std::chrono::milliseconds answer_limit;  ///< for each piece
+    std::chrono::milliseconds answer_limit;  ///< the time for each piece
     std::uint64_t most = std::uint64_t{1} << 30U;
-    Progress progress = {};  ///< of what is known to have an end
+    Progress progress = {};  ///< is told of a file whose size is known
 };
 
-/// Writes the regular file `from` of this host to `to` in the guest: into it, when that is a
-/// directory; below /root when it does not begin with '/'. Throws a LauncherError, also for a
-/// directory and for more than `most` bytes, and QmpError.
+/// Copies the regular file `from` of this host to `to` in the guest; if that is a directory, into
+/// it. A `to` that does not begin with '/' is below /root. Throws QmpError, or a LauncherError,
+/// also when `from` is a directory or has more than `most` bytes.
 void copy_to_guest(const AgentCopy& copy, const std::string& from, const std::string& to);
 
-/// The other way round. What is called `to` here is the old file until the new one is whole. Throws
-/// a LauncherError, also when the guest's file has no end, and QmpError.
+/// The other way round. An existing file `to` stays as it is until the new one is complete. Throws
+/// QmpError, or a LauncherError, also when the guest's file has no end.
 void copy_from_guest(const AgentCopy& copy, const std::string& from, const std::string& to);
 
 }  // namespace tapgate

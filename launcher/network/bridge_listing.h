@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `tapgate bridges`: what brctl(8) shows of bridges, and whose each port is.
+// `tapgate bridges`: what brctl(8) shows of bridges, and whose port each one is.
 #pragma once
 
 #include <functional>
@@ -20,13 +20,13 @@ struct ListedStation {
 
 struct ListedPort {
     std::string name;
-    std::string kind;                     ///< as HostLink has it
+    std::string kind;                     ///< as in HostLink
     std::string state;                    ///< see port_state_name()
-    std::optional<uid_t> owner;           ///< of a tap
-    std::string owner_name;               ///< empty: none, or the user has no name
-    std::string vm;                       ///< empty: not known
+    std::optional<uid_t> owner;           ///< if it is a tap
+    std::string owner_name;               ///< empty when there is no owner, or he has no name
+    std::string vm;                       ///< empty when not known
     std::optional<MacAddress> mac;        ///< the port's own
-    std::vector<ListedStation> stations;  ///< who sent frames through it
+    std::vector<ListedStation> stations;  ///< the machines that have sent frames through it
     std::vector<std::string> options;     ///< "isolated", "guard", "locked"
 };
 
@@ -41,20 +41,21 @@ struct ListedBridge {
 
 using UserName = std::function<std::string(uid_t)>;
 
-/// All bridges, or the one that `only` names, with their ports in the order of their indexes.
-/// `user_name`: a user's name, or nothing. Throws a LauncherError when `only` is not a bridge.
+/// All bridges, or only the one called `only`, with their ports in the order of their ifindices.
+/// `user_name` returns a user's name, or an empty string. Throws a LauncherError when `only` is not
+/// a bridge.
 std::vector<ListedBridge> list_bridges(const HostNetwork& network, const UserName& user_name,
                                        const std::string& only = {});
 
-/// For a terminal of `width` columns (0: as wide as it takes), with a heading.
+/// The list with a heading, for a terminal of `width` columns (0: no limit).
 std::string bridges_text(const std::vector<ListedBridge>& bridges, size_t width = 0);
 
 nlohmann::json bridges_json(const std::vector<ListedBridge>& bridges);
 
-/// A bridge port's state as ip(8) names it: "forwarding", "blocking", ...
+/// The state of a bridge's port as ip(8) calls it: "forwarding", "blocking", ...
 std::string port_state_name(std::uint8_t state);
 
-/// The user's name from the name service; nothing when there is none.
+/// The user's name by the name service; empty when there is none.
 std::string user_name_of(uid_t uid);
 
 }  // namespace tapgate

@@ -5,10 +5,10 @@
 
 namespace tapgate {
 
-/// From now on this process, or the program that it becomes, ends at the latest a moment after the
-/// VM's QEMU has: by SIGTERM, and with a word on stderr. A guest that has lost its power closes no
-/// connection, and whoever waits for its next word would wait for ever. Throws a LauncherError,
-/// when the VM does not run too.
+/// From now on, this process or the program that it becomes ends at most a moment after the VM's
+/// QEMU has ended, by SIGTERM and with a message on stderr. (A guest whose power was cut closes no
+/// connection, and a client would wait for it forever.) Throws a LauncherError, also when the VM
+/// does not run.
 void end_with_vm(const VmName& name);
 
 }  // namespace tapgate

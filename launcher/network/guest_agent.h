@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The agent that a guest may have (qemu-guest-agent), which answers over a socket of QEMU's. Its
-// protocol is QMP's without greeting and events (docs/interop/qemu-ga in QEMU's sources). It is the
-// guest that answers: nothing of it is trusted.
+// The agent that a guest may run (qemu-guest-agent), which answers over a socket of QEMU's. Its
+// protocol is QMP without greeting and events (docs/interop/qemu-ga in QEMU's sources). The guest
+// answers, so nothing that comes is trusted.
 #pragma once
 
 #include <chrono>
@@ -14,33 +14,32 @@
 
 namespace tapgate {
 
-/// A network interface as the guest's agent describes it.
+/// A network interface as the guest's agent reports it.
 struct AgentInterface {
     std::optional<MacAddress> mac;
-    std::vector<std::string> addresses;  ///< valid ones, as inet_ntop(3) writes them
+    std::vector<std::string> addresses;  ///< only valid ones, as inet_ntop(3) writes them
 };
 
-/// The guest's interfaces. `path`: QEMU's end of the agent's channel. Everything together takes
-/// `limit` at most. Throws QmpError; too_slow: no agent runs in the guest, or another program talks
-/// with it.
+/// The guest's interfaces. `path` is QEMU's end of the agent's channel. Takes at most `limit` in
+/// all. Throws QmpError; too_slow when no agent runs in the guest, or another client talks to it.
 std::vector<AgentInterface> agent_interfaces(const std::string& path,
                                              std::chrono::milliseconds limit);
 
-/// How a command in the guest ended, and what it wrote.
+/// How a command in the guest ended, and its output.
 struct AgentResult {
-    int exit_code = 0;  ///< 128 and the signal's number after a signal, as with a shell
+    int exit_code = 0;  ///< after a signal: 128 plus its number, as in a shell
     std::string output;
     std::string errors;
-    bool cut = false;  ///< the agent has lost a part of it
+    bool cut = false;  ///< the agent has lost a part of the output
 };
 
-/// Has the agent run `words` (the first is looked for in the guest's PATH), as root and with
-/// nothing on stdin, and waits up to `limit` for its end; each answer may take `answer_limit`.
-/// Throws a QmpError, and a LauncherError when the agent refuses.
+/// Lets the agent run `words` as root with an empty stdin (the first is looked up in the guest's
+/// PATH), and waits up to `limit` for the end; each answer may take `answer_limit`. Throws a
+/// QmpError, and a LauncherError when the agent refuses.
 AgentResult agent_exec(const std::string& path, const std::vector<std::string>& words,
                        std::chrono::milliseconds answer_limit, std::chrono::milliseconds limit);
 
-/// Whether an agent answers at all. Never throws QmpError.
+/// Whether an agent answers. Never throws QmpError.
 bool agent_answers(const std::string& path, std::chrono::milliseconds limit);
 
 }  // namespace tapgate

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The host's network at one moment, as the kernel tells any user of it through rtnetlink(7): links,
-// bridges and their ports, addresses, default routes, neighbours, and the bridges' tables of who is
-// behind which port. Passive data, so that what is made of it can be tested without a network.
+// The host's network at one moment, as the kernel describes it to any user through rtnetlink(7):
+// links, bridges and their ports, addresses, default routes, neighbours, and the bridges' tables of
+// which station is behind which port. Passive data, so that code that uses it can be tested without
+// a network.
 #pragma once
 
 #include <sys/types.h>
@@ -17,14 +18,14 @@
 
 namespace tapgate {
 
-/// What a bridge has besides what every link has.
+/// What a bridge has in addition to what every link has.
 struct BridgeFacts {
     std::string id;              ///< as brctl shows it: "8000.525400123456"
     bool stp = false;            ///< it speaks the spanning tree protocol
-    unsigned forward_delay = 0;  ///< a second's hundredths
+    unsigned forward_delay = 0;  ///< in hundredths of a second
 };
 
-/// What a link is as a bridge's port.
+/// What a link has as the port of a bridge.
 struct PortFacts {
     std::uint8_t state = 0;  ///< BR_STATE_... of linux/if_bridge.h
     bool isolated = false;
@@ -39,15 +40,15 @@ struct HostLink {
     std::string kind;   ///< "bridge", "tun", "veth", ...; empty for a physical device
     std::string alias;  ///< the interface alias
     std::optional<MacAddress> mac;
-    int master = 0;  ///< the index of the bridge (bond, ...) that it belongs to; 0: none
+    int master = 0;  ///< the ifindex of the bridge (bond, ...) that it belongs to; 0: none
     unsigned mtu = 0;
-    int below = 0;  ///< the index of the link that it stands on, as a VLAN device does; 0: none
+    int below = 0;  ///< the ifindex of the link that it is built on, as a VLAN device is; 0: none
     bool up = false;
     bool carrier = false;            ///< of a tap: somebody has it open
-    std::optional<uid_t> tap_owner;  ///< what a tap's holder set; proves nothing
+    std::optional<uid_t> tap_owner;  ///< set by the tap's holder, so it proves nothing
     std::optional<BridgeFacts> bridge;
     std::optional<PortFacts> port;
-    /// Of a VXLAN device: this host's address that its frames leave from; empty: any.
+    /// Of a VXLAN device: the address of this host that its frames are sent from; empty: any.
     std::optional<std::string> tunnel_from;
 };
 
@@ -57,17 +58,17 @@ struct HostAddress {
     unsigned prefix = 0;
     bool v6 = false;
     bool link_local = false;
-    bool from_router = false;  ///< made from an IPv6 router's advertisement
-    bool leased = false;       ///< it ends some day, as one from a DHCP server or a router does
+    bool from_router = false;  ///< derived from an IPv6 router's advertisement
+    bool leased = false;       ///< it expires, as one from a DHCP server or a router does
 };
 
 struct DefaultRoute {
-    int link = 0;  ///< 0: several
+    int link = 0;  ///< 0 when it uses several
     bool v6 = false;
     bool from_router = false;  ///< learnt from an IPv6 router's advertisement
 };
 
-/// An entry of the ARP or NDP table that names a station.
+/// An entry of the ARP or NDP table that has a MAC address.
 struct Neighbour {
     int link = 0;
     std::string address;
@@ -77,17 +78,18 @@ struct Neighbour {
     bool confirmed = false;  ///< it answered a moment ago
 };
 
-/// Frames from `mac` came in by `port`, or somebody entered that.
-// (There is no MacAddress that was not given one, which clang-tidy does not see.)
+/// A station: frames from `mac` have come in by `port`, or somebody has made an entry that says so.
+// (clang-tidy does not see that a MacAddress always has a value.)
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 struct Station {
     MacAddress mac;
     int port = 0;
     int bridge = 0;
     bool own = false;  ///< an address of the port's own device
-    /// A routing daemon (EVPN) has entered it: it is there, until that says otherwise.
+    /// A routing daemon (EVPN) made the entry: the station is there until the daemon says
+    /// otherwise.
     bool entered = false;
-    /// Since its last frame, in ms; 0 where the kernel does not say.
+    /// The time since its last frame, in ms; 0 when the kernel does not say.
     std::uint64_t age = 0;
 };
 
@@ -98,32 +100,33 @@ struct HostNetwork {
     std::vector<Neighbour> neighbours;
     std::vector<Station> stations;
 
-    /// Nothing when there is none.
+    /// Null when there is no such link.
     [[nodiscard]] const HostLink* link(int index) const;
     [[nodiscard]] const HostLink* link(std::string_view name) const;
     [[nodiscard]] std::vector<const HostLink*> ports(int bridge) const;
-    /// Where frames from `mac` come in; nothing when the bridge has not heard of it.
+    /// The station with that MAC address; null when the bridge has not heard of it.
     [[nodiscard]] const Station* station(const MacAddress& mac, int bridge) const;
-    /// The neighbour entries of `mac` seen from the bridge or a VLAN device on it, the best to
-    /// connect to first: confirmed before others, IPv4 before IPv6, link-local ones last.
+    /// The neighbour entries of `mac` as seen from the bridge or a VLAN device on it. The best to
+    /// connect to come first: confirmed before others, IPv4 before IPv6, link-local ones last.
     [[nodiscard]] std::vector<Neighbour> neighbours_of(const MacAddress& mac, int bridge) const;
 };
 
-/// The network of this process's namespace. A link that comes or goes meanwhile may be missing.
-/// Each question has a time limit. Throws a LauncherError.
+/// The network of this process's namespace. A link that appears or disappears meanwhile may be
+/// missing. Each question has a time limit. Throws a LauncherError.
 HostNetwork host_network();
 
-/// The alias that tapgate-helper gives a tap ("tapgate uid=UID vm=NAME"), which its holder cannot
-/// change.
+/// The alias that tapgate-helper gives a port ("tapgate uid=UID vm=NAME"). The holder of the tap
+/// cannot change it.
 struct PortTag {
     uid_t owner = 0;
     std::optional<VmName> vm;
 };
 
-/// Whose tap the link is; nothing when it is not one of tapgate's.
+/// What the link's alias says; nothing when it is not a port of tapgate's.
 std::optional<PortTag> port_tag(const HostLink& link);
 
-/// An address as programs take it: a link-local IPv6 one with the link's name behind it.
+/// The neighbour's address in the form that programs take: a link-local IPv6 one has the link's
+/// name at its end.
 std::string usable_address(const HostNetwork& network, const Neighbour& neighbour);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the policy says before anybody asks for a tap: tapgate-policy's answer, which takes no
+// What the policy says, before anybody asks for a tap: the answer of tapgate-policy, which needs no
 // privilege.
 #pragma once
 
@@ -8,15 +8,15 @@
 
 namespace tapgate {
 
-/// What `tapgate-policy explain` says of a bridge and this user.
+/// What `tapgate-policy explain` says about a bridge and this user.
 struct PolicyVerdict {
-    bool answered = false;  ///< it ran, and came to a decision
+    bool answered = false;  ///< it ran, and reached a decision
     bool allowed = false;
     std::string text;  ///< its words, or why there are none
 };
 
-/// What tapgate-policy says about the bridge: the one in the directory of the program `helper`
-/// where there is one, as in a build, otherwise the installed one.
+/// Asks tapgate-policy about the bridge: the one in the directory of the program `helper` if there
+/// is one (as in a build), otherwise the installed one.
 PolicyVerdict policy_verdict(const std::string& helper, const std::string& bridge);
 
 }  // namespace tapgate

@@ -6,11 +6,11 @@
 
 namespace tapgate {
 
-/// A connection to the server. Throws a LauncherError.
+/// Connects to the server; the caller owns the socket. Throws a LauncherError.
 UniqueFd connect_to(const SshTarget& target);
 
-/// Carries what comes in on stdin to `socket`, and what comes from there to stdout, until the
-/// socket is at its end. What ssh's ProxyCommand is for.
+/// Copies stdin to `socket`, and what comes from there to stdout, until the socket reaches its end:
+/// the work of ssh's ProxyCommand.
 void relay(const UniqueFd& socket);
 
 }  // namespace tapgate

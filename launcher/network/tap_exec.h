@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Any program in the place of QEMU: it becomes this process, with a tap at descriptors that it
-// knows beforehand. So a VMM that cannot call a helper (cloud-hypervisor, crosvm, a program of
+// Starts any program with a tap: this process becomes the program, with a tap on descriptors that
+// are known beforehand. So a VMM that cannot call a helper (cloud-hypervisor, crosvm, a program of
 // one's own) gets a bridge without any privilege.
 #pragma once
 
@@ -12,22 +12,23 @@
 
 namespace tapgate {
 
-/// Throws a LauncherError when one of the descriptors `first`, `first` + 1, ... (`count` of them)
-/// is open or can never be: whoever started this process passed it on, and the program may need it.
-/// To be asked before anything is opened.
+/// Throws a LauncherError when one of the `count` descriptors from `first` on is open or
+/// impossible: whoever started this process passed it on, and the program may need it. To be called
+/// before anything is opened.
 void require_free_descriptors(int first, unsigned count);
 
-/// The number `first` for the first of `taps`, the next for the second and so on, open across exec.
-/// They stay open from here on: only an exec, or the end, can follow. Throws a LauncherError.
+/// Gives the first of `taps` the number `first`, the second the next, and so on, and keeps them
+/// open across an exec. They stay open, so only an exec or the end can follow. Throws a
+/// LauncherError.
 void place_descriptors(std::vector<UniqueFd> taps, int first);
 
-/// What the program finds in its environment: TAPGATE_TAP_FDS, the `count` numbers from `first` on
-/// between commas, and TAPGATE_TAP_NAME, the tap device's name.
+/// Sets the program's environment: TAPGATE_TAP_FDS is the `count` numbers from `first` on,
+/// separated by commas, and TAPGATE_TAP_NAME is the name of the tap device.
 void set_tap_environment(int first, unsigned count, const std::string& tap);
 
-/// Becomes the program `words[0]`, looked for in PATH. Descriptors that are not close-on-exec, the
-/// environment, the terminal and the signals' state are the program's. Throws a LauncherError that
-/// names it when it cannot be started.
+/// Becomes the program `words[0]`, which is looked up in PATH and inherits the descriptors that are
+/// not close-on-exec, the environment, the terminal and the state of signals. Throws a
+/// LauncherError that names the program when it cannot be started.
 [[noreturn]] void become(const std::vector<std::string>& words);
 
 }  // namespace tapgate

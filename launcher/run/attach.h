@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// tapgate attach and detach: disks, CDs and network adapters of a VM that runs.
+// `tapgate attach' and `detach': disks, CDs and network adapters of a running VM.
 #pragma once
 
 #include <chrono>
@@ -13,24 +13,24 @@ namespace tapgate {
 
 struct AttachOptions {
     std::string helper;  ///< empty: the installed one
-    bool force = false;  ///< although the guest has locked the CD that is there
-    bool save = false;   ///< write it to the VM's file, too
+    bool force = false;  ///< even if the guest has locked the CD in the drive
+    bool save = false;   ///< also write it to the VM's file
 };
 
-/// Gives the VM that runs what `setting` describes, of the key disk, net or cdrom; `running`: as it
-/// was started. Returns what the guest has now: "disk1". Throws a LauncherError; all is as before
-/// then.
+/// Gives the running VM what `setting` describes, whose key is disk, net or cdrom. `running` is the
+/// VM as it was started. Returns the device that the guest now has: "disk1". Throws a
+/// LauncherError, and then has changed nothing.
 std::string attach_device(const VmSpec& running, const Setting& setting,
                           const AttachOptions& options);
 
 struct DetachOptions {
-    std::chrono::milliseconds limit{30000};  ///< for the guest to let go
-    bool force = false;                      ///< of a CD: although the guest has locked it
+    std::chrono::milliseconds limit{30000};  ///< for the guest to let go of it
+    bool force = false;                      ///< of a CD: even if the guest has locked it
     bool save = false;
 };
 
-/// Takes the device `word` away: "disk1", "nic1", "cdrom0", or a disk's file, absolute. Throws a
-/// LauncherError; the device may go later then, when the guest lets go.
+/// Removes the device `word`: "disk1", "nic1", "cdrom0", or the absolute path of a disk's file.
+/// Throws a LauncherError; the device may then still go later, when the guest lets go of it.
 void detach_device(const VmName& name, const std::string& word, const DetachOptions& options);
 
 }  // namespace tapgate

@@ -11,15 +11,15 @@
 
 namespace tapgate {
 
-/// Whether the user's systemd runs before he logs in and after he logs out.
+/// Whether the user's systemd runs before he logs in and after he logs out ("lingering").
 bool lingers();
 
-/// Whether it starts by itself, by either of them.
+/// Whether the VM starts with the host, in either way.
 bool has_autostart(const VmName& name);
 
-/// Has it start by itself from now on, or no more. Returns what the user should know or do, a line
-/// each. Throws a LauncherError when this host has neither systemd nor cron, or cron does not say
-/// what the user's table has.
+/// Makes the VM start with the host from now on, or no longer. Returns what the user should know or
+/// do, a line for each thing. Throws a LauncherError when this host has neither systemd nor cron,
+/// or when the user's crontab cannot be read.
 std::vector<std::string> set_autostart(const VmName& name, bool on);
 
 }  // namespace tapgate

@@ -15,19 +15,19 @@
 
 namespace tapgate {
 
-/// The key that leaves a console, as telnet's: Ctrl-].
+/// The key that leaves a console: Ctrl-], as in telnet.
 constexpr char leave_key = 0x1d;
 
-/// What was typed, taken apart.
+/// What was typed, split into text and leave keys.
 struct Typed {
-    std::string text;     ///< for the guest: what is before the first leave_key
-    unsigned leaves = 0;  ///< how often leave_key was pressed
+    std::string text;     ///< for the guest: what comes before the first leave_key
+    unsigned leaves = 0;  ///< how many times leave_key was pressed
 };
 Typed take_apart(std::string_view typed);
 
-/// The terminal `fd` in raw mode, each key going to the guest at once, until this goes out of
-/// scope. Nothing happens when `fd` is not a terminal, or one that this process is in the
-/// background of.
+/// Puts the terminal `fd` into raw mode, so that each key goes to the guest at once, until this
+/// goes out of scope. Does nothing when `fd` is not a terminal, or when this process is in its
+/// background.
 class RawTerminal {
   public:
     explicit RawTerminal(int fd);
@@ -42,33 +42,33 @@ class RawTerminal {
     std::optional<termios> before_;
 };
 
-/// What to read for the guest: stdin; -1 when that is a terminal that this process is in the
-/// background of, which would stop it.
+/// Where to read what the user types: stdin; -1 when that is a terminal and this process is in its
+/// background, since reading would stop it.
 int console_input();
 
-/// Carries bytes between a console's socket and two descriptors (stdin, stdout), which stay the
-/// caller's, never waiting for either.
+/// Carries bytes between a console's socket, which it owns, and two descriptors (stdin and stdout)
+/// that stay the caller's. Never blocks on either.
 class Console {
   public:
     static constexpr size_t polls = 3;
     using Polls = std::array<pollfd, polls>;
 
-    /// `in`: -1 for nothing to type.
+    /// `in` is -1 when nothing can be typed.
     Console(UniqueFd socket, int in, int out);
 
     /// What to poll for.
     [[nodiscard]] Polls wanted() const;
 
-    /// Does what `ready`, a polled wanted(), allows. Returns how often leave_key was pressed.
+    /// Does what `ready`, the polled wanted(), allows. Returns how often leave_key was pressed.
     unsigned carry(const Polls& ready);
 
     /// Writes what the guest has said so far, for at most half a second.
     void drain();
 
-    /// Whether what is typed has come to its end, as a file or a pipe does.
+    /// Whether the input has ended, as that of a file or a pipe does.
     [[nodiscard]] bool typed_all() const { return in_ < 0 && to_guest_.empty(); }
 
-    /// False: the guest's end is closed.
+    /// False when the guest's end is closed.
     [[nodiscard]] bool open() const { return static_cast<bool>(socket_); }
 
   private:
@@ -82,7 +82,7 @@ class Console {
     int out_;
     std::string to_guest_;
     std::string to_user_;
-    bool typing_ = true;  // false: nothing goes to the guest any more; leave_key is still seen
+    bool typing_ = true;  // false: nothing goes to the guest any more, but leave_key still counts
 };
 
 }  // namespace tapgate

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a guest has written to its console: console.log in the VM's directory, which QEMU appends to
-// without a limit. That directory is in memory, a user's whole session shares it, and the guest
-// decides what it writes: the supervisor keeps it small.
+// What a guest has written to its console: console.log in the VM's directory, to which QEMU appends
+// without a limit. That directory is in memory and shared by the user's whole session, and the
+// guest decides what it writes. So the supervisor keeps the log small.
 #pragma once
 
 #include <sys/types.h>
@@ -14,17 +14,17 @@
 
 namespace tapgate {
 
-/// The size in bytes from which on limit_console_log() does something.
+/// The size in bytes above which limit_console_log() does something.
 inline constexpr off_t console_log_limit = 4L * 1024 * 1024;
 
-/// The log's files, the older one first. Neither has to be there.
+/// The paths of the log's files, the older one first. They need not exist.
 std::array<std::string, 2> console_log_paths(const VmName& name);
 
-/// Removes the log of the run before. Only for who holds the VM's lock.
+/// Removes the log of the previous run. Only for the holder of the VM's lock.
 void remove_console_log(const VmName& name);
 
-/// When the log is too large: its last console_log_limit bytes become the older file, and QEMU
-/// begins anew. What QEMU writes in between, microseconds, can be lost. Throws a LauncherError.
+/// If the log is too large, its last console_log_limit bytes become the older file, and QEMU starts
+/// anew. What QEMU writes in the microseconds between can be lost. Throws a LauncherError.
 void limit_console_log(const VmName& name);
 
 }  // namespace tapgate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// How a VM is ended, step by step and never waiting for ever: the guest is asked by its power
-// button, then QEMU is told to quit, then it is killed. Pure: what is to be done when.
+// How a VM is ended, step by step, without ever waiting forever: the guest is asked by its power
+// button, then QEMU is told to quit, then it is killed. Pure: decides what to do when.
 #pragma once
 
 #include <chrono>
@@ -24,24 +24,25 @@ class PowerDown {
     enum class Step {
         none,
         ask,      ///< press the power button
-        quit,     ///< QEMU ends, the guest loses its power
-        kill,     ///< SIGKILL
-        give_up,  ///< it hangs in the kernel
+        quit,     ///< end QEMU, which cuts the guest's power
+        kill,     ///< kill QEMU with SIGKILL
+        give_up,  ///< QEMU hangs in the kernel
     };
 
     explicit PowerDown(const Limits& limits) : limits_(limits) {}
 
-    /// Somebody wants it to end: the step to take at `now`, none when that is under way.
+    /// Begins to end the VM. Returns the step to take at `now`, or none when that has begun
+    /// already.
     Step begin(Clock::time_point now);
 
-    /// Somebody does not want to wait any longer: the step behind the present one.
+    /// Goes on to the next step because somebody does not want to wait any longer.
     Step hurry(Clock::time_point now);
 
-    /// What is due at `now`. The button is pressed again now and then: a guest that boots has
-    /// nobody who looks at it.
+    /// The step that is due at `now`. It presses the button again now and then: in a guest that is
+    /// still booting nothing reacts to it.
     Step due(Clock::time_point now);
 
-    /// When due() has something next; nothing: never.
+    /// When due() will have something to do next; nothing: never.
     [[nodiscard]] std::optional<Clock::time_point> next() const;
 
     /// The last step taken.
@@ -52,8 +53,8 @@ class PowerDown {
 
     Limits limits_;
     Step step_ = Step::none;
-    Clock::time_point deadline_;   // of the step
-    Clock::time_point ask_again_;  // while it is ask
+    Clock::time_point deadline_;   // of the current step
+    Clock::time_point ask_again_;  // when to press the button again
 };
 
 }  // namespace tapgate

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The process that a VM runs under: starts QEMU, holds the VM's lock for as long as QEMU lives,
-// turns signals into the guest's power button, and tells how it ended.
+// The process that a VM runs under. It starts QEMU, holds the VM's lock for as long as QEMU lives,
+// turns signals into presses of the guest's power button, and says how the VM ended.
 //
-// It keeps no connection to QMP open, since QEMU has one client at a time, and the other verbs want
-// to be that. When it is killed QEMU goes on, and the other verbs work as before.
+// It keeps no connection to QMP open, since QEMU has one client at a time and the other verbs need
+// that place. If it is killed, QEMU goes on, and the other verbs work as before.
 #pragma once
 
 #include <string>
@@ -20,19 +20,19 @@ namespace tapgate {
 struct SuperviseOptions {
     std::string helper;  ///< empty: the installed one
     bool plain_bridge = false;
-    bool quiet = false;  ///< no notes of what could be better
-    /// The terminal has the guest's console; not when it is nobody's (a job).
+    bool quiet = false;  ///< no notes about what could be better
+    /// The terminal shows the guest's console. Not when nobody sits there (a batch job).
     bool console = true;
     PowerDown::Limits limits = {};
-    /// In the background: no console, and one byte goes to this descriptor when the guest runs;
-    /// from then on what there is to say goes to qemu.log. None: in the foreground.
+    /// For a VM in the background: there is no console; one byte goes to this descriptor when the
+    /// guest runs, and from then on messages go to qemu.log. None for one in the foreground.
     UniqueFd ready = {};
-    /// What `tapgate restart` starts it with again: RunRecord::words.
+    /// What `tapgate restart` starts the VM with again: RunRecord::words.
     std::vector<std::string> words = {};
 };
 
-/// Runs the VM until it ends. Returns done when the guest shut down, failed when it
-/// lost its power. Throws a LauncherError when it cannot be started or QEMU fails.
+/// Runs the VM until it ends. Returns done when the guest has shut down, and failed when its power
+/// was cut. Throws a LauncherError when the VM cannot be started or QEMU fails.
 ExitCode supervise(const VmSpec& spec, SuperviseOptions options);
 
 }  // namespace tapgate

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Who uses what of this host: all VMs that run, as /proc tells of their QEMU. Other users' too,
-// whose directories are closed: what is in a command line they have written themselves.
+// Who uses how much of this host: all running VMs, as /proc shows their QEMUs. That includes other
+// users' VMs, whose directories are closed: their command lines are in /proc, but are their own
+// claims.
 #pragma once
 
 #include <sys/types.h>
@@ -23,26 +24,26 @@ struct VmUsage {
     uid_t user = 0;
     std::string name;
     pid_t process = 0;
-    std::uint64_t memory = 0;    ///< MiB, that the guest has
-    std::uint64_t resident = 0;  ///< MiB, that its QEMU takes of the host's memory
+    std::uint64_t memory = 0;    ///< of the guest, in MiB
+    std::uint64_t resident = 0;  ///< what its QEMU takes of the host's memory, in MiB
     std::uint64_t cpu_milliseconds = 0;
     std::int64_t seconds = 0;           ///< since its start
-    std::optional<std::uint64_t> disk;  ///< bytes of the images that it writes to; none: others'
-    std::string node;                   ///< of a cluster's; empty: this host
+    std::optional<std::uint64_t> disk;  ///< bytes of the images that it writes to; none: not ours
+    std::string node;                   ///< of a cluster, on which it runs; empty: this host
 };
 
-/// What a QEMU's command line says of the VM; nothing when it is not one of tapgate's. `words`: as
-/// in /proc/PID/cmdline.
+/// What QEMU's command line says about its VM; nothing when the VM is not one of tapgate's. `words`
+/// is in the form of /proc/PID/cmdline.
 struct QemuWords {
     std::string name;
     std::uint64_t memory = 0;  ///< MiB
 };
 std::optional<QemuWords> vm_in_command_line(std::string_view words);
 
-/// The VMs that run: of `user`, or of all. In the order of users and names.
+/// The running VMs of `user`, or of everybody, ordered by user and name.
 std::vector<VmUsage> vms_in_use(std::optional<uid_t> user);
 
-/// How many taps of tapgate's each user has on each bridge, and whose they are.
+/// How many taps of tapgate's each user has on each bridge; only `user`'s if that is given.
 std::map<std::pair<uid_t, std::string>, unsigned> taps_in_use(const HostNetwork& network,
                                                               std::optional<uid_t> user);
 
