@@ -27,8 +27,8 @@ std::optional<BatchJob> batch_job_in(const std::function<const char*(const char*
         const char* const value = lookup(name);
         return value != nullptr && *value != '\0';
     };
-    // salloc gives a shell on the login node the job's number, too; a node's name has only what
-    // slurmd itself has started.
+    // salloc also sets the job's number, in a shell on the login node; only slurmd's own processes
+    // have the name of a node.
     if (has("SLURM_JOB_ID") && has("SLURMD_NODENAME")) {
         const char* const task = lookup("SLURM_TASK_PID");
         return BatchJob{

@@ -32,29 +32,29 @@ std::optional<struct stat> device_status(const std::string& path) {
     return status;
 }
 
-// Never waits, nor for a disc to be put in.
+// Never blocks, not even to wait for a disc.
 UniqueFd open_device(const std::string& path, int more_flags = 0) {
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | more_flags));
     return fd;
 }
 
-// "8:1", as the kernel names devices in /sys and /proc.
+// "8:1", the form in which the kernel names devices in /sys and /proc.
 std::string number_text(dev_t device) {
     return std::to_string(major(device)) + ":" + std::to_string(minor(device));
 }
 
-// The device and its partitions.
+// The numbers of the device and of its partitions.
 std::set<std::string> numbers_of(dev_t device) {
     std::set<std::string> numbers = {number_text(device)};
     for (const auto& entry : entries_of("/sys/dev/block/" + number_text(device))) {
-        // Only partitions have it.
+        // Only partitions have this file.
         if (access((entry / "partition").c_str(), F_OK) == 0)
             numbers.insert(first_word((entry / "dev").string()));
     }
     return numbers;
 }
 
-// proc(5): the third word of a line is the device's number, the fifth where it is mounted.
+// From proc(5): the third word of a line is the device's number, and the fifth its mount point.
 std::string mount_of(const std::set<std::string>& numbers) {
     std::ifstream mounts("/proc/self/mountinfo");
     for (std::string line; std::getline(mounts, line);) {
@@ -92,7 +92,8 @@ bool is_cd_drive(const std::string& path) {
     const auto status = device_status(path);
     if (!status)
         return false;
-    // SCSI_CDROM_MAJOR is that of /dev/sr0; any other drive answers to what only they understand.
+    // /dev/sr0 and the like have SCSI_CDROM_MAJOR. Other drives answer a request that only drives
+    // understand.
     if (major(status->st_rdev) == SCSI_CDROM_MAJOR)
         return true;
     const UniqueFd fd = open_device(path);

@@ -28,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int first_inherited = STDERR_FILENO + 1;
 
-// After SIGKILL. Longer only takes who hangs in the kernel.
+// After SIGKILL: only a process that hangs in the kernel takes longer.
 constexpr std::chrono::milliseconds death_limit{2000};
 
 // What posix_spawn() is to do between fork and exec.
@@ -92,7 +92,7 @@ class Plan {
             throw LauncherError("cannot prepare a program's start: " + errno_text(error));
     }
 
-    // A copy that no dup2() to a lower number can meet.
+    // A copy with a number so high that no dup2() below overwrites it.
     int out_of_the_way(int fd, int behind) {
         UniqueFd copy(fcntl(fd, F_DUPFD_CLOEXEC, behind));
         if (!copy)
@@ -151,7 +151,7 @@ std::string ProcessEnd::text() const {
 }
 
 ChildProcess::ChildProcess(const Launch& launch) {
-    // Where it is ignored, which a program inherits, nobody is told how a child ended.
+    // When SIGCHLD is ignored, which programs inherit, nobody learns how a child ended.
     std::signal(SIGCHLD, SIG_DFL);
     if (const int error = spawn(launch, pid_); error != 0)
         throw LauncherError("cannot start " + shown(launch.program) + ": " + errno_text(error));
@@ -172,7 +172,7 @@ ChildProcess::~ChildProcess() {
         kill();
         wait(death_limit);
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-        // Somebody else has waited for it.
+        // Somebody else has waited for it already.
     }
 }
 
@@ -197,7 +197,7 @@ std::optional<ProcessEnd> ChildProcess::wait(Milliseconds limit) {
 }
 
 void ChildProcess::signal(int number) {
-    // By the descriptor: the number may be another's by now.
+    // By the descriptor, since the number may belong to another process by now.
     if (!end_)
         syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }

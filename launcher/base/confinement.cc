@@ -24,7 +24,8 @@ namespace tapgate {
 
 namespace {
 
-// linux/landlock.h of the kernels that this is built for; the header here may be an older one.
+// The rights of linux/landlock.h in the kernels that this is built for; the header here may be
+// older.
 namespace right {
 constexpr std::uint64_t execute = 1U << 0;
 constexpr std::uint64_t write_file = 1U << 1;
@@ -38,7 +39,8 @@ constexpr std::uint64_t tcp = 3;                    // 4: bind and connect
 constexpr std::uint64_t scopes = 3;                 // 6: abstract sockets, signals
 }  // namespace right
 
-// struct landlock_ruleset_attr. An older kernel takes it when what it does not know is 0.
+// struct landlock_ruleset_attr. An older kernel accepts it if the fields that it does not know are
+// 0.
 struct RulesetAttributes {
     std::uint64_t files = 0;
     std::uint64_t network = 0;
@@ -63,10 +65,10 @@ RulesetAttributes handled_by(int version) {
 constexpr std::uint64_t to_read = right::read_file | right::device_control;
 constexpr std::uint64_t to_write = to_read | right::write_file | right::truncate;
 constexpr std::uint64_t to_run = right::execute | right::read_file | right::read_directory;
-// Of those, what can be said of a file.
+// Those rights that apply to files.
 constexpr std::uint64_t of_files = to_write | right::execute;
 
-// Where the system's programs, libraries and their data are, which are everybody's to read.
+// The folders of the system's programs, libraries and their data, which everybody may read.
 constexpr std::array system_paths{"/usr",        "/bin",       "/lib",       "/lib32",
                                   "/lib64",      "/nix/store", "/gnu/store", "/etc/ld.so.cache",
                                   "/dev/urandom"};
@@ -80,7 +82,7 @@ class Rules {
             fail();
     }
 
-    // A path that is not there gives nothing.
+    // Does nothing for a path that does not exist.
     void add_if_there(const std::string& path, std::uint64_t rights) {
         const UniqueFd at(open(path.c_str(), O_PATH | O_CLOEXEC));
         struct stat status {};
@@ -116,7 +118,7 @@ class Rules {
     UniqueFd fd_;
 };
 
-// A program of the user's own, outside of the system's folders, and its libraries.
+// Allows a program of the user's own, outside the system's folders, and its libraries.
 void add_program(Rules& rules, const std::string& program) {
     std::error_code error;
     const std::filesystem::path file = std::filesystem::canonical(program, error);
@@ -167,7 +169,7 @@ void Confinement::run(const std::function<void()>& start) const {
         start();
         return;
     }
-    // It cannot be undone, and holds for a thread and for what that starts.
+    // Landlock cannot be undone, and holds for a thread and what that starts: so use a thread.
     std::exception_ptr failure;
     std::thread confined([&] {
         try {

@@ -23,7 +23,7 @@ namespace tapgate {
 
 namespace {
 
-// A variable that holds an absolute path, as the specification wants it.
+// The value of a variable that holds an absolute path, as the specification requires.
 std::optional<std::string> directory_variable(const char* name) {
     const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
     if (value == nullptr || *value != '/')
@@ -42,13 +42,13 @@ bool is_own(const std::string& path) {
     return stat(path.c_str(), &status) == 0 && status.st_uid == geteuid();
 }
 
-// Where runtime_directory() can be, the first first. What `su' has left in the environment is
-// another user's; one that is not there yet is ours to make where the directory above is ours.
-// Nothing in /tmp: whoever comes first has the name.
+// The directories that runtime_directory() may be in, the preferred first. A variable that `su' has
+// left in the environment is another user's. A directory that does not exist yet is ours to make if
+// the one above it is ours. Nothing in /tmp: there anybody could take the name first.
 std::vector<std::string> runtime_bases() {
     std::vector<std::string> bases;
-    // In a job: what a login has given the user goes when that ends, and its name in the
-    // environment may be of another host; each step of the job finds this one.
+    // In a job: what a login has set up for the user goes when the login ends, and the environment
+    // may name a directory of another host. All steps of the job find this one.
     const bool in_job = batch_job().has_value();
     if (in_job)
         bases.push_back(runtime_base_of_host());
@@ -108,14 +108,14 @@ std::string checked_runtime_directory(const std::string& base) {
     const std::string way_out =
         "; log in as yourself, or set XDG_RUNTIME_DIR to a directory of yours";
     struct stat status {};
-    // What is not there yet is nobody's: make_private_directory() makes it, and looks again.
+    // One that does not exist is fine: make_private_directory() makes it, and checks again.
     if (stat(base.c_str(), &status) == 0) {
         if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid())
             throw LauncherError(shown(base) + " is not a directory of yours" + way_out);
         if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
             throw LauncherError(shown(base) + ": others can write to it" + way_out);
     }
-    // Not stat(): who made a link there chose where it leads.
+    // Not stat(): whoever made a link there would choose where it leads.
     if (lstat(path.c_str(), &status) == 0) {
         if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid())
             throw LauncherError(shown(path) + " is not a directory of yours; remove it");
@@ -142,7 +142,7 @@ std::vector<std::string> other_runtime_directories() {
             if (access(path.c_str(), F_OK) == 0)
                 others.push_back(std::move(path));
         } catch (const LauncherError&) {
-            // Not ours: no VM of ours is there.
+            // It is not ours, so none of our VMs are in it.
         }
     }
     return others;

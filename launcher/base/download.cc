@@ -22,13 +22,13 @@ constexpr long stall_limit = 60;
 
 constexpr long http_partial = 206;
 constexpr long http_not_modified = 304;
-constexpr long http_forbidden = 403;  // what some stores of objects say of one that is not there
+constexpr long http_forbidden = 403;  // some object stores say so when a file does not exist
 constexpr long http_not_found = 404;
 constexpr long http_gone = 410;
 constexpr long http_range_wrong = 416;
 constexpr long http_error = 400;
 
-// The library, loaded. It stays until the process ends.
+// The library, loaded until the process ends.
 class Curl {
   public:
     Curl() {
@@ -75,7 +75,7 @@ const Curl& curl() {
     return library;
 }
 
-// One download, while it goes on.
+// A download in progress.
 class Transfer {
   public:
     Transfer(const DownloadRequest& request, const DownloadTaker& taker, const HeldSignals& signals)
@@ -97,7 +97,7 @@ class Transfer {
         if (code != CURLE_OK)
             throw LauncherError(shown(request_.url) + ": " + why(code));
         answer_.unchanged = status_of() == http_not_modified;
-        // Of no bytes at all.
+        // There were no bytes at all.
         if (!begun_ && !answer_.unchanged)
             begin();
         return answer_;
@@ -144,8 +144,8 @@ class Transfer {
         set(CURLOPT_NOPROGRESS, 0L);
         set(CURLOPT_XFERINFOFUNCTION, &Transfer::tick);
         set(CURLOPT_XFERINFODATA, this);
-        // A server that has another content by now sends all of that. (Not CURLOPT_RESUME_FROM:
-        // with that, libcurl takes such an answer for an error.)
+        // If the server's content has changed, it sends all of it. (CURLOPT_RESUME_FROM will not
+        // do: with that, libcurl treats such an answer as an error.)
         if (request_.from > 0) {
             add_header("Range: bytes=" + std::to_string(request_.from) + "-");
             add_header("If-Range: " + request_.tag);
@@ -198,7 +198,7 @@ class Transfer {
                       .tag = answer_.tag});
     }
 
-    // What the callbacks throw may not go through libcurl.
+    // Exceptions of the callbacks must not pass through libcurl, so they are kept for later.
     template <typename Function>
     bool guarded(const Function& function) {
         try {
@@ -212,7 +212,7 @@ class Transfer {
 
     static size_t write(char* bytes, size_t one, size_t count, void* self) {
         auto& transfer = *static_cast<Transfer*>(self);
-        // The page that says 404 is nobody's image.
+        // The text of an error page is not the image.
         if (transfer.status_of() >= http_error)
             return one * count;
         const bool taken = transfer.guarded([&] {
@@ -233,11 +233,11 @@ class Transfer {
         const std::string_view value =
             trimmed(line.substr(std::min(colon + 1, line.size())), " \t");
         if (name.starts_with("http/")) {
-            // Of the answer behind a redirection.
+            // A new answer begins, after a redirection.
             transfer.answer_.tag.clear();
             transfer.range_begin_.reset();
         } else if (name == "etag" && value.starts_with('"')) {
-            // One that begins with W/ says less than that each byte is the same.
+            // A weak tag, which begins with W/, does not guarantee that every byte is the same.
             transfer.answer_.tag = value;
         } else if (name == "content-range" && value.starts_with("bytes ")) {
             const std::string_view range = value.substr(6);

@@ -131,7 +131,7 @@ void require_file(const std::string& path) {
 }
 
 void make_private_directory(const std::string& path) {
-    // Those above it too, as the XDG specification has it.
+    // Missing directories above it too, as the XDG specification says.
     for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
         const std::string above = path.substr(0, end);
         if (access(above.c_str(), F_OK) != 0 && mkdir(above.c_str(), 0700) != 0 && errno != EEXIST)

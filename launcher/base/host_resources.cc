@@ -36,7 +36,7 @@ std::string mount_point_of(const std::string& path) {
 }
 
 DiskFacts data_disk() {
-    // The part of the path that is there already.
+    // The part of the path that exists already.
     std::string path = data_directory();
     while (!exists(path) && path.rfind('/') > 0)
         path.resize(path.rfind('/'));

@@ -20,7 +20,7 @@ std::optional<std::uint64_t> number_in(const std::string& text) {
     return error == std::errc() && stop != text.data() ? std::optional(number) : std::nullopt;
 }
 
-// The number behind `key` in a file of lines "KEY NUMBER" or "KEY: NUMBER kB".
+// The number after `key` in a file of lines "KEY NUMBER" or "KEY: NUMBER kB".
 std::uint64_t number_behind(const std::string& path, const std::string& key) {
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
@@ -34,11 +34,11 @@ std::uint64_t number_behind(const std::string& path, const std::string& key) {
     return 0;
 }
 
-// What the two versions of cgroups call their files.
+// The names of files in the two versions of cgroups.
 struct Names {
     const char* limit;
     const char* usage;
-    const char* inactive;  // of memory.stat: files' pages, which the kernel gives back at once
+    const char* inactive;  // in memory.stat: pages of files, which the kernel can free at once
     const char* kills;     // the file that has "oom_kill N"
 };
 constexpr Names version1 = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file",
@@ -50,7 +50,7 @@ struct Group {
     const Names* names;
 };
 
-// The group of this process, and those above it.
+// The cgroup of this process, and those above it.
 std::vector<Group> groups(const std::string& root) {
     std::vector<Group> all;
     std::ifstream file(root + "/proc/self/cgroup");
@@ -66,7 +66,7 @@ std::vector<Group> groups(const std::string& root) {
             continue;
         const Names& names = is_second ? version2 : version1;
         const std::string mount = root + (is_second ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory");
-        // Above what a cgroup namespace shows there is nothing to read.
+        // What is above the root of a cgroup namespace cannot be read.
         std::string path = line.substr(second + 1);
         while (path.starts_with("/.."))
             path.erase(0, 3);
@@ -90,7 +90,7 @@ Memory memory(const std::string& root) {
     const std::uint64_t total = number_behind(root + "/proc/meminfo", "MemTotal") / kibibyte;
     for (const Group& group : groups(root)) {
         const std::string directory = group.path + "/";
-        // "max", or nothing at all, is no limit; version 1 has a number beyond all memory.
+        // "max" or an empty file means no limit; so does version 1's number beyond all memory.
         const auto limit = number_in(first_word(directory + group.names->limit));
         if (!limit || (total != 0 && *limit / mebibyte >= total))
             continue;

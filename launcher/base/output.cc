@@ -14,7 +14,7 @@
 namespace tapgate {
 
 void occupy_standard_descriptors() {
-    // The lowest free number is the missing one's: those below are taken by then.
+    // open() returns the lowest free number, which is `fd`: those below are taken by now.
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         const int wrong_way = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", wrong_way) != fd)

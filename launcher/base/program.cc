@@ -29,14 +29,14 @@ int exit_code_of(int status) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-// Reads both until their ends and the process's. Empty, or what is wrong.
+// Reads both pipes until they and the process have ended. Returns what is wrong, or nothing.
 std::string read_both(UniqueFd& out, UniqueFd& err, int process, ProgramResult& result,
                       Clock::time_point deadline, size_t most) {
     while (out || err || process >= 0) {
         const int left = milliseconds_until(deadline);
         if (left == 0)
             return "does not end";
-        // poll() leaves out what is negative.
+        // poll() ignores negative descriptors.
         std::array<pollfd, 3> fds{pollfd{out.get(), POLLIN, 0}, pollfd{err.get(), POLLIN, 0},
                                   pollfd{process, POLLIN, 0}};
         if (poll(fds.data(), fds.size(), left) < 0) {
@@ -64,10 +64,10 @@ std::string read_both(UniqueFd& out, UniqueFd& err, int process, ProgramResult& 
     return {};
 }
 
-// With the signals as they are usually, whatever this process does with its own. `errors`: becomes
-// its stderr, when not -1.
+// Starts the program with the default signal dispositions, whatever this process does with its own
+// signals. `errors` becomes its stderr, unless it is -1.
 pid_t start_at_terminal(const std::vector<std::string>& words, int errors) {
-    // Where it is ignored, which a program inherits, nobody is told how a child ended.
+    // When SIGCHLD is ignored, which programs inherit, nobody learns how a child ended.
     std::signal(SIGCHLD, SIG_DFL);
     std::vector<char*> argv;
     argv.reserve(words.size() + 1);
@@ -124,7 +124,7 @@ ProgramResult run_program(const std::vector<std::string>& words, std::chrono::mi
         read_both(out.reading, err.reading, child.pidfd(), result, deadline, most_output);
     if (!wrong.empty())
         throw LauncherError(quoted_word(words[0]) + " " + wrong + ", and was killed");
-    // From here on: it has ended.
+    // From here on: it has ended, and both pipes have been read to their end.
     if (const auto end = child.wait(limit))
         result.exit_code = exit_code_of(end->status);
     return result;

@@ -18,7 +18,7 @@ namespace {
 using std::chrono::seconds;
 using State = ProgressTable::State;
 
-// Without a terminal: how long nothing may be said.
+// Without a terminal: the longest time without a line.
 constexpr seconds longest_silence{10};
 
 winsize window() {
@@ -37,7 +37,7 @@ std::string seconds_since(ProgressTable::Clock::time_point since,
 ProgressTable::ProgressTable(std::vector<Row> rows, Failures failures)
     : rows_(std::move(rows)),
       failures_(failures),
-      // What does not fit into the window cannot be drawn again.
+      // A table that does not fit into the window could not be redrawn.
       terminal_(isatty(STDERR_FILENO) == 1 && rows_.size() < window().ws_row) {}
 
 void ProgressTable::set(size_t row, State state, const std::string& text, Clock::time_point now) {
@@ -89,7 +89,7 @@ std::vector<std::string> progress_lines(const std::vector<ProgressTable::Row>& r
                            shown(row.text.substr(0, row.text.find('\n')));
         if (row.state == State::busy && now - row.since >= seconds(1))
             line += " (" + seconds_since(row.since, now) + ")";
-        // One column stays free: in the last one some terminals begin a new line.
+        // One column stays free: some terminals begin a new line after the last one.
         line.resize(std::min(line.size(), width - 1));
         lines.push_back(std::move(line));
     }

@@ -22,7 +22,7 @@ std::string qemu_img_program() {
     return std::move(*program);
 }
 
-// What it says of its failure, without that it may not remove the file: that is who made it's.
+// qemu-img's error, without its complaint that it may not remove the file: we remove it.
 std::string without_removal(const std::string& errors) {
     std::istringstream lines(errors);
     std::string rest;

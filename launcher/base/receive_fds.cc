@@ -15,7 +15,7 @@ namespace tapgate {
 std::vector<UniqueFd> receive_fds(int socket, size_t most) {
     char byte = 1;
     iovec data{&byte, sizeof byte};
-    // Room for one message with as many descriptors as the kernel lets through.
+    // Room for one message with as many descriptors as the kernel allows.
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * max_fds_in_message)> control{};
     msghdr message{};
     message.msg_iov = &data;
@@ -29,7 +29,8 @@ std::vector<UniqueFd> receive_fds(int socket, size_t most) {
     if (got < 0)
         throw std::system_error(errno, std::generic_category());
 
-    // Own everything that came before judging it, so that a wrong message leaks nothing.
+    // Take ownership of everything that came before judging it, so that a wrong message leaks
+    // nothing.
     std::vector<UniqueFd> fds;
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
          header = CMSG_NXTHDR(&message, header)) {

@@ -40,7 +40,7 @@ StopSignals::StopSignals() {
     sigemptyset(&signals);
     for (const int signal : stop_signals) {
         struct sigaction now {};
-        // A descriptor would get an ignored one, too.
+        // A descriptor would receive an ignored signal, too.
         if (sigaction(signal, nullptr, &now) != 0 || now.sa_handler != SIG_IGN)
             sigaddset(&signals, signal);
     }

@@ -17,14 +17,14 @@ namespace {
 constexpr size_t further_in = 4;
 constexpr size_t between = 2;
 
-// Bytes of UTF-8 that begin a character: what a terminal shows.
+// The width of the text on a terminal: the number of bytes that begin a UTF-8 character.
 size_t columns_of(std::string_view text) {
     return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
     }));
 }
 
-// The columns that stand on one line, from the first to before the second.
+// The columns on one line: from the first to before the second.
 using Group = std::pair<size_t, size_t>;
 
 std::vector<Group> groups_of(const std::vector<size_t>& widths, size_t width) {
@@ -77,7 +77,7 @@ std::string fitted_table(const std::vector<std::vector<std::string>>& rows, size
             for (size_t i = begin; i < std::min(end, row.size()); i++)
                 line += row[i] + std::string(widths[i] - columns_of(row[i]) + between, ' ');
             line.resize(line.find_last_not_of(' ') + 1);
-            // Only the first line tells of a row that it is there.
+            // Only a row's first line is needed to show that the row exists.
             if (begin == 0 || !line.empty())
                 text += line + "\n";
         }
@@ -125,7 +125,7 @@ std::string folded_text(std::string_view text, size_t indent, size_t width) {
         text.remove_prefix(line.size());
         size_t at = 0;
         while (!line.starts_with(' ') && at + columns_of(line) > width && width > indent) {
-            // The last blank that fits, or else the first.
+            // The last blank that fits, or otherwise the first.
             size_t end = line.find(' ');
             for (size_t next = end; next != std::string_view::npos;
                  next = line.find(' ', next + 1)) {

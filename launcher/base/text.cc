@@ -12,8 +12,8 @@ namespace tapgate {
 
 namespace {
 
-// Levenshtein's: the fewest letters to change, add or take away; and Damerau's: two neighbours that
-// have changed places are one mistake, the commonest of typing.
+// The Damerau-Levenshtein distance: the fewest letters to change, add or remove. Two adjacent
+// letters that are swapped count as one mistake, since that is the most common typing error.
 size_t distance(std::string_view a, std::string_view b) {
     std::vector<size_t> before(b.size() + 1);
     std::vector<size_t> row(b.size() + 1);
@@ -83,7 +83,7 @@ std::string terminal_lines(std::string_view text, size_t longest) {
 }
 
 std::string terminal_text(std::string_view text, size_t longest) {
-    // npos + 1 is 0: all blank, nothing stays.
+    // npos + 1 is 0: nothing is left of blank text.
     return terminal_lines(text.substr(0, text.find_last_not_of(" \t\r\n") + 1), longest);
 }
 
@@ -126,7 +126,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
             best = name;
         }
     }
-    // The beginning of one, and of no other.
+    // Otherwise a name that begins with the word, if there is only one.
     if (best.empty() && word.size() > 1) {
         const auto begins = [&](std::string_view name) { return name.starts_with(word); };
         if (std::count_if(names.begin(), names.end(), begins) == 1)
@@ -155,7 +155,7 @@ std::string duration_text(std::int64_t seconds) {
 }
 
 std::string table_text(const std::vector<std::vector<std::string>>& rows) {
-    // Bytes of UTF-8 that begin a character: what a terminal shows.
+    // The width on a terminal: the number of bytes that begin a UTF-8 character.
     const auto width_of = [](const std::string& cell) {
         return static_cast<size_t>(std::count_if(cell.begin(), cell.end(), [](char c) {
             return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;

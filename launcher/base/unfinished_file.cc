@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view part_ending = ".part.";
 
-// Under another name first: a full disk leaves no half file behind.
+// Writes under another name first, so that a full disk leaves no partial file.
 void write_into(const UnfinishedFile& file, const std::string& path, std::string_view text) {
     const UniqueFd fd = file.create(0600);
     if (!write_all(fd.get(), text) || fsync(fd.get()) != 0)
@@ -50,7 +50,7 @@ UniqueFd UnfinishedFile::create(mode_t mode) const {
 
 void UnfinishedFile::finish() const {
     const UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-    // link() refuses where there is one already, which rename() does not.
+    // link() fails if there is a target already, unlike rename().
     if (!fd || fsync(fd.get()) != 0 || chmod(path_.c_str(), 0600) != 0 ||
         link(path_.c_str(), target_.c_str()) != 0)
         fail_with_errno(shown(target_));
@@ -61,7 +61,7 @@ void UnfinishedFile::replace() const {
         fail_with_errno(shown(target_));
 }
 
-// Of processes that were killed.
+// Removes files of processes that were killed.
 void UnfinishedFile::remove_left_over() const {
     const std::filesystem::path target(target_);
     const std::string beginning = target.filename().string() + std::string(part_ending);
@@ -70,7 +70,7 @@ void UnfinishedFile::remove_left_over() const {
         if (!name.starts_with(beginning))
             continue;
         const auto pid = parse_whole<pid_t>(std::string_view(name).substr(beginning.size()), 1);
-        // And of one that had this process's number: in containers it is the same each time.
+        // Including one that had this process's number: in containers it is the same each time.
         if (pid && (*pid == getpid() || (kill(*pid, 0) != 0 && errno == ESRCH)))
             unlink(entry.c_str());
     }
@@ -82,11 +82,11 @@ void write_new_file(const std::string& path, std::string_view text, const std::s
     std::filesystem::create_directories(directory, error);
     if (error)
         throw LauncherError(shown(directory) + ": " + error.message());
-    // One that came between would leave the other name behind.
+    // A signal between the two steps would leave the other name behind.
     const HeldSignals signals;
     const UnfinishedFile file(path);
     write_into(file, path, text);
-    // link() refuses where there is one already, which rename() does not.
+    // link() fails if there is a file already, unlike rename().
     if (link(file.path().c_str(), path.c_str()) == 0)
         return;
     if (errno == EEXIST)

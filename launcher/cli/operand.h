@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What `tapgate run` is given: a VM's name, or just an image, which is a VM too.
+// The operand of `tapgate run': a VM's name, or an image, which is a VM too.
 #pragma once
 
 #include <string>
@@ -10,21 +10,22 @@
 
 namespace tapgate {
 
-/// Whether the operand is an image and not a VM's name: it has a '/', or ",format=", or an image's
-/// ending and no VM file of that name.
+/// Whether the operand is an image, not a VM's name: it contains '/' or ",format=", or has the
+/// ending of an image and there is no VM file of that name.
 bool is_image(const std::string& operand);
 
-/// The name that a VM made of the image gets: the file's name without its ending, as fitting_name()
-/// has it. Throws a UsageError when nothing is left.
+/// The name for a VM that is made from the image: fitting_name() of the file's name without its
+/// ending. Throws a UsageError when nothing is left of it.
 VmName name_of_image(const std::string& path);
 
-/// The image as a setting: the VM's first disk, or (an .iso) its CD-ROM. Properties of a disk may
-/// stand behind it, as in "rhce.old,format=raw". Throws a LauncherError when there is no such file.
+/// The image as a setting: as the VM's first disk, or for an .iso as its CD-ROM. Properties of a
+/// disk may follow the path: "rhce.old,format=raw". Throws a LauncherError when there is no such
+/// file.
 Setting image_setting(const std::string& operand);
 
-/// The VM that the first operand, the options, the environment and the VM file describe. An image
-/// becomes the VM's first disk (an .iso its CD-ROM), and no VM file is read. Throws a
-/// LauncherError.
+/// The VM that the first operand, the options, the environment and the VM file describe. If the
+/// operand is an image, it becomes the VM's first disk (an .iso its CD-ROM), and no VM file is
+/// read. Throws a LauncherError.
 VmDescription described_vm(const CommandLine& command);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs that do something in a guest: a command, a copied file, a connection for ssh.
+// The verbs that do something in a guest: run a command, copy files, connect ssh.
 #pragma once
 
 #include "launcher/base/error.h"

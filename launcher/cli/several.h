@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A verb on several VMs: each is a command of its own, and they run side by side.
+// A verb for several VMs: it becomes a command for each, and these run side by side.
 #pragma once
 
 #include <string>
@@ -11,11 +11,12 @@
 
 namespace tapgate {
 
-/// Does the command: for each of its VMs when there are several (or --all), and then prints a line
-/// for each that failed; where the VM is, when that is Slurm's; else here. Throws a LauncherError.
+/// Carries out the command. For several VMs (or --all) it runs once for each, and then prints a
+/// line for each that failed. For a VM of Slurm's it runs where the VM is, otherwise here. Throws a
+/// LauncherError.
 ExitCode do_command(const CommandLine& command);
 
-/// The words of a `tapgate' that does `command` for `operand` alone.
+/// The arguments of `tapgate' that do what `command` says for `operand` alone.
 std::vector<std::string> words_for(const CommandLine& command, const std::string& operand);
 
 }  // namespace tapgate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The looking verbs of a VM that is a job of Slurm's: what the node tells, and what is known here
-// besides.
+// The verbs that look at a VM, for one that is a Slurm job: they show what its node reports, and
+// what is known here.
 #pragma once
 
 #include <string>
@@ -16,39 +16,41 @@ namespace tapgate {
 /// "job 4711 on n1", for errors and notes.
 std::string job_text(const SlurmJob& job);
 
-/// `status' of one that waits, or ends: as much as Slurm knows.
+/// `status' for a job that waits or ends: as much as Slurm knows.
 void print_queued(const SlurmJob& job, bool as_json);
 
-/// `status': as it is there, with node, job and limit. Throws a LauncherError.
+/// `status' from the node, with node, job and limit added. Throws a LauncherError.
 ExitCode print_status_there(const SlurmJob& job, const CommandLine& command);
 
-/// `ip': what the node knows, and what this host has heard of the guest, where the bridge is one
-/// LAN. Throws a LauncherError.
+/// `ip': what the node knows, and what this host has heard of the guest if the bridge spans both.
+/// Throws a LauncherError.
 ExitCode print_addresses_there(const SlurmJob& job, const CommandLine& command);
 
-/// `screenshot': the picture is made there, and comes to the file here. Throws a LauncherError.
+/// `screenshot': the node takes the picture, and it is written to the file here. Throws a
+/// LauncherError.
 ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command);
 
-/// `vnc': where its screen is there, and how a viewer here gets to that. Throws a LauncherError.
+/// `vnc': where the screen is on the node, and how a viewer here can reach it. Throws a
+/// LauncherError.
 ExitCode print_screen_there(const SlurmJob& job, const CommandLine& command);
 
-/// A viewer that this host's desktop would show: throws a LauncherError with the way, since the
-/// screen is a socket of the node's. Nothing when there is no desktop here, or no screen there.
+/// `view' on this host's desktop: throws a LauncherError that says how, since the screen is a
+/// socket on the node. Does nothing when there is no desktop here or no screen there.
 void refuse_view_there(const SlurmJob& job);
 
-/// What the user's VMs on the jobs' nodes take; `unknown` gets a line for each node that does not
-/// answer. VMs of this host are left out.
+/// What the user's VMs use on the nodes of the jobs, without those on this host. `unknown` gets a
+/// line for each node that does not answer.
 std::vector<VmUsage> usage_there(const std::vector<SlurmJob>& jobs,
                                  std::vector<std::string>& unknown);
 
-/// Says what a change of the VM's file means for a job that it has already.
+/// Prints what a change of the VM's file means for a job that exists already.
 void note_change_of_job(const VmName& name);
 
-/// `doctor' of a VM whose host is not known yet: throws a LauncherError with the way.
+/// `doctor' for a VM whose host is not known yet: throws a LauncherError that says what to do.
 [[noreturn]] void refuse_doctor_here(const VmName& name);
 
-/// For a VM that is off: this process takes the directory of its last run, on whichever host of the
-/// home that was, for the VM's own.
+/// For a VM that is off: makes this process use the directory of its last run, on whichever host
+/// that shares the home it was.
 void look_where_it_ran(const VmName& name);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs of a VM that is a job of Slurm's: `start' hands the job in, and the others are done
+// The verbs for a VM that is a Slurm job: `start' submits the job, and the others are carried out
 // where it runs.
 #pragma once
 
@@ -12,12 +12,13 @@
 
 namespace tapgate {
 
-/// Does what `command` asks for where its VM is, when that is not here; returns the exit code.
-/// Nothing: it is for this host. Throws a LauncherError, also when Slurm does not answer.
+/// If the VM of `command` is not on this host, carries out the command where it is, and returns the
+/// exit code. Nothing when the command is for this host. Throws a LauncherError, also when Slurm
+/// does not answer.
 std::optional<ExitCode> done_on_slurm(const CommandLine& command);
 
-/// The jobs of the user's VMs, for `list': none and without a question to Slurm where no VM of his
-/// is one. Throws as slurm_jobs() does.
+/// The jobs of the user's VMs, for `list'. If none of his VMs is one, returns none without asking
+/// Slurm. Throws as slurm_jobs() does.
 std::vector<SlurmJob> jobs_to_list();
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs that follow: who uses what, and what changes.
+// The verbs that watch: who uses what, and what happens.
 #pragma once
 
 #include "launcher/base/error.h"

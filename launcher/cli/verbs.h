@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs of the command line and their options, each once.
+// The table of the verbs of the command line and their options.
 #pragma once
 
 #include "launcher/cli/grammar.h"

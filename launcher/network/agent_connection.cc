@@ -21,10 +21,10 @@ namespace {
 using nlohmann::json;
 using Kind = QmpError::Kind;
 
-// Stands before the answer to guest-sync-delimited and can be nowhere in JSON.
+// Precedes the answer to guest-sync-delimited; it cannot occur in JSON.
 constexpr char delimiter = '\xff';
 
-// The agent's words, as part of a line.
+// The agent's error, as a part of a line.
 std::string why_in(const json& answer) {
     const auto error = answer.find("error");
     const auto text =
@@ -68,7 +68,7 @@ void AgentConnection::send(std::string text) {
         }
         if (sent < 0 && errno == EINTR)
             continue;
-        // The guest reads it, and may not.
+        // The guest may not read.
         pollfd fd{socket_.get(), POLLOUT, 0};
         const int limit = milliseconds_until(deadline_);
         if (sent == 0 || errno != EAGAIN || limit <= 0 || poll(&fd, 1, limit) == 0)
@@ -91,7 +91,7 @@ json AgentConnection::receive() {
 
 void AgentConnection::read_some() {
     pollfd fd{socket_.get(), POLLIN, 0};
-    // Also with something to read all the time, the limit is the limit.
+    // The limit holds even if there is something to read all the time.
     const int left = milliseconds_until(deadline_);
     const int ready = left > 0 ? poll(&fd, 1, left) : 0;
     if (ready < 0 && errno == EINTR)

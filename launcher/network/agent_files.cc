@@ -27,13 +27,13 @@ using nlohmann::json;
 using Kind = QmpError::Kind;
 using Clock = AgentConnection::Clock;
 
-// In bytes: QEMU's channel takes little at once, and each costs a question and an answer.
+// In bytes. QEMU's channel takes little at a time, and each piece costs a question and an answer.
 constexpr size_t piece_size = size_t{48} * 1024;
 
-// One that has failed is not waited for as long once more.
+// After a failure, closing is not given the whole time again.
 constexpr std::chrono::milliseconds close_limit{500};
 
-// A file of less is there before anybody has read how far it is.
+// A smaller file has been copied before anybody could read the progress.
 constexpr std::uint64_t least_shown = std::uint64_t{4} << 20U;
 
 std::string last_part(const std::string& path) {
@@ -45,12 +45,12 @@ std::string last_part(const std::string& path) {
     return part;
 }
 
-// As with scp, where that is root's home.
+// As with scp: a relative path starts in root's home.
 std::string path_in_guest(const std::string& path) {
     return path.starts_with('/') ? path : "/root/" + path;
 }
 
-// A file that the agent has opened: closed with this.
+// A file that the agent has opened. The destructor closes it.
 class GuestFile {
   public:
     GuestFile(const AgentCopy& copy, const std::string& path, const char* mode)
@@ -64,13 +64,13 @@ class GuestFile {
             if (!closed_)
                 asked("guest-file-close", {{"handle", handle_}}, close_limit);
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-            // It has said why before.
+            // The failure has been reported already.
         }
     }
     GuestFile(const GuestFile&) = delete;
     GuestFile& operator=(const GuestFile&) = delete;
 
-    // The next piece; at the end nothing.
+    // The next piece; empty at the end.
     std::string read() {
         const json answer = asked("guest-file-read", {{"handle", handle_}, {"count", piece_size}});
         const auto text = answer.is_object() ? answer.find("buf-b64") : answer.end();
@@ -98,7 +98,7 @@ class GuestFile {
         }
     }
 
-    // Whatever was written is there when this returns.
+    // When this returns, everything that was written is there.
     void close() {
         asked("guest-file-flush", {{"handle", handle_}});
         closed_ = true;
@@ -130,8 +130,8 @@ bool is_directory(const std::string& path) {
     return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-// What becomes the file `path`, with the mode that one there has; what is no regular file is
-// written to as it is, and `unfinished` stays empty.
+// The file that will become `path`, with the mode of an existing one. If `path` is not a regular
+// file, it is written to directly, and `unfinished` stays empty.
 UniqueFd target_at(const std::string& path, std::optional<UnfinishedFile>& unfinished) {
     struct stat status {};
     const bool there = stat(path.c_str(), &status) == 0;

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// More stations than this behind one port (an uplink) are counted in the text, not listed.
+// If there are more stations behind a port (an uplink), the text only gives their number.
 constexpr size_t most_shown = 4;
 
 ListedPort listed(const HostNetwork& network, const HostLink& link, const UserName& user_name) {
@@ -70,7 +70,7 @@ std::string owner_text(const ListedPort& port) {
     return port.owner_name.empty() ? std::to_string(*port.owner) : shown(port.owner_name);
 }
 
-// The cells of a port behind those of its bridge: a row for each station, at least one.
+// The cells of a port, after those of its bridge: a row for each station, at least one.
 std::vector<std::vector<std::string>> rows_of(const ListedPort& port) {
     std::vector<std::vector<std::string>> stations;
     if (port.stations.size() > most_shown)

@@ -21,14 +21,15 @@ namespace tapgate {
 
 namespace {
 
-// Of a guest that shuts down, the last words are on their way.
+// The last words of a guest that shuts down may still be on their way.
 constexpr int last_words_ms = 1000;
 
 std::string gone(const VmName& name) {
     return name.str() + " does not run any more; start it with: tapgate start " + name.str();
 }
 
-// Whoever types there or reads there is not to wait for this process, too.
+// Closes what this process has inherited, so that whoever reads or writes there need not wait for
+// it.
 void let_go_of_input_and_output() {
     const UniqueFd nothing(open("/dev/null", O_RDWR | O_CLOEXEC));
     if (nothing)
@@ -42,7 +43,7 @@ void watch(const VmName& name, const UniqueFd& qemu, const UniqueFd& process) {
     }
     if (poll(ends.data(), 1, last_words_ms) != 0)
         return;
-    // As ssh's own: where a login has made the terminal raw, a newline alone is half of one.
+    // As ssh does: where a login has made the terminal raw, a newline alone is only half of one.
     const std::string end = isatty(STDERR_FILENO) == 1 ? "\r\n" : "\n";
     write_all(STDERR_FILENO, "tapgate: " + gone(name) + end);
     syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0);
@@ -65,8 +66,8 @@ void end_with_vm(const VmName& name) {
         }
         return;
     }
-    // A grandchild, of which ssh hears nothing, and a session where no key of the terminal's ends
-    // it.
+    // A grandchild, so that ssh does not see its end, in a session of its own, so that no key on
+    // the terminal ends it.
     if (fork() == 0 && setsid() > 0) {
         let_go_of_input_and_output();
         watch(name, qemu, self);

@@ -31,15 +31,15 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-// For a guest whose QEMU is silent: long enough for one that only has another client.
+// For a guest whose QEMU does not answer: enough time if it only talks to another client.
 constexpr std::chrono::milliseconds silent_limit{500};
 
 unsigned number(const std::string& text) {
     return parse_whole<unsigned>(text).value_or(0);
 }
 
-// Whether somebody in the guest has the agent's channel open. Not known counts as yes: then the
-// agent is asked in vain.
+// Whether a program in the guest has the agent's channel open. "Not known" counts as yes: the agent
+// is then asked in vain.
 bool agent_listens(const json& chardevs) {
     if (!chardevs.is_array())
         return true;
@@ -49,7 +49,7 @@ bool agent_listens(const json& chardevs) {
     return false;
 }
 
-// What QEMU knows; nothing of it when QEMU is busy with another client, or hangs.
+// Asks QEMU. Learns nothing when QEMU is busy with another client, or hangs.
 void ask_qemu(GuestFacts& facts, std::chrono::milliseconds limit) {
     try {
         QmpClient qmp = QmpClient::connect(qmp_path(facts.name), limit);
@@ -73,11 +73,12 @@ void ask_agent(GuestFacts& facts, std::chrono::milliseconds limit) {
         if (facts.has_agent || !facts.silence.empty())
             facts.agent = agent_interfaces(agent_path(facts.name), patience_with(facts, limit));
     } catch (const QmpError&) {
-        // No agent, which is usual.
+        // There is no agent, which is usual.
     }
 }
 
-// The port of its bridge that the adapter is: by the tap's name, or where its frames come in.
+// The port of the bridge that belongs to the adapter: by the tap's name, or by where its frames
+// come in.
 const HostLink* port_of(const GuestFacts& facts, const RunNet& net, const HostLink& bridge,
                         const std::optional<MacAddress>& mac) {
     if (const HostLink* const tap = net.tap.empty() ? nullptr : facts.network.link(net.tap))
@@ -142,7 +143,7 @@ GuestAdapter adapter_on_bridge(const GuestFacts& facts, const RunNet& net) {
     const HostLink* const bridge = facts.network.link(net.bridge);
     if (mac)
         add_agents(facts, *mac, bridge, adapter);
-    // What the guest itself says is newer than what this host remembers.
+    // What the guest says itself is newer than what this host remembers.
     if (mac && bridge != nullptr && adapter.addresses.empty())
         for (const Neighbour& one : facts.network.neighbours_of(*mac, bridge->index))
             adapter.addresses.push_back(
@@ -172,7 +173,7 @@ struct FreeAddresses {
 };
 using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 
-// The address as the socket calls have it; nothing when it is none.
+// The address for socket calls; nothing when it is malformed.
 Addresses resolve(const std::string& address, unsigned port, int type) {
     addrinfo hints{};
     hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
@@ -183,7 +184,7 @@ Addresses resolve(const std::string& address, unsigned port, int type) {
                          : nullptr);
 }
 
-// A try to be greeted by an SSH server.
+// An attempt to be greeted by an SSH server.
 class SshTry {
   public:
     explicit SshTry(const SshTarget& target) {
@@ -200,7 +201,7 @@ class SshTry {
 
     [[nodiscard]] bool ended() const { return !why_.empty() || greeted_; }
     [[nodiscard]] bool greeted() const { return greeted_; }
-    // Why not: the last thing that is known.
+    // Why there was no greeting: the last thing that is known.
     [[nodiscard]] std::string why() const {
         if (!why_.empty())
             return why_;
@@ -211,7 +212,7 @@ class SshTry {
         return {fd, static_cast<short>(connected_ ? POLLIN : POLLOUT), 0};
     }
 
-    // Something happened on the socket.
+    // To be called when something has happened on the socket.
     void go_on() {
         if (!connected_) {
             int error = 0;
@@ -223,8 +224,8 @@ class SshTry {
             return;
         }
         std::array<char, 4> start{};
-        // A server may send other lines before its greeting (RFC 4253, 4.2); none of those that
-        // guests have does.
+        // A server may send other lines before its greeting (RFC 4253, 4.2), but none that guests
+        // run does so.
         const ssize_t got = recv(socket_.get(), start.data(), start.size(), MSG_PEEK);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return;
@@ -259,7 +260,7 @@ bool call(const std::vector<GuestAdapter>& adapters) {
         const Addresses list =
             resolve(link_local_address(*mac) + "%" + adapter.net.bridge, discard, SOCK_DGRAM);
         const UniqueFd fd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        // Where the bridge has no IPv6 there is nobody to ask.
+        // If the bridge has no IPv6, nobody can be asked.
         if (list && fd && sendto(fd.get(), "", 0, 0, list->ai_addr, list->ai_addrlen) >= 0)
             called = true;
     }
@@ -348,7 +349,7 @@ std::vector<GuestAdapter> guest_adapters(const GuestFacts& facts) {
     std::vector<GuestAdapter> adapters;
     for (size_t i = 0; i < facts.nets.size(); i++) {
         const RunNet& net = facts.nets[i];
-        // "nic2" is on "net2"; with some taken away, not the third.
+        // "nic2" is on "net2", which is not the third any more when some have been detached.
         const std::string number = net.id.starts_with("nic") ? net.id.substr(3) : std::to_string(i);
         adapters.push_back(net.bridge.empty() ? adapter_behind_nat(facts, net, "net" + number)
                                               : adapter_on_bridge(facts, net));

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 using Kind = QmpError::Kind;
 using std::chrono::milliseconds;
 
-// More than any guest has, and fewer than would flood a terminal.
+// More than any guest has, but too few to flood a terminal.
 constexpr size_t most_interfaces = 64;
 constexpr size_t most_addresses = 64;
 
@@ -29,7 +29,7 @@ std::string text_at(const json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// The address as everybody writes it; empty when it is none, or means the guest itself.
+// The address in its usual form; empty when it is malformed, or means the guest itself.
 std::string normal_address(const std::string& text) {
     std::array<char, INET6_ADDRSTRLEN> normal{};
     for (const int family : {AF_INET, AF_INET6}) {

@@ -31,14 +31,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// The socket's number in the helper: the first behind stdio.
+// The number of the socket in the helper: the first after stdio.
 constexpr int socket_number = STDERR_FILENO + 1;
 
-// Of the helper's words, so much is kept. A policy's error with the line and a caret is under 1
-// KiB.
+// How many bytes of the helper's words are kept. An error in a policy, with its line and a caret,
+// is less than 1 KiB.
 constexpr size_t most_words = 4096;
 
-// After SIGKILL. Longer only takes who hangs in the kernel.
+// After SIGKILL: only a process that hangs in the kernel takes longer.
 constexpr milliseconds death_limit{1000};
 
 [[noreturn]] void throw_errno(const char* what) {
@@ -50,7 +50,7 @@ std::vector<std::string> words_of(const std::string& helper, const TapRequest& r
                                    "--fd=" + std::to_string(socket_number)};
     if (request.vnet_header)
         words.emplace_back("--use-vnet");
-    // Not --queues=1: QEMU's own helper does as well, where only that is asked for.
+    // Not --queues=1, so that QEMU's own helper works too when that is all that is needed.
     if (request.queues != 1)
         words.push_back("--queues=" + std::to_string(request.queues));
     if (request.mac)
@@ -60,8 +60,8 @@ std::vector<std::string> words_of(const std::string& helper, const TapRequest& r
     return words;
 }
 
-// One run of a helper, with our ends of its socket and its stderr. Killed and reaped at the latest
-// when it goes out of scope.
+// A run of the helper, with our ends of its socket and its stderr. When it goes out of scope, the
+// helper is killed and reaped unless that has been done.
 class HelperRun {
   public:
     HelperRun(std::string helper, TapRequest request);
@@ -69,7 +69,7 @@ class HelperRun {
     HelperRun(const HelperRun&) = delete;
     HelperRun& operator=(const HelperRun&) = delete;
 
-    // The taps, when it has ended and all is well.
+    // Waits for it to end; returns the taps if all is well.
     std::vector<UniqueFd> finish(milliseconds limit);
 
   private:
@@ -103,10 +103,10 @@ HelperRun::HelperRun(std::string helper, TapRequest request)
     const UniqueFd their_socket(ends[1]);
     Pipe err = make_pipe();
     err_ = std::move(err.reading);
-    // The child's ends block, as QEMU's do: a helper that finds its stderr full waits for us.
+    // The child's ends block, as QEMU's do: when its stderr is full, the helper waits for us.
     if (fcntl(their_socket.get(), F_SETFL, 0) != 0 || fcntl(err_.get(), F_SETFL, O_NONBLOCK) != 0)
         throw_errno("cannot start the helper: fcntl");
-    // Stdin and stdout are nothing, and it stays in this session, as QEMU's helper does.
+    // As with QEMU, stdin and stdout are /dev/null, and the helper stays in this session.
     const int error = spawn({.program = helper_,
                              .argv = words_of(helper_, request_),
                              .inherited = {their_socket.get()},
@@ -122,7 +122,7 @@ HelperRun::HelperRun(std::string helper, TapRequest request)
                                   : ""));
     }
     pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-    // ESRCH: it has ended and is gone, since SIGCHLD is ignored.
+    // ESRCH: it has ended, and is gone because SIGCHLD is ignored.
     if (!pidfd_ && errno != ESRCH) {
         const int reason = errno;
         kill(pid_, SIGKILL);
@@ -165,7 +165,7 @@ std::vector<UniqueFd> HelperRun::finish(milliseconds limit) {
                                " in one message";
     if (reply_ == Reply::none)
         fail(Kind::broken, name + " sent nothing, instead of " + wanted);
-    // The kernel drops descriptors that a process has no room for, which looks like a wrong
+    // The kernel drops descriptors for which a process has no room, which looks like a wrong
     // message.
     if (reply_ == Reply::wrong || taps_.size() != request_.queues)
         fail(Kind::broken, name + " sent something else than " + wanted +
@@ -173,10 +173,10 @@ std::vector<UniqueFd> HelperRun::finish(milliseconds limit) {
     return std::move(taps_);
 }
 
-// Reads what comes until the helper has ended. False: it had not at `deadline`.
+// Reads what comes until the helper has ended. False when it has not by `deadline`.
 //
-// Its end is what counts, not the end of its socket or of its stderr: a child of its own could hold
-// those open.
+// What counts is its own end, and not the end of its socket or its stderr, which a child of it
+// could keep open.
 bool HelperRun::wait_for_end(Clock::time_point deadline) {
     while (pidfd_) {
         std::array<pollfd, 3> fds{pollfd{pidfd_.get(), POLLIN, 0}, pollfd{socket_.get(), POLLIN, 0},
@@ -187,7 +187,7 @@ bool HelperRun::wait_for_end(Clock::time_point deadline) {
             throw_errno("cannot wait for the helper");
         if (ready > 0 && fds[0].revents != 0)
             return true;
-        // Also with everything ready all the time, the limit is the limit.
+        // The limit holds even if everything is ready all the time.
         if (left == 0)
             return false;
         if (ready > 0 && fds[1].revents != 0)
@@ -198,7 +198,7 @@ bool HelperRun::wait_for_end(Clock::time_point deadline) {
     return true;
 }
 
-// One read; closes our end when there is no more to come.
+// Reads once. Closes our end when there is no more to come.
 void HelperRun::read_words() {
     std::array<char, 65536> buffer{};
     const ssize_t got = read(err_.get(), buffer.data(), buffer.size());
@@ -208,13 +208,13 @@ void HelperRun::read_words() {
         err_.reset();
         return;
     }
-    // What is over the limit is read nevertheless, so that the helper can go on. One byte over it
-    // tells that something was cut.
+    // What exceeds the limit is read too, so that the helper can go on. One byte more than the
+    // limit is kept, as a sign that something was cut.
     const size_t room = most_words + 1 - words_.size();
     words_.append(buffer.data(), std::min(static_cast<size_t>(got), room));
 }
 
-// One message; closes our end when it was wrong, or there is no more to come.
+// Reads one message. Closes our end when it was wrong, or there is no more to come.
 void HelperRun::read_reply() {
     try {
         std::vector<UniqueFd> fds = receive_fds(socket_.get(), request_.queues);
@@ -230,15 +230,15 @@ void HelperRun::read_reply() {
     } catch (const std::system_error& error) {
         if (error.code().value() == EAGAIN)
             return;
-        // ECONNRESET: it closed its end without having read ours, which sent nothing. Not wrong.
+        // ECONNRESET is not wrong: the helper closed its end without reading, and we sent nothing.
         if (error.code().value() != ECONNRESET)
             reply_ = Reply::wrong;
         socket_.reset();
     }
 }
 
-// What is left in the pipe and the socket after the helper's end: a few reads, since somebody else
-// may go on writing.
+// Reads what is left in the pipe and the socket after the helper's end. Only a few reads, since
+// somebody else may go on writing.
 void HelperRun::drain() {
     for (int i = 0; i < 2; i++) {
         if (err_)
@@ -256,16 +256,17 @@ int HelperRun::reap() {
         reaped = waitpid(pid_, &status, 0);
     } while (reaped < 0 && errno == EINTR);
     pid_ = -1;
-    // Where SIGCHLD is ignored (a program inherits that), nobody knows the status. The helper's
-    // reply tells as much: it is the last thing that the helper does.
+    // Where SIGCHLD is ignored, which a program inherits, the status is lost. The reply says as
+    // much, since sending it is the last thing that the helper does.
     return reaped < 0 ? W_EXITCODE(reply_ == Reply::none ? 1 : 0, 0) : status;
 }
 
-// Ends it, if it has not. False: it does not die, or may not be killed, and is left alone.
+// Ends the helper if it still runs. False when it does not die or may not be killed: it is then
+// left alone.
 bool HelperRun::stop() {
     if (pid_ < 0)
         return true;
-    // Where SIGCHLD is ignored, its number may be another's by now; the pidfd stays its own.
+    // By the pidfd: where SIGCHLD is ignored, the number may belong to another process by now.
     if (pidfd_)
         syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     pollfd end{pidfd_.get(), POLLIN, 0};

@@ -32,10 +32,10 @@ namespace tapgate {
 
 namespace {
 
-// The kernel answers at once, however long the answer; this is for a kernel that is in trouble.
+// The kernel answers at once, however long the answer is; this is for a kernel in trouble.
 constexpr timeval time_limit{5, 0};
 
-// A table that changes while it is told is told again: so often.
+// How often to ask again for a table that changed while it was being sent.
 constexpr int most_attempts = 5;
 
 struct FreeMessage {
@@ -47,14 +47,14 @@ struct FreeSocket {
 
 using Message = std::unique_ptr<nl_msg, FreeMessage>;
 
-// Called by libnl, which is C: nothing may be thrown here but for want of memory.
+// Called by libnl, which is C, so it must not throw; it terminates when there is no memory.
 int keep_message(nl_msg* message, void* messages) noexcept {
     nlmsg_get(message);
     static_cast<std::vector<Message>*>(messages)->emplace_back(message);
     return NL_OK;
 }
 
-// A conversation with the kernel's routing netlink.
+// A connection to the kernel's routing netlink.
 class RouteSocket {
   public:
     RouteSocket() : socket_(nl_socket_alloc()) {
@@ -66,7 +66,7 @@ class RouteSocket {
         nl_socket_enable_msg_peek(socket_.get());
     }
 
-    // Everything that the kernel has in the table that `type` and `header` name.
+    // All messages of the kernel's table that `type` and `header` name.
     template <typename Header>
     std::vector<Message> dump(int type, Header header, const std::string& what) {
         for (int attempt = 1;; attempt++) {
@@ -82,7 +82,7 @@ class RouteSocket {
             const int result = nl_recvmsgs_default(socket_.get());
             if (result == -NLE_DUMP_INTR && attempt < most_attempts)
                 continue;
-            // Half a table is better than none on a host where it never stands still.
+            // On a host where the table never stands still, a part of it is better than nothing.
             if (result != -NLE_DUMP_INTR)
                 check(result, what);
             return messages;
@@ -98,8 +98,8 @@ class RouteSocket {
     std::unique_ptr<nl_sock, FreeSocket> socket_;
 };
 
-// The attributes of a message behind its `Header`, or those nested in one; none where they make no
-// sense.
+// The attributes after a message's `Header`, or those nested in an attribute; none when they are
+// malformed.
 template <size_t Size>
 using Attributes = std::array<nlattr*, Size>;
 
@@ -161,7 +161,7 @@ std::optional<MacAddress> mac_in(const nlattr* attribute) {
     return MacAddress::from_bytes(bytes);
 }
 
-// As inet_ntop(3) writes it; empty when it is no address.
+// The address as inet_ntop(3) writes it; empty when it is malformed.
 std::string address_in(const nlattr* attribute, int family) {
     std::array<char, INET6_ADDRSTRLEN> text{};
     const int size = family == AF_INET6 ? sizeof(in6_addr) : sizeof(in_addr);
@@ -213,7 +213,7 @@ HostLink link_in(const Message& message, const ifinfomsg& header) {
     link.mac = mac_in(attributes[IFLA_ADDRESS]);
     link.mtu = number_in(attributes[IFLA_MTU]);
     link.master = static_cast<int>(number_in(attributes[IFLA_MASTER]));
-    // One of another network namespace has a number of that one's.
+    // The ifindex of a link in another network namespace would be misleading here.
     if (attributes[IFLA_LINK_NETNSID] == nullptr)
         link.below = static_cast<int>(number_in(attributes[IFLA_LINK]));
     link.up = (header.ifi_flags & IFF_UP) != 0;
@@ -244,7 +244,7 @@ void add_addresses(RouteSocket& socket, HostNetwork& network) {
         if (header == nullptr || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6))
             continue;
         const auto attributes = attributes_of<IFA_MAX + 1, ifaddrmsg>(message);
-        // IFA_ADDRESS is the peer's on a point-to-point link.
+        // On a point-to-point link, IFA_ADDRESS is the peer's.
         const nlattr* const own =
             attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
         HostAddress address;
@@ -291,20 +291,20 @@ void add_neighbours(RouteSocket& socket, HostNetwork& network) {
     }
 }
 
-// How long ago the last frame came, in ms.
+// The time since the last frame, in ms.
 std::uint64_t age_in(const nlattr* attribute) {
     nda_cacheinfo info{};
     if (attribute == nullptr || nla_len(attribute) < static_cast<int>(sizeof info))
         return 0;
     std::memcpy(&info, nla_data(attribute), sizeof info);
-    // In USER_HZ, whatever the kernel's own is.
+    // In USER_HZ, whatever the kernel's own tick is.
     constexpr std::uint64_t milliseconds = 10;
     return info.ndm_updated * milliseconds;
 }
 
 void add_stations(RouteSocket& socket, HostNetwork& network) {
-    // The kernel up to 5.0 takes nothing shorter than an ifinfomsg here (rtnl_fdb_dump() in
-    // net/core/rtnetlink.c), which begins alike.
+    // Kernels up to 5.0 require an ifinfomsg here (rtnl_fdb_dump() in net/core/rtnetlink.c), which
+    // begins like an ndmsg.
     ifinfomsg bridges{};
     bridges.ifi_family = AF_BRIDGE;
     for (const Message& message :
@@ -313,7 +313,7 @@ void add_stations(RouteSocket& socket, HostNetwork& network) {
         if (header == nullptr || header->ndm_family != AF_BRIDGE)
             continue;
         const auto attributes = attributes_of<NDA_MAX + 1, ndmsg>(message);
-        // Without a master it is a filter of the device's own, and no bridge's entry.
+        // Without a master, the entry is a filter of the device's own, and not a bridge's.
         const auto mac = mac_in(attributes[NDA_LLADDR]);
         const auto bridge = static_cast<int>(number_in(attributes[NDA_MASTER]));
         if (!mac || bridge == 0)
@@ -390,7 +390,7 @@ std::optional<PortTag> port_tag(const HostLink& link) {
     constexpr std::string_view start = "tapgate uid=";
     constexpr std::string_view vm_key = " vm=";
     std::string_view text = link.alias;
-    // A plain tap, or the outer end of a contained one.
+    // Only a plain tap or the outer end of a contained one.
     if ((link.kind != "tun" && link.kind != "veth") || !text.starts_with(start))
         return std::nullopt;
     text.remove_prefix(start.size());

@@ -11,10 +11,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds pause{250};
-// From the end of a VM to that of its port: the kernel takes some 40 ms.
+// The kernel takes some 40 ms from the end of a VM to the end of its port.
 constexpr milliseconds departure{500};
 constexpr milliseconds short_pause{20};
-// From the end of a VM to the word of it at the other nodes.
+// The time from the end of a VM until other nodes hear of it.
 constexpr milliseconds withdrawal{5000};
 
 }  // namespace
@@ -24,8 +24,8 @@ std::optional<MacUser> mac_user(const HostNetwork& network, const InterfaceName&
     const HostLink* const there = network.link(bridge.str());
     if (there == nullptr)
         return std::nullopt;
-    // Before its guest has sent anything: as the helper makes it of the guest's. A plain tap, or
-    // the outer end of a contained one.
+    // A port made for the address, even before its guest has sent anything: the helper derives the
+    // port's address from the guest's. A plain tap, or the outer end of a contained one.
     for (const HostLink* port : network.ports(there->index))
         if (port->name.starts_with("tap") && port->mac == mac.host_side())
             return MacUser{.text = "the tap " + shown(port->name)};
@@ -54,7 +54,7 @@ void require_free_mac(const InterfaceName& bridge, const MacAddress& mac, bool o
         if (!user)
             return;
         std::string who = user->text;
-        // Of this host: the port of this VM's last run may still be going.
+        // On this host, the port of this VM's last run may still be going.
         bool wait = user->remote || waited < departure;
         if (user->remote && own) {
             const std::string host = ask.vm_elsewhere();
@@ -65,7 +65,7 @@ void require_free_mac(const InterfaceName& bridge, const MacAddress& mac, bool o
                 wait = false;
             }
         }
-        // Heard again: it is there.
+        // A station that was heard again is there.
         wait = wait && (!user->remote || waited.count() == 0 || user->age >= youngest) &&
                waited < (user->how == MacUser::How::entered ? withdrawal : heard_lately);
         if (!wait)

@@ -20,11 +20,11 @@ namespace tapgate {
 
 namespace {
 
-// A path as ssh_config(5) takes it: it may have blanks between quotes, and "%%" is a percent sign.
+// A path as ssh_config(5) takes it: quoted, since it may have blanks, and with "%%" for '%'.
 std::string config_path(const std::string& path) {
     std::string text = "\"";
     for (const char c : path) {
-        // There is no way to write these (OpenSSH 9.2, argv_split() in misc.c and ${} variables).
+        // These cannot be written (OpenSSH 9.2: argv_split() in misc.c, and ${} variables).
         if (c == '"' || c == '$' || c == '\\' || c == '\n')
             throw LauncherError("ssh cannot take the name of this directory: " + shown(path) +
                                 "; set XDG_DATA_HOME");
@@ -33,7 +33,7 @@ std::string config_path(const std::string& path) {
     return text + "\"";
 }
 
-// "Keyword value", as ssh -o takes it, too.
+// Settings in the form "Keyword value", which ssh -o takes, too.
 std::vector<std::string> settings_of(const VmName& name, const SshTarget& target,
                                      const std::string& known_hosts, const std::string& user) {
     std::vector<std::string> settings{"Port " + std::to_string(target.port),
@@ -45,7 +45,7 @@ std::vector<std::string> settings_of(const VmName& name, const SshTarget& target
     return settings;
 }
 
-// This program for the shell that ssh starts; "%%" is a percent sign there.
+// This program as a word for the shell that ssh starts, with "%%" for '%'.
 std::string program_word() {
     std::string program;
     for (const char c : shell_text({own_program()}))
@@ -78,7 +78,8 @@ std::vector<std::string> scp_argv(const VmName& name, const SshTarget& target,
         argv.push_back(setting);
     }
     argv.emplace_back("--");
-    // In brackets, since an IPv6 address has colons. A file here has a slash before any of its own.
+    // In brackets, since an IPv6 address has colons. A path on this host has a slash before any
+    // colon.
     const std::string there = "[" + target.address + "]:";
     const auto here = [](const std::string& path) {
         return path.starts_with('/') ? path : "./" + path;
@@ -110,13 +111,13 @@ std::vector<std::string> install_ssh_config(const std::string& home, const std::
     }
     std::string config = directory + "/config";
     std::error_code none;
-    // A link, to where somebody keeps all his files of this kind, stays one.
+    // Follow a link, so that it stays one: somebody may keep all files of this kind elsewhere.
     if (const auto real = std::filesystem::canonical(config, none); !none)
         config = real.string();
     const std::string text = read_file(config, longest).value_or("");
     const std::string line = "Include tapgate.conf\n";
     if (!text.starts_with(line) && text.find("\n" + line) == std::string::npos) {
-        // At the beginning: behind a Host line it would be that host's.
+        // At the beginning: after a Host line it would belong to that host.
         replace_file(config, line + text);
         done.push_back(shown(config) + " includes it");
     }

@@ -23,7 +23,7 @@ struct FreeList {
     void operator()(addrinfo* list) const { freeaddrinfo(list); }
 };
 
-// Moves what there is from one to the other; false at the end.
+// Copies what has come from one to the other; false at the end.
 bool move_bytes(int from, int to) {
     std::array<char, 65536> buffer{};
     const ssize_t got = read(from, buffer.data(), buffer.size());

@@ -29,7 +29,7 @@ void require_free_descriptors(int first, unsigned count) {
 
 void place_descriptors(std::vector<UniqueFd> taps, int first) {
     const int behind = first + static_cast<int>(taps.size());
-    // A tap may have come to a number that another one is to get.
+    // First move taps away from numbers that other taps are to get.
     for (UniqueFd& tap : taps) {
         UniqueFd copy(fcntl(tap.get(), F_DUPFD_CLOEXEC, behind));
         if (!copy)

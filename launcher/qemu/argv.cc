@@ -94,7 +94,7 @@ class Builder {
                                      ? ",tb-size=" + std::to_string(*host_.translated_code)
                                      : ""));
         std::string cpu = spec_.cpu ? spec_.cpu->str() : kvm ? "host" : "max";
-        // TCG has a virtualization of its own, which nobody asked for.
+        // TCG has its own virtualization, which is left alone.
         if (kvm && spec_.nested != Nested::as_the_host && !host_.nested_feature.empty())
             cpu += (spec_.nested == Nested::on ? ",+" : ",-") + host_.nested_feature;
         argv_.add("-cpu", cpu);
@@ -103,7 +103,7 @@ class Builder {
                               ",cores=" + std::to_string(cpus.cores()) +
                               ",threads=" + std::to_string(cpus.threads()));
         argv_.add("-m", "size=" + std::to_string(spec_.memory.mebibytes()) + "M");
-        // virtiofsd reads and writes there what the guest asks for.
+        // virtiofsd reads and writes there for the guest.
         if (shared_memory)
             argv_.add_json("-object", Json{{"qom-type", "memory-backend-memfd"},
                                            {"id", "ram"},
@@ -111,7 +111,7 @@ class Builder {
                                            {"share", true}});
         argv_.add("-rtc", "base=utc,driftfix=slew");
         argv_.add("-global", "kvm-pit.lost_tick_policy=delay");
-        // A suspended guest is one that nobody can wake.
+        // Nobody could wake a suspended guest.
         const std::string chipset = spec_.machine.is_q35() ? "ICH9-LPC" : "PIIX4_PM";
         argv_.add("-global", chipset + ".disable_s3=1");
         argv_.add("-global", chipset + ".disable_s4=1");
@@ -123,7 +123,7 @@ class Builder {
             return;
         add_flash("uefi-code", host_.uefi->code, true);
         add_flash("uefi-variables", {host_.uefi->variables, ImageFormat::qcow2}, false);
-        // Only from SMM can a guest's kernel not change what Secure Boot trusts.
+        // Only SMM keeps a guest's kernel from changing what Secure Boot trusts.
         if (host_.uefi->needs_smm)
             argv_.add("-global", "driver=cfi.pflash01,property=secure,value=on");
     }
@@ -158,7 +158,7 @@ class Builder {
         argv_.add("-chardev", "socket,id=qmp,path=" + commas_doubled(socket(vm_files::qmp)) +
                                   ",server=on,wait=off");
         argv_.add("-qmp", "chardev:qmp");
-        // Of its own: who follows keeps the connection, and QMP talks with one at a time.
+        // A second QMP: a follower keeps the connection, and QMP talks with one client at a time.
         argv_.add("-chardev", "socket,id=events,path=" + commas_doubled(socket(vm_files::events)) +
                                   ",server=on,wait=off");
         argv_.add("-qmp", "chardev:events");
@@ -171,9 +171,10 @@ class Builder {
                                        {"name", "org.qemu.guest_agent.0"}});
     }
 
-    // By 9p, whose server is in QEMU: its sandbox holds. What the guest writes is the user's, with
-    // the modes that the guest says (security_model=none, which needs no privilege). By virtiofs,
-    // whose server is a virtiofsd beside QEMU (run/share_servers.h): QEMU only connects the two.
+    // With 9p the server is in QEMU, so its sandbox holds. What the guest writes is owned by the
+    // user and has the modes that the guest sets (security_model=none, which needs no privilege).
+    // With virtiofs the server is a virtiofsd beside QEMU (run/share_servers.h), which QEMU only
+    // connects.
     void add_shares() {
         for (size_t i = 0; i < spec_.shares.size(); i++) {
             const Share& share = spec_.shares[i];
@@ -252,7 +253,7 @@ class Builder {
                 break;
         }
         if (spec_.vnc.reach != Vnc::Reach::unix_socket)
-            // QEMU takes the first free one up to `to`; query-vnc tells which.
+            // QEMU takes the first free port up to `to`; query-vnc says which.
             vnc += spec_.vnc.display ? std::to_string(*spec_.vnc.display) : "0,to=99";
         if (spec_.vnc.password_file) {
             argv_.add_json("-object", Json{{"qom-type", "secret"},
@@ -261,7 +262,7 @@ class Builder {
             vnc += ",password-secret=vnc-password";
         }
         argv_.add("-vnc", vnc);
-        // No PCI Express device, so on the root bus itself.
+        // It is not a PCI Express device, so it goes onto the root bus itself.
         Json screen = {{"driver", "VGA"}, {"id", "vga0"}};
         if (spec_.machine.is_q35()) {
             screen["bus"] = "pcie.0";
@@ -269,7 +270,7 @@ class Builder {
         }
         argv_.add_json("-device", screen);
         argv_.add_device({{"driver", "qemu-xhci"}, {"id", "usb0"}});
-        // Absolute: the pointer is where the viewer's is.
+        // A tablet has absolute coordinates: the pointer is where the viewer's is.
         argv_.add_json("-device", Json{{"driver", "usb-tablet"}, {"bus", "usb0.0"}});
     }
 

@@ -40,7 +40,7 @@ CacheMode mode_of(DiskCache cache) {
     throw std::logic_error("a cache mode without a meaning");
 }
 
-// Of what a disk's or a CD-ROM's bytes lie in.
+// The driver for the bytes of a disk or CD-ROM.
 std::string_view protocol_of(const std::string& path, const HostDevices& devices) {
     return devices.cd_drives.contains(path)       ? "host_cdrom"
            : devices.block_devices.contains(path) ? "host_device"
@@ -92,8 +92,8 @@ class DriveWriter {
     }
 
   private:
-    // The image below `node`. Not as -blockdev when what the guest writes is thrown away: only
-    // -drive can do that.
+    // The image below `node`. When what the guest writes is to be discarded, by -drive instead of
+    // -blockdev, since only -drive can do that.
     void add_image(const std::string& node, const Disk& disk) {
         if (spec_.snapshot && !disk.read_only) {
             argv_.add("-drive",
@@ -116,9 +116,9 @@ class DriveWriter {
         Json device;
         switch (disk.bus) {
             case DiskBus::virtio:
-                // Without a thread of its own (iothread=): since QEMU 9.0, which tries failed
-                // requests again there (virtio_blk_dma_restart_cb() in hw/block/virtio-blk.c), a
-                // guest whose disk had been full often never hears that they are done.
+                // Without an iothread. Since QEMU 9.0, which retries failed requests there
+                // (virtio_blk_dma_restart_cb() in hw/block/virtio-blk.c), a guest whose disk was
+                // full often never learns that its requests are done.
                 device = {{"driver", "virtio-blk-pci"}};
                 break;
             case DiskBus::scsi:
@@ -137,8 +137,8 @@ class DriveWriter {
             argv_.add_json("-device", device);
     }
 
-    // q35 has six SATA buses called ide.0 to ide.5; pc has two IDE buses of two, and SATA with
-    // ich9-ahci only.
+    // q35 has six SATA buses, ide.0 to ide.5. pc has two IDE buses with two devices each, and SATA
+    // only by ich9-ahci.
     Json next_ata_place(std::string_view driver, DiskBus bus) {
         if (bus == DiskBus::sata) {
             const std::string controller = spec_.machine.is_q35() ? "ide." : "sata0.";

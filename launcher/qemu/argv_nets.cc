@@ -22,7 +22,7 @@ std::string_view driver_of(NetModel model) {
     throw std::logic_error("a network adapter without a driver");
 }
 
-// "3:4:5", as fds= has them.
+// "3:4:5", the form of fds=.
 std::string fd_list(const std::vector<std::string>& fds) {
     std::string text;
     for (const std::string& fd : fds)
@@ -61,7 +61,7 @@ ArgvJson net_device(const Net& net, const std::string& id, const std::string& ne
         device["host_mtu"] = *mtu;
     if (bridged->queues > 1) {
         device["mq"] = true;
-        // For each queue one for what comes and one for what goes; control; configuration.
+        // Two for each queue (receiving and sending), one for control and one for configuration.
         device["vectors"] = 2 * bridged->queues + 2;
     }
     return device;

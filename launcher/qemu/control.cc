@@ -62,7 +62,7 @@ std::string vnc_address(const VmName& name, std::chrono::milliseconds limit) {
     std::string host = vnc.value("host", "");
     if (vnc.value("family", "") == "unix")
         return "unix:" + (host.empty() ? vnc.value("service", "") : host);
-    // Every address of this host: what others call it is the one that a viewer needs.
+    // It listens on every address of this host; a viewer elsewhere needs the host's name.
     if (std::array<char, 256> own{};
         (host == "0.0.0.0" || host == "::") && gethostname(own.data(), own.size() - 1) == 0)
         host = own.data();
@@ -74,7 +74,7 @@ UniqueFd qemu_pidfd(const VmName& name) {
     if (pid == 0)
         return {};
     UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    // Still the same process: the number can have become another's in between.
+    // Make sure that it is still the same process: its number may belong to another by now.
     if (vm_state(name).qemu != pid)
         fd.reset();
     return fd;

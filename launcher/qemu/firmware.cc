@@ -29,7 +29,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// By file name; of files of the same name that of the first directory.
+// The descriptors by file name. Of files with the same name, the one in the first directory.
 std::map<std::string, std::string> descriptors(const std::vector<std::string>& directories) {
     std::map<std::string, std::string> found;
     for (const std::string& directory : directories) {
@@ -47,7 +47,7 @@ bool contains(const Json& list, std::string_view word) {
 }
 
 bool fits_machine(const Json& targets, const MachineType& machine) {
-    // An alias stands for some version.
+    // A machine's alias stands for one of its versions.
     const std::string type = machine.str() == "q35"  ? "pc-q35-current"
                              : machine.str() == "pc" ? "pc-i440fx-current"
                                                      : machine.str();
@@ -68,12 +68,12 @@ std::optional<FirmwareFile> readable(const Json& file) {
     return result;
 }
 
-// What the descriptor has for such a VM. Throws Json::exception for what is no descriptor.
+// The firmware of the descriptor if it fits the VM. Throws Json::exception for a malformed one.
 std::optional<UefiFiles> fitting(const Json& descriptor, const VmSpec& spec) {
     const Json& features = descriptor.at("features");
     const Json& mapping = descriptor.at("mapping");
     const bool secure = spec.firmware == Firmware::uefi_secure;
-    // With Secure Boot but without keys there is nothing that it could check.
+    // Secure Boot without keys would have nothing to check against.
     const bool has_keys = contains(features, "secure-boot") && contains(features, "enrolled-keys");
     const bool needs_smm = contains(features, "requires-smm");
     if (!contains(descriptor.at("interface-types"), "uefi") || mapping.at("device") != "flash" ||
@@ -91,8 +91,8 @@ std::optional<UefiFiles> fitting(const Json& descriptor, const VmSpec& spec) {
                      .needs_smm = needs_smm};
 }
 
-// OVMF of 2 MiB, which Debian (up to 12) and Ubuntu (up to 22.04) install without a descriptor: old
-// VMs have its variables, of 128 KiB, and those of 4 MiB cannot take them.
+// OVMF of 2 MiB, which Debian (up to 12) and Ubuntu (up to 22.04) install without a descriptor. Old
+// VMs have variables of 128 KiB for it, which the OVMF of 4 MiB cannot take.
 std::optional<UefiFiles> small_ovmf(const VmSpec& spec) {
     const std::string directory = "/usr/share/OVMF/OVMF_";
     const bool secure = spec.firmware == Firmware::uefi_secure;
@@ -106,13 +106,13 @@ std::optional<UefiFiles> small_ovmf(const VmSpec& spec) {
     return there ? std::optional(std::move(files)) : std::nullopt;
 }
 
-// All that fit, best first; what is `broken` is added to that.
+// All that fit, the best first. Adds malformed descriptors to `broken`.
 std::vector<UefiFiles> all_fitting(const VmSpec& spec, const std::vector<std::string>& directories,
                                    std::string& broken) {
     std::vector<UefiFiles> result;
     for (const auto& [file, path] : descriptors(directories)) {
         const std::string text = read_file(path).value_or("");
-        // An empty one takes away what the distribution has under this name.
+        // An empty file removes the distribution's descriptor of the same name.
         if (text.empty())
             continue;
         try {
@@ -125,7 +125,7 @@ std::vector<UefiFiles> all_fitting(const VmSpec& spec, const std::vector<std::st
     return result;
 }
 
-// The one whose variables have the size, which is that of variables that there are.
+// The firmware whose variables have the size of those that exist.
 std::optional<UefiFiles> of_size(std::vector<UefiFiles> all, std::uint64_t size,
                                  const VmSpec& spec) {
     if (auto small = small_ovmf(spec))
@@ -167,7 +167,7 @@ std::optional<std::uint64_t> flash_size(const FirmwareFile& file, std::uint64_t 
         return std::nullopt;
     if (file.format == ImageFormat::raw)
         return static_cast<std::uint64_t>(status.st_size) - offset;
-    // docs/interop/qcow2.txt in QEMU's sources: bytes 24 to 31, big-endian.
+    // Bytes 24 to 31 are the size, big-endian (docs/interop/qcow2.txt in QEMU's sources).
     std::array<unsigned char, 32> header{};
     constexpr std::array<unsigned char, 4> magic = {'Q', 'F', 'I', 0xfb};
     if (file.format != ImageFormat::qcow2 ||

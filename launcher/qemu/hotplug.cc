@@ -16,10 +16,10 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-// Where QEMU has the devices that were given a name.
+// The path at which QEMU has the devices with an id.
 constexpr std::string_view named_devices = "/machine/peripheral/";
 
-// What a guest has let go of is QEMU's own for a moment longer.
+// QEMU still holds what a guest has let go of for a moment.
 constexpr std::chrono::milliseconds release_limit{5000};
 constexpr std::chrono::milliseconds release_pause{50};
 
@@ -28,7 +28,7 @@ std::string string_in(const json& object, const char* key) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// QMP takes an object, in any order.
+// QMP takes an object in any order.
 json unordered(const ArgvJson& value) {
     return json::parse(value.dump());
 }
@@ -50,7 +50,7 @@ json Hotplug::command(const std::string& command, const json& arguments) {
     return qmp_command(qmp_, command, arguments);
 }
 
-// What it takes back may not be there, and there is an error to be told already.
+// What it undoes may not exist, and an error is being reported already: so it ignores failures.
 void Hotplug::undo(const std::string& command, const json& arguments) noexcept {
     try {
         qmp_.execute(command, arguments, qmp_limit);
@@ -77,7 +77,7 @@ std::vector<PluggedImage> Hotplug::images() {
         const auto inserted = one.find("inserted");
         if (device.empty() || inserted == one.end() || !inserted->is_object())
             continue;
-        // What is thrown away lies in a file without a name above the disk's.
+        // With snapshot=on, what the guest writes is in an unnamed file above the disk's.
         const std::string backing = string_in(*inserted, "backing_file");
         const std::string file = string_in(*inserted, "file");
         images.push_back({device, file, inserted->value("ro", false)});
@@ -87,7 +87,7 @@ std::vector<PluggedImage> Hotplug::images() {
     return images;
 }
 
-// A q35 has root ports, of which one has to be free; a pc's bus takes whatever comes.
+// On a q35 a root port must be free; a pc's bus takes any device.
 void Hotplug::place(ArgvJson& device) {
     const std::set<std::string> there = devices();
     if (!there.contains("port0"))
@@ -154,7 +154,7 @@ void Hotplug::plug_nic(const Net& net, unsigned index, const MacAddress& mac,
     const std::string netdev = netdev_of(id);
     ArgvJson device = net_device(net, id, netdev, mac, mtu);
     place(device);
-    // Names of descriptors begin with a letter: a digit would be a number of QEMU's own.
+    // Names of descriptors must begin with a letter: QEMU would take a digit for one of its own.
     TapWords words;
     const auto give = [&](const UniqueFd& fd, const char* kind, std::vector<std::string>& names) {
         const std::string name = netdev + "-" + kind + std::to_string(names.size());
@@ -199,7 +199,7 @@ bool Hotplug::has_part_of(const std::string& id) {
 void Hotplug::wait_until_gone(const std::string& id, std::chrono::milliseconds limit) {
     const auto deadline = Clock::now() + limit;
     const QmpAnswer answer = qmp_.execute("device_del", {{"id", id}}, qmp_limit);
-    // Asked already, or the guest lets go at this moment: both are waited for.
+    // If it was asked already, or the guest lets go right now, only wait.
     if (!answer.ok() && answer.error.find("already in the process") == std::string::npos &&
         answer.error_class != "DeviceNotFound")
         throw LauncherError("QEMU refuses device_del: " + answer.error);
@@ -237,13 +237,13 @@ void Hotplug::remove_node(const std::string& node) {
 void Hotplug::unplug(const std::string& id, std::chrono::milliseconds limit) {
     if (devices().contains(id))
         wait_until_gone(id, limit);
-    // From here on: the guest has it no more.
+    // From here on: the guest does not have the device any more.
     for (const std::string& node : nodes_of(id))
         remove_node(node);
     if (!is_nic(id))
         return;
     const QmpAnswer answer = qmp_.execute("netdev_del", {{"id", netdev_of(id)}}, qmp_limit);
-    // Gone already: of an earlier call.
+    // An earlier call may have removed it already.
     if (!answer.ok() && answer.error_class != "DeviceNotFound")
         throw LauncherError("QEMU refuses netdev_del: " + answer.error);
 }

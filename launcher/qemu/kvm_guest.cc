@@ -3,9 +3,9 @@
 
 #ifdef __x86_64__
 
-// The CPU starts 16 bytes below 4 GiB, in real mode with its code segment's base at 0xffff0000,
-// which is where the image is. (Intel SDM volume 3, 10.1.4.) In memory: page tables from 0x1000,
-// the interrupt table at 0x8000, the stack below 0x10000, data at 0x20000.
+// The CPU starts 16 bytes below 4 GiB in real mode. Its code segment's base is 0xffff0000, which is
+// where the image is (Intel SDM volume 3, 10.1.4). Memory: page tables from 0x1000, the interrupt
+// table at 0x8000, the stack below 0x10000, data at 0x20000.
 asm(R"(
     .pushsection .rodata
 kvm_guest_start:
@@ -118,7 +118,7 @@ std::string kvm_guest_rom() {
     constexpr size_t size = 0x10000;
     std::string rom(kvm_guest_start, kvm_guest_end);
     rom.resize(size, '\0');
-    // A jump of 16 bits from 0xfff0, where the CPU starts, to 0.
+    // A 16-bit jump from 0xfff0, where the CPU starts, to the code at 0.
     rom.replace(0xfff0, 3, "\xe9\x0d\x00", 3);
     return rom;
 }

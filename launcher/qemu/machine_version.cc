@@ -18,7 +18,7 @@ std::vector<Setting> with_machine_version(std::vector<Setting> settings,
                                           const MachineType& machine) {
     try {
         const auto machines = qemu_facts(find_qemu()).machines;
-        // One that is a version itself stays where it stands.
+        // A machine that is a version already stays as it is.
         if (const auto version = machines.find(machine.str());
             version != machines.end() && version->second != machine.str())
             settings.push_back(command_line_setting("machine", version->second, "/"));
@@ -26,7 +26,7 @@ std::vector<Setting> with_machine_version(std::vector<Setting> settings,
         note(std::string(error.what()) + "; the VM gets whatever " + machine.str() +
              " is at each start");
     }
-    // Of single values the last counts, and a file has it once.
+    // Of a single value the last counts, and the file has it only once.
     std::set<std::string> seen;
     std::vector<Setting> last;
     std::reverse(settings.begin(), settings.end());

@@ -14,7 +14,7 @@ namespace tapgate {
 
 namespace {
 
-// As qemu/argv_drives.cc calls it.
+// Its id, as qemu/argv_drives.cc gives it.
 constexpr const char* drive = "cdrom0";
 
 struct DriveState {
@@ -64,13 +64,13 @@ void insert_medium(const VmName& name, const std::string& path, bool force) {
     struct stat status {};
     if (access(path.c_str(), R_OK) != 0 || stat(path.c_str(), &status) != 0)
         fail_with_errno(shown(path));
-    // QEMU would wait for who writes to a FIFO, and its guest with it.
+    // With a FIFO, QEMU and its guest would wait for a writer.
     if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
         throw LauncherError(shown(path) + ": neither a file nor a block device");
-    // Never by its content: that is whoever's who made it.
+    // The format is never guessed from the content, which whoever made the image has chosen.
     nlohmann::json arguments = {
         {"id", drive}, {"filename", path}, {"format", "raw"}, {"read-only-mode", "read-only"}};
-    // QEMU before 7.1 does not know it.
+    // QEMU before 7.1 does not know this argument.
     if (force)
         arguments["force"] = true;
     qmp_command(name, "blockdev-change-medium", arguments);

@@ -37,13 +37,13 @@ using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// For a guest that takes 0.2 s under TCG: what is slower is no better than that.
+// The guest takes 0.2 s under TCG: a KVM slower than this is of no use.
 constexpr milliseconds kvm_limit{3000};
 constexpr milliseconds qemu_limit{10000};
 
-// --- What is known already
+// --- The cache of answers
 
-// What an answer depends on.
+// What an answer depends on, as text.
 std::string circumstances(const std::string& qemu) {
     struct stat status {};
     if (stat(qemu.c_str(), &status) != 0)
@@ -51,20 +51,20 @@ std::string circumstances(const std::string& qemu) {
     utsname kernel{};
     uname(&kernel);
     std::ostringstream text;
-    // The boot stands for the CPU, firmware settings and modules.
+    // The boot stands for the CPU, the firmware's settings and modules.
     text << qemu << ' ' << status.st_size << ' ' << status.st_mtim.tv_sec << '.'
          << status.st_mtim.tv_nsec << ' ' << kernel.release << ' '
          << first_word("/proc/sys/kernel/random/boot_id");
     return text.str();
 }
 
-// A home directory can be that of many hosts, so each has files of its own.
+// Many hosts may share a home directory, so each has files of its own.
 std::string cache_path(const std::string& question, const std::string& qemu) {
     const auto hash = sha256(question + '\n' + qemu + '\n' + first_word("/etc/machine-id"));
     return cache_directory() + "/probe-" + hex_text(hash).substr(0, 16) + ".json";
 }
 
-// For so long an answer that may be the moment's is believed.
+// How long an answer is believed that may depend on the moment.
 constexpr std::chrono::hours life_of_moment{1};
 
 bool is_young(const std::string& path) {
@@ -77,8 +77,8 @@ bool always(const json& /*answer*/) {
     return true;
 }
 
-// The answer to `question` about `qemu`, from the cache or from `ask`. `lasts`: whether an answer
-// is more than the moment's.
+// The answer to `question` about `qemu`, from the cache or by `ask`. `lasts` says whether an answer
+// does not depend on the moment.
 json known_or_asked(const std::string& question, const std::string& qemu,
                     const std::function<json()>& ask, bool (*lasts)(const json&) = always) {
     const std::string path = cache_path(question, qemu);
@@ -106,7 +106,7 @@ json known_or_asked(const std::string& question, const std::string& qemu,
 
 // --- Asking QEMU
 
-// Appends what came; false: there will be no more.
+// Appends what has come; false at the end.
 bool read_some(int fd, std::string& text) {
     constexpr size_t most = 16384;
     std::array<char, 4096> buffer{};
@@ -128,7 +128,7 @@ json ask_qemu(const std::string& qemu) {
                                  "none", "-chardev", "socket,id=qmp,fd=3", "-qmp", "chardev:qmp"},
                         .inherited = {theirs.get()},
                         .output = words.writing.get()});
-    // Only QEMU has these now: its end is theirs.
+    // Now only QEMU has the other ends, so they close when it ends.
     theirs.reset();
     words.writing.reset();
     try {
@@ -161,7 +161,7 @@ json ask_qemu(const std::string& qemu) {
 
 // --- Proving KVM
 
-// The first line of QEMU's words that is not just a warning.
+// The first line of QEMU's output that is not just a warning.
 std::string first_complaint(const std::string& text) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
@@ -180,7 +180,7 @@ UniqueFd rom_file() {
     return fd;
 }
 
-// Empty when the guest came to its end.
+// Why the guest did not come to its end; empty when it did.
 std::string run_kvm_guest(const std::string& qemu, const std::string& cpu) {
     const UniqueFd rom = rom_file();
     Pipe words = make_pipe(O_NONBLOCK);
@@ -212,7 +212,7 @@ std::string run_kvm_guest(const std::string& qemu, const std::string& cpu) {
                    : end->in_order()  ? "a guest that runs in KVM crashes"
                                       : "QEMU with KVM ends with " + end->text();
         }
-        // QEMU only stops the guest then, and waits for somebody to look at it.
+        // QEMU then only stops the guest, and waits for somebody to look at it.
         if (text.find("KVM internal error") != std::string::npos)
             return "a guest that runs in KVM is stopped with: " + first_complaint(text);
         if (Clock::now() >= deadline)
@@ -253,7 +253,7 @@ std::string why_not_kvm(const std::string& qemu, const std::string& cpu,
     if (!kvm)
         return device + ": " + errno_text(errno) +
                (errno == EACCES ? " (the group kvm may; new groups need a new login)" : "");
-    // A no can come of a host that starts twenty guests at once, or has no memory just now.
+    // A "no" may be due to the moment: a host that starts twenty guests, or has no memory left.
     const json answer = known_or_asked(
         "kvm " + cpu, qemu, [&] { return json(run_kvm_guest(qemu, cpu)); },
         [](const json& one) { return one == json(""); });

@@ -23,7 +23,7 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using Kind = QmpError::Kind;
 
-// QEMU's words that a message shows, in bytes.
+// How many bytes of QEMU's words a message shows.
 constexpr size_t longest_words = 1024;
 
 // Milliseconds until `deadline` for poll(), rounded up so that it does not spin at the end.
@@ -33,7 +33,7 @@ int left_until(std::chrono::steady_clock::time_point deadline) {
     return static_cast<int>(std::clamp<decltype(left)>(left, 0, 1 << 30));
 }
 
-// How deep the brackets of `text` nest, up to the first place where it is not JSON. Looked at
+// How deeply the brackets of `text` nest, up to the first place where it is not JSON. Checked
 // before it is parsed, since copying and printing a JSON value recurse.
 size_t depth_of(std::string_view text) {
     size_t depth = 0;
@@ -57,7 +57,7 @@ size_t depth_of(std::string_view text) {
     return deepest;
 }
 
-// `what`, and how the text that it is about begins.
+// Throws `what`, followed by the beginning of the text that it is about.
 [[noreturn]] void refuse(const std::string& what, std::string_view text) {
     throw std::invalid_argument(what + ": " + terminal_text(text, 60));
 }
@@ -65,7 +65,7 @@ size_t depth_of(std::string_view text) {
 json parse_message(std::string_view line) {
     if (depth_of(line) > max_qmp_depth)
         refuse("a message that is nested over " + std::to_string(max_qmp_depth) + " deep", line);
-    // Without exceptions: theirs would quote the text raw.
+    // Without exceptions, since theirs would quote the text raw.
     json message = json::parse(line, nullptr, false);
     if (message.is_discarded())
         refuse("a line that is not JSON", line);
@@ -74,7 +74,7 @@ json parse_message(std::string_view line) {
     return message;
 }
 
-// As send(), with `fd` beside the first byte unless it is -1.
+// Like send(), and passes `fd` with the first byte unless it is -1.
 ssize_t send_some(int socket, std::string_view text, int fd) {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): sendmsg does not write there
     iovec bytes{const_cast<char*>(text.data()), text.size()};
@@ -102,13 +102,13 @@ std::string text_at(const json& object, const char* key) {
     return terminal_text(found->get_ref<const std::string&>(), longest_words);
 }
 
-// What its user may rely on: a string, and an object if there is any data.
+// Whether the message is as next_event() promises: "event" is a string, "data" an object if any.
 bool is_event(const json& message) {
     const auto data = message.find("data");
     return message["event"].is_string() && (data == message.end() || data->is_object());
 }
 
-// The refusal in a message that has an "error", whatever that is.
+// The refusal in a message with "error", whatever that contains.
 QmpAnswer refusal_in(const json& error) {
     QmpAnswer answer;
     if (error.is_object()) {
@@ -127,7 +127,8 @@ QmpAnswer refusal_in(const json& error) {
 // --- Messages
 
 void QmpStream::append(std::string_view bytes) {
-    // Once per append, and at most as much as is then kept: no more copying than reading.
+    // At most once for each append, and no more than is then kept: so it never copies more than it
+    // reads.
     if (begin_ > 0 && begin_ >= bytes_.size() / 2) {
         bytes_.erase(0, begin_);
         searched_ -= begin_;
@@ -164,7 +165,7 @@ UniqueFd connect_to_qemu(const std::string& path, std::chrono::steady_clock::tim
         throw QmpError(Kind::unreachable, what + "a socket's path has 1 to " +
                                               std::to_string(longest_socket_path) +
                                               " bytes, this one " + std::to_string(path.size()));
-    // Not blocking: where QEMU does not accept, connect() would wait for ever.
+    // Non-blocking: if QEMU does not accept, connect() would wait forever.
     UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd)
         throw std::system_error(errno, std::generic_category(), "socket");
@@ -177,7 +178,7 @@ UniqueFd connect_to_qemu(const std::string& path, std::chrono::steady_clock::tim
                 Kind::unreachable,
                 what + errno_text(errno) +
                     (errno == ECONNREFUSED || errno == ENOENT ? "; QEMU is not running" : ""));
-        // Its queue is full, and poll() does not tell when that changes.
+        // The queue of connections is full, and poll() cannot tell when there is room.
         if (left_until(deadline) == 0)
             throw QmpError(Kind::too_slow, what + "others are waiting there already");
         std::this_thread::sleep_for(milliseconds(10));
@@ -223,7 +224,7 @@ QmpAnswer QmpClient::execute_with_fd(const std::string& command, const json& arg
     try {
         text = request.dump() + "\r\n";
     } catch (const json::exception&) {
-        // Nothing was sent, so the connection is as good as before; but this text cannot be JSON.
+        // Nothing was sent, so the connection is still good; but this text cannot become JSON.
         throw std::invalid_argument("QMP: an argument of " + what + " is not UTF-8");
     }
     send_all(text, fd, deadline, what);
@@ -231,10 +232,10 @@ QmpAnswer QmpClient::execute_with_fd(const std::string& command, const json& arg
     while (std::optional<json> message = receive(deadline)) {
         const auto id = message->find("id");
         const auto error = message->find("error");
-        // QEMU answers without an id where it could not make out the command.
+        // QEMU answers without an id when it could not parse the command.
         const bool ours = id == message->end() ? error != message->end() : *id == last_id_;
         if (!ours) {
-            // Of a command that was too slow, or of nobody's; and they could come for ever.
+            // An answer to a command that was too slow, or to none. More could come forever.
             if (left_until(deadline) == 0)
                 break;
             continue;
@@ -255,7 +256,7 @@ std::optional<json> QmpClient::next_event(Milliseconds limit) {
     if (events_.empty())
         require_usable();
     for (bool last = false; events_.empty(); last = left_until(deadline) == 0) {
-        // Answers that come now are of commands that were too slow.
+        // Answers that come now are to commands that were too slow.
         while (next_message()) {
         }
         if (!events_.empty())
@@ -287,8 +288,8 @@ void QmpClient::require_usable() const {
         throw QmpError(Kind::broken, broken_);
 }
 
-// Sends all of `text`, and `fd` with its first byte; -1: none. Reads meanwhile: a QEMU that waits
-// for us to read would not read itself.
+// Sends all of `text`, and `fd` with its first byte unless it is -1. Reads at the same time: a QEMU
+// that waits for us to read does not read itself.
 void QmpClient::send_all(std::string_view text, int fd, Clock::time_point deadline,
                          const std::string& what) {
     while (!text.empty()) {
@@ -301,7 +302,7 @@ void QmpClient::send_all(std::string_view text, int fd, Clock::time_point deadli
         if (errno == EINTR)
             continue;
         if (errno != EAGAIN) {
-            // The events before its end are worth having.
+            // Events that came before its end are worth having.
             while (left_until(deadline) > 0 &&
                    (next_message() || (wait_for(POLLIN, Clock::now()) && read_some()))) {
             }
@@ -309,7 +310,7 @@ void QmpClient::send_all(std::string_view text, int fd, Clock::time_point deadli
         }
         const bool room = stream_.size() < max_qmp_message;
         if (!wait_for(room ? POLLIN | POLLOUT : POLLOUT, deadline)) {
-            // Half a command was sent perhaps, and the next would be its other half.
+            // Perhaps half a command was sent, and the next would become its other half.
             fail(Kind::broken, "QEMU does not read the command " + what);
         }
         if (room && wait_for(POLLIN, Clock::now()) && !read_some())
@@ -319,7 +320,7 @@ void QmpClient::send_all(std::string_view text, int fd, Clock::time_point deadli
 
 // The next message that is not an event; nothing at the deadline.
 std::optional<json> QmpClient::receive(Clock::time_point deadline) {
-    // Also with something to read all the time, the limit is the limit.
+    // The limit holds even if there is something to read all the time.
     for (bool last = false;; last = left_until(deadline) == 0) {
         if (std::optional<json> message = next_message())
             return message;
@@ -330,7 +331,7 @@ std::optional<json> QmpClient::receive(Clock::time_point deadline) {
     }
 }
 
-// The next whole message among what was read that is not an event; those are kept.
+// The next complete message in what was read that is not an event. Events are kept.
 std::optional<json> QmpClient::next_message() {
     require_usable();
     try {
@@ -348,7 +349,7 @@ std::optional<json> QmpClient::next_message() {
     }
 }
 
-// Reads once, when there is something to read. False: there never will be.
+// Reads once if there is something to read. False when there will never be more.
 bool QmpClient::read_some() {
     std::array<char, 65536> buffer{};
     const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -360,7 +361,8 @@ bool QmpClient::read_some() {
     return true;
 }
 
-// False: at the deadline, none of `events` had come. The end of the connection counts as one.
+// Waits for one of `events`; the end of the connection counts. False when none came by the
+// deadline.
 bool QmpClient::wait_for(short events, Clock::time_point deadline) {
     for (;;) {
         pollfd fd{socket_.get(), events, 0};
@@ -378,7 +380,7 @@ bool QmpClient::wait_for(short events, Clock::time_point deadline) {
 void QmpClient::keep_event(json event, size_t size) {
     events_.push_back({std::move(event), size});
     events_size_ += size;
-    // The newest tell how it ended, so the oldest go.
+    // Drop the oldest, since the newest tell how it ended.
     while (events_.size() > max_qmp_events || events_size_ > max_qmp_message) {
         events_size_ -= events_.front().size;
         events_.pop_front();

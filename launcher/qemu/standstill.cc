@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 // What QEMU calls the state of a guest whose disk has failed.
 constexpr std::string_view disk_failure = "io-error";
 
-// Of the disk whose request failed, by QEMU's word.
+// What QEMU says about the disk whose request failed.
 std::string disk_trouble(QmpClient& qmp, milliseconds limit) {
     std::string unknown = "a disk of it has failed; when that is mended";
     try {
@@ -36,7 +36,7 @@ std::string disk_trouble(QmpClient& qmp, milliseconds limit) {
                    " MiB free); make room there";
         }
     } catch (const nlohmann::json::exception&) {  // NOLINT(bugprone-empty-catch)
-        // A QEMU that answers otherwise.
+        // The answer has another form than QEMU's.
     }
     return unknown;
 }
@@ -46,7 +46,7 @@ std::string since_disk_failed(const VmName& name, QmpClient& qmp, milliseconds l
            name.str();
 }
 
-// `look` at a QEMU that says how it is; of one that does not, others say better why.
+// The result of `look` at a QEMU that answers. For one that does not, others explain why.
 template <typename Look>
 std::string where_it_answers(const VmName& name, milliseconds limit, const Look& look) {
     try {
@@ -82,7 +82,7 @@ std::string standstill(const VmName& name, milliseconds limit) {
 void let_go_on(const VmName& name) {
     const std::string before = guest_status(name);
     qmp_command(name, "cont");
-    // What failed is tried again at once.
+    // The guest retries what failed at once.
     std::string now = guest_status(name);
     for (int left = 20; left > 0 && before == disk_failure && now == "running"; left--) {
         std::this_thread::sleep_for(milliseconds(50));

@@ -18,10 +18,10 @@ namespace tapgate {
 
 namespace {
 
-// What a word asks for.
+// The change that a word asks for.
 struct Change {
     std::string key;
-    std::string value;  // empty: take it away
+    std::string value;  // empty: remove the key
     bool adds = false;
 };
 
@@ -48,8 +48,7 @@ Change change_in(const std::string& word) {
     return change;
 }
 
-// A value that is wrong by itself is told as it was typed, and not where it would stand in the
-// file.
+// Reports a value that is wrong by itself as it was typed, and not with its place in the file.
 void check(const Change& change, const std::string& directory) {
     if (change.value.empty())
         return;
@@ -58,7 +57,7 @@ void check(const Change& change, const std::string& directory) {
     check_value(setting);
 }
 
-// With its line break, but for the last.
+// The lines with their line breaks; the last may lack one.
 std::vector<std::string_view> lines_of(std::string_view text) {
     std::vector<std::string_view> lines;
     while (!text.empty()) {
@@ -75,7 +74,7 @@ bool has_key(std::string_view line, std::string_view key) {
            trimmed(content.substr(0, content.find('='))) == key;
 }
 
-// Empty when the value is.
+// The new line for the key; empty when the value is.
 std::string new_line(const std::string& key, const std::string& value,
                      const std::string& directory) {
     return value.empty()

@@ -14,7 +14,7 @@ namespace tapgate {
 
 namespace {
 
-// "qemu-arg" is TAPGATE_QEMU_ARG.
+// The variable for a key: TAPGATE_QEMU_ARG for "qemu-arg".
 std::string variable_of(std::string_view key) {
     std::string name = "TAPGATE_";
     for (const char c : key)
@@ -28,7 +28,7 @@ size_t count_of(const VmSpec& spec, BootDevice device) {
                                          : spec.nets.size();
 }
 
-// What single values cannot tell.
+// Checks what cannot be seen from single values.
 void check_together(const VmDescription& vm) {
     const VmSpec& spec = vm.spec;
     for (const Setting& setting : vm.settings) {
@@ -54,7 +54,7 @@ void check_together(const VmDescription& vm) {
     }
 }
 
-// One that is to be filled in: each of these values has a default in the table.
+// A VM to be filled in: the table has a default for each of these values.
 VmSpec blank_spec(const VmName& name) {
     return {.name = name,
             .memory = MemorySize::parse("1G").value(),
@@ -70,7 +70,7 @@ void apply(VmSpec& spec, const VmOption& option, const Setting& setting) {
     }
 }
 
-// Whether the machine has room for all disks.
+// Checks that the machine has room for all disks.
 void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
     constexpr size_t most_disks = 64;
     const bool q35 = spec.machine.is_q35();
@@ -95,7 +95,7 @@ void check_room(const VmSpec& spec, const std::vector<const Setting*>& disks) {
             throw wrong_setting(*disks[i], "no room: SATA has 6 places for disks and CD-ROMs");
     }
     if (!q35) {
-        // Its one PCI bus has 32 slots; the chipset and our own devices take 10 of them.
+        // pc's only PCI bus has 32 slots; the chipset and our own devices take 10 of them.
         constexpr size_t room = 22;
         const auto slots = static_cast<size_t>(
             std::count_if(spec.disks.begin(), spec.disks.end(),
@@ -133,8 +133,8 @@ VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settin
         for (const Setting& setting : settings) {
             if (setting.key != option.key || (!chosen.empty() && setting.source > chosen[0].source))
                 continue;
-            // A stronger source takes the place of all of a weaker one; in the same one a list
-            // grows, and of single values the last counts.
+            // A stronger source replaces all values of a weaker one. Within a source, values of a
+            // list accumulate, and of a single value the last counts.
             if (!chosen.empty() && (setting.source < chosen[0].source || !option.repeatable))
                 chosen.clear();
             chosen.push_back(setting);

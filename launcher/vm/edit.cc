@@ -24,8 +24,9 @@ namespace tapgate {
 
 namespace {
 
-// The copy that is edited: beside the file, since relative paths start there, and with its ending,
-// which editors go by. Its name is no VM's. Gone when this is.
+// The copy that is edited. It is beside the file, since relative paths start there, and has the
+// same ending, which tells editors the kind of file. Its name is not a VM's. The destructor removes
+// it.
 class Copy {
   public:
     Copy(const std::string& path, std::string_view text) {
@@ -42,14 +43,14 @@ class Copy {
 
     [[nodiscard]] const std::string& path() const { return path_; }
     [[nodiscard]] std::string text() const { return read_file(path_).value_or(""); }
-    /// Leaves it there; returns its path.
+    /// Keeps the copy, and returns its path.
     std::string keep() { return std::exchange(path_, {}); }
 
   private:
     std::string path_;
 };
 
-// Empty, or why the text describes no VM.
+// Why the text does not describe a VM; empty when it does.
 std::string what_is_wrong(const VmName& name, const std::string& path, std::string_view text) {
     try {
         describe_vm(name, parse_vm_file(path, text));
@@ -100,7 +101,7 @@ void edit_vm_file(const VmName& name) {
             throw LauncherError("nothing was changed");
     }
     const std::string after = copy.text();
-    // From here on: it describes a VM.
+    // From here on: the text describes a VM.
     if (after == *before) {
         note("nothing was changed");
         return;

@@ -62,7 +62,7 @@ std::optional<std::string> vm_file_value(const VmName& name, std::string_view ke
             if (setting.key == key)
                 return std::move(setting.value);
     } catch (const LauncherError&) {
-        // Whoever starts it is told what is wrong with it.
+        // Whoever starts the VM is told what is wrong with it.
     }
     return std::nullopt;
 }
@@ -85,7 +85,7 @@ UniqueFd lock_vm_files() {
         fail_with_errno(shown(directory));
     const auto deadline = std::chrono::steady_clock::now() + limit;
     while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        // There are file systems without locks.
+        // Some file systems have no locks.
         if (errno != EWOULDBLOCK && errno != EINTR)
             break;
         if (std::chrono::steady_clock::now() >= deadline)
@@ -110,7 +110,7 @@ LauncherError no_such_vm(const VmName& name) {
     std::vector<std::string_view> words;
     words.reserve(names.size());
     for (const VmName& one : names)
-        // A link to nowhere has this very name.
+        // The name itself may be taken by a link that leads nowhere.
         if (one.str() != name.str())
             words.push_back(one.str());
     if (const std::string meant = did_you_mean(name.str(), words); !meant.empty())

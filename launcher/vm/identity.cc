@@ -7,7 +7,7 @@ namespace tapgate {
 
 namespace {
 
-// NULs between the parts, which have none: two VMs never make the same text.
+// The parts contain no NUL and are separated by NULs, so that two VMs never give the same text.
 std::array<std::uint8_t, 32> digest(std::string_view what, const Owner& owner, const VmName& vm,
                                     unsigned index) {
     std::string text = "tapgate ";

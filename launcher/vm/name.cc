@@ -6,7 +6,7 @@
 namespace tapgate {
 
 std::string fitting_name(std::string_view text) {
-    // Behind a letter, all that a name can have is one.
+    // Any character that a name can have may follow a letter.
     const auto fits = [](const std::string& part) { return VmName::parse("v" + part).has_value(); };
     std::string name;
     for (const char c : text) {

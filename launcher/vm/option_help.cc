@@ -14,7 +14,7 @@ namespace po = boost::program_options;
 
 namespace {
 
-// The words of `text`, with `separator` in the place of each blank.
+// The words of `text`, joined by `separator` instead of blanks.
 std::string joined(std::string_view text, std::string_view separator) {
     std::string result;
     for (const char c : text) {

@@ -11,7 +11,7 @@ namespace tapgate {
 
 namespace {
 
-// More than there is room for of anything.
+// More than the machine has room for of any kind of device.
 constexpr unsigned most_boot_index = 99;
 
 constexpr VmOption options[] = {

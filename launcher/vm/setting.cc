@@ -16,11 +16,11 @@ Setting command_line_setting(const std::string& key, const std::string& value,
 
 namespace {
 
-// How much of a line is shown: what is no VM file may have none that ends.
+// How much of a line is shown: a file that is not a VM file may have endless ones.
 constexpr size_t longest_line = 160;
 constexpr size_t before_column = 80;
 
-// The line, or what stands around the column, and below it a caret.
+// The line, or the part of it around the column, and a caret below it.
 std::string pointed_out(std::string_view line, size_t column) {
     const size_t begin =
         line.size() > longest_line && column > before_column ? column - before_column : 0;

@@ -22,7 +22,7 @@ bool is_word(std::string_view text) {
     return !text.empty() && std::all_of(text.begin(), text.end(), is_word_character);
 }
 
-// RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF.
+// By RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text) {
     for (size_t i = 0; i < text.size();) {
         const auto lead = static_cast<unsigned char>(text[i++]);
@@ -48,7 +48,7 @@ bool is_ipv4_address(const std::string& text) {
     return inet_pton(AF_INET, text.c_str(), &address) == 1;
 }
 
-// "ADDRESS:PORT", the address possibly empty.
+// "ADDRESS:PORT"; the address may be empty.
 struct Endpoint {
     std::string address;
     unsigned port;
@@ -80,7 +80,7 @@ std::optional<HostPath> HostPath::parse(std::string_view text, const std::string
 
 std::optional<MemorySize> MemorySize::parse(std::string_view text) {
     std::uint64_t unit = 1;
-    // "2GB" and "2GiB" are what they are everywhere but on the labels of disks.
+    // "2GB" and "2GiB" mean the same, as everywhere except on the labels of disks.
     for (const std::string_view ending : {"iB", "B"}) {
         if (text.ends_with(ending) && text.size() > ending.size() &&
             std::string_view("MGTmgt").find(text[text.size() - ending.size() - 1]) !=
@@ -115,7 +115,7 @@ std::optional<CpuTopology> CpuTopology::make(unsigned sockets, unsigned cores, u
 
 namespace {
 
-// What a guest may read: hv-vendor-id=KVM Hv, model-id=Common CPU (R) @ 2 GHz.
+// Values that guests may read contain blanks: hv-vendor-id=KVM Hv, model-id=Common CPU (R) @ 2 GHz.
 bool is_cpu_property(std::string_view text) {
     return !text.empty() && text.front() != ' ' && text.back() != ' ' &&
            std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });

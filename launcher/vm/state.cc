@@ -27,8 +27,8 @@ std::string record_path(const VmName& name) {
     return vm_directory(name) + "/vm.json";
 }
 
-// Who holds the fcntl lock that QEMU puts on its pidfile (util/oslib-posix.c,
-// qemu_write_pidfile()): 0 for nobody.
+// The process that holds the fcntl lock that QEMU puts on its pidfile (qemu_write_pidfile() in
+// util/oslib-posix.c); 0 when nobody does.
 pid_t holder_of_pidfile(const std::string& path) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd)
@@ -40,7 +40,7 @@ pid_t holder_of_pidfile(const std::string& path) {
         return 0;
     if (lock.l_pid > 0)
         return lock.l_pid;
-    // An open file description lock, which has no process: QEMU wrote its number down.
+    // The lock is an open file description lock, which has no process: QEMU has written its number.
     return parse_whole<pid_t>(first_word(path), 0).value_or(0);
 }
 
@@ -49,7 +49,7 @@ bool is_locked(const std::string& path) {
     return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
-// The file, made when it is not there, and locked; nothing when another process has locked it.
+// Makes the file if it does not exist, and locks it; none when another process has locked it.
 UniqueFd locked_file(const std::string& path) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd)
@@ -65,7 +65,7 @@ UniqueFd locked_file(const std::string& path) {
 
 std::string vm_directory(const VmName& name) {
     std::string usual = runtime_directory() + "/" + name.str();
-    // One that lives where another environment has started it is there.
+    // A VM that was started in another environment has its directory there.
     if (!is_locked(usual + "/lock") && holder_of_pidfile(usual + "/qemu.pid") == 0) {
         for (const std::string& other : other_runtime_directories()) {
             std::string directory = other + "/" + name.str();

@@ -10,7 +10,7 @@ namespace tapgate {
 
 namespace {
 
-// One `name=value` behind the first word of a disk, a net or cpus.
+// A `name=value` after the first word of a disk, a net or cpus.
 template <typename Target>
 struct Property {
     std::string_view name;
@@ -44,7 +44,7 @@ void apply_properties(Target& target, const std::vector<std::string>& words,
     }
 }
 
-// What `start' itself says to sbatch: the VM's own, or what it finds the job by.
+// Options of sbatch that `start' sets itself: for the VM, or to find the job again.
 constexpr std::string_view own_sbatch_options[] = {
     "array",      "chdir",        "comment",   "cpus-per-task", "dependency",  "error",
     "export",     "get-user-env", "job-name",  "mem",           "mem-per-cpu", "mem-per-gpu",
@@ -65,8 +65,8 @@ bool ends_with_one_of(std::string_view name, std::initializer_list<std::string_v
                        [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-// From the name, never from what is in the file: that is the guest's to write, and a raw disk that
-// says it is a qcow2 with a backing file would have QEMU read any file of the user's to the guest.
+// From the file's name, and never from its content. The guest writes that: a raw disk that claims
+// to be a qcow2 with a backing file would make QEMU show the guest any file of the user's.
 ImageFormat format_of(std::string_view path) {
     const std::string name = in_small_letters(path);
     static constexpr Choice<ImageFormat> endings[] = {
@@ -78,7 +78,7 @@ ImageFormat format_of(std::string_view path) {
         if (name.ends_with(ending.name))
             return ending.value;
     }
-    // A device is the disk itself.
+    // A device is a raw disk.
     if (path.starts_with("/dev/") && !path.starts_with("/dev/shm/"))
         return ImageFormat::raw;
     if (const std::string way = way_to_a_disk(path); !way.empty())
@@ -308,7 +308,7 @@ void set_place(VmSpec& spec, std::string_view value) {
 }
 
 Share parse_share(std::string_view text, const std::string& directory, size_t index) {
-    // A tag longer than that the guest sees cut off.
+    // The guest would see a longer tag cut off.
     constexpr size_t longest = 31;
     static constexpr Property<Share> properties[] = {
         {"tag",
