@@ -23,7 +23,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-// The options of `verb`; of all verbs when there is none.
+// The options of `verb`, or of all verbs when it is null.
 po::options_description own_options(const Grammar& grammar, const Verb* verb, bool hidden = false) {
     po::options_description options;
     for (const VerbOption& option : grammar.options) {
@@ -51,7 +51,7 @@ po::options_description own_options(const Grammar& grammar, const Verb* verb, bo
     return options;
 }
 
-// "-y, --yes", "--fd N".
+// An option as it is typed: "-y, --yes", "--fd N".
 std::string typed(const po::option_description& option) {
     const std::string letter =
         option.canonical_display_name(po::command_line_style::allow_dash_for_short);
@@ -61,8 +61,8 @@ std::string typed(const po::option_description& option) {
            (argument.empty() ? "" : " " + argument);
 }
 
-// The options, each with its help beside what is typed, or below where that is too long. (Boost's
-// own printing breaks words.)
+// The options, each with its help beside it, or below it when it is too long. (Boost's own printing
+// breaks words.)
 std::string options_text(const std::string& title, const po::options_description& options,
                          size_t width) {
     constexpr size_t narrow = 60;
@@ -81,7 +81,7 @@ std::string options_text(const std::string& title, const po::options_description
     return text;
 }
 
-// What was probably meant by an option that no verb has.
+// A suggestion for an option that no verb has.
 std::string suggested_option(const Grammar& grammar, const std::string& name) {
     std::vector<std::string_view> names;
     for (const VerbOption& option : grammar.options)
@@ -90,7 +90,7 @@ std::string suggested_option(const Grammar& grammar, const std::string& name) {
     return own.empty() ? suggestion(name) : own;
 }
 
-// "--seed" is "--seed=on". (Boost's implicit values take the next word, which is another's.)
+// Writes "--seed" as "--seed=on". (With Boost's implicit values it would take the next word.)
 std::vector<std::string> with_implied_values(std::vector<std::string> arguments) {
     for (std::string& argument : arguments) {
         if (!argument.starts_with("--"))
@@ -110,7 +110,7 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
         .add_options()("word", po::value<std::vector<std::string>>());
     po::positional_options_description positions;
     positions.add("word", -1);
-    // No guessing: an abbreviation that works today would be ambiguous tomorrow.
+    // No abbreviations: one that works today may be ambiguous tomorrow.
     namespace style = po::command_line_style;
     const int as_usual = style::unix_style & ~style::allow_guessing;
     try {
@@ -143,7 +143,7 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
     }
 }
 
-// What the grammar allows this verb.
+// Throws unless the grammar allows this verb its operands and options.
 void check(const CommandLine& command) {
     const Grammar& grammar = *command.grammar;
     const Verb& verb = *command.verb;
@@ -254,12 +254,12 @@ CommandLine parse_command_line(const Grammar& grammar, const std::vector<std::st
 }
 
 std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal) {
-    // As a page has it, or as a terminal that is narrower, but for one that has no room for words.
+    // As wide as a page, or as the terminal if that is narrower but has room for words.
     constexpr size_t page = 80;
     constexpr size_t least = 40;
     const size_t width = terminal == 0 ? page : std::clamp(terminal, least, page);
     std::ostringstream text;
-    // The help begins in this column, in a line of its own where what is typed goes beyond it.
+    // The help begins in this column; on a line of its own when the synopsis reaches beyond it.
     const auto line = [&](const Verb& one, size_t column) {
         std::string words = "tapgate " + std::string(one.name);
         if (!one.operands.empty())

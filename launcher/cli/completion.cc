@@ -13,9 +13,9 @@ namespace tapgate {
 
 namespace {
 
-// An option of a verb, or of the VM, as a shell has to know it.
+// An option of a verb or of the VM, with what a shell has to know about it.
 struct Option {
-    std::string name;  // with its dashes
+    std::string name;  // including its dashes
     std::string help;
     bool has_value = false;
     std::string values = {};  // see VmOption
@@ -28,7 +28,7 @@ bool is_literal(std::string_view word) {
     return !word.empty() && word.front() >= 'a' && word.front() <= 'z';
 }
 
-// "ssh|agent" is what it says, "PATH" stands for something else.
+// An argument like "ssh|agent" lists the values; one like "PATH" stands for something else.
 Option own_option(const VerbOption& option, const Verb& verb) {
     Option result{.name = "--" + std::string(option.name),
                   .help = std::string(help_of(option, &verb)),
@@ -42,7 +42,7 @@ Option own_option(const VerbOption& option, const Verb& verb) {
     return result;
 }
 
-// All that the verb takes, but for what has no help and so is nobody's to type.
+// Everything that the verb takes, without options that have no help and so are not for users.
 std::vector<Option> options_of(const Grammar& grammar, const Verb& verb) {
     std::vector<Option> result;
     for (const VerbOption& option : grammar.options) {
@@ -59,12 +59,12 @@ std::vector<Option> options_of(const Grammar& grammar, const Verb& verb) {
     return result;
 }
 
-// As one word of a shell.
+// The text as a single word of a shell.
 std::string shell_word(const std::string& text) {
     return shell_text({text});
 }
 
-// What its value can be, as the scripts have it: "PATH", "auto|on|off".
+// What the option's value can be, in the scripts' notation: "PATH", "auto|on|off".
 std::string kinds_of(const Option& option) {
     std::string kinds = option.values;
     std::replace(kinds.begin(), kinds.end(), ' ', '|');
@@ -82,7 +82,7 @@ std::string zsh_explanation(const std::string& text) {
     return "[" + escaped + "]";
 }
 
-// Between colons of _arguments.
+// The text for a place between colons of _arguments.
 std::string colons_escaped(const std::string& text) {
     std::string escaped;
     for (const char c : text)

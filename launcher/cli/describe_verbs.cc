@@ -43,7 +43,7 @@ nlohmann::json json_of(const Setting& setting) {
             {"place", setting.place}};
 }
 
-// What is odd about the VM's images, or why it would not start with them.
+// Prints what is odd about the VM's images, or why it would not start with them.
 void note_images(const VmSpec& spec) {
     try {
         for (const std::string& odd : check_images(spec))
@@ -53,7 +53,7 @@ void note_images(const VmSpec& spec) {
     }
 }
 
-// Whether one of `words`, as "disk+=a.qcow2", gives the VM a file.
+// Whether one of `words` gives the VM a file, as "disk+=a.qcow2" does.
 bool gives_image(const std::vector<std::string>& words) {
     return std::any_of(words.begin(), words.end(), [](const std::string& word) {
         const std::string key = word.substr(0, word.find_first_of("+="));
@@ -67,7 +67,7 @@ bool gives_image(const std::vector<std::string>& words) {
 ExitCode create_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     const VmSpec spec = describe_vm(name, command.settings).spec;
-    // From here on: what gets written describes a VM.
+    // From here on: what will be written is a valid VM.
     const std::string path = vm_file_path(name);
     write_new_file(
         path, vm_file_text(name, with_machine_version(command.settings, spec.machine)),
@@ -102,7 +102,7 @@ ExitCode set_keys(const CommandLine& command) {
 ExitCode rename_vm(const CommandLine& command) {
     const VmName from = command.vm_name();
     const VmName to = parse_vm_name(command.operands.at(1));
-    // What starts it goes along, too.
+    // Including what starts it automatically.
     const HeldSignals signals;
     const bool starts = has_autostart(from);
     for (const std::string& one : rename_vm(from, to, vm_owner()))
@@ -119,7 +119,7 @@ ExitCode set_autostart(const CommandLine& command) {
     const std::string& word = command.operands.at(1);
     if (word != "on" && word != "off")
         throw UsageError(quoted_word(word) + " is neither on nor off");
-    // What is off may have gone already.
+    // Turning it off works even when the VM is gone.
     if (word == "on" && !has_vm_file(name))
         throw no_such_vm(name);
     for (const std::string& one : set_autostart(name, word == "on"))
@@ -135,7 +135,7 @@ ExitCode delete_vm(const CommandLine& command) {
     if (!command.has("yes") &&
         !agreed("Deleting " + name.str() + " removes\n" + removal.text() + "Go on"))
         throw LauncherError("nothing was deleted");
-    // And what starts it.
+    // Including what starts it automatically.
     const HeldSignals signals;
     for (const std::string& one : remove_vm(name, removal))
         note(one);
@@ -165,7 +165,7 @@ ExitCode show_vm(const CommandLine& command) {
     std::string text;
     for (const Setting& setting : vm.settings) {
         std::string line = setting_text(setting);
-        // A value is one word or many, and stays as it is.
+        // A value may be one word or several, and is not folded.
         if (!narrow)
             line.resize(width, ' ');
         else if (line.size() + mark.size() + setting.place.size() > columns)
@@ -194,7 +194,7 @@ ExitCode print_argv(const CommandLine& command) {
             text.append(argument).push_back('\0');
         print(text);
     } else if (command.has("json")) {
-        // An argument that is no UTF-8 can only be shown changed: better not at all.
+        // An argument that is not UTF-8 could only be shown changed: better not at all.
         try {
             print(nlohmann::json(argv).dump() + "\n");
         } catch (const nlohmann::json::type_error&) {

@@ -24,7 +24,7 @@ std::vector<Operand> operands_of(const Verb& verb) {
     std::vector<Operand> operands;
     std::istringstream words{std::string(verb.operands.substr(0, verb.operands.find("--")))};
     for (std::string word; words >> word;) {
-        // Of "[-- COMMAND...]" the bracket is left; "[NAME:]PATH" is not optional.
+        // In "[-- COMMAND...]" a bracket remains; and "[NAME:]PATH" is not optional.
         std::string_view kind = trimmed(word, "[]");
         const bool repeats = kind.ends_with("...");
         if (repeats)

@@ -31,10 +31,10 @@ namespace {
 
 constexpr std::uint64_t mebibyte = 1024ULL * 1024;
 
-// The RAM of a large guest, on a slow disk.
+// Enough for the RAM of a large guest on a slow disk.
 constexpr std::chrono::milliseconds snapshot_limit{600000};
 
-// As VMs' names are, since qemu-img takes a number for the snapshot that has it.
+// A tag has the form of a VM's name, since qemu-img takes a number for the snapshot with that id.
 std::string parse_tag(const std::string& word) {
     if (!VmName::parse(word))
         throw UsageError(quoted_word(word) +
@@ -43,7 +43,7 @@ std::string parse_tag(const std::string& word) {
     return word;
 }
 
-// Of cloud-init's files, in bytes.
+// For cloud-init's files, in bytes.
 constexpr size_t most_user_data = 1024UL * 1024;
 
 std::string local_time(std::int64_t seconds) {

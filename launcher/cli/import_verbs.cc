@@ -43,7 +43,7 @@ namespace tapgate {
 
 namespace {
 
-// Of an OVF descriptor or a domain's XML, in bytes.
+// For an OVF descriptor or a domain's XML, in bytes.
 constexpr size_t most_description = 1024UL * 1024;
 
 ImageFormat parse_image_format(std::string_view word) {
@@ -57,9 +57,9 @@ ImageFormat parse_image_format(std::string_view word) {
     throw UsageError("--format=" + shown(word) + ": it can be raw, qcow2, vmdk, vdi, vhdx or vpc");
 }
 
-// Never what is in the image: a raw one holds whatever its guest wrote.
+// The image's format. Never guessed from its content: a raw image holds whatever its guest wrote.
 ImageFormat format_of(const CommandLine& command, const std::string& path) {
-    // Before its name is looked at, which may be a wrong one.
+    // First, since the file's name may be mistyped.
     require_file(path);
     if (command.has("format"))
         return parse_image_format(command.option("format"));
@@ -78,14 +78,14 @@ std::string absolute(const std::string& path) {
     return path.starts_with('/') ? path : current_directory() + "/" + path;
 }
 
-// What is imported: images to convert, and the rest of the VM.
+// What is to be imported: images to convert, and the rest of the VM.
 struct Import {
     std::unique_ptr<ApplianceFiles> appliance;
-    std::vector<ApplianceDisk> disks;     // of the appliance
-    std::vector<SourceImage> images;      // without a path: blank
-    std::vector<std::string> properties;  // of each disk; none: as a foreign guest needs them
-    std::optional<SourceImage> variables = std::nullopt;  // of the UEFI
-    bool asks = false;  // its settings name what is not the VM's alone
+    std::vector<ApplianceDisk> disks;     // the appliance's
+    std::vector<SourceImage> images;      // one without a path is blank
+    std::vector<std::string> properties;  // by disk; none: as a foreign guest needs them
+    std::optional<SourceImage> variables = std::nullopt;  // the UEFI's
+    bool asks = false;  // its settings name things that are not the VM's alone
     Translation translation;
 };
 
@@ -96,7 +96,7 @@ std::string read_description(const std::string& path) {
     return std::move(*text);
 }
 
-// A foreign guest's machine: what every guest has drivers for.
+// The machine for a foreign guest: what every guest has drivers for.
 Import image_to_import(const CommandLine& command, const std::string& path) {
     Import result;
     result.images.push_back({.path = path, .format = format_of(command, path)});
@@ -178,8 +178,8 @@ Import found(const CommandLine& command, const std::string& path) {
     return image_to_import(command, path);
 }
 
-// Who wrote a description chose the files that it names, which the guest reads, and the disks,
-// which it writes to; and what else reaches beyond the VM.
+// Asks about the files that the guest will read, the disks that it will write to, and everything
+// else that reaches beyond the VM: whoever wrote the description has chosen them.
 void ask_about_reach(const CommandLine& command, const Translation& translation,
                      const std::string& source) {
     std::string list;
@@ -214,7 +214,7 @@ constexpr const char* virtio_hint =
     "it "
     "is moved, in Windows the virtio-win drivers";
 
-// A license or the same in Japanese would hide what the reader has to know.
+// Long texts (a license, in Japanese too) would hide what the user has to know.
 void print_notes(const std::vector<TranslationNote>& notes, const std::string& file) {
     constexpr size_t longest = 300;
     bool cut = false;
@@ -231,7 +231,7 @@ std::string in_mebibytes(std::uint64_t bytes) {
     return std::to_string(bytes >> 20U) + " MiB";
 }
 
-// An appliance may give a disk more room than its file has, and may say too little.
+// An appliance may give a disk more room than its file has, or may state too little.
 void grow_to_capacity(ImageImport& images, const std::string& image, const ApplianceDisk& disk,
                       Translation& translation) {
     if (disk.capacity == 0)
@@ -246,7 +246,7 @@ void grow_to_capacity(ImageImport& images, const std::string& image, const Appli
             "as large as the file is; the appliance says " + in_mebibytes(disk.capacity));
 }
 
-// Variables that no firmware here can take are not taken over, and it is said.
+// Leaves out variables that no firmware here can take, with a note.
 void leave_unfit_variables(Import& import, const VmSpec& spec) {
     const SourceImage& image = *import.variables;
     if (spec.firmware == Firmware::bios)
@@ -308,21 +308,21 @@ void convert_images(Import& import, ImageImport& images, const std::string& oper
     }
 }
 
-// Writes the VM as a domain, and its UEFI variables beside it. Returns what is not in it.
+// Writes the VM as a domain, with its UEFI variables beside it. Returns what is missing in it.
 std::vector<std::string> export_domain(const VmName& name, const std::string& path) {
     const VmSpec spec = load_vm_file(name).spec;
     const std::string exists_already = " is there already; remove it, or take another name";
     const std::string variables = uefi_variables_path(name, spec.firmware);
     std::string copy;
     if (!variables.empty() && exists(variables))
-        // As libvirt calls its own.
+        // The name that libvirt itself would use.
         copy = path.substr(0, path.rfind('.')) + "_VARS.fd";
     DomainText domain = domain_text(spec, vm_owner(), copy);
     for (const std::string& one : {path, copy}) {
         if (!one.empty() && exists(one))
             throw LauncherError(shown(one) + exists_already);
     }
-    // Neither without the other.
+    // Never one without the other.
     const HeldSignals signals;
     if (!copy.empty())
         write_raw_variables(variables, copy);
@@ -341,7 +341,7 @@ std::vector<std::string> export_domain(const VmName& name, const std::string& pa
 
 ExitCode import_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
-    // Before all of an archive is read.
+    // Before the whole archive is read.
     if (command.operands.size() > 1)
         require_new(parse_vm_name(command.operands[1]));
     Import import = found(command, absolute(operand));
@@ -357,7 +357,7 @@ ExitCode import_vm(const CommandLine& command) {
     std::vector<Setting> settings = settings_of(translation, current_directory(), command.settings);
     const VmSpec spec = describe_vm(name, settings).spec;
     settings = with_machine_version(settings, spec.machine);
-    // Empty: its firmware has none.
+    // Empty when its firmware has none.
     const std::string variables = uefi_variables_path(name, spec.firmware);
     if (import.variables)
         leave_unfit_variables(import, spec);

@@ -57,7 +57,7 @@ ExitCode reset(const Lab& lab, const CommandLine& command) {
     return ExitCode::done;
 }
 
-// Each line behind the VM's name; and the exit code.
+// Prints each line after the VM's name, and returns the exit code.
 ExitCode print_answers(const LabAnswers& answers) {
     const auto lines = [](const std::string& name, std::string_view text) {
         std::string result;
@@ -81,7 +81,7 @@ ExitCode print_answers(const LabAnswers& answers) {
     return failed > 0 ? ExitCode::failed : ExitCode::done;
 }
 
-// `words' of a tapgate's for one VM, with what was said behind them for all.
+// The arguments of `tapgate' for one VM, followed by those that were given for all.
 std::vector<std::string> words_for(std::vector<std::string> words, const CommandLine& command) {
     for (const char* option : {"user", "via"}) {
         if (command.has(option))
@@ -93,7 +93,7 @@ std::vector<std::string> words_for(std::vector<std::string> words, const Command
     return words;
 }
 
-// As if `words' had been typed behind `tapgate', in the place of `command'.
+// Runs `words' as if they had been typed after `tapgate' in place of `command'.
 ExitCode run_as_typed(const CommandLine& command, const std::vector<std::string>& words) {
     return do_command(parse_command_line(*command.grammar, words, current_directory()));
 }
@@ -107,8 +107,8 @@ ExitCode exec_in_lab(const Lab& lab, const CommandLine& command) {
         }));
 }
 
-// The lab's VM that `word` means, by its whole name or by what stands in it behind the lab's;
-// nothing said: the only one.
+// The VM of the lab that `word` means: by its whole name, or by the part after the lab's name.
+// Without a word, the only one.
 VmName member_meant(const Lab& lab, const std::string& word) {
     const std::string prefix = lab.name.str() + "-";
     std::vector<std::string> names;
@@ -135,7 +135,7 @@ VmName member_meant(const Lab& lab, const std::string& word) {
                      (word.empty() ? "" : did_you_mean(word, shorter)));
 }
 
-// A login to one of them; a command in one, or by ssh in each.
+// A login to one of the VMs, or a command in one, or by ssh in each.
 ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
     if (command.operands.size() > 3)
         throw UsageError(
@@ -150,7 +150,7 @@ ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
     return run_as_typed(command, words_for({"ssh", name.str()}, command));
 }
 
-// As `tapgate wait' with the names of those that run.
+// The same as `tapgate wait' with the names of those that run.
 ExitCode wait_for_lab(const Lab& lab, const CommandLine& command) {
     std::vector<std::string> words = {"wait"};
     for (const LabMember& one : running_members(lab_members(lab)))
@@ -162,7 +162,7 @@ ExitCode wait_for_lab(const Lab& lab, const CommandLine& command) {
     return run_as_typed(command, words);
 }
 
-// To all of them: what one gets from many has as many names.
+// Only towards the VMs: a file from many of them would need as many names.
 ExitCode copy_to_lab(const Lab& lab, const CommandLine& command) {
     if (command.operands.size() != 4 || !command.operands[3].starts_with(':'))
         throw UsageError("lab cp copies to each guest: tapgate lab cp FILE PATH :PATH");
@@ -234,8 +234,8 @@ ExitCode status(const Lab& lab, const CommandLine& command) {
 struct Action {
     std::string_view name;
     ExitCode (*act)(const Lab& lab, const CommandLine& command);
-    std::string_view options;  // of the verb's, those that it looks at, between blanks
-    bool takes_more = false;   // than the lab's file
+    std::string_view options;  // the verb's options that it uses, separated by blanks
+    bool takes_more = false;   // it takes operands in addition to the lab's file
 };
 constexpr Action actions[] = {{"up", up, "helper timeout"},
                               {"down", down, "timeout force"},
@@ -247,7 +247,7 @@ constexpr Action actions[] = {{"up", up, "helper timeout"},
                               {"ssh", ssh_to_lab, "user", true},
                               {"cp", copy_to_lab, "user via", true}};
 
-// Throws a UsageError for an option that the action would not look at.
+// Throws a UsageError for an option that the action would ignore.
 void require_use_of_options(const Action& action, const CommandLine& command) {
     for (const auto& [option, value] : command.options) {
         if (is_among(action.options, option))

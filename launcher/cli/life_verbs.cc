@@ -42,8 +42,8 @@ UniqueFd inherited_fd(const CommandLine& command, const std::string& option) {
     return UniqueFd(*fd);
 }
 
-// One that does not run here, and yet its guest writes to its disks: it cannot be ended from here,
-// and is not off.
+// Throws if the VM does not run here and yet its disks are in use: it cannot be ended from here,
+// but it is not off either.
 void refuse_elsewhere(const VmName& name) {
     if (vm_state(name).life != Life::off || !has_vm_file(name))
         return;
@@ -58,14 +58,14 @@ void refuse_elsewhere(const VmName& name) {
                                 image_user(disk.path.str()) + "; end it there");
 }
 
-// Here there is no queue to wait in.
+// On this host there is no queue to wait in.
 void refuse_timeout(const CommandLine& command) {
     if (command.has("timeout"))
         throw UsageError(std::string(command.verb->name) +
                          " takes --timeout only for a VM with on=slurm");
 }
 
-// Returns the exit code.
+// Starts the VM in the background, and returns the exit code.
 ExitCode start_in_background(const CommandLine& command) {
     const VmName name = described_vm(command).spec.name;
     const ExitCode code = start_supervisor(
@@ -75,7 +75,7 @@ ExitCode start_in_background(const CommandLine& command) {
     return code;
 }
 
-// The command line that the VM was started with, as far as `command` does not say otherwise.
+// The command line with which the VM was started, as far as `command` does not override it.
 CommandLine as_started(const CommandLine& command) {
     const auto record = read_run_record(command.vm_name());
     return record ? with_words(command, record->words) : command;
@@ -194,7 +194,7 @@ ExitCode reset_vm(const CommandLine& command) {
         return interrupt(command, "system_reset");
     }
     const VmName name = command.vm_name();
-    // Before its power is cut: what cannot be reset should go on.
+    // Before its power is cut: a VM that cannot be reset should go on.
     require_resettable(name);
     ask_before_reset(command);
     if (vm_state(name).qemu != 0) {
@@ -237,7 +237,7 @@ ExitCode attach_to_vm(const CommandLine& command) {
     if (equals == std::string::npos || equals + 1 == word.size())
         throw UsageError(quoted_word(word) + ": a value is missing: " + key + "=" +
                          argument_of(*find_vm_option(key)));
-    // With the helper of its start, too.
+    // Including the helper that it was started with.
     const CommandLine started = as_started(command);
     const std::string id =
         attach_device(described_vm(started).spec,
@@ -253,7 +253,7 @@ ExitCode detach_from_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
     std::string word = command.operands.at(1);
-    // disk1, nic1, cdrom0; all else is a file.
+    // disk1, nic1 and cdrom0 are devices; everything else is a file.
     if (word.find_first_of("/.") != std::string::npos && !word.starts_with('/'))
         word = current_directory() + "/" + word;
     DetachOptions options{.force = command.has("force"), .save = command.has("save")};

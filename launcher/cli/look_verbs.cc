@@ -49,18 +49,18 @@ namespace tapgate {
 
 namespace {
 
-// Ordered: the same VM gives the same text, with what matters first.
+// Ordered, so that the same VM always gives the same text, and what matters comes first.
 using Json = nlohmann::ordered_json;
 
 using std::chrono::milliseconds;
 
-// How long a VM may take to say how it is: one answers in a millisecond, unless it hangs.
+// How long a VM may take to report its state: one that does not hang takes a millisecond.
 constexpr milliseconds answer_limit{1000};
-// And how long those that hang may take together, of many.
+// How long several VMs that hang may take together.
 constexpr milliseconds answers_limit{3000};
 constexpr milliseconds shortest_answer{50};
 
-// What is known of a VM, as --json shows it.
+// What is known about a VM, in the form of --json.
 Json summary_of(const VmName& name, milliseconds limit = answer_limit) {
     const VmState state = vm_state(name);
     Json json = {{"name", name.str()}, {"state", name_of(state.life)}};
@@ -105,7 +105,7 @@ std::string text_in(const Json& json, const char* key) {
     return found->is_string() ? found->get<std::string>() : found->dump();
 }
 
-// In one word: a VM that runs is as its guest is.
+// The state in one word: that of the guest, if the VM runs.
 std::string state_in(const Json& json) {
     const std::string guest = text_in(json, "guest");
     return guest == "-" || guest == "unknown" ? text_in(json, "state") : guest;
@@ -127,7 +127,7 @@ std::string up_in(const Json& json) {
                : "-";
 }
 
-// And of one that is a job: as much as Slurm knows, which is asked once for all of them.
+// The same for a VM that is a job: as much as Slurm knows, which is asked once for all of them.
 Json summary_of(const SlurmJob& job) {
     Json json = {{"name", job.vm.str()}, {"state", job.state_text()}};
     json["file"] = has_vm_file(job.vm) ? Json(vm_file_path(job.vm)) : Json(nullptr);
@@ -140,13 +140,13 @@ Json summary_of(const SlurmJob& job) {
     return json;
 }
 
-// `jobs`: with the columns that only those have.
+// With `jobs`, the table has the columns that only jobs need.
 std::string table(const Json& vms, bool jobs) {
     std::vector<std::vector<std::string>> rows = {
         {"NAME", "STATE", "UP", "PID", "ACCEL", "NETWORK"}};
     if (jobs)
         rows[0].insert(rows[0].end(), {"NODE", "LIMIT", "JOB"});
-    // Only where there is one: most have none.
+    // Only if a VM has it: most do not.
     const bool autostart = std::any_of(vms.begin(), vms.end(),
                                        [](const Json& vm) { return vm.contains("autostart"); });
     if (autostart)
@@ -167,9 +167,9 @@ std::string table(const Json& vms, bool jobs) {
     return fitted_table(rows, output_width());
 }
 
-// What is left in the file, fit for a terminal, where it goes to one.
+// Prints what is left in the file, made fit for a terminal if it goes to one.
 void print_rest(const UniqueFd& fd, const std::string& path) {
-    // What a guest has written can do things to a terminal. It is looked at by whole lines, which
+    // What a guest has written can contain terminal commands. It is filtered by whole lines, which
     // no character crosses.
     const bool terminal = isatty(STDOUT_FILENO) != 0;
     std::array<char, 65536> buffer{};
@@ -200,7 +200,7 @@ UniqueFd opened(const std::string& path) {
     return fd;
 }
 
-// Has another file come in its place, or was it cut?
+// Whether another file has taken its place, or it was cut.
 bool is_another(const UniqueFd& fd, const std::string& path) {
     struct stat mine {};
     struct stat now {};
@@ -208,14 +208,14 @@ bool is_another(const UniqueFd& fd, const std::string& path) {
            (mine.st_ino != now.st_ino || now.st_size < lseek(fd.get(), 0, SEEK_CUR));
 }
 
-// `follows`: goes on until the VM has ended.
+// With `follows`, goes on until the VM has ended.
 void print_file(const VmName& name, const std::string& path, bool follows) {
     constexpr milliseconds interval{200};
     UniqueFd fd = opened(path);
     print_rest(fd, path);
     while (follows) {
-        // Before what it wrote last is read. One that crashed stays that until somebody looks after
-        // it.
+        // Look at the state before reading, so that the last output is not missed. (A crashed VM
+        // keeps that state until somebody looks after it.)
         const Life life = vm_state(name).life;
         const bool runs = life != Life::off && life != Life::crashed;
         std::this_thread::sleep_for(interval);
@@ -227,7 +227,7 @@ void print_file(const VmName& name, const std::string& path, bool follows) {
     }
 }
 
-// QEMU lets one client at a time to the console, and the others wait without a word.
+// QEMU lets one client at a time use the console; others would wait without being told.
 void require_free_console(const VmName& name) {
     for (const auto& chardev : qmp_command(name, "query-chardev")) {
         if (chardev.value("label", "") == "console" &&
@@ -237,7 +237,7 @@ void require_free_console(const VmName& name) {
     }
 }
 
-// Of the images that a clone stands on; 1 when one is not what it was.
+// Prints whether the images that a clone depends on have changed; returns 1 if one has.
 ExitCode print_verdicts(const VmName& name, bool as_json) {
     ProgressBar bar("reading the images that " + name.str() + " stands on");
     const auto verdicts = verify_bases(name, [&](double percent) { bar.show(percent); });
@@ -258,7 +258,7 @@ ExitCode print_verdicts(const VmName& name, bool as_json) {
     return all_same ? ExitCode::done : ExitCode::failed;
 }
 
-// What Slurm has told of the VMs that are jobs; when it is silent, nothing and why.
+// What Slurm has said about the VMs that are jobs; if it does not answer, nothing, and why.
 struct JobsHeard {
     std::vector<SlurmJob> jobs;
     std::exception_ptr silence;
@@ -272,7 +272,7 @@ JobsHeard ask_for_jobs() {
     }
 }
 
-// Those that run, on this host or as a job, and with --all those that are off. Ordered by name.
+// The VMs that run, on this host or as a job, and with --all those that are off, ordered by name.
 Json vms_to_list(const CommandLine& command, const JobsHeard& heard) {
     const bool all = command.has("all");
     std::set<VmName> names;
@@ -289,10 +289,10 @@ Json vms_to_list(const CommandLine& command, const JobsHeard& heard) {
     Json vms = Json::array();
     for (const VmName& name : names) {
         const bool runs_here = vm_state(name).qemu != 0;
-        // What is in this host's directory is of an earlier run.
+        // What is in this host's directory is from an earlier run.
         if (has_job(name) && !runs_here)
             continue;
-        // Not "off", because nobody answered.
+        // Not "off", since nobody answered.
         if (heard.silence && is_on_slurm(name) && !runs_here) {
             if (all)
                 vms.push_back(
@@ -301,7 +301,7 @@ Json vms_to_list(const CommandLine& command, const JobsHeard& heard) {
         }
         Json vm = summary_of(name, std::clamp(milliseconds(milliseconds_until(deadline)),
                                               shortest_answer, answer_limit));
-        // A directory of a VM that has neither a file nor a record is only where its logs are.
+        // If there is neither a file nor a record, the directory only keeps the VM's logs.
         if (vm.at("state") != "off" || (all && has_vm_file(name)))
             vms.push_back(std::move(vm));
     }
@@ -314,7 +314,7 @@ Json vms_to_list(const CommandLine& command, const JobsHeard& heard) {
 }
 
 void list_once(const CommandLine& command) {
-    // When Slurm does not answer, what runs here is told all the same.
+    // When Slurm does not answer, what runs here is listed all the same.
     const JobsHeard heard = ask_for_jobs();
     const Json vms = vms_to_list(command, heard);
     if (command.has("json"))
@@ -416,7 +416,7 @@ ExitCode attach_console(const CommandLine& command) {
             std::copy(fds.begin() + 1, fds.end(), ready.begin());
             if (!stop.take().empty() || console.carry(ready) > 0)
                 break;
-            // What comes from no terminal has an end: that, and what the guest says to it, is all.
+            // Input that is not from a terminal ends; then only the guest's answer to it is shown.
             if (input >= 0 && console.typed_all()) {
                 console.drain();
                 break;
@@ -447,7 +447,7 @@ ExitCode print_log(const CommandLine& command) {
     return ExitCode::done;
 }
 
-// The screen's address; throws when there is none.
+// The screen's address. Throws when there is no screen.
 std::string required_screen(const VmName& name) {
     std::string address = vnc_address(name);
     if (address.empty())
@@ -498,8 +498,8 @@ ExitCode take_screenshot(const CommandLine& command) {
     const std::string& file = command.operands.at(1);
     const std::string path = file.starts_with('/') ? file : current_directory() + "/" + file;
     require_running(name);
-    // Not QEMU writes the user's file, but into the VM's directory: neither does it follow a link
-    // there, nor is half a picture left when it fails.
+    // QEMU writes to the VM's directory and not to the user's file: so it follows no link there,
+    // and a failure leaves no partial picture.
     const std::string picture =
         vm_directory(name) + "/screenshot." + std::to_string(getpid()) + ".png";
     std::optional<std::string> png;
@@ -509,7 +509,7 @@ ExitCode take_screenshot(const CommandLine& command) {
         png = read_file(picture, largest);
     } catch (const LauncherError& error) {
         unlink(picture.c_str());
-        // Which has a way out.
+        // required_screen() throws an error that names the way out.
         if (std::string_view(error.what()).find("no console") != std::string_view::npos)
             required_screen(name);
         throw;

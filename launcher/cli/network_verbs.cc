@@ -26,12 +26,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long a guest may take to answer when it is called.
+// How long a guest may take to answer a datagram.
 constexpr milliseconds call_limit{1000};
-// And QEMU, and the guest's agent.
+// How long QEMU and the guest's agent may take.
 constexpr milliseconds facts_limit{2000};
 
-// How long a guest's SSH server may take to greet; a guest without KVM needs a second.
+// How long a guest's SSH server may take to greet: without KVM it needs a second.
 constexpr milliseconds greeting_limit{5000};
 
 constexpr std::chrono::seconds default_wait{120};
@@ -48,8 +48,8 @@ Goal goal_option(const CommandLine& command) {
     throw UsageError("--for: " + quoted_word(text) + ": it can be ssh, agent, address or running");
 }
 
-// What is still missing for the goal; nothing when it is reached. Throws a LauncherError when it
-// never will be.
+// What is still missing for the goal; empty when it is reached. Throws a LauncherError when it can
+// never be reached.
 std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
     if (goal == Goal::running) {
         const VmState state = vm_state(name);
@@ -60,7 +60,7 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
     GuestFacts facts = guest_facts(name, std::min(left, facts_limit));
     if (!facts.standstill.empty())
         return facts.standstill;
-    // Whatever else is missing, it is for that.
+    // If the guest cannot answer at all, that is the reason, whatever else is missing.
     const auto missing = [&](const std::string& why) {
         return facts.silence.empty() ? why : facts.silence;
     };

@@ -32,7 +32,7 @@ std::optional<std::uint64_t> size_option(const CommandLine& command) {
     return size->mebibytes() * mebibyte;
 }
 
-// What one does with it now.
+// What the user can do with the VM now.
 std::string next_steps(const VmName& name, bool is_cdrom, bool is_seeded) {
     const std::string& vm = name.str();
     if (is_cdrom)
@@ -45,13 +45,13 @@ std::string next_steps(const VmName& name, bool is_cdrom, bool is_seeded) {
            " (a cloud image lets nobody in without --seed)";
 }
 
-// What --from says: an image that is here in the end, and what a VM of it is like.
+// What --from names: an image, which is here in the end, and the settings for a VM made from it.
 struct Source {
     Setting image;
     std::vector<Setting> settings;
 };
 
-// The ending of the image's name here, which tells its format.
+// The ending for the image's name here, which says its format.
 std::string ending_of(const std::string& url, const std::string& format) {
     if (!format.empty())
         return format;
@@ -82,7 +82,7 @@ Setting fetched(const CommandLine& command, const CatalogueImage& image) {
                          (image.format.empty() ? "" : ",format=" + image.format));
 }
 
-// The part of "URL,format=qcow2" that says so.
+// The URL and the format in "URL,format=qcow2".
 CatalogueImage image_at(const std::string& word) {
     std::vector<std::string> words = split_at_commas(word);
     CatalogueImage image{.name = {}, .url = words[0], .sums = {}, .format = {}, .settings = {}};
@@ -126,7 +126,7 @@ Source source_of(const CommandLine& command) {
     }
     const CatalogueImage image = is_url(from) ? image_at(from) : named_image(from);
     Source source{fetched(command, image), {}};
-    // What the command line says counts.
+    // Settings on the command line take precedence.
     for (const Setting& setting : image.settings) {
         if (std::none_of(command.settings.begin(), command.settings.end(),
                          [&](const Setting& one) { return one.key == setting.key; }))
@@ -154,7 +154,7 @@ ExitCode new_vm(const CommandLine& command) {
             shown(catalogue_path()) + "; tapgate create " + name.str() + " describes a VM without");
     const auto size = size_option(command);
     require_new(name);
-    // Before an image is fetched or read, which takes its time. (The environment counts, too.)
+    // Before an image is downloaded or read, which takes time. (The environment counts, too.)
     const auto is_seeded = [&](const std::vector<Setting>& settings) {
         return describe_unfiled_vm(name, settings).spec.seed;
     };

@@ -56,7 +56,7 @@ Setting image_setting(const std::string& operand) {
     const auto absolute = [&](const std::string& path) {
         return path.starts_with('/') ? path : directory + "/" + path;
     };
-    // A file of that very name, or one with properties behind it.
+    // A file of exactly that name, or one followed by properties.
     std::string path = absolute(operand);
     std::string value = commas_doubled(path);
     if (access(path.c_str(), F_OK) != 0 && operand.find(',') != std::string::npos) {
@@ -82,7 +82,7 @@ Setting image_setting(const std::string& operand) {
 VmDescription described_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
     if (!is_image(operand)) {
-        // A file of that name is an image, but for the missing slash.
+        // A file of that name is an image, only written without a slash.
         if (command.settings.empty() && !has_vm_file(command.vm_name()) &&
             access(operand.c_str(), F_OK) == 0)
             throw LauncherError("no VM is called " + operand +

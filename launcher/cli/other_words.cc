@@ -9,7 +9,7 @@ namespace tapgate {
 
 namespace {
 
-// The same word as here is not in it, nor an alias: those work.
+// Words that tapgate has as a verb or an alias are not in the list, since they work.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 43> other_words = {{
     {"boot", "start NAME"},
     {"config", "show NAME"},

@@ -39,7 +39,7 @@ constexpr milliseconds agent_limit{2000};
 constexpr milliseconds exec_limit = std::chrono::hours(24);
 constexpr milliseconds piece_limit{10000};
 
-// The user in the guest: nothing that ssh would take for an option, or take apart.
+// The user in the guest: not a word that ssh would take for an option, or split.
 std::string user_option(const CommandLine& command) {
     std::string user = command.option("user");
     const bool is_name =
@@ -52,7 +52,7 @@ std::string user_option(const CommandLine& command) {
     return user;
 }
 
-// A search for the guest's SSH server, and what it has found.
+// A search for the guest's SSH server, and its result.
 struct SshSearch {
     explicit SshSearch(const VmName& name)
         : facts(guest_facts(name)),
@@ -65,11 +65,11 @@ struct SshSearch {
     GuestFacts facts;
     std::vector<GuestAdapter> adapters;
     std::vector<SshTarget> targets;   // the places where it may be, the best first
-    std::optional<SshTarget> server;  // the one that has answered
-    std::string why;                  // each other one has not
+    std::optional<SshTarget> server;  // the one that answered
+    std::string why;                  // why the others did not
 };
 
-// Throws when there is no place where it may be.
+// Throws when there is no place to try.
 void require_targets(const SshSearch& search) {
     if (!search.targets.empty())
         return;
@@ -81,7 +81,7 @@ void require_targets(const SshSearch& search) {
                                      : why));
 }
 
-// The guest's SSH server; throws when none has answered.
+// The guest's SSH server. Throws when none has answered.
 SshTarget required_server(const SshSearch& search) {
     if (search.server)
         return *search.server;
@@ -92,7 +92,7 @@ SshTarget required_server(const SshSearch& search) {
                         "; is one running in the guest? (tapgate wait " + name + " waits for it)");
 }
 
-// "lab:/tmp" is a place in a guest, "./a:b" and "/a:b" are files here.
+// "lab:/tmp" is a place in a guest; "./a:b" and "/a:b" are files here.
 struct Place {
     std::optional<VmName> vm;
     std::string path;
@@ -133,7 +133,7 @@ ExitCode exec_by_agent(const VmName& name, const std::vector<std::string>& words
 }
 
 bool has_answering_agent(const GuestFacts& facts) {
-    // One that has told addresses does.
+    // An agent that has reported addresses answers.
     return !facts.agent.empty() ||
            agent_answers(agent_path(facts.name), patience_with(facts, agent_limit));
 }

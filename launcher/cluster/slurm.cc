@@ -17,10 +17,9 @@ namespace tapgate {
 namespace {
 
 constexpr std::chrono::seconds answer_limit{3};
-// sbatch may wait for a site's own scripts; a VM that is handed in twice would be worse than a
-// wait.
+// sbatch may wait for a site's own scripts. Submitting a VM twice would be worse than waiting.
 constexpr std::chrono::seconds submit_limit{60};
-// A thousand jobs are 100 KiB.
+// A thousand jobs take 100 KiB.
 constexpr size_t most_output = 64UL * 1024 * 1024;
 
 ProgramResult ask(const std::vector<std::string>& words,
@@ -51,7 +50,7 @@ void leave_own_job() {
     std::vector<std::string> own;
     for (char** one = environ; one != nullptr && *one != nullptr; one++) {
         const std::string name(*one, std::string_view(*one).find('='));
-        // SLURM_CONF says which cluster.
+        // SLURM_CONF says which cluster to use.
         if ((name.starts_with("SLURM_") && name != "SLURM_CONF") || name.starts_with("SLURMD_"))
             own.push_back(name);
     }
@@ -59,7 +58,7 @@ void leave_own_job() {
         unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
 }
 
-// One setting of a VM that says where it runs, without all that describing it means.
+// Whether a value of `on' names Slurm, without describing the whole VM.
 bool names_slurm(std::string_view value) {
     return value.substr(0, value.find(',')) == "slurm";
 }
@@ -93,7 +92,7 @@ std::string job_end(const std::string& id) {
     try {
         return parse_job_end(ask({"scontrol", "--oneliner", "show", "job", id}).output);
     } catch (const LauncherError&) {
-        // It is forgotten some minutes after its end (MinJobAge).
+        // Slurm forgets a job some minutes after its end (MinJobAge).
         return {};
     }
 }
@@ -104,7 +103,7 @@ std::chrono::seconds kill_wait() {
         return std::chrono::seconds(
             parse_kill_wait(ask({"scontrol", "show", "config"}).output).value_or(slurms_own));
     } catch (const LauncherError&) {
-        // A VM that runs is worth more than a number that is nearly always this.
+        // A VM that runs is worth more than a number that is nearly always the default.
         return std::chrono::seconds(slurms_own);
     }
 }

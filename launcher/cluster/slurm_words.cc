@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view job_prefix = "tapgate-";
 
-// Last the name, which is the only one that others choose: a '|' in it changes nothing.
+// The name comes last, since it is the only one that others choose, and may contain '|'.
 constexpr const char* squeue_format = "%A|%T|%N|%M|%l|%r|%j";
 constexpr size_t squeue_fields = 7;
 
@@ -24,7 +24,7 @@ std::string job_name(const VmName& vm) {
     return std::string(job_prefix) + vm.str();
 }
 
-// The less, the more a job says of its VM.
+// The lower, the more a job says about its VM.
 int rank(const SlurmJob& job) {
     if (job.runs())
         return 0;
@@ -54,12 +54,12 @@ std::optional<SlurmJob> parse_job(std::string_view line) {
                     .reason = fields[5]};
 }
 
-// "srun: error: n1: task 0: Exited with exit code 1", "slurmstepd-n1: error: *** STEP 2.39 ON n1
-// ..."
+// Slurm's lines look like "srun: error: n1: task 0: Exited with exit code 1" or
+// "slurmstepd-n1: error: *** STEP 2.39 ON n1 ...".
 constexpr std::string_view srun_prefix = "srun: error: ";
 constexpr std::string_view stepd_prefix = "slurmstepd";
 constexpr size_t longest_line = 1024;
-// Whether a line that begins like this may be one of Slurm's.
+// Whether a line that begins so may be one of Slurm's.
 bool may_be_slurms(std::string_view beginning) {
     constexpr std::array prefixes = {srun_prefix, stepd_prefix};
     return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
@@ -70,16 +70,16 @@ bool is_exit_code(std::string_view line) {
     return line.starts_with(srun_prefix) &&
            line.find(": Exited with exit code ") != std::string_view::npos;
 }
-// How it ends when it is told to.
+// Whether the line says that the step was told to end.
 bool is_end(std::string_view line) {
     return line.find(line.starts_with(srun_prefix) ? ": task " : ": error: *** STEP ") !=
            std::string_view::npos;
 }
 
-// Behind it, in the job's script: what the VM was handed in with.
+// The mark in the job's script that is followed by the words with which the VM was submitted.
 constexpr std::string_view words_mark = "\n# tapgate start: ";
 
-// The word behind `key` in the output of scontrol.
+// The word after `key` in the output of scontrol.
 std::string value_of(std::string_view output, std::string_view key) {
     for (size_t at = output.find(key); at != std::string_view::npos;
          at = output.find(key, at + 1)) {
@@ -154,10 +154,10 @@ std::vector<std::string> sbatch_words(const SlurmRequest& request) {
     std::vector<std::string> words = {
         "sbatch",
         "--parsable",
-        // One at a time: a second would find the images locked.
+        // Only one job of the VM at a time: a second one would find the images locked.
         "--dependency=singleton",
-        // A guest that lost its node has lost its power; whether it is to boot again is its user's
-        // to say.
+        // A guest whose node failed has lost its power; whether to boot it again is its user's
+        // decision.
         "--no-requeue",
         "--job-name=" + job_name(request.vm),
         "--nodes=1",
@@ -167,16 +167,16 @@ std::vector<std::string> sbatch_words(const SlurmRequest& request) {
         "--comment=tapgate vm=" + request.vm.str() +
             (request.lab.empty() ? "" : " lab=" + request.lab),
         "--output=" + request.output,
-        // Slurm writes there, too.
+        // Slurm writes to the same file.
         "--open-mode=append",
-        // A list would make slurmd log the user in first, for seconds.
+        // With a list of variables, slurmd would log the user in first, which takes seconds.
         "--export=ALL",
         "--chdir=" + request.directory,
     };
     for (const std::string& option : request.options)
         words.push_back("--" + option);
-    // Not the shell but tapgate gets Slurm's signals, therefore `exec'.
-    // And behind it, for `restart', the words of its start, which only Slurm and its user see.
+    // `exec', so that tapgate and not the shell gets Slurm's signals. After it, for `restart', the
+    // words of the start, which only Slurm and the user see.
     words.push_back("--wrap=" + command +
                     (request.words.empty()
                          ? ""
@@ -191,7 +191,7 @@ std::string parse_sbatch(std::string_view output) {
     return std::string(output.substr(0, end));
 }
 
-// From where each host has it: a directory of this one may not be there.
+// In "/", which every host has: a directory of this host may be missing there.
 std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
                                     bool terminal) {
     std::vector<std::string> words = {"srun",      "--quiet",      "--jobid=" + job.id,
@@ -200,13 +200,13 @@ std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::
     if (terminal)
         words.emplace_back("--pty");
     else
-        // Not line by line: what ssh says has none.
+        // Unbuffered, since ssh's protocol has no lines.
         words.insert(words.end(), {"--quit-on-interrupt", "--unbuffered"});
     words.insert(words.end(), command.begin(), command.end());
     return words;
 }
 
-// Shown is each byte as soon as it is clear that its line is not srun's.
+// Shows each byte as soon as it is certain that its line is not srun's.
 std::string StepErrors::pass(std::string_view bytes) {
     std::string shown;
     for (const char byte : bytes) {

@@ -28,7 +28,7 @@ Step::Step(const std::vector<std::string>& words) {
 
 bool Step::wait_beside(int fd) {
     for (;;) {
-        // poll() leaves out what is negative.
+        // poll() ignores negative descriptors.
         std::array<pollfd, 3> fds{pollfd{srun_->pidfd(), POLLIN, 0}, pollfd{fd, POLLIN, 0},
                                   pollfd{errors_.get(), POLLIN, 0}};
         if (poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR)

@@ -15,8 +15,8 @@ LinkDetails details_of(const DoctorFacts& facts, const HostLink& link) {
     return found == facts.link_details.end() ? LinkDetails{} : found->second;
 }
 
-// The ports that lead out of this host: not guests' ends; and containers' ends only when there is
-// nothing else, since in a container that is what the way out looks like.
+// The ports that lead out of this host. These are not guests' ends; and containers' ends only when
+// there is nothing else, since in a container they are the way out.
 std::vector<const HostLink*> uplinks_of(const HostNetwork& network, const HostLink& bridge) {
     std::vector<const HostLink*> uplinks;
     std::vector<const HostLink*> pairs;
@@ -31,7 +31,7 @@ std::vector<const HostLink*> uplinks_of(const HostNetwork& network, const HostLi
     return uplinks.empty() ? pairs : uplinks;
 }
 
-// Where this host's own packets leave by default.
+// The link by which this host's own packets leave by default.
 const HostLink* default_link(const HostNetwork& network) {
     for (const DefaultRoute& route : network.default_routes)
         if (const HostLink* const link = network.link(route.link); link != nullptr && !route.v6)
@@ -120,7 +120,7 @@ void check_addresses(const DoctorFacts& facts, const HostLink& bridge, Findings&
                                : "none was heard: guests have link-local IPv6 addresses only"});
 }
 
-// What is left of the MTU of the network below for a frame of the bridge's; 0: not known.
+// How much of the MTU of the network below is left for the bridge's frames; 0: not known.
 unsigned room_in(const HostNetwork& network, const HostLink& tunnel) {
     for (const HostAddress& one : network.addresses) {
         const HostLink* const below = network.link(one.link);
@@ -154,7 +154,7 @@ void check_tunnel_mtu(const DoctorFacts& facts, const HostLink& bridge, const Ho
         findings.push_back({"mtu", Health::ok, name + " to other hosts: fits"});
 }
 
-// What stretches the bridge over several hosts.
+// Checks the tunnels that stretch the bridge over several hosts.
 void check_tunnels(const DoctorFacts& facts, const HostLink& bridge, Findings& findings) {
     const auto verdict = facts.helper.verdicts.find(bridge.name);
     const bool isolated = verdict != facts.helper.verdicts.end() && verdict->second.allowed &&
@@ -237,7 +237,7 @@ void check_netfilter(const DoctorFacts& facts, Findings& findings) {
                 : "sudo sysctl -w net.bridge.bridge-nf-call-iptables=0"});
 }
 
-// Their being off is how they are installed, and no fault.
+// The guards are installed but off, so being off is not a fault.
 void check_guards(const DoctorFacts& facts, Findings& findings) {
     const bool gone = facts.guards.unit && facts.guards.loaded == false;
     if (gone)
@@ -257,11 +257,11 @@ void check_guards(const DoctorFacts& facts, Findings& findings) {
                  (facts.guards.loaded ? "" : " by its unit (only root can see more)")});
 }
 
-// What QEMU's `-net tap,script=no` leaves: nobody's port, and down.
+// Looks for what QEMU's `-net tap,script=no` leaves: taps that are on no bridge, and down.
 void check_stray_taps(const DoctorFacts& facts, Findings& findings) {
     const std::string target = facts.bridges.empty() ? "br0" : shown(facts.bridges.front());
     for (const HostLink& link : facts.network.links) {
-        // Without a MAC address it is a tun, some VPN's.
+        // A link without a MAC address is a tun, probably a VPN's.
         if (link.kind != "tun" || !link.mac || link.master != 0 || link.up)
             continue;
         findings.push_back({"stray-tap", Health::warn,

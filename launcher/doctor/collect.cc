@@ -43,7 +43,7 @@ namespace {
 constexpr std::chrono::milliseconds guest_limit{1000};
 constexpr std::chrono::seconds nft_limit{5};
 
-// The errno of opening it; 0: it opens.
+// The errno of opening the file; 0 when it opens.
 int error_of_open(const std::string& path, int mode) {
     const UniqueFd fd(open(path.c_str(), mode | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     return fd ? 0 : errno;
@@ -78,7 +78,7 @@ bool has_net_admin(const std::string& path) {
     if (getxattr(path.c_str(), "security.capability", &data, sizeof data) <
         static_cast<ssize_t>(XATTR_CAPS_SZ_2))
         return false;
-    // Little endian on every machine (linux/capability.h), as are those that this runs on.
+    // Little-endian on every machine (linux/capability.h), as are those that this runs on.
     return (data.data[0].permitted & (1U << CAP_NET_ADMIN)) != 0 &&
            (data.magic_etc & VFS_CAP_FLAGS_EFFECTIVE) != 0;
 }
@@ -112,7 +112,7 @@ ProcessFacts process_facts() {
     std::uint64_t set = ~std::uint64_t{0};
     std::from_chars(bounding.data(), bounding.data() + bounding.size(), set, 16);
     facts.net_admin_bounded = (set & (std::uint64_t{1} << CAP_NET_ADMIN)) == 0;
-    // The first namespace maps every number to itself.
+    // The initial namespace maps every number to itself.
     std::istringstream map(line_of("/proc/self/uid_map", ""));
     std::uint64_t inside = 0;
     std::uint64_t outside = 0;
@@ -143,7 +143,7 @@ SessionFacts session_facts(const std::string& user) {
     if (job)
         facts.job = name_of(job->system);
     struct stat status {};
-    // In a job it means nothing.
+    // In a job the variable means nothing.
     if (!job && !facts.variable.empty()) {
         if (stat(facts.variable.c_str(), &status) != 0)
             facts.problem = errno_text(errno);
@@ -164,7 +164,7 @@ SessionFacts session_facts(const std::string& user) {
     return facts;
 }
 
-// A block device is not in a file system; what matters is who else uses it.
+// The free space, or for a block device, which is not in a file system, who else uses it.
 DiskFacts disk_or_device(const std::string& path, bool writes) {
     DiskFacts facts = disk_space(path, error_of_open(path, writes ? O_RDWR : O_RDONLY));
     facts.is_device = is_block_device(path);
@@ -177,7 +177,7 @@ DiskFacts disk_or_device(const std::string& path, bool writes) {
 
 GuardsFacts guards_facts() {
     GuardsFacts facts;
-    // The unit's RuntimeDirectory=.
+    // The directory of the unit's RuntimeDirectory=.
     facts.unit = exists("/run/tapgate-guards");
     if (geteuid() == 0 && find_program("nft"))
         facts.loaded =
@@ -198,7 +198,7 @@ std::vector<DiskFacts> disk_facts(const std::optional<VmSpec>& vm) {
     return disks;
 }
 
-// The options that the file system of `path` is mounted with.
+// The options with which the file system of `path` is mounted.
 std::string mount_options(const std::string& path) {
     const std::string point = mount_point_of(path);
     std::string options;
@@ -210,20 +210,20 @@ std::string mount_options(const std::string& path) {
         std::string type;
         std::string these;
         words >> device >> where >> type >> these;
-        // The last one lies on top.
+        // The last one is on top.
         if (where == point)
             options = "," + these + ",";
     }
     return options;
 }
 
-// Why QEMU's locks of images in the directory do not hold, between hosts too; empty: they do.
+// Why QEMU's locks on images in the directory do not work, also between hosts; empty: they do.
 std::string locks_problem(const std::string& directory) {
     const std::string options = mount_options(directory);
     for (const char* local : {",nolock,", ",local_lock=all,", ",local_lock=posix,"})
         if (options.find(local) != std::string::npos)
             return "mounted with " + std::string(local + 1, std::strlen(local) - 2);
-    // A file without a name: nothing is left of it. Where that cannot be, it is not asked.
+    // An unnamed file, which leaves nothing behind. If there can be none, do not check.
     const UniqueFd file(open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     struct flock range {};
     range.l_type = F_RDLCK;

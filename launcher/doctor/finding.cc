@@ -37,7 +37,8 @@ std::string findings_text(const Findings& findings, size_t columns) {
         line.resize(6, ' ');
         line += finding.check;
         line.resize(6 + width + 2, ' ');
-        // Where half of the terminal would be margin, what goes on begins soon.
+        // On a narrow terminal the continuation begins near the left, or half of it would be
+        // margin.
         constexpr size_t little = 8;
         const size_t indent = columns != 0 && line.size() > columns / 2 ? little : line.size();
         text += line + fitted_text(finding.text, line.size(), indent, columns) + "\n";

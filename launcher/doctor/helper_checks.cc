@@ -16,7 +16,7 @@ bool is_setuid_root(const HelperFacts& helper) {
     return (helper.mode & S_ISUID) != 0 && helper.owner == 0;
 }
 
-// Nothing more can be said of a helper that is not there.
+// If the helper does not exist, nothing more can be said about it.
 bool is_there(const HelperFacts& helper) {
     return helper.error == 0 && helper.regular;
 }
@@ -117,7 +117,7 @@ void check_policy(const DoctorFacts& facts, Findings& findings) {
         findings.push_back({"policy", Health::ok, path + " can be read"});
     for (const std::string& bridge : facts.bridges) {
         const auto found = facts.helper.verdicts.find(bridge);
-        // A policy that cannot be read was said to be so above.
+        // A policy that cannot be read has been reported above.
         if (found == facts.helper.verdicts.end() || facts.policy.error != 0)
             continue;
         const PolicyVerdict& verdict = found->second;

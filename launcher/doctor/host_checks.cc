@@ -10,10 +10,10 @@ namespace tapgate {
 
 namespace {
 
-// Below this an image can fill up its file system within one installation of packages. In MiB.
+// With less, installing a few packages can fill up the file system. In MiB.
 constexpr std::uint64_t little_disk = 1024;
 
-// The way into the group of a device that is closed to others.
+// How to get into the group of a device that is closed to others.
 std::string way_into(const DeviceFacts& device, const std::string& user, const std::string& path) {
     if (device.group.empty())
         return "sudo chmod 0666 " + path + "; lasting: a udev rule";
@@ -37,7 +37,7 @@ Finding judge_kvm(const DoctorFacts& facts) {
                     "/dev/kvm opens, but is of no use: " + facts.why_not_kvm + slow,
                     "find out what the host's kernel and firmware say: sudo dmesg | grep -i kvm"};
         case EACCES:
-            // A group it has in every distribution, whatever this one's udev has made of it.
+            // Every distribution has this group, whatever udev has made of the device here.
             return {"kvm", Health::warn, "you may not open /dev/kvm" + slow,
                     facts.kvm.group.empty()
                         ? "sudo chgrp kvm /dev/kvm && sudo chmod 0660 /dev/kvm && sudo usermod -aG "

@@ -36,7 +36,7 @@ std::optional<struct stat> status_of(const std::string& path) {
     return status;
 }
 
-// What a file is, whatever it is called.
+// Identifies a file, whatever it is called.
 using FileId = std::pair<dev_t, ino_t>;
 
 std::optional<FileId> id_of(const std::string& path) {
@@ -52,7 +52,7 @@ bool is_any(const std::vector<std::string>& paths, const std::string& path) {
                              [&](const std::string& one) { return id_of(one) == id; });
 }
 
-// The file that the qcow2 image stands on; empty: none, or it is no qcow2.
+// The backing file of a qcow2 image; empty when it has none, or is not a qcow2.
 std::string backing_of(const std::string& image) {
     try {
         const std::string backing = read_qcow2_names(image).backing;
@@ -64,8 +64,8 @@ std::string backing_of(const std::string& image) {
     }
 }
 
-// The qcow2 images in a VM's directory below data_directory(), whether its file names them or not:
-// deleting a VM leaves them there.
+// The qcow2 images in a VM's directory below data_directory(), whether or not its file names them:
+// deleting a VM can leave them there.
 std::vector<std::string> images_in(const std::filesystem::path& directory) {
     std::vector<std::string> images;
     for (const std::filesystem::path& entry : entries_of(directory)) {
@@ -168,7 +168,7 @@ std::string difference_to(const BaseFile& file) {
     const std::uint64_t size = size_of(file.path, *status);
     if (size != file.size)
         return "its size is " + std::to_string(size) + ", not " + std::to_string(file.size);
-    // Its node says nothing of what is on a device.
+    // The node of a device says nothing about what is on the device.
     if (S_ISBLK(status->st_mode))
         return {};
     if (status->st_ino != file.inode)

@@ -14,7 +14,7 @@ namespace {
 
 const std::vector<std::string_view> image_keys = {"url", "sums", "format"};
 
-// A section: what stands behind its header.
+// The image of a section, from the settings after its header.
 CatalogueImage image_in(const Setting& header, const std::string& name,
                         const std::vector<Setting>& settings) {
     CatalogueImage image;
@@ -49,7 +49,7 @@ std::vector<CatalogueImage> parse_catalogue(const std::string& path, std::string
     text = without_byte_order_mark(text);
     unsigned number = 0;
     while (!text.empty()) {
-        // A header, or what stands before the first: nothing can.
+        // A header; before the first, nothing is allowed.
         const std::string_view line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
         const Setting place = line_place(path, ++number, line);

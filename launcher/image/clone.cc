@@ -35,10 +35,10 @@ namespace tapgate {
 
 namespace {
 
-// For another clone of the same base, which reads all of it when it is the first.
+// For another clone of the same base: the first one reads all of it.
 constexpr std::chrono::seconds lock_limit{60};
 
-// Without what only one VM on a bridge, or on this host, can have.
+// The value of `net` without what only one VM on a bridge or on this host can have.
 std::string net_value(const std::string& value, std::vector<std::string>& notes) {
     constexpr std::string_view forward = "hostfwd=";
     std::vector<std::string> words = split_at_commas(value);
@@ -63,7 +63,7 @@ std::string net_value(const std::string& value, std::vector<std::string>& notes)
     return joined_by_commas(words);
 }
 
-// "vnc:localhost:5" is a port that one VM can have.
+// "vnc:localhost:5" is a port that only one VM can have.
 std::string display_value(const std::string& value, std::vector<std::string>& notes) {
     const size_t number = value.find_last_of(':') + 1;
     if (number == 0 || value.find_first_not_of("0123456789", number) != std::string::npos)
@@ -92,7 +92,7 @@ std::vector<std::pair<Disk, BaseRecord>> overlays_of(const VmName& name) {
     return overlays;
 }
 
-// The clone's variables as base's are, made in `directory`; false when base has none.
+// Makes a copy of the base's UEFI variables in `directory`; false when the base has none.
 bool copy_uefi_variables(const VmName& base, const VmSpec& clone, const std::string& target) {
     const std::string source = uefi_variables_path(base, clone.firmware);
     if (source.empty() || access(source.c_str(), F_OK) != 0)
@@ -102,7 +102,7 @@ bool copy_uefi_variables(const VmName& base, const VmSpec& clone, const std::str
     return true;
 }
 
-// The record, with the files that are not what they were as they are now, which is noted.
+// Updates the files in the record that have changed, with a note for each.
 void renew_record(BaseRecord& record, TakenPermissions& permissions, const HeldSignals& signals,
                   const Progress& progress, std::vector<std::string>& notes) {
     for (BaseFile& file : record.files) {
@@ -115,8 +115,8 @@ void renew_record(BaseRecord& record, TakenPermissions& permissions, const HeldS
     }
 }
 
-// The UEFI variables of the VM called `base` for its clone's `path`, as the last of `made`; false
-// when there are none: an image that no VM has comes without any.
+// Makes the UEFI variables for a clone's `path` again, from the VM called `base`, and appends them
+// to `made`. False when there are none: an image that belongs to no VM comes without any.
 bool make_variables_again(const std::string& base, const VmSpec& clone, const std::string& path,
                           std::list<UnfinishedFile>& made) {
     const auto name = VmName::parse(base);
@@ -128,15 +128,15 @@ bool make_variables_again(const std::string& base, const VmSpec& clone, const st
     return false;
 }
 
-// A clone that is being made of a base that nobody starts meanwhile. Unless it is finished, nothing
-// of it stays.
+// A clone in the making, from a base that nobody can start meanwhile. Unless it is finished,
+// nothing of it stays.
 class Cloning {
   public:
     Cloning(const VmName& base, const VmName& name, const HeldSignals& signals,
             const Progress& progress)
         : base_(base), name_(name), signals_(signals), progress_(progress), directory_(name) {}
 
-    // The clone's settings: `overriding`, and base's others, with overlays made for its disks.
+    // The clone's settings: `overriding`, and the base's others, with overlays for its disks.
     std::vector<Setting> settings(const VmDescription& base,
                                   const std::vector<Setting>& overriding) {
         std::vector<Setting> settings = overriding;
@@ -168,8 +168,8 @@ class Cloning {
             copy_uefi_variables(base_, clone, directory_.path() + path.substr(path.rfind('/')));
     }
 
-    // All that the clone needs is there, under another name: gives it its own, and its file.
-    // Returns what there is to say about it.
+    // Gives the clone, which is complete under another name, its own name and its file. Returns
+    // what the user should know.
     std::vector<std::string> finish(std::string_view text) {
         directory_.move();
         write_new_vm_file(name_, text);
@@ -181,7 +181,7 @@ class Cloning {
     }
 
   private:
-    // What base's `disk`, of this value, is for the clone; nothing: the clone has none of it.
+    // The value for the clone of the base's `disk`; nothing when the clone does not get that disk.
     std::optional<std::string> disk_value(const std::string& value, const Disk& disk) {
         if (disk.path.str() == seed_path(base_)) {
             notes_.push_back("without the seed of " + base_.str() +
@@ -218,7 +218,7 @@ class Cloning {
     std::vector<std::string> notes_;
     NewDirectory directory_;
     TakenPermissions permissions_;
-    // Nobody on another host starts base either, whose QEMU would write to it under the clone.
+    // Keeps a QEMU on another host from writing to the base under the clone.
     std::vector<HeldImage> held_;
     size_t overlays_ = 0;
 };
@@ -237,7 +237,7 @@ std::vector<std::string> clone_vm(const VmName& base, const VmName& name,
     const VmDescription source = load_vm_file(base);
     const HeldSignals signals;
     const UniqueFd lock = lock_base(base);
-    // From here on: nobody starts base.
+    // From here on: nobody can start the base.
     Cloning clone(base, name, signals, progress);
     std::vector<Setting> settings = clone.settings(source, overriding);
     const VmSpec spec = describe_vm(name, settings).spec;
@@ -263,7 +263,7 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     const VmSpec spec = load_vm_file(name).spec;
     const HeldSignals signals;
     const UniqueFd lock = lock_vm(name);
-    // From here on: nobody starts it.
+    // From here on: nobody can start it.
     require_resettable(name);
     auto overlays = overlays_of(name);
     const std::string variables = uefi_variables_path(name, spec.firmware);
@@ -272,7 +272,7 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
         held.emplace_back(disk.path.str(), HeldImage::For::ending);
     if (!variables.empty())
         held.emplace_back(variables, HeldImage::For::ending);
-    // From here on: nor does it run on another host.
+    // From here on: it does not run on another host either.
     TakenPermissions permissions;
     std::vector<std::string> notes;
     std::list<UnfinishedFile> made;
@@ -283,7 +283,7 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     const bool has_variables =
         make_variables_again(overlays.front().second.vm, spec, variables, made);
     signals.throw_if_any();
-    // From here on: steps of which each is a whole one.
+    // From here on: a few steps, each of which is complete by itself.
     for (const UnfinishedFile& one : made)
         one.replace();
     if (!has_variables && !variables.empty() && unlink(variables.c_str()) != 0 && errno != ENOENT)
@@ -291,7 +291,7 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     for (const auto& [disk, record] : overlays)
         write_base_record(disk.path.str(), record);
     permissions.keep();
-    // One that makes its keys when it first boots makes others.
+    // A guest that makes its host keys at its first boot makes new ones.
     forget_known_hosts(name);
     return notes;
 }

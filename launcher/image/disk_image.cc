@@ -25,10 +25,10 @@ namespace tapgate {
 
 namespace {
 
-// How deep a chain may be: over 200 QEMU itself gives up.
+// The longest chain of images. QEMU itself gives up above 200.
 constexpr unsigned deepest_chain = 64;
 
-// The bytes from `offset` on, `size` at most.
+// At most `size` bytes from `offset` on.
 std::string bytes_at(int fd, std::uint64_t offset, size_t size) {
     std::string bytes(size, '\0');
     const ssize_t got = pread(fd, bytes.data(), size, static_cast<off_t>(offset));
@@ -36,7 +36,7 @@ std::string bytes_at(int fd, std::uint64_t offset, size_t size) {
     return bytes;
 }
 
-// The big-endian number there; 0 where the bytes end.
+// The big-endian number at `offset`; 0 when the bytes end before it does.
 std::uint64_t number_at(std::string_view bytes, size_t offset, size_t size) {
     std::uint64_t number = 0;
     for (size_t i = offset; i < offset + size; i++)
@@ -44,7 +44,7 @@ std::uint64_t number_at(std::string_view bytes, size_t offset, size_t size) {
     return number;
 }
 
-// Never waits for the writer of a FIFO.
+// Does not block, as opening a FIFO could.
 UniqueFd open_image(const std::string& path) {
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     const int error = errno;
@@ -98,12 +98,12 @@ struct stat status_of(int fd, const std::string& path) {
     return status;
 }
 
-// For what nobody writes to and QEMU only reads.
+// For files that nobody writes to and that QEMU only reads.
 void check_readable(const std::string& path) {
     status_of(open_image(path).get(), path);
 }
 
-// Two systems that write to one file system destroy it.
+// Two systems that write to the same file system destroy it.
 void check_use(const Disk& disk, std::vector<std::string>& notes) {
     const std::string& path = disk.path.str();
     const DeviceUse use = use_of_device(path);
@@ -119,8 +119,8 @@ void check_use(const Disk& disk, std::vector<std::string>& notes) {
                         " of this host's built upon it: nobody should use that while the VM runs");
 }
 
-// As QEMU sees it: what stands before a colon is the name of a protocol, unless a slash comes first
-// (path_has_protocol() in block.c).
+// Whether QEMU takes `name` for a file: a word before a colon is a protocol, unless a slash comes
+// first (path_has_protocol() in block.c).
 bool is_file_name(std::string_view name) {
     return name.find(':') == std::string_view::npos || name.find('/') < name.find(':');
 }
@@ -157,7 +157,7 @@ class Checker {
     }
 
     std::vector<std::string> notes;
-    std::vector<std::string> files;  // the image, and what it stands on
+    std::vector<std::string> files;  // the image and its backing files
 
   private:
     void check_format(const std::string& path, ImageFormat said, std::optional<ImageFormat> seen) {
@@ -165,7 +165,7 @@ class Checker {
             return;
         const std::string looks =
             seen ? "a " + std::string(name_of(*seen)) + " image" : "a raw image, or a damaged one";
-        // A qcow2 is called .img now and then, and a guest would find no system on it.
+        // A qcow2 file is sometimes called .img; as a raw disk it would have no system on it.
         if (said == ImageFormat::raw && path == disk_.path.str() &&
             in_small_letters(path).ends_with(".img") && !disk_.format_is_said)
             throw LauncherError(shown(path) + " looks like " + looks + "; if it is one, say " +
@@ -173,7 +173,7 @@ class Checker {
                                 ",format=" + std::string(name_of(*seen)) +
                                 ", and if its guest has made it look so, format=raw");
         if (said == ImageFormat::raw) {
-            // It may be what the guest wrote to its disk.
+            // That may be what the guest wrote to its disk.
             notes.push_back(shown(path) + " looks like " + looks +
                             ", and is used as raw, as its description says");
             return;
@@ -211,8 +211,8 @@ class Checker {
         check(backing, *format, depth + 1);
     }
 
-    // Its descriptor is a small language of its own: it is read here first, and then qemu-img,
-    // which opens the extents, says whether it reads the same.
+    // The descriptor is a small language of its own. It is parsed here first; then qemu-img, which
+    // opens the extents, shows whether it reads the same.
     static void check_vmdk(const std::string& path) {
         const FileAccess access{.read = {path}, .parts = check_vmdk_extents(path), .write = {}};
         const ProgramResult info =
@@ -266,7 +266,7 @@ Qcow2Names read_qcow2_names(const std::string& path, std::uint64_t start) {
     names.backing = bytes_at(fd.get(), start + offset, std::min<size_t>(size, longest_name));
     if (offset > longest_header || size > longest_name || names.backing.size() != size)
         throw LauncherError(shown(path) + ": the name of its backing file is damaged");
-    // The extensions end where the name begins.
+    // The extensions end where the name of the backing file begins.
     // NOLINTNEXTLINE(readability-suspicious-call-argument)
     header = bytes_at(fd.get(), start, offset);
     size_t at = version == 3 ? number_at(header, 100, 4) : 72;
@@ -331,7 +331,7 @@ std::optional<FileAccess> access_to(const Disk& disk) {
 std::vector<std::string> check_images(const VmSpec& spec) {
     std::vector<std::string> notes;
     for (const Disk& disk : spec.disks) {
-        // That is made at the start, which looks at it then.
+        // The seed is made at the start, which checks it then.
         if (spec.seed && disk.path.str() == seed_path(spec.name) && !exists(disk.path.str()))
             continue;
         for (std::string& one : check_disk(disk, spec.snapshot))

@@ -17,8 +17,8 @@ namespace tapgate {
 
 namespace {
 
-// The bytes, and what the permissions are (include/block/block-common.h of QEMU). The fifth was
-// BLK_PERM_GRAPH_MOD until QEMU 7.0.
+// The bytes and permissions of QEMU's locks (include/block/block-common.h in its sources). The
+// fifth permission was BLK_PERM_GRAPH_MOD until QEMU 7.0.
 constexpr off_t used = 100;
 constexpr off_t unshared = 200;
 constexpr off_t consistent_read = 0;
@@ -39,7 +39,7 @@ UniqueFd open_locked(const std::string& path) {
     return UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }
 
-// Does another hold a lock on one of these bytes? The descriptor need not be open for writing.
+// Whether another process has a lock on one of these bytes. The descriptor may be open read-only.
 bool is_held(const UniqueFd& fd, off_t first, off_t count) {
     struct flock range = byte_range(F_WRLCK, first, count);
     return fd && fcntl(fd.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
@@ -52,8 +52,8 @@ ImageUse use_of(const UniqueFd& fd) {
                                                                                 : ImageUse::none;
 }
 
-// Whether the process has the image open. Other users' descriptors are closed to us, and their
-// command lines are not.
+// Whether the process has the image open. Other users' descriptors cannot be seen, but their
+// command lines can.
 bool has_open(const std::filesystem::path& process, const struct stat& image,
               const std::string& path) {
     for (const std::filesystem::path& fd : entries_of(process / "fd")) {
@@ -132,18 +132,18 @@ void refuse_conflicting_use(const std::string& path, bool writes) {
 
 HeldImage::HeldImage(const std::string& path, For purpose) {
     struct stat status {};
-    // Not what a link leads to: when the link goes, that stays.
+    // Not the target of a link: when the link is removed, that stays.
     if (lstat(path.c_str(), &status) != 0 ||
         !(S_ISREG(status.st_mode) || (purpose == For::reading && stat(path.c_str(), &status) == 0)))
         return;
     fd_ = open_locked(path);
     if (!fd_)
         return;
-    // As QEMU does it: first to take, then to look, so that of two at least one sees the other.
+    // As QEMU does it: first lock, then look, so that of two processes at least one sees the other.
     const bool ending = purpose == For::ending;
     const auto take = [&](off_t first, off_t count) {
         struct flock range = byte_range(F_RDLCK, first, count);
-        // Without locks there (ENOLCK, EOPNOTSUPP) QEMU does not open it either.
+        // Without locks (ENOLCK, EOPNOTSUPP), QEMU does not open it either.
         (void)fcntl(fd_.get(), F_OFD_SETLK, &range);
     };
     take(used + consistent_read, 1);
@@ -156,7 +156,7 @@ HeldImage::HeldImage(const std::string& path, For purpose) {
     const bool others_write = is_held(fd_, used + write, 1) || is_held(fd_, used + resize, 1);
     if (others_write || (ending && is_held(fd_, used, permissions)))
         throw in_use(path);
-    // And they may not have it read: an image that another is about to write whole.
+    // Nor one that does not share reading: it is about to write the whole image.
     if (is_held(fd_, unshared + consistent_read, 1))
         throw in_use(path);
 }

@@ -22,7 +22,7 @@ namespace tapgate {
 
 namespace {
 
-// The overlay is made as large as `size`, when that is more than the image has.
+// Grows the overlay to `size` if that is more than the image has.
 void grow_overlay(const std::string& overlay, const std::vector<std::string>& chain,
                   std::uint64_t size) {
     FileAccess files{.read = chain, .parts = {}, .write = {overlay}};
@@ -81,7 +81,7 @@ std::vector<std::string> make_vm(const NewVm& vm, const Progress& progress) {
         const Disk& disk = as_said.disks.at(0);
         notes = check_disk(disk, true);
         const std::vector<ChainLink> chain = chain_of(disk);
-        // From here on: nobody writes to what the overlay stands on.
+        // From here on: nobody writes to the images below the overlay.
         for (const ChainLink& link : chain)
             held.emplace_back(link.path, HeldImage::For::reading);
         BaseRecord record{.vm = {}, .format = disk.format, .files = {}};
@@ -97,7 +97,7 @@ std::vector<std::string> make_vm(const NewVm& vm, const Progress& progress) {
     const std::string text =
         vm_file_text(vm.name, with_machine_version(std::move(settings), spec.machine));
     signals.throw_if_any();
-    // From here on: all that the VM needs is there, under another name.
+    // From here on: the VM is complete, under another name.
     directory.move();
     write_new_vm_file(vm.name, text);
     directory.keep();

@@ -26,7 +26,8 @@ namespace tapgate {
 
 namespace {
 
-// What records of other overlays say of the file: its mode before it was a base, and its hash.
+// What the records of other overlays say about the file: its mode before it was a base, and its
+// hash.
 std::optional<BaseFile> known_base_file(const std::string& path) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0)
@@ -40,7 +41,7 @@ std::optional<BaseFile> known_base_file(const std::string& path) {
     return std::nullopt;
 }
 
-// Whether nothing was made in the directory for a day.
+// Whether nothing has been made in the directory for a day.
 bool is_old(const std::filesystem::path& directory) {
     std::error_code error;
     const auto written = std::filesystem::last_write_time(directory, error);
@@ -48,8 +49,8 @@ bool is_old(const std::filesystem::path& directory) {
            std::filesystem::file_time_type::clock::now() - written > std::chrono::hours(24);
 }
 
-// Of clones that were killed while they were made. Not what is young: on a home that hosts share it
-// may be another one's, which has process numbers of its own, and be made just now.
+// Removes clones whose makers were killed. Not recent ones: on a home that hosts share, another
+// host, which has its own process numbers, may be making one right now.
 void remove_left_over() {
     for (const std::filesystem::path& entry : entries_of(data_directory())) {
         const std::string name = entry.filename().string();
@@ -186,7 +187,7 @@ NewDirectory::~NewDirectory() {
 }
 
 void NewDirectory::move() {
-    // An empty directory in the way is replaced; any other belongs to somebody.
+    // rename() replaces an empty directory; any other belongs to somebody.
     if (rename(path_.c_str(), target_.c_str()) != 0) {
         if (errno == ENOTEMPTY || errno == EEXIST)
             throw LauncherError(

@@ -26,14 +26,14 @@ std::string note_path(const VmName& vm) {
     return vm_data_directory(vm) + "/snapshot-size.json";
 }
 
-// What a note says. (In the file, a disk in the VM's directory is relative to that: it goes with a
-// VM that is renamed.)
+// The content of a note. (In the file, the path of a disk in the VM's directory is relative, so
+// that it stays right when the VM is renamed.)
 struct Noted {
     std::string node;
     std::string disk;
     std::uint64_t size = 0;
-    std::uint64_t entry = 0;  // the disk grows to a multiple of it
-    std::uint64_t most = 0;   // and to this at the most
+    std::uint64_t entry = 0;  // the disk grows to a multiple of this
+    std::uint64_t most = 0;   // and to this at most
     pid_t qemu = 0;
     bool ran = false;
 };
@@ -54,7 +54,7 @@ std::optional<Noted> noted(const VmName& vm) {
                          .ran = json.at("ran")};
         }
     } catch (const nlohmann::json::exception&) {
-        // Half of one, of a host that crashed.
+        // A partial note, after the host has crashed.
     }
     return std::nullopt;
 }
@@ -76,7 +76,7 @@ std::uint64_t size_now(QmpClient& qmp, const std::string& node) {
     return 0;
 }
 
-// The first step needs no room, and makes that of a table which the second may need.
+// The first step needs no room, and frees that of a table which the second step may need.
 std::string shrink(QmpClient& qmp, const std::string& node, std::uint64_t size, std::uint64_t entry,
                    std::chrono::milliseconds limit) {
     for (const std::uint64_t next : {(size + entry - 1) / entry * entry, size}) {
@@ -102,7 +102,7 @@ RamRemains::RamRemains(QmpClient& qmp, const VmName& vm, std::string node,
     const auto cluster = image.value("cluster-size", std::uint64_t{0});
     const bool extended =
         image.value(nlohmann::json::json_pointer("/format-specific/data/extended-l2"), false);
-    // What one entry of the first table (L1) leads to: QEMU begins behind the last of the disk.
+    // What one entry of the first table (L1) maps: QEMU begins after the disk's last one.
     entry_ = cluster * (cluster / (extended ? 16 : 8));
     if (entry_ == 0)
         return;
@@ -125,10 +125,10 @@ RamRemains::~RamRemains() {
         forget(vm_);
 }
 
-// QEMU itself takes a snapshot back that it fails to save, but not what it has written of the
-// RAM: that stays in the image, behind the disk's end (qcow2_vm_state_offset() in
-// block/qcow2.h), a part of nothing. So the disk grows over it, and shrinks again, which gives
-// all behind the new end back; the guest stands still meanwhile, and sees nothing of it.
+// QEMU itself removes a snapshot that it fails to save, but not what it has written of the RAM:
+// that stays in the image after the end of the disk (qcow2_vm_state_offset() in block/qcow2.h), as
+// a part of nothing. So the disk grows over it and shrinks again, which frees everything after the
+// new end. The guest stands still meanwhile, and does not notice.
 std::string RamRemains::take_back() {
     if (entry_ == 0)
         return "its cluster size is not known";
@@ -149,7 +149,7 @@ std::string RamRemains::shrink_again() {
     const std::uint64_t first = (size_ + entry_ - 1) / entry_;
     std::string why;
     bool grown = false;
-    // Where there is no entry for it there is nothing of it, and no room for one.
+    // Where there is no room for its entry, nothing was written either.
     for (std::uint64_t n = (most_ + entry_ - 1) / entry_; n > 0 && !grown; n--)
         grown = resized((first + n) * entry_, why);
     if (!grown)
@@ -167,7 +167,7 @@ bool RamRemains::resized(std::uint64_t size, std::string& why) {
 
 std::string mend_grown_disk(const VmName& vm, QmpClient& qmp) {
     const auto note = noted(vm);
-    // Another QEMU's disk somebody may have resized since then.
+    // If QEMU is another one by now, somebody may have resized the disk since then.
     if (!note || note->qemu != vm_state(vm).qemu)
         return {};
     const bool runs = guest_status(qmp) == "running";

@@ -24,8 +24,8 @@ namespace tapgate {
 
 namespace {
 
-// The VM as its file has it; nothing when that describes no VM: it may be deleted for that very
-// reason.
+// The VM as its file describes it; nothing when the file is not valid: that may be the reason to
+// delete it.
 std::optional<VmSpec> described(const VmName& name) {
     try {
         return load_vm_file(name).spec;
@@ -49,7 +49,7 @@ std::vector<std::string> images_of(const VmName& name) {
     return paths;
 }
 
-// Clones need more of their base than its disks: without its VM there is no going back to it.
+// Clones need more of their base than its disks: without its VM they could not be reset.
 void refuse_removed_base(const VmName& name, const Removal& removal) {
     std::vector<std::string> bases = removal.files;
     if (const auto spec = described(name)) {
@@ -110,20 +110,20 @@ Removal plan_removal(const VmName& name, bool disks) {
                                     " too; without --disks it stays");
         }
     }
-    // Last, so that what went wrong before can be tried again.
+    // The file last, so that what went wrong before can be tried again.
     removal.files.push_back(vm_file_path(name));
     return removal;
 }
 
 std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
-    // What is begun is done: half of a VM is none.
+    // Once begun, it must be completed: half of a VM is of no use.
     const HeldSignals signals;
     const UniqueFd lock = lock_vm(name);
-    // From here on: nobody starts it.
+    // From here on: nobody can start it.
     std::vector<HeldImage> held;
     for (const std::string& file : removal.files)
         held.emplace_back(file, HeldImage::For::ending);
-    // From here on: nor does it run, on this host or another.
+    // From here on: it does not run, on this host or on another.
     std::vector<BaseRecord> bases;
     for (const std::string& file : removal.files) {
         if (auto record = readable_base_record(file))
@@ -133,7 +133,7 @@ std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
         if (unlink(file.c_str()) != 0 && errno != ENOENT)
             fail_with_errno(shown(file));
     }
-    // Not when something stays in it.
+    // This fails when something stays in it, which is fine.
     rmdir(vm_data_directory(name).c_str());
     std::error_code error;
     std::filesystem::remove_all(vm_directory(name), error);

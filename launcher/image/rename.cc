@@ -33,7 +33,7 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
         text.replace(at, what.size(), by);
 }
 
-// The key that ssh has learnt, under the VM's new name. Throws a LauncherError.
+// Gives the host key that ssh has learnt the VM's new name. Throws a LauncherError.
 void rename_known_host(const VmName& from, const VmName& to) {
     const std::string path = known_hosts_path(to);
     auto text = read_file(path);
@@ -54,10 +54,10 @@ std::string renamed_text(const std::string& text, const VmName& from, const VmNa
     for (std::string_view rest = without_byte_order_mark(text); !rest.empty();) {
         const std::string_view whole = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(whole.size() + 1, rest.size()));
-        // What stands behind it is not to be in the middle of it.
+        // Without blanks at its end, since more is appended.
         std::string line(whole.substr(0, whole.find_last_not_of(blanks) + 1));
         const std::string content(trimmed(line));
-        // The lab knows its VMs by their names, and this one is its user's now.
+        // The lab knows its VMs by their names, so this one becomes the user's own.
         if (content.starts_with(lab_mark_words))
             continue;
         if (content == "# The VM " + from.str() + " of tapgate(1)")
@@ -72,7 +72,7 @@ std::string renamed_text(const std::string& text, const VmName& from, const VmNa
         }
         result += line + "\n";
     }
-    // The adapter that is there when nothing is said.
+    // The adapter that a VM has by default.
     if (net == 0 && spec.nets.size() == 1 && !spec.nets[0].mac) {
         if (const auto* const bridged = std::get_if<BridgeNet>(&spec.nets[0].link))
             result += "net = bridge:" + bridged->bridge.str() +
@@ -91,16 +91,16 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
         throw LauncherError(shown(directory_of(to)) +
                             " holds what is left of an earlier VM of this name; move it away, or "
                             "take another name");
-    // Half of it under each name would be neither.
+    // A VM with half of its parts under each name would be of no use.
     const HeldSignals signals;
     const UniqueFd lock = lock_vm(from);
-    // From here on: nobody starts it.
+    // From here on: nobody can start it.
     std::vector<HeldImage> held;
     for (const auto& entry : entries_of(directory_of(from))) {
         refuse_base(entry.string(), "delete them first, or leave the name as it is");
         held.emplace_back(entry.string(), HeldImage::For::ending);
     }
-    // From here on: nor does it run on another host.
+    // From here on: it does not run on another host either.
     const std::string text = renamed_text(*before, from, to, owner);
     const std::string old_directory = vm_data_directory(from);
     const std::string new_directory = vm_data_directory(to);
@@ -116,12 +116,12 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     } catch (...) {
         if (has_directory)
             static_cast<void>(rename(new_directory.c_str(), old_directory.c_str()));
-        // Made for its lock: there is no such VM.
+        // The directory was only made for its lock: there is no such VM.
         if (other_lock)
             std::filesystem::remove_all(vm_directory(to), ignored);
         throw;
     }
-    // From here on: it is the new one, and what is left is to go.
+    // From here on: the VM has the new name, and what is left of the old one must go.
     if (unlink(path.c_str()) != 0)
         fail_with_errno(shown(path));
     std::vector<std::string> notes = {

@@ -21,7 +21,7 @@ namespace {
 
 using nlohmann::json;
 
-// A device is as large as whoever made it says.
+// The size of a device is up to whoever made it.
 void refuse_device(const std::string& path) {
     if (is_block_device(path))
         throw LauncherError(shown(path) +
@@ -66,7 +66,7 @@ std::uint64_t grow_running(const VmName& name, size_t index, std::uint64_t size,
 
 std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size, bool more) {
     const UniqueFd lock = lock_vm(name);
-    // From here on: nobody starts it.
+    // From here on: nobody can start it.
     const VmSpec spec = load_vm_file(name).spec;
     if (index >= spec.disks.size())
         throw LauncherError(name.str() + " has no disk " + std::to_string(index) +

@@ -37,7 +37,7 @@ bool consists_of(std::string_view text, const std::string& characters) {
     return text.find_first_not_of(characters) == std::string_view::npos;
 }
 
-// As useradd(8) takes them, and those with capitals and dots that directory services have.
+// The names that useradd(8) accepts, and those with capitals and dots that directory services have.
 bool is_user_name(std::string_view name) {
     const std::string first = std::string(letters) + "_";
     return !name.empty() && name.size() <= 32 && first.find(name[0]) != std::string::npos &&
@@ -71,7 +71,7 @@ bool is_public_key(std::string_view line) {
                        [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
 }
 
-// Bytes that are not UTF-8, as in a key's comment, are replaced.
+// Bytes that are not UTF-8, as in the comment of a key, are replaced.
 std::string dump(const Json& json) {
     return json_text(json);
 }
@@ -153,10 +153,10 @@ std::string user_data_of(const SeedUser& user) {
         throw UsageError(quoted_word(user.name) +
                          " cannot be a user's name: a letter, then "
                          "letters, digits, '.', '_' and '-', 32 at most");
-    // Images without bash do not have it as their users' shell either. No password lets anybody in
-    // by SSH: not by ssh_pwauth, for which cloud-init restarts a server that runs by then, and who
-    // logs in at that moment is refused. The first word counts, so it stands in front of
-    // 50-cloud-init.conf.
+    // Where an image has no bash, its own users do not have it as their shell either. No password
+    // may be used for SSH, but that is not set by ssh_pwauth: for that, cloud-init restarts a
+    // server that may be running by then, and refuses somebody who logs in at that moment. The
+    // first setting counts, so the file's name comes before 50-cloud-init.conf.
     const Json config = {{"users",
                           {{{"name", user.name},
                             {"gecos", user.name},
@@ -193,7 +193,7 @@ void refresh_seed(const VmName& name) {
     constexpr size_t largest = 16UL * 1024 * 1024;
     const std::string path = seed_path(name);
     const Seed seed = make_seed(name, hostname_of(name), user_data_of(own_seed_user()), {});
-    // The instance-id in it is a hash of all that it says (of an image, each has its time).
+    // Compare the instance-id, a hash of the whole content (each image contains its own time).
     if (const auto before = read_file(path, largest);
         before && before->find(seed.meta_data) != std::string::npos)
         return;
@@ -209,7 +209,7 @@ void attach_seed(const VmName& name, const Seed& seed) {
     if (!before)
         throw no_such_vm(name);
     const std::string path = seed_path(name);
-    // On this host the running guest keeps the seed it has; on a shared home it would lose it.
+    // A guest that runs on this host keeps the seed that it has; on a shared home it would lose it.
     if (vm_state(name).qemu == 0)
         refuse_used_image(path);
     const VmSpec spec = describe_vm(name, parse_vm_file(file, *before)).spec;
@@ -220,7 +220,7 @@ void attach_seed(const VmName& name, const Seed& seed) {
     if (!is_attached) {
         after += (after.empty() || after.ends_with('\n') ? "" : "\n") +
                  ("disk = " + commas_doubled(path) + ",format=raw,bus=virtio,readonly=on\n");
-        // There may be no room for one more.
+        // There may be no room for another disk.
         describe_vm(name, parse_vm_file(file, after));
     }
     const std::string image = image_of(seed);

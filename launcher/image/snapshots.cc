@@ -54,7 +54,7 @@ LauncherError exists_already(const VmName& name, const std::string& tag) {
 
 // --- A VM that is off
 
-// The snapshots in a qcow2, by their tags, as qemu-img and QMP tell them.
+// The snapshots in a qcow2 by their tags, from the JSON of qemu-img or QMP.
 std::map<std::string, Snapshot> snapshots_in(const nlohmann::json& image) {
     std::map<std::string, Snapshot> snapshots;
     for (const nlohmann::json& one : image.value("snapshots", nlohmann::json::array())) {
@@ -67,7 +67,7 @@ std::map<std::string, Snapshot> snapshots_in(const nlohmann::json& image) {
 }
 
 std::map<std::string, Snapshot> snapshots_in_file(const std::string& path) {
-    // -U: while the VM runs, too. Without --backing-chain it opens nothing but this file.
+    // -U, because the VM may run. Without --backing-chain, it opens nothing but this file.
     const ProgramResult info = run_qemu_img({"info", "-U", "-f", "qcow2", "--output=json", path},
                                             FileAccess{.read = {path}, .parts = {}, .write = {}});
     const nlohmann::json json = nlohmann::json::parse(info.output, nullptr, false);
@@ -76,10 +76,10 @@ std::map<std::string, Snapshot> snapshots_in_file(const std::string& path) {
     return snapshots_in(json);
 }
 
-// What a snapshot consists of.
+// The images of which a snapshot consists.
 struct Images {
     std::vector<std::string> disks;
-    std::string variables;  // of the UEFI; empty: none yet
+    std::string variables;  // of the UEFI; empty: there are none yet
 };
 
 Images images_of(const VmSpec& spec) {
@@ -100,7 +100,7 @@ Images images_of(const VmSpec& spec) {
 }
 
 void qemu_img_snapshot(const std::string& what, const std::string& tag, const std::string& path) {
-    // Without what it stands on, which is not needed for this.
+    // Without its backing files, which are not needed for this.
     const nlohmann::json image = {
         {"driver", "qcow2"},
         {"backing", nullptr},
@@ -112,7 +112,7 @@ void qemu_img_snapshot(const std::string& what, const std::string& tag, const st
         throw LauncherError(shown(path) + ": " + terminal_text(done.errors));
 }
 
-// Saves all, or, when that fails or a signal comes, none.
+// Saves in all files; or in none, when that fails or a signal comes.
 void save_in_files(const std::vector<std::string>& paths, const std::string& tag,
                    const HeldSignals& signals) {
     size_t saved = 0;
@@ -129,9 +129,9 @@ void save_in_files(const std::vector<std::string>& paths, const std::string& tag
     }
 }
 
-// A VM that is off, locked and looked over: nobody starts it, and no image of it is a base, stands
-// on a changed one, or names what it should not. What is begun with one of its disks comes to its
-// end, or back to its beginning, when a signal comes.
+// A VM that is off, locked and checked: nobody can start it, and none of its images is a base,
+// depends on a changed one, or names what it should not. When a signal comes, an operation that has
+// begun on one disk is completed or undone.
 class OffVm {
   public:
     explicit OffVm(const VmName& name)
@@ -223,7 +223,7 @@ class OffVm {
 
 // --- A VM that runs
 
-// What QEMU writes to, by its own word: the VM file may have changed since it was started.
+// What QEMU writes to, as it says itself: the VM file may have changed since the VM was started.
 class RunningVm {
   public:
     RunningVm(const VmName& name, milliseconds limit)
@@ -266,7 +266,7 @@ class RunningVm {
                       "saving");
         if (error.empty())
             return;
-        // A device that cannot say what it holds; nothing was written.
+        // A device that cannot save its state; nothing was written.
         if (error.find("igrat") != std::string::npos)
             throw LauncherError(failure("saving", error) + "; leave the RAM out: " + cold(tag));
         const std::string left = remains.take_back();
@@ -329,9 +329,9 @@ class RunningVm {
         return std::move(answer.value);
     }
 
-    // A snapshot that the disk has no room for leaves it full: what was written of the RAM stays in
-    // the image. Of the guest's RAM only what was ever touched is written, which QEMU's process
-    // has.
+    // A snapshot for which the disk has no room leaves it full: what was written of the RAM stays
+    // in the image. Of the guest's RAM, only what was ever used is written, which is what QEMU's
+    // process has.
     void require_room(const std::string& tag) {
         const std::uint64_t ram =
             answer("query-memory-size-summary").value("base-memory", std::uint64_t{0}) >> 20U;
@@ -366,8 +366,8 @@ class RunningVm {
             throw LauncherError(failure(doing, error));
     }
 
-    // QEMU does it in its main loop (migration/savevm.c): until that is over it says nothing.
-    // Returns why it has failed; empty: it has not.
+    // QEMU works in its main loop (migration/savevm.c), and does not answer until that is over.
+    // Returns why it failed, or an empty string.
     std::string job_error(const std::string& command, nlohmann::json arguments,
                           const std::string& doing) {
         const std::string id = "tapgate-" + std::to_string(getpid());
@@ -410,12 +410,12 @@ class RunningVm {
     milliseconds limit_;
     QmpClient qmp_;
     std::map<std::string, std::map<std::string, Snapshot>> nodes_;
-    std::string state_node_;  // where the RAM goes
+    std::string state_node_;  // the node that the RAM is written to
     std::string state_path_;
     nlohmann::json state_image_;
 };
 
-// `of_running` or `of_off`, whichever the VM is.
+// The result of `of_running` or `of_off`, depending on the VM.
 template <typename Running, typename Off>
 void do_with(const VmName& name, milliseconds limit, const Running& of_running, const Off& of_off) {
     if (!has_vm_file(name))
@@ -465,7 +465,7 @@ void restore_snapshot(const VmName& name, const std::string& tag, milliseconds l
     do_with(
         name, limit, [&](RunningVm& vm) { vm.restore(tag); },
         [&](const OffVm& vm) { vm.restore(tag); });
-    // One that was taken before the guest first booted, and made its keys, is of none.
+    // The host keys of a guest that has not booted yet are not those that ssh knows.
     forget_known_hosts(name);
 }
 

@@ -31,7 +31,7 @@ namespace {
 constexpr size_t longest_list = 1024UL * 1024;
 constexpr std::uint64_t bytes_in_mebibyte = 1024ULL * 1024;
 
-// What the list `url` says of the file. Throws a NotThere when there is no list.
+// The checksum of the file in the list at `url`. Throws a NotThere when there is no list.
 std::optional<Checksum> listed_checksum(const std::string& url, const std::string& file,
                                         const HeldSignals& signals) {
     return checksum_in(download_text(url, longest_list, signals), file);
@@ -63,7 +63,7 @@ std::optional<Checksum> published_checksum(const RemoteImage& image, const HeldS
     return std::nullopt;
 }
 
-// As a file's name here.
+// The beginning of the file's name here.
 std::string stem_of(const std::string& url) {
     std::string stem = file_name_of(url);
     for (const char* ending : {".qcow2", ".img", ".raw", ".iso"}) {
@@ -88,15 +88,15 @@ std::string name_here(const RemoteImage& image, const std::string& digest) {
     return stem_of(image.url) + "-" + digest.substr(0, 12) + "." + image.ending;
 }
 
-// Beside an image: where it came from, and what it is.
+// The path of the note beside an image, which says where it came from and what it is.
 std::string note_path(const std::string& image) {
     return image + ".json";
 }
 
 struct Origin {
     std::string url;
-    std::string tag;     // the server's word for this content; empty: none
-    std::string sha256;  // and ours
+    std::string tag;     // the server's tag for this content; empty: none
+    std::string sha256;  // its checksum
     std::string sha512;
 };
 
@@ -121,7 +121,7 @@ void write_origin(const std::string& image, const Origin& origin) {
     replace_file(note_path(image), json_text(json));
 }
 
-// The images of the store, of which `is_it` says which one is looked for.
+// Searches the store for an image for which `is_it` is true.
 template <typename Condition>
 std::string stored(const Condition& is_it) {
     for (const auto& entry : entries_of(image_store())) {
@@ -134,7 +134,7 @@ std::string stored(const Condition& is_it) {
     return {};
 }
 
-// What is on its way: a file that one process at a time has, and how the server knows it.
+// A download in progress: a file that one process at a time holds, and the server's tag for it.
 class Part {
   public:
     Part(const std::string& url, const HeldSignals& signals)
@@ -149,7 +149,7 @@ class Part {
                 if (fstat(fd_.get(), &status) != 0)
                     fail_with_errno(shown(path_));
                 size_ = static_cast<std::uint64_t>(status.st_size);
-                // It may have become an image, or gone, while we waited for it.
+                // While we waited, it may have become an image, or been removed.
                 if (status.st_nlink > 0)
                     break;
                 continue;
@@ -175,7 +175,7 @@ class Part {
     [[nodiscard]] const std::string& tag() const { return tag_; }
     [[nodiscard]] std::uint64_t size() const { return tag_.empty() ? 0 : size_; }
 
-    // How much of it the next one finds, as part of a line; empty: nothing.
+    // How much of it the next try will find, as a part of a line; empty: nothing.
     [[nodiscard]] std::string kept() const {
         struct stat status {};
         if (fstat(fd_.get(), &status) != 0 || status.st_size == 0 || status.st_nlink == 0 ||
@@ -210,7 +210,7 @@ class Part {
         if (write_all(fd_.get(), bytes))
             return;
         const int error = errno;
-        // Rather no part than a disk that stays full.
+        // Better to lose the part than to leave the disk full.
         if (error == ENOSPC || error == EDQUOT)
             discard();
         errno = error;
@@ -220,7 +220,7 @@ class Part {
         unlink((path_ + ".tag").c_str());
         unlink(path_.c_str());
     }
-    // It is the image `target` from now on.
+    // Makes it the image `target`.
     void finish(const std::string& target) {
         if (fchmod(fd_.get(), 0444) != 0 || fsync(fd_.get()) != 0 ||
             rename(path_.c_str(), target.c_str()) != 0)
@@ -235,7 +235,8 @@ class Part {
     std::string tag_;
 };
 
-// Gets all of it into `part`, or finds that `known`, which is here, is the same still.
+// Downloads all of it into `part`, or finds that the image with `known_tag`, which is here, has not
+// changed.
 DownloadAnswer fetch(const RemoteImage& image, Part& part, const std::string& known_tag,
                      const HeldSignals& signals, const Progress& progress) {
     std::uint64_t now = 0;
@@ -289,7 +290,7 @@ StoredImage fetch_image(const RemoteImage& image, const Progress& progress) {
                         : origin.url == image.url && !origin.tag.empty();
     };
     Part part(image.url, signals);
-    // From here on: nobody else fetches it. It may be here by now.
+    // From here on: nobody else downloads it. By now it may be here.
     const std::string here = stored(fits);
     if (checksum && !here.empty()) {
         part.discard();
@@ -312,8 +313,8 @@ StoredImage fetch_image(const RemoteImage& image, const Progress& progress) {
                             "; nothing of it was kept. Try again later (a mirror may be behind), "
                             "and take no other than the one that was meant");
     }
-    // Where neither a list nor a tag told that it is here, it comes again. VMs stand on the file
-    // that is here, and to them another one in its place, though it is the same, is a change.
+    // Without a list or a tag to say that it is here, it was downloaded again. Keep the existing
+    // file: VMs depend on it, and replacing it even by the same content would be a change to them.
     result.path = stored([&](const Origin& one) { return one.sha256 == found.sha256; });
     if (!result.path.empty()) {
         part.discard();
@@ -322,7 +323,7 @@ StoredImage fetch_image(const RemoteImage& image, const Progress& progress) {
     result.path = image_store() + "/" + name_here(image, found.sha256);
     const bool lost_its_note =
         exists(result.path) && checksums_of(result.path, signals, progress).sha256 == found.sha256;
-    // First, so that there is no image that nothing is known of.
+    // The note first, so that there is never an image without one.
     write_origin(
         result.path,
         {.url = image.url, .tag = answer.tag, .sha256 = found.sha256, .sha512 = found.sha512});

@@ -23,7 +23,7 @@ constexpr std::string_view descriptor_magic = "# Disk DescriptorFile";
 constexpr std::string_view sparse_magic = "KDMV";
 constexpr size_t sector = 512;
 
-// Takes the first word away.
+// Takes the first word off `text`.
 std::string_view take_word(std::string_view& text) {
     const size_t end = std::min(text.find_first_of(blanks), text.size());
     const std::string_view word = text.substr(0, end);
@@ -42,7 +42,7 @@ bool is_key(std::string_view word) {
     });
 }
 
-// Anywhere, comments too: QEMU looks for no more than this word.
+// Refuses the word anywhere, even in comments, since QEMU searches for nothing but this word.
 void refuse_parent(std::string_view text, const std::string& source) {
     if (text.find("parentFileNameHint") != std::string_view::npos)
         throw LauncherError(source +
@@ -133,7 +133,7 @@ std::string read_head(int fd, const std::string& path, std::uint64_t offset, std
     return head;
 }
 
-// `flags`: O_NOFOLLOW for what an image names.
+// `flags` is O_NOFOLLOW for files that an image names.
 UniqueFd open_to_read(const std::string& path, int flags = 0) {
     UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags));
     if (!fd)
@@ -141,7 +141,7 @@ UniqueFd open_to_read(const std::string& path, int flags = 0) {
     return fd;
 }
 
-// 0: QEMU reads a descriptor instead, also where the image is an extent of another.
+// With a capacity of 0, QEMU reads a descriptor instead, even in an extent of another image.
 void refuse_no_capacity(std::string_view head, const std::string& source) {
     constexpr size_t capacity_field = 12;
     if (head.size() < sector || number_at(head, capacity_field) == 0)
@@ -155,7 +155,8 @@ std::string check_extent(const std::string& directory, const std::string& name,
     std::string path = directory + name;
     const std::string what = source + ": its extent " + quoted_word(path);
     struct stat status {};
-    // Not stat(): a link could lead anywhere. And before it is opened: a FIFO's writer would know.
+    // Not stat(), since a link could lead anywhere; and before opening it, which the writer of a
+    // FIFO would notice.
     if (lstat(path.c_str(), &status) != 0)
         throw LauncherError(what + ": " + errno_text(errno) +
                             "; extents lie beside the descriptor");
@@ -179,7 +180,7 @@ std::string_view embedded_vmdk_descriptor(std::string_view head, const std::stri
     if (!head.starts_with(sparse_magic) || head.size() < sector)
         throw LauncherError(source + ": not a vmdk image");
     refuse_no_capacity(head, source);
-    // vmdk_parent_open() in QEMU's block/vmdk.c.
+    // The region in which vmdk_parent_open() (block/vmdk.c in QEMU) looks for a parent.
     constexpr size_t parent_region = 20 * sector;
     const std::string_view behind = head.substr(sector, parent_region);
     refuse_parent(behind.substr(0, behind.find('\0')), source);
@@ -200,14 +201,14 @@ std::vector<std::string> check_vmdk_extents(const std::string& path) {
     const std::string head = read_head(fd.get(), path, 0, 2 * longest_descriptor);
     const std::string source = shown(path);
     if (!head.starts_with(descriptor_magic)) {
-        // One file: the extents that it names are itself.
+        // A single file: the extents in its descriptor are the file itself.
         parse_vmdk_descriptor(embedded_vmdk_descriptor(head, source), source);
         return {};
     }
     if (head.size() > longest_descriptor)
         throw LauncherError(source + ": too long for a descriptor");
-    // QEMU reads up to the first NUL, too. Some programs fill the last sector up, and behind a text
-    // that QEMU has made shorter the end of the longer one stays (vmdk_write_cid() in its
+    // QEMU, too, reads up to the first NUL. Some programs pad the last sector; and when QEMU has
+    // made a text shorter, the end of the longer one stays after it (vmdk_write_cid() in
     // block/vmdk.c).
     const std::string_view text = std::string_view(head).substr(0, head.find('\0'));
     const std::string directory = path.substr(0, path.rfind('/') + 1);

@@ -29,9 +29,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// A template that has changed is read again.
+// A template that has changed is read as a whole.
 constexpr milliseconds reset_limit = std::chrono::hours(1);
-// A guest that does not run any more is not asked.
+// A guest that does not run any more is not waited for.
 constexpr milliseconds address_limit = seconds(20);
 
 bool is_clone(const VmName& name) {
@@ -45,7 +45,7 @@ bool is_clone(const VmName& name) {
 }  // namespace
 
 UniqueFd lock_labs() {
-    // The directory itself: a file for it would have to be kept for ever.
+    // Lock the directory itself: a lock file would have to be kept forever.
     const std::string directory = runtime_directory();
     make_private_directory(directory);
     UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -187,14 +187,14 @@ std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
                                                            .made = member.made,
                                                            .planned = member.planned.has_value()});
         try {
-            // One that is not made yet may have its template's.
+            // A VM that is not made yet may get its template's.
             if (member.made)
                 status.memory = load_vm(member.name, {}).spec.memory.mebibytes();
             else if (std::any_of(member.planned->settings.begin(), member.planned->settings.end(),
                                  [](const Setting& one) { return one.key == "memory"; }))
                 status.memory = describe_lab_vm(*member.planned).spec.memory.mebibytes();
         } catch (const LauncherError&) {
-            // Its other columns are known all the same.
+            // Its other columns are known nevertheless.
         }
         if (member.life != Life::running)
             continue;
@@ -211,7 +211,7 @@ std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
     }
     const JobsResult result = run_jobs(jobs, {.parallel = static_cast<unsigned>(jobs.size())});
     for (size_t i = 0; i < jobs.size(); i++) {
-        // A guest without an address is told of as well.
+        // A guest without an address is listed too.
         const auto adapters = nlohmann::json::parse(result.jobs[i].output, nullptr, false);
         for (const auto& adapter : adapters.is_array() ? adapters : nlohmann::json::array())
             for (const auto& one : adapter.value("addresses", nlohmann::json::array())) {

@@ -43,7 +43,7 @@ VmName name_in(const Setting& setting) {
     return std::move(*name);
 }
 
-// A part of the file: what is before the first section (no `line` then), or a section.
+// A part of the file: what comes before the first section (without `line`), or a section.
 struct Part {
     Setting line;
     std::string name;
@@ -54,7 +54,7 @@ std::string section_name(const Setting& place, std::string_view header) {
     if (!header.ends_with(']'))
         throw wrong_setting(place, "a section is like [server]");
     std::string name(trimmed(header.substr(1, header.size() - 2)));
-    // What can stand behind a letter in a VM's name.
+    // What can follow a letter in a VM's name.
     if (name.empty() || !VmName::parse("x" + name))
         throw wrong_setting(place, quoted_word(name) +
                                        " is not a section's name: letters, digits, '.', '_' "
@@ -100,7 +100,7 @@ std::vector<Part> parts_of(const std::string& path, std::string_view text) {
     return parts;
 }
 
-// What the settings of a section are together with the lab's: its own first, lists as a whole.
+// The settings of a section and the lab's. The section's own come first, lists as a whole.
 std::vector<Setting> with_lab_settings(const std::vector<Setting>& own,
                                        const std::vector<Setting>& lab) {
     std::vector<Setting> all;
@@ -161,7 +161,7 @@ std::vector<LabDependency> dependencies_in(const Setting& setting,
     return all;
 }
 
-// Throws where a section waits for itself.
+// Throws when a section waits for itself.
 void check_order(const Lab& lab) {
     std::vector<bool> starts(lab.sections.size());
     for (size_t started = 0; started < lab.sections.size();) {
@@ -196,7 +196,7 @@ VmName default_name(const std::string& path) {
     return std::move(*name);
 }
 
-// `text` with each `word` replaced.
+// Replaces each `word` in `text`.
 void replace_all(std::string& text, std::string_view word, const std::string& by) {
     for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + by.size()))
         text.replace(at, word.size(), by);
@@ -252,7 +252,7 @@ std::vector<LabVm> lab_vms(const Lab& lab) {
             if (vms.size() == most_vms)
                 throw wrong_setting(section.place,
                                     "the lab has more than " + std::to_string(most_vms) + " VMs");
-            // [a] has a VM a-1-1 where [a-1] has one.
+            // [a] could have a VM a-1-1, and [a-1], too.
             if (std::any_of(vms.begin(), vms.end(),
                             [&](const LabVm& other) { return other.name == *name; }))
                 throw wrong_setting(section.place, "two VMs would be called " + text);

@@ -27,8 +27,8 @@ using End = JobResult::End;
 using State = ProgressTable::State;
 using std::chrono::milliseconds;
 
-// A file without a name: a supervisor that lives on may keep it open, which a pipe's reader would
-// wait for.
+// An unnamed file for output. Not a pipe: its reader would wait for a supervisor that lives on and
+// keeps it open.
 UniqueFd memory_file() {
     UniqueFd file(memfd_create("tapgate", MFD_CLOEXEC));
     if (!file)
@@ -70,7 +70,7 @@ class Runner {
         UniqueFd output;
         UniqueFd errors;
         Clock::time_point deadline;
-        bool told = false;  // to end
+        bool told = false;  // it was told to end
     };
 
     [[nodiscard]] bool can_begin(size_t index) const {
@@ -118,7 +118,7 @@ class Runner {
                                                                 .errors = one.errors.get()});
             running_.push_back(std::move(one));
         } catch (const LauncherError& error) {
-            // The others are to be waited for all the same.
+            // The other jobs must be waited for all the same.
             fail(index, error.what());
             return;
         }
@@ -133,7 +133,7 @@ class Runner {
         show(jobs_[index].row, State::failed, "failed: " + without_name(jobs_[index], why));
     }
 
-    // The row has the VM's name, which many errors begin with.
+    // The reason without the VM's name, with which many errors begin: it is in the row.
     static std::string without_name(const VmJob& job, const std::string& why) {
         const std::string name = job.words.size() > 1 ? job.words[1] + ": " : "";
         return why.starts_with(name) ? why.substr(name.size()) : why;
@@ -163,14 +163,14 @@ class Runner {
             options_.table->tick(now);
     }
 
-    // Each once.
+    // Tells each such job only once.
     void end_those_that_wait() {
         for (Running& one : running_)
             if (jobs_[one.job].ends_at_signal && !std::exchange(one.told, true))
                 kill(one.process->pid(), SIGTERM);
     }
 
-    // Has it ended?
+    // Whether it has ended.
     bool reaped(Running& one, Clock::time_point now) {
         const VmJob& job = jobs_[one.job];
         JobResult& result = result_.jobs[one.job];
@@ -224,7 +224,7 @@ std::vector<std::string> notes_in(std::string_view errors) {
     std::vector<std::string> notes;
     while (!errors.empty()) {
         const size_t end = errors.find('\n');
-        // ssh(1) ends its lines as terminals do.
+        // ssh(1) ends its lines with \r\n.
         const std::string_view line = trimmed(errors.substr(0, end), "\r");
         errors.remove_prefix(end == std::string_view::npos ? errors.size() : end + 1);
         if (line.starts_with(prefix))

@@ -15,10 +15,10 @@ namespace tapgate {
 
 namespace {
 
-// What QEMU itself needs for a small guest without KVM, in MiB.
+// What QEMU needs for itself with a small guest without KVM, in MiB.
 constexpr std::uint64_t memory_of_qemu = 48;
 
-// One whose file cannot be read is not.
+// Whether the lab has made the VM. One whose file cannot be read does not count.
 bool is_made_by(const Lab& lab, const VmName& name) {
     try {
         const auto text = read_file(vm_file_path(name));
@@ -28,7 +28,7 @@ bool is_made_by(const Lab& lab, const VmName& name) {
     }
 }
 
-// Will it be Slurm's, made as the lab's file and its template have it?
+// Whether the VM will be Slurm's when it is made as the lab's file and its template say.
 bool is_planned_on_slurm(const Lab& lab, const LabVm& vm) {
     for (const Setting& setting : vm.settings)
         if (setting.key == "on")
@@ -37,7 +37,7 @@ bool is_planned_on_slurm(const Lab& lab, const LabVm& vm) {
     return base && is_on_slurm(*base);
 }
 
-// What Slurm knows of those that are its.
+// Asks Slurm about the members that are its jobs.
 void ask_slurm(std::vector<LabMember>& members) {
     const std::vector<SlurmJob> jobs = slurm_jobs();
     for (LabMember& member : members) {
@@ -53,7 +53,7 @@ void ask_slurm(std::vector<LabMember>& members) {
     }
 }
 
-// What VMs want of a bridge that they cannot do without.
+// What VMs need of a bridge that they cannot do without.
 struct BridgeNeed {
     unsigned taps = 0;
     unsigned queues = 1;  // of one tap
@@ -74,7 +74,7 @@ std::map<std::string, BridgeNeed> bridge_needs(const std::vector<VmSpec>& vms) {
     return needs;
 }
 
-// The number behind `before` in a line of tapgate-policy's; nothing: it says no such thing.
+// The number after `before` in a line of tapgate-policy's output; nothing when there is none.
 std::optional<unsigned> limit_in(std::string_view explained, std::string_view before,
                                  std::string_view behind) {
     while (!explained.empty()) {
@@ -97,7 +97,7 @@ std::optional<unsigned> most_queues(std::string_view explained) {
     return limit_in(explained, "at most ", " queue");
 }
 
-// A tap that nobody has open goes at the helper's next run.
+// The user's taps on the bridge. A tap that nobody has open goes at the helper's next run.
 unsigned taps_of(const HostNetwork& network, const HostLink& bridge, uid_t user) {
     unsigned count = 0;
     for (const HostLink* port : network.ports(bridge.index)) {
@@ -189,8 +189,8 @@ std::vector<std::string> lab_bridges(const std::vector<VmSpec>& vms) {
 }
 
 void check_lab_conflicts(const std::vector<VmSpec>& vms) {
-    std::map<std::string, std::string> writers;                         // of a disk
-    std::map<std::pair<std::string, std::string>, std::string> owners;  // of bridge and MAC
+    std::map<std::string, std::string> writers;                         // by disk
+    std::map<std::pair<std::string, std::string>, std::string> owners;  // by bridge and MAC
     for (const VmSpec& vm : vms) {
         for (const Disk& disk : vm.disks) {
             if (disk.read_only || vm.snapshot)

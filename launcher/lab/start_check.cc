@@ -32,10 +32,10 @@ namespace tapgate {
 
 namespace {
 
-// What a new overlay may become before anybody looks again, in MiB.
+// How much a new overlay may grow before anybody looks again, in MiB.
 constexpr std::uint64_t room_of_overlay = 16;
 
-// What is in the directory would go with the VM when that is rolled back or destroyed.
+// What is in the directory would be removed with the VM by a rollback or by `destroy'.
 void check_new(const VmName& name) {
     const std::string directory = vm_data_directory(name);
     std::error_code error;
@@ -44,12 +44,12 @@ void check_new(const VmName& name) {
                             " holds the files of an earlier VM: move or remove them");
 }
 
-// Are the lines that the lab's file gives it in the VM's?
+// Whether the VM's file has the lines that the lab's file gives it.
 bool is_as_planned(const LabMember& member) {
     const std::string file = "\n" + read_file(vm_file_path(member.name)).value_or("");
     std::istringstream planned(vm_file_text(member.name, member.planned->settings));
     for (std::string line; std::getline(planned, line);) {
-        // A machine's version is written down when the VM is made.
+        // The version of the machine was written down when the VM was made.
         if (!line.starts_with('#') && !line.starts_with("machine =") &&
             file.find("\n" + line + "\n") == std::string::npos)
             return false;
@@ -68,8 +68,8 @@ void check_base(const LabSection& section) {
                             " runs; end it first, with: tapgate stop " + base.str());
 }
 
-// The VM as cloning is going to describe it, but for its disks: those are the template's, which
-// a clone only reads.
+// The VM as cloning will describe it, except for its disks: these are the template's, which a clone
+// only reads.
 VmSpec clone_spec(const LabMember& member, const LabSection& section) {
     std::vector<Setting> settings = member.planned->settings;
     bool own_nets = false;
@@ -115,8 +115,8 @@ void check_room(const std::vector<VmSpec>& starting, const std::string& helper) 
         } catch (const LauncherError& error) {
             if (left == 0 || error.code() != ExitCode::refused)
                 throw;
-            // The port of a VM that has just ended may still be going: the kernel takes some 40 ms
-            // for that.
+            // The port of a VM that has just ended may still be going, which takes the kernel some
+            // 40 ms.
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
             facts.network = host_network();
         }
@@ -153,7 +153,7 @@ void check_lab_start(const Lab& lab, const std::vector<LabMember>& members,
         VmSpec spec = member.made    ? load_vm(member.name, {}).spec
                       : section.base ? clone_spec(member, section)
                                      : describe_lab_vm(*member.planned).spec;
-        // Whether there is room elsewhere, Slurm knows.
+        // Slurm knows whether there is room elsewhere.
         if (!runs && !member.on_slurm) {
             check_startable(spec, helper);
             starting.push_back(spec);

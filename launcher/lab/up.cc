@@ -37,7 +37,7 @@ using State = ProgressTable::State;
 constexpr milliseconds start_limit = seconds(150);
 constexpr milliseconds kill_limit = seconds(60);
 constexpr milliseconds beyond_wait = seconds(60);
-// For the guests of VMs that were there before, when what was started has to end again.
+// When what was started has to end again: for the guests of VMs that existed before.
 constexpr int rollback_seconds = 30;
 
 class Up {
@@ -54,8 +54,8 @@ class Up {
 
     void run() {
         check_lab_start(lab_, members_, options_.helper);
-        // From here on: nothing is known that could be in the way.
-        // Who reads what is told here may be gone before it is undone.
+        // From here on: as far as is known, nothing is in the way.
+        // Whoever reads our output may go away before everything is undone.
         std::signal(SIGPIPE, SIG_IGN);
         stop_.emplace();
         table_.emplace(rows_of(members_));
@@ -76,7 +76,8 @@ class Up {
         return std::find(made_.begin(), made_.end(), i) != made_.end();
     }
 
-    // One that stays when the VM goes, so that its guest must not lose its power.
+    // Whether the VM has a disk that stays when the VM goes, so that its guest must not lose its
+    // power.
     [[nodiscard]] bool has_own_disk(size_t i) const {
         const auto& settings = members_[i].planned->settings;
         return std::any_of(settings.begin(), settings.end(),
@@ -98,7 +99,7 @@ class Up {
                 table_->set(i, State::failed, std::string("failed: ") + error.what(), Clock::now());
                 throw LauncherError(members_[i].name.str() + ": " + error.what(), error.code());
             }
-            // Only now: what stands in its way is not ours to remove.
+            // Only now: what is in the way before is not ours to remove.
             made_.push_back(i);
             table_->set(i, State::waiting, "made", Clock::now());
             if (const std::string signal = stop_->take(); !signal.empty())
@@ -127,8 +128,8 @@ class Up {
     }
 
     void start() {
-        std::map<size_t, std::vector<size_t>> starts;  // the jobs of a section
-        std::map<std::pair<size_t, std::string>, std::vector<size_t>> waits;  // and of a goal
+        std::map<size_t, std::vector<size_t>> starts;                         // the jobs by section
+        std::map<std::pair<size_t, std::string>, std::vector<size_t>> waits;  // by section and goal
         std::vector<VmJob> jobs;
         for (size_t i = 0; i < members_.size(); i++) {
             if (runs(i))
@@ -145,7 +146,7 @@ class Up {
                             .doing = on_slurm ? "waiting for Slurm" : "starting",
                             .done = "runs",
                             .limit = start_limit + (on_slurm ? options_.ready : milliseconds(0)),
-                            // All are in the queue at once, and a signal takes them out of it.
+                            // All go into the queue at once, and a signal removes them from it.
                             .only_waits = on_slurm,
                             .ends_at_signal = on_slurm});
         }
@@ -178,14 +179,14 @@ class Up {
             throw LauncherError(result.signal, code_of_signal(result.signal));
         for (size_t i = 0; i < jobs.size(); i++)
             for (const std::string& text : result.jobs[i].notes)
-                // What ends in dots was progress.
+                // A note that ends in dots only showed progress.
                 if (jobs[i].words.front() == "start" && !text.ends_with("..."))
                     notes_.insert(text);
         for (const std::string& text : notes_)
             note(text);
     }
 
-    // Each VM of the section is waited for once, whoever else waits for it.
+    // Each VM of the section is waited for only once, however many sections wait for it.
     void add_waits(const LabDependency& after, const std::map<size_t, std::vector<size_t>>& starts,
                    std::map<std::pair<size_t, std::string>, std::vector<size_t>>& waits,
                    std::vector<VmJob>& jobs) const {
@@ -217,7 +218,7 @@ class Up {
                             code);
     }
 
-    // What is to be told of it, behind the reason.
+    // Undoes everything. Returns what to say about that, after the reason.
     std::string roll_back() {
         std::string left;
         std::vector<VmJob> jobs;
@@ -256,12 +257,12 @@ class Up {
 
     const Lab& lab_;
     LabStart options_;
-    std::vector<LabMember> members_;  // those of the file
+    std::vector<LabMember> members_;  // those in the file
     std::optional<StopSignals> stop_;
     std::optional<ProgressTable> table_;
     std::vector<size_t> made_;
     std::vector<size_t> started_;
-    std::set<std::string> notes_;  // of cloning and starting, each once
+    std::set<std::string> notes_;  // from cloning and starting, each once
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ namespace {
 
 constexpr std::string_view first_cdrom = "cdrom0";
 
-// The first number from `least` on that no device has: "disk" and "disk2" make 3.
+// The first number from `least` on after all that devices have: 3 with "disk" and "disk2".
 unsigned free_index(const std::set<std::string>& devices, const std::string& kind, size_t least) {
     auto index = static_cast<unsigned>(least);
     while (devices.contains(kind + std::to_string(index)))
@@ -54,8 +54,8 @@ RunRecord required_record(const VmName& name) {
     return std::move(*record);
 }
 
-// The VM's file with `value` as the last of `key`, when that is asked for, and it has not got the
-// image already: it was detached without --save.
+// The change of the VM's file that adds `value` to `key`, if --save asks for that and the file does
+// not have the image already (because it was detached without --save).
 std::optional<FileChange> added(const VmName& name, const Setting& setting, const std::string& more,
                                 const std::string& image, bool save) {
     if (!save)
@@ -65,7 +65,7 @@ std::optional<FileChange> added(const VmName& name, const Setting& setting, cons
     for (const Disk& disk : file.spec.disks)
         if (is_same_file(disk.path.str(), image))
             return std::nullopt;
-    // A list that is written down takes the place of the default's, and of `none'.
+    // A list in the file replaces the default, and `none'.
     const bool adds = setting.key != "net" || !file.spec.nets.empty();
     for (const Setting& old : file.settings)
         if (adds && old.key == setting.key && old.source == Setting::Source::built_in)
@@ -75,8 +75,8 @@ std::optional<FileChange> added(const VmName& name, const Setting& setting, cons
         name, [&](std::string_view text) { return changed_text(text, words, setting.directory); });
 }
 
-// The VM and its file, both or neither. The file comes first: it can be taken back, and a device
-// only when the guest lets go of it.
+// Changes both the VM and its file, or neither. The file comes first: it can be restored, while a
+// device only goes when the guest lets go of it.
 template <typename Change>
 void change_with_file(const std::optional<FileChange>& file, const Change& change) {
     if (file)
@@ -129,11 +129,12 @@ class Attaching {
             if (other.mac == mac.str())
                 throw LauncherError(shown(other.id) + " of " + name_.str() + " has the address " +
                                     mac.str() + " already");
-        // The same address at the next start, whatever its number is then.
+        // With its MAC address, so that it has the same at the next start, whatever its number is
+        // then.
         const auto change =
             added(name_, setting_, net.mac ? "" : ",mac=" + mac.str(), "", options_.save);
         RunNet recorded{"", mac.str(), "", "nic" + std::to_string(index)};
-        // What comes now is half made until it is in the record.
+        // Until the device is in the record, the work is unfinished.
         const HeldSignals signals;
         std::vector<UniqueFd> taps;
         VhostQueues vhost;
@@ -171,7 +172,7 @@ class Attaching {
     }
 
   private:
-    // Two readers are none too many, but for the CD's drive.
+    // Several may read the same image, except for the CD in the drive.
     void refuse_attached(const std::string& path, bool writes) {
         for (const PluggedImage& image : plug_.images())
             if (is_same_file(image.path, path) && (writes || !image.read_only))
@@ -187,13 +188,13 @@ class Attaching {
     Hotplug plug_;
 };
 
-// --save of what has no line in the VM's file of its own.
+// For --save, when the device has no line of its own in the VM's file.
 [[noreturn]] void not_in_file(const VmName& name, const std::string& id) {
     throw LauncherError(id + " is not in the VM file of " + name.str() +
                         ", so there is nothing to save: leave --save out");
 }
 
-// Where the device stands in the VM's file among those of its kind.
+// The position of the device in the VM's file among those of its kind.
 size_t index_in_file(const VmName& name, const std::string& id, const std::string& path,
                      const std::vector<RunNet>& nets) {
     const VmSpec spec = load_vm_file(name).spec;
@@ -250,9 +251,9 @@ bool is_device(const std::string& word, std::string_view kind) {
            parse_whole<unsigned>(std::string_view(word).substr(kind.size()), 0).has_value();
 }
 
-// The VM's file without the line of the device.
+// The change of the VM's file that removes the line of the device.
 FileChange without_line(const VmName& name, const std::string& key, size_t index) {
-    // Without a line of its own the key has its default, an adapter perhaps.
+    // Without any line, the key would have its default, which may be an adapter.
     const bool last = key == "net" && load_vm_file(name).spec.nets.size() == 1;
     return {name, [&](std::string_view text) {
                 return with_value(text, key, index, last ? "none" : "", "/");
@@ -270,11 +271,11 @@ void detach_cd(const VmName& name, const DetachOptions& options) {
 // A disk or an adapter.
 struct Device {
     std::string id;
-    std::string path;  // of a disk's image, when it has one
+    std::string path;  // of a disk's image, if it has one
     bool is_disk = false;
 };
 
-// The one that the user calls `word`, by its id or its image; throws when there is none.
+// The device that the user calls `word`, by its id or its image. Throws when there is none.
 Device required_device(const VmName& name, Hotplug& plug, const std::vector<RunNet>& nets,
                        const std::string& word) {
     Device device{.id = word, .path = {}};
@@ -303,7 +304,7 @@ void detach_part(const VmName& name, const std::string& word, const DetachOption
     if (options.save)
         change.emplace(without_line(name, device.is_disk ? "disk" : "net",
                                     index_in_file(name, device.id, device.path, record.nets)));
-    // What the guest has let go of is gone.
+    // The guest has let go of it, and it is gone.
     if (change)
         change->rehearse();
     plug.unplug(device.id, options.limit);
@@ -320,7 +321,7 @@ void detach_part(const VmName& name, const std::string& word, const DetachOption
 std::string attach_device(const VmSpec& running, const Setting& setting,
                           const AttachOptions& options) {
     VmSpec wanted = describe_vm(running.name, {setting}).spec;
-    // Neither asked nor needed: it runs.
+    // KVM is neither asked for nor needed: the VM runs already.
     wanted.accelerator = Accelerator::tcg;
     wanted.firmware = Firmware::bios;
     try {

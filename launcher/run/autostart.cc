@@ -26,7 +26,7 @@ namespace {
 
 constexpr const char* unit_name = "tapgate@.service";
 
-// What `systemctl --user enable' makes a link of.
+// The unit file to which `systemctl --user enable' makes a link.
 std::optional<std::string> unit_file() {
     for (const char* directory : {"/etc/systemd/user/", "/usr/local/lib/systemd/user/",
                                   "/usr/lib/systemd/user/", "/lib/systemd/user/"}) {
@@ -45,18 +45,18 @@ bool has_systemd() {
     return exists("/run/systemd/system");
 }
 
-// The line of cron's, by which it is found again.
+// The comment by which the VM's line is found in the crontab.
 std::string cron_mark(const VmName& name) {
     return "# tapgate autostart " + name.str();
 }
 
-// The user's table; empty when he has none. Throws a LauncherError when that is not known: what it
-// has would be lost.
+// The user's crontab; empty when he has none. Throws a LauncherError when that is not certain,
+// since its content would be lost.
 std::string cron_table() {
     const ProgramResult table = run_program({"crontab", "-l"});
     if (table.exit_code == 0)
         return table.output;
-    // Of Debian's cron and of cronie; and of busybox's, which has no words of its own for it.
+    // The message of Debian's cron and of cronie; busybox's prints the error of the system call.
     for (const char* const none : {"no crontab for", "No such file"})
         if (table.errors.find(none) != std::string::npos)
             return {};
@@ -74,7 +74,7 @@ void write_cron_table(const std::string& text) {
         throw LauncherError("crontab: " + terminal_text(written.errors));
 }
 
-// Without the VM's line.
+// The crontab without the VM's line.
 std::string without(const std::string& table, const VmName& name) {
     std::string result;
     for (std::string_view rest = table; !rest.empty();) {
@@ -87,7 +87,7 @@ std::string without(const std::string& table, const VmName& name) {
 }
 
 void reload_units() {
-    // Where it does not run now it reads the link when it starts.
+    // If systemd does not run now, it reads the link when it starts.
     if (find_program("systemctl"))
         static_cast<void>(run_program({"systemctl", "--user", "daemon-reload"}));
 }
@@ -107,7 +107,7 @@ bool has_autostart(const VmName& name) {
         const std::string table = cron_table();
         return without(table, name) != table;
     } catch (const LauncherError&) {
-        // It is asked for what is to go with it, and that is to go all the same.
+        // The answer decides only what else is to be removed.
         return false;
     }
 }

@@ -22,19 +22,20 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// What the supervisor does before its guest runs has limits of its own, which sum up to less.
+// All that the supervisor does before its guest runs has limits, whose sum is less than this.
 constexpr milliseconds ready_limit{120000};
-// The steps behind the power button take up to 10 s.
+// The steps after the power button take up to 10 s.
 constexpr milliseconds beyond_power_down{15000};
 
 bool listens(const std::string& path) {
     return static_cast<bool>(connect_unix(path));
 }
 
-// What makes the program behind it a unit of the user's systemd, where that answers; else nothing.
+// The words that start the program after them as a unit of the user's systemd, if that answers;
+// otherwise none.
 //
-// A scope and not a service: so the supervisor is our child in both cases, with our environment,
-// stderr and exit code. QEMU is deaf to the SIGTERM that a scope's every process gets.
+// The unit is a scope and not a service, so that the supervisor is always our child, with our
+// environment, stderr and exit code. QEMU ignores the SIGTERM that every process in a scope gets.
 std::vector<std::string> systemd_words(const VmName& name, milliseconds power_down_limit) {
     const char* const runtime = std::getenv("XDG_RUNTIME_DIR");  // NOLINT(concurrency-mt-unsafe)
     if (runtime == nullptr || !listens(std::string(runtime) + "/systemd/private") ||
@@ -55,7 +56,7 @@ std::vector<std::string> systemd_words(const VmName& name, milliseconds power_do
             "--"};
 }
 
-// What there is to read: the supervisor's word, or a signal that has come before it.
+// What there is to read: the supervisor's byte, or a signal that came first.
 enum class Said { nothing, word, signal };
 
 Said wait_for_word(const UniqueFd& word, const HeldSignals& signals,
@@ -66,8 +67,8 @@ Said wait_for_word(const UniqueFd& word, const HeldSignals& signals,
     return fds[0].revents != 0 ? Said::word : fds[1].revents != 0 ? Said::signal : Said::nothing;
 }
 
-// The supervisor ends, and its guest if that runs by now, as by any signal to it; but for one more
-// signal, which ends the waiting.
+// Ends the supervisor and its guest, if that runs by now, as a signal to the supervisor would. A
+// second signal ends the waiting.
 [[noreturn]] void take_back(ChildProcess& supervisor, const VmName& name,
                             milliseconds power_down_limit, const HeldSignals& signals) {
     const std::string signal = signals.take();
@@ -113,11 +114,11 @@ ExitCode start_supervisor(const VmName& name, milliseconds power_down_limit,
                             std::to_string(ready_limit.count() / 1000) + " s");
     if (read(ready.reading.get(), &word, 1) == 1) {
         supervisor.release();
-        // A signal that came too late ends nothing.
+        // The signal came too late to end anything.
         static_cast<void>(signals.take());
         return ExitCode::done;
     }
-    // It has said why already.
+    // It has already said why.
     const auto end = supervisor.wait(milliseconds(5000));
     if (!end || !WIFEXITED(end->status) || WEXITSTATUS(end->status) == 0)
         throw LauncherError("the supervisor of " + name.str() + " failed (" +

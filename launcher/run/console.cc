@@ -14,8 +14,8 @@ namespace tapgate {
 
 namespace {
 
-// A descriptor that blocks takes so much when poll() calls it writable: a pipe PIPE_BUF, a terminal
-// hardly less.
+// A blocking descriptor that poll() calls writable takes at least this much: a pipe PIPE_BUF, a
+// terminal hardly less.
 constexpr size_t one_write = 512;
 
 }  // namespace
@@ -29,12 +29,12 @@ Typed take_apart(std::string_view typed) {
 
 RawTerminal::RawTerminal(int fd) : fd_(fd) {
     termios now{};
-    // In the background it would be stopped for the attempt (SIGTTOU).
+    // In the background, changing the terminal would stop this process (SIGTTOU).
     if (tcgetattr(fd, &now) != 0 || tcgetpgrp(fd) != getpgrp())
         return;
     termios raw = now;
     cfmakeraw(&raw);
-    // So that our own lines begin at the left; the guest's have their \r anyway.
+    // Keep output processing, so that our own lines begin at the left; the guest's have \r anyway.
     raw.c_oflag = now.c_oflag;
     if (tcsetattr(fd, TCSADRAIN, &raw) == 0)
         before_ = now;
@@ -104,7 +104,7 @@ void Console::read_guest() {
         to_guest_.clear();
         return;
     }
-    // Nobody reads it any more: the guest goes on all the same.
+    // Nobody reads the output any more. The guest goes on all the same.
     if (out_ >= 0)
         to_user_.assign(buffer.data(), static_cast<size_t>(got));
 }

@@ -32,7 +32,7 @@ void limit_console_log(const VmName& name) {
         return;
     std::string text(console_log_limit, '\0');
     const ssize_t got = pread(log.get(), text.data(), text.size(), now.st_size - console_log_limit);
-    // QEMU appends (logappend=on): its next byte is the first one.
+    // QEMU appends (logappend=on), so its next byte becomes the first one.
     if (got < 0 || ftruncate(log.get(), 0) != 0)
         fail_with_errno(shown(path));
     text.resize(static_cast<size_t>(got));

@@ -22,11 +22,11 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using Step = PowerDown::Step;
 
-// A VM that another tapgate has just ended looks for a moment as if it started.
+// For a moment, a VM that another tapgate has just ended looks as if it were starting.
 constexpr milliseconds ending_looks_so{300};
 constexpr milliseconds ending_pause{20};
 
-// A QEMU that hangs says so at the next question.
+// At the next question it becomes clear whether QEMU hangs.
 constexpr milliseconds look_limit{1000};
 
 bool ended(const UniqueFd& qemu, milliseconds limit) {
@@ -91,7 +91,7 @@ void end_by_force(const VmName& name, const UniqueFd& qemu) {
 }
 
 void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit, bool force) {
-    // It will see no power button.
+    // Such a guest will not see the power button.
     if (const std::string why = failed_disk(name, look_limit); !why.empty() && !force)
         throw LauncherError(name.str() + ": " + why + "; or cut its power: tapgate kill " +
                             name.str());
@@ -116,7 +116,7 @@ void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit,
             try {
                 take_step(name, step);
             } catch (const LauncherError& error) {
-                // It may be ending just now: its sockets go first.
+                // It may be ending right now: its sockets close first.
                 if (ended(qemu, milliseconds(2000)))
                     return;
                 if (!force)

@@ -25,10 +25,10 @@ namespace {
 using nlohmann::json;
 using std::chrono::milliseconds;
 
-// How often VMs that have begun are looked for, and devices that came: QEMU tells of neither.
+// How often to look for VMs and devices that are new, in ms: QEMU has no event for either.
 constexpr int look_again = 1000;
 constexpr milliseconds connect_limit{1000};
-// From QEMU's end to its supervisor's.
+// The time from QEMU's end to its supervisor's.
 constexpr milliseconds end_limit{2000};
 
 constexpr std::pair<std::string_view, std::string_view> our_words[] = {
@@ -46,7 +46,7 @@ constexpr std::pair<std::string_view, std::string_view> our_words[] = {
     {"VNC_DISCONNECTED", "viewer-disconnected"},
 };
 
-// Of the clock, and what a viewer does before it is one; a guest could go on with these for ever.
+// Events that are not worth telling, such as the clock's: a guest could cause them forever.
 constexpr std::string_view not_told[] = {"RTC_CHANGE", "VNC_CONNECTED", "NIC_RX_FILTER_CHANGED",
                                          "BALLOON_CHANGE"};
 
@@ -71,7 +71,7 @@ std::int64_t number_of(const json& object, const char* key) {
     return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : -1;
 }
 
-// What matters of its data.
+// The important part of an event's data.
 std::string detail_of(const std::string& event, const json& data) {
     if (event == "SHUTDOWN" || event == "RESET")
         return string_of(data, "reason");
@@ -89,7 +89,7 @@ std::string detail_of(const std::string& event, const json& data) {
     return device.empty() ? string_of(data, "path") : device;
 }
 
-// "WATCHDOG_EXPIRED" as "watchdog-expired".
+// Turns "WATCHDOG_EXPIRED" into "watchdog-expired".
 std::string as_word(const std::string& name) {
     std::string word = terminal_text(name, 80);
     for (char& c : word) {
@@ -101,7 +101,7 @@ std::string as_word(const std::string& name) {
     return word;
 }
 
-// A VM whose events come.
+// A VM that is being followed.
 class Followed {
   public:
     Followed(VmName name, QmpClient qmp) : name_(std::move(name)), qmp_(std::move(qmp)) {
@@ -110,7 +110,7 @@ class Followed {
 
     [[nodiscard]] int fd() const { return qmp_.fd(); }
 
-    // What came since. Throws a QmpError when QEMU has ended.
+    // The events since the last call. Throws a QmpError when QEMU has ended.
     std::vector<VmEvent> events() {
         std::vector<VmEvent> events;
         const std::uint64_t lost = qmp_.lost_events();
@@ -123,7 +123,7 @@ class Followed {
         return events;
     }
 
-    // The devices that came since.
+    // The devices that are new since the last call.
     std::vector<VmEvent> new_devices() {
         std::vector<VmEvent> events;
         std::set<std::string> now = named_devices();
@@ -179,7 +179,7 @@ class Follower {
         print(json_ ? event_json(event) : event_text(event));
     }
 
-    // Begins to follow the VM when it runs.
+    // Begins to follow the VM if it runs.
     void find(const VmName& name, bool first) {
         const pid_t pid = vm_state(name).qemu;
         if (followed_.contains(name.str()) || pid == 0 || refused_[name.str()] == pid) {
@@ -193,7 +193,7 @@ class Follower {
             if (!first)
                 print_event(one->second.own("started", ""));
         } catch (const QmpError& error) {
-            // It ended meanwhile, or has not come so far.
+            // It has ended meanwhile, or is not that far yet.
             if (vm_state(name).qemu != pid)
                 return;
             const std::string why =
@@ -210,7 +210,7 @@ class Follower {
         }
     }
 
-    // False: it has ended.
+    // Prints the VM's new events. False when it has ended.
     bool tell(std::map<std::string, Followed>::iterator one) {
         Followed& vm = one->second;
         try {
@@ -230,7 +230,7 @@ class Follower {
     }
 
     void tell_end(Followed& vm, const VmName& name) const {
-        // What came before its end was kept.
+        // Events from before its end have been kept.
         try {
             for (const VmEvent& event : vm.events())
                 print_event(event);
@@ -263,7 +263,7 @@ std::optional<VmEvent> vm_event(const VmName& vm, const json& qemu, std::int64_t
         if (event == one)
             return std::nullopt;
     const json data = qemu.value("data", json::object());
-    // A part of a device that goes has no name, and tells nothing that the device does not.
+    // An unnamed part of a removed device, which says nothing that the device does not.
     if (event == "DEVICE_DELETED" && string_of(data, "device").empty())
         return std::nullopt;
     VmEvent result{vm.str(), now, as_word(event), detail_of(event, data), qemu};
@@ -272,7 +272,7 @@ std::optional<VmEvent> vm_event(const VmName& vm, const json& qemu, std::int64_t
             result.event = ours;
     const json time = qemu.value("timestamp", json());
     const std::int64_t seconds = number_of(time, "seconds");
-    // Within what a clock can say.
+    // Within the range of a clock.
     if (seconds > 0 && seconds < (std::int64_t{1} << 40))
         result.time = seconds * 1000000 + number_of(time, "microseconds") % 1000000;
     return result;

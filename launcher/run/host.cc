@@ -24,10 +24,10 @@ namespace tapgate {
 
 namespace {
 
-// What makes this user's VMs different from those of other hosts. Where the host has no id (a
-// container, an image before its first boot) the user gets one.
+// The id by which this user's VMs differ from those on other hosts. Where the host has none (a
+// container, an image before its first boot), the user gets one.
 std::string machine_id() {
-    // The cluster's before the host's: there a VM is the same on each node.
+    // The cluster's before the host's, so that a VM is the same on each node.
     if (std::string id = first_word("/etc/tapgate/machine-id"); !id.empty())
         return id;
     if (std::string id = first_word("/etc/machine-id"); !id.empty() && id != "uninitialized")
@@ -38,7 +38,7 @@ std::string machine_id() {
     try {
         write_new_file(path, first_word("/proc/sys/kernel/random/uuid") + "\n", "");
     } catch (const LauncherError& error) {
-        // Empty: another tapgate was first.
+        // An empty text means that another tapgate was first.
         if (*error.what() != '\0')
             throw;
     }
@@ -56,8 +56,9 @@ void find_nested(HostFacts& host) {
     }
 }
 
-// QEMU goes on translating up to 1 GiB, whatever the guest has: twenty small ones would need twenty
-// times that. And in a job the kernel kills QEMU when it takes more than the job's memory.
+// QEMU goes on translating up to 1 GiB, however small the guest is, so twenty small guests would
+// need twenty times that. And in a job, the kernel kills QEMU when it uses more than the job's
+// memory.
 std::optional<std::uint64_t> room_for_translated_code(const VmSpec& spec) {
     const std::uint64_t limit = batch_job() ? memory().limit : 0;
     if (limit == 0) {
@@ -106,7 +107,7 @@ HostFacts host_facts(const VmSpec& spec, const std::string& helper) {
         const auto* const bridged = std::get_if<BridgeNet>(&net.link);
         if (bridged == nullptr)
             continue;
-        // What virtio can tell a guest; a bridge that is not there has none to tell.
+        // The MTU that virtio can tell a guest; a bridge that does not exist has none.
         if (const auto mtu = parse_whole<unsigned>(
                 first_word("/sys/class/net/" + bridged->bridge.str() + "/mtu"), 68, 65535))
             host.bridge_mtus.emplace(bridged->bridge.str(), *mtu);

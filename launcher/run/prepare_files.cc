@@ -23,10 +23,10 @@ namespace tapgate {
 
 namespace {
 
-// Over so many virtio disks a machine runs out of interrupts and slots sooner than of room.
+// With more virtio disks, a machine runs out of interrupts and slots.
 constexpr auto most_virtio_disks = 6;
 
-// RFC 6143, 7.2.2: the password is the key of a DES.
+// By RFC 6143, 7.2.2, the password is the key of a DES.
 constexpr size_t longest_vnc_password = 8;
 
 void check_vnc_password(const std::string& path) {
@@ -68,7 +68,7 @@ void check_nested(const VmSpec& spec, const HostFacts& host, std::vector<std::st
             " nested=1 > /etc/modprobe.d/" + module + ".conf)");
 }
 
-// QEMU's own words for it name a lock, and nobody who has it.
+// QEMU's own error would name a lock, but not who holds it.
 void refuse_used_disks(const VmSpec& spec) {
     std::vector<struct stat> seen;
     for (const Disk& disk : spec.disks) {
@@ -113,7 +113,7 @@ void check_shares(const VmSpec& spec) {
 }
 
 std::vector<std::string> check_drives(const VmSpec& spec) {
-    // First: a base has no write permission, which would be the reason otherwise.
+    // First, since a base has no write permission, which would otherwise be reported.
     refuse_written_base(spec);
     check_bases(spec);
     std::vector<std::string> notes = check_images(spec);

@@ -25,10 +25,10 @@ namespace tapgate {
 
 namespace {
 
-// The systemd unit that this process is in, when it is the one that `tapgate start` makes.
+// The systemd unit that this process is in, if it is the one that `tapgate start` makes.
 std::string own_unit(const VmName& name) {
     const std::string unit = "tapgate-" + name.str() + ".scope";
-    // A line for each hierarchy, of which there can be several.
+    // There is a line for each hierarchy, of which there can be several.
     const auto groups = read_file("/proc/self/cgroup");
     return groups && groups->find("/" + unit + "\n") != std::string::npos ? unit : "";
 }
@@ -38,7 +38,7 @@ MacAddress mac_of(const VmSpec& spec, size_t index, const HostFacts& host) {
         stable_mac(host.owner, spec.name, static_cast<unsigned>(index)));
 }
 
-// But for the taps' names and what was typed.
+// The record, without the names of taps and the words of the command line.
 RunRecord record_of_start(const VmSpec& spec, const HostFacts& host) {
     RunRecord record;
     record.supervisor = getpid();
@@ -57,7 +57,7 @@ RunRecord record_of_start(const VmSpec& spec, const HostFacts& host) {
     return record;
 }
 
-// One for each queue on a bridge, or none.
+// The descriptors of vhost-net, one for each queue on a bridge, or none.
 std::vector<UniqueFd> vhosts_for(const VmSpec& spec, std::vector<std::string>& notes) {
     unsigned queues = 0;
     for (const Net& net : spec.nets) {
@@ -72,8 +72,8 @@ std::vector<UniqueFd> vhosts_for(const VmSpec& spec, std::vector<std::string>& n
     return std::move(vhost.fds);
 }
 
-// Gets the taps of the adapters on bridges, and vhost for them, in the order of planned_fds(). One
-// whose bridge cannot be had becomes its fallback. Returns whether there is vhost.
+// Gets the taps of the adapters on bridges, and vhost for them, in the order of planned_fds(). An
+// adapter whose bridge is not available becomes its fallback. Returns whether there is vhost.
 bool open_adapters(VmSpec& spec, const HostFacts& host, PreparedVm& vm) {
     std::vector<UniqueFd> vhosts = vhosts_for(spec, vm.notes);
     auto next_vhost = std::make_move_iterator(vhosts.begin());

@@ -24,7 +24,7 @@ constexpr auto listening = "3";
 constexpr std::string_view way_out = "; via=9p does without virtiofsd";
 constexpr std::chrono::milliseconds farewell{1000};
 
-// In the order in which they are better: a package's own beside what QEMU brought along.
+// The programs to try, the better ones first: a package's own before QEMU's.
 std::vector<std::string> candidates() {
     std::vector<std::string> all;
     if (auto found = find_program("virtiofsd"))
@@ -48,7 +48,7 @@ ShareServer find_share_server() {
         std::string(way_out));
 }
 
-// Whether this user can have the namespace that QEMU's own virtiofsd needs.
+// Throws unless this user can have the namespace that QEMU's own virtiofsd needs.
 void require_subordinate_ids(const std::vector<std::string>& namespace_words) {
     std::vector<std::string> words = namespace_words;
     words.emplace_back("true");
@@ -72,7 +72,7 @@ UniqueFd listen_at(const std::string& path) {
     if (!address)
         throw LauncherError("the socket's path is too long: " + shown(path));
     UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    // Of a start that was killed.
+    // Left by a start that was killed.
     unlink(path.c_str());
     if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
         listen(fd.get(), 1) != 0)
@@ -80,8 +80,8 @@ UniqueFd listen_at(const std::string& path) {
     return fd;
 }
 
-// One that nobody has connected to yet waits for that for ever, in a process of its own that
-// outlives the one which is killed here: it gets a connection that is over at once.
+// A virtiofsd to which nobody has connected waits for that forever, in a child process that
+// survives the one that is killed here. So connect to it and hang up at once.
 void hang_up(const std::string& path) {
     static_cast<void>(connect_unix(path));
 }
@@ -95,8 +95,8 @@ std::optional<ShareServer> share_server(const std::string& program, const std::s
                            .in_c = false,
                            .can_read_only = has("--readonly"),
                            .can_squash = has("--translate-uid")};
-    // It drops its user's other groups before it reads a word, which only root may; that is what it
-    // says for --help then.
+    // Before it reads its command line it drops its user's other groups, which only root may.
+    // Without root, it only says that for --help.
     if (has("-o source=") || has("setgroups()"))
         return ShareServer{.program = program, .in_c = true};
     return std::nullopt;
