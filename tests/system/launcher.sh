@@ -594,8 +594,8 @@ result "run: the console on stdout, and 0 when the guest has powered off"
 
 for signal in TERM HUP INT; do
     : >"$out" # not the PASS of the run before
-    # In the background a shell's child ignores SIGINT.
-    (lab_exec setsid env --default-signal=INT "$tapgate" run lab "${with_helper[@]}") </dev/null >"$out" 2>"$err" &
+    # In the background a shell's child ignores SIGINT, and under nohup SIGHUP.
+    (lab_exec setsid env --default-signal=INT,HUP "$tapgate" run lab "${with_helper[@]}") </dev/null >"$out" 2>"$err" &
     run=$!
     lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" said "$out" '^PASS' || wrong "no PASS"
     kill -$signal "$run" || wrong "run is gone before SIG$signal: $(cat "$err")"
