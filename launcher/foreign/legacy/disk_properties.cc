@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/legacy/disk_properties.h"
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -91,7 +93,18 @@ void take_ours(Properties& properties) {
     }
 }
 
-void read_format(Properties& properties, ForeignDisk& disk) {
+// By the script's `qemu-img create -f qcow2'; empty: it does not make it, or in several formats.
+std::string format_when_made(const std::vector<MadeImage>& images, const std::string& path) {
+    const auto normal = [](const std::string& one) {
+        return std::filesystem::path(one).lexically_normal();
+    };
+    const auto image = std::find_if(images.begin(), images.end(), [&](const MadeImage& one) {
+        return normal(one.path) == normal(path);
+    });
+    return image == images.end() ? std::string() : image->format;
+}
+
+void read_format(const LegacyParts& parts, Properties& properties, ForeignDisk& disk) {
     std::string format = properties.take("format").value_or("");
     if (const auto driver = properties.take("driver"); format.empty() && driver)
         format = *driver;
@@ -102,6 +115,10 @@ void read_format(Properties& properties, ForeignDisk& disk) {
         return;
     if (disk.path.starts_with("/dev/") || disk.kind != ForeignDisk::Kind::disk) {
         disk.format = "raw";
+        return;
+    }
+    if (disk.format = format_when_made(parts.images, disk.path); !disk.format.empty()) {
+        add_reason(disk.why, "the script makes it with this format");
         return;
     }
     const auto [by_name, known] = format_by_name(disk.path);
@@ -135,7 +152,7 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
     for (const char* const structural : {"file", "id", "media", "node-name"})
         properties.take(structural);
     disk.boots = is_true(properties.take("boot").value_or(""));
-    read_format(properties, disk);
+    read_format(parts, properties, disk);
     if (!disk.is_url)
         take_ours(properties);
     const std::string read_only = properties.take("readonly").value_or("");

@@ -14,6 +14,7 @@
 
 #include "launcher/foreign/legacy/nodes.h"
 #include "launcher/foreign/legacy/options.h"
+#include "launcher/foreign/shell/made_image.h"
 #include "launcher/foreign/translation/boot_order.h"
 #include "launcher/foreign/translation/disks.h"
 #include "launcher/foreign/translation/machine.h"
@@ -73,6 +74,7 @@ struct LegacyParts {
     std::vector<LegacyOption> numa;
     LegacyNets nets;
     std::vector<std::string> around;  ///< sudo, nohup and the like
+    std::vector<MadeImage> images;    ///< by the script in which the command line stands
     bool partial = false;  ///< without QEMU's name: what is not there may have been said elsewhere
     bool has_memory = false;
     std::uint64_t memory = 0;    ///< MiB

@@ -221,6 +221,7 @@ void note_what_all_have(LegacyParts& parts, const std::vector<LegacyOption>& opt
 Translation translate_qemu_command(const ShellCommand& command, const std::string& directory) {
     LegacyParts parts;
     parts.machine.directory = directory;
+    parts.images = command.images;
     const auto& words = command.words;
     if (words.empty())
         throw LauncherError("there is no command line");

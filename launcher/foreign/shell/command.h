@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "launcher/foreign/shell/made_image.h"
 #include "launcher/foreign/shell/problem.h"
 
 namespace tapgate {
@@ -30,15 +31,16 @@ struct ShellCommand {
     /// As written, the options behind it that a shell takes for commands of their own, since they
     /// begin a line and it does not go on there.
     std::vector<std::string> cut_off;
-    unsigned cut_line = 0;       ///< where the first of them stands
-    bool is_commented = false;   ///< a comment ends it
-    bool background = false;     ///< ends in `&'
-    bool is_written = false;     ///< it stands in a file that the script writes
-    bool is_passed = false;      ///< a test of a file's being there decided against it
-    bool has_arguments = false;  ///< the script that it stands in was given some
-    unsigned line = 1;           ///< where it begins
-    std::string directory;       ///< of the last `cd' in front of it; may be empty
-    ShellProblem problem;        ///< what only a shell can do; none: the words are right
+    unsigned cut_line = 0;          ///< where the first of them stands
+    bool is_commented = false;      ///< a comment ends it
+    bool background = false;        ///< ends in `&'
+    bool is_written = false;        ///< it stands in a file that the script writes
+    bool is_passed = false;         ///< a test of a file's being there decided against it
+    bool has_arguments = false;     ///< the script that it stands in was given some
+    unsigned line = 1;              ///< where it begins
+    std::vector<MadeImage> images;  ///< that the script makes, here or there
+    std::string directory;          ///< of the last `cd' in front of it; may be empty
+    ShellProblem problem;           ///< what only a shell can do; none: the words are right
 };
 
 /// How a script is read.

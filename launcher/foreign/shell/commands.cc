@@ -169,6 +169,8 @@ void ShellReader::finish_command() {
         notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
         return;
     }
+    // Where the image is there already, it was made before.
+    note_image();
     if (reach() == Truth::no) {
         // Not run; but another start of QEMU is not left out without a word.
         if (is_start_of_qemu(words) && flow_.by_files()) {
@@ -177,6 +179,7 @@ void ShellReader::finish_command() {
         } else if (is_start_of_qemu(words)) {
             note_tests();
             pass_over(shown(last_part(*find_qemu(words))) + " ...");
+            script_.is_left_before_qemu = script_.is_left_before_qemu || script_.is_left;
         }
         return;
     }
@@ -257,6 +260,19 @@ void ShellReader::note_tests() {
     }
 }
 
+void ShellReader::note_image() {
+    auto image = image_made_by(command_.words);
+    if (!image || command_.problem.is_hard() || is_unknown(command_.words))
+        return;
+    for (MadeImage& other : script_.images) {
+        if (other.path == image->path && other.format != image->format)
+            other.format = image->format = "";
+    }
+    constexpr size_t most = 100;
+    if (script_.images.size() < most)
+        script_.images.push_back(std::move(*image));
+}
+
 void ShellReader::pass_over(const std::string& what) {
     constexpr size_t most = 100;
     const std::string one = what + " (line " + std::to_string(command_.line) + ")";
@@ -301,6 +317,8 @@ void ShellReader::leave() {
         return;
     flow_.leave();
     script_.is_left = true;
+    if (!script_.is_left_before_qemu)
+        script_.left = command_.line;
 }
 
 // Under a condition, or with arguments that nobody knows, nobody knows what is left.

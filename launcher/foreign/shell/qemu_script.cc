@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 
 #include "launcher/base/error.h"
@@ -11,6 +12,7 @@
 #include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/shell/script.h"
 #include "launcher/foreign/shell/specifiers.h"
+#include "launcher/foreign/shell/variables.h"
 #include "launcher/foreign/translation/translation.h"
 #include "launcher/foreign/translation/words.h"
 
@@ -18,6 +20,7 @@ namespace tapgate {
 
 namespace {
 
+constexpr const char* nothing_found = ": no command line of QEMU's in it";
 constexpr const char* give_arguments = ", or give the script its arguments behind --";
 
 // It says so.
@@ -51,6 +54,19 @@ unsigned line_behind_prompt(std::string_view text) {
             if (find_qemu(word) != word.end() && rest.find(" -") != std::string_view::npos)
                 return line;
         }
+        text.remove_prefix(std::min(whole.size() + 1, text.size()));
+    }
+    return 0;
+}
+
+// The line that has QEMU's name in it, where none of the text is a command line; 0: none has.
+unsigned line_with_name(std::string_view text) {
+    for (unsigned line = 1; !text.empty(); line++) {
+        const std::string_view whole = text.substr(0, text.find('\n'));
+        if (!trimmed(whole).starts_with('#') &&
+            (whole.find("qemu-system-") != std::string_view::npos ||
+             whole.find("qemu-kvm") != std::string_view::npos))
+            return line;
         text.remove_prefix(std::min(whole.size() + 1, text.size()));
     }
     return 0;
@@ -123,6 +139,24 @@ void require_whole(const ShellCommand& command, const std::string& source) {
                         "last has to end in \\ with no blank behind that");
 }
 
+// Options without QEMU's name in front of them; nothing: there is something else.
+std::optional<ShellCommand> options_alone(const std::vector<ShellCommand>& commands) {
+    std::optional<ShellCommand> all;
+    for (const ShellCommand& command : commands) {
+        if (command.words.empty() || !command.words[0].starts_with('-'))
+            return std::nullopt;
+        if (!all) {
+            all = command;
+            continue;
+        }
+        all->words.insert(all->words.end(), command.words.begin(), command.words.end());
+        all->problem.add(command.problem);
+    }
+    if (all)
+        all->cut_off.clear();
+    return all;
+}
+
 // Each once: a loop starts one after the other.
 std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
     std::set<unsigned> lines;
@@ -148,6 +182,7 @@ ShellCommand find_qemu_start(std::string_view text,
     const std::string plain = with_units_as_script(text, source);
     std::string error;
     unsigned prompt = 0;
+    unsigned named = 0;
     for (const ShellReading reading :
          {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
         bool starts = false;
@@ -173,8 +208,10 @@ ShellCommand find_qemu_start(std::string_view text,
             if (starts && reading == ShellReading::flat && arguments.empty() &&
                 dynamic_cast<const ArgumentsMissing*>(&problem) == nullptr)
                 error += give_arguments;
-            if (dynamic_cast<const NothingFound*>(&problem) != nullptr)
+            if (dynamic_cast<const NothingFound*>(&problem) != nullptr) {
                 prompt = line_behind_prompt(text);
+                named = line_with_name(text);
+            }
             // Another reading would know less, and might not know that.
             if (starts)
                 break;
@@ -183,6 +220,11 @@ ShellCommand find_qemu_start(std::string_view text,
     if (prompt > 0)
         error += ": line " + std::to_string(prompt) +
                  " has one behind a `#', and is a comment with that: leave it out";
+    else if (named > 0 && error.ends_with(nothing_found))
+        error += ": line " + std::to_string(named) +
+                 " names one where no shell would start it here (a list in quotes, another host, a "
+                 "container, a log of another program's): give its words alone, from QEMU's name "
+                 "on, as a shell has them";
     throw LauncherError(error);
 }
 
@@ -200,10 +242,11 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
     // What the script runs comes before what it writes.
     if (std::any_of(found.begin(), found.end(), [](const auto* one) { return !one->is_written; }))
         std::erase_if(found, [](const ShellCommand* one) { return one->is_written; });
-    // Part of a command line.
-    if (found.empty() && commands.size() == 1 && !commands[0].words.empty() &&
-        commands[0].words[0].starts_with('-'))
-        found.push_back(commands.data());
+    // Part of a command line, or its options, each in a line.
+    const std::optional<ShellCommand> options =
+        found.empty() ? options_alone(commands) : std::nullopt;
+    if (options)
+        found.push_back(&*options);
     if (found.empty()) {
         for (const ShellCommand& command : commands)
             require_whole(command, source);
@@ -226,10 +269,17 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                 if (word.find("qemu") != std::string::npos && word.ends_with(".exe"))
                     hint = std::string(": ") + of_windows;
             }
+            // $QEMU -m 512, where another file may set that.
+            const bool nameless =
+                !command.words.empty() && (command.words[0].starts_with('-') || is_unknown(name));
+            if (nameless && command.words.size() > 1 && command.problem && hint.empty())
+                hint = ": the program of line " + std::to_string(command.line) +
+                       " is in what only a shell knows (" + command.problem.what +
+                       "); write out what it stands for";
             if (name == "scsihw:" || name == "ostype:")
                 hint = ": it is Proxmox' file of a VM: give what `qm showcmd NUMBER' prints there";
         }
-        throw NothingFound(source + ": no command line of QEMU's in it" + hint);
+        throw NothingFound(source + nothing_found + hint);
     }
     if (found.size() > 1 && are_of_one_log(found))
         found.erase(found.begin(), found.end() - 1);

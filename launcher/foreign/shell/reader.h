@@ -36,11 +36,14 @@ class ShellReader {
         bool is_left = false;  ///< by `exit' or `exec'
         bool is_open = false;  ///< something that nobody knows may have set any variable
         unsigned failed = 0;   ///< the line where `set -e' ends it
+        unsigned left = 0;     ///< the line where `exit' surely does
+        bool is_left_before_qemu = false;
         /// Tests that something hung on, and what is not reached: starts of QEMU, options.
         std::vector<std::pair<std::string, bool>> tests = {};
         std::vector<std::string> others = {};
         std::set<std::string> reached = {};  ///< options that are, as `others' would name them
         std::optional<ShellStatus> printed_status = {};  ///< of a function in $(...)
+        std::vector<MadeImage> images = {};              ///< that it makes, reached or not
         std::string_view text = {};                      ///< all of it
         /// Of `getopts': the argument that it is in, and what of that it has read.
         struct Options {
@@ -132,6 +135,7 @@ class ShellReader {
     void cut_off();
     void record();
     void note_tests();
+    void note_image();
     /// `what` is in others, as it is not reached.
     void pass_over(const std::string& what);
     /// `what` is reached, and in others no more.

@@ -132,14 +132,19 @@ std::vector<ShellCommand> read_shell_script(
         variables.set_arguments({arguments});
     ShellReader::Script script{.reading = reading, .text = commands};
     std::vector<ShellCommand> all = ShellReader(commands, variables, script, 1, 0).read();
-    if (script.failed != 0 && std::none_of(all.begin(), all.end(), [](const ShellCommand& one) {
-            return find_qemu(one.words) != one.words.end();
-        }))
+    const bool starts = std::any_of(all.begin(), all.end(), [](const ShellCommand& one) {
+        return find_qemu(one.words) != one.words.end();
+    });
+    if (script.is_left_before_qemu && script.left != 0 && script.failed == 0 && !starts)
+        throw ScriptRefused("line " + std::to_string(script.left) +
+                            " leaves the script, before it starts QEMU");
+    if (script.failed != 0 && !starts)
         throw ScriptRefused("line " + std::to_string(script.failed) +
                             " fails, and `set -e' ends the script there, before it starts QEMU");
     for (ShellCommand& command : all) {
         command.tests = script.tests;
         command.others = script.others;
+        command.images = script.images;
         command.unknown = variables.unknown();
         command.has_arguments = !arguments.empty();
     }

@@ -70,22 +70,52 @@ std::string change_of_directory(std::string_view section, std::string_view key,
     return directory == "~" ? "cd ~; " : "cd \"" + directory + "\"; ";
 }
 
+// Where a line of the text begins.
+bool has_line(std::string_view text, std::string_view begin) {
+    for (; !text.empty(); text.remove_prefix(first_line(text).size())) {
+        if (text.starts_with(begin))
+            return true;
+    }
+    return false;
+}
+
+// OpenRC's own start() takes what to start from variables; its service is called as the file is.
+std::string with_start_of_openrc(std::string_view text, std::string_view file) {
+    const std::string name(last_part(file));
+    std::string script = "RC_SVCNAME=" + shell_text({name}) + "\n";
+    script += text.substr(first_line(text).size());
+    const bool starts = has_line(text, "start()") || has_line(text, "start ()");
+    return script + (starts ? "\nstart\n" : "\n$command $command_args\n");
+}
+
+bool is_of_openrc(std::string_view text) {
+    const std::string_view program = trimmed(first_line(text), " \t\r\n");
+    return program.starts_with("#!") &&
+           (program.ends_with("/openrc-run") || program.ends_with("/runscript"));
+}
+
 }  // namespace
 
 std::string with_units_as_script(std::string_view text, std::string_view file) {
+    if (!text.empty() && is_of_openrc(text))
+        return with_start_of_openrc(text, file);
     constexpr std::string_view entry = "[Desktop Entry]";
     const std::string_view unit = unit_of(file);
     const bool desktop = trimmed(text, " \t\r\n").starts_with(entry);
-    const std::string_view command = desktop ? "Exec=" : "ExecStart=";
+    const bool supervisor = has_line(text, "[program:");
+    const std::string_view command = desktop ? "Exec=" : supervisor ? "command=" : "ExecStart=";
+    const std::string_view place = desktop      ? "Path="
+                                   : supervisor ? "directory="
+                                                : "WorkingDirectory=";
     std::string result;
     std::string directory;
     bool starts = false;  // the line, or the one that it goes on from
     while (!text.empty()) {
         std::string_view line = first_line(text);
         const std::string_view said = trimmed(line);
-        if (said.starts_with(entry) || said.starts_with("[Service]"))
-            directory = change_of_directory(text.substr(0, text.find("\n[")),
-                                            desktop ? "Path=" : "WorkingDirectory=", unit);
+        if (said.starts_with(entry) || said.starts_with("[Service]") ||
+            said.starts_with("[program:"))
+            directory = change_of_directory(text.substr(0, text.find("\n[")), place, unit);
         text.remove_prefix(line.size());
         if (said.starts_with(command)) {
             starts = true;
