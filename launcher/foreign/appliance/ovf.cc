@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
@@ -168,7 +169,10 @@ class OvfReader {
         read_net_boot();
         name_left_sections(envelope, system, read_sections_, result_.translation);
         for (const std::string& file : disks_.unused())
-            result_.translation.dropped(file, "no disk of the hardware's is made of it");
+            result_.translation.dropped(
+                file, file.ends_with(".nvram'>")
+                          ? "what VMware's firmware has kept, which no other one reads"
+                          : "no disk of the hardware's is made of it");
         if (!has_memory_) {
             result_.translation.set("memory", "1G");
             result_.translation.added("memory = 1G", "the appliance does not say how much it has");
@@ -191,6 +195,7 @@ class OvfReader {
     // `machine`: what oVirt says; empty: not said.
     void read_hardware(const pugi::xml_node& hardware, std::string_view machine) {
         std::vector<OvfItem> items = read_ovf_items(hardware, configuration_, result_.translation);
+        drop_repeated(items);
         for (const OvfItem& item : items) {
             if (item.type == static_cast<unsigned>(Resource::scsi) ||
                 item.type == static_cast<unsigned>(Resource::ide) ||
@@ -222,6 +227,32 @@ class OvfReader {
                               [](const auto& one) { return one.bus == DiskBus::ide; });
         std::stable_partition(result_.disks.begin(), result_.disks.end(),
                               [](const auto& one) { return one.is_first; });
+    }
+
+    // A disk that two items have is one; of CPUs and of memory the last item counts.
+    void drop_repeated(std::vector<OvfItem>& items) {
+        std::set<std::string> seen;
+        std::erase_if(items, [&](const OvfItem& item) {
+            const std::string resource = item.text("HostResource");
+            if (!is_disk(item) || resource.empty() || seen.insert(resource).second)
+                return false;
+            result_.translation.dropped(words_for(item), "the same disk again: " + shown(resource));
+            return true;
+        });
+        for (const Resource kind : {Resource::cpu, Resource::memory}) {
+            const auto is_one = [&](const OvfItem& item) {
+                return item.type == static_cast<unsigned>(kind) &&
+                       !item.text("VirtualQuantity").empty();
+            };
+            auto more = std::count_if(items.begin(), items.end(), is_one);
+            std::erase_if(items, [&](const OvfItem& item) {
+                if (!is_one(item) || --more == 0)
+                    return false;
+                result_.translation.dropped(
+                    words_for(item), "another one of this kind counts; left out: " + item.left());
+                return true;
+            });
+        }
     }
 
     // An old guest with a disk on IDE has drivers for nothing newer (Windows XP, DOS): it gets a
@@ -409,20 +440,25 @@ class OvfReader {
         const std::string_view model = wishes_.virtio ? "virtio"
                                        : same.empty() ? other_model
                                                       : same;
-        std::string value = "bridge:br0,model=" + std::string(model);
+        const std::string connection = item.take("Connection");
+        const bool nat = other.nat || in_small_letters(connection) == "nat";
+        std::string value = (nat ? "user,model=" : "bridge:br0,model=") + std::string(model);
         auto mac = ovf_mac(address);
         if (!mac)
             mac = ovf_mac(other.mac);
         if (mac)
             value += ",mac=" + mac->str();
-        const std::string connection = item.take("Connection");
+        for (const std::string& forward : other.forwards)
+            value += ",hostfwd=" + forward;
         const bool apart = item.take("AutomaticAllocation") == "false";
         const bool cut = item.text("Linked") == "false";
         if (!cut)
             item.take("Linked");
-        std::string why = connection.empty()
-                              ? "no network was said, br0 is a guess"
-                              : "the network was " + quoted_word(connection) + ", br0 is a guess";
+        std::string why = connection.empty() ? "no network was said"
+                                             : "the network was " + quoted_word(connection);
+        why += nat ? ", behind this host's addresses" : ", br0 is a guess";
+        if (!other.left.empty())
+            add_reason(why, "left out: " + other.left);
         if (!type.empty() && model != same)
             add_reason(why, "the adapter was a " + type);
         else if (alternatives(type).size() > 1)

@@ -15,6 +15,9 @@ struct VirtualBoxAdapter {
     std::string mac;  ///< as it is written there; empty: none is said
     bool cable = true;
     std::string type;  ///< QEMU has some of the same names
+    bool nat = false;
+    std::vector<std::string> forwards = {};  ///< to the guest's ports, as net= has them
+    std::string left = {};                   ///< of those what is none
 };
 
 /// The adapters of `system` that are there, in the order of the OVF hardware's.

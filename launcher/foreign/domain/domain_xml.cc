@@ -86,6 +86,16 @@ class DomainReader {
                         "on its disks then are not brought back");
     }
 
+    // What is another thing of libvirt's.
+    static std::string instead_of_domain(const pugi::xml_document& document) {
+        const std::string_view root = document.document_element().name();
+        constexpr std::array<std::string_view, 5> others = {"network", "pool", "volume",
+                                                            "domainbackup", "capabilities"};
+        return is_one_of(root, others)
+                   ? ", but a <" + std::string(root) + ">; `virsh dumpxml NAME' prints a VM's"
+                   : "";
+    }
+
     // A domain alone, or in what libvirt keeps of one that runs.
     pugi::xml_node find_domain(const pugi::xml_document& document) {
         for (const char* const around : {"domstatus", "domainsnapshot", "domaincheckpoint"}) {
@@ -105,7 +115,8 @@ class DomainReader {
         }
         const pugi::xml_node domain = document.child("domain");
         if (!domain)
-            throw LauncherError(domain_.source + ": no libvirt domain");
+            throw LauncherError(domain_.source + ": no libvirt domain" +
+                                instead_of_domain(document));
         for (pugi::xml_node other = domain.next_sibling("domain"); other;
              other = other.next_sibling("domain"))
             result_.dropped(tag_of(other) + shown(contents_of(other)),

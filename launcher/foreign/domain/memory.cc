@@ -192,11 +192,10 @@ void keep_nodes(DomainParts& domain, const pugi::xml_node& numa, const Backing& 
 
 std::optional<double> domain_bytes(XmlLeft& xml, const pugi::xml_node& node) {
     static const std::map<std::string_view, double> units = {
-        {"b", 1},      {"B", 1},        {"bytes", 1},    {"", 1024},      {"k", 1024},
-        {"KiB", 1024}, {"KB", 1e3},     {"M", 0x1p20},   {"MiB", 0x1p20}, {"MB", 1e6},
-        {"G", 0x1p30}, {"GiB", 0x1p30}, {"GB", 1e9},     {"T", 0x1p40},   {"TiB", 0x1p40},
-        {"TB", 1e12},  {"P", 0x1p50},   {"PiB", 0x1p50}, {"PB", 1e15}};
-    const auto unit = units.find(xml.attribute(node, "unit"));
+        {"b", 1},      {"bytes", 1},    {"", 1024},   {"k", 1024},   {"kib", 1024},   {"kb", 1e3},
+        {"m", 0x1p20}, {"mib", 0x1p20}, {"mb", 1e6},  {"g", 0x1p30}, {"gib", 0x1p30}, {"gb", 1e9},
+        {"t", 0x1p40}, {"tib", 0x1p40}, {"tb", 1e12}, {"p", 0x1p50}, {"pib", 0x1p50}, {"pb", 1e15}};
+    const auto unit = units.find(in_small_letters(xml.attribute(node, "unit")));
     const auto number = parse_whole<std::uint64_t>(xml.text(node));
     if (unit == units.end() || !number)
         return std::nullopt;

@@ -61,8 +61,8 @@ TEST(OvfExport, IsReadByOurOwnReader) {
     EXPECT_THAT(settings, Contains(Pair("cpus", "6")));
     EXPECT_THAT(settings, Contains(Pair("machine", "pc")));
     EXPECT_THAT(settings, Contains(Pair("net", "bridge:br0,model=e1000,mac=52:54:00:12:34:56")));
-    EXPECT_THAT(settings, Contains(Pair("net", "bridge:br0,model=e1000e,mac=" +
-                                                   stable_mac(owner, lab, 1).str())));
+    EXPECT_THAT(settings,
+                Contains(Pair("net", "user,model=e1000e,mac=" + stable_mac(owner, lab, 1).str())));
     ASSERT_EQ(back.disks.size(), disks.size());
     for (size_t i = 0; i < disks.size(); i++) {
         EXPECT_EQ(back.disks[i].file, disks[i].file.name);
