@@ -14,8 +14,8 @@ typed() {
     sed -n "/^$1/,/^$2/s/^    //p" README.md
 }
 case ${1:-} in
-packages) commands=$(typed 'The build needs' 'As packages' && typed 'As packages' 'Or directly') ;;
-directly) commands=$(typed 'The build needs' 'As packages' && typed 'Or directly' '| option') ;;
+packages) commands=$(typed 'The build needs' 'As packages' && typed 'As packages' 'Or without packages') ;;
+directly) commands=$(typed 'The build needs' 'As packages' && typed 'Or without packages' '| option') ;;
 *)
     echo "usage: tests/system/readme.sh packages|directly" >&2
     exit 2
