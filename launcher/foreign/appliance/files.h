@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The files of an appliance, wherever they are: beside its descriptor, members of an archive,
-// compressed or not; and whether they are what its manifest says.
+// The files of an appliance, wherever they are: beside its descriptor, or members of an archive,
+// compressed or not. Checks them against the manifest.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,8 @@
 
 namespace tapgate {
 
-/// Files that have been unpacked: in a directory of their own in data_directory(), which is removed
-/// with this object, and which only its owner can enter.
+/// Files that have been unpacked. They are in a directory of their own in data_directory(), which
+/// only its owner can enter, and which the destructor removes.
 class UnpackedFiles {
   public:
     UnpackedFiles();
@@ -24,9 +24,9 @@ class UnpackedFiles {
     UnpackedFiles(const UnpackedFiles&) = delete;
     UnpackedFiles& operator=(const UnpackedFiles&) = delete;
 
-    /// What `size` bytes from `offset` on of the file `path` (0: all of it) are without their gzip.
-    /// Returns the path of the new file. Throws a LauncherError for what is no gzip, and when it
-    /// would fill the file system.
+    /// Unpacks gzip: `size` bytes from `offset` on of the file `path` (0: all of it). Returns the
+    /// path of the new file. Throws a LauncherError for malformed gzip, and when it would fill the
+    /// file system.
     std::string unpack(const std::string& path, std::uint64_t offset, std::uint64_t size);
 
   private:
@@ -34,29 +34,29 @@ class UnpackedFiles {
     unsigned number_ = 0;
 };
 
-/// An appliance that is being imported.
+/// An appliance to be imported.
 class ApplianceFiles {
   public:
-    /// `path`: of a .ova, a .ova.gz, a .tar or a .ovf. Throws a LauncherError when it cannot be
-    /// read, when neither a descriptor nor a VM file is in it, and when a file is not what the
-    /// manifest says.
+    /// `path` is that of a .ova, a .ova.gz, a .tar or a .ovf. Throws a LauncherError when it cannot
+    /// be read, when it has neither a descriptor nor a VM file, and when a file does not match the
+    /// manifest.
     explicit ApplianceFiles(const std::string& path);
 
-    /// The descriptor's text; empty: there is only a VM file.
+    /// The descriptor's text; empty when there is only a VM file.
     [[nodiscard]] const std::string& descriptor() const { return descriptor_; }
 
     /// The VM file that `tapgate export` has put into the archive (archived_vm.h), and the VM's
-    /// name; empty: none, and there is a descriptor.
+    /// name; empty when there is none, but a descriptor.
     [[nodiscard]] const std::string& vm_file() const { return vm_file_; }
     [[nodiscard]] const std::string& vm_name() const { return vm_name_; }
 
-    /// Where the disk's bytes are: in a file, a part of one, or one that has been unpacked for it.
+    /// Where the disk's content is: a file, a part of one, or one that was unpacked for it.
     [[nodiscard]] SourceImage image_of(const ApplianceDisk& disk);
 
-    /// The UEFI variables that `tapgate export` has put beside that; nothing: none.
+    /// The UEFI variables that `tapgate export` has put beside it; nothing when there are none.
     [[nodiscard]] std::optional<SourceImage> variables();
 
-    /// What the manifests were worth, as a note: "3 checksums are right"; empty: there is none.
+    /// The result of checking the manifests, as a note: "3 checksums are right"; empty without any.
     [[nodiscard]] std::string manifest_note() const;
 
   private:
@@ -86,14 +86,14 @@ class ApplianceFiles {
     std::unique_ptr<UnpackedFiles> unpacked_;
 };
 
-/// A manifest's lines: "SHA256(disk.vmdk)= 0a1b...".
+/// The lines of a manifest: "SHA256(disk.vmdk)= 0a1b...".
 struct ManifestEntry {
     std::string algorithm;  ///< "SHA1", "SHA256", "SHA384", "SHA512"
     std::string file;
     std::string digest;  ///< in hex digits, small letters
 };
 
-/// Throws a LauncherError for any other line, and for any other algorithm.
+/// Throws a LauncherError for any other line, and for other algorithms.
 std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::string& source);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Images on their way from one format to another.
+// Converts images from one format to another.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@
 
 namespace tapgate {
 
-/// Throws a LauncherError unless `directory` has room for `needed` bytes, for `what`.
+/// Throws a LauncherError unless `directory` has room for the `needed` bytes of `what`.
 void require_room(std::uint64_t needed, const std::string& directory, const std::string& what);
 
-/// Runs qemu-img convert with `words` (of formats, and of the source, which `files` lets it read)
-/// and the new file `target`. `what`: the source, for errors. Throws
-/// a LauncherError, also when one of `signals` came.
+/// Runs qemu-img convert. `words` name the formats and the source, which `files` allows it to read;
+/// `target` is the new file, and `what` the source in errors. Throws a LauncherError, also when one
+/// of `signals` came.
 void convert_image(const std::vector<std::string>& words, FileAccess files,
                    const UnfinishedFile& target, const HeldSignals& signals,
                    const Progress& progress, const std::string& what);

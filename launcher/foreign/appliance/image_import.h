@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Foreign images made the user's own: converted to qcow2 by qemu-img into the VM's directory, whole
-// or not at all.
+// Makes foreign images the user's own: qemu-img converts them to qcow2 in the VM's directory,
+// completely or not at all.
 #pragma once
 
 #include <cstdint>
@@ -22,30 +22,30 @@ struct SourceImage {
     std::uint64_t size = 0;  ///< 0: the whole file
 };
 
-/// Throws a LauncherError unless the image is there, readable, of its format, and names no file
-/// that is not part of it: no backing file, no parent, extents beside it only, which it returns.
+/// Throws a LauncherError unless the image exists, is readable, is of its format, and names no file
+/// outside it: no backing file, no parent, and only extents beside it, which are returned.
 std::vector<std::string> check_source_image(const SourceImage& image);
 
-/// The images of a VM that is being made. Until keep() nothing of them is there for good: a failure
-/// takes away what was converted, and so do SIGINT, SIGTERM and SIGHUP, which are held back while
-/// this lives and make import() throw.
+/// The images of a VM in the making. Until keep() they are temporary: a failure removes what was
+/// converted, and so do SIGINT, SIGTERM and SIGHUP, which are held back for as long as this exists
+/// and make import() throw.
 class ImageImport {
   public:
-    /// Makes `directory` when it is not there.
+    /// Makes `directory` if it does not exist.
     explicit ImageImport(const std::string& directory);
     ~ImageImport();
     ImageImport(const ImageImport&) = delete;
     ImageImport& operator=(const ImageImport&) = delete;
 
-    /// Converts `image` to the new qcow2 image `name` in the directory, when it is sound and there
-    /// is room for it. Throws a LauncherError.
+    /// Converts `image` to the new qcow2 image `name` in the directory, after checking that it is
+    /// sound and there is room for it. Throws a LauncherError.
     void import(const SourceImage& image, const std::string& name, const Progress& progress);
 
-    /// Makes the new qcow2 image `name` of `size` bytes with nothing in it. Throws a LauncherError.
+    /// Makes a new, empty qcow2 image `name` of `size` bytes. Throws a LauncherError.
     void make_blank(const std::string& name, std::uint64_t size);
 
-    /// Makes the image `name`, which has been imported, at least `size` bytes large. Returns how
-    /// large it was. Throws a LauncherError.
+    /// Grows the imported image `name` to at least `size` bytes. Returns its old size. Throws a
+    /// LauncherError.
     std::uint64_t grow(const std::string& name, std::uint64_t size);
 
     void keep() { imported_.clear(); }

@@ -19,7 +19,7 @@ struct Appliance {
     std::vector<ApplianceDisk> disks;  ///< in their order
 };
 
-/// What who imports it has said.
+/// What the user who imports it has asked for.
 struct ApplianceWishes {
     bool virtio = false;  ///< the guest is to have virtio adapters
     bool q35 = false;     ///< the machine is one of those: it has no IDE
@@ -29,9 +29,9 @@ struct ApplianceWishes {
     std::string configuration = {};  ///< its id; empty: the default one
 };
 
-/// Reads the descriptor `text`, which errors call `source`. Throws a LauncherError for what is no
-/// OVF, when it has several VMs and no wish tells which, for disks with a parent, and for files
-/// that are elsewhere or in pieces.
+/// Reads the descriptor `text`, which errors call `source`. Throws a LauncherError when it is not
+/// OVF, when it has several VMs and no wish says which, for disks with a parent, and for files that
+/// are elsewhere or in pieces.
 Appliance read_ovf(std::string_view text, const std::string& source, ApplianceWishes wishes);
 
 }  // namespace tapgate

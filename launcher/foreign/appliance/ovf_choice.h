@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Which of an OVF descriptor's VMs, and which of its configurations, is taken.
+// Chooses one of an OVF descriptor's VMs, and one of its configurations.
 #pragma once
 
 #include <pugixml.hpp>
@@ -10,19 +10,19 @@
 
 namespace tapgate {
 
-/// What a <VirtualSystem> is asked for by: its id, or its name where it has none.
+/// The word by which to ask for a <VirtualSystem>: its id, or its name if it has none.
 std::string ovf_id(const pugi::xml_node& system);
 
-/// The <VirtualSystem> whose id or name is `wish`, and for no wish the only one, however many
-/// collections are around it; what is around and beside it is named in `translation`. Throws a
+/// The <VirtualSystem> whose id or name is `wish`; without a wish the only one, however many
+/// collections it is in. Names in `translation` what is around it and beside it. Throws a
 /// LauncherError, which calls the descriptor `source`, when there is none, and when there are
 /// several and no wish.
 pugi::xml_node choose_ovf_system(const pugi::xml_node& envelope, const std::string& wish,
                                  const std::string& source, Translation& translation);
 
-/// The id of the configuration `wish`, and for no wish that of the default one; empty: the
-/// descriptor has none. Throws a LauncherError, which calls the descriptor `source`, when it has no
-/// such one.
+/// The id of the configuration `wish`; without a wish that of the default one; empty when the
+/// descriptor has none. Throws a LauncherError, which calls the descriptor `source`, when there is
+/// no such configuration.
 std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::string& wish,
                                      const std::string& source, Translation& translation);
 

@@ -18,11 +18,11 @@
 
 namespace tapgate {
 
-/// The name of the member with the UEFI variables of the VM `name`.
+/// The name of the member for the UEFI variables of the VM `name`.
 std::string archived_variables_name(const std::string& name);
 
-/// Makes the new raw image `target` of the UEFI variables in the qcow2 image `variables`, which
-/// nobody uses meanwhile. Throws a LauncherError.
+/// Makes the new raw image `target` from the UEFI variables in the qcow2 image `variables`, which
+/// nobody may use meanwhile. Throws a LauncherError.
 void write_raw_variables(const std::string& variables, const std::string& target);
 
 /// `variables`: where the VM's UEFI variables are, a qcow2 image; empty, or not there: it has none.

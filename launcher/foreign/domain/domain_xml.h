@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// libvirt's description of a domain (virsh dumpxml) as a VM's settings.
+// Translates libvirt's description of a domain (virsh dumpxml) to a VM's settings.
 #pragma once
 
 #include <string>
@@ -10,9 +10,8 @@
 
 namespace tapgate {
 
-/// What the domain `text` becomes; errors call it `source`. Each element of the domain and each of
-/// its devices is named in a note. Throws a LauncherError for what is no domain of KVM's or QEMU's
-/// on a PC.
+/// The translation of the domain `text`, which errors call `source`. A note names each element and
+/// each device of the domain. Throws a LauncherError for anything but a KVM or QEMU domain on a PC.
 Translation translate_domain(std::string_view text, const std::string& source);
 
 }  // namespace tapgate

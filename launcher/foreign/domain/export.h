@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A VM as a domain of libvirt's, which virsh define takes, and translate_domain() reads back.
+// Writes a VM as a libvirt domain, which virsh define accepts and translate_domain() reads back.
 #pragma once
 
 #include <string>
@@ -11,14 +11,14 @@
 
 namespace tapgate {
 
-/// The domain, and what of the VM has no place in it, a line each.
+/// The domain, and a line for each thing of the VM that it cannot express.
 struct DomainText {
     std::string xml;
     std::vector<std::string> left_out;
 };
 
-/// `owner`: whose VM it is, which its UUID and its MAC addresses are made of, here as there.
-/// `variables`: a raw image of its UEFI variables; empty: none.
+/// The VM's UUID and MAC addresses are derived from `owner`, as tapgate itself does. `variables` is
+/// a raw image of its UEFI variables; empty: it has none.
 DomainText domain_text(const VmSpec& spec, const Owner& owner, const std::string& variables = {});
 
 }  // namespace tapgate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a disk of a libvirt domain lies in, where it is no file of this host: as -drive file= has
-// it.
+// The location of a libvirt domain's disk that is not a file of this host, in the form of -drive
+// file=.
 #pragma once
 
 #include <pugixml.hpp>
@@ -11,16 +11,16 @@
 
 namespace tapgate {
 
-/// Where a disk lies, or why no -drive can say it.
+/// The location of a disk, or why -drive cannot express it.
 struct NetworkDisk {
     std::string file;  ///< an URL, or json:{..} of a node of `format`; empty: see `why_not`
     std::string why_not;
 };
 
-/// Reads the <source> of a <disk type='network'>, whose image has `format`.
+/// Reads the <source> of a <disk type='network'> whose image has the format `format`.
 NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& disk, const std::string& format);
 
-/// A part of a file: <slice type='storage' offset= size=> of `source`; empty: there is none.
+/// A part of a file: <slice type='storage' offset= size=> of `source`; empty when there is none.
 std::string read_slice(XmlLeft& xml, const pugi::xml_node& source, const std::string& path,
                        const std::string& format);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The parts of a libvirt domain, each read in a file of its own: what they share.
+// What the readers of a libvirt domain's parts share; each of them is in a file of its own.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace tapgate {
 
-/// What is known of the domain while it is read.
+/// What is known about the domain while it is being read.
 struct DomainParts {
     std::string source;      ///< what errors call the file
     std::string hypervisor;  ///< what ran it; empty: KVM or QEMU
@@ -47,9 +47,9 @@ struct DomainParts {
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {});
-    /// A note that the element is dropped, with what is left of it in its words.
+    /// Adds a note that the element was dropped, with its unread parts in its own words.
     void drop(const pugi::xml_node& node, const std::string& why);
-    /// `why`, and what of the element nobody has read.
+    /// Returns `why`, followed by the element's unread parts.
     [[nodiscard]] std::string with_left(const pugi::xml_node& node, std::string why);
 };
 

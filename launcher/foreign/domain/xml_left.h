@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What of an XML document nobody has read: so that each part of it becomes something, or is named.
+// Keeps track of what has been read of an XML document, so that each part is either used or named.
 #pragma once
 
 #include <pugixml.hpp>
@@ -11,18 +11,18 @@ namespace tapgate {
 
 class XmlLeft {
   public:
-    /// The attribute's value, which counts as read from here on; empty when there is none.
+    /// The attribute's value, which from then on counts as read; empty when there is none.
     std::string attribute(const pugi::xml_node& node, const char* name);
-    /// The same of the element's text, without blanks at its ends.
+    /// The same for the element's text, without blanks at its ends.
     std::string text(const pugi::xml_node& node);
-    /// The element and all in it count as read.
+    /// Counts the element and everything in it as read.
     void take(const pugi::xml_node& node);
 
-    /// What of the element is left: "<iotune>, driver io='native'"; empty: nothing. Places of
-    /// devices (<address>, <alias>) are counted and not named.
+    /// What has not been read of the element: "<iotune>, driver io='native'"; empty when there is
+    /// nothing. Places of devices (<address>, <alias>) are counted, but not named.
     std::string left(const pugi::xml_node& node);
 
-    /// How many places have been passed over.
+    /// How many places have been counted.
     [[nodiscard]] unsigned places() const { return places_; }
 
   private:

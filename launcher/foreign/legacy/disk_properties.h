@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the properties of a -drive and of its device say of a disk.
+// What the properties of a -drive and of its device say about a disk.
 #pragma once
 
 #include "launcher/foreign/legacy/parts.h"
@@ -8,8 +8,8 @@
 
 namespace tapgate {
 
-/// Reads them into `disk`, whose path and kind are known by then. `device` is nothing for a drive
-/// that makes its device itself. `throw_away`: what is written to any disk is thrown away.
+/// Reads them into `disk`, whose path and kind are already known. `device` is null for a drive that
+/// makes its device itself. `throw_away` means that nothing written to any disk is kept.
 void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevice* device,
                           bool throw_away, ForeignDisk& disk);
 
@@ -19,8 +19,8 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
 void keep_scsi_id(const Properties& drive, Properties& device, const std::string& name,
                   ForeignDisk& disk);
 
-/// What is left of the properties: it goes along with a disk that is kept as QEMU has it, or is
-/// named in the disk's note.
+/// The remaining properties, which are kept with a disk that is kept as QEMU has it, or otherwise
+/// named in its note.
 void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* device,
                    ForeignDisk& disk);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The nodes of -blockdev, which refer to each other by their names, and what a disk is that stands
-// on them.
+// The nodes of -blockdev, which refer to each other by their names, and the disk that a chain of
+// them describes.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace tapgate {
 
-/// A -drive, or what is short for one; or a -blockdev.
+/// A -drive or a shorthand for one, or a -blockdev.
 struct LegacyDrive {
     std::string was;
     Properties properties;
@@ -30,7 +30,7 @@ struct NodeImage {
     std::vector<std::string> nodes;  ///< as -blockdev takes them, the lowest first
 };
 
-/// What the node `name` is, through all below it, which are used from here on.
+/// What the node `name` is, including all nodes below it, which are marked as used.
 NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// QEMU's own command line, of any year: which options there are or were (table.cc).
+// The options that QEMU's command line has or had in any year (table.cc).
 #pragma once
 
 #include <string>
@@ -12,8 +12,8 @@ namespace tapgate {
 struct LegacyParts;
 struct LegacyOption;
 
-/// One row for each option that QEMU has or had, from 0.9 to 10 and in RHEL's, Debian's and
-/// Proxmox' own: its name, whether a value follows, and what becomes of it.
+/// One row for each option, from QEMU 0.9 to 10, and of RHEL's, Debian's and Proxmox' own: its
+/// name, whether a value follows, and what becomes of it.
 struct LegacyOptionKind {
     std::string_view name;
     bool has_value;
@@ -28,10 +28,10 @@ struct LegacyOption {
     std::string unknown = {};  ///< an option that no QEMU has: why it is thought so
 };
 
-/// The options in `words`, QEMU's arguments without its name. A word that no QEMU knew is an option
-/// of no kind, with its reason; what follows it and is no option is its value. Throws a
-/// LauncherError for a NUL byte, for an option without its value, and for what starts no VM
-/// (-help).
+/// The options in `words`, QEMU's arguments without its name. A word that no QEMU knows is an
+/// option without a kind, but with a reason; if the word after it is not an option, that is its
+/// value. Throws a LauncherError for a NUL byte, for an option that lacks its value, and for what
+/// starts no VM (-help).
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words);
 
 }  // namespace tapgate

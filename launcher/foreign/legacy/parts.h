@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// An old QEMU command line while it is translated: what its options have said, until it is known
-// what belongs together. Each option's handler is in one of the files named below; the table in
-// table.cc says which.
+// An old QEMU command line while it is being translated: what its options have said, until it is
+// known what belongs together. Each option's handler is in one of the files named below, as the
+// table in table.cc says.
 #pragma once
 
 #include <map>
@@ -142,7 +142,7 @@ void take_memory_path(LegacyParts& parts, const LegacyOption& option);
 void take_numa(LegacyParts& parts, const LegacyOption& option);
 /// How much there is, where nobody said it; the object that it lies in; NUMA nodes.
 void add_memory(LegacyParts& parts);
-/// Does -machine name an object for the memory that says no more than its size?
+/// Whether -machine names a memory object that gives nothing but its size.
 bool has_plain_memory(const LegacyParts& parts);
 /// An object as the QEMU of this user's takes it: memory in files of libvirt's is memory without
 /// a file. Returns what was changed; may be empty.

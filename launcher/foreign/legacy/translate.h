@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// From a QEMU command line of any year to a VM's settings. A pure function of the words: no file is
-// looked at, an image's format least of all.
+// Translates a QEMU command line of any year to a VM's settings. A pure function of the words: it
+// looks at no file, and certainly not at the format of an image.
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 
 namespace tapgate {
 
-/// What `command` becomes; it may begin with QEMU's first option instead of its name. Relative
-/// paths of options that are kept start in `directory`. An option that no QEMU knew is named in a
-/// note. Throws a LauncherError for values that nobody understands, and for machines that are no
+/// The translation of `command`, which may begin with QEMU's first option instead of its name.
+/// Relative paths in kept options start in `directory`. An option that no QEMU knows is named in a
+/// note. Throws a LauncherError for values that cannot be understood, and for machines that are not
 /// PCs.
 Translation translate_qemu_command(const ShellCommand& command, const std::string& directory);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Which command of a script starts QEMU, behind sudo, nohup and the like.
+// Finds the command of a script that starts QEMU, after sudo, nohup and the like.
 #pragma once
 
 #include <functional>
@@ -12,10 +12,9 @@
 
 namespace tapgate {
 
-/// The one command of a script that starts a QEMU, behind sudo, nohup and the like; of a log of
-/// libvirt's, which has many starts of one VM, the last. `source` is what errors call the script.
-/// Throws a LauncherError when there is none or more than one, or when only a shell could tell its
-/// words.
+/// The only command of a script that starts a QEMU, after sudo, nohup and the like; in a log of
+/// libvirt's, which has many starts of one VM, the last. Errors call the script `source`. Throws a
+/// LauncherError when there is none or more than one, or when only a shell could tell its words.
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source);
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Follows a shell script from its first line to its last, as a shell would, and runs nothing. What
-// the text decides is decided: tests of variables, functions at their calls, lists that loops go
-// through. What it does not decide makes what is set there unknown.
+// Follows a shell script from its first line to its last, as a shell would, but runs nothing. What
+// the text alone decides is decided: tests of variables, functions at their calls, lists for loops.
+// Where it does not decide, the variables that are set there become unknown.
 //
-// A function is read where it is called. Reading is bounded: by how deep scripts are within
-// scripts, by how many functions and rounds of loops are read, and by what variables come to.
+// A function is read where it is called. There are limits on how deeply scripts are nested, on how
+// many functions and rounds of loops are read, and on the size of variables.
 #pragma once
 
 #include <algorithm>

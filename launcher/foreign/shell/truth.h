@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What can be said of a script that is not run: yes, no, or that only the run would tell.
+// What can be said about a script that is not run: yes, no, or that only a run would tell.
 #pragma once
 
 namespace tapgate {
 
-/// In their order: what is made of several is the smallest.
+/// In ascending order: combining several gives the smallest.
 enum class Truth { no, unknown, yes };
 
 inline Truth negated(Truth truth) {

@@ -17,11 +17,11 @@
 
 namespace tapgate {
 
-/// What stands in a word for a text that only the shell which ran it knew: what a command printed,
-/// a process's number, a random one. Whoever needs that text cannot go on.
+/// Stands in a word for text that only the shell that ran the script knew: the output of a command,
+/// a process number, a random number. Whoever needs that text has to give up.
 inline constexpr std::string_view unknown_text = "$(...)";
 
-/// Does it stand in the word, or in one of the words?
+/// Whether it stands in the word, or in one of the words.
 bool is_unknown(std::string_view word);
 bool is_unknown(const std::vector<std::string>& words);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// QEMU's network adapters, of which model= has a few.
+// QEMU's network adapters, of which model= supports a few.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace tapgate {
 
-/// The model that model= has for an adapter that QEMU calls `name`, and what is to be said of it
-/// when it is another one.
+/// The model for model= that replaces QEMU's adapter `name`, and what to tell the user if it is a
+/// different one.
 struct NetModelChoice {
     std::string model;
     std::string why;

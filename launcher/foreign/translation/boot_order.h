@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a foreign VM boots from, device by device, as `boot` says it; and as bootindex= of what is
-// kept as it was.
+// What a foreign VM boots from, device by device: in the form of `boot', and as bootindex= for
+// devices that are kept as they were.
 #pragma once
 
 #include <cstdint>
@@ -16,44 +16,44 @@ namespace tapgate {
 
 enum class BootKind { disk, floppy, cdrom, net };
 
-/// The order in which a firmware looks at devices that nobody has put into an order.
+/// The order in which firmware tries devices for which no order is given.
 inline constexpr BootKind default_boot_order[] = {BootKind::disk, BootKind::floppy, BootKind::cdrom,
                                                   BootKind::net};
 
-/// Of a device that is no disk for sure, as one of the host's: behind all disks.
+/// For a device that may not be a disk, such as one of the host's: after all disks.
 inline constexpr unsigned last_rank = ~0U;
 
 class BootOrder {
   public:
-    /// A device that has become a setting: the next of its kind (disk=, cdrom=, net=). `order` is
-    /// its bootindex= or <boot order=>; `rank` tells which of a kind the firmware takes first when
-    /// nobody said an order.
+    /// Adds a device that has become a setting: the next of its kind (disk=, cdrom=, net=). `order`
+    /// is its bootindex= or <boot order=>; `rank` says which of a kind the firmware tries first if
+    /// there is no order.
     void add(BootKind kind, std::optional<std::uint64_t> order, unsigned rank = 0);
 
-    /// A device that is kept for QEMU as it was: the text that its -device has for its place.
+    /// Adds a device that is kept for QEMU as it was. Returns what its -device has for its place.
     [[nodiscard]] std::string add_kept(BootKind kind, std::optional<std::uint64_t> order,
                                        unsigned rank = 0);
 
-    /// The floppy drive A: or B: of -drive if=floppy, which has no -device.
+    /// Adds the floppy drive A: or B: of -drive if=floppy, which has no -device.
     void add_floppy(char letter, std::optional<std::uint64_t> order);
 
-    /// The order of kinds was said, as -boot does: for devices without an order of their own.
+    /// Sets the order of kinds, as from -boot, for devices without an order of their own.
     void set_kinds(std::vector<BootKind> kinds, const std::string& was);
 
-    /// Only what is said is booted from: -boot strict=on, libvirt's <boot dev=>.
+    /// Boots only from what the description names: -boot strict=on, libvirt's <boot dev=>.
     void set_strict() { strict_ = true; }
 
-    /// Of each kind that was said only the first device, as libvirt has it.
+    /// Boots only from the first device of each kind that was named, as libvirt does.
     void set_first_of_kind() { first_of_kind_ = true; }
 
-    /// Has the description said anything of an order?
+    /// Whether the description says anything about the order.
     [[nodiscard]] bool is_said() const { return !was_.empty(); }
 
-    /// A note's words for what put devices into an order.
+    /// Adds words for the note: what gave devices an order.
     void add_source(const std::string& was);
 
-    /// Writes `boot`, and the places of what was kept, into `result`, with a note when an order was
-    /// said, or when it is not that of tapgate.
+    /// Writes `boot`, and the places of what was kept, into `result`. Adds a note if the
+    /// description gives an order, or if the order is not tapgate's own.
     void finish(Translation& result, const std::string& why = {});
 
   private:

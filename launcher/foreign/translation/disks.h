@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The disks and CD-ROMs of a foreign VM: a setting each where disk= and cdrom= can say all of what
-// the guest sees; otherwise kept as a -drive and a -device of QEMU's.
+// The disks and CD-ROMs of a foreign VM. Each becomes a setting if disk= or cdrom= can express all
+// that the guest sees; otherwise it is kept as a -drive and a -device of QEMU's.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,8 @@ class ForeignDisks {
 
     void add(ForeignDisk disk) { disks_.push_back(std::move(disk)); }
 
-    /// Writes them all into the result, in their order: how many there are decides who has a place.
+    /// Writes them all into the result in their order. (How many there are decides which of them
+    /// has room.)
     void finish();
 
   private:
@@ -92,7 +93,7 @@ class ForeignDisks {
     unsigned ahci_ = 0;
 };
 
-/// The formats that disk= has.
+/// The formats that disk= supports.
 bool is_disk_format(std::string_view format);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Where devices that are kept as QEMU has them are on the PCI bus.
+// The places on the PCI bus of devices that are kept as QEMU has them.
 #pragma once
 
 #include "launcher/foreign/translation/machine.h"
@@ -8,11 +8,11 @@
 
 namespace tapgate {
 
-/// Gives each kept PCI device without a place one that tapgate's own devices leave free, in the
-/// settings and in the notes. QEMU makes a -device in the old notation before those in JSON: it
-/// would put it where tapgate's screen or its root ports go on q35, and in front of all disks and
-/// adapters on pc, which a guest counts as it finds them. A -virtfs becomes the two options that it
-/// stands for, of which one has a place.
+/// Gives each kept PCI device without a place one that tapgate's own devices do not use, in the
+/// settings and in the notes. QEMU makes a -device in the old notation before those in JSON.
+/// Without a place it would take that of tapgate's screen or root ports on q35; and on pc it would
+/// come before all disks and adapters, which a guest counts as it finds them. A -virtfs is replaced
+/// by the two options that it stands for, one of which has a place.
 void place_kept_devices(const LegacyMachine& machine, Translation& result);
 
 }  // namespace tapgate

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the parts of a translation know of the machine that comes out of it, and how devices are
-// kept on it.
+// What all parts of a translation know about the resulting machine, and how devices are kept on it.
 #pragma once
 
 #include <map>
@@ -20,7 +19,7 @@ struct LegacyDevice {
     bool taken = false;     ///< a disk or an adapter has it
 };
 
-/// What the machine of the translation is like.
+/// The machine of the translation.
 struct LegacyMachine {
     bool q35 = false;
     std::string default_adapter = "e1000";  ///< where no model was said (hw/i386/pc_q35.c)
@@ -29,54 +28,57 @@ struct LegacyMachine {
     bool has_sound = false;                 ///< the backend of kept sound cards has been added
     std::map<std::string, std::string> card_ports;  ///< of the host's cards, by where they were
 
-    /// The path as it is from everywhere. What has a protocol (nbd:...) is no path; but behind
-    /// `fat:', and what else that says, is a directory.
+    /// Makes the path absolute. What has a protocol (nbd:...) is not a path, but after `fat:' and
+    /// the like there is a directory.
     [[nodiscard]] std::string absolute(const std::string& path) const;
 };
 
-/// QEMU's rule for what is no file: a colon before any slash.
+/// QEMU's rule for what is not a file: a colon comes before any slash.
 bool has_protocol(std::string_view file);
 
-/// Keeps a USB device, on a controller of its own; `place` is its bootindex as BootOrder has it.
+/// Keeps a USB device, on a controller of its own. `place` is its bootindex as in BootOrder.
 void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
                      const Properties& device, LegacyMachine& machine, Translation& result,
                      const std::string& place = {}, std::string why = {});
 
-/// Puts a card of the host's (vfio-pci) on a PCIe port of q35 of its own, which its driver may look
-/// at. Those that were at the same `place` are functions of one card (`function`: ".1", or nothing)
-/// and stay together. Returns the port as options, as fast as `old_port`, unless it is there.
+/// Puts a card of the host's (vfio-pci) on a PCIe port of its own on q35, in case its driver looks
+/// at that. Cards that were at the same `place` are functions of one card (`function` is ".1" or
+/// empty) and stay together. Returns the port as options, as fast as `old_port`, unless it exists
+/// already.
 std::vector<std::string> place_on_port(LegacyMachine& machine, const std::string& place,
                                        const std::string& function, const Properties& old_port,
                                        Properties& card);
 
-/// Keeps a sound card whose sound goes nowhere: `devices` as -device has them. `left_out`: what the
-/// note says besides.
+/// Keeps a sound card whose sound goes nowhere. `devices` are as in -device, and `left_out` is what
+/// the note adds.
 void keep_sound(const std::string& was, const std::vector<std::string>& devices,
                 LegacyMachine& machine, Translation& result, const std::string& left_out = {});
 
-/// The devices of a card that old QEMUs and libvirt call "ac97", "ich6", ...; empty: there is none.
+/// The devices of a card that old QEMUs and libvirt call "ac97", "ich6", ...; empty when there are
+/// none.
 std::vector<std::string> sound_devices(std::string_view card);
 
-/// What a firmware's file is, by its path.
+/// What kind of firmware a file is, by its path.
 enum class FirmwareKind { other, uefi, uefi_secure };
 FirmwareKind firmware_kind(std::string_view file);
 
-/// Do virtio devices of this model, "virtio-blk-pci-transitional", have the ID that tapgate's have?
-/// Behind PCI Express, as on q35, those are of virtio 1.0 only; on pc they are of 0.9, too.
+/// Whether virtio devices of this model ("virtio-blk-pci-transitional") have the same PCI ID as
+/// tapgate's. On PCI Express, as on q35, those are virtio 1.0 only; on pc they also support 0.9.
 bool is_as_virtio_here(std::string_view model, bool q35);
 
-/// "a and b", "a, b and c": properties that a note names.
+/// A list of properties for a note: "a and b", "a, b and c".
 std::string listed(const std::vector<Properties::Property>& properties);
 
-/// Is the path the user's own, and not one of a run of libvirt's, Proxmox' or another service's?
+/// Whether the path is the user's own, and does not belong to a run of libvirt's, Proxmox' or
+/// another service.
 bool is_users_path(std::string_view path);
 
-/// An IOMMU of AMD's. As JSON, for which QEMU waits until all else has its place: the PCI device
-/// that it brings along would take that of the screen.
+/// An IOMMU of AMD's. In JSON, for which QEMU waits until everything else has its place: the PCI
+/// device that comes with it would otherwise take the screen's.
 std::string amd_iommu(const Properties& properties);
 
-/// A virtserialport or a virtconsole, on the controller that all of tapgate's VMs have. As JSON:
-/// QEMU makes devices that are said otherwise before those that are JSON, which its own are.
+/// A virtserialport or virtconsole on the controller that all of tapgate's VMs have. In JSON, since
+/// QEMU makes other devices before those in JSON, which tapgate's own are.
 std::string serial_port_device(const std::string& driver, const std::string& chardev,
                                const std::string& name);
 

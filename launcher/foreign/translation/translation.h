@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a description of a VM that is foreign (an old command line, an exported appliance) becomes:
-// settings, and a note for each thing that was said there. Nothing is lost silently.
+// The result of translating a foreign description of a VM (an old command line, an exported
+// appliance): settings, and a note for everything that it said. Nothing is lost silently.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@
 
 namespace tapgate {
 
-/// One more reason in a note: "the first; the second".
+/// Adds another reason to a note: "the first; the second".
 inline void add_reason(std::string& why, std::string_view reason) {
     why.append(why.empty() ? "" : "; ").append(reason);
 }
@@ -36,12 +36,12 @@ struct Translation {
     std::string name;  ///< what the VM was called; empty when it had no name that fits
     std::vector<std::pair<std::string, std::string>> settings;  ///< keys and values of a VM file
     std::vector<TranslationNote> notes;
-    /// Where the UEFI variables are that it had, which nobody has looked for; empty: not said.
+    /// The path of its UEFI variables, which nobody has looked at; empty: not given.
     std::string variables;
     ImageFormat variables_format = ImageFormat::raw;
 
-    /// Of disks, CD-ROMs, adapters and raw arguments one more; of anything else the last counts, as
-    /// with QEMU.
+    /// Adds a setting. For disks, CD-ROMs, adapters and raw arguments it is one more; for anything
+    /// else it replaces an earlier one, as with QEMU.
     void set(const std::string& key, const std::string& value);
     void changed(const std::string& was, const std::string& became, const std::string& why = {}) {
         notes.push_back({TranslationNote::Kind::changed, was, became, why});
@@ -52,30 +52,31 @@ struct Translation {
     void dropped(const std::string& was, const std::string& why) {
         notes.push_back({TranslationNote::Kind::dropped, was, {}, why});
     }
-    /// `arguments` become settings qemu-arg, behind all others.
+    /// Turns `arguments` into qemu-arg settings, after all others.
     void keep(const std::string& was, const std::vector<std::string>& arguments,
               const std::string& why = {});
 };
 
-/// The kind of a note as JSON has it: "changed", "added", "kept" or "dropped".
+/// The kind of a note as JSON shows it: "changed", "added", "kept" or "dropped".
 std::string_view name_of(TranslationNote::Kind kind);
 
 /// A note as one line, without control characters.
 std::string note_text(const TranslationNote& note);
 
-/// The format that an image's name tells, as disk= has it, and whether it does; "raw" otherwise.
+/// The format that an image's name implies, as disk= calls it, and whether it implies one;
+/// otherwise "raw".
 std::pair<std::string, bool> format_by_name(std::string_view path);
 
-/// What to give in the place of another program's description of a VM, by its file's name; empty:
-/// it is none that is known.
+/// What to import instead of another program's description of a VM, which is recognized by its
+/// file's name; empty when it is not a known one.
 std::string_view instead_of_description(std::string_view path);
 
-/// The settings for describe_vm() and vm_file_text(); those of `overriding` take the place of all
-/// that have the same key. Relative paths start in `directory`.
+/// The settings for describe_vm() and vm_file_text(). `overriding` replaces all settings with the
+/// same key. Relative paths start in `directory`.
 std::vector<Setting> settings_of(const Translation& translation, const std::string& directory,
                                  const std::vector<Setting>& overriding);
 
-/// A VM file, the notes as comments at its end.
+/// A VM file, with the notes as comments at its end.
 std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& settings,
                               const Translation& translation);
 

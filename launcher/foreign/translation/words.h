@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Small questions about words that every reader here asks.
+// Simple questions about words that all readers ask.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace tapgate {
 
-/// Is the word one of these?
+/// Whether the word is one of these.
 template <size_t n>
 bool is_one_of(std::string_view word, const std::array<std::string_view, n>& words) {
     return std::find(words.begin(), words.end(), word) != words.end();
@@ -21,17 +21,17 @@ inline bool is_one_of(std::string_view word, std::initializer_list<std::string_v
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-/// A switch of QEMU's that is on.
+/// Whether a switch of QEMU's is on.
 inline bool is_true(std::string_view value) {
     return value == "on" || value == "yes" || value == "true";
 }
 
-/// What comes behind the last slash.
+/// The part after the last slash.
 inline std::string_view last_part(std::string_view path) {
     return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
 }
 
-/// The words as one.
+/// The words joined to one.
 inline std::string joined(const std::vector<std::string>& words) {
     std::string all;
     for (size_t i = 0; i < words.size(); i++)
@@ -39,13 +39,13 @@ inline std::string joined(const std::vector<std::string>& words) {
     return all;
 }
 
-/// A shell that runs what it is given?
+/// Whether this is a shell, which runs what it is given.
 inline bool is_shell(std::string_view word) {
     constexpr std::array<std::string_view, 5> names = {"ash", "bash", "dash", "sh", "zsh"};
     return is_one_of(last_part(word), names);
 }
 
-/// A command of a shell's own whose words are assignments?
+/// Whether this is a shell's own command whose words are assignments.
 inline bool sets_variables(std::string_view word) {
     constexpr std::array<std::string_view, 5> names = {"export", "local", "readonly", "declare",
                                                        "typeset"};
