@@ -75,19 +75,26 @@ std::optional<FileChange> added(const VmName& name, const Setting& setting, cons
         name, [&](std::string_view text) { return changed_text(text, words, setting.directory); });
 }
 
+template <typename Change, typename TakeBack>
+void change_or_take_back(const Change& change, const TakeBack& take_back) {
+    try {
+        change();
+    } catch (...) {
+        take_back();
+        throw;
+    }
+}
+
 // Changes both the VM and its file, or neither. The file comes first: it can be restored, while a
 // device only goes when the guest lets go of it.
 template <typename Change>
 void change_with_file(const std::optional<FileChange>& file, const Change& change) {
     if (file)
         file->write();
-    try {
-        change();
-    } catch (...) {
+    change_or_take_back(change, [&] {
         if (file)
             file->take_back();
-        throw;
-    }
+    });
 }
 
 class Attaching {
@@ -136,42 +143,51 @@ class Attaching {
         RunNet recorded{"", mac.str(), "", "nic" + std::to_string(index)};
         // Until the device is in the record, the work is unfinished.
         const HeldSignals signals;
-        std::vector<UniqueFd> taps;
-        VhostQueues vhost;
+        const Link link = open_link(net, mac, host.helper);
         if (const auto* const bridged = std::get_if<BridgeNet>(&net.link)) {
-            try {
-                taps = adapter_taps(name_, *bridged, mac, !net.mac, host.helper);
-                recorded.bridge = bridged->bridge.str();
-                recorded.tap = tap_name(taps.at(0).get());
-                vhost = open_vhost(bridged->queues);
-            } catch (const LauncherError& error) {
-                auto other = fallen_back(net);
-                if (!other)
-                    throw;
-                note("net: QEMU's own NAT in the place of " + bridged->bridge.str() + ": " +
-                     error.what());
-                net = std::move(*other);
-            }
+            recorded.bridge = bridged->bridge.str();
+            recorded.tap = tap_name(link.taps.at(0).get());
         }
-        const auto mtu = host.bridge_mtus.find(recorded.bridge);
+        const auto found = host.bridge_mtus.find(recorded.bridge);
+        const auto mtu =
+            found == host.bridge_mtus.end() ? std::nullopt : std::optional(found->second);
+        RunRecord with_it = record;
+        with_it.nets.push_back(recorded);
         change_with_file(change, [&] {
-            RunRecord with_it = record;
-            with_it.nets.push_back(recorded);
             write_run_record(name_, with_it);
-            try {
-                plug_.plug_nic(
-                    net, index, mac,
-                    mtu == host.bridge_mtus.end() ? std::nullopt : std::optional(mtu->second), taps,
-                    vhost.fds);
-            } catch (...) {
-                write_run_record(name_, record);
-                throw;
-            }
+            change_or_take_back(
+                [&] { plug_.plug_nic(net, index, mac, mtu, link.taps, link.vhost.fds); },
+                [&] { write_run_record(name_, record); });
         });
         return recorded.id;
     }
 
   private:
+    // What an adapter has open; nothing behind QEMU's NAT.
+    struct Link {
+        std::vector<UniqueFd> taps;
+        VhostQueues vhost;
+    };
+
+    // Where the bridge cannot be had, `net` becomes what it falls back to.
+    [[nodiscard]] Link open_link(Net& net, const MacAddress& mac, const std::string& helper) const {
+        const auto* const bridged = std::get_if<BridgeNet>(&net.link);
+        if (bridged == nullptr)
+            return {};
+        try {
+            return {.taps = adapter_taps(name_, *bridged, mac, !net.mac, helper),
+                    .vhost = open_vhost(bridged->queues)};
+        } catch (const LauncherError& error) {
+            auto other = fallen_back(net);
+            if (!other)
+                throw;
+            note("net: QEMU's own NAT in the place of " + bridged->bridge.str() + ": " +
+                 error.what());
+            net = std::move(*other);
+            return {};
+        }
+    }
+
     // Several may read the same image, except for the CD in the drive.
     void refuse_attached(const std::string& path, bool writes) {
         for (const PluggedImage& image : plug_.images())
