@@ -83,11 +83,12 @@ std::string options_text(const std::string& title, const po::options_description
 
 // A suggestion for an option that no verb has.
 std::string suggested_option(const Grammar& grammar, const std::string& name) {
-    std::vector<std::string_view> names;
+    std::vector<std::string> typed;
     for (const VerbOption& option : grammar.options)
-        names.push_back(option.name);
-    const std::string own = did_you_mean(name, names);
-    return own.empty() ? suggestion(name) : own;
+        typed.push_back("--" + std::string(option.name));
+    for (const VmOption& option : vm_options())
+        typed.push_back("--" + std::string(option.key));
+    return did_you_mean("--" + name, {typed.begin(), typed.end()});
 }
 
 // Writes "--seed" as "--seed=on". (With Boost's implicit values it would take the next word.)

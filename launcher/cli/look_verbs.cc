@@ -325,7 +325,8 @@ void list_once(const CommandLine& command) {
         if (!command.has("json") && text_in(vm, "guest") == "io-error")
             note(text_in(vm, "name") + ": " + text_in(vm, "problem"));
     }
-    if (vms.empty() && !heard.silence && !command.has("json") && !command.has("watch"))
+    const bool to_file = command.has("watch") && isatty(STDOUT_FILENO) == 0;
+    if (vms.empty() && !heard.silence && !command.has("json") && !to_file)
         note(command.has("all") ? "there is no VM; make one with: tapgate new NAME --from=IMAGE"
                                 : "no VM runs; those that are off: tapgate list --all");
     if (heard.silence)

@@ -24,6 +24,7 @@
 #include "launcher/network/ssh_relay.h"
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/qemu/standstill.h"
+#include "launcher/vm/file.h"
 #include "launcher/vm/known_hosts.h"
 #include "launcher/vm/state.h"
 
@@ -261,12 +262,13 @@ ExitCode exec_in_vm(const CommandLine& command) {
 ExitCode copy_files(const CommandLine& command) {
     const Place from = place_of(command.operands.at(0));
     const Place to = place_of(command.operands.at(1));
-    if (from.vm.has_value() == to.vm.has_value())
-        throw UsageError(from.vm ? "cp copies between a guest and this host; two guests take two "
-                                   "steps"
-                                 : "cp needs a place in a guest: tapgate cp " +
-                                       shown(command.operands[0]) +
-                                       " NAME:" + shown(command.operands[1]));
+    if (from.vm && to.vm)
+        throw UsageError("cp copies between a guest and this host; two guests take two steps");
+    if (!from.vm && !to.vm) {
+        const auto vm = VmName::parse(to.path);
+        throw UsageError("cp needs a place in a guest: tapgate cp " + shown(from.path) + " " +
+                         (vm && has_vm_file(*vm) ? to.path + ":" : "NAME:" + shown(to.path)));
+    }
     const VmName& name = from.vm ? *from.vm : *to.vm;
     const std::string user = user_option(command);
     if (!to.vm && to.path.empty())

@@ -69,8 +69,10 @@ std::uint64_t grow_off(const VmName& name, size_t index, std::uint64_t size, boo
     // From here on: nobody can start it.
     const VmSpec spec = load_vm_file(name).spec;
     if (index >= spec.disks.size())
-        throw LauncherError(name.str() + " has no disk " + std::to_string(index) +
-                            "; the first one is 0");
+        throw LauncherError(name.str() + " has " +
+                            (spec.disks.empty()
+                                 ? "no disk"
+                                 : "no disk " + std::to_string(index) + "; the first one is 0"));
     const Disk& disk = spec.disks[index];
     const std::string& path = disk.path.str();
     refuse_device(path);

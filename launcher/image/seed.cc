@@ -225,19 +225,19 @@ void attach_seed(const VmName& name, const Seed& seed) {
     }
     const std::string image = image_of(seed);
     make_private_directory(data_directory());
-    make_private_directory(vm_data_directory(name));
     const HeldSignals signals;
     const bool was_there = exists(path);
-    replace_file(path, image);
-    if (is_attached)
-        return;
     try {
-        if (!replace_vm_file(name, *before, after))
+        make_private_directory(vm_data_directory(name));
+        replace_file(path, image);
+        if (!is_attached && !replace_vm_file(name, *before, after))
             throw LauncherError(shown(file) + " was changed meanwhile; try again");
     } catch (const LauncherError&) {
         // Nothing names it.
         if (!was_there)
             unlink(path.c_str());
+        // Only when nothing is in it.
+        rmdir(vm_data_directory(name).c_str());
         throw;
     }
 }

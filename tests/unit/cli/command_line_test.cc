@@ -163,10 +163,11 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     EXPECT_EQ(error({"cp", "file"}), "cp needs [NAME:]PATH [NAME:]PATH");
     EXPECT_EQ(error({"argv", "a", "b"}), "`b' means nothing here: tapgate argv NAME");
     EXPECT_EQ(error({"argv", "lab", "--memry=2"}),
-              "unknown option `--memry' (did you mean `memory'?)");
-    EXPECT_EQ(error({"argv", "lab", "--mem=2"}), "unknown option `--mem' (did you mean `memory'?)");
+              "unknown option `--memry' (did you mean `--memory'?)");
+    EXPECT_EQ(error({"argv", "lab", "--mem=2"}),
+              "unknown option `--mem' (did you mean `--memory'?)");
     EXPECT_EQ(error({"show", "lab", "--null"}), "show does not take --null; these do: argv");
-    EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `null'?)");
+    EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `--null'?)");
     EXPECT_EQ(error({"edit", "lab", "--", "-x"}), "edit takes nothing behind `--'");
     EXPECT_EQ(
         error_of([] {

@@ -185,6 +185,10 @@ done
 "$tapgate" delete two --yes
 result "what fails of several is told once"
 
+XDG_CONFIG_HOME=$work/nobody timeout 1 script -qec "'$tapgate' list --watch" /dev/null </dev/null >said 2>&1 || true
+grep -q 'no VM runs' said || wrong "list --watch leaves the screen empty: $(cat -A said)"
+result "list --watch says that no VM runs"
+
 # A Slurm that does not answer the first time.
 "$tapgate" create far --on=slurm --net=none >/dev/null
 mkdir cluster

@@ -43,7 +43,7 @@ cat >list <<'END'
 1 start nobody => tapgate create nobody --disk=PATH
 2 stop => --all for all that run
 2 stop lab --all => tapgate help stop
-2 stop lab --forse => did you mean `force'
+2 stop lab --forse => did you mean `--force'
 2 stop lab --memory=2G => belongs to create
 1 stop labb => did you mean `lab'
 1 kill labb => tapgate list --all
@@ -104,7 +104,8 @@ cat >list <<'END'
 1 create web --memory=2X => 512M or 2G
 2 create web --memory => --memory=SIZE
 2 create web --memory= => --memory=SIZE
-2 create web --memry=2G => did you mean `memory'
+2 create web --memry=2G => did you mean `--memory'
+2 list --jsno => did you mean `--json'
 1 create web --cpus=0 => from 1 to 255
 1 create web --cpus=3,sockets=2 => -
 1 create web --cpu=a=b => host or qemu64
@@ -126,6 +127,7 @@ cat >list <<'END'
 2 resize lab => tapgate help resize
 2 resize lab 20Q => +5G
 1 resize lab 20G 7 => the first one is 0
+1 resize other 20G => other has no disk
 2 snapshot => tapgate help snapshot
 2 snapshot keep lab x => save, list, restore, delete
 2 snapshot save lab => tapgate help snapshot
@@ -140,6 +142,8 @@ cat >list <<'END'
 1 import / => / is a directory
 1 new web --from=/ => / is a directory
 2 cp => cp needs
+2 cp one lab => tapgate cp one lab:
+2 cp one two => tapgate cp one NAME:two
 1 import gold.qcow2 lab => tapgate delete lab
 2 translate --pid=x => tapgate help translate
 2 translate --pid=1 start.sh => FILE -- ARGUMENTS of the script
