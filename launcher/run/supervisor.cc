@@ -18,6 +18,7 @@
 #include "launcher/base/child_process.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
+#include "launcher/base/host_resources.h"
 #include "launcher/base/memory.h"
 #include "launcher/base/output.h"
 #include "launcher/base/stop_signals.h"
@@ -291,7 +292,12 @@ class Supervisor {
 
     [[nodiscard]] std::string words() const {
         const std::string text = qemu_words(name_);
-        return text.empty() ? "it said nothing" : text;
+        if (!text.empty())
+            return text;
+        const std::string directory = vm_directory(name_);
+        return disk_space(directory).free_mebibytes > 0
+                   ? "it said nothing"
+                   : "there is no room for its words, or its sockets, in " + shown(directory);
     }
 
     const VmSpec& spec_;

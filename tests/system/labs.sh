@@ -193,7 +193,7 @@ did 2 lab down class.conf --for=ssh
 says "$err" 'lab down does not take --for; these do: wait'
 sed '1i share = nowhere\nname = sharing' "$LAB/home/class.conf" | write_lab sharing
 did 1 lab up sharing.conf --helper="$LAB_HELPER"
-says "$err" 'sharing-server-1: share: .*/nowhere: No such file or directory; make it with: mkdir -p'
+says "$err" '^tapgate: sharing-server-1: share: .*/nowhere: No such file or directory; make it with: mkdir -p'
 for name in big none typo sharing; do
     nothing_of $name
 done

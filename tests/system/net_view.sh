@@ -315,6 +315,7 @@ no_ssh_runs() { ! ssh_runs; }
 in_lab=$!
 lab_poll 10 ssh_runs || wrong "it runs nothing"
 kill -TERM $in_lab
+lab_poll 5 test ! -e "/proc/$in_lab" || wrong "it goes on"
 status=0
 wait $in_lab || status=$?
 [ $status = 143 ] || wrong "lab exec ends with $status"

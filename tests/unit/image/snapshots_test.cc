@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "launcher/base/error.h"
 #include "launcher/base/program.h"
 #include "launcher/base/stop_signals.h"
 #include "launcher/vm/file.h"
@@ -37,9 +36,8 @@ TEST(Snapshots, ASignalBeforeTheFirstIsDeletedKeepsThemAll) {
     {
         const HeldSignals signals;
         raise(SIGTERM);
-        const auto error =
-            exception_of<LauncherError>([&] { delete_snapshot(lab, "clean", limit); });
-        EXPECT_EQ(error.code(), code_of_signal("SIGTERM"));
+        EXPECT_NE(error_of([&] { delete_snapshot(lab, "clean", limit); }), "none");
+        EXPECT_EQ(signals.take(), "");
     }
     ASSERT_EQ(snapshots_of(lab).size(), 1U);
     EXPECT_TRUE(snapshots_of(lab)[0].on_all_disks);
