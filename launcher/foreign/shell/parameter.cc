@@ -59,7 +59,7 @@ struct ShellWordReader::Parameter {
             how.remove_prefix(end + 1);
         }
         is_given = name == "@" || name == "*" ||
-                   (!name.empty() && digits.find(name[0]) != digits.npos && name != "0");
+                   (!name.empty() && digits.find(name[0]) != std::string_view::npos && name != "0");
         const std::string_view which = element.empty() ? name : element;
         is_all = which == "@" || which == "*";
         is_star = which == "*";
