@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "launcher/base/child_process.h"
@@ -32,6 +33,14 @@ constexpr milliseconds look_limit{1000};
 bool ended(const UniqueFd& qemu, milliseconds limit) {
     pollfd end{qemu.get(), POLLIN, 0};
     return poll(&end, 1, static_cast<int>(limit.count())) > 0;
+}
+
+LauncherError still_up(const VmName& name, milliseconds limit) {
+    return LauncherError(name.str() + " has not powered down within " +
+                         std::to_string(limit.count() / 1000) +
+                         " s; its guest may not react to the power button. Wait longer with "
+                         "--timeout=SECONDS, or cut its power: tapgate stop --force " +
+                         name.str());
 }
 
 }  // namespace
@@ -99,13 +108,11 @@ void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit,
     const auto begin = Clock::now();
     auto tell = begin + milliseconds(1000);
     Step step = down.begin(begin);
+    bool asked = false;
+    std::optional<LauncherError> unheard;  // of the last press
     for (;;) {
         if (step == Step::quit && !force)
-            throw LauncherError(name.str() + " has not powered down within " +
-                                std::to_string(limit.count() / 1000) +
-                                " s; its guest may not react to the power button. Wait longer with "
-                                "--timeout=SECONDS, or cut its power: tapgate stop --force " +
-                                name.str());
+            throw unheard ? *unheard : still_up(name, limit);
         if (step == Step::quit)
             note("cutting the guest's power");
         if (step == Step::kill || step == Step::give_up) {
@@ -115,13 +122,19 @@ void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit,
         if (step != Step::none) {
             try {
                 take_step(name, step);
+                asked = true;
+                unheard.reset();
             } catch (const LauncherError& error) {
                 // It may be ending right now: its sockets close first.
                 if (ended(qemu, milliseconds(2000)))
                     return;
-                if (!force)
+                // Its guest has been asked, though, and may power down on a host that is too busy
+                // for an answer.
+                unheard = error;
+                if (!asked && !force)
                     throw;
-                note(error.what());
+                if (!asked)
+                    note(error.what());
             }
         }
         const auto until = std::min(tell, down.next().value_or(tell));

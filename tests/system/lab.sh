@@ -76,8 +76,9 @@ lab_enter() {
     TAPGATE_LAB_HOST_NET=$(readlink /proc/self/ns/net)
     export TAPGATE_LAB_HOST_NET
     # pdeathsig and kill-child make a chain: however this shell ends, the lab ends with it. In the
-    # background and waited for, so that a signal is acted upon at once; unshare blocks TERM.
-    setpriv --pdeathsig KILL \
+    # background and waited for, so that a signal is acted upon at once; unshare blocks TERM. Tests
+    # send SIGHUP, too, which nohup would have everybody ignore.
+    env --default-signal=HUP setpriv --pdeathsig KILL \
         unshare --net --mount --pid --ipc --uts --fork --kill-child --mount-proc -- \
         "$BASH" "$@" <&0 &
     local lab_pid=$!

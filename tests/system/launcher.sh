@@ -198,6 +198,17 @@ did 0 status bare
 says "$out" '^problem +QEMU does not answer: .*tapgate kill bare'
 tg_refused 'if that stays so, QEMU hangs, and its end is: tapgate kill bare' pause bare
 tg_refused 'tapgate kill bare' stop bare
+# One that has asked the guest goes on waiting for it.
+kill -CONT "$(field bare process)"
+(lab_exec "$tapgate" stop bare --timeout=15) </dev/null >"$out" 2>"$err" &
+stop=$!
+lab_poll 5 said "$err" 'waiting for bare to power down' || wrong "stop does not wait"
+kill -STOP "$(field bare process)"
+sleep 7
+kill -CONT "$(field bare process)"
+ends_with 1 $stop
+says "$err" 'bare has not powered down within 15 s'
+kill -STOP "$(field bare process)"
 # Those that ask its guest, too.
 echo text >$LAB/home/text
 for words in 'ssh bare' 'exec bare -- true' 'exec --via=agent bare -- true' 'cp text bare:/tmp' 'ssh-config bare' \
@@ -594,8 +605,8 @@ result "run: the console on stdout, and 0 when the guest has powered off"
 
 for signal in TERM HUP INT; do
     : >"$out" # not the PASS of the run before
-    # In the background a shell's child ignores SIGINT, and under nohup SIGHUP.
-    (lab_exec setsid env --default-signal=INT,HUP "$tapgate" run lab "${with_helper[@]}") </dev/null >"$out" 2>"$err" &
+    # In the background a shell's child ignores SIGINT.
+    (lab_exec setsid env --default-signal=INT "$tapgate" run lab "${with_helper[@]}") </dev/null >"$out" 2>"$err" &
     run=$!
     lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" said "$out" '^PASS' || wrong "no PASS"
     kill -$signal "$run" || wrong "run is gone before SIG$signal: $(cat "$err")"
