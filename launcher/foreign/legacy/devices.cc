@@ -213,6 +213,20 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     }
 }
 
+// What a SCSI controller says of itself beyond its place.
+std::string left_of_controller(const Properties& properties) {
+    std::string left;
+    for (const char* const key :
+         {"num_queues", "virtqueue_size", "max_sectors", "cmd_per_lun", "seg_max"}) {
+        if (properties.has(key))
+            left.append(left.empty() ? "; left out: " : ", ")
+                .append(key)
+                .append("=")
+                .append(properties.get(key));
+    }
+    return left;
+}
+
 // What tapgate's machines have themselves; empty: it is none of these.
 std::string why_own(const std::string& driver, const Properties& properties) {
     constexpr std::array<std::string_view, 32> infrastructure = {"pcie-root-port",
@@ -259,7 +273,7 @@ std::string why_own(const std::string& driver, const Properties& properties) {
     if (is_one_of(driver, infrastructure) || is_virtio(driver, "serial"))
         return "tapgate gives each device its place";
     if (is_virtio(driver, "scsi"))
-        return "disks with bus=scsi have one";
+        return "disks with bus=scsi have one" + left_of_controller(properties);
     if (is_one_of(driver, scsi) || driver.starts_with("megasas"))
         return "what is on SCSI is on virtio-scsi";
     if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))

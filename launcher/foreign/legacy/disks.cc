@@ -44,9 +44,15 @@ void take_place(const Properties& said, ForeignDisk& disk) {
     const std::string bus = said.get("bus");
     const size_t dot = bus.rfind('.');
     const auto on_pci = pci_place(said);
+    const bool on_root = bus.empty() || bus == "pci.0" || bus == "pcie.0";
     if (said.get("driver").starts_with("virtio-blk") && on_pci) {
         disk.place = on_pci->second;
         disk.controller = "pci " + on_pci->first;
+    } else if (said.get("driver").starts_with("virtio-blk") && on_root) {
+        // Without addr= it gets the first slot that is free, behind the board's own devices.
+        constexpr unsigned first_free = 8 * 3;
+        disk.place = first_free;
+        disk.controller = "pci ";
     } else if (disk.bus == "scsi" && said.has("scsi-id")) {
         disk.place = most_places * number_of(said.get("scsi-id")) + number_of(said.get("lun"));
         disk.controller = "scsi " + bus;
