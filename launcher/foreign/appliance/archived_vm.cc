@@ -15,7 +15,7 @@ namespace tapgate {
 
 namespace {
 
-// What is the VM's alone.
+// Keys that belong to the VM alone.
 constexpr std::array<std::string_view, 12> of_the_vm = {"memory",  "cpus",  "cpu",      "nested",
                                                         "machine", "accel", "firmware", "boot",
                                                         "append",  "seed",  "snapshot", "disk"};
@@ -52,7 +52,7 @@ std::string archived_vm_text(const VmName& name, const std::vector<Setting>& set
 ArchivedVm read_archived_vm(const std::string& text, const std::string& source) {
     const std::vector<Setting> settings = parse_vm_file(source, text);
     const auto name = VmName::parse("vm");
-    // Where a value is wrong, it says the line.
+    // If a value is wrong, this throws with the line's number.
     describe_vm(*name, settings);
     ArchivedVm vm;
     for (const Setting& setting : settings) {

@@ -26,9 +26,9 @@ namespace tapgate {
 
 namespace {
 
-// Of an OVF descriptor or a manifest, in bytes.
+// The largest OVF descriptor or manifest, in bytes.
 constexpr size_t most_description = 1024UL * 1024;
-// What an import leaves free of a file system that it unpacks into.
+// How much an import leaves free on a file system that it unpacks into.
 constexpr std::uint64_t reserve = 64ULL * 1024 * 1024;
 
 UniqueFd open_file(const std::string& path) {
@@ -38,7 +38,8 @@ UniqueFd open_file(const std::string& path) {
     return fd;
 }
 
-// Of compressed files and archives, by how they begin; empty: it is none that is known here.
+// The program that compressed or packed a file, by how the file begins; empty if none known here
+// did.
 std::string_view packer_of(const std::string& path, std::uint64_t offset) {
     struct Packer {
         std::string_view beginning;
@@ -70,7 +71,7 @@ std::uint64_t free_bytes(const std::string& directory) {
     return std::uint64_t{status.f_bavail} * status.f_frsize;
 }
 
-// A part of a file, for libarchive.
+// A part of a file, as libarchive reads it.
 struct Part {
     int fd = -1;
     std::uint64_t left = 0;
@@ -146,7 +147,7 @@ std::string folder_of(const std::string& name) {
     return name.substr(0, name.rfind('/') + 1);
 }
 
-// What macOS puts beside a file in an archive, under the file's name.
+// A file that macOS puts into an archive beside another, with "._" before that file's name.
 bool is_of_macos(const std::string& name) {
     return name.compare(folder_of(name).size(), 2, "._") == 0;
 }
@@ -271,7 +272,7 @@ void ApplianceFiles::read_archive() {
     const auto found = std::find_if(members_.begin(), members_.end(), is_descriptor);
     if (found != members_.end()) {
         refuse_second_descriptor(*found);
-        // Nothing lies above an archive.
+        // A folder above the archive does not exist.
         if (("/" + found->name).find("/../") == std::string::npos)
             folder_ = folder_of(found->name);
         descriptor_ = read_tar_member(path_, *found, most_description);
@@ -301,7 +302,8 @@ bool ApplianceFiles::has(const std::string& name) const {
                     : access((folder_of(path_) + name).c_str(), F_OK) == 0;
 }
 
-// Some have a file in pieces, or the snapshots of a disk, as NAME.000000000, NAME.000000001, ...
+// Some programs store a file in pieces, or a disk's snapshots, as NAME.000000000, NAME.000000001,
+// ...
 std::string ApplianceFiles::in_its_place(const std::string& name) const {
     const std::string first = name + ".000000000";
     if (!has(first))
@@ -321,7 +323,7 @@ ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
         return {path_, member->offset, member->size};
     }
     const std::string directory = folder_of(path_);
-    // Links in folders below could lead elsewhere.
+    // Links in the folders below could lead out of the directory.
     std::error_code error;
     const std::string inside = std::filesystem::canonical(directory, error).string();
     const std::string real =
@@ -340,7 +342,7 @@ void ApplianceFiles::read_vm_file() {
             continue;
         const std::string name = member.name.substr(0, member.name.size() - ending.size());
         std::string text = read_tar_member(path_, member, most_description);
-        // Others' appliances may have a .conf of their own.
+        // Appliances of other programs may contain a .conf of their own.
         if (!VmName::parse(name) || !text.starts_with("# The VM " + name + " of tapgate"))
             continue;
         vm_file_ = std::move(text);
@@ -384,7 +386,7 @@ std::optional<SourceImage> ApplianceFiles::variables() {
 SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
     const bool as_written = !disk.escaped.empty() && !has(folder_ + disk.file);
     std::string name = folder_ + (as_written ? disk.escaped : disk.file);
-    // A file in pieces that is small enough for one.
+    // A file that would be stored in pieces, but is small enough for one.
     if (!has(name) && has(name + ".000000000") && !has(name + ".000000001"))
         name += ".000000000";
     Place place = place_of(name);

@@ -29,7 +29,7 @@ struct FreeArchive {
     void operator()(archive* one) const { archive_read_free(one); }
 };
 
-// Its first header is one, after gzip or without; what is behind that is read later.
+// Is the first header one of a tar archive, gzipped or not? What follows it is read later.
 bool begins_as_archive(const std::string& path) {
     constexpr size_t block = 10240;
     const std::unique_ptr<archive, FreeArchive> reader(archive_read_new());
@@ -40,7 +40,7 @@ bool begins_as_archive(const std::string& path) {
            archive_read_next_header(reader.get(), &entry) == ARCHIVE_OK;
 }
 
-// As much as tells what it is; empty when it cannot be read, which others say.
+// Enough of the file to recognize it; empty if it cannot be read, which is reported elsewhere.
 std::string beginning_of(const std::string& path) {
     std::string text(16384, '\0');
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -49,7 +49,7 @@ std::string beginning_of(const std::string& path) {
     return text;
 }
 
-// The local name of the first element; empty: it does not begin as XML does.
+// The local name of the first element; empty if the text does not begin like XML.
 std::string_view first_element(std::string_view text) {
     if (text.starts_with("\xef\xbb\xbf"))
         text.remove_prefix(3);
@@ -57,7 +57,7 @@ std::string_view first_element(std::string_view text) {
         text = trimmed(text, " \t\r\n");
         if (!text.starts_with('<'))
             return {};
-        std::string_view end;  // of what is none
+        std::string_view end;  // of what is no element
         if (text.starts_with("<?"))
             end = "?>";
         else if (text.starts_with("<!--"))

@@ -26,7 +26,7 @@ namespace {
 
 using std::chrono::minutes;
 
-// "    (12.50/100%)\r" of qemu-img -p, and whatever else it says.
+// Reads "    (12.50/100%)\r" of qemu-img -p, and keeps whatever else it says.
 class ConvertWords {
   public:
     explicit ConvertWords(const Progress& progress) : progress_(progress) {}
@@ -83,7 +83,7 @@ void convert_image(const std::vector<std::string>& words, FileAccess files,
                    const UnfinishedFile& target, const HeldSignals& signals,
                    const Progress& progress, const std::string& what) {
     Pipe output = make_pipe();
-    // qemu-img finds it there.
+    // So that qemu-img finds the file in place.
     static_cast<void>(target.create(0600));
     files.write.push_back(target.path());
     std::vector<std::string> all{"convert", "-p"};
@@ -92,7 +92,8 @@ void convert_image(const std::vector<std::string>& words, FileAccess files,
     ChildProcess child = start_qemu_img(all, files, output.writing.get());
     output.writing.reset();
     ConvertWords said(progress);
-    // No limit in time: images are as large as they are. It ends with its output.
+    // There is no time limit, as images may be of any size. The loop ends when qemu-img's output
+    // does.
     for (;;) {
         std::array<pollfd, 2> fds{pollfd{output.reading.get(), POLLIN, 0},
                                   pollfd{signals.fd(), POLLIN, 0}};

@@ -20,13 +20,13 @@ namespace {
 
 using std::chrono::minutes;
 
-// The image as qemu-img's --image-opts: the drivers that are named here and no other.
+// The image as qemu-img's --image-opts, which allows only the drivers that are named here.
 std::string image_options(const SourceImage& image) {
     std::string text = "driver=" + std::string(name_of(image.format));
     std::string file = "file.";
     if (image.size > 0) {
-        // QEMU's raw driver takes whole sectors, and a blank qcow2 has none at its end. tar(5)
-        // fills up the last one of a member with zeroes.
+        // QEMU's raw driver takes whole sectors, and a blank qcow2 has no whole one at its end.
+        // tar(5) fills up a member's last sector with zeroes.
         constexpr std::uint64_t sector = 512;
         const std::uint64_t whole = (image.size + sector - 1) / sector * sector;
         text += ",file.driver=raw,file.offset=" + std::to_string(image.offset) +
@@ -55,17 +55,17 @@ void check_space(const SourceImage& image, const FileAccess& files, const std::s
     require_room(needed, directory, image.path);
 }
 
-// Throws when qemu-img finds the image damaged.
+// Throws if qemu-img finds the image damaged.
 void check_structure(const SourceImage& image, const FileAccess& files, const std::string& what) {
-    constexpr int only_leaks = 3;     // space that is lost and harms nobody
-    constexpr int cannot_check = 63;  // a format without anything to check
+    constexpr int only_leaks = 3;     // lost space, which harms nobody
+    constexpr int cannot_check = 63;  // a format that has nothing to check
     const ProgramResult result =
         run_qemu_img({"check", "-q", "--image-opts", image_options(image)}, files, minutes(30));
     if (result.exit_code != 0 && result.exit_code != only_leaks && result.exit_code != cannot_check)
         throw LauncherError(what + ": " + terminal_text(result.errors + result.output));
 }
 
-// Where the image comes to be; throws when there is one already.
+// The path of the image to make; throws if there is one already.
 std::string free_target(const std::string& directory, const std::string& name) {
     std::string target = directory + "/" + name;
     if (exists(target))
@@ -122,7 +122,7 @@ ImageImport::ImageImport(const std::string& directory) : directory_(directory) {
 ImageImport::~ImageImport() {
     for (const std::string& path : imported_)
         unlink(path.c_str());
-    // Only when nothing is in it.
+    // This fails, as it should, if something else is in it.
     rmdir(directory_.c_str());
 }
 
@@ -131,7 +131,7 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
     const std::string target = free_target(directory_, name);
     const FileAccess files{.read = {image.path}, .parts = check_source_image(image), .write = {}};
     const UnfinishedFile unfinished(target);
-    // What is cut off would be read as zeroes.
+    // If the image was cut off, its missing part would be read as zeroes.
     check_structure(image, files, shown(image.path) + " is damaged");
     check_space(image, files, directory_);
     convert_image({"-O", "qcow2", "--image-opts", image_options(image)}, files, unfinished,
@@ -141,7 +141,7 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
                     shown(image.path) + ": what it was converted to is damaged");
     unfinished.finish();
     imported_.push_back(target);
-    // Behind what may take long; what is left to do is one file.
+    // Signals count up to here, after all that may take long; only a file is left to write.
     signals_.throw_if_any();
 }
 

@@ -40,8 +40,8 @@ enum class Resource : unsigned {
     volume = 32,
 };
 
-// A ResourceSubType may be several words between blanks, and each will do (DMTF DSP0243, 8.1).
-// They are written in small and in large letters.
+// A ResourceSubType may be several words separated by blanks, each of which will do (DMTF DSP0243,
+// 8.1). They are written in small or capital letters.
 std::vector<std::string> alternatives(std::string_view type) {
     std::vector<std::string> all;
     while (!type.empty()) {
@@ -53,7 +53,7 @@ std::vector<std::string> alternatives(std::string_view type) {
     return all;
 }
 
-// The same adapter among those that model= has; empty: it has none like it. oVirt has numbers.
+// The model= for the same adapter; empty if there is none like it. oVirt writes numbers.
 std::string_view model_named(std::string_view type) {
     if (is_one_of(type, {"e1000e", "virtuale1000e", "6"}))
         return "e1000e";
@@ -72,13 +72,13 @@ std::string_view adapter_model(std::string_view type) {
     return {};
 }
 
-// Of disks.
+// A controller of disks.
 struct DiskController {
-    std::string kind;  // in the appliance's words; empty: none was said
+    std::string kind;  // in the appliance's words; empty if it does not say
     bool ide = false;
 };
 
-// The bus of a controller's disks here; SATA where there is none like it.
+// The bus that a controller's disks get here; SATA if there is none like it.
 DiskBus bus_on(std::string_view kind) {
     for (const std::string& one : alternatives(kind)) {
         if (is_one_of(one, {"virtioscsi", "virtio-scsi"}))
@@ -93,7 +93,7 @@ bool is_sata(std::string_view kind) {
     return is_one_of(in_small_letters(kind), {"ahci", "vmware.sata.ahci", "sata"});
 }
 
-// A disk of the hardware's, as long as nobody knows the machine.
+// A disk of the hardware's, before the machine is known.
 struct FoundDisk {
     size_t item = 0;  // its place among the items
     ApplianceDisk disk;
@@ -102,7 +102,7 @@ struct FoundDisk {
     std::string why;
 };
 
-// Where it is on SATA otherwise.
+// May a disk that would be on SATA otherwise be on IDE?
 bool fits_ide(const FoundDisk& disk) {
     return disk.disk.bus == DiskBus::sata && bus_on(disk.controller.kind) == DiskBus::sata;
 }
@@ -123,7 +123,7 @@ bool is_disk(const OvfItem& item) {
         case Resource::volume:
             return !item.text("HostResource").empty() || !item.text("VirtualQuantity").empty();
         default:
-            // Others' numbers for disks, and disks in the place of memory.
+            // Other programs have their own numbers for disks, or put disks in the place of memory.
             return item.text("HostResource").find("/disk/") != std::string::npos;
     }
 }
@@ -185,14 +185,14 @@ class OvfReader {
     }
 
   private:
-    // It would not start, and nothing would say why.
+    // Such a guest would not start, and nothing would say why.
     void refuse_other_processors() const {
         if (!guest_.processor.empty())
             throw LauncherError(source_ + ": its guest is for another processor (" +
                                 shown(guest_.processor) + "): tapgate's VMs are PCs");
     }
 
-    // `machine`: what oVirt says; empty: not said.
+    // `machine` is what oVirt says; empty if it says nothing.
     void read_hardware(const pugi::xml_node& hardware, std::string_view machine) {
         std::vector<OvfItem> items = read_ovf_items(hardware, configuration_, result_.translation);
         drop_repeated(items);
@@ -222,14 +222,14 @@ class OvfReader {
             else
                 read_item(items[i]);
         }
-        // A BIOS comes to them first; oVirt says which it comes to.
+        // A BIOS tries disks on IDE first; oVirt says which disk it tries first.
         std::stable_partition(result_.disks.begin(), result_.disks.end(),
                               [](const auto& one) { return one.bus == DiskBus::ide; });
         std::stable_partition(result_.disks.begin(), result_.disks.end(),
                               [](const auto& one) { return one.is_first; });
     }
 
-    // A disk that two items have is one; of CPUs and of memory the last item counts.
+    // A disk that two items name is one disk; of several items for CPUs or memory, the last counts.
     void drop_repeated(std::vector<OvfItem>& items) {
         std::set<std::string> seen;
         std::erase_if(items, [&](const OvfItem& item) {
@@ -255,10 +255,10 @@ class OvfReader {
         }
     }
 
-    // An old guest with a disk on IDE has drivers for nothing newer (Windows XP, DOS): it gets a
-    // machine that has IDE. So does one that had SCSI: its Windows brings no driver for SATA, and
-    // those for IDE are there, for its CD drive. UEFI came with SATA, and oVirt's q35 has no IDE
-    // either.
+    // An old guest with a disk on IDE (Windows XP, DOS) has no drivers for anything newer, so it
+    // gets a machine that has IDE. So does one that had SCSI: its Windows comes without a driver
+    // for SATA, but with those for IDE, for its CD drive. UEFI came together with SATA, and oVirt's
+    // q35 has no IDE.
     void choose_machine(std::vector<FoundDisk>& disks, const std::string& family,
                         std::string_view ovirt) {
         auto on_ide = std::count_if(disks.begin(), disks.end(),
@@ -322,7 +322,7 @@ class OvfReader {
                         ? "what was in its TPM (BitLocker's key, say) is in no appliance; for a "
                           "new "
                           "one start swtpm, and add -chardev, -tpmdev and -device as --qemu-arg"
-                    // "Other": a card of the host's, and what else has no number.
+                    // Type 1 is "Other": a card of the host's, or something else without a number.
                     : item.type == 1 ? "no setting is like it"
                                      : "tapgate's VMs have their own, or none";
                 if (const std::string left = item.left(); !left.empty())
@@ -341,7 +341,7 @@ class OvfReader {
         result_.translation.changed(was, key + " = " + value, why);
     }
 
-    // 0 when it is not said.
+    // 0 if it is not given.
     unsigned cpu_number(OvfItem& item, const std::string& key, const std::string& was) {
         const std::string text = disks_.resolved(item.take(key), ", or say --cpus=N");
         const auto number = text.empty() ? std::optional(0.0) : ovf_number(text);
@@ -351,7 +351,7 @@ class OvfReader {
         return static_cast<unsigned>(*number);
     }
 
-    // What is said with the command counts.
+    // The option on the command line replaces it.
     void leave_quantity(OvfItem& item, const std::string& was, const std::string& option) {
         const std::string units = item.take_units();
         const std::string quantity = item.take("VirtualQuantity");
@@ -403,7 +403,7 @@ class OvfReader {
             disks_.resolved(item.take("VirtualQuantity"), ", or say --memory=SIZE");
         const double number = ovf_number(text).value_or(0);
         constexpr double most = 16.0 * 1024 * 1024;
-        // Without a unit it is MiB, or bytes where that many cannot be.
+        // Without a unit it is in MiB, or in bytes if that many MiB are impossible.
         const auto unit =
             units.empty() ? std::optional(number > most ? 1 : 0x1p20) : ovf_unit(units);
         if (!unit)
@@ -465,7 +465,7 @@ class OvfReader {
             add_reason(why, "one of " + type);
         if (!other.cable || apart || cut)
             add_reason(why, "its cable was out, and is in (tapgate links tells, and can cut it)");
-        // A number is its place in the machine.
+        // A number is the adapter's place in the machine, and no MAC address.
         if (!address.empty() && !mac && !ovf_number(address))
             add_reason(why, quoted_word(address) + " is no station's MAC address");
         set(was, "net", value, why, item);
@@ -484,7 +484,7 @@ class OvfReader {
         const std::string kind = item.take("ResourceSubType");
         const std::string quantity = resource.empty() ? item.take("VirtualQuantity") : "";
         const std::string units = quantity.empty() ? "" : item.take_units();
-        // Without a file: by its size, in units that belong to it.
+        // Without a file, the disk is blank, and given by its size and that size's unit.
         found.disk = resource.empty() && !quantity.empty() ? disks_.blank_disk(quantity, units, was)
                                                            : disks_.disk(resource, was);
         if (const std::string& interface = found.disk.interface; !interface.empty())
@@ -553,7 +553,7 @@ class OvfReader {
         read_sections_.push_back(boot_.net);
     }
 
-    // What is in a drive of the appliance: nothing, mostly.
+    // Says what is in a drive of the appliance, which is mostly nothing.
     void read_drive(OvfItem& item, const std::string& was) {
         const std::string resource = item.take("HostResource");
         item.take("AutomaticAllocation");
@@ -580,12 +580,12 @@ class OvfReader {
     size_t disks_found_ = 0;
     std::vector<VirtualBoxAdapter> virtualbox_adapters_;
     Appliance result_;
-    std::string configuration_;  // its id; empty: there is one only
+    std::string configuration_;  // its id; empty if there is only one
     OvfDisks disks_{source_};
     std::map<std::string, DiskController> controllers_;  // by InstanceID
     OvfBoot boot_;
-    size_t net_to_boot_ = 0;                     // the first adapter, or VMware's
-    std::vector<pugi::xml_node> read_sections_;  // VMware's of the boot order, where they count
+    size_t net_to_boot_ = 0;                     // the first adapter, or the one to boot from
+    std::vector<pugi::xml_node> read_sections_;  // VMware's of the boot order, if they count
 };
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace tapgate {
 
 namespace {
 
-// The first that is for a disk or an adapter: drives are empty here. `kind` tells what one is for.
+// The first entry for a disk or an adapter, since drives are empty here. `kind` says what an entry
+// is for.
 pugi::xml_node first_in(const pugi::xml_node& list, std::string_view disk, std::string_view net,
                         std::string (*kind)(const pugi::xml_node&)) {
     return list.find_child([&](const pugi::xml_node& child) {

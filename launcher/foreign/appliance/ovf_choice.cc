@@ -12,7 +12,7 @@ namespace tapgate {
 
 namespace {
 
-// The VMs, in their order, however many collections are around them.
+// The VMs in their order, however many collections they are nested in.
 std::vector<pugi::xml_node> systems_in(const pugi::xml_node& envelope) {
     std::vector<pugi::xml_node> systems;
     std::vector<pugi::xml_node> left = {envelope};
@@ -36,7 +36,7 @@ std::string name_of(const pugi::xml_node& system) {
     return text_of(system, "Name");
 }
 
-// As a shell has it.
+// The option as one types it in a shell.
 std::string option_for(const pugi::xml_node& system) {
     return shown(shell_text({"--vm=" + ovf_id(system)}));
 }
@@ -63,7 +63,7 @@ pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems, const std::
                       : "no VM " + quoted_word(wish) + " is in it, but " + terminal_text(all)));
 }
 
-// `inner`: what of it is the VM, or is around that.
+// Names the rest of a collection; `inner` is the VM in it, or the collection around that.
 void name_collection(const pugi::xml_node& collection, const pugi::xml_node& inner, size_t vms,
                      Translation& translation) {
     translation.dropped(tag_of(collection), vms == 1 ? "a collection of one VM is this VM"

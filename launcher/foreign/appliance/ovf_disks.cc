@@ -17,7 +17,7 @@ namespace {
 
 constexpr double largest_disk = 0x1p46;  // 64 TiB
 
-// "my%20disk.vmdk" as "my disk.vmdk": names of files are URIs.
+// "my%20disk.vmdk" as "my disk.vmdk", since file names are URIs.
 std::string without_escapes(const std::string& uri) {
     std::string name;
     for (size_t i = 0; i < uri.size(); i++) {
@@ -34,7 +34,7 @@ std::string without_escapes(const std::string& uri) {
     return name;
 }
 
-// The file's name, below the descriptor; empty: it is elsewhere.
+// The file's name, relative to the descriptor; empty if the file is elsewhere.
 std::string file_below(std::string name) {
     constexpr std::string_view scheme = "file:///";
     if (name.starts_with(scheme))
@@ -52,7 +52,7 @@ std::string file_below(std::string name) {
                : std::string();
 }
 
-// By the file's name, oVirt's words for it, or the address of the format's description.
+// By the file's name, oVirt's words for the format, or the address of the format's description.
 ImageFormat format_of(std::string_view file, const pugi::xml_node& disk) {
     const auto [by_name, known] = format_by_name(file);
     if (known)
@@ -73,14 +73,14 @@ ImageFormat format_of(std::string_view file, const pugi::xml_node& disk) {
     return file.ends_with(".img") ? ImageFormat::raw : ImageFormat::vmdk;
 }
 
-// oVirt says where its guest found the disk.
+// The bus on which oVirt's guest found the disk.
 DiskBus bus_of(const std::string& interface) {
     return interface == "VirtIO"        ? DiskBus::virtio
            : interface == "VirtIO_SCSI" ? DiskBus::scsi
                                         : DiskBus::sata;
 }
 
-// The disk, with what oVirt says of it in its element.
+// The disk, with what oVirt says about it in its element.
 ApplianceDisk as_said(const pugi::xml_node& element, ApplianceDisk disk) {
     disk.interface = attribute_of(element, "disk-interface");
     disk.bus = bus_of(disk.interface);
@@ -101,7 +101,7 @@ std::string id_of(const std::string& resource) {
     return resource.substr(resource.rfind('/') + 1);
 }
 
-// Its value, for `configuration` when there is one of its own.
+// The property's value, or the one for `configuration` if there is one.
 std::string value_of(const pugi::xml_node& property, const std::string& configuration) {
     std::string value = attribute_of(property, "value");
     if (value.empty())
@@ -117,7 +117,7 @@ std::string value_of(const pugi::xml_node& property, const std::string& configur
 }  // namespace
 
 void OvfDisks::read_properties(const pugi::xml_node& system, const std::string& configuration) {
-    // From the inside: what is nearest to the VM counts.
+    // From the inside out, as the value nearest to the VM counts.
     for (pugi::xml_node around = system; around; around = around.parent()) {
         for (const pugi::xml_node& section : around.children()) {
             if (ovf_name(section) != "ProductSection")
@@ -132,7 +132,7 @@ void OvfDisks::read_properties(const pugi::xml_node& system, const std::string& 
                 const std::string key = attribute_of(one, "key");
                 const std::string value = value_of(one, configuration);
                 properties_.emplace(key, value);
-                // As others name it (DMTF DSP0243, 9.5.1).
+                // The name by which other sections refer to it (DMTF DSP0243, 9.5.1).
                 properties_.emplace(product + key + instance, value);
             }
         }
@@ -151,7 +151,7 @@ std::string OvfDisks::resolved(const std::string& text, const std::string& way_o
 }
 
 void OvfDisks::read_files(const pugi::xml_node& envelope) {
-    // Some have a section for each file and disk.
+    // Some descriptors have a section for each file and disk.
     for (const pugi::xml_node& section : envelope.children()) {
         if (ovf_name(section) == "References")
             read_references(section);
@@ -217,7 +217,7 @@ std::map<std::string, OvfDisks::File>::const_iterator OvfDisks::file_for(
     const std::string file = attribute_of(element, "fileRef");
     if (!file.empty())
         return file_of(file);
-    // Some name the file by the disk's own id only.
+    // Some descriptors name the file only by the disk's own id.
     const std::string id = attribute_of(element, "diskId");
     const bool is_anothers = std::any_of(disks_.begin(), disks_.end(), [&](const auto& disk) {
         return attribute_of(disk.second, "fileRef") == id;
@@ -282,7 +282,7 @@ std::string OvfDisks::file_in_drive(const std::string& resource) {
     return file == files_.end() ? resource : file->second.href;
 }
 
-// oVirt has whole GiB, and its own name for them.
+// oVirt counts whole GiB, in an attribute of its own.
 ApplianceDisk OvfDisks::blank_disk_of(const pugi::xml_node& element) const {
     const std::string capacity = attribute_of(element, "capacity");
     return capacity.empty() ? blank_disk(attribute_of(element, "size"), "GB", tag_of(element))

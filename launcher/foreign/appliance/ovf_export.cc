@@ -33,7 +33,7 @@ xml_node add_section(xml_node parent, const char* name, const std::string& info)
     return section;
 }
 
-// A controller, and what CIM calls it.
+// A kind of controller; CIM has a number for each.
 enum class Controller { sata, scsi, ide };
 
 Controller controller_of(DiskBus bus) {
@@ -116,7 +116,7 @@ class Writer {
         }
     }
 
-    // Of an <Item>, in the schema's order, which is the alphabet's.
+    // The contents of an <Item>, in the order of the schema, which is alphabetical.
     using Words = std::map<std::string, std::string>;
     void write_item(xml_node hardware, const std::string& name, const std::string& type,
                     Words words) {

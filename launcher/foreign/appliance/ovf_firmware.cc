@@ -19,8 +19,8 @@ struct OvirtKind {
     bool secure = false;
 };
 
-// By its number in a descriptor, which is one less than that of the same in oVirt's interface;
-// null: there is none.
+// By its number in a descriptor, which is one less than in oVirt's interface; null if there is
+// none.
 const OvirtKind* ovirt_kind(const std::string& number) {
     static constexpr OvirtKind kinds[] = {
         {"pc", "bios"}, {"q35", "bios"}, {"q35", "efi"}, {"q35", "efi", true}};
@@ -28,7 +28,7 @@ const OvirtKind* ovirt_kind(const std::string& number) {
     return place && *place < std::size(kinds) ? &kinds[*place] : nullptr;
 }
 
-// Is it among what Xen has in one value, "firmware=uefi;order=dc"?
+// Is the word one of those in Xen's value, such as "firmware=uefi;order=dc"?
 bool has_word(const std::string& value, std::string_view word) {
     return (";" + value + ";").find(";" + std::string(word) + ";") != std::string::npos;
 }

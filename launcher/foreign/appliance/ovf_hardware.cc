@@ -16,12 +16,12 @@ namespace tapgate {
 
 namespace {
 
-// Numbers by which the descriptor's parts name each other, and words for people.
+// Numbers by which parts of the descriptor refer to each other, and words for people.
 constexpr std::array<std::string_view, 12> structure = {
     "InstanceID", "InstanceId",  "Parent",       "AddressOnParent", "Address", "ElementName",
     "Caption",    "Description", "ResourceType", "BusNumber",       "Device",  "Alias"};
 
-// CIM_ResourceAllocationSettingData.ResourceType of IDE, SCSI, and what is newer.
+// ResourceType in CIM_ResourceAllocationSettingData: IDE, SCSI, and newer ones.
 bool is_disk_controller(const OvfItem& item) {
     return item.type == 5 || item.type == 6 || item.type == 20;
 }
@@ -56,11 +56,11 @@ OvfItem read_item(const pugi::xml_node& node) {
     if (local_name(node.name()) == "StorageItem" && item.type == 0)
         item.type = 17;
     if (local_name(node.name()) == "EthernetPortItem")
-        item.type = 10;  // whatever it says
+        item.type = 10;  // whatever type it gives
     return item;
 }
 
-// Is the word among those of the attribute, between blanks?
+// Is the word in the attribute's list, which is separated by blanks?
 bool is_for(const std::string& configurations, const std::string& wanted) {
     size_t at = 0;
     while (at < configurations.size()) {
@@ -73,13 +73,13 @@ bool is_for(const std::string& configurations, const std::string& wanted) {
     return false;
 }
 
-// A bound of how much there may be, and no thing itself.
+// Does the item only limit how much there may be, and is no device itself?
 bool is_bound(const pugi::xml_node& item) {
     const std::string bound = attribute_of(item, "bound");
     return !bound.empty() && bound != "normal";
 }
 
-// The numbers of the items that are for this configuration alone.
+// The ids of the items that are only for this configuration.
 std::set<std::string> ids_for(const pugi::xml_node& hardware, const std::string& configuration) {
     std::set<std::string> ids;
     for (const pugi::xml_node& node : hardware.children()) {
@@ -91,13 +91,13 @@ std::set<std::string> ids_for(const pugi::xml_node& hardware, const std::string&
     return ids;
 }
 
-// Items that share numbers which tell their order.
+// Items whose numbers give their order among each other.
 using Group = std::pair<unsigned, std::string>;
 
-// Of disks.
+// A controller of disks.
 struct NumberedController {
-    std::string kind;   // those of one kind are numbered together
-    double number = 0;  // among them
+    std::string kind;   // controllers of one kind are numbered together
+    double number = 0;  // among those of its kind
 };
 
 std::map<std::string, NumberedController> disk_controllers(const std::vector<OvfItem>& items) {
@@ -106,7 +106,7 @@ std::map<std::string, NumberedController> disk_controllers(const std::vector<Ovf
     for (const OvfItem& item : items) {
         if (!is_disk_controller(item))
             continue;
-        // "AHCI" and NVMe have one number, and count each by itself.
+        // "AHCI" and NVMe have the same type, but are counted separately.
         const std::string kind =
             std::to_string(item.type) + (item.type == 20 ? item.text("ResourceSubType") : "");
         const auto number = ovf_number(item.text("Address"));
@@ -116,15 +116,16 @@ std::map<std::string, NumberedController> disk_controllers(const std::vector<Ovf
     return controllers;
 }
 
-// Where it is among those on the same controller, or among the adapters; oVirt numbers its disks as
-// it boots from them.
+// The item's place among those on the same controller, or among the adapters; oVirt numbers its
+// disks in the order in which it boots from them.
 std::optional<double> place_of(const OvfItem& item) {
     const auto address = ovf_number(item.text("AddressOnParent"));
     const std::string order = item.text("BootOrder");
     return address || item.type != 17 || order == "0" ? address : ovf_number(order);
 }
 
-// A guest boots from what is first on the first controller, in whatever order they are written.
+// A guest boots from the first disk of the first controller, in whatever order the items are
+// written.
 void order_by_place(std::vector<OvfItem>& items) {
     const std::map<std::string, NumberedController> controllers = disk_controllers(items);
     using Placed = std::pair<std::pair<double, double>, OvfItem>;
@@ -149,8 +150,8 @@ void order_by_place(std::vector<OvfItem>& items) {
     }
 }
 
-// "megabytes" and what else is written for so many bytes. Powers of 1024 all of them, as whoever
-// wrote "MegaBytes" of memory meant it.
+// How many bytes "megabytes" and other such words mean: always powers of 1024, as that is what
+// "MegaBytes" of memory were meant to be.
 std::optional<double> bytes_named(std::string_view word) {
     constexpr std::pair<std::string_view, double> prefixes[] = {
         {"", 1},          {"kilo", 0x1p10}, {"mega", 0x1p20}, {"giga", 0x1p30}, {"tera", 0x1p40},
@@ -200,7 +201,7 @@ std::string OvfItem::take(const std::string& key) {
 
 std::string OvfItem::take_units() {
     const std::string units = take("AllocationUnits");
-    // One that is another stays, and is named.
+    // VirtualQuantityUnits that differ stay, and so are named as left out.
     return units.empty() || units == text("VirtualQuantityUnits") ? take("VirtualQuantityUnits")
                                                                   : units;
 }
@@ -211,7 +212,7 @@ std::string OvfItem::left() const {
         text.append(text.empty() ? "" : ", ").append(shown(key)).append("=").append(shown(value));
     };
     for (const auto& [key, value] : texts) {
-        // An address that is no number is another device's or a file's.
+        // An address that is no number belongs to another device or a file.
         if (!is_structure(key) || (key == "Address" && !ovf_number(value)))
             add(key, value);
     }
@@ -229,7 +230,7 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
                                     const std::string& configuration, Translation& translation) {
     std::vector<OvfItem> items;
     const std::set<std::string> special = ids_for(hardware, configuration);
-    // In their order: the first disk is the one that the guest boots from.
+    // The order is kept: the guest boots from the first disk.
     for (const pugi::xml_node& node : hardware.children()) {
         if (!local_name(node.name()).ends_with("Item"))
             continue;

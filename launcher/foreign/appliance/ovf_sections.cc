@@ -30,7 +30,7 @@ std::string why_left_out(const pugi::xml_node& section, std::string_view known) 
     return "no setting is like it";
 }
 
-// Those of OVF 0.9 are called by what they are.
+// Sections of OVF 0.9 are all <Section>; they are named by their type.
 void name_section(const pugi::xml_node& section, Translation& translation) {
     const std::string known = ovf_name(section);
     if (section.type() == pugi::node_element)

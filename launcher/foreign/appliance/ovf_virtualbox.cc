@@ -15,7 +15,7 @@ pugi::xml_node hardware_of(const pugi::xml_node& system) {
     return child_named(child_named(system, "Machine"), "Hardware");
 }
 
-// <Forwarding name="ssh" proto="1" hostip="" hostport="2222" guestip="" guestport="22"/>; empty:
+// <Forwarding name="ssh" proto="1" hostip="" hostport="2222" guestip="" guestport="22"/>; empty if
 // it forwards nothing.
 std::string forward_of(const pugi::xml_node& rule) {
     const std::string host = attribute_of(rule, "hostport");
@@ -23,7 +23,7 @@ std::string forward_of(const pugi::xml_node& rule) {
     std::string address = attribute_of(rule, "hostip");
     if (!parse_whole<std::uint16_t>(host, 1) || !parse_whole<std::uint16_t>(guest, 1))
         return {};
-    // One that is open to all is open to this host, as of other VMs that come along.
+    // A port that was open to all is only open to this host, as with other imported VMs.
     if (address.empty() || address == "0.0.0.0")
         address = "127.0.0.1";
     return (attribute_of(rule, "proto") == "0" ? "udp:" : "tcp:") + address + ":" + host +

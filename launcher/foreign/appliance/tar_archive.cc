@@ -39,7 +39,7 @@ class TarReader {
     std::vector<TarMember> members() {
         std::vector<TarMember> all;
         Said said;
-        // A header each block of headers moves on, so this ends.
+        // Each header moves on by at least a block, so this ends.
         for (std::uint64_t at = 0; at + block <= end_;) {
             const std::string header = read(at, block);
             if (header.find_first_not_of('\0') == std::string::npos)
@@ -75,13 +75,13 @@ class TarReader {
     }
 
   private:
-    // What headers in front of a member's say of it.
+    // What the headers before a member's own say about it.
     struct Said {
         std::string name;
         std::optional<std::uint64_t> size;
     };
 
-    // POSIX has the beginning of a long name behind all the rest.
+    // POSIX stores the beginning of a long name at the header's end.
     static std::string name_of(const std::string& header) {
         const auto field = [&](size_t offset, size_t size) {
             const std::string text = header.substr(offset, size);
@@ -92,7 +92,7 @@ class TarReader {
         return (folder.empty() ? "" : folder + "/") + field(0, 100);
     }
 
-    // Octal; GNU's numbers over 8 GiB are binary, with the highest bit set.
+    // Octal; GNU's numbers over 8 GiB are binary, marked by the highest bit.
     std::uint64_t number(const std::string& header, size_t offset, size_t size) const {
         const auto byte = [&](size_t i) { return static_cast<unsigned char>(header[offset + i]); };
         std::uint64_t value = 0;
@@ -112,7 +112,7 @@ class TarReader {
         return value;
     }
 
-    // The sum of the header's bytes, those of the sum itself taken as blanks.
+    // The sum of the header's bytes, in which those of the sum itself count as blanks.
     void check(const std::string& header) const {
         std::uint64_t sum = 0;
         for (size_t i = 0; i < block; i++)
@@ -121,7 +121,7 @@ class TarReader {
             throw LauncherError(source_ + ": no tar archive, or a damaged one");
     }
 
-    // GNU's names, and records of pax: "LENGTH KEY=VALUE\n", the length being that of all of it.
+    // GNU's names, and pax records: "LENGTH KEY=VALUE\n", where LENGTH is that of the whole record.
     void read_said(const TarMember& header, char type, Said& said) {
         constexpr std::uint64_t most = 65536;
         if (header.size > most)
@@ -204,7 +204,7 @@ void TarWriter::close() {
 
 void TarWriter::header(const std::string& name, std::uint64_t size, char type) {
     if (size >= large_) {
-        // "LENGTH size=N\n", the length being that of all of it.
+        // "LENGTH size=N\n", where LENGTH is that of the whole record.
         const std::string rest = " size=" + std::to_string(size) + "\n";
         const std::string record = std::to_string(rest.size() + 2) + rest;
         header(name, record.size(), 'x');

@@ -43,14 +43,14 @@ struct Source {
     FileAccess files = {};
     std::uint64_t capacity = 0;
     std::vector<std::string> snapshots = {};
-    std::uint64_t room = 0;  // that its copy needs at the most
+    std::uint64_t room = 0;  // what its copy needs at most
     std::string member = {};
 };
 
-// A member: a file that is there, or a text.
+// A member of the archive: an existing file, or a text.
 struct Member {
     std::string name;
-    std::string path = {};  // empty: `text`
+    std::string path = {};  // if empty, the content is `text`
     std::string text = {};
     std::uint64_t size = 0;
     std::string digest = {};
@@ -67,7 +67,7 @@ json asked(const std::vector<std::string>& words, const Source& source) {
     return answer;
 }
 
-// `held` keeps others from it.
+// `held` keeps other programs from using the image.
 Source source_of(const Disk& disk, std::vector<HeldImage>& held) {
     const std::string& path = disk.path.str();
     auto files = access_to(disk);
@@ -113,9 +113,9 @@ class Export {
                                 "pieces that do not fit: end it first, with: tapgate stop " +
                                 name_.str());
         const UniqueFd lock = lock_vm(name_);
-        // From here on: nobody starts it.
+        // From here on, nobody can start the VM.
         check_bases(vm_.spec);
-        // At once: disks are copied beside it, which takes long.
+        // The archive is created at once, since the copies beside it take long.
         const UnfinishedFile archive(target_);
         UniqueFd fd = archive.create(0600);
         note_what_is_lost();
@@ -152,7 +152,7 @@ class Export {
             all += source.room;
             largest = std::max(largest, source.room);
         }
-        // All copies, and the archive as it grows while they go.
+        // Room for all copies, and for the archive, which grows while they are removed.
         require_room(all + largest, target_.substr(0, target_.rfind('/') + 1), name_.str());
     }
 
@@ -173,7 +173,7 @@ class Export {
         }
     }
 
-    // As it is now: without the snapshots that are in it.
+    // The variables as they are now, without the snapshots that the file contains.
     void convert_variables() {
         if (variables_.empty() || !exists(variables_))
             return;
@@ -183,11 +183,11 @@ class Export {
                                     archived_variables_name(name_.str()), variables_, {}));
     }
 
-    // `words`: qemu-img's, `path` being what they convert.
+    // `words` are qemu-img's arguments, and `path` is the file that they convert.
     Member converted(const std::vector<std::string>& words, const FileAccess& files,
                      const std::string& name, const std::string& path, const Progress& progress) {
-        // Beside the archive, and not after it: qemu-img writes the name into a vmdk, where not
-        // every character can stand.
+        // The copy lies beside the archive, but its name is not derived from the archive's:
+        // qemu-img writes the name into a vmdk, where not every character is allowed.
         copies_.emplace_back(target_.substr(0, target_.rfind('/') + 1) + name);
         convert_image(
             words, files, copies_.back(), signals_, progress ? progress : [](double) {}, path);
@@ -271,7 +271,7 @@ class Export {
     std::vector<std::string> left_out_;
     std::vector<HeldImage> held_;
     std::vector<Source> sources_;
-    std::vector<std::string> files_;  // of each disk's setting: its member; empty: none
+    std::vector<std::string> files_;  // for each disk's setting, the member with it; empty if none
     std::list<UnfinishedFile> copies_;
     std::vector<Member> disks_;
     std::vector<Member> others_;

@@ -13,14 +13,14 @@ namespace tapgate {
 
 namespace {
 
-// Features that libvirt knows and QEMU does not.
+// Features that libvirt knows but QEMU does not.
 bool is_unknown_to_qemu(std::string_view feature) {
     constexpr std::array<std::string_view, 6> unknown = {"cmt",   "mbm_local", "mbm_total",
                                                          "ospke", "osxsave",   "pconfig"};
     return is_one_of(feature, unknown);
 }
 
-// "...,+vmx,-hle"; `forbid' and `disable' take away.
+// "...,+vmx,-hle"; `forbid' and `disable' become a minus.
 std::string features_of(XmlLeft& xml, const pugi::xml_node& cpu, std::string& why) {
     std::string text;
     for (const pugi::xml_node& feature : cpu.children("feature")) {
@@ -45,7 +45,7 @@ void read_model(DomainParts& domain, const pugi::xml_node& cpu, std::string& why
     const pugi::xml_node model_node = cpu.child("model");
     const std::string model = xml.text(model_node);
     const std::string fallback = xml.attribute(model_node, "fallback");
-    // How strictly the host's CPU is compared with it: QEMU itself leaves out what cannot be.
+    // `check' says how strictly the host's CPU is compared; QEMU leaves out what the host lacks.
     if (const std::string check = xml.attribute(cpu, "check"); check == "full" || match == "strict")
         add_reason(why, "a host whose CPU lacks some of it is not refused");
     if (fallback == "forbid")

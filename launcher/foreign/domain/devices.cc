@@ -14,7 +14,7 @@ namespace tapgate {
 
 namespace {
 
-// A kind of device that has no setting: what is said of it.
+// A kind of device without a setting, and what is said about it.
 struct Dropped {
     std::string_view element;
     std::string_view why;
@@ -81,13 +81,13 @@ void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
     const std::string model = xml.attribute(serial.child("target").child("model"), "name");
     const std::string device = model.empty() ? target : model;
     const bool is_usual = device.empty() || device == "serial" || device.starts_with("isa-serial");
-    // What was at its other end.
+    // This is what was at the line's other end.
     xml.take(source);
     xml.take(serial.child("protocol"));
     xml.attribute(serial, "tty");
     const bool is_line =
         std::string_view(serial.name()) == "serial" || target == "serial" || target.empty();
-    // <console> names the serial line a second time.
+    // <console> often names the serial line a second time.
     if (std::string_view(serial.name()) == "console" && is_line && domain.serials > 0)
         domain.result.dropped(was, domain.with_left(serial, "it is the serial line again"));
     else if (!is_line)
@@ -153,7 +153,7 @@ void read_sound(DomainParts& domain, const pugi::xml_node& sound) {
         constexpr std::array<std::string_view, 3> codecs = {"duplex", "micro", "output"};
         if (devices.size() < 2 || !is_one_of(type, codecs))
             continue;
-        // The card's own codec is what is meant when none is said.
+        // A card without <codec> gets its default one; the first <codec> replaces that.
         if (std::exchange(first, false))
             devices.resize(1);
         devices.push_back("hda-" + type + ",audiodev=keptsound");
@@ -176,13 +176,13 @@ void read_smartcard(DomainParts& domain, const pugi::xml_node& card) {
                           : std::string(for_spice));
 }
 
-// On q35 libvirt puts a card on a PCIe port, unless somebody has said that it is on the bus itself.
+// On q35, libvirt puts a card on a PCIe port, unless the address says that it is on the bus itself.
 std::vector<std::string> port_for_card(DomainParts& domain, const pugi::xml_node& device,
                                        Properties& card) {
     if (!domain.machine.q35)
         return {};
     const pugi::xml_node place = device.child("address");
-    XmlLeft ignored;  // a place counts as one
+    XmlLeft ignored;  // addresses are never named as left out
     const std::string at = domain_pci_address(ignored, place);
     const std::string function = at.substr(at.rfind('.'));
     const bool several =
@@ -225,7 +225,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
             kept.set("vendorid", vendor);
             kept.set("productid", product);
         }
-        // One of several of the same kind, by where it is plugged in.
+        // The place where it is plugged in tells it from others of the same kind.
         if (address) {
             kept.set("hostbus", xml.attribute(address, "bus"));
             kept.set("hostaddr", xml.attribute(address, "device"));
@@ -278,7 +278,7 @@ void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {
     if (model == "i6300esb" || model == "ib700")
         arguments = {"-device", model};
     else if (model == "itco" && domain.machine.q35)
-        arguments = {"-global", "ICH9-LPC.noreboot=off"};  // else it never bites
+        arguments = {"-global", "ICH9-LPC.noreboot=off"};  // without this it never fires
     if (!action.empty() && action != "dump")
         arguments.insert(arguments.end(),
                          {"-action", "watchdog=" + (action == "reset" ? "reset" : action)});
@@ -344,7 +344,7 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
                        domain.with_left(filesystem, why));
 }
 
-// <memory model='dimm'> counts into <memory>, so that the guest has as much as before.
+// libvirt counts <memory model='dimm'> into <memory>, and so the guest has as much as before.
 void read_memory_device(DomainParts& domain, const pugi::xml_node& memory) {
     const std::string model = domain.xml.attribute(memory, "model");
     const bool storage = model == "nvdimm" || model == "virtio-pmem";

@@ -15,7 +15,7 @@ namespace {
 
 using Property = ForeignDisk::Property;
 
-// The bus that libvirt takes for a target's name alone.
+// The bus that libvirt assumes if only the target's name is given.
 std::string bus_by_name(const std::string& target) {
     return target.starts_with("hd")    ? "ide"
            : target.starts_with("sd")  ? "scsi"
@@ -37,8 +37,8 @@ unsigned number_in_name(std::string_view target) {
     return std::min(number == 0 ? 0 : number - 1, most);
 }
 
-// Its place in libvirt's list, whose first disk is that of <boot dev='hd'>: bus by bus as disks
-// came to them, on each by the targets' names.
+// The disk's place in libvirt's list, of which <boot dev='hd'> means the first: the buses in the
+// order in which disks used them, and the disks of each by the targets' names.
 unsigned place_in_list(std::vector<std::string>& buses, const std::string& bus,
                        std::string_view target) {
     constexpr unsigned most_on_bus = 4096;
@@ -48,7 +48,7 @@ unsigned place_in_list(std::vector<std::string>& buses, const std::string& bus,
     return static_cast<unsigned>(known - buses.begin()) * most_on_bus + number_in_name(target);
 }
 
-// The chain of images below: each a file or a device of this host, or nothing is said.
+// The chain of images below: each is a file or a device of this host, or else nothing is said.
 void read_backing(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     pugi::xml_node store = disk.child("backingStore");
     while (store) {
@@ -67,7 +67,7 @@ void read_backing(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& 
     }
 }
 
-// What the guest sees of the disk, or what the host does to it, that disk= cannot say.
+// Properties of the disk, seen by the guest or handled by the host, that disk= cannot express.
 void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     XmlLeft& xml = domain.xml;
     const auto device = [&](const char* key, const std::string& value) {
@@ -146,7 +146,7 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         result.cache = cache;
     const std::string discard = xml.attribute(driver, "discard");
     result.discard = discard != "ignore";
-    // Ways of the host to do the same.
+    // These only change how the host does the same work.
     for (const char* const same : {"io", "ioeventfd", "event_idx", "iothread", "queues",
                                    "queue_size", "packed", "detect_zeroes"}) {
         if (const std::string value = xml.attribute(driver, same); !value.empty())
@@ -177,7 +177,7 @@ std::string kind_of_bus(const DomainParts& domain, const pugi::xml_node& disk, s
     return bus;
 }
 
-// What libvirt calls a SCSI disk without a serial number, and what its guest finds it by in
+// The serial number that libvirt gives to a SCSI disk without one; guests find the disk by it in
 // /dev/disk/by-id.
 std::string scsi_serial(const DomainParts& domain, const pugi::xml_node& disk) {
     const pugi::xml_node place = disk.child("address");
@@ -207,7 +207,7 @@ void add_scsi_serial(const DomainParts& domain, const pugi::xml_node& disk, Fore
                "its serial number is libvirt's name of it, by which the guest knows it");
 }
 
-// The disk's place on the board's own controller; nothing where it is on another, or in no place.
+// The disk's place on the board's own controller; nothing if it is on another, or has no place.
 std::optional<unsigned> ata_place(const DomainParts& domain, const pugi::xml_node& disk,
                                   const std::string& bus) {
     if (!domain.hypervisor.empty() || bus != (domain.machine.q35 ? "sata" : "ide"))
@@ -223,7 +223,7 @@ std::optional<unsigned> ata_place(const DomainParts& domain, const pugi::xml_nod
     return place < most ? std::optional(place) : std::nullopt;
 }
 
-// A directory as a disk with a file system of FAT, which QEMU makes up.
+// A directory as a disk, for which QEMU makes up a FAT file system.
 bool read_directory(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     const std::string directory = domain.xml.attribute(disk.child("source"), "dir");
     if (!directory.starts_with('/') || directory.find(':') != std::string::npos) {
@@ -271,7 +271,7 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
                                     source.attribute("volume").value()}) +
                         "' tells its file, for --disk=");
     if (type == "nvme") {
-        // The card itself, which QEMU drives.
+        // This is the card itself, which QEMU drives.
         const pugi::xml_node address = source.child("address");
         result.path =
             "nvme://" + domain_pci_address(xml, address) + "/" + xml.attribute(source, "namespace");

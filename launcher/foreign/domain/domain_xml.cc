@@ -31,11 +31,11 @@ class DomainReader {
         const std::string type = domain_.xml.attribute(domain, "type");
         read_hypervisor(domain, type);
         read_domain_machine(domain_, domain.child("os"));
-        // <cpu> needs it, wherever that stands.
+        // <cpu> needs the number, wherever it comes in the file.
         domain_.cpus = domain_cpus(domain.child("vcpu"));
         find_controllers(domain.child("devices"));
         note_hypervisor(domain, type);
-        // Only a number of this run of libvirt's.
+        // The id is only a number of this run of libvirt.
         domain_.xml.attribute(domain, "id");
         read_domain_os(domain_, domain.child("os"));
         for (const pugi::xml_node& element : domain.children()) {
@@ -50,7 +50,8 @@ class DomainReader {
     }
 
   private:
-    // A PC is a PC, whoever ran it; a container, or a guest that knows its hypervisor, is none.
+    // A PC is a PC, whichever hypervisor ran it; a container is none, nor is a guest that knows its
+    // hypervisor.
     void read_hypervisor(const pugi::xml_node& domain, const std::string& type) {
         constexpr std::array<std::string_view, 3> ours = {"kvm", "qemu", "hvf"};
         constexpr std::array<std::string_view, 8> others = {"xen", "vmware",    "bhyve", "hyperv",
@@ -86,7 +87,7 @@ class DomainReader {
                         "on its disks then are not brought back");
     }
 
-    // What is another thing of libvirt's.
+    // Says so if it is a description of something else in libvirt.
     static std::string instead_of_domain(const pugi::xml_document& document) {
         const std::string_view root = document.document_element().name();
         constexpr std::array<std::string_view, 5> others = {"network", "pool", "volume",
@@ -96,14 +97,15 @@ class DomainReader {
                    : "";
     }
 
-    // A domain alone, or in what libvirt keeps of one that runs.
+    // The domain is either alone, or inside what libvirt keeps about one that runs or has
+    // snapshots.
     pugi::xml_node find_domain(const pugi::xml_document& document) {
         for (const char* const around : {"domstatus", "domainsnapshot", "domaincheckpoint"}) {
             const pugi::xml_node outer = document.child(around);
             if (!outer)
                 continue;
             const pugi::xml_node inner = outer.child("domain");
-            // Before a snapshot is made, and in old ones, there is a UUID at most.
+            // Before a snapshot is made, and in old snapshots, there is at most a UUID.
             if (!inner.attribute("type"))
                 throw LauncherError(domain_.source + ": the VM's description is not in this <" +
                                     around + ">; `virsh dumpxml NAME' prints it");
@@ -132,7 +134,7 @@ class DomainReader {
             result_.added("memory = 1G", "the domain does not say how much it has");
         }
         domain_.disks.finish();
-        // libvirt itself writes <boot dev='hd'> where nothing is said.
+        // If nothing is said, libvirt itself writes <boot dev='hd'>.
         const bool is_said = domain_.boot.is_said();
         if (!is_said) {
             domain_.boot.set_kinds({BootKind::disk}, "");
@@ -142,7 +144,7 @@ class DomainReader {
         domain_.boot.finish(result_,
                             is_said ? "" : "libvirt starts its first disk where nothing is said");
         place_kept_devices(domain_.machine, result_);
-        // Else tapgate's default would be one more.
+        // Otherwise tapgate's default adapter would be added.
         if (!has_setting("net")) {
             result_.set("net", "none");
             result_.added("net = none", domain_.has_net ? "all of its adapters are kept"
@@ -175,8 +177,8 @@ class DomainReader {
         return std::move(result_);
     }
 
-    // What each VM here has, or lacks, whatever the domain says; of what it says its own notes
-    // tell.
+    // Notes what every VM here has or lacks, unless the domain mentions it; then a note of its own
+    // says it.
     void note_what_all_have(const pugi::xml_node& domain) {
         const pugi::xml_node devices = domain.child("devices");
         std::string all;
@@ -206,7 +208,7 @@ class DomainReader {
         for (const pugi::xml_node& controller : devices.children("controller")) {
             const std::string_view type = controller.attribute("type").value();
             const std::string model = controller.attribute("model").value();
-            // Those without a number have the next one.
+            // Controllers without an index get the next one.
             std::string index = controller.attribute("index").value();
             if (type == "scsi" && index.empty())
                 index = std::to_string(unnumbered++);
@@ -269,7 +271,7 @@ class DomainReader {
                         std::string(why));
     }
 
-    // The elements that become something.
+    // Elements that become a setting or a kept argument.
     bool read_known(const pugi::xml_node& element, const std::string& name) {
         XmlLeft& xml = domain_.xml;
         const std::string was = tag_of(element) + std::string(xml.text(element));
@@ -316,7 +318,7 @@ class DomainReader {
             read_domain_sysinfo(domain_, sysinfo);
     }
 
-    // <qemu:commandline>: what somebody gave to QEMU himself.
+    // <qemu:commandline> holds arguments that somebody gave to QEMU directly.
     void read_command_line(const pugi::xml_node& element) {
         std::vector<std::string> arguments;
         for (const pugi::xml_node& child : element.children()) {
@@ -339,8 +341,8 @@ class DomainReader {
         result_.keep(tag_of(element), arguments, why);
     }
 
-    // A device on whatever controller there is: libvirt gave the VM one, and tapgate's own comes
-    // behind what is kept.
+    // A device on any controller: libvirt gave the VM one, while tapgate's own comes after the
+    // arguments that are kept.
     static bool needs_usb(const std::vector<std::string>& arguments) {
         bool has_device = false;
         for (const std::string& one : arguments) {
@@ -358,7 +360,7 @@ class DomainReader {
                 all.push_back(device);
         }
         order_disks(all);
-        // <console> may name the serial line, which comes first then.
+        // <console> may name the serial line, which has to come first then.
         std::stable_partition(all.begin(), all.end(), [](const pugi::xml_node& node) {
             return std::string_view(node.name()) != "console";
         });
@@ -366,7 +368,7 @@ class DomainReader {
             read_domain_device(domain_, device);
     }
 
-    // As libvirt orders the disks of a bus by their targets, whatever their order in the file.
+    // libvirt orders the disks of a bus by their targets, whatever their order in the file.
     static void order_disks(std::vector<pugi::xml_node>& devices) {
         std::map<std::string, std::vector<size_t>> places;
         for (size_t i = 0; i < devices.size(); i++) {

@@ -27,7 +27,7 @@ void add_text(xml_node parent, const char* name, const std::string& text) {
     add(parent, name).text().set(text.c_str());
 }
 
-// "vda", "sdb": the names that libvirt tells devices of a bus apart by.
+// "vda", "sdb": the names by which libvirt tells the devices of a bus apart.
 std::string target_name(DiskBus bus, size_t index) {
     const std::string letters = bus == DiskBus::virtio ? "vd" : bus == DiskBus::ide ? "hd" : "sd";
     constexpr size_t alphabet = 26;
@@ -103,7 +103,7 @@ class Writer {
             add_text(os, "initrd", spec_.initrd->str());
         if (spec_.append)
             add_text(os, "cmdline", *spec_.append);
-        // By kind, or device by device.
+        // The order is either by kind, or device by device.
         by_device_ = std::any_of(spec_.boot.begin(), spec_.boot.end(),
                                  [](const BootEntry& one) { return one.index.has_value(); });
         if (by_device_ || spec_.kernel)
@@ -115,8 +115,8 @@ class Writer {
                                                     : "network");
     }
 
-    // Of UEFIs libvirt takes the first that its host describes where nothing else is said: on
-    // Debian 12 the plain one, on 13 that with Secure Boot and Microsoft's keys.
+    // If nothing else is said, libvirt takes the first UEFI that its host describes: on Debian 12
+    // the plain one, on 13 the one with Secure Boot and Microsoft's keys.
     static void write_firmware(xml_node os, const char* secure) {
         xml_node firmware = add(os, "firmware");
         for (const char* const name : {"enrolled-keys", "secure-boot"}) {
@@ -155,7 +155,7 @@ class Writer {
 
     void write_target(xml_node disk, DiskBus bus) {
         xml_node target = add(disk, "target");
-        // SCSI's and SATA's are named alike.
+        // SCSI and SATA share the names sda, sdb, ...
         size_t& next = next_.at(bus == DiskBus::virtio ? 0 : bus == DiskBus::ide ? 1 : 2);
         set(target, "dev", target_name(bus, next++));
         set(target, "bus", std::string(word_for(bus, disk_buses)));

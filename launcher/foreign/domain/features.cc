@@ -13,7 +13,7 @@ namespace tapgate {
 
 namespace {
 
-// Seconds since 1970 as -rtc base= has them; empty for what is no such number.
+// Seconds since 1970 as the date of -rtc base=; empty if it is no such number.
 std::string date_of(const std::string& seconds) {
     constexpr std::int64_t latest = 253402300799;  // the end of the year 9999
     const auto number = parse_whole<std::uint64_t>(seconds);
@@ -33,7 +33,7 @@ void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
     XmlLeft& xml = domain.xml;
     const std::string was = tag_of(clock) + xml.text(clock);
     const std::string said = xml.attribute(clock, "offset");
-    const std::string old = xml.attribute(clock, "sync");  // as libvirt's first versions had it
+    const std::string old = xml.attribute(clock, "sync");  // as in the first versions of libvirt
     const std::string& offset = said.empty() ? old : said;
     const std::string adjustment = xml.attribute(clock, "adjustment");
     const bool local = xml.attribute(clock, "basis") == "localtime" || offset == "localtime";
@@ -69,7 +69,7 @@ void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
 
 namespace {
 
-// How much memory of the firmware's own there is, in MiB.
+// How much memory the firmware has for itself, in MiB.
 void keep_smm_memory(DomainParts& domain, const pugi::xml_node& segment, const std::string& was) {
     const std::string unit = domain.xml.attribute(segment, "unit");
     const auto size = parse_whole<unsigned>(domain.xml.text(segment), 1, 4096);

@@ -13,7 +13,7 @@ namespace tapgate {
 
 namespace {
 
-// SeaBIOS and what Xen has in its place: pc has one by itself.
+// SeaBIOS, or what Xen has instead: the machine pc has such a BIOS by default.
 bool is_usual_bios(const std::string& file) {
     constexpr std::array<std::string_view, 3> names = {"seabios", "bios.bin", "hvmloader"};
     return std::any_of(names.begin(), names.end(),
@@ -59,11 +59,11 @@ void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
             xml.attribute(loader, plain);
         add_was(tag_of(loader) + file);
         const FirmwareKind by_name = firmware_kind(file);
-        // A file without a type is a ROM, unless there are variables.
+        // A file without a type is a ROM, unless there is a file for variables.
         const bool rom = type == "rom" || (type.empty() && !file.empty() && !os.child("nvram"));
         const bool bios = rom && by_name == FirmwareKind::other;
         if (firmware == "bios" || (bios && firmware.empty())) {
-            // One that somebody has made stays.
+            // A BIOS that somebody has built is kept.
             if (firmware != "bios" && !is_usual_bios(file) && file.starts_with('/')) {
                 result.keep(tag_of(loader) + file, {"-bios", file}, "the guest's firmware");
                 is_own = true;

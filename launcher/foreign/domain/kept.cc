@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Devices that no setting has and that QEMU takes as they are: TPMs, vsock, IOMMUs, shared memory.
-// What has to be there on the host is said in the note.
+// Devices that no setting covers and that QEMU takes as they are: TPMs, vsock, IOMMUs, shared
+// memory. The note says what has to exist on the host.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -24,7 +24,7 @@ std::string whole(const pugi::xml_node& device) {
     return tag_of(device) + contents_of(device);
 }
 
-// `arguments` in the place of the element, all of which is in the note.
+// Keeps `arguments` in place of the element; the note contains the whole element.
 void keep(DomainParts& domain, const pugi::xml_node& device,
           const std::vector<std::string>& arguments, std::string_view why) {
     domain.xml.take(device);
@@ -36,7 +36,7 @@ struct Read {
     const char* attribute;
 };
 
-// The same, with a note of what is neither in the arguments nor one of those that have been read.
+// The same; the note names what is neither in the arguments nor among the attributes in `read`.
 template <size_t n>
 void keep_read(DomainParts& domain, const pugi::xml_node& device,
                const std::vector<std::string>& arguments, std::string why,
@@ -70,7 +70,7 @@ std::string properties_of(const pugi::xml_node& node,
     return text;
 }
 
-// The attributes of the node that are not among these.
+// The node's attributes except these.
 template <size_t n>
 std::string others_of(const pugi::xml_node& node,
                       const std::array<std::pair<const char*, const char*>, n>& names) {
@@ -85,7 +85,7 @@ std::string others_of(const pugi::xml_node& node,
     return text;
 }
 
-// In bytes, as QEMU reads it; empty for what is no size.
+// In bytes, as QEMU reads it; empty if it is no size.
 std::string size_of(XmlLeft& xml, const pugi::xml_node& node) {
     const auto bytes = domain_bytes(xml, node);
     return bytes && *bytes > 0 ? std::to_string(static_cast<std::uint64_t>(*bytes)) : "";

@@ -21,7 +21,7 @@ namespace {
 
 constexpr double mebibyte = 1048576;
 
-// How the host keeps the memory, as properties of -object.
+// How the host provides the memory, as properties of -object.
 struct Backing {
     std::string type = "memory-backend-ram";
     std::string properties;
@@ -29,7 +29,8 @@ struct Backing {
     bool is_plain = true;
 };
 
-// In a file of libvirt's it has no file now; shared memory has to be in one, or without a name.
+// libvirt's file for it does not exist here. Shared memory needs a file, or one without a name, as
+// this is.
 void make_memfd(Backing& backing) {
     backing.type = "memory-backend-memfd";
     backing.is_plain = false;
@@ -99,7 +100,7 @@ Backing read_backing(DomainParts& domain, const pugi::xml_node& said, const pugi
     return backing;
 }
 
-// Why the nodes are not those of the VM; empty: they are.
+// Why the VM cannot have these nodes; empty if it can.
 std::string why_no_nodes(DomainParts& domain, const pugi::xml_node& root,
                          const pugi::xml_node& numa) {
     double sum = 0;
@@ -121,7 +122,7 @@ std::string id_of(const pugi::xml_node& cell, unsigned number) {
     return said.empty() ? std::to_string(number) : said;
 }
 
-// How far the nodes are from each other, which QEMU takes of all or of none.
+// The distances between the nodes, which QEMU takes for all nodes or none.
 void keep_distances(const pugi::xml_node& numa, std::vector<std::string>& arguments,
                     std::string& why) {
     std::vector<std::string> ids;
@@ -204,8 +205,8 @@ std::optional<double> domain_bytes(XmlLeft& xml, const pugi::xml_node& node) {
 
 namespace {
 
-// What the guest has as RAM, and why that is not what <memory> says: libvirt counts devices in, and
-// takes what the nodes come to before what <memory> says.
+// How much RAM the guest has, and why that differs from <memory>: libvirt counts devices in, and
+// takes the sum of the nodes rather than <memory>.
 double memory_of(DomainParts& domain, const pugi::xml_node& root, double said, std::string& why) {
     double nodes = 0;
     for (const pugi::xml_node& cell : root.child("cpu").child("numa").children("cell"))
@@ -214,7 +215,7 @@ double memory_of(DomainParts& domain, const pugi::xml_node& root, double said, s
     double storage = 0;
     for (const pugi::xml_node& device : root.child("devices").children("memory")) {
         const std::string_view model = device.attribute("model").value();
-        XmlLeft unread;  // the device's own reader names it
+        XmlLeft unread;  // the device's own reader names what is left
         const double size = domain_bytes(unread, device.child("target").child("size")).value_or(0);
         (model == "dimm" || model == "virtio-mem" ? plugged : storage) += size;
     }

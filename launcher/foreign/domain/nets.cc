@@ -44,7 +44,7 @@ std::string bridge_of(XmlLeft& xml, const pugi::xml_node& interface, const std::
     return "br0";
 }
 
-// Ports of a <range>; nothing when it is none, or more than anyone names one by one.
+// The ports of a <range>; nothing if it is none, or has more ports than one would list one by one.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> ports_of(XmlLeft& xml,
                                                                 const pugi::xml_node& range) {
     constexpr std::uint64_t most = 64;
@@ -74,7 +74,8 @@ PortRanges excluded_of(XmlLeft& xml, const pugi::xml_node& forward, std::string&
     return excluded;
 }
 
-// The rules of one range that are not excluded; nothing when hostfwd= has no such rule.
+// The rules for the ports of one range that are not excluded; nothing if hostfwd= cannot express
+// them.
 std::optional<std::string> rules_of(XmlLeft& xml, const pugi::xml_node& range,
                                     const std::string& place, const PortRanges& excluded) {
     const std::string to = xml.attribute(range, "to");
@@ -123,7 +124,7 @@ std::string forwards_of(XmlLeft& xml, const pugi::xml_node& interface, std::stri
     return text;
 }
 
-// Adapters that are on no bridge and not behind NAT: QEMU's own sockets.
+// For adapters that are neither on a bridge nor behind NAT: QEMU's own sockets.
 std::string socket_netdev(XmlLeft& xml, const pugi::xml_node& interface, const std::string& type) {
     const pugi::xml_node source = interface.child("source");
     if (const std::string device = xml.attribute(source, "dev"); type == "vdpa")
@@ -167,7 +168,7 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
     const std::string was = tag_of(interface) + (source ? tag_of(source) : "");
     std::string why;
     const std::string wanted = xml.attribute(interface.child("model"), "type");
-    // What libvirt takes on a PC when nothing is said.
+    // libvirt's model on a PC if none is given.
     const NetModelChoice model = net_model(wanted.empty() ? "rtl8139" : wanted);
     if (wanted.empty())
         add_reason(why, "no model was said: libvirt's default is rtl8139");

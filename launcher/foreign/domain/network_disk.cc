@@ -16,13 +16,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// "json:" of a node of `format` on `file`. Invalid UTF-8 is shown as such.
+// "json:" with a node of `format` on `file`. Invalid UTF-8 is replaced.
 std::string json_file(const std::string& format, const Json& file) {
     const Json node = {{"driver", format}, {"file", file}};
     return "json:" + node.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// <host> as QEMU's SocketAddress; with `plain` as its InetSocketAddressBase, which has no type.
+// <host> as QEMU's SocketAddress, or if `plain` as its InetSocketAddressBase, which has no type.
 Json address_of(XmlLeft& xml, const pugi::xml_node& host, const std::string& port_of_protocol,
                 bool plain = false) {
     if (const std::string socket = xml.attribute(host, "socket"); !socket.empty()) {
@@ -57,7 +57,7 @@ void set_number(XmlLeft& xml, const pugi::xml_node& node, const char* attribute,
         json[key] = *number;
 }
 
-// http, https, ftp, ftps: QEMU's curl driver.
+// For http, https, ftp and ftps: QEMU's curl driver.
 std::string web_file(XmlLeft& xml, const pugi::xml_node& source, const std::string& protocol,
                      const std::string& url, const std::string& format) {
     Json file = {{"driver", protocol}, {"url", url}};

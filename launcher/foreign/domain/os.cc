@@ -29,7 +29,7 @@ void read_kernel(DomainParts& domain, const pugi::xml_node& os) {
     }
 }
 
-// ACPI tables of one's own, each in a file.
+// The user's own ACPI tables, each in a file.
 void read_acpi_tables(DomainParts& domain, const pugi::xml_node& acpi) {
     XmlLeft& xml = domain.xml;
     for (const pugi::xml_node& table : acpi.children("table")) {

@@ -25,7 +25,7 @@ void DomainParts::drop(const pugi::xml_node& node, const std::string& why) {
         const std::string_view name = child.name();
         if (name == "source" || name == "target" || name == "model") {
             was += tag_of(child);
-            // Of the host, not a place in the guest.
+            // This address is one of the host, and no place in the guest.
             if (const pugi::xml_node address = child.child("address"))
                 was += tag_of(address);
             for (const pugi::xml_attribute& attribute : child.attributes())

@@ -73,7 +73,7 @@ void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo) {
             for (const pugi::xml_node& entry : part.children("entry")) {
                 const std::string_view name = entry.attribute("name").value();
                 for (const auto& [theirs, ours] : table.entries) {
-                    // One without text counts as not said.
+                    // An entry without text counts as not given.
                     if (theirs == nullptr || name != theirs || entry.text().empty())
                         continue;
                     xml.attribute(entry, "name");

@@ -10,7 +10,7 @@ namespace tapgate {
 
 namespace {
 
-// Deeper than any description is. What lies below is named as a whole.
+// Deeper than in any description. What lies below is named as a whole.
 constexpr unsigned deepest_element = 16;
 constexpr size_t longest = 16384;
 
@@ -44,7 +44,7 @@ std::string XmlLeft::text(const pugi::xml_node& node) {
 void XmlLeft::take(const pugi::xml_node& node) {
     if (!node)
         return;
-    // Not recursive: the depth is whoever's who wrote the text.
+    // Not recursive, since whoever wrote the text chose the depth.
     pugi::xml_node at = node;
     for (;;) {
         read_.insert(at.internal_object());

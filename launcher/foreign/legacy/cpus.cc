@@ -50,9 +50,9 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     if (parts.plugged_cpus > 0)
         why = "with those that are plugged in";
     if (!sockets && !cores && !threads) {
-        // Only how many.
+        // Only the number is given.
     } else if (total % said == 0 && (said == total || !sockets || !cores || !threads)) {
-        // The one that was not said is what is left, as with QEMU: cores before sockets.
+        // What is not given follows from the rest, as with QEMU: cores before sockets.
         const auto left = static_cast<unsigned>(total / said);
         value += ",sockets=" + std::to_string(sockets.value_or(cores ? left : 1));
         value += ",cores=" + std::to_string(cores.value_or(left));
@@ -68,7 +68,7 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     }
     if (!properties.all().empty())
         add_reason(why, "left out: " + listed(properties.all()));
-    // QEMU's last -smp counts.
+    // A kept -smp overrides tapgate's own, since QEMU's last one counts.
     const auto keep = [&](std::uint64_t here, const std::string& reason) {
         parts.result.set("cpus", std::to_string(here));
         parts.result.keep(option.text, {"-smp", option.value}, reason);
@@ -83,7 +83,7 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
 
 void take_cpu(LegacyParts& parts, const LegacyOption& option) {
     const bool rhel = option.value.starts_with("cpu64-rhel");
-    // `enforce' and `check' ask the host, and are no part of the CPU.
+    // `enforce' and `check' are questions to the host, and no part of the CPU.
     std::vector<std::string> words = split_at_commas(option.value);
     std::string why;
     std::erase_if(words, [&](const std::string& word) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Devices that are no disks and no adapters, and what they refer to by an id.
+// Devices other than disks and adapters, and what they refer to by an id.
 #include <algorithm>
 #include <array>
 
@@ -16,7 +16,7 @@ bool is_virtio(std::string_view driver, std::string_view kind) {
     return driver.starts_with("virtio-" + std::string(kind));
 }
 
-// What tapgate's own command line calls its parts (qemu/argv.cc).
+// Is it an id that tapgate's own command line uses (qemu/argv.cc)?
 bool is_own_id(std::string_view id) {
     constexpr std::array<std::string_view, 16> names = {
         "console",        "qmp",    "events", "agent",       "serial0", "rng0",
@@ -43,7 +43,8 @@ LegacyPart* find_part(LegacyParts& parts, std::string_view id) {
     return found == parts.parts.end() ? nullptr : &*found;
 }
 
-// Backends whose other end was a program, or a descriptor, of one run.
+// Why a backend cannot be kept, mostly since its other end was a program or a descriptor of one
+// run; empty if it can.
 std::string why_not(LegacyParts& parts, const LegacyPart& part) {
     const Properties& properties = part.properties;
     const std::string kind = properties.get(part.first_key);
@@ -83,11 +84,11 @@ bool refers(std::string_view key) {
     return !is_one_of(key, plain);
 }
 
-// The deepest_object that objects refer to objects.
+// How deep objects may refer to each other.
 constexpr unsigned deepest_object = 8;
 
 std::string keep_references(LegacyParts& parts, Properties& properties, unsigned depth) {
-    // First all reasons, so that nothing is kept for what is not.
+    // All reasons come first, so that nothing is kept for a device that is dropped.
     for (const auto& [key, value] : properties.all()) {
         LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
         if (part == nullptr)
@@ -118,7 +119,7 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
     return {};
 }
 
-// Is there a device that no disk and no adapter has, and of which that is true?
+// Is there a device, other than those of disks and adapters, that passes the test?
 template <typename Test>
 bool any_device(const LegacyParts& parts, Test&& test) {
     return std::any_of(parts.devices.begin(), parts.devices.end(), [&](const LegacyDevice& device) {
@@ -126,7 +127,7 @@ bool any_device(const LegacyParts& parts, Test&& test) {
     });
 }
 
-// A device that another refers to, as isa-ipmi-kcs,bmc=ID does, keeps its id.
+// A device to which another refers, as in isa-ipmi-kcs,bmc=ID, keeps its id.
 std::string id_for_others(const LegacyParts& parts, const std::string& id) {
     const bool referred = !id.empty() && any_device(parts, [&](const Properties& properties) {
         const auto& all = properties.all();
@@ -213,7 +214,7 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     }
 }
 
-// What a SCSI controller says of itself beyond its place.
+// The properties of a SCSI controller that do more than place it.
 std::string left_of_controller(const Properties& properties) {
     std::string left;
     for (const char* const key :
@@ -227,7 +228,7 @@ std::string left_of_controller(const Properties& properties) {
     return left;
 }
 
-// What tapgate's machines have themselves; empty: it is none of these.
+// Why tapgate's machines have the device themselves; empty if they do not.
 std::string why_own(const std::string& driver, const Properties& properties) {
     constexpr std::array<std::string_view, 32> infrastructure = {"pcie-root-port",
                                                                  "ioh3420",
@@ -318,7 +319,7 @@ void add_serial_line(LegacyParts& parts, const std::string& was, std::string why
     }
 }
 
-// The first one is COM1.
+// The first line is COM1.
 void add_serial_device(LegacyParts& parts, const std::string& was, Properties properties) {
     for (const char* const own : {"driver", "id", "chardev"})
         properties.take(own);
@@ -361,7 +362,7 @@ void add_device(LegacyParts& parts, const LegacyDevice& device) {
     }
 }
 
-// Of parts that nothing refers to.
+// Parts to which nothing refers.
 void add_rest(LegacyParts& parts) {
     for (LegacyPart& part : parts.parts) {
         if (part.done)
@@ -423,7 +424,7 @@ bool is_screen(std::string_view driver) {
     return is_one_of(driver, screens);
 }
 
-// QEMU reads the numbers as hexadecimal ones.
+// QEMU reads these numbers as hexadecimal.
 std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device) {
     if (!device.has("addr"))
         return std::nullopt;
@@ -483,7 +484,7 @@ void take_sound(LegacyParts& parts, const LegacyOption& option) {
         keep_sound(option.text, devices, parts.machine, parts.result, left_out);
 }
 
-// -audio driver=spice,model=ac97: -audiodev and -soundhw in one.
+// -audio driver=spice,model=ac97 is -audiodev and -soundhw in one.
 void take_audio(LegacyParts& parts, const LegacyOption& option) {
     const std::string model = Properties::parse(option.value, "driver").get("model");
     if (const auto devices = sound_devices(model); !devices.empty())

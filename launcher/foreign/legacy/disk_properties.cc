@@ -17,7 +17,7 @@ namespace tapgate {
 
 namespace {
 
-// What a guest sees of its disk, and would miss.
+// Properties that a guest sees in its disk, and would miss.
 bool is_seen(const std::string& key, const std::string& value) {
     constexpr std::array<std::string_view, 18> seen = {"logical_block_size",
                                                        "physical_block_size",
@@ -43,7 +43,7 @@ bool is_seen(const std::string& key, const std::string& value) {
            (is_one_of(key, flags) && value != "off" && value != "0" && value != "false");
 }
 
-// Places of devices, which tapgate gives itself.
+// Properties that say where a device is plugged in, which tapgate decides itself.
 bool is_place(const std::string& key) {
     constexpr std::array<std::string_view, 11> places = {
         "driver",  "drive", "id",      "bus",           "addr", "unit",
@@ -51,7 +51,7 @@ bool is_place(const std::string& key) {
     return is_one_of(key, places);
 }
 
-// What QEMU needs to open the image as it was, where it is kept.
+// Properties without which QEMU could not open an image that is kept.
 bool is_for_opening(const std::string& key) {
     constexpr std::array<std::string_view, 5> plain = {"key-secret", "offset", "size", "backing",
                                                        "data-file"};
@@ -77,7 +77,7 @@ std::string cache_of(Properties& properties, const std::string& write_cache) {
     return direct ? (through ? "directsync" : "none") : through ? "writethrough" : "";
 }
 
-// Away with what disk= has so, too, or what is no more than that.
+// Removes properties that do what disk= does anyway, or no more than that.
 void take_ours(Properties& properties) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 7> ours = {
         {{"auto-read-only", "on"},
@@ -93,7 +93,8 @@ void take_ours(Properties& properties) {
     }
 }
 
-// By the script's `qemu-img create -f qcow2'; empty: it does not make it, or in several formats.
+// The format in which the script's `qemu-img create' makes the image; empty if it does not, or
+// makes it in several formats.
 std::string format_when_made(const std::vector<MadeImage>& images, const std::string& path) {
     const auto normal = [](const std::string& one) {
         return std::filesystem::path(one).lexically_normal();
@@ -109,7 +110,7 @@ void read_format(const LegacyParts& parts, Properties& properties, ForeignDisk& 
     if (const auto driver = properties.take("driver"); format.empty() && driver)
         format = *driver;
     if (format.starts_with("host_"))
-        format = "raw";  // the driver's name for what is no file
+        format = "raw";  // the driver's name for a device instead of a file
     disk.format = format;
     if (!format.empty() || disk.is_url)
         return;
@@ -128,7 +129,7 @@ void read_format(const LegacyParts& parts, Properties& properties, ForeignDisk& 
     disk.format = by_name;
 }
 
-// An iothread, a throttle group, a secret.
+// Keeps iothreads, throttle groups and secrets.
 void keep_device_references(LegacyParts& parts, ForeignDisk& disk) {
     for (auto* const list : {&disk.drive, &disk.device}) {
         Properties properties;
@@ -207,7 +208,7 @@ void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* devi
             parts.places += key == "index" ? 0U : 1U;
             continue;
         }
-        // Of what is no file, all of it is needed to open it.
+        // If it is no file, all of it is needed to open it.
         if ((disk.is_url || is_for_opening(key)) && !is_one_of(key, gone))
             disk.drive.emplace_back(key, value);
         else
@@ -223,8 +224,8 @@ void add_left_over(LegacyParts& parts, Properties properties, LegacyDevice* devi
             !index.empty())
             parts.boot.add_source("bootindex=" + index);
         Properties seen = device->properties;
-        // A model that none of ours is, or a device of what is no file, takes all of its properties
-        // along.
+        // A model that tapgate does not have, or a device on nodes that are kept, takes all of its
+        // properties along.
         const bool whole = !disk.model.empty() || !disk.nodes.empty();
         const bool is_namespace = seen.get("driver") == "nvme-ns";
         for (const auto& [key, value] : device->properties.all()) {

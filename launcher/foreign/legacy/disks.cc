@@ -23,7 +23,7 @@ LegacyDevice* device_of(LegacyParts& parts, const std::string& id) {
     return found == parts.devices.end() ? nullptr : &*found;
 }
 
-// The model of the device of this id, which a bus "ID.0" is on.
+// The model of the device with this id, which has the bus "ID.0".
 std::string model_of_bus(const LegacyParts& parts, const std::string& bus) {
     const std::string id = bus.substr(0, bus.find('.'));
     for (const LegacyDevice& device : parts.devices) {
@@ -39,7 +39,7 @@ unsigned number_of(const std::string& text) {
     return static_cast<unsigned>(parse_whole<std::uint64_t>(text, 0, most_places).value_or(0));
 }
 
-// The place that a device says: on an IDE or SATA bus, of SCSI, or of PCI.
+// The place that the device gives: on an IDE or SATA bus, on SCSI, or on PCI.
 void take_place(const Properties& said, ForeignDisk& disk) {
     const std::string bus = said.get("bus");
     const size_t dot = bus.rfind('.');
@@ -49,7 +49,7 @@ void take_place(const Properties& said, ForeignDisk& disk) {
         disk.place = on_pci->second;
         disk.controller = "pci " + on_pci->first;
     } else if (said.get("driver").starts_with("virtio-blk") && on_root) {
-        // Without addr= it gets the first slot that is free, behind the board's own devices.
+        // Without addr= it gets the first free slot, after the board's own devices.
         constexpr unsigned first_free = 8 * 3;
         disk.place = first_free;
         disk.controller = "pci ";
@@ -62,7 +62,7 @@ void take_place(const Properties& said, ForeignDisk& disk) {
     }
 }
 
-// Does the guest see a CD-ROM drive? Of a device that is a disk, media=cdrom says no more than that
+// Does the guest see a CD-ROM drive? For a device that is a disk, media=cdrom only means that
 // nobody writes to it.
 bool is_cdrom(const LegacyDevice* device, const std::string& interface) {
     if (device == nullptr)
@@ -103,9 +103,9 @@ class DriveTranslator {
     }
 
   private:
-    // When QEMU makes the disk of a drive: the board takes its IDE drives, by `index'; then come
-    // the devices in their order, whatever that of their drives, and behind them those that QEMU
-    // adds for if=virtio and if=scsi.
+    // When QEMU makes a drive's disk: first the board takes its IDE drives, by `index'; then come
+    // the devices in their own order, whatever that of their drives, and then those that QEMU adds
+    // for if=virtio and if=scsi.
     std::pair<size_t, unsigned> turn_of(const Properties& properties) {
         const std::string& interface = properties.get("if");
         if (const LegacyDevice* device = device_of(parts_, properties.get("id")))
@@ -115,14 +115,14 @@ class DriveTranslator {
         return {1 + parts_.devices.size(), interface == "scsi" ? index_of(properties, 7) : 0};
     }
 
-    // By `index', or by both of its places on the buses that there are for an interface.
+    // The index is given by `index', or by a bus and a unit on it; `units' is how many a bus has.
     static unsigned index_of(const Properties& properties, unsigned units) {
         return properties.has("index")
                    ? number_of(properties.get("index"))
                    : number_of(properties.get("bus")) * units + number_of(properties.get("unit"));
     }
 
-    // Each node that a device has becomes a drive, through the nodes below it.
+    // Each node that a device uses becomes a drive, with the nodes below it.
     void collect_nodes() {
         auto& nodes = parts_.drives.nodes;
         const bool thrown =
@@ -160,7 +160,7 @@ class DriveTranslator {
         }
     }
 
-    // What was there for one run only; empty: nothing.
+    // Why an image existed for one run only; empty if it did not.
     static std::string why_gone(const NodeImage& image) {
         for (const std::string& node : image.nodes) {
             const Properties properties = Properties::parse(node, "driver");
@@ -175,7 +175,7 @@ class DriveTranslator {
         return {};
     }
 
-    // What is on the network, or of another format: QEMU gets the nodes as they were.
+    // For an image on the network, or of another format: QEMU gets the nodes as they were.
     void keep_nodes(const NodeImage& image, LegacyDevice& device) {
         device.taken = true;
         const std::string was = image.was + " " + device.was;
@@ -196,7 +196,7 @@ class DriveTranslator {
         disk.why = image.not_file.empty() ? "format " + image.format + " is none of disk='s"
                                           : image.not_file;
         add_left_over(parts_, Properties(), &device, disk);
-        // It comes where a drive in its place would.
+        // It takes the place that a drive would have here.
         LegacyDrive drive{was, {}};
         drive.properties.set("if", "none");
         drive.properties.set("id", disk.node);
@@ -204,7 +204,7 @@ class DriveTranslator {
         kept_nodes_[disk.node] = std::move(disk);
     }
 
-    // Drives that a floppy controller has.
+    // The drives of a floppy controller.
     void collect_floppies() {
         auto& floppies = parts_.drives.floppies;
         for (LegacyDevice& device : parts_.devices) {
@@ -231,7 +231,7 @@ class DriveTranslator {
         }
     }
 
-    // How the guest sees what is behind the device.
+    // How the guest sees the device's disk.
     ForeignDisk disk_of(const LegacyDevice& device) const {
         ForeignDisk disk;
         const std::string model = device.properties.get("driver");
@@ -262,7 +262,7 @@ class DriveTranslator {
         } else if (model == "usb-storage") {
             disk.bus = "usb";
         } else if (model == "nvme-ns") {
-            // A controller for each, which is named by its serial number.
+            // Each namespace gets its own controller, which is identified by its serial number.
             disk.model = "nvme";
             const auto above = std::find_if(
                 parts_.devices.begin(), parts_.devices.end(), [&](const LegacyDevice& one) {
@@ -322,7 +322,7 @@ class DriveTranslator {
             result_.dropped(was, "no -device had this drive, so the guest did not see it");
             return;
         }
-        // driver=nbd,host=...: what is no format has no file, either.
+        // driver=nbd,host=...: a driver that is no format reads something other than a file.
         const bool inner =
             (!properties.get("driver").empty() && properties.get("driver") != "qcow2" &&
              properties.get("driver") != "raw") ||
@@ -381,7 +381,7 @@ class DriveTranslator {
 
     LegacyParts& parts_;
     Translation& result_;
-    std::map<std::string, ForeignDisk> kept_nodes_;            // by the node that the device has
+    std::map<std::string, ForeignDisk> kept_nodes_;            // by the node that the device uses
     std::map<std::string, std::vector<std::string>> backing_;  // by the drive's id
     std::map<std::string, std::string> why_;
     bool throw_away_ = false;
@@ -394,7 +394,7 @@ void translate_disks(LegacyParts& parts) {
     parts.disks.finish();
 }
 
-// A dash as pages have them, and what -drive takes.
+// Refuses dashes as web pages have them, and words that belong to -drive.
 void require_name_of_disk(const std::string& word) {
     constexpr std::array<std::string_view, 7> dashes = {
         "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93",
@@ -413,7 +413,7 @@ void require_name_of_disk(const std::string& word) {
         throw LauncherError(quoted_word(word) +
                             " is what -drive takes, and alone it is a disk's name to QEMU: is "
                             "-drive missing, or is there a blank in front of it?");
-    // console=ttyS0, Foundation,product=OpenStack
+    // console=ttyS0 and Foundation,product=OpenStack are no names of disks.
     const size_t equals = word.find('=');
     if (equals != std::string::npos && equals < word.find('/'))
         throw LauncherError(quoted_word(word) +

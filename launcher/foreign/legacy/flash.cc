@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Firmware: in flash memory, or as -bios has it.
+// Firmware: in flash memory, or from -bios.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -51,7 +51,7 @@ void translate_flash(LegacyParts& parts) {
     std::string was;
     for (const LegacyDrive& one : flash)
         was.append(was.empty() ? "" : " ").append(one.was);
-    // Either alone is also said of a firmware that was not built for it.
+    // Either setting alone is also used with firmware that was not built for it.
     const bool secure = by_name == FirmwareKind::uefi_secure || (parts.smm && parts.secure_flash);
     std::string why =
         "that of this host, with variables of its own: what the guest has in its "

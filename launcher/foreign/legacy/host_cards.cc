@@ -16,7 +16,7 @@ Properties device_of_id(const LegacyParts& parts, const std::string& id) {
     return found == parts.devices.end() ? Properties() : found->properties;
 }
 
-// Proxmox has the first of its ports in a file of its own (-readconfig).
+// Proxmox defines the first of its ports in a separate file (-readconfig).
 bool is_port(const std::string& bus, const Properties& device) {
     const std::string driver = device.get("driver");
     return driver == "pcie-root-port" || driver == "ioh3420" || bus.starts_with("ich9-pcie-port-");

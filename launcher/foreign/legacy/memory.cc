@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What the guest's memory lies in.
+// What backs the guest's memory.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -21,8 +21,8 @@ bool is_of_a_service(std::string_view path) {
            path.starts_with("/run/hugepages/kvm/");  // Proxmox'
 }
 
-// The size in "/dev/hugepages1G/libvirt/qemu/1-lab" and "/run/hugepages/kvm/2048kB"; empty: the
-// host's usual one.
+// The size in "/dev/hugepages1G/libvirt/qemu/1-lab" and "/run/hugepages/kvm/2048kB"; empty for the
+// host's default size.
 std::string huge_page_size(std::string_view path) {
     if (path.ends_with("kB")) {
         const std::string_view number = path.substr(path.rfind('/') + 1);
@@ -44,7 +44,7 @@ const LegacyPart* object_of(const LegacyParts& parts, std::string_view id) {
     return found == parts.parts.end() ? nullptr : &*found;
 }
 
-// The memory of the whole machine, in the object that -machine names.
+// Adds the object for the whole machine's memory, which -machine names.
 void add_machine_memory(LegacyParts& parts) {
     if (parts.machine_memory.empty() || has_plain_memory(parts))
         return;
@@ -63,8 +63,7 @@ void add_machine_memory(LegacyParts& parts) {
                           "it and memory = have to say the same size");
 }
 
-// NUMA nodes need their memory, and CPUs that are there.
-// NUMA nodes need their memory, and CPUs that are there.
+// NUMA nodes need their memory, and CPUs that exist.
 void add_numa(LegacyParts& parts) {
     const bool has_backends =
         std::any_of(parts.numa.begin(), parts.numa.end(), [](const LegacyOption& option) {
@@ -102,7 +101,7 @@ bool has_plain_memory(const LegacyParts& parts) {
 }
 
 std::string fit_object(Properties& object) {
-    // A list of JSON's is a property that is said several times.
+    // A list in JSON is a property that is given several times.
     for (auto& [key, value] : object.all()) {
         const size_t dot = key.rfind('.');
         if (dot != std::string::npos && dot + 1 < key.size() &&
@@ -127,7 +126,7 @@ std::string fit_object(Properties& object) {
         page.empty() ? 2
                      : parse_whole<std::uint64_t>(page.substr(0, page.size() - 1)).value_or(2) *
                            (page.ends_with('G') ? 1024 : 1);
-    const auto size = parse_whole<std::uint64_t>(object.get("size"));  // with no suffix
+    const auto size = parse_whole<std::uint64_t>(object.get("size"));  // without a suffix
     if (huge && size && mebibytes > 0 && *size % (mebibytes << 20U) != 0) {
         add_reason(why, "in plain pages: its size is no multiple of a huge one");
     } else if (huge) {

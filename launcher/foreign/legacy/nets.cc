@@ -23,7 +23,7 @@ std::string bridge_or_default(const std::string& name, std::string& why) {
     return std::string(default_bridge);
 }
 
-// A MAC address as QEMU reads it, 0:16:3e:1:2:3 or with `-', as others write it.
+// A MAC address as QEMU reads it, from 0:16:3e:1:2:3 or one with `-', as other programs write it.
 std::string whole_mac(const std::string& text) {
     std::string whole;
     std::string digits;
@@ -77,7 +77,7 @@ class NetTranslator {
     }
 
   private:
-    // A guest finds adapters place by place, if all of one bus say theirs.
+    // A guest finds adapters in the order of their places, if all on one bus give theirs.
     void order_by_places() {
         std::vector<NetEnd>& adapters = nets_.adapters;
         const bool comparable =
@@ -93,7 +93,7 @@ class NetTranslator {
                              });
     }
 
-    // -redir, -tftp and the like are for the first user network.
+    // -redir, -tftp and the like apply to the first user network.
     void add_user_options() {
         const auto user = std::find_if(nets_.hosts.begin(), nets_.hosts.end(),
                                        [](const NetEnd& end) { return end.kind == "user"; });
@@ -109,7 +109,7 @@ class NetTranslator {
         }
     }
 
-    // Several adapters on several networks.
+    // Are several adapters connected to several networks?
     [[nodiscard]] bool is_hub(const std::string& wire) const {
         const auto on_it = [&](const NetEnd& end) { return end.wire == wire; };
         return std::count_if(nets_.hosts.begin(), nets_.hosts.end(), on_it) > 1 &&
@@ -137,7 +137,7 @@ class NetTranslator {
             return;
         }
         std::string why = "it shared a hub with another adapter, and has a port of its own now";
-        // A port of the host's can be forwarded once.
+        // A port of the host can be forwarded only once.
         NetEnd host = nets_.hosts[shared];
         if (host.properties.has("hostfwd"))
             add_reason(why, "its forwarded ports are those of the other one");
@@ -187,7 +187,7 @@ class NetTranslator {
         keep(was, kind, adapter, backend, card, why);
     }
 
-    // What macOS has, and Linux by another name.
+    // The kind on Linux that does the same as one on macOS.
     static std::string kind_here(const std::string& kind, Properties& backend, std::string& why) {
         if (kind != "vmnet-shared" && kind != "vmnet-bridged")
             return kind;
@@ -228,7 +228,7 @@ class NetTranslator {
             result_.changed(was, "net = " + value, why);
     }
 
-    // The card's bootindex, and away with what places it.
+    // The card's bootindex; what places the card is removed.
     std::optional<std::uint64_t> take_places(Properties& card) {
         for (const char* const place : {"addr", "bus", "driver", "multifunction"})
             parts_.places += card.take(place) && std::string_view(place) != "driver" ? 1U : 0U;
@@ -273,7 +273,7 @@ class NetTranslator {
                 const std::string rest = helper->substr(at + option.size());
                 return bridge_or_default(rest.substr(0, rest.find_first_of(" '\"")), why);
             }
-            // Where nothing else is said, QEMU asks its helper for that.
+            // If nothing else is said, QEMU asks its helper for that bridge.
             const auto bridge = backend.take("br");
             return bridge ? bridge_or_default(*bridge, why) : std::string(default_bridge);
         }
@@ -340,7 +340,7 @@ class NetTranslator {
         return mac ? ",mac=" + mac->str() : "";
     }
 
-    // The socket of a passt of libvirt's, which vhost-user is behind; empty: there is none.
+    // The socket of libvirt's passt, if that is behind vhost-user; else empty.
     [[nodiscard]] std::string passt_socket(const Properties& backend) const {
         const auto chardev =
             std::find_if(parts_.parts.begin(), parts_.parts.end(), [&](const LegacyPart& part) {
@@ -352,7 +352,7 @@ class NetTranslator {
         return path.find("/passt/") == std::string::npos ? "" : path;
     }
 
-    // As hostfwd= properties; nothing when the network is more than net=user can say.
+    // As hostfwd= properties; nothing if net=user cannot express the network.
     static std::optional<std::string> simple_forwards(Properties& backend, std::string& why) {
         const bool simple =
             std::all_of(backend.all().begin(), backend.all().end(), [](const auto& property) {
@@ -372,13 +372,13 @@ class NetTranslator {
         return text;
     }
 
-    // What net= cannot say: QEMU gets it as it was.
+    // If net= cannot express it, QEMU gets it as it was.
     void keep(const std::string& was, const std::string& kind, const NetEnd& adapter,
               Properties& backend, Properties& card, std::string why) {
         if (const auto share = backend.take("smb"))
             add_reason(why, "left out: smb=" + *share + ", whose smbd QEMU's sandbox forbids");
         backend.take("smbserver");
-        // The sandbox lets QEMU start nothing.
+        // The sandbox does not let QEMU start programs.
         const std::string guestfwd = backend.get("guestfwd");
         if (guestfwd.find("cmd:") != std::string::npos) {
             backend.take("guestfwd");
@@ -406,13 +406,13 @@ class NetTranslator {
         if (driver == "virtio")
             driver = "virtio-net-pci";
         if (!driver.starts_with("virtio"))
-            card.take("vectors");  // which -net nic has for any model
+            card.take("vectors");  // which -net nic accepts for any model
         Properties device;
         device.set("driver", driver);
         device.set("netdev", id);
         for (const auto& [key, value] : card.all())
             device.set(key, value);
-        // On q35 tapgate's are behind ports, which a guest looks into last.
+        // On q35, tapgate's adapters are behind ports, where a guest looks last.
         if (parts_.machine.q35 && settings_ > 0)
             add_reason(why,
                        "the guest finds it before its other adapters: eth0 may be another one");
@@ -430,10 +430,10 @@ class NetTranslator {
     Translation& result_;
     unsigned settings_ = 0;
     unsigned kept_ = 0;
-    bool no_mac_ = false;  // an adapter whose MAC address is not said
+    bool no_mac_ = false;  // an adapter has no MAC address given
 };
 
-// JSON has lists of strings as hostfwd.0.str=, and options have each as one hostfwd=.
+// JSON has a list of strings as hostfwd.0.str=, where options repeat hostfwd=.
 void name_strings(Properties& properties) {
     for (auto& [key, value] : properties.all()) {
         const size_t dot = key.find('.');
@@ -513,7 +513,7 @@ void take_net(LegacyParts& parts, const LegacyOption& option) {
             (name == "bootp" ? "bootfile=" : "tftp=") + commas_doubled(option.value), option.text);
 }
 
-// tcp:5555::22 was what hostfwd=tcp::5555-:22 is.
+// tcp:5555::22 is the old form of hostfwd=tcp::5555-:22.
 void take_redir(LegacyParts& parts, const LegacyOption& option) {
     const std::string& value = option.value;
     const size_t first = value.find(':');

@@ -11,14 +11,14 @@ namespace tapgate {
 
 namespace {
 
-// How deep nodes may lie below each other.
+// How deep nodes may be nested.
 constexpr unsigned deepest_node = 64;
 
 bool is_file_driver(const std::string& driver) {
     return driver == "file" || driver == "host_device" || driver == "host_cdrom";
 }
 
-// Nodes that change nothing in what the guest reads.
+// Nodes that do not change what the guest reads.
 bool is_filter(const std::string& driver) {
     constexpr std::array<std::string_view, 5> filters = {"throttle", "copy-on-read", "blklogwrites",
                                                          "preallocate", "copy-before-write"};
@@ -32,7 +32,7 @@ LegacyDrive* find_node(std::vector<LegacyDrive>& nodes, const std::string& name)
     return found == nodes.end() ? nullptr : &*found;
 }
 
-// What is said of the node below, which stands in its JSON: "file.driver" is its driver.
+// The properties of a node inside this one's JSON: "file.driver" is its driver.
 Properties below_in(const Properties& properties) {
     constexpr std::string_view prefix = "file.";
     Properties below;
@@ -54,7 +54,7 @@ class NodeReader {
     }
 
   private:
-    // Down to the file; what a backing file is made of counts as the image's, too.
+    // Goes down to the file. What a backing file consists of counts as the image's, too.
     std::string visit(const std::string& name, bool top, unsigned depth) {
         LegacyDrive* const node = find_node(nodes_, name);
         if (node == nullptr || depth > deepest_node || node->used) {
@@ -116,7 +116,7 @@ class NodeReader {
         return path;
     }
 
-    // Of an image of the guest's, or of one that it stands on: nothing but its nodes has it then.
+    // Only its nodes can describe the guest's image, or one that it stands on.
     void say_no_file(const std::string& what, bool top) {
         if (image_.not_file.empty())
             image_.not_file = (top ? "it is " : "what it stands on is ") + what;
@@ -132,8 +132,8 @@ class NodeReader {
         });
     }
 
-    // Nodes that it refers to by other names than `file' and `backing': the data of a qcow2 image
-    // may lie in another file.
+    // Keeps nodes referred to by other names than `file' and `backing': a qcow2's data may be in
+    // another file.
     void keep_others(const LegacyDrive& node, unsigned depth) {
         for (const auto& [key, value] : node.properties.all()) {
             constexpr std::array<std::string_view, 4> no_others = {"driver", "node-name", "file",
@@ -145,7 +145,7 @@ class NodeReader {
         }
     }
 
-    // How the file is opened, said where the image is.
+    // Moves how the file is opened to the image's own properties.
     static void lift_storage(Properties& properties) {
         const Properties storage = below_in(properties);
         for (const auto& [key, value] : storage.all()) {
@@ -155,7 +155,7 @@ class NodeReader {
         }
     }
 
-    // Below the format: a file, or more filters.
+    // Below the format there is a file, or more filters.
     std::string visit_storage(const std::string& name, bool top, unsigned depth) {
         LegacyDrive* const node = find_node(nodes_, name);
         if (node == nullptr || node->used || depth > deepest_node) {
@@ -183,7 +183,7 @@ class NodeReader {
             say_no_file("on " + driver, top);
         for (const char* const known : {"driver", "node-name"})
             properties.take(known);
-        // A part of a file, say: all nodes are kept then.
+        // It may be part of a file, for instance; all nodes are kept then.
         if (const auto below = properties.take("file"); below && !is_file_driver(driver))
             visit_storage(*below, false, depth + 1);
         if (top)

@@ -19,7 +19,7 @@ void say_no_screen(LegacyParts& parts, const std::string& was) {
     parts.no_screen.append(parts.no_screen.empty() ? "" : " ").append(was);
 }
 
-// A viewer has nothing to show of a guest without a VGA adapter.
+// Without a VGA adapter, a viewer has nothing to show.
 void take_no_vga(LegacyParts& parts) {
     say_no_screen(parts, parts.no_vga);
     parts.screen = false;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The machine and its memory, what it boots from, its clock.
+// The machine, its memory, boot order and clock.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -17,7 +17,7 @@ namespace tapgate {
 
 namespace {
 
-// A size as QEMU reads it, in MiB; a bare number is MiB.
+// A size as QEMU reads it, in MiB; a number alone means MiB.
 std::optional<double> mebibytes(std::string_view text) {
     double number = 0;
     const char* const end = text.data() + text.size();
@@ -64,7 +64,7 @@ void choose_accelerator(LegacyParts& parts, const std::string& word, std::string
     }
 }
 
-// What of -machine the guest or a device that is kept would miss.
+// Properties of -machine that the guest, or a device that is kept, would miss.
 bool keeps_property(const std::string& key, const std::string& value) {
     constexpr std::array<std::string_view, 8> kept = {
         "hmat", "nvdimm", "kernel_irqchip", "kernel-irqchip", "max-ram-below-4g", "mem-merge",
@@ -109,7 +109,7 @@ void keep_option(LegacyParts& parts, const LegacyOption& option) {
         if (const std::string path = properties.get(more); path.find(':') == std::string::npos)
             properties.set(more, parts.machine.absolute(path));
         const std::string again = properties.str(name == "fw_cfg" ? "" : first);
-        // As it was written, where nothing is to change.
+        // If no path changes, the value stays as it was written.
         if (again.find(parts.machine.directory + "/") != std::string::npos)
             value = again;
     }
@@ -134,7 +134,7 @@ void make_paths_absolute(const LegacyMachine& machine, Properties& properties) {
     for (auto& [key, value] : properties.all()) {
         if (std::find(paths.begin(), paths.end(), key) == paths.end())
             continue;
-        // Of a node, `file' is another node's name.
+        // In a node, `file' is another node's name.
         if (key == "file" && properties.has("node-name"))
             continue;
         if (key == "romfile" && is_rom_of_qemu(value))
@@ -143,7 +143,7 @@ void make_paths_absolute(const LegacyMachine& machine, Properties& properties) {
     }
 }
 
-// The machine's type decides what the disks are on, so it is chosen at the end.
+// The type is chosen at the end, as it decides which buses the disks are on.
 void take_machine(LegacyParts& parts, const LegacyOption& option) {
     Properties properties = Properties::parse(option.value, "type");
     std::string why;
@@ -172,7 +172,7 @@ void take_machine(LegacyParts& parts, const LegacyOption& option) {
         else if (!is_ours(key, value))
             left.emplace_back(key, value);
     }
-    // Nothing but a type: what is said of the guest's devices is ours to say.
+    // Only the type counts: tapgate decides about the guest's devices.
     if (!left.empty())
         add_reason(why, "left out: " + listed(left));
     parts.machine_was += (parts.machine_was.empty() ? "" : " ") + option.text;
@@ -181,7 +181,7 @@ void take_machine(LegacyParts& parts, const LegacyOption& option) {
 
 void take_accel(LegacyParts& parts, const LegacyOption& option) {
     Properties properties = Properties::parse(option.value, "accel");
-    // Of several, QEMU takes the first that there is.
+    // QEMU takes the first accelerator that works.
     if (parts.accelerator_said) {
         parts.result.dropped(option.text, "another comes before it");
         return;
@@ -207,7 +207,7 @@ void take_tcg(LegacyParts& parts, const LegacyOption& option) {
 
 namespace {
 
-// The adapter that QEMU gives to a machine of that type: a q35 of QEMU 2.12 and later has another.
+// The adapter that QEMU gives to a machine of this type; for q35, it changed with QEMU 2.12.
 std::string default_adapter(std::string_view type) {
     constexpr std::string_view versioned = "pc-q35-2.";
     if (!type.starts_with(versioned))
@@ -301,9 +301,9 @@ void take_uuid(LegacyParts& parts, const LegacyOption& option) {
 }
 
 void take_kernel(LegacyParts& parts, const LegacyOption& option) {
-    // Blanks at the ends mean nothing, and a VM file cannot have them.
+    // Blanks at the ends have no effect, and a VM file cannot express them.
     std::string value(trimmed(option.value, " \t\n"));
-    // A line's end is a blank to Linux, as any other.
+    // To Linux, a line's end is a blank like any other.
     if (option.kind->name == "append")
         std::replace(value.begin(), value.end(), '\n', ' ');
     if (value.empty())
@@ -416,7 +416,7 @@ void take_readconfig(LegacyParts& parts, const LegacyOption& option) {
 void take_global(LegacyParts& parts, const LegacyOption& option) {
     const std::string& value = option.value;
     const Properties properties = Properties::parse(value, "");
-    // "driver=cfi.pflash01,property=secure,value=on", and "isa-fdc.driveA=ID".
+    // "driver=cfi.pflash01,property=secure,value=on", or "isa-fdc.driveA=ID".
     const std::string driver = properties.get("driver");
     const auto is = [&](std::string_view name, std::string_view property) {
         return (driver == name && properties.get("property") == property) ||

@@ -21,7 +21,7 @@ constexpr std::string_view own_accel = "QEMU has dropped it; KVM does it by itse
 constexpr std::string_view not_kept = "it belongs to one run of QEMU, and not to a VM";
 constexpr std::string_view gone = "QEMU has dropped it";
 
-// By name.
+// Sorted by name.
 constexpr LegacyOptionKind kinds[] = {
     {"D", true, drop_option, "what QEMU says is in qemu.log in the VM's directory"},
     {"L", true, keep_option},
@@ -199,7 +199,7 @@ const LegacyOptionKind* find_kind(std::string_view name) {
     return found == std::end(kinds) ? nullptr : found;
 }
 
-// `hints`: whether another option is meant is looked for.
+// With `hints`, it looks for an option that may be meant.
 std::string unknown_option(const std::string& word, std::string_view name, bool hints) {
     std::string hint;
     if (hints) {
@@ -224,7 +224,7 @@ bool asks_for_help(std::string_view name, std::string_view value) {
 
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words) {
     std::vector<LegacyOption> options;
-    constexpr unsigned most_hints = 100;  // a list of any words has no end
+    constexpr unsigned most_hints = 100;  // there may be any number of unknown words
     unsigned unknowns = 0;
     for (size_t i = 0; i < words.size(); i++) {
         const std::string& word = words[i];

@@ -33,7 +33,7 @@ void take_program(LegacyParts& parts, const std::string& word) {
                              : "with KVM where /dev/kvm can be opened");
 }
 
-// What the shell had to do with it.
+// Notes what the shell did around the command.
 void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
     Translation& result = parts.result;
     for (const auto& [name, value] : command.environment)
@@ -77,8 +77,8 @@ bool can_be_parsed(const std::vector<std::string>& words) {
     }
 }
 
-// A variable that nothing has set is no option; but what an option is set to is not to be left out.
-// `first`: the place of QEMU's first argument.
+// A variable that nothing sets adds no option; but an option's value must not be left out. `first`
+// is the index of QEMU's first argument.
 void add_absent(LegacyParts& parts, const ShellCommand& command, size_t first) {
     const auto begin = command.words.begin();
     for (const auto& [place, name] : command.absent) {
@@ -109,7 +109,7 @@ std::string reason_of_unknown(const ShellCommand& command) {
            variables + "); write it out";
 }
 
-// What only a shell knew may stand in what is dropped, and nowhere else.
+// Values that only a shell knows may appear in what is dropped, and nowhere else.
 void require_known(const Translation& translation, const ShellCommand& command) {
     for (const auto& [key, value] : translation.settings) {
         if (value.find(unknown_text) != std::string::npos)
@@ -118,7 +118,7 @@ void require_known(const Translation& translation, const ShellCommand& command) 
     }
 }
 
-// -m '$(...)': it is not the number that is wrong.
+// For -m '$(...)', the error says that the value is not known, rather than that it is no number.
 void take_option(LegacyParts& parts, const LegacyOption& option, const ShellCommand& command) {
     if (!option.unknown.empty()) {
         parts.result.dropped(option.text, option.unknown);
@@ -135,14 +135,14 @@ void take_option(LegacyParts& parts, const LegacyOption& option, const ShellComm
     }
 }
 
-// QEMU takes one word that is no option: -hda without that.
+// QEMU takes one word that is no option, as if -hda were before it.
 void require_one_operand(const std::vector<LegacyOption>& options) {
     const bool has_first = std::any_of(options.begin(), options.end(), [](const auto& one) {
         return one.kind != nullptr && one.kind->name == "hda";
     });
     const std::string* first = nullptr;
     for (const LegacyOption& option : options) {
-        // What nobody knows has an error of its own.
+        // A word that nobody knows gets another error.
         if (option.kind != nullptr || !option.unknown.empty() ||
             option.value.find(unknown_text) != std::string::npos)
             continue;
@@ -181,11 +181,11 @@ void drop_orphans(LegacyParts& parts) {
     }
 }
 
-// What each VM here has, or lacks, and QEMU by itself does not; of what the command line says its
-// own notes tell.
+// Notes what every VM here has or lacks, other than QEMU by default, unless the command line
+// mentions it; then a note of its own says it.
 void note_what_all_have(LegacyParts& parts, const std::vector<LegacyOption>& options) {
     struct Own {
-        std::string_view word;  // in options that say it
+        std::string_view word;  // what to look for in the options
         std::string_view what;
     };
     static constexpr Own own[] = {{"guest_agent", "the guest agent's channel"},
@@ -229,7 +229,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
         throw LauncherError("a command line of more than " + std::to_string(most_words) + " words");
     auto first = words.begin();
     if (words[0].starts_with('-')) {
-        // Part of a command line, as copied from a list of processes.
+        // This is a part of a command line, as copied from a list of processes.
         parts.partial = parts.nets.partial = true;
     } else {
         first = find_qemu(words);
@@ -247,7 +247,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     count_plugged_cpus(parts, options);
     for (const LegacyOption& option : options)
         take_option(parts, option, command);
-    // From here on: each option is a note, or waits for those that it belongs to.
+    // By now each option has a note, or waits for the others that it belongs to.
     add_machine(parts);
     add_memory(parts);
     translate_disks(parts);
@@ -264,7 +264,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
             std::to_string(parts.places) + " places of devices (bus=, addr=, multifunction=)",
             "tapgate gives each device its place");
     add_surroundings(parts, command);
-    // qemu-arg is for what stands behind everything else.
+    // A qemu-arg comes after everything else.
     std::stable_partition(parts.result.settings.begin(), parts.result.settings.end(),
                           [](const auto& setting) { return setting.first != "qemu-arg"; });
     return std::move(parts.result);
