@@ -116,7 +116,7 @@ class NodeReader {
         return path;
     }
 
-    // Only its nodes can describe the guest's image, or one that it stands on.
+    // Notes why the guest's image, or one below it, is no file: only its nodes have it then.
     void say_no_file(const std::string& what, bool top) {
         if (image_.not_file.empty())
             image_.not_file = (top ? "it is " : "what it stands on is ") + what;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: assignments.
+// Part of ShellReader: assignments.
 #include <algorithm>
 #include <array>
 
@@ -13,13 +13,13 @@ namespace tapgate {
 
 namespace {
 
-// -m, -drive; but no -1.
+// -m and -drive, but not -1.
 bool is_option(std::string_view word) {
     return word.size() > 1 && word[0] == '-' &&
            (word[1] == '-' || (word[1] >= 'a' && word[1] <= 'z'));
 }
 
-// Whether there is KVM is asked again at each start.
+// At each start, tapgate itself finds out whether there is KVM.
 bool chooses_kvm(const std::vector<std::string>& words) {
     constexpr std::array<std::string_view, 6> kvm = {"-enable-kvm", "--enable-kvm", "-accel",
                                                      "kvm",         "-machine",     "accel=kvm"};
@@ -39,7 +39,7 @@ bool chooses_kvm(const std::vector<std::string>& words) {
 
 }  // namespace
 
-// A value, which knows of those in front of it: A=1 B=$A.
+// Reads a value in which the assignments before it count: A=1 B=$A.
 std::vector<std::string> ShellReader::read_assigned() {
     if (assignments_.empty() || !command_.words.empty())
         return words_.read(false);
@@ -77,7 +77,7 @@ bool ShellReader::read_assignment() {
     words_.skip(length + (append ? 2 : 1));
     if (peek() == '(') {
         next();
-        // A=1 B=("$A"); but the words of `local' are read before it sets any of them.
+        // In A=1 B=("$A"), A counts; but the words of `local' are read before it sets any of them.
         if (command_.words.empty())
             assign_all();
         if (makes_maps() || variables_.is_map(name))
@@ -86,13 +86,13 @@ bool ShellReader::read_assignment() {
             read_array(name, append);
         return true;
     }
-    // systemd's units: the rest of the line is the command.
+    // In systemd's units, the rest of the line is the command.
     if (name == "ExecStart") {
         while (std::string_view("@-:+!").find(peek()) != std::string::npos && !words_.at_end())
             next();
         return true;
     }
-    // A PATH="$PATH:more" has surely been set, by whom does not matter here.
+    // The PATH in PATH="$PATH:more" has surely been set; it does not matter by whom.
     const bool path = name.ends_with("PATH");
     if (!variables_.saved(name) && !path)
         words_.set_assigned(name);
@@ -140,7 +140,7 @@ void ShellReader::read_array(const std::string& name, bool append) {
     end_array();
 }
 
-// NAME[ELEMENT]=value, behind the `='.
+// NAME[ELEMENT]=value, after the `='.
 void ShellReader::set_element(const std::string& name, std::string_view element, bool append) {
     if (variables_.is_map(name)) {
         set_in_map(name, element, append);
@@ -163,7 +163,7 @@ void ShellReader::set_element(const std::string& name, std::string_view element,
     }
 }
 
-// Of `declare -i NAME', what NAME=SUM sets it to; nothing: nobody knows.
+// The value of NAME=SUM after `declare -i NAME'; nothing if it is unknown.
 std::optional<std::string> ShellReader::summed(const std::string& name,
                                                const std::vector<std::string>& words, bool append) {
     const std::string sum = joined(words);
@@ -180,14 +180,14 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
             append = false;
         }
     }
-    // NAME="$NAME -enable-kvm"
+    // In NAME="$NAME -enable-kvm", only the rest is added.
     std::vector<std::string> added = words;
     const std::vector<std::string> before = variables_.get(name).words;
     if (!array && !append && before.size() == 1 && words.size() == 1 && !before[0].empty() &&
         words[0].starts_with(before[0] + " "))
         added = {words[0].substr(before[0].size())};
     variables_.own(name);
-    // Options that are not added are not left out without a word.
+    // If options are not added, a note says so.
     if (std::any_of(words.begin(), words.end(),
                     [](const std::string& word) { return is_option(trimmed(word)); })) {
         const std::string what = name + (append || added != words ? "+=" : "=") + shell_text(added);
@@ -208,7 +208,7 @@ void ShellReader::set(const std::string& name, std::vector<std::string> words, b
 void ShellReader::assign(const std::string& name, const std::string& value, bool append) {
     set(name, {value}, false, append);
     script_.is_open = script_.is_open || name == "EnvironmentFile";
-    // systemd's units: Environment="NAME=value"
+    // systemd's units have Environment="NAME=value".
     const size_t length = shell_name_length(value);
     if (name == "Environment" && length > 0 && length < value.size() && value[length] == '=')
         set(value.substr(0, length), {value.substr(length + 1)}, false, false);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: `if', `case', `for', functions, and what `case' and `=~' compare with.
+// Part of ShellReader: `if', `case', `for', functions, and the patterns of `case' and `=~'.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -15,14 +15,14 @@ namespace tapgate {
 
 namespace {
 
-// Braces that stand for words which nobody knows here: {01..09}.
+// Does the word have braces that stand for unknown words, such as {01..09}?
 bool has_range(const std::string& word) {
     return word.find('{') != std::string::npos && word.find("..") != std::string::npos;
 }
 
 }  // namespace
 
-// Words of the shell's own, where a command begins.
+// Reads keywords, which can come where a command begins.
 bool ShellReader::read_keyword() {
     const std::string_view rest = words_.rest();
     const std::string_view word = rest.substr(0, rest.find_first_of(" \t\n;&|<>()\"'$`\\="));
@@ -34,7 +34,7 @@ bool ShellReader::read_keyword() {
         inverted_ = !inverted_;
         return true;
     }
-    // A word that goes on is another one: if=virtio.
+    // A longer word is something else: if=virtio.
     const char behind = word.size() < rest.size() ? rest[word.size()] : '\n';
     if (!is_one_of(word, keywords) ||
         std::string_view(" \t\n;&|<>()").find(behind) == std::string_view::npos)
@@ -114,7 +114,7 @@ void ShellReader::read_case() {
         flow_.begin_branch(Truth::unknown, {});
 }
 
-// The patterns in front of a branch, up to the bracket.
+// Reads the patterns before a branch, up to the bracket.
 void ShellReader::read_patterns() {
     skip_blanks(true);
     if (peek() == '#') {
@@ -157,7 +157,7 @@ void ShellReader::read_patterns() {
     flow_.begin_branch(matches, shown(all));
 }
 
-// The regular expression behind `=~': up to a blank that is in no brackets and no quotes.
+// Reads the regular expression after `=~', up to a blank outside of brackets and quotes.
 void ShellReader::read_regular() {
     const std::string_view rest = words_.rest();
     int depth = 0;
@@ -183,7 +183,7 @@ void ShellReader::read_regular() {
     words_.skip(end);
 }
 
-// ((SUM)), which sets a variable, or asks.
+// ((SUM)), which sets a variable or is a condition.
 void ShellReader::read_sum() {
     begin_word();
     const std::string_view rest = words_.rest();
@@ -204,9 +204,9 @@ void ShellReader::read_sum() {
     drop_command();
 }
 
-// What is between brackets; whether it holds, where that is known.
+// Evaluates what is between the brackets; returns whether it holds, if that is known.
 std::optional<bool> ShellReader::apply_sum(std::string_view text) {
-    // A, B: one after the other, and the last one tells.
+    // In A, B, both are evaluated, and the last one is the result.
     if (const size_t comma = text.find(',');
         comma != std::string_view::npos && text.find('(') == std::string_view::npos) {
         apply_sum(text.substr(0, comma));
@@ -259,7 +259,7 @@ void ShellReader::read_for(bool asks) {
             for (std::string& word : words_.read(true))
                 loop.values.push_back(std::move(word));
         }
-        // Without a list: what the script or the function was given.
+        // Without a list, it goes through the arguments of the script or the function.
         if (!listed && variables_.arguments() != nullptr) {
             loop.values = variables_.arguments()->words;
             add_problem(variables_.arguments()->problem);
@@ -283,7 +283,7 @@ void ShellReader::read_for(bool asks) {
     if (peek() == ';')
         next();
     skip_blanks(true);
-    // `{' may stand for `do'.
+    // `{' may replace `do'.
     const bool braces = peek() == '{';
     words_.skip(braces ? 1 : 0);
     loop.place = words_.place();

@@ -14,8 +14,8 @@ namespace tapgate {
 
 namespace {
 
-// Goes through a text as a shell does that only looks for brackets: by words, over quotes, comments
-// and here-documents.
+// Goes through a text like a shell that only looks for brackets: by words, skipping quotes,
+// comments and here-documents.
 class Body {
   public:
     explicit Body(std::string_view text) : text_(text) {}
@@ -44,7 +44,7 @@ class Body {
   private:
     void take_operator(char c) {
         at_++;
-        // Behind a pattern of `case' stands one that nothing has opened.
+        // After a pattern of `case', there is a bracket that nothing has opened.
         const bool pattern = c == ')' && !choices_.empty() && choices_.back() == brackets_;
         brackets_ += c == '(' ? 1U : 0U;
         brackets_ -= c == ')' && !pattern && brackets_ > 0 ? 1U : 0U;
@@ -75,7 +75,7 @@ class Body {
             choices_.pop_back();
     }
 
-    // A character, or what is quoted; whether it is plain.
+    // Takes a character, or something quoted; returns whether it is a plain character.
     bool take_part() {
         const std::string_view rest = text_.substr(at_);
         if (rest[0] == '\\')
@@ -104,7 +104,7 @@ class Body {
 
     void take_quoted(size_t end) { skip(end == std::string_view::npos ? text_.size() : end + 1); }
 
-    // Up to that quote, the first of `begin' bytes on.
+    // Up to that quote; the opening one has `begin' bytes.
     void take_escaped(char quote, size_t begin) {
         skip(begin);
         while (at_ < text_.size() && text_[at_] != quote)
@@ -161,7 +161,7 @@ class Body {
             documents_.emplace_back(std::move(end), without_tabs);
     }
 
-    // Behind it stand the here-documents of the line.
+    // After the line come its here-documents.
     void end_line() {
         at_++;
         begins_ = true;
@@ -179,11 +179,11 @@ class Body {
 
     std::string_view text_;
     size_t at_ = 0;
-    bool begins_ = true;  // a command, so that a keyword is one
-    bool names_ = false;  // behind `function'
+    bool begins_ = true;  // a command begins here, so that a keyword counts
+    bool names_ = false;  // after `function'
     unsigned blocks_ = 0;
     unsigned brackets_ = 0;
-    std::vector<unsigned> choices_;  // the brackets around each `case'
+    std::vector<unsigned> choices_;  // for each `case', the brackets around it
     std::vector<std::pair<std::string, bool>> documents_;
 };
 

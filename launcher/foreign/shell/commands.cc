@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: what a command does when it is whole.
+// Part of ShellReader: what a command does when it is complete.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -18,7 +18,7 @@ namespace {
 
 constexpr unsigned most_rounds = 500;
 
-// Programs of the shell's own that set variables to what nobody knows, or to nothing.
+// The shell's own commands that set variables to something unknown, or unset them.
 constexpr std::array<std::string_view, 8> changers = {"read", "mapfile", "readarray", "unset",
                                                       "let",  "printf",  "source",    "."};
 
@@ -33,7 +33,7 @@ bool runs_its_input(const std::vector<std::string>& words) {
 
 }  // namespace
 
-// `words`: of the command that reads them.
+// `words' are those of the command that reads the documents.
 void ShellReader::mark_documents(const std::vector<std::string>& words, bool to_file) {
     to_file = to_file || std::find(words.begin(), words.end(), "tee") != words.end();
     for (size_t i = documents_before_; i < documents_.size(); i++) {
@@ -60,7 +60,7 @@ void ShellReader::finish() {
         called_.reset();
         if (printed_ != nullptr && !in_test)
             print();
-        // The second part of a test begins with no command.
+        // The second part of a test is no command of its own.
         if (!in_test)
             finish_command();
         if (called_) {
@@ -90,7 +90,7 @@ std::string ShellReader::written() const {
     return shown(trimmed(written_.substr(0, written_.size() - words_.rest().size()), " \t\n;&|"));
 }
 
-// Of several parts: all of it is named as one.
+// A test of several parts is named as a whole.
 void ShellReader::end_test() {
     flow_.close(ShellFlow::Kind::group);
     written_ = test_;
@@ -109,16 +109,16 @@ ShellStatus ShellReader::status_of_command() {
     constexpr std::array<std::string_view, 8> fine = {"true", ":",    "break",  "continue",
                                                       "set",  "echo", "printf", "unset"};
     const bool goes_on = std::exchange(test_goes_on_, false);
-    // Of a command that nobody knows, and of what cannot be expanded.
+    // Does the status depend on an unknown command, or on something that cannot be expanded?
     const bool asks =
         words.empty() && (command_.problem.is_hard() ||
                           std::any_of(assignments_.begin(), assignments_.end(),
                                       [](const Assignment& one) { return is_unknown(one.value); }));
     if (words.empty() && script_.printed_status) {
-        // X=$(a command) ends as the command does.
+        // X=$(a command) ends with the command's status.
         status = *script_.printed_status;
     } else if (asks) {
-        // Nobody knows how it ends.
+        // Its status is unknown.
     } else if (words.empty() || is_one_of(program, fine) || sets_variables(words[0])) {
         status.truth = Truth::yes;
     } else if (program == "false") {
@@ -135,7 +135,7 @@ ShellStatus ShellReader::status_of_command() {
         status.text =
             (inverted_ ? "! " : "") + written() + " (line " + std::to_string(command_.line) + ")";
     } else if (is_one_of(program, finders)) {
-        // QEMU was there, or it would not have started.
+        // QEMU was found, or it would not have been started.
         const std::string_view what = last_part(words.back());
         if (program == "mkdir" || program == "cd" || what.starts_with("qemu") || what == "kvm")
             status.truth = Truth::yes;
@@ -145,7 +145,8 @@ ShellStatus ShellReader::status_of_command() {
     if (inverted_)
         status.truth = negated(status.truth);
     status.inverted = inverted_;
-    // All branches alike: but a default for what nothing has set is one.
+    // If branches are not followed, they all count alike; but a test for an unset variable still
+    // leads to its default.
     if (!follows() && !(status.truth == Truth::yes && words.size() > 1 && words[1] == "-z") &&
         !words.empty() && is_one_of(program, tests))
         status.truth = Truth::unknown;
@@ -169,10 +170,10 @@ void ShellReader::finish_command() {
         notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
         return;
     }
-    // Where the image is there already, it was made before.
+    // An image that exists already was made before.
     note_image();
     if (reach() == Truth::no) {
-        // Not run; but another start of QEMU is not left out without a word.
+        // It is not run; but if it starts QEMU, a note says so.
         if (is_start_of_qemu(words) && flow_.by_files()) {
             command_.is_passed = true;
             record();
@@ -223,8 +224,8 @@ void ShellReader::assign_all() {
         assign(one.name, one.value, one.append);
 }
 
-// -drive file=b.img at a line's begin: no shell has such a command, and the start of QEMU in front
-// of it was to go on.
+// -drive file=b.img at the beginning of a line: no shell has such a command, so the start of QEMU
+// before it was meant to go on.
 void ShellReader::cut_off() {
     constexpr size_t most = 100;
     if (!follows() || last_start_ >= commands_.size() || command_.words.empty())
@@ -281,7 +282,7 @@ void ShellReader::pass_over(const std::string& what) {
         script_.others.push_back(one);
 }
 
-// In another round of a loop, say.
+// For instance, in another round of a loop.
 void ShellReader::come_to(const std::string& what) {
     const std::string one = what + " (line " + std::to_string(command_.line) + ")";
     script_.reached.insert(one);
@@ -291,14 +292,14 @@ void ShellReader::come_to(const std::string& what) {
 // return, return 1
 void ShellReader::leave_function() {
     const auto& words = command_.words;
-    ShellStatus said;  // by the number
+    ShellStatus said;  // by the number given
     if (words.size() > 1) {
         if (const auto number = parse_whole<unsigned>(words[1]))
             said.truth = truth_of(*number == 0);
     }
     if (reach() != Truth::yes || !follows()) {
         unsure_ = true;
-        // A way out for what fails: it did not, or there would have been no QEMU.
+        // A return upon failure: nothing failed, or QEMU would not have been started.
         const bool failed = words.size() > 1 ? said.truth == Truth::no : flow_.is_behind_or();
         if (!failed && !unsure_from_)
             unsure_from_ = variables_.mark();
@@ -311,7 +312,7 @@ void ShellReader::leave_function() {
     flow_.leave();
 }
 
-// What arguments or files decide may be otherwise, so that what stands below it counts.
+// If arguments or files decide about it, it may be otherwise, and what comes below counts.
 void ShellReader::leave() {
     if (reach() != Truth::yes || flow_.soft() || !follows() || flow_.leave_subshell())
         return;
@@ -321,7 +322,7 @@ void ShellReader::leave() {
         script_.left = command_.line;
 }
 
-// Under a condition, or with arguments that nobody knows, nobody knows what is left.
+// Under a condition, or with unknown arguments, it is unknown which arguments are left.
 void ShellReader::shift() {
     const auto& words = command_.words;
     const auto count = words.size() > 1 ? parse_whole<size_t>(words[1]) : size_t{1};
@@ -335,7 +336,7 @@ void ShellReader::change_directory() {
     const std::string to = command_.words.size() > 1 ? command_.words[1] : std::string();
     const bool known =
         reach() == Truth::yes && !to.empty() && to != "-" && !command_.problem && !is_unknown(to);
-    // Relative paths behind it are taken from where translate runs.
+    // From here on, relative paths start where translate runs.
     if (!known)
         notes_.push_back(written());
     directory_ = !known                                      ? ""
@@ -351,7 +352,7 @@ void ShellReader::change_variables() {
     const auto& words = command_.words;
     const std::string& program = words[0];
     if (program == "source" || program == ".") {
-        // What it sets is not known; that it is there is said.
+        // What it sets is unknown, but a note says that it is there.
         script_.is_open = true;
         notes_.push_back(shown(shell_text(words)));
         return;
@@ -385,7 +386,7 @@ void ShellReader::change_variables() {
                  !is_element)
             assign_formatted(name,
                              {words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end()});
-        // `while read' is rarely for what is typed: where it reads from stands behind `done'.
+        // `while read' rarely reads what is typed: its input is given after `done'.
         else if (program == "read" && command_.redirections.empty() && !flow_.is_in_condition() &&
                  !is_element)
             variables_.forget(name, "typed where `read' asks", true);
@@ -396,8 +397,8 @@ void ShellReader::change_variables() {
     }
 }
 
-// printf -v NAME FORMAT WORDS: a random address, say, which nobody knows and which stands for
-// itself.
+// printf -v NAME FORMAT WORDS: makes a random address, for instance, which is unknown and stands
+// for itself.
 void ShellReader::assign_formatted(const std::string& name, std::vector<std::string> words) {
     words.insert(words.begin(), "printf");
     const auto text = shell_printed(words);
@@ -433,7 +434,7 @@ size_t ShellReader::count_of_arguments() const {
     return variables_.arguments() == nullptr ? 0 : variables_.arguments()->words.size();
 }
 
-// Another round, where the loop goes through a list.
+// Begins another round, if the loop goes through a list.
 void ShellReader::end_loop() {
     ShellLoop* const loop = flow_.loop();
     flow_.end_round();
@@ -468,7 +469,7 @@ void ShellReader::end_loop() {
         flow_.begin_round();
         return;
     }
-    // Nobody knows how often it goes on, and what its variables are then.
+    // It is unknown how often the loop runs, and so what its variables are afterwards.
     if (follows() && flow_.is_uncounted()) {
         for (const std::string& name : variables_.changed_since(flow_.loop_mark()))
             variables_.forget(name, "set in a loop that nobody counts");

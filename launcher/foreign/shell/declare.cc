@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: `declare' and its kin, and `set'.
+// Part of ShellReader: `declare' and its kin, and `set'.
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -47,13 +47,13 @@ void ShellReader::declare_references() {
                            shell_name_length(to->value) == to->value.size();
         if (!known)
             variables_.forget(name, "declared to be more than a text");
-        // With all branches alike, nothing is known of a function's arguments.
+        // If all branches count alike, nothing is known about a function's arguments.
         if (known || follows())
             variables_.make_reference(name, known ? to->value : "");
     }
 }
 
-// local NAME; declare -i NAME, of which the values to come are more than their texts.
+// local NAME; declare -i NAME, which changes values that are assigned later.
 void ShellReader::declare() {
     const auto& words = command_.words;
     constexpr std::string_view kinds = "ilu";
@@ -87,12 +87,12 @@ void ShellReader::declare() {
     }
 }
 
-// declare -A; one of a function's own is not followed.
+// declare -A; but a map that is local to a function is not followed.
 bool ShellReader::makes_maps() const {
     return declares('A') && !(is_local() && variables_.is_in_function());
 }
 
-// set -e, set -a, set -o errexit; `+' ends it.
+// set -e, set -a, set -o errexit; with `+' they end.
 void ShellReader::set_options() {
     constexpr std::array<std::pair<std::string_view, char>, 2> names = {
         {{"allexport", 'a'}, {"errexit", 'e'}}};
@@ -111,7 +111,7 @@ void ShellReader::set_options() {
     }
 }
 
-// set -- WORDS: "$@" from here on.
+// set -- WORDS, which become "$@".
 void ShellReader::set_arguments() {
     const auto& words = command_.words;
     auto first = std::find(words.begin(), words.end(), "--");
@@ -124,7 +124,7 @@ void ShellReader::set_arguments() {
     ShellVariables::Value arguments{{first, words.end()}, command_.problem};
     if (reach() != Truth::yes)
         arguments = {{}, {"an argument, which is set under a condition,"}};
-    // Nobody knows how many words that is.
+    // It is unknown how many words that is.
     else if (std::find(first, words.end(), unknown_text) != words.end())
         arguments = {{}, {"an argument, which a command printed,"}};
     variables_.set_arguments(std::move(arguments));

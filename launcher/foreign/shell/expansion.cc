@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellWordReader: variables, arguments and the output of commands. ${...} is in
+// Part of ShellWordReader: variables, arguments and the output of commands. ${...} is in
 // parameter.cc.
 #include <algorithm>
 #include <array>
@@ -15,7 +15,7 @@
 
 namespace tapgate {
 
-// `2>/dev/null' and the like are no words of the command.
+// Redirections such as `2>/dev/null' do not count as words of the command.
 ShellOutput ShellWordReader::output_of(std::string_view command) {
     ShellOutput parts;
     ShellWordReader reader(command, variables_, line_, depth_ + 1);
@@ -51,7 +51,7 @@ void ShellWordReader::add_sum(std::string_view text) {
     add_quoted(value ? std::to_string(*value) : std::string(unknown_text));
 }
 
-// What `cat <<END', its lines and END print; nothing: it is another command, or nobody knows.
+// What `cat <<END', its lines and END print; nothing if it is another command, or unknown.
 std::optional<std::string> ShellWordReader::document_of(std::string_view command) {
     constexpr std::string_view cat = "cat ";
     const size_t begin = command.find("<<");
@@ -74,7 +74,7 @@ std::optional<std::string> ShellWordReader::document_of(std::string_view command
         std::string_view line = rest.substr(0, length);
         while (without_tabs && line.starts_with('\t'))
             line.remove_prefix(1);
-        // Other commands may follow, or it has no end.
+        // Other commands may follow, or the end is missing.
         if ((line == mark) != (length == rest.size()))
             return std::nullopt;
         if (line == mark)
@@ -86,13 +86,13 @@ std::optional<std::string> ShellWordReader::document_of(std::string_view command
         return without_line_ends(lines);
     ShellWordReader inner(lines, variables_, line_, depth_ + 1);
     std::string text = without_line_ends(inner.read_document());
-    // What nobody knows stays as it was written there.
+    // What is unknown has stayed there as it was written.
     if (text.find_first_of("$`") != std::string::npos)
         return std::nullopt;
     return text;
 }
 
-// More than a program and its words.
+// Is it more than a program and its arguments?
 bool ShellWordReader::is_list(const ShellOutput& output) {
     constexpr std::array<std::string_view, 8> keywords = {"if",    "case", "for", "[[",
                                                           "while", "{",    "[",   "test"};
@@ -149,7 +149,7 @@ size_t length_of_command(std::string_view text) {
     return 0;
 }
 
-// $(...), over several lines where its end is found.
+// $(...), over several lines if its end is found.
 void ShellWordReader::read_command(bool quoted) {
     const size_t end = length_of_command(rest());
     if (end == 0) {
@@ -176,7 +176,7 @@ void ShellWordReader::read_expansion(bool quoted) {
             skip(escapes ? 1 : 0);
             inside += next();
         }
-        // `# words' between backquotes: a comment, as people write it in continued lines.
+        // `# words' between backquotes is a comment, as used in continued lines.
         const bool comment = inside.starts_with('#');
         if (peek() == '`')
             next();
@@ -208,8 +208,8 @@ void ShellWordReader::read_expansion(bool quoted) {
     }
 }
 
-// "$@": of a function each argument, a word each. What the script was given: nothing, as it stands
-// here.
+// "$@": in a function, each argument becomes a word. For the script's own arguments it is empty, as
+// none are given here.
 void ShellWordReader::add_arguments(char how, bool quoted) {
     const auto* const known = variables_.arguments();
     if (known == nullptr)

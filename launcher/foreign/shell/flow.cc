@@ -13,7 +13,7 @@ namespace {
 
 using Tests = std::vector<std::pair<std::string, Truth>>;
 
-// Each once, as often as a loop asks it. More than these are not named.
+// Notes each test once, however often a loop evaluates it, and at most this many.
 void add_test(Tests& tests, const std::string& text, Truth truth) {
     constexpr size_t most = 100;
     const std::pair<std::string, Truth> test{text, truth};
@@ -41,7 +41,7 @@ bool ShellFlow::by_files() const {
            std::any_of(blocks_.begin(), blocks_.end(), [](const Block& one) { return one.files; });
 }
 
-// Of a list, as `a && b || c', the status is that of the last command that was run.
+// The status of a list such as `a && b || c' is that of the last command that was run.
 void ShellFlow::ended(const ShellStatus& status) {
     if (gate_ == Truth::no)
         return;
@@ -104,7 +104,7 @@ void ShellFlow::decide(Block& block, Truth truth, const ShellStatus& status) {
     block.current = truth;
     block.soft = block.soft || status.soft;
     block.files = block.files || status.files;
-    // Whether a loop is asked again hangs on the last.
+    // The last test decides whether the loop's condition is evaluated again.
     block.asked = !status.text.empty();
     add_test(block.tests, status.text, status.truth);
 }
@@ -234,7 +234,7 @@ void ShellFlow::leave_loops(size_t count, bool goes_on) {
     const Truth leaves = reach();
     for (size_t i = blocks_.size(); i > 0 && count > 0; i--) {
         Block& block = blocks_[i - 1];
-        // Of a subshell, only that ends.
+        // Leaving a subshell only ends that one.
         const bool subshell = block.kind == Kind::subshell;
         if (!subshell && block.kind != Kind::loop)
             continue;
@@ -262,13 +262,13 @@ void ShellFlow::undo_leavings(size_t mark) {
     }
 }
 
-// Only the last command of `a && b || c' counts, and none behind `!'.
+// Only the last command of `a && b || c' counts, and none after `!'.
 bool ShellFlow::has_failed() const {
     return element_.begun && gate_ == Truth::yes && reach() == Truth::yes &&
            status_.truth == Truth::no && !status_.soft && !soft() && !status_.inverted && !asks();
 }
 
-// The innermost, in so many blocks.
+// The innermost subshell, as the number of blocks around it.
 std::optional<size_t> ShellFlow::subshell() const {
     const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(),
                                     [](const Block& one) { return one.kind == Kind::subshell; });
@@ -322,7 +322,7 @@ bool ShellFlow::is_over() const {
                        [](const Block& one) { return one.again && one.current == Truth::no; });
 }
 
-// Not while a file is there: nobody knows how often.
+// Not for a loop that runs while a file exists, as nobody knows how often.
 bool ShellFlow::asks_again(bool shifted) const {
     return is_in(Kind::loop) && top().loop.tested && !top().files && top().left == Truth::no &&
            top().current == Truth::yes && (top().asked || shifted);
@@ -349,7 +349,7 @@ std::vector<std::pair<std::string, Truth>> ShellFlow::tests() const {
             return !one.first.empty() && one.second != Truth::unknown;
         });
     };
-    // What is not reached decides nothing.
+    // Tests that are not reached decide nothing.
     for (const Block& block : blocks_) {
         add(block.tests);
         if (block.reach() == Truth::no)

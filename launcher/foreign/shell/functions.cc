@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: functions of the script, and what they print.
+// Part of ShellReader: functions of the script, and what they print.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -13,7 +13,7 @@
 
 namespace tapgate {
 
-// NAME() { ... } and NAME() ( ... ), behind the brackets; its body is kept for its calls.
+// NAME() { ... } and NAME() ( ... ), after the brackets; the body is kept for calls.
 void ShellReader::read_function(const std::string& name) {
     skip_blanks(true);
     const std::string_view rest = words_.rest();
@@ -28,7 +28,7 @@ void ShellReader::read_function(const std::string& name) {
     drop_command();
 }
 
-// A function of the script, with the arguments of this call; a problem of theirs goes with them.
+// Calls a function of the script. A problem with the arguments goes along with them.
 void ShellReader::call(const ShellFunction& function) {
     variables_.enter({{command_.words.begin() + 1, command_.words.end()}, command_.problem});
     for (const auto& [name, value] : command_.environment) {
@@ -36,13 +36,13 @@ void ShellReader::call(const ShellFunction& function) {
         set(name, {value}, false, false);
     }
     command_.problem = {};
-    // A copy: the function may define itself anew.
+    // A copy, as the function may define itself anew.
     const ShellFunction copy = function;
     run(copy.body, copy.line, copy.defined);
     variables_.leave();
 }
 
-// $(NAME ARGUMENTS): as a subshell, of which nothing stays but what it prints.
+// $(NAME ARGUMENTS) is like a subshell, of which nothing stays but what it prints.
 std::optional<ShellVariables::Value> ShellReader::printed_by(
     const std::vector<std::string>& words) {
     const ShellFunction* const found = words.empty() ? nullptr : script_.functions.find(words[0]);
@@ -57,7 +57,7 @@ std::optional<ShellVariables::Value> ShellReader::printed_by(
     return value;
 }
 
-// $(TEXT), where that is more than a program and its words.
+// $(TEXT), if that is more than a program and its arguments.
 std::optional<ShellVariables::Value> ShellReader::printed_by_list(const std::string& text,
                                                                   unsigned line) {
     if (nesting_ >= deepest_call || !follows() || reach() == Truth::no)
@@ -94,7 +94,7 @@ ShellVariables::Value ShellReader::printed_in_subshell(const std::string& text, 
     return value;
 }
 
-// $(TEXT), as far as that starts QEMU: a subshell.
+// $(TEXT) as a subshell, in which QEMU may be started.
 void ShellReader::read_output(const std::string& text, unsigned line) {
     if (nesting_ >= deepest_call)
         return;
@@ -121,7 +121,7 @@ void ShellReader::read_output(const std::string& text, unsigned line) {
     take_over(std::move(commands), false);
 }
 
-// What a command of a function prints, which is called for that.
+// Takes what a command prints in a function that was called for its output.
 void ShellReader::print() {
     constexpr std::array<std::string_view, 26> silent = {
         "[",       "[[",       "test",    ":",        "true",  "false",   "cd",   "local", "export",

@@ -11,7 +11,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-// Options as getopt(3) is told of them: a colon behind one that has a value, two where it may.
+// Options as in getopt(3): a colon follows one that has a value, two if the value is optional.
 struct Known {
     std::string letters;
     Words names;
@@ -27,7 +27,7 @@ class Sorter {
   public:
     Sorter(const Known& known, Words words) : known_(known), words_(std::move(words)) {}
 
-    // False: one of them is unknown, or lacks its value.
+    // False if an option is unknown, or lacks its value.
     bool sort() {
         for (; at_ < words_.size(); at_++) {
             const std::string& word = words_[at_];
@@ -65,7 +65,7 @@ class Sorter {
         return true;
     }
 
-    // --NAME, --NAME=VALUE, and as much of NAME as tells it from others.
+    // --NAME and --NAME=VALUE; NAME may be shortened as long as it is unique.
     bool read_name(const std::string& word) {
         const size_t equals = std::min(word.find('='), word.size());
         const std::string begin = word.substr(0, equals);
@@ -121,7 +121,8 @@ Words split_names(const std::string& list) {
     return names;
 }
 
-// What its own options say of those of the script; false: something else than that is asked for.
+// Takes one of getopt's own options, which describe the script's; false if it asks for anything
+// else.
 bool take_own_option(const Found& own, Known& known, bool& has_letters, bool& quotes) {
     if (own.option == "-o" || own.option == "--options") {
         known.letters = *own.value;
@@ -134,7 +135,7 @@ bool take_own_option(const Found& own, Known& known, bool& has_letters, bool& qu
     } else if (own.option == "-s" || own.option == "--shell") {
         return *own.value == "bash" || *own.value == "sh";
     } else {
-        // Whom an error would be of, and whether it is said.
+        // These are only about error messages: in whose name, and whether to print them.
         return own.option == "-n" || own.option == "--name" || own.option == "-q" ||
                own.option == "--quiet";
     }
@@ -153,7 +154,7 @@ std::optional<std::string> getopt_output(const std::vector<std::string>& words) 
         return std::nullopt;
     Known known;
     bool has_letters = false;
-    // getopt LETTERS WORDS, as it was before it quoted anything.
+    // getopt LETTERS WORDS is the old form, which quotes nothing.
     bool quotes = words[1].starts_with('-');
     for (const Found& one : self.options) {
         if (!take_own_option(one, known, has_letters, quotes))

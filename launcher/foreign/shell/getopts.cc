@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: `getopts', as POSIX has it.
+// Part of ShellReader: `getopts', as in POSIX.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -13,15 +13,15 @@ namespace tapgate {
 
 namespace {
 
-// One step of it: what becomes of its variables.
+// One step of it, and what its variables become.
 struct Step {
-    bool found = false;  // an option, whether it is one of those that are known or not
+    bool found = false;  // an option, known or not
     std::string option = "?";
     std::optional<std::string> value;
 };
 
-// Reads on in `arguments', from character `read' of the `argument'th of them, counted from 1. Both
-// are behind the option then.
+// Reads on in `arguments', from character `read' of argument number `argument', counted from 1.
+// Afterwards, both are past the option.
 Step step(const std::string& options, const std::vector<std::string>& arguments, size_t& argument,
           size_t& read) {
     if (argument == 0 || argument > arguments.size())
@@ -71,7 +71,7 @@ Step step(const std::string& options, const std::vector<std::string>& arguments,
 
 }  // namespace
 
-// getopts OPTIONS NAME [ARGUMENT...]. Without arguments there is no option.
+// getopts OPTIONS NAME [ARGUMENT...]. Without arguments, there is no option.
 ShellStatus ShellReader::next_option() {
     const auto& words = command_.words;
     const std::string& name = words[2];
@@ -89,7 +89,7 @@ ShellStatus ShellReader::next_option() {
         return {};
     }
     auto& [argument, read] = script_.options;
-    // Whoever sets OPTIND begins anew.
+    // Setting OPTIND begins anew.
     const auto set = variables_.saved("OPTIND");
     const size_t wanted =
         set && set->words.size() == 1 ? parse_whole<size_t>(set->words[0]).value_or(1) : size_t{1};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: `read' and `mapfile', where the script says what they read.
+// Part of ShellReader: `read' and `mapfile', if the script contains what they read.
 #include <algorithm>
 
 #include "launcher/foreign/shell/line.h"
@@ -9,8 +9,8 @@
 
 namespace tapgate {
 
-// < <(COMMAND), where the command's output is known; `> >(tee log)' writes down what QEMU says. Any
-// other is a word that nobody knows.
+// < <(COMMAND) counts if the command's output is known; `> >(tee log)' only logs what QEMU prints.
+// Any other is an unknown word.
 void ShellReader::read_process() {
     const auto& redirections = command_.redirections;
     const char way = peek();
@@ -31,7 +31,7 @@ void ShellReader::read_process() {
     words_.skip(length > 0 ? length + 1 : line);
 }
 
-// False: they are set to what nobody knows.
+// If false, their variables become unknown.
 bool ShellReader::take_input() {
     if (!input_ || !reads_input(command_.words) || reach() != Truth::yes || command_.problem ||
         flow_.is_in_condition())

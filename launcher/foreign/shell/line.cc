@@ -24,7 +24,7 @@ class Splitter {
 
     [[nodiscard]] bool at_end() const { return rest_.empty(); }
 
-    // Up to a separator, which goes as well.
+    // Takes a word up to a separator, which is dropped.
     std::string_view take() {
         const size_t end = std::min(rest_.find_first_of(separators_), rest_.size());
         const std::string_view word = rest_.substr(0, end);
@@ -37,7 +37,7 @@ class Splitter {
         return word;
     }
 
-    // All that is left: one word without the separator behind it, or as it stands.
+    // Takes all that is left: without the separator after it if it is one word, else as it is.
     std::string_view take_all() {
         while (!rest_.empty() && is_space(rest_.back()) && separates(rest_.back()))
             rest_.remove_suffix(1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: associative arrays, and how arrays end.
+// Part of ShellReader: associative arrays, and the end of arrays.
 #include <algorithm>
 
 #include "launcher/foreign/shell/reader.h"
@@ -8,7 +8,7 @@
 
 namespace tapgate {
 
-// NAME[KEY]=value, behind the `='.
+// NAME[KEY]=value, after the `='.
 void ShellReader::set_in_map(const std::string& name, std::string_view key, bool append) {
     const std::vector<std::string> fields = words_.read(false);
     take_problem();
@@ -24,7 +24,7 @@ void ShellReader::set_in_map(const std::string& name, std::string_view key, bool
         variables_.add_key(name, known, reach() != Truth::yes);
 }
 
-// NAME=([KEY]=value ...), behind the bracket.
+// NAME=([KEY]=value ...), after the bracket.
 void ShellReader::read_map(const std::string& name, bool append) {
     if (reach() == Truth::yes && (!append || !variables_.is_map(name)))
         variables_.make_map(name);
@@ -50,7 +50,7 @@ void ShellReader::read_map(const std::string& name, bool append) {
     end_array();
 }
 
-// Others may stand behind it: local A=(...) B=$1.
+// Others may follow: local A=(...) B=$1.
 void ShellReader::end_array() {
     if (!command_.words.empty())
         return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: what is a script within the script: functions, `eval', `bash -c', here-documents.
+// Part of ShellReader: scripts in the script: functions, `eval', `bash -c', here-documents.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -19,7 +19,7 @@ constexpr unsigned deepest_script = 3;
 
 }  // namespace
 
-// The words are read once more.
+// `eval' reads its words once more.
 void ShellReader::read_eval() {
     const std::string text = joined({command_.words.begin() + 1, command_.words.end()});
     const size_t length = shell_name_length(text);
@@ -45,7 +45,7 @@ void ShellReader::run_with_environment(const std::string& text) {
         variables_.restore(name, value);
 }
 
-// What `text' says is run here: the body of a function, or what `eval' is given.
+// Runs `text' in this shell: the body of a function, or the words of `eval'.
 void ShellReader::run(const std::string& text, unsigned line, Truth most) {
     if (nesting_ >= deepest_call)
         throw LauncherError("the script's functions call each other without an end");
@@ -78,16 +78,16 @@ void ShellReader::run(const std::string& text, unsigned line, Truth most) {
         command.background = command.background || command_.background;
         command.redirections.insert(command.redirections.end(), command_.redirections.begin(),
                                     command_.redirections.end());
-        // Where it is called, since that is where its calls differ.
+        // The line of the call, as that is where calls differ.
         command.line = command_.line;
         commands_.push_back(std::move(command));
     }
 }
 
-// What `bash -c TEXT' and `alias NAME=TEXT' have in one word is a script.
+// One word of `bash -c TEXT' or `alias NAME=TEXT' is a script.
 void ShellReader::read_nested() {
     constexpr std::array<std::string_view, 5> others = {"flock", "runuser", "script", "sg", "su"};
-    // Of theirs, a word with blanks is a script.
+    // For these, a word that contains blanks is a script.
     constexpr std::array<std::string_view, 4> takers = {"nbdkit", "tmux", "watch", "xterm"};
     bool shell = false;
     const std::vector<std::string> words = command_.words;
@@ -105,7 +105,7 @@ void ShellReader::read_nested() {
     }
 }
 
-// bash -c TEXT NAME ARGUMENTS; of `su' and the like nobody knows.
+// bash -c TEXT NAME ARGUMENTS; for `su' and the like they are unknown.
 std::optional<ShellVariables::Value> ShellReader::arguments_behind(size_t name) const {
     const auto& words = command_.words;
     const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
@@ -116,7 +116,7 @@ std::optional<ShellVariables::Value> ShellReader::arguments_behind(size_t name) 
                                  command_.problem};
 }
 
-// Its $0: NAME, or the shell as it was called.
+// The script's $0: NAME, or the shell as it was called.
 ShellVariables::Value ShellReader::name_behind(size_t name) const {
     const auto& words = command_.words;
     const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
@@ -126,7 +126,7 @@ ShellVariables::Value ShellReader::name_behind(size_t name) const {
     return {{name < words.size() ? words[name] : *shell}, command_.problem};
 }
 
-// A script of another shell's, which has the variables that have been exported, or none.
+// Reads a script of another shell, which has the exported variables, or none.
 void ShellReader::read_in_shell(const std::string& text,
                                 std::optional<ShellVariables::Value> arguments, unsigned line,
                                 bool written, std::optional<ShellVariables::Value> name) {
@@ -154,7 +154,7 @@ void ShellReader::read_nested(const std::string& text, Script& script, unsigned 
         return;
     ShellReader reader(text, variables_, script, line, nesting_ + 1);
     std::vector<ShellCommand> commands = reader.read();
-    // What nobody knows of the text is a problem of all that stands in it.
+    // If the text is not fully known, that is a problem of all commands in it.
     for (ShellCommand& command : commands) {
         if (!written && !command.problem)
             command.problem = command_.problem;
@@ -171,7 +171,7 @@ void ShellReader::take_over(std::vector<ShellCommand> commands, bool written) {
     }
 }
 
-// The lines of here-documents are no commands, unless they are those of a file that is written.
+// The lines of here-documents are no commands, unless they go into a file, or to a shell.
 void ShellReader::read_documents() {
     for (const Document& document : std::exchange(documents_, {})) {
         std::string text;

@@ -34,7 +34,7 @@ std::string parent(std::string path) {
     return path.empty() ? "/" : path;
 }
 
-// From the directory where the script is at this point; empty: nobody knows.
+// The path, from the directory that the script is in at this point; empty if unknown.
 std::string from_here(const std::string& path, ShellVariables& variables) {
     if (path.starts_with('/'))
         return normal(path);
@@ -122,7 +122,7 @@ class Sum {
             word = wrong_ ? "0" : value.words[0];
         }
         const auto value = parse_whole<long long>(word, 0, most);
-        // 010 is eight in a shell.
+        // In a shell, 010 is eight.
         wrong_ = wrong_ || !value || (word.size() > 1 && word[0] == '0');
         return wrong_ ? 0 : *value;
     }
@@ -170,8 +170,8 @@ std::optional<std::string> numbers(const std::vector<std::string>& words) {
     return text;
 }
 
-// printf FORMAT WORDS, with %s, %d, %x and the like, a word for each, and `\\n': once, from that
-// word on.
+// printf FORMAT WORDS, with %s, %d, %x and the like for one word each, and `\\n': one pass, from
+// that word on.
 std::optional<std::string> formatted(const std::vector<std::string>& words, size_t& word) {
     constexpr int widest = 64;
     const std::string& format = words[1];
@@ -197,11 +197,11 @@ std::optional<std::string> formatted(const std::vector<std::string>& words, size
         const int width = size.empty() ? 0 : parse_whole<int>(size, 0, widest).value_or(-1);
         if (kind == std::string::npos || width < 0)
             return std::nullopt;
-        // Where there is no word left, there is nothing, or zero.
+        // If no word is left, it is empty or zero.
         std::string field = word < words.size() ? words[word++] : format[kind] == 's' ? "" : "0";
         const auto number = parse_whole<long long>(field, 0, 1LL << 40U);
         if (format[kind] != 's') {
-            // 010 is eight here as well.
+            // Here, too, 010 is eight.
             if (!number || (field.size() > 1 && field[0] == '0') ||
                 std::string_view("dixX").find(format[kind]) == std::string_view::npos)
                 return std::nullopt;
@@ -219,7 +219,7 @@ std::optional<std::string> formatted(const std::vector<std::string>& words, size
     return text;
 }
 
-// Again and again, as long as there are words.
+// Repeats the format as long as there are words.
 std::optional<std::string> formatted(const std::vector<std::string>& words) {
     std::string text;
     if (words[1].starts_with('-'))
@@ -277,7 +277,7 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
         return Value{{std::move(text)}, parts.problem};
     };
     const size_t count = words.size();
-    // `|| true' is for when it fails.
+    // `|| true' is for a command that fails.
     const bool whole = parts.rest.empty() || parts.rest.starts_with("||");
     if (auto printed = variables.printed_by(parts.words))
         return whole && !parts.problem ? printed : std::nullopt;
@@ -345,7 +345,8 @@ SumStatus shell_sum(std::string_view text, ShellVariables& variables) {
             sum.holds = *sum.value != 0;
     };
     constexpr std::string_view sums = "+-*/%";
-    // More than one variable, or one within another's value: none of them is known from here on.
+    // If several variables are set, or one inside another's value, they are all unknown from here
+    // on.
     const std::string_view behind = rest.substr(std::min<size_t>(2, rest.size()));
     if (assigns(length > 0 && !rest.starts_with("==") ? behind : text)) {
         for (size_t at = 0; at < text.size();) {
@@ -358,7 +359,7 @@ SumStatus shell_sum(std::string_view text, ShellVariables& variables) {
     }
     if (length > 0 && (rest == "++" || rest == "--")) {
         set(name + rest[0] + "1");
-        // What it was decides.
+        // The value before decides.
         if (sum.value)
             sum.holds = *sum.value != (rest == "++" ? 1 : -1);
     } else if (length > 0 && rest.size() > 1 && sums.find(rest[0]) != std::string_view::npos &&

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellWordReader: ${...}.
+// Part of ShellWordReader: ${...}.
 #include <algorithm>
 #include <cstddef>
 
@@ -23,7 +23,7 @@ std::string in_case(std::string text, size_t bytes, bool upper) {
     return text;
 }
 
-// From `offset' on, of which there are `size'; nothing: what a shell says no to.
+// The part from `offset' on, of `size' elements; nothing if a shell refuses it.
 std::optional<std::pair<size_t, size_t>> part_of(size_t size, long long offset,
                                                  std::optional<long long> length) {
     const auto whole = static_cast<long long>(size);
@@ -38,7 +38,7 @@ std::optional<std::pair<size_t, size_t>> part_of(size_t size, long long offset,
 
 }  // namespace
 
-// ${...}, taken apart.
+// The parts of ${...}.
 struct ShellWordReader::Parameter {
     explicit Parameter(std::string_view inside) : text(inside), how(inside) {
         constexpr std::string_view digits = "0123456789";
@@ -67,15 +67,15 @@ struct ShellWordReader::Parameter {
 
     std::string_view text;
     std::string_view name;     // of a variable, a number, `@' or `*'
-    std::string_view element;  // what stands in brackets behind it
+    std::string_view element;  // what is in brackets after it
     std::string_view how;      // what is done with its value
     char prefix = '\0';        // `#': its length; `!': what it names, or an array's numbers
     bool is_given = false;     // an argument
-    bool is_all = false;       // each element, a word each
-    bool is_star = false;      // but in quotes one word
+    bool is_all = false;       // each element becomes a word
+    bool is_star = false;      // but in quotes they are one word
 };
 
-// What a word within a word stands for.
+// The text of a word within a word, expanded.
 std::string ShellWordReader::expanded(std::string_view text, Patterns patterns) {
     if (depth_ == deepest) {
         add_problem({"words in words in words"});
@@ -113,7 +113,7 @@ std::optional<long long> ShellWordReader::sum_of(std::string_view text) {
     return shell_arithmetic(trimmed(expanded(text)), variables_);
 }
 
-// ${NAME%PATTERN} and its kind; nothing: nobody knows.
+// ${NAME%PATTERN} and the like; nothing if the result is unknown.
 std::optional<std::string> ShellWordReader::trimmed_by(const std::string& word,
                                                        std::string_view how) {
     const bool longest = how.size() > 1 && how[1] == how[0];
@@ -132,7 +132,7 @@ std::optional<std::string> ShellWordReader::trimmed_by(const std::string& word,
     return word;
 }
 
-// ${NAME/TEXT/TEXT} and its kind, without patterns; nothing: nobody knows.
+// ${NAME/TEXT/TEXT} and the like, without patterns; nothing if the result is unknown.
 std::optional<std::string> ShellWordReader::replaced_by(const std::string& word,
                                                         std::string_view how) {
     how.remove_prefix(1);
@@ -164,7 +164,7 @@ std::optional<std::string> ShellWordReader::replaced_by(const std::string& word,
     return result + word.substr(at);
 }
 
-// What is done with the value, but for defaults; false: nobody knows.
+// Does what is said after the name, except for defaults; false if the result is unknown.
 bool ShellWordReader::change(std::vector<std::string>& words, const Parameter& parameter) {
     const std::string_view how = parameter.how;
     if (how.starts_with(':')) {
@@ -174,7 +174,7 @@ bool ShellWordReader::change(std::vector<std::string>& words, const Parameter& p
         if (!offset || (colon < how.size() && !length))
             return false;
         if (parameter.is_all) {
-            // Of arguments the first is the script's name.
+            // Argument 0 is the script's name.
             const long long first = *offset - (parameter.is_given ? 1 : 0);
             const auto part = part_of(words.size(), first, length);
             if (!part || (parameter.is_given && first < 0) || (length && *length < 0))
@@ -242,14 +242,14 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     return value;
 }
 
-// Of an associative array. Only the shell knows the order of its elements.
+// A value of an associative array. Only the shell knows the order of its elements.
 ShellVariables::Value ShellWordReader::value_in_map(const Parameter& parameter) {
     const std::string name(parameter.name);
     if (parameter.is_all) {
         ShellVariables::Value keys = variables_.keys(name);
         if (parameter.prefix == '#')
             return keys;
-        // One has no order.
+        // A single element needs no order.
         if (!keys.problem && keys.words.size() <= 1)
             return parameter.prefix == '!' || keys.words.empty()
                        ? keys
@@ -290,7 +290,7 @@ ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
     return value;
 }
 
-// What is between the braces; behind them afterwards.
+// Takes what is between the braces, and the closing one.
 std::string_view ShellWordReader::take_braces(bool quoted) {
     const std::string_view from = rest().substr(0, rest().find('\n'));
     size_t end = 0;
@@ -315,7 +315,7 @@ std::string_view ShellWordReader::take_braces(bool quoted) {
     return inside;
 }
 
-// ${NAME}, ${NAME:-text}, ${NAME:=text}, ${NAME[@]}, ${1:-text}; at the brace.
+// ${NAME}, ${NAME:-text}, ${NAME:=text}, ${NAME[@]}, ${1:-text}; begins at the brace.
 void ShellWordReader::read_braces(bool quoted) {
     next();
     const Parameter parameter(take_braces(quoted));
@@ -353,8 +353,8 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
             add_problem({"`${" + shown(parameter.text) + "}'"});
         add(value);
     } else if (kind == '-' || kind == '=' || kind == '+') {
-        // What was given, or typed: nothing, as it stands here, so its default; as it is with what
-        // the environment may have.
+        // Arguments and typed input count as empty here, so their default applies; so it does for
+        // what the environment may set.
         if (value.problem.is_hard() ||
             (kind == '+' && value.problem && (is_set || variables_.is_open())))
             add_problem(value.problem);

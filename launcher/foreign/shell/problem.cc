@@ -34,7 +34,7 @@ ShellProblem ShellProblem::of_variable(const std::string& name) const {
 
 ShellProblem ShellProblem::reason_for(const std::string& name) const {
     ShellProblem why = *this;
-    // One that is made of itself is unknown for the same reason as before.
+    // A variable that is made from itself is unknown for the same reason as before.
     why.what = variable == name ? reason : "made of " + what;
     why.variable.clear();
     why.reason.clear();

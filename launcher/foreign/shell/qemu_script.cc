@@ -23,27 +23,27 @@ namespace {
 constexpr const char* nothing_found = ": no command line of QEMU's in it";
 constexpr const char* give_arguments = ", or give the script its arguments behind --";
 
-// It says so.
+// Its text asks for the script's arguments.
 class ArgumentsMissing : public LauncherError {
   public:
     using LauncherError::LauncherError;
 };
 
-// It says so.
+// Its text says so.
 class NothingFound : public LauncherError {
   public:
     using LauncherError::LauncherError;
 };
 
-// qemu-kvm-m, qemu-dm: but none of the programs that come with QEMU.
+// qemu-kvm-m and qemu-dm, but none of the programs that come with QEMU.
 bool is_like_qemu(std::string_view name) {
     constexpr std::array<std::string_view, 6> tools = {
         "qemu-img", "qemu-io", "qemu-nbd", "qemu-ga", "qemu-bridge-helper", "qemu-storage-daemon"};
     return name.starts_with("qemu-") && !is_one_of(name, tools);
 }
 
-// `# qemu-system-x86_64 ...': root's prompt to who copied it, and a comment to a shell. Its line;
-// 0: there is none.
+// In `# qemu-system-x86_64 ...', `#' is root's prompt to those who copied it, but begins a comment
+// to a shell. The line's number; 0 if there is none.
 unsigned line_behind_prompt(std::string_view text) {
     for (unsigned line = 1; !text.empty(); line++) {
         const std::string_view whole = text.substr(0, text.find('\n'));
@@ -59,7 +59,7 @@ unsigned line_behind_prompt(std::string_view text) {
     return 0;
 }
 
-// The line that has QEMU's name in it, where none of the text is a command line; 0: none has.
+// The line that contains QEMU's name, for a text without a command line; 0 if there is none.
 unsigned line_with_name(std::string_view text) {
     for (unsigned line = 1; !text.empty(); line++) {
         const std::string_view whole = text.substr(0, text.find('\n'));
@@ -72,7 +72,7 @@ unsigned line_with_name(std::string_view text) {
     return 0;
 }
 
-// libvirt sets these in front of each QEMU that it starts, and logs them.
+// libvirt sets these before each QEMU that it starts, and logs them.
 bool is_of_libvirt(const ShellCommand& command) {
     return std::any_of(command.environment.begin(), command.environment.end(),
                        [](const auto& variable) {
@@ -90,7 +90,7 @@ std::string name_of_guest(const ShellCommand& command) {
     return word.starts_with("guest=") ? word.substr(word.find('=') + 1) : word;
 }
 
-// Its words may be what is not known.
+// QEMU's arguments may be unknown.
 bool starts_qemu(const ShellCommand& command) {
     const auto qemu = find_qemu(command.words);
     const bool bare = qemu != command.words.end() && qemu + 1 == command.words.end() &&
@@ -98,8 +98,8 @@ bool starts_qemu(const ShellCommand& command) {
     return bare || is_start_of_qemu(command.words);
 }
 
-// What is none of sh or bash, and would be something else to them: the interpreter's name, or
-// make's.
+// The interpreter's name, or make's, if the text is for neither sh nor bash, and would mean
+// something else to them.
 std::string_view other_language(std::string_view text, std::string_view source) {
     constexpr std::array<std::string_view, 10> others = {"zsh",  "fish", "csh",    "tcsh", "make",
                                                          "perl", "ruby", "expect", "php",  "node"};
@@ -120,15 +120,15 @@ std::string_view other_language(std::string_view text, std::string_view source) 
     return {};
 }
 
-// Starts of one VM in a log.
+// Are they starts of the same VM, in a log?
 bool are_of_one_log(const std::vector<const ShellCommand*>& commands) {
     return std::all_of(commands.begin(), commands.end(), [&](const ShellCommand* one) {
         return is_of_libvirt(*one) && name_of_guest(*one) == name_of_guest(*commands[0]);
     });
 }
 
-// -drive ... in a line of its own, where the start of QEMU was to go on: a page's line, or a
-// mail's, that was broken, or a blank behind a \.
+// Refuses -drive and the like at the beginning of a line, where the start of QEMU was meant to go
+// on: a web page or a mail broke the line, or a blank follows a \.
 void require_whole(const ShellCommand& command, const std::string& source) {
     if (command.cut_off.empty() || command.is_commented)
         return;
@@ -139,7 +139,7 @@ void require_whole(const ShellCommand& command, const std::string& source) {
                         "last has to end in \\ with no blank behind that");
 }
 
-// Options without QEMU's name in front of them; nothing: there is something else.
+// Options without QEMU's name before them; nothing if there is anything else.
 std::optional<ShellCommand> options_alone(const std::vector<ShellCommand>& commands) {
     std::optional<ShellCommand> all;
     for (const ShellCommand& command : commands) {
@@ -157,7 +157,7 @@ std::optional<ShellCommand> options_alone(const std::vector<ShellCommand>& comma
     return all;
 }
 
-// Each once: a loop starts one after the other.
+// Each line once, as a loop starts one QEMU after the other.
 std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
     std::set<unsigned> lines;
     for (const ShellCommand* command : commands)
@@ -192,7 +192,7 @@ ShellCommand find_qemu_start(std::string_view text,
             starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& command) {
                 return starts_qemu(command) || !command.cut_off.empty();
             });
-            // Which of two starts is meant is not for a file to say that may come and go.
+            // A file that may come and go must not decide which of two starts is meant.
             const bool passed =
                 std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
                     return one.is_passed && is_start_of_qemu(one.words);
@@ -204,7 +204,7 @@ ShellCommand find_qemu_start(std::string_view text,
         } catch (const LauncherError& problem) {
             if (error.empty() && (starts || reading == ShellReading::flat))
                 error = problem.what();
-            // As it stands, it does not come there.
+            // As it is now, the script does not reach the start.
             if (starts && reading == ShellReading::flat && arguments.empty() &&
                 dynamic_cast<const ArgumentsMissing*>(&problem) == nullptr)
                 error += give_arguments;
@@ -212,7 +212,7 @@ ShellCommand find_qemu_start(std::string_view text,
                 prompt = line_behind_prompt(text);
                 named = line_with_name(text);
             }
-            // Another reading would know less, and might not know that.
+            // Another reading would know less, and might not notice that.
             if (starts)
                 break;
         }
@@ -232,17 +232,17 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source) {
     std::vector<const ShellCommand*> found;
     for (const ShellCommand& command : commands) {
-        // Round after round of a loop is one start.
+        // Several rounds of a loop are one start.
         const bool again = std::any_of(found.begin(), found.end(), [&](const ShellCommand* one) {
             return one->line == command.line && one->words == command.words;
         });
         if (starts_qemu(command) && !again)
             found.push_back(&command);
     }
-    // What the script runs comes before what it writes.
+    // What the script runs takes precedence over what it writes.
     if (std::any_of(found.begin(), found.end(), [](const auto* one) { return !one->is_written; }))
         std::erase_if(found, [](const ShellCommand* one) { return one->is_written; });
-    // Part of a command line, or its options, each in a line.
+    // It may be part of a command line, or options with a line each.
     const std::optional<ShellCommand> options =
         found.empty() ? options_alone(commands) : std::nullopt;
     if (options)
@@ -269,7 +269,7 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                 if (word.find("qemu") != std::string::npos && word.ends_with(".exe"))
                     hint = std::string(": ") + of_windows;
             }
-            // $QEMU -m 512, where another file may set that.
+            // For $QEMU -m 512, where another file may set QEMU.
             const bool nameless =
                 !command.words.empty() && (command.words[0].starts_with('-') || is_unknown(name));
             if (nameless && command.words.size() > 1 && command.problem && hint.empty())

@@ -12,7 +12,7 @@ namespace tapgate {
 
 namespace {
 
-// HOME=/var/lib/qemu, in front of a program.
+// HOME=/var/lib/qemu, before a program.
 bool is_assignment(std::string_view word) {
     const size_t length = shell_name_length(word);
     return length > 0 && length < word.size() && word[length] == '=';
@@ -24,7 +24,7 @@ bool is_qemu(std::string_view word) {
            name == "kvm-spice" || name.starts_with("qemu-system-");
 }
 
-// Programs that start the program that they are given.
+// Programs that start the program that is given to them.
 bool starts_others(std::string_view word) {
     constexpr std::array<std::string_view, 33> names = {
         "!",       "eval",   "{",       "args",        "chrt",    "command",  "do",
@@ -35,8 +35,8 @@ bool starts_others(std::string_view word) {
     return std::find(names.begin(), names.end(), last_part(word)) != names.end();
 }
 
-// Programs whose words are no command, or one for another host: QEMU is a package to them, `kvm' a
-// group or a module.
+// Programs whose arguments are no command, or one for another host: to them, QEMU is a package, and
+// `kvm' a group or a module.
 bool only_names_others(std::string_view word) {
     constexpr std::array<std::string_view, 64> names = {
         ":",       "addgroup", "adduser", "apk",     "apt",      "apt-get", "aptitude", "brew",
@@ -50,7 +50,7 @@ bool only_names_others(std::string_view word) {
     return is_one_of(last_part(word), names);
 }
 
-// A name that users, groups and modules have as well.
+// A name that users, groups and modules have, too.
 bool is_ambiguous(std::string_view word) {
     return word == "kvm" || word == "qemu";
 }
@@ -59,13 +59,14 @@ bool is_option_of_wrapper(std::string_view word) {
     return word.starts_with('-') && word != "--";
 }
 
-// An option, a variable or a number, as programs that start others have them in front of those.
+// An option, a variable or a number: programs that start others take these before the others'
+// names.
 bool is_plain(std::string_view word) {
     return word.starts_with('-') || word.find('=') != std::string::npos ||
            word.find_first_not_of("0123456789.smh") == std::string::npos;
 }
 
-// The first word that starts no other program; behind all of them: there is none.
+// The place of the first word that starts no other program; past the end if there is none.
 size_t program_among(const std::vector<std::string>& words) {
     size_t place = 0;
     while (place < words.size() &&
@@ -74,7 +75,7 @@ size_t program_among(const std::vector<std::string>& words) {
     return place;
 }
 
-// The program that Debian's init scripts start, and stop, others by.
+// The program by which Debian's init scripts start and stop others.
 bool is_daemon_starter(std::string_view word) {
     return last_part(word) == "start-stop-daemon";
 }
@@ -91,7 +92,7 @@ bool names_program(std::string_view option) {
     return option == "--exec" || option == "-x" || option == "--startas";
 }
 
-// The last word that is QEMU's name and no value of an option; 0: there is none.
+// The place of the last word that is QEMU's name, and no option's value; 0 if there is none.
 size_t certain_among(const std::vector<std::string>& words) {
     for (size_t i = words.size(); i-- > 1;) {
         if (is_qemu(words[i]) && !is_ambiguous(words[i]) &&
@@ -129,13 +130,14 @@ std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string
     const size_t certain = certain_among(words);
     for (size_t i = 1; i < words.size(); i++) {
         const bool has_options = i + 1 < words.size() && words[i + 1].starts_with('-');
-        // `sudo -u kvm qemu-system-x86_64', `sudo chgrp kvm /dev/kvm': a user, and a group.
+        // In `sudo -u kvm qemu-system-x86_64' and `sudo chgrp kvm /dev/kvm', it is a user and a
+        // group.
         const bool is_another =
             is_ambiguous(words[i]) &&
             ((is_option_of_wrapper(words[i - 1]) && certain > i) || (!has_options && program < i));
         if (!is_qemu(words[i]) || is_another)
             continue;
-        // Behind a word that nobody knows, as a function of the script: where it has options.
+        // After an unknown word, such as a function of the script, it has to have options.
         const bool named = program < i && only_names_others(words[program]);
         return !named && (starts_others(words[0]) || has_options)
                    ? words.begin() + static_cast<std::ptrdiff_t>(i)
@@ -147,7 +149,7 @@ std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string
 std::vector<std::string>::const_iterator arguments_of_qemu(
     const std::vector<std::string>& words, std::vector<std::string>::const_iterator qemu) {
     const bool daemon = std::any_of(words.begin(), qemu, is_daemon_starter);
-    // Its own options may stand behind the program's name.
+    // Its own options may come after the program's name.
     const auto end = daemon ? std::find(qemu, words.end(), "--") : words.end();
     return (end == words.end() ? qemu : end) + 1;
 }

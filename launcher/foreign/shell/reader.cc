@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellReader: characters and words. Assignments are in assignments.cc, what the shell has for
-// parts of a script in blocks.cc, what a command does in commands.cc.
+// Part of ShellReader: characters and words. Assignments are in assignments.cc, the blocks of a
+// script in blocks.cc, and what a command does in commands.cc.
 #include "launcher/foreign/shell/reader.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ void ShellReader::add_problem(const ShellProblem& problem) {
     command_.problem.add(problem.met_in(words_.line()));
 }
 
-// What a word could not say.
+// Takes over what was unknown in a word.
 void ShellReader::take_problem() {
     add_problem(words_.take_problem());
     for (std::string& note : words_.take_notes())
@@ -46,7 +46,7 @@ bool ShellReader::is_in_test() const {
                          : (test_goes_on_ || words[0] == "[[") && words.back() != "]]";
 }
 
-// A word, or what stands between words.
+// Reads a word, or what is between words.
 void ShellReader::read_part() {
     const char c = peek();
     variables_.set_reached(reach() != Truth::no, reach() == Truth::yes);
@@ -67,7 +67,7 @@ void ShellReader::read_part() {
         read_regular();
     } else if (is_in_test() && std::string_view("()<>|").find(c) != std::string_view::npos &&
                !(c == '|' && peek(1) == '|')) {
-        // Of an expression: that makes it one that nobody evaluates here, but for `a > b'.
+        // It belongs to an expression, which is then not evaluated here, except `a > b'.
         const bool compares = (c == '<' || c == '>') && brackets_ == 0;
         command_.words.emplace_back(compares ? std::string(1, c) : std::string(unknown_text));
         brackets_ += c == '(' ? 1U : 0U;
@@ -149,8 +149,8 @@ void ShellReader::begin_element() {
     goes_on_ = false;
 }
 
-// What is piped, or runs in the background, is a shell of its own, which changes nothing of the
-// script.
+// A command in a pipe or in the background is a shell of its own, and changes nothing in the
+// script's.
 void ShellReader::end_element(bool background) {
     const ShellElement element = flow_.element();
     if (!element.begun || (!element.piped && !background))
@@ -169,7 +169,7 @@ void ShellReader::end_element(bool background) {
     script_.is_left = false;
 }
 
-// `;' or the line's end. What fails there ends the script under `set -e'.
+// At `;' or the line's end. A failure there ends the script under `set -e'.
 void ShellReader::end_list() {
     end_element(false);
     const unsigned line = end_failed_subshell().value_or(words_.line());
@@ -185,8 +185,8 @@ void ShellReader::end_list() {
     flow_.next_list();
 }
 
-// ( set -e; ... ): what failed in it ended it, and it alone, since nothing tests it here.
-// In which line.
+// ( set -e; ... ): a failure in it ended it, and only it, since nothing tests it here. Returns the
+// failure's line.
 std::optional<unsigned> ShellReader::end_failed_subshell() {
     const auto failure = flow_.failed_subshell();
     if (!failure)
@@ -205,8 +205,8 @@ void ShellReader::skip_blanks(bool lines) {
         words_.skip(peek() == '\\' ? 2 : 1);
 }
 
-// [[ a && b || c && d ]], at an operator: it is a group of its own, and so is what `&&' joins in
-// it. True: behind `||', which has been taken.
+// [[ a && b || c && d ]], at an operator: the test is a group, and so is what `&&' joins in it.
+// True at `||' in a test, which has been handled then.
 bool ShellReader::split_test(bool otherwise) {
     if (!is_in_test())
         return false;
@@ -227,7 +227,7 @@ bool ShellReader::split_test(bool otherwise) {
     return true;
 }
 
-// `| tee log' shows what QEMU says, and writes it down. Any other pipe is a part of the command.
+// `| tee log' only shows and logs what QEMU prints. Any other pipe is a part of the command.
 void ShellReader::read_pipe() {
     next();
     if (peek() == '|') {
@@ -240,7 +240,7 @@ void ShellReader::read_pipe() {
         goes_on_ = true;
         return;
     }
-    // `|&': what it says of errors, too.
+    // `|&' includes its errors.
     if (peek() == '&')
         next();
     const std::string_view rest = words_.rest();
@@ -266,7 +266,8 @@ void ShellReader::read_pipe() {
             next();
         return;
     }
-    // What QEMU reads there is typed at its console, and what it says goes on: neither is the VM.
+    // What QEMU reads there is typed on its console, and what it prints goes on: neither describes
+    // the VM.
     if (!command_.words.empty())
         command_.notes.push_back(
             "| " + shown(last_part(program.substr(0, program.find_first_of(" \t\n;&|")))));
@@ -321,11 +322,11 @@ void ShellReader::begin_word() {
     started_ = true;
 }
 
-// Is it a variable in the command line of QEMU's that nothing has set, or could have?
+// Is it a variable in QEMU's command line that nothing has set, or could have set?
 bool ShellReader::is_absent(const std::string& name) const {
     if (find_qemu(command_.words) == command_.words.end())
         return false;
-    // What another branch would set, or has set to nothing.
+    // Another branch would set it, or it has been set to nothing.
     if (variables_.is_owned(name))
         return true;
     if (script_.is_open)
@@ -371,7 +372,7 @@ void ShellReader::read_word() {
         fields = {joined(fields)};
     words_.set_patterns(ShellWordReader::Patterns::files);
     words_.mark_unknown(false);
-    // A `$MORE_OPTIONS' of QEMU's that the environment would have is nothing here.
+    // A `$MORE_OPTIONS' in QEMU's command line, which only the environment might set, adds nothing.
     const std::string absent = words_.take_absent();
     if (!absent.empty() && is_absent(absent)) {
         words_.take_problem();

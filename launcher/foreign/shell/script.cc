@@ -18,8 +18,8 @@ namespace tapgate {
 
 namespace {
 
-// What ps(1) prints of a command: its words as they are, with blanks between them, as there are in
-// some. To a shell; nothing where that is what a shell was given, or was made for one.
+// A command as ps(1) prints it, with unquoted words of which some contain blanks, turned into a
+// shell's. Nothing if the line is for a shell already.
 std::optional<std::string> words_as_printed(std::string_view line) {
     constexpr std::array<std::string_view, 4> with_blanks = {"-append", "--append", "-smbios",
                                                              "--smbios"};
@@ -35,7 +35,7 @@ std::optional<std::string> words_as_printed(std::string_view line) {
             return std::nullopt;
         if (word == "\\")
             return std::nullopt;
-        // -append root=/dev/sda ro: but a path is a disk's.
+        // -append root=/dev/sda ro is one value; but a path is a disk's.
         const bool goes_on = !word.starts_with('-') && !word.starts_with('/') &&
                              is_one_of(option, with_blanks) && words.back() != option;
         if (goes_on)
@@ -48,10 +48,10 @@ std::optional<std::string> words_as_printed(std::string_view line) {
     return shell_text(words);
 }
 
-// A line without what stands in front of QEMU's name: a prompt, or the columns of ps(1), the last
-// of which is a time.
+// The line without what comes before QEMU's name: a prompt, or the columns of ps(1), the last of
+// which is a time.
 std::string without_columns(std::string_view line) {
-    // > qemu-kvm ...: behind a prompt, or in a mail.
+    // > qemu-kvm ... comes after a prompt, or from a mail.
     if (line.starts_with('>')) {
         const std::string_view quoted = trimmed(line.substr(1));
         const std::string word(quoted.substr(0, quoted.find_first_of(" \t")));
@@ -75,12 +75,12 @@ std::string without_columns(std::string_view line) {
                 const std::string_view command = line.substr(at);
                 return words_as_printed(command).value_or(std::string(command));
             }
-            // A user may be called so.
+            // A user may have that name.
             if (has_number || word.find('/') != std::string_view::npos || name.size() > 4)
                 break;
         }
         has_number = has_number || word.find_first_not_of("0123456789") == std::string_view::npos;
-        // ps auxf: a tree.
+        // ps auxf draws a tree.
         if (word != "\\_" && word != "|")
             before = word;
         at = end;

@@ -15,7 +15,7 @@ bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// Of a unit's file; empty: it is none.
+// The unit's name, from that of its file; empty if it is none.
 std::string_view unit_of(std::string_view file) {
     constexpr std::string_view suffix = ".service";
     std::string_view unit = last_part(file);
@@ -54,7 +54,7 @@ std::string replaced(std::string_view line, std::string_view unit) {
     return result;
 }
 
-// What a section says of where its command starts, as a command; empty: nothing.
+// The `cd' command for a section's setting of the directory; empty if there is none.
 std::string change_of_directory(std::string_view section, std::string_view key,
                                 std::string_view unit) {
     std::string directory;
@@ -63,14 +63,14 @@ std::string change_of_directory(std::string_view section, std::string_view key,
         if (said.starts_with(key))
             directory = replaced(said.substr(key.size()), unit);
     }
-    if (directory.starts_with('-'))  // it need not be there
+    if (directory.starts_with('-'))  // then it may be missing
         directory.erase(0, 1);
     if (directory.empty() || directory.find('"') != std::string::npos)
         return {};
     return directory == "~" ? "cd ~; " : "cd \"" + directory + "\"; ";
 }
 
-// Where a line of the text begins.
+// Does a line of the text begin like this?
 bool has_line(std::string_view text, std::string_view begin) {
     for (; !text.empty(); text.remove_prefix(first_line(text).size())) {
         if (text.starts_with(begin))
@@ -79,7 +79,7 @@ bool has_line(std::string_view text, std::string_view begin) {
     return false;
 }
 
-// OpenRC's own start() takes what to start from variables; its service is called as the file is.
+// OpenRC's own start() finds the program in variables; the service has the file's name.
 std::string with_start_of_openrc(std::string_view text, std::string_view file) {
     const std::string name(last_part(file));
     std::string script = "RC_SVCNAME=" + shell_text({name}) + "\n";
@@ -109,7 +109,7 @@ std::string with_units_as_script(std::string_view text, std::string_view file) {
                                                 : "WorkingDirectory=";
     std::string result;
     std::string directory;
-    bool starts = false;  // the line, or the one that it goes on from
+    bool starts = false;  // whether the line, or the one that it continues, starts something
     while (!text.empty()) {
         std::string_view line = first_line(text);
         const std::string_view said = trimmed(line);

@@ -16,10 +16,10 @@ namespace {
 
 ShellStatus of_file(const std::string& path, ShellVariables& variables, bool asks_files) {
     ShellStatus status;
-    // Whether there is KVM is asked again at each start.
+    // At each start, tapgate itself finds out whether there is KVM.
     if (path == "/dev/kvm")
         return {Truth::yes, true, false, {}};
-    // A relative path is known where the script has said by `cd' what it is relative to.
+    // A relative path is known if the script has said by `cd' what it is relative to.
     const std::string whole =
         path.starts_with('/') ? path : variables.directory().value_or("") + "/" + path;
     if (!asks_files || path.empty() || (!path.starts_with('/') && !variables.directory()))
@@ -37,12 +37,12 @@ Truth compared(const std::string& left, std::string_view how, const std::string&
     if (how == "!=")
         return truth_of(left != right);
     if (how == "<" || how == ">") {
-        // As texts, of which only digits are in one order everywhere.
+        // Compared as texts, where only digits have the same order everywhere.
         constexpr std::string_view digits = "0123456789";
         const bool known = (left + right).find_first_not_of(digits) == std::string::npos;
         return known ? truth_of(how == "<" ? left < right : left > right) : Truth::unknown;
     }
-    // Nothing is zero in [[, and an error in the others.
+    // An empty operand is zero in [[, and an error in the others.
     if ((left.empty() || right.empty()) && bracket != "[[")
         return how.starts_with('-') ? Truth::no : Truth::unknown;
     const auto a = parse_whole<long>(left.empty() ? "0" : left);
@@ -84,8 +84,8 @@ ShellStatus of_several(std::string_view bracket, const std::vector<std::string>&
     return {};
 }
 
-// {N,M} within {N,M} is made by copies, which the C library goes through by recursion, and what
-// refers back to a bracket by trying all ways.
+// Does the C library match it quickly? It copies for {N,M} within {N,M}, and goes through the
+// copies by recursion; for references back to a bracket it tries all ways.
 bool is_quick(const std::string& expression) {
     constexpr unsigned long most_characters = 8192;
     const unsigned long most_copies = most_characters / std::max(expression.size(), size_t{1});
@@ -176,7 +176,7 @@ ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
         forget_groups(variables);
     if (!known)
         return status;
-    // A variable without quotes that is empty is no word, which in a comparison is an error.
+    // An empty variable without quotes is no word, which is an error in a comparison.
     const bool half_compared =
         words.size() == 2 && (words[0] == "==" || words[0] == "=" || words[0] == "!=");
     if (words.empty() || half_compared)

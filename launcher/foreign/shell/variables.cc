@@ -12,7 +12,7 @@ namespace tapgate {
 
 namespace {
 
-// Of all expansions of a script together: variables that double each other grow without end.
+// For all expansions of a script together, as variables that double each other grow without end.
 constexpr size_t budget = size_t{4} << 20U;
 
 bool are_numbers(const std::vector<std::string>& words) {
@@ -62,7 +62,7 @@ void ShellVariables::set(const std::string& called, Value value, bool array, boo
     note(name);
     owned_.insert(name);
     Value& old = values_[name];
-    // Of an array, a plain text is the first element.
+    // A plain text that is assigned to an array becomes its first element.
     const bool first =
         !array && !value.words.empty() && !old.words.empty() && (append || old.words.size() > 1);
     if (!append && !first) {
@@ -91,7 +91,7 @@ void ShellVariables::assign(const std::string& name, Value value, bool array) {
         set(name, std::move(value), array, false, !surely_);
 }
 
-// The keys of NAME are in the variable "NAME[]", which no script can name.
+// The keys of NAME are in the variable "NAME[]", a name that no script can use.
 void ShellVariables::make_map(const std::string& name) {
     unset(name);
     set(element_of(name, {}), {}, true, false, false);
@@ -149,7 +149,7 @@ void ShellVariables::leave() {
 }
 
 void ShellVariables::hide(const std::string& name) {
-    // One that is read-only cannot be hidden.
+    // A read-only variable cannot be hidden.
     const auto before = stored(name);
     if (before && before->attributes.read_only)
         return;
@@ -221,7 +221,7 @@ void ShellVariables::mark_exported(const std::string& name, Truth exported) {
     now = std::max(now, exported);
 }
 
-// It is the variable "-LETTER", which no script can name.
+// It is in the variable "-LETTER", a name that no script can use.
 Truth ShellVariables::option(char letter) const {
     const auto found = values_.find({'-', letter});
     if (found == values_.end())
@@ -297,7 +297,7 @@ void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
     std::vector<std::string> gone;
     std::vector<std::string> doubtful;
     for (const auto& [name, value] : values_) {
-        // An array stays where it is.
+        // Arrays are not passed on.
         const bool array = value.words.size() > 1;
         const Truth exported = name == "PWD" ? Truth::yes : value.attributes.exported;
         if (!exports || array || exported == Truth::no)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Of ShellWordReader: quotes and escapes. What stands in for values is in expansion.cc.
+// Part of ShellWordReader: quotes and escapes. The values of variables and commands are in
+// expansion.cc.
 #include "launcher/foreign/shell/word.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ bool is_letter(char c) {
     return c >= 'a' && c <= 'z';
 }
 
-// Two digits, of what is no NUL byte.
+// Two digits for a character that is not NUL.
 std::optional<char> parse_hex(std::string_view digits) {
     unsigned value = 0;
     const auto [end, error] =
@@ -34,7 +35,7 @@ std::optional<char> parse_hex(std::string_view digits) {
     return static_cast<char>(value);
 }
 
-// What stands in braces, plain words or a range of numbers; nothing: it is more than that.
+// The words or the range of numbers in braces; nothing if it is more than that.
 std::vector<std::string> words_of_list(std::string_view inside) {
     constexpr long most = 500;
     std::vector<std::string> words;
@@ -107,7 +108,7 @@ void ShellWordReader::add_quoted(std::string_view text) {
     }
 }
 
-// What ends a word in a variable that has no quotes: blanks, or what else IFS says.
+// What separates words in an unquoted variable: blanks, or what IFS says.
 std::string ShellWordReader::separators() {
     const ShellVariables::Value said = variables_.get("IFS");
     if (splits_)
@@ -115,9 +116,9 @@ std::string ShellWordReader::separators() {
     return said.words.empty() ? std::string() : said.words[0];
 }
 
-// As the shell does where there are no quotes: each of `ends` ends a word.
+// Splits as the shell does without quotes: each of `ends` ends a word.
 void ShellWordReader::add_split(std::string_view text, std::string_view ends) {
-    bool behind_blank = false;  // which has ended a word
+    bool behind_blank = false;  // one that has ended a word
     for (const char c : text) {
         const bool blank = c == ' ' || c == '\t' || c == '\n';
         if (!splits_ || ends.find(c) == std::string_view::npos) {
@@ -129,7 +130,7 @@ void ShellWordReader::add_split(std::string_view text, std::string_view ends) {
             behind_blank = behind_blank || in_field_;
             in_field_ = false;
         } else {
-            // Two of these have an empty word between them.
+            // Between two of these there is an empty word.
             if (!in_field_ && !behind_blank)
                 fields_.emplace_back();
             in_field_ = behind_blank = false;
@@ -137,14 +138,14 @@ void ShellWordReader::add_split(std::string_view text, std::string_view ends) {
     }
 }
 
-// `all`: of an array each element, a word each; else its first.
+// With `all`, each element of an array becomes a word; else only the first counts.
 void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted, bool all) {
     if (marks_ && quoted && !all && value.problem && !value.name.empty()) {
         variables_.note_unknown(value.name);
         add_quoted(unknown_text);
         return;
     }
-    // NAME="$NAME more" where nothing has been in front of it, or what another branch would set.
+    // NAME="$NAME more", where nothing has set NAME before, or another branch would set it.
     if (value.problem.soft && !value.name.empty() &&
         (value.name == assigned_ || variables_.is_owned(value.name)))
         notes_.push_back("$" + value.name);
@@ -171,7 +172,7 @@ void ShellWordReader::add_value(const ShellVariables::Value& value, bool quoted,
         add_quoted("");
 }
 
-// "${NAME[*]}" and "$*" are one word, "${NAME[@]}" and "$@" one for each, and none for none.
+// "${NAME[*]}" and "$*" become one word, "${NAME[@]}" and "$@" one for each element, or none.
 void ShellWordReader::add_all(ShellVariables::Value value, bool quoted, bool star) {
     if (quoted && star) {
         const ShellVariables::Value separators = variables_.get("IFS");
@@ -258,7 +259,7 @@ std::string ShellWordReader::read_document() {
             in_field_ = splits_ = false;
             problem_ = {};
             read_expansion(true);
-            // An empty value is a value; one that nobody knows is left as it stands.
+            // An empty value counts; an unknown one stays as it was written.
             if (!problem_) {
                 for (const std::string& field : fields_)
                     all += field;
@@ -305,7 +306,7 @@ void ShellWordReader::read_part(bool first) {
     }
 }
 
-// NAME=~/x, and NAME=a:~/x where it is an assignment.
+// NAME=~/x, and in an assignment also NAME=a:~/x.
 bool ShellWordReader::is_behind_name() const {
     const std::string_view before = text_.substr(begin_, at_ - begin_);
     const size_t name = shell_name_length(before);
@@ -313,7 +314,7 @@ bool ShellWordReader::is_behind_name() const {
     return assigns && (before.ends_with(':') || (splits_ && name + 1 == before.size()));
 }
 
-// {a,b} and {1..3}: a word for each, with all else of the word.
+// {a,b} and {1..3}: a word for each, with the rest of the word around it.
 void ShellWordReader::read_list() {
     const std::string_view inside = rest().substr(1, rest().find_first_of(" \t\n}") - 1);
     const std::string_view before = text_.substr(begin_, at_ - begin_);
@@ -369,9 +370,9 @@ void ShellWordReader::read_tilde() {
     add_quoted(value.words.empty() ? std::string() : value.words[0]);
 }
 
-// A quote that is open at the line's end is taken for an apostrophe in a text that is no script, as
-// in a log, and must not swallow the lines below; unless it begins a word, or there has been one in
-// the word, and ends somewhere.
+// A quote that is still open at the line's end may be an apostrophe in a text that is no script,
+// such as a log, and must not swallow the lines below. It counts as a quote if it begins a word, or
+// comes after another in the word, and if it is closed somewhere.
 bool ShellWordReader::closes(char quote) const {
     const std::string_view rest = text_.substr(at_ + 1);
     bool escaped = false;
@@ -426,7 +427,7 @@ void ShellWordReader::read_double_quotes() {
     add_problem({"a quote that is not closed"});
 }
 
-// $'...', whose escapes are those of C; of characters by number only \xHH.
+// $'...' has C's escapes; characters by number only as \xHH.
 void ShellWordReader::read_ansi_quotes() {
     skip(2);
     add_quoted("");

@@ -10,7 +10,7 @@ namespace {
 
 struct Model {
     std::string_view name;   // QEMU's
-    std::string_view model;  // ours; empty: none is like it
+    std::string_view model;  // ours; empty if none is like it
     std::string_view instead;
 };
 

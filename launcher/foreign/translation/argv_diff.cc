@@ -11,8 +11,8 @@ namespace tapgate {
 
 namespace {
 
-// An option of the new command line with its value, and what it is there for: a setting ("memory",
-// "disk 1"), or tapgate's own reason.
+// An option of the new command line with its value, and the reason for it: a setting ("memory",
+// "disk 1"), or tapgate's own.
 struct Group {
     std::vector<std::string> words;
     std::string owner;
@@ -20,7 +20,7 @@ struct Group {
 };
 
 constexpr std::string_view own = "#";
-// A controller or a port: it is there for what comes next.
+// A controller or a port, which is there for what comes next.
 constexpr std::string_view of_next = "next";
 
 // "disk 1" for `"id":"disk1"' and `"node-name":"disk1-image"'.
@@ -45,11 +45,11 @@ std::string numbered_owner(std::string_view value) {
 
 struct Row {
     std::string_view option;
-    std::string_view part;  // of its value
+    std::string_view part;  // of the option's value
     std::string_view owner;
 };
 
-// How tapgate writes its command lines (qemu/argv.cc): the first that fits.
+// How tapgate writes its command lines (qemu/argv.cc). The first row that fits counts.
 constexpr Row rows[] = {
     {"-machine", "", "machine"},
     {"-accel", "", "accel"},
@@ -109,7 +109,7 @@ std::string owner_of(const std::vector<std::string>& words) {
     return row == std::end(rows) ? std::string(own) : std::string(row->owner);
 }
 
-// Without QEMU's name, and without what is kept, which `kept` words at the end are.
+// Without QEMU's name, and without the last `kept` words, which are those that are kept.
 std::vector<Group> groups_of(const std::vector<std::string>& argv, size_t kept) {
     std::vector<Group> groups;
     for (size_t at = 1; at + kept < argv.size();) {
@@ -177,7 +177,7 @@ class Differ {
                 number++;
             }
         }
-        // `-machine' says both.
+        // `-machine' sets both.
         if (key == "machine")
             append(words, taken("accel"));
         return words;
@@ -198,7 +198,7 @@ class Differ {
         return words;
     }
 
-    // The words that the note quotes, where they are still free.
+    // The words that the note quotes, unless they are taken already.
     std::vector<std::string> kept(const std::string& text) {
         for (size_t first = 0; first < kept_words_.size(); first++) {
             std::vector<std::string> words;
@@ -218,7 +218,7 @@ class Differ {
         return {};
     }
 
-    // What nobody said, each reason once.
+    // Adds what nobody asked for, with each reason once.
     void add_rest() {
         if (!program_.empty())
             add(std::vector<std::string>{program_}, "the QEMU of this host");

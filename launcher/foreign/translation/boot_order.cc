@@ -8,7 +8,7 @@ namespace tapgate {
 
 namespace {
 
-// What stands in a kept device until its place is known.
+// A kept device has this until its place is known.
 std::string placeholder(unsigned number) {
     return ",bootindex=@" + std::to_string(number) + "@";
 }
@@ -52,7 +52,7 @@ unsigned BootOrder::count(BootKind kind) const {
                       [&](const Entry& entry) { return entry.kind == kind && !entry.kept; }));
 }
 
-// Those with an order by it; then the others, by their kind.
+// First those with an order, in that order; then the others by their kind.
 std::vector<BootOrder::Entry> BootOrder::sequence() const {
     std::vector<Entry> result;
     for (const Entry& entry : entries_) {
@@ -149,7 +149,7 @@ void BootOrder::finish(Translation& result, const std::string& why) {
                 why.empty() ? "there is no device of this kind: it boots from what there is" : why);
         return;
     }
-    // What tapgate does by itself: disks, CD-ROMs, adapters.
+    // tapgate's default is disks, CD-ROMs, adapters.
     const bool is_ours = !has_kept && order.size() == entries_.size() &&
                          (text + ",").find(':') == std::string::npos &&
                          text.find("net,") == std::string::npos &&

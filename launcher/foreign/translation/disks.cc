@@ -11,14 +11,14 @@ namespace tapgate {
 
 namespace {
 
-// What a machine has room for: IDE of pc, SATA of q35 and of a controller, and as many virtio disks
-// as leave room for adapters on the one PCI bus of pc.
+// How many a machine has room for: on pc's IDE, on SATA of q35 or of a controller, and as many
+// virtio disks as leave room for adapters on pc's one PCI bus.
 constexpr unsigned most_ide = 4;
 constexpr unsigned most_sata = 6;
 constexpr unsigned most_virtio_on_pc = 14;
 
-// A firmware looks for disks bus by bus, in this order (SeaBIOS' src/block.c), and on each in the
-// order of their places.
+// Firmware looks for disks bus by bus, in this order (SeaBIOS' src/block.c), and on each by their
+// places.
 unsigned rank_of(const ForeignDisk& disk) {
     constexpr unsigned most_disks = 4096;
     constexpr std::array<std::string_view, 4> order = {"ide", "sata", "virtio", "scsi"};
@@ -32,8 +32,8 @@ unsigned rank_of(const ForeignDisk& disk) {
     return static_cast<unsigned>(bus) * most_disks + std::min(disk.number, most_disks - 1);
 }
 
-// The field that a guest reads it from has room for no more, and QEMU leaves out the rest, but for
-// SCSI's. Volumes in clouds are called by 36 characters.
+// Guests read serial numbers from a field that has no room for more, except on SCSI; QEMU cuts off
+// the rest. Clouds name volumes by 36 characters.
 void shorten_serial(ForeignDisk& disk) {
     constexpr size_t most = 20;
     if (disk.bus == "scsi" || disk.serial.size() <= most)
@@ -42,7 +42,7 @@ void shorten_serial(ForeignDisk& disk) {
     disk.serial.resize(most);
 }
 
-// As cdrom = reads it.
+// Would cdrom = read it the same way?
 bool is_read_raw(const ForeignDisk& disk) {
     return disk.format.empty() || disk.format == "raw" || disk.format.starts_with("host_");
 }
@@ -53,7 +53,7 @@ bool is_disk_format(std::string_view format) {
     return image_format(format).has_value();
 }
 
-// A firmware and a guest look for disks place by place, in whatever order they were written.
+// Firmware and guests find disks place by place, in whatever order they were written.
 void ForeignDisks::order_by_places() {
     std::map<std::string, std::vector<size_t>> seats;  // by controller
     for (size_t i = 0; i < disks_.size(); i++) {
@@ -90,7 +90,7 @@ void ForeignDisks::finish() {
         if (disk.kind == ForeignDisk::Kind::disk)
             numbers_[disk.bus].push_back(disk.number);
     }
-    // In the last places, in their order.
+    // They get the last places, in their order.
     const auto on_board = static_cast<unsigned>(std::count_if(
         kept.begin(), kept.end(), [&](const ForeignDisk& disk) { return is_on_board(disk); }));
     const unsigned taken = machine_.q35 ? sata_ : ide_;
@@ -106,8 +106,8 @@ void ForeignDisks::finish() {
     disks_.clear();
 }
 
-// A guest counts disks as it finds them: on pc those that are kept come behind tapgate's, and on
-// q35, where those are behind ports, in front of them.
+// A guest counts disks as it finds them: on pc, those that are kept come after tapgate's; on q35
+// they come before them, since tapgate's are behind ports.
 void ForeignDisks::say_where_it_is_found(ForeignDisk& disk) const {
     const std::string bus =
         disk.model.empty() || disk.model == "virtio-blk" || disk.model.starts_with("virtio-blk-pci")
@@ -117,7 +117,7 @@ void ForeignDisks::say_where_it_is_found(ForeignDisk& disk) const {
     if (disk.kind != ForeignDisk::Kind::disk || bus.empty() || bus == "usb" ||
         others == numbers_.end())
         return;
-    // The last places on the board's controller, or one behind it.
+    // The last places on the board's controller, or a controller after it.
     const bool ata = bus == "ide" || bus == "sata";
     const bool before = machine_.q35 && !ata;
     const bool moves = std::any_of(
@@ -142,7 +142,7 @@ bool ForeignDisks::is_setting(const ForeignDisk& disk) const {
     return is_disk_format(disk.format);
 }
 
-// Counts the disk in when there is room; says it when it needs another bus.
+// Counts the disk in if there is room; adds a reason if it needs another bus.
 bool ForeignDisks::takes_room(ForeignDisk& disk) {
     const bool ata = disk.kind == ForeignDisk::Kind::cdrom || disk.bus == "ide";
     const bool ide = !machine_.q35 && ata;
@@ -171,8 +171,8 @@ bool ForeignDisks::takes_room(ForeignDisk& disk) {
     return true;
 }
 
-// QEMU's serial number of an ATA disk without one is made of its place, and a guest may know the
-// disk by it (/dev/disk/by-id). Disks come before CD-ROMs here, and what is kept at the end.
+// QEMU derives the serial number of an ATA disk without one from its place, and a guest may know
+// the disk by it (/dev/disk/by-id). Here disks come before CD-ROMs, and what is kept comes last.
 void ForeignDisks::name_as_before(ForeignDisk& disk, std::optional<unsigned> place) const {
     if (!disk.ata_place || disk.ata_place == place || !disk.serial.empty() ||
         disk.kind != ForeignDisk::Kind::disk)
@@ -227,7 +227,7 @@ std::vector<std::string> ForeignDisks::kept_drive(const ForeignDisk& disk,
         drive.set("snapshot", "on");
     if (!disk.cache.empty())
         drive.set("cache", disk.cache);
-    // As disk= has it.
+    // As with disk=.
     if (disk.discard && !disk.read_only && disk.kind == ForeignDisk::Kind::disk)
         drive.set("discard", "unmap");
     for (const auto& [key, value] : disk.drive)
@@ -235,14 +235,14 @@ std::vector<std::string> ForeignDisks::kept_drive(const ForeignDisk& disk,
     return {"-drive", drive.str()};
 }
 
-// Of what is kept: is it for the board's own IDE or SATA controller?
+// Is a kept disk on the board's own IDE or SATA controller?
 bool ForeignDisks::is_on_board(const ForeignDisk& disk) const {
     const bool ata = disk.model.empty() || disk.model.starts_with("ide-");
     return ata && disk.kind != ForeignDisk::Kind::floppy && disk.bus != "usb" &&
            disk.bus != "scsi" && disk.bus != "virtio" && (machine_.q35 || disk.bus == "ide");
 }
 
-// The device on its bus; `arguments` gets a controller where it needs one of its own.
+// The device on its bus; `arguments` gets a controller if the device needs its own.
 Properties ForeignDisks::kept_place(const ForeignDisk& disk, const std::string& id,
                                     std::vector<std::string>& arguments) {
     const bool cd = disk.kind == ForeignDisk::Kind::cdrom;
@@ -294,7 +294,7 @@ void ForeignDisks::keep(ForeignDisk disk) {
     const bool has_drive = disk.model != "usb-uas";
     if (!disk.serial.empty() && has_drive)
         device.set("serial", disk.serial);
-    // What older QEMUs took of it for device_id=, which newer ones refuse to shorten.
+    // Older QEMUs shortened it for device_id= themselves, which newer ones refuse to do.
     constexpr size_t most_id = 20;
     if (disk.serial.size() > most_id && device.get("driver").starts_with("scsi-"))
         device.set("device_id", disk.serial.substr(0, most_id));
@@ -303,7 +303,7 @@ void ForeignDisks::keep(ForeignDisk disk) {
     if (disk.kind == ForeignDisk::Kind::disk && disk.bus != "usb" && !disk.backing.empty())
         add_reason(disk.why, "with all that its image stands on");
     const BootKind kind = disk.kind == ForeignDisk::Kind::cdrom ? BootKind::cdrom : BootKind::disk;
-    // A card in a reader has no bootindex= with QEMU, and no BIOS starts from it.
+    // QEMU has no bootindex= for a card in a reader, and no BIOS boots from one.
     const bool card = disk.model == "sd-card" || disk.model == "emmc";
     const std::string place = card ? "" : boot_.add_kept(kind, disk.order, rank_of(disk));
     if (usb) {
@@ -314,7 +314,7 @@ void ForeignDisks::keep(ForeignDisk disk) {
     result_.keep(disk.was, arguments, disk.why);
 }
 
-// A floppy has no device of its own: the machine's controller comes with it.
+// A floppy has no device of its own, since the machine's controller has the drive.
 void ForeignDisks::keep_floppy(const ForeignDisk& disk) {
     Properties drive;
     drive.set("if", "floppy");

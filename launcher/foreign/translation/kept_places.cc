@@ -16,17 +16,16 @@ namespace tapgate {
 
 namespace {
 
-// Slots above tapgate's own on q35: the screen is in 1, and root ports are in 2 and a few behind
-// it.
+// Slots above tapgate's own on q35: the screen is in 1, and root ports are in 2 and a few after it.
 constexpr unsigned first_slot = 0x8;
 constexpr unsigned last_slot = 0x1e;
-// On pc tapgate's devices take those that are free from the lowest one on.
+// On pc, tapgate's devices take the lowest free slots.
 constexpr unsigned last_on_pc = 0x1f;
 
 bool is_pci(std::string_view driver) {
     if (driver.starts_with("virtio-"))
         return !driver.ends_with("-device");  // virtio-net is virtio-net-pci
-    // Those whose names do not tell.
+    // PCI devices whose names do not show it.
     constexpr std::array<std::string_view, 46> others = {
         "acpi-erst",    "AC97",       "ac97",          "ES1370",           "es1370",
         "ahci",         "am53c974",   "ati-vga",       "bochs-display",    "cirrus-vga",
@@ -44,7 +43,7 @@ bool is_pci(std::string_view driver) {
            driver.starts_with("i825") || driver == "i82801" || is_one_of(driver, others);
 }
 
-// As -device has it; JSON waits until all else has its place.
+// For -device with properties; JSON waits until all others have their places.
 bool needs_place(const std::string& argument) {
     const Properties device = Properties::parse(argument, "driver");
     return !argument.starts_with('{') && is_pci(device.get("driver")) && !device.has("bus") &&

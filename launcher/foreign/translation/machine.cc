@@ -131,10 +131,10 @@ bool is_users_path(std::string_view path) {
 std::string amd_iommu(const Properties& properties) {
     nlohmann::ordered_json device = {{"driver", "amd-iommu"}};
     for (const auto& [key, value] : properties.all()) {
-        // That is QEMU's default; QEMU 11 has no such property any more.
+        // That is QEMU's default; QEMU 11 no longer has this property.
         if (key == "pt" && value == "on")
             continue;
-        // A switch that knows `auto', too, is a word.
+        // A switch that also takes `auto' is a word, no boolean.
         if (key != "driver" && key != "intremap" && (value == "on" || value == "off"))
             device[key] = value == "on";
         else if (key != "driver")
@@ -155,7 +155,7 @@ std::string serial_port_device(const std::string& driver, const std::string& cha
 std::vector<std::string> place_on_port(LegacyMachine& machine, const std::string& place,
                                        const std::string& function, const Properties& old_port,
                                        Properties& card) {
-    // tapgate's own ports have the chassis below it.
+    // tapgate's own ports have a lower chassis.
     constexpr size_t first_chassis = 100;
     const size_t number = machine.card_ports.size();
     const auto [port, is_new] =

@@ -17,7 +17,7 @@ std::vector<Properties::Property> flat_json(std::string_view text) {
     if (!json.is_object())
         throw LauncherError(quoted_word(text) + " begins like JSON and is none");
     std::vector<Properties::Property> properties;
-    // Not recursive: the depth is whoever's who wrote the text.
+    // Not recursive, since whoever wrote the text chose the depth.
     std::vector<std::pair<std::string, const Json*>> open = {{"", &json}};
     while (!open.empty()) {
         const auto [prefix, object] = open.back();

@@ -11,13 +11,12 @@ namespace tapgate {
 
 namespace {
 
-// A character of UTF-8 is where it begins; every one is counted as a column.
+// A character of UTF-8 is counted where it begins; each takes one column.
 bool begins_character(char byte) {
     return (static_cast<unsigned char>(byte) & 0xc0U) != 0x80U;
 }
 
-// Where the next line of `text` ends: behind a blank or a comma, where there is one in its latter
-// half.
+// Where the next line of `text` ends: after a blank or a comma, if there is one in its latter half.
 size_t end_of_line(std::string_view text, size_t width) {
     size_t columns = 0;
     size_t end = 0;

@@ -10,7 +10,7 @@ namespace tapgate {
 
 namespace {
 
-// XML 1.0 has none of them, written as &#27; neither (2.2): they would reach terminals and files.
+// XML 1.0 allows none, not even as &#27; (2.2): they would reach terminals and files.
 bool has_control_character(std::string_view text) {
     return std::any_of(text.begin(), text.end(), [](char c) {
         const auto byte = static_cast<unsigned char>(c);
@@ -18,7 +18,7 @@ bool has_control_character(std::string_view text) {
     });
 }
 
-// As it is, or as a reference ("&#0;", "&#x00;"): the parser would end the value there.
+// As a byte, or as a reference ("&#0;", "&#x00;"), where the parser would end the value.
 bool has_nul(std::string_view text) {
     if (text.find('\0') != std::string_view::npos)
         return true;
@@ -33,7 +33,7 @@ bool has_nul(std::string_view text) {
     return false;
 }
 
-// The parser knows Latin 1 and UTF-8, and takes all else for the latter.
+// The parser knows Latin 1 and UTF-8, and takes everything else for UTF-8.
 void refuse_other_encoding(std::string_view text, const std::string& source) {
     const bool is_ascii = std::all_of(text.begin(), text.end(),
                                       [](char c) { return static_cast<signed char>(c) >= 0; });
@@ -41,7 +41,7 @@ void refuse_other_encoding(std::string_view text, const std::string& source) {
     const size_t at = declaration.find("encoding=");
     if (is_ascii || !text.starts_with("<?xml") || at == std::string_view::npos)
         return;
-    // Between quotes of one kind or the other.
+    // Quotes of one kind or the other.
     const std::string_view quoted = declaration.substr(at + 9);
     const size_t end = quoted.empty() ? std::string_view::npos : quoted.find(quoted[0], 1);
     if (end == std::string_view::npos)
