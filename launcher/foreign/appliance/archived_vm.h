@@ -18,7 +18,7 @@ struct ArchivedVm {
     /// Keys and values, without disks; paths are absolute.
     std::vector<std::pair<std::string, std::string>> settings;
     std::vector<ApplianceDisk> disks;          ///< in their order
-    std::vector<std::string> disk_properties;  ///< of each: "bus=scsi,serial=S1"; may be empty
+    std::vector<std::string> disk_properties;  ///< each disk's: "bus=scsi,serial=S1"; may be empty
 };
 
 /// The text of a VM file for an archive: `settings` with absolute paths. `files` has an entry for

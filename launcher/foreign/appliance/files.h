@@ -79,7 +79,7 @@ class ApplianceFiles {
     bool archive_ = false;
     std::vector<TarMember> members_;
     std::string descriptor_;
-    std::string folder_;  // of the archive, that the descriptor lies in: "" or "lab/"
+    std::string folder_;  // the descriptor's folder in the archive: "" or "lab/"
     std::string vm_file_;
     std::string vm_name_;
     unsigned right_checksums_ = 0;
@@ -90,7 +90,7 @@ class ApplianceFiles {
 struct ManifestEntry {
     std::string algorithm;  ///< "SHA1", "SHA256", "SHA384", "SHA512"
     std::string file;
-    std::string digest;  ///< in hex digits, small letters
+    std::string digest;  ///< in hex digits, in small letters
 };
 
 /// Throws a LauncherError for any other line, and for other algorithms.

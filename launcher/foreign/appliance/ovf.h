@@ -21,12 +21,12 @@ struct Appliance {
 
 /// What the user who imports it has asked for.
 struct ApplianceWishes {
-    bool virtio = false;  ///< the guest is to have virtio adapters
-    bool q35 = false;     ///< the machine is one of those: it has no IDE
-    bool cpus = false;    ///< their number is said already
-    bool memory = false;  ///< so is how much it has
-    std::string vm = {};  ///< the id or the name of one of several VMs; empty: there is one only
-    std::string configuration = {};  ///< its id; empty: the default one
+    bool virtio = false;  ///< the guest gets virtio adapters
+    bool q35 = false;     ///< the machine is a q35, which has no IDE
+    bool cpus = false;    ///< their number is given on the command line
+    bool memory = false;  ///< so is its size
+    std::string vm = {};  ///< the id or the name of one of several VMs; empty if there is only one
+    std::string configuration = {};  ///< its id; empty for the default
 };
 
 /// Reads the descriptor `text`, which errors call `source`. Throws a LauncherError when it is not

@@ -9,7 +9,7 @@
 namespace tapgate {
 
 struct OvfBoot {
-    pugi::xml_node disk;  ///< VMware's section for the first disk; empty: there is none
+    pugi::xml_node disk;  ///< VMware's section for the first disk; empty if there is none
     /// VMware's section, or VirtualBox's word, by which the network comes before the disks; empty:
     /// it does not.
     pugi::xml_node net;

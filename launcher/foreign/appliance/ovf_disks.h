@@ -19,21 +19,20 @@ constexpr size_t most_sata = 6;
 
 /// A disk of an appliance.
 struct ApplianceDisk {
-    /// Of a file beside the descriptor or below it, or of a member of the same archive: without a
-    /// leading "./", and without a ".." anywhere. Empty: the disk is blank.
+    /// A file beside the descriptor or below it, or a member of the same archive: without a leading
+    /// "./", and without any "..". Empty for a blank disk.
     std::string file;
-    /// "my%20disk.vmdk": what the file may be called as well; empty: nothing else.
+    /// Another name that the file may have: "my%20disk.vmdk"; empty if there is none.
     std::string escaped = {};
     ImageFormat format = ImageFormat::vmdk;
     bool compressed = false;  ///< with gzip
-    /// In bytes: of a blank disk; of one with a file what it has to have at least, 0 where nothing
-    /// is said.
+    /// In bytes: a blank disk's size, or the least size of one with a file; 0 if none is given.
     std::uint64_t capacity = 0;
-    DiskBus bus = DiskBus::sata;  ///< the guest has a driver for it
-    std::string interface = {};   ///< oVirt's word for where it was; empty: not said
+    DiskBus bus = DiskBus::sata;  ///< one for which the guest has a driver
+    std::string interface = {};   ///< oVirt's word for where it was; empty if not given
     bool is_first = false;        ///< oVirt boots from it
-    std::string left = {};        ///< what of its element becomes nothing; empty: nothing
-    bool is_by_id = false;        ///< its element names no file, and has the file's id itself
+    std::string left = {};        ///< what is left out of its element; empty if nothing
+    bool is_by_id = false;        ///< its element has the file's own id, and no reference
 };
 
 class OvfDisks {
@@ -72,11 +71,11 @@ class OvfDisks {
   private:
     /// One of <References>.
     struct File {
-        std::string href;     ///< as it was written
-        std::string name;     ///< below the descriptor
-        std::string escaped;  ///< that name as the URI has it
+        std::string href;     ///< as written
+        std::string name;     ///< relative to the descriptor
+        std::string escaped;  ///< the name as in the URI
         bool is_gzip = false;
-        std::string unusable;  ///< why it cannot be read; empty: it can
+        std::string unusable;  ///< why it cannot be read; empty if it can
     };
 
     void read_references(const pugi::xml_node& section);

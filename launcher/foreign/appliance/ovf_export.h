@@ -23,7 +23,7 @@ struct OvfFile {
 /// A disk: a streamOptimized vmdk.
 struct OvfDisk {
     OvfFile file;
-    std::uint64_t capacity = 0;  ///< in bytes, as the guest sees it
+    std::uint64_t capacity = 0;  ///< in bytes, as seen by the guest
     DiskBus bus = DiskBus::virtio;
 };
 

@@ -9,9 +9,9 @@
 namespace tapgate {
 
 struct OvfGuest {
-    std::string processor;      ///< in the descriptor's words, of one that is no PC; empty: it is
-    bool no_sata = false;       ///< DOS, and Windows before 8 where it was not installed on SATA
-    bool only_rtl8139 = false;  ///< Windows before Vista: of the models it has this one's driver
+    std::string processor;      ///< the descriptor's word for one that is no PC's; empty for a PC
+    bool no_sata = false;       ///< DOS, or a Windows before 8 that was not installed on SATA
+    bool only_rtl8139 = false;  ///< Windows before Vista, which has no driver for the other models
 };
 
 OvfGuest read_ovf_guest(const pugi::xml_node& system);

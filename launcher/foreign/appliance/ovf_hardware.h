@@ -20,9 +20,9 @@ namespace tapgate {
 struct OvfItem {
     unsigned type = 0;  ///< CIM_ResourceAllocationSettingData.ResourceType
     std::string name;
-    std::map<std::string, std::string> texts;    ///< of its elements, by their local names
+    std::map<std::string, std::string> texts;    ///< of its elements, by local name
     std::map<std::string, std::string> configs;  ///< <vmw:Config key= value=>
-    bool several = false;                        ///< an element stands in it more than once
+    bool several = false;                        ///< it contains an element more than once
 
     /// Of an element; empty when there is none.
     [[nodiscard]] std::string text(const std::string& key) const;

@@ -12,12 +12,12 @@
 namespace tapgate {
 
 struct VirtualBoxAdapter {
-    std::string mac;  ///< as it is written there; empty: none is said
+    std::string mac;  ///< as written; empty if not given
     bool cable = true;
     std::string type;  ///< QEMU has some of the same names
     bool nat = false;
-    std::vector<std::string> forwards = {};  ///< to the guest's ports, as net= has them
-    std::string left = {};                   ///< of those what is none
+    std::vector<std::string> forwards = {};  ///< ports of the guest, in the form of net=
+    std::string left = {};                   ///< rules that forward nothing
 };
 
 /// The adapters of `system` that are there, in the order of the OVF hardware's.

@@ -13,7 +13,7 @@ namespace tapgate {
 
 /// The location of a disk, or why -drive cannot express it.
 struct NetworkDisk {
-    std::string file;  ///< an URL, or json:{..} of a node of `format`; empty: see `why_not`
+    std::string file;  ///< a URL, or json:{..} for a node of `format`; empty: see `why_not`
     std::string why_not;
 };
 

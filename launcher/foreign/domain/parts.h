@@ -19,8 +19,8 @@ namespace tapgate {
 
 /// What is known about the domain while it is being read.
 struct DomainParts {
-    std::string source;      ///< what errors call the file
-    std::string hypervisor;  ///< what ran it; empty: KVM or QEMU
+    std::string source;      ///< how errors name the file
+    std::string hypervisor;  ///< what ran it; empty for KVM or QEMU
     Translation result;
     XmlLeft xml;
     LegacyMachine machine;
@@ -36,14 +36,14 @@ struct DomainParts {
     std::uint64_t cpus = 1;
     std::string smbios;  ///< <smbios mode=>
     unsigned serials = 0;
-    unsigned nets = 0;  ///< that are settings
+    unsigned nets = 0;  ///< adapters that became settings
     unsigned kept_nets = 0;
-    unsigned kept_memories = 0;  ///< and other parts that are kept, for their ids
+    unsigned kept_memories = 0;  ///< and other kept parts, to number their ids
     double memory = 0;           ///< bytes
-    std::map<std::string, std::string> scsi_controllers;  ///< their models, by index=
-    std::vector<std::string> disk_buses;  ///< in the order in which disks came to them
-    std::string nvme_serial;              ///< of the controller that disks of bus='nvme' are on
-    std::string usb_controller;           ///< the model that USB devices are on
+    std::map<std::string, std::string> scsi_controllers;  ///< their models, by index
+    std::vector<std::string> disk_buses;                  ///< in the order in which disks used them
+    std::string nvme_serial;     ///< of the controller for disks with bus='nvme'
+    std::string usb_controller;  ///< the model of the controller for USB devices
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {});

@@ -15,19 +15,19 @@ namespace tapgate {
 struct LegacyDrive {
     std::string was;
     Properties properties;
-    bool used = false;  ///< of a -blockdev: a device has it, or a node that a device has
+    bool used = false;  ///< for a -blockdev: a device uses it, or a node that a device uses
 };
 
 /// The image of a -blockdev: the path, the format, and what its image stands on.
 struct NodeImage {
-    std::string was;  ///< all its nodes
+    std::string was;  ///< all its nodes, as written
     std::string path;
-    std::string format;  ///< of the node on top
+    std::string format;  ///< of the top node
     std::vector<std::string> backing;
-    Properties properties;           ///< of all its nodes, those on top first
-    std::string why;                 ///< what is lost on the way
-    std::string not_file;            ///< why it is no file; empty: it is one
-    std::vector<std::string> nodes;  ///< as -blockdev takes them, the lowest first
+    Properties properties;           ///< of all its nodes, the top ones first
+    std::string why;                 ///< what gets lost
+    std::string not_file;            ///< why it is no file; empty if it is one
+    std::vector<std::string> nodes;  ///< arguments for -blockdev, the lowest first
 };
 
 /// What the node `name` is, including all nodes below it, which are marked as used.

@@ -18,14 +18,14 @@ struct LegacyOptionKind {
     std::string_view name;
     bool has_value;
     void (*handler)(LegacyParts& parts, const LegacyOption& option);
-    std::string_view why = {};  ///< why it is dropped
+    std::string_view why = {};  ///< why it is left out
 };
 
 struct LegacyOption {
-    const LegacyOptionKind* kind = nullptr;  ///< nothing: a disk image without an option's name
+    const LegacyOptionKind* kind = nullptr;  ///< null for a disk image without an option's name
     std::string value;
-    std::string text;          ///< as it was written: "-m 1024"
-    std::string unknown = {};  ///< an option that no QEMU has: why it is thought so
+    std::string text;          ///< as written: "-m 1024"
+    std::string unknown = {};  ///< why it seems to be an option that no QEMU has; else empty
 };
 
 /// The options in `words`, QEMU's arguments without its name. A word that no QEMU knows is an

@@ -28,24 +28,24 @@ struct LegacyPart {
     std::string option;  ///< "object"
     std::string was;
     Properties properties;
-    std::string first_key;  ///< that of its first word: "qom-type"
+    std::string first_key;  ///< the key of its first word: "qom-type"
     bool done = false;      ///< kept, or named in a note
 };
 
 struct LegacyDisks {
     std::vector<LegacyDrive> drives;
-    std::vector<LegacyDrive> nodes;                                ///< of -blockdev
-    std::vector<std::pair<std::string, std::string>> flash_nodes;  ///< "pflash0", a node's name
-    std::vector<std::pair<char, std::string>> floppies;            ///< 'A', a drive's id
-    std::vector<std::pair<char, std::string>> floppy_orders;       ///< 'A', a bootindex
+    std::vector<LegacyDrive> nodes;                                ///< from -blockdev
+    std::vector<std::pair<std::string, std::string>> flash_nodes;  ///< "pflash0", and a node's name
+    std::vector<std::pair<char, std::string>> floppies;            ///< 'A', and a drive's id
+    std::vector<std::pair<char, std::string>> floppy_orders;       ///< 'A', and a bootindex
 };
 
 /// One end of a wire: the guest's adapter, or what the host has for it.
 struct NetEnd {
     std::string was;
     Properties properties;
-    std::string kind;  ///< of the host's end: "tap", "user"; of an adapter: its model, or empty
-    std::string wire;  ///< what the two ends share: "vlan 0", or an id
+    std::string kind;  ///< the host's end: "tap", "user"; an adapter: its model, or empty
+    std::string wire;  ///< what both ends have in common: "vlan 0", or an id
 };
 
 struct LegacyNets {
@@ -53,9 +53,9 @@ struct LegacyNets {
     std::vector<NetEnd> hosts;
     /// Properties of the first user network, and the option that said them (-redir, -tftp).
     std::vector<std::pair<std::string, std::string>> user_options;
-    std::string none_was;  ///< -net none, as it was written; empty: not said
-    bool defaults = true;  ///< no -nodefaults
-    bool partial = false;  ///< of a part of a command line, which says nothing by silence
+    std::string none_was;  ///< -net none as written; empty if not given
+    bool defaults = true;  ///< there is no -nodefaults
+    bool partial = false;  ///< from a part of a command line, where what is missing means nothing
 };
 
 struct LegacyParts {
@@ -67,33 +67,33 @@ struct LegacyParts {
     std::string machine_type;
     std::string machine_was;
     std::string machine_why;
-    std::vector<std::string> machine_kept;  ///< properties of -machine that kept devices need
+    std::vector<std::string> machine_kept;  ///< properties of -machine for devices that are kept
     LegacyDisks drives;
     std::vector<LegacyDevice> devices;
     std::vector<LegacyPart> parts;
     std::vector<LegacyOption> numa;
     LegacyNets nets;
     std::vector<std::string> around;  ///< sudo, nohup and the like
-    std::vector<MadeImage> images;    ///< by the script in which the command line stands
-    bool partial = false;  ///< without QEMU's name: what is not there may have been said elsewhere
+    std::vector<MadeImage> images;    ///< images that the script with the command line makes
+    bool partial = false;  ///< without QEMU's name: what is missing may have been in another part
     bool has_memory = false;
     std::uint64_t memory = 0;    ///< MiB
     std::string machine_memory;  ///< the object that -machine's memory-backend= names
-    unsigned plugged_cpus = 0;   ///< those that are devices of their own
-    bool more_cpus = false;      ///< some were to be plugged in later
-    std::string memory_slots;    ///< what -m says of memory that is plugged in
+    unsigned plugged_cpus = 0;   ///< CPUs that are separate devices
+    bool more_cpus = false;      ///< more could have been plugged in later
+    std::string memory_slots;    ///< what -m says about memory that is plugged in
     bool tcg = false;
-    bool accelerator_said = false;  ///< by -accel
+    bool accelerator_said = false;  ///< -accel was given
     bool smm = false;
-    bool secure_flash = false;  ///< flash memory that only SMM may write to
+    bool secure_flash = false;  ///< only SMM may write to the flash memory
     bool screen = false;
     std::string no_screen;  ///< -nographic and the like
     std::string no_vga;     ///< -vga none
     bool vga_said = false;
-    bool defaults = true;  ///< no -nodefaults
+    bool defaults = true;  ///< there is no -nodefaults
     unsigned serials = 0;
     unsigned usb_disks = 0;
-    unsigned places = 0;  ///< bus= and addr= of devices, which tapgate gives itself
+    unsigned places = 0;  ///< bus= and addr= of devices, whose places tapgate chooses itself
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {}) {

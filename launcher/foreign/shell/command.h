@@ -13,41 +13,41 @@
 
 namespace tapgate {
 
-/// What no command line of QEMU's has; looking at more would take long.
+/// More words than any command line of QEMU's has; looking at more would take long.
 inline constexpr size_t most_words = 2000;
 
 struct ShellCommand {
-    std::vector<std::pair<std::string, std::string>> environment;  ///< NAME=value in front of it
+    std::vector<std::pair<std::string, std::string>> environment;  ///< NAME=value before it
     std::vector<std::string> words;
     std::vector<std::string> redirections;  ///< as written: "2>&1"
-    std::vector<std::string> notes;         ///< as written, what is left out: "| tee log", "$@"
-    std::vector<std::string> others;        ///< starts of QEMU and options that are not reached
-    /// Tests that it hangs on, as written, and whether they held.
+    std::vector<std::string> notes;         ///< what is left out, as written: "| tee log", "$@"
+    std::vector<std::string> others;        ///< starts of QEMU, and options, that are not reached
+    /// Tests that decide whether it is run, as written, and whether they held.
     std::vector<std::pair<std::string, bool>> tests;
-    /// What stood in front of that word and comes to none: a variable that nothing has set.
+    /// Variables that nothing has set, and so add no word, each with the place of the next word.
     std::vector<std::pair<size_t, std::string>> absent;
-    /// Variables of which nobody knows the value, and which stand in `words` as unknown_text.
+    /// Variables with unknown values, for which `words` has unknown_text.
     std::vector<std::string> unknown;
-    /// As written, the options behind it that a shell takes for commands of their own, since they
-    /// begin a line and it does not go on there.
+    /// The options after it, as written, that a shell takes for commands of their own, since each
+    /// begins a line and the line before does not go on.
     std::vector<std::string> cut_off;
-    unsigned cut_line = 0;          ///< where the first of them stands
-    bool is_commented = false;      ///< a comment ends it
-    bool background = false;        ///< ends in `&'
-    bool is_written = false;        ///< it stands in a file that the script writes
-    bool is_passed = false;         ///< a test of a file's being there decided against it
-    bool has_arguments = false;     ///< the script that it stands in was given some
-    unsigned line = 1;              ///< where it begins
-    std::vector<MadeImage> images;  ///< that the script makes, here or there
-    std::string directory;          ///< of the last `cd' in front of it; may be empty
-    ShellProblem problem;           ///< what only a shell can do; none: the words are right
+    unsigned cut_line = 0;          ///< the line of the first of them
+    bool is_commented = false;      ///< it ends in a comment
+    bool background = false;        ///< it ends in `&'
+    bool is_written = false;        ///< it is in a file that the script writes
+    bool is_passed = false;         ///< a test whether a file exists decided against it
+    bool has_arguments = false;     ///< arguments were given to the script with it
+    unsigned line = 1;              ///< the line where it begins
+    std::vector<MadeImage> images;  ///< all that the script makes
+    std::string directory;          ///< of the last `cd' before it; may be empty
+    ShellProblem problem;           ///< what only a shell can do; none if the words are right
 };
 
 /// How a script is read.
 enum class ShellReading {
     here,       ///< as it would run on this host and with its files
     elsewhere,  ///< as it would run on any host
-    flat,       ///< each line once, with all branches alike
+    flat,       ///< each line once; all branches count alike
 };
 
 }  // namespace tapgate

@@ -16,7 +16,7 @@ namespace tapgate {
 struct ShellFunction {
     std::string body;
     unsigned line = 0;
-    Truth defined = Truth::yes;  ///< unknown: under a condition
+    Truth defined = Truth::yes;  ///< unknown if under a condition
 };
 
 class ShellFunctions {

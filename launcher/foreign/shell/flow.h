@@ -16,32 +16,32 @@ namespace tapgate {
 /// How a command ended.
 struct ShellStatus {
     Truth truth = Truth::unknown;
-    /// Decided by the script's arguments, which are taken for none, or by files of this host.
+    /// Decided by the script's arguments, which are taken as none, or by files of this host.
     bool soft = false;
-    bool files = false;     ///< by files
-    std::string text;       ///< the test, as it was written; empty: no test
-    bool inverted = false;  ///< behind `!'
+    bool files = false;     ///< decided by files
+    std::string text;       ///< the test as written; empty if it is none
+    bool inverted = false;  ///< after `!'
 };
 
 /// Where a loop begins again.
 struct ShellLoop {
     std::string variable;
-    std::vector<std::string> values;  ///< that are still to come
+    std::vector<std::string> values;  ///< those that are still to come
     size_t place = 0;
     unsigned line = 1;
-    bool tested = false;    ///< `while' and `until'
-    bool inverted = false;  ///< `until'
-    size_t arguments = 0;   ///< how many there were when this round began
-    std::string condition;  ///< of ((...; ...; ...))
-    std::string step;       ///< the same; empty: another loop
-    bool counted = false;   ///< it goes through `values'; otherwise nobody knows how often
+    bool tested = false;    ///< it is `while' or `until'
+    bool inverted = false;  ///< it is `until'
+    size_t arguments = 0;   ///< how many there were at the beginning of this round
+    std::string condition;  ///< in ((...; ...; ...))
+    std::string step;       ///< also there; empty in other loops
+    bool counted = false;   ///< it goes through `values'; otherwise the number of rounds is unknown
 };
 
-// A command of a list, with all that it is piped to.
+// A command of a list, with everything it is piped to.
 struct ShellElement {
     bool begun = false;
     bool piped = false;
-    // Of its beginning:
+    // Its beginning:
     size_t mark = 0;       ///< see ShellVariables
     size_t functions = 0;  ///< see ShellFunctions
     size_t leavings = 0;   ///< see ShellFlow::leavings()
@@ -51,9 +51,9 @@ struct ShellElement {
 /// What ends a script under `set -e', unless what it is a part of turns out to be tested.
 struct ShellFailure {
     unsigned line = 0;
-    size_t depth = 0;                     ///< in so many blocks
-    size_t commands = 0;                  ///< that were found before it
-    std::optional<size_t> subshell = {};  ///< that it is in, the innermost: in so many blocks
+    size_t depth = 0;                     ///< the number of blocks around it
+    size_t commands = 0;                  ///< how many were found before it
+    std::optional<size_t> subshell = {};  ///< the innermost around it, as in ShellFlow::subshell()
 };
 
 class ShellFlow {
@@ -150,24 +150,24 @@ class ShellFlow {
   private:
     struct Block {
         Kind kind = Kind::group;
-        Truth gate = Truth::yes;  // what there was in front of it
+        Truth gate = Truth::yes;  // whether it is reached by what comes before
         ShellStatus gate_status;
-        ShellElement element;        // the one that this is
+        ShellElement element;        // the one that this block is
         Truth past = Truth::no;      // an earlier branch was run
-        Truth current = Truth::yes;  // this one is
+        Truth current = Truth::yes;  // the current branch is run
         Truth left = Truth::no;      // a loop has been left
-        bool inverted = false;       // behind `!'
-        bool asks = false;           // what stands here is tested: between `if' and `then'
+        bool inverted = false;       // after `!'
+        bool asks = false;           // it is being tested, between `if' and `then'
         bool entered = false;        // a loop's body has begun
         bool asked = false;          // what decided last was a test
-        bool again = false;          // a loop has had a round
+        bool again = false;          // a loop has had a round already
         Truth skipped = Truth::no;   // the rest of this round is not run
         bool soft = false;
         bool files = false;
-        bool known = true;  // of a choice: what is compared
+        bool known = true;  // in a `case': what is compared is known
         bool awaits_pattern = false;
-        Truth past_before = Truth::no;  // of a choice: as `past', without this branch
-        Truth falls = Truth::no;        // of a choice: the branch in front of this one goes on
+        Truth past_before = Truth::no;  // in a `case': like `past', without this branch
+        Truth falls = Truth::no;        // in a `case': the branch before goes on into this one
         std::vector<std::pair<std::string, Truth>> tests;
         std::string text;
         std::string compared;
@@ -187,7 +187,7 @@ class ShellFlow {
 
     std::vector<Block> blocks_;
     ShellElement element_;
-    Truth gate_ = Truth::yes;  // of the next command in a list of `&&' and `||'
+    Truth gate_ = Truth::yes;  // for the next command in a list of `&&' and `||'
     bool behind_or_ = false;
     bool gate_soft_ = false;
     bool gate_files_ = false;

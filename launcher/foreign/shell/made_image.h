@@ -11,7 +11,7 @@ namespace tapgate {
 
 struct MadeImage {
     std::string path;    ///< as written
-    std::string format;  ///< as QEMU calls it; empty: it is made in several
+    std::string format;  ///< QEMU's word for it; empty if it is made in several formats
 };
 
 /// The one that `qemu-img create` or `qemu-img convert` makes; nothing: the command is none of

@@ -16,7 +16,7 @@ namespace tapgate {
 struct ShellOutput {
     std::vector<std::string> words;
     std::string rest;      ///< from `|', `&&' or `||' on
-    ShellProblem problem;  ///< of the words
+    ShellProblem problem;  ///< with the words
 };
 
 /// What the command would print; nothing when only running it would tell.
@@ -35,9 +35,9 @@ std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables&
 
 /// What `((text))' does.
 struct SumStatus {
-    std::vector<std::string> names;  ///< of variables that it sets
-    std::optional<long long> value;  ///< that it sets its variable to; nothing: nobody knows
-    std::optional<bool> holds;       ///< whether it ends well; nothing: nobody knows
+    std::vector<std::string> names;  ///< of the variables that it sets
+    std::optional<long long> value;  ///< the value of its variable; nothing if unknown
+    std::optional<bool> holds;       ///< whether it succeeds; nothing if unknown
 };
 
 SumStatus shell_sum(std::string_view text, ShellVariables& variables);

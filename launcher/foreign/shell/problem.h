@@ -7,15 +7,14 @@
 
 namespace tapgate {
 
-/// Of a word, a variable or a command. False: there is none, it is known.
+/// Why a word, a variable or a command is not known; false if it is known.
 struct ShellProblem {
     std::string what;  ///< as an error says it: "a here-document (`<<')"
-    /// It hangs on arguments or on the environment, and what was read is right where there are
-    /// none.
+    /// It depends on arguments or on the environment, and what was read is right without them.
     bool soft = false;
-    bool of_argument = false;   ///< of the script's own, which was given none
-    unsigned line = 0;          ///< where it was met, which `what` says, too; 0: not yet
-    std::string variable = {};  ///< `what` is "the variable NAME, which is REASON,": NAME
+    bool of_argument = false;   ///< it depends on an argument of the script, which got none
+    unsigned line = 0;          ///< where it came up, which is also in `what`; 0 if not yet known
+    std::string variable = {};  ///< NAME, if `what` is "the variable NAME, which is REASON,"
     std::string reason = {};    ///< REASON
 
     explicit operator bool() const { return !what.empty(); }

@@ -34,18 +34,18 @@ class ShellReader {
         ShellFunctions functions = {};
         unsigned rounds = 0;   ///< of loops, and calls of functions, so far
         bool is_left = false;  ///< by `exit' or `exec'
-        bool is_open = false;  ///< something that nobody knows may have set any variable
-        unsigned failed = 0;   ///< the line where `set -e' ends it
-        unsigned left = 0;     ///< the line where `exit' surely does
+        bool is_open = false;  ///< something unknown may have set any variable
+        unsigned failed = 0;   ///< the line where `set -e' ends the script
+        unsigned left = 0;     ///< the line where `exit' surely ends it
         bool is_left_before_qemu = false;
-        /// Tests that something hung on, and what is not reached: starts of QEMU, options.
+        /// Tests that decided about something, and what is not reached: starts of QEMU, options.
         std::vector<std::pair<std::string, bool>> tests = {};
         std::vector<std::string> others = {};
-        std::set<std::string> reached = {};  ///< options that are, as `others' would name them
-        std::optional<ShellStatus> printed_status = {};  ///< of a function in $(...)
-        std::vector<MadeImage> images = {};              ///< that it makes, reached or not
-        std::string_view text = {};                      ///< all of it
-        /// Of `getopts': the argument that it is in, and what of that it has read.
+        std::set<std::string> reached = {};  ///< options that are reached, in the words of `others'
+        std::optional<ShellStatus> printed_status = {};  ///< of a command in $(...)
+        std::vector<MadeImage> images = {};              ///< those that it makes, reached or not
+        std::string_view text = {};                      ///< the whole script
+        /// For `getopts': the argument that it is reading, and how much of it has been read.
         struct Options {
             size_t argument = 1;
             size_t read = 0;
@@ -183,13 +183,13 @@ class ShellReader {
         std::string value;
         bool append;
     };
-    // A here-document of this line.
+    // A here-document that begins in this line.
     struct Document {
         std::string end;
-        bool expands;       // variables stand for their values
-        bool is_a_script;   // it becomes a file, or is read by a shell
-        bool is_written;    // it becomes a file
-        bool without_tabs;  // `<<-'
+        bool expands;       // variables in it are expanded
+        bool is_a_script;   // it goes into a file, or to a shell
+        bool is_written;    // it goes into a file
+        bool without_tabs;  // it begins with `<<-'
     };
 
     ShellVariables& variables_;
@@ -198,36 +198,36 @@ class ShellReader {
     unsigned nesting_;
     ShellFlow flow_;
     std::vector<ShellCommand> commands_;
-    size_t last_start_ = static_cast<size_t>(-1);  // of QEMU, among them
+    size_t last_start_ = static_cast<size_t>(-1);  // the last start of QEMU, among them
     ShellCommand command_;
-    std::optional<ShellStatus> called_;    // how the function that command_ calls ended
+    std::optional<ShellStatus> called_;    // the status of the function that command_ calls
     std::optional<ShellStatus> returned_;  // how this function ended, by `return'
-    bool unsure_ = false;                  // a `return' that nobody knows of is in it
-    std::optional<size_t> unsure_from_;    // what is behind it; see ShellVariables::mark()
-    Printed* printed_ = nullptr;           // of the function that this is read for
-    bool is_part_ = false;                 // of what another reader reads: a function's body
+    bool unsure_ = false;                  // whether its `return' is reached is unknown
+    std::optional<size_t> unsure_from_;    // where that is; see ShellVariables::mark()
+    Printed* printed_ = nullptr;           // for the function that is read here to get its output
+    bool is_part_ = false;                 // a function's body, for another reader
     std::vector<Assignment> assignments_;
     std::vector<Document> documents_;
-    std::optional<std::string> input_;  // what command_ reads, where that is known
-    size_t documents_before_ = 0;       // of other commands
+    std::optional<std::string> input_;  // what command_ reads, if that is known
+    size_t documents_before_ = 0;       // those of other commands
     bool started_ = false;              // command_ has a word
     bool shown_ = false;                // command_ is piped to what only shows it: `| tee log'
-    bool inverted_ = false;             // behind `!'
-    bool goes_on_ = false;              // behind `&&', `||' or `|': a line's end ends nothing
-    bool test_goes_on_ = false;         // `[[ a && b ]]'
-    unsigned brackets_ = 0;             // around this part of it
-    std::string_view test_;             // from its beginning on
+    bool inverted_ = false;             // after `!'
+    bool goes_on_ = false;              // after `&&', `||' or `|', where a line's end ends nothing
+    bool test_goes_on_ = false;         // in `[[ a && b ]]'
+    unsigned brackets_ = 0;             // around this part of the test
+    std::string_view test_;             // from the test's beginning on
     unsigned test_line_ = 0;
     std::string directory_;
-    // What there was in front of a subshell.
+    // What was there before a subshell.
     struct Subshell {
         std::string directory;
         size_t mark;       // see ShellVariables
         size_t functions;  // see ShellFunctions
     };
     std::vector<Subshell> subshells_;
-    std::vector<std::string> notes_;  // of variables, for the commands that follow
-    std::string_view written_;        // from the command's beginning on
+    std::vector<std::string> notes_;  // about variables, for the commands that follow
+    std::string_view written_;        // from the beginning of the command on
 };
 
 }  // namespace tapgate

@@ -27,17 +27,17 @@ bool is_unknown(const std::vector<std::string>& words);
 
 class ShellVariables {
   public:
-    /// What stays when another value is set.
+    /// What stays if another value is assigned.
     struct Attributes {
-        Truth exported = Truth::no;  ///< other shells have it as well
-        bool read_only = false;      ///< perhaps
-        char kind = '\0';            ///< of `declare -i', `-l', `-u' or `-n': that letter
-        std::string refers = {};     ///< to that variable, in the place of a value (`declare -n')
+        Truth exported = Truth::no;  ///< other shells have it, too
+        bool read_only = false;      ///< possibly
+        char kind = '\0';            ///< the letter of `declare -i', `-l', `-u' or `-n'
+        std::string refers = {};     ///< the variable that it stands for (`declare -n')
     };
     struct Value {
-        std::vector<std::string> words;  ///< one, but for arrays
-        ShellProblem problem = {};       ///< why only a shell would know it
-        std::string name = {};           ///< of a variable of which nothing is known
+        std::vector<std::string> words;  ///< one, except for arrays
+        ShellProblem problem = {};       ///< why only a shell knows it
+        std::string name = {};           ///< of a variable that is unknown
         Attributes attributes = {};
     };
 
@@ -196,15 +196,15 @@ class ShellVariables {
     std::optional<Value> replace_arguments(std::optional<Value> arguments);
     // The value is about to change.
     void note(const std::string& name);
-    // As `saved', but of what refers to another one itself.
+    // Like `saved', but for a variable that refers to another, it is about itself.
     [[nodiscard]] std::optional<Value> stored(const std::string& name) const;
     Attributes& attributes_of(const std::string& name);
 
     // What undo_to() puts back.
     struct Change {
-        std::string name;  // "@": the arguments
+        std::string name;  // "@" for the arguments
         std::optional<Value> before;
-        size_t hides = 0;  // it is hidden by the function that is in so many others
+        size_t hides = 0;  // the depth of the function that hides it
     };
 
     std::map<std::string, Value> values_;

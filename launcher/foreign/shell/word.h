@@ -24,12 +24,12 @@ inline bool is_blank(char c) {
 
 class ShellWordReader {
   public:
-    /// What `*' and `?' are outside of quotes.
+    /// What `*' and `?' outside of quotes stand for.
     enum class Patterns {
-        files,     ///< names of files that are there, which nobody knows
-        plain,     ///< characters
-        compared,  ///< of a pattern to compare with; those in quotes get a backslash
-        regular,   ///< the same of a regular expression
+        files,     ///< names of existing files, which are unknown
+        plain,     ///< themselves
+        compared,  ///< in a pattern to compare with; quoted ones get a backslash
+        regular,   ///< the same for a regular expression
     };
 
     /// `line`: that of the first line. `depth`: in how many words of words it is.
@@ -134,9 +134,9 @@ class ShellWordReader {
     bool splits_ = true;
     Patterns patterns_ = Patterns::files;
     std::string assigned_;
-    size_t begin_ = 0;        // of this word
-    unsigned lists_ = 0;      // in braces, that this part is in
-    bool had_quote_ = false;  // in this word
+    size_t begin_ = 0;        // of the current word
+    unsigned lists_ = 0;      // how many braces this part is in
+    bool had_quote_ = false;  // in the current word
     bool marks_ = false;
     ShellProblem problem_;
     std::vector<std::string> notes_;

@@ -15,7 +15,7 @@ namespace tapgate {
 /// tapgate gives QEMU without being asked is in separate notes of kind `added`, after all others.
 struct DiffRow {
     TranslationNote note;
-    std::vector<std::string> argv;  ///< options with their values; may be none
+    std::vector<std::string> argv;  ///< options with their values; may be empty
 };
 
 /// A row for each note in their order, followed by rows for the rest of `argv`: QEMU's name, and

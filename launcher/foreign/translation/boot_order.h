@@ -59,7 +59,7 @@ class BootOrder {
   private:
     struct Entry {
         BootKind kind = BootKind::disk;
-        unsigned index = 0;  // of its kind among settings, or the number of a kept device
+        unsigned index = 0;  // among settings of its kind, or the number of a kept device
         bool kept = false;
         char floppy = 0;
         std::optional<std::uint64_t> order = std::nullopt;

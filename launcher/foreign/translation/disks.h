@@ -24,31 +24,31 @@ struct ForeignDisk {
 
     Kind kind = Kind::disk;
     std::string was;
-    std::string path;            ///< as written, or an URL when `is_url`
-    bool is_url = false;         ///< file= of something that is no file of this host
-    std::string format = "raw";  ///< as QEMU calls it
-    std::string bus = "virtio";  ///< virtio, scsi, sata, ide, usb; as the guest saw it
+    std::string path;            ///< as written, or a URL if `is_url`
+    bool is_url = false;         ///< file= names something other than a file of this host
+    std::string format = "raw";  ///< QEMU's word
+    std::string bus = "virtio";  ///< virtio, scsi, sata, ide or usb, as seen by the guest
     bool read_only = false;
-    bool throw_away = false;  ///< what the guest writes to this disk alone
+    bool throw_away = false;  ///< what the guest writes to this disk is discarded
     unsigned number = 0;      ///< its place among the disks of the description
-    std::string controller;   ///< that `place` is one of; empty: its place is not said
-    unsigned place = 0;       ///< by which the guest counts the disks of one controller
-    std::string cache;        ///< empty: writeback
+    std::string controller;   ///< the controller that has `place`; empty if no place is given
+    unsigned place = 0;       ///< guests count the disks of a controller by it
+    std::string cache;        ///< empty for writeback
     bool discard = true;
     std::string serial;
     std::optional<unsigned>
         ata_place;                     ///< on the board's own controller; QEMU names the disk by it
-    std::vector<std::string> backing;  ///< what its image may stand on
-    std::vector<Property> drive;       ///< what only a -drive can say
-    std::vector<Property> device;      ///< what the guest sees, and only a -device can say
+    std::vector<std::string> backing;  ///< what its image may depend on
+    std::vector<Property> drive;       ///< what only -drive can express
+    std::vector<Property> device;      ///< what the guest sees, and only -device can express
     std::string model;               ///< of a -device that tapgate does not make; empty: by the bus
-    char letter = 'A';               ///< of a floppy
-    std::vector<std::string> nodes;  ///< -blockdev arguments in the place of a -drive
-    std::string node;                ///< and the one that the device has
+    char letter = 'A';               ///< for a floppy
+    std::vector<std::string> nodes;  ///< arguments for -blockdev instead of a -drive
+    std::string node;                ///< the node that the device uses
     std::optional<std::uint64_t> order;  ///< bootindex=
-    std::string gone;                    ///< why it cannot be opened; empty: it can
-    bool boots = false;                  ///< boot=on of qemu-kvm: the first of the disks
-    std::optional<unsigned> rank;        ///< in the order to boot from; empty: by its bus
+    std::string gone;                    ///< why it cannot be opened; empty if it can
+    bool boots = false;                  ///< boot=on of qemu-kvm: the first disk
+    std::optional<unsigned> rank;        ///< in the boot order; empty: by its bus
     std::string why;
 };
 
@@ -82,14 +82,14 @@ class ForeignDisks {
     BootOrder& boot_;
     Translation& result_;
     std::vector<ForeignDisk> disks_;
-    std::map<std::string, std::vector<unsigned>> numbers_;  // of disks that are settings, by bus
+    std::map<std::string, std::vector<unsigned>> numbers_;  // of disks that became settings, by bus
     unsigned ide_ = 0;                                      // places taken by settings
     unsigned sata_ = 0;
-    unsigned ata_disks_ = 0;  // of those settings, on the board's own controller
+    unsigned ata_disks_ = 0;  // those settings on the board's own controller
     unsigned virtio_ = 0;
     unsigned kept_ = 0;
-    unsigned kept_ata_ = 0;     // the next place of one that is kept, on that controller
-    unsigned ahci_places_ = 6;  // of the kept controller
+    unsigned kept_ata_ = 0;     // the next place for a kept disk on that controller
+    unsigned ahci_places_ = 6;  // taken on the kept controller
     unsigned ahci_ = 0;
 };
 

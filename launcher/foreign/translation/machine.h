@@ -16,17 +16,17 @@ namespace tapgate {
 struct LegacyDevice {
     std::string was;
     Properties properties;  ///< the model is `driver`
-    bool taken = false;     ///< a disk or an adapter has it
+    bool taken = false;     ///< a disk or an adapter uses it
 };
 
 /// The machine of the translation.
 struct LegacyMachine {
     bool q35 = false;
-    std::string default_adapter = "e1000";  ///< where no model was said (hw/i386/pc_q35.c)
+    std::string default_adapter = "e1000";  ///< if no model is given (hw/i386/pc_q35.c)
     std::string directory;                  ///< where relative paths start
     bool has_usb = false;                   ///< a controller for kept devices has been added
     bool has_sound = false;                 ///< the backend of kept sound cards has been added
-    std::map<std::string, std::string> card_ports;  ///< of the host's cards, by where they were
+    std::map<std::string, std::string> card_ports;  ///< for the host's cards, by where they were
 
     /// Makes the path absolute. What has a protocol (nbd:...) is not a path, but after `fat:' and
     /// the like there is a directory.

@@ -21,19 +21,19 @@ inline void add_reason(std::string& why, std::string_view reason) {
 
 struct TranslationNote {
     enum class Kind {
-        changed,  ///< has become `became`
-        added,    ///< was not said: a default of that time which tapgate does not have
-        kept,     ///< goes to QEMU as it is, as qemu-arg
-        dropped,  ///< has no place in the description
+        changed,  ///< it has become `became`
+        added,    ///< it was not given: a default then, which tapgate does not have
+        kept,     ///< it goes to QEMU unchanged, as qemu-arg
+        dropped,  ///< it has no place in the description
     };
     Kind kind = Kind::changed;
-    std::string was;     ///< as it was written; empty when it was added
-    std::string became;  ///< "net = bridge:br0"; empty when it was dropped
-    std::string why;     ///< may be empty where that is plain
+    std::string was;     ///< as written; empty if it was added
+    std::string became;  ///< "net = bridge:br0"; empty if it was dropped
+    std::string why;     ///< may be empty if it is plain
 };
 
 struct Translation {
-    std::string name;  ///< what the VM was called; empty when it had no name that fits
+    std::string name;  ///< the VM's old name; empty if none fits
     std::vector<std::pair<std::string, std::string>> settings;  ///< keys and values of a VM file
     std::vector<TranslationNote> notes;
     /// The path of its UEFI variables, which nobody has looked at; empty: not given.
