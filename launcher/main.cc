@@ -42,14 +42,14 @@ ExitCode run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
     try {
-        // What is made here can be read here, whatever else the umask keeps from it.
+        // The user can always read what is made here, whatever else the umask forbids.
         umask(umask(S_IRWXG | S_IRWXO) & (S_IRWXG | S_IRWXO));
         tapgate::occupy_standard_descriptors();
         // From here on: what is printed goes nowhere but to stdout and stderr.
         return static_cast<int>(
             tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     } catch (const tapgate::UsageError& error) {
-        // Of the verb, where there is one, but for `help' itself.
+        // Point to the help of the verb if there is one, except for `help' itself.
         const bool has_verb = argc > 1 && tapgate::grammar().find(argv[1]) != nullptr &&
                               std::string_view(argv[1]) != "help";
         tapgate::note(std::string(error.what()) + "; see: tapgate help" +

@@ -150,8 +150,8 @@ void require_agent(const GuestFacts& facts) {
                                            "install)"));
 }
 
-// How the guest is reached: its SSH server; nothing: by its agent. Throws when there is no way.
-// `as`: what the agent would do as root, for a user who wanted to be another.
+// The SSH server by which to reach the guest; nothing if its agent is the way. Throws if there is
+// no way. `as`: what the agent would do as root, for a user who asked for another one.
 std::optional<SshTarget> server_or_agent(const CommandLine& command, const VmName& name,
                                          const std::string& as) {
     const std::string user = user_option(command);
@@ -172,7 +172,7 @@ std::optional<SshTarget> server_or_agent(const CommandLine& command, const VmNam
     return std::nullopt;
 }
 
-// ssh or scp, to the VM of this host.
+// Becomes ssh or scp, to a VM on this host.
 [[noreturn]] void become_ssh_to(const VmName& name, const std::vector<std::string>& argv) {
     end_with_vm(name);
     become_ssh(name, argv);
@@ -217,14 +217,14 @@ ExitCode print_ssh_config(const CommandLine& command) {
     if (command.has("install"))
         throw UsageError("ssh-config --install is for all VMs; leave the name out");
     const VmName name = command.vm_name();
-    // The node's way to it is of no use here.
+    // The way from the job's node to the guest is of no use here.
     if (is_on_slurm(name) && slurm_job(name)) {
         print(ssh_proxy_config(name, known_hosts_path(name), user));
         return ExitCode::done;
     }
     const SshSearch search(name);
     require_targets(search);
-    // One that does not answer yet is better than none: the block is for later.
+    // A server that does not answer yet is better than none, since the block is for later.
     print(ssh_config(name, search.server.value_or(search.targets.front()), known_hosts_path(name),
                      user));
     return ExitCode::done;
@@ -236,7 +236,7 @@ ExitCode relay_ssh(const CommandLine& command) {
     if (word.starts_with(prefix))
         word.erase(0, prefix.size());
     const VmName name = parse_vm_name(word);
-    // For ssh, which makes no directories.
+    // ssh needs them, and makes no directories.
     make_private_directory(data_directory());
     make_private_directory(known_hosts_directory());
     const UniqueFd server = connect_to(required_server(SshSearch(name)));
@@ -254,7 +254,7 @@ ExitCode exec_in_vm(const CommandLine& command) {
     const auto server = server_or_agent(command, name, "run it");
     if (!server)
         return exec_by_agent(name, command.rest);
-    // ssh puts its words together, and a shell there takes them apart.
+    // ssh joins the words, and a shell in the guest splits them.
     become_ssh_to(
         name, ssh_argv(name, *server, known_hosts_path(name), user, {shell_text(command.rest)}));
 }
@@ -288,7 +288,7 @@ ExitCode copy_files(const CommandLine& command) {
     }
     if (way_option(command) == Way::agent)
         throw LauncherError(name.str() + " runs on another host: there cp goes by ssh only");
-    // The file is this host's, and only the connection the node's.
+    // The file is on this host; only the connection goes through the node.
     std::vector<std::string> argv = argv_for({std::string(ssh_host_prefix) + name.str(), 22});
     std::string proxy;
     for (const char c : shell_text({own_program(), "ssh-proxy", name.str()}))

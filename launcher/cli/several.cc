@@ -18,7 +18,7 @@ namespace tapgate {
 
 namespace {
 
-// All that run, or half run.
+// All that run, including those that start or end.
 std::vector<std::string> running_names() {
     std::vector<std::string> names;
     for (const VmName& name : vms_with_state()) {
@@ -31,7 +31,8 @@ std::vector<std::string> running_names() {
     return names;
 }
 
-// What waits in Slurm's queue for as long as Slurm likes, beside all the others there.
+// Does the VM wait in Slurm's queue? That takes as long as Slurm likes, and side by side with all
+// others.
 bool queues(const CommandLine& command, const std::string& name) {
     const std::string_view verb = command.verb->name;
     if (verb != "start" && verb != "restart")
@@ -50,8 +51,8 @@ std::string joined(const std::vector<std::string>& lines) {
     return text;
 }
 
-// What one of them has to say, behind its name, which its notes may have already. A wait has told
-// what was missing before, too: the last counts.
+// What a VM has to say, without its name, with which its notes may begin. A wait has also printed
+// what was missing before, so there the last one counts.
 std::string reasons(const CommandLine& command, const std::string& name, const JobResult& job) {
     std::vector<std::string> notes = job.notes;
     if (command.verb->name == "wait" && notes.size() > 1)
@@ -62,7 +63,7 @@ std::string reasons(const CommandLine& command, const std::string& name, const J
     return name + ": " + joined(notes);
 }
 
-// The VMs that the command is about: its operands, or with --all those that run.
+// The VMs that the command means: its operands, or with --all those that run.
 std::vector<std::string> names_meant(const CommandLine& command) {
     const std::string verb(command.verb->name);
     if (command.has("all") && !command.operands.empty())
@@ -83,7 +84,7 @@ VmJob job_for(const CommandLine& command, const std::string& name, size_t row) {
               .words = words_for(command, name),
               .doing = std::string(command.verb->doing),
               .done = std::string(command.verb->done)};
-    // Beyond what its guest may take: the steps around that have limits of their own.
+    // More than its guest may take, since the steps around that have their own limits.
     job.limit = command.seconds("timeout", std::chrono::seconds(120)) +
                 command.seconds("powerdown-limit", std::chrono::seconds(0)) +
                 std::chrono::seconds(180);
@@ -97,7 +98,7 @@ VmJob job_for(const CommandLine& command, const std::string& name, size_t row) {
     return job;
 }
 
-// For each of several VMs. Nothing when the command names one: the verb does that itself.
+// Runs the verb for several VMs. Nothing if the command names only one, which the verb does itself.
 std::optional<ExitCode> on_several(const CommandLine& command) {
     const std::vector<std::string> names = names_meant(command);
     if (names.empty()) {
@@ -106,7 +107,7 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
     }
     if (names.size() == 1 && !command.has("all"))
         return std::nullopt;
-    // Once, since none of them can ask.
+    // Ask here, once, since none of the jobs can ask.
     if (command.has("to-base") && !command.has("yes") && can_ask() &&
         !agreed("Going back to their bases gives up all that these " +
                 std::to_string(names.size()) + " VMs have written, and their snapshots. Go on"))
@@ -119,7 +120,7 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
     }
     const bool starts = command.verb->name == "start" || command.verb->name == "restart";
     StopSignals stop;
-    // With all that it has said, when all are done.
+    // The caller prints what each of them has said when all are done.
     ProgressTable table(std::move(rows), ProgressTable::Failures::told_by_caller);
     const JobsResult result = run_jobs(
         jobs, {.parallel = starts ? default_parallel() : static_cast<unsigned>(jobs.size()),
@@ -160,10 +161,10 @@ ExitCode do_command(const CommandLine& command) {
     if (!command.verb->doing.empty())
         if (const auto done = on_several(command))
             return *done;
-    // From here on: it has one VM.
+    // From here on: the command has only one VM.
     if (const auto done = done_on_slurm(command))
         return *done;
-    // From here on: and that is this host's.
+    // From here on: the VM is one of this host.
     return command.verb->run(command);
 }
 

@@ -30,7 +30,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::seconds answer_limit{20};
 
-// What this program says to `words` in the job.
+// The answer of this program to `words` in the job.
 ProgramResult ask_there(const SlurmJob& job, std::vector<std::string> words) {
     prepare_step();
     words.insert(words.begin(), own_program());
@@ -46,8 +46,8 @@ LauncherError refused_there(const SlurmJob& job, const ProgramResult& there) {
     return error;
 }
 
-// Who has an address on the bridge as this host heard it: the nodes may have none on it, and then
-// hear of link-local ones only.
+// Adds addresses on the bridge that this host has heard: the nodes may have no address there, and
+// then only hear of link-local ones.
 void add_heard_here(const VmName& name, Json& adapters) {
     const HostNetwork network = host_network();
     for (Json& adapter : adapters) {
@@ -86,7 +86,7 @@ std::string addresses_text(const Json& adapters) {
     return text;
 }
 
-// What makes a step's environment is not to be what this process goes by afterwards.
+// Undoes what steps set in the environment, so that this process does not go by it afterwards.
 class OwnPlace {
   public:
     // NOLINTBEGIN(concurrency-mt-unsafe): one thread
@@ -109,7 +109,7 @@ class OwnPlace {
     std::optional<std::string> on_;
 };
 
-// `address': as the node's `tapgate vnc' prints it.
+// `address' is as printed by `tapgate vnc' on the node.
 std::string way_to_screen(const SlurmJob& job, std::string address) {
     address.resize(std::min(address.find_last_not_of('\n') + 1, address.size()));
     if (const size_t scheme = address.find("://"); scheme != std::string::npos)
@@ -138,7 +138,7 @@ void print_queued(const SlurmJob& job, bool as_json) {
           job.id + "\nlimit       " + job.limit + "\n");
 }
 
-// As it is there, and what Slurm knows besides.
+// The status from there, and what Slurm knows in addition.
 ExitCode print_status_there(const SlurmJob& job, const CommandLine& command) {
     const ProgramResult there = ask_there(job, command.words);
     if (there.exit_code != 0)
@@ -172,13 +172,13 @@ ExitCode print_addresses_there(const SlurmJob& job, const CommandLine& command) 
         if (!text.empty())
             return ExitCode::done;
     } catch (const Json::exception&) {
-        // It says why in words.
+        // Then its words say why.
     }
     throw refused_there(job, there);
 }
 
 ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command) {
-    // The file that is asked for may be on this host only: a home is on both.
+    // The file may be on a disk of this host only, but both have the home directory.
     const std::string picture = slurm_log_path(job.vm) + "." + std::to_string(getpid()) + ".png";
     const std::string& file = command.operands.at(1);
     prepare_step();
@@ -247,7 +247,7 @@ std::vector<VmUsage> usage_there(const std::vector<SlurmJob>& jobs,
         } catch (const Json::exception&) {
             silent[job.node] = job_text(job) + ": not the answer expected of tapgate usage";
         } catch (const LauncherError& error) {
-            // A job that is being ended takes no steps; another of the node's may.
+            // A job that is ending takes no steps; another on the same node may.
             silent[job.node] = error.what();
         }
     }

@@ -41,17 +41,17 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Between two questions to Slurm: soon at first, since an idle node has the job at once.
+// The time between two questions to Slurm: short at first, since an idle node gets the job at once.
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{2000};
-// How often a long wait is told again.
+// How often a long wait is reported again.
 constexpr seconds tell_again{60};
-// A step asks whether QEMU runs.
+// For a step that asks whether QEMU runs.
 constexpr seconds step_limit{20};
-// From the VM's end to the job's: Slurm's epilog.
+// From the VM's end to the job's, for Slurm's epilog.
 constexpr seconds end_limit{60};
 
-// The verbs of a VM that has begun to live, and which of its operands names it.
+// The verbs of a VM that has a job, and which of their operands names it.
 struct Reaching {
     std::string_view verb;
     size_t operand = 0;
@@ -62,13 +62,13 @@ constexpr Reaching reaching[] = {
     {"ip"},     {"ssh"},    {"wait"},   {"screenshot"},  {"exec"},   {"ssh-proxy"}, {"eject"},
     {"attach"}, {"detach"}, {"events"}, {"rename"},      {"view"},   {"doctor"}};
 
-// What is interactive there, too, when it is here; of a snapshot it is a question.
+// Verbs that are interactive there if they are here; for a snapshot it may be a question.
 bool wants_terminal(std::string_view verb) {
     return (verb == "console" || verb == "ssh" || verb == "view" || verb == "snapshot") &&
            isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0;
 }
 
-// Nothing will ever come.
+// Is it /dev/null, from which nothing will ever come?
 bool is_null(int fd) {
     struct stat status {};
     struct stat null {};
@@ -88,7 +88,7 @@ std::string lab_of(const VmName& name) {
     return text ? lab_of_vm_file(*text) : "";
 }
 
-// What the job runs: the VM here, where it is then.
+// The job's command: it runs the VM on whatever host the job is on.
 std::vector<std::string> job_command(const CommandLine& command) {
     std::vector<std::string> words = {own_program(), "run"};
     for (const std::string& word : start_words(command))
@@ -98,7 +98,7 @@ std::vector<std::string> job_command(const CommandLine& command) {
     return words;
 }
 
-// Until it is `pause` later, or a signal came: its name.
+// Waits for `pause`, or until a signal comes, whose name it returns.
 std::string signal_within(const StopSignals& stop, milliseconds pause) {
     pollfd fd{stop.fd(), POLLIN, 0};
     if (poll(&fd, 1, static_cast<int>(pause.count())) < 0 && errno != EINTR)
@@ -106,7 +106,7 @@ std::string signal_within(const StopSignals& stop, milliseconds pause) {
     return stop.take();
 }
 
-// Does QEMU run in the job? Asked there, by a step.
+// Does QEMU run in the job? A step asks that there.
 bool runs_there(const SlurmJob& job) {
     prepare_step();
     try {
@@ -117,7 +117,7 @@ bool runs_there(const SlurmJob& job) {
                            step_limit)
                    .exit_code == 0;
     } catch (const LauncherError&) {
-        // The job may have ended under it: the queue tells.
+        // The job may have ended meanwhile, which the queue shows.
         return false;
     }
 }
@@ -142,9 +142,9 @@ void tell_wait(const VmName& name, const std::string& why, const std::string& id
     note(name.str() + ": " + why + " (job " + id + ") ...");
 }
 
-// Waits until the VM of the job `id` runs; says meanwhile what Slurm waits for. When a signal or
-// `limit` ends that, so it does the job. A Slurm that does not answer for a while (its controller
-// is started anew) has the job all the same.
+// Waits until the VM of the job `id` runs, and reports what Slurm waits for. If a signal or `limit`
+// ends the wait, the job is cancelled. A Slurm that does not answer for a while, as when its
+// controller restarts, has the job all the same.
 SlurmJob wait_until_running(const VmName& name, const std::string& id, const StopSignals& stop,
                             std::optional<milliseconds> limit) {
     const auto begin = Clock::now();
@@ -166,7 +166,7 @@ SlurmJob wait_until_running(const VmName& name, const std::string& id, const Sto
         if (job)
             state = job->runs() ? "it starts on " + job->node : job->state_text();
         const auto now = Clock::now();
-        // "None" is what it says before it has looked.
+        // Slurm says "None" before it has looked at the job.
         const bool looks = job && job->waits() && job->reason == "None";
         if ((state != told || now >= tell) && !looks) {
             tell_wait(name, state, id);
@@ -184,7 +184,7 @@ SlurmJob wait_until_running(const VmName& name, const std::string& id, const Sto
     }
 }
 
-// Until Slurm has done with the job, too: from then on nothing of it is left on the node.
+// Waits until Slurm is done with the job, too: then nothing of it is left on the node.
 void wait_until_gone(const VmName& name, const std::string& id, seconds limit) {
     const auto deadline = Clock::now() + limit;
     for (;;) {
@@ -199,7 +199,7 @@ void wait_until_gone(const VmName& name, const std::string& id, seconds limit) {
     }
 }
 
-// Hands the job in, and waits for its guest.
+// Submits the job, and waits until its guest runs.
 SlurmJob start_job(const CommandLine& command, const VmDescription& vm, const StopSignals& stop) {
     const VmName& name = vm.spec.name;
     if (const auto job = slurm_job(name); job && !job->is_ending())
@@ -208,7 +208,7 @@ SlurmJob start_job(const CommandLine& command, const VmDescription& vm, const St
     const std::string log = slurm_log_path(name);
     make_private_directory(data_directory());
     make_private_directory(log.substr(0, log.rfind('/')));
-    // This job adds to it, if it comes to that: what an earlier one has said is not its words.
+    // The job appends to it, if it says anything; an earlier job's words are not its own.
     if (exists(log))
         replace_file(log, "");
     std::optional<milliseconds> limit;
@@ -234,9 +234,9 @@ ExitCode start(const CommandLine& command, const VmDescription& vm) {
     return ExitCode::done;
 }
 
-// In the foreground: what ends the console (its key, a terminal that is closed, a signal) is the
-// guest's power button. As a service there is nobody to type, and what the guest says is shown
-// until its end.
+// In the foreground, whatever ends the console (its key, a closed terminal, a signal) presses the
+// guest's power button. In a service, nobody can type, and the guest's output is shown until its
+// end.
 ExitCode run(const CommandLine& command, const VmDescription& vm) {
     const VmName& name = vm.spec.name;
     const StopSignals stop;
@@ -269,17 +269,17 @@ ExitCode run(const CommandLine& command, const VmDescription& vm) {
 
 // ---- verbs of a VM that has a job
 
-// This very program with these words, in the job; its exit code.
+// Runs this program with these words in the job; returns its exit code.
 ExitCode run_there(const SlurmJob& job, std::vector<std::string> words, bool terminal) {
     prepare_step();
     words.insert(words.begin(), own_program());
     return static_cast<ExitCode>(run_step(srun_words(job, words, terminal)));
 }
 
-// The command line as it was typed, for the same program there.
+// Runs the same command line there, as it was typed.
 ExitCode relay_and_wait(const SlurmJob& job, const CommandLine& command) {
     const ExitCode code = run_there(job, command.words, false);
-    // With the VM its job ends, and the step that ended it may go before it can say so.
+    // The job ends with the VM, and may end the step before that can report its result.
     const auto now = slurm_job(job.vm);
     if (code != ExitCode::done && now && now->id == job.id && now->runs())
         return code;
@@ -314,7 +314,7 @@ ExitCode wait_in_queue(const VmName& name, const CommandLine& command) {
     }
 }
 
-// `verb`: the command's, or a part of it.
+// `verb` is the command's, or a part of it.
 ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view verb) {
     const bool ends = verb == "stop" || verb == "kill";
     if (verb == "wait")
@@ -359,10 +359,11 @@ ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view
                                      : "try again when that is over"));
 }
 
-// `reset --to-base --force': its first half ends the job, and with that would go a step that is to
-// do the second. Afterwards the VM is off, and its files are as well here as anywhere.
+// `reset --to-base --force': its first half ends the job, which would also end a step that is to do
+// the second. Then the VM is off, and its files can be used here as well as anywhere.
 ExitCode reset_with_force(const SlurmJob& job, const CommandLine& command) {
-    // Before its power is cut: what cannot be reset should go on, and what is not to be.
+    // Before its power is cut: a VM that cannot be reset, or about which the user says no, should
+    // go on.
     require_resettable(job.vm);
     ask_before_reset(command);
     CommandLine kill = command;
@@ -374,7 +375,7 @@ ExitCode reset_with_force(const SlurmJob& job, const CommandLine& command) {
     return reset.verb->run(reset);
 }
 
-// As it was started, and as `command` says otherwise.
+// As it was started, except for what `command` overrides.
 ExitCode restart(const CommandLine& command, const std::optional<SlurmJob>& job) {
     CommandLine again = command;
     if (job)
@@ -407,7 +408,7 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     if (verb == "start" || verb == "run" || verb == "restart") {
         if (command.has("ready-fd") || command.has("no-console"))
             return std::nullopt;
-        // A job may be of a start that alone has said so.
+        // Perhaps only the start's command line said that it runs as a job.
         if (const auto name = VmName::parse(command.operands.at(0));
             verb == "restart" && name && is_on_slurm(*name))
             if (const auto job = slurm_job(*name))
@@ -427,11 +428,11 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     if (verb == "ssh-proxy" && operand.starts_with(ssh_host_prefix))
         operand.erase(0, std::string_view(ssh_host_prefix).size());
     const auto parsed = VmName::parse(operand);
-    if (!parsed || !is_on_slurm(*parsed))  // an image, say, as clone takes it
+    if (!parsed || !is_on_slurm(*parsed))  // for instance an image, as in clone
         return std::nullopt;
     const VmName& name = *parsed;
     const auto job = slurm_job(name);
-    // Off: its files are as well here as anywhere; but for what it has said, which is where it ran.
+    // It is off, so its files can be used here as well as anywhere; but its log is where it ran.
     if (!job && verb == "log")
         look_where_it_ran(name);
     if (!job && verb == "doctor" && !batch_job())

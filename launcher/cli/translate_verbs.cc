@@ -39,8 +39,8 @@ Source script_source(const std::string& path, const std::vector<std::string>& ar
     const auto text = read_file(path, most);
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
-    // What is known of it without running it: the environment, the homes of users (`~ada'), where
-    // the script itself lies, which files there are, and how many processors this host has.
+    // What is known without running the script: the environment, the users' home directories
+    // (`~ada'), where the script is, which files exist, and how many processors this host has.
     const std::string its_path = std::filesystem::absolute(path).lexically_normal().string();
     const std::string processors = std::to_string(std::thread::hardware_concurrency());
     const auto lookup = [&](const std::string& name) -> const char* {
@@ -110,7 +110,7 @@ Source source_of(const CommandLine& command) {
     return source;
 }
 
-// The name that was asked for; else the VM's own; else that of its first disk.
+// The name that was asked for, or else the VM's own, or else that of its first disk.
 VmName name_of_vm(const CommandLine& command, const Translation& translation) {
     if (command.has("create"))
         return parse_vm_name(command.option("create"));
@@ -169,7 +169,7 @@ ExitCode translate_vm(const CommandLine& command) {
     std::vector<std::string> argv;
     if (command.has("argv") || command.has("diff"))
         argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec, has_vhost()));
-    // From here on: the settings describe a VM, and can stand in a file.
+    // From here on: the settings describe a VM, and can be in a file.
     if (command.has("create")) {
         const std::string path = vm_file_path(name);
         write_new_vm_file(name, text);

@@ -31,14 +31,14 @@ namespace {
 using Rows = std::vector<std::vector<std::string>>;
 using Clock = std::chrono::steady_clock;
 
-// Root sees all; others' taps are nobody else's business, and their limits nobody can ask for.
+// Root sees all. Others' taps are nobody else's business, and nobody can ask for others' limits.
 std::optional<uid_t> whose(const CommandLine& command) {
     if (command.has("mine") || geteuid() != 0)
         return geteuid();
     return std::nullopt;
 }
 
-// As long as the user has one.
+// The user's name, or the number if there is none.
 std::string name_of_user(uid_t user) {
     const std::string name = user_name_of(user);
     return name.empty() ? std::to_string(user) : shown(name);
@@ -54,7 +54,7 @@ std::string cpu_text(std::uint64_t milliseconds) {
     return text.data();
 }
 
-// How many taps the user may have on the bridge; nothing: any number, or nobody can tell.
+// How many taps the user may have on the bridge; nothing if any number, or if nobody can tell.
 std::optional<unsigned> tap_limit(uid_t user, const std::string& bridge) {
     if (user != geteuid() || user == 0)
         return std::nullopt;
@@ -64,10 +64,10 @@ std::optional<unsigned> tap_limit(uid_t user, const std::string& bridge) {
 struct Usage {
     std::vector<VmUsage> vms;
     std::map<std::pair<uid_t, std::string>, unsigned> taps;
-    std::vector<std::string> unknown;  // where nobody answers
+    std::vector<std::string> unknown;  // those who do not answer
 };
 
-// This host's, and of the user's that are Slurm's jobs those on other hosts.
+// The usage on this host, and of the user's Slurm jobs on other hosts.
 Usage usage_now(const CommandLine& command) {
     Usage usage{vms_in_use(whose(command)), taps_in_use(host_network(), whose(command)), {}};
     try {
@@ -113,7 +113,7 @@ nlohmann::json json_of(const Usage& usage) {
     return {{"vms", std::move(vms)}, {"taps", std::move(taps)}};
 }
 
-// What each VM's processor did since then: in percent of one.
+// The CPU time that each VM's process had used before.
 using Before = std::map<std::pair<std::string, pid_t>, std::uint64_t>;
 
 std::string text_of(const Usage& usage, const Before* before, double seconds) {
@@ -131,7 +131,7 @@ std::string text_of(const Usage& usage, const Before* before, double seconds) {
                                         cpu_text(vm.cpu_milliseconds)};
         if (before != nullptr) {
             const auto found = before->find({vm.node, vm.process});
-            // Less than before: another process has the number by now.
+            // If it is less than before, the number belongs to another process by now.
             const std::uint64_t used =
                 found == before->end()
                     ? 0
@@ -185,7 +185,7 @@ ExitCode show_top(const CommandLine& command) {
     auto then = Clock::now();
     for (int wait = terminal ? 0 : 1000;; wait = interval) {
         pollfd signal{stop.fd(), POLLIN, 0};
-        // The first one soon, so that there is something to see.
+        // The first one comes soon, so that there is something to see.
         if (poll(&signal, 1, wait == 0 ? 300 : wait) > 0)
             return ExitCode::done;
         const Usage usage = usage_now(command);

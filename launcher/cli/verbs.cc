@@ -428,9 +428,9 @@ constexpr VerbOption all_options[] = {
     {.name = "virtio",
      .verbs = "import",
      .help = "disk and adapter on virtio, which the guest needs drivers for"},
-    // Between start and the supervisor that it starts.
+    // For `start', which gives it to the supervisor.
     {.name = "ready-fd", .argument = "FD", .verbs = "run"},
-    // In a job of Slurm's: its console is for `tapgate console'.
+    // For Slurm jobs, whose consoles are used by `tapgate console'.
     {.name = "no-console", .verbs = "run"},
 };
 

@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 // The path at which QEMU has the devices with an id.
 constexpr std::string_view named_devices = "/machine/peripheral/";
 
-// QEMU still holds what a guest has let go of for a moment.
+// For a moment, QEMU still holds what a guest has let go of.
 constexpr std::chrono::milliseconds release_limit{5000};
 constexpr std::chrono::milliseconds release_pause{50};
 

@@ -100,7 +100,7 @@ void end_by_force(const VmName& name, const UniqueFd& qemu) {
 }
 
 void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit, bool force) {
-    // Such a guest will not see the power button.
+    // A guest whose disk has failed will not see the power button.
     if (const std::string why = failed_disk(name, look_limit); !why.empty() && !force)
         throw LauncherError(name.str() + ": " + why + "; or cut its power: tapgate kill " +
                             name.str());
@@ -109,7 +109,7 @@ void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit,
     auto tell = begin + milliseconds(1000);
     Step step = down.begin(begin);
     bool asked = false;
-    std::optional<LauncherError> unheard;  // of the last press
+    std::optional<LauncherError> unheard;  // the error of the last press
     for (;;) {
         if (step == Step::quit && !force)
             throw unheard ? *unheard : still_up(name, limit);

@@ -95,8 +95,8 @@ std::optional<ShareServer> share_server(const std::string& program, const std::s
                            .in_c = false,
                            .can_read_only = has("--readonly"),
                            .can_squash = has("--translate-uid")};
-    // Before it reads its command line it drops its user's other groups, which only root may.
-    // Without root, it only says that for --help.
+    // Before it reads its command line, it drops its user's other groups, which only root may do.
+    // Without root, it prints nothing but that for --help.
     if (has("-o source=") || has("setgroups()"))
         return ShareServer{.program = program, .in_c = true};
     return std::nullopt;
@@ -109,7 +109,7 @@ std::vector<std::string> share_server_argv(const ShareServer& server, const Shar
                             " can share nothing readonly=on; via=9p can");
     if (server.in_c) {
         std::vector<std::string> argv = uid == 0 ? std::vector<std::string>() : namespace_words();
-        // A comma in the name would end it, and begin an option.
+        // A comma in the path would end it, and begin an option.
         if (share.path.str().find(',') != std::string::npos)
             throw LauncherError("share: " + shown(server.program) + " takes no comma in " +
                                 shown(share.path.str()) + "; via=9p does");
@@ -164,7 +164,7 @@ void ShareServers::start(const std::vector<std::string>& argv, const std::string
     if (!program)
         throw LauncherError("share: via=virtiofs needs the program " + argv[0] +
                             std::string(way_out));
-    // Deaf, as QEMU is: a guest that powers down still writes there.
+    // It ignores signals as QEMU does, since a guest that powers down still writes there.
     auto process = std::make_unique<ChildProcess>(Launch{.program = *program,
                                                          .argv = argv,
                                                          .inherited = {listener.get()},
@@ -182,7 +182,7 @@ ShareServers::~ShareServers() {
             hang_up(one.socket);
     }
     close_sockets();
-    // What QEMU has left them to write they have written.
+    // By then they have written what QEMU has left to them.
     for (const Running& one : running_) {
         if (one.process)
             one.process->wait(farewell);
@@ -208,7 +208,7 @@ std::vector<std::string> ShareServers::ended() {
                         "), and what the guest does there stands still; mend it with: tapgate "
                         "restart " +
                         vm_);
-        // Closed with it, its descriptor leaves the epoll.
+        // This closes its pidfd, which so leaves the epoll.
         one.process.reset();
     }
     return lines;

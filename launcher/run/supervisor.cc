@@ -41,14 +41,14 @@ using Clock = std::chrono::steady_clock;
 using Step = PowerDown::Step;
 using std::chrono::milliseconds;
 
-// QEMU's own, from exec to its guest's first instruction: 0.1 s, more where it has to read a
-// snapshot or to touch a lot of memory.
+// For QEMU itself, from exec to its guest's first instruction: this takes 0.1 s, or more if it has
+// to read a snapshot or to touch a lot of memory.
 constexpr milliseconds start_limit{60000};
-// From when somebody wants it to end.
+// The same, once somebody wants it to end.
 constexpr milliseconds hurried_start_limit{5000};
-// In a job: for `tapgate stop' there to see the end.
+// For `tapgate stop' in a job, so that it can see the end.
 constexpr milliseconds farewell{500};
-// A guest writes a few MB in it, at the most.
+// A guest writes a few MB in that time, at most.
 constexpr milliseconds log_interval{15000};
 
 class Supervisor {
@@ -62,7 +62,7 @@ class Supervisor {
 
     ExitCode run() {
         const HostFacts host = host_facts(spec_, options_.helper);
-        // From here on: this VM is nobody else's to start.
+        // From here on: nobody else can start this VM.
         UniqueFd lock = lock_vm(name_);
         if (const VmState state = vm_state(name_); state.qemu != 0)
             throw LauncherError(name_.str() +
@@ -79,15 +79,15 @@ class Supervisor {
             clear_vm_directory(name_);
             throw;
         }
-        // From here on: the guest runs, and signals are the guest's power button.
+        // From here on: the guest runs, and signals press its power button.
         tell_ready();
         const ProcessEnd end = watch();
-        // What is left is what `list` calls crashed.
+        // What is not cleared is what `list' calls crashed.
         if (end.in_order())
             clear_vm_directory(name_);
         if (options_.console)
             return verdict(end);
-        // With this process the job ends, and with that whoever waits in a step of it for this end.
+        // This process's end ends the job, and so any step of it that waits for the VM's end.
         lock.reset();
         std::this_thread::sleep_for(farewell);
         return verdict(end);
@@ -102,13 +102,13 @@ class Supervisor {
         stop_.emplace();
         shares_.emplace(spec_, vm_directory(name_));
         qemu_ = start_qemu(name_, vm);
-        // The taps are QEMU's alone now, and go with it.
+        // Now only QEMU has the taps, which go with it.
         vm.fds.clear();
         wait_until_running();
         shares_->close_sockets();
     }
 
-    // QEMU answers QMP once everything is set up and its guest was let go.
+    // QEMU answers QMP once everything is set up and its guest may run.
     void wait_until_running() {
         const auto begin = Clock::now();
         auto deadline = begin + start_limit;
@@ -127,7 +127,7 @@ class Supervisor {
             }
             const auto now = Clock::now();
             if (fds[1].revents != 0) {
-                // The guest may run already: its power button comes first here, too.
+                // The guest may run already, so here, too, its power button comes first.
                 signalled = true;
                 deadline = std::min(deadline, now + hurried_start_limit);
             }
@@ -144,7 +144,8 @@ class Supervisor {
     }
 
     bool answers() {
-        // First, so that nothing the guest says is missed: its socket is there before QMP's.
+        // Before QMP, so that nothing the guest says is missed: the console's socket exists before
+        // QMP's.
         if (!options_.ready && !background_ && !socket_)
             socket_ = connect_unix(console_path(name_));
         try {
@@ -169,7 +170,7 @@ class Supervisor {
             dup2(log.get(), STDOUT_FILENO);
             dup2(log.get(), STDERR_FILENO);
         }
-        // Whoever waited for it may be gone.
+        // Whoever waited for this may be gone.
         write_all(options_.ready.get(), "R");
         options_.ready.reset();
         background_ = true;
@@ -227,7 +228,7 @@ class Supervisor {
         try {
             limit_console_log(name_);
         } catch (const LauncherError& error) {
-            // No reason to leave the VM alone; but once is enough.
+            // That is no reason to leave the VM alone; but one report is enough.
             if (!std::exchange(log_fails_, true))
                 note(error.what());
         }
@@ -307,7 +308,7 @@ class Supervisor {
     std::optional<StopSignals> stop_;
     std::optional<ShareServers> shares_;
     std::unique_ptr<ChildProcess> qemu_;
-    UniqueFd socket_;  // of the console, until that is made
+    UniqueFd socket_;  // of the console, until there is `console_'
     std::optional<Console> console_;
     std::string why_;
     Clock::time_point log_check_ = Clock::now();
@@ -320,9 +321,9 @@ class Supervisor {
 }  // namespace
 
 ExitCode supervise(const VmSpec& spec, SuperviseOptions options) {
-    // A terminal that goes away, a reader of our output that ends: no reason to take the VM along.
+    // A terminal that goes away, or a reader of our output that ends, must not end the VM.
     std::signal(SIGPIPE, SIG_IGN);
-    // QEMU's sockets are made with it: who could connect to QMP would have the user's whole
+    // QEMU makes its sockets with it: whoever could connect to QMP would control the user's whole
     // account.
     umask(077);
     return Supervisor(spec, std::move(options)).run();

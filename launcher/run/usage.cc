@@ -29,7 +29,7 @@ std::vector<std::string_view> words_in(std::string_view words) {
     return result;
 }
 
-// "size=" in "size=1024M,slots=2".
+// The part after "size=" in "size=1024M,slots=2".
 std::string property(std::string_view list, std::string_view key) {
     for (const std::string& one : split_at_commas(list)) {
         if (one.starts_with(key))
@@ -38,7 +38,7 @@ std::string property(std::string_view list, std::string_view key) {
     return {};
 }
 
-// The fields behind the command's name, which may have blanks and brackets, in /proc/PID/stat.
+// The fields of /proc/PID/stat after the command's name, which may contain blanks and brackets.
 std::vector<std::string> fields_of(const std::string& process) {
     const std::string text = read_file(process + "/stat").value_or("");
     std::istringstream rest(text.substr(std::min(text.rfind(')') + 1, text.size())));
@@ -52,7 +52,7 @@ std::uint64_t number_in(const std::vector<std::string>& fields, size_t index) {
     return index < fields.size() ? parse_whole<std::uint64_t>(fields[index]).value_or(0) : 0;
 }
 
-// In the host's blocks, as the file system has them.
+// The room that the images take in the host's file systems.
 std::optional<std::uint64_t> written_by(const VmName& name) {
     try {
         std::uint64_t bytes = 0;
@@ -69,7 +69,7 @@ std::optional<std::uint64_t> written_by(const VmName& name) {
 }
 
 VmUsage usage_of(const std::string& process, uid_t user, const QemuWords& words) {
-    constexpr size_t user_time = 11;  // counted from the state, the first
+    constexpr size_t user_time = 11;  // counted from the state, which is the first field
     constexpr size_t system_time = 12;
     constexpr size_t start_time = 19;
     constexpr size_t resident_pages = 21;
