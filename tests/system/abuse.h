@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A hostile user against each part of README's promise: one attack a row, each in a test bed of its
-// own. Every attack must be held. With TAPGATE_ABUSE_STOCK=1 the same attacks run against QEMU's
-// own helper, for comparison, and nothing is expected of it.
+// A hostile user against each part of README's promise: each row is an attack, in a test bed of its
+// own. Every attack must be held. With TAPGATE_ABUSE_STOCK=1, the same attacks run against QEMU's
+// own helper for comparison, of which nothing is expected.
 //
 //   TAPGATE_HELPER=... TAPGATE_ABUSE_STOCK=1 system_tests --gtest_filter='Abuse.*'
 //
-// The rows are in abuse_*test.cc, by what they attack. This is the list: most of it has a test
-// elsewhere that goes into its detail.
+// The rows are in abuse_*test.cc, by what they attack. They are an overview: most attacks have more
+// detailed tests elsewhere.
 
 #pragma once
 
@@ -30,16 +30,17 @@ namespace tapgate {
 enum class Outcome {
     held,
     broken,
-    nothing_to_break,  // this helper does not have what the attack is about
+    nothing_to_break,  // this helper lacks what the attack is about
 };
 
 Outcome held_if(bool held);
-// Broken when one of them is.
+// Broken if one of them is.
 Outcome all(std::initializer_list<Outcome> outcomes);
 
 constexpr unsigned vnet_tap_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
-// A host with the bridges br0 and br1, `allow br0`, and one of the two helpers. alice is hostile.
+// A host with the bridges br0 and br1, the policy `allow br0', and one of the two helpers. alice is
+// hostile.
 class World : public Testbed {
   public:
     explicit World(bool ours) : ours_(ours) {}
@@ -49,7 +50,7 @@ class World : public Testbed {
     World& operator=(World&&) = delete;
     ~World() override = default;
 
-    // False when there is no such helper here.
+    // False if there is no such helper here.
     bool begin();
     bool ours() const { return ours_; }
 
@@ -64,14 +65,15 @@ class World : public Testbed {
     bool ours_;
 };
 
-// No tap, and the helper ended by itself.
+// There is no tap, and the helper ended by itself.
 Outcome refused(const HelperResult& run);
-// Done as always or refused; no crash, no hang, no success without a tap, no words in the reply.
+// It was granted as always, or refused: no crash, no hang, no success without a tap, no words in
+// the reply.
 Outcome clean(const HelperResult& run);
 
 // --- at any moment of a request
 
-// A call of the helper's, or of a process that it starts.
+// A system call of the helper, or of a process that it starts.
 struct Moment {
     unsigned process = 0;
     unsigned index = 0;
@@ -79,38 +81,37 @@ struct Moment {
     std::string name;  // for messages
 };
 
-// The calls of a request that is granted. All of them with TAPGATE_LONG=1, otherwise those that
-// make, change, send or wait for something; of these one in `every`, from one of the first at
-// random, so that the runs together see all (a failure names its moment). Ends with the world as it
-// was.
+// The calls of a request that is granted: with TAPGATE_LONG=1 all of them, otherwise those that
+// make, change, send or wait for something, and of these one in `every', beginning at random, so
+// that the runs together see all (a failure names its moment). Afterwards the world is as before.
 std::vector<Moment> moments_of(const World& world, const std::vector<std::string>& args,
                                std::size_t every = 1);
 
-// A request at whose `moment` `act` is done, while the process whose call it is stands still; what
-// it returns is done to the call.
+// A request during which `act' is done at `moment', while the process that makes the call stands
+// still. What `act' returns is done to the call.
 HelperResult attach_with(const World& world, const std::vector<std::string>& args,
                          const Moment& moment,
                          const std::function<TraceAction(const TracedCall&)>& act);
-// And with `act` at each call.
+// The same with `act' at each call.
 HelperResult attach_with(const World& world, const std::vector<std::string>& args,
                          const std::function<void(const TracedCall&)>& act);
 
-// Whether the host's network becomes what it was; says on stderr what is different when not. The
-// limit is for busy machines.
+// Whether the host's network becomes what it was, within a limit that is for busy machines; prints
+// what differs on stderr.
 bool is_as_before(const std::string& before, const std::string& when);
 
-// Gets the queues that the user can get of any tap in the host's network.
+// Gets all queues that the user can get, of any tap in the host's network.
 void attach_to_anything(const Account& user, std::vector<UniqueFd>* queues);
 
 struct Attack {
     std::string name;
     std::function<Outcome(const World&)> act;
-    bool outside_the_promise = false;  // README says so; shown, and nothing is expected
+    bool outside_the_promise = false;  // as README says; it is shown, and nothing is expected
 };
 
 using Attacks = std::vector<Attack>;
 
-// Prints the part of the table, and fails for each of `attacks` that was not held.
+// Prints this part of the table, and fails for each of `attacks' that was not held.
 void expect_held(const std::string& title, const Attacks& attacks);
 
 }  // namespace tapgate

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The real QEMU takes the command lines of `tapgate argv`, and opens the image that was named and no
-# other, whatever its name looks like.
+# The real QEMU accepts the command lines of `tapgate argv`, and opens only the image that was named,
+# whatever its name looks like.
 #
 # Usage: argv.sh TAPGATE [--print-golden]. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail

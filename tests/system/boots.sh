@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A guest boots from what it booted from: boot sectors that say on the serial line which disk they are on,
-# behind old command lines and a libvirt domain, as tapgate makes VMs of them. And disks that are block
+# A guest boots from the same disk as before: boot sectors print on the serial line which disk they are
+# on, in VMs that tapgate makes from old command lines and a libvirt domain. And disks that are block
 # devices: what boots, and what is refused. That part needs root, for loop devices.
 #
 # Usage: boots.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.

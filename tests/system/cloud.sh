@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The first VM of somebody who has no image: `tapgate new NAME --from=debian-12' with etc/images.conf as it
-# is installed, and a Debian with cloud-init, netplan and sshd of Debian's own packages, as its cloud image
-# has them (../guest/build-cloud), from a web server in the lab; on a bridge with a DHCP server. An emulated
-# guest takes two minutes for that, so this is asked for by `tests/run --cloud'. And a class of them, as a
-# teacher has it: three, or with TAPGATE_LONG set twenty.
+# The first VM of somebody who has no image: `tapgate new NAME --from=debian-12' with etc/images.conf as
+# it is installed, a web server in the lab, and a bridge with a DHCP server. The image is a Debian with
+# cloud-init, netplan and sshd from Debian's own packages, as in its cloud image (../guest/build-cloud).
+# An emulated guest takes two minutes, so this is only run by `tests/run --cloud'. Then a class of them,
+# as a teacher has it: three, or twenty with TAPGATE_LONG set.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/cloud.sh
 #

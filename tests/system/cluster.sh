@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# More than one host, from the launcher's command line to real guests: a cluster of namespaces with
-# Slurm and VXLAN (bed.sh), VMs with `on = slurm' that its user starts, looks at and ends from the login
-# node, without knowing where they run. What the guest sees of scancel, of the time limit and of a closed
-# terminal; who may have a tap, and when; a VM that moves, or is there twice; a controller that is down;
-# a node that dies; a queue of twenty.
+# Several hosts, from the launcher's command line to real guests: a cluster of namespaces with Slurm and
+# VXLAN (bed.sh), and VMs with `on = slurm' that their user starts, looks at and ends from the login
+# node, without knowing where they run. What scancel, the time limit and a closed terminal mean for the
+# guest; who may have a tap, and when; a VM that moves, or exists twice; a controller that is down; a
+# node that dies; a queue of twenty.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/cluster.sh
 #
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh; with TAPGATE_LONG a node is
-# killed, too, and VXLAN is EVPN's (needs frr).
+# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh. With TAPGATE_LONG, a node is
+# killed, too, and EVPN is used for VXLAN (needs frr).
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A Debian that has the packages installed, booted with the kernel's security modules that distributions
-# use, and the tests that run in it (../guest/debian/test):
+# A Debian with the packages installed, booted with the kernel's security modules that distributions use,
+# and the tests that run in it (../guest/debian/test):
 #
 #   enforcing  SELinux in enforcing mode: a confined user's VMs, and what a tap's holder is denied
 #   apparmor   AppArmor; VLANs and vhost-net between VMs; systemd's units

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Debian's packages on a Debian release, each step on a fresh one (../guest/debian-machine):
+# Debian's packages on a Debian release, with a fresh machine for each step (../guest/debian-machine):
 #
-#   1. dpkg-buildpackage of the exported source, with what it says it needs and nothing else; lintian
-#   2. what is in them; installed by apt; an unprivileged user gets a tap, and `tapgate run`s a guest on a
-#      bridge (the packages' own autopkgtests); upgraded over an administrator's changes; in the stock
-#      helper's place and back; the SELinux module in the policy and out of it; purged. Then the same of
-#      the .rpm packages where this host is of that release and there are some.
+#   1. dpkg-buildpackage of the exported source, with only its declared build dependencies; lintian
+#   2. what the packages contain; installed by apt; an unprivileged user gets a tap, and `tapgate run`s a
+#      guest on a bridge (the packages' own autopkgtests); upgraded over an administrator's changes; in the
+#      stock helper's place and back; the SELinux module in the policy and out of it; purged. Then the same
+#      for the .rpm packages, if this host has that release and there are some.
 #
 #   tests/system/debian_package.sh 12|13
 #

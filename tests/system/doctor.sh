@@ -1,7 +1,7 @@
 #!/bin/bash
-# `tapgate doctor`: every trouble that namespaces can make is made once, and must be named, with its
-# remedy, and be the exit status's reason. What they cannot make (Wi-Fi, KVM that hangs) is in the
-# unit tests.
+# `tapgate doctor`: every trouble that namespaces can make is made once, and must be named with its
+# remedy, and decide the exit status. What namespaces cannot make (Wi-Fi, KVM that hangs) is in the unit
+# tests.
 #
 #   TAPGATE=build/release/launcher/tapgate TAPGATE_HELPER=build/release/helper/tapgate-helper \
 #       tests/system/doctor.sh

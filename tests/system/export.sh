@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# `tapgate export` to an appliance and to an archive: what others' tools read in them, whether `import` gives
-# the same VM back, what is left when it fails, and archives that somebody has tampered with.
+# `tapgate export` to an appliance and to an archive: whether other programs can read them, whether
+# `import` gives the same VM back, what is left after a failure, and archives that somebody has tampered
+# with.
 #
 # Usage: export.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# tapgate new --from=URL, from a server that does what servers do: it redirects, breaks off, has
-# another file by now, lies about checksums, sends more than there is room for. In the lab, as the lab
+# tapgate new --from=URL, from a server that does what servers do: it redirects, breaks off, has a
+# different file by now, lies about checksums, sends more than there is room for. In the lab, as the lab
 # user, without any network but lo.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/fetch.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Every verb that writes, on a disk that is full: from no byte left to enough, in steps. It does what it is told,
-# or it ends with the kernel's words, and everything is as it was.
+# Every verb that writes, on a full disk: from no free byte to enough of them, in steps. The verb does
+# what it should, or fails with the kernel's words and leaves everything as it was.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/full_disk.sh
 #

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# What others made against the launcher's user: images that name his files, a domain's XML that takes
-# them for disks, and another user who has the name of his runtime directory first. As an unprivileged
-# user, with the host's QEMU; that each image does what it is made for is shown with qemu-img alone.
+# Files that others made to attack the launcher's user: images that name his files, a domain's XML that
+# uses his files as disks, and another user who was first to take the name of his runtime directory. As
+# an unprivileged user, with the host's QEMU; qemu-img alone shows that each image does what it is made
+# for.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/hostile_files.sh
 #

@@ -1,6 +1,6 @@
 #!/bin/bash
-# attach and detach: disks, CDs and adapters of a VM that runs, with a real QEMU and a Linux guest that
-# tells what it sees, on q35 and pc; what cannot be attached leaves nothing behind; what is written to
+# attach and detach: disks, CDs and adapters of a running VM, with a real QEMU and a Linux guest that
+# reports what it sees, on q35 and pc; what cannot be attached leaves nothing behind; what is written to
 # the VM's file. And `events`, which follows all that.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/hotplug.sh

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# etc/qemu-ifup and etc/qemu-ifdown, called by the real QEMU as root: `-netdev tap,script=` with a
-# real guest that pings over the bridge, and what they say where there is no bridge.
+# etc/qemu-ifup and etc/qemu-ifdown, called by the real QEMU as root: `-netdev tap,script=` with a real
+# guest that pings over the bridge, and what the scripts say if there is no bridge.
 #
 # Usage: ifup.sh. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A home that two hosts share: each has a runtime directory of its own, and so knows nothing of the
-# VMs that run on the other. What would destroy their images (clone, reset, delete, resize, snapshot,
-# seed) is refused all the same, since QEMU's locks tell. Real QEMUs, some that tapgate has not started.
+# A home that two hosts share: each has its own runtime directory, and so does not know which VMs run on
+# the other. Whatever would destroy their images (clone, reset, delete, resize, snapshot, seed) is
+# refused all the same, because of QEMU's locks. With real QEMUs, some of which tapgate has not started.
 #
 # Usage: image_locks.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Images for classrooms, with real guests that write to their disks: two clones of one base run at
-# once, and neither sees the other nor changes the base; a base is protected; a clone goes back to it;
-# snapshots of VMs that are off or run; disks that grow; seeds. And a base that was changed or
-# exchanged, an overlay that was altered, a name that is taken, a disk that is full. In the same lab
-# as launcher.sh.
+# Images for classrooms, with real guests that write to their disks: two clones of one base run at the
+# same time, and neither sees the other nor changes the base; a base is protected; a clone goes back to
+# it; snapshots of VMs that are off or run; disks that grow; seeds. And a base that was changed or
+# replaced, an overlay that was altered, a name that is taken, a full disk. In the same lab as
+# launcher.sh.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/images.sh
 #

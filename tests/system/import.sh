@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # `tapgate import` of each image format, and of images that are hostile, damaged, too large or
-# interrupted: then nothing is left behind.
+# interrupted, which must leave nothing behind.
 #
 # Usage: import.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The shapes in which `cmake --install` puts the helper down, each of which must give a user a tap, or not:
-# setuid, with a file capability, for one group only, with tapgate-lookup in a mode of its own or without.
-# What is built is taken as it is: only the installation differs.
+# The ways in which `cmake --install` can install the helper, each of which must give a user a tap, or
+# must not: setuid, with a file capability, for one group only, with tapgate-lookup in a mode of its own
+# or without. The build is used as it is: only the installation differs.
 #
 #   tests/system/install.sh [BUILD]     (default: build/release)
 #

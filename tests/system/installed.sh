@@ -1,7 +1,7 @@
 #!/bin/bash
-# What is installed on this machine (a package, or `cmake --install`): an unprivileged user's
-# `tapgate run` boots a guest, which pings the bridge through a tap from the installed helper. In a lab of
-# its own, with a policy of its own.
+# What is installed on this machine (a package, or `cmake --install`): an unprivileged user's `tapgate
+# run` boots a guest, which pings the bridge through a tap from the installed helper. In its own lab,
+# with its own policy.
 #
 #   tests/system/installed.sh
 #

@@ -10,11 +10,11 @@
 #     lab_install "$TAPGATE_HELPER" setuid  # sets LAB_HELPER
 #     (lab_exec "$LAB_HELPER" --br=br0 --fd=3)
 #
-# The lab is a set of new namespaces (net, mount, pid, ipc, uts) and one tmpfs over /run. So there
-# is nothing to clean up: with its first process goes every process, mount, file, bridge and tap of
-# it, also when that process was killed.
+# The lab is a set of new namespaces (net, mount, pid, ipc, uts) and one tmpfs over /run. So there is
+# nothing to clean up: every process, mount, file, bridge and tap in it ends with its first process, even
+# if that is killed.
 #
-#   net    the host's network can be neither seen nor touched
+#   net    the host's network can be neither seen nor changed
 #   /sys   mounted anew, since a sysfs shows the network namespace that it was mounted in
 #   /run   a tmpfs that is not nosuid (many hosts' /tmp is), with everything below $LAB
 #   /etc   a copy, for /etc/qemu/bridge.conf and the lab user's passwd entry: the host may have

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Labs from the launcher's command line to real guests and back: an unprivileged user's `tapgate lab'
-# brings VMs up, looks at them, takes them down and destroys them; quota, a VM that fails, another
-# that takes its place on the bridge, and Ctrl-C undo what was begun. In the same lab as launcher.sh,
-# with the same guest: 3 of them, and 20 with TAPGATE_LONG set.
+# brings VMs up, looks at them, takes them down and destroys them; a quota, a VM that fails, another VM
+# that takes its place on the bridge, and Ctrl-C each undo what was begun. In the same lab as
+# launcher.sh, with the same guest: 3 of them, or 20 with TAPGATE_LONG set.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/labs.sh
 #

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The life of VMs, from the launcher's command line to a real QEMU and back: an unprivileged user
-# creates, starts, looks at, interrupts and ends them; they crash; two start at once; the helper says
-# no. In the same lab as qemu.sh, with the same guest.
+# creates, starts, looks at, interrupts and ends them; they crash; two start at once; the helper refuses.
+# In the same lab as qemu.sh, with the same guest.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/launcher.sh
 #

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables of the lab, and of who sources it
-# More words, for tests of the launcher's verbs. Source it inside the lab, behind lab.sh; it installs the
+# More words, for tests of the launcher's verbs. Source it inside the lab, after lab.sh; it installs the
 # launcher that lab_find_launcher has found.
 
 tapgate=$LAB/tapgate

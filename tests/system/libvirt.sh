@@ -1,7 +1,7 @@
 #!/bin/bash
-# libvirt's per-user session (virsh -c qemu:///session) starts a domain with <interface
-# type='bridge'>, and calls the helper for it. It does that in a manner of its own: other argument
-# order, standard input and output on /dev/null, and stderr captured, to be shown to the user.
+# libvirt's per-user session (virsh -c qemu:///session) starts a domain with <interface type='bridge'>,
+# and calls the helper for it, in its own way: with another order of the arguments, standard input and
+# output on /dev/null, and stderr captured for the user.
 #
 #   TAPGATE_HELPER=build/release/helper/tapgate-helper tests/system/libvirt.sh
 #

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Tables and the doctor's words on terminals of 60 and of 80 columns: no line is longer than
-# the terminal but for a word that is, and every word of what a wide one shows is there.
+# Tables and the doctor's output on terminals of 60 and of 80 columns: no line is longer than the
+# terminal unless a single word is, and every word of the wide output is there.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/narrow.sh
 #

@@ -12,7 +12,7 @@ struct nl_sock;
 namespace tapgate {
 
 // A route socket in the network namespace that is current when it is made. Every request waits for
-// the kernel's answer and throws std::runtime_error with its reason.
+// the kernel's answer, and throws a std::runtime_error with the reason if that is a refusal.
 class Rtnl {
   public:
     Rtnl();

@@ -1,11 +1,11 @@
 #!/bin/bash
-# The .rpm packages: made twice of one build, bit for bit the same; what is in them, and what rpmlint,
-# AppArmor's parser and systemd say of it. (debian_package.sh installs them, too: rpm itself does not mind
-# where.)
+# The .rpm packages: made twice from one build, they are bit for bit the same; what they contain, and
+# what rpmlint, AppArmor's parser and systemd say about it. (debian_package.sh installs them, too: rpm
+# itself does not mind where.)
 #
 #   tests/system/package.sh [--rebuild]
 #
-#   --rebuild  the second making is of another directory, with a build of its own
+#   --rebuild  make them the second time from another directory, with its own build
 #
 # TAPGATE_PACKAGE_BUILD  where it is built (default: build/package); packages/ there are the packages
 # MUST_WORK=1            a missing prerequisite is a failure (exit 1) and not a skip (exit 77)

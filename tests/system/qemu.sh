@@ -1,8 +1,7 @@
 #!/bin/bash
-# Real QEMU, started by an unprivileged user, gets its network through the helper: in each of the
-# ways in which QEMU calls one, with each of the two ways to install it. A guest boots, pings the
-# bridge over virtio-net and says PASS; meanwhile its tap is the bridge's only port; afterwards the
-# tap is gone.
+# Real QEMU, started by an unprivileged user, gets its network through the helper, in each of the ways in
+# which QEMU calls one, and with each of the two ways to install it. A guest boots, pings the bridge over
+# virtio-net and says PASS; meanwhile its tap is the bridge's only port; afterwards the tap is gone.
 #
 #   TAPGATE_HELPER=build/release/helper/tapgate-helper tests/system/qemu.sh
 #

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2086 # the variables are of those who source this, and of lab.sh
-# A reader's host, for pages that are typed line by line: tapgate and a bridge are there, as the last lines
-# of etc/quickstart make them. The images that a page names come from a file here, and what boots is the
-# tests' guest, by variables of the environment; all else is as a reader has it. Source lab.sh and guest.sh
+# A reader's host, for pages that are typed line by line: it has tapgate and a bridge, made like the last
+# lines of etc/quickstart do. By environment variables, the images that a page names come from a file
+# here, and the tests' guest boots; everything else is as a reader has it. Source lab.sh and guest.sh
 # first.
 #
 #     reader_find "$top"                    # programs and guests; sets $helper, $launcher

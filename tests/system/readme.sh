@@ -1,7 +1,7 @@
 #!/bin/bash
-# The README's commands, as it prints them: those of a section up to the next one are typed into a shell,
-# and then a user runs a guest with what they installed. For a machine that nobody needs any more
-# (../guest/debian-machine), since they install things.
+# The README's commands, as printed: those of a section up to the next one are typed into a shell, and
+# then a user runs a guest with what they installed. They install things, so run this on a machine that
+# nobody needs any more (../guest/debian-machine).
 #
 #   tests/system/readme.sh packages|directly
 set -euo pipefail

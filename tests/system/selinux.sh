@@ -1,7 +1,7 @@
 #!/bin/bash
-# The SELinux module: it builds against the reference policy, tapgate_run for a user too, and what it
-# allows of the tun device is what it is meant to: no ioctl that a tap's holder could harm others with.
-# It loads nothing.
+# The SELinux module: it builds against the reference policy, and so does tapgate_run for a user; and it
+# allows what it should on the tun device, but no ioctl by which a tap's holder could harm others.
+# Nothing is loaded.
 #
 #   tests/system/selinux.sh
 #

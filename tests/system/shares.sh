@@ -1,8 +1,9 @@
 #!/bin/bash
-# Directories of the host's in a guest by virtiofs (share=DIR,via=virtiofs): a real guest mounts one and
-# reads and writes there, whose the files are, what virtiofsd may see, and that it lives exactly as long
-# as QEMU, however that, the supervisor or itself ends. With whichever virtiofsd this host has: Debian 12
-# has QEMU's own in C, Debian 13 the one in Rust. (9p: launcher.sh. Debian's cloud kernel has none.)
+# Directories of the host in a guest by virtiofs (share=DIR,via=virtiofs): a real guest mounts one, and
+# reads and writes there; who owns the files, what virtiofsd may see, and that it lives exactly as long
+# as QEMU, whichever way that, the supervisor or itself ends. With whatever virtiofsd this host has:
+# Debian 12 has QEMU's own in C, Debian 13 the one in Rust. (9p is in launcher.sh, as Debian's cloud
+# kernel has none.)
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/shares.sh
 #

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A snapshot with the guest's RAM that fails half way, since the file system fills up while QEMU writes: the
-# image is as it was before, the guest goes on, and with room there it works. In the same lab as launcher.sh.
+# A snapshot with the guest's RAM that fails half way, since the file system fills up while QEMU writes:
+# the image is as before, the guest goes on, and once there is room it works. In the same lab as
+# launcher.sh.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/snapshots.sh
 #

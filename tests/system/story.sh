@@ -1,7 +1,7 @@
 #!/bin/bash
 # What tapgate is for, from one end to the other: somebody has a virtual machine as a vmdk and an old
-# command line for it, wants it on the bridge, and to log in to it. Without root; and when the guest
-# is off, the bridge is as it was.
+# command line for it, and wants to have it on the bridge and log in to it. Without root; and when the
+# guest is off, the bridge is as it was.
 #
 #   TAPGATE=build/release/launcher/tapgate TAPGATE_HELPER=build/release/helper/tapgate-helper \
 #       tests/system/story.sh

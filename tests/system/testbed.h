@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The test bed of the system tests: an own network and mount namespace for every test, in which a
-// privileged helper can be installed, configured and run the way QEMU runs it, and which leaves
+// The test bed of the system tests: each test has its own network and mount namespaces, in which a
+// privileged helper can be installed, configured and run the way QEMU runs it, and which leave
 // nothing behind on the host.
 //
 // What a test sees after SetUp():
@@ -11,8 +11,8 @@
 //   - a tmpfs at testbed_root that allows setuid and file capabilities; the helper is installed
 //   there.
 //
-// The process comes back to the host's namespaces afterwards, so that tests can follow one another
-// in one process; main.cc sees to it that no process outlives the run.
+// Afterwards the process returns to the host's namespaces, so that tests can follow one another in
+// one process; main.cc ensures that no process outlives the run.
 
 #pragma once
 
@@ -45,16 +45,16 @@ struct Account {
 // In /etc/passwd and /etc/group of every test bed.
 inline constexpr Account alice_account{"alice", 2001, 2001};
 inline constexpr Account bob_account{"bob", 2002, 2002};
-// A group of alice's; what counts for the helper are the groups that the caller really has.
+// A group of alice's; but for the helper, only the groups count that the caller really has.
 inline constexpr gid_t students_gid = 3001;
 
 inline constexpr const char* testbed_root = "/mnt";
 inline constexpr const char* policy_file = "/etc/qemu/bridge.conf";
 
-// The socket's number in the helper, high enough to be none that the helper opens by itself.
+// The socket's number in the helper, too high to be one that the helper opens itself.
 inline constexpr int socket_number = 27;
 
-// As QEMU asks for a tap on br0; and how a refusal by the policy begins, before the rule.
+// How QEMU asks for a tap on br0, and how a refusal by the policy begins, before the rule.
 inline const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
 inline constexpr const char* denied_by_acl = "access denied by acl file: ";
 
@@ -63,32 +63,32 @@ const char* to_string(Install install);
 void PrintTo(Install install, std::ostream* out);  // for gtest's messages
 
 struct HelperOptions {
-    std::string program;  // empty: the installed helper under test
+    std::string program;  // empty for the installed helper under test
     // The whole argument vector, argv[0] included, instead of {program, args...}.
     std::optional<std::vector<std::string>> argv;
     uid_t uid = alice_account.uid;
     gid_t gid = alice_account.gid;
     std::vector<gid_t> groups;
-    // The last one for a helper with AddressSanitizer: it cannot look for leaks where nobody may
-    // trace, and the helper sees to that.
+    // The last one is for a helper with AddressSanitizer: that cannot look for leaks where nobody
+    // may trace, which the helper ensures.
     std::vector<std::string> env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8",
                                     "ASAN_OPTIONS=detect_leaks=0"};
-    // Runs in the child as the caller, after everything else is set up and right before exec. For
-    // what QEMU does not do: closed stdio, limits, other things at socket_number.
+    // Runs in the child as the caller, after everything else is set up and right before exec: for
+    // what QEMU does not do, such as closed stdio, limits, or something else at socket_number.
     std::function<void()> before_exec;
-    // Nothing is read from the socket before the helper is gone.
+    // Nothing is read from the socket until the helper has ended.
     bool deaf = false;
     // The child asks to be traced by this process; it stops with SIGTRAP after exec.
     bool traced = false;
     std::chrono::milliseconds timeout{15000};
 };
 
-// That user asks.
+// The options for a request by that user.
 HelperOptions as(const Account& user, std::vector<gid_t> groups = {});
 
 struct HelperResult {
     bool timed_out = false;
-    int exit_status = -1;  // -1 when a signal ended it
+    int exit_status = -1;  // -1 if a signal ended it
     int signal = 0;
     std::string out;
     std::string err;
@@ -98,7 +98,7 @@ struct HelperResult {
     bool control_truncated = false;
 };
 
-// A started helper with QEMU's end of its socket; killed and reaped when it goes out of scope.
+// A running helper, with QEMU's end of its socket; killed and reaped when it goes out of scope.
 class HelperProcess {
   public:
     HelperProcess(const std::vector<std::string>& args, const HelperOptions& options);
@@ -111,10 +111,10 @@ class HelperProcess {
     pid_t pid() const { return pid_; }
     void kill(int signal) const;
 
-    // Waits for its end, at most options.timeout (then it is killed and `timed_out`).
+    // Waits until it ends, at most options.timeout; then it is killed, and `timed_out'.
     HelperResult finish();
 
-    // For whoever reaps it himself (the tracer).
+    // For the tracer, which reaps it itself.
     HelperResult collect(int wait_status);
 
   private:
@@ -139,22 +139,22 @@ class Testbed : public testing::Test {
 
     // ---- the helper ----
 
-    // Installs the helper under test and makes it what run_helper() starts by default.
+    // Installs the helper under test, and makes it the default of run_helper().
     void install(Install install);
     Install installed() const { return installed_; }
     static std::string helper_path();
-    // The program that looks names up (mode 0711 is the right one), and a module for it that the
-    // test configures: see nss_module.cc. False when the build has none.
+    // Installs the program that looks up names (mode 0711 is the right one), or a module for it
+    // that the test configures: see nss_module.cc. False if the build has none.
     static bool install_lookup(mode_t mode = 0711);
     static std::string lookup_path();
     static bool install_nss_module();
-    // Installs QEMU's own helper with the setuid bit; false when the host has none.
+    // Installs QEMU's own helper with the setuid bit; false if the host has none.
     static bool install_stock();
     static std::string stock_path();
 
     static HelperResult run_helper(const std::vector<std::string>& args,
                                    const HelperOptions& options = {});
-    // tapgate-policy, as the caller that `options` say. It has no privilege, however it is started.
+    // Runs tapgate-policy as the caller in `options'. It has no privilege, however it is started.
     static HelperResult ask_policy(const std::vector<std::string>& args,
                                    HelperOptions options = {});
 
@@ -177,16 +177,16 @@ class Testbed : public testing::Test {
     static void add_veth(const std::string& name, const std::string& peer);
     static void set_link_up(const std::string& name);
     static bool link_exists(const std::string& name);
-    // /sys/class/net/NAME/ATTRIBUTE without its newline; empty when it is not there.
+    // /sys/class/net/NAME/ATTRIBUTE without its newline; empty if it does not exist.
     static std::string link_attribute(const std::string& name, const std::string& attribute);
     static unsigned link_flags(const std::string& name);
     static std::vector<std::string> links();
     static std::vector<std::string> taps();
 
-    /// The name of the only tap; what cannot be one when there are none or several.
+    /// The name of the only tap; if there are none or several, something that cannot be a name.
     static std::string the_tap();
     static std::vector<std::string> ports(const std::string& bridge);
-    // True as soon as there is no tap; the kernel may be some ms late after a kill.
+    // True as soon as there is no tap; after a kill, the kernel may take some ms.
     static bool no_taps_left();
     // The interface that a tap fd belongs to.
     static std::string tap_name(int fd);
@@ -194,8 +194,8 @@ class Testbed : public testing::Test {
 
   protected:
     void SetUp() override;
-    // Whether SetUp() came to its end: all above is then about namespaces of its own, and not the
-    // host's.
+    // Whether SetUp() has succeeded: then everything above is about the test's own namespaces, and
+    // not the host's.
     bool is_set_up() const { return is_set_up_; }
 
   private:
@@ -209,7 +209,7 @@ class Testbed : public testing::Test {
     bool is_set_up_ = false;
 };
 
-// The same tests for both ways to install.
+// Runs the same tests for both ways to install.
 class BothInstalls : public Testbed, public testing::WithParamInterface<Install> {
   protected:
     void SetUp() override;
@@ -220,13 +220,13 @@ std::string install_name(const testing::TestParamInfo<Install>& info);
     INSTANTIATE_TEST_SUITE_P(Install, suite, testing::Values(Install::setuid, Install::filecaps), \
                              install_name)
 
-// --- What a run must have been
+// --- What a run's result must be
 
-// Exit 0 with exactly one zero byte and `fds` tap fds in one message, nothing on stderr.
+// Exit 0 with exactly one zero byte and `fds' tap fds in one message, and nothing on stderr.
 testing::AssertionResult granted(const HelperResult& run, std::size_t fds = 1);
 // Exit 1 with one line that begins with `beginning`, nothing sent, no tap left.
 testing::AssertionResult failed(const HelperResult& run, std::string_view beginning);
-// As failed(), and the line has `part` in it.
+// Like failed(), and the line contains `part'.
 testing::AssertionResult failed_saying(const HelperResult& run, std::string_view beginning,
                                        std::string_view part);
 std::string describe(const HelperResult& run);

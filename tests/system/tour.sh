@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# README.md, typed from its first command to its last by an unprivileged user on the host of reader.sh: the
-# first VM, the class, and the tour. What stands there behind four blanks is typed (lines up to END of a
-# here-document are one command), and each has to succeed; what stands between ``` is shown, and where that
-# is the beginning of a table, the command before it has to print the same.
+# README.md, typed from its first command to its last by an unprivileged user on the host of reader.sh:
+# the first VM, the class, and the tour. Lines indented by four blanks are typed (lines up to END of a
+# here-document are one command), and each has to succeed. What is between ``` is shown; if it is the
+# beginning of a table, the command before it has to print the same.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/tour.sh
 #

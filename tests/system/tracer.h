@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Watches a helper from system call to system call with ptrace, and lets calls fail.
+// Follows a helper with ptrace from system call to system call, and can make calls fail.
 //
 // Root's ptrace keeps the helper's setuid bit and file capabilities, so what is seen is what
 // happens on a host. Unlike `strace -e inject`, a failed call is not turned into call number -1 (a
@@ -25,56 +25,57 @@ namespace tapgate {
 
 struct TracedCall {
     pid_t pid = -1;
-    // 0: the helper; then the processes that it starts, in the order in which they begin. Those are
-    // seen by run_traced_family() alone.
+    // 0 is the helper; the processes that it starts follow in the order in which they begin. Only
+    // run_traced_family() sees those.
     unsigned process = 0;
-    // 1 for the first call after start-up, 0 before. Start-up is the loader's and libc's work
-    // before main(), where nothing of ours could handle a failure; main() begins with asking who it
-    // is. Each process counts its own; one that is not the helper from its first call on.
+    // 1 for the first call after start-up, 0 before. Start-up is the work of the loader and libc
+    // before main(), where nothing of ours could handle a failure; main() begins by asking who it
+    // is. Each process has its own count; processes other than the helper count from their first
+    // call on.
     unsigned index = 0;
     long number = -1;
     std::array<std::uint64_t, 6> args{};
 };
 
 struct TraceAction {
-    int fail_with = 0;  // an errno: the call is not made and fails with it
-    bool kill = false;  // SIGKILL instead of the call, to the one process
-    bool hold = false;  // the process stands still from now on, as after SIGSTOP
+    int fail_with = 0;  // an errno: the call is not made, and fails with it
+    bool kill = false;  // SIGKILL instead of the call, for this process only
+    bool hold = false;  // from now on the process stands still, as after SIGSTOP
 };
 
-// Called at the entry of each system call after exec.
+// Called at the beginning of each system call after exec.
 using TraceObserver = std::function<TraceAction(const TracedCall&)>;
 
-// Called at the exit of each, with what it returned: -errno for a failure.
+// Called at the end of each, with its result: -errno for a failure.
 using ResultObserver = std::function<void(const TracedCall&, std::int64_t result)>;
 
 bool can_trace();
 
 HelperResult run_traced(const std::vector<std::string>& args, HelperOptions options,
                         const TraceObserver& observer, const ResultObserver& results = {});
-// And whatever the helper starts. Who is observed is stopped meanwhile; the others are not.
+// The same for the helper and whatever it starts. Only the observed process is stopped meanwhile.
 HelperResult run_traced_family(const std::vector<std::string>& args, HelperOptions options,
                                const TraceObserver& observer, const ResultObserver& results = {});
 
 std::string traced_string(pid_t pid, std::uint64_t address);
 
-// The netlink messages that a sendmsg() or sendto() call sends, or a recvmsg() or recvfrom() has
-// got (`size`: what that returned): where each header is in the process, and what is in it. Empty
-// for any other call.
+// The netlink messages that a sendmsg() or sendto() call sends, or that a recvmsg() or recvfrom()
+// call with the result `size' has received: where each header is in the process, and what it
+// contains. Empty for any other call.
 struct TracedMessage {
     std::uint64_t address = 0;
     nlmsghdr header{};
-    // NLMSG_ERROR's; 0 is an acknowledgement
+    // that of an NLMSG_ERROR; 0 is an acknowledgement
     int error = 0;
 };
 bool sends_netlink(const TracedCall& call);
 bool receives_netlink(const TracedCall& call);
 std::vector<TracedMessage> messages_in(const TracedCall& call, std::int64_t size = 0);
-// Makes it a message of a type that there is not, which the kernel refuses.
+// Gives it a type that does not exist, which the kernel refuses.
 void make_unknown(const TracedCall& call, const TracedMessage& message);
-// Makes it a refusal.
+// Turns it into a refusal.
 void make_refusal(const TracedCall& call, const TracedMessage& message, int error);
-// The SCM_RIGHTS fds in the message of a sendmsg() call, empty for any other call.
+// The SCM_RIGHTS fds in the message of a sendmsg() call; empty for any other call.
 std::vector<int> fds_being_sent(const TracedCall& call);
 std::string call_name(long number);
 

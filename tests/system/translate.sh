@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The real QEMU takes what `tapgate translate` makes of old command lines, and `tapgate import` of domains: each
-# of the cases.txt in tests/unit/foreign/{translate,domains} is started, with images of the formats that the descriptions say,
-# and asked over QMP how it is. No bridges here: adapters are behind QEMU's own NAT instead.
+# The real QEMU accepts what `tapgate translate` makes of old command lines, and `tapgate import` of
+# domains: each case in the cases.txt of tests/unit/foreign/{translate,domains} is started, with images
+# of the formats in the descriptions, and asked over QMP how it is. There are no bridges here: adapters
+# are behind QEMU's own NAT instead.
 #
 # Usage: translate.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail

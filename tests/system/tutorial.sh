@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# tapgate-tutorial(7), typed from its first line to its last: "$" as an unprivileged user, "#" as root,
-# each of which has to succeed, on the host of reader.sh. With TAPGATE_LONG the class has twenty, not three.
+# tapgate-tutorial(7), typed from its first line to its last: "$" as an unprivileged user, "#" as root;
+# each has to succeed, on the host of reader.sh. With TAPGATE_LONG, the class has twenty VMs instead of
+# three.
 #
-# And the picture in the README, which is that of the student's first commands: with PICTURE=FILE it is
-# made, and otherwise etc/tapgate.svg has to show the same, but for numbers and addresses.
+# And the picture in the README, which shows the student's first commands: PICTURE=FILE makes it, and
+# otherwise etc/tapgate.svg has to show the same, except for numbers and addresses.
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/tutorial.sh
 #

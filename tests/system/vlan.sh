@@ -1,6 +1,6 @@
 #!/bin/bash
-# What needs a kernel with bridge VLAN filtering, proven in a guest that has one: the guest is a host
-# there, with bridges, the helper (setuid) and an unprivileged user, and runs guest_tests (see
+# What needs a kernel with bridge VLAN filtering is tested in a guest that has one: there the guest is a
+# host with bridges, the helper (setuid) and an unprivileged user, and runs guest_tests (see
 # CMakeLists.txt): vlan=, and the other port options once more, on a distribution's kernel.
 #
 #   tests/system/vlan.sh [GTEST_FILTER]

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Frames on the wires of a bridge: what a test writes at one end and finds, or does not find, at
-// another.
+// Frames on the wires of a bridge: what a test sends at one end and receives, or does not receive,
+// at another.
 //
-// That a frame does NOT arrive is decided without waiting: behind it a beacon is sent, a frame that
-// the station gets in any case, and what has not come before that one does not come. This holds
-// since the kernel forwards within the sender's call, as long as one CPU does it all: see OneCpu.
-// Only what goes through a veth pair may wait a little: send() waits for it.
+// To decide without waiting that a frame does NOT arrive, a beacon is sent after it, a frame that
+// the station gets in any case: what has not come before that one does not come. This is certain
+// because the kernel forwards within the sender's call, as long as one CPU does everything: see
+// OneCpu. Only what goes through a veth pair may take a little longer, for which send() waits.
 
 #pragma once
 
@@ -25,7 +25,7 @@ namespace tapgate {
 // The six bytes of "52:54:00:00:00:01".
 std::string mac_bytes(std::string_view text);
 
-// A number of 16 bits as it goes over a wire.
+// A number of 16 bits in network byte order.
 std::string two(std::size_t number);
 // The checksum of IPv4, ICMP, UDP (RFC 1071) over `text`.
 std::string internet_checksum(std::string_view text);
@@ -33,17 +33,18 @@ std::string internet_checksum(std::string_view text);
 inline constexpr std::string_view broadcast_mac = "ff:ff:ff:ff:ff:ff";
 inline constexpr std::string_view multicast_mac = "01:00:5e:01:02:03";
 
-// A frame of an EtherType for experiments, no two alike. With `vlan` it is tagged so (802.1Q).
+// A frame with an EtherType for experiments; no two are alike. With `vlan', it has that tag
+// (802.1Q).
 std::string make_frame(std::string_view to, std::string_view from, int vlan = 0);
 // The same frame with a tag.
 std::string tagged(const std::string& frame, int vlan);
 // "Who has `address`?", to everybody.
 std::string make_arp_request(std::string_view from, std::string_view address);
-// A spanning tree configuration message (802.1D 9.3.1) from a bridge that says it is the root, with
-// the best priority there is.
+// A spanning tree configuration message (802.1D 9.3.1) from a bridge that claims to be the root,
+// with the best possible priority.
 std::string make_bpdu(std::string_view from);
 
-// This thread stays on the CPU where it is.
+// Keeps this thread on the CPU where it is.
 class OneCpu {
   public:
     OneCpu();
@@ -57,32 +58,32 @@ class OneCpu {
     cpu_set_t before_{};
 };
 
-// Where a station's beacons come from: usually the bridge itself, whose broadcasts all ports get.
+// Where a station's beacons come from: usually the bridge itself, whose broadcasts reach all ports.
 struct Beacon {
     std::string link;
-    int vlan = 0;  // it is sent with this tag, and arrives without
+    int vlan = 0;  // sent with this tag, but arrives without
 };
 
 // An end of a wire where a test sends and listens.
 class Station {
   public:
-    // The holder's side of a tap without vnet header. Does not close it.
+    // The holder's side of a tap without a vnet header. Does not close it.
     static Station tap(int fd, Beacon beacon);
     // A network link that is no port itself: the far end of a veth, or a bridge as its host uses
     // it.
     static Station link(const std::string& name, Beacon beacon);
 
-    // Waits until frames pass: those of a contained tap do when the kernel has seen to its inner
-    // links, a moment after its port is up. For a second at the most, in which a bridge that speaks
-    // STP lets nothing pass. Takes out what has arrived.
+    // Waits until frames pass, which for a contained tap takes a moment after its port is up, until
+    // the kernel has handled its inner links. Waits for at most a second, in which a bridge with
+    // STP lets nothing pass. Discards what has arrived.
     void await_link() const;
 
-    // False: the kernel did not take the frame.
+    // False if the kernel did not take the frame.
     bool send(const std::string& frame) const;
 
-    // Whether `frame`, which was sent before, has arrived here. Takes everything out that has.
+    // Whether `frame', which was sent before, has arrived here. Takes out everything that has.
     [[nodiscard]] bool got(const std::string& frame) const;
-    // All that has, with their tags.
+    // Everything that has arrived, with its tags.
     [[nodiscard]] std::vector<std::string> take_out() const;
 
   private:
@@ -96,19 +97,19 @@ class Station {
     Beacon beacon_;
 };
 
-// Where a bridge has a station.
+// An entry for a station in a bridge's table.
 struct FdbEntry {
     std::string mac;
     bool local = false;
     unsigned port = 0;  // brport/port_no
 };
-// All of them, from /sys/class/net/BRIDGE/brforward.
+// All entries, from /sys/class/net/BRIDGE/brforward.
 std::vector<FdbEntry> forwarding_database(const std::string& bridge);
 
-// Lets the bridge speak STP, with the shortest delay that the kernel allows: a new port forwards
+// Makes the bridge use STP, with the shortest delay that the kernel allows: a new port forwards
 // after 4 s.
 void speak_stp(const std::string& bridge);
-// Waits for that.
+// Waits until the port forwards.
 void await_forwarding(const std::string& port);
 
 }  // namespace tapgate

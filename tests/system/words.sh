@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The words of all shell tests: what is wrong, and results, one line each, TAP-like.
+# The words of all shell tests: they look for what is wrong, and print TAP-like results, one line each.
 #
 #     refused 'no such file' "$tapgate" show nobody
 #     says "$out" '^lab +off'
 #     result "a VM that is off"
 #
-# A result is made of several steps: the first that goes wrong is its problem, and the others go on.
+# A result consists of several steps: the first that goes wrong is its problem, and the others still run.
 
 problem=     # of the result that is being made
 evidence=()  # files that are shown when a result is not ok, as words or as patterns

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What tests of several folders need.
+// What tests in several folders need.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ std::string error_of(const Function& function) {
     return "none";
 }
 
-/// The Error that `function` throws; the test fails when it throws none.
+/// The Error that `function' throws; the test fails if it throws none.
 template <typename Error, typename Function>
 Error exception_of(const Function& function) {
     try {
@@ -37,14 +37,14 @@ Error exception_of(const Function& function) {
     throw std::logic_error("nothing was thrown");
 }
 
-/// What the file holds; empty when there is none.
+/// The file's content; empty if it does not exist.
 inline std::string content_of(const std::string& path) {
     std::ostringstream text;
     text << std::ifstream(path).rdbuf();
     return text.str();
 }
 
-/// A new directory, with all that is in it for as long as this lives.
+/// A new directory, which is removed with its content at the end of this object's life.
 class TemporaryDirectory {
   public:
     TemporaryDirectory() {
