@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,14 +153,16 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
     if (child == 0)
         become_lookup(kind, name, writing.get());
     writing.reset();
-    // The answer is "id 1001", "none", or nothing when the lookup failed. Its final newline shows
-    // that it is complete, so there is no need to wait for the exit code.
-    const std::string text = read_to_end(reading.get(), what);
-    const std::string_view answer = text;
-    if (answer == "none\n")
+    // The answer is "id 1001", "none", or nothing when the lookup failed. Without exit code 0 it
+    // may be forged: some kernels let a caller take the pipe of a lookup that he has killed, once
+    // its memory is released and with that what it must not be traced for (ptrace_may_access()).
+    const std::string answer = read_to_end(reading.get(), what);
+    int status = 0;
+    const bool ended_well = waitpid(child, &status, 0) == child && status == 0;
+    if (ended_well && answer == "none\n")
         return std::nullopt;
-    if (answer.substr(0, 3) == "id " && answer.back() == '\n')
-        if (const auto id = whole_number(answer.substr(3, answer.size() - 4)))
+    if (ended_well && answer.starts_with("id ") && answer.back() == '\n')
+        if (const auto id = whole_number(std::string_view(answer).substr(3, answer.size() - 4)))
             return id;
     throw Failure(what + ": the name service does not answer, or by another name (try `getent " +
                   (*kind == 'u' ? "passwd " : "group ") + printable(name) + "')");
@@ -215,10 +218,8 @@ Asker asker_of(const Caller& caller, HostNames& names) {
         throw Failure("/etc/subuid: uid " + std::to_string(asker.uid) + " is one of uid " +
                       std::to_string(*asker.owner) + "'s, which is one of somebody else's");
     const int count = getgroups(0, nullptr);
-    if (count < 0)
-        fail_with_errno("failed to read the caller's groups");
-    asker.groups.resize(1 + static_cast<size_t>(count));
-    if (getgroups(count, asker.groups.data() + 1) != count)
+    asker.groups.resize(1 + static_cast<size_t>(std::max(count, 0)));
+    if (count < 0 || getgroups(count, asker.groups.data() + 1) != count)
         fail_with_errno("failed to read the caller's groups");
     return asker;
 }

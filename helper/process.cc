@@ -56,6 +56,7 @@ void start_time_limit() {
 void settle_process() {
     open_missing_stdio();
     clearenv();
+    std::signal(SIGCHLD, SIG_DFL);  // a caller who ignores it would hide how our children end
     start_time_limit();
 }
 

@@ -379,6 +379,27 @@ TEST_P(Asking, KilledIsARefusal) {
     }
 }
 
+// Some kernels let its caller take the pipe of one that he has killed (look_up() in the helper says
+// why). Here root takes it: what comes out of it then is no answer, also where the helper's caller
+// ignores SIGCHLD, for which the kernel tells nobody how a child has ended.
+TEST_P(Asking, SaidByAnotherItIsNoAnswer) {
+    for (const std::string_view answer : {"none\n", "id 60999\n"}) {
+        HelperOptions options = as(alice_account);
+        options.before_exec = [] { std::signal(SIGCHLD, SIG_IGN); };
+        HelperProcess helper(usual_args, options);
+        const pid_t lookup = wait_for_lookup(helper.pid());
+        ASSERT_GT(lookup, 0);
+        const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, lookup, 0)));
+        UniqueFd output(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), 1, 0)));
+        ASSERT_TRUE(output);
+        ASSERT_EQ(kill(lookup, SIGKILL), 0);
+        ASSERT_EQ(write(output.get(), answer.data(), answer.size()),
+                  static_cast<ssize_t>(answer.size()));
+        output.reset();
+        EXPECT_TRUE(failed(helper.finish(), "failed to look up user `remote'"));
+    }
+}
+
 // --- Made to fail by its caller
 
 // Where tapgate-lookup can be read, its caller could get at it: no failure is to be taken for that
