@@ -46,7 +46,7 @@ class ApplianceFiles {
     [[nodiscard]] const std::string& descriptor() const { return descriptor_; }
 
     /// The VM file that `tapgate export` has put into the archive (archived_vm.h), and the VM's
-    /// name; empty when there is none, but a descriptor.
+    /// name; empty if there is none, but a descriptor.
     [[nodiscard]] const std::string& vm_file() const { return vm_file_; }
     [[nodiscard]] const std::string& vm_name() const { return vm_name_; }
 
@@ -60,7 +60,7 @@ class ApplianceFiles {
     [[nodiscard]] std::string manifest_note() const;
 
   private:
-    /// Where something is; a size of 0 is all of the file.
+    /// Where a file's content is; a size of 0 means the whole file.
     struct Place {
         std::string path;
         std::uint64_t offset = 0;
@@ -71,7 +71,7 @@ class ApplianceFiles {
     [[nodiscard]] std::string in_its_place(const std::string& name) const;
     void read_archive();
     void refuse_second_descriptor(const TarMember& first) const;
-    /// `folder`: where it lies in the archive, and what it names lies with it.
+    /// `folder`: the manifest's folder in the archive, which also contains the files that it names.
     void check_manifest(const std::string& text, const std::string& folder);
     void read_vm_file();
 

@@ -5,7 +5,7 @@
 
 namespace tapgate {
 
-/// What a file of others is that a VM is made of.
+/// What kind of foreign file a VM is made from.
 enum class ForeignFile {
     image,
     archive,     ///< a tar archive, compressed or not: an OVA, or what `tapgate export` has made
@@ -13,8 +13,9 @@ enum class ForeignFile {
     domain,      ///< libvirt's XML
 };
 
-/// By the file's name, in whatever letters; where that does not tell, by how the file begins. Of an
-/// image the format is never found there: its guest has written that.
+/// By the ending of the file's name, in small or capital letters, or if that does not show it, by
+/// how the file begins. This never decides about an image's format, since its guest has written
+/// that.
 ForeignFile foreign_file(const std::string& path);
 
 }  // namespace tapgate

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What an appliance says of the order to boot from: VMware in sections of its own, VirtualBox in
-// its own words of the machine.
+// What an appliance says about the boot order: VMware has its own sections for it, and VirtualBox
+// its own words for the machine.
 #pragma once
 
 #include <pugixml.hpp>
@@ -10,8 +10,8 @@ namespace tapgate {
 
 struct OvfBoot {
     pugi::xml_node disk;  ///< VMware's section for the first disk; empty if there is none
-    /// VMware's section, or VirtualBox's word, by which the network comes before the disks; empty:
-    /// it does not.
+    /// VMware's section, or VirtualBox's word, that puts the network before the disks; empty if
+    /// there is none.
     pugi::xml_node net;
 };
 

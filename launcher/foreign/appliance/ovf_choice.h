@@ -13,16 +13,16 @@ namespace tapgate {
 /// The word by which to ask for a <VirtualSystem>: its id, or its name if it has none.
 std::string ovf_id(const pugi::xml_node& system);
 
-/// The <VirtualSystem> whose id or name is `wish`; without a wish the only one, however many
-/// collections it is in. Names in `translation` what is around it and beside it. Throws a
-/// LauncherError, which calls the descriptor `source`, when there is none, and when there are
-/// several and no wish.
+/// The <VirtualSystem> whose id or name is `wish`, or without a wish the only one, however many
+/// collections it is in. Names in `translation` what is around and beside it. Throws a
+/// LauncherError, which calls the descriptor `source`, if there is none, or if there are several
+/// and no wish.
 pugi::xml_node choose_ovf_system(const pugi::xml_node& envelope, const std::string& wish,
                                  const std::string& source, Translation& translation);
 
-/// The id of the configuration `wish`; without a wish that of the default one; empty when the
-/// descriptor has none. Throws a LauncherError, which calls the descriptor `source`, when there is
-/// no such configuration.
+/// The id of the configuration `wish`, or without a wish of the default one; empty if the
+/// descriptor has none. Throws a LauncherError, which calls the descriptor `source`, if there is no
+/// such configuration.
 std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::string& wish,
                                      const std::string& source, Translation& translation);
 

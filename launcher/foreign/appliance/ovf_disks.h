@@ -14,7 +14,7 @@
 
 namespace tapgate {
 
-/// Disks on SATA for which a VM has room.
+/// How many disks on SATA a VM has room for.
 constexpr size_t most_sata = 6;
 
 /// A disk of an appliance.
@@ -37,39 +37,39 @@ struct ApplianceDisk {
 
 class OvfDisks {
   public:
-    /// Errors call the descriptor `source`, which has to live as long as this.
+    /// Errors call the descriptor `source`, which must live as long as this.
     explicit OvfDisks(const std::string& source) : source_(source) {}
 
-    /// The properties of the VM and of what is around it, which "${key}" stands for: as they are
-    /// for `configuration`.
+    /// Reads the properties of the VM and of what is around it, to which "${key}" refers, with
+    /// their values for `configuration`.
     void read_properties(const pugi::xml_node& system, const std::string& configuration);
-    /// What "${key}" stands for, and any other text as it is. Throws a LauncherError for a property
-    /// that has no value; `way_out` is what helps besides giving it one.
+    /// The value of "${key}"; any other text stays as it is. Throws a LauncherError for a property
+    /// without a value; `way_out` is another way to help besides giving it one.
     [[nodiscard]] std::string resolved(const std::string& text,
                                        const std::string& way_out = "") const;
-    /// Each <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
+    /// Reads each <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
     void read_files(const pugi::xml_node& envelope);
 
-    /// The disk that an item's HostResource names: "ovf:/disk/ID", or "ovf:/file/ID" of a file that
-    /// is no disk of the DiskSection. Errors call the item `was`. Throws a LauncherError when no
-    /// file is said for it, or one that cannot be read from here, and for a blank disk without a
+    /// The disk that an item's HostResource names: "ovf:/disk/ID", or "ovf:/file/ID" for a file
+    /// that is no disk of the DiskSection. Errors call the item `was`. Throws a LauncherError if no
+    /// file is given for it, or one that cannot be read from here, and for a blank disk without a
     /// size.
     ApplianceDisk disk(const std::string& resource, const std::string& was);
     /// A blank disk of that many units ("20", "byte * 2^30"). Throws a LauncherError, which calls
-    /// it `was`, when that is no size of a disk.
+    /// it `was`, if that is no size for a disk.
     [[nodiscard]] ApplianceDisk blank_disk(const std::string& size, const std::string& units,
                                            const std::string& was) const;
 
-    /// The file, as References have it, that a drive's HostResource names; as it is where there is
-    /// none.
+    /// The name in References of the file that a drive's HostResource names; the HostResource
+    /// itself if there is no such file.
     std::string file_in_drive(const std::string& resource);
 
-    /// What neither disk() nor file_in_drive() was asked for: each file and disk as its element
-    /// begins.
+    /// Each file and disk for which neither disk() nor file_in_drive() was called, as the start tag
+    /// of its element.
     [[nodiscard]] std::vector<std::string> unused() const;
 
   private:
-    /// One of <References>.
+    /// An entry of <References>.
     struct File {
         std::string href;     ///< as written
         std::string name;     ///< relative to the descriptor
@@ -80,13 +80,13 @@ class OvfDisks {
 
     void read_references(const pugi::xml_node& section);
     void read_disks(const pugi::xml_node& section);
-    /// The one of <References> that a disk's element is for; the end: it is blank.
+    /// The entry of <References> for a disk's element; the end if the disk is blank.
     [[nodiscard]] std::map<std::string, File>::const_iterator file_for(
         const pugi::xml_node& element) const;
     [[nodiscard]] ApplianceDisk blank_disk_of(const pugi::xml_node& element) const;
-    /// Of a disk with a file, which has its size by itself: 0 where nothing, or nonsense, is said.
+    /// For a disk with a file, which has its own size: 0 if nothing is given, or nonsense.
     [[nodiscard]] std::uint64_t capacity_of(const pugi::xml_node& element) const;
-    /// The one that an id (oVirt: or its name) is for; the end: there is none.
+    /// The file with an id (for oVirt, also a name); the end if there is none.
     [[nodiscard]] std::map<std::string, File>::const_iterator file_of(const std::string& id) const;
     [[nodiscard]] std::map<std::string, pugi::xml_node>::const_iterator disk_of(
         const std::string& id) const;

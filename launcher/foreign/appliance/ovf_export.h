@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // A VM as the descriptor of an appliance (OVF 1), for other hypervisors. They know neither virtio
-// nor a bridge of this host's: its disks are on controllers, and its adapters models, that all
-// have.
+// nor the bridges of this host, so it gets controllers for its disks, and models of adapters, that
+// all of them have.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,7 @@ struct OvfDisk {
     DiskBus bus = DiskBus::virtio;
 };
 
-/// The descriptor, which also names `others`. `owner`: whose VM it is, which its MAC addresses are
-/// made of.
+/// The descriptor, which also names `others`. The MAC addresses are derived from `owner`, the VM's.
 std::string ovf_text(const VmSpec& spec, const Owner& owner, const std::vector<OvfDisk>& disks,
                      const std::vector<OvfFile>& others);
 

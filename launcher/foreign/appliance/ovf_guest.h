@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What an appliance's guest has drivers for, as far as the descriptor tells which system it is.
+// What an appliance's guest has drivers for, as far as the descriptor shows which system it is.
 #pragma once
 
 #include <pugixml.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The virtual hardware of an OVF descriptor: the items of the configuration that is taken, and what
-// each of them says.
+// The virtual hardware in an OVF descriptor: the items of the chosen configuration, and what each
+// of them says.
 #pragma once
 
 #include <map>
@@ -24,40 +24,41 @@ struct OvfItem {
     std::map<std::string, std::string> configs;  ///< <vmw:Config key= value=>
     bool several = false;                        ///< it contains an element more than once
 
-    /// Of an element; empty when there is none.
+    /// The text of an element; empty if there is none.
     [[nodiscard]] std::string text(const std::string& key) const;
-    /// The number by which other items name it.
+    /// The number by which other items refer to it.
     [[nodiscard]] std::string id() const;
-    /// Empty when there is none; whoever understands one takes it away.
+    /// The same, but removes the element, which whoever understands it does.
     std::string take(const std::string& key);
-    /// Of its quantity: AllocationUnits, and VirtualQuantityUnits where that is not said.
+    /// The unit of its quantity: AllocationUnits, or else VirtualQuantityUnits. Removes it.
     std::string take_units();
-    /// What nobody has taken, but for numbers of the descriptor's own: "Reservation=500".
+    /// What nobody has taken, except the descriptor's own numbers: "Reservation=500".
     [[nodiscard]] std::string left() const;
 };
 
-/// Is it for `configuration`, or for all?
+/// Is it for `configuration`, or for all of them?
 bool is_for_configuration(const pugi::xml_node& node, const std::string& configuration);
 
-/// Items in their order, but what is on the same controller in the order of its addresses: those
-/// for every configuration, less those that one for `configuration` has taken the place of.
+/// The items in their order, but those on the same controller in the order of their addresses:
+/// those for every configuration, except those that one for `configuration` replaces, and these.
 std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
                                     const std::string& configuration, Translation& translation);
 
-/// A number that is not negative, "20" or "1.5"; nothing for other words.
+/// A number that is not negative, such as "20" or "1.5"; nothing for other words.
 std::optional<double> ovf_number(std::string_view text);
 
-/// Bytes that a number of `units` is: "byte * 2^20", "MegaBytes", "MB"; nothing for other words.
+/// How many bytes a unit has: "byte * 2^20", "MegaBytes", "MB"; nothing for other words.
 std::optional<double> ovf_unit(std::string units);
 
-/// "00:50:56:01:02:03", also with dashes or dots, and without any; nothing when it is something
-/// else or no station's address.
+/// "00:50:56:01:02:03", also with dashes or dots, or without separators; nothing if it is something
+/// else, or no station's address.
 std::optional<MacAddress> ovf_mac(std::string_view text);
 
-/// Those of <section xsi:type="ovf:X_Type"> of OVF 0.9, and <X> of later ones, in `parent`.
+/// The first section of that name in `parent`: <section xsi:type="ovf:X_Type"> in OVF 0.9, and <X>
+/// later.
 pugi::xml_node ovf_section(const pugi::xml_node& parent, std::string_view name);
 
-/// "Content" of 0.9 is a VirtualSystem or a collection of them; what it is called since.
+/// The element's name since OVF 1; in 0.9, a "Content" is a VirtualSystem or a collection of them.
 std::string ovf_name(const pugi::xml_node& node);
 
 }  // namespace tapgate

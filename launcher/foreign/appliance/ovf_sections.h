@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What of an OVF descriptor becomes nothing.
+// The parts of an OVF descriptor from which nothing is made.
 #pragma once
 
 #include <pugixml.hpp>
@@ -10,8 +10,8 @@
 
 namespace tapgate {
 
-/// Names in `translation` each section of the descriptor and of its VM `system` that nothing is
-/// made of, but for `read`, which something was made of; and what of its hardware is no item.
+/// Names in `translation` each section of the descriptor and of its VM `system` from which nothing
+/// was made, which excludes `read`, and everything in its hardware that is no item.
 void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& system,
                         const std::vector<pugi::xml_node>& read, Translation& translation);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What VirtualBox says of a machine in its own words only: <vbox:Machine> beside the OVF hardware.
+// What VirtualBox says only in its own words for a machine: <vbox:Machine> beside the OVF hardware.
 #pragma once
 
 #include <pugixml.hpp>
@@ -20,10 +20,10 @@ struct VirtualBoxAdapter {
     std::string left = {};                   ///< rules that forward nothing
 };
 
-/// The adapters of `system` that are there, in the order of the OVF hardware's.
+/// The adapters of `system` that are enabled, in the order of those in the OVF hardware.
 std::vector<VirtualBoxAdapter> virtualbox_adapters(const pugi::xml_node& system);
 
-/// A clock that the guest reads as local time.
+/// Reads whether the guest's clock has local time.
 void read_virtualbox_clock(const pugi::xml_node& system, Translation& translation);
 
 }  // namespace tapgate

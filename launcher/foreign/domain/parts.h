@@ -62,17 +62,17 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
 /// Any other device.
 void read_domain_device(DomainParts& domain, const pugi::xml_node& device);
 
-/// <vcpu>: how many CPUs the guest starts with.
+/// How many CPUs the guest starts with, from <vcpu>.
 std::uint64_t domain_cpus(const pugi::xml_node& vcpu);
 
 /// <vcpu> and <cpu>; the number of CPUs is known by then.
 void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu);
 void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu);
 
-/// Bytes of <memory unit='KiB'>; nothing for what is no size.
+/// The bytes in <memory unit='KiB'>; nothing if it is no size.
 std::optional<double> domain_bytes(XmlLeft& xml, const pugi::xml_node& node);
 
-/// <memoryBacking> and <numa> of <cpu>: what the memory lies in. <memory> and <vcpu> are known by
+/// <memoryBacking>, and <numa> of <cpu>: what backs the memory. <memory> and <vcpu> are known by
 /// then.
 void read_domain_backing(DomainParts& domain, const pugi::xml_node& root);
 
@@ -83,28 +83,28 @@ void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu);
 void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem);
 void read_domain_crypto(DomainParts& domain, const pugi::xml_node& crypto);
 void read_domain_pstore(DomainParts& domain, const pugi::xml_node& pstore);
-/// The same of a socket of the user's; false: it is another, and somebody else's to read.
-/// Whether the guest's memory is shared, if at all, as share=DIR,via=virtiofs shares it.
+/// Whether the guest's memory is shared, if at all, in the same way as for share=DIR,via=virtiofs.
 bool has_plain_shared_memory(const pugi::xml_node& domain);
 
-/// Whether the <filesystem> is a directory by virtiofs that share= can have.
+/// Whether the <filesystem> is a directory by virtiofs that share= can express.
 bool is_virtiofs_share(const pugi::xml_node& filesystem);
 
+/// Keep devices on a socket of the user's; false for any other, which is for others to read.
 bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem);
 bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel);
 bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
                            const std::string& model);
-/// `rank`: its place among the disks.
+/// `rank` is its place among the disks.
 bool keep_domain_vhost_disk(DomainParts& domain, const pugi::xml_node& disk, unsigned rank);
 
 /// <memory>.
 void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory);
 
-/// The same of a domain without one, whose NUMA nodes say it; when there are none, nothing.
+/// The same for a domain without <memory>, whose NUMA nodes give it; nothing if there are none.
 void read_domain_node_memory(DomainParts& domain, const pugi::xml_node& root);
 
-/// <type> of <os>: the machine, which decides what the disks are on. Throws a LauncherError for a
-/// machine that is no PC.
+/// <type> of <os>: the machine, which decides which buses the disks are on. Throws a LauncherError
+/// for a machine that is no PC.
 void read_domain_machine(DomainParts& domain, const pugi::xml_node& os);
 
 /// The rest of <os>; the machine is known by then.
@@ -117,13 +117,13 @@ void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os);
 void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock);
 void read_domain_features(DomainParts& domain, const pugi::xml_node& features);
 
-/// <sysinfo>: what the guest reads of its maker.
+/// <sysinfo>: what the guest is told about its maker.
 void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo);
 
 /// "0000:06:12.5" of <address domain='0x0000' bus='0x06' slot='0x12' function='0x5'/>.
 std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address);
 
-/// The model of the SCSI controller, which libvirt chooses when none is said.
+/// The model of the SCSI controller, which libvirt chooses if none is given.
 std::string scsi_model_of(const DomainParts& domain, const std::string& index);
 
 /// <boot order=> of a device; nothing when it has none.

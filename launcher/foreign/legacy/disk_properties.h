@@ -13,9 +13,9 @@ namespace tapgate {
 void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevice* device,
                           bool throw_away, ForeignDisk& disk);
 
-/// By what a guest finds a SCSI disk in /dev/disk/by-id: its device_id=, or the name of its drive,
-/// which is empty for a node. A serial number says the same (scsi_realize() in QEMU's
-/// hw/scsi/scsi-disk.c), where none was said.
+/// Keeps what a guest finds a SCSI disk by in /dev/disk/by-id: its device_id=, or else the name of
+/// its drive, which is empty for a node. If there is no serial number, one says the same
+/// (scsi_realize() in QEMU's hw/scsi/scsi-disk.c).
 void keep_scsi_id(const Properties& drive, Properties& device, const std::string& name,
                   ForeignDisk& disk);
 

@@ -18,7 +18,7 @@ struct LegacyDrive {
     bool used = false;  ///< for a -blockdev: a device uses it, or a node that a device uses
 };
 
-/// The image of a -blockdev: the path, the format, and what its image stands on.
+/// The image of a -blockdev: its path, its format, and what it stands on.
 struct NodeImage {
     std::string was;  ///< all its nodes, as written
     std::string path;

@@ -23,7 +23,7 @@
 
 namespace tapgate {
 
-/// What others refer to by its id: -object, -chardev, -fsdev, -tpmdev.
+/// What other options refer to by its id: -object, -chardev, -fsdev, -tpmdev.
 struct LegacyPart {
     std::string option;  ///< "object"
     std::string was;
@@ -40,7 +40,7 @@ struct LegacyDisks {
     std::vector<std::pair<char, std::string>> floppy_orders;       ///< 'A', and a bootindex
 };
 
-/// One end of a wire: the guest's adapter, or what the host has for it.
+/// One end of a wire: the guest's adapter, or the host's end.
 struct NetEnd {
     std::string was;
     Properties properties;
@@ -51,7 +51,7 @@ struct NetEnd {
 struct LegacyNets {
     std::vector<NetEnd> adapters;
     std::vector<NetEnd> hosts;
-    /// Properties of the first user network, and the option that said them (-redir, -tftp).
+    /// Properties of the first user network, each with the option that gave it (-redir, -tftp).
     std::vector<std::pair<std::string, std::string>> user_options;
     std::string none_was;  ///< -net none as written; empty if not given
     bool defaults = true;  ///< there is no -nodefaults
@@ -104,11 +104,11 @@ struct LegacyParts {
 
 using LegacyHandler = void (*)(LegacyParts&, const LegacyOption&);
 
-/// Any option: kept as it is, its paths made absolute; named as dropped.
+/// For any option: keep it as it is, with absolute paths; or name it as dropped.
 void keep_option(LegacyParts& parts, const LegacyOption& option);
 void drop_option(LegacyParts& parts, const LegacyOption& option);
 
-/// The machine and what is in its case (system.cc).
+/// The machine and its main parts (system.cc).
 void take_machine(LegacyParts& parts, const LegacyOption& option);
 void take_accel(LegacyParts& parts, const LegacyOption& option);
 void take_kvm(LegacyParts& parts, const LegacyOption& option);
@@ -132,31 +132,31 @@ void add_machine(LegacyParts& parts);
 /// CPUs (cpus.cc).
 void take_cpus(LegacyParts& parts, const LegacyOption& option);
 void take_cpu(LegacyParts& parts, const LegacyOption& option);
-/// Is it a CPU, as -device has those that are plugged in?
+/// Is it a CPU in the form that -device has for those that are plugged in?
 bool is_cpu(std::string_view driver);
-/// Before -smp is read, which says how many there are at first.
+/// To be called before -smp is read, which only says how many there are at first.
 void count_plugged_cpus(LegacyParts& parts, const std::vector<LegacyOption>& options);
 
 /// Memory (memory.cc).
 void take_memory_path(LegacyParts& parts, const LegacyOption& option);
 void take_numa(LegacyParts& parts, const LegacyOption& option);
-/// How much there is, where nobody said it; the object that it lies in; NUMA nodes.
+/// Adds the default size if none was given, the object that backs the memory, and NUMA nodes.
 void add_memory(LegacyParts& parts);
-/// Whether -machine names a memory object that gives nothing but its size.
+/// Whether -machine names a memory object that only has a size.
 bool has_plain_memory(const LegacyParts& parts);
-/// An object as the QEMU of this user's takes it: memory in files of libvirt's is memory without
-/// a file. Returns what was changed; may be empty.
+/// Makes an object fit this user's QEMU: memory in libvirt's files becomes memory without a file.
+/// Returns what was changed; may be empty.
 std::string fit_object(Properties& object);
 
-/// The bus that a device says, empty for the board's own, and its place there, in the order in
-/// which a guest comes to them. Nothing: the device says no place.
+/// The bus that a device gives, empty for the board's own, and its place there, in the order in
+/// which a guest finds devices. Nothing if the device gives no place.
 std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device);
 /// Is it a VGA adapter, or another screen?
 bool is_screen(std::string_view driver);
 
 /// Disks, CD-ROMs, floppies (disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);
-/// What stands where QEMU takes a word for a disk's name, and is none, is an error.
+/// Throws if a word that QEMU takes as a disk's name is none.
 void require_name_of_disk(const std::string& word);
 void take_blockdev(LegacyParts& parts, const LegacyOption& option);
 /// Adds the disks to the result, with a note for each; marks the devices that belong to them.
@@ -191,21 +191,22 @@ void take_audio(LegacyParts& parts, const LegacyOption& option);
 void take_usb_device(LegacyParts& parts, const LegacyOption& option);
 void take_watchdog(LegacyParts& parts, const LegacyOption& option);
 void add_devices(LegacyParts& parts);
-/// Where a card of the host's (vfio-pci) is on q35, which its driver may look at: on a PCIe port of
-/// its own, when it was on one or is one of several functions, which stay together. `before` has
-/// the place that it had. Returns the port, as options, unless that is there (host_cards.cc).
+/// Puts a card of the host's (vfio-pci) onto a place on q35 like the old one, since its driver may
+/// look at that: on its own PCIe port, if it was on one, or is one of several functions, which stay
+/// together. `before` has the old place. Returns the port as options, unless it exists already
+/// (host_cards.cc).
 std::vector<std::string> place_host_card(LegacyParts& parts, const Properties& before,
                                          Properties& card);
 
-/// Keeps what the properties refer to by an id, and gives it other ids where tapgate has these
-/// itself. Returns why that cannot be; empty: it is done.
+/// Keeps what the properties refer to by an id, with another id if tapgate uses that itself.
+/// Returns why it cannot be kept; empty if it is.
 std::string keep_references(LegacyParts& parts, Properties& properties);
 
-/// Paths in values of options that are kept, made absolute (system.cc).
+/// Makes paths absolute in the values of options that are kept (system.cc).
 void make_paths_absolute(const LegacyMachine& machine, Properties& properties);
 
-/// A ROM that QEMU brings along and finds by its name; another name is one of a file beside whoever
-/// started it.
+/// Whether it is a ROM that comes with QEMU, which finds it by its name; any other name is a
+/// file's, relative to where QEMU was started.
 bool is_rom_of_qemu(std::string_view name);
 
 }  // namespace tapgate

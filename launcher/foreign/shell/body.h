@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Where the body of a shell's function ends.
+// Finds the end of a shell function's body.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,8 @@
 
 namespace tapgate {
 
-/// How many bytes `{ ... }' or `( ... )' at the beginning of the text has; 0: it has no end.
+/// The length in bytes of the `{ ... }' or `( ... )' at the beginning of the text; 0 if it has no
+/// end.
 size_t length_of_body(std::string_view text);
 
 }  // namespace tapgate

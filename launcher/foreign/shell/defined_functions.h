@@ -21,7 +21,7 @@ struct ShellFunction {
 
 class ShellFunctions {
   public:
-    /// Null: there is none of that name. Valid until the next change.
+    /// Null if there is none of that name. Valid until the next change.
     [[nodiscard]] const ShellFunction* find(const std::string& name) const {
         const auto found = functions_.find(name);
         return found == functions_.end() ? nullptr : &found->second;
@@ -37,7 +37,7 @@ class ShellFunctions {
         functions_.erase(name);
     }
 
-    /// Until here: what a subshell defines is undone when it ends.
+    /// For undo_to(), since what a subshell defines is undone when it ends.
     [[nodiscard]] size_t mark() const { return before_.size(); }
     void undo_to(size_t mark) {
         for (; before_.size() > mark; before_.pop_back()) {

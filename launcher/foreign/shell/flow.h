@@ -48,7 +48,7 @@ struct ShellElement {
     std::string directory = {};
 };
 
-/// What ends a script under `set -e', unless what it is a part of turns out to be tested.
+/// A failure that ends a script under `set -e', unless it turns out to be part of a test.
 struct ShellFailure {
     unsigned line = 0;
     size_t depth = 0;                     ///< the number of blocks around it
@@ -62,33 +62,33 @@ class ShellFlow {
 
     /// Whether the next command is run.
     [[nodiscard]] Truth reach() const;
-    /// Whether arguments or files have a say in that.
+    /// Whether that depends on arguments or files.
     [[nodiscard]] bool soft() const;
-    /// Whether files have a say in that.
+    /// Whether that depends on files.
     [[nodiscard]] bool by_files() const;
 
     void ended(const ShellStatus& status);
-    /// How the last command ended.
+    /// The status of the last command.
     [[nodiscard]] const ShellStatus& status() const { return status_; }
-    /// What has left loops or the script so far, for undo_leavings(): a subshell's own doing.
+    /// For undo_leavings(), since a subshell only leaves loops, or the script, for itself.
     [[nodiscard]] size_t leavings() const { return leavings_.size(); }
     void undo_leavings(size_t mark);
 
-    /// Has the list that ends here failed, as `set -e' asks?
+    /// Has the list that ends here failed in the sense of `set -e'?
     [[nodiscard]] bool has_failed() const;
     void fail(ShellFailure failure);
     [[nodiscard]] const std::optional<ShellFailure>& failure() const { return failure_; }
     [[nodiscard]] size_t depth() const { return blocks_.size(); }
-    /// The list that the failure is in ends here, so that nothing tests it in these blocks.
+    /// The list with the failure ends here, so nothing in these blocks tests it.
     void settle_failure();
-    /// The failure that ended a subshell whose list ends here, and is the subshell's status now.
+    /// The failure that ended a subshell whose list ends here, and that is its status now.
     std::optional<ShellFailure> failed_subshell();
-    /// What has failed in blocks that have ended is tested here.
+    /// A failure in blocks that have ended is tested here, and so does not count.
     void forgive();
 
-    /// The next command is run where another one fails.
+    /// The next command is run if another one fails.
     [[nodiscard]] bool is_behind_or() const { return behind_or_; }
-    /// The last test is called that.
+    /// Sets how the last test is called.
     void name_status(const std::string& text) { status_.text = text; }
     void and_then();   ///< `&&'
     void or_else();    ///< `||'
@@ -96,55 +96,55 @@ class ShellFlow {
 
     [[nodiscard]] ShellElement& element() { return element_; }
 
-    /// `inverted`: behind `!'.
+    /// `inverted`: after `!'.
     void open(Kind kind, bool inverted = false);
     void then();
     void otherwise_if();
     void otherwise();
-    /// `status`: whether its body is run, as its words tell.
+    /// `status`: whether the body is run, as far as the text shows that.
     void open_loop(ShellLoop loop, const ShellStatus& status);
     void enter_loop();
     void begin_round();
-    /// `text`: the word that is compared, as it was written. `known`: its value is.
+    /// `text` is the word that is compared, as written; `known` says whether its value is known.
     void open_choice(const std::string& text, bool known, bool soft);
-    /// The value that `case' compares; only in one.
+    /// The value that `case' compares. Only inside one.
     std::string& compared() { return blocks_.back().compared; }
     [[nodiscard]] bool awaits_pattern() const;
     void begin_branch(Truth matches, const std::string& pattern);
-    /// `falls': the next branch is run as well (`;&'). `asks': its patterns are tried (`;;&').
+    /// `falls': the next branch is run, too (`;&'). `asks': its patterns are tried (`;;&').
     void end_branch(bool falls, bool asks);
     void close(Kind kind);
     [[nodiscard]] bool is_in(Kind kind) const { return !blocks_.empty() && top().kind == kind; }
-    /// So many loops end here (`break 2'); the last of them only its round, where it `goes_on'
+    /// Ends that many loops (`break 2'); if it `goes_on', only a round of the last one
     /// (`continue').
     void leave_loops(size_t count, bool goes_on);
     void end_round();
-    /// A loop has had its rounds, and this is what it does not do once more.
+    /// Whether this is only read as the round after the last one of a loop, and so is not run.
     [[nodiscard]] bool is_over() const;
-    /// Whether the condition of a loop held, and is to be asked again; that of `while true` only if
-    /// the round `shifted` arguments away, so that it comes to an end.
+    /// Whether a loop's condition has held, and has to be evaluated again. If it is no test (`while
+    /// true'), only if the round has `shifted' arguments away, so that the loop comes to an end.
     [[nodiscard]] bool asks_again(bool shifted) const;
-    /// Nobody knows after how many rounds the innermost loop, which ends here, has been left.
+    /// Whether it is unknown how many rounds the innermost loop, which ends here, has had.
     [[nodiscard]] bool is_uncounted() const;
-    /// See ShellElement; of that loop.
+    /// That of the loop; see ShellElement.
     [[nodiscard]] size_t loop_mark() const { return top().element.mark; }
     ShellLoop* loop() { return is_in(Kind::loop) ? &blocks_.back().loop : nullptr; }
     /// Between `while' and `do'.
     [[nodiscard]] bool is_in_condition() const {
         return is_in(Kind::loop) && top().loop.tested && !top().entered;
     }
-    /// The innermost loop has been left.
+    /// Whether the innermost loop has been left.
     [[nodiscard]] bool is_left() const { return top().left != Truth::no; }
-    /// The innermost subshell ends here; false: there is none.
+    /// Ends the innermost subshell; false if there is none.
     bool leave_subshell();
-    /// The script ends here.
+    /// Ends the script.
     void leave();
     [[nodiscard]] bool is_gone() const { return gone_; }
 
-    /// All of it is reached only as far as that.
+    /// Everything is only reached as far as this says.
     void start_with(Truth reach, bool soft);
 
-    /// The tests that the next command hangs on, and whether they held.
+    /// The tests that decide about the next command, and whether they held.
     [[nodiscard]] std::vector<std::pair<std::string, Truth>> tests() const;
 
   private:
@@ -194,7 +194,7 @@ class ShellFlow {
     std::vector<std::pair<std::string, Truth>> gate_tests_;
     ShellStatus status_{Truth::yes, false, false, {}};
     bool gone_ = false;
-    // What undo_leavings() puts back: of a block, or of the whole script.
+    // What undo_leavings() restores, for a block or the whole script.
     struct Leaving {
         std::optional<size_t> block;
         Truth left = Truth::no;

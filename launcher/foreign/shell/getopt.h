@@ -9,8 +9,8 @@
 
 namespace tapgate {
 
-/// What `getopt WORDS` prints; `words` begins with its name. Nothing where it would end with an
-/// error, or is asked for what only other shells understand.
+/// What `getopt WORDS` prints; `words` begins with its name. Nothing if it would fail, or is asked
+/// for something that only other shells understand.
 std::optional<std::string> getopt_output(const std::vector<std::string>& words);
 
 }  // namespace tapgate

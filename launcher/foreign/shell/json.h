@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// {"driver":"qcow2",...} without quotes, as ps(1) prints what libvirt gave to QEMU: no shell would
-// leave that to it.
+// {"driver":"qcow2",...} without quotes, as ps(1) prints what libvirt gave to QEMU: a shell would
+// not leave it as one word.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace tapgate {
 
-/// Of the word of JSON that the text begins with; 0: it begins with none.
+/// The length of the JSON at the beginning of the text; 0 if it does not begin with any.
 size_t length_of_json(std::string_view text);
 
 }  // namespace tapgate

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A line as `read' takes it apart.
+// Splits a line as `read' does.
 #pragma once
 
 #include <string>
@@ -12,8 +12,7 @@ namespace tapgate {
 /// Is it a command that sets variables to what it reads?
 bool reads_input(const std::vector<std::string>& command);
 
-/// The words of a line as `read' finds them, at most so many, of which the last is all that is left
-/// of the line.
+/// The words of a line as `read' finds them, at most `most`, the last of which is all the rest.
 std::vector<std::string> words_of_line(std::string_view line, std::string_view separators,
                                        size_t most);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Images that a script makes, and what it says of their formats.
+// Images that a script makes, and their formats.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@ struct MadeImage {
     std::string format;  ///< QEMU's word for it; empty if it is made in several formats
 };
 
-/// The one that `qemu-img create` or `qemu-img convert` makes; nothing: the command is none of
-/// those.
+/// The image that a `qemu-img create` or `qemu-img convert` makes; nothing if the command is
+/// neither.
 std::optional<MadeImage> image_made_by(const std::vector<std::string>& words);
 
 }  // namespace tapgate

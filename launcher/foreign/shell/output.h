@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What `$(...)' stands for, where that is known without running it: parts of paths, sums.
+// The value of `$(...)' if that is known without running it: parts of paths, sums.
 #pragma once
 
 #include <optional>
@@ -12,25 +12,25 @@
 
 namespace tapgate {
 
-/// A command, and what stands behind it.
+/// A command, and what comes after it.
 struct ShellOutput {
     std::vector<std::string> words;
     std::string rest;      ///< from `|', `&&' or `||' on
     ShellProblem problem;  ///< with the words
 };
 
-/// What the command would print; nothing when only running it would tell.
+/// What the command would print; nothing if only running it would show that.
 std::optional<ShellVariables::Value> known_output(const ShellOutput& parts,
                                                   ShellVariables& variables);
 
-/// What `echo` or `printf` prints, with its line's end; nothing where that is not known, or of
-/// another program.
+/// What `echo` or `printf` prints, with its line's end; nothing if that is unknown, or for another
+/// program.
 std::optional<std::string> shell_printed(const std::vector<std::string>& words);
 
-/// As `$(...)' takes a text.
+/// The text as `$(...)' has it.
 std::string without_line_ends(std::string text);
 
-/// What `$((text))` is: whole numbers, variables, + - * / % and brackets.
+/// The value of `$((text))`: whole numbers, variables, + - * / % and brackets.
 std::optional<long long> shell_arithmetic(std::string_view text, ShellVariables& variables);
 
 /// What `((text))' does.

@@ -20,15 +20,15 @@ struct ShellProblem {
     explicit operator bool() const { return !what.empty(); }
     [[nodiscard]] bool is_hard() const { return !what.empty() && !soft; }
 
-    /// One more: the first is told, and it is soft where all of them are.
+    /// Adds another problem: the first one is reported, and it is soft if all of them are.
     void add(const ShellProblem& other);
 
-    /// It was met in that line, unless it has one.
+    /// The same problem with that line, unless it has one already.
     [[nodiscard]] ShellProblem met_in(unsigned place) const;
 
-    /// That of a variable, for which this one is the REASON.
+    /// The problem of the variable `name', for which this one is the REASON.
     [[nodiscard]] ShellProblem of_variable(const std::string& name) const;
-    /// The REASON for a variable that is set to something with this problem.
+    /// The REASON for the variable `name', which is set to something with this problem.
     [[nodiscard]] ShellProblem reason_for(const std::string& name) const;
 };
 

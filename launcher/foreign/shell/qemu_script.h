@@ -12,14 +12,14 @@
 
 namespace tapgate {
 
-/// The only command of a script that starts a QEMU, after sudo, nohup and the like; in a log of
-/// libvirt's, which has many starts of one VM, the last. Errors call the script `source`. Throws a
-/// LauncherError when there is none or more than one, or when only a shell could tell its words.
+/// The only command of a script that starts a QEMU, after sudo, nohup and the like; in libvirt's
+/// logs, which have many starts of one VM, the last one. Errors call the script `source`. Throws a
+/// LauncherError if there is none or more than one, or if only a shell knows its words.
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source);
 
-/// That command of a script's text, read as it would run here with these arguments; where that
-/// leads to no start of QEMU, with all its branches alike. `lookup`: see ShellVariables.
+/// That command in a script's text, read as it would run here with these arguments, or if that does
+/// not reach a start of QEMU, with all branches alike. `lookup` is as in ShellVariables.
 ShellCommand find_qemu_start(std::string_view text,
                              const std::function<const char*(const std::string&)>& lookup,
                              const std::string& source,

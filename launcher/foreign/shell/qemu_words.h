@@ -9,20 +9,20 @@
 
 namespace tapgate {
 
-/// The place of QEMU's name in the words of a command; end() when it starts none.
+/// The place of QEMU's name in the words of a command; end() if it starts none.
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words);
 
-/// The first of the arguments of that QEMU.
+/// The first argument of that QEMU.
 std::vector<std::string>::const_iterator arguments_of_qemu(
     const std::vector<std::string>& words, std::vector<std::string>::const_iterator qemu);
 
-/// Does the command start a QEMU with options, and not only ask it for help?
+/// Does the command start a QEMU with options, rather than only ask it for help?
 bool is_start_of_qemu(const std::vector<std::string>& words);
 
 /// What is wrong with a word that should have been QEMU's name.
 std::string no_qemu(std::string_view word);
 
-/// What is said of QEMU on Windows.
+/// What errors say about QEMU on Windows.
 inline constexpr const char* of_windows =
     "it is a command line of Windows', whose disks are not on this host: copy the images, and "
     "write "

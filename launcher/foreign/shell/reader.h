@@ -53,13 +53,13 @@ class ShellReader {
         Options options = {};
     };
 
-    /// What a function prints, while it is called for that.
+    /// What a function prints, if it is called for its output.
     struct Printed {
         std::string text;
         bool known = true;
     };
 
-    /// `line`: that of the first line; `nesting`: of how many scripts it is a word.
+    /// `line` is the number of the first line; `nesting` is how many scripts this one is a word of.
     ShellReader(std::string_view text, ShellVariables& variables, Script& script, unsigned line,
                 unsigned nesting)
         : variables_(variables),
@@ -136,9 +136,9 @@ class ShellReader {
     void record();
     void note_tests();
     void note_image();
-    /// `what` is in others, as it is not reached.
+    /// Adds `what` to the others, since it is not reached.
     void pass_over(const std::string& what);
-    /// `what` is reached, and in others no more.
+    /// Removes `what` from the others, since it is reached.
     void come_to(const std::string& what);
     void leave();
     void leave_function();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Units of systemd and desktop entries, or what of a script writes some, as a shell would have
-// them.
+// systemd units and desktop entries, also inside a script that writes them, turned into what a
+// shell would read.
 #pragma once
 
 #include <string>
@@ -9,9 +9,10 @@
 
 namespace tapgate {
 
-/// The text, with what `%X' in its lines `ExecStart=' stands for: by the name of the unit's file
-/// ("kvm@web.service": `%i' is web), or unknown_text. In front of such a line is a `cd' to the
-/// WorkingDirectory= of its section. `Exec=' and `Path=' of a desktop entry are read as these.
+/// The text, with `%X' in its lines `ExecStart=' replaced by what the name of the unit's file says
+/// ("kvm@web.service": `%i' is web), or by unknown_text. Before such a line comes a `cd' to the
+/// WorkingDirectory= of its section. `Exec=' and `Path=' of a desktop entry are treated in the same
+/// way.
 std::string with_units_as_script(std::string_view text, std::string_view file);
 
 }  // namespace tapgate

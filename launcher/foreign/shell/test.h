@@ -12,16 +12,16 @@
 
 namespace tapgate {
 
-/// Does the command `words` end well? `bracket`: how it begins: "[", "[[" or "test", which is not
-/// in `words`. Files of this host are asked for by `variables` where `asks_files`.
+/// Does the command `words` succeed? `bracket` is how it begins, which is not in `words`: "[", "[["
+/// or "test". If `asks_files`, `variables` is asked about this host's files.
 ShellStatus shell_test(std::string_view bracket, std::vector<std::string> words,
                        ShellVariables& variables, bool asks_files);
 
-/// Is the value one that the pattern of `case' stands for? Patterns that take long are not asked.
+/// Does the value match a pattern of `case'? Unknown for patterns that take long.
 Truth matches_pattern(const std::string& pattern, const std::string& value);
 
-/// Has the value a part that the regular expression stands for ([[ VALUE =~ EXPRESSION ]])? Then
-/// `groups` is that part, and what is in its brackets. Expressions that take long are not asked.
+/// Does a part of the value match the regular expression ([[ VALUE =~ EXPRESSION ]])? Then `groups`
+/// has that part, followed by those in brackets. Unknown for expressions that take long.
 Truth matches_regular(const std::string& expression, const std::string& value,
                       std::vector<std::string>& groups);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What can be said about a script that is not run: yes, no, or that only a run would tell.
+// What can be said about a script that is not run: yes, no, or that only running it would show.
 #pragma once
 
 namespace tapgate {

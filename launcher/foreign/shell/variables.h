@@ -17,11 +17,11 @@
 
 namespace tapgate {
 
-/// Stands in a word for text that only the shell that ran the script knew: the output of a command,
-/// a process number, a random number. Whoever needs that text has to give up.
+/// Replaces text that only the shell knew that ran the script: the output of a command, a process
+/// number, a random number. Whoever needs that text has to give up.
 inline constexpr std::string_view unknown_text = "$(...)";
 
-/// Whether it stands in the word, or in one of the words.
+/// Whether the word, or one of the words, contains it.
 bool is_unknown(std::string_view word);
 bool is_unknown(const std::vector<std::string>& words);
 
@@ -41,24 +41,25 @@ class ShellVariables {
         Attributes attributes = {};
     };
 
-    /// `lookup`, getenv() or a test's, is asked for HOME, USER, PWD, "~NAME" (a user's home),
-    /// "$0" (the script's path), "nproc" (how many CPUs the host has) and "exists PATH" ("yes" or
-    /// "no") only.
+    /// `lookup` is getenv(), or a test's function. It is only asked for HOME, USER, PWD, "~NAME" (a
+    /// user's home), "$0" (the script's path), "nproc" (how many CPUs the host has) and "exists
+    /// PATH" ("yes" or "no").
     explicit ShellVariables(const std::function<const char*(const std::string&)>& lookup)
         : lookup_(lookup) {}
 
-    /// Sets it, or adds to it (`NAME+=`). `value.problem`: why its value is not known.
-    /// `conditional`: under an `if' or behind `&&', so that nobody knows whether.
+    /// Sets the variable, or adds to it (`NAME+=`). `value.problem` is why its value is unknown.
+    /// `conditional`: under an `if' or after `&&', so that it is unknown whether it is set.
     void set(const std::string& called, Value value, bool array, bool append, bool conditional);
 
-    /// What a function of the script prints, called with these words: its name and arguments.
-    /// unknown_text where only running it would tell; nothing where there is no such function.
+    /// What a function of the script prints if it is called with these words: its name and
+    /// arguments. unknown_text if only running it would show that; nothing if there is no such
+    /// function.
     using Printed = std::function<std::optional<Value>(const std::vector<std::string>& words)>;
-    /// Is given a command whose output is a part of a word, where that starts QEMU.
+    /// Gets a command whose output is a part of a word, if it may start QEMU.
     using Started = std::function<void(const std::string& text, unsigned line)>;
-    /// What a list of commands prints, as it stands in $(...): `if a; then echo b; fi'.
+    /// What a list of commands in $(...) prints: `if a; then echo b; fi'.
     using ListPrinted = std::function<std::optional<Value>(const std::string& text, unsigned line)>;
-    /// While it lives, those are asked by printed_by(), start() and printed_by_list().
+    /// While this lives, printed_by(), start() and printed_by_list() use these functions.
     class PrintedBy {
       public:
         PrintedBy(ShellVariables& variables, Printed printed, Started started = {},
@@ -93,35 +94,35 @@ class ShellVariables {
             started_(text, line);
     }
 
-    /// What is read now is run, perhaps or surely: for assign().
+    /// Whether what is read now is run, perhaps or surely: for assign().
     void set_reached(bool perhaps, bool surely) {
         reached_ = perhaps;
         surely_ = surely;
     }
-    /// Something that nobody knows, as a file that the script reads, may have set any variable.
+    /// Something unknown, such as a file that the script reads, may have set any variable.
     void set_open(bool open) { is_open_ = open; }
     [[nodiscard]] bool is_open() const { return is_open_; }
-    /// Sets it as a part of a word (`${NAME:=value}`), as far as that is run.
+    /// Sets it as a part of a word does (`${NAME:=value}`), as far as that is run.
     void assign(const std::string& name, Value value, bool array = false);
 
-    /// It is an associative array from here on (`declare -A`), without elements.
+    /// Makes it an associative array (`declare -A`), without elements.
     void make_map(const std::string& name);
     [[nodiscard]] bool is_map(const std::string& name) const;
-    /// How the variable is called that has its element's value: "NAME[KEY]".
+    /// The name of the variable that has an element's value: "NAME[KEY]".
     static std::string element_of(const std::string& name, const std::string& key) {
         return name + "[" + key + "]";
     }
     void add_key(const std::string& name, const std::string& key, bool conditional);
-    /// All of them, in no order.
+    /// All of them, in no particular order.
     Value keys(const std::string& called);
     Value get_element(const std::string& called, const std::string& key);
 
     [[nodiscard]] bool is_set(const std::string& name) const;
 
-    /// The variable that NAME stands for: itself, but for `declare -n NAME=OTHER'.
+    /// The variable that NAME means: itself, except after `declare -n NAME=OTHER'.
     [[nodiscard]] std::string meant(const std::string& name) const;
     void make_reference(const std::string& name, const std::string& to);
-    /// The letter of `declare' that makes more of it than a text; '\0': none.
+    /// The letter of `declare' that makes it more than a text; '\0' if there is none.
     [[nodiscard]] char kind(const std::string& name) const;
     void set_kind(const std::string& name, char kind);
     void make_read_only(const std::string& name);
@@ -131,76 +132,77 @@ class ShellVariables {
     [[nodiscard]] Truth option(char letter) const;
     void set_option(char letter, bool on, bool conditional);
 
-    /// Where the script has gone by `cd', if that is known.
+    /// The directory to which the script has gone by `cd', if that is known.
     [[nodiscard]] std::optional<std::string> directory() const;
 
-    /// The value; one with a problem where there is none. Throws a LauncherError when all that has
-    /// been expanded comes to more than a description can have.
+    /// The value, or one with a problem if there is none. Throws a LauncherError if everything that
+    /// has been expanded is more than a description can have.
     Value get(const std::string& name);
 
-    /// What `lookup` has for the word; a Value with the problem `otherwise` when that is nothing.
+    /// What `lookup` returns for the word; if that is nothing, a Value with the problem
+    /// `otherwise`.
     Value ask(const std::string& word, const ShellProblem& otherwise);
 
-    /// The variable stands somewhere as unknown_text.
+    /// Notes that unknown_text somewhere stands for the variable.
     void note_unknown(const std::string& name);
     [[nodiscard]] const std::vector<std::string>& unknown() const { return unknown_; }
 
-    /// "$0": the script's path, or what the shell that read it was told.
+    /// "$0": the script's path, or what was given to the shell that read it.
     Value script_name();
     void set_script_name(Value name) { restore("0", std::move(name)); }
 
-    /// "$1" and the like; of the script itself they are not known, and "#" is their number.
+    /// "$1" and the like, and "#", which is their number. The script's own are unknown.
     [[nodiscard]] Value argument(const std::string& name) const;
-    /// All of them, where they are known: in a function of the script.
+    /// All of them, if they are known, as in a function of the script.
     [[nodiscard]] const Value* arguments() const { return arguments_ ? &*arguments_ : nullptr; }
-    /// A function begins, with its arguments.
+    /// Begins a function with its arguments.
     void enter(Value arguments);
     [[nodiscard]] bool is_in_function() const { return !hidden_.empty(); }
-    /// The function ends, and what it has hidden is there again.
+    /// Ends the function, and restores what it has hidden.
     void leave();
-    /// A variable of the function's own from here on, without a value (`local'); of the script's,
-    /// where no function has begun.
+    /// Makes it a variable of the current function, without a value (`local'). Outside of functions
+    /// it stays the script's.
     void hide(const std::string& name);
-    /// The first of them go (`shift 2`).
+    /// Removes the first ones (`shift 2`).
     void shift(size_t count);
-    /// They become these (`set --`).
+    /// Replaces them (`set --`).
     void set_arguments(Value arguments);
-    /// Nobody knows its value from here on, since it is `why`: "read by `read'".
-    /// `soft`: it is nothing where nobody types anything.
+    /// From here on the value is unknown, since it is `why`: "read by `read'". `soft`: it is empty
+    /// if nobody types anything.
     void forget(const std::string& name, const std::string& why, bool soft = false) {
         set(name, {{}, ShellProblem{why, soft}.of_variable(name)}, false, false, false);
     }
-    /// It has not been set (`unset`).
+    /// Makes it unset (`unset`).
     void unset(const std::string& called);
-    /// What has been set; nothing where it has not. Its problem is the reason for it alone.
+    /// What has been set; nothing if it has not. Its problem is only the reason.
     [[nodiscard]] std::optional<Value> saved(const std::string& name) const;
-    /// It is that again.
+    /// Sets it to that again.
     void restore(const std::string& name, std::optional<Value> value);
 
-    /// The script sets it somewhere, so that it is no matter of the environment's.
+    /// Notes that the script sets it somewhere, so that the environment does not matter.
     void own(const std::string& name) { owned_.insert(name); }
     [[nodiscard]] bool is_owned(const std::string& name) const { return owned_.contains(name); }
 
-    /// Until here: what a subshell changes is undone when it ends.
+    /// For undo_to(), since what a subshell changes is undone when it ends.
     [[nodiscard]] size_t mark() const { return journal_.size(); }
     void undo_to(size_t mark);
     [[nodiscard]] std::set<std::string> changed_since(size_t mark) const;
-    /// Another shell begins, which has what has been exported, or nothing; undo_to() ends it.
+    /// Begins another shell, which has the exported variables, or none; undo_to() ends it.
     void enter_shell(bool exports, std::optional<Value> arguments);
 
-    /// So much has been expanded. Throws a LauncherError, as get() does.
+    /// Counts bytes that have been expanded. Throws a LauncherError, like get().
     void charge(size_t bytes);
 
   private:
     const std::function<const char*(const std::string&)>& lookup_;
     std::optional<Value> replace_arguments(std::optional<Value> arguments);
-    // The value is about to change.
+    // To be called before the value changes.
     void note(const std::string& name);
     // Like `saved', but for a variable that refers to another, it is about itself.
     [[nodiscard]] std::optional<Value> stored(const std::string& name) const;
     Attributes& attributes_of(const std::string& name);
 
-    // What undo_to() puts back.
+    // What undo_to() restores.
     struct Change {
         std::string name;  // "@" for the arguments
         std::optional<Value> before;
@@ -210,7 +212,7 @@ class ShellVariables {
     std::map<std::string, Value> values_;
     std::set<std::string> owned_;
     std::optional<Value> arguments_;
-    // Of the functions that have begun.
+    // For the functions that have begun.
     std::vector<std::optional<Value>> callers_;
     std::vector<std::map<std::string, std::optional<Value>>> hidden_;
     std::vector<Change> journal_;
@@ -224,7 +226,7 @@ class ShellVariables {
     bool is_open_ = false;
 };
 
-/// How many bytes at the beginning of `text` are a variable's name.
+/// The length in bytes of the variable's name at the beginning of `text`.
 size_t shell_name_length(std::string_view text);
 
 }  // namespace tapgate

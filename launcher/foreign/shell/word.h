@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// One word of a shell script: quotes, escapes, and what stands in for values.
+// Reads one word of a shell script: quotes, escapes, variables and commands in it.
 #pragma once
 
 #include <optional>
@@ -14,7 +14,7 @@
 
 namespace tapgate {
 
-/// What a word ends at, without quotes.
+/// What ends a word outside of quotes.
 inline constexpr std::string_view shell_word_ends = " \t\n;&|<>()";
 
 /// What separates words on a line.
@@ -32,7 +32,7 @@ class ShellWordReader {
         regular,   ///< the same for a regular expression
     };
 
-    /// `line`: that of the first line. `depth`: in how many words of words it is.
+    /// `line` is the number of the first line, and `depth` how many words are around this one.
     ShellWordReader(std::string_view text, ShellVariables& variables, unsigned line,
                     unsigned depth = 0)
         : text_(text), variables_(variables), line_(line), depth_(depth) {}
@@ -45,7 +45,7 @@ class ShellWordReader {
     [[nodiscard]] std::string_view rest() const { return text_.substr(at_); }
     [[nodiscard]] unsigned line() const { return line_; }
     [[nodiscard]] size_t place() const { return at_; }
-    /// Reads on at that place(), which is in that line().
+    /// Goes on reading at a place(), which is in that line().
     void go_to(size_t place, unsigned line) {
         at_ = place;
         line_ = line;
@@ -53,36 +53,35 @@ class ShellWordReader {
     char next();
     void skip(size_t bytes);
 
-    /// The word that begins here, up to its end: none, one or several, since a variable without
-    /// quotes is split at its blanks where `splits`.
+    /// Reads the word that begins here: none, one or several, since a variable without quotes is
+    /// split at its blanks if `splits`.
     std::vector<std::string> read(bool splits);
-    /// All that is there, blanks as well, as one word.
+    /// Reads everything as one word, with its blanks.
     std::string read_all(Patterns patterns = Patterns::plain);
-    /// All that is there as what ${NAME:-...} stands for: words, but one in quotes.
+    /// Reads everything as the value of ${NAME:-...}: several words, or one if quoted.
     std::vector<std::string> read_value(bool quoted, bool splits);
-    /// A command, as it stands in $(...), and what is behind it.
+    /// Reads the command in $(...), and what comes after it.
     ShellOutput output_of(std::string_view command);
-    /// All that is there as a here-document: quotes stay, and so do variables that nobody knows.
+    /// Reads everything as a here-document, in which quotes stay, and so do unknown variables.
     std::string read_document();
     void set_patterns(Patterns patterns) { patterns_ = patterns; }
-    /// The words to come are what that variable is set to; empty: no variable.
+    /// The next words are the value of that variable; empty if of none.
     void set_assigned(const std::string& name) { assigned_ = name; }
 
-    /// In quotes, a variable that nobody knows becomes unknown_text: it is one word, whatever it
-    /// is.
+    /// A quoted variable that is unknown becomes unknown_text, since it is one word in any case.
     void mark_unknown(bool marks) { marks_ = marks; }
 
-    /// What only a shell knows in the words read since the last take_problem().
+    /// Which parts of the words since the last take_problem() only a shell knows.
     [[nodiscard]] const ShellProblem& problem() const { return problem_; }
     ShellProblem take_problem() { return std::exchange(problem_, {}); }
-    /// The variable that was all of the word, without quotes, and that nothing has set; empty:
-    /// none.
+    /// The variable that nothing has set, if the word consists of it alone, without quotes; else
+    /// empty.
     std::string take_absent() { return std::exchange(absent_, {}); }
-    /// What was left out of them: "$@".
+    /// What was left out of the words: "$@".
     std::vector<std::string> take_notes();
 
   private:
-    // Words in words: deeper than any script has them.
+    // How deeply words may be nested, which is deeper than in any script.
     static constexpr unsigned deepest = 8;
 
     void add_problem(const ShellProblem& problem) { problem_.add(problem); }
@@ -143,7 +142,7 @@ class ShellWordReader {
     std::string absent_;
 };
 
-/// How many bytes `(...)' at the beginning of the text has; 0: it has no end.
+/// The length in bytes of the `(...)' at the beginning of the text; 0 if it has no end.
 size_t length_of_command(std::string_view text);
 
 }  // namespace tapgate
