@@ -181,6 +181,7 @@ check "a FIFO is not imported" refused import images/fifo.vmdk vm
 check "nor a VM's disk" no_disk images/fifo.vmdk
 check "a FIFO is not even opened" [ ! -e $LAB/opened ]
 kill $writer 2>/dev/null || true
+check "a FIFO is not waited for, whatever it may be" refused import images/pipe vm
 
 # --- a domain's XML -------------------------------------------------------------------------------
 

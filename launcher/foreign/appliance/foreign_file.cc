@@ -29,14 +29,13 @@ struct FreeArchive {
     void operator()(archive* one) const { archive_read_free(one); }
 };
 
-// Is the first header one of a tar archive, gzipped or not? What follows it is read later.
-bool begins_as_archive(const std::string& path) {
-    constexpr size_t block = 10240;
+// Does the text begin with the header of a tar archive, gzipped or not?
+bool begins_as_archive(std::string_view text) {
     const std::unique_ptr<archive, FreeArchive> reader(archive_read_new());
     archive_entry* entry = nullptr;
     return reader && archive_read_support_filter_gzip(reader.get()) == ARCHIVE_OK &&
            archive_read_support_format_tar(reader.get()) == ARCHIVE_OK &&
-           archive_read_open_filename(reader.get(), path.c_str(), block) == ARCHIVE_OK &&
+           archive_read_open_memory(reader.get(), text.data(), text.size()) == ARCHIVE_OK &&
            archive_read_next_header(reader.get(), &entry) == ARCHIVE_OK;
 }
 
@@ -88,7 +87,7 @@ ForeignFile foreign_file(const std::string& path) {
         return ForeignFile::descriptor;
     if (is_xml || !element.empty())
         return ForeignFile::domain;
-    return begins_as_archive(path) ? ForeignFile::archive : ForeignFile::image;
+    return begins_as_archive(text) ? ForeignFile::archive : ForeignFile::image;
 }
 
 }  // namespace tapgate
