@@ -379,9 +379,9 @@ TEST_P(Asking, KilledIsARefusal) {
     }
 }
 
-// Some kernels let its caller take the pipe of one that he has killed (look_up() in the helper says
-// why). Here root takes it: what comes out of it then is no answer, also where the helper's caller
-// ignores SIGCHLD, for which the kernel tells nobody how a child has ended.
+// Old kernels may let its caller take the pipe of one that he has killed (look_up() in the helper
+// says why). Here root takes it: what comes out of it then is no answer, also where the helper's
+// caller ignores SIGCHLD, for which the kernel tells nobody how a child has ended.
 TEST_P(Asking, SaidByAnotherItIsNoAnswer) {
     for (const std::string_view answer : {"none\n", "id 60999\n"}) {
         HelperOptions options = as(alice_account);
