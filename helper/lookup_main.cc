@@ -175,5 +175,7 @@ int main(int argc, char** argv) {
     if (!std::all_of(self.begin(), self.end(), proves_service))
         return 1;
     const int printed = is_found ? std::printf("id %ld\n", asked.id) : std::puts("none");
-    return printed < 0 || std::fflush(stdout) != 0 ? 1 : 0;
+    if (printed < 0 || std::fflush(stdout) != 0)
+        return 1;
+    _exit(0);  // the helper looks at the exit code: no module's exit handler may change it
 }
