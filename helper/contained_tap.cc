@@ -139,7 +139,7 @@ ContainedTap make_namespace(unsigned queues) {
     const pid_t pid = clone(child, stack.data() + stack.size(), contained_clone_flags, &inside);
     if (pid < 0)
         fail_to_contain(errno);
-    waitpid(pid, nullptr, 0);  // no handler of a signal returns here
+    waitpid(pid, nullptr, 0);  // never EINTR: the only signal handler ends the process
     if (inside.step != Inside::Step::done && inside.error == 0)
         throw Failure(std::string(what) + ": the process that was to make it is gone");
     if (inside.step == Inside::Step::contain)

@@ -128,13 +128,14 @@ void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit,
                 // It may be ending right now: its sockets close first.
                 if (ended(qemu, milliseconds(2000)))
                     return;
-                // Its guest has been asked, though, and may power down on a host that is too busy
-                // for an answer.
                 unheard = error;
-                if (!asked && !force)
-                    throw;
-                if (!asked)
+                // If an earlier press was heard, the guest may be powering down, on a host too busy
+                // for an answer.
+                if (!asked) {
+                    if (!force)
+                        throw;
                     note(error.what());
+                }
             }
         }
         const auto until = std::min(tell, down.next().value_or(tell));
