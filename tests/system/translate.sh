@@ -13,14 +13,21 @@ set -euo pipefail
 source "$(dirname "$(readlink -f "$0")")/words.sh"
 tapgate=$1
 cases=$(dirname "$(readlink -f "$0")")/../unit/foreign
-need qemu-system-x86_64 qemu-img
+need qemu-system-x86_64 qemu-img ip
+# QEMU listens on ports: not on the host's, where somebody else may have them.
+if [ -z "${TAPGATE_OWN_NETWORK:-}" ]; then
+    unshare -rn true 2>/dev/null || skip "no user namespaces"
+    TAPGATE_OWN_NETWORK=1 exec unshare -rn "$0" "$@"
+fi
+ip link set lo up
+ip route add 224.0.0.0/4 dev lo # for adapters on a multicast address
 
 work=$(mktemp -d)
 qemu=
 # shellcheck disable=SC2317 # trap calls it
 cleanup() {
     [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
-    rm -rf "$work" /dev/shm/tapgate-case
+    rm -rf "$work"
 }
 trap cleanup EXIT
 umask 077
@@ -128,7 +135,8 @@ run_case() { # NAME
     "more CPUs than cpus= has"*) drop_arguments -smp && drop_arguments -device intel-iommu ;;
     "a share of a network that is kept") drop_arguments -shim ;;
     esac
-    sed -i -E "s:(^|[^[:alnum:]])/data/:\\1$work/data/:g" "$conf"
+    # Nothing is made or opened outside of the work directory.
+    sed -i -E "s:(^|[^[:alnum:]])/(data|dev/pve|tmp/images)/:\\1$work/data/:g; s:/dev/sr0$:$work/data/sr0:" "$conf"
     start_conf "$1"
 }
 
@@ -185,6 +193,7 @@ run_appliance() { # NAME
 start_conf() {
     # No card is vfio-pci's here: one of QEMU's is in its place.
     sed -i -E '/^qemu-arg = vfio-pci/{s/vfio-pci(-nohotplug)?/pci-testdev/;s/,(host|sysfsdev|x-pci-[a-z-]*|rombar|bootindex)=[^,]*//g}' "$conf"
+    sed -i -E "s:=/dev/shm/:=$work/data/:g" "$conf"
     # -cpu host is KVM's.
     sed -i -E "s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//; s/^cpu = host/cpu = max/" "$conf"
     make_images "$conf"

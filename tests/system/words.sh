@@ -23,8 +23,17 @@ skip() { # WHY
 }
 
 die() { # WHY
-    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    printf 'not ok - %s: %s\n' "${0##*/}" "$*" >&2
     exit 1
+}
+
+# A script that `set -e` ends says where: else CI shows only that it failed. Not in subshells, whose output
+# may be somebody's input.
+set -E
+trap 'stopped_at $? "${BASH_SOURCE[0]:-}" $LINENO "$BASH_COMMAND"' ERR
+stopped_at() { # EXIT-CODE FILE LINE COMMAND
+    [[ $- == *e* ]] && [ "$BASH_SUBSHELL" = 0 ] || return 0
+    printf 'not ok - %s:%d: exit code %d of: %s\n' "${2##*/}" "$3" "$1" "${4%%$'\n'*}" >&2
 }
 
 # need PROGRAM...
