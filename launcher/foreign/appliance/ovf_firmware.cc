@@ -33,81 +33,119 @@ bool has_word(const std::string& value, std::string_view word) {
     return (";" + value + ";").find(";" + std::string(word) + ";") != std::string::npos;
 }
 
-}  // namespace
-
-void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
-                       const std::string& configuration, Translation& translation) {
+// What has been found of the firmware; whoever says something last is right.
+struct FoundFirmware {
     std::string firmware;
     std::string was;
     bool secure = false;
     std::string secure_was;
+};
+
+// VMware's words; `others` are keys that are about something else.
+void read_config(const pugi::xml_node& config, Translation& translation, FoundFirmware& found,
+                 std::string& others) {
+    const std::string key = attribute_of(config, "key");
+    const std::string value = attribute_of(config, "value");
+    const bool yes = value == "true" || value == "TRUE" || value == "1";
+    if (key == "firmware") {
+        found.firmware = value;
+        found.was = tag_of(config);
+    } else if (key == "bootOptions.efiSecureBootEnabled" || key == "uefi.secureBoot.enabled") {
+        found.secure = yes;
+        found.secure_was = tag_of(config);
+    } else if (key == "nestedHVEnabled" && yes) {
+        translation.dropped(tag_of(config),
+                            "the guest has what the host's KVM gives it (nested = auto); "
+                            "--nested=on insists on it");
+    } else {
+        others += (others.empty() ? "" : ", ") + key + "=" + value;
+    }
+}
+
+// Returns the keys that are about something else.
+std::string read_configs(const pugi::xml_node& hardware, const std::string& configuration,
+                         Translation& translation, FoundFirmware& found) {
     std::string others;
     for (const pugi::xml_node& config : hardware.children()) {
         const std::string_view name = local_name(config.name());
         if (name != "Config" && name != "ExtraConfig")
             continue;
-        if (!is_for_configuration(config, configuration)) {
+        if (is_for_configuration(config, configuration))
+            read_config(config, translation, found, others);
+        else
             translation.dropped(tag_of(config), "it is for another configuration");
-            continue;
-        }
-        const std::string key = attribute_of(config, "key");
-        const std::string value = attribute_of(config, "value");
-        const bool yes = value == "true" || value == "TRUE" || value == "1";
-        if (key == "firmware") {
-            firmware = value;
-            was = tag_of(config);
-        } else if (key == "bootOptions.efiSecureBootEnabled" || key == "uefi.secureBoot.enabled") {
-            secure = yes;
-            secure_was = tag_of(config);
-        } else if (key == "nestedHVEnabled" && yes) {
-            translation.dropped(tag_of(config),
-                                "the guest has what the host's KVM gives it (nested = auto); "
-                                "--nested=on insists on it");
-        } else {
-            others += (others.empty() ? "" : ", ") + key + "=" + value;
-        }
     }
+    return others;
+}
+
+// Xen's words.
+void read_other_data(const pugi::xml_node& hardware, Translation& translation,
+                     FoundFirmware& found) {
     for (const pugi::xml_node& data : hardware.children()) {
         if (local_name(data.name()) != "VirtualSystemOtherConfigurationData")
             continue;
         const std::string value = text_of(data, "Value");
         if (has_word(value, "firmware=uefi")) {
-            firmware = "efi";
-            was += tag_of(data) + value;
+            found.firmware = "efi";
+            found.was += tag_of(data) + value;
         } else if (has_word(value, "secureboot=true")) {
-            secure = true;
-            secure_was += tag_of(data) + value;
+            found.secure = true;
+            found.secure_was += tag_of(data) + value;
         } else {
             translation.dropped(tag_of(data) + contents_of(data), "no setting is like it");
         }
     }
+}
+
+// VirtualBox's words.
+void read_virtualbox(const pugi::xml_node& system, FoundFirmware& found) {
     for (const pugi::xml_node& machine : system.children()) {
-        const pugi::xml_node found = child_named(child_named(machine, "Hardware"), "Firmware");
-        if (local_name(machine.name()) != "Machine" || !found)
+        const pugi::xml_node firmware = child_named(child_named(machine, "Hardware"), "Firmware");
+        if (local_name(machine.name()) != "Machine" || !firmware)
             continue;
-        firmware = attribute_of(found, "type");
-        was = tag_of(found);
+        found.firmware = attribute_of(firmware, "type");
+        found.was = tag_of(firmware);
     }
-    if (const std::string kind = text_of(system, "BiosType"); !kind.empty()) {
-        if (const OvirtKind* const known = ovirt_kind(kind)) {
-            firmware = known->firmware;
-            secure = known->secure;
-            was = "<BiosType>" + kind;
-        } else {
-            translation.dropped("<BiosType>" + kind, "nobody knows this number");
-        }
+}
+
+// oVirt's number for the machine and its firmware.
+void read_ovirt(const pugi::xml_node& system, Translation& translation, FoundFirmware& found) {
+    const std::string kind = text_of(system, "BiosType");
+    if (kind.empty())
+        return;
+    if (const OvirtKind* const known = ovirt_kind(kind)) {
+        found.firmware = known->firmware;
+        found.secure = known->secure;
+        found.was = "<BiosType>" + kind;
+    } else {
+        translation.dropped("<BiosType>" + kind, "nobody knows this number");
     }
-    was += secure_was;
-    const bool efi = firmware.starts_with("efi") || firmware.starts_with("EFI");
-    if (efi) {
-        translation.set("firmware", secure ? "uefi-secure" : "uefi");
-        translation.changed(was, std::string("firmware = ") + (secure ? "uefi-secure" : "uefi"),
+}
+
+void set_firmware(const FoundFirmware& found, Translation& translation) {
+    const std::string was = found.was + found.secure_was;
+    if (found.firmware.starts_with("efi") || found.firmware.starts_with("EFI")) {
+        const std::string value = found.secure ? "uefi-secure" : "uefi";
+        translation.set("firmware", value);
+        translation.changed(was, "firmware = " + value,
                             "that of this host, with variables of its own");
-    } else if (!firmware.empty()) {
+    } else if (!found.firmware.empty()) {
         translation.changed(was, "firmware = bios");
-    } else if (!secure_was.empty()) {
-        translation.dropped(secure_was, "without EFI there is no Secure Boot");
+    } else if (!found.secure_was.empty()) {
+        translation.dropped(found.secure_was, "without EFI there is no Secure Boot");
     }
+}
+
+}  // namespace
+
+void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
+                       const std::string& configuration, Translation& translation) {
+    FoundFirmware found;
+    const std::string others = read_configs(hardware, configuration, translation, found);
+    read_other_data(hardware, translation, found);
+    read_virtualbox(system, found);
+    read_ovirt(system, translation, found);
+    set_firmware(found, translation);
     if (!others.empty())
         translation.dropped("<Config>", shown(others) + ": no setting is like it");
 }

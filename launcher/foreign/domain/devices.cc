@@ -199,6 +199,69 @@ std::vector<std::string> port_for_card(DomainParts& domain, const pugi::xml_node
     return port;
 }
 
+void keep_host_usb(DomainParts& domain, const pugi::xml_node& device, const std::string& was,
+                   std::optional<std::uint64_t> order) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node source = device.child("source");
+    const pugi::xml_node address = source.child("address");
+    const std::string vendor = xml.attribute(source.child("vendor"), "id");
+    const std::string product = xml.attribute(source.child("product"), "id");
+    Properties kept;
+    kept.set("driver", "usb-host");
+    if (!vendor.empty() && !product.empty()) {
+        kept.set("vendorid", vendor);
+        kept.set("productid", product);
+    }
+    // The place where it is plugged in tells it from others of the same kind.
+    if (address) {
+        kept.set("hostbus", xml.attribute(address, "bus"));
+        kept.set("hostaddr", xml.attribute(address, "device"));
+    }
+    xml.take(address);
+    keep_usb_device(was, {}, kept, domain.machine, domain.result,
+                    domain.boot.add_kept(BootKind::disk, order, last_rank),
+                    domain.with_left(device, ""));
+}
+
+void keep_host_card(DomainParts& domain, const pugi::xml_node& device, const std::string& was,
+                    std::optional<std::uint64_t> order) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node address = device.child("source").child("address");
+    xml.attribute(device.child("driver"), "name");
+    Properties kept;
+    kept.set("driver", "vfio-pci");
+    kept.set("host", domain_pci_address(xml, address));
+    xml.take(address);
+    const pugi::xml_node rom = device.child("rom");
+    if (const std::string bar = xml.attribute(rom, "bar"); !bar.empty())
+        kept.set("rombar", bar == "off" ? "0" : "1");
+    if (const std::string file = xml.attribute(rom, "file"); !file.empty())
+        kept.set("romfile", file);
+    std::vector<std::string> arguments = port_for_card(domain, device, kept);
+    arguments.insert(
+        arguments.end(),
+        {"-device", kept.str("driver") + domain.boot.add_kept(BootKind::disk, order, last_rank)});
+    domain.result.keep(
+        was, arguments,
+        domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
+}
+
+// A part of a card of the host's, which the card's driver makes.
+void keep_mediated_card(DomainParts& domain, const pugi::xml_node& device, const std::string& was) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node address = device.child("source").child("address");
+    Properties kept;
+    kept.set("driver", "vfio-pci");
+    kept.set("sysfsdev", "/sys/bus/mdev/devices/" + xml.attribute(address, "uuid"));
+    xml.attribute(device, "model");
+    xml.take(address);
+    std::vector<std::string> arguments = port_for_card(domain, device, kept);
+    arguments.insert(arguments.end(), {"-device", kept.str("driver")});
+    domain.result.keep(was, arguments,
+                       domain.with_left(device, "the device has to be there, and yours"));
+}
+
+// <hostdev>: a device of the host's that the guest has for itself.
 void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     XmlLeft& xml = domain.xml;
     const std::string type = xml.attribute(device, "type");
@@ -212,63 +275,18 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
         xml.attribute(device.child("driver"), "name");
         xml.take(address);
     }
-    if (device.child("address").attribute("type").value() == std::string_view("unassigned")) {
+    const std::string_view model = device.attribute("model").value();
+    const bool is_vfio = model.empty() || model == "vfio-pci";
+    if (device.child("address").attribute("type").value() == std::string_view("unassigned"))
         domain.drop(device, "its guest did not see it: the host kept it for another time");
-        return;
-    }
-    Properties kept;
-    if (mode == "subsystem" && type == "usb") {
-        const std::string vendor = xml.attribute(source.child("vendor"), "id");
-        const std::string product = xml.attribute(source.child("product"), "id");
-        kept.set("driver", "usb-host");
-        if (!vendor.empty() && !product.empty()) {
-            kept.set("vendorid", vendor);
-            kept.set("productid", product);
-        }
-        // The place where it is plugged in tells it from others of the same kind.
-        if (address) {
-            kept.set("hostbus", xml.attribute(address, "bus"));
-            kept.set("hostaddr", xml.attribute(address, "device"));
-        }
-        xml.take(address);
-        keep_usb_device(was, {}, kept, domain.machine, domain.result,
-                        domain.boot.add_kept(BootKind::disk, order, last_rank),
-                        domain.with_left(device, ""));
-        return;
-    }
-    if (mode == "subsystem" && type == "pci" && address) {
-        xml.attribute(device.child("driver"), "name");
-        kept.set("driver", "vfio-pci");
-        kept.set("host", domain_pci_address(xml, address));
-        xml.take(address);
-        const pugi::xml_node rom = device.child("rom");
-        if (const std::string bar = xml.attribute(rom, "bar"); !bar.empty())
-            kept.set("rombar", bar == "off" ? "0" : "1");
-        if (const std::string file = xml.attribute(rom, "file"); !file.empty())
-            kept.set("romfile", file);
-        std::vector<std::string> arguments = port_for_card(domain, device, kept);
-        arguments.insert(arguments.end(),
-                         {"-device", kept.str("driver") +
-                                         domain.boot.add_kept(BootKind::disk, order, last_rank)});
-        domain.result.keep(
-            was, arguments,
-            domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
-        return;
-    }
-    if (const std::string_view model = device.attribute("model").value();
-        mode == "subsystem" && type == "mdev" && address &&
-        (model.empty() || model == "vfio-pci")) {
-        kept.set("driver", "vfio-pci");
-        kept.set("sysfsdev", "/sys/bus/mdev/devices/" + xml.attribute(address, "uuid"));
-        xml.attribute(device, "model");
-        xml.take(address);
-        std::vector<std::string> arguments = port_for_card(domain, device, kept);
-        arguments.insert(arguments.end(), {"-device", kept.str("driver")});
-        domain.result.keep(was, arguments,
-                           domain.with_left(device, "the device has to be there, and yours"));
-        return;
-    }
-    domain.drop(device, "no setting is like it; see --qemu-arg");
+    else if (mode == "subsystem" && type == "usb")
+        keep_host_usb(domain, device, was, order);
+    else if (mode == "subsystem" && type == "pci" && address)
+        keep_host_card(domain, device, was, order);
+    else if (mode == "subsystem" && type == "mdev" && address && is_vfio)
+        keep_mediated_card(domain, device, was);
+    else
+        domain.drop(device, "no setting is like it; see --qemu-arg");
 }
 
 void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {

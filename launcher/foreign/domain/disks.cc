@@ -223,19 +223,19 @@ std::optional<unsigned> ata_place(const DomainParts& domain, const pugi::xml_nod
     return place < most ? std::optional(place) : std::nullopt;
 }
 
+// The readers of a disk's contents return why it cannot be had; nothing if it can.
+
 // A directory as a disk, for which QEMU makes up a FAT file system.
-bool read_directory(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
-    const std::string directory = domain.xml.attribute(disk.child("source"), "dir");
-    if (!directory.starts_with('/') || directory.find(':') != std::string::npos) {
-        domain.drop(disk, "its directory is not absolute, or has a colon in its name");
-        return false;
-    }
+std::string read_directory(XmlLeft& xml, const pugi::xml_node& disk, ForeignDisk& result) {
+    const std::string directory = xml.attribute(disk.child("source"), "dir");
+    if (!directory.starts_with('/') || directory.find(':') != std::string::npos)
+        return "its directory is not absolute, or has a colon in its name";
     const bool writable = !disk.child("readonly");
     result.path = std::string("fat:") +
                   (result.kind == ForeignDisk::Kind::floppy ? "floppy:" : "") +
                   (writable ? "rw:" : "") + directory;
     result.is_url = true;
-    return true;
+    return {};
 }
 
 bool is_format_of_qemu(std::string_view format) {
@@ -245,67 +245,38 @@ bool is_format_of_qemu(std::string_view format) {
     return is_one_of(format, formats);
 }
 
-bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
-    XmlLeft& xml = domain.xml;
-    const pugi::xml_node source = disk.child("source");
-    const std::string type = xml.attribute(disk, "type");
-    xml.attribute(source, "index");
-    if (!source) {
-        domain.drop(disk, result.kind == ForeignDisk::Kind::disk
-                              ? "nothing is said of what is in it"
-                              : "an empty drive");
-        return false;
-    }
-    const auto no_place = [&](const std::string& why) {
-        domain.drop(disk, why);
-        return false;
-    };
-    if (disk.child("encryption") || source.child("encryption"))
-        return no_place(
-            "it is encrypted, and its key is a secret of libvirt's (virsh secret-get-value): with "
-            "it in a file, --qemu-arg=-object --qemu-arg=secret,... and a -blockdev of luks take "
-            "it along");
-    if (type == "volume")
-        return no_place("a volume of a pool of libvirt's: `" +
-                        shell_text({"virsh", "vol-path", "--pool", source.attribute("pool").value(),
-                                    source.attribute("volume").value()}) +
-                        "' tells its file, for --disk=");
-    if (type == "nvme") {
-        // This is the card itself, which QEMU drives.
-        const pugi::xml_node address = source.child("address");
-        result.path =
-            "nvme://" + domain_pci_address(xml, address) + "/" + xml.attribute(source, "namespace");
-        result.is_url = true;
-        result.was += tag_of(address);
-        xml.take(address);
-        for (const char* const plain : {"type", "managed"})
-            xml.attribute(source, plain);
-        add_reason(result.why, "the card has to be vfio-pci's, and /dev/vfio yours");
-        return true;
-    }
-    if (type == "vhostuser" || type == "vhostvdpa")
-        return no_place("disk= has no such source");
-    if (type == "dir")
-        return read_directory(domain, disk, result);
-    const std::string said = disk.child("driver").attribute("type").value();
-    const std::string format = said.empty() ? "raw" : said;
-    if (!is_format_of_qemu(format))
-        return no_place("QEMU has no format " + quoted_word(format));
-    if (type == "network") {
-        const NetworkDisk network = read_network_disk(xml, disk, format);
-        result.path = network.file;
-        result.is_url = true;
-        if (result.path.empty())
-            return no_place(network.why_not);
-        return true;
-    }
+// The card itself, which QEMU drives.
+std::string read_nvme_card(XmlLeft& xml, const pugi::xml_node& source, ForeignDisk& result) {
+    const pugi::xml_node address = source.child("address");
+    result.path =
+        "nvme://" + domain_pci_address(xml, address) + "/" + xml.attribute(source, "namespace");
+    result.is_url = true;
+    result.was += tag_of(address);
+    xml.take(address);
+    for (const char* const plain : {"type", "managed"})
+        xml.attribute(source, plain);
+    add_reason(result.why, "the card has to be vfio-pci's, and /dev/vfio yours");
+    return {};
+}
+
+std::string read_network(XmlLeft& xml, const pugi::xml_node& disk, const std::string& format,
+                         ForeignDisk& result) {
+    const NetworkDisk network = read_network_disk(xml, disk, format);
+    result.path = network.file;
+    result.is_url = true;
+    return network.why_not;
+}
+
+// A file or a block device, by its path.
+std::string read_path(XmlLeft& xml, const pugi::xml_node& source, const std::string& format,
+                      ForeignDisk& result) {
     result.path = xml.attribute(source, "file");
     if (result.path.empty())
         result.path = xml.attribute(source, "dev");
     if (result.path.empty())
-        return no_place("an empty drive");
+        return "an empty drive";
     if (!result.path.starts_with('/') || !HostPath::parse(result.path, "/"))
-        return no_place("its path is not absolute, or not UTF-8");
+        return "its path is not absolute, or not UTF-8";
     if (const std::string group = xml.attribute(source, "fdgroup"); !group.empty())
         add_reason(result.why, "it was open in whoever started QEMU (fdgroup " + group +
                                    "): here it is opened by its path");
@@ -315,7 +286,53 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         add_reason(result.why,
                    "a part of its file: " + tag_of(source.child("slices").child("slice")));
     }
-    return true;
+    return {};
+}
+
+// Kinds of disks that nothing here can have.
+std::string why_no_source(const pugi::xml_node& disk, const ForeignDisk& result) {
+    const pugi::xml_node source = disk.child("source");
+    const std::string_view type = disk.attribute("type").value();
+    if (!source)
+        return result.kind == ForeignDisk::Kind::disk ? "nothing is said of what is in it"
+                                                      : "an empty drive";
+    if (disk.child("encryption") || source.child("encryption"))
+        return "it is encrypted, and its key is a secret of libvirt's (virsh secret-get-value): "
+               "with it in a file, --qemu-arg=-object --qemu-arg=secret,... and a -blockdev of "
+               "luks take it along";
+    if (type == "volume")
+        return "a volume of a pool of libvirt's: `" +
+               shell_text({"virsh", "vol-path", "--pool", source.attribute("pool").value(),
+                           source.attribute("volume").value()}) +
+               "' tells its file, for --disk=";
+    return type == "vhostuser" || type == "vhostvdpa" ? "disk= has no such source" : "";
+}
+
+std::string read_contents(XmlLeft& xml, const pugi::xml_node& disk, const std::string& type,
+                          ForeignDisk& result) {
+    if (std::string why_not = why_no_source(disk, result); !why_not.empty())
+        return why_not;
+    const pugi::xml_node source = disk.child("source");
+    if (type == "nvme")
+        return read_nvme_card(xml, source, result);
+    if (type == "dir")
+        return read_directory(xml, disk, result);
+    const std::string said = disk.child("driver").attribute("type").value();
+    const std::string format = said.empty() ? "raw" : said;
+    if (!is_format_of_qemu(format))
+        return "QEMU has no format " + quoted_word(format);
+    return type == "network" ? read_network(xml, disk, format, result)
+                             : read_path(xml, source, format, result);
+}
+
+// <source>: what is in the disk. If it cannot be had, drops the disk and returns false.
+bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    const std::string type = domain.xml.attribute(disk, "type");
+    domain.xml.attribute(disk.child("source"), "index");
+    const std::string why_not = read_contents(domain.xml, disk, type, result);
+    if (!why_not.empty())
+        domain.drop(disk, why_not);
+    return why_not.empty();
 }
 
 }  // namespace

@@ -20,90 +20,121 @@ bool is_usual_bios(const std::string& file) {
                        [&](std::string_view name) { return file.find(name) != std::string::npos; });
 }
 
-}  // namespace
-
-void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
-    XmlLeft& xml = domain.xml;
-    Translation& result = domain.result;
-    const std::string firmware = xml.attribute(os, "firmware");
+// What has been found of the guest's firmware.
+struct FoundFirmware {
     FirmwareKind kind = FirmwareKind::other;
     std::string was;
     std::string why;
-    const auto add_was = [&](const std::string& text) {
-        was.append(was.empty() ? "" : " ").append(text);
-    };
+    bool is_kept = false;  // a BIOS from a file, which QEMU gets as it is
+
+    void add_was(const std::string& text) { was.append(was.empty() ? "" : " ").append(text); }
+};
+
+// <os firmware='efi'> and the <feature>s of <firmware>: libvirt chooses a file that has them.
+void read_wishes(XmlLeft& xml, const pugi::xml_node& os, FoundFirmware& found) {
+    const std::string firmware = xml.attribute(os, "firmware");
     if (!firmware.empty())
-        add_was(tag_of(os));
+        found.add_was(tag_of(os));
     if (firmware == "efi")
-        kind = FirmwareKind::uefi;
+        found.kind = FirmwareKind::uefi;
     std::optional<bool> keys;
-    bool is_own = false;
     xml.attribute(os.child("firmware"), "type");
     for (const pugi::xml_node& feature : os.child("firmware").children("feature")) {
         const std::string name = xml.attribute(feature, "name");
         const bool enabled = xml.attribute(feature, "enabled") == "yes";
-        add_was(tag_of(feature));
+        found.add_was(tag_of(feature));
         if (name == "secure-boot" && enabled)
-            kind = FirmwareKind::uefi_secure;
+            found.kind = FirmwareKind::uefi_secure;
         else if (name == "enrolled-keys")
             keys = enabled;
     }
-    if (keys && *keys != (kind == FirmwareKind::uefi_secure))
-        add_reason(why, *keys ? "keys without secure-boot check nothing"
-                              : "uefi-secure comes with the keys of its distribution");
-    if (const pugi::xml_node loader = os.child("loader")) {
-        const std::string file = xml.text(loader);
-        const std::string type = xml.attribute(loader, "type");
-        const std::string secure = xml.attribute(loader, "secure");
-        for (const char* const plain : {"readonly", "format", "stateless"})
-            xml.attribute(loader, plain);
-        add_was(tag_of(loader) + file);
-        const FirmwareKind by_name = firmware_kind(file);
-        // A file without a type is a ROM, unless there is a file for variables.
-        const bool rom = type == "rom" || (type.empty() && !file.empty() && !os.child("nvram"));
-        const bool bios = rom && by_name == FirmwareKind::other;
-        if (firmware == "bios" || (bios && firmware.empty())) {
-            // A BIOS that somebody has built is kept.
-            if (firmware != "bios" && !is_usual_bios(file) && file.starts_with('/')) {
-                result.keep(tag_of(loader) + file, {"-bios", file}, "the guest's firmware");
-                is_own = true;
-            }
-        } else if (secure == "yes" || by_name == FirmwareKind::uefi_secure) {
-            kind = FirmwareKind::uefi_secure;
-        } else if (kind == FirmwareKind::other && (type == "pflash" || !bios)) {
-            kind = FirmwareKind::uefi;
-        }
-        if (secure == "no" && kind == FirmwareKind::uefi_secure)
-            kind = FirmwareKind::uefi;
+    if (keys && *keys != (found.kind == FirmwareKind::uefi_secure))
+        add_reason(found.why, *keys ? "keys without secure-boot check nothing"
+                                    : "uefi-secure comes with the keys of its distribution");
+}
+
+// A BIOS that somebody has built is kept; any other is that of this host.
+void read_bios(Translation& result, const pugi::xml_node& loader, const std::string& file,
+               FoundFirmware& found) {
+    if (is_usual_bios(file) || !file.starts_with('/'))
+        return;
+    result.keep(tag_of(loader) + file, {"-bios", file}, "the guest's firmware");
+    found.is_kept = true;
+}
+
+// <loader>: the file that the firmware is in.
+void read_loader(DomainParts& domain, const pugi::xml_node& os, FoundFirmware& found) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node loader = os.child("loader");
+    if (!loader)
+        return;
+    const std::string file = xml.text(loader);
+    const std::string type = xml.attribute(loader, "type");
+    const std::string secure = xml.attribute(loader, "secure");
+    for (const char* const plain : {"readonly", "format", "stateless"})
+        xml.attribute(loader, plain);
+    found.add_was(tag_of(loader) + file);
+    const std::string_view wish = os.attribute("firmware").value();
+    const FirmwareKind by_name = firmware_kind(file);
+    // A file without a type is a ROM, unless there is a file for variables.
+    const bool rom = type == "rom" || (type.empty() && !file.empty() && !os.child("nvram"));
+    const bool bios = rom && by_name == FirmwareKind::other;
+    if (bios && wish.empty())
+        read_bios(domain.result, loader, file, found);
+    else if (wish != "bios" && (secure == "yes" || by_name == FirmwareKind::uefi_secure))
+        found.kind = FirmwareKind::uefi_secure;
+    else if (wish != "bios" && found.kind == FirmwareKind::other && (type == "pflash" || !bios))
+        found.kind = FirmwareKind::uefi;
+    if (secure == "no" && found.kind == FirmwareKind::uefi_secure)
+        found.kind = FirmwareKind::uefi;
+}
+
+// <nvram>: the file of UEFI's variables.
+void read_nvram(DomainParts& domain, const pugi::xml_node& os, FoundFirmware& found) {
+    XmlLeft& xml = domain.xml;
+    const pugi::xml_node nvram = os.child("nvram");
+    if (!nvram)
+        return;
+    found.add_was(tag_of(nvram) + contents_of(nvram));
+    const std::string path = xml.text(nvram);
+    const auto format = image_format(nvram.attribute("format").as_string("raw"));
+    if (path.starts_with('/') && format) {
+        domain.result.variables = path;
+        domain.result.variables_format = *format;
     }
-    if (const pugi::xml_node nvram = os.child("nvram")) {
-        add_was(tag_of(nvram) + contents_of(nvram));
-        const std::string path = xml.text(nvram);
-        const auto format = image_format(nvram.attribute("format").as_string("raw"));
-        if (path.starts_with('/') && format) {
-            result.variables = path;
-            result.variables_format = *format;
-        }
-        xml.take(nvram);
-        if (kind == FirmwareKind::other)
-            kind = FirmwareKind::uefi;
-    }
-    if (kind == FirmwareKind::uefi_secure && !domain.machine.q35) {
-        add_reason(why, "without Secure Boot, which machine pc does not have");
-        kind = FirmwareKind::uefi;
-    }
-    domain.uefi = kind != FirmwareKind::other;
-    domain.secure_boot = kind == FirmwareKind::uefi_secure;
+    xml.take(nvram);
+    if (found.kind == FirmwareKind::other)
+        found.kind = FirmwareKind::uefi;
+}
+
+void set_firmware(DomainParts& domain, FoundFirmware& found) {
+    domain.uefi = found.kind != FirmwareKind::other;
+    domain.secure_boot = found.kind == FirmwareKind::uefi_secure;
     if (domain.uefi) {
-        add_reason(why, result.variables.empty()
-                            ? "that of this host, with variables of its own: what the guest has in "
-                              "its boot menu it enters anew, or boots by \\EFI\\BOOT"
-                            : "that of this host; the variables are taken over when that file can "
-                              "be read, and else are new ones");
-        domain.set(was, "firmware", domain.secure_boot ? "uefi-secure" : "uefi", why);
-    } else if (!was.empty() && !is_own) {
-        domain.set(was, "firmware", "bios", why.empty() ? "that of this host" : why);
+        add_reason(found.why, domain.result.variables.empty()
+                                  ? "that of this host, with variables of its own: what the guest "
+                                    "has in its boot menu it enters anew, or boots by \\EFI\\BOOT"
+                                  : "that of this host; the variables are taken over when that "
+                                    "file can be read, and else are new ones");
+        domain.set(found.was, "firmware", domain.secure_boot ? "uefi-secure" : "uefi", found.why);
+    } else if (!found.was.empty() && !found.is_kept) {
+        domain.set(found.was, "firmware", "bios",
+                   found.why.empty() ? "that of this host" : found.why);
     }
+}
+
+}  // namespace
+
+void read_domain_firmware(DomainParts& domain, const pugi::xml_node& os) {
+    FoundFirmware found;
+    read_wishes(domain.xml, os, found);
+    read_loader(domain, os, found);
+    read_nvram(domain, os, found);
+    if (found.kind == FirmwareKind::uefi_secure && !domain.machine.q35) {
+        add_reason(found.why, "without Secure Boot, which machine pc does not have");
+        found.kind = FirmwareKind::uefi;
+    }
+    set_firmware(domain, found);
 }
 
 }  // namespace tapgate

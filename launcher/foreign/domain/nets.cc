@@ -145,102 +145,141 @@ std::string socket_netdev(XmlLeft& xml, const pugi::xml_node& interface, const s
            commas_doubled(xml.attribute(local, "address") + ":" + xml.attribute(local, "port"));
 }
 
-void keep_socket(DomainParts& domain, const std::string& was, const std::string& netdev,
-                 const std::string& driver, const std::string& mac, const std::string& place,
-                 const std::string& why) {
+// What an <interface> says, whatever it is connected to.
+struct Adapter {
+    std::string type;
+    std::string was;
+    std::string why;
+    std::string model;
+    std::optional<MacAddress> mac;
+    std::optional<std::uint64_t> order;  // among the devices to boot from
+
+    [[nodiscard]] bool is_on_socket() const {
+        return is_one_of(type, {"mcast", "server", "client", "udp", "vdpa"});
+    }
+    [[nodiscard]] bool is_bridged() const {
+        return is_one_of(type, {"bridge", "network", "direct", "ethernet"});
+    }
+};
+
+void read_model(XmlLeft& xml, const pugi::xml_node& interface, Adapter& adapter) {
+    const std::string wanted = xml.attribute(interface.child("model"), "type");
+    // libvirt's model on a PC if none is given.
+    const NetModelChoice model = net_model(wanted.empty() ? "rtl8139" : wanted);
+    adapter.model = model.model;
+    if (wanted.empty())
+        add_reason(adapter.why, "no model was said: libvirt's default is rtl8139");
+    if (!model.why.empty())
+        add_reason(adapter.why, model.why);
+    else if (!wanted.empty() && wanted != model.model)
+        add_reason(adapter.why, "it was called " + wanted);
+}
+
+// The name, address, place in the boot order and cable of the adapter.
+void read_identity(DomainParts& domain, const pugi::xml_node& interface, Adapter& adapter) {
+    XmlLeft& xml = domain.xml;
+    if (const std::string tap = xml.attribute(interface.child("target"), "dev"); !tap.empty())
+        add_reason(adapter.why, "its device on the host was " + tap);
+    const std::string address = xml.attribute(interface.child("mac"), "address");
+    adapter.mac = MacAddress::parse(address);
+    if (!address.empty() && !adapter.mac)
+        add_reason(adapter.why,
+                   quoted_word(address) + " is no station's MAC address: it gets another");
+    adapter.order = boot_order_of(domain, interface);
+    if (xml.attribute(interface.child("link"), "state") == "down")
+        add_reason(adapter.why,
+                   "its link was down, and is up (tapgate links tells, and can cut it)");
+}
+
+// Why the adapter cannot be one of the VM's; empty if it can be.
+std::string why_no_adapter(const DomainParts& domain, const Adapter& adapter) {
+    if (adapter.is_on_socket())
+        return {};
+    if (!adapter.is_bridged() && adapter.type != "user")
+        return "net= has no such network";
+    return domain.nets >= most_nets ? "a VM of tapgate's has up to 16 adapters" : "";
+}
+
+void keep_on_socket(DomainParts& domain, const pugi::xml_node& interface, Adapter adapter) {
+    const std::string netdev = socket_netdev(domain.xml, interface, adapter.type);
+    if (netdev.empty()) {
+        domain.drop(interface, "no port, or no device, is said");
+        return;
+    }
+    domain.has_net = true;
     const std::string id = "keptnet" + std::to_string(domain.kept_nets++);
     const size_t kind = std::min(netdev.find(','), netdev.size());
-    std::string device = driver + ",netdev=" + id;
-    if (!mac.empty())
-        device += ",mac=" + mac;
-    domain.result.keep(was,
-                       {"-netdev", netdev.substr(0, kind) + ",id=" + id + netdev.substr(kind),
-                        "-device", device + place},
-                       why.empty() ? "net= has no such network" : why);
+    std::string device = adapter.model == "virtio" ? "virtio-net-pci" : adapter.model;
+    device += ",netdev=" + id;
+    if (adapter.mac)
+        device += ",mac=" + adapter.mac->str();
+    device += domain.boot.add_kept(BootKind::net, adapter.order);
+    const std::string why = domain.with_left(interface, std::move(adapter.why));
+    domain.result.keep(
+        adapter.was,
+        {"-netdev", netdev.substr(0, kind) + ",id=" + id + netdev.substr(kind), "-device", device},
+        why.empty() ? "net= has no such network" : why);
+}
+
+// <driver>: what moves the packets. Returns what net= says about it.
+std::string read_net_driver(XmlLeft& xml, const pugi::xml_node& interface, Adapter& adapter) {
+    const pugi::xml_node driver = interface.child("driver");
+    if (const std::string name = xml.attribute(driver, "name"); name == "vhost")
+        add_reason(adapter.why, "vhost is used where /dev/vhost-net can be opened");
+    else if (!name.empty())
+        add_reason(adapter.why, "vhost is used where it can be, not " + name + " alone");
+    const auto queues = parse_whole<std::uint64_t>(xml.attribute(driver, "queues"));
+    constexpr std::uint64_t most_queues = 253;
+    if (!queues || *queues <= 1)
+        return {};
+    if (adapter.is_bridged() && adapter.model == "virtio" && *queues <= most_queues)
+        return ",queues=" + std::to_string(*queues);
+    add_reason(adapter.why, "one queue instead of " + std::to_string(*queues));
+    return {};
+}
+
+void set_net(DomainParts& domain, const pugi::xml_node& interface, Adapter adapter) {
+    XmlLeft& xml = domain.xml;
+    std::string value = "user";
+    if (adapter.is_bridged())
+        value = "bridge:" + bridge_of(xml, interface, adapter.type, adapter.why);
+    value += ",model=" + adapter.model;
+    if (adapter.mac)
+        value += ",mac=" + adapter.mac->str();
+    value += read_net_driver(xml, interface, adapter);
+    if (adapter.type == "user")
+        value += forwards_of(xml, interface, adapter.why);
+    domain.has_net = true;
+    domain.nets++;
+    domain.boot.add(BootKind::net, adapter.order);
+    domain.set(adapter.was, "net", value, domain.with_left(interface, std::move(adapter.why)));
 }
 
 }  // namespace
 
 void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface) {
-    XmlLeft& xml = domain.xml;
-    const std::string type = xml.attribute(interface, "type");
     const pugi::xml_node source = interface.child("source");
-    const std::string was = tag_of(interface) + (source ? tag_of(source) : "");
-    std::string why;
-    const std::string wanted = xml.attribute(interface.child("model"), "type");
-    // libvirt's model on a PC if none is given.
-    const NetModelChoice model = net_model(wanted.empty() ? "rtl8139" : wanted);
-    if (wanted.empty())
-        add_reason(why, "no model was said: libvirt's default is rtl8139");
-    if (!model.why.empty())
-        add_reason(why, model.why);
-    else if (!wanted.empty() && wanted != model.model)
-        add_reason(why, "it was called " + wanted);
-    if (type == "hostdev") {
+    Adapter adapter;
+    adapter.type = domain.xml.attribute(interface, "type");
+    adapter.was = tag_of(interface) + (source ? tag_of(source) : "");
+    read_model(domain.xml, interface, adapter);
+    if (adapter.type == "hostdev") {
         domain.drop(interface,
                     "a network card of the host's that was the guest's: "
                     "--qemu-arg=-device --qemu-arg=vfio-pci,host=ADDRESS gives it to it");
         return;
     }
-    const bool socket =
-        type == "mcast" || type == "server" || type == "client" || type == "udp" || type == "vdpa";
-    const bool bridged =
-        type == "bridge" || type == "network" || type == "direct" || type == "ethernet";
-    if (type == "vhostuser" && keep_domain_vhost_net(domain, interface, model.model))
+    if (adapter.type == "vhostuser" && keep_domain_vhost_net(domain, interface, adapter.model))
         return;
-    if (!socket && !bridged && type != "user") {
-        domain.drop(interface, "net= has no such network");
+    if (const std::string why_not = why_no_adapter(domain, adapter); !why_not.empty()) {
+        domain.drop(interface, why_not);
         return;
     }
-    if (!socket && domain.nets >= most_nets) {
-        domain.drop(interface, "a VM of tapgate's has up to 16 adapters");
-        return;
-    }
-    if (const std::string tap = xml.attribute(interface.child("target"), "dev"); !tap.empty())
-        add_reason(why, "its device on the host was " + tap);
-    const std::string address = xml.attribute(interface.child("mac"), "address");
-    const auto mac = MacAddress::parse(address);
-    if (!address.empty() && !mac)
-        add_reason(why, quoted_word(address) + " is no station's MAC address: it gets another");
-    const auto order = boot_order_of(domain, interface);
-    if (xml.attribute(interface.child("link"), "state") == "down")
-        add_reason(why, "its link was down, and is up (tapgate links tells, and can cut it)");
-    if (socket) {
-        const std::string netdev = socket_netdev(xml, interface, type);
-        if (netdev.empty()) {
-            domain.drop(interface, "no port, or no device, is said");
-            return;
-        }
-        domain.has_net = true;
-        const std::string driver = model.model == "virtio" ? "virtio-net-pci" : model.model;
-        keep_socket(domain, was, netdev, driver, mac ? mac->str() : "",
-                    domain.boot.add_kept(BootKind::net, order),
-                    domain.with_left(interface, std::move(why)));
-        return;
-    }
-    std::string value = "user";
-    if (bridged)
-        value = "bridge:" + bridge_of(xml, interface, type, why);
-    value += ",model=" + model.model;
-    if (mac)
-        value += ",mac=" + mac->str();
-    const pugi::xml_node driver = interface.child("driver");
-    if (const std::string name = xml.attribute(driver, "name"); name == "vhost")
-        add_reason(why, "vhost is used where /dev/vhost-net can be opened");
-    else if (!name.empty())
-        add_reason(why, "vhost is used where it can be, not " + name + " alone");
-    const auto queues = parse_whole<std::uint64_t>(xml.attribute(driver, "queues"));
-    constexpr std::uint64_t most_queues = 253;
-    if (queues && *queues > 1 && bridged && model.model == "virtio" && *queues <= most_queues)
-        value += ",queues=" + std::to_string(*queues);
-    else if (queues && *queues > 1)
-        add_reason(why, "one queue instead of " + std::to_string(*queues));
-    if (type == "user")
-        value += forwards_of(xml, interface, why);
-    domain.has_net = true;
-    domain.nets++;
-    domain.boot.add(BootKind::net, order);
-    domain.set(was, "net", value, domain.with_left(interface, std::move(why)));
+    read_identity(domain, interface, adapter);
+    if (adapter.is_on_socket())
+        keep_on_socket(domain, interface, std::move(adapter));
+    else
+        set_net(domain, interface, std::move(adapter));
 }
 
 }  // namespace tapgate
