@@ -228,57 +228,65 @@ std::string left_of_controller(const Properties& properties) {
     return left;
 }
 
-// Why tapgate's machines have the device themselves; empty if they do not.
-std::string why_own(const std::string& driver, const Properties& properties) {
-    constexpr std::array<std::string_view, 32> infrastructure = {"pcie-root-port",
-                                                                 "ioh3420",
-                                                                 "pci-bridge",
-                                                                 "i82801b11-bridge",
-                                                                 "pcie-pci-bridge",
-                                                                 "pcie-switch-upstream-port",
-                                                                 "pxb",
-                                                                 "pxb-pcie",
-                                                                 "pcie-switch-downstream-port",
-                                                                 "x3130-upstream",
-                                                                 "xio3130-downstream",
-                                                                 "usb-ehci",
-                                                                 "ich9-usb-ehci1",
-                                                                 "ich9-usb-uhci1",
-                                                                 "ich9-usb-uhci2",
-                                                                 "ich9-usb-uhci3",
-                                                                 "ich9-usb-uhci4",
-                                                                 "ich9-usb-uhci5",
-                                                                 "ich9-usb-uhci6",
-                                                                 "ich9-usb-ehci2",
-                                                                 "piix3-usb-uhci",
-                                                                 "piix4-usb-uhci",
-                                                                 "vt82c686b-usb-uhci",
-                                                                 "pci-ohci",
-                                                                 "nec-usb-xhci",
-                                                                 "qemu-xhci",
-                                                                 "usb-hub",
-                                                                 "ich9-ahci",
-                                                                 "ahci",
-                                                                 "piix3-ide",
-                                                                 "isa-fdc",
-                                                                 "pcie-bus"};
-    constexpr std::array<std::string_view, 6> pointers = {"usb-tablet",    "virtio-tablet-pci",
-                                                          "virtio-tablet", "usb-mouse",
-                                                          "virtio-mouse",  "virtio-mouse-pci"};
-    constexpr std::array<std::string_view, 3> keyboards = {"usb-kbd", "virtio-keyboard",
-                                                           "virtio-keyboard-pci"};
-    constexpr std::array<std::string_view, 8> scsi = {
-        "lsi", "lsi53c895a", "lsi53c810", "mptsas1068", "pvscsi", "am53c974", "dc390", "megasas"};
-    constexpr std::array<std::string_view, 6> empty_drives = {"ide-cd", "scsi-cd", "floppy",
-                                                              "ide-hd", "scsi-hd", "usb-storage"};
+// Bridges and controllers: what is plugged into them has its place on tapgate's machines.
+constexpr std::array<std::string_view, 32> infrastructure = {"pcie-root-port",
+                                                             "ioh3420",
+                                                             "pci-bridge",
+                                                             "i82801b11-bridge",
+                                                             "pcie-pci-bridge",
+                                                             "pcie-switch-upstream-port",
+                                                             "pxb",
+                                                             "pxb-pcie",
+                                                             "pcie-switch-downstream-port",
+                                                             "x3130-upstream",
+                                                             "xio3130-downstream",
+                                                             "usb-ehci",
+                                                             "ich9-usb-ehci1",
+                                                             "ich9-usb-uhci1",
+                                                             "ich9-usb-uhci2",
+                                                             "ich9-usb-uhci3",
+                                                             "ich9-usb-uhci4",
+                                                             "ich9-usb-uhci5",
+                                                             "ich9-usb-uhci6",
+                                                             "ich9-usb-ehci2",
+                                                             "piix3-usb-uhci",
+                                                             "piix4-usb-uhci",
+                                                             "vt82c686b-usb-uhci",
+                                                             "pci-ohci",
+                                                             "nec-usb-xhci",
+                                                             "qemu-xhci",
+                                                             "usb-hub",
+                                                             "ich9-ahci",
+                                                             "ahci",
+                                                             "piix3-ide",
+                                                             "isa-fdc",
+                                                             "pcie-bus"};
+constexpr std::array<std::string_view, 8> scsi_controllers = {
+    "lsi", "lsi53c895a", "lsi53c810", "mptsas1068", "pvscsi", "am53c974", "dc390", "megasas"};
+constexpr std::array<std::string_view, 6> pointers = {"usb-tablet",    "virtio-tablet-pci",
+                                                      "virtio-tablet", "usb-mouse",
+                                                      "virtio-mouse",  "virtio-mouse-pci"};
+constexpr std::array<std::string_view, 3> keyboards = {"usb-kbd", "virtio-keyboard",
+                                                       "virtio-keyboard-pci"};
+constexpr std::array<std::string_view, 3> serial_cards = {"pci-serial", "pci-serial-2x",
+                                                          "pci-serial-4x"};
+
+// Why tapgate's machines have the controller themselves, or what it is for on another one; empty if
+// the driver is none.
+std::string why_own_controller(const std::string& driver, const Properties& properties) {
     if (is_one_of(driver, infrastructure) || is_virtio(driver, "serial"))
         return "tapgate gives each device its place";
     if (is_virtio(driver, "scsi"))
         return "disks with bus=scsi have one" + left_of_controller(properties);
-    if (is_one_of(driver, scsi) || driver.starts_with("megasas"))
+    if (is_one_of(driver, scsi_controllers) || driver.starts_with("megasas"))
         return "what is on SCSI is on virtio-scsi";
-    if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))
-        return "all of tapgate's VMs have one";
+    if ((driver == "nvme" || driver == "sdhci-pci") && !properties.has("drive"))
+        return "each of its disks has a controller of its own";
+    return {};
+}
+
+// The same for what somebody sits in front of, or talks through.
+std::string why_own_console(const std::string& driver, const Properties& properties) {
     if (is_screen(driver))
         return "the screen of display=vnc is the standard VGA";
     if (is_one_of(driver, pointers))
@@ -292,8 +300,21 @@ std::string why_own(const std::string& driver, const Properties& properties) {
                                            : "nothing was at its other end";
     if (driver == "isa-parallel")
         return "tapgate's machines have no parallel port";
-    if (driver == "pci-serial" || driver == "pci-serial-2x" || driver == "pci-serial-4x")
+    if (is_one_of(driver, serial_cards))
         return "tapgate's VMs have one serial line";
+    return {};
+}
+
+// Why tapgate's machines have the device themselves; empty if they do not.
+std::string why_own(const std::string& driver, const Properties& properties) {
+    constexpr std::array<std::string_view, 6> drives = {"ide-cd", "scsi-cd", "floppy",
+                                                        "ide-hd", "scsi-hd", "usb-storage"};
+    if (std::string why = why_own_controller(driver, properties); !why.empty())
+        return why;
+    if (std::string why = why_own_console(driver, properties); !why.empty())
+        return why;
+    if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))
+        return "all of tapgate's VMs have one";
     if (driver == "pci-assign" || driver == "kvm-pci-assign")
         return "QEMU has dropped it; -device vfio-pci is what takes its place";
     if (driver == "usb-redir" || driver == "usb-ccid" || driver.starts_with("ccid-card"))
@@ -302,9 +323,7 @@ std::string why_own(const std::string& driver, const Properties& properties) {
         return "CPUs that were plugged in: cpus = says how many there are";
     if (driver == "AMDVI-PCI")
         return "amd-iommu brings it along";
-    if ((driver == "nvme" || driver == "sdhci-pci") && !properties.has("drive"))
-        return "each of its disks has a controller of its own";
-    if (is_one_of(driver, empty_drives) && !properties.has("drive"))
+    if (is_one_of(driver, drives) && !properties.has("drive"))
         return "an empty drive";
     return {};
 }

@@ -20,77 +20,103 @@ bool has_range(const std::string& word) {
     return word.find('{') != std::string::npos && word.find("..") != std::string::npos;
 }
 
+std::string_view word_at(std::string_view text) {
+    return text.substr(0, text.find_first_of(" \t\n;&|<>()\"'$`\\="));
+}
+
+// The keyword that the text begins with; empty if it begins with none.
+std::string_view keyword_at(std::string_view text) {
+    constexpr std::array<std::string_view, 16> keywords = {
+        "if", "then", "elif",   "else", "fi",   "while", "until", "for",
+        "do", "done", "select", "case", "esac", "{",     "}",     "function"};
+    const std::string_view word = word_at(text);
+    // A longer word is something else: if=virtio.
+    const char behind = word.size() < text.size() ? text[word.size()] : '\n';
+    const bool ends = std::string_view(" \t\n;&|<>()").find(behind) != std::string_view::npos;
+    return ends && is_one_of(word, keywords) ? word : std::string_view();
+}
+
 }  // namespace
 
 // Reads keywords, which can come where a command begins.
 bool ShellReader::read_keyword() {
-    const std::string_view rest = words_.rest();
-    const std::string_view word = rest.substr(0, rest.find_first_of(" \t\n;&|<>()\"'$`\\="));
-    constexpr std::array<std::string_view, 16> keywords = {
-        "if", "then", "elif",   "else", "fi",   "while", "until", "for",
-        "do", "done", "select", "case", "esac", "{",     "}",     "function"};
-    if (word == "!") {
+    if (word_at(words_.rest()) == "!") {
         words_.skip(1);
         inverted_ = !inverted_;
         return true;
     }
-    // A longer word is something else: if=virtio.
-    const char behind = word.size() < rest.size() ? rest[word.size()] : '\n';
-    if (!is_one_of(word, keywords) ||
-        std::string_view(" \t\n;&|<>()").find(behind) == std::string_view::npos)
+    const std::string_view keyword = keyword_at(words_.rest());
+    if (keyword.empty())
         return false;
     finish();
     drop_command();
-    words_.skip(word.size());
+    words_.skip(keyword.size());
     constexpr std::array<std::string_view, 7> openers = {"if",     "while", "until", "for",
                                                          "select", "case",  "{"};
-    bool inverted = false;
-    if (is_one_of(word, openers)) {
-        begin_element();
-        inverted = std::exchange(inverted_, false);
-    }
-    if (word == "if") {
-        flow_.open(ShellFlow::Kind::condition);
-    } else if (word == "then") {
-        flow_.then();
-    } else if (word == "elif") {
-        flow_.otherwise_if();
-    } else if (word == "else") {
-        flow_.otherwise();
-    } else if (word == "fi") {
-        flow_.close(ShellFlow::Kind::condition);
-    } else if (word == "while" || word == "until") {
-        ShellLoop loop;
-        loop.tested = true;
-        loop.place = words_.place();
-        loop.line = words_.line();
-        loop.inverted = word == "until";
-        loop.arguments = count_of_arguments();
-        flow_.open_loop(std::move(loop), {});
-    } else if (word == "for" || word == "select") {
-        read_for(word == "select");
-    } else if (word == "do") {
-        flow_.enter_loop();
-    } else if (word == "done" || (word == "}" && flow_.is_in(ShellFlow::Kind::loop))) {
-        end_loop();
-    } else if (word == "case") {
-        read_case();
-    } else if (word == "esac") {
-        flow_.close(ShellFlow::Kind::choice);
-    } else if (word == "{") {
-        flow_.open(ShellFlow::Kind::group, inverted);
-    } else if (word == "}") {
-        flow_.close(ShellFlow::Kind::group);
-    } else {
-        skip_blanks(false);
-        const std::vector<std::string> name = words_.read(false);
-        skip_blanks(false);
-        if (words_.rest().starts_with("()"))
-            words_.skip(2);
-        if (!name.empty())
-            read_function(name[0]);
-    }
+    if (is_one_of(keyword, openers))
+        open_block(keyword);
+    else if (keyword == "function")
+        read_named_function();
+    else
+        go_on_in_block(keyword);
     return true;
+}
+
+void ShellReader::open_block(std::string_view keyword) {
+    begin_element();
+    const bool inverted = std::exchange(inverted_, false);
+    if (keyword == "if")
+        flow_.open(ShellFlow::Kind::condition);
+    else if (keyword == "while" || keyword == "until")
+        open_tested_loop(keyword == "until");
+    else if (keyword == "for" || keyword == "select")
+        read_for(keyword == "select");
+    else if (keyword == "case")
+        read_case();
+    else
+        flow_.open(ShellFlow::Kind::group, inverted);
+}
+
+// At a keyword that goes on with a block, or ends it.
+void ShellReader::go_on_in_block(std::string_view keyword) {
+    if (keyword == "then")
+        flow_.then();
+    else if (keyword == "elif")
+        flow_.otherwise_if();
+    else if (keyword == "else")
+        flow_.otherwise();
+    else if (keyword == "fi")
+        flow_.close(ShellFlow::Kind::condition);
+    else if (keyword == "do")
+        flow_.enter_loop();
+    else if (keyword == "done" || (keyword == "}" && flow_.is_in(ShellFlow::Kind::loop)))
+        end_loop();
+    else if (keyword == "esac")
+        flow_.close(ShellFlow::Kind::choice);
+    else if (keyword == "}")
+        flow_.close(ShellFlow::Kind::group);
+}
+
+// while TEST, until TEST
+void ShellReader::open_tested_loop(bool inverted) {
+    ShellLoop loop;
+    loop.tested = true;
+    loop.place = words_.place();
+    loop.line = words_.line();
+    loop.inverted = inverted;
+    loop.arguments = count_of_arguments();
+    flow_.open_loop(std::move(loop), {});
+}
+
+// function NAME, function NAME()
+void ShellReader::read_named_function() {
+    skip_blanks(false);
+    const std::vector<std::string> name = words_.read(false);
+    skip_blanks(false);
+    if (words_.rest().starts_with("()"))
+        words_.skip(2);
+    if (!name.empty())
+        read_function(name[0]);
 }
 
 // case WORD in
@@ -225,60 +251,13 @@ std::optional<bool> ShellReader::apply_sum(std::string_view text) {
     return status.holds;
 }
 
-// for NAME in WORDS
+// for NAME in WORDS; do, for ((SUM; SUM; SUM)); do, and the same with `select' or with braces.
 void ShellReader::read_for(bool asks) {
     begin_word();
     skip_blanks(false);
     ShellLoop loop;
-    ShellStatus status;
-    if (words_.rest().starts_with("((")) {
-        const std::string_view rest = words_.rest().substr(0, words_.rest().find('\n'));
-        const std::string_view sums = rest.substr(2, rest.find("))") - 2);
-        const size_t first = std::min(sums.find(';'), sums.size());
-        const size_t second = std::min(sums.find(';', first + 1), sums.size());
-        words_.skip(sums.size() + 4);
-        if (second < sums.size()) {
-            loop.condition = sums.substr(first + 1, second - first - 1);
-            loop.step = sums.substr(second + 1);
-            apply_sum(sums.substr(0, first));
-            const auto holds = apply_sum(loop.condition);
-            if (holds && follows())
-                status = {*holds ? Truth::yes : Truth::no, false, false, {}};
-        }
-    } else {
-        const std::vector<std::string> name = words_.read(false);
-        loop.variable = name.empty() ? "" : name[0];
-        skip_blanks(true);
-        const bool listed = words_.rest().starts_with("in ") || words_.rest().starts_with("in\t");
-        if (listed)
-            words_.skip(2);
-        for (skip_blanks(false);
-             listed && !words_.at_end() &&
-             std::string_view("\n;&|<>()").find(peek()) == std::string_view::npos;
-             skip_blanks(false)) {
-            for (std::string& word : words_.read(true))
-                loop.values.push_back(std::move(word));
-        }
-        // Without a list, it goes through the arguments of the script or the function.
-        if (!listed && variables_.arguments() != nullptr) {
-            loop.values = variables_.arguments()->words;
-            add_problem(variables_.arguments()->problem);
-        }
-        const bool noted = !listed && variables_.arguments() == nullptr;
-        take_problem();
-        loop.counted = !asks && !command_.problem.is_hard() && !is_unknown(loop.values) &&
-                       std::none_of(loop.values.begin(), loop.values.end(), has_range);
-        const bool soft = noted || command_.problem || !command_.notes.empty();
-        if (loop.counted && follows())
-            status = {loop.values.empty() ? Truth::no : Truth::yes, soft, false, {}};
-        if (!loop.counted && !loop.variable.empty())
-            variables_.forget(loop.variable, "one of a list that nobody knows");
-        if (!loop.values.empty() && loop.counted && follows()) {
-            const std::string first = loop.values[0];
-            loop.values.erase(loop.values.begin());
-            variables_.set(loop.variable, {{first}}, false, false, false);
-        }
-    }
+    const ShellStatus status =
+        words_.rest().starts_with("((") ? read_sums(loop) : read_list(loop, asks);
     drop_command();
     if (peek() == ';')
         next();
@@ -291,6 +270,67 @@ void ShellReader::read_for(bool asks) {
     flow_.open_loop(std::move(loop), status);
     if (braces)
         flow_.enter_loop();
+}
+
+// ((SUM; SUM; SUM)), of which the second decides whether there is a first round.
+ShellStatus ShellReader::read_sums(ShellLoop& loop) {
+    const std::string_view rest = words_.rest().substr(0, words_.rest().find('\n'));
+    const std::string_view sums = rest.substr(2, rest.find("))") - 2);
+    const size_t first = std::min(sums.find(';'), sums.size());
+    const size_t second = std::min(sums.find(';', first + 1), sums.size());
+    words_.skip(sums.size() + 4);
+    if (second == sums.size())
+        return {};
+    loop.condition = sums.substr(first + 1, second - first - 1);
+    loop.step = sums.substr(second + 1);
+    apply_sum(sums.substr(0, first));
+    const auto holds = apply_sum(loop.condition);
+    if (!holds || !follows())
+        return {};
+    return {*holds ? Truth::yes : Truth::no, false, false, {}};
+}
+
+// NAME in WORDS; sets the variable for the first round. Whether there is one is what it returns.
+ShellStatus ShellReader::read_list(ShellLoop& loop, bool asks) {
+    const std::vector<std::string> name = words_.read(false);
+    loop.variable = name.empty() ? "" : name[0];
+    skip_blanks(true);
+    const bool listed = words_.rest().starts_with("in ") || words_.rest().starts_with("in\t");
+    if (listed)
+        loop.values = read_values();
+    // Without a list, it goes through the arguments of the script or the function.
+    if (!listed && variables_.arguments() != nullptr) {
+        loop.values = variables_.arguments()->words;
+        add_problem(variables_.arguments()->problem);
+    }
+    const bool noted = !listed && variables_.arguments() == nullptr;
+    take_problem();
+    loop.counted = !asks && !command_.problem.is_hard() && !is_unknown(loop.values) &&
+                   std::none_of(loop.values.begin(), loop.values.end(), has_range);
+    if (!loop.counted && !loop.variable.empty())
+        variables_.forget(loop.variable, "one of a list that nobody knows");
+    if (!loop.counted || !follows())
+        return {};
+    const bool soft = noted || command_.problem || !command_.notes.empty();
+    if (loop.values.empty())
+        return {Truth::no, soft, false, {}};
+    const std::string first = loop.values[0];
+    loop.values.erase(loop.values.begin());
+    variables_.set(loop.variable, {{first}}, false, false, false);
+    return {Truth::yes, soft, false, {}};
+}
+
+// The words behind `in'.
+std::vector<std::string> ShellReader::read_values() {
+    std::vector<std::string> values;
+    words_.skip(2);
+    for (skip_blanks(false);
+         !words_.at_end() && std::string_view("\n;&|<>()").find(peek()) == std::string_view::npos;
+         skip_blanks(false)) {
+        for (std::string& word : words_.read(true))
+            values.push_back(std::move(word));
+    }
+    return values;
 }
 
 }  // namespace tapgate

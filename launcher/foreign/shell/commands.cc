@@ -154,36 +154,52 @@ ShellStatus ShellReader::status_of_command() {
 }
 
 void ShellReader::finish_command() {
-    auto& words = command_.words;
-    if (words.empty() || sets_variables(words[0])) {
-        const bool refers = declares('n');
-        for (const Assignment& one : assignments_) {
-            if (!refers)
-                assign(one.name, one.value, one.append);
-        }
-        if (reach() == Truth::no)
-            return;
-        if (refers)
-            declare_references();
-        else if (!words.empty())
-            declare();
-        notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
+    if (command_.words.empty() || sets_variables(command_.words[0])) {
+        finish_assignments();
         return;
     }
     // An image that exists already was made before.
     note_image();
-    if (reach() == Truth::no) {
-        // It is not run; but if it starts QEMU, a note says so.
-        if (is_start_of_qemu(words) && flow_.by_files()) {
-            command_.is_passed = true;
-            record();
-        } else if (is_start_of_qemu(words)) {
-            note_tests();
-            pass_over(shown(last_part(*find_qemu(words))) + " ...");
-            script_.is_left_before_qemu = script_.is_left_before_qemu || script_.is_left;
-        }
-        return;
+    if (reach() == Truth::no)
+        pass_over_command();
+    else
+        run_command();
+}
+
+// NAME=VALUE, export NAME=VALUE
+void ShellReader::finish_assignments() {
+    const bool refers = declares('n');
+    for (const Assignment& one : assignments_) {
+        if (!refers)
+            assign(one.name, one.value, one.append);
     }
+    if (reach() == Truth::no)
+        return;
+    if (refers)
+        declare_references();
+    else if (!command_.words.empty())
+        declare();
+    notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
+}
+
+// The command is not run; but if it starts QEMU, a note says so.
+void ShellReader::pass_over_command() {
+    const auto& words = command_.words;
+    if (!is_start_of_qemu(words))
+        return;
+    if (flow_.by_files()) {
+        command_.is_passed = true;
+        record();
+    } else {
+        note_tests();
+        pass_over(shown(last_part(*find_qemu(words))) + " ...");
+        script_.is_left_before_qemu = script_.is_left_before_qemu || script_.is_left;
+    }
+}
+
+// Does what the shell's own command does, calls the function, or records the program.
+void ShellReader::run_command() {
+    const auto& words = command_.words;
     if (words[0] == "xargs" || words[0] == "parallel")
         add_problem({"options that `" + words[0] + "' adds"});
     const ShellFunction* const function = script_.functions.find(words[0]);
@@ -211,12 +227,17 @@ void ShellReader::finish_command() {
     } else if (function != nullptr) {
         call(*function);
     } else {
-        const bool last = words[0] == "exec" && words.size() > 1;
-        read_nested();
-        record();
-        if (last)
-            leave();
+        run_program();
     }
+}
+
+// Records the program, and what it runs itself. Behind `exec', nothing else of the script is run.
+void ShellReader::run_program() {
+    const bool last = command_.words[0] == "exec" && command_.words.size() > 1;
+    read_nested();
+    record();
+    if (last)
+        leave();
 }
 
 void ShellReader::assign_all() {

@@ -236,6 +236,91 @@ std::optional<std::string> formatted(const std::vector<std::string>& words) {
     return text;
 }
 
+// `cd DIRECTORY && pwd' prints the directory.
+bool goes_on_with_pwd(std::string_view rest) {
+    constexpr std::array<std::string_view, 5> ways = {"&& pwd", "&& pwd -P", "&&pwd", "; pwd",
+                                                      ";pwd"};
+    return is_one_of(rest, ways);
+}
+
+// pwd, whoami, nproc: what the script's variables or this host say.
+std::optional<Value> known_of_host(const std::vector<std::string>& words,
+                                   ShellVariables& variables) {
+    if (words[0] == "pwd")
+        return variables.get("PWD");
+    if (words[0] == "whoami")
+        return variables.get("USER");
+    if (words[0] == "nproc" || (words[0] == "getconf" && words.back() == "_NPROCESSORS_ONLN")) {
+        if (const Value processors = variables.ask("nproc", {"?"}); !processors.problem)
+            return processors;
+    }
+    return std::nullopt;
+}
+
+// uname, arch, dpkg --print-architecture
+std::optional<std::string> name_of_system(const std::vector<std::string>& words) {
+    const std::string& program = words[0];
+    const std::string_view option = words.size() == 2 ? std::string_view(words[1]) : "";
+    const bool alone = words.size() == 1;
+    if (program == "uname" && (alone || option == "-s"))
+        return "Linux";
+    if ((program == "uname" && option == "-m") || (program == "arch" && alone))
+        return "x86_64";
+    if (program == "dpkg" && option == "--print-architecture")
+        return "amd64";
+    return std::nullopt;
+}
+
+// dirname, basename, realpath, readlink -f; and `which qemu-system-x86_64', since QEMU was found,
+// or it would not have been started.
+std::optional<std::string> printed_path(const std::vector<std::string>& words,
+                                        ShellVariables& variables) {
+    const std::string& program = words[0];
+    const size_t count = words.size();
+    if (program == "dirname" && count == 2)
+        return parent(words[1]);
+    if (program == "basename" && (count == 2 || count == 3)) {
+        std::string name(last_part(normal(words[1])));
+        if (count == 3 && name.size() > words[2].size() && name.ends_with(words[2]))
+            name.resize(name.size() - words[2].size());
+        return name;
+    }
+    const bool resolves =
+        program == "realpath" ? count == 2 || count == 3 : program == "readlink" && count == 3;
+    if (resolves && !words.back().starts_with('-'))
+        return from_here(words.back(), variables);
+    if (program == "command" || program == "which" || program == "type") {
+        const std::string_view name = last_part(words.back());
+        if (name.starts_with("qemu") || name == "kvm")
+            return words.back();
+    }
+    return std::nullopt;
+}
+
+// expr SUM
+std::optional<std::string> printed_sum(const std::vector<std::string>& words,
+                                       ShellVariables& variables) {
+    if (words[0] != "expr" || words.size() < 4)
+        return std::nullopt;
+    const std::string sum = joined({words.begin() + 1, words.end()});
+    if (sum.find_first_not_of("0123456789+-*/% ") != std::string::npos)
+        return std::nullopt;
+    const auto value = shell_arithmetic(trimmed(sum), variables);
+    return value ? std::optional(std::to_string(*value)) : std::nullopt;
+}
+
+// What a program prints that only its arguments decide; nothing if it is another one.
+std::optional<std::string> printed_text(const std::vector<std::string>& words,
+                                        ShellVariables& variables) {
+    if (words[0] == "seq")
+        return numbers(words);
+    if (auto name = name_of_system(words))
+        return name;
+    if (auto path = printed_path(words, variables))
+        return path;
+    return printed_sum(words, variables);
+}
+
 }  // namespace
 
 std::optional<std::string> shell_printed(const std::vector<std::string>& words) {
@@ -270,67 +355,24 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     std::erase(words, "--");
     if (words.empty())
         return std::nullopt;
-    const std::string program = words[0];
-    const auto known = [&](std::string text) -> std::optional<Value> {
-        if (text.empty())
-            return std::nullopt;
-        return Value{{std::move(text)}, parts.problem};
-    };
-    const size_t count = words.size();
     // `|| true' is for a command that fails.
     const bool whole = parts.rest.empty() || parts.rest.starts_with("||");
     if (auto printed = variables.printed_by(parts.words))
         return whole && !parts.problem ? printed : std::nullopt;
-    if (program == "cd" && count >= 2) {
-        const bool prints = parts.rest == "&& pwd" || parts.rest == "&& pwd -P" ||
-                            parts.rest == "&&pwd" || parts.rest == "; pwd" || parts.rest == ";pwd";
-        return prints ? known(from_here(words.back(), variables)) : std::nullopt;
+    std::optional<std::string> text;
+    if (words[0] == "cd" && words.size() >= 2) {
+        if (goes_on_with_pwd(parts.rest))
+            text = from_here(words.back(), variables);
+    } else if (whole) {
+        if (auto value = known_of_host(words, variables))
+            return value;
+        if (auto printed = shell_printed(words))
+            return Value{{without_line_ends(std::move(*printed))}, parts.problem};
+        text = words[0] == "getopt" ? getopt_output(parts.words) : printed_text(words, variables);
     }
-    if (!whole)
+    if (!text || text->empty())
         return std::nullopt;
-    if (program == "pwd")
-        return variables.get("PWD");
-    if (program == "whoami")
-        return variables.get("USER");
-    if (program == "nproc" || (program == "getconf" && words.back() == "_NPROCESSORS_ONLN")) {
-        const Value processors = variables.ask("nproc", {"?"});
-        return processors.problem ? std::nullopt : std::optional(processors);
-    }
-    if (program == "uname" && (count == 1 || (count == 2 && words[1] == "-s")))
-        return known("Linux");
-    if ((program == "uname" && count == 2 && words[1] == "-m") || (program == "arch" && count == 1))
-        return known("x86_64");
-    if (program == "dpkg" && count == 2 && words[1] == "--print-architecture")
-        return known("amd64");
-    if (program == "dirname" && count == 2)
-        return known(parent(words[1]));
-    if (program == "basename" && (count == 2 || count == 3)) {
-        std::string name(last_part(normal(words[1])));
-        if (count == 3 && name.size() > words[2].size() && name.ends_with(words[2]))
-            name.resize(name.size() - words[2].size());
-        return known(name);
-    }
-    if ((program == "realpath" || program == "readlink") && count >= 2 && count <= 3 &&
-        !words.back().starts_with('-') && (program == "realpath" || count == 3))
-        return known(from_here(words.back(), variables));
-    if (program == "command" || program == "which" || program == "type") {
-        const std::string_view name = last_part(words.back());
-        return name.starts_with("qemu") || name == "kvm" ? known(words.back()) : std::nullopt;
-    }
-    if (program == "seq")
-        return known(numbers(words).value_or(""));
-    if (program == "getopt")
-        return known(getopt_output(parts.words).value_or(""));
-    if (program == "expr" && count >= 4) {
-        const std::string sum = joined({words.begin() + 1, words.end()});
-        const auto value = sum.find_first_not_of("0123456789+-*/% ") == std::string::npos
-                               ? shell_arithmetic(trimmed(sum), variables)
-                               : std::nullopt;
-        return known(value ? std::to_string(*value) : "");
-    }
-    if (const auto text = shell_printed(words))
-        return Value{{without_line_ends(*text)}, parts.problem};
-    return std::nullopt;
+    return Value{{std::move(*text)}, parts.problem};
 }
 
 SumStatus shell_sum(std::string_view text, ShellVariables& variables) {

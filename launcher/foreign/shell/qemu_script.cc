@@ -157,6 +157,63 @@ std::optional<ShellCommand> options_alone(const std::vector<ShellCommand>& comma
     return all;
 }
 
+// Those that the commands start; what a script runs takes precedence over what it writes.
+std::vector<const ShellCommand*> starts_of_qemu(const std::vector<ShellCommand>& commands) {
+    std::vector<const ShellCommand*> found;
+    for (const ShellCommand& command : commands) {
+        // Several rounds of a loop are one start.
+        const bool again = std::any_of(found.begin(), found.end(), [&](const ShellCommand* one) {
+            return one->line == command.line && one->words == command.words;
+        });
+        if (starts_qemu(command) && !again)
+            found.push_back(&command);
+    }
+    if (std::any_of(found.begin(), found.end(), [](const auto* one) { return !one->is_written; }))
+        std::erase_if(found, [](const ShellCommand* one) { return one->is_written; });
+    return found;
+}
+
+// What the command is instead of a start of QEMU, with a colon before it; `hint` if it says nothing
+// better.
+std::string hint_of_command(const ShellCommand& command, std::string hint) {
+    const std::string_view name =
+        command.words.empty() ? std::string_view() : last_part(command.words[0]);
+    const bool asks = find_qemu(command.words) != command.words.end();
+    if (asks && hint.empty())
+        hint = ": it only asks QEMU for its help or its version";
+    else if (!asks && (is_like_qemu(name) || name == "virt-install"))
+        hint = ": " + no_qemu(command.words[0]);
+    for (const std::string& word : command.words) {
+        if (word.find("qemu") != std::string::npos && word.ends_with(".exe"))
+            hint = std::string(": ") + of_windows;
+    }
+    // For $QEMU -m 512, where another file may set QEMU.
+    const bool nameless =
+        !command.words.empty() && (command.words[0].starts_with('-') || is_unknown(name));
+    if (nameless && command.words.size() > 1 && command.problem && hint.empty())
+        hint = ": the program of line " + std::to_string(command.line) +
+               " is in what only a shell knows (" + command.problem.what +
+               "); write out what it stands for";
+    if (name == "scsihw:" || name == "ostype:")
+        hint = ": it is Proxmox' file of a VM: give what `qm showcmd NUMBER' prints there";
+    return hint;
+}
+
+// What a text without a start of QEMU is instead, and what to give in its place; empty if nothing
+// shows that.
+std::string hint_instead(const std::vector<ShellCommand>& commands, const std::string& source) {
+    std::string hint;
+    if (const auto way_out = instead_of_description(source); !way_out.empty())
+        hint = std::string(": ").append(way_out);
+    for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {
+        if (source.ends_with(imported))
+            hint = ": `tapgate import' takes it";
+    }
+    for (const ShellCommand& command : commands)
+        hint = hint_of_command(command, std::move(hint));
+    return hint;
+}
+
 // Each line once, as a loop starts one QEMU after the other.
 std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
     std::set<unsigned> lines;
@@ -165,11 +222,30 @@ std::set<unsigned> lines_of(const std::vector<const ShellCommand*>& commands) {
     return lines;
 }
 
-}  // namespace
+void require_one(const std::vector<const ShellCommand*>& found, const std::string& source) {
+    if (found.size() == 1)
+        return;
+    std::string lines;
+    const std::set<unsigned> places = lines_of(found);
+    for (const unsigned line : places)
+        lines += (lines.empty() ? "" : ", ") + std::to_string(line);
+    throw LauncherError(source + ": starts QEMU more than once (" +
+                        std::string(places.size() > 1 ? "lines " : "line ") + shown(lines) +
+                        "); make a file of the one that is meant");
+}
 
-ShellCommand find_qemu_start(std::string_view text,
-                             const std::function<const char*(const std::string&)>& lookup,
-                             const std::string& source, const std::vector<std::string>& arguments) {
+void require_known(const ShellCommand& command, const std::string& source) {
+    const ShellProblem& problem = command.problem;
+    if (!problem)
+        return;
+    const std::string error = source + ": " + problem.what +
+                              " means something to a shell only; write out what it stands for";
+    if (problem.of_argument && !command.has_arguments)
+        throw ArgumentsMissing(error + give_arguments);
+    throw LauncherError(error);
+}
+
+void refuse_other_language(std::string_view text, const std::string& source) {
     const std::string_view language = other_language(text, source);
     if (language == "make")
         throw LauncherError(source +
@@ -179,10 +255,34 @@ ShellCommand find_qemu_start(std::string_view text,
         throw LauncherError(
             source + ": it is a script of " + shown(language) +
             "'s, and not of sh or bash: give a file of the command line that it runs");
+}
+
+bool is_passed_start(const ShellCommand& command) {
+    return command.is_passed && is_start_of_qemu(command.words);
+}
+
+// If no command line was found, the error says where the text names QEMU nevertheless.
+std::string with_place_of_name(const std::string& error, std::string_view text) {
+    if (const unsigned prompt = line_behind_prompt(text); prompt > 0)
+        return error + ": line " + std::to_string(prompt) +
+               " has one behind a `#', and is a comment with that: leave it out";
+    if (const unsigned named = line_with_name(text); named > 0 && error.ends_with(nothing_found))
+        return error + ": line " + std::to_string(named) +
+               " names one where no shell would start it here (a list in quotes, another host, a "
+               "container, a log of another program's): give its words alone, from QEMU's name "
+               "on, as a shell has them";
+    return error;
+}
+
+}  // namespace
+
+ShellCommand find_qemu_start(std::string_view text,
+                             const std::function<const char*(const std::string&)>& lookup,
+                             const std::string& source, const std::vector<std::string>& arguments) {
+    refuse_other_language(text, source);
     const std::string plain = with_units_as_script(text, source);
     std::string error;
-    unsigned prompt = 0;
-    unsigned named = 0;
+    bool found_nothing = false;
     for (const ShellReading reading :
          {ShellReading::here, ShellReading::elsewhere, ShellReading::flat}) {
         bool starts = false;
@@ -193,11 +293,7 @@ ShellCommand find_qemu_start(std::string_view text,
                 return starts_qemu(command) || !command.cut_off.empty();
             });
             // A file that may come and go must not decide which of two starts is meant.
-            const bool passed =
-                std::any_of(commands.begin(), commands.end(), [](const ShellCommand& one) {
-                    return one.is_passed && is_start_of_qemu(one.words);
-                });
-            if (!passed)
+            if (std::none_of(commands.begin(), commands.end(), is_passed_start))
                 return find_qemu_command(commands, source);
         } catch (const ScriptRefused& refusal) {
             throw LauncherError(source + ": " + refusal.what());
@@ -208,40 +304,18 @@ ShellCommand find_qemu_start(std::string_view text,
             if (starts && reading == ShellReading::flat && arguments.empty() &&
                 dynamic_cast<const ArgumentsMissing*>(&problem) == nullptr)
                 error += give_arguments;
-            if (dynamic_cast<const NothingFound*>(&problem) != nullptr) {
-                prompt = line_behind_prompt(text);
-                named = line_with_name(text);
-            }
+            found_nothing = found_nothing || dynamic_cast<const NothingFound*>(&problem) != nullptr;
             // Another reading would know less, and might not notice that.
             if (starts)
                 break;
         }
     }
-    if (prompt > 0)
-        error += ": line " + std::to_string(prompt) +
-                 " has one behind a `#', and is a comment with that: leave it out";
-    else if (named > 0 && error.ends_with(nothing_found))
-        error += ": line " + std::to_string(named) +
-                 " names one where no shell would start it here (a list in quotes, another host, a "
-                 "container, a log of another program's): give its words alone, from QEMU's name "
-                 "on, as a shell has them";
-    throw LauncherError(error);
+    throw LauncherError(found_nothing ? with_place_of_name(error, text) : error);
 }
 
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source) {
-    std::vector<const ShellCommand*> found;
-    for (const ShellCommand& command : commands) {
-        // Several rounds of a loop are one start.
-        const bool again = std::any_of(found.begin(), found.end(), [&](const ShellCommand* one) {
-            return one->line == command.line && one->words == command.words;
-        });
-        if (starts_qemu(command) && !again)
-            found.push_back(&command);
-    }
-    // What the script runs takes precedence over what it writes.
-    if (std::any_of(found.begin(), found.end(), [](const auto* one) { return !one->is_written; }))
-        std::erase_if(found, [](const ShellCommand* one) { return one->is_written; });
+    std::vector<const ShellCommand*> found = starts_of_qemu(commands);
     // It may be part of a command line, or options with a line each.
     const std::optional<ShellCommand> options =
         found.empty() ? options_alone(commands) : std::nullopt;
@@ -250,56 +324,13 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
     if (found.empty()) {
         for (const ShellCommand& command : commands)
             require_whole(command, source);
-        std::string hint;
-        if (const auto way_out = instead_of_description(source); !way_out.empty())
-            hint = std::string(": ").append(way_out);
-        for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {
-            if (source.ends_with(imported))
-                hint = ": `tapgate import' takes it";
-        }
-        for (const ShellCommand& command : commands) {
-            const std::string_view name =
-                command.words.empty() ? std::string_view() : last_part(command.words[0]);
-            const bool asks = find_qemu(command.words) != command.words.end();
-            if (asks && hint.empty())
-                hint = ": it only asks QEMU for its help or its version";
-            else if (!asks && (is_like_qemu(name) || name == "virt-install"))
-                hint = ": " + no_qemu(command.words[0]);
-            for (const std::string& word : command.words) {
-                if (word.find("qemu") != std::string::npos && word.ends_with(".exe"))
-                    hint = std::string(": ") + of_windows;
-            }
-            // For $QEMU -m 512, where another file may set QEMU.
-            const bool nameless =
-                !command.words.empty() && (command.words[0].starts_with('-') || is_unknown(name));
-            if (nameless && command.words.size() > 1 && command.problem && hint.empty())
-                hint = ": the program of line " + std::to_string(command.line) +
-                       " is in what only a shell knows (" + command.problem.what +
-                       "); write out what it stands for";
-            if (name == "scsihw:" || name == "ostype:")
-                hint = ": it is Proxmox' file of a VM: give what `qm showcmd NUMBER' prints there";
-        }
-        throw NothingFound(source + nothing_found + hint);
+        throw NothingFound(source + nothing_found + hint_instead(commands, source));
     }
-    if (found.size() > 1 && are_of_one_log(found))
+    if (are_of_one_log(found))
         found.erase(found.begin(), found.end() - 1);
-    if (found.size() > 1) {
-        std::string lines;
-        const std::set<unsigned> places = lines_of(found);
-        for (const unsigned line : places)
-            lines += (lines.empty() ? "" : ", ") + std::to_string(line);
-        throw LauncherError(source + ": starts QEMU more than once (" +
-                            std::string(places.size() > 1 ? "lines " : "line ") + shown(lines) +
-                            "); make a file of the one that is meant");
-    }
+    require_one(found, source);
     require_whole(*found[0], source);
-    if (const ShellProblem& problem = found[0]->problem) {
-        const std::string error = source + ": " + problem.what +
-                                  " means something to a shell only; write out what it stands for";
-        if (problem.of_argument && !found[0]->has_arguments)
-            throw ArgumentsMissing(error + give_arguments);
-        throw LauncherError(error);
-    }
+    require_known(*found[0], source);
     return *found[0];
 }
 

@@ -89,8 +89,15 @@ class ShellReader {
     void read_redirection(std::string redirection);
     void read_word();
     bool read_keyword();
+    void open_block(std::string_view keyword);
+    void go_on_in_block(std::string_view keyword);
+    void open_tested_loop(bool inverted);
     void read_case();
     void read_for(bool asks);
+    ShellStatus read_sums(ShellLoop& loop);
+    ShellStatus read_list(ShellLoop& loop, bool asks);
+    std::vector<std::string> read_values();
+    void read_named_function();
     void read_function(const std::string& name);
     void read_patterns();
     void read_sum();
@@ -131,6 +138,10 @@ class ShellReader {
     void drop_command();
     [[nodiscard]] std::string written() const;
     void finish_command();
+    void finish_assignments();
+    void pass_over_command();
+    void run_command();
+    void run_program();
     ShellStatus status_of_command();
     void cut_off();
     void record();
