@@ -256,7 +256,7 @@ for line in "memory = 768M" "disk = /data/stick.raw,format=raw,bus=virtio"; do
     grep -qxF "$line" "$work/out" || die "a script is not followed with its arguments: there is no $line"
 done
 if "$tapgate" translate start.sh >"$work/out" 2>"$work/error"; then die "a script that needs arguments needs none"; fi
-grep -q "behind --" "$work/error" || die "nothing tells where a script's arguments stand"
+grep -q "after --" "$work/error" || die "nothing tells where a script's arguments stand"
 
 # Old and new side by side, for people at 80 columns and for programs.
 "$tapgate" translate --diff -- qemu-kvm -m 512 -drive file=stick.raw,format=raw -net none >"$work/out"

@@ -29,7 +29,8 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
         const auto text = properties.take(key);
         const auto value = text ? parse_whole<unsigned>(*text) : std::nullopt;
         if (text && (!value || *value == 0 || *value > 100000))
-            throw LauncherError(shown(option.text) + ": " + key + " is no number");
+            throw LauncherError(shown(option.text) + ": " + key +
+                                "= takes a number from 1 to 100000");
         return value;
     };
     const auto cpus = number("cpus");
@@ -48,7 +49,7 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     std::string value = std::to_string(total);
     std::string why;
     if (parts.plugged_cpus > 0)
-        why = "with those that are plugged in";
+        why = "including the CPUs that -device plugs in";
     if (!sockets && !cores && !threads) {
         // Only the number is given.
     } else if (total % said == 0 && (said == total || !sockets || !cores || !threads)) {
@@ -58,13 +59,16 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
         value += ",cores=" + std::to_string(cores.value_or(left));
         value += ",threads=" + std::to_string(threads.value_or(sockets && cores ? left : 1));
         if (!sockets && !cores && left > 1)
-            add_reason(why, "QEMU before 6.2 made " + std::to_string(left) + " sockets of it");
+            add_reason(why,
+                       "QEMU before 6.2 made " + std::to_string(left) + " sockets of this instead");
     } else {
-        add_reason(why, "the topology does not come to " + std::to_string(total) + " CPUs");
+        add_reason(why, "sockets, cores and threads are left out, since they do not multiply to " +
+                            std::to_string(total) + " CPUs");
     }
     if (most && *most > total) {
         parts.more_cpus = true;
-        add_reason(why, "more, up to " + std::to_string(*most) + ", cannot be plugged in");
+        add_reason(why,
+                   "more CPUs, up to " + std::to_string(*most) + ", cannot be plugged in later");
     }
     if (!properties.all().empty())
         add_reason(why, "left out: " + listed(properties.all()));
@@ -77,7 +81,7 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
         return keep(CpuTopology::most_cpus,
                     "cpus = goes up to " + std::to_string(CpuTopology::most_cpus));
     if (between > 1)
-        return keep(total, "cpus = has sockets, cores and threads");
+        return keep(total, "cpus = has only sockets, cores and threads");
     parts.set(option.text, "cpus", value, why);
 }
 
@@ -89,18 +93,20 @@ void take_cpu(LegacyParts& parts, const LegacyOption& option) {
     std::erase_if(words, [&](const std::string& word) {
         const bool asks = word == "enforce" || word == "check";
         if (asks)
-            add_reason(why, word + " is left out: a host that lacks some of it is not refused");
+            add_reason(
+                why,
+                word + " is left out: the VM also starts on a host whose CPU lacks some of this");
         return asks;
     });
     const std::string value = joined_by_commas(words);
     if (rhel || !CpuModel::parse(value)) {
         parts.set(option.text, "cpu", "auto",
-                  rhel ? "a model of RHEL's QEMU only" : "no CPU model that QEMU takes");
+                  rhel ? "only RHEL's QEMU has this CPU model" : "not a valid CPU model");
         return;
     }
     if (value.find("+vmx") != std::string::npos || value.find("+svm") != std::string::npos)
         add_reason(why,
-                   "for VMs inside of the guest cpu = auto (the host's CPU) is the better choice");
+                   "to run VMs inside the guest, cpu = auto (the host's CPU) is the better choice");
     parts.set(option.text, "cpu", value, why);
 }
 

@@ -50,30 +50,31 @@ std::string why_not(LegacyParts& parts, const LegacyPart& part) {
     const std::string kind = properties.get(part.first_key);
     if (part.option == "chardev") {
         if (kind == "spicevmc" || kind == "spiceport" || kind == "dbus")
-            return "it was for a SPICE viewer";
+            return "it is for a SPICE viewer, and tapgate's VMs have no SPICE";
         if (kind == "qemu-vdagent")
-            return "no viewer has the guest's clipboard here";
+            return "tapgate's VMs share no clipboard with a viewer";
         if (properties.has("fd"))
-            return "its descriptor was of whoever started QEMU";
+            return "its file descriptor belonged to the program that started QEMU";
         const std::string path = properties.get("path");
         if (path.starts_with('/') && !is_users_path(path))
-            return "its program ran beside QEMU and its socket was of whoever started both: start "
-                   "it yourself, and add the device as --qemu-arg";
+            return "it needs a program beside QEMU, which whoever started QEMU ran: start that "
+                   "program yourself and add the device with --qemu-arg";
     }
     if (part.option == "object" && kind == "secret" &&
         (properties.has("keyid") || properties.has("iv")))
-        return "its secret was libvirt's, for one run (virsh secret-get-value tells it)";
+        return "libvirt encrypted this secret for one run only (`virsh secret-get-value' shows its "
+               "value)";
     if (part.option == "tpmdev" && kind == "emulator") {
         const LegacyPart* const chardev = find_part(parts, properties.get("chardev"));
         if (chardev == nullptr || !why_not(parts, *chardev).empty())
-            return "its TPM (swtpm) ran beside QEMU and was of whoever started both: start one "
-                   "(swtpm socket --tpm2 --tpmstate dir=DIR --ctrl type=unixio,path=SOCKET), and "
-                   "add -chardev, -tpmdev and -device as --qemu-arg";
+            return "it needs a TPM emulator (swtpm) beside QEMU, which whoever started QEMU ran: "
+                   "start one yourself (swtpm socket --tpm2 --tpmstate dir=DIR --ctrl "
+                   "type=unixio,path=SOCKET) and add -chardev, -tpmdev and -device with --qemu-arg";
     }
     if (kind == "passthrough" && properties.get("path").starts_with("/dev/fdset/"))
-        return "its descriptor was of whoever started QEMU";
+        return "its file descriptor belonged to the program that started QEMU";
     if (properties.has("fd") || properties.has("fds"))
-        return "its descriptor was of whoever started QEMU";
+        return "its file descriptor belonged to the program that started QEMU";
     return {};
 }
 
@@ -96,7 +97,7 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
         if (std::string why = why_not(parts, *part); !why.empty())
             return why;
         if (depth >= deepest_object)
-            return "its parts refer to each other";
+            return "its objects refer to each other in a circle, or too deeply";
     }
     for (auto& [key, value] : properties.all()) {
         LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
@@ -113,7 +114,7 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
         make_paths_absolute(parts.machine, below);
         std::string reason = part->option == "object" ? fit_object(below) : "";
         if (part->option == "tpmdev" && below.get("type") == "emulator")
-            reason = "swtpm has to listen at its socket before each start";
+            reason = "before each start of the VM, swtpm has to be listening on this socket";
         parts.result.keep(part->was, {"-" + part->option, below.str(part->first_key)}, reason);
     }
     return {};
@@ -175,14 +176,16 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     std::string why;
     for (const char* const descriptor : {"vhostfd", "fd"}) {
         if (properties.take(descriptor))
-            add_reason(why, std::string("its ") + descriptor + "= was of whoever started QEMU");
+            add_reason(why, std::string("its ") + descriptor +
+                                "= belonged to the program that started QEMU");
     }
     if (const auto pair = properties.take("failover_pair_id"))
         add_reason(why, "left out: failover_pair_id=" + *pair);
     make_paths_absolute(parts.machine, properties);
     const std::string driver = properties.get("driver");
     if (driver.starts_with("vhost-user"))
-        add_reason(why, "its program has to listen at its socket before each start");
+        add_reason(why,
+                   "before each start of the VM, its program has to be listening on this socket");
     if (driver == "virtserialport" || driver == "virtconsole") {
         parts.result.keep(was,
                           {"-device", serial_port_device(driver, properties.get("chardev"),
@@ -277,31 +280,31 @@ std::string why_own_controller(const std::string& driver, const Properties& prop
     if (is_one_of(driver, infrastructure) || is_virtio(driver, "serial"))
         return "tapgate gives each device its place";
     if (is_virtio(driver, "scsi"))
-        return "disks with bus=scsi have one" + left_of_controller(properties);
+        return "a disk with bus=scsi brings its controller along" + left_of_controller(properties);
     if (is_one_of(driver, scsi_controllers) || driver.starts_with("megasas"))
-        return "what is on SCSI is on virtio-scsi";
+        return "SCSI disks are on a virtio-scsi controller instead";
     if ((driver == "nvme" || driver == "sdhci-pci") && !properties.has("drive"))
-        return "each of its disks has a controller of its own";
+        return "each of its disks gets a controller of its own";
     return {};
 }
 
 // The same for what somebody sits in front of, or talks through.
 std::string why_own_console(const std::string& driver, const Properties& properties) {
     if (is_screen(driver))
-        return "the screen of display=vnc is the standard VGA";
+        return "display = vnc comes with the standard VGA adapter";
     if (is_one_of(driver, pointers))
-        return "a screen has a tablet with it";
+        return "display = vnc comes with a USB tablet as the pointer";
     if (is_one_of(driver, keyboards))
-        return "a PC has a keyboard";
+        return "the machine has a keyboard anyway";
     if (driver == "virtserialport" || driver == "virtconsole")
         return properties.get("name") == "org.qemu.guest_agent.0"
                    ? "all of tapgate's VMs have the guest agent's channel"
                : properties.has("chardev") ? ""
-                                           : "nothing was at its other end";
+                                           : "nothing was connected to it on the host";
     if (driver == "isa-parallel")
         return "tapgate's machines have no parallel port";
     if (is_one_of(driver, serial_cards))
-        return "tapgate's VMs have one serial line";
+        return "a VM of tapgate has one serial line only";
     return {};
 }
 
@@ -316,25 +319,25 @@ std::string why_own(const std::string& driver, const Properties& properties) {
     if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))
         return "all of tapgate's VMs have one";
     if (driver == "pci-assign" || driver == "kvm-pci-assign")
-        return "QEMU has dropped it; -device vfio-pci is what takes its place";
+        return "QEMU no longer has it: -device vfio-pci does this now";
     if (driver == "usb-redir" || driver == "usb-ccid" || driver.starts_with("ccid-card"))
-        return "it was for a SPICE viewer";
+        return "it is for a SPICE viewer, and tapgate's VMs have no SPICE";
     if (is_cpu(driver))
-        return "CPUs that were plugged in: cpus = says how many there are";
+        return "cpus = counts these CPUs already";
     if (driver == "AMDVI-PCI")
-        return "amd-iommu brings it along";
+        return "amd-iommu includes it";
     if (is_one_of(driver, drives) && !properties.has("drive"))
-        return "an empty drive";
+        return "the drive is empty";
     return {};
 }
 
 void add_serial_line(LegacyParts& parts, const std::string& was, std::string why) {
     if (parts.serials++ == 0) {
-        why.insert(0, std::string("in the VM's directory, for each of tapgate's VMs") +
+        why.insert(0, std::string("in the VM's directory, as with all of tapgate's VMs") +
                           (why.empty() ? "" : "; "));
         parts.result.changed(was, "console.sock and console.log", why);
     } else {
-        parts.result.dropped(was, "tapgate's VMs have one serial line");
+        parts.result.dropped(was, "a VM of tapgate has one serial line only");
     }
 }
 
@@ -363,17 +366,18 @@ void add_device(LegacyParts& parts, const LegacyDevice& device) {
     if (const std::string why = why_own(driver, properties);
         !why.empty() && !(driver == "usb-kbd" && any_device(parts, is_apple))) {
         const std::string index = properties.get("bootindex");
-        parts.result.dropped(device.was, why + (index.empty() ? "" : "; nothing boots from it"));
+        parts.result.dropped(device.was,
+                             why + (index.empty() ? "" : "; the guest does not boot from it"));
     } else if (driver == "isa-serial") {
         add_serial_device(parts, device.was, properties);
     } else if (driver.empty()) {
-        parts.result.dropped(device.was, "no device is said");
+        parts.result.dropped(device.was, "it does not say which device");
     } else if (is_one_of(driver, sound)) {
         take_places(parts, properties);
         if (!driver.ends_with("intel-hda"))
             properties.set("audiodev", "keptsound");
         if (driver == "usb-audio")
-            parts.result.dropped(device.was, "nobody would hear it");
+            parts.result.dropped(device.was, "the guest's sound is not played on the host");
         else
             keep_sound(device.was, {properties.str("driver")}, parts.machine, parts.result);
     } else {
@@ -390,29 +394,31 @@ void add_rest(LegacyParts& parts) {
         const std::string type = part.properties.get("qom-type");
         std::string why;
         if (part.option == "chardev") {
-            why = "what it was for has a socket of tapgate's, or is left out";
+            why = "what used it has one of tapgate's sockets instead, or is left out";
         } else if (type == "monitor-qmp" || type == "monitor-hmp") {
             why = "tapgate has a QMP socket of its own, which nobody else can open";
         } else if (why = why_not(parts, part); !why.empty() || part.option != "object") {
             if (why.empty())
-                why = "no device has it";
+                why = "no device uses it";
         } else if (type.starts_with("rng-")) {
             why = "all of tapgate's VMs have a random number generator";
         } else if (type == "iothread" || type == "thread-context" || type == "main-loop") {
-            why = "tapgate's disks have one";
+            why = "tapgate's disks run in QEMU's main loop";
         } else if (type == "secret" || type.starts_with("tls-creds") || type.starts_with("authz")) {
-            why = "what it was for is gone: a socket that only you can open";
+            why = "nothing needs it now: tapgate's sockets are open to you alone";
         } else if (type.starts_with("memory-backend")) {
-            why = "memory = says it, and nothing else refers to it";
+            why = "memory = says the size, and nothing else refers to this";
         } else if (type.starts_with("sev-") || type.starts_with("tdx-")) {
-            why = "its memory is NOT encrypted for the host: no setting is like it";
+            why =
+                "the guest's memory is NOT encrypted against the host: tapgate has no setting for "
+                "that";
         } else if (type == "throttle-group") {
             why =
-                "what a VM may take of the host is not in its description: see "
+                "a VM's description sets no limits on what it takes of the host: see "
                 "systemd.resource-control(5)";
         } else if (type.starts_with("filter-") || type.starts_with("colo-") ||
                    type == "pr-manager-helper" || type == "dbus-vmstate") {
-            why = "it was for a network, or a program, that is gone";
+            why = "it belongs to a network or a program that is left out";
         }
         if (!why.empty()) {
             parts.result.dropped(part.was, why);
@@ -476,12 +482,12 @@ void take_part(LegacyParts& parts, const LegacyOption& option) {
 void take_serial(LegacyParts& parts, const LegacyOption& option) {
     if (option.value == "none")
         parts.result.dropped(option.text,
-                             "tapgate's VMs have one serial line, and nothing is lost");
+                             "a VM of tapgate always has a serial line, which does no harm");
     else
         add_serial_line(
             parts, option.text,
             option.value.starts_with("/dev/ttyS") || option.value.starts_with("/dev/ttyU")
-                ? "no device of the host's is behind it any more"
+                ? "it is no longer connected to the host's device"
                 : "");
 }
 
@@ -498,7 +504,7 @@ void take_sound(LegacyParts& parts, const LegacyOption& option) {
             left_out.append(left_out.empty() ? "left out: " : ", ").append(name);
     }
     if (devices.empty())
-        parts.result.dropped(option.text, "nobody would hear it");
+        parts.result.dropped(option.text, "the guest's sound is not played on the host");
     else
         keep_sound(option.text, devices, parts.machine, parts.result, left_out);
 }
@@ -509,7 +515,7 @@ void take_audio(LegacyParts& parts, const LegacyOption& option) {
     if (const auto devices = sound_devices(model); !devices.empty())
         keep_sound(option.text, devices, parts.machine, parts.result);
     else
-        parts.result.dropped(option.text, "sound goes nowhere: nobody listens on the host");
+        parts.result.dropped(option.text, "the guest's sound is not played on the host");
 }
 
 void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
@@ -519,8 +525,10 @@ void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
     const std::string rest = value.substr(std::min(colon + 1, value.size()));
     Properties device;
     if (kind == "tablet" || kind == "mouse" || kind == "keyboard") {
-        parts.result.dropped(option.text, kind == "keyboard" ? "a PC has a keyboard"
-                                                             : "a screen has a tablet with it");
+        parts.result.dropped(option.text,
+                             kind == "keyboard"
+                                 ? "the machine has a keyboard anyway"
+                                 : "display = vnc comes with a USB tablet as the pointer");
     } else if (kind == "host" && rest.find(':') != std::string::npos) {
         device.set("driver", "usb-host");
         device.set("vendorid", "0x" + rest.substr(0, rest.find(':')));
@@ -551,12 +559,12 @@ void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
         keep_usb_device(option.text, {"-drive", drive.str()}, device, parts.machine, parts.result,
                         parts.boot.add_kept(BootKind::disk, std::nullopt, last_rank));
     } else {
-        parts.result.dropped(option.text, "QEMU has dropped this device");
+        parts.result.dropped(option.text, "QEMU no longer has this device");
     }
 }
 
 void take_watchdog(LegacyParts& parts, const LegacyOption& option) {
-    parts.result.keep(option.text, {"-device", option.value}, "QEMU has dropped -watchdog");
+    parts.result.keep(option.text, {"-device", option.value}, "QEMU no longer has -watchdog");
 }
 
 void add_devices(LegacyParts& parts) {

@@ -119,13 +119,14 @@ void read_format(const LegacyParts& parts, Properties& properties, ForeignDisk& 
         return;
     }
     if (disk.format = format_when_made(parts.images, disk.path); !disk.format.empty()) {
-        add_reason(disk.why, "the script makes it with this format");
+        add_reason(disk.why, "the script creates it in this format");
         return;
     }
     const auto [by_name, known] = format_by_name(disk.path);
-    add_reason(disk.why, known ? "the format is by the name, never by what is in the image"
-                               : "no format was said and the name tells none: if the image is "
-                                 "not raw, say so, as format=qcow2");
+    add_reason(disk.why,
+               known ? "the format is taken from the file's name, never from the image itself"
+                     : "no format is given, and the name does not show one: if the image is not "
+                       "raw, add its format, such as format=qcow2");
     disk.format = by_name;
 }
 
@@ -149,7 +150,7 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
     if (is_true(properties.take("snapshot").value_or("")))
         disk.throw_away = !throw_away;
     if (throw_away && disk.kind == ForeignDisk::Kind::disk)
-        add_reason(disk.why, "snapshot = on is for all disks");
+        add_reason(disk.why, "snapshot = on applies to all disks");
     for (const char* const structural : {"file", "id", "media", "node-name"})
         properties.take(structural);
     disk.boots = is_true(properties.take("boot").value_or(""));
@@ -194,7 +195,7 @@ void keep_scsi_id(const Properties& drive, Properties& device, const std::string
                serial.empty() && DiskSerial::parse(id)) {
         device.take("device_id");
         device.set("serial", id);
-        add_reason(disk.why, "serial= is what the guest found it by");
+        add_reason(disk.why, "serial= keeps the ID by which the guest finds it");
     }
 }
 

@@ -98,7 +98,7 @@ class DriveTranslator {
             result_.set("snapshot", "on");
         for (const LegacyDrive& node : parts_.drives.nodes) {
             if (!node.used)
-                result_.dropped(node.was, "no device of the guest's has it");
+                result_.dropped(node.was, "no device of the guest uses it");
         }
     }
 
@@ -154,8 +154,9 @@ class DriveTranslator {
             backing_[name] = image.backing;
             why_[name] = image.why;
             if (thrown && !properties.has("readonly"))
-                add_reason(why_[name],
-                           "QEMU wrote to it all the same: its -snapshot is not for -blockdev");
+                add_reason(
+                    why_[name],
+                    "QEMU's -snapshot does not cover -blockdev, so QEMU wrote to this image");
             parts_.drives.drives.push_back(std::move(drive));
         }
     }
@@ -166,10 +167,11 @@ class DriveTranslator {
             const Properties properties = Properties::parse(node, "driver");
             for (const auto& [key, value] : properties.all()) {
                 if (value.starts_with("/dev/fdset/"))
-                    return "its descriptor was of whoever started QEMU: say its file, as disk=";
+                    return "its file descriptor belonged to the program that started QEMU: name "
+                           "its file with disk=";
                 if (key.ends_with("path") && value.find("/libvirt/qemu/") != std::string::npos)
-                    return "its server (nbdkit) ran beside QEMU and was of whoever started both: "
-                           "start one, and add the disk as --qemu-arg";
+                    return "it needs a server (nbdkit) beside QEMU, which whoever started QEMU "
+                           "ran: start one yourself and add the disk with --qemu-arg";
             }
         }
         return {};
@@ -193,8 +195,9 @@ class DriveTranslator {
         disk.was = was;
         disk.nodes = arguments;
         disk.node = device.properties.get("drive");
-        disk.why = image.not_file.empty() ? "format " + image.format + " is none of disk='s"
-                                          : image.not_file;
+        disk.why = image.not_file.empty()
+                       ? "format " + image.format + " is not one that disk = knows"
+                       : image.not_file;
         add_left_over(parts_, Properties(), &device, disk);
         // It takes the place that a drive would have here.
         LegacyDrive drive{was, {}};
@@ -252,10 +255,11 @@ class DriveTranslator {
         } else if (model == "scsi-hd" || model == "scsi-disk" || model == "scsi-cd") {
             disk.bus = "scsi";
             if (!controller.empty() && !controller.starts_with("virtio-scsi"))
-                add_reason(disk.why, "the SCSI adapter was " + controller +
-                                         " and is virtio-scsi now; a guest without its driver "
-                                         "needs bus=" +
-                                         (parts_.machine.q35 ? "sata" : "ide"));
+                add_reason(
+                    disk.why,
+                    "the SCSI adapter was " + controller +
+                        " and is virtio-scsi now; if the guest has no driver for that, use bus=" +
+                        (parts_.machine.q35 ? "sata" : "ide"));
         } else if (model == "ide-hd" || model == "ide-drive" || model == "ide-cd") {
             disk.bus =
                 parts_.machine.q35 || controller.find("ahci") != std::string::npos ? "sata" : "ide";
@@ -283,8 +287,8 @@ class DriveTranslator {
         disk.bus = interface == "scsi" || interface == "virtio" ? interface : ata;
         if (interface == "scsi")
             add_reason(disk.why,
-                       "the SCSI adapter was an LSI 53C895A and is virtio-scsi now; a guest "
-                       "without its driver needs bus=" +
+                       "the SCSI adapter was an LSI 53C895A and is virtio-scsi now; if the guest "
+                       "has no driver for that, use bus=" +
                            std::string(ata));
         return disk;
     }
@@ -329,7 +333,7 @@ class DriveTranslator {
             std::any_of(properties.all().begin(), properties.all().end(),
                         [](const auto& one) { return one.first.starts_with("file."); });
         if (file.empty() && !inner) {
-            result_.dropped(was, "an empty drive");
+            result_.dropped(was, "the drive is empty");
             return;
         }
         ForeignDisk disk =
@@ -357,7 +361,7 @@ class DriveTranslator {
                                      interface == "virtio" || interface == "none" ||
                                      interface == "sata" || is_floppy;
         if (!known_interface) {
-            result_.dropped(was, "no PC has the interface " + quoted_word(interface));
+            result_.dropped(was, "a PC has no disk interface " + quoted_word(interface));
             return;
         }
         if (device != nullptr && disk.bus == "scsi" && disk.kind == ForeignDisk::Kind::disk)
@@ -402,8 +406,8 @@ void require_name_of_disk(const std::string& word) {
     for (const std::string_view dash : dashes) {
         if (word.starts_with(dash))
             throw LauncherError(quoted_word(word) +
-                                " begins with a dash as pages have it, and QEMU takes it for a "
-                                "disk's name: write " +
+                                " begins with a typographic dash, as copied from a web page, so "
+                                "QEMU would take it for a disk: write " +
                                 quoted_word("-" + word.substr(dash.size())));
     }
     constexpr std::array<std::string_view, 8> keys = {
@@ -411,14 +415,14 @@ void require_name_of_disk(const std::string& word) {
     if (std::any_of(keys.begin(), keys.end(),
                     [&](std::string_view key) { return word.starts_with(key); }))
         throw LauncherError(quoted_word(word) +
-                            " is what -drive takes, and alone it is a disk's name to QEMU: is "
-                            "-drive missing, or is there a blank in front of it?");
+                            " belongs to -drive, but stands alone, so QEMU would take it for a "
+                            "disk: is -drive missing before it, or is there a blank too many?");
     // console=ttyS0 and Foundation,product=OpenStack are no names of disks.
     const size_t equals = word.find('=');
     if (equals != std::string::npos && equals < word.find('/'))
         throw LauncherError(quoted_word(word) +
-                            " is no option, and alone it is a disk's name to QEMU (as ./NAME, if "
-                            "it is one): has a quote been lost, as in what `ps' prints?");
+                            " is not an option, so QEMU would take it for a disk (write ./NAME if "
+                            "it is one): have quotes been lost, as in the output of `ps'?");
 }
 
 void take_disk(LegacyParts& parts, const LegacyOption& option) {

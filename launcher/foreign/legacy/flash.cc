@@ -54,12 +54,12 @@ void translate_flash(LegacyParts& parts) {
     // Either setting alone is also used with firmware that was not built for it.
     const bool secure = by_name == FirmwareKind::uefi_secure || (parts.smm && parts.secure_flash);
     std::string why =
-        "that of this host, with variables of its own: what the guest has in its "
-        "boot menu it enters anew, or boots by \\EFI\\BOOT";
+        "the firmware of this host, with new variables: its boot menu is empty, so the guest boots "
+        "from \\EFI\\BOOT until its entries are made again";
     if (secure && !parts.machine.q35)
         add_reason(why, "without Secure Boot, which machine pc does not have");
     else if (secure)
-        add_reason(why, "a system that Microsoft's keys do not sign needs firmware = uefi");
+        add_reason(why, "a system that is not signed with Microsoft's keys needs firmware = uefi");
     parts.set(was, "firmware", secure && parts.machine.q35 ? "uefi-secure" : "uefi", why);
 }
 
@@ -75,7 +75,7 @@ void take_bios(LegacyParts& parts, const LegacyOption& option) {
     const bool secure =
         kind == FirmwareKind::uefi_secure && parts.machine_type.find("q35") != std::string::npos;
     parts.set(option.text, "firmware", secure ? "uefi-secure" : "uefi",
-              "that of this host, with variables of its own");
+              "the firmware of this host, with new variables");
 }
 
 }  // namespace tapgate

@@ -60,7 +60,7 @@ void add_machine_memory(LegacyParts& parts) {
         parts.result.dropped(was, why);
     else
         parts.result.keep(was, {"-machine", machine.str()},
-                          "it and memory = have to say the same size");
+                          "its size and that of memory = have to be the same");
 }
 
 // NUMA nodes need their memory, and CPUs that exist.
@@ -72,11 +72,12 @@ void add_numa(LegacyParts& parts) {
     for (const LegacyOption& option : parts.numa) {
         Properties properties = Properties::parse(option.value, "type");
         if (!has_backends || properties.has("mem")) {
-            parts.result.dropped(option.text, "NUMA nodes need memory backends now (memdev=)");
+            parts.result.dropped(option.text,
+                                 "QEMU's NUMA nodes need memory backends now (memdev=)");
             continue;
         }
         if (parts.more_cpus) {
-            parts.result.dropped(option.text, "its CPUs are not all there");
+            parts.result.dropped(option.text, "some of its CPUs would only be plugged in later");
             continue;
         }
         if (const std::string why = keep_references(parts, properties); !why.empty())
@@ -113,14 +114,15 @@ std::string fit_object(Properties& object) {
     if (object.get("qom-type") != "memory-backend-file")
         return object.get("hugetlb") == "on" ? std::string(set_aside) : "";
     if (!is_of_a_service(path))
-        return huge ? std::string(set_aside) + ", and " + path + " has to be yours" : "";
+        return huge ? std::string(set_aside) + ", and " + path + " has to belong to you" : "";
     for (auto& [key, value] : object.all()) {
         if (key == "qom-type")
             value = "memory-backend-memfd";
     }
     for (const char* const of_file : {"mem-path", "discard-data", "pmem", "align", "readonly"})
         object.take(of_file);
-    std::string why = "its file was of whoever started QEMU, and it is memory without a file now";
+    std::string why =
+        "its file belonged to the program that started QEMU, so this is memory without a file now";
     const std::string page = huge_page_size(path);
     const std::uint64_t mebibytes =
         page.empty() ? 2
@@ -128,7 +130,7 @@ std::string fit_object(Properties& object) {
                            (page.ends_with('G') ? 1024 : 1);
     const auto size = parse_whole<std::uint64_t>(object.get("size"));  // without a suffix
     if (huge && size && mebibytes > 0 && *size % (mebibytes << 20U) != 0) {
-        add_reason(why, "in plain pages: its size is no multiple of a huge one");
+        add_reason(why, "in normal pages, since the size is not a multiple of a huge page's");
     } else if (huge) {
         object.set("hugetlb", "on");
         if (!page.empty())
@@ -140,10 +142,10 @@ std::string fit_object(Properties& object) {
 
 void take_memory_path(LegacyParts& parts, const LegacyOption& option) {
     std::string path = parts.machine.absolute(option.value);
-    std::string why = "it has to be yours";
+    std::string why = "it has to belong to you";
     if (const size_t libvirts = path.find("/libvirt/"); libvirts != std::string::npos) {
         path.erase(libvirts);
-        add_reason(why, "the directory in it was libvirt's");
+        add_reason(why, "libvirt's own directory in it is left out");
     }
     if (path.find("hugepages") != std::string::npos)
         add_reason(why, std::string(set_aside));

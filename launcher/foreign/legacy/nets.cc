@@ -49,7 +49,7 @@ class NetTranslator {
             return;
         if (!nets_.none_was.empty()) {
             if (said)
-                result_.dropped(nets_.none_was, "there are adapters");
+                result_.dropped(nets_.none_was, "other options add network adapters");
             else
                 result_.changed(nets_.none_was, "net = none");
         } else if (!said && nets_.defaults) {
@@ -63,12 +63,12 @@ class NetTranslator {
             connect(adapter, used);
         for (size_t i = 0; i < used.size(); i++) {
             if (!used[i])
-                result_.dropped(nets_.hosts[i].was, "the guest had no adapter for it");
+                result_.dropped(nets_.hosts[i].was, "no adapter of the guest is connected to it");
         }
         if (no_mac_)
             result_.added("MAC addresses of its own",
-                          "where none is said, QEMU takes 52:54:00:12:34:56 and on; a guest that "
-                          "knows an adapter by that needs mac=");
+                          "none is given, and QEMU would use 52:54:00:12:34:56 and up; if the "
+                          "guest knows its adapters by these, add mac=");
         if (settings_ == 0) {
             result_.set("net", "none");
             if (nets_.none_was.empty() && kept_ == 0)
@@ -99,7 +99,7 @@ class NetTranslator {
                                        [](const NetEnd& end) { return end.kind == "user"; });
         for (const auto& [text, was] : nets_.user_options) {
             if (user == nets_.hosts.end()) {
-                result_.dropped(was, "there is no user network for it");
+                result_.dropped(was, "there is no user network that it could apply to");
                 continue;
             }
             std::string both = user->properties.str();
@@ -124,23 +124,22 @@ class NetTranslator {
             if (!used[i]) {
                 used[i] = true;
                 translate(adapter, nets_.hosts[i], nets_.hosts[i].was,
-                          is_hub(adapter.wire)
-                              ? "one hub had more adapters and networks; it is connected to this "
-                                "network only"
-                              : "");
+                          is_hub(adapter.wire) ? "several adapters and networks shared a hub; this "
+                                                 "adapter is connected to this network only"
+                                               : "");
                 return;
             }
             shared = i;
         }
         if (shared == nets_.hosts.size()) {
-            result_.dropped(adapter.was, "nothing of the host's was connected to it");
+            result_.dropped(adapter.was, "it was connected to nothing on the host");
             return;
         }
         std::string why = "it shared a hub with another adapter, and has a port of its own now";
         // A port of the host can be forwarded only once.
         NetEnd host = nets_.hosts[shared];
         if (host.properties.has("hostfwd"))
-            add_reason(why, "its forwarded ports are those of the other one");
+            add_reason(why, "the forwarded ports stay with the other adapter");
         while (host.properties.take("hostfwd")) {
         }
         translate(adapter, host, "", why);
@@ -153,7 +152,7 @@ class NetTranslator {
             was += (was.empty() ? "" : " ") + host_was;
         std::string why = reason;
         if (was.find("vlan=") != std::string::npos)
-            add_reason(why, "QEMU 3.0 dropped vlan=");
+            add_reason(why, "QEMU has no vlan= since 3.0");
         Properties backend = host.properties;
         Properties card = adapter.properties;
         const std::string kind = kind_here(host.kind, backend, why);
@@ -172,7 +171,8 @@ class NetTranslator {
                                    : kind == "stream"   ? backend.get("addr.path")
                                                         : "";
         if (socket.starts_with('/') && !is_users_path(socket)) {
-            add_reason(why, "its passt was of whoever started QEMU: behind QEMU's own NAT");
+            add_reason(why,
+                       "whoever started QEMU ran passt for it; it is behind QEMU's own NAT now");
             const std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
             finish(was, value, Properties(), card, why);
             return;
@@ -198,8 +198,9 @@ class NetTranslator {
                 left.emplace_back(key, *value);
         }
         const bool shared = kind == "vmnet-shared";
-        add_reason(why, shared ? "it was behind macOS' NAT, and is behind QEMU's"
-                               : "macOS bridged it; br0 is a guess");
+        add_reason(
+            why, shared ? "it was behind the NAT of macOS and is behind QEMU's now"
+                        : "macOS bridged it; br0 is a guess: put your bridge's name in its place");
         if (!left.empty())
             add_reason(why, "left out: " + listed(left));
         return shared ? "user" : "bridge";
@@ -208,7 +209,7 @@ class NetTranslator {
     void finish(const std::string& was, const std::string& value, const Properties& backend,
                 Properties& card, std::string why) {
         if (settings_ >= most_nets) {
-            result_.dropped(was, "a VM of tapgate's has up to 16 adapters");
+            result_.dropped(was, "a VM of tapgate has at most 16 adapters");
             return;
         }
         const auto order = take_places(card);
@@ -217,8 +218,9 @@ class NetTranslator {
         if (!left.empty())
             add_reason(why, "left out: " + listed(left));
         if (!parts_.machine.q35 && kept_ > 0)
-            add_reason(why,
-                       "the guest finds it before those that are kept: eth0 may be another one");
+            add_reason(
+                why,
+                "the guest finds it before the adapters that are kept, so eth0 may be another one");
         settings_++;
         parts_.boot.add(BootKind::net, order);
         result_.set("net", value);
@@ -249,7 +251,7 @@ class NetTranslator {
         const auto script = backend.take("script");
         backend.take("downscript");
         if (backend.take("ifname"))
-            add_reason(why, "the kernel names the tap");
+            add_reason(why, "the kernel names the tap device");
         const auto fd = backend.take("fd");
         const auto fds = backend.take("fds");
         if (const auto vhost = backend.take("vhost"); vhost == "on")
@@ -258,8 +260,8 @@ class NetTranslator {
             backend.set("vhost", *vhost);
         if (fd || fds) {
             add_reason(why, (fd ? "fd=" + *fd : "fds=" + *fds) +
-                                " belonged to whoever started QEMU, as libvirt, and is of no use "
-                                "to others: tapgate opens descriptors of its own");
+                                " was a file descriptor of the program that started QEMU (such as "
+                                "libvirt); tapgate opens its own");
             for (const char* const number : {"vhostfd", "vhostfds"})
                 backend.take(number);
             if (fds) {
@@ -280,14 +282,16 @@ class NetTranslator {
         if (const auto bridge = backend.take("br"))
             return bridge_or_default(*bridge, why);
         if (script == "no" || script == "")
-            add_reason(why, "the tap was on no bridge until somebody put it there; br0 is a guess");
+            add_reason(why,
+                       "QEMU put the tap on no bridge; br0 is a guess: put your bridge's name in "
+                       "its place");
         else if (!fd && !fds)
             add_reason(why,
-                       "no script is run, the helper makes the port: br0 is a guess, the "
-                       "bridge's name is in " +
+                       "the helper makes the port and no script is run; br0 is a guess: the "
+                       "bridge's real name is in " +
                            script.value_or("/etc/qemu-ifup"));
         else
-            add_reason(why, "br0 is a guess");
+            add_reason(why, "br0 is a guess: put your bridge's name in its place");
         return std::string(default_bridge);
     }
 
@@ -307,19 +311,18 @@ class NetTranslator {
     std::string model_of(const NetEnd& adapter, std::string& why) const {
         if (adapter.kind.empty()) {
             if (!adapter.was.empty())
-                add_reason(why, "no model was said: QEMU's default is " +
+                add_reason(why, "no model is given: QEMU's default is " +
                                     parts_.machine.default_adapter +
-                                    ", that of RHEL's qemu-kvm was rtl8139");
+                                    ", but RHEL's qemu-kvm had rtl8139");
             return parts_.machine.default_adapter;
         }
         NetModelChoice choice = net_model(adapter.kind);
         if (!choice.why.empty())
             add_reason(why, choice.why);
         if (!is_as_virtio_here(adapter.kind, parts_.machine.q35))
-            add_reason(why, parts_.machine.q35
-                                ? "on q35 it is of virtio 1.0 only, which a guest older than "
-                                  "Linux 4.0 has no driver for"
-                                : "on pc it is of virtio 0.9, too");
+            add_reason(why, parts_.machine.q35 ? "on q35 it speaks virtio 1.0 only, for which a "
+                                                 "guest older than Linux 4.0 has no driver"
+                                               : "on pc it also speaks virtio 0.9");
         return std::move(choice.model);
     }
 
@@ -333,10 +336,13 @@ class NetTranslator {
         const auto mac = MacAddress::parse(whole_mac(*text));
         if (text->find(unknown_text) != std::string::npos)
             add_reason(why,
-                       "what its MAC address was, only the shell knew: it gets one that stays, or "
-                       "that of mac=");
+                       "only the shell knew its MAC address: tapgate gives it a lasting one, "
+                       "unless you add mac=");
         else if (!mac)
-            add_reason(why, quoted_word(*text) + " is no station's MAC address: it gets another");
+            add_reason(
+                why,
+                quoted_word(*text) +
+                    " is not a valid MAC address for an adapter: tapgate gives it another one");
         return mac ? ",mac=" + mac->str() : "";
     }
 
@@ -368,7 +374,7 @@ class NetTranslator {
             text += ",hostfwd=" + HostForward::parse(rule)->str();
         }
         if (everywhere)
-            add_reason(why, "a port without an address is open to this host only");
+            add_reason(why, "a forwarded port without an address is open to this host only");
         return text;
     }
 
@@ -376,17 +382,19 @@ class NetTranslator {
     void keep(const std::string& was, const std::string& kind, const NetEnd& adapter,
               Properties& backend, Properties& card, std::string why) {
         if (const auto share = backend.take("smb"))
-            add_reason(why, "left out: smb=" + *share + ", whose smbd QEMU's sandbox forbids");
+            add_reason(why,
+                       "left out: smb=" + *share + " (QEMU's sandbox does not let it start smbd)");
         backend.take("smbserver");
         // The sandbox does not let QEMU start programs.
         const std::string guestfwd = backend.get("guestfwd");
         if (guestfwd.find("cmd:") != std::string::npos) {
             backend.take("guestfwd");
-            add_reason(why, "QEMU's sandbox forbids guestfwd= to start a program");
+            add_reason(why,
+                       "left out: guestfwd=, since QEMU's sandbox does not let it start a program");
         }
         std::string reason = keep_references(parts_, backend);
         if (backend.has("fd") || backend.get("vhostdev").starts_with("/dev/fdset/"))
-            reason = "its descriptor was of whoever started QEMU";
+            reason = "its file descriptor belonged to the program that started QEMU";
         if (!reason.empty()) {
             result_.dropped(was, reason);
             return;
@@ -415,9 +423,9 @@ class NetTranslator {
         // On q35, tapgate's adapters are behind ports, where a guest looks last.
         if (parts_.machine.q35 && settings_ > 0)
             add_reason(why,
-                       "the guest finds it before its other adapters: eth0 may be another one");
+                       "the guest finds it before its other adapters, so eth0 may be another one");
         const bool known = adapter.kind.empty() || net_model(adapter.kind).why.empty();
-        add_reason(why, known ? "net= has no such network" : "net= has no such model");
+        add_reason(why, known ? "net = has no such network" : "net = has no such model");
         const std::string place = parts_.boot.add_kept(BootKind::net, order);
         if (driver.starts_with("usb-"))
             keep_usb_device(was, {"-netdev", text}, device, parts_.machine, result_, place, why);
@@ -519,7 +527,7 @@ void take_redir(LegacyParts& parts, const LegacyOption& option) {
     const size_t first = value.find(':');
     const size_t second = first == std::string::npos ? first : value.find(':', first + 1);
     if (second == std::string::npos) {
-        parts.result.dropped(option.text, "not like tcp:2222::22");
+        parts.result.dropped(option.text, "it has to look like tcp:2222::22");
         return;
     }
     const std::string protocol = first == 0 ? "tcp" : value.substr(0, first);

@@ -59,7 +59,7 @@ class NodeReader {
         LegacyDrive* const node = find_node(nodes_, name);
         if (node == nullptr || depth > deepest_node || node->used) {
             if (top)
-                image_.not_file = "no -blockdev is called " + name;
+                image_.not_file = "there is no -blockdev called " + name;
             return {};
         }
         node->used = true;
@@ -119,7 +119,7 @@ class NodeReader {
     // Notes why the guest's image, or one below it, is no file: only its nodes have it then.
     void say_no_file(const std::string& what, bool top) {
         if (image_.not_file.empty())
-            image_.not_file = (top ? "it is " : "what it stands on is ") + what;
+            image_.not_file = (top ? "it is " : "an image below it is ") + what;
     }
 
     static bool is_part(const std::string& driver, const Properties& properties) {
@@ -160,7 +160,7 @@ class NodeReader {
         LegacyDrive* const node = find_node(nodes_, name);
         if (node == nullptr || node->used || depth > deepest_node) {
             if (top)
-                image_.not_file = "no -blockdev is called " + name;
+                image_.not_file = "there is no -blockdev called " + name;
             return {};
         }
         const std::string driver = node->properties.get("driver");

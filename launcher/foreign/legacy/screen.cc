@@ -42,7 +42,7 @@ void take_display(LegacyParts& parts, const LegacyOption& option) {
         vnc.value.erase(0, 4);
         take_vnc(parts, vnc);
     } else if (option.value.starts_with("egl-headless")) {
-        parts.result.dropped(option.text, "the screen needs no graphics card of the host's");
+        parts.result.dropped(option.text, "the screen does not need the host's graphics card");
     } else {
         take_screen(parts, option);
     }
@@ -56,7 +56,7 @@ void take_vnc(LegacyParts& parts, const LegacyOption& option) {
     const size_t comma = std::min(option.value.find(','), option.value.size());
     const std::string where = option.value.substr(0, comma);
     if (where == "none") {
-        parts.result.dropped(option.text, "that is: no VNC");
+        parts.result.dropped(option.text, "it only says that there is no VNC");
         return;
     }
     parts.screen = true;
@@ -94,9 +94,10 @@ void take_vga(LegacyParts& parts, const LegacyOption& option) {
     if (option.value == "none")
         parts.no_vga = option.text;
     else
-        parts.result.dropped(option.text, option.value == "std"
-                                              ? "so is the screen of display=vnc"
-                                              : "the screen of display=vnc is the standard VGA");
+        parts.result.dropped(option.text,
+                             option.value == "std"
+                                 ? "display = vnc comes with the same adapter"
+                                 : "display = vnc comes with the standard VGA adapter");
 }
 
 void add_display(LegacyParts& parts) {
@@ -104,13 +105,13 @@ void add_display(LegacyParts& parts) {
         parts.devices.begin(), parts.devices.end(),
         [](const LegacyDevice& device) { return is_screen(device.properties.get("driver")); });
     if (!parts.no_vga.empty() && has_device)
-        parts.result.dropped(parts.no_vga, "its screen is a device");
+        parts.result.dropped(parts.no_vga, "a -device is the guest's screen");
     else if (!parts.no_vga.empty())
         take_no_vga(parts);
     const bool had_vga = has_device || parts.vga_said || parts.defaults;
-    const std::string serial = "the serial console is a socket, and a log";
+    const std::string serial = "the serial console is a socket and a log in the VM's directory";
     if (!parts.no_screen.empty() && parts.screen) {
-        parts.result.dropped(parts.no_screen, "a screen was asked for, too; " + serial);
+        parts.result.dropped(parts.no_screen, "another option asks for a screen; " + serial);
     } else if (!parts.no_screen.empty()) {
         const bool loses = had_vga && (parts.no_vga.empty() || has_device);
         parts.set(parts.no_screen, "display", "none",
@@ -118,7 +119,7 @@ void add_display(LegacyParts& parts) {
         return;
     } else if (!parts.screen && !parts.partial) {
         parts.result.added("display = vnc",
-                           "QEMU opened a window; this is a socket for a VNC viewer");
+                           "QEMU would open a window; this is a socket for a VNC viewer instead");
     }
     if (parts.screen || !parts.partial)
         parts.result.set("display", "vnc");

@@ -60,7 +60,7 @@ void choose_accelerator(LegacyParts& parts, const std::string& word, std::string
         if (!parts.machine_was.empty() || word.find(':') != std::string::npos)
             add_reason(why, "accel = tcg");
     } else {
-        add_reason(why, "accelerator " + first + " is none of tapgate's: kvm and tcg are");
+        add_reason(why, "accelerator " + first + " is not one of tapgate's, which are kvm and tcg");
     }
 }
 
@@ -166,7 +166,8 @@ void take_machine(LegacyParts& parts, const LegacyOption& option) {
         if (keeps_property(key, value))
             parts.machine_kept.push_back(key + "=" + value);
         else if (key == "confidential-guest-support" || key == "memory-encryption")
-            add_reason(why, "its memory is NOT encrypted for the host (" + key + "=" + value + ")");
+            add_reason(why, "the guest's memory is NOT encrypted against the host (" + key + "=" +
+                                value + ")");
         else if (key == "memory-backend")
             parts.machine_memory = value;
         else if (!is_ours(key, value))
@@ -183,7 +184,7 @@ void take_accel(LegacyParts& parts, const LegacyOption& option) {
     Properties properties = Properties::parse(option.value, "accel");
     // QEMU takes the first accelerator that works.
     if (parts.accelerator_said) {
-        parts.result.dropped(option.text, "another comes before it");
+        parts.result.dropped(option.text, "an earlier -accel comes first");
         return;
     }
     parts.accelerator_said = true;
@@ -227,19 +228,20 @@ void add_machine(LegacyParts& parts) {
         type = "q35";
     else if (!said.empty() && !said.starts_with("pc") && !said.starts_with("rhel") &&
              !said.starts_with("xenfv") && !said.starts_with("ubuntu"))
-        throw LauncherError(quoted_word(parts.machine_was) +
-                            ": tapgate makes PCs (pc, q35), and this is another machine");
+        throw LauncherError(
+            quoted_word(parts.machine_was) +
+            ": tapgate only runs PCs (pc, q35), and this is another kind of machine");
     if (has_plain_memory(parts))
-        add_reason(why, "memory = says how much there is");
+        add_reason(why, "memory = says the size");
     parts.machine.q35 = type == "q35";
     parts.machine.default_adapter = default_adapter(said);
     parts.result.set("machine", type);
     if (said.empty())
         parts.result.added("machine = pc",
-                           "QEMU's default, which the guest knows; tapgate's is "
-                           "q35");
+                           "QEMU's default, so the guest finds the machine it knows; tapgate's "
+                           "default is q35");
     if (!said.empty() && said != type)
-        why.insert(0, "a version matters to saved states only, and old ones are dropped" +
+        why.insert(0, "the version only matters for saved states, and QEMU drops old ones" +
                           std::string(why.empty() ? "" : "; "));
     if (!parts.machine_was.empty())
         parts.result.changed(parts.machine_was,
@@ -258,14 +260,14 @@ void take_memory(LegacyParts& parts, const LegacyOption& option) {
     const auto said = properties.take("size");
     const auto size = mebibytes(said.value_or(""));
     if (said && !size)
-        throw LauncherError(shown(option.text) + ": no size like 1024, 512M or 2G");
+        throw LauncherError(shown(option.text) + ": give a size such as 1024, 512M or 2G");
     std::string why;
     const std::string slots = properties.get("slots");
     const std::string most = properties.get("maxmem");
     if (!most.empty())
         parts.memory_slots = (slots.empty() ? "" : "slots=" + slots + ",") + "maxmem=" + most;
     if (!properties.all().empty())
-        add_reason(why, "left out, where no device needs it: " + listed(properties.all()));
+        add_reason(why, "left out, unless a device needs this: " + listed(properties.all()));
     if (!size) {
         parts.result.dropped(option.text, why);
         return;
@@ -297,7 +299,7 @@ void take_uuid(LegacyParts& parts, const LegacyOption& option) {
         keep_option(parts, option);
     else
         parts.result.dropped(option.text,
-                             "it was another at each start: the VM has one that stays");
+                             "it was a new one at each start; the VM has one that stays");
 }
 
 void take_kernel(LegacyParts& parts, const LegacyOption& option) {
@@ -307,7 +309,7 @@ void take_kernel(LegacyParts& parts, const LegacyOption& option) {
     if (option.kind->name == "append")
         std::replace(value.begin(), value.end(), '\n', ' ');
     if (value.empty())
-        parts.result.dropped(option.text, "nothing is said");
+        parts.result.dropped(option.text, "it is empty");
     else
         parts.set(option.text, std::string(option.kind->name), value);
 }
@@ -323,36 +325,36 @@ void take_boot(LegacyParts& parts, const LegacyOption& option) {
                                              : c >= 'n' && c <= 'p' ? std::optional(BootKind::net)
                                                                     : std::nullopt;
         if (!kind)
-            add_reason(why, "no device " + quoted_word({&c, 1}));
+            add_reason(why, "there is no device letter " + quoted_word({&c, 1}));
         else if (std::find(kinds.begin(), kinds.end(), *kind) == kinds.end())
             kinds.push_back(*kind);
     }
     if (const auto once = properties.take("once"))
-        add_reason(why, "once=" + *once + " is for one start: --boot=" +
+        add_reason(why, "once=" + *once + " is for one start only: give --boot=" +
                             (once->starts_with('d')   ? "cdrom"
                              : once->starts_with('n') ? "net"
                                                       : "disk") +
-                            " then");
+                            " at that start");
     if (properties.take("strict") == "on")
         parts.boot.set_strict();
     if (properties.take("menu") == "on")
-        add_reason(why, "no menu: a start does not wait for anybody");
+        add_reason(why, "there is no boot menu, since a VM starts without waiting for anybody");
     if (!properties.all().empty())
         add_reason(why, "left out: " + listed(properties.all()));
     if (kinds.empty()) {
-        parts.result.dropped(option.text, why.empty() ? "tapgate orders what to boot from" : why);
+        parts.result.dropped(option.text, why.empty() ? "tapgate has its own boot order" : why);
         return;
     }
     parts.boot.set_kinds(kinds, option.text);
     if (!why.empty())
-        parts.result.dropped(option.text, "of it, but for the order: " + why);
+        parts.result.dropped(option.text, "only the order is taken from it: " + why);
 }
 
 namespace {
 
 void take_clock(LegacyParts& parts, const LegacyOption& option, const std::string& base) {
     if (base == "utc")
-        parts.result.dropped(option.text, "tapgate's VMs have it so");
+        parts.result.dropped(option.text, "all of tapgate's VMs have this setting");
     else
         parts.result.keep(option.text, {"-rtc", "base=" + commas_doubled(base)});
 }
@@ -376,7 +378,7 @@ void take_rtc(LegacyParts& parts, const LegacyOption& option) {
     if (properties.get("clock") == "host")
         properties.take("clock");
     if (properties.all().empty())
-        parts.result.dropped(option.text, "tapgate's VMs have it so");
+        parts.result.dropped(option.text, "all of tapgate's VMs have this setting");
     else
         parts.result.keep(option.text, {"-rtc", properties.str()});
 }
@@ -388,26 +390,26 @@ void take_snapshot(LegacyParts& parts, const LegacyOption& option) {
 
 void take_nodefaults(LegacyParts& parts, const LegacyOption& option) {
     parts.nets.defaults = parts.defaults = false;
-    parts.result.dropped(option.text, "so it is with all of tapgate's VMs");
+    parts.result.dropped(option.text, "all of tapgate's VMs are started with it");
 }
 
 void take_no_acpi(LegacyParts& parts, const LegacyOption& option) {
-    parts.result.keep(option.text, {"-machine", "acpi=off"}, "QEMU has dropped -no-acpi");
+    parts.result.keep(option.text, {"-machine", "acpi=off"}, "QEMU no longer has -no-acpi");
 }
 
 void take_realtime(LegacyParts& parts, const LegacyOption& option) {
     if (option.value == "mlock=on")
         parts.result.dropped(option.text,
-                             "few users may lock so much memory; where you may: "
+                             "few users are allowed to lock that much memory; if you are, add "
                              "--qemu-arg=-overcommit --qemu-arg=mem-lock=on");
     else
-        parts.result.dropped(option.text, "so it is without it");
+        parts.result.dropped(option.text, "that is the default");
 }
 
 void take_readconfig(LegacyParts& parts, const LegacyOption& option) {
     if (option.value.starts_with("/usr/share/qemu-server/"))
         parts.result.dropped(option.text,
-                             "PCI ports and USB controllers of Proxmox' own: tapgate "
+                             "it describes Proxmox's own PCI ports and USB controllers: tapgate "
                              "gives each device its place");
     else
         parts.result.keep(option.text, {"-readconfig", parts.machine.absolute(option.value)});
@@ -424,13 +426,13 @@ void take_global(LegacyParts& parts, const LegacyOption& option) {
     };
     if (value.ends_with(".disable_s3=1") || value.ends_with(".disable_s4=1") ||
         value == "kvm-pit.lost_tick_policy=delay") {
-        parts.result.dropped(option.text, "tapgate's VMs have it so");
+        parts.result.dropped(option.text, "all of tapgate's VMs have this setting");
     } else if (value == "kvm-pit.lost_tick_policy=discard") {
         parts.result.dropped(option.text, "tapgate sets the PIT to lost_tick_policy=delay");
     } else if (is("cfi.pflash01", "secure")) {
         parts.secure_flash = value.ends_with("on");
         parts.result.dropped(option.text,
-                             "firmware = uefi-secure has it so, and no other one needs it");
+                             "firmware = uefi-secure sets this, and no other firmware needs it");
     } else if (is("isa-fdc", "driveA") || is("isa-fdc", "driveB")) {
         parts.drives.floppies.emplace_back(
             is("isa-fdc", "driveA") ? 'A' : 'B',
@@ -444,7 +446,7 @@ void take_global(LegacyParts& parts, const LegacyOption& option) {
                value.starts_with("ICH9-LPC.noreboot") || driver.starts_with("qxl") ||
                value.starts_with("mch.extended-tseg") || driver == "mch" ||
                value.starts_with("i440FX-pcihost") || value.starts_with("q35-pcihost")) {
-        parts.result.dropped(option.text, "it is for devices that tapgate has its own way with");
+        parts.result.dropped(option.text, "it is for a device that tapgate sets up in its own way");
     } else {
         keep_option(parts, option);
     }

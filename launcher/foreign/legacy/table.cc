@@ -12,14 +12,14 @@ namespace tapgate {
 
 namespace {
 
-constexpr std::string_view own_devices = "tapgate's VMs have what this was for";
-constexpr std::string_view own_window = "there is no window on the host any more: see display";
+constexpr std::string_view own_devices = "all of tapgate's VMs have what it asks for";
+constexpr std::string_view own_window = "tapgate opens no window on the host: see display =";
 constexpr std::string_view own_process = "tapgate starts, watches and stops QEMU itself";
 constexpr std::string_view own_monitor =
     "tapgate has a QMP socket of its own, which nobody else can open";
-constexpr std::string_view own_accel = "QEMU has dropped it; KVM does it by itself";
-constexpr std::string_view not_kept = "it belongs to one run of QEMU, and not to a VM";
-constexpr std::string_view gone = "QEMU has dropped it";
+constexpr std::string_view own_accel = "QEMU no longer has it: KVM does this by itself";
+constexpr std::string_view not_kept = "it belongs to one run of QEMU, not to the VM";
+constexpr std::string_view gone = "QEMU no longer has it";
 
 // Sorted by name.
 constexpr LegacyOptionKind kinds[] = {
@@ -30,18 +30,18 @@ constexpr LegacyOptionKind kinds[] = {
     {"accel", true, take_accel},
     {"acpitable", true, keep_option},
     {"action", true, keep_option},
-    {"add-fd", true, drop_option, "the descriptor was of whoever started QEMU"},
+    {"add-fd", true, drop_option, "the file descriptor belonged to the program that started QEMU"},
     {"alt-grab", false, drop_option, own_window},
     {"append", true, take_kernel},
     {"async-teardown", false, keep_option},
     {"audio", true, take_audio},
-    {"audiodev", true, drop_option, "sound goes nowhere: nobody listens on the host"},
+    {"audiodev", true, drop_option, "the guest's sound is not played on the host"},
     {"balloon", true, drop_option, "all of tapgate's VMs have a virtio balloon"},
     {"bios", true, take_bios},
     {"blockdev", true, take_blockdev},
     {"boot", true, take_boot},
     {"bootp", true, take_net},
-    {"bt", true, drop_option, "QEMU has no Bluetooth any more"},
+    {"bt", true, drop_option, "QEMU no longer has Bluetooth"},
     {"cdrom", true, take_disk},
     {"chardev", true, take_part},
     {"chroot", true, drop_option, "QEMU runs without privileges and in its sandbox"},
@@ -64,7 +64,8 @@ constexpr LegacyOptionKind kinds[] = {
     {"echr", true, drop_option, own_monitor},
     {"enable-fips", false, drop_option, gone},
     {"enable-kvm", false, take_kvm},
-    {"enable-nesting", false, drop_option, "the CPU model says it: cpu = host, or +vmx or +svm"},
+    {"enable-nesting", false, drop_option,
+     "the CPU model says this now: cpu = host, or +vmx or +svm"},
     {"enable-sync-profile", false, keep_option},
     {"fda", true, take_disk},
     {"fdb", true, take_disk},
@@ -74,12 +75,12 @@ constexpr LegacyOptionKind kinds[] = {
     {"gdb", true, keep_option},
     {"global", true, take_global},
     {"hda", true, take_disk},
-    {"hdachs", true, drop_option, "the guest's firmware finds the geometry out"},
+    {"hdachs", true, drop_option, "the guest's firmware works out the geometry itself"},
     {"hdb", true, take_disk},
     {"hdc", true, take_disk},
     {"hdd", true, take_disk},
     {"icount", true, keep_option},
-    {"id", true, drop_option, "it is a number of Proxmox' own"},
+    {"id", true, drop_option, "only Proxmox uses this number"},
     {"igd-passthru", false, drop_option, gone},
     {"incoming", true, drop_option, not_kept},
     {"initrd", true, take_kernel},
@@ -89,7 +90,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"kernel", true, take_kernel},
     {"kvm", false, take_kvm},
     {"kvm-shadow-memory", true, drop_option, own_accel},
-    {"loadvm", true, drop_option, "the saved state is of another machine than the new one"},
+    {"loadvm", true, drop_option, "the saved state does not fit the new machine"},
     {"localtime", false, take_localtime},
     {"m", true, take_memory},
     {"machine", true, take_machine},
@@ -122,7 +123,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"nographic", false, take_nographic},
     {"nouser", false, drop_option, gone},
     {"numa", true, take_numa},
-    {"nvram", true, drop_option, "it is of another machine's"},
+    {"nvram", true, drop_option, "it is for another kind of machine"},
     {"object", true, take_part},
     {"old-param", false, drop_option, gone},
     {"one-insn-per-tb", false, keep_option},
@@ -130,8 +131,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"option-rom", true, keep_option},
     {"overcommit", true, keep_option},
     {"parallel", true, drop_option, "tapgate's machines have no parallel port"},
-    {"pcidevice", true, drop_option,
-     "QEMU has dropped it; -device vfio-pci is what takes its place"},
+    {"pcidevice", true, drop_option, "QEMU no longer has it: -device vfio-pci does this now"},
     {"perfmap", false, drop_option, own_process},
     {"pflash", true, take_disk},
     {"pidfile", true, drop_option, own_process},
@@ -150,26 +150,27 @@ constexpr LegacyOptionKind kinds[] = {
     {"rtc", true, take_rtc},
     {"rtc-td-hack", false, drop_option, "tapgate sets -rtc driftfix=slew, which is the same"},
     {"run-with", true, drop_option, own_process},
-    {"runas", true, drop_option, "QEMU runs as you from the start"},
+    {"runas", true, drop_option, "QEMU runs as your user from the start"},
     {"s", false, keep_option},
-    {"sandbox", true, drop_option, "the whole sandbox is on"},
+    {"sandbox", true, drop_option, "QEMU's whole sandbox is on anyway"},
     {"sd", true, keep_option},
     {"sdl", false, take_screen},
     {"seed", true, keep_option},
     {"semihosting", false, keep_option},
     {"serial", true, take_serial},
-    {"set", true, drop_option, "it changed an option that has another name now"},
+    {"set", true, drop_option,
+     "it changes an option by its id, and tapgate's command line has other ids"},
     {"shim", true, keep_option},
     {"show-cursor", false, drop_option, own_window},
     {"singlestep", false, keep_option},
-    {"smb", true, drop_option, "it starts smbd, which QEMU's sandbox forbids"},
+    {"smb", true, drop_option, "QEMU's sandbox does not let it start smbd"},
     {"smbios", true, keep_option},
     {"smp", true, take_cpus},
     {"snapshot", false, take_snapshot},
     {"soundhw", true, take_sound},
     {"spice", true, take_screen},
     {"startdate", true, take_startdate},
-    {"std-vga", false, drop_option, "so is the screen of display=vnc"},
+    {"std-vga", false, drop_option, "display = vnc comes with the same adapter"},
     {"tb-size", true, drop_option, "it is tb-size= of -accel tcg now, and has a good default"},
     {"tdf", false, drop_option, own_accel},
     {"tftp", true, take_net},
@@ -208,8 +209,8 @@ std::string unknown_option(const std::string& word, std::string_view name, bool 
             names.push_back(kind.name);
         hint = did_you_mean(name, names);
     }
-    return quoted_word(word) + " is no option of QEMU's that is known here" + hint +
-           "; where QEMU takes it: --qemu-arg";
+    return quoted_word(word) + " is not an option of QEMU that tapgate knows" + hint +
+           "; if your QEMU has it, add it with --qemu-arg";
 }
 
 bool asks_for_help(std::string_view name, std::string_view value) {
@@ -229,7 +230,8 @@ std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& w
     for (size_t i = 0; i < words.size(); i++) {
         const std::string& word = words[i];
         if (word.find('\0') != std::string::npos)
-            throw LauncherError(quoted_word(word) + ": no command line has a NUL byte in it");
+            throw LauncherError(quoted_word(word) +
+                                ": it has a NUL byte in it, which no command line can have");
         if (!word.starts_with('-') || word == "-") {
             options.push_back({nullptr, word, shell_text({word}), {}});
             continue;
@@ -239,7 +241,8 @@ std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& w
         if (asks_for_help(name, kind != nullptr && kind->has_value && i + 1 < words.size()
                                     ? std::string_view(words[i + 1])
                                     : std::string_view()))
-            throw LauncherError(quoted_word(word) + " asks QEMU what it has, and starts no VM");
+            throw LauncherError(quoted_word(word) +
+                                " only asks QEMU for information and starts no VM");
         if (kind == nullptr) {
             LegacyOption unknown{nullptr,
                                  {},

@@ -24,12 +24,12 @@ void take_program(LegacyParts& parts, const std::string& word) {
     if (name.starts_with(prefix) && name != "qemu-system-x86_64" && name != "qemu-system-i386" &&
         !name.starts_with("qemu-system-x86_64-"))
         throw LauncherError(quoted_word(word) +
-                            ": tapgate makes PCs, and this is a machine of another kind");
+                            ": tapgate only runs PCs, and this is another kind of machine");
     if (name == "qemu-system-x86_64")
         return;
     parts.result.changed(word, "qemu-system-x86_64",
                          name == "qemu-system-i386" || name == "qemu"
-                             ? "it runs guests of 32 bits as well"
+                             ? "it runs 32-bit guests as well"
                              : "with KVM where /dev/kvm can be opened");
 }
 
@@ -43,29 +43,29 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         const bool root =
             last_part(parts.around[0]) == "sudo" || last_part(parts.around[0]) == "doas";
         result.dropped(shell_text(parts.around),
-                       root ? "no root is needed" : "tapgate starts QEMU itself");
+                       root ? "tapgate needs no root rights" : "tapgate starts QEMU itself");
     }
     for (const std::string& redirection : command.redirections)
         result.dropped(redirection, "what QEMU says is in qemu.log in the VM's directory");
     for (const std::string& option : command.cut_off)
         result.dropped(option,
-                       "a comment ends QEMU's command line in front of it, and a shell takes this "
-                       "for a command of its own");
+                       "a comment ends QEMU's command line before this, so a shell would run it as "
+                       "a command of its own");
     for (const std::string& note : command.notes)
-        result.dropped(note, "only a shell that runs it would know");
-    const std::string started = command.has_arguments ? "started here with these arguments"
-                                                      : "started here and without arguments";
+        result.dropped(note, "it has a meaning only when a shell runs the script");
+    const std::string started = command.has_arguments
+                                    ? "when it is started here with these arguments"
+                                    : "when it is started here without arguments";
     for (const auto& [test, holds] : command.tests)
-        result.changed(test, holds ? "yes" : "no", "as the script stands, " + started);
+        result.changed(test, holds ? "yes" : "no", "that is how the script goes " + started);
     for (const std::string& other : command.others)
-        result.dropped(other, "the script does not come there, " + started);
+        result.dropped(other, "the script does not get there " + started);
     if (command.is_written)
         result.changed("line " + std::to_string(command.line), "this VM",
-                       "it stands in a file that the script writes");
+                       "it is in a file that the script writes");
     if (command.background)
-        result.dropped("&",
-                       "`tapgate start' runs a VM in the background, and it outlives the "
-                       "shell");
+        result.dropped(
+            "&", "`tapgate start' always runs a VM in the background, where it outlives the shell");
 }
 
 bool can_be_parsed(const std::vector<std::string>& words) {
@@ -83,12 +83,13 @@ void add_absent(LegacyParts& parts, const ShellCommand& command, size_t first) {
     const auto begin = command.words.begin();
     for (const auto& [place, name] : command.absent) {
         if (command.words.size() == first)
-            throw LauncherError(quoted_word(command.words.back() + " $" + name) +
-                                ": nothing sets " + shown(name) + " here, and no option is left");
+            throw LauncherError(
+                quoted_word(command.words.back() + " $" + name) + ": nothing sets " + shown(name) +
+                " here, so that QEMU gets no options: write out what it stands for");
         std::vector<std::string> before(begin + static_cast<std::ptrdiff_t>(first),
                                         begin + static_cast<std::ptrdiff_t>(place));
         if (can_be_parsed(before)) {
-            parts.result.dropped("$" + name, "nothing sets it here, so that it is no option");
+            parts.result.dropped("$" + name, "nothing sets it here, so it adds no options");
             continue;
         }
         const std::string option = before.back();
@@ -102,10 +103,10 @@ void add_absent(LegacyParts& parts, const ShellCommand& command, size_t first) {
 std::string reason_of_unknown(const ShellCommand& command) {
     std::string variables;
     for (const std::string& name : command.unknown)
-        variables += (variables.empty() ? "; of variables: " : ", ") + shown(name);
-    return "what stands for " + std::string(unknown_text) +
-           " is known only to the shell that ran it (what a command printed, a random number, a "
-           "%-word of systemd's" +
+        variables += (variables.empty() ? "; variables: " : ", ") + shown(name);
+    return "the value of " + std::string(unknown_text) +
+           " is known only to the shell that ran it (the output of a command, a random number, a % "
+           "specifier of systemd" +
            variables + "); write it out";
 }
 
@@ -151,11 +152,11 @@ void require_one_operand(const std::vector<LegacyOption>& options) {
             throw LauncherError(
                 (first != nullptr
                      ? quoted_word(*first) + " and " + quoted_word(option.value) +
-                           " are no options, and QEMU takes one such word, as its first disk"
-                     : quoted_word(option.value) +
-                           " is no option, and QEMU takes such a word as its first disk, which "
-                           "-hda is") +
-                ": have quotes been lost, as in what `ps' prints, or an option's name?");
+                           " are not options, and QEMU takes only one such word, as its first disk"
+                     : quoted_word(option.value) + " is not an option, so QEMU would take it as "
+                                                   "its first disk, but -hda is that already") +
+                ": have quotes been lost, as in the output of `ps', or is an option's name "
+                "missing?");
         first = &option.value;
     }
 }
@@ -176,7 +177,7 @@ void drop_orphans(LegacyParts& parts) {
                 note = {TranslationNote::Kind::dropped,
                         note.was,
                         {},
-                        "it is for a kernel, and there is none"};
+                        "it only works with a kernel, and none is given"};
         }
     }
 }
@@ -199,8 +200,8 @@ void note_what_all_have(LegacyParts& parts, const std::vector<LegacyOption>& opt
         return;
     if (!has_setting(parts, "cpu"))
         parts.result.added("cpu = auto",
-                           "no CPU model is said, for which QEMU takes qemu64 (cpu=qemu64 is "
-                           "that); the guest has the host's CPU with KVM");
+                           "no CPU model is given: with KVM the guest has the host's CPU, while "
+                           "QEMU's default is qemu64 (for that: cpu = qemu64)");
     const bool has_screen = std::none_of(
         parts.result.settings.begin(), parts.result.settings.end(),
         [](const auto& one) { return one.first == "display" && one.second == "none"; });
@@ -213,7 +214,7 @@ void note_what_all_have(LegacyParts& parts, const std::vector<LegacyOption>& opt
             all.append(all.empty() ? "" : ", ").append(one.what);
     }
     if (!all.empty())
-        parts.result.added(all, "all of tapgate's VMs are so");
+        parts.result.added(all, "all of tapgate's VMs are like this");
 }
 
 }  // namespace
@@ -226,7 +227,8 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     if (words.empty())
         throw LauncherError("there is no command line");
     if (words.size() > most_words)
-        throw LauncherError("a command line of more than " + std::to_string(most_words) + " words");
+        throw LauncherError("a command line with more than " + std::to_string(most_words) +
+                            " words");
     auto first = words.begin();
     if (words[0].starts_with('-')) {
         // This is a part of a command line, as copied from a list of processes.

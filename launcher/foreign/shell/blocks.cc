@@ -308,7 +308,7 @@ ShellStatus ShellReader::read_list(ShellLoop& loop, bool asks) {
     loop.counted = !asks && !command_.problem.is_hard() && !is_unknown(loop.values) &&
                    std::none_of(loop.values.begin(), loop.values.end(), has_range);
     if (!loop.counted && !loop.variable.empty())
-        variables_.forget(loop.variable, "one of a list that nobody knows");
+        variables_.forget(loop.variable, "one of a list that is not known");
     if (!loop.counted || !follows())
         return {};
     const bool soft = noted || command_.problem || !command_.notes.empty();

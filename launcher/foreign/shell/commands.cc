@@ -350,7 +350,7 @@ void ShellReader::shift() {
     if (reach() == Truth::yes && count && !command_.problem)
         variables_.shift(*count);
     else if (variables_.arguments() != nullptr)
-        variables_.set_arguments({{}, {"an argument, behind `shift' under a condition,"}});
+        variables_.set_arguments({{}, {"an argument after a `shift' under a condition,"}});
 }
 
 void ShellReader::change_directory() {
@@ -447,7 +447,7 @@ void ShellReader::leave_subshell() {
 
 void ShellReader::count_round() {
     if (++script_.rounds > most_rounds)
-        throw ScriptRefused("the script's loops and functions take more than " +
+        throw ScriptRefused("the script's loops and function calls come to more than " +
                             std::to_string(most_rounds) + " rounds");
 }
 
@@ -493,7 +493,7 @@ void ShellReader::end_loop() {
     // It is unknown how often the loop runs, and so what its variables are afterwards.
     if (follows() && flow_.is_uncounted()) {
         for (const std::string& name : variables_.changed_since(flow_.loop_mark()))
-            variables_.forget(name, "set in a loop that nobody counts");
+            variables_.forget(name, "set in a loop with an unknown number of rounds");
     }
     flow_.close(ShellFlow::Kind::loop);
 }

@@ -46,7 +46,7 @@ void ShellReader::declare_references() {
                            !to->value.empty() && to->value != name &&
                            shell_name_length(to->value) == to->value.size();
         if (!known)
-            variables_.forget(name, "declared to be more than a text");
+            variables_.forget(name, "declared as more than a text");
         // If all branches count alike, nothing is known about a function's arguments.
         if (known || follows())
             variables_.make_reference(name, known ? to->value : "");
@@ -76,7 +76,7 @@ void ShellReader::declare() {
             if (!variables_.is_map(name))
                 variables_.make_map(name);
         } else if (declares('A')) {
-            variables_.forget(name, "declared to be more than a text");
+            variables_.forget(name, "declared as more than a text");
         }
         if (kind != kinds.end())
             variables_.set_kind(name, reach() == Truth::yes ? *kind : 'u');
@@ -123,10 +123,10 @@ void ShellReader::set_arguments() {
         return;
     ShellVariables::Value arguments{{first, words.end()}, command_.problem};
     if (reach() != Truth::yes)
-        arguments = {{}, {"an argument, which is set under a condition,"}};
+        arguments = {{}, {"an argument that is set under a condition,"}};
     // It is unknown how many words that is.
     else if (std::find(first, words.end(), unknown_text) != words.end())
-        arguments = {{}, {"an argument, which a command printed,"}};
+        arguments = {{}, {"an argument that a command printed,"}};
     variables_.set_arguments(std::move(arguments));
 }
 

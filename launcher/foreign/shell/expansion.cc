@@ -234,7 +234,7 @@ void ShellWordReader::read_special(bool quoted) {
     } else if ((c >= '1' && c <= '9') || c == '#') {
         add_value(variables_.argument(std::string(1, next())), quoted, false);
     } else if (c != '\0' && special.find(c) != std::string_view::npos) {
-        add_problem({"`$" + std::string(1, c) + "', which only the shell that ran it knows"});
+        add_problem({"`$" + std::string(1, c) + "', which only the shell that runs it knows,"});
     } else {
         add('$');
     }

@@ -85,7 +85,7 @@ void ShellFlow::next_list() {
 void ShellFlow::open(Kind kind, bool inverted) {
     constexpr size_t deepest = 1000;
     if (blocks_.size() == deepest)
-        throw LauncherError("the script has brackets in brackets in brackets, without an end");
+        throw LauncherError("the script's brackets are nested too deep");
     Block block;
     block.kind = kind;
     block.inverted = inverted;

@@ -48,7 +48,7 @@ void ShellReader::run_with_environment(const std::string& text) {
 // Runs `text' in this shell: the body of a function, or the words of `eval'.
 void ShellReader::run(const std::string& text, unsigned line, Truth most) {
     if (nesting_ >= deepest_call)
-        throw LauncherError("the script's functions call each other without an end");
+        throw LauncherError("the script's functions call each other without end");
     count_round();
     ShellReader reader(text, variables_, script_, line, nesting_ + 1);
     reader.directory_ = directory_;
@@ -122,7 +122,7 @@ ShellVariables::Value ShellReader::name_behind(size_t name) const {
     const auto end = words.begin() + static_cast<std::ptrdiff_t>(name);
     const auto shell = std::find_if(words.begin(), end, is_shell);
     if (shell == end)
-        return {{}, {"`$0', which only the shell that ran it knows"}};
+        return {{}, {"`$0', which only the shell that runs it knows,"}};
     return {{name < words.size() ? words[name] : *shell}, command_.problem};
 }
 

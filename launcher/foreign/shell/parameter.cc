@@ -78,7 +78,7 @@ struct ShellWordReader::Parameter {
 // The text of a word within a word, expanded.
 std::string ShellWordReader::expanded(std::string_view text, Patterns patterns) {
     if (depth_ == deepest) {
-        add_problem({"words in words in words"});
+        add_problem({"words that are nested too deep"});
         return {};
     }
     ShellWordReader inner(text, variables_, line_, depth_ + 1);
@@ -95,7 +95,7 @@ void ShellWordReader::take_over(ShellWordReader& inner) {
 
 void ShellWordReader::add_default(std::string_view text, bool quoted) {
     if (depth_ == deepest) {
-        add_problem({"words in words in words"});
+        add_problem({"words that are nested too deep"});
         return;
     }
     ShellWordReader inner(text, variables_, line_, depth_ + 1);

@@ -20,8 +20,8 @@ namespace tapgate {
 
 namespace {
 
-constexpr const char* nothing_found = ": no command line of QEMU's in it";
-constexpr const char* give_arguments = ", or give the script its arguments behind --";
+constexpr const char* nothing_found = ": there is no QEMU command line in it";
+constexpr const char* give_arguments = ", or give the script its arguments after --";
 
 // Its text asks for the script's arguments.
 class ArgumentsMissing : public LauncherError {
@@ -135,8 +135,8 @@ void require_whole(const ShellCommand& command, const std::string& source) {
     const std::string& option = command.cut_off[0];
     throw LauncherError(source + ": line " + std::to_string(command.cut_line) + " begins with " +
                         quoted_word(option.substr(0, option.find(' '))) +
-                        ", and QEMU's command line ends in front of it: each line of it but the "
-                        "last has to end in \\ with no blank behind that");
+                        ", but QEMU's command line ends before that: end each of its lines except "
+                        "the last with \\, and no blank after it");
 }
 
 // Options without QEMU's name before them; nothing if there is anything else.
@@ -173,6 +173,14 @@ std::vector<const ShellCommand*> starts_of_qemu(const std::vector<ShellCommand>&
     return found;
 }
 
+// The end of a sentence needs no comma, as in "the variable A, which is not set,".
+std::string sentence(const ShellProblem& problem) {
+    std::string what = problem.what;
+    while (what.ends_with(','))
+        what.pop_back();
+    return what;
+}
+
 // What the command is instead of a start of QEMU, with a colon before it; `hint` if it says nothing
 // better.
 std::string hint_of_command(const ShellCommand& command, std::string hint) {
@@ -180,7 +188,7 @@ std::string hint_of_command(const ShellCommand& command, std::string hint) {
         command.words.empty() ? std::string_view() : last_part(command.words[0]);
     const bool asks = find_qemu(command.words) != command.words.end();
     if (asks && hint.empty())
-        hint = ": it only asks QEMU for its help or its version";
+        hint = ": it only asks QEMU for its help or version";
     else if (!asks && (is_like_qemu(name) || name == "virt-install"))
         hint = ": " + no_qemu(command.words[0]);
     for (const std::string& word : command.words) {
@@ -191,11 +199,13 @@ std::string hint_of_command(const ShellCommand& command, std::string hint) {
     const bool nameless =
         !command.words.empty() && (command.words[0].starts_with('-') || is_unknown(name));
     if (nameless && command.words.size() > 1 && command.problem && hint.empty())
-        hint = ": the program of line " + std::to_string(command.line) +
-               " is in what only a shell knows (" + command.problem.what +
+        hint = ": the name of the program in line " + std::to_string(command.line) +
+               " is known only to a shell (" + sentence(command.problem) +
                "); write out what it stands for";
     if (name == "scsihw:" || name == "ostype:")
-        hint = ": it is Proxmox' file of a VM: give what `qm showcmd NUMBER' prints there";
+        hint =
+            ": it is a VM's configuration file of Proxmox: give the output of `qm showcmd NUMBER' "
+            "instead";
     return hint;
 }
 
@@ -207,7 +217,7 @@ std::string hint_instead(const std::vector<ShellCommand>& commands, const std::s
         hint = std::string(": ").append(way_out);
     for (const char* const imported : {".xml", ".ova", ".ovf", ".tar"}) {
         if (source.ends_with(imported))
-            hint = ": `tapgate import' takes it";
+            hint = ": it is for `tapgate import'";
     }
     for (const ShellCommand& command : commands)
         hint = hint_of_command(command, std::move(hint));
@@ -229,17 +239,20 @@ void require_one(const std::vector<const ShellCommand*>& found, const std::strin
     const std::set<unsigned> places = lines_of(found);
     for (const unsigned line : places)
         lines += (lines.empty() ? "" : ", ") + std::to_string(line);
-    throw LauncherError(source + ": starts QEMU more than once (" +
+    throw LauncherError(source + ": it starts QEMU more than once (" +
                         std::string(places.size() > 1 ? "lines " : "line ") + shown(lines) +
-                        "); make a file of the one that is meant");
+                        "); copy the one you mean into a file of its own");
 }
 
 void require_known(const ShellCommand& command, const std::string& source) {
     const ShellProblem& problem = command.problem;
     if (!problem)
         return;
-    const std::string error = source + ": " + problem.what +
-                              " means something to a shell only; write out what it stands for";
+    const bool open_quote = problem.what.find("that is not closed") != std::string::npos;
+    const std::string error =
+        source +
+        ": QEMU's command line depends on what only a shell would know: " + sentence(problem) +
+        (open_quote ? "; close it" : "; write out what it stands for");
     if (problem.of_argument && !command.has_arguments)
         throw ArgumentsMissing(error + give_arguments);
     throw LauncherError(error);
@@ -248,13 +261,12 @@ void require_known(const ShellCommand& command, const std::string& source) {
 void refuse_other_language(std::string_view text, const std::string& source) {
     const std::string_view language = other_language(text, source);
     if (language == "make")
-        throw LauncherError(source +
-                            ": it is make's, which puts values in: give a file of what "
-                            "`make -n TARGET' prints");
+        throw LauncherError(
+            source + ": it is a makefile: give a file with the output of `make -n TARGET' instead");
     if (!language.empty())
         throw LauncherError(
-            source + ": it is a script of " + shown(language) +
-            "'s, and not of sh or bash: give a file of the command line that it runs");
+            source + ": it is a script for " + shown(language) +
+            ", not for sh or bash: give a file with the QEMU command line that it runs");
 }
 
 bool is_passed_start(const ShellCommand& command) {
@@ -265,12 +277,12 @@ bool is_passed_start(const ShellCommand& command) {
 std::string with_place_of_name(const std::string& error, std::string_view text) {
     if (const unsigned prompt = line_behind_prompt(text); prompt > 0)
         return error + ": line " + std::to_string(prompt) +
-               " has one behind a `#', and is a comment with that: leave it out";
+               " has one, but the `#' before it makes it a comment: leave the `#' out";
     if (const unsigned named = line_with_name(text); named > 0 && error.ends_with(nothing_found))
         return error + ": line " + std::to_string(named) +
-               " names one where no shell would start it here (a list in quotes, another host, a "
-               "container, a log of another program's): give its words alone, from QEMU's name "
-               "on, as a shell has them";
+               " names QEMU, but no shell would start it from there (a quoted list, another host, "
+               "a container, a log?): give only its command line, from QEMU's name on, as you "
+               "would type it";
     return error;
 }
 

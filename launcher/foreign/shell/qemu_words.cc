@@ -106,19 +106,19 @@ size_t certain_among(const std::vector<std::string>& words) {
 
 std::string no_qemu(std::string_view word) {
     const std::string_view name = last_part(word);
-    std::string way_out = "; give a command line from QEMU's name on";
+    std::string way_out = "; give a command line that begins with QEMU's name";
     constexpr std::array<std::string_view, 3> programs = {"qemu-kvm-", "qemu-system-", "kvm-"};
     constexpr std::array<std::string_view, 4> others = {"kvm-img", "kvm-io", "kvm-nbd", "kvm-ok"};
     if (!is_one_of(name, others) &&
         std::any_of(programs.begin(), programs.end(),
                     [&](std::string_view program) { return name.starts_with(program); }))
-        way_out = ": have the blanks in front of its options been lost?";
+        way_out = ": are the blanks before its options missing?";
     else if (name.starts_with("virsh"))
-        way_out = "; `virsh dumpxml VM >vm.xml' writes what `tapgate import vm.xml' takes";
+        way_out = "; `virsh dumpxml VM >vm.xml' writes a file for `tapgate import vm.xml'";
     else if (name.starts_with("virt-install"))
         way_out =
-            "; `virt-install --print-xml ... >vm.xml' writes what `tapgate import vm.xml' takes";
-    return quoted_word(word) + " is no QEMU" + way_out;
+            "; `virt-install --print-xml ... >vm.xml' writes a file for `tapgate import vm.xml'";
+    return quoted_word(word) + " is not QEMU" + way_out;
 }
 
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words) {

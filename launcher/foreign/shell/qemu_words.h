@@ -24,8 +24,7 @@ std::string no_qemu(std::string_view word);
 
 /// What errors say about QEMU on Windows.
 inline constexpr const char* of_windows =
-    "it is a command line of Windows', whose disks are not on this host: copy the images, and "
-    "write "
-    "it anew from QEMU's name on, without .exe and with their paths here";
+    "it is a command line for Windows, whose disks are not on this host: copy the images here and "
+    "write the command line with their paths, and without .exe";
 
 }  // namespace tapgate

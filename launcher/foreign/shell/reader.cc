@@ -345,9 +345,10 @@ bool ShellReader::is_absent(const std::string& name) const {
 void ShellReader::read_word() {
     constexpr size_t most_absent = 100;
     if (command_.words.size() > most_words || command_.absent.size() > most_absent)
-        throw ScriptRefused("line " + std::to_string(words_.line()) + ": a command of more than " +
-                            std::to_string(most_words) + " words, or of more than " +
-                            std::to_string(most_absent) + " that nothing sets");
+        throw ScriptRefused("line " + std::to_string(words_.line()) +
+                            ": a command with more than " + std::to_string(most_words) +
+                            " words, or with more than " + std::to_string(most_absent) +
+                            " variables that nothing sets");
     const bool first = command_.words.empty() && assignments_.empty();
     if (first && read_keyword())
         return;

@@ -109,7 +109,7 @@ std::vector<ShellCommand> read_shell_script(
     std::string_view text, const std::function<const char*(const std::string&)>& lookup,
     ShellReading reading, const std::vector<std::string>& arguments) {
     if (text.find('\0') != std::string_view::npos)
-        throw LauncherError("a NUL byte in it: no script has one");
+        throw LauncherError("there is a NUL byte in it, which no script can have");
     constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
     if (text.starts_with(byte_order_mark))
         text.remove_prefix(byte_order_mark.size());
@@ -137,7 +137,7 @@ std::vector<ShellCommand> read_shell_script(
     });
     if (script.is_left_before_qemu && script.left != 0 && script.failed == 0 && !starts)
         throw ScriptRefused("line " + std::to_string(script.left) +
-                            " leaves the script, before it starts QEMU");
+                            " leaves the script before it starts QEMU");
     if (script.failed != 0 && !starts)
         throw ScriptRefused("line " + std::to_string(script.failed) +
                             " fails, and `set -e' ends the script there, before it starts QEMU");

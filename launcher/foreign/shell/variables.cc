@@ -58,7 +58,7 @@ void ShellVariables::set(const std::string& called, Value value, bool array, boo
     for (const std::string& word : value.words)
         charge(word.size() + 1);
     if (kind(name) == 'n')
-        throw ScriptRefused("`declare -n " + name + "': nobody knows which variable it sets");
+        throw ScriptRefused("`declare -n " + name + "': it is not known which variable it sets");
     note(name);
     owned_.insert(name);
     Value& old = values_[name];
@@ -81,7 +81,7 @@ void ShellVariables::set(const std::string& called, Value value, bool array, boo
     if (old.attributes.read_only)
         old.problem.add({"set again, although it is read-only"});
     if (old.attributes.kind != '\0' && (array || append || !are_numbers(old.words)))
-        old.problem.add({"declared to be more than a text"});
+        old.problem.add({"declared as more than a text"});
     if (shell_name_length(name) == name.size())
         old.attributes.exported = std::max(old.attributes.exported, option('a'));
 }
@@ -207,7 +207,7 @@ void ShellVariables::set_kind(const std::string& name, char kind) {
     attributes_of(meant(name)).kind = kind;
     Value& value = values_[meant(name)];
     if (!are_numbers(value.words))
-        value.problem.add({"declared to be more than a text"});
+        value.problem.add({"declared as more than a text"});
 }
 
 void ShellVariables::make_read_only(const std::string& name) {
@@ -350,7 +350,7 @@ void ShellVariables::note_unknown(const std::string& name) {
 ShellVariables::Value ShellVariables::script_name() {
     if (const auto told = saved("0"))
         return *told;
-    return ask("$0", {"`$0', which only the shell that ran it knows"});
+    return ask("$0", {"`$0', which only the shell that runs it knows,"});
 }
 
 ShellVariables::Value ShellVariables::argument(const std::string& name) const {
@@ -360,7 +360,7 @@ ShellVariables::Value ShellVariables::argument(const std::string& name) const {
         std::vector<std::string> words;
         if (name == "#")
             words.emplace_back("0");
-        return {words, {"`$" + name + "', which only the shell that ran it knows", true, true}};
+        return {words, {"`$" + name + "', which only the shell that runs it knows,", true, true}};
     }
     Value value{{}, known->problem};
     if (name == "#")

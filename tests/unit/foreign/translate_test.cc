@@ -73,9 +73,9 @@ TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
     EXPECT_THAT(error_of("os.mk", "run:\n\tkvm -m 512 ${DISKS}\n"), HasSubstr("make -n TARGET"));
     EXPECT_EQ(error_of("Makefile", "run:\n\tkvm -m 512 -hda a.img\n"), "none");
     EXPECT_THAT(error_of("vm", "#!/usr/bin/env -S zsh -e\na=(-m 512)\nkvm $a\n"),
-                HasSubstr("a script of zsh's, and not of sh or bash"));
+                HasSubstr("a script for zsh, not for sh or bash"));
     EXPECT_THAT(error_of("vm.py", "#! /usr/bin/python3\nos.system('kvm -m 512')\n"),
-                HasSubstr("a script of python3's"));
+                HasSubstr("a script for python3"));
     EXPECT_EQ(error_of("vm", "#!/sbin/openrc-run\nkvm -m 512\n"), "none");
     EXPECT_EQ(error_of("vm", "kvm -m 512 # in zsh\n"), "none");
 }
@@ -390,7 +390,7 @@ TEST(Script, WhyAVariableIsNotKnownIsOneSentence) {
         FAIL();
     } catch (const LauncherError& error) {
         EXPECT_THAT(std::string(error.what()),
-                    HasSubstr("the shell that ran it knows in line 1, means something"));
+                    HasSubstr("which only the shell that runs it knows, in line 1; write out"));
     }
 }
 
