@@ -309,8 +309,12 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
 
 void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
     std::vector<NetlinkRequest> requests;
-    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, about_link(leaf_index, IFF_UP),
-                          "the leaf bridge");
+    // Promiscuous, so that it passes on copies of frames. Otherwise each refers to the socket that
+    // sent it, here the tap's, and through that to this namespace, until its receiver lets it go:
+    // he could keep its port, and its slot, for as long as he likes. (Leaving a namespace does not
+    // end that: skb_scrub_packet() in net/core/skbuff.c.)
+    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+                          about_link(leaf_index, IFF_UP | IFF_PROMISC), "the leaf bridge");
     requests.back().put(IFLA_IFNAME, std::string("leaf"));
     requests.back().nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
         info.put(IFLA_INFO_KIND, std::string("bridge"));

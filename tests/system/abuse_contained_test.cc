@@ -482,6 +482,25 @@ Attacks neighbours() {
                          held_if(is_as_before(before, "a neighbour's attacks")),
                          lab.all_is_well()});
          }},
+        {"another user's frames, kept: his port, which stays and counts",
+         [](const World& world) {
+             if (!world.ours())
+                 return Outcome::nothing_to_break;
+             Lab lab(world, "allow br0 mac-lock max-taps=1\n");
+             const UniqueFd space = [&] {
+                 const AsUser alice(alice_account);
+                 return namespace_of_tap(lab.tap());
+             }();
+             if (!space || inside(alice_account, space.get(),
+                                  [&] { return keep_frames(lab.alices_port); }) != 0)
+                 return Outcome::nothing_to_break;  // a kernel without sch_tbf
+             for (int i = 0; i < 200; ++i)
+                 lab.bob().send(make_frame(alices_mac, bobs_mac));
+             lab.bobs.fds.clear();
+             const HelperResult again =
+                 World::run_helper(args_with(bobs_mac), world.as(bob_account));
+             return held_if(static_cast<bool>(granted(again)));
+         }},
     };
 }
 

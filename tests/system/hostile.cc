@@ -18,6 +18,7 @@
 #include <linux/if_tun.h>
 #include <linux/net_namespace.h>
 #include <linux/nsfs.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -65,10 +66,13 @@ class Change {
     // A link that is to be made.
     static Change make(const std::string& kind, const std::string& name) {
         Change change(RTM_NEWLINK, "");
-        change.header()->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
-        change.put(IFLA_IFNAME, name);
+        change.creating().put(IFLA_IFNAME, name);
         change.kind_ = kind;
         return change;
+    }
+    Change& creating() {
+        header()->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+        return *this;
     }
     void kind(const std::string& kind) { kind_ = kind; }
     Change& flags(unsigned set, unsigned which) {
@@ -441,6 +445,22 @@ int speak_stp_there(const std::string& bridge) {
 
 int set_link_type(int tap, int type) {
     return errno_of(ioctl(tap, TUNSETLINK, type));
+}
+
+int keep_frames(const std::string& name) {
+    constexpr std::uint32_t burst = 2000;
+    tc_tbf_qopt options{};
+    options.rate.linklayer = TC_LINKLAYER_ETHERNET;
+    options.rate.rate = 1;
+    options.limit = 1U << 20U;
+    // A tcmsg is an ifinfomsg, with a handle and a parent in the place of flags, and one more word.
+    Change change(RTM_NEWQDISC, name);
+    const std::uint32_t info = 0;
+    change.creating().flags(0, TC_H_ROOT).put_header(&info, sizeof info);
+    change.put(TCA_KIND, "tbf").nest(TCA_OPTIONS, [&](Change& nest) {
+        nest.put(TCA_TBF_PARMS, &options, sizeof options).put(TCA_TBF_BURST, &burst, sizeof burst);
+    });
+    return change.send();
 }
 
 void add_persistent_tap(const std::string& name, const std::string& bridge) {

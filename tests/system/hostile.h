@@ -94,6 +94,8 @@ int set_link_mac(const std::string& name, const std::array<unsigned char, 6>& ma
 int add_address(const std::string& name, const std::string& ipv4);
 int speak_stp_there(const std::string& bridge);
 int set_link_type(int tap, int type);
+// Has the link keep what it is to send, some first frames aside: a queue of a byte a second.
+int keep_frames(const std::string& name);
 // As root: `ip tuntap add NAME mode tap`, brought up as a port.
 void add_persistent_tap(const std::string& name, const std::string& bridge);
 
