@@ -20,6 +20,32 @@ void keep_flash(LegacyParts& parts, const LegacyDrive& drive) {
     parts.result.keep(drive.was, {"-drive", properties.str()}, "the guest's firmware");
 }
 
+void translate_bios(LegacyParts& parts, const LegacyOption& option) {
+    const FirmwareKind kind = firmware_kind(option.value);
+    if (kind == FirmwareKind::other) {
+        const bool own = is_rom_of_qemu(option.value);
+        parts.result.keep(option.text,
+                          {"-bios", own ? option.value : parts.machine.absolute(option.value)},
+                          "the guest's firmware");
+        return;
+    }
+    const bool secure = kind == FirmwareKind::uefi_secure && parts.machine.q35;
+    parts.set(option.text, "firmware", secure ? "uefi-secure" : "uefi",
+              "the firmware of this host, with new variables");
+}
+
+// With firmware in flash memory, QEMU does not even open the file of -bios.
+void translate_bioses(LegacyParts& parts, bool has_flash) {
+    for (const LegacyOption& option : parts.bios) {
+        if (has_flash)
+            parts.result.dropped(option.text, "QEMU uses the firmware in flash memory instead");
+        else if (&option != &parts.bios.back())
+            parts.result.dropped(option.text, "a later -bios replaces it");
+        else
+            translate_bios(parts, option);
+    }
+}
+
 }  // namespace
 
 void translate_flash(LegacyParts& parts) {
@@ -41,6 +67,7 @@ void translate_flash(LegacyParts& parts) {
         drive.properties.set("format", image.format);
         flash.push_back(std::move(drive));
     }
+    translate_bioses(parts, !flash.empty());
     if (flash.empty())
         return;
     const FirmwareKind by_name = firmware_kind(flash[0].properties.get("file"));
@@ -64,18 +91,7 @@ void translate_flash(LegacyParts& parts) {
 }
 
 void take_bios(LegacyParts& parts, const LegacyOption& option) {
-    const FirmwareKind kind = firmware_kind(option.value);
-    if (kind == FirmwareKind::other) {
-        const bool own = is_rom_of_qemu(option.value);
-        parts.result.keep(option.text,
-                          {"-bios", own ? option.value : parts.machine.absolute(option.value)},
-                          "the guest's firmware");
-        return;
-    }
-    const bool secure =
-        kind == FirmwareKind::uefi_secure && parts.machine_type.find("q35") != std::string::npos;
-    parts.set(option.text, "firmware", secure ? "uefi-secure" : "uefi",
-              "the firmware of this host, with new variables");
+    parts.bios.push_back(option);
 }
 
 }  // namespace tapgate

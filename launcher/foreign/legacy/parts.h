@@ -72,6 +72,7 @@ struct LegacyParts {
     std::vector<LegacyDevice> devices;
     std::vector<LegacyPart> parts;
     std::vector<LegacyOption> numa;
+    std::vector<LegacyOption> bios;  ///< each -bios
     LegacyNets nets;
     std::vector<std::string> around;  ///< sudo, nohup and the like
     std::vector<MadeImage> images;    ///< images that the script with the command line makes
@@ -165,7 +166,7 @@ void translate_disks(LegacyParts& parts);
 /// Firmware (flash.cc).
 void take_bios(LegacyParts& parts, const LegacyOption& option);
 /// Takes flash memory from the drives. The first unit is the code and the second the variables,
-/// whatever they are called.
+/// whatever they are called. Without any, -bios counts.
 void translate_flash(LegacyParts& parts);
 
 /// Adapters (nets.cc).
