@@ -346,7 +346,7 @@ for line in "share = $work,tag=all" "qemu-arg = -drive" "cdrom = $work/secret.ra
     tampered '--yes says that it may' "$line"
 done
 for disk in "$work/secret.raw,format=raw" ../secret.qcow2 "$work/images/golden.qcow2"; do
-    tampered 'are qcow2 or vmdk images in it' "disk = $disk"
+    tampered 'has to be a qcow2 or vmdk image inside it' "disk = $disk"
 done
 tampered 'is not in the archive' 'disk = other.qcow2'
 tampered 'evil.tar:web.conf:' 'memory = much'
@@ -362,11 +362,11 @@ result "a disk that stands on a file of the reader's"
 tar -C out -xf web.tar
 sed -i 's/^memory = .*/memory = 2G/' out/web.conf
 tar -C out -cf evil.tar web.mf web.conf web-disk0.qcow2 web-disk1.qcow2 web-disk2.qcow2
-refused 'is not what the manifest says' "$tapgate" import evil.tar evil
+refused 'does not match the manifest' "$tapgate" import evil.tar evil
 head -c 300000 web.tar >cut.tar
 refused 'cut off' "$tapgate" import cut.tar evil
 tar -C out -cf none.tar web-disk0.qcow2
-refused 'no VM file of tapgate' "$tapgate" import none.tar evil
+refused 'neither an .ovf nor a VM file from tapgate export' "$tapgate" import none.tar evil
 result "one that was changed, cut off, or is none"
 
 [ "$passed" -ge 25 ] || die "only $passed results"

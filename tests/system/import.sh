@@ -88,7 +88,7 @@ echo 'scsi0:0.fileName = "lab.vmdk"' >lab.vmx
 import_refused "import the .vmdk" vmx lab.vmx
 refused "a VM of this name already" "$tapgate" import disk.raw raw
 result "twice"
-import_refused "is no vmdk image: it looks like qcow2" wrong-format disk.qcow2 --format=vmdk
+import_refused "is not a vmdk image: it looks like qcow2" wrong-format disk.qcow2 --format=vmdk
 import_refused "No such file" missing none.qcow2
 qemu-img create -q -f qcow2 -F qcow2 -b disk.qcow2 overlay.qcow2
 import_refused "its backing file is" backing overlay.qcow2
@@ -154,9 +154,9 @@ imported ova-manifest lab-manifest.ova
 sed -i 's/^SHA256/sha256/' appliance/lab.mf
 imported manifest-in-small-letters appliance/lab.ovf
 sed -i '2s/= ./= x/' appliance/lab.mf
-import_refused "not what the manifest says" wrong-manifest appliance/lab.ovf
+import_refused "does not match the manifest" wrong-manifest appliance/lab.ovf
 tar -C appliance -cf lab-wrong.ova lab.ovf lab.mf lab-disk1.vmdk
-import_refused "not what the manifest says" wrong-ova lab-wrong.ova
+import_refused "does not match the manifest" wrong-ova lab-wrong.ova
 rm appliance/lab.mf
 gzip -c lab-ustar.ova >lab-whole.ova
 imported ova-gzip lab-whole.ova
@@ -165,7 +165,7 @@ ovf 'ovf:href="packed.vmdk.gz" ovf:compression="gzip"' >appliance/packed.ovf
 imported gzip-member appliance/packed.ovf
 head -c $(($(stat -c %s appliance/packed.vmdk.gz) / 2)) appliance/packed.vmdk.gz >appliance/cut.gz
 ovf 'ovf:href="cut.gz" ovf:compression="gzip"' >appliance/cut.ovf
-import_refused "no gzip" cut-gzip appliance/cut.ovf
+import_refused "cannot be unpacked as gzip" cut-gzip appliance/cut.ovf
 # Of several VMs, and of several configurations, the one that is wished for.
 {
     ovf 'ovf:href="lab-disk1.vmdk"' | sed '/<VirtualSystem /,$d'
@@ -178,7 +178,7 @@ EOT
         -e 's/<Item>\(<rasd:ResourceType>3<\)/<Item ovf:configuration="few">\1/'
     echo '</VirtualSystemCollection></Envelope>'
 } >appliance/two.ovf
-import_refused "\`other one', \`lab'; import each by itself, with '--vm=other one'" several appliance/two.ovf
+import_refused "\`other one', \`lab'; choose one, for example with '--vm=other one'" several appliance/two.ovf
 import_refused "no configuration" no-configuration appliance/two.ovf --vm=lab --configuration=many
 import_refused "only appliances" no-appliance disk.raw --vm=lab
 imported default-configuration appliance/two.ovf --vm=lab
@@ -190,7 +190,7 @@ result "the configuration that was wished for"
 ovf 'ovf:href="lab-disk1.vmdk"' | sed "s,<VirtualSystem ,<EulaSection><License>$(printf 'all rights %.0s' {1..500})</License></EulaSection>&," \
     >appliance/license.ovf
 imported license appliance/license.ovf
-says "$work/error" '^tapgate: <EulaSection><License>all rights .*\.\.\.  ->  dropped: no setting is like it$'
+says "$work/error" '^tapgate: <EulaSection><License>all rights .*\.\.\.  ->  dropped: tapgate has no setting for it$'
 says "$work/error" "^tapgate: what ends in ... is whole in $XDG_CONFIG_HOME/tapgate/license.conf$"
 [ "$(wc -L <"$work/error")" -lt 500 ] || wrong "a line of $(wc -L <"$work/error") characters"
 [ "$(grep -o 'all rights' "$XDG_CONFIG_HOME/tapgate/license.conf" | wc -l)" = 500 ] || wrong "the file has not all of it"
@@ -222,7 +222,7 @@ tar -C packed -cf lab-folder.ova lab
 imported all-in-a-folder lab-folder.ova
 sed -i 's/= ./= x/' packed/lab/lab-disk1.vmdk.mf
 tar -C packed -cf lab-second.ova lab
-import_refused "not what the manifest says" second-manifest lab-second.ova
+import_refused "does not match the manifest" second-manifest lab-second.ova
 cp appliance/lab.ovf appliance/another.ovf
 tar -C appliance -cf lab-several.ova lab.ovf another.ovf lab-disk1.vmdk
 import_refused "several descriptors are in the archive, \`lab.ovf' and \`another.ovf': unpack it" descriptors lab-several.ova
@@ -238,8 +238,8 @@ done
 split -a 9 -d -n 2 appliance/lab-disk1.vmdk appliance/piece.vmdk.
 ovf 'ovf:href="piece.vmdk" ovf:chunkSize="20000"' >appliance/piece.ovf
 tar -C appliance -cf pieces.ova piece.ovf piece.vmdk.000000000 piece.vmdk.000000001
-import_refused "of snapshots take the last one" pieces pieces.ova
-import_refused "join pieces with cat, in their order, as \`piece.vmdk'" pieces-outside appliance/piece.ovf
+import_refused "if they are snapshots, the last one is the disk" pieces pieces.ova
+import_refused "join them with cat, in their order, as \`piece.vmdk'" pieces-outside appliance/piece.ovf
 cat appliance/piece.vmdk.00000000* >appliance/piece.vmdk
 imported pieces-joined appliance/piece.ovf
 cp appliance/lab-disk1.vmdk appliance/whole.vmdk.000000000
@@ -267,7 +267,7 @@ imported file-of-the-disks-id appliance/by-id.ovf
 # A number that the appliance leaves open, and the command says.
 # shellcheck disable=SC2016 # the appliance's own
 ovf 'ovf:href="lab-disk1.vmdk"' | sed -e 's/>2</>${cpus}</' -e 's/>512</>${mib}</' >appliance/open.ovf
-import_refused "or say --cpus=N" open appliance/open.ovf --memory=256M
+import_refused "or use --cpus=N" open appliance/open.ovf --memory=256M
 imported said-with-the-command appliance/open.ovf --memory=256M --cpus=3
 says "$XDG_CONFIG_HOME/tapgate/said-with-the-command.conf" '^cpus = 3$'
 # What a file is, where its name does not say it, or says it in capitals.
@@ -282,9 +282,9 @@ imported capitals capitals/LAB.OVF
 { echo '<!-- <domain> -->' && sed 1d appliance/lab.ovf; } >capitals/lab-descriptor
 imported descriptor-by-content capitals/lab-descriptor
 echo "SHA256(LAB.OVF)= $(sha256sum appliance/packed.ovf | cut -d' ' -f1)" >capitals/LAB.MF
-import_refused "not what the manifest says" manifest-in-capitals capitals/LAB.OVF
+import_refused "does not match the manifest" manifest-in-capitals capitals/LAB.OVF
 tar -C capitals -cf LAB.OVA LAB.OVF LAB.MF lab-disk1.vmdk
-import_refused "not what the manifest says" ova-in-capitals LAB.OVA
+import_refused "does not match the manifest" ova-in-capitals LAB.OVA
 gzip -c disk.raw >disk.gz
 import_refused "disk.gz is compressed; unpack it" gzip-of-no-archive disk.gz
 cp disk.raw odd
@@ -294,7 +294,7 @@ qemu-img compare -q -f raw -F qcow2 lab-archive "$XDG_DATA_HOME/tapgate/looks-so
     wrong "the image differs"
 result "an image that begins as an archive does"
 printf '\3757zXZ\0\0\4' >lab-xz.ova # how such a file begins
-import_refused "one of xz's: unpack it" xz lab-xz.ova
+import_refused "packed with xz: unpack it" xz lab-xz.ova
 ln -s "$work/images" appliance/out
 ovf 'ovf:href="out/disk.raw"' >appliance/out.ovf
 import_refused "leads out of" link-out appliance/out.ovf
@@ -302,7 +302,7 @@ import_refused "leads out of" link-out appliance/out.ovf
 result "what was unpacked is gone"
 cp disk.raw evil.vmdk
 ovf 'ovf:href="../evil.vmdk"' >appliance/evil.ovf
-import_refused "no file beside the descriptor" traversal appliance/evil.ovf
+import_refused "not a file beside the descriptor" traversal appliance/evil.ovf
 tar -C appliance --transform 's,^,../,' -P -cf evil.ova lab.ovf lab-disk1.vmdk
 import_refused "is not in the archive" traversal-ova evil.ova
 head -c 20000 lab-ustar.ova >cut.ova

@@ -65,7 +65,8 @@ ArchivedVm read_archived_vm(const std::string& text, const std::string& source) 
         const auto [format, known] = format_by_name(disk.file);
         if (disk.file.find('/') != std::string::npos || !known ||
             (format != "qcow2" && format != "vmdk"))
-            throw wrong_setting(setting, "the disks in an archive are qcow2 or vmdk images in it");
+            throw wrong_setting(setting,
+                                "a disk in an archive has to be a qcow2 or vmdk image inside it");
         disk.format = *image_format(format);
         words.erase(words.begin());
         std::erase_if(words, is_image_property);

@@ -183,7 +183,7 @@ std::string UnpackedFiles::unpack(const std::string& path, std::uint64_t offset,
     archive_entry* entry = nullptr;
     const auto fail = [&] {
         const char* const why = archive_error_string(reader.get());
-        throw LauncherError(shown(path) + ": no gzip: " +
+        throw LauncherError(shown(path) + ": it cannot be unpacked as gzip: " +
                             (why == nullptr ? std::string("damaged") : terminal_text(why)));
     };
     if (!reader || archive_read_support_filter_gzip(reader.get()) != ARCHIVE_OK ||
@@ -220,7 +220,7 @@ std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::stri
         if (open == std::string_view::npos || close == std::string_view::npos || close < open ||
             equals == std::string_view::npos || equals < close || entries.size() >= most)
             throw LauncherError(source + ":" + std::to_string(number) + ": " +
-                                quoted_word(content) + " is no line of a manifest's");
+                                quoted_word(content) + " is not a line of a manifest");
         ManifestEntry entry{std::string(trimmed(content.substr(0, open))),
                             std::string(content.substr(open + 1, close - open - 1)),
                             std::string(trimmed(content.substr(equals + 1)))};
@@ -231,9 +231,10 @@ std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::stri
             entry.algorithm.begin(), entry.algorithm.end(), entry.algorithm.begin(),
             [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
         if (hash_named(entry.algorithm) == nullptr)
-            throw LauncherError(source + ":" + std::to_string(number) + ": checksums of " +
+            throw LauncherError(source + ":" + std::to_string(number) +
+                                ": tapgate does not know checksums of type " +
                                 quoted_word(entry.algorithm) +
-                                " are none that tapgate knows (SHA1, SHA256, SHA384, SHA512)");
+                                ", only SHA1, SHA256, SHA384 and SHA512");
         entries.push_back(std::move(entry));
     }
     return entries;
@@ -261,8 +262,9 @@ void ApplianceFiles::read_archive() {
         unpacked_ = std::make_unique<UnpackedFiles>();
         path_ = unpacked_->unpack(path, 0, 0);
     } else if (!packer.empty()) {
-        throw LauncherError(shown(path) + ": no tar archive, but one of " + std::string(packer) +
-                            "'s: unpack it, and import the .ova or the .ovf that is in it");
+        throw LauncherError(shown(path) + ": not a tar archive, but packed with " +
+                            std::string(packer) +
+                            ": unpack it, and import the .ova or the .ovf that is in it");
     }
     members_ = tar_members(path_);
     for (TarMember& member : members_)
@@ -277,8 +279,9 @@ void ApplianceFiles::read_archive() {
             folder_ = folder_of(found->name);
         descriptor_ = read_tar_member(path_, *found, most_description);
     } else if (vm_file_.empty()) {
-        throw LauncherError(shown(path) +
-                            ": no .ovf in the archive, and no VM file of tapgate export's");
+        throw LauncherError(
+            shown(path) +
+            ": the archive contains neither an .ovf nor a VM file from tapgate export");
     }
     for (const TarMember& member : members_) {
         if (in_small_letters(member.name).ends_with(".mf"))
@@ -309,7 +312,8 @@ std::string ApplianceFiles::in_its_place(const std::string& name) const {
     if (!has(first))
         return "";
     return ", but " + quoted_word(first) + " is: " + (archive_ ? "unpack the archive; " : "") +
-           "of snapshots take the last one as the disk, and join pieces with cat" +
+           "if they are snapshots, the last one is the disk; if they are pieces, join them with "
+           "cat" +
            (archive_ ? "; then import the .ovf" : ", in their order, as " + quoted_word(name));
 }
 
@@ -355,13 +359,14 @@ void ApplianceFiles::check_manifest(const std::string& text, const std::string& 
     for (const ManifestEntry& entry : parse_manifest(text, shown(path_) + ", its manifest")) {
         const std::string name = without_dot(entry.file);
         if (name.empty() || name.starts_with('/') || name.find("..") != std::string::npos)
-            throw LauncherError(shown(path_) + ": its manifest names " + quoted_word(entry.file));
+            throw LauncherError(shown(path_) + ": its manifest names " + quoted_word(entry.file) +
+                                ", which is not a file beside it");
         const Place place = place_of(folder + name);
         if (digest_of(*hash_named(entry.algorithm), place.path, place.offset, place.size) !=
             entry.digest)
             throw LauncherError(shown(path_) + ": " + quoted_word(entry.file) +
-                                " is not what the manifest says: its " + entry.algorithm +
-                                " is another one; it is damaged, or somebody has changed it");
+                                " does not match the manifest: its " + entry.algorithm +
+                                " differs; the file is damaged, or somebody has changed it");
         right_checksums_++;
     }
 }
@@ -369,8 +374,8 @@ void ApplianceFiles::check_manifest(const std::string& text, const std::string& 
 std::string ApplianceFiles::manifest_note() const {
     return right_checksums_ == 0 ? ""
            : right_checksums_ == 1
-               ? "the checksum of its manifest is right"
-               : std::to_string(right_checksums_) + " checksums of its manifest are right";
+               ? "the checksum in its manifest is right"
+               : std::to_string(right_checksums_) + " checksums in its manifest are right";
 }
 
 std::optional<SourceImage> ApplianceFiles::variables() {

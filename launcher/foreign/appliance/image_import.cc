@@ -43,7 +43,7 @@ nlohmann::json qemu_img_json(const std::vector<std::string>& words, const FileAc
         throw LauncherError(shown(what) + ": " + terminal_text(result.errors));
     auto json = nlohmann::json::parse(result.output, nullptr, false);
     if (!json.is_object())
-        throw LauncherError("qemu-img, of " + shown(what) + ": not the answer expected");
+        throw LauncherError("qemu-img gave an unexpected answer about " + shown(what));
     return json;
 }
 
@@ -70,19 +70,18 @@ std::string free_target(const std::string& directory, const std::string& name) {
     std::string target = directory + "/" + name;
     if (exists(target))
         throw LauncherError(shown(target) +
-                            " is there already, of an earlier VM of this name or of an import "
+                            " is there already, from an earlier VM of this name or from an import "
                             "that was killed; move it away, or take another name");
     return target;
 }
 
 void refuse_part(const SourceImage& image, const Qcow2Names& names) {
     if (!names.backing.empty() || names.has_data_file)
-        throw LauncherError(shown(image.path) + " is only a part: its " +
-                            (names.backing.empty()
-                                 ? "data are in another file"
-                                 : "backing file is " + quoted_word(names.backing)) +
-                            "; make a whole of it where it comes from: qemu-img convert -O "
-                            "qcow2");
+        throw LauncherError(
+            shown(image.path) + " is not a whole image: its " +
+            (names.backing.empty() ? "data are in another file"
+                                   : "backing file is " + quoted_word(names.backing)) +
+            "; make it a whole image where it comes from, with: qemu-img convert -O qcow2");
 }
 
 }  // namespace
@@ -95,7 +94,7 @@ std::vector<std::string> check_source_image(const SourceImage& image) {
             refuse_part(image, read_qcow2_names(image.path, image.offset));
         else
             throw LauncherError(shown(image.path) +
-                                ": only vmdk and qcow2 images are in an archive");
+                                ": an archive can only contain vmdk and qcow2 images");
         return {};
     }
     const auto path = HostPath::parse(image.path, "/");
@@ -103,11 +102,11 @@ std::vector<std::string> check_source_image(const SourceImage& image) {
         throw LauncherError(shown(image.path) + ": the path is not UTF-8");
     const auto looks = format_by_content(image.path);
     if (image.format != ImageFormat::raw && looks != image.format)
-        throw LauncherError(shown(image.path) + " is no " + std::string(name_of(image.format)) +
+        throw LauncherError(shown(image.path) + " is not a " + std::string(name_of(image.format)) +
                             " image" +
                             (looks ? ": it looks like " + std::string(name_of(*looks)) +
-                                         "; if it is, say --format=" + std::string(name_of(*looks))
-                                   : ", or damaged"));
+                                         "; if it is, add --format=" + std::string(name_of(*looks))
+                                   : ", or it is damaged"));
     if (image.format == ImageFormat::vmdk)
         return check_vmdk_extents(image.path);
     if (image.format == ImageFormat::qcow2)
@@ -138,7 +137,7 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
                   signals_, progress, image.path);
     check_structure({.path = unfinished.path(), .format = ImageFormat::qcow2},
                     {.read = {unfinished.path()}, .parts = {}, .write = {}},
-                    shown(image.path) + ": what it was converted to is damaged");
+                    shown(image.path) + ": the image made from it is damaged");
     unfinished.finish();
     imported_.push_back(target);
     // Signals count up to here, after all that may take long; only a file is left to write.

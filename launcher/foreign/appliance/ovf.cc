@@ -142,7 +142,7 @@ class OvfReader {
         parse_xml(document, text, source_);
         const pugi::xml_node envelope = child_named(document, "Envelope");
         if (!envelope)
-            throw LauncherError(source_ + ": no OVF descriptor");
+            throw LauncherError(source_ + ": not an OVF descriptor");
         const pugi::xml_node system =
             choose_ovf_system(envelope, wishes_.vm, source_, result_.translation);
         configuration_ =
@@ -160,7 +160,7 @@ class OvfReader {
                                         "the VM's name is that of its file");
         const pugi::xml_node hardware = ovf_section(system, "VirtualHardwareSection");
         if (!hardware)
-            throw LauncherError(source_ + ": no hardware is said (VirtualHardwareSection)");
+            throw LauncherError(source_ + ": it describes no hardware (no VirtualHardwareSection)");
         virtualbox_adapters_ = virtualbox_adapters(system);
         boot_ = read_ovf_boot(system);
         read_ovf_firmware(system, hardware, configuration_, result_.translation);
@@ -171,11 +171,12 @@ class OvfReader {
         for (const std::string& file : disks_.unused())
             result_.translation.dropped(
                 file, file.ends_with(".nvram'>")
-                          ? "what VMware's firmware has kept, which no other one reads"
-                          : "no disk of the hardware's is made of it");
+                          ? "the settings of VMware's firmware, which no other firmware can read"
+                          : "no disk of the VM uses it");
         if (!has_memory_) {
             result_.translation.set("memory", "1G");
-            result_.translation.added("memory = 1G", "the appliance does not say how much it has");
+            result_.translation.added("memory = 1G",
+                                      "the appliance does not say how much memory it has");
         }
         if (nets_ == 0) {
             result_.translation.set("net", "none");
@@ -189,7 +190,7 @@ class OvfReader {
     void refuse_other_processors() const {
         if (!guest_.processor.empty())
             throw LauncherError(source_ + ": its guest is for another processor (" +
-                                shown(guest_.processor) + "): tapgate's VMs are PCs");
+                                shown(guest_.processor) + "): tapgate's VMs are x86 PCs");
     }
 
     // `machine` is what oVirt says; empty if it says nothing.
@@ -249,7 +250,9 @@ class OvfReader {
                 if (!is_one(item) || --more == 0)
                     return false;
                 result_.translation.dropped(
-                    words_for(item), "another one of this kind counts; left out: " + item.left());
+                    words_for(item),
+                    "there are several of these, and the last one counts; left out: " +
+                        item.left());
                 return true;
             });
         }
@@ -274,11 +277,12 @@ class OvfReader {
         const bool pc = keeps_ide_ || (ovirt == "pc" && !wishes_.q35);
         const std::string machine = pc ? "pc" : "q35";
         result_.translation.set("machine", machine);
-        std::string why = "disks that were not on virtio are on SATA, unless --virtio is said";
+        std::string why =
+            "disks that were not on virtio are now on SATA, or with --virtio on virtio";
         if (keeps_ide_)
-            why = moves ? "it has IDE; its guest has no driver for SATA"
-                        : "it has IDE, on which a disk was; disks that were neither there nor on "
-                          "virtio are on SATA, unless --virtio is said";
+            why = moves ? "this machine has IDE, and the guest has no driver for SATA"
+                        : "this machine has IDE, and a disk was on IDE; disks that were on neither "
+                          "IDE nor virtio are now on SATA (with --virtio, all disks are on virtio)";
         result_.translation.changed(family.empty() ? "<System>" : "<System>" + family,
                                     "machine = " + machine, why);
     }
@@ -319,12 +323,12 @@ class OvfReader {
             default: {
                 std::string why =
                     item.text("ResourceSubType") == "vmware.vtpm"
-                        ? "what was in its TPM (BitLocker's key, say) is in no appliance; for a "
-                          "new "
-                          "one start swtpm, and add -chardev, -tpmdev and -device as --qemu-arg"
+                        ? "an appliance does not contain what was in its TPM (such as BitLocker's "
+                          "key); for a new TPM, start swtpm, and add -chardev, -tpmdev and -device "
+                          "with --qemu-arg"
                     // Type 1 is "Other": a card of the host's, or something else without a number.
-                    : item.type == 1 ? "no setting is like it"
-                                     : "tapgate's VMs have their own, or none";
+                    : item.type == 1 ? "tapgate has no setting for it"
+                                     : "tapgate's VMs have one of their own, or none";
                 if (const std::string left = item.left(); !left.empty())
                     add_reason(why, "left out: " + left);
                 result_.translation.dropped(was, why);
@@ -343,11 +347,11 @@ class OvfReader {
 
     // 0 if it is not given.
     unsigned cpu_number(OvfItem& item, const std::string& key, const std::string& was) {
-        const std::string text = disks_.resolved(item.take(key), ", or say --cpus=N");
+        const std::string text = disks_.resolved(item.take(key), ", or use --cpus=N");
         const auto number = text.empty() ? std::optional(0.0) : ovf_number(text);
         if (!number || *number > CpuTopology::most_cpus || *number != std::floor(*number))
             throw LauncherError(source_ + ": " + shown(was) + ": " + quoted_word(text) +
-                                " is no number of CPUs (1 to 255)");
+                                " is not a number of CPUs (1 to 255)");
         return static_cast<unsigned>(*number);
     }
 
@@ -355,9 +359,9 @@ class OvfReader {
     void leave_quantity(OvfItem& item, const std::string& was, const std::string& option) {
         const std::string units = item.take_units();
         const std::string quantity = item.take("VirtualQuantity");
-        std::string why = option + " is said";
+        std::string why = option + " is used instead";
         if (!quantity.empty())
-            why += ", it was " + quantity + (units.empty() ? "" : " " + units);
+            why += "; it was " + quantity + (units.empty() ? "" : " " + units);
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
         result_.translation.dropped(was, why);
@@ -369,7 +373,8 @@ class OvfReader {
         item.take("VirtualQuantityUnits");
         if (item.text("VirtualQuantity").empty() && item.text("num_of_sockets").empty() &&
             !item.text("Reservation").empty()) {
-            result_.translation.dropped(was, "how fast they are, and not how many: " + item.left());
+            result_.translation.dropped(
+                was, "it says how fast the CPUs are, not how many there are: " + item.left());
             return;
         }
         unsigned cpus = cpu_number(item, "VirtualQuantity", was);
@@ -389,8 +394,8 @@ class OvfReader {
             value += ",sockets=" + std::to_string(cpus / (cores * threads)) +
                      ",cores=" + std::to_string(cores) + ",threads=" + std::to_string(threads);
         else if (cores * threads > 1)
-            add_reason(why, std::to_string(cores) + " cores a socket do not come to " +
-                                std::to_string(cpus));
+            add_reason(why, std::to_string(cores) + " cores per socket do not make " +
+                                std::to_string(cpus) + " CPUs");
         set(was, "cpus", value, why, item);
     }
 
@@ -400,20 +405,20 @@ class OvfReader {
             return leave_quantity(item, was, "--memory=");
         const std::string units = item.take_units();
         const std::string text =
-            disks_.resolved(item.take("VirtualQuantity"), ", or say --memory=SIZE");
+            disks_.resolved(item.take("VirtualQuantity"), ", or use --memory=SIZE");
         const double number = ovf_number(text).value_or(0);
         constexpr double most = 16.0 * 1024 * 1024;
         // Without a unit it is in MiB, or in bytes if that many MiB are impossible.
         const auto unit =
             units.empty() ? std::optional(number > most ? 1 : 0x1p20) : ovf_unit(units);
         if (!unit)
-            throw LauncherError(source_ + ": " + shown(was) + ": nobody knows the unit " +
+            throw LauncherError(source_ + ": " + shown(was) + ": tapgate does not know the unit " +
                                 quoted_word(units));
         const double bytes = number * *unit;
         const double mebibytes = std::ceil(bytes / 0x1p20);
         if (mebibytes > most || mebibytes < 1)
             throw LauncherError(source_ + ": " + shown(was) + ": " +
-                                (mebibytes < 1 ? "no memory size" : "too much memory"));
+                                (mebibytes < 1 ? "not a memory size" : "too much memory"));
         set(was, "memory", std::to_string(static_cast<std::uint64_t>(mebibytes)) + "M",
             mebibytes * 0x1p20 == bytes ? "" : "rounded up to whole MiB", item);
     }
@@ -421,7 +426,7 @@ class OvfReader {
     void read_adapter(OvfItem& item, const std::string& was) {
         if (nets_ >= most_nets) {
             const std::string left = item.left();
-            result_.translation.dropped(was, "a VM of tapgate's has up to 16 adapters" +
+            result_.translation.dropped(was, "a VM of tapgate has at most 16 adapters" +
                                                  (left.empty() ? "" : "; left out: " + left));
             return;
         }
@@ -454,20 +459,23 @@ class OvfReader {
         const bool cut = item.text("Linked") == "false";
         if (!cut)
             item.take("Linked");
-        std::string why = connection.empty() ? "no network was said"
+        std::string why = connection.empty() ? "no network is named"
                                              : "the network was " + quoted_word(connection);
-        why += nat ? ", behind this host's addresses" : ", br0 is a guess";
+        why += nat ? ": the guest is behind this host's addresses"
+                   : "; br0 is a guess: put your bridge's name in its place";
         if (!other.left.empty())
             add_reason(why, "left out: " + other.left);
         if (!type.empty() && model != same)
             add_reason(why, "the adapter was a " + type);
         else if (alternatives(type).size() > 1)
-            add_reason(why, "one of " + type);
+            add_reason(why, "the appliance allows any of " + type);
         if (!other.cable || apart || cut)
-            add_reason(why, "its cable was out, and is in (tapgate links tells, and can cut it)");
+            add_reason(why,
+                       "its cable was unplugged, and is now plugged in (tapgate links shows that, "
+                       "and can cut it)");
         // A number is the adapter's place in the machine, and no MAC address.
         if (!address.empty() && !mac && !ovf_number(address))
-            add_reason(why, quoted_word(address) + " is no station's MAC address");
+            add_reason(why, quoted_word(address) + " is not a valid MAC address for an adapter");
         set(was, "net", value, why, item);
     }
 
@@ -506,21 +514,21 @@ class OvfReader {
         else if (found.moves_to_ide || (keeps_ide_ && found.controller.ide))
             disk.bus = DiskBus::ide;
         if (!disk.escaped.empty())
-            add_reason(why, "said as " + disk.escaped);
+            add_reason(why, "the descriptor calls it " + disk.escaped);
         if (disk.is_by_id)
-            add_reason(why, "the disk names no file (fileRef=), and has this one's id");
+            add_reason(why, "the disk names no file (fileRef=), but this file has the disk's id");
         if (found.moves_to_ide)
             add_reason(why, "it was on " +
-                                (parent.empty() ? "no controller that is said" : parent) +
-                                ", and is on IDE");
+                                (parent.empty() ? "a controller without a name" : parent) +
+                                ", and is now on IDE");
         else if (!wishes_.virtio && disk.bus != DiskBus::sata)
-            add_reason(why, "on " + std::string(word_for(disk.bus, disk_buses)) + ", as it was (" +
+            add_reason(why, "on " + std::string(word_for(disk.bus, disk_buses)) + ", as before (" +
                                 parent + ")");
         else if (!wishes_.virtio && !parent.empty() && !is_sata(parent))
-            add_reason(why, "it was on " + parent + ", and is on SATA" +
-                                (disks_found_ > most_sata ? ", where there is room for it" : ""));
+            add_reason(why, "it was on " + parent + ", and is now on SATA" +
+                                (disks_found_ > most_sata ? " if there is room for it" : ""));
         if (disk.is_first)
-            add_reason(why, "the first one, as boot=true says");
+            add_reason(why, "it is the first disk, as boot=true says");
         if (boot_.disk && item.id() == attribute_of(boot_.disk, "instanceId")) {
             disk.is_first = true;
             result_.translation.changed(tag_of(boot_.disk), words_for(item) + " is the first disk");
@@ -559,13 +567,13 @@ class OvfReader {
         item.take("AutomaticAllocation");
         item.take("ResourceSubType");
         item.take("Connection");
-        std::string why = "an empty drive";
+        std::string why = "the drive is empty";
         if (!resource.empty())
-            why = quoted_word(disks_.file_in_drive(resource)) + " was in it: " +
+            why = quoted_word(disks_.file_in_drive(resource)) +
+                  " was in it: unpack that, and add " +
                   (static_cast<Resource>(item.type) == Resource::floppy
-                       ? "--qemu-arg=-drive --qemu-arg=if=floppy,format=raw,file=FILE puts"
-                       : "--cdrom=FILE puts") +
-                  " it there, when it is unpacked";
+                       ? "--qemu-arg=-drive --qemu-arg=if=floppy,format=raw,file=FILE"
+                       : "--cdrom=FILE");
         if (const std::string left = item.left(); !left.empty())
             add_reason(why, "left out: " + left);
         result_.translation.dropped(was, why);

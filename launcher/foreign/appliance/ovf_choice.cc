@@ -44,7 +44,7 @@ std::string option_for(const pugi::xml_node& system) {
 pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems, const std::string& wish,
                          const std::string& source) {
     if (systems.empty())
-        throw LauncherError(source + ": no VM (VirtualSystem) is in it");
+        throw LauncherError(source + ": it contains no VM (VirtualSystem)");
     if (wish.empty() && systems.size() == 1)
         return systems.front();
     for (const auto& name : {ovf_id, name_of}) {
@@ -58,23 +58,23 @@ pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems, const std::
         all += (all.empty() ? "" : ", ") + quoted_word(ovf_id(one));
     throw LauncherError(
         source + ": " +
-        (wish.empty() ? "several VMs are in it: " + terminal_text(all) +
-                            "; import each by itself, with " + option_for(systems.front())
-                      : "no VM " + quoted_word(wish) + " is in it, but " + terminal_text(all)));
+        (wish.empty() ? "it contains several VMs: " + terminal_text(all) +
+                            "; choose one, for example with " + option_for(systems.front())
+                      : "it contains no VM " + quoted_word(wish) + ", but " + terminal_text(all)));
 }
 
 // Names the rest of a collection; `inner` is the VM in it, or the collection around that.
 void name_collection(const pugi::xml_node& collection, const pugi::xml_node& inner, size_t vms,
                      Translation& translation) {
-    translation.dropped(tag_of(collection), vms == 1 ? "a collection of one VM is this VM"
-                                                     : "one VM of the collection's is this one");
+    translation.dropped(tag_of(collection),
+                        vms == 1 ? "its only VM is imported" : "one of its VMs is imported");
     for (const pugi::xml_node& section : collection.children()) {
         const std::string name = ovf_name(section);
         if (section.type() == pugi::node_element && section != inner && name != "VirtualSystem" &&
             name != "Info" && name != "Name")
             translation.dropped(tag_of(section) + (name == local_name(section.name()) ? "" : name) +
                                     contents_of(section),
-                                "no setting is like it");
+                                "tapgate has no setting for it");
     }
 }
 
@@ -96,8 +96,7 @@ pugi::xml_node choose_ovf_system(const pugi::xml_node& envelope, const std::stri
     }
     for (const pugi::xml_node& other : systems) {
         if (other != found)
-            translation.dropped(tag_of(other),
-                                "another VM, which " + option_for(other) + " imports");
+            translation.dropped(tag_of(other), "another VM; " + option_for(other) + " imports it");
     }
     return found;
 }
@@ -119,17 +118,17 @@ std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::
         all += (all.empty() ? "" : ", ") + id;
     }
     if (!has_wish)
-        throw LauncherError(source + ": no configuration " + quoted_word(wish) + " is in it" +
-                            (all.empty() ? ", nor any other" : ", but " + terminal_text(all)));
+        throw LauncherError(
+            source + ": it has no configuration " + quoted_word(wish) +
+            (all.empty() ? ", and no other one either" : ", but " + terminal_text(all)));
     if (!wish.empty())
         chosen = wish;
     if (chosen.empty())
         return chosen;
-    std::string why = "of " + all;
-    if (wish.empty())
-        why += ": the default one";
+    std::string why =
+        all == chosen ? "the appliance offers no other one" : "the appliance offers " + all;
     if (wish.empty() && all != chosen)
-        why += "; --configuration=ID takes another";
+        why += ", and this one is the default; --configuration=ID chooses another";
     translation.changed(tag_of(section), "configuration " + chosen, why);
     return chosen;
 }

@@ -171,9 +171,10 @@ void OvfDisks::read_references(const pugi::xml_node& section) {
         file.escaped = file_below(file.href);
         file.is_gzip = compression == "gzip" || file.name.ends_with(".gz");
         if (!compression.empty() && compression != "identity" && compression != "gzip")
-            file.unusable = "is compressed with " + shown(compression);
+            file.unusable =
+                "is compressed in a way that tapgate cannot unpack: " + shown(compression);
         else if (file.name.empty())
-            file.unusable = "is no file beside the descriptor";
+            file.unusable = "is not a file beside the descriptor";
         const std::string id = attribute_of(node, "id");
         if (!files_.emplace(id, std::move(file)).second && !id.empty())
             throw LauncherError(source_ + ": two files have the id " + quoted_word(id));
@@ -186,7 +187,8 @@ void OvfDisks::read_disks(const pugi::xml_node& section) {
             continue;
         if (!attribute_of(disk, "parentRef").empty())
             throw LauncherError(source_ + ": " + shown(tag_of(disk)) +
-                                ": the disk has a parent; export the VM as a whole");
+                                ": this disk is only the changes to another one (parentRef); "
+                                "export the VM with whole disks");
         const std::string id = attribute_of(disk, "diskId");
         if (!disks_.emplace(id, disk).second && !id.empty())
             throw LauncherError(source_ + ": two disks have the id " + quoted_word(id));
@@ -228,8 +230,8 @@ std::map<std::string, OvfDisks::File>::const_iterator OvfDisks::file_for(
 ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was) {
     if (resource.empty())
         throw LauncherError(source_ + ": " + shown(was) +
-                            ": neither a file nor a size is said for the disk: give it one in the "
-                            "descriptor (rasd:VirtualQuantity), or take the item out");
+                            ": the disk has neither a file nor a size: give it a size in the "
+                            "descriptor (rasd:VirtualQuantity), or remove the item");
     const std::string id = id_of(resource);
     const auto disk = disk_of(id);
     const pugi::xml_node element = disk == disks_.end() ? pugi::xml_node() : disk->second;
@@ -240,7 +242,7 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     if (file == files_.end() && !names_file)
         return as_said(element, blank_disk_of(element));
     if (file == files_.end())
-        throw LauncherError(source_ + ": " + shown(was) + ": no file is said for " +
+        throw LauncherError(source_ + ": " + shown(was) + ": the descriptor names no file for " +
                             quoted_word(resource));
     if (!file->second.unusable.empty())
         throw LauncherError(source_ + ": " + quoted_word(file->second.href) + " " +
@@ -259,7 +261,7 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     if (const std::string capacity = attribute_of(element, "capacity");
         !capacity.empty() && result.capacity == 0)
         result.left +=
-            (result.left.empty() ? "" : ", ") + ("capacity=" + capacity + " (no size of a disk)");
+            (result.left.empty() ? "" : ", ") + ("capacity=" + capacity + " (not a disk size)");
     return result;
 }
 
@@ -309,7 +311,7 @@ ApplianceDisk OvfDisks::blank_disk(const std::string& size, const std::string& u
     const std::string capacity = resolved(size);
     const double bytes = unit ? ovf_number(capacity).value_or(0) * *unit : 0;
     if (bytes < 1 || bytes > largest_disk)
-        throw LauncherError(source_ + ": " + shown(was) + ": no size of a disk");
+        throw LauncherError(source_ + ": " + shown(was) + ": not a disk size");
     return {.file = "", .capacity = static_cast<std::uint64_t>(bytes)};
 }
 

@@ -55,7 +55,7 @@ void read_config(const pugi::xml_node& config, Translation& translation, FoundFi
         found.secure_was = tag_of(config);
     } else if (key == "nestedHVEnabled" && yes) {
         translation.dropped(tag_of(config),
-                            "the guest has what the host's KVM gives it (nested = auto); "
+                            "the guest can do this if the host's KVM allows it (nested = auto); "
                             "--nested=on insists on it");
     } else {
         others += (others.empty() ? "" : ", ") + key + "=" + value;
@@ -92,7 +92,7 @@ void read_other_data(const pugi::xml_node& hardware, Translation& translation,
             found.secure = true;
             found.secure_was += tag_of(data) + value;
         } else {
-            translation.dropped(tag_of(data) + contents_of(data), "no setting is like it");
+            translation.dropped(tag_of(data) + contents_of(data), "tapgate has no setting for it");
         }
     }
 }
@@ -118,7 +118,7 @@ void read_ovirt(const pugi::xml_node& system, Translation& translation, FoundFir
         found.secure = known->secure;
         found.was = "<BiosType>" + kind;
     } else {
-        translation.dropped("<BiosType>" + kind, "nobody knows this number");
+        translation.dropped("<BiosType>" + kind, "tapgate does not know this number");
     }
 }
 
@@ -128,7 +128,7 @@ void set_firmware(const FoundFirmware& found, Translation& translation) {
         const std::string value = found.secure ? "uefi-secure" : "uefi";
         translation.set("firmware", value);
         translation.changed(was, "firmware = " + value,
-                            "that of this host, with variables of its own");
+                            "the firmware of this host, with new variables");
     } else if (!found.firmware.empty()) {
         translation.changed(was, "firmware = bios");
     } else if (!found.secure_was.empty()) {
@@ -147,7 +147,7 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
     read_ovirt(system, translation, found);
     set_firmware(found, translation);
     if (!others.empty())
-        translation.dropped("<Config>", shown(others) + ": no setting is like it");
+        translation.dropped("<Config>", shown(others) + ": tapgate has no setting for it");
 }
 
 std::string_view ovirt_machine(const pugi::xml_node& system) {

@@ -240,9 +240,9 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
         OvfItem item = read_item(node);
         if (bound || other || (general && special.contains(item.id()))) {
             translation.dropped(tag_of(node) + contents_of(node),
-                                bound   ? "how much there may be, and no thing itself"
+                                bound   ? "this only limits how much there may be, and is no device"
                                 : other ? "it is for another configuration"
-                                        : "the configuration has its own");
+                                        : "the chosen configuration has its own");
             continue;
         }
         items.push_back(std::move(item));

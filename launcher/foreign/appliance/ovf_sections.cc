@@ -13,21 +13,22 @@ namespace tapgate {
 
 namespace {
 
-std::string why_left_out(const pugi::xml_node& section, std::string_view known) {
-    if (known == "OperatingSystemSection") {
-        const std::string guest = text_of(section, "Description");
-        return "no setting depends on it" + (guest.empty() ? "" : ": " + guest);
-    }
+std::string_view why_left_out(std::string_view known) {
+    if (known == "OperatingSystemSection")
+        return "tapgate only needs to know about DOS, and Windows up to 7";
     if (known == "ProductSection")
-        return "its properties are for the guest, which asks VMware for them";
+        return "these properties are for the guest, which would ask VMware for them; tapgate does "
+               "not pass them on";
     if (known == "VirtualHardwareSection")
-        return "the first hardware is taken";
+        return "only the first VirtualHardwareSection is imported";
     if (known == "BootOrderSection")
-        return "--boot= says what the VM boots from besides its first disk";
+        return "of the boot order, only the first disk and a first network adapter are imported; "
+               "--boot= changes it";
     if (known == "Machine")
-        return "VirtualBox's own words of the same machine: but for its firmware, its adapters, "
-               "its clock and a boot from the network, what the OVF hardware says is taken";
-    return "no setting is like it";
+        return "VirtualBox's own description of the same machine: tapgate reads firmware, "
+               "adapters, clock and network boot from it, and everything else from the OVF "
+               "hardware";
+    return "tapgate has no setting for it";
 }
 
 // Sections of OVF 0.9 are all <Section>; they are named by their type.
@@ -36,12 +37,12 @@ void name_section(const pugi::xml_node& section, Translation& translation) {
     if (section.type() == pugi::node_element)
         translation.dropped(tag_of(section) + (known == local_name(section.name()) ? "" : known) +
                                 contents_of(section),
-                            why_left_out(section, known));
+                            std::string(why_left_out(known)));
 }
 
 void name_element(const pugi::xml_node& node, Translation& translation) {
     if (node.type() == pugi::node_element)
-        translation.dropped(tag_of(node) + contents_of(node), "no setting is like it");
+        translation.dropped(tag_of(node) + contents_of(node), "tapgate has no setting for it");
 }
 
 void name_left_hardware(const pugi::xml_node& hardware, Translation& translation) {

@@ -51,7 +51,8 @@ class TarReader {
                              .offset = at + block,
                              .size = said.size && !says ? *said.size : number(header, 124, 12)};
             if (member.size > end_ - member.offset)
-                throw LauncherError(source_ + ": cut off in " + quoted_word(member.name));
+                throw LauncherError(source_ + ": the archive is cut off in " +
+                                    quoted_word(member.name));
             at = member.offset + (member.size + block - 1) / block * block;
             if (says) {
                 read_said(member, type, said);
@@ -70,7 +71,7 @@ class TarReader {
         std::string bytes(size, '\0');
         if (pread(fd_.get(), bytes.data(), size, static_cast<off_t>(at)) !=
             static_cast<ssize_t>(size))
-            throw LauncherError(source_ + ": cut off");
+            throw LauncherError(source_ + ": the archive is cut off");
         return bytes;
     }
 
@@ -108,7 +109,7 @@ class TarReader {
         if (error != std::errc() ||
             (stop != text.data() + text.size() && *stop != '\0' && *stop != ' '))
             throw LauncherError(source_ +
-                                ": no tar archive, or a damaged one: a header that is none");
+                                ": not a tar archive, or a damaged one: a header makes no sense");
         return value;
     }
 
@@ -118,7 +119,7 @@ class TarReader {
         for (size_t i = 0; i < block; i++)
             sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(header[i]);
         if (sum != number(header, 148, 8))
-            throw LauncherError(source_ + ": no tar archive, or a damaged one");
+            throw LauncherError(source_ + ": not a tar archive, or a damaged one");
     }
 
     // GNU's names, and pax records: "LENGTH KEY=VALUE\n", where LENGTH is that of the whole record.
@@ -138,7 +139,7 @@ class TarReader {
             const size_t begin = static_cast<size_t>(end - rest.data()) + 1;
             if (error != std::errc() || length > rest.size() || length <= begin || *end != ' ' ||
                 rest[length - 1] != '\n')
-                throw LauncherError(source_ + ": a pax header that is none");
+                throw LauncherError(source_ + ": a pax header makes no sense");
             const std::string_view record = rest.substr(begin, length - begin - 1);
             const std::string_view value =
                 record.substr(std::min(record.find('=') + 1, record.size()));

@@ -63,7 +63,7 @@ json asked(const std::vector<std::string>& words, const Source& source) {
         throw LauncherError(shown(path) + ": " + terminal_text(result.errors));
     auto answer = json::parse(result.output, nullptr, false);
     if (!answer.is_object())
-        throw LauncherError("qemu-img, of " + shown(path) + ": not the answer expected");
+        throw LauncherError("qemu-img gave an unexpected answer about " + shown(path));
     return answer;
 }
 
@@ -73,8 +73,8 @@ Source source_of(const Disk& disk, std::vector<HeldImage>& held) {
     auto files = access_to(disk);
     if (!files)
         throw LauncherError(shown(path) +
-                            ": it may stand on any file (backing=any); say which: "
-                            "backing=FILE,backing=FILE");
+                            ": any file may be its backing file (backing=any); name the files "
+                            "instead: backing=FILE,backing=FILE");
     Source source{.disk = &disk, .files = std::move(*files)};
     source.files.read.insert(source.files.read.end(), source.files.write.begin(),
                              source.files.write.end());
@@ -109,8 +109,8 @@ class Export {
                                 " is there already; remove it, or take another name");
         if (vm_state(name_).qemu != 0)
             throw LauncherError(name_.str() +
-                                " runs; what its guest writes meanwhile would make a disk of "
-                                "pieces that do not fit: end it first, with: tapgate stop " +
+                                " is running, and a disk that its guest writes to meanwhile would "
+                                "be inconsistent in the export: end it first, with: tapgate stop " +
                                 name_.str());
         const UniqueFd lock = lock_vm(name_);
         // From here on, nobody can start the VM.
@@ -132,7 +132,7 @@ class Export {
         for (const Disk& disk : vm_.spec.disks) {
             if (disk.path.str() == seed_path(name_)) {
                 if (!vm_.spec.seed)
-                    left_out_.emplace_back("the seed: tapgate seed NAME makes one");
+                    left_out_.emplace_back("the seed: tapgate seed NAME makes a new one");
                 files_.emplace_back();
                 continue;
             }
@@ -256,7 +256,7 @@ class Export {
             if (setting.key == "cdrom" || setting.key == "kernel" || setting.key == "initrd" ||
                 setting.key == "share" || setting.key == "vnc-password-file")
                 left_out_.push_back(setting.key + " = " + shown(setting.value) +
-                                    ", which is only named");
+                                    ": the archive has its name, but not the file");
         }
     }
 

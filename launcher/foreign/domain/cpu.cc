@@ -27,7 +27,7 @@ std::string features_of(XmlLeft& xml, const pugi::xml_node& cpu, std::string& wh
         const std::string policy = xml.attribute(feature, "policy");
         const std::string name = xml.attribute(feature, "name");
         if (policy == "optional")
-            add_reason(why, name + " was optional, and is not asked for");
+            add_reason(why, name + " was optional, and is left out");
         else if (is_unknown_to_qemu(name))
             add_reason(why, "QEMU has no " + name);
         else if (policy == "force" || policy == "require" || policy.empty())
@@ -47,21 +47,21 @@ void read_model(DomainParts& domain, const pugi::xml_node& cpu, std::string& why
     const std::string fallback = xml.attribute(model_node, "fallback");
     // `check' says how strictly the host's CPU is compared; QEMU leaves out what the host lacks.
     if (const std::string check = xml.attribute(cpu, "check"); check == "full" || match == "strict")
-        add_reason(why, "a host whose CPU lacks some of it is not refused");
+        add_reason(why, "it also starts on a host whose CPU lacks some of it");
     if (fallback == "forbid")
-        add_reason(why, "no other model takes its place");
+        add_reason(why, "no other model is used in its place");
     if (const std::string vendor = xml.attribute(model_node, "vendor_id"); !vendor.empty())
         add_reason(why, "left out: vendor_id=" + vendor);
     if (match == "minimum")
-        add_reason(why, "no more than that, where the host has more");
+        add_reason(why, "the guest gets no more than this, even if the host has more");
     if (xml.attribute(cpu, "migratable") == "off")
-        add_reason(why, "left out: migratable=off (cpu=host,migratable=off is that)");
+        add_reason(why, "left out: migratable=off (cpu=host,migratable=off has it)");
     const std::string features = features_of(xml, cpu, why);
     if (mode == "custom" || (mode.empty() && !model.empty())) {
         const std::string value = model + features;
         const bool fits = CpuModel::parse(value).has_value();
         if (!fits)
-            add_reason(why, "no CPU model that QEMU takes");
+            add_reason(why, "not a CPU model that QEMU takes");
         domain.set(tag_of(cpu) + model, "cpu", fits ? value : "auto", domain.with_left(cpu, why));
         return;
     }
@@ -73,7 +73,7 @@ void read_model(DomainParts& domain, const pugi::xml_node& cpu, std::string& why
     add_reason(why, "the host's CPU with KVM");
     if (!features.empty())
         add_reason(why, "left out: " + features.substr(1) + " (cpu=host" + features +
-                            " is that, and needs KVM)");
+                            " has that, and needs KVM)");
     domain.set(tag_of(cpu), "cpu", "auto", domain.with_left(cpu, why));
 }
 
@@ -93,11 +93,11 @@ void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu) {
         xml.attribute(vcpu, part);
     std::string why;
     if (domain.cpus < most)
-        add_reason(why, "more, up to " + std::to_string(most) +
-                            ", cannot be plugged in: cpus = says how many there are");
+        add_reason(why, "CPUs cannot be plugged in later (there could be up to " +
+                            std::to_string(most) + "): cpus = says how many there are");
     if (domain.cpus > 1 && domain.hypervisor.empty() &&
         !vcpu.parent().child("cpu").child("topology"))
-        add_reason(why, "in one socket, where libvirt gave each its own");
+        add_reason(why, "all in one socket; libvirt gave each CPU a socket of its own");
     if (domain.cpus == 0 || domain.cpus > CpuTopology::most_cpus)
         throw LauncherError(domain.source + ": " + shown(was) + ": a VM has 1 to 255 CPUs");
     domain.set(was, "cpus", std::to_string(domain.cpus), domain.with_left(vcpu, why));
@@ -122,10 +122,10 @@ void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu) {
                            ",cores=" + std::to_string(cores) +
                            ",threads=" + std::to_string(threads));
         else if (total == domain.cpus)
-            domain.result.dropped(was, "cpus= has sockets, cores and threads");
+            domain.result.dropped(was, "cpus= only knows sockets, cores and threads");
         else
-            domain.result.dropped(was, "it comes to " + std::to_string(total) +
-                                           " CPUs, and the guest starts with " +
+            domain.result.dropped(was, "it makes " + std::to_string(total) +
+                                           " CPUs, but the guest starts with " +
                                            std::to_string(domain.cpus));
         xml.take(topology);
     }

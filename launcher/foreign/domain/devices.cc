@@ -22,17 +22,17 @@ struct Dropped {
 
 constexpr std::string_view own_place = "tapgate gives each device its place";
 constexpr std::string_view for_spice = "it was for a SPICE viewer";
-constexpr std::string_view other_end = "what was at its other end is gone";
+constexpr std::string_view other_end = "what it was connected to outside the VM is not imported";
 
 constexpr Dropped dropped_devices[] = {
-    {"emulator", "tapgate finds the QEMU of this host"},
+    {"emulator", "tapgate uses the QEMU of this host"},
     {"hub", own_place},
-    {"redirdev", "it was for a USB device of a SPICE viewer's, or at another program"},
+    {"redirdev", "it was for a USB device at a SPICE viewer or at another program"},
     {"redirfilter", for_spice},
     {"rng", "all of tapgate's VMs have a random number generator"},
-    {"audio", "sound goes nowhere: nobody listens on the host"},
+    {"audio", "the guest's sound is not played on the host"},
     {"parallel", "tapgate's machines have no parallel port"},
-    {"lease", "tapgate locks a VM, and QEMU its images, without a lock manager"},
+    {"lease", "no lock manager is needed: tapgate locks the VM, and QEMU its images"},
     {"nvram", "variables are made for each VM"},
 };
 
@@ -54,18 +54,18 @@ void read_graphics(DomainParts& domain, const pugi::xml_node& graphics) {
     }
     std::string why = "on a socket that only you can open";
     if (type == "egl-headless") {
-        domain.drop(graphics, "the screen of display=vnc needs no graphics card of the host's");
+        domain.drop(graphics, "the screen of display=vnc needs no graphics card of the host");
         return;
     }
     if (type != "vnc")
-        why += ", for a VNC viewer, not as " + type;
+        why += ", for a VNC viewer instead of " + type;
     if (!port.empty() && port != "-1")
-        why += "; it was port " + port + (address.empty() ? "" : " of " + address);
+        why += "; it was on port " + port + (address.empty() ? "" : " of " + address);
     else if (!address.empty() && address != "127.0.0.1")
         why += "; it was on " + address;
     for (const char* const secret : {"passwd", "passwdValidTo"}) {
         if (!xml.attribute(graphics, secret).empty())
-            add_reason(why, std::string("its ") + secret + " is not taken over");
+            add_reason(why, std::string("its ") + secret + " is not imported");
     }
     domain.has_screen = true;
     domain.set(tag_of(graphics), "display", "vnc", domain.with_left(graphics, why));
@@ -89,21 +89,21 @@ void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
         std::string_view(serial.name()) == "serial" || target == "serial" || target.empty();
     // <console> often names the serial line a second time.
     if (std::string_view(serial.name()) == "console" && is_line && domain.serials > 0)
-        domain.result.dropped(was, domain.with_left(serial, "it is the serial line again"));
+        domain.result.dropped(was, domain.with_left(serial, "it is the same serial line again"));
     else if (!is_line)
         domain.result.dropped(was, domain.with_left(serial, "tapgate's VMs have a serial console"));
     else if (domain.serials++ == 0)
         domain.result.changed(
             was, "console.sock and console.log",
-            domain.with_left(
-                serial,
-                "in the VM's directory; it was a " + type +
-                    (is_usual ? "" : "; the guest's device was " + device + " and is isa-serial")));
+            domain.with_left(serial, "in the VM's directory; it was a " + type +
+                                         (is_usual ? ""
+                                                   : "; the guest's device was " + device +
+                                                         " and is now isa-serial")));
     else
         domain.result.dropped(
-            was,
-            domain.with_left(serial, "tapgate's VMs have one serial line" +
-                                         (is_usual ? std::string() : ": this was a " + device)));
+            was, domain.with_left(serial,
+                                  "tapgate's VMs have only one serial line" +
+                                      (is_usual ? std::string() : ": this one was a " + device)));
 }
 
 void read_channel(DomainParts& domain, const pugi::xml_node& channel) {
@@ -159,7 +159,7 @@ void read_sound(DomainParts& domain, const pugi::xml_node& sound) {
         devices.push_back("hda-" + type + ",audiodev=keptsound");
     }
     if (devices.empty())
-        domain.drop(sound, "nobody would hear it");
+        domain.drop(sound, "the guest's sound is not played on the host");
     else
         keep_sound(was, devices, domain.machine, domain.result);
 }
@@ -170,9 +170,9 @@ void read_smartcard(DomainParts& domain, const pugi::xml_node& card) {
     domain.drop(card, type != "spicevmc" && !type.empty() && mode == "passthrough"
                           ? std::string(other_end)
                       : mode == "host" || mode == "host-certificates"
-                          ? "the host's cards, or its certificates, were the guest's: "
-                            "--qemu-arg=-device --qemu-arg=usb-ccid --qemu-arg=-device "
-                            "--qemu-arg=ccid-card-emulated,... give them to it"
+                          ? "the guest used the host's smartcards or certificates: to give it "
+                            "these again, add --qemu-arg=-device --qemu-arg=usb-ccid "
+                            "--qemu-arg=-device --qemu-arg=ccid-card-emulated,..."
                           : std::string(for_spice));
 }
 
@@ -243,7 +243,8 @@ void keep_host_card(DomainParts& domain, const pugi::xml_node& device, const std
         {"-device", kept.str("driver") + domain.boot.add_kept(BootKind::disk, order, last_rank)});
     domain.result.keep(
         was, arguments,
-        domain.with_left(device, "the device has to be vfio-pci's, and /dev/vfio yours"));
+        domain.with_left(
+            device, "the device has to be bound to vfio-pci, and you need access to /dev/vfio"));
 }
 
 // A part of a card of the host's, which the card's driver makes.
@@ -257,8 +258,9 @@ void keep_mediated_card(DomainParts& domain, const pugi::xml_node& device, const
     xml.take(address);
     std::vector<std::string> arguments = port_for_card(domain, device, kept);
     arguments.insert(arguments.end(), {"-device", kept.str("driver")});
-    domain.result.keep(was, arguments,
-                       domain.with_left(device, "the device has to be there, and yours"));
+    domain.result.keep(
+        was, arguments,
+        domain.with_left(device, "the device has to exist, and you need access to it"));
 }
 
 // <hostdev>: a device of the host's that the guest has for itself.
@@ -278,7 +280,8 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     const std::string_view model = device.attribute("model").value();
     const bool is_vfio = model.empty() || model == "vfio-pci";
     if (device.child("address").attribute("type").value() == std::string_view("unassigned"))
-        domain.drop(device, "its guest did not see it: the host kept it for another time");
+        domain.drop(device,
+                    "the guest could not see it: libvirt only kept it reserved on the host");
     else if (mode == "subsystem" && type == "usb")
         keep_host_usb(domain, device, was, order);
     else if (mode == "subsystem" && type == "pci" && address)
@@ -286,7 +289,7 @@ void read_host_device(DomainParts& domain, const pugi::xml_node& device) {
     else if (mode == "subsystem" && type == "mdev" && address && is_vfio)
         keep_mediated_card(domain, device, was);
     else
-        domain.drop(device, "no setting is like it; see --qemu-arg");
+        domain.drop(device, "tapgate has no setting for it; see --qemu-arg");
 }
 
 void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {
@@ -301,11 +304,12 @@ void read_watchdog(DomainParts& domain, const pugi::xml_node& watchdog) {
         arguments.insert(arguments.end(),
                          {"-action", "watchdog=" + (action == "reset" ? "reset" : action)});
     const std::string why =
-        domain.with_left(watchdog, action == "dump" ? "action dump is libvirt's own" : "");
+        domain.with_left(watchdog, action == "dump" ? "only libvirt has the action dump" : "");
     if (arguments.empty())
-        domain.result.dropped(tag_of(watchdog), !why.empty()      ? why
-                                                : model == "itco" ? "only q35 has it"
-                                                                  : "no PC has one");
+        domain.result.dropped(tag_of(watchdog), !why.empty() ? why
+                                                : model == "itco"
+                                                    ? "only machine q35 has one"
+                                                    : "tapgate's VMs cannot have this one");
     else
         domain.result.keep(tag_of(watchdog), arguments, why);
 }
@@ -325,20 +329,20 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
         domain.set(was, "share",
                    commas_doubled(path) + ",tag=" + tag + (read_only ? ",readonly=on" : "") +
                        ",via=virtiofs",
-                   domain.with_left(filesystem, "this host has to have a virtiofsd"));
+                   domain.with_left(filesystem, "this host needs a virtiofsd"));
         return;
     }
     if (driver == "virtiofs") {
         if (!keep_domain_virtiofs(domain, filesystem))
             domain.drop(filesystem,
-                        "its virtiofsd ran beside QEMU and was libvirt's; --share=DIR,tag=TAG "
-                        "shares the directory without one (mount -t 9p in the guest)");
+                        "libvirt ran a virtiofsd for it; --share=DIR,tag=TAG shares the directory "
+                        "without one (mount -t 9p in the guest)");
         return;
     }
     const bool is_path = driver.empty() || driver == "path" || driver == "handle";
     if ((!type.empty() && type != "mount") || !is_path || path.empty() || tag.empty() ||
         !path.starts_with('/')) {
-        domain.drop(filesystem, std::string("no setting is like it") +
+        domain.drop(filesystem, std::string("tapgate has no setting for it") +
                                     (is_path ? "" : " (driver " + driver + ")") +
                                     "; see -virtfs in qemu(1), and --qemu-arg");
         return;
@@ -347,8 +351,9 @@ void read_filesystem(DomainParts& domain, const pugi::xml_node& filesystem) {
     std::string model = "mapped-xattr";
     if (mode == "passthrough" || mode.empty() || mode == "squash") {
         model = "none";
-        add_reason(why, "files are yours, whoever the guest's users are: only root can do " +
-                            (mode.empty() ? "passthrough" : mode));
+        add_reason(why,
+                   "new files belong to you, whoever makes them in the guest: only root can do " +
+                       (mode.empty() ? "passthrough" : mode));
     }
     const std::string id = "keptfs" + std::to_string(domain.kept_memories++);
     std::string value =
@@ -367,12 +372,14 @@ void read_memory_device(DomainParts& domain, const pugi::xml_node& memory) {
     const std::string model = domain.xml.attribute(memory, "model");
     const bool storage = model == "nvdimm" || model == "virtio-pmem";
     if (model == "sgx-epc") {
-        domain.drop(memory, "no setting is like it: see sgx-epc in qemu(1), and --qemu-arg");
+        domain.drop(memory,
+                    "tapgate has no setting for it; see sgx-epc in qemu(1), and --qemu-arg");
         return;
     }
-    domain.drop(memory, storage ? "no setting is like it: see -device nvdimm in qemu(1), and "
-                                  "--qemu-arg"
-                                : "memory = counts it already; none can be plugged in or out");
+    domain.drop(memory,
+                storage
+                    ? "tapgate has no setting for it; see -device nvdimm in qemu(1), and --qemu-arg"
+                    : "memory = includes it already; memory cannot be plugged in or out later");
 }
 
 void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
@@ -384,9 +391,9 @@ void read_controller(DomainParts& domain, const pugi::xml_node& controller) {
         domain.nvme_serial = xml.text(controller.child("serial"));
     const std::string scsi = type == "scsi" ? scsi_model_of(domain, index) : "";
     const std::string ours = domain.hypervisor.empty() ? "virtio-scsi" : "SATA";
-    domain.drop(controller, type == "usb" ? "what is on USB is on qemu-xhci"
+    domain.drop(controller, type == "usb" ? "USB devices are on a qemu-xhci controller"
                             : type == "scsi" && !scsi.starts_with("virtio")
-                                ? "what is on SCSI is on " + ours + ", not on " + scsi
+                                ? "SCSI disks are now on " + ours + ", not on " + scsi
                                 : std::string(own_place));
 }
 
@@ -396,10 +403,13 @@ void read_input(DomainParts& domain, const pugi::xml_node& input) {
     domain.xml.attribute(input, "model");
     const bool ps2 = bus == "ps2" || (bus.empty() && type != "tablet");
     const bool usual = type == "tablet" || type == "mouse" || type == "keyboard";
-    domain.drop(input, usual && ps2       ? "PCs have it"
-                       : type == "tablet" ? "a screen has a USB tablet with it"
-                       : usual ? "PCs have one on PS/2, and a screen a USB tablet with it"
-                               : "no setting is like it; see --qemu-arg");
+    domain.drop(
+        input,
+        usual && ps2       ? "every PC has one"
+        : type == "tablet" ? "every VM with a screen has a USB tablet"
+        : usual
+            ? "every PC has a keyboard and a mouse on PS/2, and every VM with a screen a USB tablet"
+            : "tapgate has no setting for it; see --qemu-arg");
 }
 
 void read_balloon(DomainParts& domain, const pugi::xml_node& balloon) {
@@ -407,10 +417,11 @@ void read_balloon(DomainParts& domain, const pugi::xml_node& balloon) {
     const bool none = xml.attribute(balloon, "model") == "none";
     for (const char* const plain : {"autodeflate", "freePageReporting"})
         xml.attribute(balloon, plain);
-    domain.result.dropped(tag_of(balloon),
-                          domain.with_left(balloon, none ? "all of tapgate's VMs have one, which "
-                                                           "takes nothing unasked"
-                                                         : "all of tapgate's VMs have one"));
+    domain.result.dropped(
+        tag_of(balloon),
+        domain.with_left(
+            balloon, none ? "all of tapgate's VMs have one; it takes no memory unless it is told to"
+                          : "all of tapgate's VMs have one"));
 }
 
 void read_panic(DomainParts& domain, const pugi::xml_node& panic) {
@@ -420,7 +431,7 @@ void read_panic(DomainParts& domain, const pugi::xml_node& panic) {
     else if (model == "pvpanic")
         domain.result.keep(tag_of(panic), {"-device", "pvpanic-pci"}, domain.with_left(panic, ""));
     else
-        domain.drop(panic, "no setting is like it");
+        domain.drop(panic, "tapgate has no setting for it");
 }
 
 }  // namespace
@@ -484,10 +495,11 @@ void read_domain_device(DomainParts& domain, const pugi::xml_node& device) {
                                            [&](const Dropped& one) { return one.element == name; });
     if (name == "emulator")
         domain.xml.take(device);
-    domain.result.dropped(tag_of(device) + (name == "emulator" ? device.child_value() : ""),
-                          domain.with_left(device, known != std::end(dropped_devices)
-                                                       ? std::string(known->why)
-                                                       : "no setting is like it; see --qemu-arg"));
+    domain.result.dropped(
+        tag_of(device) + (name == "emulator" ? device.child_value() : ""),
+        domain.with_left(device, known != std::end(dropped_devices)
+                                     ? std::string(known->why)
+                                     : "tapgate has no setting for it; see --qemu-arg"));
 }
 
 }  // namespace tapgate

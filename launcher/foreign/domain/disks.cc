@@ -62,7 +62,8 @@ void read_backing(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& 
         if (path.starts_with('/'))
             result.backing.push_back(path);
         else if (source)
-            add_reason(result.why, "its image stands on what is no file: " + tag_of(source));
+            add_reason(result.why,
+                       "its image is based on something that is not a file: " + tag_of(source));
         store = store.child("backingStore");
     }
 }
@@ -105,7 +106,8 @@ void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
             device("share-rw", "on");
             if (result.cache.empty()) {
                 result.cache = "none";
-                add_reason(result.why, "cache=none, as libvirt has what several hosts share");
+                add_reason(result.why,
+                           "cache=none, as in libvirt for a disk that several VMs share");
             }
         }
     }
@@ -120,7 +122,7 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     const pugi::xml_node driver = disk.child("driver");
     XmlLeft& xml = domain.xml;
     if (const std::string name = xml.attribute(driver, "name"); !name.empty() && name != "qemu")
-        add_reason(result.why, "QEMU opens it, not " + name + " of the host's");
+        add_reason(result.why, "QEMU opens it, not the host's driver " + name);
     const std::string format = xml.attribute(driver, "type");
     if (result.path.starts_with("fat:")) {
         result.format = "raw";
@@ -136,10 +138,10 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
         result.format = "raw";
     } else if (!domain.hypervisor.empty()) {
         result.format = format_by_name(result.path).first;
-        add_reason(result.why, "no format was said, and its name is that of " + result.format);
+        add_reason(result.why, "no format is given; by its name it is " + result.format);
     } else {
         result.format = "raw";
-        add_reason(result.why, "no format was said, and raw is what libvirt takes then");
+        add_reason(result.why, "no format is given; libvirt takes it for raw then");
     }
     const std::string cache = xml.attribute(driver, "cache");
     if (cache != "default")
@@ -150,7 +152,8 @@ void read_driver(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     for (const char* const same : {"io", "ioeventfd", "event_idx", "iothread", "queues",
                                    "queue_size", "packed", "detect_zeroes"}) {
         if (const std::string value = xml.attribute(driver, same); !value.empty())
-            add_reason(result.why, std::string(same) + "=" + value + " is tapgate's to choose");
+            add_reason(result.why,
+                       std::string(same) + "=" + value + " is left out: tapgate chooses it");
     }
 }
 
@@ -162,16 +165,16 @@ std::string kind_of_bus(const DomainParts& domain, const pugi::xml_node& disk, s
         (bus == "xen" || (bus == "scsi" && !model.starts_with("virtio")))) {
         add_reason(result.why, "it was on " +
                                    (bus == "xen" ? "Xen's own bus" : "SCSI (" + model + ")") +
-                                   " and is on SATA, for which most guests have a driver");
+                                   " and is now on SATA, for which most guests have a driver");
         return "sata";
     }
     if (bus == "scsi" && !model.starts_with("virtio")) {
-        add_reason(result.why, "the SCSI controller was " + model +
-                                   " and is virtio-scsi now; a guest without its driver needs "
-                                   "bus=" +
-                                   (domain.machine.q35 ? "sata" : "ide"));
+        add_reason(result.why,
+                   "the SCSI controller was " + model +
+                       " and is virtio-scsi now; if the guest has no driver for that, use bus=" +
+                       (domain.machine.q35 ? "sata" : "ide"));
     } else if (bus == "xen" || bus == "uml" || bus == "sd") {
-        add_reason(result.why, "bus " + bus + " is virtio now, for which the guest needs a driver");
+        add_reason(result.why, "bus " + bus + " is now virtio, for which the guest needs a driver");
         bus = "virtio";
     }
     return bus;
@@ -204,7 +207,7 @@ void add_scsi_serial(const DomainParts& domain, const pugi::xml_node& disk, Fore
         return;
     result.serial = name;
     add_reason(result.why,
-               "its serial number is libvirt's name of it, by which the guest knows it");
+               "libvirt gave it this serial number, by which the guest may look for it");
 }
 
 // The disk's place on the board's own controller; nothing if it is on another, or has no place.
@@ -255,7 +258,8 @@ std::string read_nvme_card(XmlLeft& xml, const pugi::xml_node& source, ForeignDi
     xml.take(address);
     for (const char* const plain : {"type", "managed"})
         xml.attribute(source, plain);
-    add_reason(result.why, "the card has to be vfio-pci's, and /dev/vfio yours");
+    add_reason(result.why,
+               "the card has to be bound to vfio-pci, and you need access to /dev/vfio");
     return {};
 }
 
@@ -274,17 +278,17 @@ std::string read_path(XmlLeft& xml, const pugi::xml_node& source, const std::str
     if (result.path.empty())
         result.path = xml.attribute(source, "dev");
     if (result.path.empty())
-        return "an empty drive";
+        return "the drive is empty";
     if (!result.path.starts_with('/') || !HostPath::parse(result.path, "/"))
         return "its path is not absolute, or not UTF-8";
     if (const std::string group = xml.attribute(source, "fdgroup"); !group.empty())
-        add_reason(result.why, "it was open in whoever started QEMU (fdgroup " + group +
+        add_reason(result.why, "whoever started QEMU had it open (fdgroup " + group +
                                    "): here it is opened by its path");
     if (const std::string slice = read_slice(xml, source, result.path, format); !slice.empty()) {
         result.path = slice;
         result.is_url = true;
         add_reason(result.why,
-                   "a part of its file: " + tag_of(source.child("slices").child("slice")));
+                   "only a part of its file: " + tag_of(source.child("slices").child("slice")));
     }
     return {};
 }
@@ -294,18 +298,18 @@ std::string why_no_source(const pugi::xml_node& disk, const ForeignDisk& result)
     const pugi::xml_node source = disk.child("source");
     const std::string_view type = disk.attribute("type").value();
     if (!source)
-        return result.kind == ForeignDisk::Kind::disk ? "nothing is said of what is in it"
-                                                      : "an empty drive";
+        return result.kind == ForeignDisk::Kind::disk ? "the domain does not say what is in it"
+                                                      : "the drive is empty";
     if (disk.child("encryption") || source.child("encryption"))
-        return "it is encrypted, and its key is a secret of libvirt's (virsh secret-get-value): "
-               "with it in a file, --qemu-arg=-object --qemu-arg=secret,... and a -blockdev of "
-               "luks take it along";
+        return "it is encrypted, and libvirt keeps the key: get it with virsh secret-get-value, "
+               "put it into a file, and add the disk with --qemu-arg=-object --qemu-arg=secret,... "
+               "and a -blockdev of luks";
     if (type == "volume")
-        return "a volume of a pool of libvirt's: `" +
+        return "it is a volume in a pool of libvirt: `" +
                shell_text({"virsh", "vol-path", "--pool", source.attribute("pool").value(),
                            source.attribute("volume").value()}) +
-               "' tells its file, for --disk=";
-    return type == "vhostuser" || type == "vhostvdpa" ? "disk= has no such source" : "";
+               "' shows its file, which --disk= takes";
+    return type == "vhostuser" || type == "vhostvdpa" ? "disk= has no source of this kind" : "";
 }
 
 std::string read_contents(XmlLeft& xml, const pugi::xml_node& disk, const std::string& type,
@@ -320,7 +324,7 @@ std::string read_contents(XmlLeft& xml, const pugi::xml_node& disk, const std::s
     const std::string said = disk.child("driver").attribute("type").value();
     const std::string format = said.empty() ? "raw" : said;
     if (!is_format_of_qemu(format))
-        return "QEMU has no format " + quoted_word(format);
+        return "QEMU does not know the format " + quoted_word(format);
     return type == "network" ? read_network(xml, disk, format, result)
                              : read_path(xml, source, format, result);
 }
@@ -354,16 +358,18 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     result.was = tag_of(disk) + (disk.child("source") ? tag_of(disk.child("source")) : "") +
                  (target ? tag_of(target) : "");
     if (!has_bus && !name.starts_with("hd"))
-        add_reason(result.why, "no bus was said: by the name it was " + bus);
+        add_reason(result.why, "no bus is given; by its name it was on " + bus);
     result.kind = device == "cdrom"    ? ForeignDisk::Kind::cdrom
                   : device == "floppy" ? ForeignDisk::Kind::floppy
                                        : ForeignDisk::Kind::disk;
     if (const std::string model = xml.attribute(disk, "model"); !model.empty())
-        add_reason(result.why, "model=" + model + " is tapgate's to choose");
+        add_reason(result.why, "model=" + model + " is left out: tapgate chooses it");
     if (!read_source(domain, disk, result))
         return;
     if (device == "lun")
-        add_reason(result.why, "as a disk: SCSI commands of the guest's own do not pass through");
+        add_reason(
+            result.why,
+            "it is now an ordinary disk: the guest's own SCSI commands do not reach the device");
     result.read_only = static_cast<bool>(disk.child("readonly"));
     xml.take(disk.child("readonly"));
     result.order = boot_order_of(domain, disk);

@@ -59,19 +59,20 @@ class DomainReader {
         if (is_one_of(type, ours))
             return;
         if (!is_one_of(type, others) || !domain.child("os").child("type"))
-            throw LauncherError(domain_.source + ": a domain of " + quoted_word(type) +
-                                "; tapgate has VMs of kvm and qemu, and takes PCs of others");
+            throw LauncherError(
+                domain_.source + ": tapgate cannot import a domain of type " + quoted_word(type) +
+                ", only those of kvm and qemu, and PCs (<type>hvm) of other hypervisors");
         domain_.hypervisor = type;
     }
 
     void note_hypervisor(const pugi::xml_node& domain, const std::string& type) {
         std::string why = "KVM where /dev/kvm can be opened";
         if (type == "hvf")
-            why = "KVM, not hvf, where /dev/kvm can be opened";
+            why = "KVM instead of hvf, where /dev/kvm can be opened";
         else if (!domain_.hypervisor.empty())
-            why += "; it was of " + type +
-                   ": the guest needs drivers for what it has now, and what it has of " + type +
-                   "'s (tools, agents) does nothing any more";
+            why += "; it ran on " + type +
+                   ": the guest needs drivers for its new devices, and its tools and agents for " +
+                   type + " no longer do anything";
         result_.changed(tag_of(domain), "accel = auto", why);
     }
 
@@ -83,8 +84,8 @@ class DomainReader {
                 said += tag_of(child) + contents_of(child);
         }
         result_.dropped(shown(said),
-                        "this is what the VM was like when that was made; its memory and what was "
-                        "on its disks then are not brought back");
+                        "the VM is imported with the settings that it had when this was made; its "
+                        "memory and the contents of its disks from then are not");
     }
 
     // Says so if it is a description of something else in libvirt.
@@ -92,9 +93,9 @@ class DomainReader {
         const std::string_view root = document.document_element().name();
         constexpr std::array<std::string_view, 5> others = {"network", "pool", "volume",
                                                             "domainbackup", "capabilities"};
-        return is_one_of(root, others)
-                   ? ", but a <" + std::string(root) + ">; `virsh dumpxml NAME' prints a VM's"
-                   : "";
+        return is_one_of(root, others) ? ", but a <" + std::string(root) +
+                                             ">; `virsh dumpxml NAME' prints the domain of a VM"
+                                       : "";
     }
 
     // The domain is either alone, or inside what libvirt keeps about one that runs or has
@@ -107,31 +108,31 @@ class DomainReader {
             const pugi::xml_node inner = outer.child("domain");
             // Before a snapshot is made, and in old snapshots, there is at most a UUID.
             if (!inner.attribute("type"))
-                throw LauncherError(domain_.source + ": the VM's description is not in this <" +
+                throw LauncherError(domain_.source + ": the VM's description is missing in this <" +
                                     around + ">; `virsh dumpxml NAME' prints it");
             if (std::string_view(around) == "domstatus")
-                result_.dropped(tag_of(outer), "what libvirt knows of one run of it");
+                result_.dropped(tag_of(outer), "libvirt's notes on one run of the VM");
             else
                 name_snapshot(outer);
             return inner;
         }
         const pugi::xml_node domain = document.child("domain");
         if (!domain)
-            throw LauncherError(domain_.source + ": no libvirt domain" +
+            throw LauncherError(domain_.source + ": not a libvirt domain" +
                                 instead_of_domain(document));
         for (pugi::xml_node other = domain.next_sibling("domain"); other;
              other = other.next_sibling("domain"))
             result_.dropped(tag_of(other) + shown(contents_of(other)),
-                            "the first domain of the file is taken; `virt-install --print-xml' "
-                            "writes one that installs, and then the one that stays: give that one "
-                            "alone to have it");
+                            "only the first domain of the file is imported; `virt-install "
+                            "--print-xml' writes one for the installation, and then the final one: "
+                            "to import that, put it into a file of its own");
         return domain;
     }
 
     Translation finish(const pugi::xml_node& domain) {
         if (!domain_.has_memory) {
             result_.set("memory", "1G");
-            result_.added("memory = 1G", "the domain does not say how much it has");
+            result_.added("memory = 1G", "the domain does not say how much memory it has");
         }
         domain_.disks.finish();
         // If nothing is said, libvirt itself writes <boot dev='hd'>.
@@ -141,33 +142,34 @@ class DomainReader {
             domain_.boot.set_strict();
             domain_.boot.set_first_of_kind();
         }
-        domain_.boot.finish(result_,
-                            is_said ? "" : "libvirt starts its first disk where nothing is said");
+        domain_.boot.finish(
+            result_,
+            is_said ? "" : "no boot order is given, and libvirt starts the first disk then");
         place_kept_devices(domain_.machine, result_);
         // Otherwise tapgate's default adapter would be added.
         if (!has_setting("net")) {
             result_.set("net", "none");
-            result_.added("net = none", domain_.has_net ? "all of its adapters are kept"
-                                                        : "no network interface has been taken "
-                                                          "over");
+            result_.added("net = none", domain_.has_net
+                                            ? "all of its network adapters are kept as qemu-arg"
+                                            : "no network adapter was imported");
         }
         if (!domain_.has_screen)
             result_.set("display", "none");
         if (domain_.hypervisor.empty() && !has_setting("cpu"))
             result_.added("cpu = auto",
-                          "no CPU model is said, for which libvirt takes QEMU's qemu64 (cpu=qemu64 "
-                          "is that); the guest has the host's CPU with KVM");
+                          "no CPU model is given; libvirt would take QEMU's qemu64 (cpu=qemu64), "
+                          "but here the guest has the host's CPU with KVM");
         if (!domain_.has_acpi)
             result_.added("ACPI",
-                          "the domain has no <acpi/>, and tapgate's VMs do; without it "
-                          "(--qemu-arg=-machine --qemu-arg=acpi=off) `tapgate stop' cannot "
-                          "ask a guest to power off");
+                          "the domain has no <acpi/>, but tapgate's VMs have ACPI, with which "
+                          "`tapgate stop' asks the guest to power off (--qemu-arg=-machine "
+                          "--qemu-arg=acpi=off turns it off)");
         note_what_all_have(domain);
         for (const pugi::xml_attribute& attribute : domain.attributes()) {
             const std::string_view name = attribute.name();
             if (name != "type" && name != "id" && !name.starts_with("xmlns"))
                 result_.dropped(std::string(name) + "='" + attribute.value() + "'",
-                                "no setting is like it");
+                                "tapgate has no setting for it");
         }
         if (domain_.xml.places() > 0)
             result_.dropped(std::to_string(domain_.xml.places()) + " <address> and <alias>",
@@ -195,7 +197,7 @@ class DomainReader {
         add(domain.child("features").child("vmport"), "no vmport");
         add(domain.child("pm"), "no sleep states");
         if (!all.empty())
-            result_.added(all, "all of tapgate's VMs are so");
+            result_.added(all, "all of tapgate's VMs are like this");
     }
 
     [[nodiscard]] bool has_setting(std::string_view key) const {
@@ -227,33 +229,38 @@ class DomainReader {
             std::string_view why;
         };
         constexpr std::string_view host =
-            "what a VM may take of the host is not in its "
-            "description: see systemd.resource-control(5)";
-        constexpr std::string_view words = "words about it, for people and programs";
+            "tapgate has no settings for how much of the host a VM may use; see "
+            "systemd.resource-control(5)";
+        constexpr std::string_view words =
+            "a description for people and programs, which changes nothing";
         static constexpr DroppedElement dropped[] = {
             {"title", words},
             {"description", words},
             {"metadata", words},
-            {"currentMemory", "the guest has all of memory = from the start"},
-            {"maxMemory", "memory cannot be plugged in"},
+            {"currentMemory", "the guest has all of its memory (memory =) from the start"},
+            {"maxMemory", "memory cannot be plugged in later"},
             {"cputune", host},
             {"numatune", host},
             {"blkiotune", host},
             {"memtune", host},
             {"resource", host},
-            {"iothreads", "tapgate's disks share one"},
-            {"iothreadids", "tapgate's disks share one"},
-            {"defaultiothread", "tapgate's disks share one"},
+            {"iothreads", "tapgate's disks run in QEMU's main loop"},
+            {"iothreadids", "tapgate's disks run in QEMU's main loop"},
+            {"defaultiothread", "tapgate's disks run in QEMU's main loop"},
             {"vcpus", "all CPUs are there from the start"},
-            {"on_poweroff", "a guest that powers off ends its VM"},
-            {"on_crash", "QEMU ends when it crashes; status tells"},
-            {"on_lockfailure", "there is no lock manager"},
-            {"pm", "a guest cannot suspend: nobody would wake it"},
-            {"seclabel", "confinement is that of tapgate(1) and of the host"},
-            {"launchSecurity", "its memory is NOT encrypted for the host: no setting is like it"},
-            {"perf", "no setting is like it"},
-            {"bootloader", "it is Xen's or bhyve's: a VM here boots from its disks by itself"},
-            {"bootloader_args", "it is Xen's or bhyve's: a VM here boots from its disks by itself"},
+            {"on_poweroff", "when the guest powers off, its VM ends"},
+            {"on_crash", "a VM that crashes ends, and tapgate status says so"},
+            {"on_lockfailure", "tapgate has no lock manager"},
+            {"pm", "the guest cannot suspend: nobody would wake it"},
+            {"seclabel", "tapgate and the host confine the VM in their own way; see tapgate(1)"},
+            {"launchSecurity",
+             "the guest's memory is NOT encrypted against the host: tapgate has no setting for "
+             "that"},
+            {"perf", "tapgate has no setting for it"},
+            {"bootloader",
+             "it is for Xen or bhyve; tapgate's VMs boot from their disks without it"},
+            {"bootloader_args",
+             "it is for Xen or bhyve; tapgate's VMs boot from their disks without it"},
             {"throttlegroups", host},
         };
         const std::string name(element.name());
@@ -265,7 +272,7 @@ class DomainReader {
             std::find_if(std::begin(dropped), std::end(dropped),
                          [&](const DroppedElement& one) { return one.element == name; });
         const std::string_view why =
-            known != std::end(dropped) ? known->why : "no setting is like it";
+            known != std::end(dropped) ? known->why : "tapgate has no setting for it";
         const std::string inside = contents_of(element);
         result_.dropped(tag_of(element) + (why == words ? shown(inside) : inside),
                         std::string(why));
@@ -326,13 +333,13 @@ class DomainReader {
             if (name == "arg")
                 arguments.push_back(domain_.xml.attribute(child, "value"));
             else if (child.type() == pugi::node_element)
-                result_.dropped(tag_of(child), name == "env" ? "tapgate gives QEMU an environment "
-                                                               "of its own"
-                                                             : "no setting is like it");
+                result_.dropped(tag_of(child), name == "env"
+                                                   ? "tapgate gives QEMU an environment of its own"
+                                                   : "tapgate has no setting for it");
         }
         if (arguments.empty())
             return;
-        std::string why = "as they were; see whether QEMU still takes them";
+        std::string why = "unchanged; check that QEMU still takes them";
         if (needs_usb(arguments) && !domain_.machine.has_usb) {
             domain_.machine.has_usb = true;
             arguments.insert(arguments.begin(), {"-device", "qemu-xhci,id=keptusb"});

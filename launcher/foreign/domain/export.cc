@@ -75,11 +75,12 @@ class Writer {
             write_net(devices, spec_.nets[i], i);
         write_rest(devices);
         if (!spec_.extra_arguments.empty())
-            left_.emplace_back("qemu-arg: libvirt takes none but in a namespace of its own");
+            left_.emplace_back(
+                "qemu-arg: libvirt only takes QEMU's arguments in an XML namespace of their own");
         if (spec_.snapshot)
-            left_.emplace_back("snapshot=on: there the guest writes to its disks");
+            left_.emplace_back("snapshot=on: with libvirt, the guest writes to its disks");
         if (spec_.nested != Nested::as_the_host)
-            left_.emplace_back("nested: the CPU is the host's there");
+            left_.emplace_back("nested: with libvirt, the guest has the host's CPU");
         std::ostringstream text;
         document_.save(text, "  ", pugi::format_default | pugi::format_no_declaration);
         return {text.str(), std::move(left_)};
@@ -140,7 +141,8 @@ class Writer {
     void write_cpu(xml_node cpu) {
         set(cpu, "mode", spec_.accelerator == Accelerator::tcg ? "maximum" : "host-passthrough");
         if (spec_.cpu)
-            left_.push_back("cpu = " + shown(spec_.cpu->str()) + ": the CPU is the host's there");
+            left_.push_back("cpu = " + shown(spec_.cpu->str()) +
+                            ": with libvirt, the guest has the host's CPU");
         xml_node topology = add(cpu, "topology");
         set(topology, "sockets", std::to_string(spec_.cpus.sockets()));
         set(topology, "cores", std::to_string(spec_.cpus.cores()));
@@ -218,9 +220,9 @@ class Writer {
         write_order(node, BootDevice::net, index);
         const auto* const user = std::get_if<UserNet>(&net.link);
         if (user != nullptr && !user->forwards.empty())
-            left_.emplace_back("hostfwd: libvirt's user network leads no port to the guest");
+            left_.emplace_back("hostfwd: libvirt's user network forwards no ports to the guest");
         if (bridged != nullptr && bridged->fallback)
-            left_.emplace_back("net: libvirt has no other network where the bridge cannot be had");
+            left_.emplace_back("net: libvirt has no fallback if the bridge cannot be used");
     }
 
     void write_rest(xml_node devices) {
@@ -237,7 +239,8 @@ class Writer {
             set(graphics, "autoport", "yes");
             set(add(add(devices, "video"), "model"), "type", "vga");
             if (spec_.vnc.password_file || spec_.vnc.reach == Vnc::Reach::everyone)
-                left_.emplace_back("display: the screen is on this host alone, without a password");
+                left_.emplace_back(
+                    "display: with libvirt, the screen is only on this host, without a password");
         }
         xml_node rng = add(devices, "rng");
         set(rng, "model", "virtio");

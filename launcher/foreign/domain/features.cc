@@ -40,7 +40,7 @@ void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
     const std::string start = offset == "absolute" ? date_of(xml.attribute(clock, "start")) : "";
     std::string why;
     if (!adjustment.empty() && adjustment != "0" && adjustment != "reset")
-        why = "the clock was " + adjustment + " s off, and starts right";
+        why = "the guest's clock was " + adjustment + " s off; it now starts with the right time";
     if (local)
         domain.result.keep(was, {"-rtc", "base=localtime"}, why);
     else if (!start.empty())
@@ -48,9 +48,9 @@ void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
     else if (!why.empty())
         domain.result.dropped(was, why);
     else if (offset == "timezone" || offset == "absolute")
-        domain.result.dropped(was, "the clock starts as UTC: see -rtc in qemu(1), and --qemu-arg");
+        domain.result.dropped(was, "the clock starts in UTC; see -rtc in qemu(1), and --qemu-arg");
     else
-        domain.result.dropped(was, "tapgate's VMs have it so: UTC");
+        domain.result.dropped(was, "the clock of tapgate's VMs is in UTC, too");
     for (const pugi::xml_node& timer : clock.children("timer")) {
         const std::string name = xml.attribute(timer, "name");
         const bool present = xml.attribute(timer, "present") != "no";
@@ -61,9 +61,10 @@ void read_domain_clock(DomainParts& domain, const pugi::xml_node& clock) {
         if (name == "hpet" && present)
             domain.result.keep(tag_of(timer), {"-machine", "hpet=on"}, domain.with_left(timer, ""));
         else
-            domain.result.dropped(tag_of(timer),
-                                  domain.with_left(timer, ours ? "tapgate's VMs have it so"
-                                                               : "tapgate has its own way"));
+            domain.result.dropped(
+                tag_of(timer),
+                domain.with_left(timer, ours ? "tapgate's VMs have the same"
+                                             : "tapgate sets up its timers in its own way"));
     }
 }
 
@@ -76,10 +77,9 @@ void keep_smm_memory(DomainParts& domain, const pugi::xml_node& segment, const s
     if (size && unit == "MiB")
         domain.result.keep(was, {"-global", "mch.extended-tseg-mbytes=" + std::to_string(*size)});
     else
-        domain.result.dropped(
-            was,
-            "see extended-tseg-mbytes of QEMU's mch, and --qemu-arg; without a unit of MiB "
-            "it is not taken over");
+        domain.result.dropped(was,
+                              "only a size in MiB can be imported; see extended-tseg-mbytes of "
+                              "QEMU's mch, and --qemu-arg");
 }
 
 }  // namespace
@@ -103,23 +103,27 @@ void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
         } else if (name == "ps2" && off) {
             domain.result.keep(was, {"-machine", "i8042=off"});
         } else if (name == "apic" && !xml.attribute(feature, "eoi").empty()) {
-            domain.result.dropped(was, "it belongs to the CPU: cpu=MODEL,kvm-pv-eoi=on, or off");
-        } else if (name == "acpi" || (name == "apic" && inside.empty()) || name == "pae" ||
-                   (name == "vmport" && off) || (name == "smm" && !off) || (name == "pmu" && !off))
-            domain.result.dropped(was, "tapgate's VMs have it so, where their firmware needs it");
+            domain.result.dropped(
+                was, "it is set together with the CPU: cpu=MODEL,kvm-pv-eoi=on (or off)");
+        } else if (name == "smm" && !off)
+            domain.result.dropped(was, "tapgate turns it on if the firmware needs it");
+        else if (name == "acpi" || (name == "apic" && inside.empty()) || name == "pae" ||
+                 (name == "vmport" && off) || (name == "pmu" && !off))
+            domain.result.dropped(was, "tapgate's VMs have the same");
         else if (name == "hyperv")
-            domain.result.dropped(was,
-                                  "they make Windows faster: cpu=host,hv-relaxed=on,"
-                                  "hv-vapic=on,hv-time=on has them, with KVM");
+            domain.result.dropped(
+                was,
+                "these make Windows faster; cpu=host,hv-relaxed=on,hv-vapic=on,hv-time=on turns "
+                "them on, with KVM");
         else if (name == "kvm" || name == "pmu")
-            domain.result.dropped(was, "it belongs to the CPU: cpu=MODEL," +
+            domain.result.dropped(was, "it is set together with the CPU: cpu=MODEL," +
                                            std::string(name == "pmu" ? "pmu=off" : "kvm=off"));
         else if (name == "ioapic" && xml.attribute(feature, "driver") == "qemu")
             domain.result.keep(was, {"-machine", "kernel-irqchip=split"});
         else if (name == "vmcoreinfo")
             domain.result.keep(was, {"-device", "vmcoreinfo"});
         else
-            domain.result.dropped(was, "no setting is like it; see --qemu-arg");
+            domain.result.dropped(was, "tapgate has no setting for it; see --qemu-arg");
     }
 }
 

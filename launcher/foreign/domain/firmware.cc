@@ -49,8 +49,8 @@ void read_wishes(XmlLeft& xml, const pugi::xml_node& os, FoundFirmware& found) {
             keys = enabled;
     }
     if (keys && *keys != (found.kind == FirmwareKind::uefi_secure))
-        add_reason(found.why, *keys ? "keys without secure-boot check nothing"
-                                    : "uefi-secure comes with the keys of its distribution");
+        add_reason(found.why, *keys ? "enrolled keys have no effect without secure-boot"
+                                    : "uefi-secure always has the keys of its distribution");
 }
 
 // A BIOS that somebody has built is kept; any other is that of this host.
@@ -111,15 +111,16 @@ void set_firmware(DomainParts& domain, FoundFirmware& found) {
     domain.uefi = found.kind != FirmwareKind::other;
     domain.secure_boot = found.kind == FirmwareKind::uefi_secure;
     if (domain.uefi) {
-        add_reason(found.why, domain.result.variables.empty()
-                                  ? "that of this host, with variables of its own: what the guest "
-                                    "has in its boot menu it enters anew, or boots by \\EFI\\BOOT"
-                                  : "that of this host; the variables are taken over when that "
-                                    "file can be read, and else are new ones");
+        add_reason(found.why,
+                   domain.result.variables.empty()
+                       ? "the firmware of this host, with new variables: its boot menu is empty, "
+                         "so the guest boots from \\EFI\\BOOT until its entries are made again"
+                       : "the firmware of this host; the guest's variables are copied if that file "
+                         "can be read, and are new otherwise");
         domain.set(found.was, "firmware", domain.secure_boot ? "uefi-secure" : "uefi", found.why);
     } else if (!found.was.empty() && !found.is_kept) {
         domain.set(found.was, "firmware", "bios",
-                   found.why.empty() ? "that of this host" : found.why);
+                   found.why.empty() ? "the firmware of this host" : found.why);
     }
 }
 

@@ -18,7 +18,8 @@ namespace tapgate {
 
 namespace {
 
-constexpr std::string_view listens = "its program has to listen at its socket before each start";
+constexpr std::string_view listens =
+    "its program has to be listening at its socket before each start";
 
 std::string whole(const pugi::xml_node& device) {
     return tag_of(device) + contents_of(device);
@@ -96,7 +97,7 @@ void keep_tpm_socket(DomainParts& domain, const pugi::xml_node& tpm, const std::
     keep(domain, tpm,
          {"-chardev", "socket,id=kepttpmsocket,path=" + commas_doubled(path), "-tpmdev",
           "emulator,id=kepttpm,chardev=kepttpmsocket", "-device", model + ",tpmdev=kepttpm"},
-         "swtpm has to listen at its socket before each start");
+         "swtpm has to be listening at its socket before each start");
 }
 
 }  // namespace
@@ -113,16 +114,15 @@ void read_domain_tpm(DomainParts& domain, const pugi::xml_node& tpm) {
         keep(domain, tpm,
              {"-tpmdev", "passthrough,id=kepttpm,path=" + commas_doubled(device), "-device",
               model + ",tpmdev=kepttpm"},
-             "the device has to be yours");
+             "you need access to the device");
     else if (type == "external" && is_users_path(socket))
         keep_tpm_socket(domain, tpm, model, socket);
     else
         drop_whole(domain, tpm,
-                   "its TPM (swtpm) was libvirt's, and runs beside QEMU: start one (swtpm socket "
-                   "--tpm2 --tpmstate dir=DIR --ctrl type=unixio,path=SOCKET), and add "
-                   "-chardev socket,id=tpm,path=SOCKET -tpmdev emulator,id=tpm0,chardev=tpm "
-                   "-device " +
-                       model + ",tpmdev=tpm0 as --qemu-arg");
+                   "libvirt ran its TPM (swtpm): start one yourself (swtpm socket --tpm2 "
+                   "--tpmstate dir=DIR --ctrl type=unixio,path=SOCKET), and add -chardev "
+                   "socket,id=tpm,path=SOCKET -tpmdev emulator,id=tpm0,chardev=tpm -device " +
+                       model + ",tpmdev=tpm0 with --qemu-arg");
 }
 
 void read_domain_vsock(DomainParts& domain, const pugi::xml_node& vsock) {
@@ -134,11 +134,12 @@ void read_domain_vsock(DomainParts& domain, const pugi::xml_node& vsock) {
               std::string(model == "virtio-non-transitional" ? "vhost-vsock-pci-non-transitional"
                                                              : "vhost-vsock-pci") +
                   ",guest-cid=" + number},
-             std::string("/dev/vhost-vsock has to be yours, and the number no other VM's") +
+             std::string(
+                 "you need access to /dev/vhost-vsock, and no other VM may have this number") +
                  (model == "virtio-transitional" ? "; it was a transitional one" : ""));
     else
         drop_whole(domain, vsock,
-                   "libvirt chose its number at each start; where /dev/vhost-vsock is yours: "
+                   "libvirt chose its number at each start; with access to /dev/vhost-vsock, add "
                    "--qemu-arg=-device --qemu-arg=vhost-vsock-pci,guest-cid=N");
 }
 
@@ -168,7 +169,7 @@ void read_domain_iommu(DomainParts& domain, const pugi::xml_node& iommu) {
     if (!domain.machine.q35 || (model != "intel" && model != "amd" && model != "virtio"))
         drop_whole(
             domain, iommu,
-            "no such device is in machine " + std::string(domain.machine.q35 ? "q35" : "pc"));
+            "this IOMMU cannot be in machine " + std::string(domain.machine.q35 ? "q35" : "pc"));
     else if (model == "virtio")
         keep(domain, iommu, {"-device", "virtio-iommu-pci"},
              driver ? "left out: " + whole(driver) : "");
@@ -199,7 +200,7 @@ void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem)
               "ivshmem-plain,memdev=" + id +
                   (shmem.attribute("role").value() == std::string_view("master") ? ",master=on"
                                                                                  : "")},
-             "in /dev/shm, where it has to be yours");
+             "you need access to its file in /dev/shm");
     } else if (model == "ivshmem-doorbell" && is_users_path(server)) {
         const pugi::xml_node msi = shmem.child("msi");
         constexpr std::array<std::pair<const char*, const char*>, 2> names = {
@@ -210,8 +211,8 @@ void read_domain_shared_memory(DomainParts& domain, const pugi::xml_node& shmem)
              listens);
     } else {
         drop_whole(domain, shmem,
-                   "its server was libvirt's: see ivshmem-server, -device ivshmem-doorbell in "
-                   "qemu(1), and --qemu-arg");
+                   "tapgate starts no server for it; see ivshmem-server, -device ivshmem-doorbell "
+                   "in qemu(1), and --qemu-arg");
     }
 }
 
@@ -219,8 +220,8 @@ void read_domain_crypto(DomainParts& domain, const pugi::xml_node& crypto) {
     const pugi::xml_node backend = crypto.child("backend");
     if (backend.attribute("model").value() != std::string_view("builtin")) {
         drop_whole(domain, crypto,
-                   "its backend is in the host's kernel: -object cryptodev-backend-lkcf, "
-                   "-device virtio-crypto-pci, see --qemu-arg");
+                   "its backend is in the host's kernel; to have it, add -object "
+                   "cryptodev-backend-lkcf and -device virtio-crypto-pci with --qemu-arg");
         return;
     }
     const std::string id = "keptcrypto" + std::to_string(domain.kept_memories++);
@@ -236,8 +237,8 @@ void read_domain_pstore(DomainParts& domain, const pugi::xml_node& pstore) {
     const std::string size = size_of(domain.xml, pstore.child("size"));
     if (!is_users_path(path) || size.empty()) {
         drop_whole(domain, pstore,
-                   "its file was libvirt's: -object memory-backend-file, -device acpi-erst, see "
-                   "--qemu-arg");
+                   "its file was libvirt's; for a file of your own, add -object "
+                   "memory-backend-file and -device acpi-erst with --qemu-arg");
         return;
     }
     keep(domain, pstore,
@@ -245,7 +246,7 @@ void read_domain_pstore(DomainParts& domain, const pugi::xml_node& pstore) {
           "memory-backend-file,id=keptpstore,mem-path=" + commas_doubled(path) + ",size=" + size +
               ",share=on",
           "-device", "acpi-erst,memdev=keptpstore"},
-         "the file has to be yours");
+         "you need access to the file");
 }
 
 bool is_virtiofs_share(const pugi::xml_node& filesystem) {
@@ -275,8 +276,8 @@ bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem)
               {"-chardev", "socket,id=" + id + ",path=" + commas_doubled(socket), "-device",
                "vhost-user-fs-pci,chardev=" + id + ",tag=" + commas_doubled(tag) +
                    properties_of(filesystem.child("driver"), names)},
-              "virtiofsd has to listen at its socket before each start, and the guest's memory has "
-              "to be shared",
+              "virtiofsd has to be listening at its socket before each start, and the guest's "
+              "memory has to be shared",
               read);
     return true;
 }
@@ -297,14 +298,14 @@ bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel) {
                                            {"source", "mode"},
                                            {"target", "type"},
                                            {"target", "name"}}};
-    keep_read(domain, channel,
-              {"-chardev",
-               "socket,id=" + id + ",path=" + commas_doubled(path) +
-                   (server ? ",server=on,wait=off" : ""),
-               "-device", serial_port_device("virtserialport", id, name)},
-              server ? "QEMU makes the socket, in a directory that has to be yours"
-                     : std::string(listens),
-              read);
+    keep_read(
+        domain, channel,
+        {"-chardev",
+         "socket,id=" + id + ",path=" + commas_doubled(path) +
+             (server ? ",server=on,wait=off" : ""),
+         "-device", serial_port_device("virtserialport", id, name)},
+        server ? "QEMU makes the socket, so its directory has to be yours" : std::string(listens),
+        read);
     return true;
 }
 
@@ -338,8 +339,8 @@ bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
          "-device",
          (model == "virtio" ? "virtio-net-pci" : model) + ",netdev=" + id +
              (mac ? ",mac=" + mac->str() : "") + domain.boot.add_kept(BootKind::net, order)},
-        server ? "QEMU waits at the socket until its program comes, and the guest's memory has to "
-                 "be shared"
+        server ? "QEMU waits at the socket until a program connects to it, and the guest's memory "
+                 "has to be shared"
                : std::string(listens) + ", and the guest's memory has to be shared",
         read);
     return true;

@@ -55,16 +55,16 @@ void read_huge_pages(DomainParts& domain, const pugi::xml_node& pages, const pug
         fits = fits && std::fmod(sized(domain, cell, "memory"), bytes) == 0;
     domain.xml.take(pages);
     if (!fits) {
-        add_reason(backing.why, "in plain pages: its size is no multiple of a huge one");
+        add_reason(backing.why, "in ordinary pages: its size is not a multiple of a huge page");
         return;
     }
     backing.properties += ",hugetlb=on";
     if (page)
         backing.properties += ",hugetlbsize=" + std::to_string(static_cast<std::uint64_t>(bytes));
     if (page.next_sibling("page"))
-        add_reason(backing.why, "all of it in pages of the first size");
+        add_reason(backing.why, "all of it has pages of the first size");
     else if (const std::string nodes = page.attribute("nodeset").value(); !nodes.empty())
-        add_reason(backing.why, "all of it, not nodeset='" + nodes + "' alone");
+        add_reason(backing.why, "for all of the memory, not only for nodeset='" + nodes + "'");
     add_reason(backing.why, "the host has to set huge pages aside (vm.nr_hugepages)");
 }
 
@@ -77,7 +77,7 @@ Backing read_backing(DomainParts& domain, const pugi::xml_node& said, const pugi
     if (source == "memfd" || source == "file") {
         make_memfd(backing);
         if (source == "file")
-            add_reason(backing.why, "its file was libvirt's, and it is memory without a file now");
+            add_reason(backing.why, "libvirt kept it in a file; it is now memory without a file");
     }
     if (xml.attribute(said.child("access"), "mode") == "shared") {
         make_memfd(backing);
@@ -94,7 +94,7 @@ Backing read_backing(DomainParts& domain, const pugi::xml_node& said, const pugi
     xml.take(said.child("nosharepages"));
     if (said.child("locked"))
         domain.result.dropped(tag_of(said.child("locked")),
-                              "few users may lock so much memory; where you may: "
+                              "few users may lock so much memory; if you may, add "
                               "--qemu-arg=-overcommit --qemu-arg=mem-lock=on");
     xml.take(said.child("locked"));
     return backing;
@@ -107,13 +107,13 @@ std::string why_no_nodes(DomainParts& domain, const pugi::xml_node& root,
     for (const pugi::xml_node& cell : numa.children("cell")) {
         sum += sized(domain, cell, "memory");
         if (std::string_view(cell.attribute("cpus").value()).find('^') != std::string_view::npos)
-            return "a node leaves CPUs out (`^')";
+            return "a node excludes CPUs (`^')";
     }
     if (sum != domain.memory || std::fmod(domain.memory, mebibyte) != 0)
-        return "its nodes do not come to the memory that the guest has";
+        return "its nodes do not add up to the guest's memory";
     const std::string most(trimmed(root.child("vcpu").child_value(), " \t\r\n"));
     if (most != std::to_string(domain.cpus) && !most.empty())
-        return "its CPUs are not all there";
+        return "the guest does not start with all of its CPUs";
     return {};
 }
 
@@ -146,7 +146,7 @@ void keep_distances(const pugi::xml_node& numa, std::vector<std::string>& argume
     if (all)
         arguments.insert(arguments.end(), distances.begin(), distances.end());
     else if (!distances.empty())
-        add_reason(why, "left out: <distances>, which some nodes have not");
+        add_reason(why, "left out: <distances>, as some nodes have none");
 }
 
 void keep_nodes(DomainParts& domain, const pugi::xml_node& numa, const Backing& backing) {
@@ -177,7 +177,7 @@ void keep_nodes(DomainParts& domain, const pugi::xml_node& numa, const Backing& 
     }
     std::string why = backing.why;
     keep_distances(numa, arguments, why);
-    add_reason(why, "they and memory = have to say the same size");
+    add_reason(why, "the sizes here have to add up to memory =");
     for (const pugi::xml_node& cell : numa.children("cell")) {
         if (std::string_view(cell.attribute("discard").value()) == "yes")
             add_reason(why, "left out: " + shown(tag_of(cell)) + "'s discard");
@@ -220,11 +220,11 @@ double memory_of(DomainParts& domain, const pugi::xml_node& root, double said, s
         (model == "dimm" || model == "virtio-mem" ? plugged : storage) += size;
     }
     if (nodes > 0 && nodes + plugged != said) {
-        add_reason(why, "what its nodes and memory devices come to, as libvirt has it");
+        add_reason(why, "the sum of its nodes and memory devices, as libvirt counts it");
         return nodes + plugged;
     }
     if (nodes == 0 && storage > 0 && storage < said) {
-        add_reason(why, "without that of devices which are no RAM");
+        add_reason(why, "without the devices that are not RAM");
         return said - storage;
     }
     return said;
@@ -251,7 +251,7 @@ void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory) {
     if (bytes && *bytes > 0)
         bytes = memory_of(domain, memory.parent(), *bytes, why);
     if (!bytes || *bytes == 0)
-        throw LauncherError(domain.source + ": " + shown(was) + ": no memory size");
+        throw LauncherError(domain.source + ": " + shown(was) + ": not a memory size");
     set_memory(domain, was, *bytes, domain.with_left(memory, why));
 }
 
@@ -277,8 +277,8 @@ void read_domain_backing(DomainParts& domain, const pugi::xml_node& root) {
     if (numa && !by_nodes)
         domain.result.dropped(tag_of(numa) + contents_of(numa),
                               problem +
-                                  ": one node has all of it; see -numa in qemu(1), and "
-                                  "--qemu-arg");
+                                  ": the guest has one node with all of its memory; see -numa in "
+                                  "qemu(1), and --qemu-arg");
     if (by_nodes)
         keep_nodes(domain, numa, backing);
     if (!said)
@@ -286,7 +286,7 @@ void read_domain_backing(DomainParts& domain, const pugi::xml_node& root) {
     const std::string was = tag_of(said) + contents_of(said);
     std::string why = domain.with_left(said, backing.why);
     if (backing.is_plain || domain.memory == 0) {
-        domain.result.dropped(was, why.empty() ? "memory is plain" : why);
+        domain.result.dropped(was, why.empty() ? "ordinary memory" : why);
     } else if (const auto filesystems = root.child("devices").children("filesystem");
                has_plain_shared_memory(root) &&
                std::any_of(filesystems.begin(), filesystems.end(), is_virtiofs_share)) {
@@ -294,7 +294,7 @@ void read_domain_backing(DomainParts& domain, const pugi::xml_node& root) {
     } else if (by_nodes) {
         domain.result.changed(was, "the memory of its nodes", why);
     } else {
-        add_reason(why, "it and memory = have to say the same size");
+        add_reason(why, "its size and that of memory = have to be the same");
         domain.result.keep(
             was,
             {"-object",

@@ -27,19 +27,24 @@ std::string bridge_of(XmlLeft& xml, const pugi::xml_node& interface, const std::
     if (!bridge.empty() && InterfaceName::parse(bridge))
         return bridge;
     if (!bridge.empty()) {
-        add_reason(why, quoted_word(bridge) + " cannot be a bridge's name: br0 is a guess");
+        add_reason(
+            why,
+            quoted_word(bridge) +
+                " cannot be a bridge's name; br0 is a guess: put your bridge's name in its place");
     } else if (network == "default") {
         add_reason(why, "virbr0 is the bridge of libvirt's network `default'");
         return "virbr0";
     } else if (!network.empty()) {
-        add_reason(why, "libvirt's network " + quoted_word(network) +
-                            ": br0 is a guess, virsh net-info tells its bridge");
+        add_reason(why,
+                   "it was on libvirt's network " + quoted_word(network) +
+                       "; br0 is a guess: put the bridge that virsh net-info shows in its place");
     } else if (type == "direct") {
-        add_reason(why, "it was a macvtap of " + quoted_word(device) +
-                            (mode.empty() ? "" : " (" + mode + ")") +
-                            ": br0 is a guess; that device has to be a port of the bridge");
+        add_reason(
+            why, "it was a macvtap on " + quoted_word(device) +
+                     (mode.empty() ? "" : " (" + mode + ")") +
+                     "; br0 is a guess: put a bridge that has this device as a port in its place");
     } else {
-        add_reason(why, "it was on no bridge that is named here: br0 is a guess");
+        add_reason(why, "no bridge is named; br0 is a guess: put your bridge's name in its place");
     }
     return "br0";
 }
@@ -119,8 +124,8 @@ std::string forwards_of(XmlLeft& xml, const pugi::xml_node& interface, std::stri
     }
     if (everywhere)
         add_reason(why,
-                   "a port that was open at all addresses of the host is open at 127.0.0.1: "
-                   "hostfwd=tcp:0.0.0.0:PORT-:PORT opens it everywhere");
+                   "a port that was open at all of the host's addresses is now open only at "
+                   "127.0.0.1; hostfwd=tcp:0.0.0.0:PORT-:PORT opens it everywhere");
     return text;
 }
 
@@ -168,7 +173,7 @@ void read_model(XmlLeft& xml, const pugi::xml_node& interface, Adapter& adapter)
     const NetModelChoice model = net_model(wanted.empty() ? "rtl8139" : wanted);
     adapter.model = model.model;
     if (wanted.empty())
-        add_reason(adapter.why, "no model was said: libvirt's default is rtl8139");
+        add_reason(adapter.why, "no model is given; libvirt's default is rtl8139");
     if (!model.why.empty())
         add_reason(adapter.why, model.why);
     else if (!wanted.empty() && wanted != model.model)
@@ -184,11 +189,12 @@ void read_identity(DomainParts& domain, const pugi::xml_node& interface, Adapter
     adapter.mac = MacAddress::parse(address);
     if (!address.empty() && !adapter.mac)
         add_reason(adapter.why,
-                   quoted_word(address) + " is no station's MAC address: it gets another");
+                   quoted_word(address) +
+                       " is not a valid MAC address for an adapter: tapgate gives it another one");
     adapter.order = boot_order_of(domain, interface);
     if (xml.attribute(interface.child("link"), "state") == "down")
         add_reason(adapter.why,
-                   "its link was down, and is up (tapgate links tells, and can cut it)");
+                   "its link was down, and is now up (tapgate links shows that, and can cut it)");
 }
 
 // Why the adapter cannot be one of the VM's; empty if it can be.
@@ -196,14 +202,14 @@ std::string why_no_adapter(const DomainParts& domain, const Adapter& adapter) {
     if (adapter.is_on_socket())
         return {};
     if (!adapter.is_bridged() && adapter.type != "user")
-        return "net= has no such network";
-    return domain.nets >= most_nets ? "a VM of tapgate's has up to 16 adapters" : "";
+        return "net= has no network of this kind";
+    return domain.nets >= most_nets ? "a VM of tapgate has at most 16 adapters" : "";
 }
 
 void keep_on_socket(DomainParts& domain, const pugi::xml_node& interface, Adapter adapter) {
     const std::string netdev = socket_netdev(domain.xml, interface, adapter.type);
     if (netdev.empty()) {
-        domain.drop(interface, "no port, or no device, is said");
+        domain.drop(interface, "it names no port or device");
         return;
     }
     domain.has_net = true;
@@ -218,7 +224,7 @@ void keep_on_socket(DomainParts& domain, const pugi::xml_node& interface, Adapte
     domain.result.keep(
         adapter.was,
         {"-netdev", netdev.substr(0, kind) + ",id=" + id + netdev.substr(kind), "-device", device},
-        why.empty() ? "net= has no such network" : why);
+        why.empty() ? "net= has no network of this kind" : why);
 }
 
 // <driver>: what moves the packets. Returns what net= says about it.
@@ -227,7 +233,7 @@ std::string read_net_driver(XmlLeft& xml, const pugi::xml_node& interface, Adapt
     if (const std::string name = xml.attribute(driver, "name"); name == "vhost")
         add_reason(adapter.why, "vhost is used where /dev/vhost-net can be opened");
     else if (!name.empty())
-        add_reason(adapter.why, "vhost is used where it can be, not " + name + " alone");
+        add_reason(adapter.why, "vhost is used where possible, not only " + name);
     const auto queues = parse_whole<std::uint64_t>(xml.attribute(driver, "queues"));
     constexpr std::uint64_t most_queues = 253;
     if (!queues || *queues <= 1)
@@ -265,8 +271,8 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
     read_model(domain.xml, interface, adapter);
     if (adapter.type == "hostdev") {
         domain.drop(interface,
-                    "a network card of the host's that was the guest's: "
-                    "--qemu-arg=-device --qemu-arg=vfio-pci,host=ADDRESS gives it to it");
+                    "the guest had this network card of the host: to give it the card again, add "
+                    "--qemu-arg=-device --qemu-arg=vfio-pci,host=ADDRESS");
         return;
     }
     if (adapter.type == "vhostuser" && keep_domain_vhost_net(domain, interface, adapter.model))

@@ -152,22 +152,22 @@ NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& disk, const st
         return no_way("it is on " + protocol + ", for which QEMU has no driver any more");
     if (std::string_view(source.attribute("tls").value()) == "yes")
         return no_way(
-            "its connection was encrypted with keys that libvirt knows the place of: "
-            "--qemu-arg=-object --qemu-arg=tls-creds-x509,... and a -blockdev take it along");
+            "its connection was encrypted with keys that libvirt has: add the disk with "
+            "--qemu-arg=-object --qemu-arg=tls-creds-x509,... and a -blockdev");
     if (source.child("auth") || disk.child("auth"))
         return no_way(
-            "its password is a secret of libvirt's (virsh secret-get-value): with it in a file, "
-            "--qemu-arg=-object --qemu-arg=secret,... and a -blockdev take it along");
+            "libvirt keeps its password: get it with virsh secret-get-value, put it into a file, "
+            "and add the disk with --qemu-arg=-object --qemu-arg=secret,... and a -blockdev");
     if (source.child("cookies"))
         return no_way(
-            "it needs cookies, and whoever sees the list of processes would read them: in a file, "
-            "--qemu-arg=-object --qemu-arg=secret,... and cookie-secret= of a -blockdev take it "
-            "along");
+            "it needs cookies, which everyone could read in the list of processes: put them into a "
+            "file, and add the disk with --qemu-arg=-object --qemu-arg=secret,... and "
+            "cookie-secret= of a -blockdev");
     const std::string way(host.attribute("transport").value());
     const bool no_address = std::string_view(host.attribute("name").value()).empty() &&
                             std::string_view(host.attribute("socket").value()).empty();
     if ((no_address && protocol != "rbd") || (!way.empty() && way != "tcp" && way != "unix"))
-        return no_way("no address is said, or one that QEMU has no way to");
+        return no_way("it has no address, or one that QEMU cannot connect to");
     NetworkDisk result;
     constexpr std::array<std::string_view, 4> web = {"http", "https", "ftp", "ftps"};
     if (is_one_of(protocol, web))
@@ -188,7 +188,7 @@ NetworkDisk read_network_disk(XmlLeft& xml, const pugi::xml_node& disk, const st
     else if (protocol == "ssh")
         result.file = ssh_file(xml, source, name, format);
     if (result.file.empty())
-        result.why_not = "it is on the network, in a way that QEMU has no driver for";
+        result.why_not = "it is on the network, and QEMU has no driver for the way to it";
     return result;
 }
 

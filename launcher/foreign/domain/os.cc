@@ -21,7 +21,8 @@ void read_kernel(DomainParts& domain, const pugi::xml_node& os) {
             continue;
         const bool append = std::string_view(key) == "cmdline";
         if (std::string_view(key) != "kernel" && domain.xml.text(os.child("kernel")).empty())
-            domain.result.dropped(tag_of(node) + value, "it is for a kernel, and there is none");
+            domain.result.dropped(tag_of(node) + value,
+                                  "it is for a kernel, and no kernel is given");
         else if (!append && !value.starts_with('/'))
             domain.result.dropped(tag_of(node) + value, "its path is not absolute");
         else
@@ -56,14 +57,14 @@ void read_domain_machine(DomainParts& domain, const pugi::xml_node& os) {
     if (type && ((!arch.empty() && arch != "x86_64" && arch != "i686") || xml.text(type) != "hvm" ||
                  machine == "isapc" || machine == "microvm" || machine == "none"))
         throw LauncherError(domain.source + ": " + shown(tag_of(type)) +
-                            ": tapgate makes PCs, and this is a machine of another kind");
+                            ": tapgate's VMs are x86 PCs, and this is another kind of machine");
     domain.machine.q35 = machine.find("q35") != std::string::npos;
     const std::string ours = domain.machine.q35 ? "q35" : "pc";
     domain.set(type ? tag_of(type) : "<os>", "machine", ours,
                machine == ours || machine.empty() ? ""
                : machine.starts_with("xen")
-                   ? "Xen's own machine is a PC with Xen's disks and adapters besides"
-                   : "a version matters to saved states only, and old ones are dropped");
+                   ? "Xen's own machine is a PC with additional disks and adapters for Xen"
+                   : "the version only matters for saved states, which are not imported");
 }
 
 void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
@@ -93,13 +94,14 @@ void read_domain_os(DomainParts& domain, const pugi::xml_node& os) {
         } else if (name == "smbios") {
             domain.smbios = xml.attribute(element, "mode");
             if (domain.smbios != "sysinfo")
-                result.dropped(tag_of(element), "the guest sees the machine as QEMU's");
+                result.dropped(tag_of(element), "the guest sees QEMU as the machine's maker");
         } else if (name == "bootmenu" || name == "bios") {
             xml.take(element);
-            result.dropped(tag_of(element), name == "bios"
-                                                ? "the firmware starts as QEMU has it: see -boot "
-                                                  "in qemu(1), and --qemu-arg"
-                                                : "a start does not wait for anybody");
+            result.dropped(
+                tag_of(element),
+                name == "bios"
+                    ? "the firmware starts as usual in QEMU; see -boot in qemu(1), and --qemu-arg"
+                    : "a VM starts without waiting at a menu");
         }
     }
     if (const std::string left = domain.xml.left(os); !left.empty())

@@ -85,7 +85,7 @@ void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo) {
         xml.attribute(part, "name");
     const std::string why = domain.with_left(sysinfo, "");
     if (arguments.empty())
-        domain.result.dropped(tag_of(sysinfo), why.empty() ? "nothing is in it" : why);
+        domain.result.dropped(tag_of(sysinfo), why.empty() ? "it is empty" : why);
     else
         domain.result.keep(tag_of(sysinfo), arguments, why);
 }

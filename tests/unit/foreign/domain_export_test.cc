@@ -115,7 +115,7 @@ TEST(DomainExport, SaysWhatHasNoPlaceThere) {
     for (const char* key : {"hostfwd", "qemu-arg", "nested", "cpu = qemu64", "snapshot=on"})
         EXPECT_THAT(domain.left_out, Contains(HasSubstr(key)));
     EXPECT_THAT(domain_text(described("net = bridge:br0|user\n"), owner).left_out,
-                Contains(HasSubstr("where the bridge cannot be had")));
+                Contains(HasSubstr("no fallback if the bridge cannot be used")));
 }
 
 }  // namespace

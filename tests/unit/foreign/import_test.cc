@@ -376,7 +376,8 @@ TEST(Ovf, Units) {
     EXPECT_EQ(memory_of("1", "byte * 10^9"), "954M");
     for (const char* const units : {"bit", "B", "furlong", "byte*byte", "1024*", "*1024", "byte/2",
                                     "byte * -1", "byte * 2^", "2^^20", "hertz * 10^6"})
-        EXPECT_THAT(error_of([&] { memory_of("512", units); }), HasSubstr("nobody knows the unit"))
+        EXPECT_THAT(error_of([&] { memory_of("512", units); }),
+                    HasSubstr("tapgate does not know the unit"))
             << units;
 }
 
@@ -421,7 +422,7 @@ TEST(Ovf, APropertyWithoutAValue) {
     EXPECT_THAT(read_ovf(with(" ovf:defaultValue='2'"), "s", {}).translation.settings,
                 Contains(Pair("cpus", "2")));
     EXPECT_THAT(error_of([&] { read_ovf(with(""), "s", {.memory = true}); }),
-                HasSubstr(", or say --cpus=N"));
+                HasSubstr(", or use --cpus=N"));
     EXPECT_THAT(read_ovf(with(""), "s", {.cpus = true}).translation.settings,
                 Not(Contains(Pair("cpus", testing::_))));
 }
@@ -455,8 +456,9 @@ TEST(Ovf, WhatIsSaidWithTheCommand) {
     std::string notes;
     for (const TranslationNote& note : said.notes)
         notes += note.why + "\n";
-    EXPECT_THAT(notes, HasSubstr("--cpus= is said, it was 4\n"));
-    EXPECT_THAT(notes, HasSubstr("--memory= is said, it was 512 MB; left out: Reservation=9\n"));
+    EXPECT_THAT(notes, HasSubstr("--cpus= is used instead; it was 4\n"));
+    EXPECT_THAT(notes,
+                HasSubstr("--memory= is used instead; it was 512 MB; left out: Reservation=9\n"));
     EXPECT_THAT(said.settings, Not(Contains(Pair(testing::AnyOf("cpus", "memory"), testing::_))));
 }
 
@@ -478,8 +480,8 @@ TEST(Ovf, MacAddresses) {
                     Contains(Pair("net", "bridge:br0,model=e1000,mac=00:50:56:aa:bb:cc")))
             << address;
     for (const char* const address : {"01:00:5e:00:00:01", "somewhere", "00-50-56-AA-BB"})
-        EXPECT_THAT(reasons(address),
-                    HasSubstr("`" + std::string(address) + "' is no station's MAC address"));
+        EXPECT_THAT(reasons(address), HasSubstr("`" + std::string(address) +
+                                                "' is not a valid MAC address for an adapter"));
     EXPECT_THAT(reasons("7"), Not(HasSubstr("MAC address")));
 }
 
@@ -622,10 +624,10 @@ TEST(Ovf, OneOfSeveralVms) {
         "<Name>second</Name><VirtualHardwareSection/></VirtualSystem></VirtualSystemCollection>"
         "<VirtualSystemCollection ovf:id='none'/></VirtualSystemCollection></Envelope>";
     EXPECT_EQ(error_of([&] { read_ovf(text, "s", {}); }),
-              "s: several VMs are in it: `db server', `web'; import each by itself, with "
+              "s: it contains several VMs: `db server', `web'; choose one, for example with "
               "'--vm=db server'");
     EXPECT_EQ(error_of([&] { read_ovf(text, "s", {.vm = "mail"}); }),
-              "s: no VM `mail' is in it, but `db server', `web'");
+              "s: it contains no VM `mail', but `db server', `web'");
     EXPECT_EQ(read_ovf(text, "s", {.vm = "db server"}).translation.name, "first");
     for (const char* const wish : {"web", "second"}) {
         const Translation web = read_ovf(text, "s", {.vm = wish}).translation;
@@ -634,17 +636,17 @@ TEST(Ovf, OneOfSeveralVms) {
         for (const TranslationNote& one : web.notes)
             notes += one.was + " " + one.why + "\n";
         for (const char* const what : {"<StartupSection>", "ovf:id='all'", "ovf:id='inner'",
-                                       "ovf:id='none'", "which '--vm=db server' imports"})
+                                       "ovf:id='none'", "'--vm=db server' imports it"})
             EXPECT_THAT(notes, HasSubstr(what));
     }
     EXPECT_THAT(error_of([] { read_ovf(ovf("", ""), "s", {.vm = "other"}); }),
-                HasSubstr("no VM `other' is in it, but `lab one'"));
+                HasSubstr("it contains no VM `other', but `lab one'"));
 }
 
 TEST(Ovf, OneOfSeveralConfigurations) {
     std::string text = ovf("", ovf_item(3, "<rasd:VirtualQuantity>1</rasd:VirtualQuantity>"));
     EXPECT_EQ(error_of([&] { read_ovf(text, "s", {.configuration = "big"}); }),
-              "s: no configuration `big' is in it, nor any other");
+              "s: it has no configuration `big', and no other one either");
     text.insert(text.find("<VirtualSystem"),
                 "<DeploymentOptionSection><Configuration ovf:id='small'/><Configuration "
                 "ovf:id='big'/></DeploymentOptionSection>");
@@ -656,9 +658,10 @@ TEST(Ovf, OneOfSeveralConfigurations) {
     EXPECT_THAT(cpus("small").settings, Not(Contains(Pair("cpus", "1"))));
     EXPECT_THAT(cpus("").settings, Not(Contains(Pair("cpus", "1"))));
     EXPECT_EQ(cpus("").notes.front().why,
-              "of small, big: the default one; --configuration=ID takes another");
+              "the appliance offers small, big, and this one is the default; --configuration=ID "
+              "chooses another");
     EXPECT_EQ(error_of([&] { cpus("medium"); }),
-              "s: no configuration `medium' is in it, but small, big");
+              "s: it has no configuration `medium', but small, big");
 }
 
 TEST(Ovf, WhatIsRefused) {
@@ -666,14 +669,14 @@ TEST(Ovf, WhatIsRefused) {
         return error_of([&] { read_ovf(ovf(file, ovf_disk), "s", {}); });
     };
     EXPECT_THAT(error("<File ovf:href='../a.vmdk' ovf:id='f1'/>"),
-                HasSubstr("no file beside the descriptor"));
+                HasSubstr("not a file beside the descriptor"));
     EXPECT_THAT(error("<File ovf:href='http://x/a.vmdk' ovf:id='f1'/>"),
-                HasSubstr("no file beside the descriptor"));
+                HasSubstr("not a file beside the descriptor"));
     EXPECT_THAT(error("<File ovf:href='a.vmdk' ovf:compression='bzip2' ovf:id='f1'/>"),
                 HasSubstr("compressed"));
-    EXPECT_THAT(error(""), HasSubstr("no file is said"));
+    EXPECT_THAT(error(""), HasSubstr("the descriptor names no file"));
     EXPECT_THAT(error_of([] { read_ovf("<Envelope/>", "s", {}); }), HasSubstr("no VM"));
-    EXPECT_THAT(error_of([] { read_ovf("<a/>", "s", {}); }), HasSubstr("no OVF"));
+    EXPECT_THAT(error_of([] { read_ovf("<a/>", "s", {}); }), HasSubstr("not an OVF"));
 }
 
 // --- XML of others
@@ -754,19 +757,19 @@ TEST(Domain, Settings) {
     EXPECT_THAT(notes, Contains(HasSubstr("<hostdev mode='subsystem' type='pci'>")));
     EXPECT_THAT(notes, Contains(HasSubstr("filter='clean-traffic'")));
     EXPECT_THAT(notes, Contains(HasSubstr("protocol='rbd'")));
-    EXPECT_THAT(notes, Contains(HasSubstr("an empty drive")));
+    EXPECT_THAT(notes, Contains(HasSubstr("the drive is empty")));
 }
 
 TEST(Domain, WhatIsRefused) {
     const auto error = [](const std::string& text) {
         return error_of([&] { translate_domain(text, "s"); });
     };
-    EXPECT_THAT(error("<domain type='xen'/>"), HasSubstr("a domain of `xen'"));
-    EXPECT_THAT(error("<network/>"), HasSubstr("no libvirt domain"));
+    EXPECT_THAT(error("<domain type='xen'/>"), HasSubstr("a domain of type `xen'"));
+    EXPECT_THAT(error("<network/>"), HasSubstr("not a libvirt domain"));
     EXPECT_THAT(error("<domain type='kvm'><os><type arch='aarch64'>hvm</type></os></domain>"),
                 HasSubstr("another kind"));
     EXPECT_THAT(error("<domain type='kvm'><memory unit='parsec'>1</memory></domain>"),
-                HasSubstr("no memory size"));
+                HasSubstr("not a memory size"));
 }
 
 }  // namespace
