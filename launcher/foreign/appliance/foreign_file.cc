@@ -56,7 +56,7 @@ std::string_view first_element(std::string_view text) {
         text = trimmed(text, " \t\r\n");
         if (!text.starts_with('<'))
             return {};
-        std::string_view end;  // of what is no element
+        std::string_view end;  // of a declaration or a comment
         if (text.starts_with("<?"))
             end = "?>";
         else if (text.starts_with("<!--"))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Makes foreign images the user's own: qemu-img converts them to qcow2 in the VM's directory,
+// Imports foreign images: qemu-img converts them to qcow2 in the VM's directory,
 // completely or not at all.
 #pragma once
 

@@ -93,7 +93,7 @@ bool is_sata(std::string_view kind) {
     return is_one_of(in_small_letters(kind), {"ahci", "vmware.sata.ahci", "sata"});
 }
 
-// A disk of the hardware's, before the machine is known.
+// A disk of the VM, before the machine is known.
 struct FoundDisk {
     size_t item = 0;  // its place among the items
     ApplianceDisk disk;
@@ -102,7 +102,7 @@ struct FoundDisk {
     std::string why;
 };
 
-// May a disk that would be on SATA otherwise be on IDE?
+// Can this disk be on IDE instead of SATA?
 bool fits_ide(const FoundDisk& disk) {
     return disk.disk.bus == DiskBus::sata && bus_on(disk.controller.kind) == DiskBus::sata;
 }
@@ -186,7 +186,7 @@ class OvfReader {
     }
 
   private:
-    // Such a guest would not start, and nothing would say why.
+    // Such a guest would not start, without a word why.
     void refuse_other_processors() const {
         if (!guest_.processor.empty())
             throw LauncherError(source_ + ": its guest is for another processor (" +
@@ -561,7 +561,7 @@ class OvfReader {
         read_sections_.push_back(boot_.net);
     }
 
-    // Says what is in a drive of the appliance, which is mostly nothing.
+    // Says what is in a drive of the appliance; most are empty.
     void read_drive(OvfItem& item, const std::string& was) {
         const std::string resource = item.take("HostResource");
         item.take("AutomaticAllocation");

@@ -56,7 +56,7 @@ class OvfDisks {
     /// size.
     ApplianceDisk disk(const std::string& resource, const std::string& was);
     /// A blank disk of that many units ("20", "byte * 2^30"). Throws a LauncherError, which calls
-    /// it `was`, if that is no size for a disk.
+    /// it `was`, if that is not a size for a disk.
     [[nodiscard]] ApplianceDisk blank_disk(const std::string& size, const std::string& units,
                                            const std::string& was) const;
 

@@ -33,7 +33,7 @@ bool has_word(const std::string& value, std::string_view word) {
     return (";" + value + ";").find(";" + std::string(word) + ";") != std::string::npos;
 }
 
-// What has been found of the firmware; whoever says something last is right.
+// What has been found of the firmware; of several statements, the last one counts.
 struct FoundFirmware {
     std::string firmware;
     std::string was;

@@ -9,7 +9,7 @@
 namespace tapgate {
 
 struct OvfGuest {
-    std::string processor;      ///< the descriptor's word for one that is no PC's; empty for a PC
+    std::string processor;      ///< the descriptor's word for it; empty for a PC's
     bool no_sata = false;       ///< DOS, or a Windows before 8 that was not installed on SATA
     bool only_rtl8139 = false;  ///< Windows before Vista, which has no driver for the other models
 };

@@ -73,7 +73,7 @@ bool is_for(const std::string& configurations, const std::string& wanted) {
     return false;
 }
 
-// Does the item only limit how much there may be, and is no device itself?
+// Does the item only limit how much there may be, without being a device itself?
 bool is_bound(const pugi::xml_node& item) {
     const std::string bound = attribute_of(item, "bound");
     return !bound.empty() && bound != "normal";
@@ -212,7 +212,7 @@ std::string OvfItem::left() const {
         text.append(text.empty() ? "" : ", ").append(shown(key)).append("=").append(shown(value));
     };
     for (const auto& [key, value] : texts) {
-        // An address that is no number belongs to another device or a file.
+        // An address that is not a number belongs to another device or a file.
         if (!is_structure(key) || (key == "Address" && !ovf_number(value)))
             add(key, value);
     }

@@ -28,11 +28,11 @@ struct OvfItem {
     [[nodiscard]] std::string text(const std::string& key) const;
     /// The number by which other items refer to it.
     [[nodiscard]] std::string id() const;
-    /// The same, but removes the element, which whoever understands it does.
+    /// The same, but removes the element: its reader knows what it means.
     std::string take(const std::string& key);
     /// The unit of its quantity: AllocationUnits, or else VirtualQuantityUnits. Removes it.
     std::string take_units();
-    /// What nobody has taken, except the descriptor's own numbers: "Reservation=500".
+    /// What has not been taken, except the descriptor's own numbers: "Reservation=500".
     [[nodiscard]] std::string left() const;
 };
 

@@ -11,7 +11,7 @@
 namespace tapgate {
 
 /// Names in `translation` each section of the descriptor and of its VM `system` from which nothing
-/// was made, which excludes `read`, and everything in its hardware that is no item.
+/// was made, which excludes `read`, and everything in its hardware that is not an item.
 void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& system,
                         const std::vector<pugi::xml_node>& read, Translation& translation);
 

@@ -14,7 +14,7 @@ namespace tapgate {
 
 namespace {
 
-// A kind of device without a setting, and what is said about it.
+// A kind of device without a setting, and what its note says.
 struct Dropped {
     std::string_view element;
     std::string_view why;

@@ -48,7 +48,7 @@ unsigned place_in_list(std::vector<std::string>& buses, const std::string& bus,
     return static_cast<unsigned>(known - buses.begin()) * most_on_bus + number_in_name(target);
 }
 
-// The chain of images below: each is a file or a device of this host, or else nothing is said.
+// The chain of images below. Only files and devices of this host become part of backing=.
 void read_backing(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     pugi::xml_node store = disk.child("backingStore");
     while (store) {

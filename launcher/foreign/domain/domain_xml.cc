@@ -50,8 +50,8 @@ class DomainReader {
     }
 
   private:
-    // A PC is a PC, whichever hypervisor ran it; a container is none, nor is a guest that knows its
-    // hypervisor.
+    // A PC can be imported whichever hypervisor ran it. Containers cannot, nor can guests that only
+    // run on their own hypervisor.
     void read_hypervisor(const pugi::xml_node& domain, const std::string& type) {
         constexpr std::array<std::string_view, 3> ours = {"kvm", "qemu", "hvf"};
         constexpr std::array<std::string_view, 8> others = {"xen", "vmware",    "bhyve", "hyperv",
@@ -135,7 +135,7 @@ class DomainReader {
             result_.added("memory = 1G", "the domain does not say how much memory it has");
         }
         domain_.disks.finish();
-        // If nothing is said, libvirt itself writes <boot dev='hd'>.
+        // If there is no boot order, libvirt itself writes <boot dev='hd'>.
         const bool is_said = domain_.boot.is_said();
         if (!is_said) {
             domain_.boot.set_kinds({BootKind::disk}, "");

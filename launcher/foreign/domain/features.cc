@@ -13,7 +13,7 @@ namespace tapgate {
 
 namespace {
 
-// Seconds since 1970 as the date of -rtc base=; empty if it is no such number.
+// Seconds since 1970 as the date of -rtc base=; empty if it is not such a number.
 std::string date_of(const std::string& seconds) {
     constexpr std::int64_t latest = 253402300799;  // the end of the year 9999
     const auto number = parse_whole<std::uint64_t>(seconds);

@@ -53,7 +53,7 @@ void read_wishes(XmlLeft& xml, const pugi::xml_node& os, FoundFirmware& found) {
                                     : "uefi-secure always has the keys of its distribution");
 }
 
-// A BIOS that somebody has built is kept; any other is that of this host.
+// A BIOS of the user is kept; instead of the usual one, the guest gets that of this host.
 void read_bios(Translation& result, const pugi::xml_node& loader, const std::string& file,
                FoundFirmware& found) {
     if (is_usual_bios(file) || !file.starts_with('/'))

@@ -86,7 +86,7 @@ std::string others_of(const pugi::xml_node& node,
     return text;
 }
 
-// In bytes, as QEMU reads it; empty if it is no size.
+// In bytes, as QEMU reads it; empty if it is not a size.
 std::string size_of(XmlLeft& xml, const pugi::xml_node& node) {
     const auto bytes = domain_bytes(xml, node);
     return bytes && *bytes > 0 ? std::to_string(static_cast<std::uint64_t>(*bytes)) : "";

@@ -29,8 +29,8 @@ struct Backing {
     bool is_plain = true;
 };
 
-// libvirt's file for it does not exist here. Shared memory needs a file, or one without a name, as
-// this is.
+// libvirt's file for it does not exist here. Shared memory needs a file, and a memfd is one without
+// a name.
 void make_memfd(Backing& backing) {
     backing.type = "memory-backend-memfd";
     backing.is_plain = false;
@@ -122,7 +122,7 @@ std::string id_of(const pugi::xml_node& cell, unsigned number) {
     return said.empty() ? std::to_string(number) : said;
 }
 
-// The distances between the nodes, which QEMU takes for all nodes or none.
+// The distances between the nodes: QEMU takes either those of all nodes, or none.
 void keep_distances(const pugi::xml_node& numa, std::vector<std::string>& arguments,
                     std::string& why) {
     std::vector<std::string> ids;

@@ -49,7 +49,7 @@ std::string bridge_of(XmlLeft& xml, const pugi::xml_node& interface, const std::
     return "br0";
 }
 
-// The ports of a <range>; nothing if it is none, or has more ports than one would list one by one.
+// The ports of a <range>; nothing if it is not valid, or has too many ports to list one by one.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> ports_of(XmlLeft& xml,
                                                                 const pugi::xml_node& range) {
     constexpr std::uint64_t most = 64;

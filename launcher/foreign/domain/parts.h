@@ -69,7 +69,7 @@ std::uint64_t domain_cpus(const pugi::xml_node& vcpu);
 void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu);
 void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu);
 
-/// The bytes in <memory unit='KiB'>; nothing if it is no size.
+/// The bytes in <memory unit='KiB'>; nothing if it is not a size.
 std::optional<double> domain_bytes(XmlLeft& xml, const pugi::xml_node& node);
 
 /// <memoryBacking>, and <numa> of <cpu>: what backs the memory. <memory> and <vcpu> are known by
@@ -89,7 +89,7 @@ bool has_plain_shared_memory(const pugi::xml_node& domain);
 /// Whether the <filesystem> is a directory by virtiofs that share= can express.
 bool is_virtiofs_share(const pugi::xml_node& filesystem);
 
-/// Keep devices on a socket of the user's; false for any other, which is for others to read.
+/// Keep devices on a socket of the user; false for any other, which another function reads.
 bool keep_domain_virtiofs(DomainParts& domain, const pugi::xml_node& filesystem);
 bool keep_domain_channel(DomainParts& domain, const pugi::xml_node& channel);
 bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
@@ -104,7 +104,7 @@ void read_domain_memory(DomainParts& domain, const pugi::xml_node& memory);
 void read_domain_node_memory(DomainParts& domain, const pugi::xml_node& root);
 
 /// <type> of <os>: the machine, which decides which buses the disks are on. Throws a LauncherError
-/// for a machine that is no PC.
+/// for a machine that is not a PC.
 void read_domain_machine(DomainParts& domain, const pugi::xml_node& os);
 
 /// The rest of <os>; the machine is known by then.
