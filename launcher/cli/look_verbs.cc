@@ -78,6 +78,8 @@ Json summary_of(const VmName& name, milliseconds limit = answer_limit) {
                 name.str() + " is its end)";
         }
     }
+    if (std::string why = why_lost(name); !why.empty())
+        json["problem"] = std::move(why);
     json["file"] = has_vm_file(name) ? Json(vm_file_path(name)) : Json(nullptr);
     if (starts_by_itself(name))
         json["autostart"] = true;
@@ -324,6 +326,8 @@ void list_once(const CommandLine& command) {
     for (const Json& vm : vms) {
         if (!command.has("json") && text_in(vm, "guest") == "io-error")
             note(text_in(vm, "name") + ": " + text_in(vm, "problem"));
+        if (!command.has("json") && vm.at("state") == name_of(Life::lost))
+            note(text_in(vm, "problem"));
     }
     const bool to_file = command.has("watch") && isatty(STDOUT_FILENO) == 0;
     if (vms.empty() && !heard.silence && !command.has("json") && !to_file)
@@ -433,6 +437,8 @@ ExitCode attach_console(const CommandLine& command) {
 ExitCode print_log(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_vm(name);
+    if (const std::string why = why_lost(name); !why.empty())
+        throw LauncherError(why);
     if (access(qemu_log_path(name).c_str(), F_OK) != 0)
         throw LauncherError(name.str() +
                             " has written nothing: it was not started since this host " +

@@ -53,7 +53,7 @@ Goal goal_option(const CommandLine& command) {
 std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
     if (goal == Goal::running) {
         const VmState state = vm_state(name);
-        return state.life == Life::running ? "" : "it is " + std::string(name_of(state.life));
+        return state.qemu != 0 ? "" : "it is " + std::string(name_of(state.life));
     }
     if (vm_state(name).life == Life::starting)
         return "it is starting";

@@ -299,6 +299,8 @@ DoctorFacts collect_facts(const std::optional<VmSpec>& vm, const std::vector<std
         GuestFacts guest = guest_facts(vm->name);
         facts.adapters = find_guest(guest, guest_limit);
         facts.unanswering = why_unanswering(guest);
+    } else if (vm) {
+        facts.unanswering = why_lost(vm->name);
     }
     return facts;
 }

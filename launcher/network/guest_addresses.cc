@@ -320,6 +320,8 @@ void refuse_unanswering(const GuestFacts& facts) {
 GuestFacts guest_facts(const VmName& name, std::chrono::milliseconds limit) {
     const VmState state = vm_state(name);
     const auto record = read_run_record(name);
+    if (const std::string why = why_lost(name); !why.empty())
+        throw LauncherError(why);
     if (state.life == Life::off)
         require_vm(name);
     if (state.life != Life::running || !record)

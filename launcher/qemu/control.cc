@@ -13,6 +13,8 @@
 namespace tapgate {
 
 LauncherError qmp_failure(const VmName& name, const QmpError& error) {
+    if (std::string why = why_lost(name); !why.empty())
+        return LauncherError(std::move(why));
     const bool may_hang = error.kind() == QmpError::Kind::too_slow;
     LauncherError failure(
         error.what() +

@@ -76,6 +76,8 @@ UniqueFd running_qemu(const VmName& name) {
 }
 
 void require_running(const VmName& name) {
+    if (const std::string why = why_lost(name); !why.empty())
+        throw LauncherError(why);
     const VmState state = vm_state(name);
     if (state.qemu != 0)
         return;
@@ -100,6 +102,13 @@ void end_by_force(const VmName& name, const UniqueFd& qemu) {
 }
 
 void power_down_vm(const VmName& name, const UniqueFd& qemu, milliseconds limit, bool force) {
+    if (const std::string why = why_lost(name); !why.empty()) {
+        if (!force)
+            throw LauncherError(why);
+        note("its guest cannot be asked; cutting its power");
+        end_by_force(name, qemu);
+        return;
+    }
     // A guest whose disk has failed will not see the power button.
     if (const std::string why = failed_disk(name, look_limit); !why.empty() && !force)
         throw LauncherError(name.str() + ": " + why + "; or cut its power: tapgate kill " +

@@ -22,11 +22,11 @@ void take_step(const VmName& name, PowerDown::Step step);
 /// such VM.
 UniqueFd running_qemu(const VmName& name);
 
-/// Throws a LauncherError unless the VM runs.
+/// Throws a LauncherError unless the VM runs and can be reached.
 void require_running(const VmName& name);
 
 /// Asks the guest to power down, and waits up to `limit` for that. Then, with `force`, cuts its
-/// power; otherwise throws a LauncherError.
+/// power; otherwise throws a LauncherError. A lost VM cannot be asked, so its time is over at once.
 void power_down_vm(const VmName& name, const UniqueFd& qemu, std::chrono::milliseconds limit,
                    bool force);
 

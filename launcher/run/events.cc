@@ -196,8 +196,10 @@ class Follower {
             // It has ended meanwhile, or is not that far yet.
             if (vm_state(name).qemu != pid)
                 return;
+            const std::string lost = why_lost(name);
             const std::string why =
-                error.kind() == QmpError::Kind::too_slow
+                !lost.empty() ? lost
+                : error.kind() == QmpError::Kind::too_slow
                     ? name.str() + " is followed by another tapgate events already"
                     : name.str() + ": " + error.what() +
                           "; one that an older tapgate has started tells nothing until: tapgate "

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Who uses how much of this host: all running VMs, as /proc shows their QEMUs. That includes other
-// users' VMs, whose directories are closed: their command lines are in /proc, but are their own
-// claims.
+// Who uses how much of this host: all running VMs, as /proc shows their QEMUs
+// (launcher/vm/qemu_process.h).
 #pragma once
 
 #include <sys/types.h>
@@ -11,7 +10,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,14 +29,6 @@ struct VmUsage {
     std::optional<std::uint64_t> disk;  ///< bytes of the images that it writes to; none: not ours
     std::string node;                   ///< of a cluster, on which it runs; empty: this host
 };
-
-/// What QEMU's command line says about its VM; nothing when the VM is not one of tapgate's. `words`
-/// is in the form of /proc/PID/cmdline.
-struct QemuWords {
-    std::string name;
-    std::uint64_t memory = 0;  ///< MiB
-};
-std::optional<QemuWords> vm_in_command_line(std::string_view words);
 
 /// The running VMs of `user`, or of everybody, ordered by user and name.
 std::vector<VmUsage> vms_in_use(std::optional<uid_t> user);

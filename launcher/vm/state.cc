@@ -18,6 +18,7 @@
 #include "launcher/base/text.h"
 #include "launcher/base/unfinished_file.h"
 #include "launcher/vm/file.h"
+#include "launcher/vm/qemu_process.h"
 
 namespace tapgate {
 
@@ -59,6 +60,15 @@ UniqueFd locked_file(const std::string& path) {
     if (errno != EWOULDBLOCK)
         fail_with_errno(shown(path));
     return {};
+}
+
+// Why nothing can be done with a VM that is lost, and the ways to its end.
+std::string lost_text(const QemuProcess& qemu) {
+    return qemu.vm + " runs (QEMU's process is " + std::to_string(qemu.process) +
+           "), but out of tapgate's reach: its directory " + shown(qemu.directory) +
+           " was removed; shut its guest down from inside, as by ssh, or cut its power: tapgate "
+           "kill " +
+           qemu.vm;
 }
 
 }  // namespace
@@ -142,6 +152,8 @@ std::string_view name_of(Life life) {
             return "running";
         case Life::stopping:
             return "stopping";
+        case Life::lost:
+            return "lost";
         case Life::crashed:
             return "crashed";
     }
@@ -161,9 +173,16 @@ VmState vm_state(const VmName& name) {
     else if (locked)
         state.life =
             access((directory + "/qemu.pid").c_str(), F_OK) == 0 ? Life::stopping : Life::starting;
+    else if (const auto lost = lost_vm(name))
+        state = {.life = Life::lost, .qemu = lost->process};
     else if (record)
         state.life = Life::crashed;
     return state;
+}
+
+std::string why_lost(const VmName& name) {
+    const auto lost = vm_state(name).life == Life::lost ? lost_vm(name) : std::nullopt;
+    return lost ? lost_text(*lost) : std::string();
 }
 
 void require_vm(const VmName& name) {
@@ -206,14 +225,20 @@ std::vector<VmName> vms_with_state() {
                 names.insert(std::move(*name));
         }
     }
+    for (const QemuProcess& qemu : lost_vms())
+        names.insert(VmName::parse(qemu.vm).value());
     return {names.begin(), names.end()};
 }
 
 UniqueFd lock_vm(const VmName& name) {
-    make_private_directory(runtime_directory());
     const std::string directory = vm_directory(name);
+    const std::string lock = directory + "/lock";
+    // Where one is, nobody has removed it: no start but the first must look through /proc.
+    if (const auto lost = exists(lock) ? std::nullopt : lost_vm(name); lost && !exists(lock))
+        throw LauncherError(lost_text(*lost));
+    make_private_directory(runtime_directory());
     make_private_directory(directory);
-    if (UniqueFd fd = locked_file(directory + "/lock"))
+    if (UniqueFd fd = locked_file(lock))
         return fd;
     const VmState state = vm_state(name);
     throw LauncherError(

@@ -75,6 +75,7 @@ enum class Life {
     starting,  ///< a supervisor holds the lock, but QEMU does not run yet
     running,
     stopping,  ///< QEMU has ended, and the supervisor is about to
+    lost,      ///< QEMU runs, but the directory was removed: see qemu_process.h
     crashed,   ///< neither runs, but the directory was not cleared: killed, or the host went down
 };
 std::string_view name_of(Life life);
@@ -86,11 +87,14 @@ struct VmState {
 };
 VmState vm_state(const VmName& name);
 
+/// Why tapgate cannot reach a VM that is lost, and the ways to its end; empty if it is not lost.
+std::string why_lost(const VmName& name);
+
 /// Throws no_such_vm() when the VM has neither a file nor a directory of a run: a mistyped name
 /// must not be taken for a VM that is off.
 void require_vm(const VmName& name);
 
-/// All VMs that have a directory, in alphabetical order, whatever their state.
+/// All VMs that have a directory or are lost, in alphabetical order, whatever their state.
 std::vector<VmName> vms_with_state();
 
 /// The host that the VM runs on, if that is another host that shares the home and has its runtime
@@ -102,8 +106,8 @@ std::string host_of_running(const VmName& name);
 std::string last_runtime_base(const VmName& name);
 
 /// The right to start the VM, held for as long as the descriptor is open. Makes the directory if
-/// there is none. When another process has the right, throws a LauncherError ("lab is running
-/// already ...") without waiting.
+/// there is none. When another process has the right, or the VM is lost, throws a LauncherError
+/// ("lab is running already ...") without waiting.
 UniqueFd lock_vm(const VmName& name);
 
 /// The same, but waits up to `limit` for another tapgate that has it. Not while the VM runs.

@@ -238,6 +238,30 @@ must_be bare off
 result "the supervisor killed: the VM goes on, and stop ends it"
 
 did 0 start bare
+qemu=$(field bare process)
+rm -rf "${state:?}/bare" # as logind does it at the last logout, with all that is there
+did 0 list
+says "$out" '^bare +lost'
+says "$err" "process is $qemu"
+reach="bare runs \(QEMU's process is $qemu\), but out of tapgate's reach: .*: tapgate kill bare"
+for verb in "start bare" "stop bare" "ssh bare" "rename bare other" "delete bare --yes" "log bare"; do
+    # shellcheck disable=SC2086 # its words
+    did 1 $verb
+    says "$err" "$reach"
+done
+did 1 stop --all
+did 0 set bare memory=64M
+says "$err" 'bare is running; the change counts from its next start on'
+did 0 kill bare
+gone "$qemu" || wrong "QEMU runs after kill"
+must_be bare off
+did 0 start bare
+rm -rf "${state:?}/bare"
+did 0 stop bare --force
+must_be bare off
+result "its directory removed under it: listed as lost, not started again, and kill ends it"
+
+did 0 start bare
 supervisor=$(field bare supervisor)
 kill -KILL "$supervisor" "$(field bare process)"
 lab_poll 5 gone "$supervisor" || wrong "the supervisor does not die"

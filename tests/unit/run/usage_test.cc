@@ -15,33 +15,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-std::string words(std::initializer_list<const char*> list) {
-    std::string text;
-    for (const char* word : list)
-        text.append(word).push_back('\0');
-    return text;
-}
-
-TEST(Usage, KnowsAVmByItsQemusCommandLine) {
-    const auto vm = vm_in_command_line(
-        words({"/usr/bin/qemu-system-x86_64", "-name", "guest=web,debug-threads=on", "-m",
-               "size=1536M", "-pidfile", "/run/user/1000/tapgate/web/qemu.pid"}));
-    ASSERT_TRUE(vm);
-    EXPECT_EQ(vm->name, "web");
-    EXPECT_EQ(vm->memory, 1536U);
-    // Others' VMs, and what only looks like one.
-    EXPECT_FALSE(
-        vm_in_command_line(words({"qemu-system-x86_64", "-name", "guest=web", "-m", "1G"})));
-    EXPECT_FALSE(vm_in_command_line(words(
-        {"qemu-system-x86_64", "-name", "guest=web", "-pidfile", "/tmp/tapgate/other/qemu.pid"})));
-    EXPECT_FALSE(vm_in_command_line(words(
-        {"qemu-system-x86_64", "-name", "guest=a/b", "-pidfile", "/tmp/tapgate/a/b/qemu.pid"})));
-    EXPECT_FALSE(vm_in_command_line(
-        words({"vi", "-name", "guest=web", "-pidfile", "/x/tapgate/web/qemu.pid"})));
-    EXPECT_FALSE(vm_in_command_line(""));
-    EXPECT_FALSE(vm_in_command_line(words({"qemu", "-name"})));
-}
-
 TEST(Usage, CountsTheTapsOfEachUserAndBridge) {
     HostNetwork network;
     const auto link = [&](int index, const char* name, int master, const char* alias) {
