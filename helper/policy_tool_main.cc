@@ -7,11 +7,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -117,6 +119,35 @@ std::vector<HostBridge> host_bridges() {
     return bridges;
 }
 
+// Says in whose directories, if not root's alone, the file is found; empty when there is none.
+std::string reason_for_distrust_of_directories(const std::string& path) {
+    std::error_code missing;
+    for (const std::filesystem::path& way : {std::filesystem::absolute(path, missing),
+                                             std::filesystem::weakly_canonical(path, missing)})
+        for (auto part = way; part.has_relative_path();) {
+            part = part.parent_path();
+            struct stat directory {};
+            if (stat(part.c_str(), &directory) == 0 &&
+                (directory.st_uid != 0 || (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+                return printable(path, long_text) + ": others than root can write to " +
+                       printable(part.native(), long_text) +
+                       ", and so remove the file, or put rules of their own in its place: keep it "
+                       "in " +
+                       std::filesystem::path(installed_policy).parent_path().native();
+        }
+    return {};
+}
+
+// Like read_policy_file(), but also distrusts what `policy` includes from others' directories.
+ReadPolicyFile read_with_doubts(const std::string& policy) {
+    return [policy](const std::string& path) {
+        PolicyText file = read_policy_file(path);
+        if (file.distrust.empty() && path != policy)
+            file.distrust = reason_for_distrust_of_directories(path);
+        return file;
+    };
+}
+
 Report answer(const Command& command) {
     if (command.help)
         return {.text = help_text, .exit_code = 0};
@@ -134,8 +165,8 @@ Report answer(const Command& command) {
     if (verb == "check") {
         if (command.bridge)
             usage("check is about all bridges: --br= means nothing to it");
-        return check(operands == 0 ? installed_policy : command.words.back(), read_policy_file,
-                     names, host_bridges());
+        const std::string policy = operands == 0 ? installed_policy : command.words.back();
+        return check(policy, read_with_doubts(policy), names, host_bridges());
     }
     if (!command.bridge)
         usage("--br= is missing");

@@ -615,6 +615,33 @@ TEST_F(Testbed, PolicyToolSaysWhatThePolicyMeans) {
     EXPECT_THAT(taps(), IsEmpty());
 }
 
+TEST_F(Testbed, PolicyToolWarnsOfIncludesFromOthersDirectories) {
+    TAPGATE_REQUIRE(!read_text(path("tapgate-policy")).empty(), "tapgate-policy beside the helper");
+    add_bridge("br0");
+    make_directory(path("home"), 0755, alice_account.uid, alice_account.gid);
+    make_directory(path("all"), 01777);
+    make_directory("/etc/qemu");
+    make_directory(path("home/below"));
+    write_file("/etc/qemu/more.conf", "# nothing\n");
+    write_file(path("home/more.conf"), "# nothing\n");
+    write_file(path("home/below/more.conf"), "# nothing\n");
+    ASSERT_EQ(symlink(path("home/more.conf").c_str(), "/etc/qemu/link.conf"), 0);
+    ASSERT_EQ(symlink("/etc/qemu/more.conf", path("home/link.conf").c_str()), 0);
+    const auto check_including = [](const std::string& file) {
+        write_policy("allow br0 contain\ninclude " + file + "\n");
+        return ask_policy({"check"});
+    };
+    HelperResult run = check_including("/etc/qemu/more.conf");
+    EXPECT_EQ(run.exit_status, 0) << describe(run);
+    for (const std::string& file :
+         {path("home/more.conf"), path("home/below/more.conf"), path("home/link.conf"),
+          path("all/missing.conf"), std::string("/etc/qemu/link.conf")}) {
+        run = check_including(file);
+        EXPECT_EQ(run.exit_status, 1) << describe(run);
+        EXPECT_THAT(run.out, HasSubstr(file + ": others than root can write to " + testbed_root));
+    }
+}
+
 TEST_F(Testbed, PolicyToolRefusesWhatItDoesNotUnderstand) {
     write_policy("allow br0\n");
     for (const auto& args : std::vector<std::vector<std::string>>{{},
