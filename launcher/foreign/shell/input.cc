@@ -2,12 +2,61 @@
 //
 // Part of ShellReader: `read' and `mapfile', if the script contains what they read.
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "launcher/foreign/shell/line.h"
 #include "launcher/foreign/shell/output.h"
 #include "launcher/foreign/shell/reader.h"
 
 namespace tapgate {
+
+namespace {
+
+struct ReadOptions {
+    bool raw = false;    // -r: backslashes are nothing special
+    bool array = false;  // -a
+    std::string end = "\n";
+    std::vector<std::string> names;
+};
+
+// Nothing for options that it does not know, or if there are no names.
+std::optional<ReadOptions> options_of_read(const std::vector<std::string>& words) {
+    ReadOptions options;
+    size_t i = 1;
+    for (; i < words.size() && words[i].starts_with('-'); i++) {
+        const std::string& word = words[i];
+        for (size_t letter = 1; letter < word.size(); letter++) {
+            if (word[letter] == 'r') {
+                options.raw = true;
+                continue;
+            }
+            // What comes after these letters is their value, or else the next word is.
+            const bool next = letter + 1 == word.size();
+            if ((word[letter] != 'a' && word[letter] != 'd') || (next && i + 1 == words.size()))
+                return std::nullopt;
+            const std::string value = next ? words[++i] : word.substr(letter + 1);
+            if (word[letter] == 'd')
+                options.end = value;
+            else if (!std::exchange(options.array, true))
+                options.names.push_back(value);
+            break;
+        }
+    }
+    options.names.insert(options.names.end(), words.begin() + static_cast<std::ptrdiff_t>(i),
+                         words.end());
+    const bool named =
+        std::all_of(options.names.begin(), options.names.end(), [](const std::string& name) {
+            return !name.empty() && shell_name_length(name) == name.size();
+        });
+    if (!named || options.names.empty() || (options.array && options.names.size() > 1))
+        return std::nullopt;
+    return options;
+}
+
+}  // namespace
 
 // < <(COMMAND) counts if the command's output is known; `> >(tee log)' only logs what QEMU prints.
 // Any other is an unknown word.
@@ -39,21 +88,15 @@ bool ShellReader::take_input() {
     return command_.words[0] == "read" ? read_line(*input_) : read_lines(*input_);
 }
 
-// read [-r] NAMES, read -a NAME
+// read [-r] [-d END] NAMES, read [-r] [-d END] -a NAME
 bool ShellReader::read_line(const std::string& text) {
-    auto name = command_.words.begin() + 1;
-    std::string options;
-    for (; name != command_.words.end() && name->starts_with('-'); name++)
-        options += name->substr(1);
-    const std::vector<std::string> names(name, command_.words.end());
-    const bool array = options.find('a') != std::string::npos;
-    const size_t end = std::min(text.find('\n'), text.size());
+    const auto options = options_of_read(command_.words);
+    if (!options)
+        return false;
+    // With -d '', the end would be a NUL byte, which no script contains.
+    const size_t end = options->end.empty() ? text.size() : text.find(options->end[0]);
     const std::string line = text.substr(0, end);
-    if (options.find_first_not_of("ra") != std::string::npos || names.empty() ||
-        (array && names.size() > 1) ||
-        (options.find('r') == std::string::npos && line.find('\\') != std::string::npos) ||
-        std::any_of(names.begin(), names.end(),
-                    [](const std::string& one) { return shell_name_length(one) != one.size(); }))
+    if (!options->raw && line.find('\\') != std::string::npos)
         return false;
     ShellVariables::Value separators = variables_.get("IFS");
     for (const auto& [variable, value] : command_.environment) {
@@ -62,10 +105,11 @@ bool ShellReader::read_line(const std::string& text) {
     }
     if (separators.problem)
         return false;
+    const std::vector<std::string>& names = options->names;
     std::vector<std::string> words =
         words_of_line(line, separators.words.empty() ? "" : separators.words[0],
-                      array ? line.size() + 1 : names.size());
-    if (array) {
+                      options->array ? line.size() + 1 : names.size());
+    if (options->array) {
         variables_.set(names[0], {std::move(words)}, true, false, false);
     } else {
         words.resize(names.size());

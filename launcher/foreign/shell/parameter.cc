@@ -49,7 +49,7 @@ struct ShellWordReader::Parameter {
         size_t length = shell_name_length(how);
         if (length == 0)
             length = std::min(how.find_first_not_of(digits), how.size());
-        if (length == 0 && (how.starts_with('@') || how.starts_with('*')))
+        if (length == 0 && (how.starts_with('@') || how.starts_with('*') || how == "#"))
             length = 1;
         name = how.substr(0, length);
         how.remove_prefix(length);
@@ -58,7 +58,7 @@ struct ShellWordReader::Parameter {
             element = how.substr(1, end - 1);
             how.remove_prefix(end + 1);
         }
-        is_given = name == "@" || name == "*" ||
+        is_given = name == "@" || name == "*" || name == "#" ||
                    (!name.empty() && digits.find(name[0]) != std::string_view::npos && name != "0");
         const std::string_view which = element.empty() ? name : element;
         is_all = which == "@" || which == "*";
@@ -66,7 +66,7 @@ struct ShellWordReader::Parameter {
     }
 
     std::string_view text;
-    std::string_view name;     // of a variable, a number, `@' or `*'
+    std::string_view name;     // of a variable, a number, `@', `*' or `#'
     std::string_view element;  // what is in brackets after it
     std::string_view how;      // what is done with its value
     char prefix = '\0';        // `#': its length; `!': what it names, or an array's numbers
@@ -262,7 +262,7 @@ ShellVariables::Value ShellWordReader::value_in_map(const Parameter& parameter) 
     return variables_.get_element(name, key);
 }
 
-// ${#NAME}, ${!NAME}
+// ${#NAME}, ${#NAME[@]}, ${!NAME[@]}
 ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
                                                 ShellVariables::Value value) {
     if (parameter.prefix == '\0' || value.problem.is_hard())
@@ -270,24 +270,37 @@ ShellVariables::Value ShellWordReader::referred(const Parameter& parameter,
     if (is_unknown(value.words))
         return {{std::string(unknown_text)}};
     const size_t count = value.words.size();
-    const std::string word = value.words.empty() ? std::string() : value.words[0];
     if (parameter.prefix == '#') {
-        value.words = {std::to_string(parameter.is_all ? count : word.size())};
-    } else if (parameter.is_all && variables_.is_map(std::string(parameter.name))) {
-        return value;
-    } else if (parameter.is_all && !parameter.is_given) {
+        const size_t size = value.words.empty() ? 0 : value.words[0].size();
+        value.words = {std::to_string(parameter.is_all ? count : size)};
+    } else if (parameter.is_given) {
+        return {{}, {"`${" + shown(parameter.text) + "}'"}};
+    } else if (!variables_.is_map(std::string(parameter.name))) {
         for (size_t i = 0; i < count; i++)
             value.words[i] = std::to_string(i);
-    } else if (!value.problem && shell_name_length(word) == word.size() && !word.empty() &&
-               !parameter.is_all &&
-               variables_.meant(std::string(parameter.name)) == parameter.name) {
-        value = variables_.get(word);
-        if (value.words.size() > 1)
-            value.words.resize(1);
-    } else {
-        value = {{}, {"`${" + shown(parameter.text) + "}'"}};
     }
     return value;
+}
+
+// ${!NAME} and, for instance, ${!NAME:-text}: NAME's value says which variable, element or argument
+// is meant.
+void ShellWordReader::read_indirect(const Parameter& parameter, bool quoted) {
+    const ShellVariables::Value value = value_of(parameter);
+    const bool known = !value.problem && value.words.size() == 1 && !is_unknown(value.words);
+    const std::string meant = known ? value.words[0] : std::string();
+    const std::string whole = meant + std::string(parameter.how);
+    const Parameter target(meant);
+    // After `declare -n NAME=OTHER', it would be OTHER's name. ${!NAME*} are all such names.
+    const bool refers = variables_.meant(std::string(parameter.name)) != parameter.name;
+    const bool lists = parameter.how == "*" || parameter.how == "@";
+    if (value.problem.is_hard())
+        add_problem(value.problem);
+    else if (is_unknown(value.words))
+        add_value({{std::string(unknown_text)}}, quoted, false);
+    else if (refers || lists || target.prefix != '\0' || target.name.empty() || !target.how.empty())
+        add_problem({"`${" + shown(parameter.text) + "}'"});
+    else
+        read_parameter(Parameter(whole), quoted);
 }
 
 // Takes what is between the braces, and the closing one.
@@ -315,11 +328,20 @@ std::string_view ShellWordReader::take_braces(bool quoted) {
     return inside;
 }
 
-// ${NAME}, ${NAME:-text}, ${NAME:=text}, ${NAME[@]}, ${1:-text}; begins at the brace.
+// ${NAME}, ${NAME:-text}, ${NAME:=text}, ${NAME[@]}, ${1:-text}, ${!NAME}; begins at the brace.
 void ShellWordReader::read_braces(bool quoted) {
     next();
     const Parameter parameter(take_braces(quoted));
-    if (parameter.name.empty() || (parameter.prefix != '\0' && !parameter.how.empty())) {
+    if (parameter.name.empty())
+        add_problem({"`${" + shown(parameter.text) + "}'"});
+    else if (parameter.prefix == '!' && !parameter.is_all)
+        read_indirect(parameter, quoted);
+    else
+        read_parameter(parameter, quoted);
+}
+
+void ShellWordReader::read_parameter(const Parameter& parameter, bool quoted) {
+    if (parameter.prefix != '\0' && !parameter.how.empty()) {
         add_problem({"`${" + shown(parameter.text) + "}'"});
         return;
     }

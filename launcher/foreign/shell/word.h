@@ -108,6 +108,8 @@ class ShellWordReader {
     std::string_view take_braces(bool quoted);
     ShellVariables::Value value_of(const Parameter& parameter);
     ShellVariables::Value value_in_map(const Parameter& parameter);
+    void read_indirect(const Parameter& parameter, bool quoted);
+    void read_parameter(const Parameter& parameter, bool quoted);
     ShellVariables::Value referred(const Parameter& parameter, ShellVariables::Value value);
     void add_parameter(const Parameter& parameter, const ShellVariables::Value& value, bool quoted);
     void add_default(std::string_view text, bool quoted);
