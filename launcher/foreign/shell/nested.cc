@@ -174,21 +174,8 @@ void ShellReader::take_over(std::vector<ShellCommand> commands, bool written) {
 // The lines of here-documents are no commands, unless they go into a file, or to a shell.
 void ShellReader::read_documents() {
     for (const Document& document : std::exchange(documents_, {})) {
-        std::string text;
         const unsigned line = words_.line();
-        while (!words_.at_end()) {
-            const std::string_view rest = words_.rest();
-            const std::string_view here = rest.substr(0, rest.find('\n'));
-            const size_t tabs = document.without_tabs ? here.find_first_not_of('\t') : 0;
-            const bool last = here.substr(std::min(tabs, here.size())) == document.end;
-            if (!last)
-                text.append(here).append("\n");
-            skip_line();
-            if (!words_.at_end())
-                next();
-            if (last)
-                break;
-        }
+        std::string text = take_document(document);
         if (!document.is_a_script || !follows())
             continue;
         if (document.expands)
@@ -196,6 +183,48 @@ void ShellReader::read_documents() {
         read_in_shell(text, std::nullopt, line, document.is_written);
     }
     documents_before_ = 0;
+}
+
+// The document's lines, up to its end.
+std::string ShellReader::take_document(const Document& document) {
+    std::string text;
+    while (!words_.at_end()) {
+        const std::string_view rest = words_.rest();
+        std::string_view here = rest.substr(0, rest.find('\n'));
+        skip_line();
+        if (!words_.at_end())
+            next();
+        if (document.without_tabs)
+            here.remove_prefix(std::min(here.find_first_not_of('\t'), here.size()));
+        if (here == document.end)
+            break;
+        text.append(here).append("\n");
+    }
+    return text;
+}
+
+// The text of the first document that begins in this line; nothing if that is unknown.
+std::optional<std::string> ShellReader::text_ahead(const Document& document) {
+    const std::string_view behind = words_.rest().substr(0, words_.rest().find('\n'));
+    // With these, the line may go on after its end.
+    if (behind.find_first_of("'\"\\`$(") != std::string_view::npos)
+        return std::nullopt;
+    const size_t place = words_.place();
+    const unsigned line = words_.line();
+    skip_line();
+    if (!words_.at_end())
+        next();
+    const size_t begin = words_.place();
+    std::string text = take_document(document);
+    variables_.charge(words_.place() - begin);
+    words_.go_to(place, line);
+    if (!document.expands)
+        return text;
+    text = ShellWordReader(text, variables_, line + 1).read_document();
+    // What is unknown has stayed there as it was written.
+    if (text.find_first_of("$`") != std::string::npos)
+        return std::nullopt;
+    return text;
 }
 
 }  // namespace tapgate

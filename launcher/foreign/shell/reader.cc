@@ -289,9 +289,8 @@ void ShellReader::read_redirection(std::string redirection) {
         return;
     }
     const bool document = peek() == '<' && peek(1) == '<' && peek(2) != '<';
-    const bool text = words_.rest().starts_with("<<<") && reads_input(command_.words);
-    if (peek() == '<' && peek(1) == '<' && !text)
-        add_problem({"a here-document (`<<')"});
+    const bool reads = reads_input(command_.words);
+    const bool text = words_.rest().starts_with("<<<");
     while (peek() == '<' || peek() == '>' || peek() == '&' || peek() == '|')
         redirection += next();
     const bool without_tabs = document && peek() == '-';
@@ -302,14 +301,19 @@ void ShellReader::read_redirection(std::string redirection) {
     const std::string_view before = words_.rest();
     const std::vector<std::string> fields = words_.read(false);
     const std::string_view written = before.substr(0, before.size() - words_.rest().size());
-    if (text && !words_.problem() && !is_unknown(fields))
+    if (text && reads && !words_.problem() && !is_unknown(fields))
         input_ = joined(fields) + "\n";
     take_problem();
     for (const std::string& field : fields)
         redirection += field;
-    if (document && !fields.empty())
+    if (document && !fields.empty()) {
         documents_.push_back({fields[0], written.find_first_of("'\"\\") == std::string_view::npos,
                               false, false, without_tabs});
+        if (reads)
+            input_ = documents_.size() == 1 ? text_ahead(documents_[0]) : std::nullopt;
+    }
+    if (document ? !reads || !input_ : text && !reads)
+        add_problem({"a here-document (`<<')"});
     command_.redirections.push_back(redirection);
 }
 

@@ -79,6 +79,15 @@ class ShellReader {
     }
     [[nodiscard]] bool follows() const { return script_.reading != ShellReading::flat; }
 
+    // A here-document that begins in this line.
+    struct Document {
+        std::string end;
+        bool expands;       // variables in it are expanded
+        bool is_a_script;   // it goes into a file, or to a shell
+        bool is_written;    // it goes into a file
+        bool without_tabs;  // it begins with `<<-'
+    };
+
     // Characters and words.
     void read_part();
     void read_operator(char c);
@@ -187,20 +196,14 @@ class ShellReader {
                        unsigned line, bool written, std::optional<ShellVariables::Value> name = {});
     void read_nested(const std::string& text, Script& script, unsigned line, bool written);
     void read_documents();
+    std::string take_document(const Document& document);
+    std::optional<std::string> text_ahead(const Document& document);
     void take_over(std::vector<ShellCommand> commands, bool written);
 
     struct Assignment {
         std::string name;
         std::string value;
         bool append;
-    };
-    // A here-document that begins in this line.
-    struct Document {
-        std::string end;
-        bool expands;       // variables in it are expanded
-        bool is_a_script;   // it goes into a file, or to a shell
-        bool is_written;    // it goes into a file
-        bool without_tabs;  // it begins with `<<-'
     };
 
     ShellVariables& variables_;
