@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <functional>
 #include <optional>
 
 #include "launcher/base/directories.h"
@@ -22,6 +23,7 @@
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/ssh.h"
 #include "launcher/network/ssh_relay.h"
+#include "launcher/qemu/control.h"
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/qemu/standstill.h"
 #include "launcher/vm/file.h"
@@ -119,13 +121,22 @@ Way way_option(const CommandLine& command) {
     throw UsageError("--via: " + quoted_word(text) + " is neither ssh nor agent");
 }
 
-ExitCode exec_by_agent(const VmName& name, const std::vector<std::string>& words) {
-    AgentResult result;
+// Does something by the VM's agent. That a power cut closes the agent's channel is the smaller
+// news.
+void by_agent(const VmName& name, const std::function<void()>& something) {
+    const UniqueFd qemu = qemu_pidfd(name);
     try {
-        result = agent_exec(agent_path(name), words, agent_limit, exec_limit);
+        something();
     } catch (const QmpError& error) {
+        if (error.kind() == QmpError::Kind::closed && ends(qemu))
+            throw LauncherError(ended_text(name));
         throw LauncherError(name.str() + ": " + error.what());
     }
+}
+
+ExitCode exec_by_agent(const VmName& name, const std::vector<std::string>& words) {
+    AgentResult result;
+    by_agent(name, [&] { result = agent_exec(agent_path(name), words, agent_limit, exec_limit); });
     print(result.output);
     write_all(STDERR_FILENO, result.errors);
     if (result.cut)
@@ -183,14 +194,12 @@ void copy_by_agent(const VmName& name, const Place& from, const Place& to) {
     const AgentCopy copy = {.socket = agent_path(name),
                             .answer_limit = piece_limit,
                             .progress = [&](double percent) { bar.show(percent); }};
-    try {
+    by_agent(name, [&] {
         if (to.vm)
             copy_to_guest(copy, from.path, to.path);
         else
             copy_from_guest(copy, from.path, to.path);
-    } catch (const QmpError& error) {
-        throw LauncherError(name.str() + ": " + error.what());
-    }
+    });
 }
 
 }  // namespace

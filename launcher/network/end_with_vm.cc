@@ -24,10 +24,6 @@ namespace {
 // The last words of a guest that shuts down may still be on their way.
 constexpr int last_words_ms = 1000;
 
-std::string gone(const VmName& name) {
-    return name.str() + " does not run any more; start it with: tapgate start " + name.str();
-}
-
 // Closes what this process has inherited, so that whoever reads or writes there need not wait for
 // it.
 void let_go_of_input_and_output() {
@@ -45,7 +41,7 @@ void watch(const VmName& name, const UniqueFd& qemu, const UniqueFd& process) {
         return;
     // As ssh does: where a login has made the terminal raw, a newline alone is only half of one.
     const std::string end = isatty(STDERR_FILENO) == 1 ? "\r\n" : "\n";
-    write_all(STDERR_FILENO, "tapgate: " + gone(name) + end);
+    write_all(STDERR_FILENO, "tapgate: " + ended_text(name) + end);
     syscall(SYS_pidfd_send_signal, process.get(), SIGTERM, nullptr, 0);
 }
 
@@ -54,7 +50,7 @@ void watch(const VmName& name, const UniqueFd& qemu, const UniqueFd& process) {
 void end_with_vm(const VmName& name) {
     const UniqueFd qemu = qemu_pidfd(name);
     if (!qemu)
-        throw LauncherError(gone(name));
+        throw LauncherError(ended_text(name));
     const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
     if (!self)
         fail_with_errno("pidfd_open");
@@ -73,6 +69,16 @@ void end_with_vm(const VmName& name) {
         watch(name, qemu, self);
     }
     _exit(0);
+}
+
+std::string ended_text(const VmName& name) {
+    return name.str() + " does not run any more; start it with: tapgate start " + name.str();
+}
+
+bool ends(const UniqueFd& qemu) {
+    constexpr int moment_ms = 1000;
+    pollfd end{qemu.get(), POLLIN, 0};
+    return !qemu || poll(&end, 1, moment_ms) > 0;
 }
 
 }  // namespace tapgate

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <string>
+
 #include "common/names.h"
+#include "common/unique_fd.h"
 
 namespace tapgate {
 
@@ -10,5 +13,12 @@ namespace tapgate {
 /// connection, and a client would wait for it forever.) Throws a LauncherError, also when the VM
 /// does not run.
 void end_with_vm(const VmName& name);
+
+/// What to say when the VM has ended under whoever used it.
+std::string ended_text(const VmName& name);
+
+/// Whether a VM's QEMU, of which this is the pidfd, has ended, or does so in a moment: its
+/// connections close first.
+bool ends(const UniqueFd& qemu);
 
 }  // namespace tapgate

@@ -277,9 +277,15 @@ check "cp: by ssh only" 'no network adapter' $err
 holds "cp: no part is left" [ -z "$(find $LAB/home -name "*.part.*")" ]
 tap_gate exec lab -- sh -c 'echo by the real agent; exit 5' || status=$?
 check "exec: by a real agent" '^by the real agent$' $out
+# The power is cut: QEMU ends, and with it the channel.
+(lab_exec $LAB/tapgate exec lab -- sleep 60) >/dev/null 2>$LAB/log/cut </dev/null &
+cut=$!
+sleep 1
+vm_stop
 kill $agent
 wait $agent || true
-vm_stop
+! wait $cut || wrong "exit status 0"
+check "exec: the power is cut" '^tapgate: lab does not run any more; start it with' $LAB/log/cut
 
 # --- a lab ------------------------------------------------------------------------------------------
 
