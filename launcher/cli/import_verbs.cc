@@ -129,8 +129,8 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
         const std::string& name = result.appliance->vm_name();
         for (const char* const option : {"virtio", "vm", "configuration"}) {
             if (command.has(option))
-                throw UsageError("--" + std::string(option) + ": what " + name +
-                                 " has is said in the archive already");
+                throw UsageError("--" + std::string(option) + ": the archive already describes " +
+                                 name);
         }
         ArchivedVm vm = read_archived_vm(result.appliance->vm_file(), path + ":" + name + ".conf");
         result.translation.name = name;
@@ -202,7 +202,7 @@ void ask_about_reach(const CommandLine& command, const Translation& translation,
         return;
     if (!can_ask())
         throw LauncherError(shown(source) + " gives these of this host to the guest:\n" + list +
-                            "nobody to ask: this is no terminal; --yes says that it may have them");
+                            "this is not a terminal, so nobody can be asked; --yes agrees to it");
     if (!agreed(shown(source) + " gives these of this host to the guest:\n" + list +
                 "May it have them"))
         throw LauncherError("nothing was imported");
@@ -224,7 +224,7 @@ void print_notes(const std::vector<TranslationNote>& notes, const std::string& f
         note(note_text(one));
     }
     if (cut)
-        note("what ends in ... is whole in " + shown(file));
+        note("notes that end in ... are complete in " + shown(file));
 }
 
 std::string in_mebibytes(std::uint64_t bytes) {

@@ -122,8 +122,8 @@ std::optional<BaseRecord> read_base_record(const std::string& overlay) {
         return record;
     } catch (const std::exception&) {
         throw LauncherError(shown(path) +
-                            " is damaged: nobody knows what the overlay's base was; remove it if "
-                            "you are sure that the base is as it was");
+                            " is damaged, so nobody can tell whether the overlay's base has "
+                            "changed; remove this file if you are sure that it has not");
     }
 }
 
@@ -244,7 +244,7 @@ void refuse_base(const std::string& path, const std::string& way_out,
                  const std::vector<std::string>& except) {
     const auto dependents = dependents_of(path, except);
     if (!dependents.empty())
-        throw LauncherError(shown(path) + " is what these stand on: " + joined(dependents) +
+        throw LauncherError(shown(path) + " is the base of " + joined(dependents) +
                             "; a change would destroy them: " + way_out);
 }
 
@@ -264,7 +264,7 @@ void check_bases(const VmSpec& spec) {
         }
         if (access(disk.path.str().c_str(), F_OK) == 0 &&
             !is_any({record->files.front().path}, backing_of(disk.path.str())))
-            throw LauncherError(shown(disk.path.str()) + " stands on another image than " +
+            throw LauncherError(shown(disk.path.str()) + " has another base than " +
                                 shown(record->files.front().path) +
                                 ", which it was made for; somebody has changed the overlay");
     }

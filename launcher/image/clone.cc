@@ -252,8 +252,8 @@ void require_resettable(const VmName& name) {
     const auto overlays = overlays_of(name);
     if (overlays.empty())
         throw LauncherError(name.str() +
-                            " is no clone: there is no base to go back to; to a snapshot of "
-                            "it: tapgate snapshot restore " +
+                            " is not a clone, so there is no base to go back to; to go back to "
+                            "a snapshot: tapgate snapshot restore " +
                             name.str() + " TAG");
     for (const auto& [disk, record] : overlays)
         refuse_base(disk.path.str(), "delete them first");

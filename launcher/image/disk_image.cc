@@ -232,7 +232,7 @@ class Checker {
                     refuse(path, "has a part that is not one of its files: " + quoted_word(name));
             }
         } catch (const nlohmann::json::exception&) {
-            throw LauncherError("qemu-img info " + shown(path) + ": not the answer expected");
+            throw LauncherError("qemu-img info " + shown(path) + ": unexpected answer");
         }
     }
 

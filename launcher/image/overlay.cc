@@ -69,8 +69,8 @@ void remove_left_over() {
 std::vector<ChainLink> chain_of(const Disk& disk) {
     if (disk.any_backing)
         throw LauncherError(shown(disk.path.str()) +
-                            ": with backing=any nobody knows what a clone would stand on; name "
-                            "each backing file instead");
+                            ": with backing=any nobody can tell what a clone's base would be; "
+                            "name each backing file instead");
     std::vector<ChainLink> chain = {{disk.path.str(), disk.format}};
     for (;;) {
         const ChainLink last = chain.back();

@@ -46,8 +46,8 @@ bool is_key(std::string_view word) {
 void refuse_parent(std::string_view text, const std::string& source) {
     if (text.find("parentFileNameHint") != std::string_view::npos)
         throw LauncherError(source +
-                            ": the image has a parent (parentFileNameHint); export it from VMware "
-                            "as a whole");
+                            ": the image only has what differs from another one "
+                            "(parentFileNameHint); export it from VMware as a whole");
 }
 
 class Descriptor {

@@ -161,7 +161,7 @@ done
 starts c1
 ask c1 read '^DISK <first>'
 did 0 kill c1
-tg_refused "is no clone" reset golden --to-base
+tg_refused "is not a clone" reset golden --to-base
 result "reset --to-base brings the base's content back"
 
 # --- snapshots ----------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ tg_refused "No such file" start c1 --helper="$LAB_HELPER"
 user mv "$base.away" "$base"
 user sh -c "echo secret >'$LAB/home/secret'"
 user qemu-img rebase -u -F raw -b "$LAB/home/secret" "$data/c1/disk.qcow2"
-tg_refused "stands on another image" start c1 --helper="$LAB_HELPER"
+tg_refused "has another base than" start c1 --helper="$LAB_HELPER"
 did 0 reset c1 --to-base
 starts c1
 ask c1 read '^DISK <first>'

@@ -191,7 +191,7 @@ ovf 'ovf:href="lab-disk1.vmdk"' | sed "s,<VirtualSystem ,<EulaSection><License>$
     >appliance/license.ovf
 imported license appliance/license.ovf
 says "$work/error" '^tapgate: <EulaSection><License>all rights .*\.\.\.  ->  dropped: tapgate has no setting for it$'
-says "$work/error" "^tapgate: what ends in ... is whole in $XDG_CONFIG_HOME/tapgate/license.conf$"
+says "$work/error" "^tapgate: notes that end in ... are complete in $XDG_CONFIG_HOME/tapgate/license.conf$"
 [ "$(wc -L <"$work/error")" -lt 500 ] || wrong "a line of $(wc -L <"$work/error") characters"
 [ "$(grep -o 'all rights' "$XDG_CONFIG_HOME/tapgate/license.conf" | wc -l)" = 500 ] || wrong "the file has not all of it"
 result "long notes"

@@ -441,7 +441,7 @@ void take_global(LegacyParts& parts, const LegacyOption& option) {
     } else if (value.starts_with("isa-fdc.bootindex")) {
         parts.drives.floppy_orders.emplace_back(value[std::string("isa-fdc.bootindex").size()],
                                                 value.substr(value.find('=') + 1));
-        parts.result.changed(option.text, "its place in the order to boot from");
+        parts.result.changed(option.text, "its place in the boot order");
     } else if (value.starts_with("qxl") || value.starts_with("VGA.") ||
                value.starts_with("ICH9-LPC.noreboot") || driver.starts_with("qxl") ||
                value.starts_with("mch.extended-tseg") || driver == "mch" ||

@@ -130,7 +130,7 @@ void BootOrder::write_places(const std::vector<Entry>& sequence, Translation& re
             result.keep("the floppy drive " + std::string(1, sequence[i].floppy) + ":",
                         {"-global", "isa-fdc.bootindex" + std::string(1, sequence[i].floppy) + "=" +
                                         std::to_string(i + 1)},
-                        "its place in the order to boot from");
+                        "its place in the boot order");
     }
 }
 
@@ -142,11 +142,12 @@ void BootOrder::finish(Translation& result, const std::string& why) {
         std::any_of(order.begin(), order.end(), [](const Entry& entry) { return entry.kept; });
     if (text.empty()) {
         if (!was_.empty() && has_kept)
-            result.changed(was_, "bootindex= of what is kept", why);
+            result.changed(was_, "bootindex= of the devices that are kept", why);
         else if (!was_.empty())
             result.dropped(
-                was_,
-                why.empty() ? "there is no device of this kind: it boots from what there is" : why);
+                was_, why.empty()
+                          ? "there is no device of this kind, so the guest boots from the others"
+                          : why);
         return;
     }
     // tapgate's default is disks, CD-ROMs, adapters.
@@ -158,8 +159,9 @@ void BootOrder::finish(Translation& result, const std::string& why) {
         return;
     result.set("boot", text);
     if (was_.empty())
-        result.added("boot = " + text,
-                     why.empty() ? "as its firmware would look for a system" : why);
+        result.added(
+            "boot = " + text,
+            why.empty() ? "in the order in which its firmware would look for a system" : why);
     else
         result.changed(was_, "boot = " + text, why);
 }

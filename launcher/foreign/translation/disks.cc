@@ -38,7 +38,7 @@ void shorten_serial(ForeignDisk& disk) {
     constexpr size_t most = 20;
     if (disk.bus == "scsi" || disk.serial.size() <= most)
         return;
-    add_reason(disk.why, "a guest reads 20 characters of serial=" + disk.serial);
+    add_reason(disk.why, "a guest reads only 20 characters of serial=" + disk.serial);
     disk.serial.resize(most);
 }
 
@@ -127,7 +127,7 @@ void ForeignDisks::say_where_it_is_found(ForeignDisk& disk) const {
         add_reason(disk.why, "the guest finds it " + std::string(before ? "before" : "behind") +
                                  " its other disks on " + bus + ": /dev/" +
                                  (bus == "virtio" ? "vda" : "sda") +
-                                 " may be another one, by-uuid is as it was");
+                                 " may be another disk now, but names in by-uuid still hold");
 }
 
 bool ForeignDisks::is_setting(const ForeignDisk& disk) const {
@@ -148,7 +148,7 @@ bool ForeignDisks::takes_room(ForeignDisk& disk) {
     const bool ide = !machine_.q35 && ata;
     const bool sata = (machine_.q35 && ata) || disk.bus == "sata";
     if (disk.read_only && disk.kind == ForeignDisk::Kind::disk && (ide || sata)) {
-        add_reason(disk.why, "no IDE or SATA disk can be read-only, so it is on virtio");
+        add_reason(disk.why, "an IDE or SATA disk cannot be read-only, so it is on virtio");
         disk.bus = "virtio";
     } else if (ide) {
         return ide_ < most_ide && ++ide_ > 0;
@@ -157,7 +157,7 @@ bool ForeignDisks::takes_room(ForeignDisk& disk) {
             return false;
         sata_++;
         if (disk.kind == ForeignDisk::Kind::disk && disk.bus == "ide") {
-            add_reason(disk.why, "q35 has SATA in the place of IDE");
+            add_reason(disk.why, "q35 has SATA instead of IDE");
             disk.bus = "sata";
         }
         return true;
@@ -179,7 +179,7 @@ void ForeignDisks::name_as_before(ForeignDisk& disk, std::optional<unsigned> pla
         return;
     disk.serial =
         "QM0000" + std::to_string(machine_.q35 ? 2 * *disk.ata_place + 1 : *disk.ata_place + 1);
-    add_reason(disk.why, "its serial number is that of the place that it had");
+    add_reason(disk.why, "the serial number is the one that it had in its old place");
 }
 
 void ForeignDisks::add_setting(const ForeignDisk& disk) {
@@ -187,7 +187,7 @@ void ForeignDisks::add_setting(const ForeignDisk& disk) {
     if (disk.kind == ForeignDisk::Kind::cdrom) {
         if (disk.bus == "scsi" || disk.bus == "virtio")
             add_reason(why, std::string("the drive was on ") +
-                                (disk.bus == "scsi" ? "SCSI" : "virtio") + " and is on " +
+                                (disk.bus == "scsi" ? "SCSI" : "virtio") + " and is now on " +
                                 (machine_.q35 ? "SATA" : "IDE"));
         result_.set("cdrom", disk.path);
         result_.changed(disk.was, "cdrom = " + disk.path, why);
@@ -301,7 +301,7 @@ void ForeignDisks::keep(ForeignDisk disk) {
     for (const auto& [key, value] : disk.device)
         device.set(key, value);
     if (disk.kind == ForeignDisk::Kind::disk && disk.bus != "usb" && !disk.backing.empty())
-        add_reason(disk.why, "with all that its image stands on");
+        add_reason(disk.why, "including the images below its own");
     const BootKind kind = disk.kind == ForeignDisk::Kind::cdrom ? BootKind::cdrom : BootKind::disk;
     // QEMU has no bootindex= for a card in a reader, and no BIOS boots from one.
     const bool card = disk.model == "sd-card" || disk.model == "emmc";

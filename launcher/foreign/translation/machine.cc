@@ -69,7 +69,7 @@ void keep_sound(const std::string& was, const std::vector<std::string>& devices,
         arguments.push_back(device);
     }
     result.keep(was, arguments,
-                "the guest keeps its card, and nobody hears it" +
+                "the guest keeps its sound card, but its sound is not played on the host" +
                     (left_out.empty() ? "" : "; " + left_out));
 }
 

@@ -15,7 +15,7 @@ std::vector<Properties::Property> flat_json(std::string_view text) {
     using Json = nlohmann::ordered_json;
     const auto json = Json::parse(text, nullptr, false);
     if (!json.is_object())
-        throw LauncherError(quoted_word(text) + " begins like JSON and is none");
+        throw LauncherError(quoted_word(text) + " begins like JSON, but is not valid JSON");
     std::vector<Properties::Property> properties;
     // Not recursive, since whoever wrote the text chose the depth.
     std::vector<std::pair<std::string, const Json*>> open = {{"", &json}};

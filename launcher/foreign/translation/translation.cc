@@ -45,7 +45,7 @@ std::string note_text(const TranslationNote& note) {
             text += "  ->  " + note.became;
             break;
         case TranslationNote::Kind::added:
-            text = "(not said)  ->  " + note.became;
+            text = "(not given)  ->  " + note.became;
             break;
         case TranslationNote::Kind::kept:
             text += "  ->  kept";
@@ -69,15 +69,17 @@ std::string_view instead_of_description(std::string_view path) {
         std::string_view way_out;
     };
     constexpr std::string_view quickemu =
-        "where it is quickemu's: give the script NAME.sh beside the VM's disk, which quickemu "
-        "writes at each start";
+        "if it is from quickemu: use the script NAME.sh beside the VM's disk instead, which "
+        "quickemu writes at each start";
     constexpr Program programs[] = {
         {".vmx",
-         "it is VMware's file of a VM: import the .vmdk that its fileName= names, or what `ovftool "
-         "FILE.vmx FILE.ova' writes, which says what the VM is, too"},
+         "it is VMware's description of a VM: import the .vmdk that its fileName= names or, to "
+         "keep "
+         "the VM's settings too, the output of `ovftool FILE.vmx FILE.ova'"},
         {".vbox",
-         "it is VirtualBox' file of a VM: import what `VBoxManage export VM -o FILE.ova' writes"},
-        {".vmcx", "it is Hyper-V's file of a VM: import the .vhdx of its disk"},
+         "it is VirtualBox' description of a VM: import the output of `VBoxManage export VM -o "
+         "FILE.ova'"},
+        {".vmcx", "it is Hyper-V's description of a VM: import the .vhdx of its disk"},
         {".utm", "it is UTM's directory of a VM: import the .qcow2 in it"},
         {".conf", quickemu},
         {"quickemu", quickemu},

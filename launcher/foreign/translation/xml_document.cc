@@ -54,8 +54,7 @@ void refuse_other_encoding(std::string_view text, const std::string& source) {
     }
     const std::string shell_name = shown(shell_text({name}));
     throw LauncherError(source + ": it is in " + shown(name) + ": `iconv -f " + shell_name +
-                        " -t UTF-8 OLD | sed 1s/" + shell_name +
-                        "/UTF-8/ >NEW' makes one of it that can be read");
+                        " -t UTF-8 OLD | sed 1s/" + shell_name + "/UTF-8/ >NEW' converts it");
 }
 
 class FindControlCharacter : public pugi::xml_tree_walker {
@@ -75,22 +74,23 @@ void parse_xml(pugi::xml_document& document, std::string_view text, const std::s
     if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff"))
         throw LauncherError(source +
                             ": it is in UTF-16, as Windows writes it: `iconv -f UTF-16 -t UTF-8 "
-                            "OLD >NEW' makes one of it that can be read");
+                            "OLD >NEW' converts it");
     if (has_nul(text))
         throw LauncherError(source +
-                            ": a NUL, a control character, is in it, which XML does not have");
+                            ": it contains a NUL, a control character, which XML does not allow");
     refuse_other_encoding(text, source);
     const pugi::xml_parse_result result =
         document.load_buffer(text.data(), text.size(), pugi::parse_default | pugi::parse_doctype);
     if (!result)
-        throw LauncherError(source + ": no XML: " + result.description() + " at byte " +
+        throw LauncherError(source + ": not valid XML: " + result.description() + " at byte " +
                             std::to_string(result.offset));
     FindControlCharacter control_character;
     if (!document.traverse(control_character))
-        throw LauncherError(source + ": a control character is in it, which XML does not have");
+        throw LauncherError(source + ": it contains a control character, which XML does not allow");
     for (const pugi::xml_node& node : document.children()) {
         if (node.type() == pugi::node_doctype)
-            throw LauncherError(source + ": a DOCTYPE, which can hold anything; remove it");
+            throw LauncherError(source +
+                                ": it has a DOCTYPE, which tapgate does not read; remove that");
     }
 }
 

@@ -220,7 +220,7 @@ TEST_F(Clone, AnAlteredOverlayIsSeen) {
                            data("lab/disk.qcow2")})
                   .exit_code,
               0);
-    EXPECT_THAT(starts(lab), HasSubstr("stands on another image"));
+    EXPECT_THAT(starts(lab), HasSubstr("has another base than"));
     reset_to_base(lab);
     EXPECT_EQ(starts(lab), "none");
 }
@@ -232,7 +232,7 @@ TEST_F(Clone, OfAClone) {
     EXPECT_EQ(read_base_record(data("other/disk.qcow2"))->files.size(), 2U);
     EXPECT_THAT(starts(lab), HasSubstr("other"));
     EXPECT_THAT(error_of([&] { reset_to_base(lab); }), HasSubstr("other"));
-    EXPECT_THAT(error_of([&] { reset_to_base(base); }), HasSubstr("is no clone"));
+    EXPECT_THAT(error_of([&] { reset_to_base(base); }), HasSubstr("is not a clone"));
     reset_to_base(sibling);
     EXPECT_EQ(read_qcow2_names(data("other/disk.qcow2")).backing, data("lab/disk.qcow2"));
 }
