@@ -99,6 +99,19 @@ Images images_of(const VmSpec& spec) {
     return images;
 }
 
+// The way out, if QEMU may have failed for want of room; otherwise empty.
+std::string room_wanted(const std::string& path) {
+    const DiskFacts space = disk_space(path);
+    return space.error != 0 || space.is_device
+               ? ""
+               : "; " + shown(mount_point_of(path)) + " has " +
+                     std::to_string(space.free_mebibytes) + " MiB free: make room there";
+}
+
+bool is_full_disk(const std::string& error) {
+    return error.find("No space left") != std::string::npos;
+}
+
 void qemu_img_snapshot(const std::string& what, const std::string& tag, const std::string& path) {
     // Without its backing files, which are not needed for this.
     const nlohmann::json image = {
@@ -109,7 +122,10 @@ void qemu_img_snapshot(const std::string& what, const std::string& tag, const st
                                             FileAccess{.read = {}, .parts = {}, .write = {path}},
                                             std::chrono::minutes(10));
     if (done.exit_code != 0)
-        throw LauncherError(shown(path) + ": " + terminal_text(done.errors));
+        // What qemu-img says behind its first line follows from that.
+        throw LauncherError(
+            shown(path) + ": " + terminal_text(done.errors.substr(0, done.errors.find('\n'))) +
+            (is_full_disk(done.errors) ? room_wanted(path) + ", and try again" : ""));
 }
 
 // Saves in all files; or in none, when that fails or a signal comes.
@@ -270,17 +286,13 @@ class RunningVm {
         if (error.find("igrat") != std::string::npos)
             throw LauncherError(failure("saving", error) + "; leave the RAM out: " + cold(tag));
         const std::string left = remains.take_back();
-        const DiskFacts space = disk_space(state_path_);
+        const std::string room = room_wanted(state_path_);
         throw LauncherError(failure("saving", error) +
                             (left.empty()
                                  ? "; nothing of it is left"
                                  : "; what it has written of the RAM cannot be taken out of " +
                                        shown(state_path_) + ": " + left) +
-                            (space.error != 0 || space.is_device
-                                 ? ""
-                                 : "; " + shown(mount_point_of(state_path_)) + " has " +
-                                       std::to_string(space.free_mebibytes) +
-                                       " MiB free: make room there, and save it again"));
+                            (room.empty() ? "" : room + ", and save it again"));
     }
 
     void restore(const std::string& tag) {
@@ -309,7 +321,17 @@ class RunningVm {
         const nlohmann::json nodes = nodes_with(tag);
         if (nodes.empty())
             throw no_such_snapshot(name_, tag);
-        run_job("snapshot-delete", {{"tag", tag}, {"devices", nodes}}, "deleting");
+        const std::string error =
+            job_error("snapshot-delete", {{"tag", tag}, {"devices", nodes}}, "deleting");
+        if (error.empty())
+            return;
+        // This QEMU has struck it off its list, which the image still has.
+        throw LauncherError(failure("deleting", error) +
+                            (is_full_disk(error) ? room_wanted(state_path_) +
+                                                       ", and delete it again after: tapgate "
+                                                       "restart " +
+                                                       name_.str()
+                                                 : ""));
     }
 
   private:

@@ -142,6 +142,26 @@ full "snapshot save" "qemu-img snapshot -l own.qcow2 | grep fresh" snapshot save
 full "snapshot restore" "qemu-io -r -f qcow2 -c 'read -P 0x11 1M 1M' own.qcow2 | grep -v failed" \
     snapshot restore own old --yes
 full "snapshot delete" "! qemu-img snapshot -l second.qcow2 | grep old" snapshot delete own old --yes
+# Where the image is sparse, what is left of its list of snapshots wants room.
+prepared snapshot save own newer
+for image in own second; do
+    fallocate --dig-holes "$disk/$image.qcow2"
+done
+head -c 100M /dev/zero >"$disk/filler" 2>/dev/null || true
+no_room="No space left on device; $disk has 0 MiB free: make room there, and"
+on_disk snapshot delete own old --yes
+[ "$status" = 1 ] || wrong "it ends with $status"
+says "$err" "$no_room try again\$"
+prepared start own
+on_disk snapshot delete own old --yes
+[ "$status" = 1 ] || wrong "of a VM that runs it ends with $status"
+says "$err" "$no_room delete it again after: tapgate restart own\$"
+rm "$disk/filler"
+prepared kill own
+prepared snapshot delete own old --yes
+find "$disk" -mindepth 1 -delete
+cp -a --sparse=never "$kept/." "$disk/"
+result "snapshot delete from sparse images: where room is wanted, and what then"
 full resize "qemu-img info own.qcow2 | grep '16 MiB'" resize own 16M
 full reset "[ -e $data/student/disk.qcow2 ]" reset student --to-base --yes
 full delete "! [ -e $conf/student.conf ] && ! [ -e $data/student ]" delete student --disks --yes
