@@ -32,7 +32,7 @@ std::string why_unprivileged(const Caller& caller) {
                 ? ": started under no-new-privs, which takes tapgate-helper's privilege away "
                   "(QEMU's -sandbox on and some containers and services set it)"
                 : ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it (or setcap "
-                  "cap_net_admin=ep it), on a file system that is not mounted nosuid");
+                  "cap_net_admin=ep it), on a file system not mounted nosuid; or it is traced");
 }
 
 }  // namespace tapgate
