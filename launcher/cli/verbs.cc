@@ -60,14 +60,6 @@ constexpr Verb all_verbs[] = {
      .rest = Rest::qemu_arguments,
      .help = "print QEMU's command line; start nothing",
      .run = print_argv},
-    {.name = "help",
-     .operands = "[VERB]",
-     .help = "print what there is, or a verb's options",
-     .run = print_help},
-    {.name = "completion",
-     .operands = "bash|zsh",
-     .help = "print what makes the shell complete tapgate's words",
-     .run = print_completion},
     {.name = "delete",
      .operands = "NAME",
      .help = "remove the VM file and what belongs to it",
@@ -272,6 +264,14 @@ constexpr Verb all_verbs[] = {
      .help =
          "make a VM of a foreign image, an OVA or OVF, an exported .tar, or a libvirt domain's XML",
      .run = import_vm},
+    {.name = "help",
+     .operands = "[VERB]",
+     .help = "print what there is, or a verb's options",
+     .run = print_help},
+    {.name = "completion",
+     .operands = "bash|zsh",
+     .help = "print what makes the shell complete tapgate's words",
+     .run = print_completion},
 };
 
 constexpr VerbOption all_options[] = {
