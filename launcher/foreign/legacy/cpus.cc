@@ -2,6 +2,10 @@
 //
 // CPUs: how many, and which.
 #include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
@@ -23,55 +27,93 @@ void count_plugged_cpus(LegacyParts& parts, const std::vector<LegacyOption>& opt
         }));
 }
 
-void take_cpus(LegacyParts& parts, const LegacyOption& option) {
+namespace {
+
+constexpr unsigned most_of_a_level = 100000;
+
+// Stays far below what would overflow.
+std::uint64_t times(std::uint64_t product, std::uint64_t level) {
+    constexpr std::uint64_t most = 1ULL << 40U;
+    return std::min(product * level, most);
+}
+
+// What -smp says.
+struct Smp {
+    std::optional<unsigned> cpus, sockets, cores, threads, most;
+    std::uint64_t between = 1;               // of levels that cpus = does not have: dies=
+    std::vector<Properties::Property> left;  // other properties
+
+    // How many CPUs the levels come to, each of those that are not given being one.
+    [[nodiscard]] std::uint64_t product() const {
+        std::uint64_t all = between;
+        for (const auto& level : {sockets, cores, threads})
+            all = times(all, level.value_or(1));
+        return all;
+    }
+};
+
+Smp smp_of(const LegacyOption& option) {
     Properties properties = Properties::parse(option.value, "cpus");
     const auto number = [&](const char* key) -> std::optional<unsigned> {
         const auto text = properties.take(key);
-        const auto value = text ? parse_whole<unsigned>(*text) : std::nullopt;
-        if (text && (!value || *value == 0 || *value > 100000))
-            throw LauncherError(shown(option.text) + ": " + key +
-                                "= takes a number from 1 to 100000");
+        const auto value = text ? parse_whole<unsigned>(*text, 1, most_of_a_level) : std::nullopt;
+        if (text && !value)
+            throw LauncherError(shown(option.text) + ": " + key + "= takes a number from 1 to " +
+                                std::to_string(most_of_a_level));
         return value;
     };
-    const auto cpus = number("cpus");
-    const auto sockets = number("sockets");
-    const auto cores = number("cores");
-    const auto threads = number("threads");
-    const auto most = number("maxcpus");
-    // Levels in between, which cpus = does not have.
-    std::uint64_t between = 1;
+    Smp smp;
+    smp.cpus = number("cpus");
+    smp.sockets = number("sockets");
+    smp.cores = number("cores");
+    smp.threads = number("threads");
+    smp.most = number("maxcpus");
     for (const char* const one : {"dies", "clusters", "modules", "drawers", "books"})
-        between *= number(one).value_or(1);
-    const std::uint64_t said =
-        std::uint64_t{sockets.value_or(1)} * cores.value_or(1) * threads.value_or(1) * between;
-    const std::uint64_t first = cpus ? *cpus : most ? *most : said;
+        smp.between = times(smp.between, number(one).value_or(1));
+    smp.left = properties.all();
+    return smp;
+}
+
+// ",sockets=...", for cpus =; empty if only the number is given, or is another one.
+std::string topology(const Smp& smp, std::uint64_t total, std::string& why) {
+    const auto& sockets = smp.sockets;
+    const auto& cores = smp.cores;
+    const auto& threads = smp.threads;
+    if (!sockets && !cores && !threads)
+        return {};
+    const std::uint64_t said = smp.product();
+    if (total % said != 0 || (said != total && sockets && cores && threads)) {
+        add_reason(why, "sockets, cores and threads are left out, since they do not multiply to " +
+                            std::to_string(total) + " CPUs");
+        return {};
+    }
+    // What is not given follows from the rest, as with QEMU: cores before sockets.
+    const auto left = static_cast<unsigned>(total / said);
+    if (!sockets && !cores && left > 1)
+        add_reason(why,
+                   "QEMU before 6.2 made " + std::to_string(left) + " sockets of this instead");
+    return ",sockets=" + std::to_string(sockets.value_or(cores ? left : 1)) +
+           ",cores=" + std::to_string(cores.value_or(left)) +
+           ",threads=" + std::to_string(threads.value_or(sockets && cores ? left : 1));
+}
+
+}  // namespace
+
+void take_cpus(LegacyParts& parts, const LegacyOption& option) {
+    const Smp smp = smp_of(option);
+    const std::uint64_t first = smp.cpus ? *smp.cpus : smp.most ? *smp.most : smp.product();
     const std::uint64_t total = first + parts.plugged_cpus;
-    std::string value = std::to_string(total);
     std::string why;
     if (parts.plugged_cpus > 0)
         why = "including the CPUs that -device plugs in";
-    if (!sockets && !cores && !threads) {
-        // Only the number is given.
-    } else if (total % said == 0 && (said == total || !sockets || !cores || !threads)) {
-        // What is not given follows from the rest, as with QEMU: cores before sockets.
-        const auto left = static_cast<unsigned>(total / said);
-        value += ",sockets=" + std::to_string(sockets.value_or(cores ? left : 1));
-        value += ",cores=" + std::to_string(cores.value_or(left));
-        value += ",threads=" + std::to_string(threads.value_or(sockets && cores ? left : 1));
-        if (!sockets && !cores && left > 1)
-            add_reason(why,
-                       "QEMU before 6.2 made " + std::to_string(left) + " sockets of this instead");
-    } else {
-        add_reason(why, "sockets, cores and threads are left out, since they do not multiply to " +
-                            std::to_string(total) + " CPUs");
-    }
-    if (most && *most > total) {
+    const std::string value = std::to_string(total) + topology(smp, total, why);
+    if (smp.most && *smp.most > total) {
         parts.more_cpus = true;
-        add_reason(why,
-                   "more CPUs, up to " + std::to_string(*most) + ", cannot be plugged in later");
+        add_reason(
+            why, "more CPUs, up to " + std::to_string(*smp.most) + ", cannot be plugged in later");
     }
-    if (!properties.all().empty())
-        add_reason(why, "left out: " + listed(properties.all()));
+    if (!smp.left.empty())
+        add_reason(why, "left out: " + listed(smp.left));
     // A kept -smp overrides tapgate's own, since QEMU's last one counts.
     const auto keep = [&](std::uint64_t here, const std::string& reason) {
         parts.result.set("cpus", std::to_string(here));
@@ -80,7 +122,7 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     if (total > CpuTopology::most_cpus)
         return keep(CpuTopology::most_cpus,
                     "cpus = goes up to " + std::to_string(CpuTopology::most_cpus));
-    if (between > 1)
+    if (smp.between > 1)
         return keep(total, "cpus = has only sockets, cores and threads");
     parts.set(option.text, "cpus", value, why);
 }

@@ -727,6 +727,17 @@ TEST(Corpus, MostIsTakenOverAndTheRestHasAReason) {
     }
 }
 
+TEST(Translate, LevelsOfCpusWhoseProductIsTooBig) {
+    for (const std::string& first : {std::string(), std::string("2,")}) {
+        ShellCommand command;
+        command.words = {"kvm", "-smp",
+                         first + "sockets=65536,cores=65536,threads=65536,dies=65536"};
+        const Translation translation = translate_qemu_command(command, "/vm");
+        EXPECT_THAT(translation.settings,
+                    testing::Contains(std::pair("qemu-arg", command.words[2])));
+    }
+}
+
 TEST(Translate, SettingsOfTheCommandLineWin) {
     ShellCommand command;
     command.words = {"kvm", "-m", "512", "-net", "nic", "-net", "tap"};
