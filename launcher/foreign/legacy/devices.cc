@@ -274,8 +274,8 @@ constexpr std::array<std::string_view, 3> keyboards = {"usb-kbd", "virtio-keyboa
 constexpr std::array<std::string_view, 3> serial_cards = {"pci-serial", "pci-serial-2x",
                                                           "pci-serial-4x"};
 
-// Why tapgate's machines have the controller themselves, or what it is for on another one; empty if
-// the driver is none.
+// Why a controller is not taken over: tapgate's machines have it, or its devices are on another
+// one. Empty if the driver is for something else.
 std::string why_own_controller(const std::string& driver, const Properties& properties) {
     if (is_one_of(driver, infrastructure) || is_virtio(driver, "serial"))
         return "tapgate gives each device its place";
@@ -288,7 +288,7 @@ std::string why_own_controller(const std::string& driver, const Properties& prop
     return {};
 }
 
-// The same for what somebody sits in front of, or talks through.
+// The same for screens, keyboards, pointers and serial lines.
 std::string why_own_console(const std::string& driver, const Properties& properties) {
     if (is_screen(driver))
         return "display = vnc comes with the standard VGA adapter";

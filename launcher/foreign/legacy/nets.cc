@@ -275,7 +275,7 @@ class NetTranslator {
                 const std::string rest = helper->substr(at + option.size());
                 return bridge_or_default(rest.substr(0, rest.find_first_of(" '\"")), why);
             }
-            // If nothing else is said, QEMU asks its helper for that bridge.
+            // Without br=, QEMU asks its helper for its default bridge.
             const auto bridge = backend.take("br");
             return bridge ? bridge_or_default(*bridge, why) : std::string(default_bridge);
         }

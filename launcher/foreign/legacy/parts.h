@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// An old QEMU command line while it is being translated: what its options have said, until it is
+// An old QEMU command line while it is being translated: what its options mean, until it is
 // known what belongs together. Each option's handler is in one of the files named below, as the
 // table in table.cc says.
 #pragma once
@@ -157,7 +157,7 @@ bool is_screen(std::string_view driver);
 
 /// Disks, CD-ROMs, floppies (disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);
-/// Throws if a word that QEMU takes as a disk's name is none.
+/// Throws if QEMU would take the word as a disk's name, but it cannot be one.
 void require_name_of_disk(const std::string& word);
 void take_blockdev(LegacyParts& parts, const LegacyOption& option);
 /// Adds the disks to the result, with a note for each; marks the devices that belong to them.

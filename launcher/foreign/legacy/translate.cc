@@ -143,7 +143,7 @@ void require_one_operand(const std::vector<LegacyOption>& options) {
     });
     const std::string* first = nullptr;
     for (const LegacyOption& option : options) {
-        // A word that nobody knows gets another error.
+        // A word whose value is unknown gets another error.
         if (option.kind != nullptr || !option.unknown.empty() ||
             option.value.find(unknown_text) != std::string::npos)
             continue;

@@ -322,7 +322,7 @@ bool ShellFlow::is_over() const {
                        [](const Block& one) { return one.again && one.current == Truth::no; });
 }
 
-// Not for a loop that runs while a file exists, as nobody knows how often.
+// Not for a loop that runs while a file exists, since the number of its rounds is unknown.
 bool ShellFlow::asks_again(bool shifted) const {
     return is_in(Kind::loop) && top().loop.tested && !top().files && top().left == Truth::no &&
            top().current == Truth::yes && (top().asked || shifted);

@@ -164,7 +164,7 @@ std::optional<std::string> ShellWordReader::replaced_by(const std::string& word,
     return result + word.substr(at);
 }
 
-// Does what is said after the name, except for defaults; false if the result is unknown.
+// Does what is written after the name, except for defaults; false if the result is unknown.
 bool ShellWordReader::change(std::vector<std::string>& words, const Parameter& parameter) {
     const std::string_view how = parameter.how;
     if (how.starts_with(':')) {
