@@ -103,6 +103,12 @@ std::vector<std::string> with_implied_values(std::vector<std::string> arguments)
     return arguments;
 }
 
+UsageError takes_not(const Verb& verb, const VerbOption& option, const std::string& typed = "") {
+    return UsageError(std::string(verb.name) + " does not take --" + std::string(option.name) +
+                      (typed.empty() ? "" : " (" + typed + ")") +
+                      "; these do: " + std::string(option.verbs));
+}
+
 po::basic_parsed_options<char> parse(const Grammar& grammar,
                                      const std::vector<std::string>& arguments) {
     po::options_description all;
@@ -134,10 +140,19 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
                                       [&](const VerbOption& one) { return one.name == name; });
         if ((wrong.kind() == po::invalid_command_line_syntax::missing_parameter ||
              wrong.kind() == po::invalid_command_line_syntax::empty_adjacent_parameter) &&
-            (option != nullptr || own != grammar.options.end()))
+            (option != nullptr || own != grammar.options.end())) {
+            // `ls -l' means no user.
+            const Verb* const verb = arguments.empty() ? nullptr : grammar.find(arguments[0]);
+            if (option == nullptr && verb != nullptr && !takes(*verb, *own)) {
+                const std::string letter = {'-', own->letter};
+                const bool short_one =
+                    std::find(arguments.begin(), arguments.end(), letter) != arguments.end();
+                throw takes_not(*verb, *own, short_one ? letter : "");
+            }
             throw UsageError(
                 "--" + name + " needs a value: --" + name + "=" +
                 (option != nullptr ? argument_of(*option) : std::string(own->argument)));
+        }
         throw UsageError(shown(wrong.what()));
     } catch (const po::error& error) {
         throw UsageError(shown(error.what()));
@@ -166,8 +181,7 @@ void check(const CommandLine& command) {
                          " belongs to create, show, argv or run");
     for (const VerbOption& option : grammar.options) {
         if (command.has(std::string(option.name)) && !takes(verb, option))
-            throw UsageError(name + " does not take --" + std::string(option.name) +
-                             "; these do: " + std::string(option.verbs));
+            throw takes_not(verb, option);
     }
 }
 

@@ -17,6 +17,7 @@
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/new_verbs.h"
 #include "launcher/cli/operand.h"
+#include "launcher/cli/other_words.h"
 #include "launcher/image/clone.h"
 #include "launcher/image/resize.h"
 #include "launcher/image/seed.h"
@@ -103,6 +104,9 @@ ExitCode keep_snapshots(const CommandLine& command) {
     const std::string& what = command.operands[0];
     const VmName name = parse_vm_name(command.operands[1]);
     const bool list = what == "list";
+    if (const std::string_view meant = said_here("snapshot " + what); !meant.empty())
+        throw UsageError("unknown word " + quoted_word(what) + "; here it is: tapgate " +
+                         std::string(meant));
     if (!list && what != "save" && what != "restore" && what != "delete")
         throw UsageError(quoted_word(what) + " is none of save, list, restore, delete");
     if (list != (command.operands.size() == 2))

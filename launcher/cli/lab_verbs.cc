@@ -16,6 +16,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/base/text.h"
+#include "launcher/cli/other_words.h"
 #include "launcher/cli/several.h"
 #include "launcher/lab/control.h"
 #include "launcher/lab/file.h"
@@ -267,6 +268,9 @@ ExitCode control_lab(const CommandLine& command) {
     const std::string& word = command.operands.at(0);
     const auto* const action = std::find_if(std::begin(actions), std::end(actions),
                                             [&](const Action& one) { return one.name == word; });
+    if (const std::string_view meant = said_here("lab " + word); !meant.empty())
+        throw UsageError("unknown word " + quoted_word(word) + "; here it is: tapgate " +
+                         std::string(meant));
     if (action == std::end(actions)) {
         std::vector<std::string_view> names;
         std::string list;

@@ -153,10 +153,10 @@ ExitCode start_vm(const CommandLine& command) {
 
 ExitCode stop_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
+    const auto limit = command.seconds("timeout", PowerDown::Limits().guest);
     refuse_elsewhere(name);
     if (const UniqueFd qemu = running_qemu(name))
-        power_down_vm(name, qemu, command.seconds("timeout", PowerDown::Limits().guest),
-                      command.has("force"));
+        power_down_vm(name, qemu, limit, command.has("force"));
     if (vm_state(name).life != Life::off)
         settle(name);
     return ExitCode::done;

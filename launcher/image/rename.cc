@@ -86,6 +86,8 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     const auto before = read_file(path);
     if (!before)
         throw no_such_vm(from);
+    if (to == from)
+        throw LauncherError(from.str() + " is called that already");
     require_new(to);
     if (exists(directory_of(to)))
         throw LauncherError(shown(directory_of(to)) +

@@ -43,6 +43,10 @@ constexpr VmOption options[] = {
              if (value == "auto")
                  return;
              spec.cpu = CpuModel::parse(value);
+             constexpr std::string_view a_model = "486";
+             if (parse_whole<unsigned>(value) && value != a_model)
+                 throw BadValue("not a CPU model; how many CPUs there are is said as cpus=" +
+                                std::string(value));
              if (!spec.cpu)
                  throw BadValue("not a CPU model like host or qemu64,+vmx");
          }},

@@ -168,6 +168,19 @@ cat >list <<'END'
 1 rename lab other => tapgate delete other
 1 autostart labb on => did you mean `lab'
 2 autostart lab maybe => on nor off
+2 net => tapgate bridges
+2 snapshot create lab first => tapgate snapshot save NAME TAG
+2 snapshot revert lab first => tapgate snapshot restore NAME TAG
+2 snapshot rm lab first => tapgate snapshot delete NAME TAG
+2 lab start broken.lab => tapgate lab up FILE
+2 lab stop broken.lab => tapgate lab down FILE
+2 lab ls broken.lab => tapgate lab status FILE
+2 ls -l => does not take --user (-l)
+2 stop lab --timeout=soon => number of seconds
+1 set lab net=nat => said as user
+1 set lab net=bridge => bridge:br0
+1 set lab cpu=4 => cpus=4
+1 rename lab lab => lab is called that already
 END
 sed -i 's/^2 lab exec broken.lab => did you mean$/1 lab exec broken.lab => did you mean `count'"'"'/' list
 
