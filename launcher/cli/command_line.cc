@@ -83,9 +83,13 @@ std::string options_text(const std::string& title, const po::options_description
 
 // A suggestion for an option that no verb has.
 std::string suggested_option(const Grammar& grammar, const std::string& name) {
+    // Nearly every word is similar to one letter.
+    if (name.size() < 2)
+        return {};
     std::vector<std::string> typed;
     for (const VerbOption& option : grammar.options)
-        typed.push_back("--" + std::string(option.name));
+        if (!option.help.empty())
+            typed.push_back("--" + std::string(option.name));
     for (const VmOption& option : vm_options())
         typed.push_back("--" + std::string(option.key));
     return did_you_mean("--" + name, {typed.begin(), typed.end()});
@@ -151,7 +155,10 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
             }
             throw UsageError(
                 "--" + name + " needs a value: --" + name + "=" +
-                (option != nullptr ? argument_of(*option) : std::string(own->argument)));
+                (option != nullptr ? argument_of(*option) : std::string(own->argument)) +
+                (verb != nullptr && verb->operands.find("COMMAND") != std::string_view::npos
+                     ? "; what the command takes stands behind `--'"
+                     : ""));
         }
         throw UsageError(shown(wrong.what()));
     } catch (const po::error& error) {

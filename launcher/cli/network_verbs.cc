@@ -30,6 +30,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds call_limit{1000};
 // How long QEMU and the guest's agent may take.
 constexpr milliseconds facts_limit{2000};
+constexpr milliseconds least_facts_limit{200};
 
 // How long a guest's SSH server may take to greet: without KVM it needs a second.
 constexpr milliseconds greeting_limit{5000};
@@ -57,7 +58,8 @@ std::string missing_for(Goal goal, const VmName& name, milliseconds left) {
     }
     if (vm_state(name).life == Life::starting)
         return "it is starting";
-    GuestFacts facts = guest_facts(name, std::min(left, facts_limit));
+    // At the end of the time, too, QEMU gets enough of it to show that it does not hang.
+    GuestFacts facts = guest_facts(name, std::clamp(left, least_facts_limit, facts_limit));
     if (!facts.standstill.empty())
         return facts.standstill;
     // If the guest cannot answer at all, that is the reason, whatever else is missing.

@@ -282,6 +282,8 @@ ExitCode copy_files(const CommandLine& command) {
     const std::string user = user_option(command);
     if (!to.vm && to.path.empty())
         throw UsageError("cp: the place to copy to is empty");
+    if (!from.vm && from.path.empty())
+        throw UsageError("cp: the name of what to copy is empty");
     if (!from.vm && !exists(from.path))
         throw LauncherError(shown(from.path) + ": there is no such file");
     const auto argv_for = [&](const SshTarget& server) {

@@ -248,7 +248,8 @@ Net parse_net(std::string_view text) {
             std::get<BridgeNet>(net.link).fallback.emplace();
     } else if (kind != "user") {
         throw BadValue(quoted_word(kind) + " is none of bridge:NAME, bridge:NAME|user, user, none" +
-                       (kind == "nat"                ? "; QEMU's own NAT is said as user"
+                       (kind == "none"               ? "; none has no properties"
+                        : kind == "nat"              ? "; QEMU's own NAT is said as user"
                         : kind == "bridge"           ? "; to the bridge br0: bridge:br0"
                         : InterfaceName::parse(kind) ? "; the bridge " + std::string(kind) +
                                                            " is said as bridge:" + std::string(kind)

@@ -175,6 +175,9 @@ cat >list <<'END'
 2 lab start broken.lab => tapgate lab up FILE
 2 lab stop broken.lab => tapgate lab down FILE
 2 lab ls broken.lab => tapgate lab status FILE
+2 exec lab ls -l => what the command takes stands behind `--'
+1 set lab net=none,model=virtio => none has no properties
+2 log lab -n 3 => unknown option `-n'; see: tapgate help log
 2 ls -l => does not take --user (-l)
 2 stop lab --timeout=soon => number of seconds
 1 set lab net=nat => said as user
