@@ -343,7 +343,7 @@ tampered() { # TEXT LINE: an archive with that line is refused with TEXT
 echo secret >secret.raw
 for line in "share = $work,tag=all" "qemu-arg = -drive" "cdrom = $work/secret.raw" "kernel = $work/secret.raw" \
     "vnc-password-file = $work/secret.raw" "on = slurm,partition=vms" "net = user,hostfwd=tcp:0.0.0.0:2222-:22"; do
-    tampered '--yes says that it may' "$line"
+    tampered '--yes agrees to it' "$line"
 done
 for disk in "$work/secret.raw,format=raw" ../secret.qcow2 "$work/images/golden.qcow2"; do
     tampered 'has to be a qcow2 or vmdk image inside it' "disk = $disk"
