@@ -49,9 +49,21 @@ out=$LAB/log/out
 err=$LAB/log/err
 evidence=("$out" "$err")
 began=$(date +%s%N)
+# Whether a guest hung, and how: the last that each said, and what its processor does.
+show_guests() {
+    local console node
+    for console in "$BED"/home/alice/.cache/tapgate/run/*/tapgate/*/console.log; do
+        [ ! -s "$console" ] || echo "# $(basename "${console%/*}") said last: $(tail -n 3 "$console" | tr '\r\n' ' |')"
+    done
+    for node in n1 n2; do
+        # shellcheck disable=SC2009 # pgrep shows no times
+        bed_root "$node" ps -eo time,etime,stat,wchan:20,args | grep -o '.*[q]emu-system-.* guest=[^,]*' | sed "s/^/# $node /" || true
+    done
+}
 took() { # NAME: its result, and how long it took
     if [ -n "$problem" ]; then
         bed_user ctl squeue --me >>"$err" || true
+        show_guests
         # What it leaves is not to be the next one's problem.
         bed_user ctl scancel -u alice || true
     fi
