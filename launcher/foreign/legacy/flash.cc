@@ -40,7 +40,7 @@ void translate_bioses(LegacyParts& parts, bool has_flash) {
         if (has_flash)
             parts.result.dropped(option.text, "QEMU uses the firmware in flash memory instead");
         else if (&option != &parts.bios.back())
-            parts.result.dropped(option.text, "a later -bios replaces it");
+            parts.result.dropped(option.text, "a later one replaces it");
         else
             translate_bios(parts, option);
     }

@@ -72,7 +72,7 @@ struct LegacyParts {
     std::vector<LegacyDevice> devices;
     std::vector<LegacyPart> parts;
     std::vector<LegacyOption> numa;
-    std::vector<LegacyOption> bios;  ///< each -bios
+    std::vector<LegacyOption> bios;  ///< each -bios, and firmware= of -machine
     LegacyNets nets;
     std::vector<std::string> around;  ///< sudo, nohup and the like
     std::vector<MadeImage> images;    ///< images that the script with the command line makes

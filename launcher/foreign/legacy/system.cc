@@ -161,6 +161,12 @@ void take_machine(LegacyParts& parts, const LegacyOption& option) {
             add_reason(why, std::string(flash) + "= is the firmware");
         }
     }
+    if (const auto firmware = properties.take("firmware")) {
+        LegacyOption bios = option;
+        bios.text = "-machine ...firmware=" + *firmware;
+        bios.value = *firmware;
+        take_bios(parts, bios);
+    }
     std::vector<Properties::Property> left;
     for (const auto& [key, value] : properties.all()) {
         if (keeps_property(key, value))
