@@ -96,6 +96,9 @@ std::optional<std::string> ShellWordReader::document_of(std::string_view command
 bool ShellWordReader::is_list(const ShellOutput& output) {
     constexpr std::array<std::string_view, 8> keywords = {"if",    "case", "for", "[[",
                                                           "while", "{",    "[",   "test"};
+    // $(<FILE) prints what the file contains.
+    if (output.words.empty() && output.rest.starts_with('<'))
+        return false;
     return !output.rest.empty() || (!output.words.empty() && is_one_of(output.words[0], keywords));
 }
 
