@@ -12,6 +12,7 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/domain/parts.h"
 #include "launcher/foreign/translation/kept_places.h"
+#include "launcher/foreign/translation/translation.h"
 #include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
 #include "launcher/vm/name.h"
@@ -88,9 +89,11 @@ class DomainReader {
                         "memory and the contents of its disks from then are not");
     }
 
-    // Says so if it is a description of something else in libvirt.
+    // Says so if it is a description of something else in libvirt, or VirtualBox' of a VM.
     static std::string instead_of_domain(const pugi::xml_document& document) {
         const std::string_view root = document.document_element().name();
+        if (root == "VirtualBox")
+            return ": " + std::string(instead_of_description(".vbox"));
         constexpr std::array<std::string_view, 5> others = {"network", "pool", "volume",
                                                             "domainbackup", "capabilities"};
         return is_one_of(root, others) ? ", but a <" + std::string(root) +

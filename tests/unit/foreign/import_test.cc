@@ -767,6 +767,8 @@ TEST(Domain, WhatIsRefused) {
     };
     EXPECT_THAT(error("<domain type='xen'/>"), HasSubstr("a domain of type `xen'"));
     EXPECT_THAT(error("<network/>"), HasSubstr("not a libvirt domain"));
+    EXPECT_THAT(error("<VirtualBox version='1.16-linux'><Machine name='a'/></VirtualBox>"),
+                HasSubstr("`VBoxManage export VM -o FILE.ova'"));
     EXPECT_THAT(error("<domain type='kvm'><os><type arch='aarch64'>hvm</type></os></domain>"),
                 HasSubstr("another kind"));
     EXPECT_THAT(error("<domain type='kvm'><memory unit='parsec'>1</memory></domain>"),
