@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs that look at VMs.
+// The verbs that look at one VM: its console, log and screen.
 #pragma once
 
 #include "launcher/base/error.h"
@@ -8,8 +8,6 @@
 
 namespace tapgate {
 
-ExitCode list_vms(const CommandLine& command);
-ExitCode print_status(const CommandLine& command);
 ExitCode attach_console(const CommandLine& command);
 ExitCode print_log(const CommandLine& command);
 ExitCode print_vnc(const CommandLine& command);

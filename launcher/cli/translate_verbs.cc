@@ -28,13 +28,13 @@ namespace tapgate {
 
 namespace {
 
-// A command line, and where its relative paths start.
-struct Source {
+// How QEMU is started: its command line, and the directory of its relative paths.
+struct QemuStart {
     ShellCommand command;
     std::string directory;
 };
 
-Source script_source(const std::string& path, const std::vector<std::string>& arguments) {
+QemuStart start_in_script(const std::string& path, const std::vector<std::string>& arguments) {
     constexpr size_t most = 1024UL * 1024;
     const auto text = read_file(path, most);
     if (!text)
@@ -59,14 +59,14 @@ Source script_source(const std::string& path, const std::vector<std::string>& ar
         }
         return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
     };
-    Source source{find_qemu_start(*text, lookup, shown(path), arguments), current_directory()};
-    const std::string& there = source.command.directory;
+    QemuStart start{find_qemu_start(*text, lookup, shown(path), arguments), current_directory()};
+    const std::string& there = start.command.directory;
     if (!there.empty())
-        source.directory = there.starts_with('/') ? there : source.directory + "/" + there;
-    return source;
+        start.directory = there.starts_with('/') ? there : start.directory + "/" + there;
+    return start;
 }
 
-Source process_source(const std::string& word) {
+QemuStart start_of_process(const std::string& word) {
     if (!parse_whole<pid_t>(word, 1))
         throw UsageError("--pid=" + shown(word) + ": not the number of a process");
     const std::string process = "/proc/" + word;
@@ -77,22 +77,22 @@ Source process_source(const std::string& word) {
         throw LauncherError("process " + word +
                             " has no command line: it has ended, or is part "
                             "of the kernel");
-    Source source;
+    QemuStart start;
     for (size_t at = 0; at < text->size();) {
         const size_t end = std::min(text->find('\0', at), text->size());
-        source.command.words.push_back(text->substr(at, end - at));
+        start.command.words.push_back(text->substr(at, end - at));
         at = end + 1;
     }
     std::error_code unreadable;
-    source.directory = std::filesystem::read_symlink(process + "/cwd", unreadable).string();
+    start.directory = std::filesystem::read_symlink(process + "/cwd", unreadable).string();
     if (unreadable) {
-        source.directory = "/";
+        start.directory = "/";
         note("process " + word + " is another user's: its relative paths are taken from /");
     }
-    return source;
+    return start;
 }
 
-Source source_of(const CommandLine& command) {
+QemuStart start_told_by(const CommandLine& command) {
     const bool script = !command.operands.empty();
     const bool process = command.has("pid");
     const bool words = !command.rest.empty();
@@ -101,13 +101,13 @@ Source source_of(const CommandLine& command) {
             "translate needs one of: a FILE, FILE -- ARGUMENTS of the script, --pid=N, "
             "-- COMMAND-LINE");
     if (script)
-        return script_source(command.operands[0], command.rest);
+        return start_in_script(command.operands[0], command.rest);
     if (process)
-        return process_source(command.option("pid"));
-    Source source;
-    source.command.words = command.rest;
-    source.directory = current_directory();
-    return source;
+        return start_of_process(command.option("pid"));
+    QemuStart start;
+    start.command.words = command.rest;
+    start.directory = current_directory();
+    return start;
 }
 
 // The name that was asked for, or else the VM's own, or else that of its first disk.
@@ -158,10 +158,10 @@ nlohmann::ordered_json json_of(const Translation& translation, const VmName& nam
 }  // namespace
 
 ExitCode translate_vm(const CommandLine& command) {
-    const Source source = source_of(command);
-    const Translation translation = translate_qemu_command(source.command, source.directory);
+    const QemuStart start = start_told_by(command);
+    const Translation translation = translate_qemu_command(start.command, start.directory);
     const VmName name = name_of_vm(command, translation);
-    std::vector<Setting> settings = settings_of(translation, source.directory, command.settings);
+    std::vector<Setting> settings = settings_of(translation, start.directory, command.settings);
     const VmDescription vm = describe_vm(name, settings);
     if (command.has("create"))
         settings = with_machine_version(settings, vm.spec.machine);

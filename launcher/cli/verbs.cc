@@ -6,6 +6,7 @@
 #include "launcher/cli/import_verbs.h"
 #include "launcher/cli/lab_verbs.h"
 #include "launcher/cli/life_verbs.h"
+#include "launcher/cli/list_verbs.h"
 #include "launcher/cli/look_verbs.h"
 #include "launcher/cli/network_verbs.h"
 #include "launcher/cli/new_verbs.h"
