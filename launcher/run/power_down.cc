@@ -50,6 +50,10 @@ PowerDown::Step PowerDown::hurry(Clock::time_point now) {
     return Step::none;
 }
 
+PowerDown::Step PowerDown::kill(Clock::time_point now) {
+    return enter(Step::kill, now);
+}
+
 PowerDown::Step PowerDown::due(Clock::time_point now) {
     const auto when = next();
     if (!when || now < *when)

@@ -38,6 +38,9 @@ class PowerDown {
     /// Goes on to the next step because somebody does not want to wait any longer.
     Step hurry(Clock::time_point now);
 
+    /// Leaves out the steps before the kill, because nothing can be asked.
+    Step kill(Clock::time_point now);
+
     /// The step that is due at `now`. It presses the button again now and then: in a guest that is
     /// still booting nothing reacts to it.
     Step due(Clock::time_point now);

@@ -239,6 +239,13 @@ class Supervisor {
             case Step::none:
                 return;
             case Step::ask:
+                if (vm_state(name_).life == Life::lost) {
+                    note(why_ + ": the guest cannot be asked, since the directory " +
+                         shown(vm_directory(name_)) + " was removed; cutting its power");
+                    down_.kill(Clock::now());
+                    qemu_->kill();
+                    return;
+                }
                 if (!asked_)
                     note(why_ + ": asking the guest to power down, for at most " +
                          std::to_string(options_.limits.guest.count() / 1000) + " s" +

@@ -232,14 +232,14 @@ std::vector<VmName> vms_with_state() {
 
 UniqueFd lock_vm(const VmName& name) {
     const std::string directory = vm_directory(name);
-    const std::string lock = directory + "/lock";
-    // Where one is, nobody has removed it: no start but the first must look through /proc.
-    if (const auto lost = exists(lock) ? std::nullopt : lost_vm(name); lost && !exists(lock))
-        throw LauncherError(lost_text(*lost));
     make_private_directory(runtime_directory());
     make_private_directory(directory);
-    if (UniqueFd fd = locked_file(lock))
+    if (UniqueFd fd = locked_file(directory + "/lock")) {
+        // With its lock free, a VM that is about to start or to end is not taken for a lost one.
+        if (const auto lost = lost_vm(name))
+            throw LauncherError(lost_text(*lost));
         return fd;
+    }
     const VmState state = vm_state(name);
     throw LauncherError(
         name.str() +

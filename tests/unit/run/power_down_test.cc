@@ -70,6 +70,13 @@ TEST_F(PowerDownTest, AnImpatientUserGoesOn) {
     EXPECT_EQ(down_.hurry(start_), Step::none);
 }
 
+TEST_F(PowerDownTest, WhatCannotBeAskedIsKilledAtOnce) {
+    down_.begin(start_);
+    EXPECT_EQ(down_.kill(start_), Step::kill);
+    EXPECT_EQ(down_.next(), start_ + seconds(1));
+    EXPECT_EQ(due_after(seconds(1)), Step::give_up);
+}
+
 TEST_F(PowerDownTest, NoTimeForTheGuestMeansQuit) {
     PowerDown down({.guest = milliseconds(0)});
     EXPECT_EQ(down.begin(start_), Step::ask);
