@@ -18,17 +18,28 @@ namespace tapgate {
 
 namespace {
 
-// All that run, including those that start or end.
-std::vector<std::string> running_names() {
+// The VMs that a command means. When Slurm does not answer, those of this host, and why.
+struct Meant {
     std::vector<std::string> names;
+    std::string silence;
+};
+
+// All that run, including those that start or end.
+Meant all_running() {
+    Meant all;
+    std::vector<std::string>& names = all.names;
     for (const VmName& name : vms_with_state()) {
         if (const Life life = vm_state(name).life; life != Life::off && life != Life::crashed)
             names.push_back(name.str());
     }
-    for (const SlurmJob& job : jobs_to_list())
-        if (std::find(names.begin(), names.end(), job.vm.str()) == names.end())
-            names.push_back(job.vm.str());
-    return names;
+    try {
+        for (const SlurmJob& job : jobs_to_list())
+            if (std::find(names.begin(), names.end(), job.vm.str()) == names.end())
+                names.push_back(job.vm.str());
+    } catch (const LauncherError& error) {
+        all.silence = error.what();
+    }
+    return all;
 }
 
 // Does the VM wait in Slurm's queue? That takes as long as Slurm likes, and side by side with all
@@ -64,19 +75,19 @@ std::string reasons(const CommandLine& command, const std::string& name, const J
 }
 
 // The VMs that the command means: its operands, or with --all those that run.
-std::vector<std::string> names_meant(const CommandLine& command) {
+Meant names_meant(const CommandLine& command) {
     const std::string verb(command.verb->name);
     if (command.has("all") && !command.operands.empty())
         throw UsageError(verb + " takes names, or --all, and not both");
     if (command.has("all"))
-        return running_names();
+        return all_running();
     const std::vector<std::string>& names = command.operands;
     if (names.empty())
         throw UsageError(verb + " needs the name of a VM, or several, or --all for all that run");
     for (const std::string& name : names)
         if (std::count(names.begin(), names.end(), name) > 1)
             throw UsageError(verb + ": " + name + " is there twice");
-    return names;
+    return {names, {}};
 }
 
 VmJob job_for(const CommandLine& command, const std::string& name, size_t row) {
@@ -100,8 +111,10 @@ VmJob job_for(const CommandLine& command, const std::string& name, size_t row) {
 
 // Runs the verb for several VMs. Nothing if the command names only one, which the verb does itself.
 std::optional<ExitCode> on_several(const CommandLine& command) {
-    const std::vector<std::string> names = names_meant(command);
+    const auto [names, silence] = names_meant(command);
     if (names.empty()) {
+        if (!silence.empty())
+            throw LauncherError(silence);
         note("no VM runs");
         return ExitCode::done;
     }
@@ -134,8 +147,10 @@ std::optional<ExitCode> on_several(const CommandLine& command) {
         if (job.end == JobResult::End::not_begun)
             note(names[i] + ": not begun, since " + result.signal + " came");
     }
+    if (!silence.empty())
+        note(silence);
     if (result.failed.empty() && result.signal.empty())
-        return ExitCode::done;
+        return silence.empty() ? ExitCode::done : ExitCode::failed;
     note(std::to_string(result.failed.size()) + " of " + std::to_string(jobs.size()) + " failed");
     return result.signal.empty() ? ExitCode::failed : code_of_signal(result.signal);
 }

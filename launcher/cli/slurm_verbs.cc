@@ -32,6 +32,7 @@
 #include "launcher/lab/file.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/known_hosts.h"
+#include "launcher/vm/state.h"
 
 namespace tapgate {
 
@@ -287,6 +288,17 @@ ExitCode relay_and_wait(const SlurmJob& job, const CommandLine& command) {
     return ExitCode::done;
 }
 
+// Nothing, too, when Slurm does not answer about a VM that runs on this host.
+std::optional<SlurmJob> job_unless_here(const VmName& name) {
+    try {
+        return slurm_job(name);
+    } catch (const LauncherError&) {
+        if (vm_state(name).qemu == 0)
+            throw;
+        return std::nullopt;
+    }
+}
+
 ExitCode wait_in_queue(const VmName& name, const CommandLine& command) {
     constexpr seconds default_wait{120};
     const milliseconds limit = command.seconds("timeout", default_wait);
@@ -431,7 +443,7 @@ std::optional<ExitCode> done_on_slurm(const CommandLine& command) {
     if (!parsed || !is_on_slurm(*parsed))  // for instance an image, as in clone
         return std::nullopt;
     const VmName& name = *parsed;
-    const auto job = slurm_job(name);
+    const auto job = job_unless_here(name);
     // It is off, so its files can be used here as well as anywhere; but its log is where it ran.
     if (!job && verb == "log")
         look_where_it_ran(name);

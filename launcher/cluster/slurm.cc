@@ -34,8 +34,8 @@ ProgramResult ask(const std::vector<std::string>& words,
     } catch (const LauncherError&) {
         throw SlurmSilence("Slurm does not answer (" + program + ", within " +
                            std::to_string(limit.count() / 1000) +
-                           " s): nothing is known of its VMs, and nothing was done; see scontrol "
-                           "ping");
+                           " s): nothing is known of its VMs, and nothing was done with them; "
+                           "see scontrol ping");
     }
     if (is_silence(result.errors) && result.exit_code != 0)
         throw SlurmSilence("Slurm does not answer: " + terminal_text(result.errors));

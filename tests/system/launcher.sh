@@ -448,6 +448,28 @@ lab_poll 5 gone "$supervisor" || wrong "the supervisor does not end at SIGTERM"
 must_be bare off
 result "a lost VM is not started in another directory either; SIGTERM to its supervisor ends it at once"
 
+# A Slurm that does not answer.
+mkdir $LAB/silent
+printf '#!/bin/sh\necho "slurm_load_jobs error: Unable to contact slurm controller" >&2\nexit 1\n' >$LAB/silent/squeue
+chmod 0755 $LAB/silent $LAB/silent/squeue
+silently() { # STATUS ARGS...: as did
+    status=0
+    (lab_exec env PATH="$LAB/silent:$PATH" "$tapgate" "${@:2}") </dev/null >"$out" 2>"$err" || status=$?
+    [ $status = "$1" ] || wrong "tapgate ${*:2} ends with $status, not $1: $(tail -n 3 "$err")"
+}
+did 0 create far "${bare[@]}" --on=slurm
+did 0 start bare
+silently 0 start far --on=here
+silently 0 kill far
+silently 1 stop far
+silently 1 stop --all --timeout=0 --force
+says "$err" 'Slurm does not answer'
+must_be bare off
+silently 1 kill --all
+! said "$err" 'no VM runs' || wrong "it says that nothing runs, and does not know"
+rm $config/far.conf
+result "where Slurm is silent, what runs here is ended all the same, and the silence told"
+
 # A crontab of the lab's, on a host without systemd; and then a host with it.
 cat >$LAB/crontab <<'EOT'
 #!/bin/sh
