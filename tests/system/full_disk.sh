@@ -162,6 +162,22 @@ prepared snapshot delete own old --yes
 find "$disk" -mindepth 1 -delete
 cp -a --sparse=never "$kept/." "$disk/"
 result "snapshot delete from sparse images: where room is wanted, and what then"
+# The last snapshot goes; what then wants room only counts what is free.
+user qemu-img create -q -f qcow2 disk/one.qcow2 8M
+user qemu-io -f qcow2 -c 'write -q -P 0x11 1M 1M' disk/one.qcow2
+prepared create one --disk="$disk/one.qcow2" --net=none
+prepared snapshot save one last
+user qemu-io -f qcow2 -c 'write -q -P 0x22 1M 1M' disk/one.qcow2
+fallocate --dig-holes "$disk/one.qcow2"
+head -c 100M /dev/zero >"$disk/filler" 2>/dev/null || true
+on_disk snapshot delete one last --yes
+[ "$status" = 0 ] || wrong "it ends with $status: $(cat "$err")"
+rm "$disk/filler"
+[ -z "$(qemu-img snapshot -l "$disk/one.qcow2")" ] || wrong "the snapshot is there"
+qemu-img check -q -f qcow2 "$disk/one.qcow2" 2>"$err" || wrong "the image leaks: $(cat "$err")"
+find "$disk" -mindepth 1 -delete
+cp -a --sparse=never "$kept/." "$disk/"
+result "snapshot delete, of the last one from a sparse image: what is left of it is given back"
 full resize "qemu-img info own.qcow2 | grep '16 MiB'" resize own 16M
 full reset "[ -e $data/student/disk.qcow2 ]" reset student --to-base --yes
 full delete "! [ -e $conf/student.conf ] && ! [ -e $data/student ]" delete student --disks --yes
