@@ -466,13 +466,11 @@ class OvfReader {
         if (!other.left.empty())
             add_reason(why, "left out: " + other.left);
         if (!type.empty() && model != same)
-            add_reason(why, "the adapter was a " + type);
+            add_reason(why, "the adapter's model was " + type);
         else if (alternatives(type).size() > 1)
             add_reason(why, "the appliance allows any of " + type);
         if (!other.cable || apart || cut)
-            add_reason(why,
-                       "its cable was unplugged, and is now plugged in (tapgate links shows that, "
-                       "and can cut it)");
+            add_reason(why, "its cable was unplugged, and is now plugged in");
         // A number is the adapter's place in the machine, and no MAC address.
         if (!address.empty() && !mac && !ovf_number(address))
             add_reason(why, quoted_word(address) + " is not a valid MAC address for an adapter");
@@ -500,7 +498,7 @@ class OvfReader {
         if (item.type != static_cast<unsigned>(Resource::disk)) {
             found.controller.ide = false;
             if (!kind.empty())
-                add_reason(found.why, "it was a " + kind);
+                add_reason(found.why, "its kind was " + kind);
         }
         return found;
     }

@@ -193,8 +193,7 @@ void read_identity(DomainParts& domain, const pugi::xml_node& interface, Adapter
                        " is not a valid MAC address for an adapter: tapgate gives it another one");
     adapter.order = boot_order_of(domain, interface);
     if (xml.attribute(interface.child("link"), "state") == "down")
-        add_reason(adapter.why,
-                   "its link was down, and is now up (tapgate links shows that, and can cut it)");
+        add_reason(adapter.why, "its link was down, and is now up");
 }
 
 // Why the adapter cannot be one of the VM's; empty if it can be.

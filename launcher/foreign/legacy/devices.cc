@@ -291,9 +291,9 @@ std::string why_own_controller(const std::string& driver, const Properties& prop
 // The same for screens, keyboards, pointers and serial lines.
 std::string why_own_console(const std::string& driver, const Properties& properties) {
     if (is_screen(driver))
-        return "display = vnc comes with the standard VGA adapter";
+        return "every VM with a screen has the standard VGA adapter";
     if (is_one_of(driver, pointers))
-        return "display = vnc comes with a USB tablet as the pointer";
+        return "every VM with a screen has a USB tablet as its pointer";
     if (is_one_of(driver, keyboards))
         return "the machine has a keyboard anyway";
     if (driver == "virtserialport" || driver == "virtconsole")
@@ -528,7 +528,7 @@ void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
         parts.result.dropped(option.text,
                              kind == "keyboard"
                                  ? "the machine has a keyboard anyway"
-                                 : "display = vnc comes with a USB tablet as the pointer");
+                                 : "every VM with a screen has a USB tablet as its pointer");
     } else if (kind == "host" && rest.find(':') != std::string::npos) {
         device.set("driver", "usb-host");
         device.set("vendorid", "0x" + rest.substr(0, rest.find(':')));

@@ -96,8 +96,8 @@ void take_vga(LegacyParts& parts, const LegacyOption& option) {
     else
         parts.result.dropped(option.text,
                              option.value == "std"
-                                 ? "display = vnc comes with the same adapter"
-                                 : "display = vnc comes with the standard VGA adapter");
+                                 ? "every VM with a screen has the same adapter"
+                                 : "every VM with a screen has the standard VGA adapter");
 }
 
 void add_display(LegacyParts& parts) {

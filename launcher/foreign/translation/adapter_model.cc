@@ -61,7 +61,7 @@ NetModelChoice net_model(std::string_view name) {
     if (model != nullptr && !model->model.empty())
         return {std::string(model->model), {}};
     std::string instead(model == nullptr ? "e1000" : model->instead);
-    return {instead, "the adapter was a " + std::string(name) + " and is a " + instead +
+    return {instead, "the adapter's model was " + std::string(name) + " and is now " + instead +
                          ", for which the guest needs a driver"};
 }
 
