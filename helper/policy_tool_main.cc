@@ -129,7 +129,7 @@ std::string reason_for_distrust_of_directories(const std::string& path) {
             struct stat directory {};
             if (stat(part.c_str(), &directory) == 0 &&
                 (directory.st_uid != 0 || (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0))
-                return printable(path, long_text) + ": others than root can write to " +
+                return printable(path, long_text) + ": others besides root can write to " +
                        printable(part.native(), long_text) +
                        ", and so remove the file, or put rules of their own in its place: keep it "
                        "in " +

@@ -52,7 +52,7 @@ void check_helper(const DoctorFacts& facts, Findings& findings) {
                             mend});
     if (file.owner != 0 || (file.mode & (S_IWGRP | S_IWOTH)) != 0)
         findings.push_back({"helper-owner", Health::fail,
-                            "others than root can change it (uid " + std::to_string(file.owner) +
+                            "others besides root can change it (uid " + std::to_string(file.owner) +
                                 " owns it, mode " +
                                 [&] {
                                     std::string mode = "0";

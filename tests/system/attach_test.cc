@@ -638,7 +638,8 @@ TEST_F(Testbed, PolicyToolWarnsOfIncludesFromOthersDirectories) {
           path("all/missing.conf"), std::string("/etc/qemu/link.conf")}) {
         run = check_including(file);
         EXPECT_EQ(run.exit_status, 1) << describe(run);
-        EXPECT_THAT(run.out, HasSubstr(file + ": others than root can write to " + testbed_root));
+        EXPECT_THAT(run.out,
+                    HasSubstr(file + ": others besides root can write to " + testbed_root));
     }
 }
 
