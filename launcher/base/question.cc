@@ -17,7 +17,9 @@ bool can_ask() {
 
 bool agreed(const std::string& question) {
     if (!can_ask())
-        throw LauncherError("nobody to ask: this is no terminal; --yes does without");
+        throw LauncherError(
+            "there is nobody to ask, since this is not a terminal; --yes goes ahead without "
+            "asking");
     std::fprintf(stderr, "%s? [y/N] ", question.c_str());
     std::array<char, 64> line{};
     if (std::fgets(line.data(), line.size(), stdin) == nullptr)

@@ -81,18 +81,23 @@ std::string options_text(const std::string& title, const po::options_description
     return text;
 }
 
-// A suggestion for an option that no verb has.
-std::string suggested_option(const Grammar& grammar, const std::string& name) {
+// A suggestion for an option that no verb has: one that this verb takes, or one that begins so.
+std::string suggested_option(const Grammar& grammar, const Verb* verb, const std::string& name) {
     // Nearly every word is similar to one letter.
     if (name.size() < 2)
         return {};
     std::vector<std::string> typed;
+    const auto add = [&](std::string_view option, bool taken) {
+        if (verb == nullptr || taken || option.starts_with(name))
+            typed.push_back("--" + std::string(option));
+    };
     for (const VerbOption& option : grammar.options)
         if (!option.help.empty())
-            typed.push_back("--" + std::string(option.name));
+            add(option.name, verb != nullptr && takes(*verb, option));
     for (const VmOption& option : vm_options())
-        typed.push_back("--" + std::string(option.key));
-    return did_you_mean("--" + name, {typed.begin(), typed.end()});
+        add(option.key, verb != nullptr && verb->vm_options);
+    const std::string called = "--" + std::string(key_called(name));
+    return did_you_mean(called, {typed.begin(), typed.end()});
 }
 
 // Writes "--seed" as "--seed=on". (With Boost's implicit values it would take the next word.)
@@ -107,10 +112,37 @@ std::vector<std::string> with_implied_values(std::vector<std::string> arguments)
     return arguments;
 }
 
-UsageError takes_not(const Verb& verb, const VerbOption& option, const std::string& typed = "") {
-    return UsageError(std::string(verb.name) + " does not take --" + std::string(option.name) +
-                      (typed.empty() ? "" : " (" + typed + ")") +
-                      "; these do: " + std::string(option.verbs));
+// An option of the verb's that may be meant by one that it does not take, of which perhaps only the
+// letter was typed.
+std::string meant_option(const Grammar& grammar, const Verb& verb, const VerbOption& option,
+                         bool letter_only) {
+    const bool forces = option.name == "force" || (letter_only && option.letter == 'f');
+    for (const VerbOption& other : grammar.options)
+        if (takes(verb, other) && ((letter_only && other.name.front() == option.letter) ||
+                                   (forces && other.name == "yes")))
+            return "--" + std::string(other.name);
+    return {};
+}
+
+UsageError takes_not(const Grammar& grammar, const Verb& verb, const VerbOption& option,
+                     const std::vector<std::string>& arguments) {
+    const std::string letter = {'-', option.letter};
+    const bool letter_only =
+        std::find(arguments.begin(), arguments.end(), letter) != arguments.end();
+    const std::string name = "--" + std::string(option.name);
+    const std::string meant = meant_option(grammar, verb, option, letter_only);
+    std::string text = std::string(verb.name) + " does not take ";
+    if (meant.empty())
+        text += name + (letter_only ? " (" + letter + ")" : "") +
+                "; these do: " + std::string(option.verbs);
+    else
+        text += (letter_only ? letter : name) + "; did you mean `" + meant + "'?";
+    return UsageError(text);
+}
+
+UsageError takes_no_vm_option(const Verb& verb, const std::string& typed) {
+    return UsageError(std::string(verb.name) + " takes no options of a VM; " + typed +
+                      " belongs to create, show, argv or run");
 }
 
 po::basic_parsed_options<char> parse(const Grammar& grammar,
@@ -134,8 +166,9 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
         std::string name = unknown.get_option_name();
         name.resize(std::min(name.find('='), name.size()));
         const size_t begin = std::min(name.find_first_not_of('-'), name.size());
+        const Verb* const verb = arguments.empty() ? nullptr : grammar.find(arguments[0]);
         throw UsageError("unknown option " + quoted_word(name) +
-                         suggested_option(grammar, name.substr(begin)));
+                         suggested_option(grammar, verb, name.substr(begin)));
     } catch (const po::invalid_command_line_syntax& wrong) {
         std::string name = wrong.get_option_name();
         name.erase(0, std::min(name.find_first_not_of('-'), name.size()));
@@ -147,12 +180,10 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
             (option != nullptr || own != grammar.options.end())) {
             // `ls -l' means no user.
             const Verb* const verb = arguments.empty() ? nullptr : grammar.find(arguments[0]);
-            if (option == nullptr && verb != nullptr && !takes(*verb, *own)) {
-                const std::string letter = {'-', own->letter};
-                const bool short_one =
-                    std::find(arguments.begin(), arguments.end(), letter) != arguments.end();
-                throw takes_not(*verb, *own, short_one ? letter : "");
-            }
+            if (option == nullptr && verb != nullptr && !takes(*verb, *own))
+                throw takes_not(grammar, *verb, *own, arguments);
+            if (option != nullptr && verb != nullptr && !verb->vm_options)
+                throw takes_no_vm_option(*verb, "--" + name);
             throw UsageError(
                 "--" + name + " needs a value: --" + name + "=" +
                 (option != nullptr ? argument_of(*option) : std::string(own->argument)) +
@@ -164,6 +195,36 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
     } catch (const po::error& error) {
         throw UsageError(shown(error.what()));
     }
+}
+
+// "a, b or c" for "a|b|c".
+std::string alternatives(std::string text) {
+    size_t last = text.rfind('|');
+    if (last == std::string::npos)
+        return text;
+    text.replace(last, 1, " or ");
+    while ((last = text.rfind('|')) != std::string::npos)
+        text.replace(last, 1, ", ");
+    return text;
+}
+
+// Throws for a value that its verb would refuse, perhaps only after something else.
+void check_value(const CommandLine& command, const VerbOption& option) {
+    const std::string name(option.name);
+    if (!command.has(name))
+        return;
+    if (option.argument == "SECONDS")
+        static_cast<void>(command.seconds(name, {}));
+    // "ssh|agent" are words, and "IMAGE|URL" are kinds of them.
+    std::string words(option.argument);
+    const bool are_words =
+        words.find('|') != std::string::npos &&
+        std::none_of(words.begin(), words.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    const std::string value = command.option(name);
+    const std::string all = alternatives(words);
+    std::replace(words.begin(), words.end(), '|', ' ');
+    if (are_words && !is_among(words, value))
+        throw UsageError("--" + name + ": " + quoted_word(value) + ": it can be " + all);
 }
 
 // Throws unless the grammar allows this verb its operands and options.
@@ -184,11 +245,11 @@ void check(const CommandLine& command) {
     if (!command.rest.empty() && verb.rest == Rest::nothing)
         throw UsageError(name + " takes nothing behind `--'");
     if (!command.settings.empty() && !verb.vm_options)
-        throw UsageError(name + " takes no options of a VM; " + command.settings[0].place +
-                         " belongs to create, show, argv or run");
+        throw takes_no_vm_option(verb, command.settings[0].place);
     for (const VerbOption& option : grammar.options) {
         if (command.has(std::string(option.name)) && !takes(verb, option))
-            throw takes_not(verb, option);
+            throw takes_not(grammar, verb, option, command.words);
+        check_value(command, option);
     }
 }
 

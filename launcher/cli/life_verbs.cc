@@ -227,7 +227,6 @@ ExitCode eject_cd(const CommandLine& command) {
 
 ExitCode attach_to_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
-    require_running(name);
     const std::string& word = command.operands.at(1);
     const size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
@@ -237,6 +236,7 @@ ExitCode attach_to_vm(const CommandLine& command) {
     if (equals == std::string::npos || equals + 1 == word.size())
         throw UsageError(quoted_word(word) + ": a value is missing: " + key + "=" +
                          argument_of(*find_vm_option(key)));
+    require_running(name);
     // Including the helper that it was started with.
     const CommandLine started = as_started(command);
     const std::string id =
@@ -251,8 +251,13 @@ ExitCode attach_to_vm(const CommandLine& command) {
 
 ExitCode detach_from_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
-    require_running(name);
     std::string word = command.operands.at(1);
+    for (const std::string_view key : {"disk=", "cdrom=", "net="})
+        if (word.starts_with(key))
+            throw UsageError(quoted_word(word) +
+                             ": detach takes the name that attach has printed, as disk1, nic1 or "
+                             "cdrom0, or a disk's file alone");
+    require_running(name);
     // disk1, nic1 and cdrom0 are devices; everything else is a file.
     if (word.find_first_of("/.") != std::string::npos && !word.starts_with('/'))
         word = current_directory() + "/" + word;

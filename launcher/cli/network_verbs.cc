@@ -40,13 +40,11 @@ constexpr std::chrono::seconds default_wait{120};
 enum class Goal { ssh, agent, address, running };
 
 Goal goal_option(const CommandLine& command) {
-    const std::string text = command.option("for", "ssh");
-    for (const auto& [word, goal] :
-         {std::pair("ssh", Goal::ssh), std::pair("agent", Goal::agent),
-          std::pair("address", Goal::address), std::pair("running", Goal::running)})
-        if (text == word)
-            return goal;
-    throw UsageError("--for: " + quoted_word(text) + ": it can be ssh, agent, address or running");
+    const std::string text = command.option("for");
+    return text == "agent"     ? Goal::agent
+           : text == "address" ? Goal::address
+           : text == "running" ? Goal::running
+                               : Goal::ssh;
 }
 
 // What is still missing for the goal; empty when it is reached. Throws a LauncherError when it can

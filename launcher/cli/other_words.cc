@@ -10,7 +10,7 @@ namespace tapgate {
 namespace {
 
 // Words that tapgate has as a verb or an alias are not in the list, since they work.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 65> other_words = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 66> other_words = {{
     {"boot", "start NAME"},
     {"config", "show NAME"},
     {"connect", "console NAME (or: ssh NAME)"},
@@ -34,6 +34,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 65> other_wo
     {"lab list", "lab status FILE"},
     {"lab ls", "lab status FILE"},
     {"lab remove", "lab destroy FILE"},
+    {"lab restart", "lab down FILE, then lab up FILE"},
     {"lab rm", "lab destroy FILE"},
     {"lab start", "lab up FILE"},
     {"lab stop", "lab down FILE"},

@@ -95,6 +95,15 @@ SshTarget required_server(const SshSearch& search) {
                         "; is one running in the guest? (tapgate wait " + name + " waits for it)");
 }
 
+// The VM in whose guest something is to be done; not "root@lab", as with ssh.
+VmName guest_named(const std::string& word) {
+    const size_t at = word.find('@');
+    if (at != std::string::npos && VmName::parse(word.substr(at + 1)))
+        throw UsageError(quoted_word(word) + ": who to be in " + word.substr(at + 1) +
+                         " is told by an option: --user=" + shown(word.substr(0, at)));
+    return parse_vm_name(word);
+}
+
 // "lab:/tmp" is a place in a guest; "./a:b" and "/a:b" are files here.
 struct Place {
     std::optional<VmName> vm;
@@ -105,20 +114,14 @@ Place place_of(const std::string& word) {
     const size_t colon = word.find(':');
     if (colon == std::string::npos || word.find('/') < colon)
         return {std::nullopt, word};
-    return {parse_vm_name(word.substr(0, colon)), word.substr(colon + 1)};
+    return {guest_named(word.substr(0, colon)), word.substr(colon + 1)};
 }
 
 enum class Way { either, ssh, agent };
 
 Way way_option(const CommandLine& command) {
     const std::string text = command.option("via");
-    if (text.empty())
-        return Way::either;
-    if (text == "ssh")
-        return Way::ssh;
-    if (text == "agent")
-        return Way::agent;
-    throw UsageError("--via: " + quoted_word(text) + " is neither ssh nor agent");
+    return text == "ssh" ? Way::ssh : text == "agent" ? Way::agent : Way::either;
 }
 
 // Does something by the VM's agent. That a power cut closes the agent's channel is the smaller
@@ -205,7 +208,7 @@ void copy_by_agent(const VmName& name, const Place& from, const Place& to) {
 }  // namespace
 
 ExitCode ssh_to_vm(const CommandLine& command) {
-    const VmName name = command.vm_name();
+    const VmName name = guest_named(command.operands.at(0));
     const std::string user = user_option(command);
     become_ssh_to(name, ssh_argv(name, required_server(SshSearch(name)), known_hosts_path(name),
                                  user, command.rest));
@@ -225,7 +228,7 @@ ExitCode print_ssh_config(const CommandLine& command) {
     }
     if (command.has("install"))
         throw UsageError("ssh-config --install is for all VMs; leave the name out");
-    const VmName name = command.vm_name();
+    const VmName name = guest_named(command.operands.at(0));
     // The way from the job's node to the guest is of no use here.
     if (is_on_slurm(name) && slurm_job(name)) {
         print(ssh_proxy_config(name, known_hosts_path(name), user));
@@ -255,7 +258,7 @@ ExitCode relay_ssh(const CommandLine& command) {
 }
 
 ExitCode exec_in_vm(const CommandLine& command) {
-    const VmName name = command.vm_name();
+    const VmName name = guest_named(command.operands.at(0));
     const std::string user = user_option(command);
     if (command.rest.empty())
         throw UsageError("exec needs a command: tapgate exec " + name.str() + " -- COMMAND...");

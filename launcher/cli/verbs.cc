@@ -253,7 +253,7 @@ constexpr Verb all_verbs[] = {
      .operands = "[FILE] [-- WORD...]",
      .vm_options = true,
      .rest = Rest::words,
-     .help = "describe the VM of an old QEMU command line: a script's, or behind --",
+     .help = "describe the VM of an old QEMU command line: the one in the script FILE, or after --",
      .run = translate_vm},
     {.name = "export",
      .operands = "NAME FILE.ova|.tar|.xml",
@@ -429,6 +429,8 @@ constexpr VerbOption all_options[] = {
     {.name = "virtio",
      .verbs = "import",
      .help = "disk and adapter on virtio, which the guest needs drivers for"},
+    // By habit: a directory is copied whole without it, too.
+    {.name = "recursive", .letter = 'r', .verbs = "cp"},
     // For `start', which gives it to the supervisor.
     {.name = "ready-fd", .argument = "FD", .verbs = "run"},
     // For Slurm jobs, whose consoles are used by `tapgate console'.

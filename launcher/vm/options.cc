@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "launcher/base/text.h"
 #include "launcher/vm/values.h"
@@ -23,7 +24,7 @@ constexpr VmOption options[] = {
          [](VmSpec& spec, std::string_view value, const std::string&) {
              const auto memory = MemorySize::parse(value);
              if (!memory)
-                 throw BadValue("not a memory size like 512M or 2G");
+                 throw BadValue("not a memory size like 512M or 2G, from 1M to 16T");
              spec.memory = *memory;
          }},
     {.key = "cpus",
@@ -45,7 +46,7 @@ constexpr VmOption options[] = {
              spec.cpu = CpuModel::parse(value);
              constexpr std::string_view a_model = "486";
              if (parse_whole<unsigned>(value) && value != a_model)
-                 throw BadValue("not a CPU model; how many CPUs there are is said as cpus=" +
+                 throw BadValue("not a CPU model; the number of CPUs is set with cpus=" +
                                 std::string(value));
              if (!spec.cpu)
                  throw BadValue("not a CPU model like host or qemu64,+vmx");
@@ -267,10 +268,22 @@ bool is_list_option(std::string_view key) {
     return option != nullptr && option->repeatable;
 }
 
+std::string_view key_called(std::string_view word) {
+    // As virt-install, Vagrant and QEMU call them.
+    static constexpr std::pair<std::string_view, std::string_view> others[] = {
+        {"ram", "memory"},    {"mem", "memory"},       {"vcpus", "cpus"},      {"smp", "cpus"},
+        {"iso", "cdrom"},     {"hda", "disk"},         {"drive", "disk"},      {"bridge", "net"},
+        {"network", "net"},   {"graphics", "display"}, {"vnc", "display"},     {"bios", "firmware"},
+        {"uefi", "firmware"}, {"cmdline", "append"},   {"filesystem", "share"}};
+    const auto* const found = std::find_if(std::begin(others), std::end(others),
+                                           [&](const auto& one) { return one.first == word; });
+    return found == std::end(others) ? word : found->second;
+}
+
 std::string suggestion(std::string_view key, std::vector<std::string_view> keys) {
     for (const VmOption& option : options)
         keys.push_back(option.key);
-    return did_you_mean(key, keys);
+    return did_you_mean(key_called(key), keys);
 }
 
 }  // namespace tapgate

@@ -49,6 +49,9 @@ bool is_vm_option(std::string_view key);
 /// Whether it may be given more than once, and all values count.
 bool is_list_option(std::string_view key);
 
+/// The key for what other programs call `word` ("memory" for "ram"); otherwise the word itself.
+std::string_view key_called(std::string_view word);
+
 /// The option, or the one of `keys`, that was probably meant, as " (did you mean `memory'?)"; empty
 /// when there is none.
 std::string suggestion(std::string_view key, std::vector<std::string_view> keys = {});

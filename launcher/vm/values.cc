@@ -249,10 +249,10 @@ Net parse_net(std::string_view text) {
     } else if (kind != "user") {
         throw BadValue(quoted_word(kind) + " is none of bridge:NAME, bridge:NAME|user, user, none" +
                        (kind == "none"               ? "; none has no properties"
-                        : kind == "nat"              ? "; QEMU's own NAT is said as user"
+                        : kind == "nat"              ? "; QEMU's own NAT is called user"
                         : kind == "bridge"           ? "; to the bridge br0: bridge:br0"
-                        : InterfaceName::parse(kind) ? "; the bridge " + std::string(kind) +
-                                                           " is said as bridge:" + std::string(kind)
+                        : InterfaceName::parse(kind) ? "; for the bridge " + std::string(kind) +
+                                                           ", write bridge:" + std::string(kind)
                                                      : ""));
     }
     apply_properties(net, words, properties);

@@ -81,7 +81,7 @@ data=$XDG_DATA_HOME/tapgate/lab
 mkdir -p "$data"
 touch "$data/uefi-variables.qcow2" "$data/own.raw"
 printf 'disk = %s\n' "$work/disk.raw" "$data/own.raw" >"$file"
-refused '--yes does without' "$tapgate" delete lab
+refused '--yes goes ahead without asking' "$tapgate" delete lab
 # A supervisor holds this lock.
 (umask 077 && mkdir -p "$work/run/tapgate/lab")
 flock "$work/run/tapgate/lab/lock" "$tapgate" delete lab --yes 2>refused && wrong "deleted while it runs"

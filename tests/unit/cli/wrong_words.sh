@@ -44,6 +44,7 @@ cat >list <<'END'
 2 stop => --all for all that run
 2 stop lab --all => tapgate help stop
 2 stop lab --forse => did you mean `--force'
+2 stop lab -f => stop does not take -f; did you mean `--force'
 2 stop lab --memory=2G => belongs to create
 1 stop labb => did you mean `lab'
 1 kill labb => tapgate list --all
@@ -69,6 +70,9 @@ cat >list <<'END'
 1 ip lab => tapgate start lab
 1 wait labb => did you mean `lab'
 2 wait lab --for=nothing => ssh, agent, address or running
+2 wait labb --for=nothing => ssh, agent, address or running
+2 lab wait broken.lab --for=nothing => ssh, agent, address or running
+2 exec lab --via=telnet -- ls => --via: `telnet': it can be ssh or agent
 2 wait lab --timeout=soon => 0 to 86400
 1 pause lab => tapgate start lab
 1 resume lab => tapgate start lab
@@ -105,6 +109,8 @@ cat >list <<'END'
 2 create web --memory => --memory=SIZE
 2 create web --memory= => --memory=SIZE
 2 create web --memry=2G => did you mean `--memory'
+2 create web --ram=2G => did you mean `--memory'
+2 set lab vcpus=2 => did you mean `cpus'
 2 list --jsno => did you mean `--json'
 1 create web --cpus=0 => from 1 to 255
 1 create web --cpus=3,sockets=2 => -
@@ -163,6 +169,7 @@ cat >list <<'END'
 2 set lab => tapgate help set
 2 set lab memory 2G => memory=SIZE
 1 set lab memory=2X => 512M or 2G
+1 set lab memory=99T => from 1M to 16T
 2 set lab memry=2G => did you mean `memory'
 1 set labb memory=2G => did you mean `lab'
 1 rename lab other => tapgate delete other
@@ -175,12 +182,24 @@ cat >list <<'END'
 2 lab start broken.lab => tapgate lab up FILE
 2 lab stop broken.lab => tapgate lab down FILE
 2 lab ls broken.lab => tapgate lab status FILE
+2 delete lab --force => did you mean `--yes'
+2 rm lab -f => delete does not take -f; did you mean `--yes'
+2 autostart lab --on => autostart takes no options of a VM
+2 events --since=1h => unknown option `--since'; see: tapgate help events
+2 ssh root@lab => --user=root
+2 exec root@lab -- ls => --user=root
+2 cp rhce root@lab:/tmp => --user=root
+1 cp -r rhce lab:/tmp => tapgate start lab
+2 attach lab gold.qcow2 => disk=FILE
+2 attach lab disk= => disk=PATH
+2 detach lab disk=gold.qcow2 => a disk's file alone
+2 lab restart broken.lab => lab down FILE, then lab up FILE
 2 exec lab ls -l => what the command takes stands behind `--'
 1 set lab net=none,model=virtio => none has no properties
 2 log lab -n 3 => unknown option `-n'; see: tapgate help log
 2 ls -l => does not take --user (-l)
 2 stop lab --timeout=soon => number of seconds
-1 set lab net=nat => said as user
+1 set lab net=nat => called user
 1 set lab net=bridge => bridge:br0
 1 set lab cpu=4 => cpus=4
 1 rename lab lab => lab is called that already

@@ -120,7 +120,7 @@ TEST(VmOptions, AnErrorInAFilePointsAtThePlace) {
               "    memmory = 2G\n"
               "    ^");
     EXPECT_EQ(error_of_file("memory = 2X"),
-              "/etc/lab.conf:1: not a memory size like 512M or 2G\n"
+              "/etc/lab.conf:1: not a memory size like 512M or 2G, from 1M to 16T\n"
               "    memory = 2X\n"
               "             ^");
     EXPECT_EQ(error_of_file("cpus=1\n\ncpus=2"),
@@ -132,7 +132,7 @@ TEST(VmOptions, AnErrorInAFilePointsAtThePlace) {
               "    memory\n"
               "    ^");
     EXPECT_EQ(error_of_file("memory ="),
-              "/etc/lab.conf:1: not a memory size like 512M or 2G\n"
+              "/etc/lab.conf:1: not a memory size like 512M or 2G, from 1M to 16T\n"
               "    memory =\n"
               "            ^");
     EXPECT_EQ(error_of_file("\tcpus =\t\x1b[2J"),
@@ -149,8 +149,8 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
     const struct {
         std::string key, value, what;
     } wrong[] = {
-        {"memory", "0", "not a memory size like 512M or 2G"},
-        {"memory", "99999999999999999999G", "not a memory size like 512M or 2G"},
+        {"memory", "0", "not a memory size like 512M or 2G, from 1M to 16T"},
+        {"memory", "99999999999999999999G", "not a memory size like 512M or 2G, from 1M to 16T"},
         {"cpus", "6,sockets=4", "sockets times cores times threads is not 6"},
         {"cpus", "2,cors=2",
          "unknown property `cors=2' (did you mean `cores'?); a comma that belongs to a name is "
@@ -181,7 +181,7 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
          "written twice"},
         {"net", "bridge:br/0", "`br/0' cannot be a bridge's name"},
         {"net", "br0",
-         "`br0' is none of bridge:NAME, bridge:NAME|user, user, none; the bridge br0 is said as "
+         "`br0' is none of bridge:NAME, bridge:NAME|user, user, none; for the bridge br0, write "
          "bridge:br0"},
         {"net", "a/b", "`a/b' is none of bridge:NAME, bridge:NAME|user, user, none"},
         {"net", "bridge:br0,queues=2,model=e1000", "only model=virtio has more than one queue"},
