@@ -57,13 +57,19 @@ class NetTranslator {
             nets_.hosts.push_back({"", {}, "user", ""});
         }
         add_user_options();
+        join_user_networks();
         order_by_places();
         std::vector<bool> used(nets_.hosts.size());
         for (NetEnd& adapter : nets_.adapters)
             connect(adapter, used);
         for (size_t i = 0; i < used.size(); i++) {
             if (!used[i])
-                result_.dropped(nets_.hosts[i].was, "no adapter of the guest is connected to it");
+                result_.dropped(nets_.hosts[i].was,
+                                count_on(nets_.adapters, nets_.hosts[i].wire) == 0
+                                    ? "no adapter of the guest is connected to it"
+                                    : "it shared a hub with another network, and the adapter is "
+                                      "connected to that one only: add a net = for it if the guest "
+                                      "needs both");
         }
         if (no_mac_)
             result_.added("MAC addresses of its own",
@@ -109,11 +115,37 @@ class NetTranslator {
         }
     }
 
+    static std::ptrdiff_t count_on(const std::vector<NetEnd>& ends, const std::string& wire) {
+        return std::count_if(ends.begin(), ends.end(),
+                             [&](const NetEnd& end) { return end.wire == wire; });
+    }
+
     // Are several adapters connected to several networks?
     [[nodiscard]] bool is_hub(const std::string& wire) const {
-        const auto on_it = [&](const NetEnd& end) { return end.wire == wire; };
-        return std::count_if(nets_.hosts.begin(), nets_.hosts.end(), on_it) > 1 &&
-               std::count_if(nets_.adapters.begin(), nets_.adapters.end(), on_it) > 1;
+        return count_on(nets_.hosts, wire) > 1 && count_on(nets_.adapters, wire) > 1;
+    }
+
+    // One adapter on a hub with two user networks: one of them does, with the ports of both.
+    void join_user_networks() {
+        std::vector<NetEnd>& hosts = nets_.hosts;
+        for (auto end = hosts.begin(); end != hosts.end();) {
+            const auto first = std::find_if(hosts.begin(), end, [&](const NetEnd& other) {
+                return other.kind == "user" && other.wire == end->wire;
+            });
+            const auto& all = end->properties.all();
+            const bool ports_only = std::all_of(all.begin(), all.end(), [](const auto& property) {
+                return property.first == "hostfwd" || property.first == "vlan";
+            });
+            if (first == end || end->kind != "user" || !ports_only ||
+                count_on(nets_.adapters, end->wire) != 1) {
+                ++end;
+                continue;
+            }
+            for (const std::string& rule : end->properties.take_all("hostfwd"))
+                first->properties.all().emplace_back("hostfwd", rule);
+            first->was += " " + end->was;
+            end = hosts.erase(end);
+        }
     }
 
     void connect(NetEnd& adapter, std::vector<bool>& used) {
