@@ -106,7 +106,8 @@ void keep_option(LegacyParts& parts, const LegacyOption& option) {
         const std::string more = name == "acpitable" ? "data" : name == "trace" ? "events" : "";
         Properties properties = Properties::parse(value, first);
         make_paths_absolute(parts.machine, properties);
-        if (const std::string path = properties.get(more); path.find(':') == std::string::npos)
+        if (const std::string path = properties.get(more);
+            !path.empty() && path.find(':') == std::string::npos)
             properties.set(more, parts.machine.absolute(path));
         const std::string again = properties.str(name == "fw_cfg" ? "" : first);
         // If no path changes, the value stays as it was written.
