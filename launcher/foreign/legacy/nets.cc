@@ -425,7 +425,10 @@ class NetTranslator {
                        "left out: guestfwd=, since QEMU's sandbox does not let it start a program");
         }
         std::string reason = keep_references(parts_, backend);
-        if (backend.has("fd") || backend.get("vhostdev").starts_with("/dev/fdset/"))
+        // -netdev stream and dgram have the descriptor as an address.
+        const bool is_address =
+            backend.get("addr.type") == "fd" || backend.get("local.type") == "fd";
+        if (backend.has("fd") || is_address || backend.get("vhostdev").starts_with("/dev/fdset/"))
             reason = "its file descriptor belonged to the program that started QEMU";
         if (!reason.empty()) {
             result_.dropped(was, reason);
