@@ -122,7 +122,12 @@ void read_format(const LegacyParts& parts, Properties& properties, ForeignDisk& 
         add_reason(disk.why, "the script creates it in this format");
         return;
     }
-    const auto [by_name, known] = format_by_name(disk.path);
+    auto [by_name, known] = format_by_name(disk.path);
+    // QEMU finds this format out, but it is none of tapgate's, so that the disk is kept.
+    if (disk.path.ends_with(".qed")) {
+        by_name = "qed";
+        known = true;
+    }
     add_reason(disk.why,
                known ? "the format is taken from the file's name, never from the image itself"
                      : "no format is given, and the name does not show one: if the image is not "
