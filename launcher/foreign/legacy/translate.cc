@@ -21,6 +21,9 @@ void take_program(LegacyParts& parts, const std::string& word) {
     constexpr std::string_view prefix = "qemu-system-";
     if (name.ends_with(".exe"))
         throw LauncherError(quoted_word(word) + ": " + of_windows);
+    if (name.starts_with(prefix) && is_unknown(name))
+        throw LauncherError(quoted_word(word) +
+                            ": only the shell knew which machine it is for; write the name out");
     if (name.starts_with(prefix) && name != "qemu-system-x86_64" && name != "qemu-system-i386" &&
         !name.starts_with("qemu-system-x86_64-"))
         throw LauncherError(quoted_word(word) +

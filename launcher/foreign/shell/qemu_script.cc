@@ -186,9 +186,13 @@ std::string sentence(const ShellProblem& problem) {
 std::string hint_of_command(const ShellCommand& command, std::string hint) {
     const std::string_view name =
         command.words.empty() ? std::string_view() : last_part(command.words[0]);
-    const bool asks = find_qemu(command.words) != command.words.end();
+    const auto qemu = find_qemu(command.words);
+    const bool asks = qemu != command.words.end();
     if (asks && hint.empty())
-        hint = ": it only asks QEMU for its help or version";
+        hint = qemu + 1 == command.words.end()
+                   ? ": it names QEMU without any option: give the whole command line, as you "
+                     "would type it"
+                   : ": it only asks QEMU for its help or version";
     else if (!asks && (is_like_qemu(name) || name == "virt-install"))
         hint = ": " + no_qemu(command.words[0]);
     for (const std::string& word : command.words) {
