@@ -182,9 +182,13 @@ void ShellReader::finish_assignments() {
     notes_.insert(notes_.end(), command_.notes.begin(), command_.notes.end());
 }
 
-// The command is not run; but if it starts QEMU, a note says so.
+// The command is not run; but if it starts QEMU, or reads settings, a note says so.
 void ShellReader::pass_over_command() {
     const auto& words = command_.words;
+    if (words.size() > 1 && (words[0] == "." || words[0] == "source")) {
+        note_tests();
+        pass_over(shown(shell_text(words)));
+    }
     if (!is_start_of_qemu(words))
         return;
     if (flow_.by_files()) {

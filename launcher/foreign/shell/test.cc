@@ -19,11 +19,12 @@ ShellStatus of_file(const std::string& path, ShellVariables& variables, bool ask
     // At each start, tapgate itself finds out whether there is KVM.
     if (path == "/dev/kvm")
         return {Truth::yes, true, false, {}};
-    // A relative path is known if the script has said by `cd' what it is relative to.
-    const std::string whole =
-        path.starts_with('/') ? path : variables.directory().value_or("") + "/" + path;
-    if (!asks_files || path.empty() || (!path.starts_with('/') && !variables.directory()))
+    // Where the script has gone by `cd', or where it is started.
+    const ShellVariables::Value here = variables.get("PWD");
+    const bool relative = !path.starts_with('/');
+    if (!asks_files || path.empty() || (relative && (here.problem || here.words.size() != 1)))
         return status;
+    const std::string whole = relative ? here.words[0] + "/" + path : path;
     const ShellVariables::Value there = variables.ask("exists " + whole, {"?"});
     if (!there.problem)
         status = {truth_of(there.words.at(0) == "yes"), true, true, {}};

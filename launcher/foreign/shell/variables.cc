@@ -236,13 +236,6 @@ void ShellVariables::set_option(char letter, bool on, bool conditional) {
     set({'-', letter}, std::move(value), false, false, conditional);
 }
 
-std::optional<std::string> ShellVariables::directory() const {
-    const auto here = stored("PWD");
-    if (!here || here->problem || here->words.size() != 1)
-        return std::nullopt;
-    return here->words[0];
-}
-
 void ShellVariables::unset(const std::string& called) {
     const std::string name = meant(called);
     if (is_map(name)) {

@@ -132,9 +132,6 @@ class ShellVariables {
     [[nodiscard]] Truth option(char letter) const;
     void set_option(char letter, bool on, bool conditional);
 
-    /// The directory to which the script has gone by `cd', if that is known.
-    [[nodiscard]] std::optional<std::string> directory() const;
-
     /// The value, or one with a problem if there is none. Throws a LauncherError if everything that
     /// has been expanded is more than a description can have.
     Value get(const std::string& name);
