@@ -4,12 +4,20 @@
 // descriptor, or in the namespace that it lives in, reaches what is outside.
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <iostream>
 #include <stdexcept>
 #include <thread>
@@ -130,6 +138,50 @@ std::string inner_end() {
     return link_of_driver("veth");
 }
 
+// Sends `frame' from the tap's namespace, again and again, by a tunnel into its leaf bridge. From
+// its first byte on, it stays in a file that another thread writes to meanwhile: at `place', the
+// byte becomes `other' and what it was, in turn. Returns 0, or an errno where there is no VXLAN,
+// say.
+int send_changing(const std::string& frame, std::size_t place, char other) {
+    constexpr unsigned number = 7;
+    constexpr std::uint16_t port = 4789;
+    const std::string tunnelled = std::string("\x08\0\0\0\0\0\x07\0", 8) + frame;  // RFC 7348
+    if (const int error = add_vxlan("tunnel", number, port))
+        return error;
+    if (set_master("tunnel", "leaf") != 0 || set_link_state("lo", true) != 0)
+        return EINVAL;
+    const UniqueFd file(memfd_create("frame", MFD_CLOEXEC));
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_in here{};
+    here.sin_family = AF_INET;
+    here.sin_port = htons(port);
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (write(file.get(), tunnelled.data(), tunnelled.size()) < 0 ||
+        connect(socket.get(), reinterpret_cast<const sockaddr*>(&here), sizeof here) != 0)
+        return errno;
+    void* const memory =
+        mmap(nullptr, tunnelled.size(), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    if (memory == MAP_FAILED)
+        return errno;
+    std::atomic<bool> over = false;
+    std::thread changing([&] {
+        const std::size_t at = tunnelled.size() - frame.size() + place;
+        const std::atomic_ref<char> byte(static_cast<char*>(memory)[at]);
+        while (!over) {
+            byte = other;
+            byte = frame[place];
+        }
+    });
+    for (int i = 0; i < 64; ++i) {  // as many as a packet socket certainly holds
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        off_t begin = 0;
+        sendfile(socket.get(), file.get(), &begin, tunnelled.size());
+    }
+    over = true;
+    changing.join();
+    return 0;
+}
+
 // --- H5
 
 Attacks stolen_addresses() {
@@ -215,6 +267,34 @@ Attacks stolen_addresses() {
                  lab.alice().send(own);
                  return gateway.got(own);
              }());
+         }},
+        {"a source that is not his, in frames that change on their way",
+         [](const World& world) {
+             if (!world.ours())
+                 return Outcome::nothing_to_break;
+             const Lab lab(world);
+             const UniqueFd space = [&] {
+                 const AsUser alice(alice_account);
+                 return namespace_of_tap(lab.tap());
+             }();
+             const Station gateway = Lab::gateway();
+             const std::string own = make_frame(broadcast_mac, alices_mac);
+             const std::string bobs = own.substr(0, 6) + mac_bytes(bobs_mac) + own.substr(12);
+             const int error = inside(alice_account, space.get(), [&] {
+                 return send_changing(own, 11, mac_bytes(bobs_mac).back());
+             });
+             if (error == EOPNOTSUPP)  // no VXLAN
+                 return Outcome::nothing_to_break;
+             std::vector<std::string> come;
+             for (int wait = 0; wait < 20; ++wait) {
+                 std::this_thread::sleep_for(std::chrono::milliseconds(10));
+                 for (const std::string& frame : gateway.take_out())
+                     come.push_back(frame);
+             }
+             const auto count = [&](const std::string& frame) {
+                 return std::count(come.begin(), come.end(), frame);
+             };
+             return held_if(error == 0 && count(own) > 0 && count(bobs) == 0);
          }},
     };
 }

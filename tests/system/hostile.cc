@@ -365,6 +365,18 @@ int add_veth(const std::string& name, const std::string& peer, int peers_namespa
         .send();
 }
 
+int add_vxlan(const std::string& name, unsigned number, unsigned port) {
+    const std::uint32_t id = number;
+    const std::uint16_t at = htons(static_cast<std::uint16_t>(port));
+    const int error =
+        Change::make("vxlan", name)
+            .link_info([&](Change& data) {
+                data.put(IFLA_VXLAN_ID, &id, sizeof id).put(IFLA_VXLAN_PORT, &at, sizeof at);
+            })
+            .send();
+    return error == 0 ? set_link_state(name, true) : error;
+}
+
 int add_link_elsewhere(const std::string& name, int id) {
     return Change::make("bridge", name)
         .put(IFLA_TARGET_NETNSID, &id, sizeof id)

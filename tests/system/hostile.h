@@ -84,6 +84,8 @@ int remove_link(const std::string& name);
 int add_link(const std::string& kind, const std::string& name);
 // A veth pair with its other end in that namespace, or for -1 in this one.
 int add_veth(const std::string& name, const std::string& peer, int peers_namespace);
+// A VXLAN device that receives what comes for the network `number` at the UDP port `port`, up.
+int add_vxlan(const std::string& name, unsigned number, unsigned port);
 // A bridge, made in the namespace that has the number `id' in this one.
 int add_link_elsewhere(const std::string& name, int id);
 int name_namespace(int network_namespace, int id);
