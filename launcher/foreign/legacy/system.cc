@@ -309,6 +309,29 @@ void take_uuid(LegacyParts& parts, const LegacyOption& option) {
                              "it was a new one at each start; the VM has one that stays");
 }
 
+namespace {
+
+// FILE[ ARGUMENTS],..., where each file is relative to where QEMU was started; a doubled comma is
+// one of a name.
+std::string modules_of_multiboot(const LegacyMachine& machine, std::string_view list) {
+    std::vector<std::string> modules(1);
+    for (size_t i = 0; i < list.size(); ++i) {
+        if (list[i] != ',')
+            modules.back() += list[i];
+        else if (list.substr(i).starts_with(",,"))
+            modules.back() += list[i++];
+        else
+            modules.emplace_back();
+    }
+    std::string all;
+    for (const std::string& module : modules)
+        all += (all.empty() ? "" : ",") +
+               commas_doubled(machine.absolute(std::string(trimmed(module))));
+    return all;
+}
+
+}  // namespace
+
 void take_kernel(LegacyParts& parts, const LegacyOption& option) {
     // Blanks at the ends have no effect, and a VM file cannot express them.
     std::string value(trimmed(option.value, " \t\n"));
@@ -317,6 +340,9 @@ void take_kernel(LegacyParts& parts, const LegacyOption& option) {
         std::replace(value.begin(), value.end(), '\n', ' ');
     if (value.empty())
         parts.result.dropped(option.text, "it is empty");
+    else if (option.kind->name == "initrd" && value.find(',') != std::string::npos)
+        parts.result.keep(option.text, {"-initrd", modules_of_multiboot(parts.machine, value)},
+                          "initrd = is one file, and this is a multiboot kernel's list of modules");
     else
         parts.set(option.text, std::string(option.kind->name), value);
 }
