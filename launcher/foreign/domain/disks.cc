@@ -308,7 +308,8 @@ std::string why_no_source(const pugi::xml_node& disk, const ForeignDisk& result)
         return "it is a volume in a pool of libvirt: `" +
                shell_text({"virsh", "vol-path", "--pool", source.attribute("pool").value(),
                            source.attribute("volume").value()}) +
-               "' shows its file, which --disk= takes";
+               "' shows its file, which --" +
+               (result.kind == ForeignDisk::Kind::cdrom ? "cdrom" : "disk") + "= takes";
     return type == "vhostuser" || type == "vhostvdpa" ? "disk= has no source of this kind" : "";
 }
 

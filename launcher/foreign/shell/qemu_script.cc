@@ -105,7 +105,8 @@ std::string_view other_language(std::string_view text, std::string_view source) 
                                                          "perl", "ruby", "expect", "php",  "node"};
     const std::string_view file = last_part(source);
     if ((file.find("akefile") != std::string_view::npos || file.ends_with(".mk")) &&
-        text.find('$') != std::string_view::npos)
+        (text.find('$') != std::string_view::npos || text.find("\n\t-") != std::string_view::npos ||
+         text.find("\n\t@") != std::string_view::npos))
         return "make";
     if (!text.starts_with("#!"))
         return {};

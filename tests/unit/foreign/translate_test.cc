@@ -71,6 +71,8 @@ TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
     EXPECT_THAT(error_of("Makefile", "run: a.img\n\tkvm -hda $< -m $(MEM)\n"),
                 HasSubstr("make -n TARGET"));
     EXPECT_THAT(error_of("os.mk", "run:\n\tkvm -m 512 ${DISKS}\n"), HasSubstr("make -n TARGET"));
+    EXPECT_THAT(error_of("Makefile", "run:\n\tkvm -hda a.img\nclean:\n\t-rm -f *.o\n"),
+                HasSubstr("make -n TARGET"));
     EXPECT_EQ(error_of("Makefile", "run:\n\tkvm -m 512 -hda a.img\n"), "none");
     EXPECT_THAT(error_of("vm", "#!/usr/bin/env -S zsh -e\na=(-m 512)\nkvm $a\n"),
                 HasSubstr("a script for zsh, not for sh or bash"));
