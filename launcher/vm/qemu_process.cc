@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/vm/qemu_process.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "common/unique_fd.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/text.h"
@@ -57,12 +60,19 @@ std::optional<QemuProcess> qemu_process(pid_t process) {
 
 bool is_lost(const QemuProcess& qemu) {
     // A container's QEMU has its directory in the container.
-    const std::string path =
-        "/proc/" + std::to_string(qemu.process) + "/root" + qemu.directory + std::string(pidfile);
-    return access(path.c_str(), F_OK) != 0 && errno == ENOENT;
+    const std::string directory =
+        "/proc/" + std::to_string(qemu.process) + "/root" + qemu.directory;
+    // Without a pidfile, but with a supervisor, it is about to start or to end.
+    return access((directory + std::string(pidfile)).c_str(), F_OK) != 0 && errno == ENOENT &&
+           !is_locked(directory + "/lock");
 }
 
 }  // namespace
+
+bool is_locked(const std::string& path) {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
 
 std::optional<QemuProcess> vm_in_command_line(std::string_view words) {
     const auto list = words_in(words);

@@ -27,6 +27,9 @@ struct QemuProcess {
     uid_t user = 0;
 };
 
+/// Whether another process has locked the file, as a supervisor does with its VM's.
+bool is_locked(const std::string& path);
+
 /// The QEMU with the command line `words`, in the form of /proc/PID/cmdline, without process and
 /// user; nothing when the VM is not one of tapgate's.
 std::optional<QemuProcess> vm_in_command_line(std::string_view words);
@@ -34,8 +37,8 @@ std::optional<QemuProcess> vm_in_command_line(std::string_view words);
 /// The QEMUs of `user`, or of everybody.
 std::vector<QemuProcess> qemu_processes(std::optional<uid_t> user);
 
-/// This user's VMs that are lost. A VM that is about to start or to end can look as if it were, so
-/// whoever asks makes sure that no supervisor has it. Looks through /proc once a second at most.
+/// This user's VMs that are lost. For a moment, one without a supervisor that is about to end looks
+/// as if it were. Looks through /proc once a second at most.
 std::vector<QemuProcess> lost_vms();
 
 /// The VM's QEMU if the VM is lost.

@@ -45,11 +45,6 @@ pid_t holder_of_pidfile(const std::string& path) {
     return parse_whole<pid_t>(first_word(path), 0).value_or(0);
 }
 
-bool is_locked(const std::string& path) {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    return fd && flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-}
-
 // Makes the file if it does not exist, and locks it; none when another process has locked it.
 UniqueFd locked_file(const std::string& path) {
     UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -234,9 +229,10 @@ UniqueFd lock_vm(const VmName& name) {
     const std::string directory = vm_directory(name);
     make_private_directory(runtime_directory());
     make_private_directory(directory);
+    // Before the lock is this process's, which would be taken for that of a supervisor.
+    const auto lost = lost_vm(name);
     if (UniqueFd fd = locked_file(directory + "/lock")) {
-        // With its lock free, a VM that is about to start or to end is not taken for a lost one.
-        if (const auto lost = lost_vm(name))
+        if (lost)
             throw LauncherError(lost_text(*lost));
         return fd;
     }

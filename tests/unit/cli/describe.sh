@@ -189,6 +189,28 @@ XDG_CONFIG_HOME=$work/nobody timeout 1 script -qec "'$tapgate' list --watch" /de
 grep -q 'no VM runs' said || wrong "list --watch leaves the screen empty: $(cat -A said)"
 result "list --watch says that no VM runs"
 
+# Somebody with another runtime directory starts a VM: its QEMU has no pidfile yet.
+mkdir -p away/tapgate/busy
+(
+    exec 9>away/tapgate/busy/lock
+    flock 9
+    exec sleep 60
+) &
+supervisor=$!
+mkfifo away/gate
+(exec -a qemu-system-fake bash -c 'read -r _ <away/gate' -- -name guest=busy -pidfile "$work/away/tapgate/busy/qemu.pid") &
+qemu=$!
+sleep 0.5
+"$tapgate" list >said 2>&1
+! grep -q busy said || wrong "a VM that is about to start is called lost: $(cat said)"
+kill $supervisor
+wait $supervisor 2>/dev/null || true
+"$tapgate" list >said 2>&1
+grep -q '^busy  *lost' said || wrong "without a supervisor it is not: $(cat said)"
+kill $qemu
+wait $qemu 2>/dev/null || true
+result "only a VM without a supervisor is lost"
+
 # A Slurm that does not answer the first time.
 "$tapgate" create far --on=slurm --net=none >/dev/null
 mkdir cluster
