@@ -124,19 +124,29 @@ std::string meant_option(const Grammar& grammar, const Verb& verb, const VerbOpt
     return {};
 }
 
+// Is the letter typed as an option, perhaps with others as in `-rf'?
+bool is_typed(char letter, const std::vector<std::string>& arguments) {
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    return std::any_of(arguments.begin(), dashes, [&](const std::string& word) {
+        return letter != 0 && word.size() > 1 && word[0] == '-' && word[1] != '-' &&
+               word.find(letter) != std::string::npos;
+    });
+}
+
 UsageError takes_not(const Grammar& grammar, const Verb& verb, const VerbOption& option,
                      const std::vector<std::string>& arguments) {
+    const bool letter_only = is_typed(option.letter, arguments);
     const std::string letter = {'-', option.letter};
-    const bool letter_only =
-        std::find(arguments.begin(), arguments.end(), letter) != arguments.end();
     const std::string name = "--" + std::string(option.name);
     const std::string meant = meant_option(grammar, verb, option, letter_only);
     std::string text = std::string(verb.name) + " does not take ";
-    if (meant.empty())
+    if (letter_only && option.letter == 'f' && verb.operands.find(" FILE") != std::string::npos)
+        text += letter + "; its FILE stands without an option";
+    else if (!meant.empty())
+        text += (letter_only ? letter : name) + " (did you mean `" + meant + "'?)";
+    else
         text += name + (letter_only ? " (" + letter + ")" : "") +
                 "; these do: " + std::string(option.verbs);
-    else
-        text += (letter_only ? letter : name) + "; did you mean `" + meant + "'?";
     return UsageError(text);
 }
 
@@ -232,6 +242,11 @@ void check(const CommandLine& command) {
     const Grammar& grammar = *command.grammar;
     const Verb& verb = *command.verb;
     const std::string name(verb.name);
+    for (const VerbOption& option : grammar.options) {
+        if (command.has(std::string(option.name)) && !takes(verb, option))
+            throw takes_not(grammar, verb, option, command.words);
+        check_value(command, option);
+    }
     const std::vector<Operand> operands = operands_of(verb);
     const auto needed = static_cast<size_t>(std::count_if(
         operands.begin(), operands.end(), [](const Operand& one) { return !one.optional; }));
@@ -246,11 +261,6 @@ void check(const CommandLine& command) {
         throw UsageError(name + " takes nothing behind `--'");
     if (!command.settings.empty() && !verb.vm_options)
         throw takes_no_vm_option(verb, command.settings[0].place);
-    for (const VerbOption& option : grammar.options) {
-        if (command.has(std::string(option.name)) && !takes(verb, option))
-            throw takes_not(grammar, verb, option, command.words);
-        check_value(command, option);
-    }
 }
 
 }  // namespace

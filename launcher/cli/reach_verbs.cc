@@ -98,7 +98,7 @@ SshTarget required_server(const SshSearch& search) {
 // The VM in whose guest something is to be done; not "root@lab", as with ssh.
 VmName guest_named(const std::string& word) {
     const size_t at = word.find('@');
-    if (at != std::string::npos && VmName::parse(word.substr(at + 1)))
+    if (at != std::string::npos && at > 0 && VmName::parse(word.substr(at + 1)))
         throw UsageError(quoted_word(word) + ": who to be in " + word.substr(at + 1) +
                          " is told by an option: --user=" + shown(word.substr(0, at)));
     return parse_vm_name(word);

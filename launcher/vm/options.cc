@@ -269,12 +269,14 @@ bool is_list_option(std::string_view key) {
 }
 
 std::string_view key_called(std::string_view word) {
-    // As virt-install, Vagrant and QEMU call them.
+    // As virt-install, Vagrant and QEMU call them; `from' is an option of new alone.
     static constexpr std::pair<std::string_view, std::string_view> others[] = {
-        {"ram", "memory"},    {"mem", "memory"},       {"vcpus", "cpus"},      {"smp", "cpus"},
-        {"iso", "cdrom"},     {"hda", "disk"},         {"drive", "disk"},      {"bridge", "net"},
-        {"network", "net"},   {"graphics", "display"}, {"vnc", "display"},     {"bios", "firmware"},
-        {"uefi", "firmware"}, {"cmdline", "append"},   {"filesystem", "share"}};
+        {"ram", "memory"},       {"mem", "memory"},    {"vcpus", "cpus"},
+        {"smp", "cpus"},         {"iso", "cdrom"},     {"hda", "disk"},
+        {"drive", "disk"},       {"bridge", "net"},    {"network", "net"},
+        {"graphics", "display"}, {"vnc", "display"},   {"bios", "firmware"},
+        {"image", "from"},       {"uefi", "firmware"}, {"cmdline", "append"},
+        {"filesystem", "share"}};
     const auto* const found = std::find_if(std::begin(others), std::end(others),
                                            [&](const auto& one) { return one.first == word; });
     return found == std::end(others) ? word : found->second;

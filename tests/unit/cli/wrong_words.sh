@@ -44,7 +44,7 @@ cat >list <<'END'
 2 stop => --all for all that run
 2 stop lab --all => tapgate help stop
 2 stop lab --forse => did you mean `--force'
-2 stop lab -f => stop does not take -f; did you mean `--force'
+2 stop lab -f => stop does not take -f (did you mean `--force'?)
 2 stop lab --memory=2G => belongs to create
 1 stop labb => did you mean `lab'
 1 kill labb => tapgate list --all
@@ -183,7 +183,12 @@ cat >list <<'END'
 2 lab stop broken.lab => tapgate lab down FILE
 2 lab ls broken.lab => tapgate lab status FILE
 2 delete lab --force => did you mean `--yes'
-2 rm lab -f => delete does not take -f; did you mean `--yes'
+2 rm lab -f => delete does not take -f (did you mean `--yes'?)
+2 rm -rf lab => delete does not take -f (did you mean `--yes'?)
+2 lab up -f broken.lab => its FILE stands without an option
+2 new web --image=debian-13 => did you mean `--from'
+2 ssh @lab => is not a VM's name
+2 reset --all => reset does not take --all
 2 autostart lab --on => autostart takes no options of a VM
 2 events --since=1h => unknown option `--since'; see: tapgate help events
 2 ssh root@lab => --user=root
