@@ -416,9 +416,13 @@ void add_rest(LegacyParts& parts) {
             why =
                 "a VM's description sets no limits on what it takes of the host: see "
                 "systemd.resource-control(5)";
+        } else if (type == "filter-dump") {
+            why =
+                "its network has another name here: to record the packets of the first net =, add "
+                "--qemu-arg=-object --qemu-arg=filter-dump,id=dump0,netdev=net0,file=FILE";
         } else if (type.starts_with("filter-") || type.starts_with("colo-") ||
                    type == "pr-manager-helper" || type == "dbus-vmstate") {
-            why = "it belongs to a network or a program that is left out";
+            why = "the network or program that it belongs to is left out, or has another name here";
         }
         if (!why.empty()) {
             parts.result.dropped(part.was, why);

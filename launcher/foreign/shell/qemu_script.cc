@@ -286,7 +286,8 @@ std::string with_place_of_name(const std::string& error, std::string_view text) 
     if (const unsigned named = line_with_name(text); named > 0 && error.ends_with(nothing_found))
         return error + ": line " + std::to_string(named) +
                " names QEMU, but no shell would start it from there (a quoted list, another host, "
-               "a container, a log?): give only its command line, from QEMU's name on, as you "
+               "a container, a log, a name that a test looks for?): give only its command line, "
+               "from QEMU's name on, as you "
                "would type it";
     return error;
 }
