@@ -227,15 +227,16 @@ std::vector<VmName> vms_with_state() {
 
 UniqueFd lock_vm(const VmName& name) {
     const std::string directory = vm_directory(name);
+    const std::string lock = directory + "/lock";
+    // Where one is, nobody has removed it: only the first start looks through /proc, which takes
+    // longer than all else that a start does. (So a VM that was lost under another runtime
+    // directory can be started where it has run before, if no disk keeps that from happening.)
+    if (const auto lost = exists(lock) ? std::nullopt : lost_vm(name); lost && !exists(lock))
+        throw LauncherError(lost_text(*lost));
     make_private_directory(runtime_directory());
     make_private_directory(directory);
-    // Before the lock is this process's, which would be taken for that of a supervisor.
-    const auto lost = lost_vm(name);
-    if (UniqueFd fd = locked_file(directory + "/lock")) {
-        if (lost)
-            throw LauncherError(lost_text(*lost));
+    if (UniqueFd fd = locked_file(lock))
         return fd;
-    }
     const VmState state = vm_state(name);
     throw LauncherError(
         name.str() +
