@@ -82,9 +82,8 @@ std::string_view instead_of_description(std::string_view path) {
         {".vmcx", "it is Hyper-V's description of a VM: import the .vhdx of its disk"},
         {".utm", "it is UTM's directory of a VM: import the .qcow2 in it"},
         {".qed",
-         "no disk of tapgate's can be a QED image: import the output of `qemu-img convert -f qed "
-         "-O "
-         "qcow2 FILE.qed FILE.qcow2'"},
+         "no disk of tapgate's can be a QED image: import the output of "
+         "`qemu-img convert -f qed -O qcow2 FILE.qed FILE.qcow2'"},
         {".conf", quickemu},
         {"quickemu", quickemu},
     };
