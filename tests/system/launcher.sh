@@ -372,7 +372,9 @@ chown "$LAB_UID" $LAB/home/one.iso $LAB/home/two.iso
 did 0 start bare
 tg_refused 'without a CD-ROM drive; give it one with: tapgate set bare cdrom=FILE.iso' eject bare
 did 0 kill bare
-did 0 start bare --cdrom=one.iso
+(lab_exec qemu-img create -q -f qcow2 own.qcow2 8M)
+did 0 start bare --cdrom=one.iso --disk=own.qcow2
+tg_refused "$LAB/home/own.qcow2 is in use, by the VM bare" eject bare own.qcow2
 [ "$(in_drive bare)" = $LAB/home/one.iso ] || wrong "in the drive: $(in_drive bare)"
 did 0 eject bare
 [ "$(in_drive bare)" = nothing ] || wrong "in the drive after eject: $(in_drive bare)"
