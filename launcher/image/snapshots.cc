@@ -405,16 +405,26 @@ class RunningVm {
         const auto begin = Clock::now();
         auto tell = begin + milliseconds(1000);
         arguments["job-id"] = id;
-        if (const QmpAnswer started = qmp_.execute(command, arguments, limit_); !started.ok())
-            throw LauncherError("QEMU refuses " + command + ": " + started.error);
+        const LauncherError not_ended("QEMU has not ended " + doing + " the snapshot within " +
+                                      std::to_string(limit_.count() / 1000) +
+                                      " s, and goes on with it; see tapgate snapshot list " +
+                                      name_.str());
+        try {
+            if (const QmpAnswer started =
+                    qmp_.execute(command, arguments, std::max(limit_, qmp_limit));
+                !started.ok())
+                throw LauncherError("QEMU refuses " + command + ": " + started.error);
+        } catch (const QmpError& error) {
+            // It has answered just before, so it works, and does not hang.
+            if (error.kind() == QmpError::Kind::too_slow)
+                throw not_ended;
+            throw;
+        }
         for (;;) {
             const auto now = Clock::now();
             const auto passed = std::chrono::duration_cast<milliseconds>(now - begin);
             if (passed > limit_)
-                throw LauncherError("QEMU has not ended " + doing + " the snapshot within " +
-                                    std::to_string(limit_.count() / 1000) +
-                                    " s, and goes on with it; see tapgate snapshot list " +
-                                    name_.str());
+                throw not_ended;
             if (now >= tell) {
                 note(doing + " the snapshot (" + std::to_string(passed.count() / 1000) + " s)");
                 tell += milliseconds(5000);

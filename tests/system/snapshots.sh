@@ -180,7 +180,14 @@ rm -f "$data/fill"
 did 0 snapshot save vm live
 says "$err" 'it has its size again, and the guest goes on'
 size_is 75497472 || wrong "the disk has another size"
-did 0 snapshot delete vm live --yes
+tg snapshot delete vm live --yes --timeout=0
+[ "$status" = 0 ] || says "$err" 'QEMU has not ended deleting .* within 0 s, and goes on with it; see tapgate snapshot list vm'
+# shellcheck disable=SC2317 # lab_poll calls it
+is_deleted() {
+    did 0 snapshot list vm
+    ! grep -q '^live ' "$out"
+}
+lab_poll 10 is_deleted || wrong "it does not go on with it"
 result "SIGKILL meanwhile: so does the next snapshot"
 
 killed_half_way KILL
