@@ -19,7 +19,7 @@ namespace {
 void take_program(LegacyParts& parts, const std::string& word) {
     const std::string_view name = last_part(word);
     constexpr std::string_view prefix = "qemu-system-";
-    if (name.ends_with(".exe"))
+    if (name.ends_with(".exe") || (name.starts_with(prefix) && name.ends_with("w")))
         throw LauncherError(quoted_word(word) + ": " + of_windows);
     if (name.starts_with(prefix) && is_unknown(name))
         throw LauncherError(quoted_word(word) +

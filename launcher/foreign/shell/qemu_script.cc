@@ -263,7 +263,23 @@ void require_known(const ShellCommand& command, const std::string& source) {
     throw LauncherError(error);
 }
 
+// The line that ends with ^ before another with options, as in a batch file of Windows; 0: none
+// does.
+unsigned line_of_batch_file(std::string_view text) {
+    for (unsigned line = 1; !text.empty(); line++) {
+        const std::string_view whole = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(whole.size() + 1, text.size()));
+        if (!trimmed(whole).starts_with('#') && trimmed(whole, " \t\r").ends_with(" ^") &&
+            trimmed(text, " \t").starts_with('-'))
+            return line;
+    }
+    return 0;
+}
+
 void refuse_other_language(std::string_view text, const std::string& source) {
+    if (const unsigned line = line_of_batch_file(text); line > 0)
+        throw LauncherError(source + ": line " + std::to_string(line) + " ends with ^: " +
+                            of_windows + ", and each line but the last ends with \\ here");
     const std::string_view language = other_language(text, source);
     if (language == "make")
         throw LauncherError(

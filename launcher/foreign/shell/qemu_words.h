@@ -25,6 +25,6 @@ std::string no_qemu(std::string_view word);
 /// What errors say about QEMU on Windows.
 inline constexpr const char* of_windows =
     "it is a command line for Windows, whose disks are not on this host: copy the images here and "
-    "write the command line with their paths, and without .exe";
+    "write the command line with their paths, and QEMU's name without .exe or w";
 
 }  // namespace tapgate

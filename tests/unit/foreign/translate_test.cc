@@ -55,7 +55,7 @@ std::vector<ShellCommand> script(std::string_view text) {
 TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
     const auto error_of = [](const std::string& file, std::string_view text) {
         try {
-            find_qemu_start(text, no_environment, file);
+            translate_qemu_command(find_qemu_start(text, no_environment, file), "/");
         } catch (const LauncherError& error) {
             return std::string(error.what());
         }
@@ -68,6 +68,12 @@ TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
     EXPECT_THAT(error_of("/usr/bin/quickemu", "qemu-system-x86_64 --version\n"),
                 HasSubstr("the script NAME.sh"));
     // What would be something else to a shell.
+    // Of Windows: the lines of a batch file, and a QEMU that opens no console.
+    EXPECT_THAT(
+        error_of("run.bat", "REM lab\r\nqemu-system-x86_64 ^\r\n -m 512 ^\r\n -hda c.img\r\n"),
+        HasSubstr("line 2 ends with ^: it is a command line for Windows"));
+    EXPECT_THAT(error_of("run.bat", "start qemu-system-i386w -m 512 -hda c.img\r\n"),
+                HasSubstr("it is a command line for Windows"));
     EXPECT_THAT(error_of("Makefile", "run: a.img\n\tkvm -hda $< -m $(MEM)\n"),
                 HasSubstr("make -n TARGET"));
     EXPECT_THAT(error_of("os.mk", "run:\n\tkvm -m 512 ${DISKS}\n"), HasSubstr("make -n TARGET"));
