@@ -568,7 +568,8 @@ class OvfReader {
         std::string why = "the drive is empty";
         if (!resource.empty())
             why = quoted_word(disks_.file_in_drive(resource)) +
-                  " was in it: unpack that, and add " +
+                  (source_.ends_with(".ovf") ? " was in it, beside the descriptor: add "
+                                             : " was in it: unpack that, and add ") +
                   (static_cast<Resource>(item.type) == Resource::floppy
                        ? "--qemu-arg=-drive --qemu-arg=if=floppy,format=raw,file=FILE"
                        : "--cdrom=FILE");

@@ -71,11 +71,12 @@ std::string_view instead_of_description(std::string_view path) {
     constexpr std::string_view quickemu =
         "if it is from quickemu: use the script NAME.sh beside the VM's disk instead, which "
         "quickemu writes at each start";
+    constexpr std::string_view vmware =
+        "it is VMware's description of a VM: import the .vmdk that its fileName= names or, to keep "
+        "the VM's settings too, the output of `ovftool FILE.vmx FILE.ova'";
     constexpr Program programs[] = {
-        {".vmx",
-         "it is VMware's description of a VM: import the .vmdk that its fileName= names or, to "
-         "keep "
-         "the VM's settings too, the output of `ovftool FILE.vmx FILE.ova'"},
+        {".vmtx", vmware},
+        {".vmx", vmware},
         {".vbox",
          "it is VirtualBox' description of a VM: import the output of `VBoxManage export VM -o "
          "FILE.ova'"},

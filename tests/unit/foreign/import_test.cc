@@ -395,6 +395,21 @@ TEST(Ovf, Bounds) {
                 Contains(Pair("cpus", "4")));
 }
 
+// What is beside a descriptor needs no unpacking.
+TEST(Ovf, WhatIsInDrives) {
+    const std::string drive = ovf_item(15, "<rasd:HostResource>ovf:/file/f2</rasd:HostResource>");
+    for (const auto& [source, way_out] : {std::pair("a.ova", "unpack that, and add --cdrom=FILE"),
+                                          {"a.ovf", "beside the descriptor: add --cdrom=FILE"}}) {
+        const std::vector<TranslationNote> notes =
+            read_ovf(ovf("<File ovf:href='x.iso' ovf:id='f2'/>", drive), source, {})
+                .translation.notes;
+        std::string all;
+        for (const TranslationNote& note : notes)
+            all += note.why + "\n";
+        EXPECT_THAT(all, HasSubstr(way_out));
+    }
+}
+
 // OVF 2 has disks that are no disk drives.
 TEST(Ovf, DisksOfOtherNumbers) {
     for (const unsigned type : {19U, 31U, 32U}) {

@@ -63,17 +63,18 @@ TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
     };
     EXPECT_THAT(error_of("lab.vmx", "memsize = \"512\"\nscsi0:0.fileName = \"lab.vmdk\"\n"),
                 HasSubstr("import the .vmdk"));
+    EXPECT_THAT(error_of("lab.vmtx", "memsize = \"512\"\n"), HasSubstr("import the .vmdk"));
     EXPECT_THAT(error_of("lab.conf", "guest_os=\"linux\"\ndisk_img=\"lab/disk.qcow2\"\n"),
                 HasSubstr("the script NAME.sh"));
     EXPECT_THAT(error_of("/usr/bin/quickemu", "qemu-system-x86_64 --version\n"),
                 HasSubstr("the script NAME.sh"));
-    // What would be something else to a shell.
     // Of Windows: the lines of a batch file, and a QEMU that opens no console.
     EXPECT_THAT(
         error_of("run.bat", "REM lab\r\nqemu-system-x86_64 ^\r\n -m 512 ^\r\n -hda c.img\r\n"),
         HasSubstr("line 2 ends with ^: it is a command line for Windows"));
     EXPECT_THAT(error_of("run.bat", "start qemu-system-i386w -m 512 -hda c.img\r\n"),
                 HasSubstr("it is a command line for Windows"));
+    // What would be something else to a shell.
     EXPECT_THAT(error_of("Makefile", "run: a.img\n\tkvm -hda $< -m $(MEM)\n"),
                 HasSubstr("make -n TARGET"));
     EXPECT_THAT(error_of("os.mk", "run:\n\tkvm -m 512 ${DISKS}\n"), HasSubstr("make -n TARGET"));
