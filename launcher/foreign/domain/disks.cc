@@ -13,6 +13,9 @@ namespace tapgate {
 
 namespace {
 
+// Why a drive is left out that nothing is lost with.
+constexpr const char* empty_drive = "the drive is empty";
+
 using Property = ForeignDisk::Property;
 
 // The bus that libvirt assumes if only the target's name is given.
@@ -271,6 +274,10 @@ std::string read_network(XmlLeft& xml, const pugi::xml_node& disk, const std::st
     return network.why_not;
 }
 
+std::string option_of(const ForeignDisk& disk) {
+    return disk.kind == ForeignDisk::Kind::cdrom ? "cdrom" : "disk";
+}
+
 // A file or a block device, by its path.
 std::string read_path(XmlLeft& xml, const pugi::xml_node& source, const std::string& format,
                       ForeignDisk& result) {
@@ -278,9 +285,10 @@ std::string read_path(XmlLeft& xml, const pugi::xml_node& source, const std::str
     if (result.path.empty())
         result.path = xml.attribute(source, "dev");
     if (result.path.empty())
-        return "the drive is empty";
+        return empty_drive;
     if (!result.path.starts_with('/') || !HostPath::parse(result.path, "/"))
-        return "its path is not absolute, or not UTF-8";
+        return "its path is not absolute, or not UTF-8: give the file as it is here with --" +
+               option_of(result) + "=";
     if (const std::string group = xml.attribute(source, "fdgroup"); !group.empty())
         add_reason(result.why, "whoever started QEMU had it open (fdgroup " + group +
                                    "): here it is opened by its path");
@@ -299,7 +307,7 @@ std::string why_no_source(const pugi::xml_node& disk, const ForeignDisk& result)
     const std::string_view type = disk.attribute("type").value();
     if (!source)
         return result.kind == ForeignDisk::Kind::disk ? "the domain does not say what is in it"
-                                                      : "the drive is empty";
+                                                      : empty_drive;
     if (disk.child("encryption") || source.child("encryption"))
         return "it is encrypted, and libvirt keeps the key: get it with virsh secret-get-value, "
                "put it into a file, and add the disk with --qemu-arg=-object --qemu-arg=secret,... "
@@ -308,8 +316,7 @@ std::string why_no_source(const pugi::xml_node& disk, const ForeignDisk& result)
         return "it is a volume in a pool of libvirt: `" +
                shell_text({"virsh", "vol-path", "--pool", source.attribute("pool").value(),
                            source.attribute("volume").value()}) +
-               "' shows its file, which --" +
-               (result.kind == ForeignDisk::Kind::cdrom ? "cdrom" : "disk") + "= takes";
+               "' shows its file, which --" + option_of(result) + "= takes";
     return type == "vhostuser" || type == "vhostvdpa" ? "disk= has no source of this kind" : "";
 }
 
@@ -335,8 +342,11 @@ bool read_source(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& r
     const std::string type = domain.xml.attribute(disk, "type");
     domain.xml.attribute(disk.child("source"), "index");
     const std::string why_not = read_contents(domain.xml, disk, type, result);
-    if (!why_not.empty())
+    if (!why_not.empty()) {
         domain.drop(disk, why_not);
+        if (why_not != empty_drive)
+            domain.boot.set_incomplete();
+    }
     return why_not.empty();
 }
 

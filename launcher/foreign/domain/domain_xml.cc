@@ -340,6 +340,7 @@ class DomainReader {
                                                    ? "tapgate gives QEMU an environment of its own"
                                                    : "tapgate has no setting for it");
         }
+        drop_removed(tag_of(element), arguments);
         if (arguments.empty())
             return;
         std::string why = "unchanged; check that QEMU still takes them";
@@ -349,6 +350,41 @@ class DomainReader {
             add_reason(why, "with a USB controller of its own (USB 3: qemu-xhci)");
         }
         result_.keep(tag_of(element), arguments, why);
+    }
+
+    // QEMU refuses to start with an option that it has no longer.
+    void drop_removed(const std::string& was, std::vector<std::string>& arguments) {
+        struct Removed {
+            std::string_view option;
+            int values;
+            const char* instead;
+        };
+        constexpr Removed all[] = {
+            {"-redir", 1, "--net=user,hostfwd=... does that now"},
+            {"-soundhw", 1, "--qemu-arg=-device --qemu-arg=intel-hda and the like do that now"},
+            {"-balloon", 1, "all of tapgate's VMs have a balloon"},
+            {"-realtime", 1, "--qemu-arg=-overcommit --qemu-arg=mem-lock=on does that now"},
+            {"-no-kvm", 0, "--accel=tcg does that now"},
+            {"-tdf", 0, "it had no effect"},
+        };
+        for (auto at = arguments.begin(); at != arguments.end();) {
+            const Removed* const removed = std::find_if(
+                std::begin(all), std::end(all), [&](const auto& one) { return *at == one.option; });
+            const auto end =
+                removed == std::end(all)
+                    ? at
+                    : at + std::min(1 + removed->values, static_cast<int>(arguments.end() - at));
+            if (end == at) {
+                at++;
+                continue;
+            }
+            std::string text = *at;
+            for (auto value = at + 1; value != end; value++)
+                text += " " + *value;
+            result_.dropped(was + " " + text,
+                            std::string("QEMU has it no longer: ") + removed->instead);
+            at = arguments.erase(at, end);
+        }
     }
 
     // A device on any controller: libvirt gave the VM one, while tapgate's own comes after the

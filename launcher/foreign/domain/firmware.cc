@@ -85,6 +85,8 @@ void read_loader(DomainParts& domain, const pugi::xml_node& os, FoundFirmware& f
         found.kind = FirmwareKind::uefi_secure;
     else if (wish != "bios" && found.kind == FirmwareKind::other && (type == "pflash" || !bios))
         found.kind = FirmwareKind::uefi;
+    if (!secure.empty() && secure != "yes" && secure != "no")
+        add_reason(found.why, "secure=" + quoted_word(secure) + " is neither yes nor no");
     if (secure == "no" && found.kind == FirmwareKind::uefi_secure)
         found.kind = FirmwareKind::uefi;
 }

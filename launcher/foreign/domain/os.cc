@@ -54,10 +54,15 @@ void read_domain_machine(DomainParts& domain, const pugi::xml_node& os) {
     const pugi::xml_node type = os.child("type");
     const std::string arch = xml.attribute(type, "arch");
     const std::string machine = xml.attribute(type, "machine");
+    if (xml.text(type) == "linux" || xml.text(type) == "xenpvh")
+        throw LauncherError(domain.source + ": " + shown(tag_of(type)) +
+                            ": the guest was made for Xen and does not start on a PC: virt-v2v(1) "
+                            "makes a VM for QEMU of it");
     if (type && ((!arch.empty() && arch != "x86_64" && arch != "i686") || xml.text(type) != "hvm" ||
                  machine == "isapc" || machine == "microvm" || machine == "none"))
-        throw LauncherError(domain.source + ": " + shown(tag_of(type)) +
-                            ": tapgate's VMs are x86 PCs, and this is another kind of machine");
+        throw LauncherError(
+            domain.source + ": " + shown(tag_of(type)) +
+            ": tapgate's VMs are x86 PCs (pc, q35), and this is another kind of machine");
     domain.machine.q35 = machine.find("q35") != std::string::npos;
     const std::string ours = domain.machine.q35 ? "q35" : "pc";
     domain.set(type ? tag_of(type) : "<os>", "machine", ours,

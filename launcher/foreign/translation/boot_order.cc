@@ -134,12 +134,16 @@ void BootOrder::write_places(const std::vector<Entry>& sequence, Translation& re
     }
 }
 
-void BootOrder::finish(Translation& result, const std::string& why) {
+void BootOrder::finish(Translation& result, std::string why) {
     const std::vector<Entry> order = sequence();
     write_places(order, result);
     const std::string text = words(order);
     const bool has_kept =
         std::any_of(order.begin(), order.end(), [](const Entry& entry) { return entry.kept; });
+    if (incomplete_ && (has_kept || !text.empty()))
+        add_reason(why,
+                   "something to boot from was left out: when you add it, say with --boot= "
+                   "where it comes");
     if (text.empty()) {
         if (!was_.empty() && has_kept)
             result.changed(was_, "bootindex= of the devices that are kept", why);
@@ -163,7 +167,10 @@ void BootOrder::finish(Translation& result, const std::string& why) {
             "boot = " + text,
             why.empty() ? "in the order in which its firmware would look for a system" : why);
     else
-        result.changed(was_, "boot = " + text, why);
+        result.changed(
+            was_,
+            "boot = " + text + (has_kept ? ", and bootindex= of the devices that are kept" : ""),
+            why);
 }
 
 }  // namespace tapgate

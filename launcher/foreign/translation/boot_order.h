@@ -46,6 +46,9 @@ class BootOrder {
     /// Boots only from the first device of each kind that was named, as libvirt does.
     void set_first_of_kind() { first_of_kind_ = true; }
 
+    /// A disk or a CD-ROM is left out: whoever adds it has to name it in `boot`, too.
+    void set_incomplete() { incomplete_ = true; }
+
     /// Whether the description says anything about the order.
     [[nodiscard]] bool is_said() const { return !was_.empty(); }
 
@@ -54,7 +57,7 @@ class BootOrder {
 
     /// Writes `boot`, and the places of what was kept, into `result`. Adds a note if the
     /// description gives an order, or if the order is not tapgate's own.
-    void finish(Translation& result, const std::string& why = {});
+    void finish(Translation& result, std::string why = {});
 
   private:
     struct Entry {
@@ -76,6 +79,7 @@ class BootOrder {
     std::string was_;
     bool strict_ = false;
     bool first_of_kind_ = false;
+    bool incomplete_ = false;
     unsigned kept_ = 0;
 };
 
