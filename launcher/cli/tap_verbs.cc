@@ -38,6 +38,22 @@ std::optional<Name> name_option(const CommandLine& command, const std::string& o
     return name;
 }
 
+// The helper tells QEMU's users what to do about mac-lock; here the way is an option of `tap`.
+std::vector<UniqueFd> requested_taps(const std::string& helper, const TapRequest& request) {
+    try {
+        return request_taps(helper, request);
+    } catch (const HelperError& error) {
+        const std::string text = error.what();
+        const size_t advice = text.find("mac-lock needs");
+        if (request.mac || advice == std::string::npos)
+            throw;
+        throw HelperError(error.kind(),
+                          text.substr(0, advice) +
+                              "mac-lock needs the MAC address that COMMAND sends from: --mac=MAC",
+                          error.words());
+    }
+}
+
 }  // namespace
 
 ExitCode run_with_tap(const CommandLine& command) {
@@ -58,7 +74,7 @@ ExitCode run_with_tap(const CommandLine& command) {
         .mac = name_option<MacAddress>(command, "mac", "station's MAC address"),
         .vm = name_option<VmName>(command, "vm", "VM's name")};
     require_free_descriptors(first, queues);
-    std::vector<UniqueFd> taps = request_taps(helper_path(command.option("helper")), request);
+    std::vector<UniqueFd> taps = requested_taps(helper_path(command.option("helper")), request);
     const std::string name = tap_name(taps.front().get());
     place_descriptors(std::move(taps), first);
     // From here on: the tap lives as long as this process, whatever program that becomes.

@@ -85,7 +85,7 @@ expect "the exit status is the program's" 42 /dev/stdin '' <<<x
 tap --bridge=br1 -- true
 expect "a refusal is exit code 3 with the helper's words" 3 $err 'access denied by acl file.*deny br1'
 tap --bridge=br0 -- true
-expect "mac-lock wants an address" 3 $err 'mac-lock needs the guest.s MAC address'
+expect "mac-lock wants an address" 3 $err 'bridge.conf:1: allow br0 .*: mac-lock needs the MAC address .*: --mac=MAC$'
 tap --bridge=br0 --mac=$mac -- no-such-program
 expect "a program that is not there" 1 $err 'cannot start .no-such-program.: No such file'
 tap --bridge=br0 --mac=$mac --fd=5 -- true 5</dev/null
