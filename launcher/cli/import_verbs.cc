@@ -155,6 +155,27 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
     return result;
 }
 
+// A guest of libvirt's first years has no format in its description: it was the file's. What a
+// guest writes to a raw disk may look like one, too, so this is only said.
+void note_formats(Translation& domain) {
+    const auto settings = domain.settings;
+    for (const auto& [key, value] : settings) {
+        const std::vector<std::string> words = split_at_commas(value);
+        if (key != "disk" || std::find(words.begin(), words.end(), "format=raw") == words.end())
+            continue;
+        try {
+            if (const auto format = format_by_content(words.at(0)))
+                domain.added("disk = " + value, "the file looks like " +
+                                                    std::string(name_of(*format)) +
+                                                    ", which libvirt took it for before 0.8.3: for "
+                                                    "that, --disk=FILE,format=" +
+                                                    std::string(name_of(*format)));
+        } catch (const LauncherError&) {
+            // Nobody can look into it, or it is not there yet: the VM's start says so.
+        }
+    }
+}
+
 Import found(const CommandLine& command, const std::string& path) {
     // An image may begin as anything.
     const ForeignFile kind = command.has("format") ? ForeignFile::image : foreign_file(path);
@@ -168,6 +189,7 @@ Import found(const CommandLine& command, const std::string& path) {
     if (kind == ForeignFile::domain) {
         Import result;
         result.translation = translate_domain(read_description(path), shown(path));
+        note_formats(result.translation);
         result.asks = true;
         const Translation& domain = result.translation;
         if (access(domain.variables.c_str(), R_OK) == 0)

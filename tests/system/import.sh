@@ -329,6 +329,13 @@ else
     wrong "$(cat "$work/error")"
 fi
 result "domain"
+sed "s,<driver type='qcow2'/>,," domain.xml >probed.xml
+"$tapgate" import probed.xml probed --yes >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
+says "$work/error" "looks like qcow2, which libvirt took it for"
+sed "s,$PWD/disk.qcow2,$PWD/disk.raw," probed.xml >raw.xml
+"$tapgate" import raw.xml as-said --yes >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
+! grep -q "looks like" "$work/error" || wrong "a raw image looks like: $(cat "$work/error")"
+result "domain-without-format"
 {
     echo '<!DOCTYPE d [<!ENTITY a "ha">'
     for i in {b..j}; do echo "<!ENTITY $i \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">"; done
