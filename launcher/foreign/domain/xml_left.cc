@@ -82,7 +82,7 @@ void XmlLeft::add_left(const pugi::xml_node& node, const std::string& prefix, un
         const std::string_view name = child.name();
         if (child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata) {
             if (!touched(child) && !trimmed(child.value(), " \t\r\n").empty())
-                add_to_list(text, prefix + "`" + shown(child.value()) + "'");
+                add_to_list(text, prefix + "`" + shown(trimmed(child.value(), " \t\r\n")) + "'");
             continue;
         }
         if (child.type() != pugi::node_element)
