@@ -157,4 +157,8 @@ std::string current_directory() {
     return directory;
 }
 
+std::string absolute_path(const std::string& path) {
+    return path.starts_with('/') ? path : current_directory() + "/" + path;
+}
+
 }  // namespace tapgate

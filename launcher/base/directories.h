@@ -41,4 +41,7 @@ std::string runtime_base_of_host();
 /// The directory in which relative paths on the command line start.
 std::string current_directory();
 
+/// The path of a file that was named on the command line, from the root on.
+std::string absolute_path(const std::string& path);
+
 }  // namespace tapgate

@@ -74,10 +74,6 @@ ImageFormat format_of(const CommandLine& command, const std::string& path) {
     return parse_image_format(format);
 }
 
-std::string absolute(const std::string& path) {
-    return path.starts_with('/') ? path : current_directory() + "/" + path;
-}
-
 // What is to be imported: images to convert, and the rest of the VM.
 struct Import {
     std::unique_ptr<ApplianceFiles> appliance;
@@ -366,7 +362,7 @@ ExitCode import_vm(const CommandLine& command) {
     // Before the whole archive is read.
     if (command.operands.size() > 1)
         require_new(parse_vm_name(command.operands[1]));
-    Import import = found(command, absolute(operand));
+    Import import = found(command, absolute_path(operand));
     const Translation& translation = import.translation;
     const VmName name = command.operands.size() > 1 ? parse_vm_name(command.operands[1])
                         : translation.name.empty()  ? name_of_image(operand)
@@ -403,7 +399,7 @@ ExitCode import_vm(const CommandLine& command) {
 
 ExitCode export_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
-    const std::string path = absolute(command.operands.at(1));
+    const std::string path = absolute_path(command.operands.at(1));
     std::vector<std::string> left_out;
     if (path.ends_with(".ova") || path.ends_with(".tar")) {
         ProgressBar bar(name.str());

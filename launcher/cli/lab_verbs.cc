@@ -283,7 +283,7 @@ ExitCode control_lab(const CommandLine& command) {
     }
     require_use_of_options(*action, command);
     const std::string& file = command.operands.at(1);
-    const Lab lab = load_lab(file.starts_with('/') ? file : current_directory() + "/" + file);
+    const Lab lab = load_lab(absolute_path(file));
     if (!action->takes_more && (command.operands.size() > 2 || !command.rest.empty()))
         throw UsageError("lab " + word + " takes the lab's file and nothing else");
     return action->act(lab, command);

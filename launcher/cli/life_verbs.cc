@@ -210,25 +210,16 @@ ExitCode reset_vm(const CommandLine& command) {
     return ExitCode::done;
 }
 
-namespace {
-
-// The file's path. A disk that a VM writes to is no CD: QEMU would find that out with the old CD
-// out of the drive.
-std::string path_of_cd(const std::string& file) {
-    std::string path = file.starts_with('/') ? file : current_directory() + "/" + file;
-    refuse_conflicting_use(path, false);
-    return path;
-}
-
-}  // namespace
-
 ExitCode eject_cd(const CommandLine& command) {
     const VmName name = command.vm_name();
     require_running(name);
     if (command.operands.size() < 2) {
         take_medium(name, command.has("force"));
     } else {
-        insert_medium(name, path_of_cd(command.operands[1]), command.has("force"));
+        const std::string path = absolute_path(command.operands[1]);
+        // QEMU would find out that a VM writes to it with the old CD out of the drive.
+        refuse_conflicting_use(path, false);
+        insert_medium(name, path, command.has("force"));
     }
     note("until " + name.str() + " ends; what it is started with: tapgate set " + name.str() +
          " cdrom=" + (command.operands.size() < 2 ? "" : shown(command.operands[1])));
@@ -247,8 +238,8 @@ ExitCode attach_to_vm(const CommandLine& command) {
         throw UsageError(quoted_word(word) + ": a value is missing: " + key + "=" +
                          argument_of(*find_vm_option(key)));
     require_running(name);
-    if (key == "cdrom")
-        path_of_cd(word.substr(equals + 1));
+    if (key == "cdrom")  // as in eject_cd()
+        refuse_conflicting_use(absolute_path(word.substr(equals + 1)), false);
     // Including the helper that it was started with.
     const CommandLine started = as_started(command);
     const std::string id =

@@ -220,7 +220,7 @@ ExitCode take_screenshot(const CommandLine& command) {
     constexpr size_t largest = size_t{256} << 20;
     const VmName name = command.vm_name();
     const std::string& file = command.operands.at(1);
-    const std::string path = file.starts_with('/') ? file : current_directory() + "/" + file;
+    const std::string path = absolute_path(file);
     require_running(name);
     // QEMU writes to the VM's directory and not to the user's file: so it follows no link there,
     // and a failure leaves no partial picture.

@@ -187,7 +187,7 @@ ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command) {
     const auto png = code == 0 ? read_file(picture, size_t{256} << 20) : std::nullopt;
     unlink(picture.c_str());
     if (png)
-        replace_file(file.starts_with('/') ? file : current_directory() + "/" + file, *png);
+        replace_file(absolute_path(file), *png);
     return static_cast<ExitCode>(code);
 }
 
