@@ -213,20 +213,35 @@ void add_scsi_serial(const DomainParts& domain, const pugi::xml_node& disk, Fore
                "libvirt gave it this serial number, by which the guest may look for it");
 }
 
-// The disk's place on the board's own controller; nothing if it is on another, or has no place.
-std::optional<unsigned> ata_place(const DomainParts& domain, const pugi::xml_node& disk,
-                                  const std::string& bus) {
-    if (!domain.hypervisor.empty() || bus != (domain.machine.q35 ? "sata" : "ide"))
+// The number of the disk's place among those of all ATA controllers, as QEMU counts: the board's
+// four on IDE or twelve on SATA, two for each port, come first. Nothing if the disk has no place.
+std::optional<unsigned> ata_number(const DomainParts& domain, const pugi::xml_node& disk,
+                                   const std::string& bus) {
+    const bool q35 = domain.machine.q35;
+    if (!domain.hypervisor.empty() || !(bus == "sata" || (bus == "ide" && !q35)))
         return std::nullopt;
-    const unsigned most = domain.machine.q35 ? 6 : 4;
-    const pugi::xml_node address = disk.child("address");
-    unsigned place = most;
-    if (address && address.attribute("controller").as_uint() == 0)
+    constexpr unsigned most_ide = 4;
+    constexpr unsigned most_sata = 6;
+    unsigned controller = 0;
+    unsigned place = 0;
+    if (const pugi::xml_node address = disk.child("address")) {
+        controller = address.attribute("controller").as_uint();
         place = address.attribute("bus").as_uint() * 2 + address.attribute("unit").as_uint();
-    else if (const std::string name = disk.child("target").attribute("dev").value();
-             !address && name.size() == 3 && name[2] >= 'a')
+    } else {
+        const std::string name = disk.child("target").attribute("dev").value();
+        if (name.size() != 3 || name[2] < 'a' || name[2] > 'z')
+            return std::nullopt;
         place = static_cast<unsigned>(name[2] - 'a');
-    return place < most ? std::optional(place) : std::nullopt;
+        controller = bus == "sata" ? place / most_sata : 0;
+        place -= controller * most_sata;
+    }
+    constexpr unsigned most_controllers = 256;
+    if (controller >= (bus == "ide" ? 1 : most_controllers) ||
+        place >= (bus == "ide" ? most_ide : most_sata))
+        return std::nullopt;
+    if (bus == "ide")
+        return place + 1;
+    return (q35 ? 0 : most_ide) + 2 * (controller * most_sata + place) + 1;
 }
 
 // The readers of a disk's contents return why it cannot be had; nothing if it can.
@@ -391,7 +406,7 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     result.serial = xml.text(disk.child("serial"));
     if (result.serial.empty())
         add_scsi_serial(domain, disk, result);
-    result.ata_place = ata_place(domain, disk, bus);
+    result.ata_number = ata_number(domain, disk, bus);
     if (result.kind != ForeignDisk::Kind::disk) {
         if (!result.serial.empty())
             add_reason(result.why, "the serial number " + result.serial + " is left out");

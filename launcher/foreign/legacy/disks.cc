@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "launcher/base/error.h"
@@ -79,6 +81,7 @@ class DriveTranslator {
         translate_flash(parts_);
         collect_nodes();
         collect_floppies();
+        give_places();
         std::vector<LegacyDrive>& drives = parts_.drives.drives;
         std::stable_sort(drives.begin(), drives.end(),
                          [&](const LegacyDrive& a, const LegacyDrive& b) {
@@ -120,6 +123,60 @@ class DriveTranslator {
         return properties.has("index")
                    ? number_of(properties.get("index"))
                    : number_of(properties.get("bus")) * units + number_of(properties.get("unit"));
+    }
+
+    // QEMU gives an IDE drive that does not say its place the first one that is free, first those
+    // of the board and then those that are devices.
+    void give_places() {
+        const unsigned units = parts_.machine.q35 ? 1 : 2;
+        std::vector<Properties*> without;
+        std::set<unsigned> taken;
+        for (LegacyDrive& drive : parts_.drives.drives) {
+            Properties& said = drive.properties;
+            const std::string& interface = said.get("if");
+            if (!(interface.empty() || interface == "ide") || device_of(parts_, said.get("id")))
+                continue;
+            if (!said.has("index") && !said.has("bus") && !said.has("unit")) {
+                without.push_back(&said);
+                continue;
+            }
+            const unsigned index = index_of(said, units);
+            taken.insert(index);
+            said.set("index", std::to_string(index));
+        }
+        const auto next_free = [&] {
+            unsigned place = 0;
+            while (!taken.insert(place).second)
+                place++;
+            return place;
+        };
+        for (Properties* said : without)
+            said->set("index", std::to_string(next_free()));
+        for (const LegacyDevice& device : parts_.devices) {
+            if (device.properties.get("driver").starts_with("ide-") &&
+                !device.properties.has("bus"))
+                free_places_[device.properties.get("drive")] = next_free() * (3 - units);
+        }
+    }
+
+    // The number of the disk's place among those of all ATA controllers, as QEMU counts them.
+    std::optional<unsigned> ata_number(const ForeignDisk& disk) const {
+        constexpr std::string_view ata = "ata ";
+        if (!disk.controller.starts_with(ata))
+            return std::nullopt;
+        constexpr unsigned of_ide = 4;
+        constexpr unsigned of_sata = 12;
+        const std::string controller = disk.controller.substr(ata.size());
+        if (controller == "ide")
+            return disk.place + 1;
+        unsigned before = parts_.machine.q35 ? of_sata : of_ide;
+        for (const LegacyDevice& device : parts_.devices) {
+            const std::string driver = device.properties.get("driver");
+            if (device.properties.get("id") == controller)
+                return before + disk.place + 1;
+            before += driver.ends_with("ahci") ? of_sata : driver.ends_with("-ide") ? of_ide : 0;
+        }
+        return std::nullopt;
     }
 
     // Each node that a device uses becomes a drive, with the nodes below it.
@@ -278,6 +335,11 @@ class DriveTranslator {
             disk.model = model;
         }
         take_place(device.properties, disk);
+        const auto free = free_places_.find(device.properties.get("drive"));
+        if (free != free_places_.end()) {
+            disk.place = free->second;
+            disk.controller = "ata ide";
+        }
         return disk;
     }
 
@@ -353,6 +415,7 @@ class DriveTranslator {
             disk.place = (parts_.machine.q35 ? 2 : 1) * index_of(properties, 2);
             disk.controller = "ata ide";
         }
+        disk.ata_number = ata_number(disk);
         if (is_floppy)
             make_floppy(disk, floppy != parts_.drives.floppies.end() ? floppy->first
                               : properties.get("index") == "1"       ? 'B'
@@ -388,6 +451,7 @@ class DriveTranslator {
     std::map<std::string, ForeignDisk> kept_nodes_;            // by the node that the device uses
     std::map<std::string, std::vector<std::string>> backing_;  // by the drive's id
     std::map<std::string, std::string> why_;
+    std::map<std::string, unsigned> free_places_;  // of devices that do not say theirs, by drive
     bool throw_away_ = false;
 };
 

@@ -84,8 +84,8 @@ void ForeignDisks::finish() {
             kept.push_back(std::move(disk));
             continue;
         }
-        if (disk.kind == ForeignDisk::Kind::disk && disk.bus == (machine_.q35 ? "sata" : "ide"))
-            name_as_before(disk, ata_disks_++);
+        if (const auto number = next_ata_number(disk))
+            name_as_before(disk, number);
         add_setting(disk);
         if (disk.kind == ForeignDisk::Kind::disk)
             numbers_[disk.bus].push_back(disk.number);
@@ -171,14 +171,27 @@ bool ForeignDisks::takes_room(ForeignDisk& disk) {
     return true;
 }
 
+// The number of the place that a disk gets here. Disks come before CD-ROMs; on SATA, QEMU counts
+// two places for each port.
+std::optional<unsigned> ForeignDisks::next_ata_number(const ForeignDisk& disk) {
+    if (disk.kind != ForeignDisk::Kind::disk)
+        return std::nullopt;
+    if (disk.bus == "ide")
+        return ++ide_disks_;
+    if (disk.bus == "sata")
+        return (machine_.q35 ? 0 : most_ide) + 2 * sata_disks_++ + 1;
+    return std::nullopt;
+}
+
 // QEMU derives the serial number of an ATA disk without one from its place, and a guest may know
-// the disk by it (/dev/disk/by-id). Here disks come before CD-ROMs, and what is kept comes last.
-void ForeignDisks::name_as_before(ForeignDisk& disk, std::optional<unsigned> place) const {
-    if (!disk.ata_place || disk.ata_place == place || !disk.serial.empty() ||
+// the disk by it (/dev/disk/by-id).
+void ForeignDisks::name_as_before(ForeignDisk& disk, std::optional<unsigned> number) {
+    if (!disk.ata_number || disk.ata_number == number || !disk.serial.empty() ||
         disk.kind != ForeignDisk::Kind::disk)
         return;
-    disk.serial =
-        "QM0000" + std::to_string(machine_.q35 ? 2 * *disk.ata_place + 1 : *disk.ata_place + 1);
+    constexpr size_t digits = 5;
+    const std::string text = std::to_string(*disk.ata_number);
+    disk.serial = "QM" + std::string(digits - std::min(text.size(), digits), '0') + text;
     add_reason(disk.why, "the serial number is the one that it had in its old place");
 }
 

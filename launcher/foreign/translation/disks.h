@@ -36,11 +36,10 @@ struct ForeignDisk {
     std::string cache;        ///< empty for writeback
     bool discard = true;
     std::string serial;
-    std::optional<unsigned>
-        ata_place;                     ///< on the board's own controller; QEMU names the disk by it
-    std::vector<std::string> backing;  ///< what its image may depend on
-    std::vector<Property> drive;       ///< what only -drive can express
-    std::vector<Property> device;      ///< what the guest sees, and only -device can express
+    std::optional<unsigned> ata_number;  ///< QEMU numbers all places of ATA controllers, from 1
+    std::vector<std::string> backing;    ///< what its image may depend on
+    std::vector<Property> drive;         ///< what only -drive can express
+    std::vector<Property> device;        ///< what the guest sees, and only -device can express
     std::string model;               ///< of a -device that tapgate does not make; empty: by the bus
     char letter = 'A';               ///< for a floppy
     std::vector<std::string> nodes;  ///< arguments for -blockdev instead of a -drive
@@ -67,7 +66,8 @@ class ForeignDisks {
     void order_by_places();
     [[nodiscard]] bool is_setting(const ForeignDisk& disk) const;
     [[nodiscard]] bool takes_room(ForeignDisk& disk);
-    void name_as_before(ForeignDisk& disk, std::optional<unsigned> place) const;
+    static void name_as_before(ForeignDisk& disk, std::optional<unsigned> number);
+    [[nodiscard]] std::optional<unsigned> next_ata_number(const ForeignDisk& disk);
     void add_setting(const ForeignDisk& disk);
     void say_where_it_is_found(ForeignDisk& disk) const;
     void keep(ForeignDisk disk);
@@ -85,7 +85,8 @@ class ForeignDisks {
     std::map<std::string, std::vector<unsigned>> numbers_;  // of disks that became settings, by bus
     unsigned ide_ = 0;                                      // places taken by settings
     unsigned sata_ = 0;
-    unsigned ata_disks_ = 0;  // those settings on the board's own controller
+    unsigned ide_disks_ = 0;  // of those, without CD-ROMs
+    unsigned sata_disks_ = 0;
     unsigned virtio_ = 0;
     unsigned kept_ = 0;
     unsigned kept_ata_ = 0;     // the next place for a kept disk on that controller
