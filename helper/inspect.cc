@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -138,7 +137,7 @@ class Shadows {
 // What check() says of one rule.
 class RuleChecker {
   public:
-    RuleChecker(const Policy& policy, const std::set<std::string>& private_files,
+    RuleChecker(const Policy& policy, const std::map<std::string, std::string>& private_files,
                 NameService& names, const std::vector<HostBridge>& bridges)
         : shadows_(policy.rules), private_files_(private_files), names_(names), bridges_(bridges) {}
 
@@ -147,9 +146,10 @@ class RuleChecker {
         if (const Rule* other = shadows_.of(rule))
             say(rule, printable(rule.text, long_text) + " has no effect: " + other->place.str() +
                           " decides first: " + printable(other->text, long_text));
-        if (rule.action == Rule::Action::deny && private_files_.contains(rule.place.file))
-            say(rule, "this deny does not hold for users who cannot read the file: chmod o+r " +
-                          printable(rule.place.file, long_text));
+        const auto closed = private_files_.find(rule.place.file);
+        if (rule.action == Rule::Action::deny && closed != private_files_.end())
+            say(rule,
+                "this deny does not hold for users who cannot read the file: " + closed->second);
         for (const std::string& user : rule.who.users)
             check_name(rule, "user", user, [&] { return names_.user_id(user).has_value(); });
         for (const std::string& group : rule.who.groups)
@@ -191,7 +191,7 @@ class RuleChecker {
     }
 
     const Shadows shadows_;
-    const std::set<std::string>& private_files_;
+    const std::map<std::string, std::string>& private_files_;
     NameService& names_;
     const std::vector<HostBridge>& bridges_;
     std::string text_;
@@ -221,16 +221,16 @@ Report explain(const Policy& policy, const std::string& policy_file, const Inter
 Report check(const std::string& path, const ReadPolicyFile& read_file, NameService& names,
              const std::vector<HostBridge>& bridges) {
     Report report;
-    std::string plain;  // the rules that give plain taps
-    std::set<std::string> private_files;
+    std::string plain;                                 // the rules that give plain taps
+    std::map<std::string, std::string> private_files;  // and the ways in
     try {
         // A draft need not be owned by root yet: say so, and go on.
         const auto read_draft = [&](const std::string& name) {
             PolicyText file = read_file(name);
             if (!file.distrust.empty())
                 report.text += std::exchange(file.distrust, {}) + "\n";
-            if (!file.world_readable)
-                private_files.insert(name);
+            if (!file.way_in.empty())
+                private_files.emplace(name, file.way_in);
             return file;
         };
         const Policy policy = parse_policy(path, read_draft);

@@ -54,10 +54,7 @@ PolicyText read_policy_file(const std::string& path) {
     if (got != status.st_size)
         throw Failure(name + " is being written to, or cannot be read whole: try again");
     text.pop_back();
-    return {.text = std::move(text),
-            .error = 0,
-            .distrust = reason_for_distrust(name, status),
-            .world_readable = (status.st_mode & S_IROTH) != 0};
+    return {.text = std::move(text), .error = 0, .distrust = reason_for_distrust(name, status)};
 }
 
 Policy load_installed_policy() {

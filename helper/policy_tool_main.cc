@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <exception>
@@ -119,31 +121,61 @@ std::vector<HostBridge> host_bridges() {
     return bridges;
 }
 
+using Path = std::filesystem::path;
+
+// The file and the directories on the way to it, by its name and by where that leads.
+std::vector<Path> way_to(const std::string& path) {
+    std::error_code missing;
+    std::vector<Path> way;
+    for (const Path& end : {std::filesystem::absolute(path, missing),
+                            std::filesystem::weakly_canonical(path, missing)})
+        for (Path part = end; !part.empty() && (way.empty() || part != way.back());
+             part = part.parent_path())
+            way.push_back(part);
+    return way;
+}
+
 // Says in whose directories, if not root's alone, the file is found; empty when there is none.
 std::string reason_for_distrust_of_directories(const std::string& path) {
-    std::error_code missing;
-    for (const std::filesystem::path& way : {std::filesystem::absolute(path, missing),
-                                             std::filesystem::weakly_canonical(path, missing)})
-        for (auto part = way; part.has_relative_path();) {
-            part = part.parent_path();
-            struct stat directory {};
-            if (stat(part.c_str(), &directory) == 0 &&
-                (directory.st_uid != 0 || (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0))
-                return printable(path, long_text) + ": others besides root can write to " +
-                       printable(part.native(), long_text) +
-                       ", and so remove the file, or put rules of their own in its place: keep it "
-                       "in " +
-                       std::filesystem::path(installed_policy).parent_path().native();
-        }
+    for (const Path& part : way_to(path)) {
+        struct stat status {};
+        if (stat(part.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+            (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+            return printable(path, long_text) + ": others besides root can write to " +
+                   printable(part.native(), long_text) +
+                   ", and so remove the file, or put rules of their own in its place: keep it in " +
+                   Path(installed_policy).parent_path().native();
+    }
     return {};
 }
 
-// Like read_policy_file(), but also distrusts what `policy` includes from others' directories.
+// The command that lets every user read the file, which `policy` includes; empty when all can. Who
+// cannot get as far as to the policy does not matter: he is refused.
+std::string way_in(const std::string& path, const std::string& policy) {
+    const std::vector<Path> known = path == policy ? std::vector<Path>() : way_to(policy);
+    for (const Path& part : path == policy ? std::vector<Path>{path} : way_to(path)) {
+        struct stat status {};
+        if (std::find(known.begin(), known.end(), part) != known.end() ||
+            stat(part.c_str(), &status) != 0)
+            continue;
+        const std::string shown = printable(part.native(), long_text);
+        // An access control list can keep users out whom the mode lets in.
+        if (getxattr(part.c_str(), "system.posix_acl_access", nullptr, 0) > 0)
+            return "setfacl -b " + shown + " && chmod go+rX " + shown;
+        const mode_t all = S_ISDIR(status.st_mode) ? S_IXGRP | S_IXOTH : S_IRGRP | S_IROTH;
+        if ((status.st_mode & all) != all)
+            return "chmod go+rX " + shown;
+    }
+    return {};
+}
+
+// Like read_policy_file(), but also looks at the directories of what `policy` includes.
 ReadPolicyFile read_with_doubts(const std::string& policy) {
     return [policy](const std::string& path) {
         PolicyText file = read_policy_file(path);
         if (file.distrust.empty() && path != policy)
             file.distrust = reason_for_distrust_of_directories(path);
+        file.way_in = way_in(path, policy);
         return file;
     };
 }

@@ -71,7 +71,7 @@ Outcome clean(const HelperResult& run) {
     return held_if(!run.timed_out && run.signal == 0 && (granted_properly || refused_properly));
 }
 
-Outcome all(std::initializer_list<Outcome> outcomes) {
+Outcome all(const std::vector<Outcome>& outcomes) {
     return held_if(std::find(outcomes.begin(), outcomes.end(), Outcome::broken) == outcomes.end());
 }
 

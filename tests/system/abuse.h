@@ -14,7 +14,6 @@
 #include <linux/if_tun.h>
 
 #include <functional>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +34,7 @@ enum class Outcome {
 
 Outcome held_if(bool held);
 // Broken if one of them is.
-Outcome all(std::initializer_list<Outcome> outcomes);
+Outcome all(const std::vector<Outcome>& outcomes);
 
 constexpr unsigned vnet_tap_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 

@@ -6,10 +6,14 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdint>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "tests/system/abuse.h"
 
@@ -88,6 +92,47 @@ Attacks other_bridges() {
 
 // --- The policy's own files
 
+// A deny, in a file that alice cannot read, does not deny her. Whether `tapgate-policy check` tells
+// root so.
+Outcome unreadable_denies(const World& world) {
+    if (!world.ours())
+        return Outcome::nothing_to_break;
+    const std::string directory = "/etc/qemu/more.d";
+    const std::string file = directory + "/deny.conf";
+    World::write_policy("include " + file + "\nallow br0 contain\n");
+    World::make_directory(directory);
+    World::write_file(file, "deny br0 user=alice\n");
+    const auto silent = [] {
+        return World::ask_policy({"check"}, tapgate::as({"root", 0, 0})).exit_status == 0;
+    };
+    // system.posix_acl_access as setfacl(1) writes it, of version 2 and entries of a tag,
+    // permissions and an id: all may read and enter, except alice.
+    struct Entry {
+        std::uint16_t tag, permissions;
+        std::uint32_t id;
+    };
+    const struct {
+        std::uint32_t version = 2;
+        std::array<Entry, 5> entries = {
+            {{1, 7, ~0U}, {2, 0, alice_account.uid}, {4, 5, ~0U}, {16, 5, ~0U}, {32, 5, ~0U}}};
+    } list;
+    std::vector<Outcome> outcomes = {held_if(silent() && refused(world.attach()) == Outcome::held)};
+    for (const std::string& part : {file, directory}) {
+        for (const auto& [mode, gid] : std::vector<std::pair<mode_t, gid_t>>{
+                 {0700, 0}, {0750, 0}, {0705, alice_account.gid}, {0755, 0}}) {
+            if (chown(part.c_str(), 0, gid) != 0 || chmod(part.c_str(), mode) != 0 ||
+                (mode == 0755 &&
+                 setxattr(part.c_str(), "system.posix_acl_access", &list, sizeof list, 0) != 0))
+                throw std::runtime_error("cannot keep alice from reading " + part);
+            outcomes.push_back(held_if(world.attach().exit_status == 0 && !silent()));
+        }
+        if (removexattr(part.c_str(), "system.posix_acl_access") != 0 ||
+            chmod(part.c_str(), 0755) != 0)
+            throw std::runtime_error("cannot let alice read " + part);
+    }
+    return all(outcomes);
+}
+
 Attacks policy_files() {
     return {
         {"a policy that anybody can write",
@@ -152,6 +197,8 @@ Attacks policy_files() {
              World::write_policy("allow br0\ninclude /etc/qemu/more.conf\n");
              return refused(world.attach());
          }},
+        {"a deny that he cannot read, by mode, list or directory: nobody notices",
+         unreadable_denies},
         {"the end of a comment of 4 KiB, taken for a rule",
          [](const World& world) {
              World::write_policy("#" + std::string(4094, 'x') + "allow br0\n");

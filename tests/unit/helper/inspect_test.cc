@@ -16,7 +16,7 @@ using Files = std::map<std::string, PolicyText>;
 ReadPolicyFile reader(const Files& files) {
     return [files](const std::string& path) {
         const auto file = files.find(path);
-        return file == files.end() ? PolicyText{"", ENOENT, "", true} : file->second;
+        return file == files.end() ? PolicyText{"", ENOENT, "", ""} : file->second;
     };
 }
 
@@ -27,7 +27,7 @@ Report check_files(const Files& files) {
 }
 
 Report check_text(const std::string& text) {
-    return check_files({{"p", {text, 0, "", true}}});
+    return check_files({{"p", {text, 0, "", ""}}});
 }
 
 TEST(Check, SaysWhenThereIsNothingToSay) {
@@ -81,7 +81,7 @@ TEST(Check, ReportsMistakesWithTheirPlace) {
 
 TEST(Check, ReadsADraftThatIsNotRootsYet) {
     const Report report =
-        check_files({{"p", {"allow br0\ninclude q\n", 0, "p is not owned by root", true}}});
+        check_files({{"p", {"allow br0\ninclude q\n", 0, "p is not owned by root", ""}}});
     EXPECT_EQ(report.text,
               "p is not owned by root\n"
               "p:2: q is left out: No such file or directory\n");
@@ -123,10 +123,10 @@ TEST(Check, FindsBridgesThatAreNotThere) {
 }
 
 TEST(Check, FindsADenyThatSomeCannotRead) {
-    EXPECT_EQ(check_files({{"p", {"allow br0\ninclude q\n", 0, "", true}},
-                           {"q", {"deny br0 user=bob\nallow br1\n", 0, "", false}}})
+    EXPECT_EQ(check_files({{"p", {"allow br0\ninclude q\n", 0, "", ""}},
+                           {"q", {"deny br0 user=bob\nallow br1\n", 0, "", "chmod go+rX q"}}})
                   .text,
-              "q:1: this deny does not hold for users who cannot read the file: chmod o+r q\n");
+              "q:1: this deny does not hold for users who cannot read the file: chmod go+rX q\n");
 }
 
 TEST(Check, FindsABridgeWhoseAddressCanBeTakenOver) {
@@ -148,8 +148,8 @@ TEST(Explain, NamesTheRuleAndWhatItGives) {
                        "allow br0\n"
                        "allow br2 group=students max-taps=1 queues=4 isolated guard mac-lock=52:54 "
                        "vlan=20\n",
-                       0, "", true}},
-                     {"mine", {"", EACCES, "", true}}}));
+                       0, "", ""}},
+                     {"mine", {"", EACCES, "", ""}}}));
     const Report allowed = explain(policy, "p", br0, alice, names);
     EXPECT_EQ(allowed.text,
               "br0: allowed for uid 1001: p:2: allow br0\n"
