@@ -56,10 +56,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, size_t size) {
             throw tapgate::Failure("enough");
         const std::string name = path.substr(path.rfind('/') + 1);
         if (name == "main")
-            return {files[0], 0, "", true};
+            return {files[0], 0, "", ""};
         if (name.size() == 1 && name[0] > '0' && static_cast<size_t>(name[0] - '0') < files.size())
-            return {files[static_cast<size_t>(name[0] - '0')], 0, "", true};
-        return {"", ENOENT, "", true};
+            return {files[static_cast<size_t>(name[0] - '0')], 0, "", ""};
+        return {"", ENOENT, "", ""};
     };
     try {
         const tapgate::Policy policy = tapgate::parse_policy("/p/main", read_file);
