@@ -68,6 +68,14 @@ ImageFormat format_of(const CommandLine& command, const std::string& path) {
     if (const std::string way_out = way_to_a_disk(path); !way_out.empty())
         throw LauncherError(shown(path) + way_out);
     const auto [format, known] = format_by_name(path);
+    if (in_small_letters(path).ends_with(".iso"))
+        throw LauncherError(
+            shown(path) + ": it is a CD-ROM: `tapgate new NAME --from=" + shown(path) +
+            "' makes a VM with it and an empty disk, and `tapgate run " + shown(path) +
+            "' starts one without a disk; for a disk that is called so, add "
+            "--format=raw");
+    if (const auto way_out = instead_of_contents(path); !known && !way_out.empty())
+        throw LauncherError(shown(path) + ": " + std::string(way_out));
     if (!known)
         throw UsageError("the name of " + shown(path) +
                          " does not tell its format: add --format=raw, --format=qcow2, ...");
@@ -224,6 +232,12 @@ void ask_about_reach(const CommandLine& command, const Translation& translation,
     if (!agreed(shown(source) + " gives these of this host to the guest:\n" + list +
                 "May it have them"))
         throw LauncherError("nothing was imported");
+}
+
+// The last note: those before it say why.
+std::string nothing_to_boot(const VmName& name, const std::string& file) {
+    return name.str() + " has no disk, and boots from nothing: before you start it, add a line " +
+           "`disk = PATH' to " + shown(file);
 }
 
 constexpr const char* virtio_hint =
@@ -393,6 +407,8 @@ ExitCode import_vm(const CommandLine& command) {
     print_notes(translation.notes, file);
     if (command.has("virtio"))
         note(virtio_hint);
+    if (has_nothing_to_boot(settings))
+        note(nothing_to_boot(name, file));
     print(shown(file) + "\n");
     return ExitCode::done;
 }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <system_error>
 #include <thread>
 
@@ -34,16 +35,36 @@ struct QemuStart {
     std::string directory;
 };
 
+// A file that a unit names; nothing if it cannot be read.
+std::optional<std::string> readable_text(const std::string& path) {
+    constexpr size_t most = 64UL * 1024;
+    std::error_code unreadable;
+    if (!path.starts_with('/') || !std::filesystem::is_regular_file(path, unreadable))
+        return std::nullopt;
+    try {
+        return read_file(path, most);
+    } catch (const LauncherError&) {
+        return std::nullopt;
+    }
+}
+
 QemuStart start_in_script(const std::string& path, const std::vector<std::string>& arguments) {
     constexpr size_t most = 1024UL * 1024;
     const auto text = read_file(path, most);
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
     // What is known without running the script: the environment, the users' home directories
-    // (`~ada'), where the script is, which files exist, and how many processors this host has.
+    // (`~ada'), where the script is, which files exist, what a unit's EnvironmentFile= says, and
+    // how many processors this host has.
     const std::string its_path = std::filesystem::absolute(path).lexically_normal().string();
     const std::string processors = std::to_string(std::thread::hardware_concurrency());
+    std::optional<std::string> settings;
     const auto lookup = [&](const std::string& name) -> const char* {
+        constexpr std::string_view contents = "text ";
+        if (name.starts_with(contents)) {
+            settings = readable_text(name.substr(contents.size()));
+            return settings ? settings->c_str() : nullptr;
+        }
         if (name == "$0")
             return its_path.c_str();
         constexpr std::string_view exists = "exists ";
@@ -175,6 +196,10 @@ ExitCode translate_vm(const CommandLine& command) {
         write_new_vm_file(name, text);
         note(shown(path) + " is written");
     }
+    if (has_nothing_to_boot(settings))
+        note(name.str() +
+             " has no disk, and boots from nothing: add a line `disk = PATH', or give " +
+             "--disk=PATH");
     if (command.has("json")) {
         try {
             print(json_of(translation, name, settings, argv, command.has("diff")).dump() + "\n");

@@ -57,6 +57,18 @@ import_refused() {
     result "$name: $text"
 }
 
+# A description whose only disk is in libvirt's own store.
+cat >pool.xml <<'EOT'
+<domain type='kvm'><name>pool</name><memory>262144</memory><vcpu>1</vcpu><os><type machine='pc'>hvm</type></os>
+<devices><disk type='volume'><source pool='default' volume='a'/><target dev='vda' bus='virtio'/></disk></devices></domain>
+EOT
+"$tapgate" import pool.xml --yes >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
+says "$work/error" "^tapgate: pool has no disk, and boots from nothing: before you start it, add a line"
+[ "$(tail -n 1 "$work/error" | cut -d: -f2)" = " pool has no disk, and boots from nothing" ] || wrong "it is not the last"
+"$tapgate" import pool.xml pool2 --yes --disk="$PWD/disk.raw" >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
+! grep -q "boots from nothing" "$work/error" || wrong "it has a disk"
+result "a VM that boots from nothing"
+
 # --- every format -----------------------------------------------------------------------------------
 
 for subformat in monolithicSparse monolithicFlat twoGbMaxExtentSparse twoGbMaxExtentFlat streamOptimized; do
@@ -86,6 +98,13 @@ result "virtio2 is on virtio"
 import_refused "does not tell its format" img disk.img
 echo 'scsi0:0.fileName = "lab.vmdk"' >lab.vmx
 import_refused "import the .vmdk" vmx lab.vmx
+printf '%s\n' '.encoding = "UTF-8"' 'config.version = "8"' >nameless
+import_refused "it is VMware's description of a VM: import the .vmdk" nameless nameless
+: >lab.nvram
+import_refused "it is what VMware's firmware remembers" nvram lab.nvram
+cp disk.raw cd.iso
+import_refused "\`tapgate new NAME --from=$PWD/cd.iso' makes a VM with it" cdrom cd.iso
+imported iso-disk cd.iso --format=raw
 refused "a VM of this name already" "$tapgate" import disk.raw raw
 result "twice"
 import_refused "is not a vmdk image: it looks like qcow2" wrong-format disk.qcow2 --format=vmdk

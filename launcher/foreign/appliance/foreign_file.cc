@@ -72,6 +72,10 @@ std::string_view first_element(std::string_view text) {
 
 }  // namespace
 
+bool is_of_vcloud(std::string_view element) {
+    return element == "VApp" || element == "VAppTemplate" || element == "Vm";
+}
+
 ForeignFile foreign_file(const std::string& path) {
     const std::string name = in_small_letters(path);
     if (ends_with_one_of(name, {".ova", ".ova.gz", ".tar", ".tar.gz", ".tgz"}))
@@ -83,11 +87,20 @@ ForeignFile foreign_file(const std::string& path) {
         return ForeignFile::image;
     const std::string text = beginning_of(path);
     const std::string_view element = first_element(text);
-    if (element == "Envelope")
+    if (element == "Envelope" || is_of_vcloud(element))
         return ForeignFile::descriptor;
     if (is_xml || !element.empty())
         return ForeignFile::domain;
     return begins_as_archive(text) ? ForeignFile::archive : ForeignFile::image;
+}
+
+std::string_view instead_of_contents(const std::string& path) {
+    const std::string text = "\n" + beginning_of(path);
+    for (const char* const key : {"\nconfig.version = ", "\nvirtualHW.version = "}) {
+        if (text.find(key) != std::string::npos)
+            return instead_of_description(".vmx");
+    }
+    return {};
 }
 
 }  // namespace tapgate

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace tapgate {
 
@@ -17,5 +18,12 @@ enum class ForeignFile {
 /// how the file begins. This never decides about an image's format, since its guest has written
 /// that.
 ForeignFile foreign_file(const std::string& path);
+
+/// Whether an XML document with this element around it is an answer of VMware vCloud.
+bool is_of_vcloud(std::string_view element);
+
+/// What to import instead of another program's description of a VM, which is recognized by how it
+/// begins; empty when it is not a known one.
+std::string_view instead_of_contents(const std::string& path);
 
 }  // namespace tapgate

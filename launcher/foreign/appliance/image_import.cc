@@ -93,8 +93,10 @@ std::vector<std::string> check_source_image(const SourceImage& image) {
         else if (image.format == ImageFormat::qcow2)
             refuse_part(image, read_qcow2_names(image.path, image.offset));
         else
-            throw LauncherError(shown(image.path) +
-                                ": an archive can only contain vmdk and qcow2 images");
+            throw LauncherError(
+                shown(image.path) +
+                ": of an archive only vmdk and qcow2 images can be read: unpack it (tar -xf), and "
+                "import the .ovf");
         return {};
     }
     const auto path = HostPath::parse(image.path, "/");

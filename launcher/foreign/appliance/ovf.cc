@@ -8,6 +8,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/appliance/foreign_file.h"
 #include "launcher/foreign/appliance/ovf_boot.h"
 #include "launcher/foreign/appliance/ovf_choice.h"
 #include "launcher/foreign/appliance/ovf_firmware.h"
@@ -142,7 +143,13 @@ class OvfReader {
         parse_xml(document, text, source_);
         const pugi::xml_node envelope = child_named(document, "Envelope");
         if (!envelope)
-            throw LauncherError(source_ + ": not an OVF descriptor");
+            throw LauncherError(
+                source_ +
+                (is_of_vcloud(local_name(document.document_element().name()))
+                     ? ": it is what vCloud says about a vApp, without its disks: import "
+                       "the output of `ovftool vcloud://... FILE.ova' or the OVA that its web "
+                       "page downloads"
+                     : ": not an OVF descriptor"));
         const pugi::xml_node system =
             choose_ovf_system(envelope, wishes_.vm, source_, result_.translation);
         configuration_ =

@@ -130,6 +130,15 @@ void ShellReader::read_array(const std::string& name, bool append) {
             words_.mark_unknown(true);
             const std::vector<std::string> fields = words_.read(true);
             words_.mark_unknown(false);
+            // As in QEMU's command line, $MORE adds nothing; but in (-m $MORE), QEMU would miss it.
+            const std::string absent = words_.take_absent();
+            if (!absent.empty() && !elements.empty() && !elements.back().starts_with('-') &&
+                is_absent(absent)) {
+                words_.take_problem();
+                words_.take_notes();
+                command_.notes.push_back("$" + absent);
+                continue;
+            }
             take_problem();
             elements.insert(elements.end(), fields.begin(), fields.end());
         }

@@ -8,6 +8,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/mail.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/shell/script.h"
@@ -207,6 +208,9 @@ std::string hint_of_command(const ShellCommand& command, std::string hint) {
         hint = ": the name of the program in line " + std::to_string(command.line) +
                " is known only to a shell (" + sentence(command.problem) +
                "); write out what it stands for";
+    if (command.words.size() > 1 && command.words[1] == "=" &&
+        (name == ".encoding" || name == "config.version" || name == "virtualHW.version"))
+        hint = ": " + std::string(instead_of_description(".vmx"));
     if (name == "scsihw:" || name == "ostype:")
         hint =
             ": it is a VM's configuration file of Proxmox: give the output of `qm showcmd NUMBER' "
@@ -290,6 +294,17 @@ void refuse_other_language(std::string_view text, const std::string& source) {
             ", not for sh or bash: give a file with the QEMU command line that it runs");
 }
 
+// Where a unit's variable may come from, if one is unknown: a file that could not be read.
+std::string file_of_variables(std::string_view unit, std::string_view error) {
+    constexpr std::string_view settings = "\nEnvironmentFile=";
+    const size_t at = unit.find(settings);
+    if (at == std::string_view::npos || error.find("is not set in the script") == std::string::npos)
+        return {};
+    const std::string_view file = unit.substr(at + 1);
+    return ": " + shown(trimmed(file.substr(0, file.find('\n')), " \t\r")) +
+           ", which may set it, cannot be read here";
+}
+
 bool is_passed_start(const ShellCommand& command) {
     return command.is_passed && is_start_of_qemu(command.words);
 }
@@ -313,8 +328,9 @@ std::string with_place_of_name(const std::string& error, std::string_view text) 
 ShellCommand find_qemu_start(std::string_view text,
                              const std::function<const char*(const std::string&)>& lookup,
                              const std::string& source, const std::vector<std::string>& arguments) {
-    refuse_other_language(text, source);
-    const std::string plain = with_units_as_script(text, source);
+    const std::string written = without_mail_encoding(text);
+    refuse_other_language(written, source);
+    const std::string plain = with_units_as_script(written, source, lookup);
     std::string error;
     bool found_nothing = false;
     for (const ShellReading reading :
@@ -344,7 +360,8 @@ ShellCommand find_qemu_start(std::string_view text,
                 break;
         }
     }
-    throw LauncherError(found_nothing ? with_place_of_name(error, text) : error);
+    throw LauncherError(found_nothing ? with_place_of_name(error, written)
+                                      : error + file_of_variables(plain, error));
 }
 
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,

@@ -326,10 +326,8 @@ void ShellReader::begin_word() {
     started_ = true;
 }
 
-// Is it a variable in QEMU's command line that nothing has set, or could have set?
+// Is it a variable that nothing has set, or could have set?
 bool ShellReader::is_absent(const std::string& name) const {
-    if (find_qemu(command_.words) == command_.words.end())
-        return false;
     // Another branch would set it, or it has been set to nothing.
     if (variables_.is_owned(name))
         return true;
@@ -379,7 +377,7 @@ void ShellReader::read_word() {
     words_.mark_unknown(false);
     // A `$MORE_OPTIONS' in QEMU's command line, which only the environment might set, adds nothing.
     const std::string absent = words_.take_absent();
-    if (!absent.empty() && is_absent(absent)) {
+    if (!absent.empty() && find_qemu(command_.words) != command_.words.end() && is_absent(absent)) {
         words_.take_problem();
         words_.take_notes();
         command_.absent.emplace_back(command_.words.size(), absent);

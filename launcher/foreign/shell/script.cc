@@ -48,6 +48,26 @@ std::optional<std::string> words_as_printed(std::string_view line) {
     return shell_text(words);
 }
 
+// What EVE-NG's wrapper was given: `qemu_wrapper -t NAME -F PROGRAM -d 0 -- ARGUMENTS'. Nothing if
+// the line does not start one.
+std::optional<std::string> start_by_wrapper(std::string_view line) {
+    constexpr std::string_view name = "/qemu_wrapper ";
+    constexpr std::string_view program_option = " -F ";
+    constexpr std::string_view end = " -- ";
+    const size_t wrapper = line.find(name);
+    if (wrapper == std::string_view::npos)
+        return std::nullopt;
+    line.remove_prefix(wrapper);
+    const size_t at = line.find(program_option);
+    const size_t arguments = at == std::string_view::npos ? at : line.find(end, at);
+    if (arguments == std::string_view::npos)
+        return std::nullopt;
+    const std::string_view behind = trimmed(line.substr(at + program_option.size()));
+    const std::string command = std::string(behind.substr(0, behind.find(' ')))
+                                    .append(line.substr(arguments + end.size() - 1));
+    return words_as_printed(command).value_or(command);
+}
+
 // The line without what comes before QEMU's name: a prompt, or the columns of ps(1), the last of
 // which is a time.
 std::string without_columns(std::string_view line) {
@@ -59,6 +79,8 @@ std::string without_columns(std::string_view line) {
         if (word.starts_with('-') || word == "sudo" || find_qemu(words) != words.end())
             return std::string(quoted);
     }
+    if (const auto start = start_by_wrapper(line))
+        return *start;
     std::string_view before;
     bool has_number = false;
     for (size_t at = line.find_first_not_of(" \t"); at < line.size();

@@ -11,7 +11,7 @@ namespace tapgate {
 
 namespace {
 
-bool is_letter(char c) {
+bool is_specifier(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
@@ -45,11 +45,11 @@ std::string replaced(std::string_view line, std::string_view unit) {
         const char next = line[i] == '%' && i + 1 < line.size() ? line[i + 1] : '\0';
         if (next == '%')
             result += '%';
-        else if (is_letter(next))
+        else if (is_specifier(next))
             result += meaning(next, unit);
         else
             result += line[i];
-        i += next == '%' || is_letter(next) ? 1 : 0;
+        i += next == '%' || is_specifier(next) ? 1 : 0;
     }
     return result;
 }
@@ -88,6 +88,24 @@ std::string with_start_of_openrc(std::string_view text, std::string_view file) {
     return script + (starts ? "\nstart\n" : "\n$command $command_args\n");
 }
 
+// The assignments of a file such as systemd reads for EnvironmentFile=.
+std::string assignments_in(std::string_view text) {
+    std::string result;
+    for (; !text.empty(); text.remove_prefix(first_line(text).size())) {
+        const std::string_view line = trimmed(first_line(text), " \t\r\n");
+        const size_t length = shell_name_length(line);
+        if (length == 0 || length == line.size() || line[length] != '=')
+            continue;
+        std::string_view value = trimmed(line.substr(length + 1));
+        for (const char quote : {'"', '\''}) {
+            if (value.size() > 1 && value.starts_with(quote) && value.ends_with(quote))
+                value = value.substr(1, value.size() - 2);
+        }
+        result += std::string(line.substr(0, length + 1)) + shell_text({std::string(value)}) + "; ";
+    }
+    return result;
+}
+
 bool is_of_openrc(std::string_view text) {
     const std::string_view program = trimmed(first_line(text), " \t\r\n");
     return program.starts_with("#!") &&
@@ -96,7 +114,8 @@ bool is_of_openrc(std::string_view text) {
 
 }  // namespace
 
-std::string with_units_as_script(std::string_view text, std::string_view file) {
+std::string with_units_as_script(std::string_view text, std::string_view file,
+                                 const std::function<const char*(const std::string&)>& lookup) {
     if (!text.empty() && is_of_openrc(text))
         return with_start_of_openrc(text, file);
     constexpr std::string_view entry = "[Desktop Entry]";
@@ -117,6 +136,16 @@ std::string with_units_as_script(std::string_view text, std::string_view file) {
             said.starts_with("[program:"))
             directory = change_of_directory(text.substr(0, text.find("\n[")), place, unit);
         text.remove_prefix(line.size());
+        constexpr std::string_view settings = "EnvironmentFile=";
+        if (said.starts_with(settings)) {
+            std::string path = replaced(trimmed(said.substr(settings.size()), " \t\r\n"), unit);
+            if (path.starts_with('-'))  // then it may be missing
+                path.erase(0, 1);
+            if (const char* const read = lookup("text " + path)) {
+                result += assignments_in(read) + "\n";
+                continue;
+            }
+        }
         if (said.starts_with(command)) {
             starts = true;
             result += directory + "ExecStart=";

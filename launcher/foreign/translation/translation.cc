@@ -77,6 +77,9 @@ std::string_view instead_of_description(std::string_view path) {
     constexpr Program programs[] = {
         {".vmtx", vmware},
         {".vmx", vmware},
+        {".nvram",
+         "it is what VMware's firmware remembers, which no other firmware reads: import the .vmdk "
+         "of the VM's disk, and the firmware finds the system on it anew"},
         {".vbox",
          "it is VirtualBox' description of a VM: import the output of `VBoxManage export VM -o "
          "FILE.ova'"},
@@ -123,6 +126,16 @@ std::vector<Setting> settings_of(const Translation& translation, const std::stri
     }
     settings.insert(settings.end(), overriding.begin(), overriding.end());
     return settings;
+}
+
+bool has_nothing_to_boot(const std::vector<Setting>& settings) {
+    return std::none_of(settings.begin(), settings.end(), [](const Setting& one) {
+        const bool kept = one.key == "qemu-arg" &&
+                          (one.value == "-drive" || one.value == "-blockdev" ||
+                           one.value == "-readconfig" || one.value.starts_with("vfio-pci,"));
+        return kept || one.key == "disk" || one.key == "cdrom" || one.key == "kernel" ||
+               (one.key == "boot" && one.value.find("net") != std::string::npos);
+    });
 }
 
 std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& settings,

@@ -332,6 +332,14 @@ TEST(Ovf, Machine) {
 }
 
 // IDE is kept where nothing is said against it.
+TEST(Ovf, OfVCloudHasNoDisks) {
+    EXPECT_THAT(error_of([] {
+                    read_ovf("<VApp xmlns='v' xmlns:ovf='o'><Children><Vm/></Children></VApp>", "s",
+                             {});
+                }),
+                HasSubstr("what vCloud says about a vApp"));
+}
+
 TEST(Ovf, DiskOnIde) {
     const std::string items =
         "<Item><rasd:ElementName>IDE 0</rasd:ElementName><rasd:InstanceID>3</rasd:InstanceID>"

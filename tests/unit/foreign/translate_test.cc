@@ -23,6 +23,7 @@
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/script.h"
 #include "launcher/foreign/translation/properties.h"
+#include "launcher/foreign/translation/translation.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/name.h"
@@ -393,6 +394,53 @@ TEST(Script, DirectoriesOfUnitsAndDesktopEntries) {
     EXPECT_EQ(directory("Exec=kvm\n$Exec -m 1\n", "lab.sh"), "");
 }
 
+TEST(Script, EnvironmentFilesOfUnits) {
+    const auto lookup = [](const std::string& name) -> const char* {
+        return name == "text /etc/kvm/web.env"
+                   ? "# web\n; more\nMEM=512\nDISK='/d/a b.raw'\nEXTRA=\"-smp 2\"\nno\n"
+                   : nullptr;
+    };
+    const std::string command = "ExecStart=/usr/bin/kvm -m ${MEM} -hda \"${DISK}\" $EXTRA\n";
+    EXPECT_THAT(find_qemu_start("[Service]\nEnvironmentFile=-/etc/kvm/%i.env\n" + command, lookup,
+                                "/etc/kvm@web.service")
+                    .words,
+                ElementsAre("/usr/bin/kvm", "-m", "512", "-hda", "/d/a b.raw", "-smp", "2"));
+    EXPECT_THAT(error_of<LauncherError>([&] {
+                    find_qemu_start("[Service]\nEnvironmentFile=/etc/none.env\n" + command, lookup,
+                                    "kvm.service");
+                }),
+                HasSubstr("EnvironmentFile=/etc/none.env, which may set it, cannot be read here"));
+}
+
+TEST(Script, AsAMailProgramSavesIt) {
+    const auto words = [](std::string_view text) {
+        return find_qemu_start(text, no_environment, "FILE").words;
+    };
+    const auto whole = ElementsAre("kvm", "-m", "512", "-drive", "file=/d/\xc3\xa4.raw,if=virtio");
+    EXPECT_THAT(words("#!/bin/sh\nkvm -m 512 -drive file=3D/d/=C3=A4.raw,if=3Dvi=\nrtio=20\n"),
+                whole);
+    EXPECT_THAT(words("kvm -m 512 -drive =\r\nfile=3D/d/=C3=A4.raw,if=3Dvirtio\r\n"), whole);
+    EXPECT_THAT(
+        words("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: "
+              "Quoted-Printable\n\nkvm -m 512 -drive =\nfile=3D/d/=C3=A4.raw,if=3Dvirtio\n"),
+        whole);
+    // Not all of it is encoded: 3D is a directory.
+    EXPECT_THAT(words("kvm -m 512 -drive file=3D/a.raw,if=virtio\n"),
+                ElementsAre("kvm", "-m", "512", "-drive", "file=3D/a.raw,if=virtio"));
+    EXPECT_THAT(words("kvm -m 512 -uuid =3D=\n"), ElementsAre("kvm", "-m", "512", "-uuid", "="));
+}
+
+TEST(Script, TheWrapperOfEveNg) {
+    EXPECT_THAT(find_qemu_start(
+                    "root 7 1.0 2.0 1 4 ? Sl 10:00 0:01 /opt/unetlab/wrappers/qemu_wrapper -T 0 "
+                    "-D 1 -t a b -F /opt/qemu-2.12.0/bin/qemu-system-x86_64 -d 0 -- -m 512 "
+                    "-append root=/dev/sda ro -hda hda.qcow2\n",
+                    no_environment, "FILE")
+                    .words,
+                ElementsAre("/opt/qemu-2.12.0/bin/qemu-system-x86_64", "-m", "512", "-append",
+                            "root=/dev/sda ro", "-hda", "hda.qcow2"));
+}
+
 TEST(Script, WhyAVariableIsNotKnownIsOneSentence) {
     try {
         find_qemu_start("a=$1\nb=$a\nc=$b\nkvm -m 1 $c\n", no_environment, "lab.sh");
@@ -745,6 +793,22 @@ TEST(Translate, LevelsOfCpusWhoseProductIsTooBig) {
         EXPECT_THAT(translation.settings,
                     testing::Contains(std::pair("qemu-arg", command.words[2])));
     }
+}
+
+TEST(Translate, WhatBootsFromNothing) {
+    const auto boots_from_nothing = [](const std::string& options) {
+        return has_nothing_to_boot(
+            settings_of(translate_qemu_command(
+                            find_qemu_start("kvm -m 64 " + options, no_environment, "FILE"), "/"),
+                        "/", {}));
+    };
+    EXPECT_TRUE(boots_from_nothing("-net none"));
+    EXPECT_TRUE(boots_from_nothing("-drive file=/a.raw,if=nonsense"));
+    EXPECT_FALSE(boots_from_nothing("-hda /a.raw"));
+    EXPECT_FALSE(boots_from_nothing("-cdrom /a.iso"));
+    EXPECT_FALSE(boots_from_nothing("-kernel /vmlinuz"));
+    EXPECT_FALSE(boots_from_nothing("-fda /dos.img"));
+    EXPECT_FALSE(boots_from_nothing("-boot n"));
 }
 
 TEST(Translate, SettingsOfTheCommandLineWin) {
