@@ -143,6 +143,66 @@ void check_bridge(const std::string& name, const BridgeNeed& need, const LabFact
                             ExitCode::refused);
 }
 
+// The ports of this host that QEMU forwards to the VM; none for one that Slurm starts elsewhere.
+std::vector<HostForward> forwards_of(const VmSpec& vm) {
+    std::vector<HostForward> forwards;
+    for (const Net& net : vm.nets)
+        if (const auto* const user = std::get_if<UserNet>(&net.link); user != nullptr && !vm.slurm)
+            forwards.insert(forwards.end(), user->forwards.begin(), user->forwards.end());
+    return forwards;
+}
+
+// Only one of them may write to a disk.
+void check_disks(const std::vector<VmSpec>& vms) {
+    std::map<std::string, std::string> writers;  // by disk
+    for (const VmSpec& vm : vms) {
+        for (const Disk& disk : vm.disks) {
+            if (disk.read_only || vm.snapshot)
+                continue;
+            const auto [other, is_new] = writers.emplace(disk.path.str(), vm.name.str());
+            if (!is_new)
+                throw LauncherError("disk: " + shown(disk.path.str()) + " would be of " +
+                                    other->second + " and of " + vm.name.str() +
+                                    "; give each its own with {n} in its name, a `template', or "
+                                    "snapshot = on");
+        }
+    }
+}
+
+// Each adapter on a bridge has a MAC address of its own.
+void check_addresses(const std::vector<VmSpec>& vms) {
+    std::map<std::pair<std::string, std::string>, std::string> owners;  // by bridge and MAC
+    for (const VmSpec& vm : vms) {
+        for (const Net& net : vm.nets) {
+            const auto* const bridged = std::get_if<BridgeNet>(&net.link);
+            if (bridged == nullptr || !net.mac)
+                continue;
+            const auto [other, is_new] =
+                owners.emplace(std::pair(bridged->bridge.str(), net.mac->str()), vm.name.str());
+            if (!is_new)
+                throw LauncherError("net: " + other->second + " and " + vm.name.str() +
+                                    " would have the same MAC address " + net.mac->str() +
+                                    "; without mac= each has its own");
+        }
+    }
+}
+
+// A port of this host leads to one of them.
+void check_forwards(const std::vector<VmSpec>& vms) {
+    std::vector<std::pair<HostForward, std::string>> taken;
+    for (const VmSpec& vm : vms) {
+        for (const HostForward& forward : forwards_of(vm)) {
+            for (const auto& [other, owner] : taken)
+                if (forward.excludes(other))
+                    throw LauncherError("net: hostfwd=" + forward.str() + " of " + vm.name.str() +
+                                        " takes the port that " + owner +
+                                        " has by hostfwd=" + other.str() +
+                                        "; give each its own with {n} in it, or 0, any free one");
+            taken.emplace_back(forward, vm.name.str());
+        }
+    }
+}
+
 }  // namespace
 
 std::string LabMember::state_text() const {
@@ -189,31 +249,9 @@ std::vector<std::string> lab_bridges(const std::vector<VmSpec>& vms) {
 }
 
 void check_lab_conflicts(const std::vector<VmSpec>& vms) {
-    std::map<std::string, std::string> writers;                         // by disk
-    std::map<std::pair<std::string, std::string>, std::string> owners;  // by bridge and MAC
-    for (const VmSpec& vm : vms) {
-        for (const Disk& disk : vm.disks) {
-            if (disk.read_only || vm.snapshot)
-                continue;
-            const auto [other, is_new] = writers.emplace(disk.path.str(), vm.name.str());
-            if (!is_new)
-                throw LauncherError("disk: " + shown(disk.path.str()) + " would be of " +
-                                    other->second + " and of " + vm.name.str() +
-                                    "; give each its own with {n} in its name, a `template', or "
-                                    "snapshot = on");
-        }
-        for (const Net& net : vm.nets) {
-            const auto* const bridged = std::get_if<BridgeNet>(&net.link);
-            if (bridged == nullptr || !net.mac)
-                continue;
-            const auto [other, is_new] =
-                owners.emplace(std::pair(bridged->bridge.str(), net.mac->str()), vm.name.str());
-            if (!is_new)
-                throw LauncherError("net: " + other->second + " and " + vm.name.str() +
-                                    " would have the same MAC address " + net.mac->str() +
-                                    "; without mac= each has its own");
-        }
-    }
+    check_disks(vms);
+    check_addresses(vms);
+    check_forwards(vms);
 }
 
 void check_lab_room(const std::vector<VmSpec>& starting, const LabFacts& facts) {

@@ -48,7 +48,7 @@ struct LabFacts {
 std::vector<std::string> lab_bridges(const std::vector<VmSpec>& vms);
 
 /// Throws a LauncherError when the VMs cannot run together: two may write to the same disk, or have
-/// the same MAC address on a bridge.
+/// the same MAC address on a bridge, or the same port of this host be forwarded to both.
 void check_lab_conflicts(const std::vector<VmSpec>& vms);
 
 /// Throws a LauncherError when these VMs cannot all be started, for lack of memory, a bridge, or

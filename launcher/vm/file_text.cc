@@ -55,7 +55,9 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
         if (line.find('\0') != std::string_view::npos)
             throw wrong_setting(setting, "a NUL byte in the line");
         const size_t equals = content.find('=');
-        const std::string_view key = trimmed(content.substr(0, equals));
+        std::string_view key = trimmed(content.substr(0, equals));
+        if (equals == std::string_view::npos)
+            key = key.substr(0, key.find_first_of(blanks));
         const VmOption* const option = find_vm_option(key);
         if (std::find(part.other_keys.begin(), part.other_keys.end(), key) != part.other_keys.end())
             throw wrong_setting(setting, "unknown key " + quoted_word(key) + " here: it stands " +
@@ -65,9 +67,9 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
             throw wrong_setting(setting,
                                 "unknown key " + quoted_word(key) + suggestion(key, part.own_keys));
         if (equals == std::string_view::npos)
-            throw wrong_setting(setting, quoted_word(key) + " needs a value: " + std::string(key) +
-                                             " = " +
-                                             (option != nullptr ? argument_of(*option) : "..."));
+            throw wrong_setting(
+                setting, quoted_word(content) + " needs a `=' and a value: " + std::string(key) +
+                             " = " + (option != nullptr ? argument_of(*option) : "..."));
         setting.key = key;
         setting.value = trimmed(content.substr(equals + 1));
         for (const Setting& earlier : settings) {

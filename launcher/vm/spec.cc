@@ -173,9 +173,20 @@ std::optional<HostForward> HostForward::parse(std::string_view text) {
         return std::nullopt;
     if (host->address.empty())
         host->address = "127.0.0.1";
-    return HostForward(std::string(protocol) + ":" + host->address + ":" +
-                       std::to_string(host->port) + "-" + guest->address + ":" +
-                       std::to_string(guest->port));
+    HostForward forward;
+    forward.rule_ = std::string(protocol) + ":" + host->address + ":" + std::to_string(host->port) +
+                    "-" + guest->address + ":" + std::to_string(guest->port);
+    forward.protocol_ = protocol;
+    forward.host_address_ = std::move(host->address);
+    forward.host_port_ = host->port;
+    return forward;
+}
+
+bool HostForward::excludes(const HostForward& other) const {
+    constexpr std::string_view all = "0.0.0.0";
+    return protocol_ == other.protocol_ && host_port_ == other.host_port_ && host_port_ != 0 &&
+           (host_address_ == other.host_address_ || host_address_ == all ||
+            other.host_address_ == all);
 }
 
 std::string_view name_of(ImageFormat format) {

@@ -125,9 +125,17 @@ class HostForward {
     /// In QEMU's syntax.
     [[nodiscard]] const std::string& str() const { return rule_; }
 
+    /// Whether only one of the two can have what it takes on the host: the same port of the same
+    /// address. (Port 0 is any free one.)
+    [[nodiscard]] bool excludes(const HostForward& other) const;
+
   private:
-    explicit HostForward(std::string rule) : rule_(std::move(rule)) {}
+    HostForward() = default;
+
     std::string rule_;
+    std::string protocol_;
+    std::string host_address_;
+    unsigned host_port_ = 0;
 };
 
 /// A value and the word for it.

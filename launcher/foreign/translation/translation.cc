@@ -70,7 +70,8 @@ std::string_view instead_of_description(std::string_view path) {
     };
     constexpr std::string_view quickemu =
         "if it is from quickemu: use the script NAME.sh beside the VM's disk instead, which "
-        "quickemu writes at each start";
+        "quickemu writes at each start; a VM file of tapgate's is used where it is, in "
+        "~/.config/tapgate";
     constexpr std::string_view vmware =
         "it is VMware's description of a VM: import the .vmdk that its fileName= names or, to keep "
         "the VM's settings too, the output of `ovftool FILE.vmx FILE.ova'";

@@ -121,6 +121,25 @@ TEST(LabConflicts, DisksAndAddresses) {
     EXPECT_EQ(conflict("net = user,mac=52:54:00:12:34:56"), "none");
 }
 
+TEST(LabConflicts, ForwardedPorts) {
+    const auto conflict = [](const std::string& one, const std::string& other) {
+        return error_of([&] {
+            check_lab_conflicts(
+                {spec("a", "net = user,hostfwd=" + one), spec("b", "net = user,hostfwd=" + other)});
+        });
+    };
+    EXPECT_THAT(conflict("tcp::2222-:22", "tcp:127.0.0.1:2222-:80"),
+                HasSubstr("hostfwd=tcp:127.0.0.1:2222-:80 of b takes the port that a has by "
+                          "hostfwd=tcp:127.0.0.1:2222-:22; give each its own with {n} in it"));
+    EXPECT_THAT(conflict("tcp:0.0.0.0:2222-:22", "tcp::2222-:22"), HasSubstr("that a has"));
+    EXPECT_THAT(conflict("tcp::2222-:22", "tcp:0.0.0.0:2222-:22"), HasSubstr("that a has"));
+    EXPECT_EQ(conflict("tcp::2222-:22", "udp::2222-:22"), "none");
+    EXPECT_EQ(conflict("tcp::2222-:22", "tcp::2223-:22"), "none");
+    EXPECT_EQ(conflict("tcp:127.0.0.1:2222-:22", "tcp:127.0.0.2:2222-:22"), "none");
+    EXPECT_EQ(conflict("tcp::0-:22", "tcp::0-:22"), "none");
+    EXPECT_EQ(conflict("tcp::2222-:22\non = slurm", "tcp::2222-:22"), "none");
+}
+
 }  // namespace
 
 }  // namespace tapgate

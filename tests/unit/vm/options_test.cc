@@ -128,8 +128,12 @@ TEST(VmOptions, AnErrorInAFilePointsAtThePlace) {
               "    cpus=2\n"
               "    ^");
     EXPECT_EQ(error_of_file("memory"),
-              "/etc/lab.conf:1: `memory' needs a value: memory = SIZE\n"
+              "/etc/lab.conf:1: `memory' needs a `=' and a value: memory = SIZE\n"
               "    memory\n"
+              "    ^");
+    EXPECT_EQ(error_of_file("memory 2G"),
+              "/etc/lab.conf:1: `memory 2G' needs a `=' and a value: memory = SIZE\n"
+              "    memory 2G\n"
               "    ^");
     EXPECT_EQ(error_of_file("memory ="),
               "/etc/lab.conf:1: not a memory size like 512M or 2G, from 1M to 16T\n"
