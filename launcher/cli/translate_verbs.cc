@@ -16,6 +16,7 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/legacy/config_file.h"
 #include "launcher/foreign/legacy/translate.h"
 #include "launcher/foreign/shell/qemu_script.h"
 #include "launcher/foreign/translation/argv_diff.h"
@@ -131,6 +132,29 @@ QemuStart start_told_by(const CommandLine& command) {
     return start;
 }
 
+// The same with the options in QEMU's configuration files in the place of -readconfig. Proxmox' own
+// file describes places of devices only, and one that cannot be read is kept.
+std::vector<std::string> with_config_files(const std::vector<std::string>& words,
+                                           const std::string& directory) {
+    std::vector<std::string> result;
+    for (size_t i = 0; i < words.size(); i++) {
+        const bool is_option = words[i] == "-readconfig" || words[i] == "--readconfig";
+        const std::string file = is_option && i + 1 < words.size() ? words[i + 1] : "";
+        const auto text =
+            file.empty() || file.starts_with("/usr/share/qemu-server/")
+                ? std::nullopt
+                : readable_text(file.starts_with('/') ? file : directory + "/" + file);
+        if (!text) {
+            result.push_back(words[i]);
+            continue;
+        }
+        const auto options = options_in_config_file(*text, shown(file));
+        result.insert(result.end(), options.begin(), options.end());
+        i++;
+    }
+    return result;
+}
+
 // The name that was asked for, or else the VM's own, or else that of its first disk.
 VmName name_of_vm(const CommandLine& command, const Translation& translation) {
     if (command.has("create"))
@@ -179,7 +203,8 @@ nlohmann::ordered_json json_of(const Translation& translation, const VmName& nam
 }  // namespace
 
 ExitCode translate_vm(const CommandLine& command) {
-    const QemuStart start = start_told_by(command);
+    QemuStart start = start_told_by(command);
+    start.command.words = with_config_files(start.command.words, start.directory);
     const Translation translation = translate_qemu_command(start.command, start.directory);
     const VmName name = name_of_vm(command, translation);
     std::vector<Setting> settings = settings_of(translation, start.directory, command.settings);

@@ -95,6 +95,21 @@ translated "a disk on USB" B -hda a.raw -drive file=b.raw,format=raw,if=none,id=
     -device usb-storage,drive=y,bootindex=0
 translated "a floppy" F -hda a.raw -fda floppy.raw -boot a
 translated "a disk, and a floppy that is in" A -hda a.raw -fda floppy.raw
+cat >qemu.cfg <<EOT
+[memory]
+  size = "96"
+[drive "d"]
+  file = "$PWD/b.raw"
+  if = "none"
+  format = "raw"
+[device "v"]
+  driver = "virtio-blk-pci"
+  drive = "d"
+  bootindex = "1"
+EOT
+translated "a configuration file of QEMU's" B -M q35 -readconfig qemu.cfg
+says "$XDG_CONFIG_HOME/tapgate/lab.conf" '^memory = 96M$'
+result "its memory"
 translated "an option that nobody knows" A -id 100 -hda a.raw
 
 domain() { # WHAT LETTER DISKS

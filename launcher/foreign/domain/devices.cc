@@ -406,7 +406,7 @@ void read_input(DomainParts& domain, const pugi::xml_node& input) {
     domain.drop(
         input,
         usual && ps2       ? "every PC has one"
-        : type == "tablet" ? "every VM with a screen has a USB tablet"
+        : type == "tablet" ? own_tablet
         : usual
             ? "every PC has a keyboard and a mouse on PS/2, and every VM with a screen a USB tablet"
             : "tapgate has no setting for it; see --qemu-arg");

@@ -293,7 +293,7 @@ std::string why_own_console(const std::string& driver, const Properties& propert
     if (is_screen(driver))
         return "every VM with a screen has the standard VGA adapter";
     if (is_one_of(driver, pointers))
-        return "every VM with a screen has a USB tablet as its pointer";
+        return own_tablet;
     if (is_one_of(driver, keyboards))
         return "the machine has a keyboard anyway";
     if (driver == "virtserialport" || driver == "virtconsole")
@@ -530,9 +530,7 @@ void take_usb_device(LegacyParts& parts, const LegacyOption& option) {
     Properties device;
     if (kind == "tablet" || kind == "mouse" || kind == "keyboard") {
         parts.result.dropped(option.text,
-                             kind == "keyboard"
-                                 ? "the machine has a keyboard anyway"
-                                 : "every VM with a screen has a USB tablet as its pointer");
+                             kind == "keyboard" ? "the machine has a keyboard anyway" : own_tablet);
     } else if (kind == "host" && rest.find(':') != std::string::npos) {
         device.set("driver", "usb-host");
         device.set("vendorid", "0x" + rest.substr(0, rest.find(':')));

@@ -198,7 +198,8 @@ void note_what_all_have(LegacyParts& parts, const std::vector<LegacyOption>& opt
                                   {"tablet", "a USB tablet"},
                                   {"hpet", "no HPET"},
                                   {"vmport", "no vmport"},
-                                  {"disable_s3", "no sleep states"}};
+                                  {"disable_s3", "no sleep states"},
+                                  {"-nodefaults", "no empty drives or parallel port"}};
     if (parts.partial)
         return;
     if (!has_setting(parts, "cpu"))

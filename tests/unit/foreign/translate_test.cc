@@ -17,6 +17,7 @@
 #include "launcher/base/error.h"
 #include "launcher/foreign/appliance/ovf.h"
 #include "launcher/foreign/domain/domain_xml.h"
+#include "launcher/foreign/legacy/config_file.h"
 #include "launcher/foreign/legacy/options.h"
 #include "launcher/foreign/legacy/translate.h"
 #include "launcher/foreign/shell/qemu_script.h"
@@ -793,6 +794,21 @@ TEST(Translate, LevelsOfCpusWhoseProductIsTooBig) {
         EXPECT_THAT(translation.settings,
                     testing::Contains(std::pair("qemu-arg", command.words[2])));
     }
+}
+
+TEST(Translate, ConfigurationFilesOfQemu) {
+    EXPECT_THAT(
+        options_in_config_file("# QEMU config\r\n[machine]\n  type = \"q35\"\n[memory]\nsize = "
+                               "\"1G\"\n[device \"d\"]\n\tdriver=\"nvme\"\nserial = \"a,b\"\n"
+                               "[global]\n driver = \"e1000\"\n",
+                               "f"),
+        ElementsAre("-machine", "type=q35", "-m", "size=1G", "-device",
+                    "id=d,driver=nvme,serial=a,,b", "-global", "driver=e1000"));
+    EXPECT_THAT(options_in_config_file("", "f"), IsEmpty());
+    for (const char* const wrong :
+         {"a = \"b\"\n", "[d]\na = b\n", "[d]\nword\n", "[d id]\n", "[d]\na = \"\n"})
+        EXPECT_THAT(error_of<LauncherError>([&] { options_in_config_file(wrong, "f"); }),
+                    HasSubstr("f: line "));
 }
 
 TEST(Translate, WhatBootsFromNothing) {
