@@ -12,7 +12,8 @@ namespace tapgate {
 
 namespace {
 
-constexpr std::string_view own_devices = "all of tapgate's VMs have what it asks for";
+constexpr std::string_view own_usb =
+    "a VM with a screen has a USB controller, and each USB device that is kept has one of its own";
 constexpr std::string_view own_window = "tapgate opens no window on the host: see display =";
 constexpr std::string_view own_process = "tapgate starts, watches and stops QEMU itself";
 constexpr std::string_view own_monitor =
@@ -176,7 +177,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"tftp", true, take_net},
     {"tpmdev", true, take_part},
     {"trace", true, keep_option},
-    {"usb", false, drop_option, own_devices},
+    {"usb", false, drop_option, own_usb},
     {"usbdevice", true, take_usb_device},
     {"uuid", true, take_uuid},
     {"vga", true, take_vga},

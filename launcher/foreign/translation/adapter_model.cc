@@ -24,8 +24,9 @@ constexpr Model models[] = {
     {"virtio-net-pci-non-transitional", "virtio", {}},
     {"e1000", "e1000", {}},
     {"e1000-82540em", "e1000", {}},
-    {"e1000-82544gc", "e1000", {}},
-    {"e1000-82545em", "e1000", {}},
+    // macOS has a driver for the last only.
+    {"e1000-82544gc", {}, "e1000"},
+    {"e1000-82545em", {}, "e1000"},
     {"e1000e", "e1000e", {}},
     {"igb", {}, "e1000e"},
     {"rtl8139", "rtl8139", {}},
