@@ -2,6 +2,7 @@
 #include "launcher/foreign/legacy/options.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include "launcher/base/error.h"
@@ -224,10 +225,24 @@ bool asks_for_help(std::string_view name, std::string_view value) {
 
 }  // namespace
 
+// Refuses a word that a web page has put into its own quotes, which no shell takes off. Inside of a
+// name they may be meant.
+void require_plain_quotes(const std::string& word) {
+    constexpr std::array<std::string_view, 3> quotes = {"\xe2\x80\x9c", "\xe2\x80\x9d",
+                                                        "\xe2\x80\x98"};
+    for (const std::string_view quote : quotes) {
+        if (word.starts_with(quote) || word.find("=" + std::string(quote)) != std::string::npos)
+            throw LauncherError(quoted_word(word) +
+                                " has typographic quotes, as copied from a web page, which QEMU "
+                                "would take for a part of the value: write \" or '");
+    }
+}
+
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words) {
     std::vector<LegacyOption> options;
     constexpr unsigned most_hints = 100;  // there may be any number of unknown words
     unsigned unknowns = 0;
+    std::for_each(words.begin(), words.end(), require_plain_quotes);
     for (size_t i = 0; i < words.size(); i++) {
         const std::string& word = words[i];
         if (word.find('\0') != std::string::npos)

@@ -305,6 +305,37 @@ std::string file_of_variables(std::string_view unit, std::string_view error) {
            ", which may set it, cannot be read here";
 }
 
+// &quot; or &#34;, as a web page has them in its source; empty if the text does not begin so.
+std::string_view character_code(std::string_view text) {
+    for (const std::string_view code : {"&quot;", "&apos;", "&lt;", "&gt;", "&nbsp;"}) {
+        if (text.starts_with(code))
+            return code;
+    }
+    const size_t end = text.starts_with("&#") ? text.find_first_not_of("0123456789", 2) : 0;
+    return end != std::string_view::npos && end > 2 && text[end] == ';' ? text.substr(0, end + 1)
+                                                                        : std::string_view();
+}
+
+// Refuses codes in the lines of the start: to a shell, each ends the command.
+void refuse_character_codes(std::string_view text, unsigned line, const std::string& source) {
+    for (unsigned number = 1; !text.empty(); number++) {
+        const std::string_view whole = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(whole.size() + 1, text.size()));
+        if (number < line)
+            continue;
+        for (size_t at = whole.find('&'); at != std::string_view::npos;
+             at = whole.find('&', at + 1)) {
+            if (const auto code = character_code(whole.substr(at)); !code.empty())
+                throw LauncherError(source + ": line " + std::to_string(number) + " has " +
+                                    std::string(code) +
+                                    ", as in a web page's source: put the character that it stands "
+                                    "for in its place");
+        }
+        if (!trimmed(whole, " \t\r").ends_with('\\'))
+            return;
+    }
+}
+
 bool is_passed_start(const ShellCommand& command) {
     return command.is_passed && is_start_of_qemu(command.words);
 }
@@ -342,6 +373,10 @@ ShellCommand find_qemu_start(std::string_view text,
             starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& command) {
                 return starts_qemu(command) || !command.cut_off.empty();
             });
+            for (const ShellCommand& command : commands) {
+                if (starts_qemu(command))
+                    refuse_character_codes(written, command.line, source);
+            }
             // A file that may come and go must not decide which of two starts is meant.
             if (std::none_of(commands.begin(), commands.end(), is_passed_start))
                 return find_qemu_command(commands, source);

@@ -431,6 +431,24 @@ TEST(Script, AsAMailProgramSavesIt) {
     EXPECT_THAT(words("kvm -m 512 -uuid =3D=\n"), ElementsAre("kvm", "-m", "512", "-uuid", "="));
 }
 
+TEST(Script, AsAWebPageShowsIt) {
+    const auto error = [](const std::string& text) {
+        return error_of<LauncherError>(
+            [&] { translate_qemu_command(find_qemu_start(text, no_environment, "FILE"), "/"); });
+    };
+    EXPECT_THAT(error("kvm -drive file=\xe2\x80\x9c/d/a.raw\xe2\x80\x9d,if=virtio\n"),
+                HasSubstr("has typographic quotes, as copied from a web page"));
+    EXPECT_THAT(error("kvm -kernel /k -append \xe2\x80\x98"
+                      "console=ttyS0 ro\xe2\x80\x99\n"),
+                HasSubstr("has typographic quotes, as copied from a web page"));
+    EXPECT_THAT(error("#!/bin/sh\nkvm -m 64 \\\n  -name &quot;lab&quot; -hda /d/a.raw\n"),
+                HasSubstr("line 3 has &quot;, as in a web page's source"));
+    EXPECT_THAT(error("kvm -m 64 -hda /d/a&#46;raw\n"), HasSubstr("line 1 has &#46;"));
+    EXPECT_THAT(
+        find_qemu_start("kvm -m 64 -hda /d/a.raw&\necho '&lt;'\n", no_environment, "FILE").words,
+        ElementsAre("kvm", "-m", "64", "-hda", "/d/a.raw"));
+}
+
 TEST(Script, TheWrapperOfEveNg) {
     EXPECT_THAT(find_qemu_start(
                     "root 7 1.0 2.0 1 4 ? Sl 10:00 0:01 /opt/unetlab/wrappers/qemu_wrapper -T 0 "
