@@ -42,8 +42,8 @@ UniqueFd inherited_fd(const CommandLine& command, const std::string& option) {
     return UniqueFd(*fd);
 }
 
-// Throws if the VM does not run here and yet its disks are in use: it cannot be ended from here,
-// but it is not off either.
+// Throws if the VM does not run here and yet its disks are in use, not by another VM of this host:
+// it cannot be ended from here, but it is not off either.
 void refuse_elsewhere(const VmName& name) {
     if (vm_state(name).life != Life::off || !has_vm_file(name))
         return;
@@ -51,11 +51,12 @@ void refuse_elsewhere(const VmName& name) {
     if (!host.empty())
         throw LauncherError(name.str() + " does not run on this host but on " + shown(host) +
                             "; end it there");
-    for (const Disk& disk : load_vm_file(name).spec.disks)
-        if (!disk.read_only && image_use(disk.path.str()) == ImageUse::writing)
-            throw LauncherError(name.str() + " does not run on this host, and yet " +
-                                shown(disk.path.str()) + " is in use, by " +
-                                image_user(disk.path.str()) + "; end it there");
+    for (const Disk& disk : load_vm_file(name).spec.disks) {
+        const std::string& path = disk.path.str();
+        if (!disk.read_only && image_use(path) == ImageUse::writing && !vm_with_image(path))
+            throw LauncherError(name.str() + " does not run on this host, and yet " + shown(path) +
+                                " is in use, by " + image_user(path) + "; end it there");
+    }
 }
 
 // On this host there is no queue to wait in.

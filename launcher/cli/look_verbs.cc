@@ -156,16 +156,13 @@ ExitCode print_log(const CommandLine& command) {
     require_vm(name);
     if (const std::string why = why_lost(name); !why.empty())
         throw LauncherError(why);
-    if (access(qemu_log_path(name).c_str(), F_OK) != 0)
+    const auto [older, console] = console_log_paths(name);
+    const std::string path = command.has("qemu") ? qemu_log_path(name) : console;
+    if (access(path.c_str(), F_OK) != 0)
         throw LauncherError(name.str() +
                             " has written nothing: it was not started since this host " +
                             "was; start it with: tapgate start " + name.str());
-    if (command.has("qemu")) {
-        print_file(name, qemu_log_path(name), command.has("follow"));
-        return ExitCode::done;
-    }
-    const auto [older, path] = console_log_paths(name);
-    if (access(older.c_str(), F_OK) == 0)
+    if (path == console && access(older.c_str(), F_OK) == 0)
         print_file(name, older, false);
     print_file(name, path, command.has("follow"));
     return ExitCode::done;

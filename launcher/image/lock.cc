@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
@@ -74,6 +75,26 @@ bool has_open(const std::filesystem::path& process, const struct stat& image,
     }
 }
 
+// A process of this host that has it open; nothing when none can be seen.
+std::optional<pid_t> process_with_image(const std::string& path) {
+    struct stat image {};
+    if (stat(path.c_str(), &image) != 0)
+        return std::nullopt;
+    for (const std::filesystem::path& process : entries_of("/proc")) {
+        const auto number = parse_whole<pid_t>(process.filename().string(), 1);
+        if (number && *number != getpid() && has_open(process, image, path))
+            return number;
+    }
+    return std::nullopt;
+}
+
+std::optional<VmName> vm_of(pid_t process) {
+    for (VmName& name : vms_with_state())
+        if (vm_state(name).qemu == process)
+            return std::move(name);
+    return std::nullopt;
+}
+
 // "the VM lab, process 4711 of this host (qemu-system-x86)".
 std::string text_of(pid_t process) {
     const std::string directory = "/proc/" + std::to_string(process);
@@ -85,12 +106,9 @@ std::string text_of(pid_t process) {
                (user != nullptr ? shown(user->pw_name) : "uid " + std::to_string(status.st_uid)) +
                " (" + shown(first_word(directory + "/comm")) + ")";
     }
-    std::string vm;
-    for (const VmName& name : vms_with_state()) {
-        if (vm_state(name).qemu == process)
-            vm = "the VM " + name.str() + ", ";
-    }
-    return vm + words + " of this host (" + shown(first_word(directory + "/comm")) + ")";
+    const auto vm = vm_of(process);
+    return (vm ? "the VM " + vm->str() + ", " : "") + words + " of this host (" +
+           shown(first_word(directory + "/comm")) + ")";
 }
 
 LauncherError in_use(const std::string& path) {
@@ -105,16 +123,15 @@ ImageUse image_use(const std::string& path) {
     return use_of(open_locked(path));
 }
 
+std::optional<VmName> vm_with_image(const std::string& path) {
+    const auto process = process_with_image(path);
+    return process ? vm_of(*process) : std::nullopt;
+}
+
 std::string image_user(const std::string& path) {
-    struct stat image {};
-    if (stat(path.c_str(), &image) == 0) {
-        for (const std::filesystem::path& process : entries_of("/proc")) {
-            const auto number = parse_whole<pid_t>(process.filename().string(), 1);
-            if (number && *number != getpid() && has_open(process, image, path))
-                return text_of(*number);
-        }
-    }
-    return "a VM on another host, or another user's (QEMU's lock on it says so)";
+    const auto process = process_with_image(path);
+    return process ? text_of(*process)
+                   : "a VM on another host, or another user's (QEMU's lock on it says so)";
 }
 
 void refuse_used_image(const std::string& path) {

@@ -7,8 +7,10 @@
 // knows of, whoever started them.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "common/names.h"
 #include "common/unique_fd.h"
 
 namespace tapgate {
@@ -19,6 +21,9 @@ enum class ImageUse { none, reading, writing };
 /// Never blocks. Also returns `none` when the image cannot be opened or the file system has no
 /// locks: QEMU does not open it then either.
 ImageUse image_use(const std::string& path);
+
+/// The user's VM that runs on this host with the image; nothing when there is none.
+std::optional<VmName> vm_with_image(const std::string& path);
 
 /// Who uses it, as far as that can be known: "the VM lab, process 4711 of this host
 /// (qemu-system-x86)", "process 4711 of alice"; or else another host or another user.

@@ -22,6 +22,7 @@
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/qmp_client.h"
+#include "launcher/qemu/standstill.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/known_hosts.h"
 #include "launcher/vm/state.h"
@@ -322,8 +323,20 @@ class RunningVm {
                                 " was made while the guest was off: end it first, with: tapgate "
                                 "stop " +
                                 name_.str());
-        run_job("snapshot-load", {{"tag", tag}, {"vmstate", with_ram}, {"devices", nodes}},
-                "restoring");
+        const std::string error =
+            job_error("snapshot-load", {{"tag", tag}, {"vmstate", with_ram}, {"devices", nodes}},
+                      "restoring");
+        if (error.empty())
+            return;
+        // QEMU takes the disks back first.
+        const std::string why = standstill(name_, qmp_);
+        throw LauncherError(
+            failure("restoring", error) +
+            (why.empty()
+                 ? ""
+                 : "; had the VM other memory, processors or devices when it was saved? Its "
+                   "disks are as they were then, but " +
+                       why));
     }
 
     void remove(const std::string& tag) {
@@ -389,12 +402,6 @@ class RunningVm {
     [[nodiscard]] std::string cold(const std::string& tag) const {
         return "tapgate stop " + name_.str() + " && tapgate snapshot save " + name_.str() + " " +
                tag;
-    }
-
-    void run_job(const std::string& command, const nlohmann::json& arguments,
-                 const std::string& doing) {
-        if (const std::string error = job_error(command, arguments, doing); !error.empty())
-            throw LauncherError(failure(doing, error));
     }
 
     // QEMU works in its main loop (migration/savevm.c), and does not answer until that is over.

@@ -7,14 +7,32 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <thread>
 
 #include "launcher/base/text.h"
 
 namespace tapgate {
 
+namespace {
+
+// Whether QEMU has ended, or does within a moment: its sockets go first.
+bool has_ended(const VmName& name) {
+    for (int left = 30; left > 0; left--) {
+        if (vm_state(name).qemu == 0)
+            return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+}
+
+}  // namespace
+
 LauncherError qmp_failure(const VmName& name, const QmpError& error) {
     if (std::string why = why_lost(name); !why.empty())
         return LauncherError(std::move(why));
+    if ((error.kind() == QmpError::Kind::unreachable || error.kind() == QmpError::Kind::closed) &&
+        has_ended(name))
+        return LauncherError(name.str() + " has just ended");
     const bool may_hang = error.kind() == QmpError::Kind::too_slow;
     LauncherError failure(
         error.what() +

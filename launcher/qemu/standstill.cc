@@ -17,6 +17,15 @@ using std::chrono::milliseconds;
 // What QEMU calls the state of a guest whose disk has failed.
 constexpr std::string_view disk_failure = "io-error";
 
+// And of one whose RAM was to be replaced by a snapshot's, which did not fit.
+constexpr std::string_view half_restored = "restore-vm";
+
+std::string since_half_restored(const VmName& name) {
+    return "its guest cannot go on, since half of its state is a snapshot's; end it with: tapgate "
+           "kill " +
+           name.str();
+}
+
 // What QEMU says about the disk whose request failed.
 std::string disk_trouble(QmpClient& qmp, milliseconds limit) {
     std::string unknown = "a disk of it has failed; when that is mended";
@@ -71,6 +80,8 @@ std::string standstill(const VmName& name, QmpClient& qmp, milliseconds limit) {
     const std::string state = guest_status(qmp, limit);
     if (state == "paused")
         return "its guest is paused; it goes on with: tapgate resume " + name.str();
+    if (state == half_restored)
+        return since_half_restored(name);
     return state == disk_failure ? since_disk_failed(name, qmp, limit) : "";
 }
 
@@ -81,6 +92,8 @@ std::string standstill(const VmName& name, milliseconds limit) {
 
 void let_go_on(const VmName& name) {
     const std::string before = guest_status(name);
+    if (before == half_restored)  // QEMU would let it go on, and ruin its disks
+        throw LauncherError(name.str() + ": " + since_half_restored(name));
     qmp_command(name, "cont");
     // The guest retries what failed at once.
     std::string now = guest_status(name);

@@ -9,7 +9,8 @@
 namespace tapgate {
 
 /// Why the guest of a running VM stands still, as a part of a line that names the way out: it was
-/// paused, or an image cannot grow because its file system is full. Empty when it does not stand
+/// paused, an image cannot grow because its file system is full, or a snapshot was restored that
+/// does not fit. Empty when it does not stand
 /// still, or QEMU does not say.
 std::string standstill(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
 
@@ -20,8 +21,8 @@ std::string standstill(const VmName& name, QmpClient& qmp,
 /// The same, but only when one of its disks has failed; otherwise empty.
 std::string failed_disk(const VmName& name, std::chrono::milliseconds limit = qmp_limit);
 
-/// Lets a guest that stands still continue. Throws a LauncherError when it stops again at once,
-/// because what stopped it is still the case.
+/// Lets a guest that stands still continue. Throws a LauncherError when it cannot, or stops again
+/// at once, because what stopped it is still the case.
 void let_go_on(const VmName& name);
 
 }  // namespace tapgate

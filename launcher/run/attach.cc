@@ -236,8 +236,10 @@ std::string list_of(const std::vector<PluggedImage>& images, const std::vector<R
     const auto add = [&](const std::string& id, const std::string& what) {
         text += (text.empty() ? "" : ", ") + shown(id) + " (" + shown(what) + ")";
     };
-    for (const PluggedImage& image : images)
-        add(image.device, image.path);
+    std::string before;
+    for (const PluggedImage& image : images)  // what a disk's image stands on comes behind it
+        if (std::exchange(before, image.device) != image.device)
+            add(image.device, image.path);
     for (const RunNet& net : nets)
         add(net.id, net.bridge.empty() ? "user" : net.bridge);
     return text.empty() ? "neither disks nor adapters" : text;

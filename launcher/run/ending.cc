@@ -90,8 +90,14 @@ void require_running(const VmName& name) {
 }
 
 void settle(const VmName& name) {
-    const UniqueFd lock = lock_vm(name, milliseconds(3000));
-    clear_vm_directory(name);
+    try {
+        const UniqueFd lock = lock_vm(name, milliseconds(3000));
+        clear_vm_directory(name);
+    } catch (const LauncherError&) {
+        if (vm_state(name).qemu == 0)
+            throw;
+        // Somebody has started it again.
+    }
 }
 
 void end_by_force(const VmName& name, const UniqueFd& qemu) {

@@ -123,7 +123,8 @@ class Supervisor {
                     throw LauncherError(out_of_memory());
                 if (const std::string failure = shares_->failure(); !failure.empty())
                     throw LauncherError(failure);
-                throw LauncherError("QEMU does not start (" + end->text() + "): " + words());
+                throw LauncherError("QEMU does not start (" + end->text() +
+                                    "): " + words(end->status));
             }
             const auto now = Clock::now();
             if (fds[1].revents != 0) {
@@ -281,7 +282,7 @@ class Supervisor {
         if (!end.in_order() && memory_kills() > memory_kills_)
             throw LauncherError(out_of_memory());
         if (!end.in_order())
-            throw LauncherError("QEMU failed (" + end.text() + "): " + words() + after);
+            throw LauncherError("QEMU failed (" + end.text() + "): " + words(end.status) + after);
         if (background_ || isatty(STDIN_FILENO) != 0)
             note(name_.str() + " has ended");
         return ExitCode::done;
@@ -298,10 +299,13 @@ class Supervisor {
                                  "; a higher limit (Slurm: --mem), or less with memory=");
     }
 
-    [[nodiscard]] std::string words() const {
+    // What QEMU said, or why it said nothing; `status' is how it ended, if it did by itself.
+    [[nodiscard]] std::string words(int status = 0) const {
         const std::string text = qemu_words(name_);
         if (!text.empty())
             return text;
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+            return "somebody has killed it, as `tapgate kill' does";
         const std::string directory = vm_directory(name_);
         return disk_space(directory).free_mebibytes > 0
                    ? "it said nothing"

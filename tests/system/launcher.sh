@@ -375,6 +375,12 @@ did 0 kill bare
 (lab_exec qemu-img create -q -f qcow2 own.qcow2 8M)
 did 0 start bare --cdrom=one.iso --disk=own.qcow2
 tg_refused "$LAB/home/own.qcow2 is in use, by the VM bare" eject bare own.qcow2
+did 0 create sharer --disk=own.qcow2
+for verb in stop kill; do
+    did 0 $verb sharer
+    says "$err" 'sharer does not run$'
+done
+did 0 delete sharer --yes
 [ "$(in_drive bare)" = $LAB/home/one.iso ] || wrong "in the drive: $(in_drive bare)"
 did 0 eject bare
 [ "$(in_drive bare)" = nothing ] || wrong "in the drive after eject: $(in_drive bare)"

@@ -135,6 +135,32 @@ for kind in plain "with a snapshot" "of small clusters"; do
     result "image $kind: with room it is saved, and the disk is what it was"
 done
 
+# The RAM of a VM that has more of it now.
+(lab_exec mkdir -m 0700 -p "$data/vm")
+(lab_exec qemu-img create -q -f qcow2 "$disk" 72M)
+did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
+    --initrd="$GUEST_DIR/initramfs.cpio" --append="console=ttyS0 quiet panic=-1 tapgate.hold=600"
+did 0 start vm --quiet
+guest_says vm '^(PASS|FAIL)'
+did 0 snapshot save vm live
+did 0 kill vm
+did 0 set vm memory=144M
+did 0 start vm --quiet
+tg_refused 'had the VM other memory, processors or devices when it was saved?' snapshot restore vm live --yes
+says "$err" 'its guest cannot go on, since half of its state is a snapshot.s; end it with: tapgate kill vm$'
+must_be vm restore-vm
+tg_refused 'its guest cannot go on' resume vm
+must_be vm restore-vm
+did 0 kill vm
+did 0 set vm memory=128M
+did 0 start vm --quiet
+did 0 snapshot restore vm live --yes
+must_be vm running
+did 0 kill vm
+did 0 delete vm --yes
+rm -f "$disk"
+result "RAM that does not fit: it is told why, and the guest does not go on with half of it"
+
 # tapgate is killed between the two steps: by strace each of its words to QEMU takes long.
 size_is() { # BYTES
     (lab_exec qemu-img info -U -f qcow2 --output=json "$disk") 2>/dev/null | matches "\"virtual-size\": $1,"
