@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <set>
+#include <sstream>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
@@ -157,6 +159,26 @@ std::optional<ShellCommand> options_alone(const std::vector<ShellCommand>& comma
     if (all)
         all->cut_off.clear();
     return all;
+}
+
+// Refuses `q -hda FILE' after an alias q of QEMU: a script's shell has no aliases, and the alias
+// alone is only a part of what was meant.
+void refuse_calls_of_alias(const std::vector<ShellCommand>& commands, const std::string& source) {
+    std::set<std::string> names;
+    for (const ShellCommand& command : commands) {
+        const auto& words = command.words;
+        for (size_t i = 1; i < words.size() && words[0] == "alias"; i++) {
+            const size_t equals = std::min(words[i].find('='), words[i].size());
+            std::istringstream text(words[i].substr(equals + (equals < words[i].size() ? 1 : 0)));
+            const std::vector<std::string> meant{std::istream_iterator<std::string>(text), {}};
+            if (!meant.empty() && find_qemu(meant) != meant.end())
+                names.insert(words[i].substr(0, equals));
+        }
+        if (!words.empty() && words.size() > 1 && names.contains(words[0]))
+            throw LauncherError(source + ": line " + std::to_string(command.line) + " calls " +
+                                quoted_word(words[0]) +
+                                ", an alias of QEMU's name: put what it stands for in its place");
+    }
 }
 
 // Those that the commands start; what a script runs takes precedence over what it writes.
@@ -401,6 +423,7 @@ ShellCommand find_qemu_start(std::string_view text,
 
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source) {
+    refuse_calls_of_alias(commands, source);
     std::vector<const ShellCommand*> found = starts_of_qemu(commands);
     // It may be part of a command line, or options with a line each.
     const std::optional<ShellCommand> options =

@@ -449,6 +449,16 @@ TEST(Script, AsAWebPageShowsIt) {
         ElementsAre("kvm", "-m", "64", "-hda", "/d/a.raw"));
 }
 
+TEST(Script, AnAliasOfQemuIsNotAllOfIt) {
+    for (const char* const alias :
+         {"alias q='qemu-system-x86_64 -enable-kvm'", "alias ll=ls q=kvm"})
+        EXPECT_THAT(error_of<LauncherError>([&] {
+                        find_qemu_start(std::string(alias) + "\nq -m 64 -hda /d/a.raw\n",
+                                        no_environment, "FILE");
+                    }),
+                    HasSubstr("line 2 calls `q', an alias of QEMU's name"));
+}
+
 TEST(Script, TheWrapperOfEveNg) {
     EXPECT_THAT(find_qemu_start(
                     "root 7 1.0 2.0 1 4 ? Sl 10:00 0:01 /opt/unetlab/wrappers/qemu_wrapper -T 0 "
