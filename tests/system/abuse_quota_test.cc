@@ -308,7 +308,7 @@ Outcome reaped_when_gone(const World& world) {
     run_traced({"--reap"}, world.alice(), [&](const TracedCall& call) {
         if (gone)
             links += ports_by_name().size();
-        if (!gone && call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF) {
+        if (!gone && makes_tap(call)) {
             gone = true;
             remove_link(name);
         }

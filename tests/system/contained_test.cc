@@ -30,9 +30,6 @@
 namespace tapgate {
 namespace {
 
-constexpr const char* guest_mac = "52:54:00:00:00:0a";
-constexpr const char* network_mac = "00:11:22:33:44:55";
-
 // An IPv4 packet without a payload whose header has no good checksum: br_netfilter would drop it.
 std::string make_bad_ip(std::string_view to, std::string_view from) {
     std::string frame =
@@ -48,10 +45,7 @@ std::string of_size(std::string frame, std::size_t size) {
 
 class Contained : public Testbed, public testing::WithParamInterface<const char*> {
   protected:
-    void SetUp() override {
-        Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         add_bridge("br0");
         add_veth("uplink", "far");
         for (const char* const link : {"br0", "uplink", "far"})
@@ -74,16 +68,15 @@ class Contained : public Testbed, public testing::WithParamInterface<const char*
         const std::string& what,
         const std::function<std::string(std::string_view, std::string_view)>& make) {
         write_policy(std::string("allow br0 ") + GetParam() + "\n");
-        const HelperResult run =
-            run_helper({"--br=br0", "--fd=27", std::string("--mac=") + guest_mac});
+        const HelperResult run = run_helper({"--br=br0", "--fd=27", std::string("--mac=") + mac_a});
         ASSERT_TRUE(granted(run));
         const Station guest = Station::tap(run.fds[0].get(), {"br0"});
         guest.await_link();
         const Station network = Station::link("far", {"br0"});
-        const std::string out = make(network_mac, guest_mac);
+        const std::string out = make(router_mac, mac_a);
         EXPECT_TRUE(guest.send(out));
         EXPECT_TRUE(network.got(out)) << what << ", from the guest";
-        const std::string in = make(guest_mac, network_mac);
+        const std::string in = make(mac_a, router_mac);
         EXPECT_TRUE(network.send(in));
         EXPECT_TRUE(guest.got(in)) << what << ", to the guest";
     }
@@ -121,15 +114,15 @@ TEST_F(ContainedPort, LearnsNothingFromItsGuest) {
     set_link_up("far");
     set_link_up("uplink");
     write_policy("allow br0 mac-lock\n");
-    const HelperResult run = run_helper({"--br=br0", "--fd=27", std::string("--mac=") + guest_mac});
+    const HelperResult run = run_helper({"--br=br0", "--fd=27", std::string("--mac=") + mac_a});
     ASSERT_TRUE(granted(run));
     const Station guest = Station::tap(run.fds[0].get(), {"br0"});
     guest.await_link();
     const Station network = Station::link("far", {"br0"});
-    const std::string forged = make_frame(broadcast_mac, network_mac);
+    const std::string forged = make_frame(broadcast_mac, router_mac);
     EXPECT_TRUE(guest.send(forged));
     EXPECT_FALSE(network.got(forged));
-    const std::string out = make_frame(network_mac, guest_mac);
+    const std::string out = make_frame(router_mac, mac_a);
     EXPECT_TRUE(guest.send(out));
     EXPECT_TRUE(network.got(out));
 }
@@ -150,7 +143,7 @@ TEST_F(ContainedPort, PassesItsFirstFrame) {
     while (runs.size() < enough) {
         runs.push_back(run_helper({"--br=br0", "--fd=27"}));
         ASSERT_TRUE(granted(runs.back()));
-        const std::string frame = make_frame(broadcast_mac, guest_mac);
+        const std::string frame = make_frame(broadcast_mac, mac_a);
         ASSERT_TRUE(Station::tap(runs.back().fds[0].get(), {"br0"}).send(frame));
         passed += network.got(frame) ? 1 : 0;
     }
@@ -167,8 +160,7 @@ TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {
     std::string name;
     std::string address;
     const HelperResult run = run_traced(
-        {"--br=br0", "--fd=27", std::string("--mac=") + guest_mac}, {},
-        [&](const TracedCall& call) {
+        {"--br=br0", "--fd=27", std::string("--mac=") + mac_a}, {}, [&](const TracedCall& call) {
             const bool answers = receives_netlink(call);
             if (made && !answers && name.empty()) {
                 for (const std::string& link : links())
@@ -260,18 +252,14 @@ bool has_ipv6_default_route() {
 // the host's, as that of the port that it came in by, whatever that port's options are.
 class HostsOwnIp : public Testbed {
   protected:
-    void SetUp() override {
-        Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
         // A new network namespace has the host's; filtered, an address has no way back by a port.
         for (const char* const whose : {"all", "default"})
             write_file(std::string("/proc/sys/net/ipv4/conf/") + whose + "/rp_filter", "0");
         add_bridge("br0");
         write_file("/proc/sys/net/ipv6/conf/br0/accept_ra", "0");
-        ifreq request{};
-        std::strcpy(static_cast<char*>(request.ifr_name), "br0");
+        ifreq request = link_request("br0");
         sockaddr_in address{};
         address.sin_family = AF_INET;
         inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);
@@ -288,16 +276,15 @@ class HostsOwnIp : public Testbed {
     // address of its own choice.
     std::vector<std::string> reached(const std::string& rule, const char* group) {
         write_policy("allow br0 " + rule + "\n");
-        const HelperResult run =
-            run_helper({"--br=br0", "--fd=27", std::string("--mac=") + guest_mac});
+        const HelperResult run = run_helper({"--br=br0", "--fd=27", std::string("--mac=") + mac_a});
         EXPECT_TRUE(granted(run)) << describe(run);
         // As udev may do behind each new link, by what systemd has in sysctl.d.
         if (rule != "plain")
             write_file("/proc/sys/net/ipv4/conf/" + ports("br0").at(0) + "/rp_filter", "2");
         const Station guest = Station::tap(run.fds.at(0).get(), {"br0"});
         guest.await_link();
-        const std::string ethernet = mac_bytes(group) + mac_bytes(network_mac);
-        std::string arp = make_arp_request(network_mac, "192.0.2.1");
+        const std::string ethernet = mac_bytes(group) + mac_bytes(router_mac);
+        std::string arp = make_arp_request(router_mac, "192.0.2.1");
         EXPECT_TRUE(guest.send(arp.replace(0, 12, ethernet)));
         for (const std::string_view to : {hosts_own, everybody, all_systems})
             EXPECT_TRUE(guest.send(make_datagram(ethernet, to)));

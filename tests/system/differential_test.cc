@@ -381,10 +381,7 @@ std::string shown(const Tree& tree) {
 
 class Differential : public Testbed {
   protected:
-    void SetUp() override {
-        Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         TAPGATE_REQUIRE(install_stock(), "the stock helper");
         make_directory("/etc/qemu");
     }

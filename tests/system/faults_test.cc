@@ -122,10 +122,7 @@ std::string privilege_left(const TracedCall& call) {
 
 class Faults : public BothInstalls {
   protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
         add_bridge("br0");
         add_bridge("br9");

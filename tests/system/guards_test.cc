@@ -40,9 +40,6 @@
 namespace tapgate {
 namespace {
 
-constexpr const char* guest_mac = "52:54:00:00:00:0a";
-constexpr const char* other_mac = "52:54:00:00:00:0b";
-constexpr const char* router_mac = "00:11:22:33:44:55";
 constexpr const char* nft_program = "/usr/sbin/nft";
 constexpr std::array sets{"switches", "dhcp_servers", "dhcpv6_servers", "routers",
                           "hidden",   "storms",       "floods"};
@@ -111,7 +108,7 @@ std::string ipv6_fragment(int next, const std::string& payload) {
 }
 
 std::string llc(std::string_view to, const std::string& payload) {
-    return ethernet(to, guest_mac, two(payload.size()) + payload);
+    return ethernet(to, mac_a, two(payload.size()) + payload);
 }
 const std::string stp_llc = bytes({0x42, 0x42, 0x03});
 // A packet as it is on other kinds of networks (RFC 1042), or behind a bridge to one (802.1H).
@@ -129,10 +126,10 @@ struct Sample {
 // What a bridge without STP forwards unless a guard is in the way.
 std::vector<Sample> samples() {
     constexpr const char* multicast6 = "33:33:00:00:00:01";
-    const std::string bpdu = make_bpdu(guest_mac);
+    const std::string bpdu = make_bpdu(mac_a);
     const std::string body = bpdu.substr(17);  // behind addresses, length and LLC
     const auto on_wire = [](std::string_view to, const std::string& rest) {
-        return ethernet(to, guest_mac, rest);
+        return ethernet(to, mac_a, rest);
     };
     return {
         {"STP", "switches", bpdu},
@@ -226,12 +223,12 @@ std::vector<Sample> samples() {
         {"a large datagram's other fragment", nullptr,
          on_wire(router_mac, ipv4(17, udp(4000, 5000), bytes({192, 0, 2, 255}), 1))},
         {"AppleTalk's ARP", nullptr, snap(broadcast_mac, two(0x80f3) + "aarp")},
-        {"two tags", nullptr, tagged(make_frame(router_mac, guest_mac, 7), 8)},
+        {"two tags", nullptr, tagged(make_frame(router_mac, mac_a, 7), 8)},
         {"DNS", nullptr, on_wire(router_mac, ipv4(17, udp(5000, 53)))},
-        {"ARP", nullptr, make_arp_request(guest_mac, "192.0.2.1")},
-        {"multicast", nullptr, make_frame(multicast_mac, guest_mac)},
-        {"any frame", nullptr, make_frame(router_mac, guest_mac)},
-        {"a frame with a tag", nullptr, make_frame(router_mac, guest_mac, 7)},
+        {"ARP", nullptr, make_arp_request(mac_a, "192.0.2.1")},
+        {"multicast", nullptr, make_frame(multicast_mac, mac_a)},
+        {"any frame", nullptr, make_frame(router_mac, mac_a)},
+        {"a frame with a tag", nullptr, make_frame(router_mac, mac_a, 7)},
     };
 }
 
@@ -256,12 +253,12 @@ Groups ipv4_groups() {
     const std::string query = igmp(0x11, group);
     return {"IPv4",
             ethernet(to, router_mac, ipv4(17, udp(5000, 5000), group)),
-            ethernet(to, other_mac, ipv4(2, igmp(0x16, group), group)),
+            ethernet(to, mac_b, ipv4(2, igmp(0x16, group), group)),
             ethernet("01:00:5e:00:00:01", router_mac,
                      ipv4(2, igmp(0x11, std::string(4, '\0')), bytes({224, 0, 0, 1}))),
             // The bridge takes a fragment for a whole.
-            {ethernet(to, guest_mac, ipv4(2, query, group)),
-             ethernet(to, guest_mac, ipv4(2, query, group, 1))}};
+            {ethernet(to, mac_a, ipv4(2, query, group)),
+             ethernet(to, mac_a, ipv4(2, query, group, 1))}};
 }
 
 Groups ipv6_groups() {
@@ -275,9 +272,9 @@ Groups ipv6_groups() {
     };
     return {"IPv6",
             ethernet(to, router_mac, ipv6(17, udp(5000, 5000), group)),
-            ethernet(to, other_mac, mld(131, group, group)),
+            ethernet(to, mac_b, mld(131, group, group)),
             ethernet("33:33:00:00:00:01", router_mac, mld(130, std::string(16, '\0'), all_nodes)),
-            {ethernet(to, guest_mac, mld(130, group, group))}};
+            {ethernet(to, mac_a, mld(130, group, group))}};
 }
 
 // --- What a port's holder who is root where he holds it can make of a frame
@@ -309,22 +306,11 @@ std::string large_udp(unsigned from, unsigned to) {
     return two(from) + two(to) + two(8 + data.size()) + two(0) + data;
 }
 
-UniqueFd packet_socket(const std::string& link) {
-    UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        throw std::runtime_error("a packet socket at " + link);
-    return fd;
-}
-
 // As ethtool -K does.
 void set_feature(const std::string& link, const std::string& feature, bool on) {
     const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const auto ask = [&](void* data) {
-        ifreq request{};
-        link.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
+        ifreq request = link_request(link);
         request.ifr_data = static_cast<char*>(data);
         if (ioctl(fd.get(), SIOCETHTOOL, &request) < 0)
             throw std::runtime_error(feature + " of " + link);
@@ -432,10 +418,7 @@ struct Guest {
 
 class Guards : public Testbed {
   protected:
-    void SetUp() override {
-        Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         TAPGATE_REQUIRE(access(nft_program, X_OK) == 0, "no nft (package nftables)");
         add_bridge("br0");
         // Where br_netfilter is loaded, it would drop what is no good IP, as few hosts have it.
@@ -454,8 +437,7 @@ class Guards : public Testbed {
 
     static Guest guest(const std::string& name, int more_flags = 0) {
         UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-        ifreq request{};
-        name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
+        ifreq request = link_request(name);
         request.ifr_flags = static_cast<short>(IFF_TAP | IFF_NO_PI | more_flags);
         if (!fd || ioctl(fd.get(), TUNSETIFF, &request) != 0)
             throw std::runtime_error("a tap: " + std::string(std::strerror(errno)));
@@ -592,7 +574,7 @@ TEST_F(Guards, WhatABridgeKeepsForItself) {
     load();
     unsigned long count = 0;
     for (const char* const to : {"01:80:c2:00:00:02", "01:80:c2:00:00:03", "01:80:c2:00:00:0d"}) {
-        EXPECT_TRUE(alice.station.send(make_frame(to, guest_mac)));
+        EXPECT_TRUE(alice.station.send(make_frame(to, mac_a)));
         EXPECT_EQ(dropped("switches", "tap1000-1"), ++count) << to;
     }
 }
@@ -630,9 +612,9 @@ TEST_F(Guards, SegmentsOfALargeFrame) {
     const std::string large4 = ipv4(17, large_udp(67, 68), bytes({192, 0, 2, 255}), 1);
     const std::string large6 = longer(ipv6(17, large_udp(547, 546)));
     const std::string offer =
-        as_large(fragments_of_udp, 42, 512) + ethernet(broadcast_mac, guest_mac, large4);
+        as_large(fragments_of_udp, 42, 512) + ethernet(broadcast_mac, mac_a, large4);
     const std::string advertisement =
-        as_large(segments_of_udp, 62, 256) + ethernet(router_mac, guest_mac, large6);
+        as_large(segments_of_udp, 62, 256) + ethernet(router_mac, mac_a, large6);
     // Of those that bob has, as a whole or the first fragment.
     const auto got = [&](std::size_t ports, unsigned from, unsigned to) {
         const std::vector<std::string> frames = bob.station.take_out();
@@ -679,7 +661,7 @@ TEST_F(Guards, DatagramsInAList) {
     const int on = 1;
     ASSERT_EQ(setsockopt(sender.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on), 0);
     const std::string four = as_large(segments_of_udp, 42, 256) +
-                             ethernet(broadcast_mac, guest_mac, ipv4(17, large_udp(4000, 5000)));
+                             ethernet(broadcast_mac, mac_a, ipv4(17, large_udp(4000, 5000)));
     const auto offers = [&] {
         // Linux 6.1 does not take them at once.
         if (write(sender.get(), four.data(), four.size()) < 0)
@@ -705,9 +687,8 @@ TEST_F(Guards, FramesInPages) {
     contained_guest("tap1000-1", "inner");
     const PagesOfFrames pages("inner");
     const UniqueFd sender = packet_socket("inner");
-    const std::string before = ethernet(router_mac, guest_mac, ipv6(6, icmpv6(134)));
-    const std::string advertisement =
-        ethernet("33:33:00:00:00:01", guest_mac, ipv6(58, icmpv6(134)));
+    const std::string before = ethernet(router_mac, mac_a, ipv6(6, icmpv6(134)));
+    const std::string advertisement = ethernet("33:33:00:00:00:01", mac_a, ipv6(58, icmpv6(134)));
     constexpr int tries = 20;
     const auto passed = [&] {
         int count = 0;
@@ -731,17 +712,17 @@ TEST_F(Guards, AStormOfOnePortIsItsOwn) {
     const Guest bob = guest("tap1001-1");
     constexpr int frame_count = 5000;
     // Or a few more: the kernel's own.
-    EXPECT_GE(broadcasts_passed(alice, frame_count, guest_mac), frame_count);
+    EXPECT_GE(broadcasts_passed(alice, frame_count, mac_a), frame_count);
     load("limit rate over 500/second burst 1000 packets",
          "limit rate over 1/second burst 1000 packets");
-    const long passed = broadcasts_passed(alice, frame_count, guest_mac);
+    const long passed = broadcasts_passed(alice, frame_count, mac_a);
     EXPECT_GE(passed, 1000);
     EXPECT_LT(passed, 1200);  // a frame a second more
     EXPECT_GE(dropped("storms", "tap1000-1"), static_cast<unsigned long>(frame_count - passed));
-    EXPECT_GE(broadcasts_passed(bob, 500, other_mac), 500);
+    EXPECT_GE(broadcasts_passed(bob, 500, mac_b), 500);
     // What goes to one station is no storm. (A new socket: the old one's queue is full.)
     network_.emplace(Station::link("far", {"br0"}));
-    EXPECT_TRUE(reaches_network(alice, make_frame(router_mac, guest_mac)));
+    EXPECT_TRUE(reaches_network(alice, make_frame(router_mac, mac_a)));
     EXPECT_EQ(dropped("storms", "tap1001-1"), 0U);
 }
 
@@ -756,12 +737,12 @@ TEST_F(Guards, ARateForEachPort) {
         return std::stol(link_attribute("uplink", "statistics/tx_packets")) - std::stol(before);
     };
     load();
-    EXPECT_GE(passed(alice, guest_mac), 500);  // or a few more: the kernel's own
+    EXPECT_GE(passed(alice, mac_a), 500);  // or a few more: the kernel's own
     load("500000/second burst 100000 packets", "1/second burst 100 packets");
-    EXPECT_LT(passed(alice, guest_mac), 300);
+    EXPECT_LT(passed(alice, mac_a), 300);
     EXPECT_GT(dropped("floods", "tap1000-1"), 200U);
     load("1250 mbytes/second burst 250 mbytes", "1 bytes/second burst 6000 bytes");
-    EXPECT_LT(passed(bob, other_mac), 300);
+    EXPECT_LT(passed(bob, mac_b), 300);
     EXPECT_GT(dropped("floods", "tap1001-1"), 200U);
     EXPECT_EQ(dropped("floods", "tap1000-1"), 0U);
 }
@@ -770,8 +751,7 @@ TEST_F(Guards, ExceptionsByUserAndPort) {
     const Guest alice = guest("tap1000-1");
     const Guest also_alice = guest("tap1000-2f3");
     const Guest bob = guest("tap1001-1");
-    const std::string advertisement =
-        ethernet("33:33:00:00:00:01", guest_mac, ipv6(58, icmpv6(134)));
+    const std::string advertisement = ethernet("33:33:00:00:00:01", mac_a, ipv6(58, icmpv6(134)));
     const std::string begin = "chain exceptions {\n";
     load(begin, begin + "iifname \"tap1000-*\" accept\n");
     EXPECT_TRUE(reaches_network(alice, advertisement));
@@ -783,7 +763,7 @@ TEST_F(Guards, ExceptionsByUserAndPort) {
     // One guard only.
     load("chain routers {\n", "chain routers {\niifname \"tap1001-1\" return\n");
     EXPECT_TRUE(reaches_network(bob, advertisement));
-    EXPECT_FALSE(reaches_network(bob, make_bpdu(other_mac)));
+    EXPECT_FALSE(reaches_network(bob, make_bpdu(mac_b)));
     EXPECT_FALSE(reaches_network(alice, advertisement));
 }
 

@@ -93,10 +93,7 @@ std::string request_as_alice(const TapRequest& request) {
 
 class HelperClient : public BothInstalls {
   protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         add_bridge("br0");
         write_policy("allow br0 queues=2\nallow br9\ndeny br1\n");
     }

@@ -41,12 +41,6 @@ namespace tapgate {
 
 namespace {
 
-ifreq request_for(const std::string& name) {
-    ifreq request{};
-    name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
-    return request;
-}
-
 int errno_of(int result) {
     return result == 0 ? 0 : errno;
 }
@@ -231,7 +225,7 @@ std::string link_of_driver(const std::string& driver) {
     for (const struct if_nameindex* link = links; link != nullptr && link->if_index != 0; ++link) {
         ethtool_drvinfo info{};
         info.cmd = ETHTOOL_GDRVINFO;
-        ifreq request = request_for(link->if_name);
+        ifreq request = link_request(link->if_name);
         request.ifr_data = reinterpret_cast<char*>(&info);
         if (found.empty() && ioctl(socket.get(), SIOCETHTOOL, &request) == 0 &&
             driver == static_cast<const char*>(info.driver)) {
@@ -261,7 +255,7 @@ std::vector<std::string> ports_by_name() {
 
 UniqueFd attach_tap(const std::string& name, unsigned flags) {
     UniqueFd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-    ifreq request = request_for(name);
+    ifreq request = link_request(name);
     request.ifr_flags = static_cast<short>(flags);
     if (fd && ioctl(fd.get(), TUNSETIFF, &request) != 0) {
         const int error = errno;
@@ -295,7 +289,7 @@ int set_queue(int tap, bool attached) {
 }
 
 int set_mac(int tap, const std::string& name, const std::array<unsigned char, 6>& mac) {
-    ifreq request = request_for(name);
+    ifreq request = link_request(name);
     request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
     std::memcpy(static_cast<char*>(request.ifr_hwaddr.sa_data), mac.data(), mac.size());
     return errno_of(ioctl(tap, SIOCSIFHWADDR, &request));
@@ -303,7 +297,7 @@ int set_mac(int tap, const std::string& name, const std::array<unsigned char, 6>
 
 int rename_link(const std::string& name, const std::string& to) {
     const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq request = request_for(name);
+    ifreq request = link_request(name);
     to.copy(static_cast<char*>(request.ifr_newname), IFNAMSIZ - 1);
     return errno_of(ioctl(socket.get(), SIOCSIFNAME, &request));
 }
@@ -434,7 +428,7 @@ int set_link_mac(const std::string& name, const std::array<unsigned char, 6>& ma
 
 int add_address(const std::string& name, const std::string& ipv4) {
     const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq request = request_for(name);
+    ifreq request = link_request(name);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     inet_pton(AF_INET, ipv4.c_str(), &address.sin_addr);

@@ -39,10 +39,7 @@ constexpr gid_t remote_students = 3101;
 
 class Names : public BothInstalls {
   protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         add_bridge("br0");
         TAPGATE_REQUIRE(install_lookup(), "tapgate-lookup beside the helper");
         TAPGATE_REQUIRE(install_nss_module(), "the name service module");
@@ -218,12 +215,10 @@ std::optional<pid_t> find_lookup(pid_t parent) {
 // The process while it waits for the name service.
 class Asking : public Names {
   protected:
-    void SetUp() override {
-        Names::SetUp();
-        if (!IsSkipped() && !HasFatalFailure()) {
-            name_service("wait");
-            write_policy("allow br0\ndeny br0 user=remote\n");
-        }
+    void prepare() override {
+        Names::prepare();
+        name_service("wait");
+        write_policy("allow br0\ndeny br0 user=remote\n");
     }
     static pid_t wait_for_lookup(pid_t parent) {
         for (int i = 0; i < 500; ++i) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/system/netlink.h"
 
-#include <net/if.h>
-
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -133,6 +131,12 @@ void Rtnl::set_master(const std::string& name, const std::string& bridge) {
     Message message = link_message(0, index_of(name), false);
     check(nla_put_u32(message.get(), IFLA_MASTER, index_of(bridge)), "master");
     send(socket_.get(), std::move(message), "make " + name + " a port of " + bridge);
+}
+
+ifreq link_request(const std::string& name) {
+    ifreq request{};
+    name.copy(static_cast<char*>(request.ifr_name), IFNAMSIZ - 1);
+    return request;
 }
 
 }  // namespace tapgate

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The few rtnetlink requests that the test bed needs to make a network.
+// The few requests that the test bed needs to make a network, by rtnetlink and by ioctl().
 
 #pragma once
+
+#include <net/if.h>
 
 #include <memory>
 #include <string>
@@ -34,5 +36,8 @@ class Rtnl {
     };
     std::unique_ptr<nl_sock, SocketDeleter> socket_;
 };
+
+// For an ioctl() about the link.
+ifreq link_request(const std::string& name);
 
 }  // namespace tapgate

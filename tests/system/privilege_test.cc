@@ -42,24 +42,15 @@ constexpr const char* net_admin_only = "0000000000001000";  // 1 << CAP_NET_ADMI
 
 class Privilege : public BothInstalls {
   protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (!IsSkipped() && !HasFatalFailure()) {
-            add_bridge("br0");
-            write_policy("allow br0\n");
-        }
-    }
+    void prepare() override { allow_br0(); }
 };
 TAPGATE_BOTH_INSTALLS(Privilege);
 
 class Policy : public Testbed {
   protected:
-    void SetUp() override {
-        Testbed::SetUp();
-        if (!IsSkipped() && !HasFatalFailure()) {
-            add_bridge("br0");
-            make_directory("/etc/qemu");
-        }
+    void prepare() override {
+        add_bridge("br0");
+        make_directory("/etc/qemu");
     }
 };
 

@@ -40,12 +40,9 @@ testing::AssertionResult refused_by_limit(const HelperResult& run, std::string_v
 
 class Quota : public BothInstalls {
   protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (!IsSkipped() && !HasFatalFailure()) {
-            add_bridge("br0");
-            write_policy(limited_policy);
-        }
+    void prepare() override {
+        add_bridge("br0");
+        write_policy(limited_policy);
     }
 
     static std::vector<HelperResult> at_once(unsigned count, const HelperOptions& options = {}) {

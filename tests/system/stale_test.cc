@@ -38,13 +38,10 @@ HelperOptions as_root() {
 
 class Stale : public BothInstalls {
   protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (!IsSkipped() && !HasFatalFailure()) {
-            add_bridge("br0");
-            add_bridge("br1");
-            write_policy("allow all\n");
-        }
+    void prepare() override {
+        add_bridge("br0");
+        add_bridge("br1");
+        write_policy("allow all\n");
     }
 
     // A tap of alice's on the bridge, without anybody who has it open.

@@ -20,10 +20,7 @@ using testing::StartsWith;
 // that he has made as one of them is all it takes.
 class SubordinateUids : public BothInstalls {
   protected:
-    void SetUp() override {
-        BothInstalls::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         add_bridge("br0");
         write_file("/etc/subuid",
                    "root:1:4294967294\n"  // as LXD has it

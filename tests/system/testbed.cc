@@ -50,21 +50,16 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* stock_helper = "/usr/lib/qemu/qemu-bridge-helper";
 constexpr const char* stock_helper_fedora = "/usr/libexec/qemu-bridge-helper";
 
-void check(bool ok, const std::string& what) {
-    if (!ok)
-        throw std::runtime_error(what + ": " + std::strerror(errno));
-}
-
 UniqueFd open_or_throw(const std::string& path, int flags) {
     UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC));
-    check(static_cast<bool>(fd), path);
+    check_call(static_cast<bool>(fd), path);
     return fd;
 }
 
 void write_all(int fd, std::string_view text, const std::string& what) {
     while (!text.empty()) {
         const ssize_t n = write(fd, text.data(), text.size());
-        check(n > 0, "write " + what);
+        check_call(n > 0, "write " + what);
         text.remove_prefix(static_cast<std::size_t>(n));
     }
 }
@@ -78,18 +73,18 @@ void give_net_admin(const std::string& path) {
     vfs_cap_data data{};
     data.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
     data.data[0].permitted = 1U << CAP_NET_ADMIN;
-    check(setxattr(path.c_str(), "security.capability", &data, sizeof data, 0) == 0,
-          "security.capability on " + path);
+    check_call(setxattr(path.c_str(), "security.capability", &data, sizeof data, 0) == 0,
+               "security.capability on " + path);
 }
 
 void make_device(const std::string& path, mode_t mode, unsigned major, unsigned minor) {
-    check(mknod(path.c_str(), S_IFCHR | mode, makedev(major, minor)) == 0, path);
-    check(chmod(path.c_str(), mode) == 0, path);
+    check_call(mknod(path.c_str(), S_IFCHR | mode, makedev(major, minor)) == 0, path);
+    check_call(chmod(path.c_str(), mode) == 0, path);
 }
 
 void mount_tmpfs(const char* where) {
-    check(mount("tmpfs", where, "tmpfs", 0, "mode=0755") == 0,
-          std::string("mount tmpfs on ") + where);
+    check_call(mount("tmpfs", where, "tmpfs", 0, "mode=0755") == 0,
+               std::string("mount tmpfs on ") + where);
 }
 
 std::string stock_source() {
@@ -185,11 +180,16 @@ std::string drain(int fd) {
 
 ifreq interface_of(int fd) {
     ifreq request{};
-    check(ioctl(fd, TUNGETIFF, &request) == 0, "TUNGETIFF");
+    check_call(ioctl(fd, TUNGETIFF, &request) == 0, "TUNGETIFF");
     return request;
 }
 
 }  // namespace
+
+void check_call(bool ok, const std::string& what) {
+    if (!ok)
+        throw std::runtime_error(what + ": " + std::strerror(errno));
+}
 
 const char* to_string(Install install) {
     switch (install) {
@@ -228,22 +228,22 @@ HelperProcess::HelperProcess(const std::vector<std::string>& args, const HelperO
     }
 
     std::array<int, 2> pair{};
-    check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0, "socketpair");
+    check_call(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0, "socketpair");
     socket_.reset(pair[0]);
     UniqueFd theirs(pair[1]);
-    check(pipe2(pair.data(), O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+    check_call(pipe2(pair.data(), O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
     out_.reset(pair[0]);
     UniqueFd out(pair[1]);
-    check(pipe2(pair.data(), O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+    check_call(pipe2(pair.data(), O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
     err_.reset(pair[0]);
     UniqueFd err(pair[1]);
 
     pid_ = fork();
-    check(pid_ >= 0, "fork");
+    check_call(pid_ >= 0, "fork");
     if (pid_ == 0)
         exec_helper(argv, options, theirs.get(), out.get(), err.get());
     pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-    check(static_cast<bool>(pidfd_), "pidfd_open");
+    check_call(static_cast<bool>(pidfd_), "pidfd_open");
 }
 
 HelperProcess::~HelperProcess() {
@@ -285,7 +285,7 @@ HelperResult HelperProcess::finish() {
         drain_socket(&received);
     }
     int status = 0;
-    check(waitpid(pid_, &status, 0) == pid_, "waitpid");
+    check_call(waitpid(pid_, &status, 0) == pid_, "waitpid");
     HelperResult result = collect(status);
     result.timed_out = timed_out;
     result.data.insert(0, received.data);
@@ -355,11 +355,12 @@ void Testbed::SetUp() {
     TAPGATE_REQUIRE(access("/dev/net/tun", F_OK) == 0, "/dev/net/tun");
     try {
         enter_namespaces();
-        install(Install::setuid);
+        install(way_to_install());
         is_set_up_ = true;
     } catch (const std::exception& e) {
         TAPGATE_REQUIRE(false, e.what());
     }
+    prepare();
 }
 
 void Testbed::enter_namespaces() {
@@ -375,10 +376,10 @@ void Testbed::enter_namespaces() {
     const std::string module = read_text(environment("TAPGATE_NSS_MODULE"));
     const std::string loader_cache = read_text("/etc/ld.so.cache");
 
-    check(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare");
-    check(mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
+    check_call(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "unshare");
+    check_call(mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
     // /sys/class/net shows the network namespace of whoever mounted it.
-    check(mount("sysfs", "/sys", "sysfs", 0, nullptr) == 0, "mount sysfs");
+    check_call(mount("sysfs", "/sys", "sysfs", 0, nullptr) == 0, "mount sysfs");
 
     mount_tmpfs(testbed_root);
     write_file(path("source"), helper, 0644);
@@ -429,7 +430,6 @@ void Testbed::install(Install install) {
     install_program(path("source"), helper_path(), install == Install::setuid ? 04755 : 0755);
     if (install == Install::filecaps)
         give_net_admin(helper_path());
-    installed_ = install;
 }
 
 std::string Testbed::helper_path() {
@@ -467,7 +467,7 @@ bool Testbed::install_nss_module() {
     make_directory(path("libraries-work"));
     const std::string options = "lowerdir=" + libraries + ",upperdir=" + path("libraries") +
                                 ",workdir=" + path("libraries-work");
-    check(mount("overlay", libraries.c_str(), "overlay", 0, options.c_str()) == 0, "overlay");
+    check_call(mount("overlay", libraries.c_str(), "overlay", 0, options.c_str()) == 0, "overlay");
     for (const char* const service : {"tapgatetest", "tapgateother"})
         install_program(path("nss-source"), libraries + "/libnss_" + service + ".so.2", 0755);
     return true;
@@ -491,12 +491,6 @@ HelperResult Testbed::ask_policy(const std::vector<std::string>& args, HelperOpt
     return run_helper(args, options);
 }
 
-void BothInstalls::SetUp() {
-    Testbed::SetUp();
-    if (!IsSkipped() && !HasFatalFailure())
-        install(GetParam());
-}
-
 std::string install_name(const testing::TestParamInfo<Install>& info) {
     return to_string(info.param);
 }
@@ -510,15 +504,15 @@ std::string Testbed::path(std::string_view name) {
 void Testbed::write_file(const std::string& path, std::string_view text, mode_t mode, uid_t uid,
                          gid_t gid) {
     const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    check(static_cast<bool>(fd), path);
+    check_call(static_cast<bool>(fd), path);
     write_all(fd.get(), text, path);
     struct stat status {};
-    check(fstat(fd.get(), &status) == 0, path);
+    check_call(fstat(fd.get(), &status) == 0, path);
     // /proc files can be written, but have no owner to change.
     if (status.st_uid != uid || status.st_gid != gid)
-        check(fchown(fd.get(), uid, gid) == 0, "chown " + path);
+        check_call(fchown(fd.get(), uid, gid) == 0, "chown " + path);
     if ((status.st_mode & 07777) != mode && !path.starts_with("/proc/"))
-        check(fchmod(fd.get(), mode) == 0, "chmod " + path);
+        check_call(fchmod(fd.get(), mode) == 0, "chmod " + path);
 }
 
 void Testbed::write_policy(std::string_view text, mode_t mode) {
@@ -529,9 +523,9 @@ void Testbed::write_policy(std::string_view text, mode_t mode) {
 }
 
 void Testbed::make_directory(const std::string& path, mode_t mode, uid_t uid, gid_t gid) {
-    check(mkdir(path.c_str(), 0700) == 0 && chown(path.c_str(), uid, gid) == 0 &&
-              chmod(path.c_str(), mode) == 0,
-          "mkdir " + path);
+    check_call(mkdir(path.c_str(), 0700) == 0 && chown(path.c_str(), uid, gid) == 0 &&
+                   chmod(path.c_str(), mode) == 0,
+               "mkdir " + path);
 }
 
 sockaddr_un log_address() {
@@ -545,9 +539,9 @@ sockaddr_un log_address() {
 UniqueFd Testbed::open_log() {
     UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = log_address();
-    check(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-              chmod("/dev/log", 0666) == 0,
-          "/dev/log");
+    check_call(bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                   chmod("/dev/log", 0666) == 0,
+               "/dev/log");
     return fd;
 }
 
@@ -565,6 +559,11 @@ void Testbed::add_bridge(const std::string& name, unsigned mtu) {
     rtnl.add_link("bridge", name);
     rtnl.set_mtu(name, mtu);
     rtnl.set_up(name);
+}
+
+void Testbed::allow_br0() {
+    add_bridge("br0");
+    write_policy("allow br0\n");
 }
 
 void Testbed::remove_link(const std::string& name) {

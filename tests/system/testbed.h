@@ -4,12 +4,12 @@
 // privileged helper can be installed, configured and run the way QEMU runs it, and which leave
 // nothing behind on the host.
 //
-// What a test sees after SetUp():
+// What a test finds:
 //   - an empty network namespace (lo only) and the sysfs that belongs to it;
 //   - /etc made by hand: the accounts below, no /etc/qemu, whatever the host has there;
 //   - /dev made by hand, with /dev/net/tun for everybody, as distributions have it;
-//   - a tmpfs at testbed_root that allows setuid and file capabilities; the helper is installed
-//   there.
+//   - a tmpfs at testbed_root that allows setuid and file capabilities, with the helper in it;
+//   - what its suite's prepare() adds.
 //
 // Afterwards the process returns to the host's namespaces, so that tests can follow one another in
 // one process; main.cc ensures that no process outlives the run.
@@ -141,7 +141,6 @@ class Testbed : public testing::Test {
 
     // Installs the helper under test, and makes it the default of run_helper().
     void install(Install install);
-    Install installed() const { return installed_; }
     static std::string helper_path();
     // Installs the program that looks up names (mode 0711 is the right one), or a module for it
     // that the test configures: see nss_module.cc. False if the build has none.
@@ -173,6 +172,8 @@ class Testbed : public testing::Test {
     // ---- links, in the current network namespace ----
 
     static void add_bridge(const std::string& name, unsigned mtu = 1500);
+    // The bridge br0, on which the policy gives everybody a tap.
+    static void allow_br0();
     static void remove_link(const std::string& name);
     static void add_veth(const std::string& name, const std::string& peer);
     static void set_link_up(const std::string& name);
@@ -193,7 +194,11 @@ class Testbed : public testing::Test {
     static unsigned tap_flags(int fd);
 
   protected:
-    void SetUp() override;
+    void SetUp() final;
+    // What a suite's tests have in common: called once the bed is made, and only then.
+    virtual void prepare() {}
+    // How the helper is installed for them.
+    virtual Install way_to_install() const { return Install::setuid; }
     // Whether SetUp() has succeeded: then everything above is about the test's own namespaces, and
     // not the host's.
     bool is_set_up() const { return is_set_up_; }
@@ -205,14 +210,13 @@ class Testbed : public testing::Test {
     UniqueFd host_net_;
     UniqueFd host_mnt_;
     UniqueFd host_cwd_;
-    Install installed_ = Install::plain;
     bool is_set_up_ = false;
 };
 
 // Runs the same tests for both ways to install.
 class BothInstalls : public Testbed, public testing::WithParamInterface<Install> {
   protected:
-    void SetUp() override;
+    Install way_to_install() const override { return GetParam(); }
 };
 std::string install_name(const testing::TestParamInfo<Install>& info);
 // NOLINTNEXTLINE(cppcoreguidelines-macro-usage): gtest's is one too
@@ -230,6 +234,9 @@ testing::AssertionResult failed(const HelperResult& run, std::string_view beginn
 testing::AssertionResult failed_saying(const HelperResult& run, std::string_view beginning,
                                        std::string_view part);
 std::string describe(const HelperResult& run);
+
+// Throws a std::runtime_error, with errno in words, unless `ok`.
+void check_call(bool ok, const std::string& what);
 
 // The address of /dev/log.
 sockaddr_un log_address();

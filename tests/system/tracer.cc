@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/system/tracer.h"
 
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+
+#include <linux/if_tun.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -353,6 +356,25 @@ std::vector<int> fds_being_sent(const TracedCall& call) {
     fds.resize((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     std::memcpy(fds.data(), CMSG_DATA(c), fds.size() * sizeof(int));
     return fds;
+}
+
+void change_answer(const TracedCall& call, std::int64_t size,
+                   const std::function<void(std::string& answer)>& change) {
+    if (call.number != SYS_recvfrom || size <= 0)
+        return;
+    std::string answer(static_cast<std::size_t>(size), '\0');
+    if (!read_memory(call.pid, call.args[1], answer.data(), answer.size()))
+        throw std::runtime_error("cannot read the traced process");
+    change(answer);
+    write_memory(call.pid, call.args[1], answer.data(), answer.size());
+}
+
+TraceAction let_pass(const TracedCall&) {
+    return {};
+}
+
+bool makes_tap(const TracedCall& call) {
+    return call.number == SYS_ioctl && call.args[1] == TUNSETIFF;
 }
 
 std::string call_name(long number) {

@@ -57,6 +57,9 @@ HelperResult run_traced(const std::vector<std::string>& args, HelperOptions opti
 HelperResult run_traced_family(const std::vector<std::string>& args, HelperOptions options,
                                const TraceObserver& observer, const ResultObserver& results = {});
 
+// An observer that changes nothing.
+TraceAction let_pass(const TracedCall& call);
+
 std::string traced_string(pid_t pid, std::uint64_t address);
 
 // The netlink messages that a sendmsg() or sendto() call sends, or that a recvmsg() or recvfrom()
@@ -75,8 +78,14 @@ std::vector<TracedMessage> messages_in(const TracedCall& call, std::int64_t size
 void make_unknown(const TracedCall& call, const TracedMessage& message);
 // Turns it into a refusal.
 void make_refusal(const TracedCall& call, const TracedMessage& message, int error);
+// Changes what a recvfrom() call with the result `size' has received, before the process sees it.
+// Nothing for any other call.
+void change_answer(const TracedCall& call, std::int64_t size,
+                   const std::function<void(std::string& answer)>& change);
 // The SCM_RIGHTS fds in the message of a sendmsg() call; empty for any other call.
 std::vector<int> fds_being_sent(const TracedCall& call);
 std::string call_name(long number);
+// Whether it is the one that makes a tap device, or attaches to one: ioctl(TUNSETIFF).
+bool makes_tap(const TracedCall& call);
 
 }  // namespace tapgate

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 
 #include <linux/if_bridge.h>
-#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 
 #include <array>
@@ -37,10 +36,6 @@
 namespace tapgate {
 namespace {
 
-constexpr const char* mac_a = "52:54:00:00:00:0a";
-constexpr const char* mac_b = "52:54:00:00:00:0b";
-constexpr const char* nobodys_mac = "52:54:00:00:00:ff";
-constexpr const char* router_mac = "00:11:22:33:44:55";
 const std::string filtering_file = "/sys/class/net/br0/bridge/vlan_filtering";
 
 // What `bridge vlan add|del` does.
@@ -71,10 +66,7 @@ struct Guest {
 
 class Vlan : public Testbed {
   protected:
-    void SetUp() override {
-        Testbed::SetUp();
-        if (IsSkipped() || HasFatalFailure())
-            return;
+    void prepare() override {
         add_bridge("br0");
         TAPGATE_REQUIRE(!read_text(filtering_file).empty(), "a kernel with bridge VLAN filtering");
         write_file(filtering_file, "1");
@@ -302,7 +294,7 @@ TEST_F(Vlan, ADefaultThatRootChangesMeanwhileIsNotThePorts) {
     write_policy("allow br0 vlan=20\n");
     bool changed = false;
     const HelperResult run = run_traced({"--br=br0", "--fd=27"}, {}, [&](const TracedCall& call) {
-        if (!changed && call_name(call.number) == "ioctl" && call.args[1] == TUNSETIFF) {
+        if (!changed && makes_tap(call)) {
             changed = true;
             write_file(filtering_file, "0");
             write_file("/sys/class/net/br0/bridge/default_pvid", "30");

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 #include <thread>
 #include <utility>
 
+#include "tests/system/netlink.h"
 #include "tests/system/testbed.h"
 
 namespace tapgate {
@@ -35,20 +37,6 @@ constexpr std::size_t tag_at = 12;          // behind the two addresses
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::runtime_error(what + ": " + std::strerror(errno));
-}
-
-UniqueFd packet_socket(const std::string& link) {
-    UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)));
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(ETH_P_ALL);
-    address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
-    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        fail("packet socket on " + link);
-    const int yes = 1;
-    if (setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes) != 0)
-        fail("PACKET_AUXDATA");
-    return fd;
 }
 
 std::string padded(std::string frame) {
@@ -130,6 +118,27 @@ std::string make_bpdu(std::string_view from) {
     return padded(frame + bpdu);
 }
 
+UniqueFd packet_socket(const std::string& link) {
+    UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL)));
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_protocol = htons(ETH_P_ALL);
+    address.sll_ifindex = static_cast<int>(if_nametoindex(link.c_str()));
+    if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        fail("packet socket on " + link);
+    const int yes = 1;
+    if (setsockopt(fd.get(), SOL_PACKET, PACKET_AUXDATA, &yes, sizeof yes) != 0)
+        fail("PACKET_AUXDATA");
+    return fd;
+}
+
+int set_hardware_address(int fd, const std::string& name, std::string_view mac) {
+    ifreq request = link_request(name);
+    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+    mac_bytes(mac).copy(static_cast<char*>(request.ifr_hwaddr.sa_data), 6);
+    return ioctl(fd, SIOCSIFHWADDR, &request);
+}
+
 OneCpu::OneCpu() {
     if (sched_getaffinity(0, sizeof before_, &before_) != 0)
         fail("sched_getaffinity");
@@ -161,8 +170,7 @@ namespace {
 // pair when something sent now has come back from there. A frame passes three at the most.
 void let_pass_what_waits() {
     const UniqueFd echo(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq lo = {};
-    std::strcpy(static_cast<char*>(lo.ifr_name), "lo");
+    ifreq lo = link_request("lo");
     lo.ifr_flags = IFF_UP;
     sockaddr_in address = {};
     address.sin_family = AF_INET;

@@ -30,6 +30,11 @@ std::string two(std::size_t number);
 // The checksum of IPv4, ICMP, UDP (RFC 1071) over `text`.
 std::string internet_checksum(std::string_view text);
 
+// Two guests, nobody, and somebody in the network behind the bridge.
+inline constexpr const char* mac_a = "52:54:00:00:00:0a";
+inline constexpr const char* mac_b = "52:54:00:00:00:0b";
+inline constexpr const char* nobodys_mac = "52:54:00:00:00:ff";
+inline constexpr const char* router_mac = "00:11:22:33:44:55";
 inline constexpr std::string_view broadcast_mac = "ff:ff:ff:ff:ff:ff";
 inline constexpr std::string_view multicast_mac = "01:00:5e:01:02:03";
 
@@ -43,6 +48,14 @@ std::string make_arp_request(std::string_view from, std::string_view address);
 // A spanning tree configuration message (802.1D 9.3.1) from a bridge that claims to be the root,
 // with the best possible priority.
 std::string make_bpdu(std::string_view from);
+
+// An end of a wire as the kernel has it: gets every frame that passes the link, and writing to it
+// sends one. Throws a std::runtime_error.
+UniqueFd packet_socket(const std::string& link);
+
+// Gives the link that MAC address, by SIOCSIFHWADDR: 0, or -1 with errno. `fd` is any socket, or a
+// tap's descriptor, for whoever holds it.
+int set_hardware_address(int fd, const std::string& name, std::string_view mac);
 
 // Keeps this thread on the CPU where it is.
 class OneCpu {
