@@ -91,7 +91,7 @@ struct Lab {
         }
         return count;
     }
-    int gateway_gets() const {
+    static int gateway_gets() {
         const OneCpu one_cpu;
         const Station from = Station::link("br0", {"gw0"});
         const Station to = gateway();
@@ -346,19 +346,18 @@ Attacks queues() {
              const std::string name = World::tap_name(run.fds[0].get());
              const AsUser alice(alice_account);
              const UniqueFd space = namespace_of_tap(run.fds[0].get());
-             const int got = space
-                                 ? inside(alice_account, space.get(),
-                                          [&] {
-                                              std::vector<UniqueFd> more;
-                                              for (int i = 0; i < 200; ++i) {
-                                                  more.push_back(attach_tap(
-                                                      name, IFF_TAP | IFF_NO_PI | IFF_MULTI_QUEUE));
-                                              }
-                                              // Inside they are his to have: the port outside has
-                                              // what the rule says.
-                                              return 0;
-                                          })
-                                 : 0;
+             const int got = space ? inside(alice_account, space.get(),
+                                            [&] {
+                                                std::vector<UniqueFd> more(200);
+                                                for (UniqueFd& queue : more) {
+                                                    queue = attach_tap(name, IFF_TAP | IFF_NO_PI |
+                                                                                 IFF_MULTI_QUEUE);
+                                                }
+                                                // Inside they are his to have: the port outside has
+                                                // what the rule says.
+                                                return 0;
+                                            })
+                                   : 0;
              return held_if(got == 0 && queues_of(name) <= 2);
          }},
     };

@@ -55,8 +55,9 @@ std::string with(const std::string& attack, const Kind& kind) {
 std::size_t ports_up_and_on_no_bridge() {
     std::size_t count = 0;
     for (const std::string& name : ports_by_name()) {
-        count += (World::link_flags(name) & IFF_UP) != 0 &&
-                 World::link_attribute(name, "master/ifindex").empty();
+        const bool up = (World::link_flags(name) & IFF_UP) != 0;
+        if (up && World::link_attribute(name, "master/ifindex").empty())
+            ++count;
     }
     return count;
 }
@@ -325,7 +326,7 @@ int send_from_inner_end(const std::string& mac) {
 // port.
 bool send_before_the_lock(const World& world, const std::string& mac, bool& learnt) {
     std::vector<std::string> args = usual_args;
-    args.push_back("--mac=52:54:00:00:00:0a");
+    args.emplace_back("--mac=52:54:00:00:00:0a");
     Handles handles;
     std::thread sender;
     const HelperResult run = run_traced_family(args, world.alice(), [&](const TracedCall& call) {

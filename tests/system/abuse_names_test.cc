@@ -3,8 +3,6 @@
 // A hostile user against a `deny` that names him, by what he can do to the process that looks names
 // up.
 
-#include <fcntl.h>
-
 #include <cerrno>
 #include <iostream>
 

@@ -6,14 +6,10 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/if_tun.h>
-
 #include <csignal>
-#include <cstddef>
 #include <string>
 #include <vector>
 

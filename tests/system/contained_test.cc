@@ -16,8 +16,6 @@
 #include <array>
 #include <cstring>
 #include <sstream>
-#include <stdexcept>
-#include <utility>
 
 #include <gmock/gmock.h>
 
@@ -64,7 +62,7 @@ class Contained : public Testbed, public testing::WithParamInterface<const char*
     }
 
     // Whether the frame that `make(to, from)` makes arrives, from the guest and at the guest.
-    void expect_both_ways(
+    static void expect_both_ways(
         const std::string& what,
         const std::function<std::string(std::string_view, std::string_view)>& make) {
         write_policy(std::string("allow br0 ") + GetParam() + "\n");

@@ -6,7 +6,6 @@
 //
 // TAPGATE_SEED=N repeats a run; TAPGATE_LONG=1 makes twenty times as many trees.
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -433,8 +432,8 @@ INSTANTIATE_TEST_SUITE_P(Share, RandomPolicies, testing::Range(0U, RandomPolicie
 TEST_P(RandomPolicies, NeverLooserAndStricterOnlyWhereTheDesignSaysSo) {
     const unsigned trees = (long_run() ? 6000 : short_run_trees) / shares;
     const char* given = std::getenv("TAPGATE_SEED");
-    const std::uint64_t seed =
-        (given != nullptr ? std::stoull(given) : std::random_device()()) + GetParam() * trees;
+    const std::uint64_t seed = (given != nullptr ? std::stoull(given) : std::random_device()()) +
+                               std::uint64_t{GetParam()} * trees;
     std::cout << "TAPGATE_SEED=" << seed << '\n';
     RecordProperty("seed", std::to_string(seed));
 

@@ -22,8 +22,6 @@
 #include <thread>
 #include <vector>
 
-#include <gmock/gmock.h>
-
 #include "tests/system/testbed.h"
 #include "tests/system/tracer.h"
 

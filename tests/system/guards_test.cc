@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/ethtool.h>
@@ -23,7 +22,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -33,7 +31,9 @@
 #include <string>
 #include <vector>
 
+#include "tests/system/guard_samples.h"
 #include "tests/system/netlink.h"
+#include "tests/system/packets.h"
 #include "tests/system/testbed.h"
 #include "tests/system/wire.h"
 
@@ -43,268 +43,6 @@ namespace {
 constexpr const char* nft_program = "/usr/sbin/nft";
 constexpr std::array sets{"switches", "dhcp_servers", "dhcpv6_servers", "routers",
                           "hidden",   "storms",       "floods"};
-
-std::string bytes(std::initializer_list<int> values) {
-    std::string text;
-    for (const int value : values)
-        text += static_cast<char>(value);
-    return text;
-}
-// "02:..." to its bytes, twice, and what follows, filled up.
-std::string ethernet(std::string_view to, std::string_view from, const std::string& rest) {
-    std::string frame = mac_bytes(to) + mac_bytes(from) + rest;
-    if (frame.size() < 60)
-        frame.resize(60, '\0');
-    return frame;
-}
-
-std::string udp(unsigned from, unsigned to) {
-    const std::string data(64, 'd');
-    return two(from) + two(to) + two(8 + data.size()) + two(0) + data;
-}
-
-std::string ipv4(int protocol, const std::string& payload,
-                 const std::string& to = bytes({192, 0, 2, 255}), unsigned fragment = 0) {
-    std::string header = bytes({0x45, 0}) + two(20 + payload.size()) + two(1) + two(fragment) +
-                         bytes({64, protocol}) + two(0) + bytes({192, 0, 2, 1}) + to;
-    header.replace(10, 2, internet_checksum(header));
-    return two(0x0800) + header + payload;
-}
-
-// An IPv4 packet with another value in one byte of its header.
-std::string ipv4_with(std::size_t at, int value, std::string packet) {
-    constexpr std::size_t type = 2;  // the EtherType's bytes, which are in front
-    packet[type + at] = static_cast<char>(value);
-    packet.replace(type + 10, 2, two(0));
-    const auto words = static_cast<unsigned char>(packet[type]) & 15U;
-    packet.replace(type + 10, 2, internet_checksum(packet.substr(type, std::size_t{4} * words)));
-    return packet;
-}
-
-const std::string link_local = bytes({0xfe, 0x80}) + std::string(13, '\0') + '\1';
-const std::string all_nodes = bytes({0xff, 0x02}) + std::string(13, '\0') + '\1';
-
-std::string ipv6(int next, const std::string& payload, const std::string& to = all_nodes) {
-    return two(0x86dd) + bytes({0x60, 0, 0, 0}) + two(payload.size()) + bytes({next, 255}) +
-           link_local + to + payload;
-}
-
-// The same packet, which says to have as many bytes as there can be.
-std::string longer(std::string ipv6_packet) {
-    return ipv6_packet.replace(6, 2, two(0xffff));
-}
-
-std::string icmpv6(int type) {
-    return bytes({type, 0, 0, 0}) + std::string(28, '\0');
-}
-
-// Options to the destination that say nothing, in front of `next`.
-std::string ipv6_options(int next, const std::string& payload) {
-    return bytes({next, 0, 1, 4, 0, 0, 0, 0}) + payload;
-}
-// The first fragment of more.
-std::string ipv6_fragment(int next, const std::string& payload) {
-    return bytes({next, 0, 0, 1, 0, 0, 0, 7}) + payload;
-}
-
-std::string llc(std::string_view to, const std::string& payload) {
-    return ethernet(to, mac_a, two(payload.size()) + payload);
-}
-const std::string stp_llc = bytes({0x42, 0x42, 0x03});
-// A packet as it is on other kinds of networks (RFC 1042), or behind a bridge to one (802.1H).
-std::string snap(std::string_view to, const std::string& packet, int organization = 0) {
-    return llc(to, bytes({0xaa, 0xaa, 0x03, 0x00, 0x00, organization}) + packet);
-}
-const std::string cisco = bytes({0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c});
-
-struct Sample {
-    const char* name;
-    const char* set;  // which says whose it was; nullptr: it passes
-    std::string frame;
-};
-
-// What a bridge without STP forwards unless a guard is in the way.
-std::vector<Sample> samples() {
-    constexpr const char* multicast6 = "33:33:00:00:00:01";
-    const std::string bpdu = make_bpdu(mac_a);
-    const std::string body = bpdu.substr(17);  // behind addresses, length and LLC
-    const auto on_wire = [](std::string_view to, const std::string& rest) {
-        return ethernet(to, mac_a, rest);
-    };
-    return {
-        {"STP", "switches", bpdu},
-        {"RSTP", "switches", llc("01:80:c2:00:00:00", stp_llc + bytes({0, 0, 2, 2}) + body)},
-        {"MSTP", "switches", llc("01:80:c2:00:00:00", stp_llc + bytes({0, 0, 3, 2}) + body)},
-        {"STP of a provider's bridge", "switches", llc("01:80:c2:00:00:08", stp_llc + body)},
-        {"PVST+", "switches", llc("01:00:0c:cc:cc:cd", cisco + two(0x010b) + body)},
-        {"PVST+ with a tag", "switches",
-         tagged(llc("01:00:0c:cc:cc:cd", cisco + two(0x010b) + body), 7)},
-        {"a BPDU to everybody", "switches", llc(broadcast_mac, stp_llc + body)},
-        {"a BPDU to a switch's own address", "switches", llc(router_mac, stp_llc + body)},
-        {"a BPDU with a tag", "switches", tagged(llc(broadcast_mac, stp_llc + body), 7)},
-        {"CDP, VTP, DTP", "switches", llc("01:00:0c:cc:cc:cc", cisco + two(0x2004) + "dtp")},
-        {"UplinkFast", "switches", llc("01:00:0c:cd:cd:cd", cisco + two(0x200a) + "up")},
-        {"GVRP", "switches", llc("01:80:c2:00:00:21", stp_llc + bytes({0, 1, 1}))},
-        {"a DHCP offer", "dhcp_servers", on_wire(broadcast_mac, ipv4(17, udp(67, 68)))},
-        {"a DHCP offer to one", "dhcp_servers", on_wire(router_mac, ipv4(17, udp(67, 68)))},
-        {"a DHCP answer from another port", "dhcp_servers",
-         on_wire(router_mac, ipv4(17, udp(4000, 68)))},
-        {"a DHCP answer to a relay", "dhcp_servers", on_wire(router_mac, ipv4(17, udp(67, 67)))},
-        {"a DHCP offer with a tag", "dhcp_servers",
-         tagged(on_wire(broadcast_mac, ipv4(17, udp(67, 68))), 7)},
-        // The ways in which clients that read whole frames may take what is no IP to the kernel.
-        {"a DHCP offer of no length", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4_with(2, 0, ipv4_with(3, 0, ipv4(17, udp(67, 68)))))},
-        {"a DHCP offer of less than a header", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4_with(3, 19, ipv4(17, udp(67, 68))))},
-        {"a DHCP offer that says to be longer", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4_with(2, 4, ipv4(17, udp(67, 68))))},
-        {"a DHCP offer of another version", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4_with(0, 0x65, ipv4(17, udp(67, 68))))},
-        {"a DHCP offer with a short header", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4_with(0, 0x44, ipv4(17, udp(67, 68))))},
-        {"a DHCP offer in a longer header", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4_with(0, 0x46, ipv4(17, std::string(4, '\1') + udp(67, 68))))},
-        {"a DHCP offer that says to be a later fragment", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4(17, udp(67, 68), bytes({192, 0, 2, 255}), 1))},
-        {"a DHCP answer from another port that says so", "dhcp_servers",
-         on_wire(router_mac, ipv4(17, udp(4000, 68), bytes({192, 0, 2, 255}), 1))},
-        {"a later fragment with a longer header", "dhcp_servers",
-         on_wire(broadcast_mac, ipv4_with(0, 0x46,
-                                          ipv4(17, std::string(4, '\1') + udp(67, 68),
-                                               bytes({192, 0, 2, 255}), 1)))},
-        {"a DHCP offer in SNAP", "hidden", snap(broadcast_mac, ipv4(17, udp(67, 68)))},
-        {"a DHCP offer in 802.1H", "hidden", snap(broadcast_mac, ipv4(17, udp(67, 68)), 0xf8)},
-        {"a DHCP offer in SNAP with a tag", "hidden",
-         tagged(snap(broadcast_mac, ipv4(17, udp(67, 68))), 7)},
-        {"a DHCP offer in a tag in SNAP", "hidden",
-         snap(broadcast_mac, two(0x8100) + two(0) + ipv4(17, udp(67, 68)))},
-        {"a DHCP offer with two tags of no VLAN", "hidden",
-         tagged(tagged(on_wire(broadcast_mac, ipv4(17, udp(67, 68))), 0), 0)},
-        {"a DHCPv6 advertisement", "dhcpv6_servers", on_wire(router_mac, ipv6(17, udp(547, 546)))},
-        {"a DHCPv6 answer from another port", "dhcpv6_servers",
-         on_wire(router_mac, ipv6(17, udp(4000, 546)))},
-        {"a DHCPv6 answer behind options", "dhcpv6_servers",
-         on_wire(router_mac, ipv6(60, ipv6_options(17, udp(547, 546))))},
-        {"a DHCPv6 advertisement that says to be longer", "hidden",
-         on_wire(router_mac, longer(ipv6(17, udp(547, 546))))},
-        {"IPv6 that says to be longer", "hidden",
-         on_wire(router_mac, longer(ipv6(58, icmpv6(136))))},
-        {"a router advertisement", "routers", on_wire(multicast6, ipv6(58, icmpv6(134)))},
-        {"a router advertisement to one", "routers", on_wire(router_mac, ipv6(58, icmpv6(134)))},
-        {"a router advertisement behind options", "routers",
-         on_wire(multicast6, ipv6(60, ipv6_options(58, icmpv6(134))))},
-        {"a router advertisement in fragments", "routers",
-         on_wire(multicast6, ipv6(44, ipv6_fragment(58, icmpv6(134))))},
-        {"a fragment that hides what it is of", "routers",
-         on_wire(multicast6, ipv6(44, ipv6_fragment(60, ipv6_options(58, ""))))},
-        {"a router advertisement with a tag", "routers",
-         tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 7)},
-        {"a router advertisement in SNAP", "hidden", snap(multicast6, ipv6(58, icmpv6(134)))},
-        {"a router advertisement in a tag of no VLAN", "hidden",
-         tagged(tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 7), 0)},
-        {"a router advertisement behind a tag of no VLAN", "hidden",
-         tagged(tagged(on_wire(multicast6, ipv6(58, icmpv6(134))), 0), 7)},
-        {"a redirect", "routers", on_wire(router_mac, ipv6(58, icmpv6(137)))},
-        {"an ICMP router advertisement", "routers",
-         on_wire(broadcast_mac, ipv4(1, bytes({9, 0, 0, 0}) + std::string(28, '\0')))},
-        {"an ICMP redirect", "routers",
-         on_wire(router_mac, ipv4(1, bytes({5, 1, 0, 0}) + std::string(28, '\0')))},
-
-        {"a DHCP request", nullptr, on_wire(broadcast_mac, ipv4(17, udp(68, 67)))},
-        {"a DHCPv6 request", nullptr, on_wire("33:33:00:01:00:02", ipv6(17, udp(546, 547)))},
-        {"a router solicitation", nullptr, on_wire("33:33:00:00:00:02", ipv6(58, icmpv6(133)))},
-        {"a neighbour solicitation", nullptr, on_wire(multicast6, ipv6(58, icmpv6(135)))},
-        {"a neighbour advertisement", nullptr, on_wire(router_mac, ipv6(58, icmpv6(136)))},
-        {"a large ping's fragment", nullptr,
-         on_wire(router_mac, ipv6(44, ipv6_fragment(58, icmpv6(128))))},
-        {"an IPv4 ping", nullptr,
-         on_wire(router_mac, ipv4(1, bytes({8, 0, 0, 0}) + std::string(28, '\0')))},
-        {"a large datagram's other fragment", nullptr,
-         on_wire(router_mac, ipv4(17, udp(4000, 5000), bytes({192, 0, 2, 255}), 1))},
-        {"AppleTalk's ARP", nullptr, snap(broadcast_mac, two(0x80f3) + "aarp")},
-        {"two tags", nullptr, tagged(make_frame(router_mac, mac_a, 7), 8)},
-        {"DNS", nullptr, on_wire(router_mac, ipv4(17, udp(5000, 53)))},
-        {"ARP", nullptr, make_arp_request(mac_a, "192.0.2.1")},
-        {"multicast", nullptr, make_frame(multicast_mac, mac_a)},
-        {"any frame", nullptr, make_frame(router_mac, mac_a)},
-        {"a frame with a tag", nullptr, make_frame(router_mac, mac_a, 7)},
-    };
-}
-
-// --- Who listens to which groups, on a bridge that looks into IGMP and MLD
-
-struct Groups {
-    const char* name;
-    std::string stream;  // to the group that the report is about, and the queries
-    std::string report;
-    std::string general_query;
-    std::vector<std::string> queries;
-};
-
-Groups ipv4_groups() {
-    constexpr const char* to = "01:00:5e:01:02:03";
-    const std::string group = bytes({239, 1, 2, 3});
-    const auto igmp = [](int type, const std::string& about) {
-        std::string message = bytes({type, 1, 0, 0}) + about;
-        message.replace(2, 2, internet_checksum(message));
-        return message;
-    };
-    const std::string query = igmp(0x11, group);
-    return {"IPv4",
-            ethernet(to, router_mac, ipv4(17, udp(5000, 5000), group)),
-            ethernet(to, mac_b, ipv4(2, igmp(0x16, group), group)),
-            ethernet("01:00:5e:00:00:01", router_mac,
-                     ipv4(2, igmp(0x11, std::string(4, '\0')), bytes({224, 0, 0, 1}))),
-            // The bridge takes a fragment for a whole.
-            {ethernet(to, mac_a, ipv4(2, query, group)),
-             ethernet(to, mac_a, ipv4(2, query, group, 1))}};
-}
-
-Groups ipv6_groups() {
-    constexpr const char* to = "33:33:01:02:03:04";
-    const std::string group = bytes({0xff, 0x15}) + std::string(10, '\0') + bytes({1, 2, 3, 4});
-    const auto mld = [&](int type, const std::string& about, const std::string& receiver) {
-        std::string message = bytes({type, 0, 0, 0, 0, 100, 0, 0}) + about;
-        const std::string pseudo = link_local + receiver + bytes({0, 0, 0, 24, 0, 0, 0, 58});
-        message.replace(2, 2, internet_checksum(pseudo + message));
-        return ipv6(0, ipv6_options(58, message), receiver);
-    };
-    return {"IPv6",
-            ethernet(to, router_mac, ipv6(17, udp(5000, 5000), group)),
-            ethernet(to, mac_b, mld(131, group, group)),
-            ethernet("33:33:00:00:00:01", router_mac, mld(130, std::string(16, '\0'), all_nodes)),
-            {ethernet(to, mac_a, mld(130, group, group))}};
-}
-
-// --- What a port's holder who is root where he holds it can make of a frame
-
-// A vnet header (linux/virtio_net.h, which is no C++): the frame behind it is a large datagram, to
-// be segments or fragments of so many bytes; `header_size` bytes are in front of them.
-std::string as_large(unsigned char type, std::uint16_t header_size, std::uint16_t segment_size) {
-    constexpr std::uint16_t udp_header = 8;
-    constexpr std::uint16_t checksum_in_it = 6;
-    struct {
-        std::uint8_t flags = 1;  // there is a checksum to complete
-        std::uint8_t type = 0;
-        std::uint16_t header_size = 0;
-        std::uint16_t segment_size = 0;
-        std::uint16_t checksum_from = 0;
-        std::uint16_t checksum_at = checksum_in_it;
-    } header;
-    header.type = type;
-    header.header_size = header_size;
-    header.segment_size = segment_size;
-    header.checksum_from = header_size - udp_header;
-    return {reinterpret_cast<const char*>(&header), sizeof header};
-}
-constexpr unsigned char fragments_of_udp = 3;  // VIRTIO_NET_HDR_GSO_UDP
-constexpr unsigned char segments_of_udp = 5;   // VIRTIO_NET_HDR_GSO_UDP_L4, Linux 6.2
-
-std::string large_udp(unsigned from, unsigned to) {
-    const std::string data(1024, 'd');
-    return two(from) + two(to) + two(8 + data.size()) + two(0) + data;
-}
 
 // As ethtool -K does.
 void set_feature(const std::string& link, const std::string& feature, bool on) {
@@ -494,7 +232,7 @@ class Guards : public Testbed {
 
 TEST_F(Guards, WithoutThemAllReachesTheUplink) {
     const Guest alice = guest("tap1000-1");
-    for (const Sample& sample : samples()) {
+    for (const GuardSample& sample : guard_samples()) {
         // Of the reserved addresses a bridge forwards none but STP's, and that only without STP.
         if (std::string_view(sample.name) == "STP of a provider's bridge")
             continue;
@@ -507,7 +245,7 @@ TEST_F(Guards, EachStopsItsFramesAndSaysWhose) {
     const Guest bob = guest("tap1001-1");
     load();
     Dropped expected;
-    for (const Sample& sample : samples()) {
+    for (const GuardSample& sample : guard_samples()) {
         EXPECT_EQ(reaches_network(alice, sample.frame), sample.set == nullptr) << sample.name;
         EXPECT_FALSE(sample.set != nullptr && bob.station.got(sample.frame)) << sample.name;
         if (sample.set != nullptr)
@@ -521,7 +259,7 @@ TEST_F(Guards, WhatComesFromElsewherePasses) {
     const Guest alice = guest("tap1000-1");
     const Station host = Station::link("host1", {"br0"});
     load();
-    for (const Sample& sample : samples()) {
+    for (const GuardSample& sample : guard_samples()) {
         if (std::string_view(sample.name) == "STP of a provider's bridge")
             continue;
         EXPECT_TRUE(network_->send(sample.frame));
@@ -537,19 +275,19 @@ TEST_F(Guards, WhatComesFromElsewherePasses) {
 TEST_F(Guards, NoQueryEndsWhatOthersListenTo) {
     const Guest alice = guest("tap1000-1");
     const Guest bob = guest("tap1001-1");
-    const auto bob_gets = [&](const Groups& groups) {
+    const auto bob_gets = [&](const ListenerSample& groups) {
         EXPECT_TRUE(network_->send(groups.stream));
         return bob.station.got(groups.stream);
     };
-    const auto ends = [&](const Groups& groups, const std::string& query) {
+    const auto ends = [&](const ListenerSample& groups, const std::string& query) {
         EXPECT_TRUE(bob.station.send(groups.report));
         EXPECT_TRUE(bob_gets(groups)) << groups.name;
         EXPECT_TRUE(alice.station.send(query));
         usleep(400'000);  // twice as long as it says, which is the least that it can say
         return !bob_gets(groups);
     };
-    const std::array both{ipv4_groups(), ipv6_groups()};
-    for (const Groups& groups : both) {
+    const std::array both{ipv4_listener(), ipv6_listener()};
+    for (const ListenerSample& groups : both) {
         // From now on only who says so gets what goes to a group.
         EXPECT_TRUE(network_->send(groups.general_query));
         usleep(400'000);
@@ -560,7 +298,7 @@ TEST_F(Guards, NoQueryEndsWhatOthersListenTo) {
     }
     load();
     unsigned long count = 0;
-    for (const Groups& groups : both) {
+    for (const ListenerSample& groups : both) {
         for (const std::string& query : groups.queries) {
             EXPECT_FALSE(ends(groups, query)) << groups.name;
             EXPECT_EQ(dropped("routers", "tap1000-1"), ++count) << groups.name;
@@ -589,7 +327,7 @@ TEST_F(Guards, OnABridgeWithStp) {
     const std::string root = "0000.525400000001";
     const std::string bpdu = make_bpdu("52:54:00:00:00:01");
     load();
-    for (const Sample& sample : samples()) {
+    for (const GuardSample& sample : guard_samples()) {
         const std::string name = sample.name;
         if (sample.set != nullptr && std::string_view(sample.set) == "switches" && name != "STP" &&
             name != "RSTP" && name != "MSTP") {
@@ -609,8 +347,8 @@ TEST_F(Guards, OnABridgeWithStp) {
 TEST_F(Guards, SegmentsOfALargeFrame) {
     const Guest alice = guest("tap1000-1", IFF_VNET_HDR);
     const Guest bob = guest("tap1001-1");
-    const std::string large4 = ipv4(17, large_udp(67, 68), bytes({192, 0, 2, 255}), 1);
-    const std::string large6 = longer(ipv6(17, large_udp(547, 546)));
+    const std::string large4 = ipv4(17, udp(67, 68, 1024), broadcast_ipv4, 1);
+    const std::string large6 = longer(ipv6(17, udp(547, 546, 1024)));
     const std::string offer =
         as_large(fragments_of_udp, 42, 512) + ethernet(broadcast_mac, mac_a, large4);
     const std::string advertisement =
@@ -661,7 +399,7 @@ TEST_F(Guards, DatagramsInAList) {
     const int on = 1;
     ASSERT_EQ(setsockopt(sender.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on), 0);
     const std::string four = as_large(segments_of_udp, 42, 256) +
-                             ethernet(broadcast_mac, mac_a, ipv4(17, large_udp(4000, 5000)));
+                             ethernet(broadcast_mac, mac_a, ipv4(17, udp(4000, 5000, 1024)));
     const auto offers = [&] {
         // Linux 6.1 does not take them at once.
         if (write(sender.get(), four.data(), four.size()) < 0)

@@ -14,11 +14,9 @@
 #include <linux/if_tun.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <functional>
 #include <string>
-#include <utility>
 
 #include <gmock/gmock.h>
 

@@ -43,12 +43,16 @@ class Names : public BothInstalls {
         add_bridge("br0");
         TAPGATE_REQUIRE(install_lookup(), "tapgate-lookup beside the helper");
         TAPGATE_REQUIRE(install_nss_module(), "the name service module");
-        write_file("/etc/nsswitch.conf", "passwd: files tapgatetest\ngroup: files tapgatetest\n");
+        find_names_in("files tapgatetest");
         write_file("/etc/group", read_text("/etc/group") + "remote:x:2101:\n");
         make_directory(path("nss"), 0777);
         name_service("ok");
     }
 
+    // By which services, in their order, users and groups are found.
+    static void find_names_in(const std::string& services) {
+        write_file("/etc/nsswitch.conf", "passwd: " + services + "\ngroup: " + services + "\n");
+    }
     // At once: whoever waits for another word never reads an empty file.
     static void name_service(const std::string& mode) {
         write_file("/etc/tapgatetest.new", mode);
@@ -152,7 +156,7 @@ TEST_P(Names, NoAnswerIsARefusal) {
 // found".
 TEST_P(Names, NoAnswerOfOneOfSeveralIsARefusal) {
     name_service("down");
-    write_file("/etc/nsswitch.conf", "passwd: tapgatetest files\ngroup: tapgatetest files\n");
+    find_names_in("tapgatetest files");
     write_policy("allow br0\ndeny br0 user=remote\n");
     EXPECT_TRUE(
         failed(run_helper(usual_args, as(remote_account)), "failed to look up user `remote'"));
@@ -450,8 +454,8 @@ TEST_P(Names, SecondNamesAreRefused) {
 TEST_P(Names, NamesOfAnIdThatHasAnotherAreRefused) {
     write_file("/etc/passwd", read_text("/etc/passwd") + "twin:x:2101:2101::/:/bin/sh\n");
     write_file("/etc/group", read_text("/etc/group") + "twins:x:3101:\n");
-    for (const std::string first : {"files tapgatetest", "tapgatetest files"}) {
-        write_file("/etc/nsswitch.conf", "passwd: " + first + "\ngroup: " + first + "\n");
+    for (const char* const first : {"files tapgatetest", "tapgatetest files"}) {
+        find_names_in(first);
         for (const char* const who : {"user=remote", "group=remotestudents"}) {
             write_policy(std::string("allow br0\ndeny br0 ") + who + "\n");
             for (const Account& user : {remote_account, alice_account})

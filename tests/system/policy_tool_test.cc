@@ -2,7 +2,6 @@
 //
 // tapgate-policy, which says what the policy means and warns of its mistakes, for any user.
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>

@@ -3,7 +3,6 @@
 // max-taps=N is exact: with helpers in crowds, stopped and killed ones among them, with taps that
 // were made under another policy, and against everything that a tap's holder can do to it.
 
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,7 +11,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 
 #include <gtest/gtest.h>
 

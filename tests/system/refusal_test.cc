@@ -39,25 +39,25 @@ TAPGATE_BOTH_INSTALLS(Arguments);
 
 // --- By the policy
 
-TEST_P(Refusal, RefusalNamesTheRule) {
+TEST_P(Refusal, NamesTheRule) {
     write_policy("# lab\n\nallow br1\n\n\nallow all\n deny br0 \n");
     EXPECT_TRUE(failed(run_helper(usual_args),
                        "access denied by acl file: /etc/qemu/bridge.conf:7: deny br0"));
 }
 
-TEST_P(Refusal, RefusalShowsATabAsABlank) {
+TEST_P(Refusal, ShowsATabAsABlank) {
     write_policy("deny\tbr0\n");
     EXPECT_TRUE(failed(run_helper(usual_args),
                        "access denied by acl file: /etc/qemu/bridge.conf:1: deny br0"));
 }
 
-TEST_P(Refusal, RefusalSaysThatNoRuleAllows) {
+TEST_P(Refusal, SaysThatNoRuleAllows) {
     write_policy("allow br1\n");
     EXPECT_TRUE(failed(run_helper(usual_args),
                        "access denied by acl file: /etc/qemu/bridge.conf: no rule allows br0"));
 }
 
-TEST_P(Refusal, RefusesWithoutAPolicy) {
+TEST_P(Refusal, WithoutAPolicy) {
     unlink(policy_file);
     EXPECT_TRUE(
         failed(run_helper(usual_args), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
@@ -66,13 +66,13 @@ TEST_P(Refusal, RefusesWithoutAPolicy) {
         failed(run_helper(usual_args), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
 }
 
-TEST_P(Refusal, RefusesWhenThePolicyCannotBeRead) {
+TEST_P(Refusal, OfAPolicyThatCannotBeRead) {
     write_policy("allow br0\n", 0600);
     EXPECT_TRUE(
         failed(run_helper(usual_args), "failed to parse default acl file `/etc/qemu/bridge.conf'"));
 }
 
-TEST_P(Refusal, RefusesSyntaxErrorsWithTheirPlace) {
+TEST_P(Refusal, NamesThePlaceOfASyntaxError) {
     write_policy("allow br0\npermit br0\n");
     EXPECT_TRUE(failed_saying(run_helper(usual_args), "", "/etc/qemu/bridge.conf:2:"));
     write_policy("allow br0\ngarbage\n");

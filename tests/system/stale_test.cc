@@ -10,8 +10,6 @@
 #include <linux/if_tun.h>
 
 #include <cerrno>
-#include <csignal>
-#include <cstring>
 
 #include <gmock/gmock.h>
 

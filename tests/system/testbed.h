@@ -6,7 +6,7 @@
 //
 // What a test finds:
 //   - an empty network namespace (lo only) and the sysfs that belongs to it;
-//   - /etc made by hand: the accounts below, no /etc/qemu, whatever the host has there;
+//   - /etc made by hand, with the accounts of helper_process.h and no /etc/qemu;
 //   - /dev made by hand, with /dev/net/tun for everybody, as distributions have it;
 //   - a tmpfs at testbed_root that allows setuid and file capabilities, with the helper in it;
 //   - what its suite's prepare() adds.
@@ -20,11 +20,7 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
-#include <chrono>
-#include <cstdint>
-#include <functional>
 #include <iosfwd>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,100 +29,16 @@
 
 #include "common/unique_fd.h"
 #include "tests/prerequisite.h"
+#include "tests/system/helper_process.h"
 
 namespace tapgate {
-
-struct Account {
-    const char* name;
-    uid_t uid;
-    gid_t gid;
-};
-
-// In /etc/passwd and /etc/group of every test bed.
-inline constexpr Account alice_account{"alice", 2001, 2001};
-inline constexpr Account bob_account{"bob", 2002, 2002};
-// A group of alice's; but for the helper, only the groups count that the caller really has.
-inline constexpr gid_t students_gid = 3001;
 
 inline constexpr const char* testbed_root = "/mnt";
 inline constexpr const char* policy_file = "/etc/qemu/bridge.conf";
 
-// The socket's number in the helper, too high to be one that the helper opens itself.
-inline constexpr int socket_number = 27;
-
-// How QEMU asks for a tap on br0, and how a refusal by the policy begins, before the rule.
-inline const std::vector<std::string> usual_args = {"--use-vnet", "--fd=27", "--br=br0"};
-inline constexpr const char* denied_by_acl = "access denied by acl file: ";
-
 enum class Install { setuid, filecaps, plain };
 const char* to_string(Install install);
 void PrintTo(Install install, std::ostream* out);  // for gtest's messages
-
-struct HelperOptions {
-    std::string program;  // empty for the installed helper under test
-    // The whole argument vector, argv[0] included, instead of {program, args...}.
-    std::optional<std::vector<std::string>> argv;
-    uid_t uid = alice_account.uid;
-    gid_t gid = alice_account.gid;
-    std::vector<gid_t> groups;
-    // The last one is for a helper with AddressSanitizer: that cannot look for leaks where nobody
-    // may trace, which the helper ensures.
-    std::vector<std::string> env = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8",
-                                    "ASAN_OPTIONS=detect_leaks=0"};
-    // Runs in the child as the caller, after everything else is set up and right before exec: for
-    // what QEMU does not do, such as closed stdio, limits, or something else at socket_number.
-    std::function<void()> before_exec;
-    // Nothing is read from the socket until the helper has ended.
-    bool deaf = false;
-    // The child asks to be traced by this process; it stops with SIGTRAP after exec.
-    bool traced = false;
-    std::chrono::milliseconds timeout{15000};
-};
-
-// The options for a request by that user.
-HelperOptions as(const Account& user, std::vector<gid_t> groups = {});
-
-struct HelperResult {
-    bool timed_out = false;
-    int exit_status = -1;  // -1 if a signal ended it
-    int signal = 0;
-    std::string out;
-    std::string err;
-    std::string data;  // bytes that came over the socket
-    std::vector<UniqueFd> fds;
-    int fd_messages = 0;
-    bool control_truncated = false;
-};
-
-// A running helper, with QEMU's end of its socket; killed and reaped when it goes out of scope.
-class HelperProcess {
-  public:
-    HelperProcess(const std::vector<std::string>& args, const HelperOptions& options);
-    ~HelperProcess();
-    HelperProcess(const HelperProcess&) = delete;
-    HelperProcess(HelperProcess&&) = delete;
-    HelperProcess& operator=(const HelperProcess&) = delete;
-    HelperProcess& operator=(HelperProcess&&) = delete;
-
-    pid_t pid() const { return pid_; }
-    void kill(int signal) const;
-
-    // Waits until it ends, at most options.timeout; then it is killed, and `timed_out'.
-    HelperResult finish();
-
-    // For the tracer, which reaps it itself.
-    HelperResult collect(int wait_status);
-
-  private:
-    void drain_socket(HelperResult* result) const;
-
-    HelperOptions options_;
-    pid_t pid_ = -1;
-    UniqueFd pidfd_;
-    UniqueFd socket_;
-    UniqueFd out_;
-    UniqueFd err_;
-};
 
 class Testbed : public testing::Test {
   public:
@@ -223,17 +135,6 @@ std::string install_name(const testing::TestParamInfo<Install>& info);
 #define TAPGATE_BOTH_INSTALLS(suite)                                                              \
     INSTANTIATE_TEST_SUITE_P(Install, suite, testing::Values(Install::setuid, Install::filecaps), \
                              install_name)
-
-// --- What a run's result must be
-
-// Exit 0 with exactly one zero byte and `fds' tap fds in one message, and nothing on stderr.
-testing::AssertionResult granted(const HelperResult& run, std::size_t fds = 1);
-// Exit 1 with one line that begins with `beginning`, nothing sent, no tap left.
-testing::AssertionResult failed(const HelperResult& run, std::string_view beginning);
-// Like failed(), and the line contains `part'.
-testing::AssertionResult failed_saying(const HelperResult& run, std::string_view beginning,
-                                       std::string_view part);
-std::string describe(const HelperResult& run);
 
 // Throws a std::runtime_error, with errno in words, unless `ok`.
 void check_call(bool ok, const std::string& what);

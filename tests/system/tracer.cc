@@ -12,7 +12,6 @@
 #include <linux/if_tun.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>

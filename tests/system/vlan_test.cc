@@ -8,14 +8,12 @@
 //              host: VLAN 1
 
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <linux/if_bridge.h>
 #include <linux/rtnetlink.h>
 
 #include <array>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <stdexcept>

@@ -12,7 +12,6 @@
 
 #include <sched.h>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
