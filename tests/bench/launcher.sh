@@ -71,7 +71,7 @@ until_exec --net=none >/dev/null # what is asked once is known from here on
 until_exec --net=none | row "tapgate run until QEMU's exec, no adapter" ms
 until_exec --net=bridge:br0 | row "tapgate run until QEMU's exec, with the helper's time" ms
 
-append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.hold=300"
+append="$GUEST_KERNEL tapgate.hold=300"
 tapgate() {
     (lab_exec "$tapgate" "$@") </dev/null
 }

@@ -144,7 +144,7 @@ pulled() { # NAME JOB SINCE STATE: since when it has been asked, in seconds of d
         wrong "sockets of $1 are left over"
 }
 
-append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check"
+append="$GUEST_KERNEL"
 vm() { # NAME IP OPTION...
     local name=$1 ip=$2
     shift 2
@@ -726,7 +726,7 @@ if [ -n "${TAPGATE_LONG:-}" ]; then
         "$(command -v qemu-system-x86_64)" "$TAPGATE_GUEST/vmlinuz" "${linked[@]}"
     timeout $((120 * LAB_PATIENCE)) qemu-system-x86_64 -accel tcg -m 1024 -nodefaults -no-user-config -nographic \
         -serial stdio -no-reboot -nic none -kernel "$TAPGATE_GUEST/kernel" -initrd $LAB/memory2.cpio \
-        -append "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check cgroup_no_v1=all" </dev/null 2>&1 |
+        -append "$GUEST_KERNEL cgroup_no_v1=all" </dev/null 2>&1 |
         tr -d '\r' >"$out" || wrong "the guest does not come to its end"
     : >"$err"
     part() { # NAME REGEX: what the guest says of it

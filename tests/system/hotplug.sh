@@ -69,7 +69,7 @@ chmod 0755 "$root/test/run"
 cat "$GUEST_DIR/initramfs.cpio" $LAB/test.cpio >$LAB/guest.cpio
 chmod 0644 $LAB/guest.cpio
 guest=(--kernel="$GUEST_DIR/kernel" --initrd="$LAB/guest.cpio" --memory=128M --accel=tcg --net=none
-    --append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check")
+    --append="$GUEST_KERNEL")
 
 # --- words of this test -------------------------------------------------------------------------
 

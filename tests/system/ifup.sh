@@ -18,8 +18,6 @@ guest_prepare "$top"
 lab_enter "$0" "$@"
 guest_mount
 
-# On a busy host the kernel's test of its timer can fail, and then it hangs.
-GUEST_APPEND+=" no_timer_check"
 up=$top/etc/qemu-ifup
 down=$top/etc/qemu-ifdown
 environment=()

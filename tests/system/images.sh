@@ -103,7 +103,7 @@ base=$LAB/home/base.qcow2
 user qemu-img create -q -f qcow2 "$base" 64M
 did 0 create golden --disk="$base" --net=bridge:br0,mac=52:54:00:00:00:07 --accel=tcg --memory=128M \
     --kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/images" \
-    --append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check"
+    --append="$GUEST_KERNEL"
 starts golden
 ask golden 'write first' '^WROTE first'
 tg_refused "golden runs" clone golden c1
@@ -257,7 +257,7 @@ golden=$LAB/golden.qcow2 # root's, as on a teacher's share
 qemu-img create -q -f qcow2 "$golden" 64M
 chmod 0444 "$golden"
 small=(--net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/images"
-    --append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check")
+    --append="$GUEST_KERNEL")
 tg_refused "tapgate new NAME --from=$golden" start "$golden" "${small[@]}"
 user sh -c 'mkdir -p ~/.ssh; echo "ssh-ed25519 AAAA me" >~/.ssh/id_ed25519.pub'
 did 0 new n1 --from="$golden" --size=96M --seed "${small[@]}"

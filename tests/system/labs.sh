@@ -73,7 +73,7 @@ linux="accel = tcg
 kernel = $GUEST_DIR/kernel
 initrd = $GUEST_DIR/initramfs.cpio
 memory = 96M"
-append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ping=192.0.2.1 tapgate.hold=3600"
+append="$GUEST_KERNEL tapgate.ping=192.0.2.1 tapgate.hold=3600"
 
 # --- a class ------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The life of VMs, from the launcher's command line to a real QEMU and back: an unprivileged user
 # creates, starts, looks at, interrupts and ends them; they crash; two start at once; the helper refuses.
-# In the same lab as qemu.sh, with the same guest.
+# In the same lab as qemu.sh, with the same guest. (`run' is in foreground.sh, and `autostart' in
+# autostart.sh.)
 #
 #   TAPGATE=build/release/launcher/tapgate tests/system/launcher.sh
 #
@@ -18,7 +19,7 @@ source "$here/lab.sh"
 source "$here/guest.sh"
 
 lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    script bsdutils python3 python3 strace strace
+    python3 python3 strace strace
 lab_find_helper "$top"
 lab_find_launcher "$top"
 guest_prepare "$top"
@@ -33,20 +34,6 @@ source "$here/launcher_words.sh"
 
 # --- words of this test -------------------------------------------------------------------------
 
-said() { # FILE REGEX
-    grep -aEq "$2" "$1"
-}
-
-gone() { # PID
-    ! kill -0 "$1" 2>/dev/null
-}
-
-ends_with() { # STATUS PID: a child of this shell's
-    local status=0
-    wait "$2" || status=$?
-    [ $status = "$1" ] || wrong "it ends with $status, not with $1"
-}
-
 tuns_of() { # PID: how many of its descriptors are taps
     local fd number=0
     for fd in "/proc/$1/fd"/*; do
@@ -54,11 +41,7 @@ tuns_of() { # PID: how many of its descriptors are taps
     done
     echo "$number"
 }
-status_of() { # PID FIELD: of /proc/PID/status
-    awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"
-}
 
-append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=192.0.2.10/24 tapgate.ping=192.0.2.1"
 linux=(--kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/initramfs.cpio" --memory=128M)
 # Where the test's guest must mean the same: under TCG.
 tcg=(--accel=tcg)
@@ -66,7 +49,7 @@ with_helper=(--helper="$LAB_HELPER")
 
 # --- describing, starting, looking --------------------------------------------------------------
 
-did 0 create lab "${linux[@]}" "${tcg[@]}" --append="$append tapgate.hold=300" --display=vnc
+did 0 create lab "${linux[@]}" "${tcg[@]}" --append="$GUEST_APPEND tapgate.hold=300" --display=vnc
 did 0 list
 [ ! -s "$out" ] || wrong "list shows a VM that is off"
 says "$err" 'no VM runs; those that are off: tapgate list --all'
@@ -474,97 +457,6 @@ silently 1 kill --all
 rm $config/far.conf
 result "where Slurm is silent, what runs here is ended all the same, and the silence told"
 
-# A crontab of the lab's, on a host without systemd; and then a host with it.
-cat >$LAB/crontab <<'EOT'
-#!/bin/sh
-case $1 in
--l)
-    [ ! -e "$HOME/.cron-is-broken" ] || { echo "cannot open your crontab: Input/output error" >&2; exit 1; }
-    [ -e "$HOME/.crontab" ] || { echo "no crontab for labuser" >&2; exit 1; }
-    cat "$HOME/.crontab" ;;
-*) cp "$1" "$HOME/.crontab" ;;
-esac
-EOT
-chmod 0755 $LAB/crontab
-(lab_exec qemu-img create -q -f qcow2 moved.qcow2 1M)
-if [ ! -e /run/systemd/system ]; then
-    mkdir -p /usr/local/bin 2>/dev/null || true
-    mount -t tmpfs -o mode=0755 lab /usr/local
-    mkdir -p /usr/local/bin
-    install -m 0755 $LAB/crontab /usr/local/bin/crontab
-    did 0 autostart bare on
-    says "$err" 'by @reboot in your crontab'
-    did 0 autostart bare on
-    [ "$(grep -c "^@reboot $tapgate start bare # tapgate autostart bare$" $LAB/home/.crontab)" = 1 ] ||
-        wrong "the crontab: $(cat $LAB/home/.crontab)"
-    # What it does not tell would be lost.
-    echo '0 4 * * * backup' >>$LAB/home/.crontab
-    : >$LAB/home/.cron-is-broken
-    tg_refused 'Input/output error; nothing was changed' autostart bare on
-    tg_refused 'Input/output error; nothing was changed' autostart bare off
-    rm $LAB/home/.cron-is-broken
-    grep -qx '0 4 \* \* \* backup' $LAB/home/.crontab || wrong "a line of the user's is lost"
-    # It goes with the name, and at the end with the VM. Of several at once none is lost.
-    did 0 rename bare renamed
-    [ "$(grep -c 'tapgate autostart' $LAB/home/.crontab)" = 1 ] || wrong "the crontab: $(cat $LAB/home/.crontab)"
-    grep -q 'start renamed # tapgate autostart renamed$' $LAB/home/.crontab || wrong "the new name does not start by itself"
-    did 0 rename renamed bare
-    crons=()
-    for i in 1 2 3 4; do
-        did 0 create "cron$i" --net=none
-        (lab_exec "$tapgate" autostart "cron$i" on) </dev/null >/dev/null 2>&1 &
-        crons+=($!)
-    done
-    wait "${crons[@]}"
-    [ "$(grep -c 'tapgate autostart cron' $LAB/home/.crontab)" = 4 ] || wrong "of four at once: $(cat $LAB/home/.crontab)"
-    for i in 1 2 3 4; do
-        did 0 delete "cron$i" --yes
-    done
-    ! grep 'tapgate autostart cron' $LAB/home/.crontab || wrong "deleted VMs would be started"
-    # What a signal ends in its middle is done, and what starts it goes along.
-    did 0 new moved --from=moved.qcow2 --net=none
-    did 0 autostart moved on
-    signalled() { # WHEN WORDS...: SIGTERM at the tapgate's WHENth unlink()
-        # The shell would tell that it was terminated.
-        { (lab_exec strace -qq -o "$LAB/home/trace" -e trace=unlink -e inject=unlink:signal=TERM:when="$1" "$tapgate" "${@:2}") \
-            </dev/null >"$out" 2>"$err"; } 2>/dev/null && wrong "${*:2}: SIGTERM did not end it"
-        grep -q 'SIGTERM' "$LAB/home/trace" || wrong "${*:2}: no SIGTERM came: $(cat "$err")"
-    }
-    signalled 1 rename moved there
-    [[ ! -e $config/moved.conf && -e $config/there.conf && -e $data/there && ! -e $data/moved ]] ||
-        wrong "half renamed: $(ls "$config" "$data")"
-    [ "$(grep -c 'start there # tapgate autostart there$' $LAB/home/.crontab)/$(grep -c moved $LAB/home/.crontab)" = 1/0 ] ||
-        wrong "after a signal the crontab is: $(cat $LAB/home/.crontab)"
-    signalled 1 delete there --disks --yes
-    [[ ! -e $config/there.conf && ! -e $data/there ]] || wrong "half deleted: $(find "$config" "$data" -name 'there*')"
-    ! grep 'autostart there' $LAB/home/.crontab || wrong "a deleted VM would be started"
-    sed -i '/backup/d' $LAB/home/.crontab
-    did 0 autostart bare off
-    [ ! -s $LAB/home/.crontab ] || wrong "left: $(cat $LAB/home/.crontab)"
-    mkdir -p /run/systemd/system /usr/local/lib/systemd/user
-    : >/usr/local/lib/systemd/user/tapgate@.service
-    did 0 autostart bare on
-    says "$err" 'starts when you log in.*loginctl enable-linger'
-    [ "$(readlink $LAB/home/.config/systemd/user/default.target.wants/tapgate@bare.service)" = \
-        /usr/local/lib/systemd/user/tapgate@.service ] || wrong "no link to the unit"
-    did 0 list --all
-    says "$out" '^NAME .* AUTOSTART$'
-    says "$out" '^bare +off .* on$'
-    did 0 status bare
-    says "$out" '^autostart +on$'
-    tg doctor
-    says "$out" '^warn +autostart +when you log in, and not with the host: bare'
-    did 0 rename bare renamed
-    [ -L $LAB/home/.config/systemd/user/default.target.wants/tapgate@renamed.service ] ||
-        wrong "the new name does not start by itself"
-    did 0 rename renamed bare
-    did 0 autostart bare off
-    [ ! -L $LAB/home/.config/systemd/user/default.target.wants/tapgate@bare.service ] || wrong "the link is left"
-    rm -r /run/systemd
-    umount /usr/local
-fi
-result "autostart: cron's @reboot, the user's systemd, and with the name"
-
 # --- several ------------------------------------------------------------------------------------
 
 did 0 create more "${bare[@]}"
@@ -659,93 +551,6 @@ must_be lab off
 lab_no_tap_left
 result "a start that a signal ends has started nothing"
 
-# --- in the foreground ------------------------------------------------------------------------------
-
-(lab_exec "$tapgate" run lab "${with_helper[@]}" --append="$append") </dev/null >"$out" 2>"$err" ||
-    wrong "run ends with $?"
-says "$out" '^PASS'
-must_be lab off
-result "run: the console on stdout, and 0 when the guest has powered off"
-
-for signal in TERM HUP INT; do
-    : >"$out" # not the PASS of the run before
-    # In the background a shell's child ignores SIGINT.
-    (lab_exec setsid env --default-signal=INT "$tapgate" run lab "${with_helper[@]}") </dev/null >"$out" 2>"$err" &
-    run=$!
-    lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" said "$out" '^PASS' || wrong "no PASS"
-    kill -$signal "$run" || wrong "run is gone before SIG$signal: $(cat "$err")"
-    lab_poll 20 gone $run || wrong "SIG$signal does not end it"
-    kill -KILL $run 2>/dev/null || true
-    wait $run || wrong "after SIG$signal run ends with $?"
-    says "$out" 'POWER BUTTON'
-    says "$err" "SIG$signal: asking the guest to power down"
-done
-lab_no_tap_left
-result "run: SIGTERM, SIGHUP and SIGINT are the power button, and the end is in order"
-
-(lab_exec "$tapgate" run bare --powerdown-limit=1) </dev/null >"$out" 2>"$err" &
-run=$!
-lab_poll 5 is bare running || wrong "it does not run"
-kill -TERM $run
-ends_with 1 $run
-says "$err" "cutting the guest's power"
-must_be bare off
-result "run: a guest that does not react loses its power in time, and the exit code tells"
-
-(lab_exec "$tapgate" run bare) </dev/null >"$out" 2>"$err" &
-run=$!
-lab_poll 5 is bare running || wrong "it does not run"
-kill -KILL "$(field bare process)"
-ends_with 1 $run
-says "$err" 'QEMU (failed|does not start) \(signal 9 \(SIGKILL\)\)' # the latter before its first answer
-result "run: a QEMU that dies is a failure"
-
-# A terminal, with somebody at the keys.
-mkfifo $LAB/log/terminal
-exec {keys}<>$LAB/log/terminal
-cat >$LAB/session <<END
-stty -g >$LAB/home/before
-$tapgate run lab --helper=$LAB_HELPER
-echo "run ended with \$?"
-stty -g >$LAB/home/after
-END
-: >$LAB/log/screen
-(lab_exec script -qefc "sh $LAB/session" /dev/null) <&"$keys" >$LAB/log/screen 2>&1 &
-screen=$!
-lab_poll "${TAPGATE_BOOT_TIMEOUT:-20}" said $LAB/log/screen '^PASS' || wrong "no PASS on the screen"
-cmp -s $LAB/home/before <(stty -g -F "$(readlink "/proc/$(field lab supervisor)/fd/0")") &&
-    wrong "the terminal is not in raw mode"
-printf '\035' >&"$keys"
-lab_poll 20 said $LAB/log/screen 'run ended with 0' || wrong "Ctrl-] does not end it"
-says $LAB/log/screen 'Ctrl-\] again cuts its power'
-says $LAB/log/screen 'POWER BUTTON'
-lab_poll 5 gone $screen || kill -KILL $screen
-wait $screen 2>/dev/null || true
-cmp -s $LAB/home/before $LAB/home/after || wrong "the terminal is not as it was"
-result "run on a terminal: Ctrl-] powers down, and the terminal is as it was"
-
-sed -i 's/run lab.*/run bare/' $LAB/session
-: >$LAB/log/screen
-(lab_exec script -qefc "sh $LAB/session" /dev/null) <&"$keys" >$LAB/log/screen 2>&1 &
-screen=$!
-lab_poll 5 said $LAB/log/screen 'bare runs; Ctrl-\] powers it down' || wrong "it does not say how to leave"
-printf '\035' >&"$keys"
-lab_poll 5 said $LAB/log/screen 'Ctrl-\] again cuts its power' || wrong "nothing said about the next Ctrl-]"
-printf '\035' >&"$keys"
-lab_poll 10 said $LAB/log/screen 'run ended with 1' || wrong "the second Ctrl-] does not end it"
-lab_poll 5 gone $screen || kill -KILL $screen
-wait $screen 2>/dev/null || true
-exec {keys}>&-
-result "run on a terminal: the second Ctrl-] cuts the power"
-
-truncate -s 1M $LAB/home/rhce.raw
-chown "$LAB_UID" $LAB/home/rhce.raw
-(lab_exec "$tapgate" run rhce.raw "${linux[@]}" "${tcg[@]}" --append="$append" "${with_helper[@]}") \
-    </dev/null >"$out" 2>"$err" || wrong "run ends with $?"
-says "$out" '^PASS'
-[ -e $state/rhce/console.log ] || wrong "the VM is not called rhce"
-result "run IMAGE, without a VM file"
-
 # --- queues, and QEMU's own way to the helper -----------------------------------------------------
 
 did 0 start lab "${with_helper[@]}" --net=bridge:br0,queues=2 --cpus=2
@@ -765,7 +570,7 @@ result "--plain-bridge: QEMU starts the helper"
 # --- hosts that are not as they should be ---------------------------------------------------------
 
 # The ways in which KVM can fail are too many, and each machine has its own (FakeKvm in
-# tests/unit/launcher_life_test.cc makes them on all). What has to hold is the same for all of them:
+# tests/unit/qemu/probe_test.cc makes them on all). What has to hold is the same for all of them:
 # the guest runs, it is said that it does without KVM and why, and KVM is not tried a second time.
 kvm_or_not() { # DEVICE WHAT
     [ -e /dev/kvm ] || lab_own_dev

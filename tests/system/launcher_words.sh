@@ -49,6 +49,24 @@ mac_of() { # NAME
     (lab_exec "$tapgate" status "$1") | awk '$1 == "network" { print $3 }'
 }
 
+said() { # FILE REGEX
+    grep -aEq "$2" "$1"
+}
+
+gone() { # PID
+    ! kill -0 "$1" 2>/dev/null
+}
+
+ends_with() { # STATUS PID: a child of this shell's
+    local status=0
+    wait "$2" || status=$?
+    [ $status = "$1" ] || wrong "it ends with $status, not with $1"
+}
+
+status_of() { # PID FIELD: of /proc/PID/status
+    awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"
+}
+
 console_said() { # NAME REGEX
     tr -d '\r' <"$state/$1/console.log" 2>/dev/null | matches -aE "$2"
 }

@@ -66,7 +66,7 @@ check() {
 vm_start() { # GUEST-WORDS NET
     tap_gate create lab --memory=128M --accel=tcg --kernel=$GUEST_DIR/kernel \
         --initrd=$LAB/guest/ssh.cpio --net="$2" \
-        --append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.hold=120 $1"
+        --append="$GUEST_KERNEL tapgate.hold=120 $1"
     tap_gate start lab || die "tapgate start: $(cat $err)"
 }
 
@@ -294,7 +294,7 @@ memory = 128M
 accel = tcg
 kernel = $GUEST_DIR/kernel
 initrd = $LAB/guest/ssh.cpio
-append = console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.hold=120 tapgate.ip=192.0.2.10/24
+append = $GUEST_KERNEL tapgate.hold=120 tapgate.ip=192.0.2.10/24
 [one]
 net = bridge:br0,mac=$mac
 [two]

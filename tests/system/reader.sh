@@ -49,7 +49,7 @@ reader_furnish() {
 
 # In the place of what Debian's image would boot. Each is reached by IPv6, which needs no other address.
 reader_guest=(TAPGATE_KERNEL="$LAB/guest/kernel" TAPGATE_INITRD="$LAB/guest/ssh.cpio" TAPGATE_ACCEL=tcg
-    TAPGATE_APPEND="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.ip=198.51.100.7/24 tapgate.hold=600")
+    TAPGATE_APPEND="$GUEST_KERNEL tapgate.ip=198.51.100.7/24 tapgate.hold=600")
 
 # typed user|root COMMAND: it has to succeed.
 typed() {

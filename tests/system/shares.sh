@@ -47,7 +47,7 @@ in_c=0
 
 directory=$LAB/home/of-host
 linux=(--kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/initramfs.cpio" --memory=192M --accel=tcg --net=none)
-append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.hold=60 tapgate.args="
+append="$GUEST_KERNEL tapgate.hold=60 tapgate.args="
 
 new_directory() {
     rm -rf "$directory"
@@ -64,17 +64,11 @@ servers() { # their pids: they are in no process's environment but the lab's
 no_server() {
     [ -z "$(servers)" ]
 }
-gone() { # PID
-    ! kill -0 "$1" 2>/dev/null
-}
 said_ended() {
     grep -q 'the virtiofsd of the share share0 has ended (signal 9 (SIGKILL)), .* tapgate restart shared' "$state/shared/qemu.log"
 }
 none_is_left() {
     lab_poll 5 no_server || wrong "a virtiofsd is left: $(servers)"
-}
-status_of() { # PID FIELD: of /proc/PID/status
-    awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"
 }
 
 # --- a guest reads and writes -------------------------------------------------------------------

@@ -98,7 +98,7 @@ for kind in plain "with a snapshot" "of small clusters"; do
     (lab_exec qemu-img create -q -f qcow2 -o $options "$disk" 72M)
     (lab_exec qemu-io -f qcow2 -c 'write -q -P 0x5a 0 5M' "$disk")
     did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
-        --initrd="$GUEST_DIR/initramfs.cpio" --append="console=ttyS0 quiet panic=-1 tapgate.hold=600"
+        --initrd="$GUEST_DIR/initramfs.cpio" --append="$GUEST_KERNEL tapgate.hold=600"
     [ "$kind" != "with a snapshot" ] || did 0 snapshot save vm before
     did 0 start vm --quiet
     guest_says vm '^(PASS|FAIL)'
@@ -178,7 +178,7 @@ killed_half_way() {
 (lab_exec mkdir -m 0700 -p "$data/vm")
 (lab_exec qemu-img create -q -f qcow2 -o cluster_size=64k "$disk" 72M)
 did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$GUEST_DIR/kernel" \
-    --initrd="$GUEST_DIR/initramfs.cpio" --append="console=ttyS0 quiet panic=-1 tapgate.hold=600"
+    --initrd="$GUEST_DIR/initramfs.cpio" --append="$GUEST_KERNEL tapgate.hold=600"
 did 0 start vm --quiet
 guest_says vm '^(PASS|FAIL)'
 before=$(allocated)

@@ -33,7 +33,7 @@ guest_mount
 mount --bind $LAB/vlan.cpio "$GUEST_DIR/initramfs.cpio"
 
 # shellcheck disable=SC2034 # guest_start reads it
-GUEST_APPEND="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check tapgate.args=--gtest_color=no${1:+,--gtest_filter=$1}"
+GUEST_APPEND="$GUEST_KERNEL tapgate.args=--gtest_color=no${1:+,--gtest_filter=$1}"
 TAPGATE_BOOT_TIMEOUT=${TAPGATE_BOOT_TIMEOUT:-60} # for all the tests; they need some 30 s
 
 guest_start vlan -m 256 -nic none
