@@ -64,7 +64,7 @@ std::vector<char> frame(const Mac& from, const Mac& to, size_t size) {
     std::copy(to.begin(), to.end(), ethernet);
     std::copy(from.begin(), from.end(), ethernet + ETH_ALEN);
     const std::uint16_t type = htons(ETHERTYPE_IP);
-    std::memcpy(ethernet + 2 * ETH_ALEN, &type, sizeof type);
+    std::memcpy(ethernet + std::ptrdiff_t{2} * ETH_ALEN, &type, sizeof type);
     iphdr ip{};
     ip.version = 4;
     ip.ihl = sizeof ip / 4;
@@ -165,10 +165,10 @@ double median(std::vector<double> values) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    int rounds = 10;
+    unsigned rounds = 10;
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() > 2 && words[0] == "--rounds") {
-        rounds = std::max(1, std::atoi(words[1].c_str()));
+        rounds = std::max(1U, number(words[1]));
         words.erase(words.begin(), words.begin() + 2);
     }
     if (words.size() < 4) {
@@ -176,8 +176,8 @@ int main(int argc, char** argv) {
                      "Usage: frames [--rounds N] HELPER SENDER_UID RECEIVER_UID BRIDGE...\n");
         return 1;
     }
-    const auto sender = static_cast<uid_t>(std::atoi(words[1].c_str()));
-    const auto receiver = static_cast<uid_t>(std::atoi(words[2].c_str()));
+    const uid_t sender = number(words[1]);
+    const uid_t receiver = number(words[2]);
     std::vector<Wire> wires;
     for (size_t i = 3; i < words.size(); i++) {
         wires.push_back({words[i],
@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
             wire.rates.clear();
             rate(wire, size);
         }
-        for (int round = 0; round < rounds; round++)
+        for (unsigned round = 0; round < rounds; round++)
             for (Wire& wire : wires)
                 wire.rates.push_back(rate(wire, size));
         const double first = median(wires[0].rates);

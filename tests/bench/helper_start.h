@@ -8,16 +8,30 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 [[noreturn]] inline void die(const std::string& what) {
     std::fprintf(stderr, "bench: %s: %s\n", what.c_str(), std::strerror(errno));
     std::exit(1);
+}
+
+// Dies of what is no number.
+inline unsigned number(std::string_view text) {
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        errno = EINVAL;
+        die(std::string(text));
+    }
+    return value;
 }
 
 struct Start {
