@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "common/names.h"
 #include "launcher/cli/grammar.h"
 #include "launcher/vm/setting.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <thread>
 
-#include "common/words.h"
 #include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -31,7 +30,6 @@
 #include "launcher/run/console_log.h"
 #include "launcher/run/ending.h"
 #include "launcher/run/process.h"
-#include "launcher/vm/file.h"
 #include "launcher/vm/state.h"
 
 namespace tapgate {

@@ -25,7 +25,6 @@
 #include "launcher/network/ssh_relay.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/qmp_client.h"
-#include "launcher/qemu/standstill.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/known_hosts.h"
 #include "launcher/vm/state.h"

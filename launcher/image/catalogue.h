@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "launcher/vm/setting.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "common/names.h"
 #include "launcher/base/progress_bar.h"
 #include "launcher/vm/setting.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -8,7 +8,6 @@
 #include <optional>
 #include <utility>
 
-#include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/qemu_img.h"
 #include "launcher/base/stop_signals.h"

@@ -12,7 +12,6 @@
 #include "launcher/base/unfinished_file.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
-#include "launcher/image/new_vm.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file.h"

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "common/names.h"
 #include "launcher/vm/identity.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

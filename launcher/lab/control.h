@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "common/unique_fd.h"
-#include "launcher/lab/file.h"
 #include "launcher/lab/plan.h"
 
 namespace tapgate {

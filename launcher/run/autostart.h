@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "launcher/vm/spec.h"
+#include "common/names.h"
 
 namespace tapgate {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/names.h"
 #include "launcher/base/error.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

@@ -6,9 +6,9 @@
 
 #include <chrono>
 
+#include "common/names.h"
 #include "common/unique_fd.h"
 #include "launcher/run/power_down.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

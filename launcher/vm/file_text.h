@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/names.h"
 #include "launcher/vm/setting.h"
-#include "launcher/vm/spec.h"
 
 namespace tapgate {
 

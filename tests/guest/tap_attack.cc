@@ -10,7 +10,6 @@
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "launcher/base/error.h"
 #include "launcher/cli/command_line.h"
 #include "launcher/cli/tap_verbs.h"
 #include "launcher/cli/verbs.h"

@@ -3,7 +3,6 @@
 // VMs made of images that are nobody's VM.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>

@@ -10,7 +10,6 @@
 #include "launcher/image/clone.h"
 #include "launcher/image/rename.h"
 #include "launcher/vm/file.h"
-#include "launcher/vm/known_hosts.h"
 #include "launcher/vm/state.h"
 #include "tests/unit/testing.h"
 

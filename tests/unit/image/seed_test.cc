@@ -14,7 +14,6 @@
 #include "launcher/image/iso_image.h"
 #include "launcher/image/seed.h"
 #include "launcher/vm/data_directory.h"
-#include "launcher/vm/file.h"
 #include "tests/unit/testing.h"
 
 namespace tapgate {

@@ -5,11 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
-#include "launcher/base/error.h"
 #include "launcher/lab/file.h"
 #include "tests/unit/testing.h"
 

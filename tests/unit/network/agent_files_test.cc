@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "launcher/base/error.h"
 #include "tests/unit/network/fake_agent.h"
 #include "tests/unit/testing.h"
 

@@ -2,12 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/if_bridge.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <thread>
 
 #include "launcher/base/error.h"
 #include "launcher/network/guest_addresses.h"

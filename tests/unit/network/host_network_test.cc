@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "launcher/base/error.h"
 #include "launcher/network/bridge_listing.h"
 #include "launcher/network/host_network.h"
 #include "tests/unit/testing.h"

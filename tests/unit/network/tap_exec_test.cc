@@ -7,11 +7,10 @@
 
 #include <climits>
 #include <cstdlib>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "launcher/base/error.h"
 

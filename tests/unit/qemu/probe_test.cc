@@ -3,7 +3,6 @@
 // What is known of QEMU, by a program in its place and by QEMU itself.
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -14,7 +13,6 @@
 #include <string>
 
 #include "launcher/base/child_process.h"
-#include "launcher/base/error.h"
 #include "launcher/qemu/kvm_guest.h"
 #include "launcher/qemu/probe.h"
 #include "tests/prerequisite.h"

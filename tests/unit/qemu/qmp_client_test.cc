@@ -15,10 +15,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
-#include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <string>

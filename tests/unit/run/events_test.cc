@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <cstdlib>
-#include <ctime>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "launcher/run/events.h"

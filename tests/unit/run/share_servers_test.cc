@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "launcher/base/error.h"
 #include "launcher/run/share_servers.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/setting.h"

@@ -4,7 +4,6 @@
 
 #include <string_view>
 
-#include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
