@@ -26,7 +26,7 @@ namespace {
     throw Failure("Usage: tapgate-helper [--use-vnet] --br=bridge --fd=unixfd: " + why);
 }
 
-// The option and its value as an error shows them: `--OPTION=VALUE'.
+// The option and its value as an error shows them: `--OPTION=VALUE`.
 std::string shown(const char* option, std::string_view text) {
     return std::string("`--") + option + "=" + printable(text) + "'";
 }

@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
         return static_cast<int>(
             tapgate::run(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc)));
     } catch (const tapgate::UsageError& error) {
-        // Point to the help of the verb if there is one, except for `help' itself.
+        // Point to the help of the verb if there is one, except for `help` itself.
         const bool has_verb = argc > 1 && tapgate::grammar().find(argv[1]) != nullptr &&
                               std::string_view(argv[1]) != "help";
         tapgate::note(std::string(error.what()) + "; see: tapgate help" +

@@ -42,7 +42,7 @@ bool is_own(const std::string& path) {
     return stat(path.c_str(), &status) == 0 && status.st_uid == geteuid();
 }
 
-// The directories that runtime_directory() may be in, the preferred first. A variable that `su' has
+// The directories that runtime_directory() may be in, the preferred first. A variable that `su` has
 // left in the environment is another user's. A directory that does not exist yet is ours to make if
 // the one above it is ours. Nothing in /tmp: there anybody could take the name first.
 std::vector<std::string> runtime_bases() {

@@ -29,7 +29,7 @@ std::string data_directory();
 std::string runtime_directory();
 
 /// Other directories where there may be VMs that were started with another environment (by cron,
-/// before a login, or after `su'): those that exist and are this user's alone. Throws no
+/// before a login, or after `su`): those that exist and are this user's alone. Throws no
 /// LauncherError.
 std::vector<std::string> other_runtime_directories();
 

@@ -124,7 +124,7 @@ std::string meant_option(const Grammar& grammar, const Verb& verb, const VerbOpt
     return {};
 }
 
-// Is the letter typed as an option, perhaps with others as in `-rf'?
+// Is the letter typed as an option, perhaps with others as in `-rf`?
 bool is_typed(char letter, const std::vector<std::string>& arguments) {
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     return std::any_of(arguments.begin(), dashes, [&](const std::string& word) {
@@ -188,7 +188,7 @@ po::basic_parsed_options<char> parse(const Grammar& grammar,
         if ((wrong.kind() == po::invalid_command_line_syntax::missing_parameter ||
              wrong.kind() == po::invalid_command_line_syntax::empty_adjacent_parameter) &&
             (option != nullptr || own != grammar.options.end())) {
-            // `ls -l' means no user.
+            // `ls -l` means no user.
             const Verb* const verb = arguments.empty() ? nullptr : grammar.find(arguments[0]);
             if (option == nullptr && verb != nullptr && !takes(*verb, *own))
                 throw takes_not(grammar, *verb, *own, arguments);

@@ -82,7 +82,7 @@ ExitCode print_answers(const LabAnswers& answers) {
     return failed > 0 ? ExitCode::failed : ExitCode::done;
 }
 
-// The arguments of `tapgate' for one VM, followed by those that were given for all.
+// The arguments of `tapgate` for one VM, followed by those that were given for all.
 std::vector<std::string> words_for(std::vector<std::string> words, const CommandLine& command) {
     for (const char* option : {"user", "via"}) {
         if (command.has(option))
@@ -94,7 +94,7 @@ std::vector<std::string> words_for(std::vector<std::string> words, const Command
     return words;
 }
 
-// Runs `words' as if they had been typed after `tapgate' in place of `command'.
+// Runs `words` as if they had been typed after `tapgate` in place of `command`.
 ExitCode run_as_typed(const CommandLine& command, const std::vector<std::string>& words) {
     return do_command(parse_command_line(*command.grammar, words, current_directory()));
 }
@@ -151,7 +151,7 @@ ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
     return run_as_typed(command, words_for({"ssh", name.str()}, command));
 }
 
-// The same as `tapgate wait' with the names of those that run.
+// The same as `tapgate wait` with the names of those that run.
 ExitCode wait_for_lab(const Lab& lab, const CommandLine& command) {
     std::vector<std::string> words = {"wait"};
     for (const LabMember& one : running_members(lab_members(lab)))

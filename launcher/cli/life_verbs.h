@@ -11,7 +11,7 @@
 
 namespace tapgate {
 
-/// What was asked for, as words of a command line behind `run' that mean the same in any directory:
+/// What was asked for, as words of a command line behind `run` that mean the same in any directory:
 /// the VM first.
 std::vector<std::string> start_words(const CommandLine& command);
 
@@ -19,7 +19,7 @@ std::vector<std::string> start_words(const CommandLine& command);
 /// otherwise itself.
 CommandLine with_words(const CommandLine& command, std::vector<std::string> words);
 
-/// Before `reset --to-base': asks whoever is there, unless --yes is. Throws a LauncherError when he
+/// Before `reset --to-base`: asks whoever is there, unless --yes is. Throws a LauncherError when he
 /// does not agree.
 void ask_before_reset(const CommandLine& command);
 

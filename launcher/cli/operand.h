@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The operand of `tapgate run': a VM's name, or an image, which is a VM too.
+// The operand of `tapgate run`: a VM's name, or an image, which is a VM too.
 #pragma once
 
 #include <string>

@@ -16,7 +16,7 @@ namespace tapgate {
 /// LauncherError.
 ExitCode do_command(const CommandLine& command);
 
-/// The arguments of `tapgate' that do what `command` says for `operand` alone.
+/// The arguments of `tapgate` that do what `command` says for `operand` alone.
 std::vector<std::string> words_for(const CommandLine& command, const std::string& operand);
 
 }  // namespace tapgate

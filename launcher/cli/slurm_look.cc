@@ -109,7 +109,7 @@ class OwnPlace {
     std::optional<std::string> on_;
 };
 
-// `address' is as printed by `tapgate vnc' on the node.
+// `address` is as printed by `tapgate vnc` on the node.
 std::string way_to_screen(const SlurmJob& job, std::string address) {
     address.resize(std::min(address.find_last_not_of('\n') + 1, address.size()));
     if (const size_t scheme = address.find("://"); scheme != std::string::npos)

@@ -16,25 +16,25 @@ namespace tapgate {
 /// "job 4711 on n1", for errors and notes.
 std::string job_text(const SlurmJob& job);
 
-/// `status' for a job that waits or ends: as much as Slurm knows.
+/// `status` for a job that waits or ends: as much as Slurm knows.
 void print_queued(const SlurmJob& job, bool as_json);
 
-/// `status' from the node, with node, job and limit added. Throws a LauncherError.
+/// `status` from the node, with node, job and limit added. Throws a LauncherError.
 ExitCode print_status_there(const SlurmJob& job, const CommandLine& command);
 
-/// `ip': what the node knows, and what this host has heard of the guest if the bridge spans both.
+/// `ip`: what the node knows, and what this host has heard of the guest if the bridge spans both.
 /// Throws a LauncherError.
 ExitCode print_addresses_there(const SlurmJob& job, const CommandLine& command);
 
-/// `screenshot': the node takes the picture, and it is written to the file here. Throws a
+/// `screenshot`: the node takes the picture, and it is written to the file here. Throws a
 /// LauncherError.
 ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command);
 
-/// `vnc': where the screen is on the node, and how a viewer here can reach it. Throws a
+/// `vnc`: where the screen is on the node, and how a viewer here can reach it. Throws a
 /// LauncherError.
 ExitCode print_screen_there(const SlurmJob& job, const CommandLine& command);
 
-/// `view' on this host's desktop: throws a LauncherError that says how, since the screen is a
+/// `view` on this host's desktop: throws a LauncherError that says how, since the screen is a
 /// socket on the node. Does nothing when there is no desktop here or no screen there.
 void refuse_view_there(const SlurmJob& job);
 
@@ -46,7 +46,7 @@ std::vector<VmUsage> usage_there(const std::vector<SlurmJob>& jobs,
 /// Prints what a change of the VM's file means for a job that exists already.
 void note_change_of_job(const VmName& name);
 
-/// `doctor' for a VM whose host is not known yet: throws a LauncherError that says what to do.
+/// `doctor` for a VM whose host is not known yet: throws a LauncherError that says what to do.
 [[noreturn]] void refuse_doctor_here(const VmName& name);
 
 /// For a VM that is off: makes this process use the directory of its last run, on whichever host

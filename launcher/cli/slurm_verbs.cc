@@ -371,7 +371,7 @@ ExitCode reach(const SlurmJob& job, const CommandLine& command, std::string_view
                                      : "try again when that is over"));
 }
 
-// `reset --to-base --force': its first half ends the job, which would also end a step that is to do
+// `reset --to-base --force`: its first half ends the job, which would also end a step that is to do
 // the second. Then the VM is off, and its files can be used here as well as anywhere.
 ExitCode reset_with_force(const SlurmJob& job, const CommandLine& command) {
     // Before its power is cut: a VM that cannot be reset, or about which the user says no, should

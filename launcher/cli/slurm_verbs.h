@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The verbs for a VM that is a Slurm job: `start' submits the job, and the others are carried out
+// The verbs for a VM that is a Slurm job: `start` submits the job, and the others are carried out
 // where it runs.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace tapgate {
 /// does not answer.
 std::optional<ExitCode> done_on_slurm(const CommandLine& command);
 
-/// The jobs of the user's VMs, for `list'. If none of his VMs is one, returns none without asking
+/// The jobs of the user's VMs, for `list`. If none of his VMs is one, returns none without asking
 /// Slurm. Throws as slurm_jobs() does.
 std::vector<SlurmJob> jobs_to_list();
 

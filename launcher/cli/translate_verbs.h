@@ -6,7 +6,7 @@
 
 namespace tapgate {
 
-/// `tapgate translate': turns an old QEMU command line into the description of a VM.
+/// `tapgate translate`: turns an old QEMU command line into the description of a VM.
 ExitCode translate_vm(const CommandLine& command);
 
 }  // namespace tapgate

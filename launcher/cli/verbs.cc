@@ -431,9 +431,9 @@ constexpr VerbOption all_options[] = {
      .help = "disk and adapter on virtio, which the guest needs drivers for"},
     // By habit: a directory is copied whole without it, too.
     {.name = "recursive", .letter = 'r', .verbs = "cp"},
-    // For `start', which gives it to the supervisor.
+    // For `start`, which gives it to the supervisor.
     {.name = "ready-fd", .argument = "FD", .verbs = "run"},
-    // For Slurm jobs, whose consoles are used by `tapgate console'.
+    // For Slurm jobs, whose consoles are used by `tapgate console`.
     {.name = "no-console", .verbs = "run"},
 };
 

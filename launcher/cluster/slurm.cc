@@ -58,7 +58,7 @@ void leave_own_job() {
         unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
 }
 
-// Whether a value of `on' names Slurm, without describing the whole VM.
+// Whether a value of `on` names Slurm, without describing the whole VM.
 bool names_slurm(std::string_view value) {
     return value.substr(0, value.find(',')) == "slurm";
 }

@@ -175,7 +175,7 @@ std::vector<std::string> sbatch_words(const SlurmRequest& request) {
     };
     for (const std::string& option : request.options)
         words.push_back("--" + option);
-    // `exec', so that tapgate and not the shell gets Slurm's signals. After it, for `restart', the
+    // `exec`, so that tapgate and not the shell gets Slurm's signals. After it, for `restart`, the
     // words of the start, which only Slurm and the user see.
     words.push_back("--wrap=" + command +
                     (request.words.empty()

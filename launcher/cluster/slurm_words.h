@@ -52,7 +52,7 @@ struct SlurmRequest {
     VmName vm;
     std::uint64_t memory = 0;          ///< MiB
     unsigned cpus = 1;                 ///< the guest's
-    std::vector<std::string> options;  ///< sbatch's own, from `on=slurm,...': "partition=vms"
+    std::vector<std::string> options;  ///< sbatch's own, from `on=slurm,...`: "partition=vms"
     std::string lab;                   ///< the lab that the VM belongs to; empty: none
     std::string output;                ///< the absolute path for the job's output
     std::string directory;             ///< the directory in which it starts

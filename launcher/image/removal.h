@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `tapgate delete': what is removed of a VM, and what stays.
+// `tapgate delete`: what is removed of a VM, and what stays.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Snapshots that are kept inside a VM's qcow2 images under a tag: of the disks and UEFI variables
-// and, if the VM runs, of its RAM too. (Not to be confused with `snapshot=on', which discards what
+// and, if the VM runs, of its RAM too. (Not to be confused with `snapshot=on`, which discards what
 // the guest writes.)
 #pragma once
 

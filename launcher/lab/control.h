@@ -14,7 +14,7 @@
 
 namespace tapgate {
 
-/// The right to change labs: a user can have only one `tapgate lab' at a time, so that none counts
+/// The right to change labs: a user can have only one `tapgate lab` at a time, so that none counts
 /// on memory or taps that another is about to take. Held for as long as the descriptor is open.
 /// When another process has it, throws a LauncherError without waiting.
 UniqueFd lock_labs();

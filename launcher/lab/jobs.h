@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Runs `tapgate' commands for many VMs at the same time, each in a process of its own. So each has
+// Runs `tapgate` commands for many VMs at the same time, each in a process of its own. So each has
 // the time limits and errors of the same command in a shell, and none can harm another.
 #pragma once
 
@@ -52,7 +52,7 @@ struct JobOptions {
 /// that failed and that it depends on. Throws a LauncherError when no process can be started.
 JobsResult run_jobs(const std::vector<VmJob>& jobs, const JobOptions& options);
 
-/// The notes in what `tapgate' wrote to stderr. A note may have several lines.
+/// The notes in what `tapgate` wrote to stderr. A note may have several lines.
 std::vector<std::string> notes_in(std::string_view errors);
 
 }  // namespace tapgate

@@ -25,7 +25,7 @@ struct LabMember {
     bool made = false;             ///< it has a VM file, which this lab has made
     Life life = Life::off;
     bool on_slurm = false;             ///< Slurm decides where it runs, and whether there is room
-    std::optional<SlurmJob> job = {};  ///< what Slurm knows about it; `life' agrees with that
+    std::optional<SlurmJob> job = {};  ///< what Slurm knows about it; `life` agrees with that
 
     /// "running", "queued: Resources", "not made", ...
     [[nodiscard]] std::string state_text() const;

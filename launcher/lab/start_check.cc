@@ -35,7 +35,7 @@ namespace {
 // How much a new overlay may grow before anybody looks again, in MiB.
 constexpr std::uint64_t room_of_overlay = 16;
 
-// What is in the directory would be removed with the VM by a rollback or by `destroy'.
+// What is in the directory would be removed with the VM by a rollback or by `destroy`.
 void check_new(const VmName& name) {
     const std::string directory = vm_data_directory(name);
     std::error_code error;

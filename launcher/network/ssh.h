@@ -23,7 +23,7 @@ std::vector<std::string> scp_argv(const VmName& name, const SshTarget& target,
                                   const std::string& known_hosts, const std::string& user,
                                   const std::string& from, const std::string& to, bool to_guest);
 
-/// A block of ssh_config(5) for all VMs, including future ones: `ssh tapgate-NAME' asks this
+/// A block of ssh_config(5) for all VMs, including future ones: `ssh tapgate-NAME` asks this
 /// program for the way when it connects. Throws a LauncherError.
 std::string ssh_pattern_config(const std::string& user);
 

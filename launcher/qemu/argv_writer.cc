@@ -80,7 +80,7 @@ bool ArgvWriter::is_boot_index_taken(unsigned place) const {
         [&](const std::string& argument) {
             for (size_t at = argument.find(key); at != std::string::npos;
                  at = argument.find(key, at + 1)) {
-                // `bootindex=1', and `bootindexA=1' of a floppy's controller.
+                // `bootindex=1`, and `bootindexA=1` of a floppy's controller.
                 const size_t equals = argument.find('=', at);
                 const std::string_view value = std::string_view(argument).substr(
                     std::min(argument.size(), equals == std::string::npos ? equals : equals + 1));

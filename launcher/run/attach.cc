@@ -65,7 +65,7 @@ std::optional<FileChange> added(const VmName& name, const Setting& setting, cons
     for (const Disk& disk : file.spec.disks)
         if (is_same_file(disk.path.str(), image))
             return std::nullopt;
-    // A list in the file replaces the default, and `none'.
+    // A list in the file replaces the default, and `none`.
     const bool adds = setting.key != "net" || !file.spec.nets.empty();
     for (const Setting& old : file.settings)
         if (adds && old.key == setting.key && old.source == Setting::Source::built_in)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `tapgate attach' and `detach': disks, CDs and network adapters of a running VM.
+// `tapgate attach` and `detach`: disks, CDs and network adapters of a running VM.
 #pragma once
 
 #include <chrono>

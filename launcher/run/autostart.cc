@@ -26,7 +26,7 @@ namespace {
 
 constexpr const char* unit_name = "tapgate@.service";
 
-// The unit file to which `systemctl --user enable' makes a link.
+// The unit file to which `systemctl --user enable` makes a link.
 std::optional<std::string> unit_file() {
     for (const char* directory : {"/etc/systemd/user/", "/usr/local/lib/systemd/user/",
                                   "/usr/lib/systemd/user/", "/lib/systemd/user/"}) {

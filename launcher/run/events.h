@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `tapgate events': shows what happens to VMs as it happens.
+// `tapgate events`: shows what happens to VMs as it happens.
 //
 // Each VM has a separate QMP for this (events.sock), since a QMP talks with one client at a time
 // and the other verbs need the first one. For the same reason a VM can have only one follower.

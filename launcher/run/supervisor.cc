@@ -46,7 +46,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds start_limit{60000};
 // The same, once somebody wants it to end.
 constexpr milliseconds hurried_start_limit{5000};
-// For `tapgate stop' in a job, so that it can see the end.
+// For `tapgate stop` in a job, so that it can see the end.
 constexpr milliseconds farewell{500};
 // A guest writes a few MB in that time, at most.
 constexpr milliseconds log_interval{15000};
@@ -82,7 +82,7 @@ class Supervisor {
         // From here on: the guest runs, and signals press its power button.
         tell_ready();
         const ProcessEnd end = watch();
-        // What is not cleared is what `list' calls crashed.
+        // What is not cleared is what `list` calls crashed.
         if (end.in_order())
             clear_vm_directory(name_);
         if (options_.console)
@@ -319,7 +319,7 @@ class Supervisor {
     std::optional<StopSignals> stop_;
     std::optional<ShareServers> shares_;
     std::unique_ptr<ChildProcess> qemu_;
-    UniqueFd socket_;  // of the console, until there is `console_'
+    UniqueFd socket_;  // of the console, until there is `console_`
     std::optional<Console> console_;
     std::string why_;
     Clock::time_point log_check_ = Clock::now();

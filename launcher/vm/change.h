@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `tapgate set': changes a VM's file without an editor.
+// `tapgate set`: changes a VM's file without an editor.
 #pragma once
 
 #include <functional>

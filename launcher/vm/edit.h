@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `tapgate edit': the VM's file in the user's editor.
+// `tapgate edit`: the VM's file in the user's editor.
 #pragma once
 
 #include <string>

@@ -10,7 +10,7 @@ namespace tapgate {
 /// In front of a VM's name, makes the name by which ssh knows the guest.
 inline constexpr const char* ssh_host_prefix = "tapgate-";
 
-/// The file of the guest's host keys that `tapgate ssh' and similar verbs have learnt.
+/// The file of the guest's host keys that `tapgate ssh` and similar verbs have learnt.
 std::string known_hosts_path(const VmName& name);
 
 /// The directory of the host keys of guests that ssh itself has logged in to: one file for each,

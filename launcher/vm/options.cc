@@ -269,7 +269,7 @@ bool is_list_option(std::string_view key) {
 }
 
 std::string_view key_called(std::string_view word) {
-    // As virt-install, Vagrant and QEMU call them; `from' is an option of new alone.
+    // As virt-install, Vagrant and QEMU call them; `from` is an option of new alone.
     static constexpr std::pair<std::string_view, std::string_view> others[] = {
         {"ram", "memory"},       {"mem", "memory"},    {"vcpus", "cpus"},
         {"smp", "cpus"},         {"iso", "cdrom"},     {"hda", "disk"},

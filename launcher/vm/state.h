@@ -31,7 +31,7 @@ std::string vm_directory(const VmName& name);
 /// The names of the files that QEMU makes in that directory.
 namespace vm_files {
 constexpr std::string_view qmp = "qmp.sock";
-constexpr std::string_view events = "events.sock";  ///< a second QMP, for `tapgate events'
+constexpr std::string_view events = "events.sock";  ///< a second QMP, for `tapgate events`
 constexpr std::string_view console = "console.sock";
 constexpr std::string_view agent = "agent.sock";  ///< the guest agent's
 constexpr std::string_view vnc = "vnc.sock";

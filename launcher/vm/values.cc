@@ -44,7 +44,7 @@ void apply_properties(Target& target, const std::vector<std::string>& words,
     }
 }
 
-// Options of sbatch that `start' sets itself: for the VM, or to find the job again.
+// Options of sbatch that `start` sets itself: for the VM, or to find the job again.
 constexpr std::string_view own_sbatch_options[] = {
     "array",      "chdir",        "comment",   "cpus-per-task", "dependency",  "error",
     "export",     "get-user-env", "job-name",  "mem",           "mem-per-cpu", "mem-per-gpu",

@@ -38,7 +38,7 @@ Outcome all(const std::vector<Outcome>& outcomes);
 
 constexpr unsigned vnet_tap_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
-// A host with the bridges br0 and br1, the policy `allow br0', and one of the two helpers. alice is
+// A host with the bridges br0 and br1, the policy `allow br0`, and one of the two helpers. alice is
 // hostile.
 class World : public Testbed {
   public:
@@ -81,17 +81,17 @@ struct Moment {
 };
 
 // The calls of a request that is granted: with TAPGATE_LONG=1 all of them, otherwise those that
-// make, change, send or wait for something, and of these one in `every', beginning at random, so
+// make, change, send or wait for something, and of these one in `every`, beginning at random, so
 // that the runs together see all (a failure names its moment). Afterwards the world is as before.
 std::vector<Moment> moments_of(const World& world, const std::vector<std::string>& args,
                                std::size_t every = 1);
 
-// A request during which `act' is done at `moment', while the process that makes the call stands
-// still. What `act' returns is done to the call.
+// A request during which `act` is done at `moment`, while the process that makes the call stands
+// still. What `act` returns is done to the call.
 HelperResult attach_with(const World& world, const std::vector<std::string>& args,
                          const Moment& moment,
                          const std::function<TraceAction(const TracedCall&)>& act);
-// The same with `act' at each call.
+// The same with `act` at each call.
 HelperResult attach_with(const World& world, const std::vector<std::string>& args,
                          const std::function<void(const TracedCall&)>& act);
 
@@ -110,7 +110,7 @@ struct Attack {
 
 using Attacks = std::vector<Attack>;
 
-// Prints this part of the table, and fails for each of `attacks' that was not held.
+// Prints this part of the table, and fails for each of `attacks` that was not held.
 void expect_held(const std::string& title, const Attacks& attacks);
 
 }  // namespace tapgate

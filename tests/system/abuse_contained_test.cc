@@ -148,9 +148,9 @@ std::string inner_end() {
     return link_of_driver("veth");
 }
 
-// Sends `frame' from the tap's namespace, again and again, by a tunnel into its leaf bridge. From
-// its first byte on, it stays in a file that another thread writes to meanwhile: at `place', the
-// byte becomes `other' and what it was, in turn. Returns 0, or an errno where there is no VXLAN,
+// Sends `frame` from the tap's namespace, again and again, by a tunnel into its leaf bridge. From
+// its first byte on, it stays in a file that another thread writes to meanwhile: at `place`, the
+// byte becomes `other` and what it was, in turn. Returns 0, or an errno where there is no VXLAN,
 // say.
 int send_changing(const std::string& frame, std::size_t place, char other) {
     constexpr unsigned number = 7;

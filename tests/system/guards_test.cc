@@ -317,7 +317,7 @@ TEST_F(Guards, WhatABridgeKeepsForItself) {
     }
 }
 
-// A bridge with STP takes BPDUs of 802.1D before any hook: there the policy's word `guard' helps,
+// A bridge with STP takes BPDUs of 802.1D before any hook: there the policy's word `guard` helps,
 // which is these options of the port, and these guards against all other kinds.
 TEST_F(Guards, OnABridgeWithStp) {
     speak_stp("br0");

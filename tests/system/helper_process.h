@@ -87,7 +87,7 @@ class HelperProcess {
     pid_t pid() const { return pid_; }
     void kill(int signal) const;
 
-    // Waits until it ends, at most options.timeout; then it is killed, and `timed_out'.
+    // Waits until it ends, at most options.timeout; then it is killed, and `timed_out`.
     HelperResult finish();
 
     // For the tracer, which reaps it itself.
@@ -104,11 +104,11 @@ class HelperProcess {
     UniqueFd err_;
 };
 
-// Exit 0 with exactly one zero byte and `fds' tap fds in one message, and nothing on stderr.
+// Exit 0 with exactly one zero byte and `fds` tap fds in one message, and nothing on stderr.
 testing::AssertionResult granted(const HelperResult& run, std::size_t fds = 1);
 // Exit 1 with one line that begins with `beginning`, nothing sent, no tap left.
 testing::AssertionResult failed(const HelperResult& run, std::string_view beginning);
-// Like failed(), and the line contains `part'.
+// Like failed(), and the line contains `part`.
 testing::AssertionResult failed_saying(const HelperResult& run, std::string_view beginning,
                                        std::string_view part);
 std::string describe(const HelperResult& run);

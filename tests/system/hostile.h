@@ -35,7 +35,7 @@ class AsUser {
     std::vector<gid_t> groups_;
 };
 
-// Runs `act' in a process that has all of the user's ids, and returns its result, or -1 if it did
+// Runs `act` in a process that has all of the user's ids, and returns its result, or -1 if it did
 // not get that far. Descriptors are inherited.
 int in_process_of(const Account& user, const std::function<int()>& act);
 
@@ -52,7 +52,7 @@ int inside(const Account& user, int network_namespace, const std::function<int()
 // Links with their settings, ports with their options, FDBs, addresses and routes, without
 // counters.
 std::string host_network();
-// host_network() as soon as it is `wanted', or what it is after `limit'.
+// host_network() as soon as it is `wanted`, or what it is after `limit`.
 std::string host_network_becomes(const std::string& wanted, std::chrono::milliseconds limit);
 // The host's links with names like those of tapgate's or the kernel's taps, whatever their kind.
 std::vector<std::string> ports_by_name();
@@ -74,7 +74,7 @@ int set_queue(int tap, bool attached);
 int set_mac(int tap, const std::string& name, const std::array<unsigned char, 6>& mac);
 int rename_link(const std::string& name, const std::string& to);
 int write_attribute(const std::string& name, const std::string& attribute, const std::string& text);
-// Over rtnetlink. Functions with `port' use the bridge's own terms (AF_BRIDGE, IFLA_PROTINFO).
+// Over rtnetlink. Functions with `port` use the bridge's own terms (AF_BRIDGE, IFLA_PROTINFO).
 int set_alias(const std::string& name, const std::string& alias);
 int set_master(const std::string& name, const std::string& master);
 int set_port_isolated(const std::string& name, bool on);
@@ -86,7 +86,7 @@ int add_link(const std::string& kind, const std::string& name);
 int add_veth(const std::string& name, const std::string& peer, int peers_namespace);
 // A VXLAN device that receives what comes for the network `number` at the UDP port `port`, up.
 int add_vxlan(const std::string& name, unsigned number, unsigned port);
-// A bridge, made in the namespace that has the number `id' in this one.
+// A bridge, made in the namespace that has the number `id` in this one.
 int add_link_elsewhere(const std::string& name, int id);
 int name_namespace(int network_namespace, int id);
 int move_link(const std::string& name, int network_namespace);
@@ -110,8 +110,8 @@ class Crowd {
   public:
     void add(unsigned count, const std::vector<std::string>& args,
              const HelperOptions& options = {});
-    // Sends SIGSTOP, SIGCONT and, with `kill', SIGKILL to some at random, then lets all go on.
-    // Meanwhile it calls `observe' again and again.
+    // Sends SIGSTOP, SIGCONT and, with `kill`, SIGKILL to some at random, then lets all go on.
+    // Meanwhile it calls `observe` again and again.
     void disturb(bool kill, const std::function<void()>& observe);
     std::vector<HelperResult> finish();
 

@@ -65,7 +65,7 @@ class Testbed : public testing::Test {
 
     static HelperResult run_helper(const std::vector<std::string>& args,
                                    const HelperOptions& options = {});
-    // Runs tapgate-policy as the caller in `options'. It has no privilege, however it is started.
+    // Runs tapgate-policy as the caller in `options`. It has no privilege, however it is started.
     static HelperResult ask_policy(const std::vector<std::string>& args,
                                    HelperOptions options = {});
 

@@ -63,7 +63,7 @@ TraceAction let_pass(const TracedCall& call);
 std::string traced_string(pid_t pid, std::uint64_t address);
 
 // The netlink messages that a sendmsg() or sendto() call sends, or that a recvmsg() or recvfrom()
-// call with the result `size' has received: where each header is in the process, and what it
+// call with the result `size` has received: where each header is in the process, and what it
 // contains. Empty for any other call.
 struct TracedMessage {
     std::uint64_t address = 0;
@@ -78,7 +78,7 @@ std::vector<TracedMessage> messages_in(const TracedCall& call, std::int64_t size
 void make_unknown(const TracedCall& call, const TracedMessage& message);
 // Turns it into a refusal.
 void make_refusal(const TracedCall& call, const TracedMessage& message, int error);
-// Changes what a recvfrom() call with the result `size' has received, before the process sees it.
+// Changes what a recvfrom() call with the result `size` has received, before the process sees it.
 // Nothing for any other call.
 void change_answer(const TracedCall& call, std::int64_t size,
                    const std::function<void(std::string& answer)>& change);

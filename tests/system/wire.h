@@ -37,7 +37,7 @@ inline constexpr const char* router_mac = "00:11:22:33:44:55";
 inline constexpr std::string_view broadcast_mac = "ff:ff:ff:ff:ff:ff";
 inline constexpr std::string_view multicast_mac = "01:00:5e:01:02:03";
 
-// A frame with an EtherType for experiments; no two are alike. With `vlan', it has that tag
+// A frame with an EtherType for experiments; no two are alike. With `vlan`, it has that tag
 // (802.1Q).
 std::string make_frame(std::string_view to, std::string_view from, int vlan = 0);
 // The same frame with a tag.
@@ -93,7 +93,7 @@ class Station {
     // False if the kernel did not take the frame.
     bool send(const std::string& frame) const;
 
-    // Whether `frame', which was sent before, has arrived here. Takes out everything that has.
+    // Whether `frame`, which was sent before, has arrived here. Takes out everything that has.
     [[nodiscard]] bool got(const std::string& frame) const;
     // Everything that has arrived, with its tags.
     [[nodiscard]] std::vector<std::string> take_out() const;

@@ -26,7 +26,7 @@ std::string error_of(const Function& function) {
     return "none";
 }
 
-/// The Error that `function' throws; the test fails if it throws none.
+/// The Error that `function` throws; the test fails if it throws none.
 template <typename Error, typename Function>
 Error exception_of(const Function& function) {
     try {

@@ -107,7 +107,7 @@ TEST_F(RuntimeDirectory, ALinkIsRefused) {
     EXPECT_THAT(error(), HasSubstr("not a directory of yours"));
 }
 
-// Behind `su' it is another user's, and behind cron there may be none: an own one is taken then.
+// Behind `su` it is another user's, and behind cron there may be none: an own one is taken then.
 TEST_F(RuntimeDirectory, AnothersIsNotUsed) {
     const TemporaryDirectory home;
     const Variable own("HOME", home.path().c_str());

@@ -19,7 +19,7 @@ TEST(StopSignals, AreTakenWhenTheyCome) {
     EXPECT_EQ(signals.take(), "");
 }
 
-// Who types `nohup tapgate run web &' and closes the terminal wants the VM to go on.
+// Who types `nohup tapgate run web &` and closes the terminal wants the VM to go on.
 TEST(StopSignals, AreLeftAloneWhereTheyAreIgnored) {
     std::signal(SIGHUP, SIG_IGN);
     {

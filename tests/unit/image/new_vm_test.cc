@@ -146,7 +146,7 @@ TEST_F(New, HasASeedOfItsOwn) {
     refresh_seed(second);
     EXPECT_THAT(content_of(seed_path(second)), HasSubstr("ssh-ed25519 BBBB me"));
 
-    // What `tapgate seed' says counts from then on.
+    // What `tapgate seed` says counts from then on.
     attach_seed(second, make_seed(second, "host", user_data_of({"bob", {"ssh-rsa A"}}), {}));
     EXPECT_FALSE(load_vm_file(second).spec.seed);
     EXPECT_EQ(load_vm_file(second).spec.disks.size(), 2U);
