@@ -131,7 +131,8 @@ ExitCode set_autostart(const CommandLine& command) {
 
 ExitCode delete_vm(const CommandLine& command) {
     const VmName name = command.vm_name();
-    const Removal removal = plan_removal(name, command.has("disks"));
+    const Removal removal =
+        plan_removal(name, command.has("disks") ? OwnImages::go : OwnImages::stay);
     if (!command.has("yes") &&
         !agreed("Deleting " + name.str() + " removes\n" + removal.text() + "Go on"))
         throw LauncherError("nothing was deleted");

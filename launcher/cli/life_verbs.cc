@@ -219,7 +219,7 @@ ExitCode eject_cd(const CommandLine& command) {
     } else {
         const std::string path = absolute_path(command.operands[1]);
         // QEMU would find out that a VM writes to it with the old CD out of the drive.
-        refuse_conflicting_use(path, false);
+        refuse_conflicting_use(path, ImageUse::reading);
         insert_medium(name, path, command.has("force"));
     }
     note("until " + name.str() + " ends; what it is started with: tapgate set " + name.str() +
@@ -240,7 +240,7 @@ ExitCode attach_to_vm(const CommandLine& command) {
                          argument_of(*find_vm_option(key)));
     require_running(name);
     if (key == "cdrom")  // as in eject_cd()
-        refuse_conflicting_use(absolute_path(word.substr(equals + 1)), false);
+        refuse_conflicting_use(absolute_path(word.substr(equals + 1)), ImageUse::reading);
     // Including the helper that it was started with.
     const CommandLine started = as_started(command);
     const std::string id =

@@ -34,7 +34,7 @@ constexpr std::chrono::seconds answer_limit{20};
 ProgramResult ask_there(const SlurmJob& job, std::vector<std::string> words) {
     prepare_step();
     words.insert(words.begin(), own_program());
-    return run_program(srun_words(job, words, false), answer_limit);
+    return run_program(srun_words(job, words), answer_limit);
 }
 
 LauncherError refused_there(const SlurmJob& job, const ProgramResult& there) {
@@ -183,7 +183,7 @@ ExitCode take_picture_there(const SlurmJob& job, const CommandLine& command) {
     const std::string& file = command.operands.at(1);
     prepare_step();
     const int code =
-        run_step(srun_words(job, {own_program(), "screenshot", job.vm.str(), picture}, false));
+        run_step(srun_words(job, {own_program(), "screenshot", job.vm.str(), picture}));
     const auto png = code == 0 ? read_file(picture, size_t{256} << 20) : std::nullopt;
     unlink(picture.c_str());
     if (png)

@@ -111,10 +111,8 @@ std::string signal_within(const StopSignals& stop, milliseconds pause) {
 bool runs_there(const SlurmJob& job) {
     prepare_step();
     try {
-        return run_program(srun_words(job,
-                                      {own_program(), "wait", job.vm.str(), "--for=running",
-                                       "--timeout=" + std::to_string(step_limit.count() / 2)},
-                                      false),
+        return run_program(srun_words(job, {own_program(), "wait", job.vm.str(), "--for=running",
+                                            "--timeout=" + std::to_string(step_limit.count() / 2)}),
                            step_limit)
                    .exit_code == 0;
     } catch (const LauncherError&) {
@@ -271,7 +269,7 @@ ExitCode run(const CommandLine& command, const VmDescription& vm) {
 // ---- verbs of a VM that has a job
 
 // Runs this program with these words in the job; returns its exit code.
-ExitCode run_there(const SlurmJob& job, std::vector<std::string> words, bool terminal) {
+ExitCode run_there(const SlurmJob& job, std::vector<std::string> words, bool terminal = false) {
     prepare_step();
     words.insert(words.begin(), own_program());
     return static_cast<ExitCode>(run_step(srun_words(job, words, terminal)));
@@ -279,7 +277,7 @@ ExitCode run_there(const SlurmJob& job, std::vector<std::string> words, bool ter
 
 // Runs the same command line there, as it was typed.
 ExitCode relay_and_wait(const SlurmJob& job, const CommandLine& command) {
-    const ExitCode code = run_there(job, command.words, false);
+    const ExitCode code = run_there(job, command.words);
     // The job ends with the VM, and may end the step before that can report its result.
     const auto now = slurm_job(job.vm);
     if (code != ExitCode::done && now && now->id == job.id && now->runs())
@@ -311,10 +309,8 @@ ExitCode wait_in_queue(const VmName& name, const CommandLine& command) {
         const auto left = std::chrono::ceil<seconds>(deadline - Clock::now());
         if (job->runs()) {
             return run_there(
-                *job,
-                {"wait", name.str(), "--for=" + command.option("for", "ssh"),
-                 "--timeout=" + std::to_string(std::max(left.count(), std::int64_t{1}))},
-                false);
+                *job, {"wait", name.str(), "--for=" + command.option("for", "ssh"),
+                       "--timeout=" + std::to_string(std::max(left.count(), std::int64_t{1}))});
         }
         if (left.count() <= 0)
             throw LauncherError(name.str() + ": not ready within " +

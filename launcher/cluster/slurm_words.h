@@ -74,7 +74,7 @@ std::string parse_sbatch(std::string_view output);
 /// srun to run `command` in the directory "/", beside what already runs in the job. With
 /// `terminal`, it gets a terminal there that is connected to this one.
 std::vector<std::string> srun_words(const SlurmJob& job, const std::vector<std::string>& command,
-                                    bool terminal);
+                                    bool terminal = false);
 
 /// Filters what srun writes to its stderr. Removes what srun says about a step that ends with an
 /// exit code other than 0: the step has said itself what was wrong, and srun ends with the same

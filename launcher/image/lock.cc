@@ -139,11 +139,11 @@ void refuse_used_image(const std::string& path) {
         throw in_use(path);
 }
 
-void refuse_conflicting_use(const std::string& path, bool writes) {
+void refuse_conflicting_use(const std::string& path, ImageUse wanted) {
     const UniqueFd fd = open_locked(path);
     const bool others_write = is_held(fd, used + write, 1) || is_held(fd, used + resize, 1);
     const bool others_mind = is_held(fd, unshared + write, 1) || is_held(fd, unshared + resize, 1);
-    if (others_write || (writes && others_mind))
+    if (others_write || (wanted == ImageUse::writing && others_mind))
         throw in_use(path);
 }
 

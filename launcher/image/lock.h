@@ -32,9 +32,9 @@ std::string image_user(const std::string& path);
 /// If another process uses the image, throws a LauncherError that names the image and its user.
 void refuse_used_image(const std::string& path);
 
-/// The same, but only for a use that keeps a VM from using the image: if the VM `writes`, any use
-/// that does not share that; if it only reads, a use by somebody who writes.
-void refuse_conflicting_use(const std::string& path, bool writes);
+/// The same, but only for a use that keeps a VM from using the image as it wants to: for writing,
+/// any use that does not share that; for reading, a use by somebody who writes.
+void refuse_conflicting_use(const std::string& path, ImageUse wanted);
 
 /// Keeps others from starting to use an image, with the locks that QEMU itself would hold.
 class HeldImage {

@@ -84,13 +84,13 @@ std::string Removal::text() const {
     return text;
 }
 
-Removal plan_removal(const VmName& name, bool disks) {
+Removal plan_removal(const VmName& name, OwnImages own) {
     if (!has_vm_file(name))
         throw no_such_vm(name);
     Removal removal;
     for (const std::filesystem::path& entry : entries_of(vm_data_directory(name))) {
         const std::string file = entry.filename().string();
-        if (disks || file.starts_with("uefi-") || file.starts_with("known_hosts"))
+        if (own == OwnImages::go || file.starts_with("uefi-") || file.starts_with("known_hosts"))
             removal.files.push_back(entry.string());
     }
     if (exists(pattern_known_hosts_path(name)))

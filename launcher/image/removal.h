@@ -19,11 +19,14 @@ struct Removal {
     [[nodiscard]] std::string text() const;
 };
 
-/// What deleting the VM removes: its file, its UEFI variables, its guest's SSH key and, with
-/// `disks`, everything else in its directory below data_directory(). Images elsewhere always stay.
-/// Throws a LauncherError when there is no such VM, when another VM uses one of these files, or
-/// when the VM is the base of clones.
-Removal plan_removal(const VmName& name, bool disks);
+/// What becomes of a deleted VM's images in its directory below data_directory().
+enum class OwnImages { stay, go };
+
+/// What deleting the VM removes: its file, its UEFI variables, its guest's SSH key and, if its own
+/// images go, everything else in its directory. Images elsewhere always stay. Throws a
+/// LauncherError when there is no such VM, when another VM uses one of these files, or when the VM
+/// is the base of clones.
+Removal plan_removal(const VmName& name, OwnImages own);
 
 /// Removes that, and what the VM's last run has left. A base that loses its last clone becomes
 /// writable again. Returns what the user should know. Throws a LauncherError when the VM runs, or a

@@ -122,7 +122,7 @@ std::string lab_removal_text(const std::vector<LabMember>& members) {
     std::string text;
     for (const LabMember& member : members)
         if (member.made)
-            text += plan_removal(member.name, true).text();
+            text += plan_removal(member.name, OwnImages::go).text();
     return text;
 }
 
@@ -164,7 +164,8 @@ void remove_lab(const std::vector<LabMember>& members) {
         if (!member.made)
             continue;
         try {
-            for (std::string& text : remove_vm(member.name, plan_removal(member.name, true)))
+            for (std::string& text :
+                 remove_vm(member.name, plan_removal(member.name, OwnImages::go)))
                 notes.insert(std::move(text));
         } catch (const LauncherError& error) {
             wrong += "\n" + member.name.str() + ": " + error.what();

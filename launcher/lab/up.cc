@@ -244,7 +244,7 @@ class Up {
         for (const size_t i : made_) {
             const VmName& name = members_[i].name;
             try {
-                remove_vm(name, plan_removal(name, true));
+                remove_vm(name, plan_removal(name, OwnImages::go));
                 table_->set(i, State::waiting, "not made", Clock::now());
             } catch (const LauncherError& error) {
                 left += "\n" + name.str() + " could not be removed: " + error.what();

@@ -73,7 +73,7 @@ void refuse_used_disks(const VmSpec& spec) {
     std::vector<struct stat> seen;
     for (const Disk& disk : spec.disks) {
         const bool writes = !disk.read_only && !spec.snapshot;
-        refuse_conflicting_use(disk.path.str(), writes);
+        refuse_conflicting_use(disk.path.str(), writes ? ImageUse::writing : ImageUse::reading);
         struct stat& status = seen.emplace_back();
         if (stat(disk.path.str().c_str(), &status) != 0)
             continue;

@@ -241,6 +241,44 @@ TEST_F(Caller, NonblockingSocket) {
     EXPECT_TRUE(granted(run_helper(usual_args, options)));
 }
 
+// Variables that change what libraries, the loader and libc do, where they believe them.
+const std::vector<std::string> hostile_environment = {
+    "NLDBG=9",
+    "NLCB=debug",
+    "NLCB=verbose",
+    "LD_PRELOAD=/mnt/evil/libevil.so",
+    "LD_LIBRARY_PATH=/mnt/evil",
+    "LD_AUDIT=/mnt/evil/libevil.so",
+    "LD_DEBUG=all",
+    "LD_DEBUG_OUTPUT=/mnt/evil/out",
+    "LD_PROFILE=libc.so.6",
+    "LD_BIND_NOW=1",
+    "LD_SHOW_AUXV=1",
+    "LD_TRACE_LOADED_OBJECTS=1",
+    "TZ=:/mnt/evil/zone",
+    "TZDIR=/mnt/evil",
+    "LOCPATH=/mnt/evil",
+    "LANGUAGE=de",
+    "LC_ALL=de_DE.UTF-8",
+    "NLSPATH=/mnt/evil/%N",
+    "GCONV_PATH=/mnt/evil",
+    "CHARSET=EVIL",
+    "GETCONF_DIR=/mnt/evil",
+    "MALLOC_TRACE=/mnt/evil/m",
+    "MALLOC_CHECK_=3",
+    "MALLOC_PERTURB_=165",
+    "GLIBC_TUNABLES=glibc.malloc.check=3",
+    "GLIBC_TUNABLES=glibc.malloc.mxfast=glibc.malloc.mxfast=A",
+    "HOSTALIASES=/mnt/evil/h",
+    "RES_OPTIONS=debug",
+    "TMPDIR=/mnt/evil",
+    "HOME=/mnt/evil",
+    "POSIXLY_CORRECT=1",
+    "=",
+    "x",
+    "",
+    "PATH="};
+
 TEST_F(Caller, EnvironmentChangesNothing) {
     // Made by the user, and found by a loader or libc that looks where he says.
     make_directory(path("evil"), 0777, alice_account.uid, alice_account.gid);
@@ -253,48 +291,12 @@ TEST_F(Caller, EnvironmentChangesNothing) {
     const std::vector<std::vector<std::string>> cases = {
         usual_args, {"--br=none", "--fd=27"}, {"--nonsense"}, {"--br=br0", "--fd=28"}};
     const std::vector<std::string> base = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
-    const std::vector<std::string> hostile = {
-        "NLDBG=9",
-        "NLCB=debug",
-        "NLCB=verbose",
-        "LD_PRELOAD=/mnt/evil/libevil.so",
-        "LD_LIBRARY_PATH=/mnt/evil",
-        "LD_AUDIT=/mnt/evil/libevil.so",
-        "LD_DEBUG=all",
-        "LD_DEBUG_OUTPUT=/mnt/evil/out",
-        "LD_PROFILE=libc.so.6",
-        "LD_BIND_NOW=1",
-        "LD_SHOW_AUXV=1",
-        "LD_TRACE_LOADED_OBJECTS=1",
-        "TZ=:/mnt/evil/zone",
-        "TZDIR=/mnt/evil",
-        "LOCPATH=/mnt/evil",
-        "LANGUAGE=de",
-        "LC_ALL=de_DE.UTF-8",
-        "NLSPATH=/mnt/evil/%N",
-        "GCONV_PATH=/mnt/evil",
-        "CHARSET=EVIL",
-        "GETCONF_DIR=/mnt/evil",
-        "MALLOC_TRACE=/mnt/evil/m",
-        "MALLOC_CHECK_=3",
-        "MALLOC_PERTURB_=165",
-        "GLIBC_TUNABLES=glibc.malloc.check=3",
-        "GLIBC_TUNABLES=glibc.malloc.mxfast=glibc.malloc.mxfast=A",
-        "HOSTALIASES=/mnt/evil/h",
-        "RES_OPTIONS=debug",
-        "TMPDIR=/mnt/evil",
-        "HOME=/mnt/evil",
-        "POSIXLY_CORRECT=1",
-        "=",
-        "x",
-        "",
-        "PATH="};
     for (const auto& args : cases) {
         HelperOptions options;
         options.env = base;
         const HelperResult expected = run_helper(args, options);
-        std::vector<std::vector<std::string>> environments = {{}, hostile};
-        for (const std::string& variable : hostile)
+        std::vector<std::vector<std::string>> environments = {{}, hostile_environment};
+        for (const std::string& variable : hostile_environment)
             environments.push_back({variable});
         environments.push_back({"BIG=" + std::string(100000, 'x')});
         for (const auto& env : environments) {

@@ -221,7 +221,7 @@ TEST(SlurmJobs, TheNumberOfANewJob) {
 
 TEST(SlurmJobs, StepsRunBesideTheVm) {
     const auto job = parse_squeue("7|RUNNING|n1|0:01|1:00|None|tapgate-web")[0];
-    EXPECT_THAT(srun_words(job, {"/usr/bin/tapgate", "status", "web"}, false),
+    EXPECT_THAT(srun_words(job, {"/usr/bin/tapgate", "status", "web"}),
                 ElementsAre("srun", "--quiet", "--jobid=7", "--overlap", "--nodes=1", "--ntasks=1",
                             "--mem=0", "--export=ALL", "--chdir=/", "--quit-on-interrupt",
                             "--unbuffered", "/usr/bin/tapgate", "status", "web"));

@@ -174,11 +174,11 @@ TEST_F(Clone, ABaseIsNotWrittenTo) {
     EXPECT_THAT(starts(base), HasSubstr("--snapshot=on"));
     describe(base, "disk = " + path("disk.raw") + "\nsnapshot = on\n");
     EXPECT_EQ(starts(base), "none");
-    EXPECT_THAT(error_of([&] { plan_removal(base, false); }), HasSubstr("lab, other"));
+    EXPECT_THAT(error_of([&] { plan_removal(base, OwnImages::stay); }), HasSubstr("lab, other"));
 
-    remove_vm(lab, plan_removal(lab, true));
+    remove_vm(lab, plan_removal(lab, OwnImages::go));
     EXPECT_EQ(mode_of("disk.raw") & 0222U, 0U);
-    EXPECT_THAT(remove_vm(sibling, plan_removal(sibling, true)),
+    EXPECT_THAT(remove_vm(sibling, plan_removal(sibling, OwnImages::go)),
                 ElementsAre(HasSubstr("disk.raw")));
     EXPECT_EQ(mode_of("disk.raw"), before);
     EXPECT_EQ(starts(base), "none");
@@ -186,7 +186,7 @@ TEST_F(Clone, ABaseIsNotWrittenTo) {
 
 TEST_F(Clone, AnOverlayThatIsLeftStillProtectsItsBase) {
     clone_vm(base, lab, {});
-    remove_vm(lab, plan_removal(lab, false));
+    remove_vm(lab, plan_removal(lab, OwnImages::stay));
     EXPECT_THAT(starts(base), HasSubstr(data("lab/disk.qcow2")));
 }
 
