@@ -123,8 +123,8 @@ Way way_option(const CommandLine& command) {
     return text == "ssh" ? Way::ssh : text == "agent" ? Way::agent : Way::either;
 }
 
-// Does something by the VM's agent. That a power cut closes the agent's channel is the smaller
-// news.
+// Does something by the VM's agent. When the VM ends meanwhile, says that, and not that the agent's
+// channel was closed.
 void by_agent(const VmName& name, const std::function<void()>& something) {
     const UniqueFd qemu = qemu_pidfd(name);
     try {

@@ -77,8 +77,8 @@ Outcome all(const std::vector<Outcome>& outcomes) {
 
 bool World::begin() {
     SetUp();
-    // Not whether the test is skipped: one that has failed already never is, and what follows is
-    // for the testbed's namespaces only.
+    // IsSkipped() would not do: it is false in a test that has failed before, and what follows must
+    // only happen in the testbed's namespaces.
     if (!is_set_up() || (!ours_ && !install_stock()))
         return false;
     add_bridge("br0");

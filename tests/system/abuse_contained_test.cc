@@ -71,14 +71,14 @@ struct Lab {
     static Station host() { return Station::link("br0", {"gw0"}); }
     Station bob() const { return Station::tap(bobs.fds.at(0).get(), {"br0"}); }
     Station alice() const { return Station::tap(tap(), {"br0"}); }
-    // Asked for by its holder, as the kernel wants it.
+    // The kernel wants the tap's holder to ask.
     UniqueFd namespace_of_alice() const {
         const AsUser alice_herself(alice_account);
         return namespace_of_tap(tap());
     }
 
-    // Of three frames from the gateway so many arrive at bob's guest; and of three from the host to
-    // the gateway, there.
+    // How many of three frames arrive: from the gateway at bob's guest, and from the host at the
+    // gateway.
     int bob_gets() const {
         const OneCpu one_cpu;
         const Station from = gateway();
@@ -115,7 +115,7 @@ struct Lab {
     }
 };
 
-// With MUST_WORK=1 no attack is left out in silence.
+// With MUST_WORK=1 an attack that cannot be made is a failure.
 Outcome not_in_this_kernel(const std::string& what) {
     if (const char* const must = std::getenv("MUST_WORK"); must != nullptr && *must == '1')
         throw std::runtime_error("this kernel has no " + what + ", which the attack needs");
@@ -192,7 +192,7 @@ int send_changing(const std::string& frame, std::size_t place, char other) {
     return 0;
 }
 
-// --- H5
+// --- H5 (CHANGELOG.md): another's MAC address on the tap
 
 Attacks stolen_addresses() {
     return {
@@ -306,7 +306,7 @@ Attacks stolen_addresses() {
     };
 }
 
-// --- H9
+// --- H9: more queues than the rule gives
 
 Attacks queues() {
     return {
@@ -353,8 +353,8 @@ Attacks queues() {
                                                     queue = attach_tap(name, IFF_TAP | IFF_NO_PI |
                                                                                  IFF_MULTI_QUEUE);
                                                 }
-                                                // Inside they are his to have: the port outside has
-                                                // what the rule says.
+                                                // Inside he may have as many as he likes: what
+                                                // counts is the port outside.
                                                 return 0;
                                             })
                                    : 0;
@@ -363,7 +363,7 @@ Attacks queues() {
     };
 }
 
-// --- what is inside is his, and ends there
+// --- what he changes in the tap's namespace changes nothing outside
 
 Attacks inside_the_namespace() {
     return {
@@ -424,7 +424,7 @@ Attacks inside_the_namespace() {
     };
 }
 
-// A tap is held by what `keep` returns: it counts as long as it is there, and goes with that.
+// What `keep` returns holds the tap: until it is closed, the tap counts, and then the tap goes.
 Outcome counts_and_goes(const World& world,
                         const std::function<std::vector<UniqueFd>(const UniqueFd& tap)>& keep) {
     if (!world.ours())
@@ -494,7 +494,7 @@ Attacks what_stays() {
              }();
              if (!space)
                  return Outcome::nothing_to_break;
-             // A process of his that stays with the end in a namespace below.
+             // A process of his stays in a namespace below, with the inner end.
              std::array<int, 2> ends{};
              if (pipe2(ends.data(), O_CLOEXEC) != 0)
                  return Outcome::broken;
@@ -533,7 +533,7 @@ Attacks what_stays() {
     };
 }
 
-// --- a second user on the first one's
+// --- a second user against the first one's tap
 
 Attacks neighbours() {
     return {
@@ -546,7 +546,7 @@ Attacks neighbours() {
              attach_to_anything(alice_account, &queues);
              const int reached = in_process_of(alice_account, [&] {
                  int count = 0;
-                 // By whatever processes there are.
+                 // By whichever processes there are at that moment.
                  for (int pid = 1; pid < 5000; ++pid) {
                      const std::string process = "/proc/" + std::to_string(pid) + "/ns/";
                      for (const char* kind : {"net", "user"}) {

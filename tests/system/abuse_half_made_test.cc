@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A hostile user against what is not finished yet: he looks, attaches, kills and changes while the
-// helper makes a port, at each of its calls. With plain and with contained taps.
+// A hostile user against a port that is being made: at each of the helper's calls he looks,
+// attaches, kills and changes. With plain and with contained taps. (H1 to H6 are in CHANGELOG.md.)
 
 #include <fcntl.h>
 #include <net/if.h>
@@ -24,8 +24,8 @@
 namespace tapgate {
 namespace {
 
-// What a rule gives. A plain tap of two queues is what a rule with nothing but selectors gave in
-// 0.1.0.
+// A rule, and what it gives. In 0.1.0, a rule with nothing but selectors gave a plain tap of two
+// queues.
 struct Kind {
     const char* name;
     const char* rule;
@@ -62,7 +62,7 @@ std::size_t ports_up_and_on_no_bridge() {
     return count;
 }
 
-// --- H2 and its like: queues
+// --- H2: a queue of a tap that has no owner yet
 
 Attack queue_for(const Account& user, const Kind& kind) {
     return {with(std::string("a queue of the half-made tap, for ") + user.name, kind),
@@ -74,7 +74,7 @@ Attack queue_for(const Account& user, const Kind& kind) {
             }};
 }
 
-// --- H1
+// --- H1: a tap that is up before it is on the bridge
 
 Attack tap_on_no_bridge(const Kind& kind) {
     return {with("a tap that is up and on no bridge, by its link type", kind),
@@ -92,7 +92,7 @@ Attack tap_on_no_bridge(const Kind& kind) {
             }};
 }
 
-// --- H3
+// --- H3: taps that outlive their helper
 
 Attack taps_of_killed_helpers(const Kind& kind) {
     return {with("taps that stay behind killed helpers", kind), [=](const World& world) {
@@ -124,7 +124,7 @@ Attack taps_of_killed_helpers(const Kind& kind) {
             }};
 }
 
-// --- H6
+// --- H6: a port that works, and a log that says "refused"
 
 void reply_to_nobody() {
     std::array<int, 2> pair{};
@@ -155,7 +155,7 @@ Attack port_of_a_failed_readback(const Kind& kind) {
                 for (int i = 0; i < (long_run() ? 400 : 10); ++i) {
                     std::vector<UniqueFd> queues;
                     std::atomic<bool> over{false};
-                    // SIOCSIFHWADDR on a queue takes no right whatever.
+                    // SIOCSIFHWADDR on a queue needs no privilege.
                     const auto change = [&](unsigned char which) {
                         for (unsigned char last = 0; !over; ++last)
                             set_mac(queues[0].get(), "", {2, 0, 0, 0, which, last});
@@ -229,7 +229,7 @@ std::string drain_log(const UniqueFd& log) {
     return lines;
 }
 
-// He is the first to have a link called as the inner end is to be.
+// He makes a link with the name that the inner end is to get, before the helper does.
 Attack taken_inner_end() {
     return {"a refusal for a reason that is none: the inner end's name is taken (Linux 6.18)",
             [](const World& world) {

@@ -34,8 +34,8 @@ bool is_within_reach(pid_t pid) {
     return memory || taken || ptrace(PTRACE_SEIZE, pid, nullptr, nullptr) == 0;
 }
 
-// prlimit(2) asks for the same uids and nothing else, so a caller may do that to a helper that he
-// has stopped.
+// prlimit(2) only asks for the same uids. So a caller may change the limits of a helper that he has
+// stopped.
 Outcome limits_at_each_call(const World& world) {
     World::write_policy("allow br0 user=alice,nobody max-taps=9 isolated mac-lock\n");
     const std::vector<std::string> args = {"--br=br0", "--fd=27", "--mac=52:54:00:00:00:01",
@@ -68,7 +68,7 @@ Attacks helper_itself() {
                  helper.kill(SIGSTOP);
                  const std::string status =
                      read_text("/proc/" + std::to_string(helper.pid()) + "/status");
-                 // Before that it is a process of the test's.
+                 // Before its exec, it is still a process of this test.
                  if (!status.starts_with(world.ours() ? "Name:\ttapgate" : "Name:\tqemu"))
                      continue;
                  ++seen;
@@ -109,7 +109,7 @@ Attacks helper_itself() {
              if (calls < 5 || !entered)
                  throw std::runtime_error("the child was not seen, or not from its namespace");
              Outcome outcome = held_if(!within_reach && World::no_taps_left());
-             // At its last call, the end, it has done all there is to do.
+             // At its last call, exit_group(), the work has been done.
              for (unsigned at = 1; at < calls; ++at) {
                  const HelperResult run =
                      run_traced_family(usual_args, world.alice(), [&](const TracedCall& call) {
@@ -137,7 +137,7 @@ Attacks helper_itself() {
                  return Outcome::nothing_to_break;
              if (child < 0)
                  throw std::runtime_error("the child was not seen");
-             // The kernel kills it with its parent; somebody's it is to bury it.
+             // The kernel kills it with its parent; who reaps it is not the helper's affair.
              for (int wait = 0; wait < 100 && kill(child, 0) == 0; ++wait)
                  usleep(10000);
              return all({refused(run), held_if(run.err.find("gave up") != std::string::npos),

@@ -127,7 +127,7 @@ Outcome full_log(const World& world) {
                    World::no_taps_left() && ports_by_name().empty());
 }
 
-// --- H11: the C1 controls, as UTF-8 has them; U+009B is ESC [ in one
+// --- H11 (CHANGELOG.md): the C1 controls in UTF-8, of which U+009B alone means ESC [
 
 bool has_control(const std::string& text) {
     for (std::size_t i = 0; i < text.size(); ++i) {

@@ -11,12 +11,12 @@
 namespace tapgate {
 namespace {
 
-// The name service's: see nss_module.cc.
+// A user and a group that only the name service knows: see nss_module.cc.
 constexpr Account remote_account{"remote", 2101, 2101};
 constexpr gid_t remote_students = 3101;
 
-// As prlimit(2) does at that moment, which any user may: the first of two services, which needs a
-// descriptor, cannot have it.
+// What any user can do by prlimit(2) at that moment: the first of two services needs a descriptor,
+// and cannot have one.
 TraceAction silence_first_service(const TracedCall& call) {
     TraceAction action;
     if (call.process > 0 && call_name(call.number) == "openat" &&
@@ -25,9 +25,9 @@ TraceAction silence_first_service(const TracedCall& call) {
     return action;
 }
 
-// What the second service knows: another person of that name, or another name of that person. Who
-// has silenced the first is then told from himself by the second; so such a policy must work for
-// nobody, and does not stay.
+// What the second service knows: another person by that name, or the person by another name. It
+// would tell whoever has silenced the first service apart from himself. So such a policy must work
+// for nobody, even with both services.
 Outcome second_service(const World& world, const std::string& denied,
                        std::initializer_list<const char*> others) {
     if (!world.ours() || !World::install_lookup() || !World::install_nss_module() || !can_trace())

@@ -10,7 +10,7 @@
 namespace tapgate {
 namespace {
 
-// The bridge's own view of an address: whether it takes frames for it to be the host's.
+// Whether the bridge takes frames for the address to be the host's own.
 bool is_address_of_host(const std::string& bridge, const std::string& mac) {
     constexpr std::size_t entry = 16;  // struct __fdb_entry, linux/if_bridge.h
     const std::string table = read_text("/sys/class/net/" + bridge + "/brforward");

@@ -32,8 +32,8 @@ Outcome nobody_gets_a_third(const World& world, bool kill) {
 
 // --- a namespace without a process
 
-// A connection in FIN_WAIT2, whose other end never says more: the kernel keeps it, and the
-// namespace, for as long as it is told to.
+// A connection in FIN_WAIT2 whose other end stays silent: the kernel keeps it, and with it the
+// namespace, for as long as its owner has said.
 int leave_connection() {
     constexpr std::string_view seconds = "100000";
     const UniqueFd limit(open("/proc/sys/net/ipv4/tcp_fin_timeout", O_WRONLY | O_CLOEXEC));
@@ -78,7 +78,7 @@ Outcome connection_that_stays(const World& world) {
     return held_if(counts && ports_by_name().empty() && world.attach().fds.size() == 1);
 }
 
-// --- at each moment of one request, another
+// --- a second request at each moment of the first
 
 Outcome one_and_another(const World& world) {
     if (!world.ours())
@@ -108,7 +108,7 @@ Outcome one_and_another(const World& world) {
     return Outcome::held;
 }
 
-// A tap that is half made and stays so: how many more there can be.
+// Tap after tap is half made and stays so: how many there can be at once.
 Outcome stopped_helpers(const World& world) {
     if (!world.ours())
         return Outcome::nothing_to_break;
@@ -133,7 +133,7 @@ Outcome stopped_helpers(const World& world) {
     return held_if(most <= 1);
 }
 
-// Each start is there before the last port has gone.
+// Each helper starts before the port of the one before has gone.
 Outcome restarts_at_once(const World& world) {
     if (!world.ours())
         return Outcome::nothing_to_break;
@@ -198,7 +198,7 @@ void make_setuid_files(unsigned count) {
         throw std::runtime_error("the setuid files: " + std::to_string(status));
 }
 
-// `subuid`: what /etc/subuid says when they run.
+// `subuid` is the text of /etc/subuid at that time.
 std::vector<HelperResult> runs_of_subordinates(const World& world, unsigned count,
                                                const std::string& subuid) {
     make_setuid_files(count);
@@ -241,7 +241,7 @@ Outcome nobody_reads_subuid_otherwise(const World& world) {
     return Outcome::held;
 }
 
-// One of alice's uids has some of its own: then so has she.
+// Subordinate uids of alice's subordinate uid are alice's.
 Outcome subordinates_of_a_subordinate(const World& world) {
     if (!world.ours())
         return Outcome::nothing_to_break;
@@ -291,7 +291,8 @@ Attacks subordinate_uids() {
     };
 }
 
-// alice's stale tap goes while --reap looks at it: what there is before each of its other calls.
+// alice's stale tap goes while --reap looks at it: whether anything like a port is there at one of
+// its later calls.
 Outcome reaped_when_gone(const World& world) {
     if (!world.ours())
         return Outcome::nothing_to_break;

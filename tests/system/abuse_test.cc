@@ -206,7 +206,7 @@ Attacks policy_files() {
          }},
         {"the beginning of a policy, whose disk, or his cgroup's memory, gives no more",
          [](const World& world) {
-             // The kernel's own files are said to have a page, and have less.
+             // sysfs says that its files have the size of a page, and they have less.
              const char* const file = "/sys/class/net/br0/ifalias";
              if (set_alias("br0", "allow br0") != 0 || unlink(policy_file) != 0 ||
                  symlink(file, policy_file) != 0 || read_text(policy_file) != "allow br0\n")

@@ -70,7 +70,7 @@ class Attach : public BothInstalls {
 };
 TAPGATE_BOTH_INSTALLS(Attach);
 
-// What takes long, and has nothing to do with the way to install it.
+// For a test that takes long, and for which the way to install makes no difference.
 class OneInstall : public Testbed {
   protected:
     void prepare() override { allow_br0(); }
@@ -196,7 +196,7 @@ TEST_P(Attach, PortIsInTheStateThatTheStockHelperLeavesItIn) {
     TAPGATE_REQUIRE(install_stock(), "the stock helper");
     HelperOptions stock;
     stock.program = stock_path();
-    // In turn, so that both have the same port number and neighbours.
+    // One after the other, so that both have the same port number and neighbours.
     const auto state = [&] {
         std::map<std::string, std::string> attributes;
         for (const char* name : {"state",

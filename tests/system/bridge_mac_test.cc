@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The bridge's own MAC address: a grant fixes it as it is, so that no tap's holder can move it, and
-// leaves alone what root has set, even meanwhile.
+// The bridge's own MAC address: a grant fixes it as it is, so that no tap's holder can change it.
+// An address that root has set stays, even if he sets it while the port is made.
 
 #include <sys/socket.h>
 
@@ -25,7 +25,7 @@ using testing::StartsWith;
 // A bridge without an address of its own takes the lowest one of its ports, and there is no lower.
 constexpr const char* lowest_mac = "00:00:00:00:00:01";
 
-// What root sets while a port is made is not undone by it.
+// An address that root sets while a port is made.
 TEST_F(Ports, RootsNewAddressOfTheBridgeStays) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     write_policy("allow br0 contain\n");
@@ -42,7 +42,7 @@ TEST_F(Ports, RootsNewAddressOfTheBridgeStays) {
     EXPECT_EQ(link_attribute("br0", "address"), router_mac);
 }
 
-// Nor by a caller who keeps the helper from seeing that root has set it.
+// A caller keeps the helper from seeing that root has set the address.
 TEST_F(Ports, AnAddressThatMayBeRootsIsNotTakenForAFreeOne) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     write_policy("allow br0\n");
@@ -75,7 +75,7 @@ class BridgeMac : public Testbed {
         return run_helper({"--br=br0", "--fd=27"});
     }
 
-    // What a holder can do without privilege.
+    // What the tap's holder can do without privilege.
     static void set_tap_mac(const HelperResult& run, std::string_view to) {
         const int fd = run.fds.at(0).get();
         check_call(set_hardware_address(fd, tap_name(fd), to) == 0, "SIOCSIFHWADDR");

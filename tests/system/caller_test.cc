@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a hostile caller brings along besides arguments: closed or strange descriptors, signals,
-// limits, directories, an environment. None of it changes what the helper does, or it fails with a
-// line and leaves nothing.
+// What a hostile caller can bring along besides arguments: closed or strange descriptors, signals,
+// limits, directories, an environment. The helper does the same as without, or it fails with a line
+// and leaves nothing.
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -116,12 +116,12 @@ TEST_F(Caller, PendingAlarmOfTheCallers) {
     }
 }
 
-// With a limit of whatever kind: done, or failed with a line and without a tap. Below some address
-// space limit even the loader cannot start; what happens then is its affair.
+// Under some limit: it succeeds, or fails with a line and without a tap. With too little address
+// space not even the loader can start, and what it says is up to it.
 testing::AssertionResult ended_cleanly(const HelperResult& run) {
     if (run.exit_status == 0)
         return granted(run);
-    // The loader's, and libc's before main().
+    // By the loader, or by libc before main().
     if (run.exit_status == 127 && !run.err.empty() && run.fds.empty())
         return testing::AssertionSuccess();
     return failed(run, "");
@@ -155,7 +155,7 @@ TEST_F(Caller, NoFileSizeNoCoreNoProcessesNoLockedMemory) {
     EXPECT_TRUE(granted(run_helper(usual_args, limited(RLIMIT_MEMLOCK, 0))));
 }
 
-// A log or stderr that is a file, with no file size left: SIGXFSZ must not kill it midway.
+// stderr is a file, which may not grow any more: SIGXFSZ must not kill the helper.
 TEST_F(Caller, FileSizeLimitWithStderrInAFile) {
     HelperOptions options = limited(RLIMIT_FSIZE, 0);
     write_file(path("log"), "", 0666);
@@ -171,7 +171,7 @@ TEST_F(Caller, FileSizeLimitWithStderrInAFile) {
 TEST_F(Caller, LittleAddressSpace) {
     for (rlim_t kib = 1024; kib <= 32768; kib += long_run() ? 64 : 512) {
         const HelperResult run = run_helper(usual_args, limited(RLIMIT_AS, kib << 10U));
-        // The kernel kills what it cannot even map: before the first instruction.
+        // The kernel kills a program that it cannot map, before its first instruction.
         if (run.signal == SIGKILL || run.signal == SIGSEGV) {
             EXPECT_LT(kib, 4096U) << describe(run);
             continue;
@@ -280,7 +280,7 @@ const std::vector<std::string> hostile_environment = {
     "PATH="};
 
 TEST_F(Caller, EnvironmentChangesNothing) {
-    // Made by the user, and found by a loader or libc that looks where he says.
+    // Files of the user's, for a loader or libc that looks where the variables say.
     make_directory(path("evil"), 0777, alice_account.uid, alice_account.gid);
     write_file(path("evil/libevil.so"), "not a library", 0755, alice_account.uid,
                alice_account.gid);

@@ -61,7 +61,7 @@ class Contained : public Testbed, public testing::WithParamInterface<const char*
         }
     }
 
-    // Whether the frame that `make(to, from)` makes arrives, from the guest and at the guest.
+    // The frame that `make(to, from)` makes has to arrive in both directions.
     static void expect_both_ways(
         const std::string& what,
         const std::function<std::string(std::string_view, std::string_view)>& make) {
@@ -103,8 +103,8 @@ INSTANTIATE_TEST_SUITE_P(Rule, Contained,
 
 using ContainedPort = Testbed;
 
-// A guest's frame with the network's own source address stays with it, and the next ones to that
-// address go out all the same: what is between the tap and the bridge does not learn who is where.
+// The guest sends with the address of somebody in the network. Its next frames to that address go
+// out all the same, since what is between the tap and the bridge learns no addresses.
 TEST_F(ContainedPort, LearnsNothingFromItsGuest) {
     add_bridge("br0");
     add_veth("uplink", "far");
@@ -125,8 +125,8 @@ TEST_F(ContainedPort, LearnsNothingFromItsGuest) {
     EXPECT_TRUE(network.got(out));
 }
 
-// The kernel sees to links a moment after they are up, unless it is asked: a tap whose frames are
-// lost meanwhile is not ready to be handed over.
+// The kernel handles links that come up a moment later, unless somebody asks about them. A tap that
+// loses frames meanwhile must not be handed over.
 TEST_F(ContainedPort, PassesItsFirstFrame) {
     add_bridge("br0");
     add_veth("uplink", "far");
@@ -148,8 +148,8 @@ TEST_F(ContainedPort, PassesItsFirstFrame) {
     EXPECT_EQ(passed, enough);
 }
 
-// Its user may get into the namespace while it is made, delete the pair, and have another helper
-// make one of the same name: that one's port is none of this helper's affair.
+// The user may enter the namespace while the port is made, delete the pair, and have another helper
+// make one of the same name. This helper must leave that one's port alone.
 TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     add_bridge("br0");
@@ -182,8 +182,7 @@ TEST_F(ContainedPort, OfTheSameNameIsAnotherHelpers) {
     EXPECT_EQ(link_attribute(name, "brport/isolated"), "0");
 }
 
-// Where its /proc is not all there (a service with ProcSubset=pid), nobody can say that it has no
-// IPv6.
+// Where parts of /proc are missing (in a service with ProcSubset=pid), IPv6 cannot be kept off.
 TEST_F(ContainedPort, IsRefusedWhereIpv6CannotBeKeptOff) {
     add_bridge("br0");
     write_policy("allow br0 contain\n");
@@ -213,7 +212,7 @@ constexpr std::string_view everybody{"\xff\xff\xff\xff", 4};
 constexpr std::string_view all_systems{"\xe0\x00\x00\x01", 4};
 constexpr std::string_view hosts_own{"\xc0\x00\x02\x01", 4};
 
-// A datagram to `address` from 192.0.2.99, or from another: four bytes each.
+// A datagram to `address`, by default from 192.0.2.99; addresses are four bytes.
 std::string make_datagram(const std::string& ethernet, std::string_view address,
                           std::string_view from = {"\xc0\x00\x02\x63", 4}) {
     std::string header = std::string("\x45\x00\x00\x20\x00\x01\x00\x00\x40\x11\x00\x00", 12) +
@@ -225,7 +224,7 @@ std::string make_datagram(const std::string& ethernet, std::string_view address,
     return frame;
 }
 
-// "By me to everywhere": from fe80::1 to all.
+// "I am the way to everywhere": from fe80::1 to all nodes.
 std::string make_router_advertisement(const std::string& ethernet) {
     const std::string addresses =
         "\xfe\x80" + std::string(13, '\0') + "\x01\xff\x02" + std::string(13, '\0') + "\x01";
@@ -246,13 +245,14 @@ bool has_ipv6_default_route() {
     return false;
 }
 
-// What is addressed to a group of switches does not go through the bridge: the kernel takes it for
-// the host's, as that of the port that it came in by, whatever that port's options are.
+// Frames to a group of switches do not go through the bridge: the kernel gives them to the host, as
+// received by the port, whatever the port's options are.
 class HostsOwnIp : public Testbed {
   protected:
     void prepare() override {
         write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "0");
-        // A new network namespace has the host's; filtered, an address has no way back by a port.
+        // A new network namespace has the host's setting. With the filter, the host would drop
+        // packets that come in by a port, since no route leads there.
         for (const char* const whose : {"all", "default"})
             write_file(std::string("/proc/sys/net/ipv4/conf/") + whose + "/rp_filter", "0");
         add_bridge("br0");
@@ -270,13 +270,13 @@ class HostsOwnIp : public Testbed {
                   0);
     }
 
-    // What of the host's answers or believes a guest that sends to that group, with a source
-    // address of its own choice.
+    // What in the host answers to, or believes, a guest that sends to that group with any source
+    // address.
     std::vector<std::string> reached(const std::string& rule, const char* group) {
         write_policy("allow br0 " + rule + "\n");
         const HelperResult run = run_helper({"--br=br0", "--fd=27", std::string("--mac=") + mac_a});
         EXPECT_TRUE(granted(run)) << describe(run);
-        // As udev may do behind each new link, by what systemd has in sysctl.d.
+        // As udev may do for each new link, by systemd's files in sysctl.d.
         if (rule != "plain")
             write_file("/proc/sys/net/ipv4/conf/" + ports("br0").at(0) + "/rp_filter", "2");
         const Station guest = Station::tap(run.fds.at(0).get(), {"br0"});
@@ -286,7 +286,7 @@ class HostsOwnIp : public Testbed {
         EXPECT_TRUE(guest.send(arp.replace(0, 12, ethernet)));
         for (const std::string_view to : {hosts_own, everybody, all_systems})
             EXPECT_TRUE(guest.send(make_datagram(ethernet, to)));
-        // From nobody: but for what README says of it.
+        // From 0.0.0.0: README tells of that one.
         for (const std::string_view to :
              {hosts_own, std::string_view("\xc0\x00\x02\xff", 4),
               std::string_view("\xe0\x00\x00\xfb", 4), std::string_view("\xef\x01\x01\x01", 4)})
@@ -316,7 +316,7 @@ TEST_F(HostsOwnIp, IsOutOfAContainedTapsReach) {
             ASSERT_TRUE(no_taps_left());
         }
     }
-    // Such frames are what they are thought to be: by a plain tap they reach it.
+    // By a plain tap they reach the host, so the frames are right.
     EXPECT_THAT(reached("plain", "01:80:c2:00:00:0e"),
                 testing::ElementsAre("ARP", "UDP", "UDP", "UDP", "router"));
 }

@@ -36,7 +36,7 @@ struct PolicyFile {
 
 using Tree = std::vector<PolicyFile>;  // the main file first; a missing one is simply not in it
 
-// As long as a name may be, so that one byte more or less makes another or none.
+// A name of the greatest length: one byte less is another name, and one more is none.
 const std::string longest_name = "br-0123456789ab";
 const std::vector<std::string> known_bridges = {"br0", "br1",  "br-lab", longest_name,
                                                 "all", "nope", "b"};
@@ -50,7 +50,7 @@ class Generator {
         Tree tree;
         const unsigned count = one_in(12) ? 12 : below(5) + 1;
         const bool chain = count > 6;
-        // What is odd is so in few trees, or each tree would be refused for some reason.
+        // Oddities are rare, or every tree would be refused for one.
         odd_lines_ = one_in(3);
         for (unsigned i = 0; i < count; ++i) {
             PolicyFile file;
@@ -166,8 +166,8 @@ class Generator {
             if (file + 1 >= files)
                 return "include /etc/qemu/nosuch.conf";
             const unsigned target = file + 1 + below(files - file - 1);
-            // Relative to the including file for us, to the caller's directory for the stock
-            // helper: here the same.
+            // Relative to the including file for our helper, and to the caller's directory for the
+            // stock one. Here these are the same.
             return blanks() + "include" + separator() +
                    (one_in(4) ? std::to_string(target) + ".conf" : include_path(target));
         }
@@ -291,7 +291,7 @@ class Reasons {
         const auto file = std::find_if(tree_.begin(), tree_.end(),
                                        [&](const PolicyFile& f) { return f.path == path; });
         if (file == tree_.end()) {
-            // Not in the tree, but there: a directory, a device.
+            // Outside of the tree: a directory, a device.
             if (path == "/etc/qemu" || path == "/dev/null")
                 reasons_.insert(Reason::untrusted_file);
             return;
@@ -315,8 +315,8 @@ class Reasons {
         const std::string_view text = trim(line);
         if (text.empty() || text[0] == '#')
             return;
-        // The first space separates, also one behind the argument; the first tab only where there
-        // is no space.
+        // The first space is the separator, even one behind the argument; the first tab is, if
+        // there is no space.
         const std::string_view left =
             std::string_view(line).substr(line.find_first_not_of(blank_characters));
         const std::size_t space = left.find(' ');
@@ -404,7 +404,7 @@ HelperOptions from_policy_directory(const std::string& program, gid_t group) {
     return options;
 }
 
-// Whether it came as far as looking for the bridge, which does not exist.
+// Whether it got as far as to look for the bridge, which does not exist.
 testing::AssertionResult decide(const HelperResult& run, Decision* decision) {
     if (run.exit_status != 1 || run.err.empty())
         return testing::AssertionFailure() << describe(run);
@@ -445,8 +445,8 @@ TEST_P(RandomPolicies, NeverLooserAndStricterOnlyWhereTheDesignSaysSo) {
     unsigned stricter = 0;
     std::map<std::string, unsigned> excused;
     Tree previous;
-    // Of seven decisions a tree one in eight is a grant, and they come in heaps: it goes on until
-    // there were enough of them to prove something.
+    // Each tree has seven decisions. About one in eight is a grant, and grants come in heaps, so go
+    // on until there are enough to prove something.
     const unsigned enough = trees / 3;
     const auto too_few = [&] { return grants < enough || decisions - grants - stricter < enough; };
     for (unsigned n = 0; n < trees || (n < 10 * trees && too_few()); ++n) {

@@ -155,7 +155,8 @@ class Faults : public BothInstalls {
         return steps;
     }
 
-    // `attaches`: success means an fd. Otherwise: the exit status of a good run, and no fd.
+    // With `attaches`, success means an fd. Otherwise it means the exit status of a good run, and
+    // no fd.
     static void fail_each_call(const std::vector<std::string>& args, std::size_t fds,
                                int good_status) {
         const std::vector<Step> steps = good_run(args, good_status);
@@ -163,7 +164,7 @@ class Faults : public BothInstalls {
         unsigned runs = 0;
         unsigned survived = 0;
         for (const Step& step : steps) {
-            // These do not return.
+            // These calls do not return.
             if (step.call.number == SYS_exit_group || step.call.number == SYS_exit)
                 continue;
             for (const int error : errors_of(step.call.number)) {
@@ -207,7 +208,7 @@ class Faults : public BothInstalls {
             return true;
         }
         if (fds == 0 && run.exit_status == good_status && run.fds.empty() && run.data.empty()) {
-            // A line that cannot be written is the only one that may be missing.
+            // The line may be missing only if writing it has failed.
             const bool wrote = step.call.number == SYS_write || step.call.number == SYS_writev;
             EXPECT_TRUE(wrote || !(run.out + run.err).empty()) << where;
             return true;
@@ -224,7 +225,7 @@ TEST_P(Faults, OfAGrant) {
 
 TEST_P(Faults, OfAGrantWithEverything) {
     write_file("/etc/qemu/more.conf", "allow br0 contain\n");
-    // With a log that listens, and is read: a full one refuses.
+    // With a log that is read, since a full one is a refusal.
     const UniqueFd log = open_log();
     std::atomic<bool> over = false;
     std::thread daemon([&] {

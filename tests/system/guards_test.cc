@@ -107,7 +107,7 @@ class PagesOfFrames {
     void* page_ = MAP_FAILED;
 };
 
-// What it printed. Throws when it fails.
+// Runs nft and returns what it printed. Throws a std::runtime_error when it fails.
 std::string nft(const std::string& words) {
     const std::string command = std::string(nft_program) + " " + words + " 2>&1";
     FILE* const pipe = popen(command.c_str(), "re");  // NOLINT(cert-env33-c): a test's own words
@@ -124,7 +124,7 @@ std::string nft(const std::string& words) {
     return output;
 }
 
-// By set: the ports in it, and the packets that were dropped of each.
+// For each set: the ports in it, and how many packets of each were dropped.
 using Dropped = std::map<std::string, std::map<std::string, unsigned long>>;
 Dropped dropped() {
     const std::string text = nft("list table bridge tapgate");
@@ -159,7 +159,7 @@ class Guards : public Testbed {
     void prepare() override {
         TAPGATE_REQUIRE(access(nft_program, X_OK) == 0, "no nft (package nftables)");
         add_bridge("br0");
-        // Where br_netfilter is loaded, it would drop what is no good IP, as few hosts have it.
+        // If br_netfilter is loaded, it drops bad IP packets. Few hosts have it.
         for (const char* const file : {"iptables", "ip6tables"})
             if (const std::string call = std::string("/proc/sys/net/bridge/bridge-nf-call-") + file;
                 access(call.c_str(), F_OK) == 0)
@@ -188,7 +188,7 @@ class Guards : public Testbed {
         return guest;
     }
 
-    // The outer end of a contained tap; its holder is at the other one, which is called so.
+    // The outer end of a contained tap, and `inner`, the end that its holder has.
     static void contained_guest(const std::string& name, const std::string& inner) {
         add_veth(name, inner);
         Rtnl().set_master(name, "br0");
@@ -233,7 +233,8 @@ class Guards : public Testbed {
 TEST_F(Guards, WithoutThemAllReachesTheUplink) {
     const Guest alice = guest("tap1000-1");
     for (const GuardSample& sample : guard_samples()) {
-        // Of the reserved addresses a bridge forwards none but STP's, and that only without STP.
+        // Of the reserved addresses, a bridge forwards only STP's, and only when it does not speak
+        // STP.
         if (std::string_view(sample.name) == "STP of a provider's bridge")
             continue;
         EXPECT_TRUE(reaches_network(alice, sample.frame)) << sample.name;
@@ -270,8 +271,8 @@ TEST_F(Guards, WhatComesFromElsewherePasses) {
     EXPECT_EQ(dropped(), Dropped());
 }
 
-// A bridge believes whoever asks which groups there are listeners for, and ends what nobody says
-// again in time.
+// A bridge believes anybody who asks which groups have listeners, and forgets a listener who does
+// not answer in time.
 TEST_F(Guards, NoQueryEndsWhatOthersListenTo) {
     const Guest alice = guest("tap1000-1");
     const Guest bob = guest("tap1001-1");
@@ -288,7 +289,7 @@ TEST_F(Guards, NoQueryEndsWhatOthersListenTo) {
     };
     const std::array both{ipv4_listener(), ipv6_listener()};
     for (const ListenerSample& groups : both) {
-        // From now on only who says so gets what goes to a group.
+        // From now on, only those who report a group get its stream.
         EXPECT_TRUE(network_->send(groups.general_query));
         usleep(400'000);
         EXPECT_FALSE(bob_gets(groups)) << groups.name;
@@ -306,7 +307,7 @@ TEST_F(Guards, NoQueryEndsWhatOthersListenTo) {
     }
 }
 
-// They go no farther than the bridge's host.
+// These go no further than the bridge's host.
 TEST_F(Guards, WhatABridgeKeepsForItself) {
     const Guest alice = guest("tap1000-1");
     load();
@@ -317,8 +318,8 @@ TEST_F(Guards, WhatABridgeKeepsForItself) {
     }
 }
 
-// A bridge with STP takes BPDUs of 802.1D before any hook: there the policy's word `guard` helps,
-// which is these options of the port, and these guards against all other kinds.
+// A bridge with STP takes BPDUs of 802.1D before any hook. Against these, the policy's word `guard`
+// helps, which sets such options of the port; the guards help against all other kinds.
 TEST_F(Guards, OnABridgeWithStp) {
     speak_stp("br0");
     const Guest alice = guest("tap1000-1");
@@ -342,8 +343,8 @@ TEST_F(Guards, OnABridgeWithStp) {
     EXPECT_EQ(link_attribute("br0", "bridge/root_id"), root);
 }
 
-// A guest says what its segments are to be. Their lengths, and where a fragment begins, the kernel
-// writes anew: what was said there is nothing.
+// A guest says how a large frame is to be cut into segments. The kernel then writes their lengths
+// and offsets itself, whatever was in the headers.
 TEST_F(Guards, SegmentsOfALargeFrame) {
     const Guest alice = guest("tap1000-1", IFF_VNET_HDR);
     const Guest bob = guest("tap1001-1");
@@ -353,7 +354,7 @@ TEST_F(Guards, SegmentsOfALargeFrame) {
         as_large(fragments_of_udp, 42, 512) + ethernet(broadcast_mac, mac_a, large4);
     const std::string advertisement =
         as_large(segments_of_udp, 62, 256) + ethernet(router_mac, mac_a, large6);
-    // Of those that bob has, as a whole or the first fragment.
+    // How many with these ports bob has got: whole ones, or first fragments.
     const auto got = [&](std::size_t ports, unsigned from, unsigned to) {
         const std::vector<std::string> frames = bob.station.take_out();
         return std::count_if(frames.begin(), frames.end(), [&](const std::string& frame) {
@@ -376,7 +377,7 @@ TEST_F(Guards, SegmentsOfALargeFrame) {
 }
 
 // Datagrams that the kernel has put into a list (ethtool's rx-gro-list) go through the host as one,
-// with each its own header behind; who is root where the tap is makes another of the first one's.
+// while each keeps its header. Whoever is root where the tap is can change the header of the first.
 TEST_F(Guards, DatagramsInAList) {
     contained_guest("tap1000-1", "inner");
     const Guest bob = guest("tap1001-1");
@@ -419,8 +420,8 @@ TEST_F(Guards, DatagramsInAList) {
     EXPECT_EQ(dropped("dhcp_servers", "tap1000-1"), 1U);
 }
 
-// Which header follows that of IPv6, the kernel's netfilter takes from where it is in a frame that
-// is in one piece. In one that is not, something else is there: what was in a frame before.
+// netfilter reads which header follows that of IPv6 at a fixed place in the frame's buffer. If the
+// frame is not in one piece, something else is there: a part of an earlier frame.
 TEST_F(Guards, FramesInPages) {
     contained_guest("tap1000-1", "inner");
     const PagesOfFrames pages("inner");
@@ -449,7 +450,7 @@ TEST_F(Guards, AStormOfOnePortIsItsOwn) {
     const Guest alice = guest("tap1000-1");
     const Guest bob = guest("tap1001-1");
     constexpr int frame_count = 5000;
-    // Or a few more: the kernel's own.
+    // The kernel's own frames may come on top.
     EXPECT_GE(broadcasts_passed(alice, frame_count, mac_a), frame_count);
     load("limit rate over 500/second burst 1000 packets",
          "limit rate over 1/second burst 1000 packets");
@@ -458,7 +459,7 @@ TEST_F(Guards, AStormOfOnePortIsItsOwn) {
     EXPECT_LT(passed, 1200);  // a frame a second more
     EXPECT_GE(dropped("storms", "tap1000-1"), static_cast<unsigned long>(frame_count - passed));
     EXPECT_GE(broadcasts_passed(bob, 500, mac_b), 500);
-    // What goes to one station is no storm. (A new socket: the old one's queue is full.)
+    // Unicast frames are no storm. (A new socket, since the queue of the old one is full.)
     network_.emplace(Station::link("far", {"br0"}));
     EXPECT_TRUE(reaches_network(alice, make_frame(router_mac, mac_a)));
     EXPECT_EQ(dropped("storms", "tap1001-1"), 0U);
@@ -498,7 +499,7 @@ TEST_F(Guards, ExceptionsByUserAndPort) {
     load(begin, begin + "iifname \"tap1000-2f3\" accept\n");
     EXPECT_FALSE(reaches_network(alice, advertisement));
     EXPECT_TRUE(reaches_network(also_alice, advertisement));
-    // One guard only.
+    // An exception from one guard only.
     load("chain routers {\n", "chain routers {\niifname \"tap1001-1\" return\n");
     EXPECT_TRUE(reaches_network(bob, advertisement));
     EXPECT_FALSE(reaches_network(bob, make_bpdu(mac_b)));

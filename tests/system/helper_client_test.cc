@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The launcher's side of the helper (launcher/helper_client.h) as an unprivileged user, against the
-// real helper.
+// The launcher's side of the helper (launcher/network/helper_client.h) as an unprivileged user,
+// against the real helper.
 
 #include "launcher/network/helper_client.h"
 
@@ -132,7 +132,7 @@ TEST_P(HelperClient, RefusalsAreTheHelpersOwnWords) {
               "/etc/qemu/bridge.conf:3: deny br1");
     EXPECT_THAT(request_as_alice(tap_request("br9")),
                 StartsWith("no tap on br9 from tapgate-helper: "));
-    // The line of the mistake and its caret are words as well.
+    // Including the line of the mistake, and its caret.
     write_policy("allow br0\nalow br1\n");
     EXPECT_THAT(request_as_alice(tap_request("br0")), HasSubstr("bridge.conf:2: "));
     EXPECT_THAT(taps(), IsEmpty());
@@ -153,9 +153,9 @@ TEST_P(HelperClient, NoPrivilegeIsSaid) {
     EXPECT_THAT(taps(), IsEmpty());
 }
 
-// Killed at any moment of its start, where a setuid program is root's: nothing stays. Only where
-// this process is kept from its processor for as long as a whole request takes does one of them
-// succeed.
+// Killed while it starts, when a setuid program already belongs to root: nothing is left over. One
+// of them succeeds only if this process does not get a processor for as long as a whole request
+// takes.
 TEST_P(HelperClient, ATimeLimitThatIsOverAtOnce) {
     int killed = 0;
     for (int i = 0; i < 20; ++i) {
@@ -172,7 +172,7 @@ TEST_P(HelperClient, ATimeLimitThatIsOverAtOnce) {
     EXPECT_GT(killed, 0);
 }
 
-// The test bed's /dev has none.
+// The test bed's /dev has no vhost-net.
 TEST_P(HelperClient, NoVhostIsNoFailure) {
     EXPECT_EQ(as_alice([] { return open_vhost(2).why_not; }),
               "/dev/vhost-net: No such file or directory");

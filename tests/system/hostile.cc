@@ -57,7 +57,7 @@ class Change {
         info->ifi_family = family;
         info->ifi_index = static_cast<int>(if_nametoindex(name.c_str()));
     }
-    // A link that is to be made.
+    // A change that makes a link.
     static Change make(const std::string& kind, const std::string& name) {
         Change change(RTM_NEWLINK, "");
         change.creating().put(IFLA_IFNAME, name);
@@ -94,20 +94,20 @@ class Change {
         attribute->rta_len = static_cast<std::uint16_t>(header()->nlmsg_len - start);
         return *this;
     }
-    // A struct that a nest begins with.
+    // A struct at the beginning of a nest.
     Change& put_header(const void* data, std::size_t size) {
         std::memcpy(buffer_.data() + header()->nlmsg_len, data, size);
         header()->nlmsg_len += static_cast<std::uint32_t>(NLMSG_ALIGN(size));
         return *this;
     }
-    // `data`: what the kind wants to know.
+    // `data` has the attributes of that kind of link.
     template <typename Fill>
     Change& link_info(const Fill& data) {
         return nest(IFLA_LINKINFO, [&](Change& info) {
             info.put(IFLA_INFO_KIND, kind_).nest(IFLA_INFO_DATA, data);
         });
     }
-    // What the kernel says.
+    // Returns 0 or the kernel's errno.
     int send() {
         const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
         if (!socket || ::send(socket.get(), buffer_.data(), header()->nlmsg_len, 0) < 0 ||
@@ -147,13 +147,13 @@ AsUser::~AsUser() {
 int in_process_of(const Account& user, const std::function<int()>& act) {
     const pid_t child = fork();
     if (child == 0) {
-        // Whoever the parent is at the moment (AsUser).
+        // Root again first, whatever ids the parent has at the moment (AsUser).
         if (seteuid(0) != 0 || setgroups(0, nullptr) != 0 ||
             setresgid(user.gid, user.gid, user.gid) != 0 ||
             setresuid(user.uid, user.uid, user.uid) != 0) {
             _exit(255);
         }
-        // Having been root a moment ago made /proc/self root's.
+        // /proc/self belongs to root, as this process did a moment ago.
         prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
         _exit(act());
     }

@@ -43,7 +43,7 @@ class Log : public BothInstalls {
   protected:
     void prepare() override { allow_br0(); }
 
-    // As much as it takes without being read: how many lines those are.
+    // Sends as much as the log takes while nobody reads it, and returns the number of lines.
     static int fill() {
         const UniqueFd filler(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         const sockaddr_un address = log_address();
@@ -105,7 +105,7 @@ TEST_P(Log, IsWaitedForASecond) {
     EXPECT_THAT(lines.back(), HasSubstr(": granted uid=2001 "));
 }
 
-// What is not there cannot be waited for.
+// A host without a log, or whose log's daemon has died.
 TEST_P(Log, AHostWithoutOneStillGrants) {
     ASSERT_NE(access("/dev/log", F_OK), 0);
     EXPECT_TRUE(granted(run_helper(usual_args)));
@@ -114,7 +114,7 @@ TEST_P(Log, AHostWithoutOneStillGrants) {
     EXPECT_TRUE(granted(run_helper(usual_args)));
 }
 
-// ... but what the caller can bring about is no lack of a log.
+// A log that refuses is another thing than none, since the caller may be the reason.
 TEST_P(Log, ThatTheCallerMayNotWriteToIsThere) {
     const UniqueFd log = open_log();
     ASSERT_EQ(chmod("/dev/log", 0600), 0);
@@ -122,7 +122,8 @@ TEST_P(Log, ThatTheCallerMayNotWriteToIsThere) {
         failed_saying(run_helper(usual_args), "a grant that /dev/log", "Permission denied"));
 }
 
-// Each grant is in the log, whoever floods it; how many there are is the flood's business.
+// Each grant is in the log, even when somebody floods it; how many grants there are depends on the
+// flood.
 TEST_P(Log, HasEachGrantInSpiteOfAFlood) {
     const UniqueFd log = open_log();
     std::atomic<bool> over = false;

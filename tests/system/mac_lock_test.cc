@@ -45,7 +45,7 @@ TEST_F(Ports, MacLockLetsTheAssignedAddressSendAndReceive) {
     const Guest b = start("mac-lock", mac_b);
     EXPECT_TRUE(passes(a, mac_a));
     EXPECT_TRUE(reaches(party(a), network()));
-    // All but what is flooded.
+    // Everything except what is flooded.
     const std::vector<std::string> its_own{"broadcast", "multicast", "ARP", "unicast"};
     EXPECT_EQ(arriving(network(), party(a)), its_own);
     EXPECT_EQ(arriving(party(a), party(b)), its_own);
@@ -62,8 +62,8 @@ TEST_F(Ports, MacLockTheGuestGetsItsFirstFrameBeforeItSentAny) {
     EXPECT_TRUE(guest.station.got(unicast));
 }
 
-// A bridge floods what is for somebody of whom it has not heard for minutes, or for seconds where a
-// spanning tree has just changed.
+// A bridge floods frames for a station that it has not heard for minutes; for seconds, after the
+// spanning tree has changed.
 TEST_F(Ports, MacLockGetsNothingThatIsForAnother) {
     const Guest locked = start("mac-lock isolated", mac_a);
     const Guest other = start("isolated", mac_b);
@@ -96,8 +96,8 @@ TEST_F(Ports, MacLockDropsEveryOtherSource) {
     EXPECT_EQ(where_is(mac_a), guest.tap);
 }
 
-// A guest says where in a frame the kernel is to put a checksum in as it leaves: what is there is
-// no longer what the bridge saw.
+// A guest says where in a frame the kernel is to write a checksum when the frame leaves: by then,
+// the bridge has checked it.
 TEST_F(Ports, MacLockHoldsAgainstAChecksumInThePlaceOfTheSource) {
     write_policy("allow br0 mac-lock\n");
     HelperResult run = ask({"--use-vnet", std::string("--mac=") + mac_a});
@@ -105,7 +105,8 @@ TEST_F(Ports, MacLockHoldsAgainstAChecksumInThePlaceOfTheSource) {
     leave_checksums_to_kernel("uplink");
     const std::string frame = make_frame(broadcast_mac, mac_a);
     const auto arrived = [&](unsigned checksum_at) {
-        // linux/virtio_net.h, which C++ cannot read: the flag that there is one, and where.
+        // struct virtio_net_hdr of linux/virtio_net.h, which is no C++. The flag says that there is
+        // a checksum to write.
         struct {
             std::uint8_t flags = 1;
             std::uint8_t segments = 0;
@@ -116,11 +117,11 @@ TEST_F(Ports, MacLockHoldsAgainstAChecksumInThePlaceOfTheSource) {
         header.start = static_cast<std::uint16_t>(checksum_at);
         std::string packet(reinterpret_cast<const char*>(&header), sizeof header);
         packet += frame;
-        // The kernel may refuse to put it there.
+        // The kernel may refuse such a place.
         static_cast<void>(write(run.fds[0].get(), packet.data(), packet.size()));
         return far().take_out();
     };
-    // README tells of that, while a kernel does it: so the rest would be noticed.
+    // A checksum behind the header is written, as README says. That shows that the test works.
     constexpr unsigned behind_the_header = 20;
     std::string changed = frame;
     changed.replace(behind_the_header, 2, internet_checksum(frame.substr(behind_the_header)));
@@ -150,7 +151,7 @@ TEST_F(Ports, MacLockHoldsWhenTheHolderGivesTheTapAnotherAddress) {
 }
 
 TEST_F(Ports, MacLockDropsASourceThatWasLearntBefore) {
-    // By a tap of the same user that is not locked and still there, and by one that is gone.
+    // From a tap of the same user that is not locked and still there, and from one that is gone.
     std::optional<Guest> gone = start("", nobodys_mac);
     const Guest earlier = start("", "52:54:00:00:00:0e");
     EXPECT_TRUE(passes(*gone, nobodys_mac));
@@ -178,7 +179,7 @@ TEST_F(Ports, MacLockDropsTaggedFramesOfOthersToo) {
 TEST_F(Ports, MacLockNobodyElseTakesTheAddressOver) {
     const Guest guest = start("mac-lock", mac_a);
     const Guest thief = start("", mac_b);
-    // A frame with that source from elsewhere: of an unlocked port, and of the network.
+    // Frames with that source from an unlocked port and from the network.
     ASSERT_TRUE(thief.station.send(make_frame(broadcast_mac, mac_a)));
     ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_a)));
     EXPECT_EQ(where_is(mac_a), guest.tap);
@@ -198,7 +199,7 @@ TEST_F(Ports, MacLockEntryGoesWithTheTap) {
     ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_a)));
     guest.reset();
     EXPECT_TRUE(forgets(mac_a)) << where_is(mac_a);
-    // And can be had again.
+    // And the address can be used again.
     EXPECT_TRUE(passes(start("mac-lock", mac_a), mac_a));
 }
 
@@ -218,7 +219,7 @@ TEST_F(Ports, MacLockPrefix) {
         EXPECT_TRUE(failed_saying(ask_for("mac-lock=52:54:00", mac), denied_by_this,
                                   std::string("--mac=") + mac + " does not begin with 52:54:00"));
     }
-    // Whatever the case of the letters.
+    // Upper and lower case are the same.
     EXPECT_TRUE(granted(ask_for("mac-lock=AA:BB", "aa:bb:00:00:00:01")));
     EXPECT_TRUE(granted(ask_for("mac-lock=aa:bb", "AA:BB:00:00:00:01")));
 }
@@ -251,7 +252,7 @@ TEST_F(Ports, MacLockRefusesAnAddressThatIsTaken) {
     EXPECT_TRUE(says_taken(ask_for("mac-lock", link_attribute("uplink", "address"))))
         << "the uplink's";
     EXPECT_EQ(taps(), before);
-    // Who had them has them still.
+    // The addresses stay with those who had them.
     EXPECT_EQ(where_is(mac_a), locked.tap);
     EXPECT_EQ(where_is(mac_b), plain.tap);
     EXPECT_EQ(where_is(router_mac), "uplink");

@@ -52,8 +52,8 @@ int wait_for(pid_t child) {
     _exit(tests < 0 ? 1 : wait_for(tests));
 }
 
-// Makes the PID namespace. Not in main()'s process: whoever made one can start nothing any more
-// once its init is gone, and a sanitizer wants to at exit.
+// Makes the PID namespace. Not in main()'s process: it could start no process any more once the
+// namespace's init has ended, which a sanitizer wants to do at exit.
 [[noreturn]] void contain() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (unshare(CLONE_NEWPID) != 0) {

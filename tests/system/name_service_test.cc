@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// user= and group=: by id, by the local files, and by a name service that is asked outside of the
-// helper; which the caller, whose uid the asking process has, can neither read, nor steer, nor
-// silence to his advantage.
+// user= and group=: by id, by the local files, and by a name service, which another process than
+// the helper asks. That process has the caller's uid, and yet he can neither read it, nor steer it,
+// nor silence it to his advantage.
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -32,8 +32,8 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// The name service's, not in the local files: see nss_module.cc. The user's own group is in
-// /etc/group.
+// A user and a group that only the name service knows: see nss_module.cc. The user's own group is
+// in /etc/group.
 constexpr Account remote_account{"remote", 2101, 2101};
 constexpr gid_t remote_students = 3101;
 
@@ -49,11 +49,11 @@ class Names : public BothInstalls {
         name_service("ok");
     }
 
-    // By which services, in their order, users and groups are found.
+    // Sets the services by which users and groups are found, in their order.
     static void find_names_in(const std::string& services) {
         write_file("/etc/nsswitch.conf", "passwd: " + services + "\ngroup: " + services + "\n");
     }
-    // At once: whoever waits for another word never reads an empty file.
+    // By rename(), so that a module that waits for another word never reads an empty file.
     static void name_service(const std::string& mode) {
         write_file("/etc/tapgatetest.new", mode);
         std::filesystem::rename("/etc/tapgatetest.new", "/etc/tapgatetest");
@@ -127,7 +127,7 @@ TEST_P(Names, ExplainAsksToo) {
     EXPECT_THAT(run.out, HasSubstr("allowed for uid 2101"));
 }
 
-// --- No answer is no
+// --- No answer means no
 
 TEST_P(Names, NoAnswerIsARefusal) {
     for (const char* mode : {"down", "silent"}) {
@@ -144,8 +144,8 @@ TEST_P(Names, NoAnswerIsARefusal) {
         EXPECT_TRUE(failed_saying(run_helper(usual_args, as(alice_account, {remote_students})),
                                   "failed to look up group `remotestudents'", "getent group"));
     }
-    // Somebody whom the files know is not the one who cannot be looked up; but when the service
-    // says that it is down, nobody is let in either.
+    // alice is in the local files, so she is not the user who cannot be looked up. But while the
+    // service says that it is down, she is refused too.
     name_service("down");
     write_policy("allow br0\ndeny br0 user=remote\n");
     EXPECT_TRUE(
@@ -163,7 +163,7 @@ TEST_P(Names, NoAnswerOfOneOfSeveralIsARefusal) {
     write_policy("allow br0\ndeny br0 group=remotestudents\n");
     EXPECT_TRUE(
         failed(run_helper(usual_args, as(alice_account, {remote_students})), "failed to look up"));
-    // Both know who these are: somebody else.
+    // These are in the local files, so they are somebody else.
     EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account, {students_gid}))));
 }
 
@@ -174,7 +174,7 @@ TEST_P(Names, NoProgramToAskIsARefusal) {
                               lookup_path() + ": No such file or directory"));
 }
 
-// An installation without a mode of its own for it, or on a file system that has none.
+// The program was installed with another mode than 0711, or on a file system without modes.
 TEST_P(Names, ProgramThatItsCallerCanReadIsCopied) {
     name_service("ok");
     write_policy("allow br0\ndeny br0 user=remote\n");
@@ -199,7 +199,7 @@ TEST_P(Names, HangingServiceIsGivenUpAfterTenSeconds) {
 
 // --- The process that asks
 
-// The one that `parent` has started.
+// The tapgate-lookup that `parent` has started.
 std::optional<pid_t> find_lookup(pid_t parent) {
     const std::string child_of_parent = "\nPPid:\t" + std::to_string(parent) + "\n";
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -207,7 +207,7 @@ std::optional<pid_t> find_lookup(pid_t parent) {
         if (name.find_first_not_of("0123456789") != std::string::npos)
             continue;
         const std::string status = read_text(entry.path() / "status");
-        // (A copy of it is called what its descriptor is.)
+        // (A copy of the program has its descriptor as its name.)
         if (!status.starts_with("Name:\ttapgate-helper\n") &&
             status.find(child_of_parent) != std::string::npos) {
             return static_cast<pid_t>(std::stol(name));
@@ -245,7 +245,7 @@ enum Reach : unsigned {
     read_environment = 64,
 };
 
-// What a process of the same user gets at.
+// What a process of the same user can get at.
 int reach_of(pid_t pid) {
     unsigned reach = 0;
     const std::string directory = "/proc/" + std::to_string(pid);
@@ -282,14 +282,14 @@ TEST_P(Asking, IsOutOfItsCallersReach) {
         ASSERT_GT(lookup, 0) << std::oct << mode;
         EXPECT_EQ(in_process_of(alice_account, [&] { return reach_of(lookup); }), 0)
             << std::oct << mode;
-        // Nor to whoever has the helper's descriptors, which are root's.
+        // Not even by the helper's descriptors, which belong to root.
         EXPECT_EQ(in_process_of(alice_account, [&] { return reach_of(helper.pid()); }), 0);
         name_service("ok");
         EXPECT_TRUE(granted(helper.finish()));
     }
 }
 
-// The kernel lets it be traced all the same where it has been told to.
+// fs.suid_dumpable=1 makes the kernel allow tracing all the same.
 TEST_P(Asking, IsNotDoneWhereItsCallerMayTraceIt) {
     constexpr const char* setting = "/proc/sys/fs/suid_dumpable";
     write_file("/etc/setting", "1\n");
@@ -302,7 +302,7 @@ TEST_P(Asking, IsNotDoneWhereItsCallerMayTraceIt) {
     write_file("/etc/setting", "2\n");
     EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
     umount(setting);
-    // A service with ProcSubset=pid does not see what is set.
+    // In a service with ProcSubset=pid the setting cannot be read.
     was_asked();
     ASSERT_EQ(mount("none", "/proc/sys", "tmpfs", 0, nullptr), 0);
     EXPECT_TRUE(failed_saying(run_helper(usual_args, as(alice_account)),
@@ -311,7 +311,7 @@ TEST_P(Asking, IsNotDoneWhereItsCallerMayTraceIt) {
     umount("/proc/sys");
 }
 
-// The same of one that is executed where it can be read: so the test above would notice.
+// The same with a program that its caller can read: this shows that the test above would notice.
 TEST_P(Asking, WouldBeWithinReachIfItCouldBeRead) {
     TAPGATE_REQUIRE(read_text("/proc/sys/kernel/yama/ptrace_scope").substr(0, 1) <= "0",
                     "kernel.yama.ptrace_scope=0, as without Yama");
@@ -367,7 +367,7 @@ TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
     EXPECT_TRUE(granted(helper.finish()));
 }
 
-// Killed, it has not said that the user is somebody else.
+// If it is killed, it has not said that the user is somebody else.
 TEST_P(Asking, KilledIsARefusal) {
     for (const int signal : {SIGKILL, SIGTERM, SIGALRM}) {
         HelperProcess helper(usual_args, as(alice_account));
@@ -401,8 +401,8 @@ TEST_P(Asking, SaidByAnotherItIsNoAnswer) {
 
 // --- Made to fail by its caller
 
-// Where tapgate-lookup can be read, its caller could get at it: no failure is to be taken for that
-// it cannot.
+// A caller who can read tapgate-lookup could get at its process. A failure to open it must not be
+// taken for a program that he cannot read.
 TEST_P(Names, WhatCannotBeOpenedIsNotWhatCannotBeRead) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     ASSERT_TRUE(install_lookup(0755));
@@ -425,7 +425,7 @@ TEST_P(Names, WhatCannotBeOpenedIsNotWhatCannotBeRead) {
     }
 }
 
-// The same user by another spelling may be the one whom the service did not find in time.
+// A user by another spelling may be the one whom the service did not find in time.
 TEST_P(Names, NobodyIsProofAgainstHimself) {
     for (const char* const name : {"ALICE", "alice@corp.example", "CORP\\alice"}) {
         write_policy(std::string("allow br0\ndeny br0 user=") + name + "\n");
@@ -435,8 +435,8 @@ TEST_P(Names, NobodyIsProofAgainstHimself) {
     }
 }
 
-// Nor is he by a name that the service has as his second: what a rule is to be about is said by the
-// first, and by no other to anybody.
+// A second name of a user in the service: a rule is about the user's first name, and a rule with
+// another one is refused for everybody.
 TEST_P(Names, SecondNamesAreRefused) {
     for (const char* const who : {"user=r.mote", "group=r.students"})
         for (const char* const policy : {"allow br0 ", "allow br0\ndeny br0 "}) {
@@ -449,8 +449,8 @@ TEST_P(Names, SecondNamesAreRefused) {
         }
 }
 
-// Nor by one for whose id the local files have another: by that he would be known when the name
-// service has been kept from finding him, by a limit of memory, say.
+// A name whose id has another name in the local files: the user would be known by that one, if he
+// kept the name service from finding him, such as by a limit of memory.
 TEST_P(Names, NamesOfAnIdThatHasAnotherAreRefused) {
     write_file("/etc/passwd", read_text("/etc/passwd") + "twin:x:2101:2101::/:/bin/sh\n");
     write_file("/etc/group", read_text("/etc/group") + "twins:x:3101:\n");
@@ -468,7 +468,7 @@ TEST_P(Names, NamesOfAnIdThatHasAnotherAreRefused) {
     EXPECT_TRUE(failed(run_helper(usual_args, as(remote_account)), denied_by_acl));
 }
 
-// Nor by a name, or an id, of which two services know different things.
+// A name or an id about which two services say different things.
 TEST_P(Names, WhatTwoServicesKnowDifferentlyIsRefused) {
     write_file("/etc/nsswitch.conf",
                "group:\tfiles [ NOTFOUND=continue ] tapgatetest [UNAVAIL=continue]\ttapgateother\n"
@@ -486,7 +486,7 @@ TEST_P(Names, WhatTwoServicesKnowDifferentlyIsRefused) {
     for (const char* const different : {"remotestudents 3102", "others 3101"})
         EXPECT_TRUE(failed(run(different, "group=remotestudents"), "failed to look up group"))
             << different;
-    // Who is not asked does not count.
+    // A service that is not asked does not count.
     write_file("/etc/nsswitch.conf", "passwd: files tapgatetest # tapgateother\n");
     EXPECT_TRUE(granted(run("remote 2102", "user=remote")));
 }
@@ -503,7 +503,8 @@ TEST_P(Names, OwnersOfSubordinateUidsAreFoundOrRefused) {
         name_service("silent");
         EXPECT_TRUE(failed(run_helper(usual_args, as(ctr)), "")) << policy;
     }
-    // Who is known to be one, since the first answer came, and asks about the deny.
+    // By the first answer, the uid is known to be a subordinate one; the deny is asked about
+    // afterwards.
     write_policy("allow br0\ndeny br0 user=nobody-knows\n");
     name_service("ok");
     EXPECT_TRUE(failed_saying(run_helper(usual_args, as(ctr)), "failed to look up user",
@@ -511,7 +512,7 @@ TEST_P(Names, OwnersOfSubordinateUidsAreFoundOrRefused) {
     EXPECT_TRUE(granted(run_helper(usual_args, as(alice_account))));
 }
 
-// Limits are inherited. Whatever is too little for the name service: a deny stays one.
+// Limits are inherited. Even if the name service has too little of something, a deny stays a deny.
 TEST_P(Names, NoLimitTurnsADenyIntoNothing) {
     write_policy("allow br0\ndeny br0 user=remote\n");
     const auto try_limit = [](__rlimit_resource resource, rlim_t value) {
@@ -546,7 +547,7 @@ TEST_P(Names, NoLimitTurnsADenyIntoNothing) {
     }
 }
 
-// And they can be set from outside, at any moment, by whoever has the uid.
+// Limits can also be set from outside, at any moment, by a process with the same uid.
 TEST_P(Names, NoLimitSetMeanwhileTurnsADenyIntoNothing) {
     write_policy("allow br0\ndeny br0 user=remote\n");
     std::minstd_rand random(std::random_device{}());

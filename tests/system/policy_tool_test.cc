@@ -42,7 +42,7 @@ TEST_F(PolicyTool, SaysWhatThePolicyMeans) {
         EXPECT_EQ(run.exit_status, 0) << describe(run);
         EXPECT_THAT(run.out, HasSubstr(": no mistakes found\n"));
     }
-    // It knows what there is of bridges, and which have an address of their own: a grant fixes it.
+    // It knows which bridges there are, and which have a fixed address: br1, since the grant.
     write_policy("allow br1\n");
     EXPECT_TRUE(granted(run_helper({"--br=br1", "--fd=27"})));
     write_policy(
@@ -101,7 +101,7 @@ TEST_F(PolicyTool, RefusesWhatItDoesNotUnderstand) {
     EXPECT_EQ(ask_policy({"--version"}).out.substr(0, 15), "tapgate-policy ");
 }
 
-// lxc-user-nic's lesson: a path that the caller names is opened with the caller's right only.
+// The lesson of lxc-user-nic: a path that the caller names is opened with the caller's rights.
 TEST_F(PolicyTool, ReadsNothingThatTheCallerCannotRead) {
     write_file(path("secret"), "topsecret br0\n", 0600);
     const HelperResult run = ask_policy({"check", path("secret")});

@@ -89,7 +89,7 @@ class Guard : public Ports {
         write_file("/sys/class/net/" + guest.tap + "/brport/" + name, "0");
     }
 
-    // Whether the bridge takes the sender of a better BPDU for the root now.
+    // Whether the bridge takes the guest for the root when that sends a better BPDU.
     static bool moves_the_root(const Guest& guest) {
         const std::string before = link_attribute("br0", "bridge/root_id");
         check_call(guest.station.send(make_bpdu(guest.mac)), "send BPDU");
@@ -173,8 +173,8 @@ void forget_flag(const TracedCall& call, std::int64_t size, std::uint16_t flag) 
     });
 }
 
-// udev gives a new link an address of its own (MACAddressPolicy=), and may do so between the
-// helper's change and its question. Here the kernel tells of such an address `times` times.
+// udev gives a new link an address (MACAddressPolicy=), perhaps between the helper's change and its
+// check of that. Here the kernel's answer has such an address `times` times.
 TEST_F(Ports, AnAddressThatUdevSetsMeanwhileIsSetOnceMore) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     write_policy("allow br0\n");
@@ -216,7 +216,7 @@ TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
                 forget_flag(call, result, c.flag);
             });
         EXPECT_TRUE(failed_saying(run, "failed to add interface `tap2001-", c.says)) << c.option;
-        // Who did not ask for it does not need it.
+        // A rule without the option needs nothing of that.
         write_policy("allow br0\n");
         EXPECT_TRUE(granted(
             run_traced(args, {}, let_pass, [&](const TracedCall& call, std::int64_t result) {

@@ -118,7 +118,8 @@ void expect_caller(const Snapshot& s, const HelperOptions& options) {
 void expect_confined(const Snapshot& s) {
     EXPECT_EQ(s.get("CapInh"), no_capability);
     EXPECT_EQ(s.get("CapAmb"), no_capability);
-    // Not the bounding set, which says what an exec can gain: with no-new-privs that is nothing.
+    // The bounding set does not matter: it limits what an exec can gain, which is nothing with
+    // no-new-privs.
     EXPECT_EQ(s.get("NoNewPrivs"), "1");
     EXPECT_EQ(s.get("Seccomp"), "2");
     EXPECT_EQ(s.owner, 0U) << "dumpable";
@@ -190,7 +191,7 @@ TEST_P(Privilege, CallersCapabilitiesDoNotGetThrough) {
     EXPECT_EQ(m.handover->get("CapEff"), no_capability);
 }
 
-// The same when no privilege came from the file at all.
+// The same when the file gave no privilege at all.
 TEST_P(Privilege, RootAsTheCallerIsDroppedToo) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     HelperOptions options;
@@ -222,7 +223,7 @@ TEST_P(Privilege, NothingIsOpenedBeforeTheDrop) {
         return TraceAction{};
     });
     ASSERT_TRUE(granted(run));
-    // What libraries' constructors read of the kernel's own is no input of the caller's.
+    // What constructors of libraries read about the kernel is no input of the caller's.
     std::erase_if(opened, [](const std::string& file) { return file.starts_with("/proc/"); });
     EXPECT_THAT(opened, IsEmpty());
 }
@@ -280,7 +281,8 @@ TEST_F(Policy, HelperWithoutPrivilegeSaysHowToInstallIt) {
     EXPECT_THAT(run.err, HasSubstr("chmod 4755"));
 }
 
-// Refused is refused, privileged or not: no difference that tells more than the policy does.
+// A refusal is the same with and without privilege, so that it tells nothing but what the policy
+// says.
 TEST_F(Policy, RefusalIsTheSameWithoutPrivilege) {
     write_policy("deny br0\n");
     const HelperResult privileged = run_helper(usual_args);
@@ -297,7 +299,7 @@ TEST_P(Privilege, UserNamespaceOfTheCallers) {
         for (const bool as_root : {false, true}) {
             HelperOptions options;
             options.before_exec = [own_network, as_root] {
-                // Having been root a moment ago made /proc/self root's.
+                // /proc/self belongs to root, as this process did a moment ago.
                 prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
                 if (unshare(CLONE_NEWUSER | (own_network ? CLONE_NEWNET : 0)) != 0)
                     _exit(124);
@@ -358,7 +360,7 @@ TEST_P(Privilege, Cve202247952CompareWholeFields) {
             failed(run_helper({"--fd=27", std::string("--br=") + name}),
                    std::string(denied_by_acl) + "/etc/qemu/bridge.conf: no rule allows " + name));
     }
-    // The wildcard is one in the policy, and none in a request.
+    // `all` is a wildcard in the policy, and none in a request.
     write_policy("allow br0\n");
     EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=all"}), denied_by_acl));
     write_policy("deny br0\nallow all\n");
@@ -376,13 +378,13 @@ TEST_P(Privilege, PolicyThatOthersCanWriteIsNotObeyed) {
     unlink(policy_file);
     write_file(policy_file, "allow br0\n", 0644, alice_account.uid, alice_account.gid);
     EXPECT_TRUE(failed(run_helper(usual_args), bad_policy));
-    // Also when the caller is somebody else.
+    // The same for another caller.
     HelperOptions bob;
     bob.uid = bob_account.uid;
     bob.gid = bob_account.gid;
     EXPECT_TRUE(failed(run_helper(usual_args, bob), bad_policy));
     unlink(policy_file);
-    // A group other than root's that may only read is no harm.
+    // Another group than root's may read it.
     write_file(policy_file, "allow br0\n", 0644, 0, alice_account.gid);
     EXPECT_TRUE(granted(run_helper(usual_args)));
 }
@@ -437,7 +439,7 @@ TEST_P(Privilege, IncludeThatOthersCanWriteIsFatal) {
     EXPECT_TRUE(failed(run_helper(usual_args), bad_policy)) << "a FIFO of the user's";
 }
 
-// In a directory that the user can write he can put any file of root's that he can link or name.
+// Into a directory of his own the user can put any file of root's, by a link.
 TEST_P(Privilege, IncludeThroughAUsersSymlink) {
     make_directory(path("home"), 0755, alice_account.uid, alice_account.gid);
     write_policy("allow br0\ninclude " + path("home/link.conf") + "\n");
@@ -522,10 +524,10 @@ TEST_F(Policy, IncludeLoopsAreFatal) {
     write_file("/etc/qemu/a.conf", "include b.conf\n");
     write_file("/etc/qemu/b.conf", "include a.conf\n");
     EXPECT_TRUE(failed_saying(run_helper(usual_args), bad_policy, "b.conf:1"));
-    // A loop that no two names spell alike.
+    // A loop in which each turn spells the name differently.
     write_file("/etc/qemu/a.conf", "include ../qemu/./a.conf\n");
     EXPECT_TRUE(failed(run_helper(usual_args), bad_policy));
-    // Twice the same file is no loop.
+    // The same file twice is no loop.
     write_file("/etc/qemu/a.conf", "# nothing\n");
     write_policy("include a.conf\ninclude a.conf\nallow br0\n");
     EXPECT_TRUE(granted(run_helper(usual_args)));
@@ -600,10 +602,10 @@ TEST_F(Policy, LargeFiles) {
     EXPECT_TRUE(granted(run_helper(usual_args)));
     write_policy(rules + "allow br0\ndeny br0\n");
     EXPECT_TRUE(failed(run_helper(usual_args), denied_by_acl));
-    // No end of file but the file's: a last line without a newline counts.
+    // A last line without a newline counts.
     write_policy(rules + "allow br0\ndeny br0");
     EXPECT_TRUE(failed(run_helper(usual_args), denied_by_acl));
-    // Large beyond reason: an answer in time, whichever.
+    // Beyond reason: any answer will do, but in time.
     std::string huge(64U << 20U, '\n');
     huge += "deny br0\n";
     write_policy("allow br0\n" + huge);
@@ -622,7 +624,7 @@ TEST_P(Privilege, GivesUpAfterTenSeconds) {
         }
         while (send(socket_number, junk.data(), 1, MSG_DONTWAIT) > 0) {
         }
-        // And whatever a caller might do to keep the alarm from working.
+        // And with whatever a caller might do to keep the alarm from working.
         sigset_t all;
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, nullptr);
@@ -637,7 +639,7 @@ TEST_P(Privilege, GivesUpAfterTenSeconds) {
     EXPECT_LE(took, std::chrono::seconds(13));
 }
 
-// Nor does it wait for a reader of its last words.
+// Nor does it wait until somebody reads its last words.
 TEST_P(Privilege, GivesUpThoughNobodyReadsWhy) {
     std::array<int, 2> ends{};
     ASSERT_EQ(pipe2(ends.data(), O_NONBLOCK), 0);
@@ -655,7 +657,7 @@ TEST_P(Privilege, GivesUpThoughNobodyReadsWhy) {
 
 // --- Squatting (Lima's network helper)
 
-// A name that the caller chooses would let him take another's. He does not choose: the kernel does.
+// If the caller chose the tap's name, he could take another's. The kernel chooses.
 TEST_P(Privilege, CallerDoesNotChooseTheTapsName) {
     for (const char* argument : {"--ifname=eth9", "--tap=eth9", "--name=eth9", "--script=/bin/sh",
                                  "--helper=x", "--acl=/tmp/x", "--config=/tmp/x"}) {

@@ -26,7 +26,7 @@ constexpr const char* limited_policy = "allow br0 max-taps=7\n";
 constexpr const char* limiting_rule = "/etc/qemu/bridge.conf:1: allow br0 max-taps=7";
 constexpr std::size_t tap_limit = 7;
 
-// Not failed(): that wants no tap to be left, and there are some.
+// Not failed(), which wants that no tap is left: here there are some.
 testing::AssertionResult refused_by_limit(const HelperResult& run, std::string_view rule) {
     const std::string text = "access denied by acl file: " + std::string(rule) + ": uid 2001 has ";
     if (run.exit_status == 1 && run.fds.empty() && run.data.empty() && run.err.starts_with(text) &&
@@ -48,7 +48,7 @@ class Quota : public BothInstalls {
         crowd.add(count, usual_args, options);
         return crowd.finish();
     }
-    // `count` of alice's, one after the other.
+    // `count` requests of alice's, one after the other.
     static std::vector<HelperResult> in_turn(std::size_t count) {
         std::vector<HelperResult> runs;
         for (std::size_t i = 0; i < count; ++i) {
@@ -64,7 +64,7 @@ class Quota : public BothInstalls {
         const auto begin = std::chrono::steady_clock::now();
         HelperResult run = run_helper(usual_args);
         if (run.exit_status != 0) {
-            // Never sooner: 25 looks, 20 ms apart.
+            // The helper has looked 25 times, 20 ms apart.
             EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(480));
             late_++;
             for (int wait = 0; wait < 1000 && ports("br0").size() >= limit; ++wait)
@@ -119,8 +119,7 @@ TEST_P(Quota, WithKilledHelpersAmongThem) {
     }
 }
 
-// A helper that was stopped in the middle holds no more than the slot that it has; and does not
-// come back to life later.
+// A helper that was stopped in the middle takes no slot but its own, then or later.
 TEST_P(Quota, StoppedForGood) {
     Crowd stopped;
     stopped.add(20, usual_args);
@@ -192,7 +191,7 @@ TEST_P(Quota, LoweredBelowWhatIsThere) {
     for (const HelperResult& run : at_once(20)) {
         EXPECT_TRUE(refused_by_limit(run, "/etc/qemu/bridge.conf:1: allow br0 max-taps=3"));
     }
-    // Those that are left have the highest slots of the old limit.
+    // The taps that are left have the highest slots of the old limit.
     first.erase(first.begin(), first.begin() + 5);
     const std::vector<HelperResult> runs = at_once(20);
     EXPECT_EQ(count_grants(runs), 1U);
@@ -214,7 +213,7 @@ TEST_P(Quota, AClosedTapMakesRoom) {
 
 struct Trick {
     const char* name;
-    // Does it to the tap, as its holder. The fd may be closed, or other ones put behind `kept`.
+    // Plays the trick on the tap, as its holder. It may close the fd, or append others to `kept`.
     std::function<void(UniqueFd& tap, std::vector<UniqueFd>& kept)> act;
 };
 
@@ -297,7 +296,7 @@ TEST_P(Quota, NoTrickOfTheHoldersGetsAnEighth) {
             }
             const std::vector<HelperResult> more = at_once(4);
             EXPECT_LE(ports("br0").size(), tap_limit);
-            // And, where bob is the owner by now, not for him either.
+            // Taps whose owner is bob by now do not count as his either.
             const HelperResult bobs = run_helper(usual_args, as(bob_account));
             EXPECT_TRUE(granted(bobs));
             EXPECT_LE(ports("br0").size(), tap_limit + 1);

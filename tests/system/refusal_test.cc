@@ -91,7 +91,7 @@ TEST_P(Refusal, NotABridge) {
     EXPECT_TRUE(failed_saying(run_helper({"--fd=27", "--br=veth0"}), "",
                               "veth0 is not a bridge (it is a veth)"));
     EXPECT_TRUE(failed_saying(run_helper({"--fd=27", "--br=lo"}), "", "lo is not a bridge"));
-    // The port of a bridge is none either.
+    // A port of a bridge is no bridge either.
     const HelperResult run = run_helper(usual_args);
     ASSERT_TRUE(granted(run));
     const HelperResult nested = run_helper({"--fd=27", "--br=" + the_tap()});
@@ -118,7 +118,7 @@ TEST_P(Refusal, NamesThatAreTooLong) {
     for (const std::size_t length : {16U, 17U, 255U, 4096U, 100000U}) {
         EXPECT_TRUE(failed(run_helper({"--fd=27", "--br=" + std::string(length, 'b')}), ""));
     }
-    // 15 bytes are a name.
+    // The longest name has 15 bytes.
     const std::string longest(15, 'b');
     add_bridge(longest);
     EXPECT_TRUE(granted(run_helper({"--fd=27", "--br=" + longest})));
@@ -134,7 +134,7 @@ TEST_P(Refusal, NamesThatAreNone) {
 }
 
 TEST_P(Refusal, NamesAreNotReflectedRaw) {
-    // Whoever reads the message has a terminal or a log: no control bytes of the caller's in it.
+    // The message goes to a terminal or a log, where the caller's control bytes could do harm.
     const HelperResult run = run_helper({"--fd=27", "--br=br0\x1b[31m\nfake line"});
     EXPECT_TRUE(failed(run, ""));
     EXPECT_EQ(run.err.find('\x1b'), std::string::npos);
@@ -197,7 +197,7 @@ TEST_P(Arguments, MissingArguments) {
     EXPECT_TRUE(failed(run_helper({"--br=br0"}), usage_words));
     EXPECT_TRUE(failed(run_helper({"--fd=27"}), usage_words));
     EXPECT_TRUE(failed(run_helper({"--br=br0", "--fd"}), usage_words));
-    // Apart, as the stock helper's getopt_long() takes them too.
+    // An option and its value may be two arguments, as for the stock helper's getopt_long().
     EXPECT_TRUE(granted(run_helper({"--br", "br0", "--fd", "27"})));
 }
 

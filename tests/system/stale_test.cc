@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Stale taps go: by their owner's next run on their bridge, and by --reap, root's those of all.
-// Taps in use never do, however they look and whenever they come into use.
+// Stale taps go at their owner's next run on their bridge, and by --reap, which for root removes
+// those of all users. Taps in use never go, whatever they look like and whenever they come into
+// use.
 
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -42,7 +43,7 @@ class Stale : public BothInstalls {
         write_policy("allow all\n");
     }
 
-    // A tap of alice's on the bridge, without anybody who has it open.
+    // Leaves a tap of alice's on the bridge that nobody has open.
     static std::string leave_one(const std::string& bridge) {
         const HelperResult run = run_helper({"--fd=27", "--br=" + bridge, "--use-vnet"});
         EXPECT_TRUE(granted(run));
@@ -73,10 +74,11 @@ TEST_P(Stale, GoesWithItsOwnersNextRunOnTheBridge) {
         const std::string on_br1 = leave_one("br1");
         EXPECT_THAT(taps(), UnorderedElementsAre(on_br0, on_br1));
         write_policy(policy);
-        // It is nobody else's affair: who has his helper stopped while it looks keeps it in use.
+        // Another user's run leaves it alone: while his stopped helper looked at it, the tap would
+        // be in use.
         EXPECT_TRUE(granted(run_helper(usual_args, as(bob_account)))) << policy;
         EXPECT_TRUE(link_exists(on_br0));
-        // And her own limit is no hindrance.
+        // Her own limit does not stand in the way.
         HelperResult run = run_helper(usual_args);
         EXPECT_TRUE(granted(run)) << policy;
         EXPECT_FALSE(link_exists(on_br0));
@@ -126,7 +128,7 @@ TEST_P(Stale, ReapOfAUserRemovesHisOwn) {
     EXPECT_THAT(taps(), IsEmpty());
 }
 
-// Root took it off the bridge: still nobody's.
+// Root took it off the bridge, and still nobody has it open.
 TEST_P(Stale, ReapRemovesWhatIsOnNoBridge) {
     const std::string name = leave_one("br0");
     ASSERT_EQ(set_master(name, ""), 0);
@@ -182,7 +184,7 @@ TEST_P(Stale, OtherPeoplesPersistentTapsStay) {
     add_persistent_tap("tap7", "br0");
     add_persistent_tap("vm1", "br1");
     ASSERT_EQ(set_alias("vm1", "the router; not tapgate uid=2001"), 0);
-    // Names as others make them, and one of ours.
+    // Names as others give them, and one of ours.
     const std::vector<std::string> names = {"tap0-lan",       "tap2001-odd",   "tap2001-2f3",
                                             "tap12345678-ab", "tapbr0_uplink", "tapvm_web"};
     for (const std::string& name : names)
@@ -197,7 +199,7 @@ TEST_P(Stale, OtherPeoplesPersistentTapsStay) {
     EXPECT_TRUE(link_exists("vm1"));
 }
 
-// The alias of a tap, on something that is none.
+// Links of other kinds with the alias of a tap.
 TEST_P(Stale, OtherKindsOfLinksStay) {
     add_veth("veth0", "veth1");
     ASSERT_EQ(set_master("veth0", "br0"), 0);
@@ -253,7 +255,7 @@ TEST_P(Stale, ComesIntoUseRightBeforeItIsLetGo) {
     EXPECT_TRUE(no_taps_left());
 }
 
-// One that does not exist any more is not left behind.
+// A tap that somebody else has removed meanwhile.
 TEST_P(Stale, IsGoneAlready) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     const std::string name = leave_one("br0");
@@ -267,8 +269,8 @@ TEST_P(Stale, IsGoneAlready) {
 
 constexpr const char* stop_file = "/mnt/stop";
 
-// alice attaches to her persistent tap, uses it and leaves it, again and again, until there is none
-// any more. 0: whenever she had it, she had it until she left.
+// alice attaches to her persistent tap, uses it and leaves it, again and again, until it is gone.
+// Returns 0 if it never went while she had it.
 int use_and_leave(const std::string& name, unsigned flags) {
     while (access(stop_file, F_OK) != 0) {
         const UniqueFd tap = attach_tap(name, flags);
@@ -277,7 +279,7 @@ int use_and_leave(const std::string& name, unsigned flags) {
         if (!tap) {
             return 0;  // there is none, or the name is somebody else's by now
         }
-        // A reaper that came a moment too late has made it transient.
+        // A reaper has made it transient, a moment too late to remove it.
         set_persistent(tap.get(), true);
         for (int i = 0; i < 5; ++i) {
             if (!is_alive(tap.get()))

@@ -16,8 +16,8 @@ namespace {
 
 using testing::StartsWith;
 
-// Whoever has some can be them in this host's own user namespace, with his groups: a setuid file
-// that he has made as one of them is all it takes.
+// Their owner can run as one of them in the host's own user namespace, and with his own groups: a
+// setuid file that he has made as that uid is all it takes.
 class SubordinateUids : public BothInstalls {
   protected:
     void prepare() override {
@@ -51,7 +51,7 @@ TEST_P(SubordinateUids, TheirTapsAreTheirOwners) {
     }
     for (const uid_t uid : {alice_account.uid, 165536U, 165537U})
         EXPECT_EQ(ask(uid).exit_status, 1) << uid;
-    // These are nobody's, or somebody else's.
+    // These uids are nobody's, or somebody else's.
     for (const uid_t uid : {165535U, 231072U, 300000U, bob_account.uid}) {
         runs.push_back(ask(uid));
         EXPECT_TRUE(granted(runs.back())) << uid;
@@ -63,7 +63,7 @@ TEST_P(SubordinateUids, TheirTapsAreTheirOwners) {
     EXPECT_TRUE(granted(runs.back()));
     runs.clear();
     ASSERT_TRUE(no_taps_left());
-    // Whose this one is, nobody knows.
+    // It is not known whose this one is.
     EXPECT_TRUE(failed_saying(ask(400000), "failed to look up user", "nobody-knows"));
 }
 
@@ -79,7 +79,7 @@ TEST_P(SubordinateUids, AreDeniedWithTheirOwner) {
     EXPECT_TRUE(failed(ask(300003), denied_by_acl));
 }
 
-// What is said of the owner alone comes before what is said of everybody, for those, too.
+// A rule for the owner alone is the rule for his subordinate uids, too.
 TEST_P(SubordinateUids, AreNoWayAroundTheirOwnersLimits) {
     write_policy("allow br0 user=alice max-taps=1 isolated\nallow br0\n");
     {
@@ -97,7 +97,8 @@ TEST_P(SubordinateUids, AreNoWayAroundTheirOwnersLimits) {
     EXPECT_TRUE(granted(ask(300003)));  // bob's
 }
 
-// Which newuidmap(1) may read otherwise, or not at all: whose uids those are, nobody knows.
+// newuidmap(1) may read such a line in another way, or not at all. So it is not known whose uids
+// those are.
 TEST_P(SubordinateUids, ALineThatIsNoRangeRefuses) {
     write_policy("allow br0\n");
     for (const char* const line :
@@ -118,7 +119,8 @@ TEST_P(SubordinateUids, WithTwoOwnersAreRefused) {
         EXPECT_TRUE(granted(ask(uid))) << uid;
     EXPECT_TRUE(
         failed(ask(165540), "/etc/subuid: uid 165540 is one of uid 2001's and of uid 2002's"));
-    // And with one who is himself one of somebody's, but for himself.
+    // The same for a uid whose owner is himself a subordinate uid of somebody else's. (To be one's
+    // own changes nothing.)
     write_file("/etc/subuid", "bob:2001:1\nalice:165536:65536\n2002:2002:1\nbob:300000:1\n");
     EXPECT_TRUE(
         failed(ask(165536), "/etc/subuid: uid 165536 is one of uid 2001's, which is one of"));

@@ -156,8 +156,8 @@ user_regs_struct replace_call(pid_t) {
 void finish_failed_call(pid_t, const user_regs_struct&, int) {}
 #endif
 
-// How the kernel says to itself that a signal which nobody minds (a child's end) interrupted a
-// call, and it is to be made once more: ERESTARTSYS and its kin in include/linux/errno.h.
+// By these results the kernel notes that a signal without a handler (a child's end) has interrupted
+// a call, which it will make again: ERESTARTSYS and others in include/linux/errno.h.
 bool is_restart(std::int64_t result) {
     return result == -512 || result == -513 || result == -514 || result == -516;
 }
@@ -306,7 +306,7 @@ std::vector<TracedMessage> messages_in(const TracedCall& call, std::int64_t size
         for (std::size_t at = 0; at + sizeof(nlmsghdr) <= length;) {
             TracedMessage message;
             message.address = start + at;
-            // Not so in what is no netlink message: text, a zero byte.
+            // This ends at data that is no netlink message: text, a zero byte.
             if (!read_memory(call.pid, message.address, &message.header, sizeof(nlmsghdr)) ||
                 message.header.nlmsg_len < sizeof(nlmsghdr) ||
                 message.header.nlmsg_len > length - at) {

@@ -91,7 +91,7 @@ class Vlan : public Testbed {
         return run_helper({"--br=br0", "--fd=27", "--mac=" + mac});
     }
 
-    // A guest whose tap is, as we trust for its beacon only, in that VLAN.
+    // A guest whose tap is in `vlan`, which its beacons need to know.
     static Guest start(const std::string& options, int vlan, const std::string& mac = mac_a) {
         HelperResult run = ask(options, mac);
         if (!granted(run))
@@ -179,20 +179,21 @@ TEST_F(Vlan, FramesThatTheGuestTagsOtherwiseAreDropped) {
         EXPECT_EQ(arrivals(guest, tagged(frame, vlan), frame), Arrivals{}) << vlan;
         EXPECT_EQ(arrivals(guest, tagged(frame, vlan), tagged(frame, vlan)), Arrivals{}) << vlan;
     }
-    // Its own VLAN's tag is taken, or that of none, and a tag inside means nothing.
+    // The bridge takes off the tag of its own VLAN, or one of no VLAN; a second tag inside means
+    // nothing.
     EXPECT_EQ(arrivals(guest, tagged(frame, 20), frame), (Arrivals{.in_20 = true}));
     const std::string hop = tagged(frame, 30);
     EXPECT_EQ(arrivals(guest, tagged(hop, 20), hop), (Arrivals{.in_20 = true}));
     EXPECT_EQ(arrivals(guest, tagged(hop, 20), frame), Arrivals{});
-    // Nor does a service tag (802.1ad) carry it elsewhere.
+    // A service tag (802.1ad) does not carry it elsewhere either.
     std::string service = tagged(frame, 30);
     service.replace(12, 2, "\x88\xa8");
     EXPECT_EQ(arrivals(guest, service, frame), Arrivals{});
     EXPECT_EQ(arrivals(guest, service, service), (Arrivals{.in_20 = true}));
 }
 
-// Tags of both kinds, of this VLAN, others and none, one in the other: what a guest sends is in its
-// VLAN, whatever it looks like there, or nowhere.
+// Two tags of both kinds, of this VLAN, of others and of none: what a guest sends arrives in its
+// VLAN, whatever it looks like, or nowhere.
 TEST_F(Vlan, NoTwoTagsCarryAFrameElsewhere) {
     const auto with_tag = [](const std::string& frame, unsigned type, int vlan) {
         std::string with = tagged(frame, vlan);
@@ -230,7 +231,7 @@ TEST_F(Vlan, NoTwoTagsCarryAFrameElsewhere) {
                 }
             }
         }
-        // Of no VLAN, or of 20; and all service tags.
+        // Tags of no VLAN or of 20, and all service tags.
         EXPECT_EQ(arrived, 2 * 2 * 5 + 2 * 5 * 5) << options;
     }
 }
@@ -264,7 +265,7 @@ TEST_F(Vlan, TheBridgesDefaultVlanCanBeAskedForAndAnyOtherBeTheDefault) {
     EXPECT_EQ(arrivals(start("vlan=1", 1), make_frame(broadcast_mac, mac_a)),
               (Arrivals{.untagged = true, .at_host = true}));
     ASSERT_TRUE(no_taps_left());
-    // None, and one that the trunk has too: the port must not stay in it.
+    // No default VLAN, and one in which the trunk is too: the port must not stay in it.
     for (const char* vlan : {"0", "30"}) {
         write_file(filtering_file, "0");
         write_file("/sys/class/net/br0/bridge/default_pvid", vlan);
@@ -286,7 +287,7 @@ TEST_F(Vlan, TheBridgesDefaultVlanCanBeAskedForAndAnyOtherBeTheDefault) {
     }
 }
 
-// While its user has the helper stopped, say.
+// Such as while its user has stopped the helper.
 TEST_F(Vlan, ADefaultThatRootChangesMeanwhileIsNotThePorts) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     write_policy("allow br0 vlan=20\n");
@@ -311,11 +312,12 @@ TEST_F(Vlan, ADefaultThatRootChangesMeanwhileIsNotThePorts) {
     EXPECT_TRUE(guest.got(frame));
 }
 
-// What a bridge hands to its host does not go through its VLANs; but nor does it go anywhere else.
+// Frames that a bridge hands to its host do not go through its VLANs, but they do not go anywhere
+// else either.
 TEST_F(Vlan, GroupsOfSwitchesAreInNoOtherVlan) {
     const Guest guest = start("vlan=20", 20);
     for (const char* const to : {"01:80:c2:00:00:00", "01:80:c2:00:00:03", "01:80:c2:00:00:0e"}) {
-        // Without STP the bridge group's is as any other.
+        // Without STP, the address of the bridge group is one like any other.
         const Arrivals plain{.in_20 = std::string_view(to).ends_with("00:00")};
         const std::string frame = make_frame(to, mac_a);
         EXPECT_EQ(arrivals(guest, frame), plain) << to;
@@ -333,7 +335,7 @@ TEST_F(Vlan, WithMacLock) {
     }
     const std::string frame = make_frame(broadcast_mac, mac_a);
     EXPECT_EQ(arrivals(*guest, tagged(frame, 30), frame), Arrivals{});
-    // It stays when others send with its address, in that VLAN or another.
+    // The entry stays when others send with the address, in that VLAN or another.
     for (const int vlan : {20, 30}) {
         ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_a, vlan)));
     }
@@ -341,7 +343,7 @@ TEST_F(Vlan, WithMacLock) {
     const std::string down = make_frame(mac_a, router_mac);
     ASSERT_TRUE(far().send(tagged(down, 20)));
     EXPECT_TRUE(guest->station.got(down));
-    // The address is taken, whatever the VLAN is that one asks for.
+    // The address is taken, whichever VLAN somebody asks for.
     EXPECT_EQ(ask("vlan=20 mac-lock", mac_a).exit_status, 1);
     EXPECT_EQ(ask("vlan=30 mac-lock", mac_a).exit_status, 1);
     guest.reset();
@@ -354,7 +356,7 @@ TEST_F(Vlan, MacLockRefusesAnAddressOfTheSameVlan) {
     ASSERT_TRUE(host().send(make_frame(broadcast_mac, nobodys_mac)));
     EXPECT_TRUE(failed_saying(ask("vlan=20 mac-lock", router_mac), "",
                               "mac-lock: another machine on the bridge has this MAC address"));
-    // Another machine's in VLAN 30 is none of VLAN 20's.
+    // An address that another machine has in VLAN 30 is free in VLAN 20.
     ASSERT_TRUE(far().send(make_frame(broadcast_mac, mac_b, 30)));
     EXPECT_TRUE(granted(ask("vlan=20 mac-lock", mac_b)));
 }
@@ -379,7 +381,8 @@ TEST_F(Vlan, IsRefusedWhereTheBridgeDoesNotFilter) {
                               "bridge br0 does not filter VLANs, so vlan=20 would mean nothing"));
 }
 
-// Such a bridge speaks STP by another group, and forwards the BPDUs that switches understand.
+// Such a bridge speaks STP to another group address, and forwards the BPDUs that other switches
+// understand.
 TEST_F(Vlan, GuardIsRefusedOnAProvidersBridge) {
     speak_stp("br0");
     write_file("/sys/class/net/br0/bridge/vlan_protocol", "0x88a8");
@@ -400,7 +403,7 @@ TEST_F(Vlan, GuardIsRefusedOnAProvidersBridge) {
 }
 
 TEST_F(Vlan, WithoutItATagOnANonFilteringBridgePasses) {
-    // Why it is refused there.
+    // This is why it is refused there.
     write_file(filtering_file, "0");
     const Guest guest = start("", 1);
     const std::string frame = make_frame(broadcast_mac, mac_a);
