@@ -135,9 +135,9 @@ TEST_P(Log, HasEachGrantInSpiteOfAFlood) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
     });
-    std::vector<std::thread> flood;
-    for (int i = 0; i < 2; i++)
-        flood.emplace_back([&] {
+    std::array<std::thread, 2> flood;
+    for (std::thread& thread : flood)
+        thread = std::thread([&] {
             while (!over)
                 fill();
         });
