@@ -278,7 +278,7 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
     // The ifindex is chosen here, not looked up by name afterwards: the pair's user, who may enter
     // the namespace, can delete the pair at any moment, and then another helper's port may have the
     // name.
-    const int index = static_cast<int>(1U << 30U | random_value<std::uint32_t>() >> 2U);
+    const int index = random_ifindex();
     std::vector<NetlinkRequest> requests;
     requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
                           about_link(index, IFF_NOARP), name + " and " + inner_end);

@@ -49,9 +49,8 @@ Port::Device take_slot(const LinkSocket& links, const Link& bridge, const Claim&
             std::string name = port_name(claim.account, bridge.index,
                                          slots.begin + (slots.first + i) % slots.size);
             // Not worth a try: the kernel makes a whole pair before it finds that a name is taken.
-            if (std::find(own.begin(), own.end(), name) != own.end())
-                continue;
-            if (const int index = make_device(name))
+            const bool is_taken = std::find(own.begin(), own.end(), name) != own.end();
+            if (const int index = is_taken ? 0 : make_device(name))
                 return {.name = std::move(name), .index = index};
         }
     }
@@ -88,7 +87,7 @@ void Port::make_contained(const Link& bridge, const Claim& claim, const Request&
 void Port::make_plain(const Link& bridge, const Claim& claim, const Request& request) {
     queues_.push_back(open_tun());
     device_ = take_slot(links_, bridge, claim, [&](const std::string& name) {
-        return make_tap(queues_[0], name, request.vnet_header) ? links_.index_of(name) : 0;
+        return make_tap(queues_[0], name, request.vnet_header);
     });
 }
 

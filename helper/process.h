@@ -26,6 +26,13 @@ T random_value() {
     return value;
 }
 
+/// An ifindex for a new link: most likely free, and far above those that the kernel gives out. It
+/// counts these up until the host boots, and a bridge's is a part of its ports' names, for which
+/// there is not much room: links that come and go must not use them up.
+inline int random_ifindex() {
+    return static_cast<int>(1U << 30U | random_value<unsigned>() >> 2U);
+}
+
 /// Closes every descriptor above stderr except `keep`. Throws Failure.
 void close_stray_fds(int keep);
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "helper/failure.h"
+#include "helper/process.h"
 
 namespace tapgate {
 
@@ -42,12 +43,13 @@ void fail_to_open_tun(int error_number) {
     throw Failure(text);
 }
 
-bool make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header) {
-    if (set_interface(tun, name, IFF_TUN_EXCL, vnet_header))
-        return true;
-    if (errno == EBUSY)
-        return false;
-    fail_with_errno("failed to create tun device");
+int make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header) {
+    const int index = random_ifindex();
+    const bool made = ioctl(tun.get(), TUNSETIFINDEX, &index) == 0 &&
+                      set_interface(tun, name, IFF_TUN_EXCL, vnet_header);
+    if (!made && errno != EBUSY)
+        fail_with_errno("failed to create tun device");
+    return made ? index : 0;
 }
 
 void set_owner(const UniqueFd& tun, uid_t owner) {

@@ -23,9 +23,9 @@ UniqueFd open_tun();
 [[noreturn]] void fail_to_open_tun(int error_number);
 
 /// Makes `tun` the only queue of a new tap called `name`, down. The tap has no owner yet, but
-/// nobody can attach to it: a tap with a single queue is busy while that queue is open. Returns
-/// false when a link called `name` exists already. Needs CAP_NET_ADMIN. Throws Failure.
-bool make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header);
+/// nobody can attach to it: a tap with a single queue is busy while that queue is open. Returns its
+/// ifindex, or 0 when a link called `name` exists already. Needs CAP_NET_ADMIN. Throws Failure.
+int make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header);
 
 /// Lets `owner` attach to the tap of `tun`. Needs CAP_NET_ADMIN. Throws Failure.
 void set_owner(const UniqueFd& tun, uid_t owner);

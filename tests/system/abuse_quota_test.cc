@@ -342,6 +342,25 @@ Attacks too_many_taps() {
              return held_if(World::taps().size() <= 1);
          }},
         {"a port that stays by a connection in its namespace, and another", connection_that_stays},
+        {"the kernel's small interface numbers, by taps that come and go",
+         [](const World& world) {
+             // A bridge's is in its ports' names, and a large one makes them too long.
+             const auto next_number = [] {
+                 World::add_bridge("br9");
+                 const int number = std::stoi(World::link_attribute("br9", "ifindex"));
+                 World::remove_link("br9");
+                 return number;
+             };
+             const int before = next_number();
+             for (const char* rule : {"allow br0\n", "allow br0 max-taps=1 plain\n",
+                                      "allow br0 max-taps=1\n", "allow br0 contain\n"}) {
+                 World::write_policy(rule);
+                 const bool is_granted = world.attach().fds.size() == 1;
+                 if (!is_granted || !World::no_taps_left())
+                     return Outcome::broken;
+             }
+             return held_if(next_number() == before + 1);
+         }},
         {"hiding a tap: owner, group, alias, names, carrier, bridge",
          [](const World& world) {
              if (!world.ours())
