@@ -161,7 +161,7 @@ std::string way_in(const std::string& path, const std::string& policy) {
         const std::string shown = printable(part.native(), long_text);
         // An access control list can keep users out whom the mode lets in.
         if (getxattr(part.c_str(), "system.posix_acl_access", nullptr, 0) > 0)
-            return "setfacl -b " + shown + " && chmod go+rX " + shown;
+            return std::string("setfacl -b ").append(shown).append(" && chmod go+rX ") + shown;
         const mode_t all = S_ISDIR(status.st_mode) ? S_IXGRP | S_IXOTH : S_IRGRP | S_IROTH;
         if ((status.st_mode & all) != all)
             return "chmod go+rX " + shown;
