@@ -223,8 +223,6 @@ bool asks_for_help(std::string_view name, std::string_view value) {
     return is_question(name) || value == "help" || value == "?";
 }
 
-}  // namespace
-
 // Refuses a word that a web page has put into its own quotes, which no shell takes off. Inside of a
 // name they may be meant.
 void require_plain_quotes(const std::string& word) {
@@ -237,6 +235,8 @@ void require_plain_quotes(const std::string& word) {
                                 "would take for a part of the value: write \" or '");
     }
 }
+
+}  // namespace
 
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words) {
     std::vector<LegacyOption> options;

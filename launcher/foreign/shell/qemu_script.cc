@@ -338,13 +338,17 @@ std::string_view character_code(std::string_view text) {
                                                                         : std::string_view();
 }
 
-// Refuses codes in the lines of the start: to a shell, each ends the command.
-void refuse_character_codes(std::string_view text, unsigned line, const std::string& source) {
+// Refuses codes in the lines of QEMU's starts, which begin in `lines': to a shell, each ends the
+// command.
+void refuse_character_codes(std::string_view text, const std::set<unsigned>& lines,
+                            const std::string& source) {
+    bool goes_on = false;
     for (unsigned number = 1; !text.empty(); number++) {
         const std::string_view whole = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(whole.size() + 1, text.size()));
-        if (number < line)
+        if (!goes_on && !lines.contains(number))
             continue;
+        goes_on = trimmed(whole, " \t\r").ends_with('\\');
         for (size_t at = whole.find('&'); at != std::string_view::npos;
              at = whole.find('&', at + 1)) {
             if (const auto code = character_code(whole.substr(at)); !code.empty())
@@ -353,8 +357,6 @@ void refuse_character_codes(std::string_view text, unsigned line, const std::str
                                     ", as in a web page's source: put the character that it stands "
                                     "for in its place");
         }
-        if (!trimmed(whole, " \t\r").ends_with('\\'))
-            return;
     }
 }
 
@@ -395,10 +397,12 @@ ShellCommand find_qemu_start(std::string_view text,
             starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& command) {
                 return starts_qemu(command) || !command.cut_off.empty();
             });
+            std::set<unsigned> lines;
             for (const ShellCommand& command : commands) {
                 if (starts_qemu(command))
-                    refuse_character_codes(written, command.line, source);
+                    lines.insert(command.line);
             }
+            refuse_character_codes(written, lines, source);
             // A file that may come and go must not decide which of two starts is meant.
             if (std::none_of(commands.begin(), commands.end(), is_passed_start))
                 return find_qemu_command(commands, source);
