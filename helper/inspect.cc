@@ -218,8 +218,8 @@ Report explain(const Policy& policy, const std::string& policy_file, const Inter
     return report;
 }
 
-Report check(const std::string& path, const ReadPolicyFile& read_file, NameService& names,
-             const std::vector<HostBridge>& bridges) {
+Report check(const std::string& path, const ReadPolicyFile& read_file, const WayIn& way_in,
+             NameService& names, const std::vector<HostBridge>& bridges) {
     Report report;
     std::string plain;                                 // the rules that give plain taps
     std::map<std::string, std::string> private_files;  // and the ways in
@@ -229,8 +229,8 @@ Report check(const std::string& path, const ReadPolicyFile& read_file, NameServi
             PolicyText file = read_file(name);
             if (!file.distrust.empty())
                 report.text += std::exchange(file.distrust, {}) + "\n";
-            if (!file.way_in.empty())
-                private_files.emplace(name, file.way_in);
+            if (std::string way = way_in(name); !way.empty())
+                private_files.emplace(name, std::move(way));
             return file;
         };
         const Policy policy = parse_policy(path, read_draft);

@@ -4,6 +4,7 @@
 // nothing.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,10 +32,13 @@ struct HostBridge {
     bool fixed_address;  ///< somebody has set its MAC address: see addresses_that_fix()
 };
 
+/// The command that lets every user read the file `path`; empty when all can.
+using WayIn = std::function<std::string(const std::string& path)>;
+
 /// Says what is wrong, or looks wrong, in the policy file `path` and what it includes. The exit
 /// code is 0 when nothing is, and 1 otherwise. The note says what the holders of plain taps can do.
 /// Never throws for a mistake in the policy, since that is what it reports.
-Report check(const std::string& path, const ReadPolicyFile& read_file, NameService& names,
-             const std::vector<HostBridge>& bridges);
+Report check(const std::string& path, const ReadPolicyFile& read_file, const WayIn& way_in,
+             NameService& names, const std::vector<HostBridge>& bridges);
 
 }  // namespace tapgate

@@ -17,7 +17,6 @@ struct PolicyText {
     std::string text;
     int error = 0;         ///< 0, or the errno with which the file could not be opened
     std::string distrust;  ///< why it must not be obeyed ("PATH is not ..."); empty when it may be
-    std::string way_in = {};  ///< the command that lets every user read it; empty when all can
 };
 
 /// Reads the file `path`. Sets `error` only for a file that does not exist or that the caller may

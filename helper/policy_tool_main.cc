@@ -169,13 +169,12 @@ std::string way_in(const std::string& path, const std::string& policy) {
     return {};
 }
 
-// Like read_policy_file(), but also looks at the directories of what `policy` includes.
+// Like read_policy_file(), but also distrusts what `policy` includes from others' directories.
 ReadPolicyFile read_with_doubts(const std::string& policy) {
     return [policy](const std::string& path) {
         PolicyText file = read_policy_file(path);
         if (file.distrust.empty() && path != policy)
             file.distrust = reason_for_distrust_of_directories(path);
-        file.way_in = way_in(path, policy);
         return file;
     };
 }
@@ -198,7 +197,8 @@ Report answer(const Command& command) {
         if (command.bridge)
             usage("check is about all bridges: --br= means nothing to it");
         const std::string policy = operands == 0 ? installed_policy : command.words.back();
-        return check(policy, read_with_doubts(policy), names, host_bridges());
+        const auto way = [&](const std::string& path) { return way_in(path, policy); };
+        return check(policy, read_with_doubts(policy), way, names, host_bridges());
     }
     if (!command.bridge)
         usage("--br= is missing");

@@ -24,7 +24,8 @@ UniqueFd open_tun();
 
 /// Makes `tun` the only queue of a new tap called `name`, down. The tap has no owner yet, but
 /// nobody can attach to it: a tap with a single queue is busy while that queue is open. Returns its
-/// ifindex, or 0 when a link called `name` exists already. Needs CAP_NET_ADMIN. Throws Failure.
+/// ifindex, or 0 when a link called `name`, or with that ifindex, exists already. Needs
+/// CAP_NET_ADMIN. Throws Failure.
 int make_tap(const UniqueFd& tun, const std::string& name, bool vnet_header);
 
 /// Lets `owner` attach to the tap of `tun`. Needs CAP_NET_ADMIN. Throws Failure.

@@ -9,7 +9,7 @@
 # Usage: audit_budget.sh SOURCE_DIRECTORY
 set -eu
 
-budget=2341
+budget=2340
 cd "$1"
 total=0
 for file in common/*.h common/*.cc helper/*.h helper/*.cc; do

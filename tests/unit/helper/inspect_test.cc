@@ -16,18 +16,22 @@ using Files = std::map<std::string, PolicyText>;
 ReadPolicyFile reader(const Files& files) {
     return [files](const std::string& path) {
         const auto file = files.find(path);
-        return file == files.end() ? PolicyText{"", ENOENT, "", ""} : file->second;
+        return file == files.end() ? PolicyText{"", ENOENT, ""} : file->second;
     };
 }
 
 // br0 and br1 exist; only br1's address is fixed.
-Report check_files(const Files& files) {
+Report check_files(const Files& files, const std::string& closed = "") {
     FakeNames names;
-    return check("p", reader(files), names, {{"br0", false}, {"br1", true}, {"br2", false}});
+    const auto way_in = [&](const std::string& path) {
+        return path == closed ? "chmod go+rX " + path : "";
+    };
+    return check("p", reader(files), way_in, names,
+                 {{"br0", false}, {"br1", true}, {"br2", false}});
 }
 
 Report check_text(const std::string& text) {
-    return check_files({{"p", {text, 0, "", ""}}});
+    return check_files({{"p", {text, 0, ""}}});
 }
 
 TEST(Check, SaysWhenThereIsNothingToSay) {
@@ -81,7 +85,7 @@ TEST(Check, ReportsMistakesWithTheirPlace) {
 
 TEST(Check, ReadsADraftThatIsNotRootsYet) {
     const Report report =
-        check_files({{"p", {"allow br0\ninclude q\n", 0, "p is not owned by root", ""}}});
+        check_files({{"p", {"allow br0\ninclude q\n", 0, "p is not owned by root"}}});
     EXPECT_EQ(report.text,
               "p is not owned by root\n"
               "p:2: q is left out: No such file or directory\n");
@@ -123,8 +127,9 @@ TEST(Check, FindsBridgesThatAreNotThere) {
 }
 
 TEST(Check, FindsADenyThatSomeCannotRead) {
-    EXPECT_EQ(check_files({{"p", {"allow br0\ninclude q\n", 0, "", ""}},
-                           {"q", {"deny br0 user=bob\nallow br1\n", 0, "", "chmod go+rX q"}}})
+    EXPECT_EQ(check_files({{"p", {"allow br0\ninclude q\n", 0, ""}},
+                           {"q", {"deny br0 user=bob\nallow br1\n", 0, ""}}},
+                          "q")
                   .text,
               "q:1: this deny does not hold for users who cannot read the file: chmod go+rX q\n");
 }
@@ -148,8 +153,8 @@ TEST(Explain, NamesTheRuleAndWhatItGives) {
                        "allow br0\n"
                        "allow br2 group=students max-taps=1 queues=4 isolated guard mac-lock=52:54 "
                        "vlan=20\n",
-                       0, "", ""}},
-                     {"mine", {"", EACCES, "", ""}}}));
+                       0, ""}},
+                     {"mine", {"", EACCES, ""}}}));
     const Report allowed = explain(policy, "p", br0, alice, names);
     EXPECT_EQ(allowed.text,
               "br0: allowed for uid 1001: p:2: allow br0\n"

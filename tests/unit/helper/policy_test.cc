@@ -21,12 +21,12 @@ using Files = std::map<std::string, PolicyText>;
 Policy parse(const Files& files) {
     return parse_policy("/etc/qemu/bridge.conf", [&](const std::string& path) {
         const auto file = files.find(path);
-        return file == files.end() ? PolicyText{"", ENOENT, "", ""} : file->second;
+        return file == files.end() ? PolicyText{"", ENOENT, ""} : file->second;
     });
 }
 
 Policy parse(const std::string& text) {
-    return parse(Files{{"/etc/qemu/bridge.conf", {text, 0, "", ""}}});
+    return parse(Files{{"/etc/qemu/bridge.conf", {text, 0, ""}}});
 }
 
 // "allow" or "deny", and the line that decided; "deny" alone when none did.
@@ -256,10 +256,10 @@ TEST(MacPrefix, IsTheBeginningOfAnAddress) {
 
 TEST(PolicyInclude, StandsInItsPlace) {
     const Files files = {
-        {"/etc/qemu/bridge.conf", {"allow br0\ninclude bridge.conf.d/a.conf\n", 0, "", ""}},
-        {"/etc/qemu/bridge.conf.d/a.conf", {"include b.conf\ninclude /opt/c.conf", 0, "", ""}},
-        {"/etc/qemu/bridge.conf.d/b.conf", {"allow br1\n", 0, "", ""}},  // relative to the includer
-        {"/opt/c.conf", {"deny br0", 0, "", ""}},
+        {"/etc/qemu/bridge.conf", {"allow br0\ninclude bridge.conf.d/a.conf\n", 0, ""}},
+        {"/etc/qemu/bridge.conf.d/a.conf", {"include b.conf\ninclude /opt/c.conf", 0, ""}},
+        {"/etc/qemu/bridge.conf.d/b.conf", {"allow br1\n", 0, ""}},  // relative to the includer
+        {"/opt/c.conf", {"deny br0", 0, ""}},
     };
     EXPECT_EQ(decide(parse(files), "br0"), "deny 1");
     EXPECT_EQ(decide(parse(files), "br1"), "allow 1");
@@ -267,9 +267,8 @@ TEST(PolicyInclude, StandsInItsPlace) {
 
 TEST(PolicyInclude, WhatTheCallerCannotReadContributesNothing) {
     const Policy policy = parse(Files{
-        {"/etc/qemu/bridge.conf",
-         {"include alice.conf\ninclude gone.conf\nallow br0\n", 0, "", ""}},
-        {"/etc/qemu/alice.conf", {"", EACCES, "", ""}},
+        {"/etc/qemu/bridge.conf", {"include alice.conf\ninclude gone.conf\nallow br0\n", 0, ""}},
+        {"/etc/qemu/alice.conf", {"", EACCES, ""}},
     });
     EXPECT_EQ(decide(policy, "br0"), "allow 3");
     ASSERT_EQ(policy.skipped.size(), 2U);
@@ -280,28 +279,28 @@ TEST(PolicyInclude, WhatTheCallerCannotReadContributesNothing) {
 }
 
 TEST(PolicyInclude, MayStandTwiceButNotInItself) {
-    EXPECT_EQ(decide(parse(Files{{"/etc/qemu/bridge.conf", {"include a\ninclude a\n", 0, "", ""}},
-                                 {"/etc/qemu/a", {"allow br0", 0, "", ""}}}),
+    EXPECT_EQ(decide(parse(Files{{"/etc/qemu/bridge.conf", {"include a\ninclude a\n", 0, ""}},
+                                 {"/etc/qemu/a", {"allow br0", 0, ""}}}),
                      "br0"),
               "allow 1");
     EXPECT_EQ(parse_error("include bridge.conf\n"),
               "/etc/qemu/bridge.conf:1: `/etc/qemu/bridge.conf' includes itself\n"
               "    include bridge.conf\n"
               "            ^");
-    EXPECT_EQ(parse_error(Files{{"/etc/qemu/bridge.conf", {"include a\n", 0, "", ""}},
-                                {"/etc/qemu/a", {"include bridge.conf", 0, "", ""}}})
+    EXPECT_EQ(parse_error(Files{{"/etc/qemu/bridge.conf", {"include a\n", 0, ""}},
+                                {"/etc/qemu/a", {"include bridge.conf", 0, ""}}})
                   .substr(0, 55),
               "/etc/qemu/a:1: `/etc/qemu/bridge.conf' includes itself\n");
 }
 
 TEST(PolicyInclude, NestsEightDeep) {
-    Files files = {{"/etc/qemu/bridge.conf", {"include 1", 0, "", ""}}};
+    Files files = {{"/etc/qemu/bridge.conf", {"include 1", 0, ""}}};
     for (int i = 1; i < 8; i++)
-        files["/etc/qemu/" + std::to_string(i)] = {"include " + std::to_string(i + 1), 0, "", ""};
-    files["/etc/qemu/8"] = {"allow br0", 0, "", ""};
+        files["/etc/qemu/" + std::to_string(i)] = {"include " + std::to_string(i + 1), 0, ""};
+    files["/etc/qemu/8"] = {"allow br0", 0, ""};
     EXPECT_EQ(decide(parse(files), "br0"), "allow 1");
-    files["/etc/qemu/8"] = {"include 9", 0, "", ""};
-    files["/etc/qemu/9"] = {"allow br0", 0, "", ""};
+    files["/etc/qemu/8"] = {"include 9", 0, ""};
+    files["/etc/qemu/9"] = {"allow br0", 0, ""};
     EXPECT_EQ(parse_error(files),
               "/etc/qemu/8:1: includes nest deeper than 8\n"
               "    include 9\n"
@@ -310,20 +309,19 @@ TEST(PolicyInclude, NestsEightDeep) {
 
 TEST(PolicyInclude, AMistakeInOneIsAMistake) {
     // QEMU's reader ignores it, and with it every deny that stands behind it.
-    EXPECT_EQ(
-        parse_error(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", ""}},
-                          {"/etc/qemu/a", {"# ours\nfrobnicate br0\ndeny br0\n", 0, "", ""}}}),
-        "/etc/qemu/a:2: Unknown command `frobnicate'\n"
-        "    frobnicate br0\n"
-        "    ^");
+    EXPECT_EQ(parse_error(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, ""}},
+                                {"/etc/qemu/a", {"# ours\nfrobnicate br0\ndeny br0\n", 0, ""}}}),
+              "/etc/qemu/a:2: Unknown command `frobnicate'\n"
+              "    frobnicate br0\n"
+              "    ^");
 }
 
 TEST(PolicyTrust, AFileThatOthersCanWriteIsNotObeyed) {
-    EXPECT_EQ(parse_error(
-                  Files{{"/etc/qemu/bridge.conf", {"allow br0", 0, "X is writable by group", ""}}}),
-              "X is writable by group");
-    EXPECT_EQ(parse_error(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, "", ""}},
-                                {"/etc/qemu/a", {"", 0, "A is not owned by root", ""}}}),
+    EXPECT_EQ(
+        parse_error(Files{{"/etc/qemu/bridge.conf", {"allow br0", 0, "X is writable by group"}}}),
+        "X is writable by group");
+    EXPECT_EQ(parse_error(Files{{"/etc/qemu/bridge.conf", {"allow br0\ninclude a\n", 0, ""}},
+                                {"/etc/qemu/a", {"", 0, "A is not owned by root"}}}),
               "A is not owned by root");
 }
 
