@@ -148,7 +148,8 @@ run_domain() { # NAME
     "on the network" | "a screen, a sound card, host devices" | "a firmware of one's own" | \
         "a BIOS of one's own without a type, a CPU that does not migrate" | "adapters on sockets" | \
         "a card of the host's, and ACPI tables of one's own" | "all of libvirt's elements" | "programs beside QEMU, and devices of the host's" | \
-        "disks on the network, each as QEMU has it" | "cards by their decimal places, sticks of one kind, two SCSI controllers") return 0 ;;
+        "disks on the network, each as QEMU has it" | "cards by their decimal places, sticks of one kind, two SCSI controllers" | \
+        "more CPUs than cpus = has"*) return 0 ;;
     "a kernel") sed -i -E 's:<(kernel|initrd|cmdline)>[^<]*</[a-z]*>::g' "$work/case" ;;
     esac
     # No huge pages are set aside here, no card is vfio-pci's, nobody serves a socket, and of IOMMUs QEMU has one.

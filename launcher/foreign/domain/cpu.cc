@@ -77,6 +77,17 @@ void read_model(DomainParts& domain, const pugi::xml_node& cpu, std::string& why
     domain.set(tag_of(cpu), "cpu", "auto", domain.with_left(cpu, why));
 }
 
+// More CPUs, or other levels, than cpus = has: QEMU's last -smp counts, and tapgate's own is before
+// it.
+void keep_cpus(DomainParts& domain, const std::string& was, const std::string& smp,
+               std::string why) {
+    const std::uint64_t most = CpuTopology::most_cpus;
+    if (domain.cpus > most)
+        add_reason(why, "cpus = goes up to " + std::to_string(most));
+    domain.result.set("cpus", std::to_string(std::min(domain.cpus, most)));
+    domain.result.keep(was, {"-smp", smp}, why);
+}
+
 }  // namespace
 
 std::uint64_t domain_cpus(const pugi::xml_node& vcpu) {
@@ -98,9 +109,15 @@ void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu) {
     if (domain.cpus > 1 && domain.hypervisor.empty() &&
         !vcpu.parent().child("cpu").child("topology"))
         add_reason(why, "all in one socket; libvirt gave each CPU a socket of its own");
-    if (domain.cpus == 0 || domain.cpus > CpuTopology::most_cpus)
-        throw LauncherError(domain.source + ": " + shown(was) + ": a VM has 1 to 255 CPUs");
-    domain.set(was, "cpus", std::to_string(domain.cpus), domain.with_left(vcpu, why));
+    constexpr std::uint64_t most_of_qemu = 4096;
+    if (domain.cpus == 0 || domain.cpus > most_of_qemu)
+        throw LauncherError(domain.source + ": " + shown(was) + ": a VM has 1 to " +
+                            std::to_string(most_of_qemu) + " CPUs");
+    why = domain.with_left(vcpu, why);
+    if (domain.cpus > CpuTopology::most_cpus)
+        keep_cpus(domain, was, std::to_string(domain.cpus), why);
+    else
+        domain.set(was, "cpus", std::to_string(domain.cpus), why);
 }
 
 void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu) {
@@ -111,18 +128,23 @@ void read_domain_cpu(DomainParts& domain, const pugi::xml_node& cpu) {
             return std::clamp<std::uint64_t>(number.value_or(1), 1, 65535);
         };
         const std::uint64_t sockets = part("sockets");
-        const std::uint64_t dies = part("dies") * part("clusters");
+        const std::uint64_t dies = part("dies");
+        const std::uint64_t clusters = part("clusters");
         const std::uint64_t cores = part("cores");
         const std::uint64_t threads = part("threads");
-        const std::uint64_t total = sockets * dies * cores * threads;
+        const std::uint64_t total = sockets * dies * clusters * cores * threads;
         const std::string was = tag_of(topology);
-        if (total == domain.cpus && dies == 1 && total <= CpuTopology::most_cpus)
-            domain.set(was, "cpus",
-                       std::to_string(domain.cpus) + ",sockets=" + std::to_string(sockets) +
-                           ",cores=" + std::to_string(cores) +
-                           ",threads=" + std::to_string(threads));
+        const std::string value =
+            std::to_string(domain.cpus) + ",sockets=" + std::to_string(sockets) +
+            (dies > 1 ? ",dies=" + std::to_string(dies) : "") + ",cores=" + std::to_string(cores) +
+            ",threads=" + std::to_string(threads);
+        if (total == domain.cpus && clusters > 1)
+            domain.result.dropped(was, "no PC of QEMU's has clusters");
+        else if (total == domain.cpus && dies == 1 && total <= CpuTopology::most_cpus)
+            domain.set(was, "cpus", value);
         else if (total == domain.cpus)
-            domain.result.dropped(was, "cpus= only knows sockets, cores and threads");
+            keep_cpus(domain, was, value,
+                      dies > 1 ? "cpus = has only sockets, cores and threads" : "");
         else
             domain.result.dropped(was, "it makes " + std::to_string(total) +
                                            " CPUs, but the guest starts with " +

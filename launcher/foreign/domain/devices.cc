@@ -454,6 +454,21 @@ std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address) {
            part("function", 1);
 }
 
+std::optional<unsigned> domain_pci_place(const pugi::xml_node& device) {
+    const pugi::xml_node address = device.child("address");
+    if (std::string_view(address.attribute("type").value()) != "pci")
+        return std::nullopt;
+    const auto part = [&](const char* key, unsigned most) {
+        return std::min(address.attribute(key).as_uint(), most);
+    };
+    constexpr unsigned most_buses = 255;
+    constexpr unsigned most_slots = 31;
+    constexpr unsigned most_functions = 7;
+    return ((part("bus", most_buses) * (most_slots + 1) + part("slot", most_slots)) *
+            (most_functions + 1)) +
+           part("function", most_functions);
+}
+
 void read_domain_device(DomainParts& domain, const pugi::xml_node& device) {
     struct Reader {
         std::string_view element;

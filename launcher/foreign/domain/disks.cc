@@ -71,6 +71,22 @@ void read_backing(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& 
     }
 }
 
+// <dataStore>: the file or device that a qcow2 image has its data in, which disk= does not take.
+void read_data_store(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
+    const pugi::xml_node store = disk.child("source").child("dataStore");
+    const pugi::xml_node source = store.child("source");
+    const bool is_block = source.attribute("dev");
+    const std::string path = source.attribute(is_block ? "dev" : "file").value();
+    if (!path.starts_with('/') || result.format != "qcow2" ||
+        store.child("format").attribute("type").as_string("raw") != std::string_view("raw"))
+        return;
+    domain.xml.take(store);
+    result.drive.emplace_back("data-file.driver", "raw");
+    result.drive.emplace_back("data-file.file.driver", is_block ? "host_device" : "file");
+    result.drive.emplace_back("data-file.file.filename", path);
+    add_reason(result.why, "its data is in " + path);
+}
+
 // Properties of the disk, seen by the guest or handled by the host, that disk= cannot express.
 void read_extras(DomainParts& domain, const pugi::xml_node& disk, ForeignDisk& result) {
     XmlLeft& xml = domain.xml;
@@ -403,10 +419,16 @@ void read_domain_disk(DomainParts& domain, const pugi::xml_node& disk) {
     result.bus = kind_of_bus(domain, disk, bus == "fdc" ? "ide" : bus, result);
     read_backing(domain, disk, result);
     read_driver(domain, disk, result);
+    read_data_store(domain, disk, result);
     result.serial = xml.text(disk.child("serial"));
     if (result.serial.empty())
         add_scsi_serial(domain, disk, result);
     result.ata_number = ata_number(domain, disk, bus);
+    // A guest finds disks on virtio in the order of their places, whatever libvirt calls them.
+    if (const auto place = domain_pci_place(disk); place && bus == "virtio") {
+        result.controller = "pci";
+        result.place = *place;
+    }
     if (result.kind != ForeignDisk::Kind::disk) {
         if (!result.serial.empty())
             add_reason(result.why, "the serial number " + result.serial + " is left out");

@@ -297,8 +297,10 @@ class DomainReader {
         } else if (name == "memory") {
             read_domain_memory(domain_, element);
         } else if (name == "vcpu") {
-            read_domain_vcpu(domain_, element);
+            read_vcpu(element);
         } else if (name == "cpu") {
+            // The topology replaces the number alone, wherever that comes in the file.
+            read_vcpu(element.parent().child("vcpu"));
             read_domain_cpu(domain_, element);
         } else if (name == "clock") {
             read_domain_clock(domain_, element);
@@ -316,6 +318,11 @@ class DomainReader {
             return false;
         }
         return true;
+    }
+
+    void read_vcpu(const pugi::xml_node& vcpu) {
+        if (vcpu && !std::exchange(has_vcpu_, true))
+            read_domain_vcpu(domain_, vcpu);
     }
 
     void read_sysinfo(const pugi::xml_node& sysinfo) {
@@ -406,6 +413,7 @@ class DomainReader {
                 all.push_back(device);
         }
         order_disks(all);
+        order_adapters(all);
         // <console> may name the serial line, which has to come first then.
         std::stable_partition(all.begin(), all.end(), [](const pugi::xml_node& node) {
             return std::string_view(node.name()) != "console";
@@ -437,6 +445,30 @@ class DomainReader {
         }
     }
 
+    // A guest finds adapters in the order of their places, if all give theirs.
+    void order_adapters(std::vector<pugi::xml_node>& devices) {
+        std::vector<size_t> seats;
+        std::vector<pugi::xml_node> adapters;
+        bool all_placed = true;
+        for (size_t i = 0; i < devices.size(); i++) {
+            if (std::string_view(devices[i].name()) != "interface")
+                continue;
+            domain_.adapters.emplace(devices[i].internal_object(),
+                                     static_cast<unsigned>(seats.size()));
+            seats.push_back(i);
+            adapters.push_back(devices[i]);
+            all_placed = all_placed && domain_pci_place(devices[i]).has_value();
+        }
+        if (!all_placed)
+            return;
+        std::stable_sort(adapters.begin(), adapters.end(),
+                         [](const pugi::xml_node& a, const pugi::xml_node& b) {
+                             return domain_pci_place(a) < domain_pci_place(b);
+                         });
+        for (size_t i = 0; i < seats.size(); i++)
+            devices[seats[i]] = adapters[i];
+    }
+
     // "vdb" comes before "vdaa".
     static std::pair<size_t, std::string> target_key(const pugi::xml_node& disk) {
         const std::string name = disk.child("target").attribute("dev").value();
@@ -445,6 +477,7 @@ class DomainReader {
 
     DomainParts domain_;
     Translation& result_ = domain_.result;
+    bool has_vcpu_ = false;
 };
 
 }  // namespace

@@ -108,7 +108,8 @@ void read_domain_features(DomainParts& domain, const pugi::xml_node& features) {
         } else if (name == "smm" && !off)
             domain.result.dropped(was, "tapgate turns it on if the firmware needs it");
         else if (name == "acpi" || (name == "apic" && inside.empty()) || name == "pae" ||
-                 (name == "vmport" && off) || (name == "pmu" && !off))
+                 (name == "vmport" && off) || (name == "vmcoreinfo" && off) ||
+                 (name == "pmu" && !off))
             domain.result.dropped(was, "tapgate's VMs have the same");
         else if (name == "hyperv")
             domain.result.dropped(

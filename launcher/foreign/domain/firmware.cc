@@ -37,17 +37,21 @@ void read_wishes(XmlLeft& xml, const pugi::xml_node& os, FoundFirmware& found) {
         found.add_was(tag_of(os));
     if (firmware == "efi")
         found.kind = FirmwareKind::uefi;
+    std::optional<bool> secure;
     std::optional<bool> keys;
     xml.attribute(os.child("firmware"), "type");
     for (const pugi::xml_node& feature : os.child("firmware").children("feature")) {
         const std::string name = xml.attribute(feature, "name");
         const bool enabled = xml.attribute(feature, "enabled") == "yes";
         found.add_was(tag_of(feature));
-        if (name == "secure-boot" && enabled)
-            found.kind = FirmwareKind::uefi_secure;
+        if (name == "secure-boot")
+            secure = enabled;
         else if (name == "enrolled-keys")
             keys = enabled;
     }
+    // Only firmware with Secure Boot has keys.
+    if (secure ? *secure : keys == true)
+        found.kind = FirmwareKind::uefi_secure;
     if (keys && *keys != (found.kind == FirmwareKind::uefi_secure))
         add_reason(found.why, *keys ? "enrolled keys have no effect without secure-boot"
                                     : "uefi-secure always has the keys of its distribution");
@@ -98,13 +102,16 @@ void read_nvram(DomainParts& domain, const pugi::xml_node& os, FoundFirmware& fo
     if (!nvram)
         return;
     found.add_was(tag_of(nvram) + contents_of(nvram));
-    const std::string path = xml.text(nvram);
+    const std::string said = xml.text(nvram);
+    const std::string path = said.empty() ? nvram.child("source").attribute("file").value() : said;
     const auto format = image_format(nvram.attribute("format").as_string("raw"));
+    xml.take(nvram);
+    if (os.attribute("firmware").value() == std::string_view("bios"))
+        return;
     if (path.starts_with('/') && format) {
         domain.result.variables = path;
         domain.result.variables_format = *format;
     }
-    xml.take(nvram);
     if (found.kind == FirmwareKind::other)
         found.kind = FirmwareKind::uefi;
 }

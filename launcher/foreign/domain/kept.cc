@@ -338,7 +338,8 @@ bool keep_domain_vhost_net(DomainParts& domain, const pugi::xml_node& interface,
              (queues && *queues > 1 ? ",queues=" + std::to_string(*queues) : ""),
          "-device",
          (model == "virtio" ? "virtio-net-pci" : model) + ",netdev=" + id +
-             (mac ? ",mac=" + mac->str() : "") + domain.boot.add_kept(BootKind::net, order)},
+             (mac ? ",mac=" + mac->str() : "") +
+             domain.boot.add_kept(BootKind::net, order, domain.adapter_rank(interface))},
         server ? "QEMU waits at the socket until a program connects to it, and the guest's memory "
                  "has to be shared"
                : std::string(listens) + ", and the guest's memory has to be shared",

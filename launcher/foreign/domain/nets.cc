@@ -163,17 +163,18 @@ struct Adapter {
         return is_one_of(type, {"mcast", "server", "client", "udp", "vdpa"});
     }
     [[nodiscard]] bool is_bridged() const {
-        return is_one_of(type, {"bridge", "network", "direct", "ethernet"});
+        return is_one_of(type, {"bridge", "network", "direct", "ethernet", "vds"});
     }
 };
 
 void read_model(XmlLeft& xml, const pugi::xml_node& interface, Adapter& adapter) {
     const std::string wanted = xml.attribute(interface.child("model"), "type");
-    // libvirt's model on a PC if none is given.
-    const NetModelChoice model = net_model(wanted.empty() ? "rtl8139" : wanted);
+    // libvirt's model on a PC if none is given: these two are only for virtio.
+    const char* const usual = is_one_of(adapter.type, {"vdpa", "vhostuser"}) ? "virtio" : "rtl8139";
+    const NetModelChoice model = net_model(wanted.empty() ? usual : wanted);
     adapter.model = model.model;
     if (wanted.empty())
-        add_reason(adapter.why, "no model is given; libvirt's default is rtl8139");
+        add_reason(adapter.why, std::string("no model is given; libvirt's default is ") + usual);
     if (!model.why.empty())
         add_reason(adapter.why, model.why);
     else if (!wanted.empty() && wanted != model.model)
@@ -218,7 +219,7 @@ void keep_on_socket(DomainParts& domain, const pugi::xml_node& interface, Adapte
     device += ",netdev=" + id;
     if (adapter.mac)
         device += ",mac=" + adapter.mac->str();
-    device += domain.boot.add_kept(BootKind::net, adapter.order);
+    device += domain.boot.add_kept(BootKind::net, adapter.order, domain.adapter_rank(interface));
     const std::string why = domain.with_left(interface, std::move(adapter.why));
     domain.result.keep(
         adapter.was,
@@ -256,7 +257,7 @@ void set_net(DomainParts& domain, const pugi::xml_node& interface, Adapter adapt
         value += forwards_of(xml, interface, adapter.why);
     domain.has_net = true;
     domain.nets++;
-    domain.boot.add(BootKind::net, adapter.order);
+    domain.boot.add(BootKind::net, adapter.order, domain.adapter_rank(interface));
     domain.set(adapter.was, "net", value, domain.with_left(interface, std::move(adapter.why)));
 }
 
@@ -273,6 +274,12 @@ void read_domain_interface(DomainParts& domain, const pugi::xml_node& interface)
                     "the guest had this network card of the host: to give it the card again, add "
                     "--qemu-arg=-device --qemu-arg=vfio-pci,host=ADDRESS");
         return;
+    }
+    // passt, which libvirt ran for the adapter, is a way to the host's network, as QEMU's NAT is.
+    if (const pugi::xml_node backend = interface.child("backend");
+        adapter.type == "vhostuser" && domain.xml.attribute(backend, "type") == "passt") {
+        adapter.type = "user";
+        add_reason(adapter.why, "libvirt ran passt for it; it is behind QEMU's own NAT now");
     }
     if (adapter.type == "vhostuser" && keep_domain_vhost_net(domain, interface, adapter.model))
         return;

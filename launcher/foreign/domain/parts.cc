@@ -13,6 +13,11 @@ void DomainParts::set(const std::string& was, const std::string& key, const std:
     result.changed(was, key + " = " + value, why);
 }
 
+unsigned DomainParts::adapter_rank(const pugi::xml_node& interface) const {
+    const auto found = adapters.find(interface.internal_object());
+    return found == adapters.end() ? 0 : found->second;
+}
+
 std::string DomainParts::with_left(const pugi::xml_node& node, std::string why) {
     if (const std::string left = xml.left(node); !left.empty())
         add_reason(why, "left out: " + left);

@@ -42,8 +42,12 @@ struct DomainParts {
     double memory = 0;           ///< bytes
     std::map<std::string, std::string> scsi_controllers;  ///< their models, by index
     std::vector<std::string> disk_buses;                  ///< in the order in which disks used them
-    std::string nvme_serial;     ///< of the controller for disks with bus='nvme'
-    std::string usb_controller;  ///< the model of the controller for USB devices
+    std::map<const void*, unsigned> adapters;  ///< where in the file each <interface> is, from 0
+    std::string nvme_serial;                   ///< of the controller for disks with bus='nvme'
+    std::string usb_controller;                ///< the model of the controller for USB devices
+
+    /// <boot dev='network'> means the first adapter of the file, wherever the guest finds it.
+    [[nodiscard]] unsigned adapter_rank(const pugi::xml_node& interface) const;
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {});
@@ -122,6 +126,10 @@ void read_domain_sysinfo(DomainParts& domain, const pugi::xml_node& sysinfo);
 
 /// "0000:06:12.5" of <address domain='0x0000' bus='0x06' slot='0x12' function='0x5'/>.
 std::string domain_pci_address(XmlLeft& xml, const pugi::xml_node& address);
+
+/// The device's place on PCI as a number in whose order the guest finds its devices; nothing if it
+/// has no such address.
+std::optional<unsigned> domain_pci_place(const pugi::xml_node& device);
 
 /// The model of the SCSI controller, which libvirt chooses if none is given.
 std::string scsi_model_of(const DomainParts& domain, const std::string& index);

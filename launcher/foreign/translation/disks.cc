@@ -202,6 +202,8 @@ void ForeignDisks::add_setting(const ForeignDisk& disk) {
             add_reason(why, std::string("the drive was on ") +
                                 (disk.bus == "scsi" ? "SCSI" : "virtio") + " and is now on " +
                                 (machine_.q35 ? "SATA" : "IDE"));
+        if (!disk.cache.empty() && disk.cache != "writeback")
+            add_reason(why, "left out: cache=" + disk.cache);
         result_.set("cdrom", disk.path);
         result_.changed(disk.was, "cdrom = " + disk.path, why);
         boot_.add(BootKind::cdrom, disk.order);
@@ -337,6 +339,8 @@ void ForeignDisks::keep_floppy(const ForeignDisk& disk) {
     drive.set("file", machine_.absolute(disk.path));
     if (disk.read_only)
         drive.set("readonly", "on");
+    if (!disk.cache.empty())
+        drive.set("cache", disk.cache);
     for (const auto& [key, value] : disk.drive)
         drive.set(key, value);
     result_.keep(disk.was, {"-drive", drive.str()}, disk.why);

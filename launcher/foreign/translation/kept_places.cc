@@ -50,6 +50,16 @@ bool needs_place(const std::string& argument) {
            !device.has("addr");
 }
 
+// Where `words` are in `text`, with nothing behind them: an equal device that has its place already
+// is another one.
+size_t find_words(const std::string& text, const std::string& words) {
+    size_t at = text.find(words);
+    while (at != std::string::npos && at + words.size() < text.size() &&
+           text[at + words.size()] != ' ')
+        at = text.find(words, at + 1);
+    return at;
+}
+
 class Places {
   public:
     Places(Translation& result, bool q35) : result_(result) {
@@ -91,7 +101,7 @@ class Places {
             return;
         const std::string old_text = shell_text(was);
         for (TranslationNote& note : result_.notes) {
-            const size_t at = note.became.find(old_text);
+            const size_t at = find_words(note.became, old_text);
             if (note.kind != TranslationNote::Kind::kept || at == std::string::npos)
                 continue;
             note.became.replace(at, old_text.size(), shell_text(arguments));

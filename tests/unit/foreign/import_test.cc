@@ -784,6 +784,20 @@ TEST(Domain, Settings) {
     EXPECT_THAT(notes, Contains(HasSubstr("the drive is empty")));
 }
 
+// Where <nvram> says it: as its text, or in a <source>.
+TEST(Domain, VariablesOfItsFirmware) {
+    const auto variables = [](const std::string& nvram) {
+        return translate_domain("<domain type='kvm'><os firmware='efi'><type>hvm</type>" + nvram +
+                                    "</os></domain>",
+                                "s")
+            .variables;
+    };
+    EXPECT_EQ(variables("<nvram>/srv/a.fd</nvram>"), "/srv/a.fd");
+    EXPECT_EQ(variables("<nvram type='file'><source file='/srv/b.fd'/></nvram>"), "/srv/b.fd");
+    EXPECT_EQ(variables("<nvram type='network'><source protocol='nbd' name='c'/></nvram>"), "");
+    EXPECT_EQ(variables("<nvram type='file'><source file='d.fd'/></nvram>"), "");
+}
+
 TEST(Domain, WhatIsRefused) {
     const auto error = [](const std::string& text) {
         return error_of([&] { translate_domain(text, "s"); });
