@@ -47,6 +47,13 @@ void read_acpi_tables(DomainParts& domain, const pugi::xml_node& acpi) {
     }
 }
 
+bool wants_secure_boot(const pugi::xml_node& os) {
+    const pugi::xml_node feature =
+        os.child("firmware").find_child_by_attribute("feature", "name", "secure-boot");
+    return feature.attribute("enabled").value() == std::string_view("yes") ||
+           os.child("loader").attribute("secure").value() == std::string_view("yes");
+}
+
 }  // namespace
 
 void read_domain_machine(DomainParts& domain, const pugi::xml_node& os) {
@@ -63,10 +70,14 @@ void read_domain_machine(DomainParts& domain, const pugi::xml_node& os) {
         throw LauncherError(
             domain.source + ": " + shown(tag_of(type)) +
             ": tapgate's VMs are x86 PCs (pc, q35), and this is another kind of machine");
-    domain.machine.q35 = machine.find("q35") != std::string::npos;
+    // No PC of another hypervisor's is one of QEMU's two.
+    const bool for_secure_boot =
+        !domain.hypervisor.empty() && machine.empty() && wants_secure_boot(os);
+    domain.machine.q35 = machine.find("q35") != std::string::npos || for_secure_boot;
     const std::string ours = domain.machine.q35 ? "q35" : "pc";
     domain.set(type ? tag_of(type) : "<os>", "machine", ours,
-               machine == ours || machine.empty() ? ""
+               for_secure_boot                      ? "it has Secure Boot"
+               : machine == ours || machine.empty() ? ""
                : machine.starts_with("xen")
                    ? "Xen's own machine is a PC with additional disks and adapters for Xen"
                    : "the version only matters for saved states, which are not imported");
