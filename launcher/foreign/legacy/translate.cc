@@ -10,6 +10,7 @@
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/variables.h"
 #include "launcher/foreign/translation/kept_places.h"
+#include "launcher/foreign/translation/properties.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
@@ -164,6 +165,28 @@ void require_one_operand(const std::vector<LegacyOption>& options) {
     }
 }
 
+// QEMU makes one option of several -smp, and of several -rtc, in which the last of a property
+// counts.
+void merge_repeated(std::vector<LegacyOption>& options, std::string_view name,
+                    std::string_view first_key) {
+    LegacyOption* before = nullptr;
+    for (LegacyOption& option : options) {
+        if (option.kind == nullptr || option.kind->name != name)
+            continue;
+        if (before != nullptr) {
+            Properties all = Properties::parse(before->value, first_key);
+            const Properties more = Properties::parse(option.value, first_key);
+            for (const auto& [key, value] : more.all())
+                all.set(key, value);
+            option.value = all.str(first_key);
+            option.text = before->text + " " + option.text;
+            before->text.clear();
+        }
+        before = &option;
+    }
+    std::erase_if(options, [](const LegacyOption& option) { return option.text.empty(); });
+}
+
 bool has_setting(const LegacyParts& parts, std::string_view key) {
     return std::any_of(parts.result.settings.begin(), parts.result.settings.end(),
                        [&](const auto& setting) { return setting.first == key; });
@@ -248,7 +271,9 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
         parts.around.insert(parts.around.end(), qemu + 1, first);
     }
     add_absent(parts, command, static_cast<size_t>(first - words.begin()));
-    const std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
+    std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
+    merge_repeated(options, "smp", "cpus");
+    merge_repeated(options, "rtc", "base");
     require_one_operand(options);
     count_plugged_cpus(parts, options);
     for (const LegacyOption& option : options)
