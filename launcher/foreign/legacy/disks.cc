@@ -474,6 +474,9 @@ void require_name_of_disk(const std::string& word) {
                                 "QEMU would take it for a disk: write " +
                                 quoted_word("-" + word.substr(dash.size())));
     }
+    if (is_one_of(word, {"...", "[...]", "\xe2\x80\xa6", "[\xe2\x80\xa6]"}))
+        throw LauncherError(quoted_word(word) +
+                            " stands for options that were left out: write them in its place");
     constexpr std::array<std::string_view, 8> keys = {
         "file=", "if=", "index=", "media=", "format=", "cache=", "boot=", "id="};
     if (std::any_of(keys.begin(), keys.end(),

@@ -6,6 +6,7 @@
 #include "common/names.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/shell/variables.h"
 #include "launcher/foreign/shell/word.h"
 #include "launcher/foreign/translation/adapter_model.h"
 #include "launcher/vm/spec.h"
@@ -545,6 +546,9 @@ void translate_nets(LegacyParts& parts) {
 
 void take_net(LegacyParts& parts, const LegacyOption& option) {
     const std::string_view name = option.kind->name;
+    // The reason is added where this is caught.
+    if (option.value == unknown_text)
+        throw LauncherError(option.text);
     if (name == "net")
         add_net(parts.nets, option.value, option.text);
     else if (name == "netdev")

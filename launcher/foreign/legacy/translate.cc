@@ -49,8 +49,12 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         result.dropped(shell_text(parts.around),
                        root ? "tapgate needs no root rights" : "tapgate starts QEMU itself");
     }
-    for (const std::string& redirection : command.redirections)
-        result.dropped(redirection, "what QEMU says is in qemu.log in the VM's directory");
+    for (const std::string& redirection : command.redirections) {
+        const size_t way = std::min(redirection.find_first_of("<>"), redirection.size());
+        result.dropped(redirection, redirection.substr(way).starts_with('<')
+                                        ? "tapgate gives QEMU nothing to read"
+                                        : "what QEMU says is in qemu.log in the VM's directory");
+    }
     for (const std::string& option : command.cut_off)
         result.dropped(option,
                        "a comment ends QEMU's command line before this, so a shell would run it as "
@@ -64,6 +68,10 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         result.changed(test, holds ? "yes" : "no", "that is how the script goes " + started);
     for (const std::string& other : command.others)
         result.dropped(other, "the script does not get there " + started);
+    for (const unsigned line : command.written)
+        result.dropped("line " + std::to_string(line),
+                       "it starts another VM, in a file that the script writes: if you mean that "
+                       "one, copy it into a file of its own");
     if (command.is_written)
         result.changed("line " + std::to_string(command.line), "this VM",
                        "it is in a file that the script writes");
@@ -127,6 +135,9 @@ void require_known(const Translation& translation, const ShellCommand& command) 
 void take_option(LegacyParts& parts, const LegacyOption& option, const ShellCommand& command) {
     if (!option.unknown.empty()) {
         parts.result.dropped(option.text, option.unknown);
+    } else if (option.kind == nullptr && option.value == unknown_text) {
+        throw LauncherError(option.text +
+                            " may stand for any options: " + reason_of_unknown(command));
     } else if (option.kind == nullptr) {
         take_disk(parts, option);
     } else {

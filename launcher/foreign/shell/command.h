@@ -35,6 +35,7 @@ struct ShellCommand {
     bool is_commented = false;      ///< it ends in a comment
     bool background = false;        ///< it ends in `&'
     bool is_written = false;        ///< it is in a file that the script writes
+    std::vector<unsigned> written;  ///< lines of other starts, in files that the script writes
     bool is_passed = false;         ///< a test whether a file exists decided against it
     bool has_arguments = false;     ///< arguments were given to the script with it
     unsigned line = 1;              ///< the line where it begins

@@ -185,6 +185,9 @@ void ShellReader::finish_assignments() {
 // The command is not run; but if it starts QEMU, or reads settings, a note says so.
 void ShellReader::pass_over_command() {
     const auto& words = command_.words;
+    ended_by_exec_ = ended_by_exec_ && words[0].starts_with('-');
+    if (ended_by_exec_)
+        cut_off();
     if (words.size() > 1 && (words[0] == "." || words[0] == "source")) {
         note_tests();
         pass_over(shown(shell_text(words)));
@@ -239,9 +242,11 @@ void ShellReader::run_command() {
 void ShellReader::run_program() {
     const bool last = command_.words[0] == "exec" && command_.words.size() > 1;
     read_nested();
+    const size_t before = commands_.size();
     record();
     if (last)
         leave();
+    ended_by_exec_ = last && last_start_ == before && reach() == Truth::no;
 }
 
 void ShellReader::assign_all() {

@@ -135,7 +135,8 @@ void ShellReader::print() {
     if (words.empty() || elsewhere || reach() == Truth::no || is_one_of(words[0], silent) ||
         script_.functions.find(words[0]) != nullptr)
         return;
-    std::optional<std::string> text = shell_printed(words);
+    std::optional<std::string> text =
+        words == std::vector<std::string>{"cat"} ? input_ : shell_printed(words);
     if (!text) {
         if (const auto known = known_output({words, {}, command_.problem}, variables_))
             text = joined(known->words) + "\n";

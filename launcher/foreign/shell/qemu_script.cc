@@ -181,8 +181,10 @@ void refuse_calls_of_alias(const std::vector<ShellCommand>& commands, const std:
     }
 }
 
-// Those that the commands start; what a script runs takes precedence over what it writes.
-std::vector<const ShellCommand*> starts_of_qemu(const std::vector<ShellCommand>& commands) {
+// Those that the commands start; what a script runs takes precedence over what it writes, whose
+// lines go into `written`.
+std::vector<const ShellCommand*> starts_of_qemu(const std::vector<ShellCommand>& commands,
+                                                std::vector<unsigned>& written) {
     std::vector<const ShellCommand*> found;
     for (const ShellCommand& command : commands) {
         // Several rounds of a loop are one start.
@@ -193,7 +195,11 @@ std::vector<const ShellCommand*> starts_of_qemu(const std::vector<ShellCommand>&
             found.push_back(&command);
     }
     if (std::any_of(found.begin(), found.end(), [](const auto* one) { return !one->is_written; }))
-        std::erase_if(found, [](const ShellCommand* one) { return one->is_written; });
+        std::erase_if(found, [&](const ShellCommand* one) {
+            if (one->is_written)
+                written.push_back(one->line);
+            return one->is_written;
+        });
     return found;
 }
 
@@ -338,10 +344,30 @@ std::string_view character_code(std::string_view text) {
                                                                         : std::string_view();
 }
 
-// Refuses codes in the lines of QEMU's starts, which begin in `lines': to a shell, each ends the
-// command.
-void refuse_character_codes(std::string_view text, const std::set<unsigned>& lines,
-                            const std::string& source) {
+// <disk_file> at `at', as a manual has it for what its readers fill in; empty if it may be meant
+// for a shell, as in <in> out.
+std::string_view placeholder(std::string_view line, size_t at) {
+    constexpr std::string_view inside =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ";
+    const std::string_view rest = line.substr(at);
+    const size_t end = rest.find_first_not_of(inside, 1);
+    const std::string_view before = line.substr(0, at);
+    const bool quoted = std::count(before.begin(), before.end(), '"') % 2 != 0 ||
+                        std::count(before.begin(), before.end(), '\'') % 2 != 0;
+    if (end == std::string_view::npos || end == 1 || rest[end] != '>' || quoted)
+        return {};
+    const std::string_view behind = trimmed(rest.substr(end + 1), " \t\r\\");
+    constexpr std::string_view joins = "=,:/.";
+    const bool joined =
+        (!before.empty() && joins.find(before.back()) != std::string_view::npos) ||
+        (end + 1 < rest.size() && joins.find(rest[end + 1]) != std::string_view::npos);
+    return joined || behind.empty() ? rest.substr(0, end + 1) : std::string_view();
+}
+
+// Refuses what a web page or a manual has in the lines of QEMU's starts, which begin in `lines':
+// to a shell, a code ends the command, and a placeholder names files.
+void refuse_other_texts(std::string_view text, const std::set<unsigned>& lines,
+                        const std::string& source) {
     bool goes_on = false;
     for (unsigned number = 1; !text.empty(); number++) {
         const std::string_view whole = text.substr(0, text.find('\n'));
@@ -349,6 +375,13 @@ void refuse_character_codes(std::string_view text, const std::set<unsigned>& lin
         if (!goes_on && !lines.contains(number))
             continue;
         goes_on = trimmed(whole, " \t\r").ends_with('\\');
+        for (size_t at = whole.find('<'); at != std::string_view::npos;
+             at = whole.find('<', at + 1)) {
+            if (const auto open = placeholder(whole, at); !open.empty())
+                throw LauncherError(source + ": line " + std::to_string(number) + " has " +
+                                    std::string(open) +
+                                    ", which stands for something: write that in its place");
+        }
         for (size_t at = whole.find('&'); at != std::string_view::npos;
              at = whole.find('&', at + 1)) {
             if (const auto code = character_code(whole.substr(at)); !code.empty())
@@ -402,7 +435,7 @@ ShellCommand find_qemu_start(std::string_view text,
                 if (starts_qemu(command))
                     lines.insert(command.line);
             }
-            refuse_character_codes(written, lines, source);
+            refuse_other_texts(written, lines, source);
             // A file that may come and go must not decide which of two starts is meant.
             if (std::none_of(commands.begin(), commands.end(), is_passed_start))
                 return find_qemu_command(commands, source);
@@ -428,7 +461,8 @@ ShellCommand find_qemu_start(std::string_view text,
 ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source) {
     refuse_calls_of_alias(commands, source);
-    std::vector<const ShellCommand*> found = starts_of_qemu(commands);
+    std::vector<unsigned> written;
+    std::vector<const ShellCommand*> found = starts_of_qemu(commands, written);
     // It may be part of a command line, or options with a line each.
     const std::optional<ShellCommand> options =
         found.empty() ? options_alone(commands) : std::nullopt;
@@ -444,7 +478,9 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
     require_one(found, source);
     require_whole(*found[0], source);
     require_known(*found[0], source);
-    return *found[0];
+    ShellCommand start = *found[0];
+    start.written = std::move(written);
+    return start;
 }
 
 }  // namespace tapgate

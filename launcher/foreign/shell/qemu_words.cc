@@ -146,6 +146,17 @@ std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string
     return words.end();
 }
 
+std::string qemu_at_end(std::string_view written) {
+    constexpr std::array<std::string_view, 3> names = {"qemu-system-x86_64", "qemu-system-i386",
+                                                       "qemu-kvm"};
+    if (written.ends_with('"') || written.ends_with('\''))
+        written.remove_suffix(1);
+    const size_t before = written.find_last_of("/}\"'");
+    const std::string_view name =
+        before == std::string_view::npos ? std::string_view() : written.substr(before + 1);
+    return is_one_of(name, names) ? std::string(name) : std::string();
+}
+
 std::vector<std::string>::const_iterator arguments_of_qemu(
     const std::vector<std::string>& words, std::vector<std::string>::const_iterator qemu) {
     const bool daemon = std::any_of(words.begin(), qemu, is_daemon_starter);

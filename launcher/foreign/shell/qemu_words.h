@@ -12,6 +12,10 @@ namespace tapgate {
 /// The place of QEMU's name in the words of a command; end() if it starts none.
 std::vector<std::string>::const_iterator find_qemu(const std::vector<std::string>& words);
 
+/// QEMU's name at the end of a word as it is written, behind its directory: "$DIR/qemu-kvm" or
+/// ${DIR}qemu-kvm. Empty if it does not end so.
+std::string qemu_at_end(std::string_view written);
+
 /// The first argument of that QEMU.
 std::vector<std::string>::const_iterator arguments_of_qemu(
     const std::vector<std::string>& words, std::vector<std::string>::const_iterator qemu);

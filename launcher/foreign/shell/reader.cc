@@ -17,6 +17,15 @@
 
 namespace tapgate {
 
+namespace {
+
+// Is it only that a variable's or an argument's value is unknown?
+bool is_of_value(const ShellProblem& problem) {
+    return !problem.variable.empty() || problem.of_argument;
+}
+
+}  // namespace
+
 std::vector<ShellCommand> ShellReader::read() {
     const ShellVariables::PrintedBy asked(
         variables_, [this](const std::vector<std::string>& words) { return printed_by(words); },
@@ -289,7 +298,9 @@ void ShellReader::read_redirection(std::string redirection) {
         return;
     }
     const bool document = peek() == '<' && peek(1) == '<' && peek(2) != '<';
-    const bool reads = reads_input(command_.words);
+    // In a function that is called for its output, `cat' prints it.
+    const bool reads = reads_input(command_.words) ||
+                       (printed_ != nullptr && command_.words == std::vector<std::string>{"cat"});
     const bool text = words_.rest().starts_with("<<<");
     while (peek() == '<' || peek() == '>' || peek() == '&' || peek() == '|')
         redirection += next();
@@ -303,9 +314,17 @@ void ShellReader::read_redirection(std::string redirection) {
     const std::string_view written = before.substr(0, before.size() - words_.rest().size());
     if (text && reads && !words_.problem() && !is_unknown(fields))
         input_ = joined(fields) + "\n";
+    // Where QEMU's output goes is not a part of the VM.
+    bool known = !is_unknown(fields);
+    if (!document && !text && !reads && is_of_value(words_.problem())) {
+        words_.take_problem();
+        known = false;
+    }
     take_problem();
+    if (!known)
+        redirection += written;
     for (const std::string& field : fields)
-        redirection += field;
+        redirection += known ? field : "";
     if (document && !fields.empty()) {
         documents_.push_back({fields[0], written.find_first_of("'\"\\") == std::string_view::npos,
                               false, false, without_tabs});
@@ -383,8 +402,15 @@ void ShellReader::read_word() {
         command_.absent.emplace_back(command_.words.size(), absent);
         return;
     }
-    take_problem();
     const std::string_view written = before.substr(0, before.size() - words_.rest().size());
+    // Where QEMU is installed is not a part of the VM.
+    if (const std::string name = qemu_at_end(written);
+        !name.empty() && is_of_value(words_.problem()) &&
+        find_qemu(command_.words) == command_.words.end()) {
+        words_.take_problem();
+        fields = {name};
+    }
+    take_problem();
     if ((peek() == '<' || peek() == '>') &&
         std::all_of(written.begin(), written.end(), [](char c) { return c >= '0' && c <= '9'; })) {
         read_redirection(std::string(written));

@@ -213,6 +213,7 @@ class ShellReader {
     ShellFlow flow_;
     std::vector<ShellCommand> commands_;
     size_t last_start_ = static_cast<size_t>(-1);  // the last start of QEMU, among them
+    bool ended_by_exec_ = false;  // that start is behind `exec', so nothing below it is run
     ShellCommand command_;
     std::optional<ShellStatus> called_;    // the status of the function that command_ calls
     std::optional<ShellStatus> returned_;  // how this function ended, by `return'

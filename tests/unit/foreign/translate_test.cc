@@ -449,6 +449,29 @@ TEST(Script, AsAWebPageShowsIt) {
         ElementsAre("kvm", "-m", "64", "-hda", "/d/a.raw"));
 }
 
+TEST(Script, WhatAManualOrTheShellLeavesOpen) {
+    const auto error = [](const std::string& text) {
+        return error_of<LauncherError>(
+            [&] { translate_qemu_command(find_qemu_start(text, no_environment, "FILE"), "/"); });
+    };
+    EXPECT_THAT(error("kvm ... -m 512 -hda /d/a.raw\n"),
+                HasSubstr("`...' stands for options that were left out"));
+    EXPECT_THAT(error("kvm -m 512 \\\n  -drive file=<disk_file>,if=virtio,format=<type>\n"),
+                HasSubstr("line 2 has <disk_file>, which stands for something"));
+    EXPECT_THAT(error("kvm -m 512 -hda <disk> \\\n  -cdrom /d/i.iso\n"),
+                HasSubstr("line 1 has <disk>"));
+    EXPECT_THAT(error("kvm -m 512 -cdrom <your images>/i.iso\n"),
+                HasSubstr("line 1 has <your images>"));
+    EXPECT_THAT(error("kvm -m 512 -netdev \"$(pick)\" -device virtio-net-pci,netdev=n0\n"),
+                HasSubstr("-netdev '$(...)': the value of $(...) is known only"));
+    EXPECT_THAT(error("kvm -m 512 -hda /d/a.raw $(more_options)\n"),
+                HasSubstr("'$(...)' may stand for any options"));
+    // A shell reads from one file and writes into another; in quotes, it is a text.
+    EXPECT_EQ(error("kvm -m 512 -hda /d/a.raw <in>out 2>&1\n"), "none");
+    EXPECT_EQ(error("kvm -m 512 -hda /d/a.raw <in >out\n"), "none");
+    EXPECT_EQ(error("kvm -kernel /d/k -append 'root=<x>,y' -hda /d/a.raw\n"), "none");
+}
+
 TEST(Script, AnAliasOfQemuIsNotAllOfIt) {
     for (const char* const alias :
          {"alias q='qemu-system-x86_64 -enable-kvm'", "alias ll=ls q=kvm"})
