@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
 
@@ -83,6 +84,8 @@ void translate_flash(LegacyParts& parts) {
     std::string why =
         "the firmware of this host, with new variables: its boot menu is empty, so the guest boots "
         "from \\EFI\\BOOT until its entries are made again";
+    if (flash.size() > 1 && is_true(flash[1].properties.get("snapshot")))
+        add_reason(why, "they are stored from one start to the next, in spite of snapshot=");
     if (secure && !parts.machine.q35)
         add_reason(why, "without Secure Boot, which machine pc does not have");
     else if (secure)

@@ -126,6 +126,7 @@ void take_snapshot(LegacyParts& parts, const LegacyOption& option);
 void take_nodefaults(LegacyParts& parts, const LegacyOption& option);
 void take_no_acpi(LegacyParts& parts, const LegacyOption& option);
 void take_realtime(LegacyParts& parts, const LegacyOption& option);
+void take_overcommit(LegacyParts& parts, const LegacyOption& option);
 void take_readconfig(LegacyParts& parts, const LegacyOption& option);
 void take_global(LegacyParts& parts, const LegacyOption& option);
 void add_machine(LegacyParts& parts);

@@ -430,13 +430,29 @@ void take_no_acpi(LegacyParts& parts, const LegacyOption& option) {
     parts.result.keep(option.text, {"-machine", "acpi=off"}, "QEMU no longer has -no-acpi");
 }
 
+namespace {
+
+constexpr const char* locked_memory =
+    "few users are allowed to lock that much memory; if you are, add --qemu-arg=-overcommit "
+    "--qemu-arg=mem-lock=on";
+
+}  // namespace
+
 void take_realtime(LegacyParts& parts, const LegacyOption& option) {
-    if (option.value == "mlock=on")
-        parts.result.dropped(option.text,
-                             "few users are allowed to lock that much memory; if you are, add "
-                             "--qemu-arg=-overcommit --qemu-arg=mem-lock=on");
+    parts.result.dropped(option.text,
+                         option.value == "mlock=on" ? locked_memory : "that is the default");
+}
+
+void take_overcommit(LegacyParts& parts, const LegacyOption& option) {
+    Properties properties = Properties::parse(option.value, "mem-lock");
+    const bool locks = properties.has("mem-lock") && properties.get("mem-lock") != "off";
+    if (locks)
+        properties.take("mem-lock");
+    if (properties.all().empty())
+        parts.result.dropped(option.text, locked_memory);
     else
-        parts.result.dropped(option.text, "that is the default");
+        parts.result.keep(option.text, {"-overcommit", properties.str()},
+                          locks ? std::string("left out: mem-lock: ") + locked_memory : "");
 }
 
 void take_readconfig(LegacyParts& parts, const LegacyOption& option) {

@@ -131,7 +131,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"one-insn-per-tb", false, keep_option},
     {"only-migratable", false, keep_option},
     {"option-rom", true, keep_option},
-    {"overcommit", true, keep_option},
+    {"overcommit", true, take_overcommit},
     {"parallel", true, drop_option, "tapgate's machines have no parallel port"},
     {"pcidevice", true, drop_option, "QEMU no longer has it: -device vfio-pci does this now"},
     {"perfmap", false, drop_option, own_process},
