@@ -77,7 +77,7 @@ void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
     const pugi::xml_node source = serial.child("source");
     const std::string was = tag_of(serial) + (source ? tag_of(source) : "");
     const std::string target = xml.attribute(serial.child("target"), "type");
-    xml.attribute(serial.child("target"), "port");
+    const std::string port = xml.attribute(serial.child("target"), "port");
     const std::string model = xml.attribute(serial.child("target").child("model"), "name");
     const std::string device = model.empty() ? target : model;
     const bool is_usual = device.empty() || device == "serial" || device.starts_with("isa-serial");
@@ -92,14 +92,14 @@ void read_serial(DomainParts& domain, const pugi::xml_node& serial) {
         domain.result.dropped(was, domain.with_left(serial, "it is the same serial line again"));
     else if (!is_line)
         domain.result.dropped(was, domain.with_left(serial, "tapgate's VMs have a serial console"));
-    else if (domain.serials++ == 0)
-        domain.result.changed(
-            was, "console.sock and console.log",
-            domain.with_left(serial, "in the VM's directory; it was a " + type +
-                                         (is_usual ? ""
-                                                   : "; the guest's device was " + device +
-                                                         " and is now isa-serial")));
-    else
+    else if (domain.serials++ == 0) {
+        std::string why = "in the VM's directory; it was a " + type;
+        if (!is_usual)
+            why += "; the guest's device was " + device + " and is now isa-serial";
+        else if (std::string_view(serial.name()) == "serial" && !port.empty() && port != "0")
+            why += "; it was the guest's line " + port + " and is now its first, 0";
+        domain.result.changed(was, "console.sock and console.log", domain.with_left(serial, why));
+    } else
         domain.result.dropped(
             was, domain.with_left(serial,
                                   "tapgate's VMs have only one serial line" +

@@ -337,6 +337,11 @@ class DomainReader {
 
     // <qemu:commandline> holds arguments that somebody gave to QEMU directly.
     void read_command_line(const pugi::xml_node& element) {
+        if (!domain_.hypervisor.empty()) {
+            result_.dropped(tag_of(element) + contents_of(element),
+                            "these arguments were for " + domain_.hypervisor + ", not for QEMU");
+            return;
+        }
         std::vector<std::string> arguments;
         for (const pugi::xml_node& child : element.children()) {
             const std::string_view name = local_name(child.name());
@@ -414,6 +419,7 @@ class DomainReader {
         }
         order_disks(all);
         order_adapters(all);
+        order_serial_lines(all);
         // <console> may name the serial line, which has to come first then.
         std::stable_partition(all.begin(), all.end(), [](const pugi::xml_node& node) {
             return std::string_view(node.name()) != "console";
@@ -445,28 +451,43 @@ class DomainReader {
         }
     }
 
+    // Puts the devices of one name into an order, among the seats that they have.
+    template <typename Key>
+    static void sort_named(std::vector<pugi::xml_node>& devices, std::string_view name, Key key) {
+        std::vector<size_t> seats;
+        std::vector<pugi::xml_node> named;
+        for (size_t i = 0; i < devices.size(); i++) {
+            if (devices[i].name() == name) {
+                seats.push_back(i);
+                named.push_back(devices[i]);
+            }
+        }
+        std::stable_sort(
+            named.begin(), named.end(),
+            [&](const pugi::xml_node& a, const pugi::xml_node& b) { return key(a) < key(b); });
+        for (size_t i = 0; i < seats.size(); i++)
+            devices[seats[i]] = named[i];
+    }
+
     // A guest finds adapters in the order of their places, if all give theirs.
     void order_adapters(std::vector<pugi::xml_node>& devices) {
-        std::vector<size_t> seats;
-        std::vector<pugi::xml_node> adapters;
         bool all_placed = true;
-        for (size_t i = 0; i < devices.size(); i++) {
-            if (std::string_view(devices[i].name()) != "interface")
+        for (const pugi::xml_node& device : devices) {
+            if (std::string_view(device.name()) != "interface")
                 continue;
-            domain_.adapters.emplace(devices[i].internal_object(),
-                                     static_cast<unsigned>(seats.size()));
-            seats.push_back(i);
-            adapters.push_back(devices[i]);
-            all_placed = all_placed && domain_pci_place(devices[i]).has_value();
+            domain_.adapters.emplace(device.internal_object(),
+                                     static_cast<unsigned>(domain_.adapters.size()));
+            all_placed = all_placed && domain_pci_place(device).has_value();
         }
-        if (!all_placed)
-            return;
-        std::stable_sort(adapters.begin(), adapters.end(),
-                         [](const pugi::xml_node& a, const pugi::xml_node& b) {
-                             return domain_pci_place(a) < domain_pci_place(b);
-                         });
-        for (size_t i = 0; i < seats.size(); i++)
-            devices[seats[i]] = adapters[i];
+        if (all_placed)
+            sort_named(devices, "interface", domain_pci_place);
+    }
+
+    // The guest's first line is the one with the lowest port.
+    static void order_serial_lines(std::vector<pugi::xml_node>& devices) {
+        sort_named(devices, "serial", [](const pugi::xml_node& line) {
+            return line.child("target").attribute("port").as_uint();
+        });
     }
 
     // "vdb" comes before "vdaa".
