@@ -147,7 +147,7 @@ void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardw
     read_ovirt(system, translation, found);
     set_firmware(found, translation);
     if (!others.empty())
-        translation.dropped("<Config>", shown(others) + ": tapgate has no setting for it");
+        translation.dropped("<Config> " + others, "tapgate has no setting for it");
 }
 
 std::string_view ovirt_machine(const pugi::xml_node& system) {
