@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,8 +119,7 @@ int unreadable_lookup() {
 // nothing else inherited.
 [[noreturn]] void become_lookup(const char* kind, const std::string& name, int output) {
     const int nothing = open("/dev/null", O_RDWR);
-    sigset_t none;
-    sigemptyset(&none);
+    const sigset_t none{};
     const std::array<const char*, 4> words{TAPGATE_LOOKUP, kind, name.c_str(), nullptr};
     const std::array<char*, 1> environment{nullptr};
     if (dup2(nothing, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
@@ -142,8 +142,10 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
         throw Failure(what +
                       ": fs.suid_dumpable=1, or unknown, has callers trace tapgate-lookup: "
                       "`sysctl -w fs.suid_dumpable=2'");
+    // Not a pipe: whoever has one end of that can open the other (/proc/self/fd), and take back
+    // what was said but not read yet.
     std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
         fail_with_errno(what);
     const UniqueFd reading(ends[0]);
     UniqueFd writing(ends[1]);

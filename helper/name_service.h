@@ -15,8 +15,9 @@
 // Therefore tapgate-lookup is installed execute-only (mode 0711). Where it can be read, because a
 // store has no such mode (NixOS, Guix), the helper executes a copy of it in memory
 // (memfd_create(2)), whose mode is 0111 and which nobody else can open. A process that is ending
-// has no memory any more, and with that loses this protection in old kernels: so only the answer
-// of a tapgate-lookup that has ended by itself, with exit code 0, counts.
+// has no memory any more, and with that loses this protection in old kernels, where its descriptors
+// are then within reach (pidfd_getfd(2)). So only the answer of a tapgate-lookup that has ended by
+// itself, with exit code 0, counts; and it comes by a socket, from which nobody can take it back.
 #pragma once
 
 #include <optional>

@@ -361,8 +361,8 @@ TEST_P(Asking, HasNothingOfTheHelpersNorOfTheCallers) {
         fds.push_back(entry.path().filename().string() + " " +
                       std::filesystem::read_symlink(entry.path()).string().substr(0, 9));
     }
-    EXPECT_THAT(fds,
-                testing::UnorderedElementsAre("0 /dev/null", StartsWith("1 pipe:"), "2 /dev/null"));
+    EXPECT_THAT(
+        fds, testing::UnorderedElementsAre("0 /dev/null", StartsWith("1 socket:"), "2 /dev/null"));
     name_service("ok");
     EXPECT_TRUE(granted(helper.finish()));
 }
@@ -378,7 +378,7 @@ TEST_P(Asking, KilledIsARefusal) {
     }
 }
 
-// Old kernels may let its caller take the pipe of one that he has killed (look_up() in the helper
+// Old kernels may let its caller take the socket of one that he has killed (look_up() in the helper
 // says why). Here root takes it: what comes out of it then is no answer, also where the helper's
 // caller ignores SIGCHLD, for which the kernel tells nobody how a child has ended.
 TEST_P(Asking, SaidByAnotherItIsNoAnswer) {
