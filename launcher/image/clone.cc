@@ -21,6 +21,7 @@
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
 #include "launcher/image/overlay.h"
+#include "launcher/image/snapshot_hardware.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/vm/data_directory.h"
@@ -291,6 +292,7 @@ std::vector<std::string> reset_to_base(const VmName& name, const Progress& progr
     for (const auto& [disk, record] : overlays)
         write_base_record(disk.path.str(), record);
     permissions.keep();
+    forget_hardware(name);
     // A guest that makes its host keys at its first boot makes new ones.
     forget_known_hosts(name);
     return notes;

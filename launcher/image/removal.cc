@@ -15,6 +15,7 @@
 #include "launcher/base/text.h"
 #include "launcher/image/base_image.h"
 #include "launcher/image/lock.h"
+#include "launcher/image/snapshot_hardware.h"
 #include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/known_hosts.h"
@@ -90,7 +91,8 @@ Removal plan_removal(const VmName& name, OwnImages own) {
     Removal removal;
     for (const std::filesystem::path& entry : entries_of(vm_data_directory(name))) {
         const std::string file = entry.filename().string();
-        if (own == OwnImages::go || file.starts_with("uefi-") || file.starts_with("known_hosts"))
+        if (own == OwnImages::go || file.starts_with("uefi-") || file.starts_with("known_hosts") ||
+            is_hardware_record(file))
             removal.files.push_back(entry.string());
     }
     if (exists(pattern_known_hosts_path(name)))

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
@@ -19,6 +20,7 @@
 #include "launcher/image/disk_image.h"
 #include "launcher/image/lock.h"
 #include "launcher/image/ram_remains.h"
+#include "launcher/image/snapshot_hardware.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/qemu/qmp_client.h"
@@ -164,7 +166,7 @@ class OffVm {
         : name_(name), lock_(lock_vm(name)), spec_(load_vm_file(name).spec) {
         images_ = images_of(spec_);
         for (const std::string& disk : images_.disks)
-            refuse_base(disk, "make the snapshot in a clone, or delete them first");
+            refuse_base(disk, "a clone can have snapshots of its own; or delete them first");
         for (const std::string& disk : images_.disks)
             refuse_used_image(disk);
         check_bases(spec_);
@@ -219,6 +221,7 @@ class OffVm {
         // From the first one on there is no way back.
         signals_.throw_if_any();
         remove(tag, paths);
+        forget_hardware(name_, tag);
     }
 
   private:
@@ -256,25 +259,7 @@ class RunningVm {
         : name_(name), limit_(limit), qmp_(QmpClient::connect(qmp_path(name), qmp_limit)) {
         if (const std::string mended = mend_grown_disk(name, qmp_); !mended.empty())
             note(mended);
-        for (const nlohmann::json& device : answer("query-block")) {
-            const auto inserted = device.find("inserted");
-            if (inserted == device.end() || inserted->value("ro", true))
-                continue;
-            const std::string node = inserted->value("node-name", "");
-            const std::string path = inserted->value("file", "");
-            if (!node.starts_with("disk") && node != uefi_node)
-                throw LauncherError(name.str() +
-                                    " runs with snapshot=on, which throws away what its guest "
-                                    "writes; there is nothing to keep");
-            if (inserted->value("drv", "") != "qcow2")
-                throw cannot_have(path, inserted->value("drv", ""));
-            nodes_[node] = snapshots_in(inserted->at("image"));
-            if (node != uefi_node && state_node_.empty()) {
-                state_node_ = node;
-                state_path_ = path;
-                state_image_ = inserted->at("image");
-            }
-        }
+        look_at_disks();
         if (state_node_.empty())
             throw LauncherError(name.str() + " has no disk that its guest writes to");
     }
@@ -290,8 +275,10 @@ class RunningVm {
         const std::string error =
             job_error("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
                       "saving");
-        if (error.empty())
+        if (error.empty()) {
+            describe(tag);
             return;
+        }
         // A device that cannot save its state; nothing was written.
         if (error.find("igrat") != std::string::npos)
             throw LauncherError(failure("saving", error) + "; leave the RAM out: " + cold(tag));
@@ -323,6 +310,7 @@ class RunningVm {
                                 " was made while the guest was off: end it first, with: tapgate "
                                 "stop " +
                                 name_.str());
+        require_same_hardware(name_, nodes_.at(with_ram).at(tag), qmp_);
         const std::string error =
             job_error("snapshot-load", {{"tag", tag}, {"vmstate", with_ram}, {"devices", nodes}},
                       "restoring");
@@ -345,8 +333,10 @@ class RunningVm {
             throw no_such_snapshot(name_, tag);
         const std::string error =
             job_error("snapshot-delete", {{"tag", tag}, {"devices", nodes}}, "deleting");
-        if (error.empty())
+        if (error.empty()) {
+            forget_hardware(name_, tag);
             return;
+        }
         // This QEMU has struck it off its list, which the image still has.
         throw LauncherError(failure("deleting", error) +
                             (is_full_disk(error) ? room_wanted(state_path_) +
@@ -357,6 +347,46 @@ class RunningVm {
     }
 
   private:
+    void look_at_disks() {
+        for (const nlohmann::json& device : answer("query-block")) {
+            const auto inserted = device.find("inserted");
+            if (inserted == device.end() || inserted->value("ro", true))
+                continue;
+            const std::string node = inserted->value("node-name", "");
+            const std::string path = inserted->value("file", "");
+            if (!node.starts_with("disk") && node != uefi_node)
+                throw LauncherError(name_.str() +
+                                    " runs with snapshot=on, which throws away what its guest "
+                                    "writes; there is nothing to keep");
+            if (inserted->value("drv", "") != "qcow2")
+                throw cannot_have(path, inserted->value("drv", ""));
+            nodes_[node] = snapshots_in(inserted->at("image"));
+            if (node != uefi_node && state_node_.empty()) {
+                state_node_ = node;
+                state_path_ = path;
+                state_image_ = inserted->at("image");
+            }
+        }
+    }
+
+    // Without that, what was saved is as good, but is restored without being compared.
+    void describe(const std::string& tag) {
+        std::string why;
+        try {
+            look_at_disks();
+            record_hardware(name_, nodes_.at(state_node_).at(tag), qmp_);
+            return;
+        } catch (const LauncherError& error) {
+            why = error.what();
+        } catch (const QmpError& error) {
+            why = error.what();
+        } catch (const std::out_of_range&) {
+            why = "QEMU does not list it";
+        }
+        note("the snapshot " + tag + " is saved, but not what " + name_.str() +
+             " is like, with which it could be compared before it is restored: " + why);
+    }
+
     [[nodiscard]] nlohmann::json nodes_with(const std::string& tag) const {
         nlohmann::json nodes = nlohmann::json::array();
         for (const auto& [node, snapshots] : nodes_) {

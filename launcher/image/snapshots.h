@@ -6,20 +6,13 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "common/names.h"
+#include "launcher/image/snapshot.h"
 
 namespace tapgate {
-
-struct Snapshot {
-    std::string tag;
-    std::int64_t date = 0;     ///< seconds since 1970
-    std::uint64_t ram = 0;     ///< size of RAM and device state in bytes; 0 when the VM was off
-    bool on_all_disks = true;  ///< false when one was made or lost without tapgate
-};
 
 /// The VM's snapshots, the oldest first. Throws a LauncherError.
 std::vector<Snapshot> snapshots_of(const VmName& name);

@@ -143,6 +143,60 @@ did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$G
 did 0 start vm --quiet
 guest_says vm '^(PASS|FAIL)'
 did 0 snapshot save vm live
+did 0 attach vm net=user
+tg_refused 'does not fit vm as it is now: nic0 (virtio-net-pci) was not there; nothing was done' \
+    snapshot restore vm live --yes
+must_be vm running
+did 0 detach vm nic0
+did 0 snapshot restore vm live --yes
+must_be vm running
+did 0 kill vm
+did 0 set vm memory=144M cpus=2
+did 0 start vm --quiet
+written=$(sha256sum <"$disk")
+tg_refused 'cpus was 1,sockets=1,cores=1,threads=1 and is 2,sockets=1,cores=2,threads=1, memory was 128M and is 144M;' \
+    snapshot restore vm live --yes
+must_be vm running
+[ "$written" = "$(sha256sum <"$disk")" ] || wrong "the disk was written to"
+mending=$(grep -o 'tapgate stop vm && .* && tapgate start vm' "$err") || wrong "it names no way out"
+mending=${mending#*&& tapgate }
+did 0 kill vm # its guest does not hear the power button
+# shellcheck disable=SC2086 # the words of its command
+did 0 ${mending% && *}
+did 0 start vm --quiet
+did 0 snapshot restore vm live --yes
+must_be vm running
+did 0 kill vm
+result "RAM that does not fit is refused before anything is changed, with what mends it"
+
+# It belongs to that snapshot, goes with it, and with its VM to another name.
+did 0 rename vm other
+disk=$data/other/disk.qcow2
+[ -e "$data/other/hardware-live.json" ] || wrong "it is lost when its VM is renamed"
+did 0 rename other vm
+disk=$data/vm/disk.qcow2
+did 0 start vm --quiet
+did 0 snapshot save vm more
+did 0 snapshot delete vm more --yes
+[ ! -e "$data/vm/hardware-more.json" ] || wrong "it stays when its snapshot goes"
+did 0 kill vm
+(lab_exec cp "$data/vm/hardware-live.json" hardware)
+(lab_exec qemu-img snapshot -d live "$disk")
+did 0 set vm memory=144M
+did 0 start vm --quiet
+did 0 snapshot save vm live
+(lab_exec cp hardware "$data/vm/hardware-live.json")
+did 0 snapshot restore vm live --yes
+must_be vm running
+did 0 snapshot delete vm live --yes
+did 0 kill vm
+did 0 set vm memory=128M
+result "and what is written down of a snapshot counts for no other"
+
+# Where nothing is written down, as by an older tapgate.
+did 0 start vm --quiet
+did 0 snapshot save vm live
+rm "$data/vm/hardware-live.json"
 did 0 kill vm
 did 0 set vm memory=144M
 did 0 start vm --quiet
@@ -159,7 +213,7 @@ must_be vm running
 did 0 kill vm
 did 0 delete vm --yes
 rm -f "$disk"
-result "RAM that does not fit: it is told why, and the guest does not go on with half of it"
+result "RAM that does not fit, and nothing to compare with: it is told why, and the guest does not go on with half of it"
 
 # tapgate is killed between the two steps: by strace each of its words to QEMU takes long.
 size_is() { # BYTES
