@@ -195,7 +195,9 @@ void NewDirectory::move() {
                 (has_vm_file(name_)
                      ? " is of another VM of this name, which has come first; take another name"
                      : " holds what is left of an earlier VM of this name, if no other tapgate "
-                       "makes one just now; move it away, or take another name"));
+                       "makes one just now; take another name, or remove it with: tapgate delete "
+                       "--disks " +
+                           name_.str()));
         fail_with_errno(shown(target_));
     }
     path_ = target_;

@@ -86,7 +86,13 @@ std::string Removal::text() const {
 }
 
 Removal plan_removal(const VmName& name, OwnImages own) {
-    if (!has_vm_file(name))
+    const bool has_file = has_vm_file(name);
+    // What an earlier deletion has left can be removed, too.
+    const bool has_remains = !has_file && !entries_of(vm_data_directory(name)).empty();
+    if (has_remains && own == OwnImages::stay)
+        throw LauncherError("no VM is called " + name.str() +
+                            " any more; its images go with: tapgate delete --disks " + name.str());
+    if (!has_file && !has_remains)
         throw no_such_vm(name);
     Removal removal;
     for (const std::filesystem::path& entry : entries_of(vm_data_directory(name))) {
@@ -113,7 +119,8 @@ Removal plan_removal(const VmName& name, OwnImages own) {
         }
     }
     // The file last, so that what went wrong before can be tried again.
-    removal.files.push_back(vm_file_path(name));
+    if (has_file)
+        removal.files.push_back(vm_file_path(name));
     return removal;
 }
 
@@ -141,7 +148,14 @@ std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
     std::filesystem::remove_all(vm_directory(name), error);
     if (error)
         throw LauncherError(shown(vm_directory(name)) + ": " + error.message());
-    return release_bases(bases);
+    std::vector<std::string> notes = release_bases(bases);
+    const std::string own = vm_data_directory(name) + "/";
+    for (const std::string& image : removal.kept) {
+        if (image.starts_with(own) && exists(image))
+            notes.push_back(shown(image) + " stays; it goes with: tapgate delete --disks " +
+                            name.str());
+    }
+    return notes;
 }
 
 }  // namespace tapgate

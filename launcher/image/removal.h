@@ -23,9 +23,9 @@ struct Removal {
 enum class OwnImages { stay, go };
 
 /// What deleting the VM removes: its file, its UEFI variables, its guest's SSH key and, if its own
-/// images go, everything else in its directory. Images elsewhere always stay. Throws a
-/// LauncherError when there is no such VM, when another VM uses one of these files, or when the VM
-/// is the base of clones.
+/// images go, everything else in its directory, also of a VM that was deleted without them. Images
+/// elsewhere always stay. Throws a LauncherError when there is no such VM, when another VM uses one
+/// of these files, or when the VM is the base of clones.
 Removal plan_removal(const VmName& name, OwnImages own);
 
 /// Removes that, and what the VM's last run has left. A base that loses its last clone becomes

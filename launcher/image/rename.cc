@@ -90,8 +90,9 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
     require_new(to);
     if (exists(directory_of(to)))
         throw LauncherError(shown(directory_of(to)) +
-                            " holds what is left of an earlier VM of this name; move it away, or "
-                            "take another name");
+                            " holds what is left of an earlier VM of this name; take another name, "
+                            "or remove it with: tapgate delete --disks " +
+                            to.str());
     // A VM with half of its parts under each name would be of no use.
     const HeldSignals signals;
     const UniqueFd lock = lock_vm(from);

@@ -87,9 +87,11 @@ refused '--yes goes ahead without asking' "$tapgate" delete lab
 flock "$work/run/tapgate/lab/lock" "$tapgate" delete lab --yes 2>refused && wrong "deleted while it runs"
 grep -q 'lab is being started' refused || wrong "not said that it runs: $(cat refused)"
 [ -e "$file" ] || wrong "a refused delete took the file"
-"$tapgate" delete lab --yes
+"$tapgate" delete lab --yes 2>said
 [ ! -e "$file" ] || wrong "the file is still there"
 [[ -e disk.raw && -e $data/own.raw ]] || wrong "delete took a disk"
+says said "$data/own.raw stays; it goes with: tapgate delete --disks lab\$"
+! grep -q disk.raw said || wrong "delete tells of a disk that is not the VM's own"
 [ ! -e "$data/uefi-variables.qcow2" ] || wrong "the UEFI variables are still there"
 [ ! -e "$work/run/tapgate/lab" ] || wrong "the state is still there"
 result "delete"
@@ -101,6 +103,16 @@ refused 'an image of the VM other too' "$tapgate" delete lab --disks --yes
 [ -e "$data/own.raw" ] || wrong "delete took another VM's disk"
 "$tapgate" delete lab --disks --yes
 [[ -e disk.raw && ! -e $data ]] || wrong "delete --disks took what it should not, or left something"
+mkdir "$data"
+touch "$data/own.raw"
+refused 'no VM is called lab any more; its images go with: tapgate delete --disks lab' "$tapgate" delete lab --yes
+printf 'disk = %s\n' "$data/own.raw" >"$XDG_CONFIG_HOME/tapgate/other.conf"
+refused 'an image of the VM other too' "$tapgate" delete lab --disks --yes
+"$tapgate" delete other --yes
+refused '--yes goes ahead without asking' "$tapgate" delete lab --disks
+"$tapgate" delete lab --disks --yes
+[ ! -e "$data" ] || wrong "delete --disks left what an earlier delete had left"
+refused 'no VM is called lab: ' "$tapgate" delete lab --disks --yes
 result "delete --disks"
 
 # A name that was mistyped is no VM that is off: no verb is content with it.

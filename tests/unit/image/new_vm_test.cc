@@ -160,7 +160,7 @@ TEST_F(New, SaysThatAnotherOfTheNameHasComeFirst) {
     EXPECT_THAT(error_of([&] { late.move(); }), HasSubstr("another VM of this name"));
     EXPECT_TRUE(fs::exists(data("web/disk.qcow2")));
     fs::remove(vm_file_path(web));
-    EXPECT_THAT(error_of([&] { late.move(); }), HasSubstr("move it away"));
+    EXPECT_THAT(error_of([&] { late.move(); }), HasSubstr("tapgate delete --disks "));
 }
 
 }  // namespace
