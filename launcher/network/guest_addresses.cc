@@ -64,7 +64,7 @@ void ask_qemu(GuestFacts& facts, std::chrono::milliseconds limit) {
                 facts.forwards = parse_forwards(usernet.value.get<std::string>());
         }
     } catch (const QmpError& error) {
-        facts.silence = qmp_failure(facts.name, error).what();
+        facts.silence = qmp_failure(facts.name, error, limit).what();
     }
 }
 

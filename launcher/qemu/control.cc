@@ -15,30 +15,33 @@ namespace tapgate {
 
 namespace {
 
-// Whether QEMU has ended, or does within a moment: its sockets go first.
-bool has_ended(const VmName& name) {
-    for (int left = 30; left > 0; left--) {
+// Whether QEMU has ended, or does soon: its sockets go first, and on a busy host it takes a while
+// until the rest has gone.
+bool has_ended(const VmName& name, std::chrono::milliseconds limit) {
+    constexpr std::chrono::milliseconds pause{10};
+    for (auto left = std::min(limit, qmp_limit); left.count() > 0; left -= pause) {
         if (vm_state(name).qemu == 0)
             return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        std::this_thread::sleep_for(pause);
     }
     return false;
 }
 
 }  // namespace
 
-LauncherError qmp_failure(const VmName& name, const QmpError& error) {
+LauncherError qmp_failure(const VmName& name, const QmpError& error,
+                          std::chrono::milliseconds limit) {
     if (std::string why = why_lost(name); !why.empty())
         return LauncherError(std::move(why));
     if ((error.kind() == QmpError::Kind::unreachable || error.kind() == QmpError::Kind::closed) &&
-        has_ended(name))
+        has_ended(name, limit))
         return LauncherError(name.str() + " has just ended");
     const bool may_hang = error.kind() == QmpError::Kind::too_slow;
-    LauncherError failure(
-        error.what() +
-        (may_hang ? "; if that stays so, QEMU hangs, and its end is: tapgate kill " + name.str()
-                  : std::string()));
-    return failure;
+    if (!may_hang && error.kind() != QmpError::Kind::unreachable)
+        return LauncherError(error.what());
+    return LauncherError(std::string(error.what()) + "; if that stays so, " +
+                         (may_hang ? "QEMU hangs, and " : "") + "its end is: tapgate kill " +
+                         name.str());
 }
 
 nlohmann::json qmp_command(QmpClient& qmp, const std::string& command,
@@ -55,7 +58,7 @@ nlohmann::json qmp_command(const VmName& name, const std::string& command,
         QmpClient qmp = QmpClient::connect(qmp_path(name), std::min(limit, qmp_limit));
         return qmp_command(qmp, command, arguments, limit);
     } catch (const QmpError& error) {
-        throw qmp_failure(name, error);
+        throw qmp_failure(name, error, limit);
     }
 }
 
@@ -71,7 +74,7 @@ std::string guest_status(const VmName& name, std::chrono::milliseconds limit) {
         QmpClient qmp = QmpClient::connect(qmp_path(name), limit);
         return guest_status(qmp, limit);
     } catch (const QmpError& error) {
-        throw qmp_failure(name, error);
+        throw qmp_failure(name, error, limit);
     }
 }
 

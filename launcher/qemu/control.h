@@ -18,8 +18,10 @@ namespace tapgate {
 /// leave.
 constexpr std::chrono::milliseconds qmp_limit{3000};
 
-/// The error to show when the VM's QMP fails; it includes the way out of a QEMU that hangs.
-LauncherError qmp_failure(const VmName& name, const QmpError& error);
+/// The error to show when the VM's QMP fails; it includes the way out of a QEMU that hangs. Waits
+/// up to `limit` for the end of a QEMU that seems to be ending.
+LauncherError qmp_failure(const VmName& name, const QmpError& error,
+                          std::chrono::milliseconds limit = qmp_limit);
 
 /// Runs one QMP command. Throws a LauncherError when QEMU does not answer, or refuses.
 nlohmann::json qmp_command(const VmName& name, const std::string& command,
