@@ -124,11 +124,16 @@ std::string meant_option(const Grammar& grammar, const Verb& verb, const VerbOpt
     return {};
 }
 
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 // Is the letter typed as an option, perhaps with others as in `-rf`?
 bool is_typed(char letter, const std::vector<std::string>& arguments) {
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     return std::any_of(arguments.begin(), dashes, [&](const std::string& word) {
-        return letter != 0 && word.size() > 1 && word[0] == '-' && word[1] != '-' &&
+        // Not in a number, as in `-9'.
+        return letter != 0 && word.size() > 1 && word[0] == '-' && is_letter(word[1]) &&
                word.find(letter) != std::string::npos;
     });
 }

@@ -172,6 +172,11 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     EXPECT_EQ(error({"show", "lab", "--null"}), "show does not take --null; these do: argv");
     EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `--null'?)");
     EXPECT_EQ(error({"edit", "lab", "--", "-x"}), "edit takes nothing behind `--'");
+    EXPECT_EQ(error({"exec", "lab", "--yes", "--user", "-9y"}),
+              "exec does not take --yes; these do: " +
+                  std::string(std::find_if(grammar().options.begin(), grammar().options.end(),
+                                           [](const VerbOption& one) { return one.name == "yes"; })
+                                  ->verbs));
     EXPECT_EQ(
         error_of([] {
             static_cast<void>(parse_command_line(grammar(), {"show", "../lab"}, "/").vm_name());
