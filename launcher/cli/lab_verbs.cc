@@ -99,15 +99,6 @@ ExitCode run_as_typed(const CommandLine& command, const std::vector<std::string>
     return do_command(parse_command_line(*command.grammar, words, current_directory()));
 }
 
-ExitCode exec_in_lab(const Lab& lab, const CommandLine& command) {
-    if (command.rest.empty())
-        throw UsageError("lab exec needs a command: tapgate lab exec FILE -- COMMAND...");
-    return print_answers(
-        ask_lab(lab_members(lab), "running the command", "has done it", [&](const VmName& name) {
-            return words_for({"exec", name.str()}, command);
-        }));
-}
-
 // The VM of the lab that `word` means: by its whole name, or by the part after the lab's name.
 // Without a word, the only one.
 VmName member_meant(const Lab& lab, const std::string& word) {
@@ -136,16 +127,33 @@ VmName member_meant(const Lab& lab, const std::string& word) {
                      (word.empty() ? "" : did_you_mean(word, shorter)));
 }
 
+// A command in one of the VMs, or in each.
+ExitCode exec_in_lab(const Lab& lab, const CommandLine& command) {
+    if (command.rest.empty())
+        throw UsageError("lab exec needs a command: tapgate lab exec FILE -- COMMAND...");
+    if (command.operands.size() > 3)
+        throw UsageError(
+            "lab exec takes the lab's file and one of its VMs, or none for each: tapgate lab exec "
+            "FILE NAME -- COMMAND...");
+    if (command.operands.size() == 3)
+        return run_as_typed(
+            command, words_for({"exec", member_meant(lab, command.operands[2]).str()}, command));
+    return print_answers(
+        ask_lab(lab, "running the command", "has done it", [&](const VmName& name) {
+            return words_for({"exec", name.str()}, command);
+        }));
+}
+
 // A login to one of the VMs, or a command in one, or by ssh in each.
 ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
     if (command.operands.size() > 3)
         throw UsageError(
             "lab ssh takes the lab's file and one of its VMs: tapgate lab ssh FILE NAME");
     if (command.operands.size() == 2 && !command.rest.empty())
-        return print_answers(ask_lab(lab_members(lab), "running the command", "has done it",
-                                     [&](const VmName& name) {
-                                         return words_for({"ssh", name.str()}, command);
-                                     }));
+        return print_answers(
+            ask_lab(lab, "running the command", "has done it", [&](const VmName& name) {
+                return words_for({"ssh", name.str()}, command);
+            }));
     const VmName name =
         member_meant(lab, command.operands.size() > 2 ? command.operands[2] : std::string());
     return run_as_typed(command, words_for({"ssh", name.str()}, command));
@@ -154,7 +162,7 @@ ExitCode ssh_to_lab(const Lab& lab, const CommandLine& command) {
 // The same as `tapgate wait` with the names of those that run.
 ExitCode wait_for_lab(const Lab& lab, const CommandLine& command) {
     std::vector<std::string> words = {"wait"};
-    for (const LabMember& one : running_members(lab_members(lab)))
+    for (const LabMember& one : running_members(lab))
         words.push_back(one.name.str());
     const auto limit = command.seconds("timeout", LabStart().ready);
     words.push_back("--timeout=" + std::to_string(limit.count() / 1000));
@@ -167,7 +175,7 @@ ExitCode wait_for_lab(const Lab& lab, const CommandLine& command) {
 ExitCode copy_to_lab(const Lab& lab, const CommandLine& command) {
     if (command.operands.size() != 4 || !command.operands[3].starts_with(':'))
         throw UsageError("lab cp copies to each guest: tapgate lab cp FILE PATH :PATH");
-    return print_answers(ask_lab(lab_members(lab), "copying", "has it", [&](const VmName& name) {
+    return print_answers(ask_lab(lab, "copying", "has it", [&](const VmName& name) {
         return words_for({"cp", command.operands[2], name.str() + command.operands[3]}, command);
     }));
 }
@@ -204,6 +212,8 @@ ExitCode status(const Lab& lab, const CommandLine& command) {
                                    {"state", vm.state},
                                    {"in_file", vm.planned},
                                    {"addresses", vm.addresses}};
+            if (!vm.guest.empty())
+                json["guest"] = vm.guest;
             if (vm.memory != 0)
                 json["memory_mib"] = vm.memory;
             if (!vm.node.empty())
@@ -222,7 +232,7 @@ ExitCode status(const Lab& lab, const CommandLine& command) {
     if (nodes)
         rows[0].emplace_back("NODE");
     for (const LabVmStatus& vm : all) {
-        rows.push_back({vm.name.str(), vm.state, up_of(vm),
+        rows.push_back({vm.name.str(), vm.guest.empty() ? vm.state : vm.guest, up_of(vm),
                         vm.memory == 0 ? "-" : std::to_string(vm.memory) + "M",
                         vm.addresses.empty() ? "-" : vm.addresses.front()});
         if (nodes)
@@ -235,18 +245,30 @@ ExitCode status(const Lab& lab, const CommandLine& command) {
 struct Action {
     std::string_view name;
     ExitCode (*act)(const Lab& lab, const CommandLine& command);
-    std::string_view options;  // the verb's options that it uses, separated by blanks
-    bool takes_more = false;   // it takes operands in addition to the lab's file
+    std::string_view options;   // the verb's options that it uses, separated by blanks
+    std::string_view operands;  // as in Verb
+    std::string_view help;
+    // Beside the lab's file.
+    [[nodiscard]] bool takes_more() const { return operands != "FILE"; }
 };
-constexpr Action actions[] = {{"up", up, "helper timeout"},
-                              {"down", down, "timeout force"},
-                              {"status", status, "json"},
-                              {"wait", wait_for_lab, "timeout for"},
-                              {"reset", reset, "force yes"},
-                              {"destroy", destroy, "timeout force yes"},
-                              {"exec", exec_in_lab, "user via", true},
-                              {"ssh", ssh_to_lab, "user", true},
-                              {"cp", copy_to_lab, "user via", true}};
+constexpr Action actions[] = {
+    {"up", up, "helper timeout", "FILE", "make the VMs that there are not yet, and start them all"},
+    {"down", down, "timeout force", "FILE", "power all VMs down"},
+    {"status", status, "json", "FILE", "print the VMs, their states and addresses"},
+    {"wait", wait_for_lab, "timeout for", "FILE", "wait until all that run can be logged in to"},
+    {"reset", reset, "force yes", "FILE", "take the VMs with a template back to it"},
+    {"destroy", destroy, "timeout force yes", "FILE", "power all VMs down and remove them"},
+    {"exec", exec_in_lab, "user via", "FILE [NAME] -- COMMAND...",
+     "run a command in one of the VMs, or in all that run"},
+    {"ssh", ssh_to_lab, "user", "FILE [NAME] [-- COMMAND...]",
+     "log in to one of the VMs, or run a command in it or in all that run"},
+    {"cp", copy_to_lab, "user via", "FILE PATH :PATH", "copy to all that run"}};
+
+const Action* find_action(std::string_view word) {
+    const auto* const found = std::find_if(std::begin(actions), std::end(actions),
+                                           [&](const Action& one) { return one.name == word; });
+    return found == std::end(actions) ? nullptr : found;
+}
 
 // Throws a UsageError for an option that the action would ignore.
 void require_use_of_options(const Action& action, const CommandLine& command) {
@@ -264,14 +286,32 @@ void require_use_of_options(const Action& action, const CommandLine& command) {
 
 }  // namespace
 
+std::string lab_help(const Grammar& grammar, const std::string& word, size_t terminal) {
+    const Action* const action = find_action(word);
+    const Verb* const lab = grammar.find("lab");
+    if (action == nullptr || lab == nullptr)
+        return {};
+    // As if it were a verb by itself.
+    const std::string name = "lab " + word;
+    const Verb verb{.name = name, .operands = action->operands, .help = action->help, .run = {}};
+    std::vector<VerbOption> options;
+    for (VerbOption option : grammar.options) {
+        if (!is_among(action->options, option.name))
+            continue;
+        option.help = help_of(option, lab);
+        option.verbs = verb.name;
+        options.push_back(option);
+    }
+    return help_text({{&verb, 1}, options}, &verb, terminal);
+}
+
 ExitCode control_lab(const CommandLine& command) {
     const std::string& word = command.operands.at(0);
-    const auto* const action = std::find_if(std::begin(actions), std::end(actions),
-                                            [&](const Action& one) { return one.name == word; });
+    const Action* const action = find_action(word);
     if (const std::string_view meant = said_here("lab " + word); !meant.empty())
         throw UsageError("unknown word " + quoted_word(word) + "; here it is: tapgate " +
                          std::string(meant));
-    if (action == std::end(actions)) {
+    if (action == nullptr) {
         std::vector<std::string_view> names;
         std::string list;
         for (const Action& one : actions) {
@@ -284,7 +324,7 @@ ExitCode control_lab(const CommandLine& command) {
     require_use_of_options(*action, command);
     const std::string& file = command.operands.at(1);
     const Lab lab = load_lab(absolute_path(file));
-    if (!action->takes_more && (command.operands.size() > 2 || !command.rest.empty()))
+    if (!action->takes_more() && (command.operands.size() > 2 || !command.rest.empty()))
         throw UsageError("lab " + word + " takes the lab's file and nothing else");
     return action->act(lab, command);
 }

@@ -10,4 +10,8 @@ namespace tapgate {
 
 ExitCode control_lab(const CommandLine& command);
 
+/// The help for one of the things that can be done with a lab ("up"), as help_text() has it for a
+/// verb; empty when `word` is none of them.
+std::string lab_help(const Grammar& grammar, const std::string& word, size_t terminal);
+
 }  // namespace tapgate

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "launcher/base/child_process.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
@@ -20,6 +21,7 @@
 #include "launcher/image/removal.h"
 #include "launcher/lab/jobs.h"
 #include "launcher/lab/member_jobs.h"
+#include "launcher/qemu/control.h"
 #include "launcher/vm/file.h"
 
 namespace tapgate {
@@ -33,6 +35,21 @@ using std::chrono::seconds;
 constexpr milliseconds reset_limit = std::chrono::hours(1);
 // A guest that does not run any more is not waited for.
 constexpr milliseconds address_limit = seconds(20);
+
+// How long QEMUs that hang may take together.
+constexpr milliseconds answers_limit = seconds(3);
+constexpr milliseconds answer_limit = seconds(1);
+constexpr milliseconds shortest_answer{50};
+
+// What QEMU calls its guest's state; empty when it does not say so before the deadline.
+std::string guest_state(const VmName& name, std::chrono::steady_clock::time_point deadline) {
+    try {
+        const milliseconds left(milliseconds_until(deadline));
+        return guest_status(name, std::clamp(left, shortest_answer, answer_limit));
+    } catch (const LauncherError&) {
+        return {};
+    }
+}
 
 bool is_clone(const VmName& name) {
     const VmSpec spec = load_vm_file(name).spec;
@@ -83,20 +100,22 @@ void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop) {
                             first_reason(result, jobs, names));
 }
 
-std::vector<LabMember> running_members(const std::vector<LabMember>& members) {
+std::vector<LabMember> running_members(const Lab& lab) {
+    const std::vector<LabMember> members = lab_members(lab);
     std::vector<LabMember> running;
     std::copy_if(members.begin(), members.end(), std::back_inserter(running),
                  [](const LabMember& one) { return one.life == Life::running; });
     if (running.empty())
-        throw LauncherError("no VM of the lab runs; start them with: tapgate lab up FILE");
+        throw LauncherError("no VM of the lab " + lab.name.str() +
+                            " runs; start them with: tapgate lab up " +
+                            terminal_text(shell_text({lab.path})));
     return running;
 }
 
-LabAnswers ask_lab(const std::vector<LabMember>& members, const std::string& doing,
-                   const std::string& done,
+LabAnswers ask_lab(const Lab& lab, const std::string& doing, const std::string& done,
                    const std::function<std::vector<std::string>(const VmName& name)>& words) {
     constexpr milliseconds limit = std::chrono::hours(24);
-    const std::vector<LabMember> running = running_members(members);
+    const std::vector<LabMember> running = running_members(lab);
     std::vector<VmJob> jobs;
     for (const LabMember& member : running)
         jobs.push_back({.row = jobs.size(),
@@ -180,6 +199,7 @@ void remove_lab(const std::vector<LabMember>& members) {
 std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
     std::vector<LabVmStatus> all;
     std::vector<VmJob> jobs;
+    const auto deadline = std::chrono::steady_clock::now() + answers_limit;
     for (size_t i = 0; i < members.size(); i++) {
         const LabMember& member = members[i];
         LabVmStatus& status = all.emplace_back(LabVmStatus{.name = member.name,
@@ -202,8 +222,11 @@ std::vector<LabVmStatus> lab_status(const std::vector<LabMember>& members) {
         if (member.job) {
             status.node = member.job->node;
             status.up = member.job->up;
-        } else if (const auto record = read_run_record(member.name))
-            status.started = record->started;
+        } else {
+            if (const auto record = read_run_record(member.name))
+                status.started = record->started;
+            status.guest = guest_state(member.name, deadline);
+        }
         jobs.push_back({.row = i,
                         .words = {"ip", "--json", member.name.str()},
                         .doing = {},

@@ -29,8 +29,8 @@ struct LabStop {
 /// down.
 void take_lab_down(const std::vector<LabMember>& members, const LabStop& stop);
 
-/// The members that run. Throws a LauncherError when there are none.
-std::vector<LabMember> running_members(const std::vector<LabMember>& members);
+/// The lab's VMs that run. Throws a LauncherError when there are none.
+std::vector<LabMember> running_members(const Lab& lab);
 
 /// The result of a command for one of the lab's VMs.
 struct LabAnswer {
@@ -48,8 +48,7 @@ struct LabAnswers {
 /// Runs `tapgate VERB NAME WORDS...` for each of the lab's running VMs, all at the same time, until
 /// they have ended or a signal ends them. The table shows `doing` and `done`. Throws a
 /// LauncherError when no VM runs.
-LabAnswers ask_lab(const std::vector<LabMember>& members, const std::string& doing,
-                   const std::string& done,
+LabAnswers ask_lab(const Lab& lab, const std::string& doing, const std::string& done,
                    const std::function<std::vector<std::string>(const VmName& name)>& words);
 
 /// Discards what the VMs with a template have written since they were made; other VMs stay as they
@@ -70,6 +69,7 @@ struct LabVmStatus {
     VmName name;
     Life life = Life::off;
     std::string state = {};  ///< for users to read
+    std::string guest = {};  ///< what QEMU calls its guest's state, if it runs here and answers
     std::string node = {};   ///< the Slurm node that it runs on
     std::string up = {};     ///< how long it has run, if Slurm says so
     bool made = false;

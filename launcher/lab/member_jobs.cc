@@ -27,7 +27,9 @@ std::vector<ProgressTable::Row> rows_of(const std::vector<LabMember>& members) {
 std::string first_reason(const JobsResult& result, const std::vector<VmJob>& jobs,
                          const std::vector<std::string>& names) {
     const size_t first = result.failed.front();
-    return names.at(jobs[first].row) + ": " + result.jobs[first].notes.back();
+    const std::string begin = names.at(jobs[first].row) + ": ";
+    const std::string& reason = result.jobs[first].notes.back();
+    return reason.starts_with(begin) ? reason : begin + reason;
 }
 
 unsigned default_parallel() {

@@ -140,6 +140,14 @@ did 0 list
 qemu_signal CONT
 result "list has those that do not answer, too"
 
+did 0 pause class-client-1
+did 0 lab status class.conf
+says "$out" '^class-client-1 +paused '
+tg lab status class.conf --json
+[ "$(jq -r '.vms[] | select(.name == "class-client-1") | .state + " " + .guest' "$out")" = "running paused" ] ||
+    wrong "--json: $(cat "$out")"
+result "status tells of a guest that is paused"
+
 before=$(process_of class-server-1)
 did 0 kill class-client-1
 did 0 lab up class.conf --helper="$LAB_HELPER"
@@ -222,6 +230,19 @@ says "$err" "part$bad"
 nothing_runs
 nothing_of broken
 result "one cannot start: all that was begun is undone, with the reason"
+
+write_lab never <<'END'
+accel = tcg
+memory = 64M
+net = none
+[vm]
+[late]
+after = vm:ssh
+END
+did 1 lab up never.conf --timeout=1
+says "$err" 'the lab never does not start: never-vm-1: not ready within 1 s'
+nothing_of never
+result "one is never ready: its name is there once"
 
 # With somebody else's VM on the bridge, one tap short.
 did 0 create mine --accel=tcg --memory=64M

@@ -302,7 +302,7 @@ net = none
 EOT
 chmod 0644 $LAB/home/class.lab
 ! tap_gate lab exec class.lab -- true || wrong "exit status 0"
-check "lab exec: no VM runs" 'no VM of the lab runs' $err
+check "lab exec: no VM runs" 'no VM of the lab .* runs; start them with: tapgate lab up /' $err
 tap_gate lab up class.lab || die "lab up: $(cat $err)"
 one=$(tap_gate lab status class.lab; awk '$1 ~ /one/ { print $1 }' $out)
 tap_gate wait "$one" --timeout=30 || true
@@ -329,6 +329,13 @@ lab_poll 2 no_ssh_runs || wrong "a command is left"
 check "lab exec: a signal ends the commands" '^tapgate: 2 of 2 failed$' $err
 ! tap_gate lab exec class.lab || wrong "exit status 0"
 check "lab exec: of nothing" 'needs a command' $err
+tap_gate lab exec class.lab one-1 -l root -- sh -c 'echo alone' || wrong "exit status $?"
+check "lab exec: in one" '^alone$' $out
+! grep -q two-1 $err || wrong "it asks the other, too"
+! tap_gate lab exec class.lab one-2 -l root -- true || wrong "exit status 0"
+check "lab exec: in one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" $err
+! tap_gate lab exec class.lab one-1 two-1 -- true || wrong "exit status 0"
+check "lab exec: in two" 'one of its VMs, or none for each' $err
 # shellcheck disable=SC2016 # the guest's shell expands it
 tap_gate lab ssh class.lab one-1 -l root -- 'echo "$0 in one"' || true
 check "lab ssh: one, by its short name" '^-?(/bin/)?sh in one$' $out
