@@ -15,6 +15,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/terminal_table.h"
 #include "launcher/cli/command_line.h"
+#include "launcher/cli/describe_verbs.h"
 #include "launcher/cli/several.h"
 #include "launcher/cli/verbs.h"
 
@@ -25,7 +26,9 @@ namespace {
 ExitCode run(const std::vector<std::string>& arguments) {
     const CommandLine command = parse_command_line(grammar(), arguments, current_directory());
     if (command.has("help")) {
-        print(help_text(*command.grammar, command.verb, output_width()));
+        print(help_for(*command.grammar, command.verb,
+                       command.operands.empty() ? std::string() : command.operands[0],
+                       output_width()));
         return ExitCode::done;
     }
     if (command.has("version")) {

@@ -15,6 +15,7 @@
 #include "launcher/base/text.h"
 #include "launcher/base/unfinished_file.h"
 #include "launcher/cli/completion.h"
+#include "launcher/cli/lab_verbs.h"
 #include "launcher/cli/slurm_look.h"
 #include "launcher/cluster/slurm.h"
 #include "launcher/image/disk_image.h"
@@ -207,11 +208,27 @@ ExitCode print_argv(const CommandLine& command) {
     return ExitCode::done;
 }
 
+std::string help_for(const Grammar& grammar, const Verb* verb, const std::string& word,
+                     size_t terminal) {
+    const std::string of_lab =
+        verb != nullptr && verb->name == "lab" ? lab_help(grammar, word, terminal) : "";
+    return of_lab.empty() ? help_text(grammar, verb, terminal) : of_lab;
+}
+
 ExitCode print_help(const CommandLine& command) {
     const Grammar& grammar = *command.grammar;
-    print(help_text(grammar,
-                    command.operands.empty() ? nullptr : &verb_of(grammar, command.operands[0]),
-                    output_width()));
+    const Verb* const verb =
+        command.operands.empty() ? nullptr : &verb_of(grammar, command.operands[0]);
+    const std::string word = command.operands.size() > 1 ? command.operands[1] : "";
+    // What follows a verb is one of its words, as in `snapshot save'.
+    if (verb != nullptr && !word.empty()) {
+        std::string words(verb->operands.substr(0, verb->operands.find(' ')));
+        std::replace(words.begin(), words.end(), '|', ' ');
+        if (words.find(' ') == std::string::npos || !is_among(words, word))
+            throw UsageError(quoted_word(word) + " is no word of " + std::string(verb->name) +
+                             (words.find(' ') == std::string::npos ? "" : ", which has: " + words));
+    }
+    print(help_for(grammar, verb, word, output_width()));
     return ExitCode::done;
 }
 

@@ -17,6 +17,12 @@ ExitCode set_keys(const CommandLine& command);
 ExitCode rename_vm(const CommandLine& command);
 ExitCode set_autostart(const CommandLine& command);
 ExitCode print_help(const CommandLine& command);
+
+/// The help for `verb` (null: for all), or for what it does by `word` ("lab", "up") where that has
+/// a help of its own.
+std::string help_for(const Grammar& grammar, const Verb* verb, const std::string& word,
+                     size_t terminal);
+
 ExitCode print_completion(const CommandLine& command);
 
 }  // namespace tapgate

@@ -138,6 +138,12 @@ result "a VM that there is not is said so, with the one that was probably meant"
 
 cmp -s <("$tapgate" help) <("$tapgate" --help) || wrong "help is not --help"
 cmp -s <("$tapgate" help stop) <("$tapgate" stop --help) || wrong "help stop is not stop --help"
+cmp -s <("$tapgate" help lab up) <("$tapgate" lab up --help) || wrong "help lab up is not lab up --help"
+"$tapgate" help lab up | matches '^  tapgate lab up FILE$' || wrong "help lab up is another's"
+! "$tapgate" help lab up | matches -e '--force' || wrong "help lab up tells of what is down's"
+cmp -s <("$tapgate" help snapshot save) <("$tapgate" help snapshot) || wrong "help snapshot save is not snapshot's"
+refused "\`lab' is no word of start" "$tapgate" help start lab
+refused "\`start' is no word of lab, which has: up down" "$tapgate" help lab start
 for verb in '' $("$tapgate" help | sed -n 's/^  tapgate \([a-z-]*\).*/\1/p'); do
     # shellcheck disable=SC2086 # none, or one
     long=$("$tapgate" help $verb | grep -v '^  tapgate' | awk 'length > 80' || true)
