@@ -234,12 +234,6 @@ void ask_about_reach(const CommandLine& command, const Translation& translation,
         throw LauncherError("nothing was imported");
 }
 
-// The last note: those before it say why.
-std::string nothing_to_boot(const VmName& name, const std::string& file) {
-    return name.str() + " has no disk, and boots from nothing: before you start it, add a line " +
-           "`disk = PATH' to " + shown(file);
-}
-
 constexpr const char* virtio_hint =
     "the guest needs virtio drivers to boot: in a Linux guest `dracut -f --add-drivers "
     "\"virtio_blk virtio_pci virtio_net\"' (or virtio_blk in /etc/initramfs-tools/modules) before "
@@ -407,8 +401,9 @@ ExitCode import_vm(const CommandLine& command) {
     print_notes(translation.notes, file);
     if (command.has("virtio"))
         note(virtio_hint);
-    if (has_nothing_to_boot(settings))
-        note(nothing_to_boot(name, file));
+    // The last note: those before it say why.
+    if (const std::string said = nothing_to_boot(name, settings, file); !said.empty())
+        note(said);
     print(shown(file) + "\n");
     return ExitCode::done;
 }

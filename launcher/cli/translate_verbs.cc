@@ -216,15 +216,13 @@ ExitCode translate_vm(const CommandLine& command) {
     if (command.has("argv") || command.has("diff"))
         argv = qemu_argv(vm.spec, host_facts(vm.spec), planned_fds(vm.spec, has_vhost()));
     // From here on: the settings describe a VM, and can be in a file.
-    if (command.has("create")) {
-        const std::string path = vm_file_path(name);
+    const std::string path = command.has("create") ? vm_file_path(name) : "";
+    if (!path.empty()) {
         write_new_vm_file(name, text);
         note(shown(path) + " is written");
     }
-    if (has_nothing_to_boot(settings))
-        note(name.str() +
-             " has no disk, and boots from nothing: add a line `disk = PATH', or give " +
-             "--disk=PATH");
+    if (const std::string said = nothing_to_boot(name, settings, path); !said.empty())
+        note(said);
     if (command.has("json")) {
         try {
             print(json_of(translation, name, settings, argv, command.has("diff")).dump() + "\n");

@@ -67,6 +67,8 @@ says "$work/error" "^tapgate: pool has no disk, and boots from nothing: before y
 [ "$(tail -n 1 "$work/error" | cut -d: -f2)" = " pool has no disk, and boots from nothing" ] || wrong "it is not the last"
 "$tapgate" import pool.xml pool2 --yes --disk="$PWD/disk.raw" >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
 ! grep -q "boots from nothing" "$work/error" || wrong "it has a disk"
+"$tapgate" translate --create=diskless -- qemu-kvm -m 64 -net none >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
+says "$work/error" "^tapgate: diskless has no disk, and boots from nothing: before you start it, add a line .*/diskless.conf"
 result "a VM that boots from nothing"
 
 # --- every format -----------------------------------------------------------------------------------

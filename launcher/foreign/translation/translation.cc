@@ -129,14 +129,20 @@ std::vector<Setting> settings_of(const Translation& translation, const std::stri
     return settings;
 }
 
-bool has_nothing_to_boot(const std::vector<Setting>& settings) {
-    return std::none_of(settings.begin(), settings.end(), [](const Setting& one) {
+std::string nothing_to_boot(const VmName& name, const std::vector<Setting>& settings,
+                            const std::string& file) {
+    const bool boots = std::any_of(settings.begin(), settings.end(), [](const Setting& one) {
         const bool kept = one.key == "qemu-arg" &&
                           (one.value == "-drive" || one.value == "-blockdev" ||
                            one.value == "-readconfig" || one.value.starts_with("vfio-pci,"));
         return kept || one.key == "disk" || one.key == "cdrom" || one.key == "kernel" ||
                (one.key == "boot" && one.value.find("net") != std::string::npos);
     });
+    if (boots)
+        return {};
+    return name.str() + " has no disk, and boots from nothing: before you start it, " +
+           (file.empty() ? "give it one with --disk=PATH"
+                         : "add a line `disk = PATH' to " + shown(file));
 }
 
 std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& settings,

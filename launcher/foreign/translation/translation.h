@@ -76,9 +76,11 @@ std::string_view instead_of_description(std::string_view path);
 std::vector<Setting> settings_of(const Translation& translation, const std::string& directory,
                                  const std::vector<Setting>& overriding);
 
-/// Whether a VM with these settings has nothing that it could boot from but the network, for which
-/// nobody has asked.
-bool has_nothing_to_boot(const std::vector<Setting>& settings);
+/// What the user should know when a VM with these settings has nothing that it could boot from but
+/// the network, for which nobody has asked; otherwise empty. `file` is the VM's; empty when there
+/// is none yet.
+std::string nothing_to_boot(const VmName& name, const std::vector<Setting>& settings,
+                            const std::string& file);
 
 /// A VM file, with the notes as comments at its end.
 std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& settings,

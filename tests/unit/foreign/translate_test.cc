@@ -863,12 +863,23 @@ TEST(Translate, ConfigurationFilesOfQemu) {
 }
 
 TEST(Translate, WhatBootsFromNothing) {
-    const auto boots_from_nothing = [](const std::string& options) {
-        return has_nothing_to_boot(
+    const auto said = [](const std::string& options, const std::string& file) {
+        return nothing_to_boot(
+            VmName::parse("vm").value(),
             settings_of(translate_qemu_command(
                             find_qemu_start("kvm -m 64 " + options, no_environment, "FILE"), "/"),
-                        "/", {}));
+                        "/", {}),
+            file);
     };
+    const auto boots_from_nothing = [&](const std::string& options) {
+        return !said(options, "").empty();
+    };
+    EXPECT_EQ(said("-net none", ""),
+              "vm has no disk, and boots from nothing: before you start it, give it one with "
+              "--disk=PATH");
+    EXPECT_EQ(said("-net none", "/a/vm.conf"),
+              "vm has no disk, and boots from nothing: before you start it, add a line `disk = "
+              "PATH' to /a/vm.conf");
     EXPECT_TRUE(boots_from_nothing("-net none"));
     EXPECT_TRUE(boots_from_nothing("-drive file=/a.raw,if=nonsense"));
     EXPECT_FALSE(boots_from_nothing("-hda /a.raw"));
