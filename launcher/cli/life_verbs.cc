@@ -6,6 +6,7 @@
 #include "launcher/base/batch_job.h"
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/progress_bar.h"
 #include "launcher/base/question.h"
@@ -27,6 +28,7 @@
 #include "launcher/vm/options.h"
 #include "launcher/vm/setting.h"
 #include "launcher/vm/state.h"
+#include "launcher/vm/values.h"
 
 namespace tapgate {
 
@@ -239,6 +241,11 @@ ExitCode attach_to_vm(const CommandLine& command) {
         throw UsageError(quoted_word(word) + ": a value is missing: " + key + "=" +
                          argument_of(*find_vm_option(key)));
     require_running(name);
+    // Before its format is asked for.
+    if (const std::string path =
+            key == "disk" ? absolute_path(split_at_commas(word.substr(equals + 1)).at(0)) : "";
+        !path.empty() && !exists(path) && way_to_a_disk(path).empty())
+        throw LauncherError(shown(path) + ": there is no such image");
     if (key == "cdrom")  // as in eject_cd()
         refuse_conflicting_use(absolute_path(word.substr(equals + 1)), ImageUse::reading);
     // Including the helper that it was started with.

@@ -184,6 +184,7 @@ did 3 attach q35 net=bridge:br-no
 says "$err" 'no tap on br-no from tapgate-helper: access denied'
 no_port br-no "a refused adapter"
 tg_refused 'nothing.qcow2: there is no such image' attach q35 disk=nothing.qcow2
+tg_refused 'nothing: there is no such image' attach q35 disk=nothing,bus=virtio
 printf 'no image' >$LAB/home/bad.qcow2
 chown "$LAB_UID" $LAB/home/bad.qcow2
 tg_refused 'bad.qcow2' attach q35 disk=bad.qcow2
