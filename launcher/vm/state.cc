@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -45,16 +46,43 @@ pid_t holder_of_pidfile(const std::string& path) {
     return parse_whole<pid_t>(first_word(path), 0).value_or(0);
 }
 
+bool is_at(const UniqueFd& fd, const std::string& path) {
+    struct stat opened {};
+    struct stat there {};
+    return fstat(fd.get(), &opened) == 0 && stat(path.c_str(), &there) == 0 &&
+           opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
 // Makes the file if it does not exist, and locks it; none when another process has locked it.
 UniqueFd locked_file(const std::string& path) {
-    UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd)
-        fail_with_errno(shown(path));
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
-        return fd;
-    if (errno != EWOULDBLOCK)
-        fail_with_errno(shown(path));
-    return {};
+    for (;;) {
+        UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!fd)
+            fail_with_errno(shown(path));
+        if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno != EWOULDBLOCK)
+                fail_with_errno(shown(path));
+            return {};
+        }
+        // Whoever had it before may have removed it.
+        if (is_at(fd, path))
+            return fd;
+    }
+}
+
+// A VM has a lock only in the runtime directory where it was used last. So where it has none,
+// somebody may have removed it.
+void remove_other_locks(const VmName& name, const std::string& directory) {
+    std::vector<std::string> directories = other_runtime_directories();
+    directories.push_back(runtime_directory());
+    for (const std::string& other : directories) {
+        const std::string lock = other + "/" + name.str() + "/lock";
+        if (other + "/" + name.str() == directory || !exists(lock))
+            continue;
+        const UniqueFd fd(open(lock.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+        if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && is_at(fd, lock))
+            unlink(lock.c_str());
+    }
 }
 
 // Why nothing can be done with a VM that is lost, and the ways to its end.
@@ -229,14 +257,17 @@ UniqueFd lock_vm(const VmName& name) {
     const std::string directory = vm_directory(name);
     const std::string lock = directory + "/lock";
     // Where one is, nobody has removed it: only the first start looks through /proc, which takes
-    // longer than all else that a start does. (So a VM that was lost under another runtime
-    // directory can be started where it has run before, if no disk keeps that from happening.)
+    // longer than all else that a start does. (So a VM that was lost under a runtime directory that
+    // only its own environment names can be started where it has run before, if no disk keeps that
+    // from happening.)
     if (const auto lost = exists(lock) ? std::nullopt : lost_vm(name); lost && !exists(lock))
         throw LauncherError(lost_text(*lost));
     make_private_directory(runtime_directory());
     make_private_directory(directory);
-    if (UniqueFd fd = locked_file(lock))
+    if (UniqueFd fd = locked_file(lock)) {
+        remove_other_locks(name, directory);
         return fd;
+    }
     const VmState state = vm_state(name);
     throw LauncherError(
         name.str() +

@@ -425,6 +425,27 @@ says "$out" '^bare +running'
 must_be bare off
 result "a VM is found from another environment: another XDG_RUNTIME_DIR, a foreign one, and none"
 
+# Lost in one environment, and started in another in which it has run before: as by cron, without a login.
+elsewhere() { # ARGS...
+    status=0
+    (lab_exec env XDG_RUNTIME_DIR=/root _CONDOR_SCRATCH_DIR=/tmp timeout -k 1 "$verb_limit" "$tapgate" "$@") \
+        </dev/null >"$out" 2>"$err" || status=$?
+}
+elsewhere start bare
+[ "$status" = 0 ] || wrong "start in a job: $(cat "$err")"
+elsewhere kill bare
+did 0 start bare
+qemu=$(field bare process)
+rm -rf "${state:?}/bare"
+elsewhere start bare
+[ "$status" = 1 ] || wrong "it is started a second time"
+says "$err" "bare runs \(QEMU's process is $qemu\), but out of tapgate's reach"
+did 0 kill bare
+elsewhere kill bare
+must_be bare off
+rm -r "$LAB/home/.cache/tapgate/run"
+result "a VM that is lost is not started in another environment"
+
 did 0 start bare
 supervisor=$(field bare supervisor)
 qemu=$(field bare process)
