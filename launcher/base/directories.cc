@@ -86,8 +86,9 @@ std::string home_directory() {
         return *home;
     const passwd* const user = getpwuid(getuid());  // NOLINT(concurrency-mt-unsafe): one thread
     if (user == nullptr)
-        throw LauncherError("no home directory: HOME is not set, and uid " +
-                            std::to_string(getuid()) + " has no entry");
+        throw LauncherError("no home directory: HOME is not set to an absolute path, and uid " +
+                            std::to_string(getuid()) +
+                            " has no entry in /etc/passwd; set HOME to a directory of yours");
     return user->pw_dir;
 }
 

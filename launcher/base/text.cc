@@ -120,8 +120,10 @@ std::string in_small_letters(std::string_view text) {
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names) {
     std::string_view best;
     size_t least = word.size() / 3 + 1;
+    const std::string small = in_small_letters(word.substr(0, 64));
     for (const std::string_view name : names) {
-        if (const size_t d = distance(word.substr(0, 64), name); d < least && d < name.size()) {
+        if (const size_t d = distance(small, in_small_letters(name));
+            d < least && d < name.size()) {
             least = d;
             best = name;
         }

@@ -68,8 +68,8 @@ std::string shell_text(const std::vector<std::string>& argv);
 /// `text` in lower case (ASCII letters only): "vmxnet3" for "VmxNet3".
 std::string in_small_letters(std::string_view text);
 
-/// The one of `names` that `word` was probably meant to be, as " (did you mean `memory'?)"; empty
-/// when there is none.
+/// The one of `names` that `word` was probably meant to be, in small letters or not, as " (did you
+/// mean `memory'?)"; empty when there is none.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& names);
 
 /// A size as in "512M", "9000M", "40G": never a fraction, and never more than the size.

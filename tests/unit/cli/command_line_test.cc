@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -160,6 +161,7 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
     EXPECT_THAT(error({}), StartsWith("a verb is missing, as in: tapgate run IMAGE, "));
     EXPECT_EQ(error({"creat", "lab"}), "unknown verb `creat' (did you mean `create'?)");
     EXPECT_EQ(error({"strat", "lab"}), "unknown verb `strat' (did you mean `start'?)");
+    EXPECT_EQ(error({"START", "lab"}), "unknown verb `START' (did you mean `start'?)");
     EXPECT_EQ(error({"fly", "lab"}), "unknown verb `fly'");
     EXPECT_EQ(error({"shutdown", "lab"}), "unknown verb `shutdown'; here it is: tapgate stop NAME");
     EXPECT_EQ(error({"argv"}), "argv needs NAME");
@@ -171,12 +173,12 @@ TEST(CommandLine, SaysWhichWordIsWrong) {
               "unknown option `--mem' (did you mean `--memory'?)");
     EXPECT_EQ(error({"show", "lab", "--null"}), "show does not take --null; these do: argv");
     EXPECT_EQ(error({"show", "lab", "--nul"}), "unknown option `--nul' (did you mean `--null'?)");
-    EXPECT_EQ(error({"edit", "lab", "--", "-x"}), "edit takes nothing behind `--'");
     EXPECT_EQ(error({"exec", "lab", "--yes", "--user", "-9y"}),
               "exec does not take --yes; these do: " +
                   std::string(std::find_if(grammar().options.begin(), grammar().options.end(),
                                            [](const VerbOption& one) { return one.name == "yes"; })
                                   ->verbs));
+    EXPECT_EQ(error({"edit", "lab", "--", "-x"}), "edit takes nothing behind `--'");
     EXPECT_EQ(
         error_of([] {
             static_cast<void>(parse_command_line(grammar(), {"show", "../lab"}, "/").vm_name());

@@ -199,6 +199,7 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
          "vnc-password-file=PATH, or use vnc:unix"},
         {"display", "vnc:unix:1", "a VNC server on a socket has no number"},
         {"display", "vnc:public:99999", "`99999' is not a number from 0 to 59635"},
+        {"display", "VNC", "`VNC' is none of none, vnc (did you mean `vnc'?)"},
         {"display", "vnc:", "`' is none of unix, localhost, public"},
         {"nested", "yes", "`yes' is none of auto, on, off"},
         {"disk", "a.raw,backing=", "a path is missing"},
