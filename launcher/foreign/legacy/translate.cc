@@ -176,6 +176,21 @@ void require_one_operand(const std::vector<LegacyOption>& options) {
     }
 }
 
+// An option may lack the value that an argument of the script would be: -hda "$@".
+std::vector<LegacyOption> parse_options(const ShellCommand& command,
+                                        const std::vector<std::string>& words) {
+    try {
+        return parse_legacy_options(words);
+    } catch (const LauncherError& error) {
+        const bool asks =
+            std::any_of(command.notes.begin(), command.notes.end(),
+                        [](const std::string& note) { return note == "$@" || note == "$*"; });
+        if (!asks || command.has_arguments)
+            throw;
+        throw LauncherError(std::string(error.what()) + "; give the script its arguments after --");
+    }
+}
+
 // QEMU makes one option of several -smp, and of several -rtc, in which the last of a property
 // counts.
 void merge_repeated(std::vector<LegacyOption>& options, std::string_view name,
@@ -282,7 +297,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
         parts.around.insert(parts.around.end(), qemu + 1, first);
     }
     add_absent(parts, command, static_cast<size_t>(first - words.begin()));
-    std::vector<LegacyOption> options = parse_legacy_options({first, words.end()});
+    std::vector<LegacyOption> options = parse_options(command, {first, words.end()});
     merge_repeated(options, "smp", "cpus");
     merge_repeated(options, "rtc", "base");
     require_one_operand(options);

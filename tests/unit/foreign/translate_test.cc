@@ -466,6 +466,10 @@ TEST(Script, WhatAManualOrTheShellLeavesOpen) {
                 HasSubstr("-netdev '$(...)': the value of $(...) is known only"));
     EXPECT_THAT(error("kvm -m 512 -hda /d/a.raw $(more_options)\n"),
                 HasSubstr("'$(...)' may stand for any options"));
+    EXPECT_THAT(error("kvm -m 512 -hda $@\n"),
+                HasSubstr("`-hda' at the end needs a value; give the script its arguments"));
+    EXPECT_THAT(error("kvm $@ -m 512 -hda\n"), HasSubstr("needs a value; give the script"));
+    EXPECT_THAT(error("kvm -m 512 -hda\n"), testing::EndsWith("needs a value"));
     // A shell reads from one file and writes into another; in quotes, it is a text.
     EXPECT_EQ(error("kvm -m 512 -hda /d/a.raw <in>out 2>&1\n"), "none");
     EXPECT_EQ(error("kvm -m 512 -hda /d/a.raw <in >out\n"), "none");
