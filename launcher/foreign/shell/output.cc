@@ -355,10 +355,11 @@ std::optional<Value> known_output(const ShellOutput& parts, ShellVariables& vari
     std::erase(words, "--");
     if (words.empty())
         return std::nullopt;
+    // Behind a function of the script, `||' may print more.
+    if (auto printed = variables.printed_by(parts.words))
+        return parts.rest.empty() && !parts.problem ? printed : std::nullopt;
     // `|| true' is for a command that fails.
     const bool whole = parts.rest.empty() || parts.rest.starts_with("||");
-    if (auto printed = variables.printed_by(parts.words))
-        return whole && !parts.problem ? printed : std::nullopt;
     std::optional<std::string> text;
     if (words[0] == "cd" && words.size() >= 2) {
         if (goes_on_with_pwd(parts.rest))
