@@ -77,8 +77,8 @@ void read_model(DomainParts& domain, const pugi::xml_node& cpu, std::string& why
     domain.set(tag_of(cpu), "cpu", "auto", domain.with_left(cpu, why));
 }
 
-// More CPUs, or other levels, than cpus = has: QEMU's last -smp counts, and tapgate's own is before
-// it.
+// More CPUs, or other levels, than cpus = has. QEMU makes one of this -smp and of tapgate's own, so
+// that it says all levels.
 void keep_cpus(DomainParts& domain, const std::string& was, const std::string& smp,
                std::string why) {
     const std::uint64_t most = CpuTopology::most_cpus;
@@ -115,7 +115,10 @@ void read_domain_vcpu(DomainParts& domain, const pugi::xml_node& vcpu) {
                             std::to_string(most_of_qemu) + " CPUs");
     why = domain.with_left(vcpu, why);
     if (domain.cpus > CpuTopology::most_cpus)
-        keep_cpus(domain, was, std::to_string(domain.cpus), why);
+        keep_cpus(domain, was,
+                  std::to_string(domain.cpus) + ",sockets=1,cores=" + std::to_string(domain.cpus) +
+                      ",threads=1",
+                  why);
     else
         domain.set(was, "cpus", std::to_string(domain.cpus), why);
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launcher/base/error.h"
@@ -97,6 +98,23 @@ std::string topology(const Smp& smp, std::uint64_t total, std::string& why) {
            ",threads=" + std::to_string(threads.value_or(sockets && cores ? left : 1));
 }
 
+// -smp as it is kept: QEMU makes one of it and of tapgate's own, so that it says all levels. What
+// is not given follows as in QEMU: cores before sockets.
+std::string all_levels(const LegacyOption& option, const Smp& smp, std::uint64_t total) {
+    Properties all = Properties::parse(option.value, "cpus");
+    const std::uint64_t most = std::max<std::uint64_t>(total, smp.most.value_or(0));
+    std::uint64_t left = std::max<std::uint64_t>(most / smp.product(), 1);
+    if (total > most_of_a_level)
+        return option.value;  // more than any QEMU has
+    if (all.get("cpus") != std::to_string(total))
+        all.set("cpus", std::to_string(total));
+    for (const char* const level : {"cores", "sockets", "threads"}) {
+        if (!all.has(level))
+            all.set(level, std::to_string(std::exchange(left, 1)));
+    }
+    return all.str("cpus");
+}
+
 }  // namespace
 
 void take_cpus(LegacyParts& parts, const LegacyOption& option) {
@@ -114,10 +132,9 @@ void take_cpus(LegacyParts& parts, const LegacyOption& option) {
     }
     if (!smp.left.empty())
         add_reason(why, "left out: " + listed(smp.left));
-    // A kept -smp overrides tapgate's own, since QEMU's last one counts.
     const auto keep = [&](std::uint64_t here, const std::string& reason) {
         parts.result.set("cpus", std::to_string(here));
-        parts.result.keep(option.text, {"-smp", option.value}, reason);
+        parts.result.keep(option.text, {"-smp", all_levels(option, smp, total)}, reason);
     };
     if (total > CpuTopology::most_cpus)
         return keep(CpuTopology::most_cpus,
