@@ -76,11 +76,17 @@ void require_targets(const SshSearch& search) {
     if (!search.targets.empty())
         return;
     refuse_unanswering(search.facts);
+    const std::string name = search.facts.name.str();
     const std::string why = why_unknown(search.facts.name, search.adapters);
-    throw LauncherError(search.facts.name.str() + ": no way to its SSH server is known: " +
+    // On a bridge a guest is found once it has booted.
+    const bool may_come =
+        std::any_of(search.adapters.begin(), search.adapters.end(),
+                    [](const GuestAdapter& one) { return !one.net.bridge.empty(); });
+    throw LauncherError(name + ": no way to its SSH server is known: " +
                         (why.empty() ? "no port of this host leads to the guest's port 22: "
                                        "--net=user,hostfwd=tcp::0-:22"
-                                     : why));
+                                     : why) +
+                        (may_come ? "; tapgate wait " + name + " waits for it" : ""));
 }
 
 // The guest's SSH server. Throws when none has answered.

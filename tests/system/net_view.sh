@@ -96,6 +96,9 @@ vm_start "ipv6.disable=1 tapgate.ip=192.0.2.10/24" "bridge:br0,mac=$mac"
 ! tap_gate ip lab || wrong "exit status 0"
 check "ip of a silent guest" "no address known: no frame came from $mac to br0 yet" $err
 
+! tap_gate exec lab -- true || wrong "exit status 0"
+check "exec in a guest that boots" '[;(] ?tapgate wait lab waits for it' $err
+
 # Nobody but this host's own kernel asks: its answer is in the neighbour table then.
 lab_poll 20 grep -q '^PASS' "$state/console.log" || die "the guest did not boot"
 ! tap_gate wait lab --for=address --timeout=1 || wrong "exit status 0"
