@@ -111,8 +111,12 @@ bool open_inside(Inside& inside) {
         if (inside.taps[i] < 0)
             return false;
     }
-    inside.step = Inside::Step::done;
-    return true;
+    // In the instant when a process ends and has no memory any more, old kernels let its user take
+    // its descriptors (pidfd_getfd(2)), and so enter the namespace before there is a port. So the
+    // child gets a table of its own, which is empty. The helper does not go on without this.
+    const bool is_apart = close_range(0, ~0U, CLOSE_RANGE_UNSHARE) == 0;
+    inside.step = is_apart ? Inside::Step::done : Inside::Step::contain;
+    return is_apart;
 }
 
 int child(void* argument) {

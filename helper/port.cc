@@ -114,7 +114,7 @@ Port::~Port() {
     try {
         links_.remove(device_.index);
     } catch (const std::exception&) {
-        return;  // it is gone, or will go with the descriptors, which are closed next
+        // It is gone, or will go with the descriptors, which are closed next.
     }
 }
 

@@ -191,6 +191,7 @@ void allow_what_a_port_takes(Filter& filter) {
     filter.allow(SCMP_SYS(clone), {{0, SCMP_CMP_EQ, tapgate::contained_clone_flags, 0}});
     filter.allow(SCMP_SYS(prctl),
                  {{0, SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0}, {1, SCMP_CMP_EQ, SIGKILL, 0}});
+    filter.allow(SCMP_SYS(close_range), {{2, SCMP_CMP_EQ, CLOSE_RANGE_UNSHARE, 0}});
     filter.allow(SCMP_SYS(wait4));
     filter.allow(SCMP_SYS(ioctl), {int_argument_is(1, SIOCGSKNS)});
     filter.allow(SCMP_SYS(clock_nanosleep));  // waiting until a port that is going is gone

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 
@@ -120,6 +121,29 @@ Attacks helper_itself() {
                  outcome = all({outcome, refused(run)});
              }
              return outcome;
+         }},
+        // Linux before May 2026 lets any user take the descriptors of a process of his in the
+        // instant when it ends and has no memory any more.
+        {"what its child has open as it ends: the namespace, before the port is made",
+         [](const World& world) {
+             World::write_policy("allow br0 user=alice max-taps=9\n");
+             unsigned ends = 0;
+             bool has_open = false;
+             const HelperResult run =
+                 run_traced_family(usual_args, world.alice(), [&](const TracedCall& call) {
+                     if (call.process == 1 && call.number == SYS_exit) {
+                         ++ends;
+                         const std::filesystem::path fds =
+                             "/proc/" + std::to_string(call.pid) + "/fd";
+                         has_open = has_open || !std::filesystem::is_empty(fds);
+                     }
+                     return TraceAction{};
+                 });
+             if (!world.ours())
+                 return Outcome::nothing_to_break;
+             if (ends != 1 || !granted(run))
+                 throw std::runtime_error("the child's end was not seen: " + describe(run));
+             return held_if(!has_open);
          }},
         {"its child, stopped: it waits for ever",
          [](const World& world) {
