@@ -56,7 +56,7 @@ void add_devices(QmpClient& qmp, const std::string& list, Hardware& hardware) {
     }
 }
 
-// In the form of the option cpus.
+// In the form of the option cpus, whose levels are those of one socket where it gives none.
 std::string topology_of(const json& cpus) {
     std::map<std::string, std::uint64_t> most;
     for (const json& cpu : cpus) {
@@ -65,9 +65,12 @@ std::string topology_of(const json& cpus) {
             most[key] = std::max(most[key], number);
         }
     }
-    return std::to_string(cpus.size()) + ",sockets=" + std::to_string(most["socket-id"]) +
-           ",cores=" + std::to_string(most["core-id"]) +
-           ",threads=" + std::to_string(most["thread-id"]);
+    std::string text = std::to_string(cpus.size());
+    if (most["core-id"] != cpus.size())
+        text += ",sockets=" + std::to_string(most["socket-id"]) +
+                ",cores=" + std::to_string(most["core-id"]) +
+                ",threads=" + std::to_string(most["thread-id"]);
+    return text;
 }
 
 std::string firmware_of(QmpClient& qmp) {
