@@ -156,7 +156,7 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
         become_lookup(kind, name, writing.get());
     writing.reset();
     // The answer is "id 1001", "none", or nothing when the lookup failed. Without exit code 0 it
-    // may be forged: old kernels may let a caller take the pipe of a lookup he has killed, once
+    // may be forged: old kernels may let a caller take the socket of a lookup he has killed, once
     // its memory is released and with that what it must not be traced for (ptrace_may_access()).
     const std::string answer = read_to_end(reading.get(), what);
     int status = 0;
