@@ -204,6 +204,21 @@ TEST_F(ContainedPort, IsRefusedWhereItsUserHasAllNamespacesThatHeMay) {
                               "user.max_net_namespaces"));
 }
 
+// What its child has open when it ends is within its user's reach on old kernels.
+TEST_F(ContainedPort, IsRefusedWhereItsChildEndsWithTheHelpersDescriptors) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    add_bridge("br0");
+    write_policy("allow br0 contain\n");
+    const HelperResult run =
+        run_traced_family({"--br=br0", "--fd=27"}, {}, [](const TracedCall& call) {
+            const bool at_end = call.process == 1 && call.number == SYS_close_range;
+            return TraceAction{.fail_with = at_end ? ENOMEM : 0};
+        });
+    EXPECT_TRUE(
+        failed_saying(run, "failed to contain the tap: Cannot allocate memory", "namespace"));
+    EXPECT_THAT(links(), testing::Not(testing::Contains(testing::StartsWith("tap"))));
+}
+
 // --- The host's own IP, by way of the port
 
 constexpr unsigned host_port = 5353;
