@@ -54,6 +54,12 @@ std::vector<ShellCommand> script(std::string_view text) {
     return read_shell_script(text, no_environment);
 }
 
+// Why the text is not translated; "none" if it is.
+std::string refusal_of(const std::string& text) {
+    return error_of<LauncherError>(
+        [&] { translate_qemu_command(find_qemu_start(text, no_environment, "FILE"), "/"); });
+}
+
 TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
     const auto error_of = [](const std::string& file, std::string_view text) {
         try {
@@ -432,48 +438,40 @@ TEST(Script, AsAMailProgramSavesIt) {
 }
 
 TEST(Script, AsAWebPageShowsIt) {
-    const auto error = [](const std::string& text) {
-        return error_of<LauncherError>(
-            [&] { translate_qemu_command(find_qemu_start(text, no_environment, "FILE"), "/"); });
-    };
-    EXPECT_THAT(error("kvm -drive file=\xe2\x80\x9c/d/a.raw\xe2\x80\x9d,if=virtio\n"),
+    EXPECT_THAT(refusal_of("kvm -drive file=\xe2\x80\x9c/d/a.raw\xe2\x80\x9d,if=virtio\n"),
                 HasSubstr("has typographic quotes, as copied from a web page"));
-    EXPECT_THAT(error("kvm -kernel /k -append \xe2\x80\x98"
-                      "console=ttyS0 ro\xe2\x80\x99\n"),
+    EXPECT_THAT(refusal_of("kvm -kernel /k -append \xe2\x80\x98"
+                           "console=ttyS0 ro\xe2\x80\x99\n"),
                 HasSubstr("has typographic quotes, as copied from a web page"));
-    EXPECT_THAT(error("#!/bin/sh\nkvm -m 64 \\\n  -name &quot;lab&quot; -hda /d/a.raw\n"),
+    EXPECT_THAT(refusal_of("#!/bin/sh\nkvm -m 64 \\\n  -name &quot;lab&quot; -hda /d/a.raw\n"),
                 HasSubstr("line 3 has &quot;, as in a web page's source"));
-    EXPECT_THAT(error("kvm -m 64 -hda /d/a&#46;raw\n"), HasSubstr("line 1 has &#46;"));
+    EXPECT_THAT(refusal_of("kvm -m 64 -hda /d/a&#46;raw\n"), HasSubstr("line 1 has &#46;"));
     EXPECT_THAT(
         find_qemu_start("kvm -m 64 -hda /d/a.raw&\necho '&lt;'\n", no_environment, "FILE").words,
         ElementsAre("kvm", "-m", "64", "-hda", "/d/a.raw"));
 }
 
 TEST(Script, WhatAManualOrTheShellLeavesOpen) {
-    const auto error = [](const std::string& text) {
-        return error_of<LauncherError>(
-            [&] { translate_qemu_command(find_qemu_start(text, no_environment, "FILE"), "/"); });
-    };
-    EXPECT_THAT(error("kvm ... -m 512 -hda /d/a.raw\n"),
+    EXPECT_THAT(refusal_of("kvm ... -m 512 -hda /d/a.raw\n"),
                 HasSubstr("`...' stands for options that were left out"));
-    EXPECT_THAT(error("kvm -m 512 \\\n  -drive file=<disk_file>,if=virtio,format=<type>\n"),
+    EXPECT_THAT(refusal_of("kvm -m 512 \\\n  -drive file=<disk_file>,if=virtio,format=<type>\n"),
                 HasSubstr("line 2 has <disk_file>, which stands for something"));
-    EXPECT_THAT(error("kvm -m 512 -hda <disk> \\\n  -cdrom /d/i.iso\n"),
+    EXPECT_THAT(refusal_of("kvm -m 512 -hda <disk> \\\n  -cdrom /d/i.iso\n"),
                 HasSubstr("line 1 has <disk>"));
-    EXPECT_THAT(error("kvm -m 512 -cdrom <your images>/i.iso\n"),
+    EXPECT_THAT(refusal_of("kvm -m 512 -cdrom <your images>/i.iso\n"),
                 HasSubstr("line 1 has <your images>"));
-    EXPECT_THAT(error("kvm -m 512 -netdev \"$(pick)\" -device virtio-net-pci,netdev=n0\n"),
+    EXPECT_THAT(refusal_of("kvm -m 512 -netdev \"$(pick)\" -device virtio-net-pci,netdev=n0\n"),
                 HasSubstr("-netdev '$(...)': the value of $(...) is known only"));
-    EXPECT_THAT(error("kvm -m 512 -hda /d/a.raw $(more_options)\n"),
+    EXPECT_THAT(refusal_of("kvm -m 512 -hda /d/a.raw $(more_options)\n"),
                 HasSubstr("'$(...)' may stand for any options"));
-    EXPECT_THAT(error("kvm -m 512 -hda $@\n"),
+    EXPECT_THAT(refusal_of("kvm -m 512 -hda $@\n"),
                 HasSubstr("`-hda' at the end needs a value; give the script its arguments"));
-    EXPECT_THAT(error("kvm $@ -m 512 -hda\n"), HasSubstr("needs a value; give the script"));
-    EXPECT_THAT(error("kvm -m 512 -hda\n"), testing::EndsWith("needs a value"));
+    EXPECT_THAT(refusal_of("kvm $@ -m 512 -hda\n"), HasSubstr("needs a value; give the script"));
+    EXPECT_THAT(refusal_of("kvm -m 512 -hda\n"), testing::EndsWith("needs a value"));
     // A shell reads from one file and writes into another; in quotes, it is a text.
-    EXPECT_EQ(error("kvm -m 512 -hda /d/a.raw <in>out 2>&1\n"), "none");
-    EXPECT_EQ(error("kvm -m 512 -hda /d/a.raw <in >out\n"), "none");
-    EXPECT_EQ(error("kvm -kernel /d/k -append 'root=<x>,y' -hda /d/a.raw\n"), "none");
+    EXPECT_EQ(refusal_of("kvm -m 512 -hda /d/a.raw <in>out 2>&1\n"), "none");
+    EXPECT_EQ(refusal_of("kvm -m 512 -hda /d/a.raw <in >out\n"), "none");
+    EXPECT_EQ(refusal_of("kvm -kernel /d/k -append 'root=<x>,y' -hda /d/a.raw\n"), "none");
 }
 
 TEST(Script, AnAliasOfQemuIsNotAllOfIt) {
