@@ -122,6 +122,13 @@ bool exists(const std::string& path) {
     return access(path.c_str(), F_OK) == 0;
 }
 
+bool is_same_file(const std::string& a, const std::string& b) {
+    struct stat status_a {};
+    struct stat status_b {};
+    return stat(a.c_str(), &status_a) == 0 && stat(b.c_str(), &status_b) == 0 &&
+           status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+}
+
 void require_file(const std::string& path) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0)

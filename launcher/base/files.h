@@ -33,6 +33,9 @@ std::string end_of_file(const std::string& path);
 /// Whether there is anything at `path`.
 bool exists(const std::string& path);
 
+/// Whether both paths lead to one file, by whatever names. False when one leads to none.
+bool is_same_file(const std::string& a, const std::string& b);
+
 /// Throws a LauncherError when there is nothing at `path`, or a directory.
 void require_file(const std::string& path);
 

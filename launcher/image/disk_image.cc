@@ -129,13 +129,6 @@ std::string beside(const std::string& path, const std::string& name) {
     return name.starts_with('/') ? name : path.substr(0, path.rfind('/') + 1) + name;
 }
 
-bool is_same_file(const std::string& a, const std::string& b) {
-    struct stat status_a {};
-    struct stat status_b {};
-    return stat(a.c_str(), &status_a) == 0 && stat(b.c_str(), &status_b) == 0 &&
-           status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
-}
-
 class Checker {
   public:
     explicit Checker(const Disk& disk) : disk_(disk) {}

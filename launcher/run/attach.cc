@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/run/attach.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -40,11 +38,9 @@ unsigned free_index(const std::set<std::string>& devices, const std::string& kin
     return index;
 }
 
-bool is_same_file(const std::string& one, const std::string& other) {
-    struct stat first {};
-    struct stat second {};
-    return one == other || (stat(one.c_str(), &first) == 0 && stat(other.c_str(), &second) == 0 &&
-                            first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+// What was removed meanwhile is still the same by its name.
+bool is_same_image(const std::string& one, const std::string& other) {
+    return one == other || is_same_file(one, other);
 }
 
 RunRecord required_record(const VmName& name) {
@@ -63,7 +59,7 @@ std::optional<FileChange> added(const VmName& name, const Setting& setting, cons
     std::vector<std::string> words;
     const VmDescription file = load_vm_file(name);
     for (const Disk& disk : file.spec.disks)
-        if (is_same_file(disk.path.str(), image))
+        if (is_same_image(disk.path.str(), image))
             return std::nullopt;
     // A list in the file replaces the default, and `none`.
     const bool adds = setting.key != "net" || !file.spec.nets.empty();
@@ -191,7 +187,7 @@ class Attaching {
     // Several may read the same image, except for the CD in the drive.
     void refuse_attached(const std::string& path, bool writes) {
         for (const PluggedImage& image : plug_.images())
-            if (is_same_file(image.path, path) && (writes || !image.read_only))
+            if (is_same_image(image.path, path) && (writes || !image.read_only))
                 throw LauncherError(shown(path) + " is " + image.device + " of " + name_.str() +
                                     " already");
     }
@@ -216,7 +212,7 @@ size_t index_in_file(const VmName& name, const std::string& id, const std::strin
     const VmSpec spec = load_vm_file(name).spec;
     if (!path.empty()) {
         for (size_t i = 0; i < spec.disks.size(); i++)
-            if (is_same_file(spec.disks[i].path.str(), path))
+            if (is_same_image(spec.disks[i].path.str(), path))
                 return i;
         not_in_file(name, id);
     }
@@ -250,7 +246,7 @@ std::string attach_cd(const VmName& name, const std::string& path, const Setting
     {
         Hotplug plug(name);
         for (const PluggedImage& image : plug.images())
-            if (is_same_file(image.path, path))
+            if (is_same_image(image.path, path))
                 throw LauncherError(shown(path) + " is " + image.device + " of " + name.str() +
                                     " already");
     }
@@ -300,7 +296,7 @@ Device required_device(const VmName& name, Hotplug& plug, const std::vector<RunN
     const std::vector<PluggedImage> images = plug.images();
     for (const PluggedImage& image : images) {
         if (is_device(image.device, "disk") &&
-            (image.device == word || is_same_file(image.path, word))) {
+            (image.device == word || is_same_image(image.path, word))) {
             device.id = image.device;
             device.path = image.path;
         }
