@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "helper/failure.h"
-#include "helper/inspect.h"
 #include "helper/policy_parser.h"
+#include "helper/policy_tool/inspect.h"
 #include "tests/fuzz/require.h"
 #include "tests/unit/helper/fake_names.h"
 

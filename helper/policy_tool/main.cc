@@ -23,9 +23,9 @@
 
 #include "common/unique_fd.h"
 #include "helper/failure.h"
-#include "helper/inspect.h"
 #include "helper/name_service.h"
 #include "helper/policy_file.h"
+#include "helper/policy_tool/inspect.h"
 
 namespace tapgate {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "helper/inspect.h"
+#include "helper/policy_tool/inspect.h"
 
 #include <gtest/gtest.h>
 
