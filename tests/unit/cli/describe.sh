@@ -6,6 +6,13 @@
 # Usage: describe.sh TAPGATE
 set -euo pipefail
 
+# `list' finds all VMs of its user by their processes: here it sees only this script's own.
+mapped=()
+[ "$(id -u)" = 0 ] || mapped=(--user --map-current-user)
+if [ -z "${AMONG_OWN_PROCESSES:-}" ] && unshare "${mapped[@]}" --pid --fork --mount-proc true 2>/dev/null; then
+    AMONG_OWN_PROCESSES=1 exec unshare "${mapped[@]}" --pid --fork --kill-child --mount-proc "$0" "$@"
+fi
+
 # shellcheck source=tests/system/words.sh
 source "$(dirname "$(readlink -f "$0")")/../../system/words.sh"
 tapgate=$1
@@ -23,6 +30,15 @@ editor() {
     printf '#!/bin/sh\n[ "$1" = -x ] && cat >"$2" <<"END"\n%s\nEND\n' "$1" >"$work/my-editor"
     chmod +x "$work/my-editor"
     export EDITOR="$work/my-editor -x"
+}
+
+# until_says REGEX: until the program in the background has written it to `said', or 25 s are over.
+until_says() {
+    local i
+    for ((i = 0; i < 250; i++)); do
+        ! grep -q -- "$1" said || return 0
+        sleep 0.1
+    done
 }
 
 truncate -s 1M disk.raw
@@ -203,7 +219,11 @@ done
 "$tapgate" delete two --yes
 result "what fails of several is told once"
 
-XDG_CONFIG_HOME=$work/nobody timeout 1 script -qec "'$tapgate' list --watch" /dev/null </dev/null >said 2>&1 || true
+XDG_CONFIG_HOME=$work/nobody timeout 30 script -qec "'$tapgate' list --watch" /dev/null </dev/null >said 2>&1 &
+watch=$!
+until_says 'no VM runs'
+kill $watch 2>/dev/null || true
+wait $watch 2>/dev/null || true
 grep -q 'no VM runs' said || wrong "list --watch leaves the screen empty: $(cat -A said)"
 result "list --watch says that no VM runs"
 
@@ -240,10 +260,7 @@ END
 chmod +x cluster/squeue
 PATH=$work/cluster:$PATH timeout 30 "$tapgate" list --watch >said 2>&1 &
 watch=$!
-for ((i = 0; i < 250; i++)); do
-    ! grep -q '4711' said || break
-    sleep 0.1
-done
+until_says 4711
 kill $watch 2>/dev/null || true
 wait $watch 2>/dev/null || true
 grep -q 'Slurm does not answer' said || wrong "its silence is not told: $(cat said)"
