@@ -2,12 +2,13 @@
 #include "launcher/network/guest_agent.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <thread>
 
+#include "launcher/base/stop_signals.h"
 #include "launcher/network/agent_connection.h"
 #include "launcher/qemu/qmp_client.h"
 
@@ -72,6 +73,18 @@ AgentResult result_in(const json& status) {
             .cut = is_true("out-truncated") || is_true("err-truncated")};
 }
 
+// Asks the guest to end a process of the agent's. Where it cannot, as Windows without an sh, the
+// process goes on.
+void end_in_guest(AgentConnection& agent, int64_t pid) {
+    try {
+        agent.execute("guest-exec",
+                      {{"path", "sh"}, {"arg", {"-c", "kill " + std::to_string(pid)}}});
+    } catch (const QmpError& error) {
+        if (error.kind() != Kind::broken)  // refused
+            throw;
+    }
+}
+
 }  // namespace
 
 std::vector<AgentInterface> agent_interfaces(const std::string& path,
@@ -89,7 +102,9 @@ std::vector<AgentInterface> agent_interfaces(const std::string& path,
 
 AgentResult agent_exec(const std::string& path, const std::vector<std::string>& words,
                        milliseconds answer_limit, milliseconds limit) {
-    const auto deadline = Clock::now() + limit;
+    auto deadline = Clock::now() + limit;
+    const HeldSignals signals;
+    std::string signal;
     AgentConnection agent(path, Clock::now() + answer_limit);
     const json started = agent.execute(
         "guest-exec", {{"path", words.at(0)},
@@ -104,12 +119,26 @@ AgentResult agent_exec(const std::string& path, const std::vector<std::string>& 
         const json status = agent.execute("guest-exec-status", {{"pid", *pid}});
         if (!status.is_object() || !status.value("exited", json(true)).is_boolean())
             throw QmpError(Kind::broken, "the guest agent does not say how the command is");
-        if (status.value("exited", true))
-            return result_in(status);
+        if (status.value("exited", true)) {
+            AgentResult result = result_in(status);
+            if (!signal.empty())
+                result.exit_code = static_cast<int>(code_of_signal(signal));
+            return result;
+        }
         if (Clock::now() > deadline)
-            throw QmpError(Kind::too_slow, "the command has not ended in time, and goes on");
-        std::this_thread::sleep_for(pause);
+            throw QmpError(Kind::too_slow, signal.empty()
+                                               ? "the command has not ended in time, and goes on"
+                                               : signal + ": the command goes on in the guest");
+        pollfd stop{.fd = signals.fd(), .events = POLLIN, .revents = 0};
+        poll(&stop, 1, static_cast<int>(pause.count()));
         pause = std::min(pause * 2, milliseconds(500));
+        if (const std::string came = signals.take(); !came.empty()) {
+            // A second one ends the patience.
+            deadline = Clock::now() + (signal.empty() ? answer_limit : milliseconds(0));
+            signal = came;
+            end_in_guest(agent, pid->get<int64_t>());
+            pause = milliseconds(20);
+        }
     }
 }
 

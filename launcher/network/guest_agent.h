@@ -34,8 +34,10 @@ struct AgentResult {
 };
 
 /// Lets the agent run `words` as root with an empty stdin (the first is looked up in the guest's
-/// PATH), and waits up to `limit` for the end; each answer may take `answer_limit`. Throws a
-/// QmpError, and a LauncherError when the agent refuses.
+/// PATH), and waits up to `limit` for the end; each answer may take `answer_limit`. SIGINT, SIGTERM
+/// and SIGHUP end the command in the guest, and are then its exit code. Throws a QmpError, also
+/// when a signal has not ended it within `answer_limit`, and a LauncherError when the agent
+/// refuses.
 AgentResult agent_exec(const std::string& path, const std::vector<std::string>& words,
                        std::chrono::milliseconds answer_limit, std::chrono::milliseconds limit);
 

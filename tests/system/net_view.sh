@@ -280,6 +280,18 @@ check "cp: by ssh only" 'no network adapter' $err
 holds "cp: no part is left" [ -z "$(find $LAB/home -name "*.part.*")" ]
 tap_gate exec lab -- sh -c 'echo by the real agent; exit 5' || status=$?
 check "exec: by a real agent" '^by the real agent$' $out
+# What is ended here does not go on in the guest.
+# shellcheck disable=SC2016 # for the shell in the guest
+(lab_exec $LAB/tapgate exec lab -- sh -c 'echo $$ >"$1"; echo begun; exec sleep 600' - $LAB/home/running) \
+    >$out 2>$err </dev/null &
+ended=$!
+lab_poll 10 test -s $LAB/home/running || wrong "it runs nothing"
+kill -TERM $ended
+status=0
+wait $ended || status=$?
+[ $status = 143 ] || wrong "exec ends with $status"
+! kill "$(cat $LAB/home/running)" 2>/dev/null || wrong "the command goes on in the guest"
+check "exec: a signal ends the command in the guest" '^begun$' $out
 # The power is cut: QEMU ends, and with it the channel.
 (lab_exec $LAB/tapgate exec lab -- sleep 60) >/dev/null 2>$LAB/log/cut </dev/null &
 cut=$!

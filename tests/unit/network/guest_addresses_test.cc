@@ -4,6 +4,7 @@
 #include <linux/if_bridge.h>
 
 #include "launcher/base/error.h"
+#include "launcher/base/stop_signals.h"
 #include "launcher/network/guest_addresses.h"
 #include "launcher/network/guest_agent.h"
 #include "launcher/network/ssh.h"
@@ -101,6 +102,26 @@ TEST(GuestAgent, RunsACommand) {
     EXPECT_THAT(error({synchronized, "{\"return\": {\"pid\": 7}}\n", goes_on, goes_on, goes_on,
                        goes_on, goes_on, goes_on, goes_on}),
                 HasSubstr("has not ended in time"));
+}
+
+// Else a command that somebody ends with Ctrl-C goes on in the guest, where nobody sees it.
+TEST(GuestAgent, EndsACommandWithItsAsker) {
+    const HeldSignals held;  // or the signal ends this test
+    const std::string started = "{\"return\": {\"pid\": 7}}\n";
+    const std::string goes_on = "{\"return\": {\"exited\": false}}\n";
+    FakeAgent agent({synchronized, started, goes_on, "{\"return\": {\"pid\": 8}}\n",
+                     "{\"return\": {\"exited\": true, \"signal\": 15, \"out-data\": \"aGk=\"}}\n"});
+    raise(SIGINT);
+    const AgentResult result = agent_exec(agent.path(), {"x"}, 5000ms, 5000ms);
+    EXPECT_EQ(result.exit_code, 130);
+    EXPECT_EQ(result.output, "hi");
+    EXPECT_THAT(agent.requests(), HasSubstr("kill 7"));
+
+    const FakeAgent other({synchronized, started, goes_on, "{\"error\": {\"desc\": \"no sh\"}}\n",
+                           goes_on, goes_on, goes_on, goes_on, goes_on});
+    raise(SIGTERM);
+    EXPECT_EQ(error_of<QmpError>([&] { agent_exec(other.path(), {"x"}, 100ms, 5000ms); }),
+              "SIGTERM: the command goes on in the guest");
 }
 
 TEST(GuestAgent, IsNotTrusted) {
