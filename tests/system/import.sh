@@ -323,7 +323,7 @@ import_refused "leads out of" link-out appliance/out.ovf
 result "what was unpacked is gone"
 cp disk.raw evil.vmdk
 ovf 'ovf:href="../evil.vmdk"' >appliance/evil.ovf
-import_refused "not a file beside the descriptor" traversal appliance/evil.ovf
+import_refused "not a file beside the descriptor: put it there" traversal appliance/evil.ovf
 tar -C appliance --transform 's,^,../,' -P -cf evil.ova lab.ovf lab-disk1.vmdk
 import_refused "is not in the archive" traversal-ova evil.ova
 head -c 20000 lab-ustar.ova >cut.ova

@@ -130,7 +130,7 @@ bool is_disk(const OvfItem& item) {
 }
 
 std::string words_for(const OvfItem& item) {
-    return "Item " + item.name;
+    return "Item " + (item.name.empty() ? "of type " + std::to_string(item.type) : item.name);
 }
 
 class OvfReader {
@@ -385,11 +385,14 @@ class OvfReader {
             return;
         }
         unsigned cpus = cpu_number(item, "VirtualQuantity", was);
-        const unsigned sockets = std::max(1U, cpu_number(item, "num_of_sockets", was));
-        unsigned cores = cpu_number(item, "CoresPerSocket", was);
-        if (cores == 0)
-            cores = std::max(1U, cpu_number(item, "cpu_per_socket", was));
-        const unsigned threads = std::max(1U, cpu_number(item, "threads_per_cpu", was));
+        const unsigned said_sockets = cpu_number(item, "num_of_sockets", was);
+        unsigned said_cores = cpu_number(item, "CoresPerSocket", was);
+        if (said_cores == 0)
+            said_cores = cpu_number(item, "cpu_per_socket", was);
+        const unsigned said_threads = cpu_number(item, "threads_per_cpu", was);
+        const unsigned sockets = std::max(1U, said_sockets);
+        const unsigned cores = std::max(1U, said_cores);
+        const unsigned threads = std::max(1U, said_threads);
         if (cpus == 0)
             cpus = sockets * cores * threads;
         item.take("AllocationUnits");
@@ -397,7 +400,9 @@ class OvfReader {
             throw LauncherError(source_ + ": " + shown(was) + ": a VM has 1 to 255 CPUs");
         std::string value = std::to_string(cpus);
         std::string why;
-        if (cores * threads > 1 && cpus % (cores * threads) == 0)
+        // One core per socket is many sockets; without a word, tapgate's CPUs are on one.
+        const bool said = said_sockets + said_cores + said_threads > 0;
+        if (said && cpus > 1 && cpus % (cores * threads) == 0)
             value += ",sockets=" + std::to_string(cpus / (cores * threads)) +
                      ",cores=" + std::to_string(cores) + ",threads=" + std::to_string(threads);
         else if (cores * threads > 1)

@@ -73,6 +73,12 @@ ImageFormat format_of(std::string_view file, const pugi::xml_node& disk) {
     return file.ends_with(".img") ? ImageFormat::raw : ImageFormat::vmdk;
 }
 
+// A disk has whole sectors.
+std::uint64_t in_sectors(double bytes) {
+    constexpr std::uint64_t sector = 512;
+    return (static_cast<std::uint64_t>(bytes) + sector - 1) / sector * sector;
+}
+
 // The bus on which oVirt's guest found the disk.
 DiskBus bus_of(const std::string& interface) {
     return interface == "VirtIO"        ? DiskBus::virtio
@@ -174,7 +180,9 @@ void OvfDisks::read_references(const pugi::xml_node& section) {
             file.unusable =
                 "is compressed in a way that tapgate cannot unpack: " + shown(compression);
         else if (file.name.empty())
-            file.unusable = "is not a file beside the descriptor";
+            file.unusable =
+                "is not a file beside the descriptor: put it there, and let href= in the "
+                "descriptor be its name alone";
         const std::string id = attribute_of(node, "id");
         if (!files_.emplace(id, std::move(file)).second && !id.empty())
             throw LauncherError(source_ + ": two files have the id " + quoted_word(id));
@@ -185,10 +193,6 @@ void OvfDisks::read_disks(const pugi::xml_node& section) {
     for (const pugi::xml_node& disk : section.children()) {
         if (local_name(disk.name()) != "Disk")
             continue;
-        if (!attribute_of(disk, "parentRef").empty())
-            throw LauncherError(source_ + ": " + shown(tag_of(disk)) +
-                                ": this disk is only the changes to another one (parentRef); "
-                                "export the VM with whole disks");
         const std::string id = attribute_of(disk, "diskId");
         if (!disks_.emplace(id, disk).second && !id.empty())
             throw LauncherError(source_ + ": two disks have the id " + quoted_word(id));
@@ -237,6 +241,10 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     const pugi::xml_node element = disk == disks_.end() ? pugi::xml_node() : disk->second;
     if (element)
         taken_disks_.insert(disk->first);
+    if (!attribute_of(element, "parentRef").empty())
+        throw LauncherError(source_ + ": " + shown(tag_of(element)) +
+                            ": this disk is only the changes to another one (parentRef); export "
+                            "the VM with whole disks");
     const auto file = element ? file_for(element) : file_of(id);
     const bool names_file = !element || !attribute_of(element, "fileRef").empty();
     if (file == files_.end() && !names_file)
@@ -270,7 +278,7 @@ std::uint64_t OvfDisks::capacity_of(const pugi::xml_node& element) const {
     const auto unit = units.empty() ? std::optional(1.0) : ovf_unit(units);
     const auto number = ovf_number(resolved(attribute_of(element, "capacity")));
     const double bytes = number.value_or(0) * unit.value_or(0);
-    return bytes <= largest_disk ? static_cast<std::uint64_t>(bytes) : 0;
+    return bytes <= largest_disk ? in_sectors(bytes) : 0;
 }
 
 std::string OvfDisks::file_in_drive(const std::string& resource) {
@@ -312,7 +320,7 @@ ApplianceDisk OvfDisks::blank_disk(const std::string& size, const std::string& u
     const double bytes = unit ? ovf_number(capacity).value_or(0) * *unit : 0;
     if (bytes < 1 || bytes > largest_disk)
         throw LauncherError(source_ + ": " + shown(was) + ": not a disk size");
-    return {.file = "", .capacity = static_cast<std::uint64_t>(bytes)};
+    return {.file = "", .capacity = in_sectors(bytes)};
 }
 
 }  // namespace tapgate

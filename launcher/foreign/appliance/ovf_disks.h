@@ -47,13 +47,14 @@ class OvfDisks {
     /// without a value; `way_out` is another way to help besides giving it one.
     [[nodiscard]] std::string resolved(const std::string& text,
                                        const std::string& way_out = "") const;
-    /// Reads each <References> and <DiskSection>. Throws a LauncherError for a disk with a parent.
+    /// Reads each <References> and <DiskSection>. Throws a LauncherError for an id that is there
+    /// twice.
     void read_files(const pugi::xml_node& envelope);
 
     /// The disk that an item's HostResource names: "ovf:/disk/ID", or "ovf:/file/ID" for a file
     /// that is no disk of the DiskSection. Errors call the item `was`. Throws a LauncherError if no
-    /// file is given for it, or one that cannot be read from here, and for a blank disk without a
-    /// size.
+    /// file is given for it, or one that cannot be read from here, for a blank disk without a size,
+    /// and for a disk with a parent.
     ApplianceDisk disk(const std::string& resource, const std::string& was);
     /// A blank disk of that many units ("20", "byte * 2^30"). Throws a LauncherError, which calls
     /// it `was`, if that is not a size for a disk.

@@ -44,6 +44,10 @@ OvfGuest read_ovf_guest(const pugi::xml_node& system) {
              !word.empty() &&
              !begins_with_one_of(word, {"x86", "amd64", "i386", "i486", "i586", "i686"}))
         guest.processor = word;
+    // Solaris' archives.
+    else if (const std::string isa = attribute_of(system, "isa");
+             !isa.empty() && !begins_with_one_of(isa, {"i386", "amd64"}))
+        guest.processor = isa;
     // The standard's own number of the system counts where no program says more.
     const std::string number =
         of_vmware.empty() && of_virtualbox.empty() ? attribute_of(section, "id") : std::string();

@@ -30,6 +30,30 @@ bool is_structure(std::string_view key) {
     return std::find(structure.begin(), structure.end(), key) != structure.end();
 }
 
+// The same key may be there for each of several configurations.
+void add_config(OvfItem& item, const std::string& key, const std::string& value) {
+    const auto [at, is_new] = item.configs.emplace(key, value);
+    if (!is_new && at->second != value)
+        at->second += ", " + value;
+}
+
+// vCloud says about a disk's file what the controller and the DiskSection say, too.
+void add_attributes(OvfItem& item, const std::string& key, const pugi::xml_node& node) {
+    for (const pugi::xml_attribute& attribute : node.attributes()) {
+        const std::string name(local_name(attribute.name()));
+        const bool again =
+            key == "HostResource" && is_one_of(name, {"busType", "busSubType", "capacity"});
+        if (!std::string_view(attribute.name()).starts_with("xmlns") && !again &&
+            !is_one_of(name, {"required", "msgid"}))
+            add_config(item, key + " " + name, attribute.value());
+    }
+}
+
+bool has_elements(const pugi::xml_node& node) {
+    return bool(node.find_child(
+        [](const pugi::xml_node& child) { return child.type() == pugi::node_element; }));
+}
+
 OvfItem read_item(const pugi::xml_node& node) {
     OvfItem item;
     for (const pugi::xml_node& child : node.children()) {
@@ -37,10 +61,13 @@ OvfItem read_item(const pugi::xml_node& node) {
         if (child.type() != pugi::node_element)
             continue;
         if (key == "Config" || key == "ExtraConfig") {
-            item.configs[attribute_of(child, "key")] = attribute_of(child, "value");
+            add_config(item, attribute_of(child, "key"), attribute_of(child, "value"));
             continue;
         }
+        add_attributes(item, key, child);
         std::string value(trimmed(child.child_value(), " \t\r\n"));
+        if (has_elements(child))
+            value = contents_of(child);
         if (!value.empty() && !item.texts.emplace(key, value).second && !is_structure(key)) {
             item.several = true;
             item.texts[key] += ", " + value;

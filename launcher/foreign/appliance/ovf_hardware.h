@@ -20,9 +20,10 @@ namespace tapgate {
 struct OvfItem {
     unsigned type = 0;  ///< CIM_ResourceAllocationSettingData.ResourceType
     std::string name;
-    std::map<std::string, std::string> texts;    ///< of its elements, by local name
-    std::map<std::string, std::string> configs;  ///< <vmw:Config key= value=>
-    bool several = false;                        ///< it contains an element more than once
+    std::map<std::string, std::string> texts;  ///< of its elements, by local name
+    /// <vmw:Config key= value=>, and attributes of its elements, as "Connection ipAddress".
+    std::map<std::string, std::string> configs;
+    bool several = false;  ///< it contains an element more than once
 
     /// The text of an element; empty if there is none.
     [[nodiscard]] std::string text(const std::string& key) const;

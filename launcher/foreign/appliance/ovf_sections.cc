@@ -45,7 +45,19 @@ void name_element(const pugi::xml_node& node, Translation& translation) {
         translation.dropped(tag_of(node) + contents_of(node), "tapgate has no setting for it");
 }
 
+// What a section of files or disks has besides these; oVirt repeats its adapters' ids there.
+void name_rest(const pugi::xml_node& section, Translation& translation) {
+    for (const pugi::xml_node& child : section.children()) {
+        if (!is_one_of(local_name(child.name()), {"Info", "File", "Disk", "Nic"}))
+            name_element(child, translation);
+    }
+}
+
 void name_left_hardware(const pugi::xml_node& hardware, Translation& translation) {
+    if (!attribute_of(hardware, "transport").empty())
+        translation.dropped(tag_of(hardware),
+                            "how the guest would get its properties, which tapgate does not pass "
+                            "on");
     for (const pugi::xml_node& said : child_named(hardware, "System").children()) {
         if (!is_one_of(local_name(said.name()),
                        {"ElementName", "InstanceID", "InstanceId", "VirtualSystemIdentifier",
@@ -66,8 +78,10 @@ void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& sy
                         const std::vector<pugi::xml_node>& read, Translation& translation) {
     const pugi::xml_node hardware = ovf_section(system, "VirtualHardwareSection");
     for (const pugi::xml_node& section : envelope.children()) {
-        if (!is_one_of(ovf_name(section), {"References", "DiskSection", "VirtualSystem",
-                                           "VirtualSystemCollection", "DeploymentOptionSection"}))
+        if (is_one_of(ovf_name(section), {"References", "DiskSection"}))
+            name_rest(section, translation);
+        else if (!is_one_of(ovf_name(section), {"VirtualSystem", "VirtualSystemCollection",
+                                                "DeploymentOptionSection"}))
             name_section(section, translation);
     }
     for (const pugi::xml_node& section : system.children()) {

@@ -570,6 +570,23 @@ TEST(Ovf, Capacity) {
         EXPECT_EQ(capacity(nothing), 0U) << nothing;
 }
 
+// QEMU has no disk of another size.
+TEST(Ovf, ASizeIsOneOfWholeSectors) {
+    const auto size_of = [](const std::string& file, const std::string& capacity) {
+        const std::string text =
+            "<Envelope><References><File id='f1' href='a.vmdk'/></References>"
+            "<DiskSection><Disk diskId='d1' " +
+            file + "capacity='" + capacity +
+            "'/></DiskSection><VirtualSystem><VirtualHardwareSection>" + std::string(ovf_disk) +
+            "</VirtualHardwareSection>" + "</VirtualSystem></Envelope>";
+        return read_ovf(text, "FILE", {}).disks.at(0).capacity;
+    };
+    for (const char* const file : {"", "fileRef='f1' "}) {
+        EXPECT_EQ(size_of(file, "1234"), 1536) << file;
+        EXPECT_EQ(size_of(file, "1024"), 1024) << file;
+    }
+}
+
 TEST(Ovf, FirmwareOfAConfiguration) {
     const std::string text =
         "<Envelope xmlns:ovf='o'><DeploymentOptionSection><Configuration ovf:id='old'/>"
