@@ -80,6 +80,14 @@ std::optional<std::string> read_file(const std::string& path, size_t most) {
     return text;
 }
 
+std::string read_standard_input(size_t most) {
+    constexpr const char* name = "standard input";
+    std::string text = read_up_to(STDIN_FILENO, most + 1, name);
+    if (text.size() > most)
+        throw LauncherError(std::string(name) + ": longer than " + std::to_string(most) + " bytes");
+    return text;
+}
+
 std::string first_word(const std::string& path) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     std::string text(256, '\0');

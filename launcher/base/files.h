@@ -17,6 +17,10 @@ namespace tapgate {
 /// `most` bytes. Never blocks (as opening a FIFO could).
 std::optional<std::string> read_file(const std::string& path, size_t most = 64UL * 1024);
 
+/// All of standard input. Throws a LauncherError if that cannot be read, or for more than `most`
+/// bytes.
+std::string read_standard_input(size_t most);
+
 /// The first word of a small system file (in /proc, /sys or /etc); empty when it cannot be read.
 std::string first_word(const std::string& path);
 

@@ -18,6 +18,7 @@
 #include "launcher/base/stop_signals.h"
 #include "launcher/base/text.h"
 #include "launcher/base/unfinished_file.h"
+#include "launcher/cli/foreign_variables.h"
 #include "launcher/cli/operand.h"
 #include "launcher/foreign/appliance/archived_vm.h"
 #include "launcher/foreign/appliance/files.h"
@@ -272,28 +273,6 @@ void grow_to_capacity(ImageImport& images, const std::string& image, const Appli
             "as large as the file is; the appliance says " + in_mebibytes(disk.capacity));
 }
 
-// Leaves out variables that no firmware here can take, with a note.
-void leave_unfit_variables(Import& import, const VmSpec& spec) {
-    const SourceImage& image = *import.variables;
-    if (spec.firmware == Firmware::bios)
-        return;
-    const auto size = image.format == ImageFormat::raw && image.size != 0
-                          ? std::optional(image.size)
-                          : flash_size({image.path, image.format}, image.offset);
-    const std::string why =
-        size ? why_not_these_variables(spec, *size, firmware_directories()) : std::string();
-    if (why.empty())
-        return;
-    import.translation.notes.push_back(
-        {.kind = TranslationNote::Kind::dropped,
-         .was = "its UEFI variables",
-         .became = {},
-         .why = "they are " + why +
-                "; it has new ones, without boot entries and keys: a guest that does not boot now "
-                "is found in the firmware's menu (Boot From File), as EFI/*/grubx64.efi or so"});
-    import.variables.reset();
-}
-
 // The VM's disks, as its images will be in `directory`.
 void set_disks(Import& import, const std::string& directory, bool on_virtio) {
     if (import.appliance)
@@ -386,7 +365,7 @@ ExitCode import_vm(const CommandLine& command) {
     // Empty when its firmware has none.
     const std::string variables = uefi_variables_path(name, spec.firmware);
     if (import.variables)
-        leave_unfit_variables(import, spec);
+        import.variables = fitting_variables(*import.variables, spec, import.translation);
     // From here on: only the host can be in the way.
     ImageImport images(directory);
     convert_images(import, images, operand);

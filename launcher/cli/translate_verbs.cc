@@ -2,8 +2,10 @@
 #include "launcher/cli/translate_verbs.h"
 
 #include <pwd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -16,13 +18,17 @@
 #include "launcher/base/files.h"
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
+#include "launcher/cli/foreign_variables.h"
+#include "launcher/foreign/appliance/image_import.h"
 #include "launcher/foreign/legacy/config_file.h"
 #include "launcher/foreign/legacy/translate.h"
 #include "launcher/foreign/shell/qemu_script.h"
 #include "launcher/foreign/translation/argv_diff.h"
 #include "launcher/qemu/argv.h"
+#include "launcher/qemu/firmware.h"
 #include "launcher/qemu/machine_version.h"
 #include "launcher/run/host.h"
+#include "launcher/vm/data_directory.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/name.h"
 
@@ -49,11 +55,22 @@ std::optional<std::string> readable_text(const std::string& path) {
     }
 }
 
-QemuStart start_in_script(const std::string& path, const std::vector<std::string>& arguments) {
+// The text of a script; `-' is standard input, for a pipe, or to paste it.
+std::string script_text(const std::string& path) {
     constexpr size_t most = 1024UL * 1024;
-    const auto text = read_file(path, most);
+    if (path == "-") {
+        if (isatty(STDIN_FILENO) != 0)
+            note("paste the command line, and then press Enter and Ctrl-D");
+        return read_standard_input(most);
+    }
+    auto text = read_file(path, most);
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
+    return std::move(*text);
+}
+
+QemuStart start_in_script(const std::string& path, const std::vector<std::string>& arguments) {
+    const std::string text = script_text(path);
     // What is known without running the script: the environment, the users' home directories
     // (`~ada'), where the script is, which files exist, what a unit's EnvironmentFile= says, and
     // how many processors this host has.
@@ -81,7 +98,8 @@ QemuStart start_in_script(const std::string& path, const std::vector<std::string
         }
         return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
     };
-    QemuStart start{find_qemu_start(*text, lookup, shown(path), arguments), current_directory()};
+    const std::string name = path == "-" ? "standard input" : shown(path);
+    QemuStart start{find_qemu_start(text, lookup, name, arguments), current_directory()};
     const std::string& there = start.command.directory;
     if (!there.empty())
         start.directory = there.starts_with('/') ? there : start.directory + "/" + there;
@@ -120,8 +138,9 @@ QemuStart start_told_by(const CommandLine& command) {
     const bool words = !command.rest.empty();
     if (process ? script || words : !script && !words)
         throw UsageError(
-            "translate needs one of: a FILE, FILE -- ARGUMENTS of the script, --pid=N, "
-            "-- COMMAND-LINE");
+            "translate needs one of: a FILE (- is standard input), FILE -- ARGUMENTS of the "
+            "script, "
+            "--pid=N, -- COMMAND-LINE");
     if (script)
         return start_in_script(command.operands[0], command.rest);
     if (process)
@@ -200,17 +219,69 @@ nlohmann::ordered_json json_of(const Translation& translation, const VmName& nam
     return json;
 }
 
+// Writes the VM's file, and copies its UEFI variables: both, or neither.
+void write_vm(const VmSpec& spec, const std::string& text,
+              const std::optional<SourceImage>& variables) {
+    require_new(spec.name);
+    std::optional<ImageImport> images;
+    if (variables) {
+        const std::string target = uefi_variables_path(spec.name, spec.firmware);
+        images.emplace(vm_data_directory(spec.name));
+        images->import(*variables, target.substr(target.rfind('/') + 1), [](double) {});
+    }
+    write_new_vm_file(spec.name, text);
+    if (images)
+        images->keep();
+    note(shown(vm_file_path(spec.name)) + " is written");
+    if (variables)
+        note("its UEFI variables are copied from " + shown(variables->path));
+}
+
+// Which disks and CD-ROMs are not on this host; empty if all are.
+std::string not_here(const VmSpec& spec) {
+    std::vector<std::string> paths;
+    for (const Disk& disk : spec.disks)
+        paths.push_back(disk.path.str());
+    for (const HostPath& cdrom : spec.cdroms)
+        paths.push_back(cdrom.str());
+    for (const std::string& argument : spec.extra_arguments) {
+        for (const std::string& word : split_at_commas(argument)) {
+            constexpr std::string_view file = "file=";
+            if (word.starts_with(file) && word.substr(file.size()).starts_with('/'))
+                paths.push_back(word.substr(file.size()));
+        }
+    }
+    std::erase_if(paths, [](const std::string& path) {
+        return access(path.c_str(), F_OK) == 0 || errno != ENOENT;
+    });
+    std::sort(paths.begin(), paths.end());
+    paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+    if (paths.empty())
+        return {};
+    constexpr size_t most = 3;
+    std::string list;
+    for (size_t i = 0; i < std::min(most, paths.size()); i++)
+        list += (i == 0 ? "" : ", ") + shown(paths[i]);
+    if (paths.size() > most)
+        list += " and " + std::to_string(paths.size() - most) + " more";
+    return "not on this host: " + list +
+           ": before the VM starts, put them there, or say in its description where they are";
+}
+
 }  // namespace
 
 ExitCode translate_vm(const CommandLine& command) {
     QemuStart start = start_told_by(command);
     start.command.words = with_config_files(start.command.words, start.directory);
-    const Translation translation = translate_qemu_command(start.command, start.directory);
+    Translation translation = translate_qemu_command(start.command, start.directory);
     const VmName name = name_of_vm(command, translation);
     std::vector<Setting> settings = settings_of(translation, start.directory, command.settings);
     const VmDescription vm = describe_vm(name, settings);
-    if (command.has("create"))
+    std::optional<SourceImage> variables;
+    if (command.has("create")) {
         settings = with_machine_version(settings, vm.spec.machine);
+        variables = named_variables(translation, vm.spec);
+    }
     const std::string text = annotated_vm_file(name, settings, translation);
     std::vector<std::string> argv;
     if (command.has("argv") || command.has("diff"))
@@ -218,9 +289,13 @@ ExitCode translate_vm(const CommandLine& command) {
     // From here on: the settings describe a VM, and can be in a file.
     const std::string path = command.has("create") ? vm_file_path(name) : "";
     if (!path.empty()) {
-        write_new_vm_file(name, text);
-        note(shown(path) + " is written");
+        write_vm(vm.spec, text, variables);
+        if (!variables && !translation.notes.empty() &&
+            translation.notes.back().was == its_variables)
+            note(note_text(translation.notes.back()));
     }
+    if (const std::string said = not_here(vm.spec); !said.empty())
+        note(said);
     if (const std::string said = nothing_to_boot(name, settings, path); !said.empty())
         note(said);
     if (command.has("json")) {

@@ -268,6 +268,34 @@ if grep -qE '.{81}' "$work/out"; then die "--diff has a line of more than 80 col
 grep -qF '{"kind":"changed","was":"-m 512","argv":["-m","size=512M"],"became":"memory = 512M","why":""}' "$work/out" ||
     die "--diff --json does not show the new command line"
 
+# From a pipe, as of Proxmox: with the UEFI variables, which are at the beginning of a larger file.
+cat /usr/share/OVMF/OVMF_VARS_4M.fd >efi.raw
+size=$(stat -c %s efi.raw)
+truncate -s 4M efi.raw
+of_uefi() { # NAME FILE,SIZE
+    echo "/usr/bin/kvm -id 7 -m 512 -drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/pve-edk2-firmware//OVMF_CODE_4M.fd" \
+        "-drive if=pflash,unit=1,id=drive-efidisk0,format=raw,file=$work/data/$2" \
+        "-drive file=$work/data/stick.raw,format=raw,if=virtio -drive file=$work/data/gone.raw,format=raw,if=virtio -machine type=pc+pve0" |
+        "$tapgate" translate --create="$1" - >"$work/out" 2>"$work/error"
+}
+of_uefi of-proxmox "efi.raw,size=$size"
+variables=$HOME/.local/share/tapgate/of-proxmox/uefi-variables.qcow2
+cmp -n "$size" efi.raw <(qemu-img dd -f qcow2 -O raw if="$variables" of="$work/taken.raw" && cat "$work/taken.raw") ||
+    die "they are other variables"
+[ "$(stat -c %s "$work/taken.raw")" = "$size" ] || die "the variables are of another size"
+grep -qF "its UEFI variables are copied from $work/data/efi.raw" "$work/error" || die "nothing says that they are copied"
+grep -qF "not on this host: $work/data/gone.raw: " "$work/error" || die "nothing says which disk is missing"
+# Of a size that no firmware has, and away: the VM has new ones, and a note says why.
+of_uefi of-odd efi.raw
+grep -qF "its UEFI variables  ->  dropped: they are of 4096 KiB, " "$work/error" || die "odd variables have no note"
+of_uefi of-none "away.raw,size=$size"
+grep -qF "\`head -c $size $work/data/away.raw >vars.raw' where they are, and here \`qemu-img convert " "$work/error" ||
+    die "nothing says how to bring the variables"
+for name in of-odd of-none; do
+    [ -e "$XDG_CONFIG_HOME/tapgate/$name.conf" ] || die "there is no VM $name"
+    [ ! -e "$HOME/.local/share/tapgate/$name" ] || die "$name has variables"
+done
+
 echo "# $not_translated are refused"
 [ "$commands" -ge 75 ] || die "only $commands command lines started"
 [ "$domains" -ge 40 ] || die "only $domains domains started"

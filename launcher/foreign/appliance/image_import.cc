@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "launcher/base/block_device.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/qemu_img.h"
@@ -33,7 +34,9 @@ std::string image_options(const SourceImage& image) {
                 ",file.size=" + std::to_string(whole);
         file = "file.file.";
     }
-    return text + "," + file + "driver=file," + file + "filename=" + commas_doubled(image.path);
+    const std::string driver = is_block_device(image.path) ? "host_device" : "file";
+    return text + "," + file + "driver=" + driver + "," + file +
+           "filename=" + commas_doubled(image.path);
 }
 
 nlohmann::json qemu_img_json(const std::vector<std::string>& words, const FileAccess& files,
@@ -87,7 +90,9 @@ void refuse_part(const SourceImage& image, const Qcow2Names& names) {
 }  // namespace
 
 std::vector<std::string> check_source_image(const SourceImage& image) {
-    if (image.size > 0) {
+    // The beginning of a file or a device; a member of an archive is behind its header.
+    const bool begins = image.format == ImageFormat::raw && image.offset == 0;
+    if (image.size > 0 && !begins) {
         if (image.format == ImageFormat::vmdk)
             check_archived_vmdk(image.path, image.offset, image.size);
         else if (image.format == ImageFormat::qcow2)

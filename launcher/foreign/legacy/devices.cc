@@ -36,6 +36,14 @@ std::string kept_id(const std::string& id) {
     return is_own_id(id) ? "kept-" + id : id;
 }
 
+// A throttle group that says nothing but what it is.
+bool is_without_limits(const Properties& group) {
+    return group.get("qom-type") == "throttle-group" &&
+           std::all_of(group.all().begin(), group.all().end(), [](const auto& property) {
+               return property.first == "qom-type" || property.first == "id";
+           });
+}
+
 LegacyPart* find_part(LegacyParts& parts, std::string_view id) {
     const auto found = std::find_if(
         parts.parts.begin(), parts.parts.end(),
@@ -155,8 +163,20 @@ void take_places(LegacyParts& parts, Properties& properties) {
         parts.places += properties.take(place) ? 1U : 0U;
 }
 
+// Intel's own GPU shows a picture by itself only in the place that it has on the host.
+bool is_gpu_in_its_place(const Properties& properties) {
+    const auto place = pci_place(properties);
+    return properties.get("driver").starts_with("vfio-pci") &&
+           properties.get("host").ends_with("00:02.0") && place && place->first.empty() &&
+           place->second == 8U * 2;
+}
+
 void keep_in_place(LegacyParts& parts, const std::string& was, const Properties& before,
-                   Properties& properties, const std::string& place, const std::string& why) {
+                   Properties& properties, const std::string& place, std::string why) {
+    if (is_gpu_in_its_place(before))
+        add_reason(why,
+                   "its place is not 00:02.0 any more, as it has to be for the picture of an Intel "
+                   "GPU from the start (legacy mode): the guest's driver has to make it");
     std::vector<std::string> arguments = place_host_card(parts, before, properties);
     arguments.insert(arguments.end(), {"-device", properties.str("driver") + place});
     parts.result.keep(was, arguments, why);
@@ -215,6 +235,21 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
                           "room for memory that is plugged in");
         parts.memory_slots.clear();
     }
+}
+
+// Properties of a device that tapgate's VMs have themselves, beyond its place and what it refers
+// to.
+std::string left_of(const Properties& properties) {
+    std::vector<Properties::Property> left;
+    for (const auto& property : properties.all()) {
+        constexpr std::array<std::string_view, 9> known = {
+            "driver",        "id",  "bus",       "addr",
+            "multifunction", "rng", "bootindex", "free-page-reporting",
+            "deflate-on-oom"};
+        if (!is_one_of(property.first, known))
+            left.push_back(property);
+    }
+    return left.empty() ? "" : "; left out: " + listed(left);
 }
 
 // The properties of a SCSI controller that do more than place it.
@@ -291,7 +326,8 @@ std::string why_own_controller(const std::string& driver, const Properties& prop
 // The same for screens, keyboards, pointers and serial lines.
 std::string why_own_console(const std::string& driver, const Properties& properties) {
     if (is_screen(driver))
-        return "every VM with a screen has the standard VGA adapter";
+        return "every VM with a screen has the standard VGA adapter" +
+               (driver == "VGA" ? left_of(properties) : "");
     if (is_one_of(driver, pointers))
         return own_tablet;
     if (is_one_of(driver, keyboards))
@@ -317,7 +353,7 @@ std::string why_own(const std::string& driver, const Properties& properties) {
     if (std::string why = why_own_console(driver, properties); !why.empty())
         return why;
     if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))
-        return "all of tapgate's VMs have one";
+        return "all of tapgate's VMs have one" + left_of(properties);
     if (driver == "pci-assign" || driver == "kvm-pci-assign")
         return "QEMU no longer has it: -device vfio-pci does this now";
     if (driver == "usb-redir" || driver == "usb-ccid" || driver.starts_with("ccid-card"))
@@ -412,6 +448,8 @@ void add_rest(LegacyParts& parts) {
             why =
                 "the guest's memory is NOT encrypted against the host: tapgate has no setting for "
                 "that";
+        } else if (is_without_limits(part.properties)) {
+            why = "it limits nothing";
         } else if (type == "throttle-group") {
             why =
                 "a VM's description sets no limits on what it takes of the host: see "
@@ -468,6 +506,12 @@ std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& devi
 
 std::string keep_references(LegacyParts& parts, Properties& properties) {
     return keep_references(parts, properties, 0);
+}
+
+bool has_limits(const LegacyParts& parts, std::string_view id) {
+    return std::none_of(parts.parts.begin(), parts.parts.end(), [&](const LegacyPart& part) {
+        return part.properties.get("id") == id && is_without_limits(part.properties);
+    });
 }
 
 void take_device(LegacyParts& parts, const LegacyOption& option) {

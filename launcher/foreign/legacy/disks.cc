@@ -190,7 +190,8 @@ class DriveTranslator {
             LegacyDevice* const device = device_of(parts_, name);
             if (device == nullptr || nodes[top].used)
                 continue;
-            const NodeImage image = image_of_node(nodes, name);
+            const NodeImage image = image_of_node(
+                nodes, name, [&](const std::string& group) { return has_limits(parts_, group); });
             if (const std::string why = why_gone(image); !why.empty()) {
                 device->taken = true;
                 result_.dropped(image.was + " " + device->was, why);

@@ -9,6 +9,7 @@
 #include "launcher/foreign/shell/variables.h"
 #include "launcher/foreign/shell/word.h"
 #include "launcher/foreign/translation/adapter_model.h"
+#include "launcher/foreign/translation/words.h"
 #include "launcher/vm/spec.h"
 
 namespace tapgate {
@@ -265,6 +266,10 @@ class NetTranslator {
 
     // The card's bootindex; what places the card is removed.
     std::optional<std::uint64_t> take_places(Properties& card) {
+        if (const auto place = pci_place(card); place && parts_.nets.slot_name.empty())
+            parts_.nets.slot_name = place->first.empty() && !parts_.machine.q35
+                                        ? "ens" + std::to_string(place->second / 8)
+                                        : "ens18 or enp6s18";
         for (const char* const place : {"addr", "bus", "driver", "multifunction"})
             parts_.places += card.take(place) && std::string_view(place) != "driver" ? 1U : 0U;
         const auto index = card.take("bootindex");
@@ -272,6 +277,18 @@ class NetTranslator {
             return std::nullopt;
         parts_.boot.add_source("bootindex=" + *index);
         return std::strtoull(index->c_str(), nullptr, 10);
+    }
+
+    // Proxmox' script looks up the bridge: the tap device tap100i0 is of VM 100 and its net0.
+    static std::string of_proxmox(std::string_view tap) {
+        constexpr std::string_view prefix = "tap";
+        const size_t end = tap.rfind('i');
+        const bool known = tap.starts_with(prefix) && end != std::string_view::npos;
+        const std::string vm(known ? tap.substr(prefix.size(), end - prefix.size()) : "NUMBER");
+        const std::string net(known ? tap.substr(end + 1) : "");
+        return "the helper makes the port and no script is run; br0 is a guess: `qm config " +
+               shown(vm) + "' has it at net" + shown(net) +
+               ", with VLANs (tag=, trunks=), limits (rate=) and the firewall, which are left out";
     }
 
     static std::string bridge_of(const std::string& kind, Properties& backend, std::string& why) {
@@ -283,7 +300,8 @@ class NetTranslator {
         }
         const auto script = backend.take("script");
         backend.take("downscript");
-        if (backend.take("ifname"))
+        const auto ifname = backend.take("ifname");
+        if (ifname)
             add_reason(why, "the kernel names the tap device");
         const auto fd = backend.take("fd");
         const auto fds = backend.take("fds");
@@ -318,6 +336,8 @@ class NetTranslator {
             add_reason(why,
                        "QEMU put the tap on no bridge; br0 is a guess: put your bridge's name in "
                        "its place");
+        else if (script && last_part(*script) == "pve-bridge")
+            add_reason(why, of_proxmox(ifname.value_or("")));
         else if (!fd && !fds)
             add_reason(why,
                        "the helper makes the port and no script is run; br0 is a guess: the "

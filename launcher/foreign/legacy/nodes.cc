@@ -33,8 +33,7 @@ LegacyDrive* find_node(std::vector<LegacyDrive>& nodes, const std::string& name)
 }
 
 // The properties of a node inside this one's JSON: "file.driver" is its driver.
-Properties below_in(const Properties& properties) {
-    constexpr std::string_view prefix = "file.";
+Properties below_in(const Properties& properties, std::string_view prefix = "file.") {
     Properties below;
     for (const auto& [key, value] : properties.all()) {
         if (key.starts_with(prefix))
@@ -43,9 +42,42 @@ Properties below_in(const Properties& properties) {
     return below;
 }
 
+// A part of a file, or in the form of another disk.
+bool is_part(const Properties& properties) {
+    return properties.get("driver") == "raw" &&
+           (properties.has("offset") || properties.has("size"));
+}
+
+bool is_encrypted(const Properties& properties) {
+    return std::any_of(properties.all().begin(), properties.all().end(), [](const auto& one) {
+        return one.first == "key-secret" || one.first.starts_with("encrypt.");
+    });
+}
+
+// The files of the images below this one that its own JSON describes, the nearest first: all of
+// them, or none where one is more than a file.
+std::vector<std::string> backing_in(const Properties& properties) {
+    std::vector<std::string> paths;
+    for (Properties below = below_in(properties, "backing."); !below.all().empty();
+         below = below_in(below, "backing.")) {
+        for (unsigned inner = 0; inner < deepest_node && is_filter(below.get("driver")); inner++)
+            below = below_in(below);
+        const bool whole = is_file_driver(below.get("driver"));
+        const std::string path = below.get(whole ? "filename" : "file.filename");
+        const std::string storage = below.get(whole ? "driver" : "file.driver");
+        if (!path.starts_with('/') || !is_file_driver(storage) || is_part(below) ||
+            is_encrypted(below) || below.has("data-file") || below.has("data-file.driver") ||
+            paths.size() == deepest_node)
+            return {};
+        paths.push_back(path);
+    }
+    return paths;
+}
+
 class NodeReader {
   public:
-    explicit NodeReader(std::vector<LegacyDrive>& nodes) : nodes_(nodes) {}
+    NodeReader(std::vector<LegacyDrive>& nodes, const HasLimits& has_limits)
+        : nodes_(nodes), has_limits_(has_limits) {}
 
     NodeImage read(const std::string& name) {
         visit(name, true, 0);
@@ -70,9 +102,12 @@ class NodeReader {
         for (unsigned inner = 0; inner < deepest_node && properties.has("file.driver") &&
                                  is_filter(properties.get("driver"));
              inner++) {
-            add_reason(image_.why, "without " + properties.get("driver"));
+            say_without(properties);
             properties = below_in(properties);
         }
+        const bool part = is_part(properties);
+        if (top)
+            take_backing(properties);
         const std::string driver = properties.take("driver").value_or("");
         properties.take("node-name");
         const std::string below = properties.take("file").value_or("");
@@ -93,12 +128,12 @@ class NodeReader {
             const std::string protocol = properties.get("file.driver");
             say_no_file("on " + (protocol.empty() ? driver : protocol), top);
         } else if (is_filter(driver)) {
-            add_reason(image_.why, "without " + driver);
+            say_without(node->properties);
             return visit(below, top, depth + 1);
         }
         if (top && image_.format.empty())
             image_.format = driver;
-        if (is_part(driver, properties))
+        if (part)
             say_no_file("a part of a file", top);
         if (is_encrypted(properties))
             say_no_file("encrypted", top);
@@ -122,14 +157,18 @@ class NodeReader {
             image_.not_file = (top ? "it is " : "an image below it is ") + what;
     }
 
-    static bool is_part(const std::string& driver, const Properties& properties) {
-        return driver == "raw" && (properties.has("offset") || properties.has("size"));
+    void take_backing(Properties& properties) {
+        image_.backing = backing_in(properties);
+        if (!image_.backing.empty())
+            std::erase_if(properties.all(),
+                          [](const auto& one) { return one.first.starts_with("backing."); });
     }
 
-    static bool is_encrypted(const Properties& properties) {
-        return std::any_of(properties.all().begin(), properties.all().end(), [](const auto& one) {
-            return one.first == "key-secret" || one.first.starts_with("encrypt.");
-        });
+    // Notes that the image has no such filter here. A throttle without limits does nothing.
+    void say_without(const Properties& filter) {
+        const std::string driver = filter.get("driver");
+        if (driver != "throttle" || has_limits_(filter.get("throttle-group")))
+            add_reason(image_.why, "without " + driver);
     }
 
     // Keeps nodes referred to by other names than `file' and `backing': a qcow2's data may be in
@@ -168,7 +207,7 @@ class NodeReader {
             node->used = true;
             image_.was.insert(0, node->was + " ");
             image_.nodes.push_back(node->properties.str());
-            add_reason(image_.why, "without " + driver);
+            say_without(node->properties);
             return visit_storage(node->properties.get("file"), top, depth + 1);
         }
         node->used = true;
@@ -177,7 +216,7 @@ class NodeReader {
         keep_others(*node, depth);
         Properties properties = node->properties;
         const std::string path = properties.take("filename").value_or("");
-        if (is_part(driver, properties))
+        if (is_part(node->properties))
             say_no_file("a part of a file", top);
         else if (!is_file_driver(driver))
             say_no_file("on " + driver, top);
@@ -199,13 +238,15 @@ class NodeReader {
     }
 
     std::vector<LegacyDrive>& nodes_;
+    const HasLimits& has_limits_;
     NodeImage image_;
 };
 
 }  // namespace
 
-NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name) {
-    return NodeReader(nodes).read(name);
+NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name,
+                        const HasLimits& has_limits) {
+    return NodeReader(nodes, has_limits).read(name);
 }
 
 }  // namespace tapgate

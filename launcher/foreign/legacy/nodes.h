@@ -4,6 +4,7 @@
 // them describes.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,11 @@ struct NodeImage {
     std::vector<std::string> nodes;  ///< arguments for -blockdev, the lowest first
 };
 
+/// Whether the throttle group with this id limits anything.
+using HasLimits = std::function<bool(const std::string&)>;
+
 /// What the node `name` is, including all nodes below it, which are marked as used.
-NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name);
+NodeImage image_of_node(std::vector<LegacyDrive>& nodes, const std::string& name,
+                        const HasLimits& has_limits);
 
 }  // namespace tapgate

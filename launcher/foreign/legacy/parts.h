@@ -53,9 +53,10 @@ struct LegacyNets {
     std::vector<NetEnd> hosts;
     /// Properties of the first user network, each with the option that gave it (-redir, -tftp).
     std::vector<std::pair<std::string, std::string>> user_options;
-    std::string none_was;  ///< -net none as written; empty if not given
-    bool defaults = true;  ///< there is no -nodefaults
-    bool partial = false;  ///< from a part of a command line, where what is missing means nothing
+    std::string none_was;   ///< -net none as written; empty if not given
+    bool defaults = true;   ///< there is no -nodefaults
+    bool partial = false;   ///< from a part of a command line, where what is missing means nothing
+    std::string slot_name;  ///< how Linux calls an adapter that says its PCI slot; "ens3"
 };
 
 struct LegacyParts {
@@ -72,6 +73,7 @@ struct LegacyParts {
     std::vector<LegacyDevice> devices;
     std::vector<LegacyPart> parts;
     std::vector<LegacyOption> numa;
+    std::vector<LegacyOption> iscsi;
     std::vector<LegacyOption> bios;  ///< each -bios, and firmware= of -machine
     LegacyNets nets;
     std::vector<std::string> around;  ///< sudo, nohup and the like
@@ -125,6 +127,9 @@ void take_rtc(LegacyParts& parts, const LegacyOption& option);
 void take_snapshot(LegacyParts& parts, const LegacyOption& option);
 void take_nodefaults(LegacyParts& parts, const LegacyOption& option);
 void take_no_acpi(LegacyParts& parts, const LegacyOption& option);
+void take_iscsi(LegacyParts& parts, const LegacyOption& option);
+/// Keeps -iscsi, which is for disks on iSCSI, if one is kept.
+void add_iscsi(LegacyParts& parts);
 void take_realtime(LegacyParts& parts, const LegacyOption& option);
 void take_overcommit(LegacyParts& parts, const LegacyOption& option);
 void take_readconfig(LegacyParts& parts, const LegacyOption& option);
@@ -199,6 +204,9 @@ void add_devices(LegacyParts& parts);
 /// (host_cards.cc).
 std::vector<std::string> place_host_card(LegacyParts& parts, const Properties& before,
                                          Properties& card);
+
+/// Whether the throttle group with this id limits anything, as far as the command line says.
+bool has_limits(const LegacyParts& parts, std::string_view id);
 
 /// Keeps what the properties refer to by an id, with another id if tapgate uses that itself.
 /// Returns why it cannot be kept; empty if it is.

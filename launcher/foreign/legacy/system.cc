@@ -150,8 +150,12 @@ void take_machine(LegacyParts& parts, const LegacyOption& option) {
     std::string why;
     if (const auto accel = properties.take("accel"))
         choose_accelerator(parts, *accel, why);
-    if (const auto type = properties.take("type"))
-        parts.machine_type = type->substr(0, type->find('+'));  // Proxmox: "q35+pve1"
+    if (const auto type = properties.take("type")) {
+        const size_t end = std::min(type->find('+'), type->size());
+        parts.machine_type = type->substr(0, end);
+        if (end < type->size())
+            add_reason(why, type->substr(end) + " is Proxmox' own");
+    }
     if (properties.has("smm"))
         parts.smm = is_true(properties.get("smm"));
     if (parts.smm || properties.get("smm") == "auto")
@@ -437,6 +441,23 @@ constexpr const char* locked_memory =
     "--qemu-arg=mem-lock=on";
 
 }  // namespace
+
+void take_iscsi(LegacyParts& parts, const LegacyOption& option) {
+    parts.iscsi.push_back(option);
+}
+
+void add_iscsi(LegacyParts& parts) {
+    const auto& settings = parts.result.settings;
+    const bool used = std::any_of(settings.begin(), settings.end(), [](const auto& setting) {
+        return setting.first == "qemu-arg" && setting.second.find("iscsi") != std::string::npos;
+    });
+    for (const LegacyOption& option : parts.iscsi) {
+        if (used)
+            keep_option(parts, option);
+        else
+            parts.result.dropped(option.text, "none of its disks is on iSCSI by QEMU");
+    }
+}
 
 void take_realtime(LegacyParts& parts, const LegacyOption& option) {
     parts.result.dropped(option.text,

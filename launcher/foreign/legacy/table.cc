@@ -86,7 +86,7 @@ constexpr LegacyOptionKind kinds[] = {
     {"igd-passthru", false, drop_option, gone},
     {"incoming", true, drop_option, not_kept},
     {"initrd", true, take_kernel},
-    {"iscsi", true, keep_option},
+    {"iscsi", true, take_iscsi},
     {"jitdump", false, drop_option, own_process},
     {"k", true, keep_option},
     {"kernel", true, take_kernel},

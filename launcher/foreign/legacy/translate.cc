@@ -310,6 +310,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     translate_disks(parts);
     translate_nets(parts);
     add_devices(parts);
+    add_iscsi(parts);
     add_display(parts);
     parts.boot.finish(parts.result);
     place_kept_devices(parts.machine, parts.result);
@@ -319,7 +320,11 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     if (parts.places > 0)
         parts.result.dropped(
             std::to_string(parts.places) + " places of devices (bus=, addr=, multifunction=)",
-            "tapgate gives each device its place");
+            "tapgate gives each device its place" +
+                (parts.nets.slot_name.empty()
+                     ? ""
+                     : "; where Linux calls an adapter after its slot (" + parts.nets.slot_name +
+                           "), it may have another name now"));
     add_surroundings(parts, command);
     // A qemu-arg comes after everything else.
     std::stable_partition(parts.result.settings.begin(), parts.result.settings.end(),

@@ -4,6 +4,7 @@
 // appliance): settings, and a note for everything that it said. Nothing is lost silently.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,6 +40,7 @@ struct Translation {
     /// The path of its UEFI variables, which nobody has looked at; empty: not given.
     std::string variables;
     ImageFormat variables_format = ImageFormat::raw;
+    std::uint64_t variables_size = 0;  ///< only so many bytes of it, if it is raw; 0: all
 
     /// Adds a setting. For disks, CD-ROMs, adapters and raw arguments it is one more; for anything
     /// else it replaces an earlier one, as with QEMU.
