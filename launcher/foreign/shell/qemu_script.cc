@@ -11,6 +11,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/mail.h"
+#include "launcher/foreign/shell/pasted.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/shell/script.h"
@@ -416,7 +417,7 @@ std::string with_place_of_name(const std::string& error, std::string_view text) 
 ShellCommand find_qemu_start(std::string_view text,
                              const std::function<const char*(const std::string&)>& lookup,
                              const std::string& source, const std::vector<std::string>& arguments) {
-    const std::string written = without_mail_encoding(text);
+    const std::string written = before_pasting(without_mail_encoding(text));
     refuse_other_language(written, source);
     const std::string plain = with_units_as_script(written, source, lookup);
     std::string error;
