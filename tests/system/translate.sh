@@ -129,6 +129,7 @@ run_case() { # NAME
     "a sound card on virtio" | "an image on the network" | "a vhost-user adapter keeps its socket" | "huge pages of libvirt's, and of Proxmox'" | \
         "-mem-path of libvirt's" | "a TPM and a shared directory whose programs are started before" | \
         "a throttled disk on iSCSI, as Proxmox has it" | "a disk on the network between two others" | \
+        "Proxmox: a snapshot on the network below a disk, which has limits" | \
         "what stands behind backslashes, copied from ps") return 0 ;;
     "a kernel") sed -i '/^\(kernel\|initrd\|append\) = /d' "$conf" ;;
     "modules of a multiboot kernel") sed -i '/^kernel = /d' "$conf" && drop_arguments -initrd ;;
