@@ -1,42 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "common/names.h"
 
-#include <algorithm>
 #include <charconv>
+
+#include "common/words.h"
 
 namespace tapgate {
 
 namespace {
 
-// Not <cctype>: its answers depend on the locale, but the validity of a name must not.
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+// What a VM's name may have: first the letters, with which it begins.
+constexpr std::string_view name_characters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+constexpr size_t letters = 52;
 
 }  // namespace
 
 std::optional<InterfaceName> InterfaceName::parse(std::string_view text) {
-    if (text.empty() || text.size() > max_size || text == "." || text == "..")
-        return std::nullopt;
-    const bool clean = std::all_of(text.begin(), text.end(), [](unsigned char c) {
-        return c > ' ' && c != 0x7f && c != '/' && c != ':';
-    });
-    if (!clean)
+    if (text.empty() || text.size() > max_size || text == "." || text == ".." || !is_one_word(text))
         return std::nullopt;
     return InterfaceName(text);
 }
 
 std::optional<VmName> VmName::parse(std::string_view text) {
-    if (text.empty() || text.size() > max_size || !is_letter(text.front()))
-        return std::nullopt;
-    const bool clean = std::all_of(text.begin(), text.end(), [](char c) {
-        return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
-    });
-    if (!clean)
+    if (text.empty() || text.size() > max_size || name_characters.find(text.front()) >= letters ||
+        text.find_first_not_of(name_characters) != std::string_view::npos)
         return std::nullopt;
     return VmName(text);
 }
@@ -70,13 +58,9 @@ MacAddress MacAddress::host_side() const {
 std::string MacAddress::str() const {
     static constexpr std::string_view digits = "0123456789abcdef";
     std::string text;
-    for (const std::uint8_t byte : bytes_) {
-        if (!text.empty())
-            text += ':';
-        text += digits[byte >> 4U];
-        text += digits[byte & 15U];
-    }
-    return text;
+    for (const std::uint8_t byte : bytes_)
+        text.append({':', digits[byte >> 4U], digits[byte & 15U]});
+    return text.substr(1);
 }
 
 }  // namespace tapgate

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 
 namespace tapgate {
@@ -30,12 +31,8 @@ size_t shown_size(std::string_view text) {
     // The lowest code that needs so many bytes: an overlong form is not valid.
     constexpr std::array<char32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
     const auto first = static_cast<unsigned char>(text.front());
-    const size_t size = first < 0x80   ? 1
-                        : first < 0xc0 ? 0
-                        : first < 0xe0 ? 2
-                        : first < 0xf0 ? 3
-                        : first < 0xf8 ? 4
-                                       : 0;
+    const int ones = std::countl_one(first);
+    const size_t size = ones == 0 ? 1 : ones == 1 || ones > 4 ? 0 : static_cast<size_t>(ones);
     if (size == 0 || size > text.size())
         return 0;
     char32_t code = size == 1 ? first : first & (0x7fU >> size);
@@ -67,6 +64,12 @@ std::string printable(std::string_view text, size_t longest) {
         text.remove_prefix(taken);
     }
     return clean;
+}
+
+bool is_one_word(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+        return c > ' ' && c != 0x7f && c != ':' && c != '/';
+    });
 }
 
 std::optional<unsigned> whole_number(std::string_view text, unsigned least, unsigned most) {

@@ -23,6 +23,10 @@ constexpr size_t long_text = 255;
 ///  - text over `longest` bytes is cut between characters, and ends in "...".
 std::string printable(std::string_view text, size_t longest = 80);
 
+/// Whether `text` has no blank, no control character of ASCII, no ':' and no '/'. The answer does
+/// not depend on the locale, as <cctype>'s do.
+bool is_one_word(std::string_view text);
+
 /// Reads a whole decimal number from `least` to `most`. Nothing when `text` is anything else, even
 /// a number with a sign or a blank. (atoi() makes 0 of "abc" and 3 of "4294967299".)
 std::optional<unsigned> whole_number(std::string_view text, unsigned least = 0,

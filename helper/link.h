@@ -48,7 +48,7 @@ struct PortSettings {
     std::string alias;
     bool contained = false;  ///< the outer end of a veth pair, where nobody may reach the host
     bool isolated = false;
-    bool guard = false;                     ///< BPDU guard and root block
+    bool guard = false;                     ///< BPDU guard, root block, and no BPDUs of PVST+
     std::optional<MacAddress> only_sender;  ///< lock the port to this source address
     std::optional<std::uint16_t> vlan;      ///< an access port of this VLAN, and of no other
     bool pin_bridge_mac = false;            ///< keep taps from changing the bridge's own MAC

@@ -15,7 +15,6 @@
 #include "helper/audit.h"
 #include "helper/bridge_port.h"
 #include "helper/failure.h"
-#include "helper/grant.h"
 #include "helper/link.h"
 #include "helper/name_service.h"
 #include "helper/policy.h"
@@ -51,6 +50,25 @@ std::string who_asks(const Caller& caller, const Request& request) {
     if (request.vm)
         text += " vm=" + request.vm->str();
     return text;
+}
+
+// The rule that allows what `request` asks for, up to the number of queues. Throws the Failure that
+// says why not.
+const Rule& require_permission(const Policy& policy, const Asker& asker, const Request& request,
+                               NameService& names) {
+    const Verdict verdict = policy.decide(*request.bridge, asker, names);
+    if (verdict.rule == nullptr)
+        deny(std::string(installed_policy) + ": no rule allows " +
+             printable(request.bridge->str()));
+    if (!verdict.allowed)
+        deny(verdict.str(asker));
+    const bool contained = verdict.rule->contained();
+    const unsigned most = contained ? verdict.rule->limits.queues.value_or(max_fds_in_message) : 1;
+    if (request.queues > most)
+        deny(verdict.rule->str() + ": --queues=" + std::to_string(request.queues) +
+             " is more than " + std::to_string(most) +
+             (contained ? "" : ", which is what a plain tap has (`contain' gives more)"));
+    return *verdict.rule;
 }
 
 // Makes sure, before there is a tap, that the reply can be sent.

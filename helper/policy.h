@@ -88,7 +88,7 @@ struct Limits {
 /// The port options of an `allow`.
 struct PortOptions {
     bool isolated = false;              ///< no frames to or from other isolated ports
-    bool guard = false;                 ///< BPDU guard and root block
+    bool guard = false;                 ///< BPDU guard, root block, and no BPDUs of PVST+
     std::optional<MacPrefix> mac_lock;  ///< only the assigned MAC, which must begin so, may send
     std::optional<std::uint16_t> vlan;  ///< an access port of this VLAN
     bool pin_bridge_mac = true;         ///< keep taps from changing the bridge's own MAC

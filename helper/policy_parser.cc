@@ -83,11 +83,8 @@ struct Word {
         std::vector<std::string> names;
         for (size_t at = 0; at <= value.size(); at += names.back().size() + 1) {
             const std::string_view name = value.substr(at, value.find(',', at) - at);
-            const bool clean = std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                return c > ' ' && c != 0x7f && c != ':' && c != '/';
-            });
             // useradd(8) takes names of 32 bytes; directories may have longer ones.
-            if (name.empty() || name.size() > 256 || !clean)
+            if (name.empty() || name.size() > 256 || !is_one_word(name))
                 throw wrong(" needs names or ids, separated by commas");
             names.emplace_back(name);
         }

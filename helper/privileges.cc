@@ -39,24 +39,16 @@ CapabilitySets capabilities_now() {
     return sets;
 }
 
-// The user ids, or the group ids, of this process.
-struct Ids {
-    unsigned real = 0;
-    unsigned effective = 0;
-    unsigned saved = 0;
+// The user ids, or the group ids, of this process: real, effective, saved.
+using Ids = std::array<unsigned, 3>;
 
-    // `get` is getresuid() or getresgid(), which can report a failure, unlike getuid().
-    static Ids of_this_process(int (*get)(unsigned*, unsigned*, unsigned*)) {
-        Ids ids;
-        if (get(&ids.real, &ids.effective, &ids.saved) != 0)
-            fail_with_errno("failed to drop privileges");
-        return ids;
-    }
-
-    [[nodiscard]] bool are_all(unsigned id) const {
-        return real == id && effective == id && saved == id;
-    }
-};
+// `get` is getresuid() or getresgid(), which can report a failure, unlike getuid().
+Ids ids_now(int (*get)(unsigned*, unsigned*, unsigned*)) {
+    Ids ids{};
+    if (get(&ids[0], &ids[1], &ids[2]) != 0)
+        fail_with_errno("failed to drop privileges");
+    return ids;
+}
 
 // Not capng_change_id(), which does the same but reads /proc/self/status three times on the way.
 // The supplementary groups stay, on purpose: see the head of privileges.h.
@@ -75,8 +67,8 @@ void keep_net_admin_only(bool permitted) {
 
 // Asks the kernel, not the library, what is left, and then tries to regain root.
 void prove_dropped(const Caller& caller) {
-    if (!Ids::of_this_process(getresuid).are_all(caller.uid) ||
-        !Ids::of_this_process(getresgid).are_all(caller.gid))
+    if (ids_now(getresuid) != Ids{caller.uid, caller.uid, caller.uid} ||
+        ids_now(getresgid) != Ids{caller.gid, caller.gid, caller.gid})
         throw Failure("failed to drop privileges: the ids are not the caller's");
     const CapabilitySets wanted = only_net_admin(caller.privileged, caller.privileged);
     if (std::memcmp(capabilities_now().data(), wanted.data(), sizeof wanted) != 0)
@@ -88,17 +80,17 @@ void prove_dropped(const Caller& caller) {
 }  // namespace
 
 Caller become_caller() {
-    const Ids uids = Ids::of_this_process(getresuid);
+    const auto [real_uid, effective_uid, saved_uid] = ids_now(getresuid);
     const bool privileged = (capabilities_now()[0].permitted & net_admin_bit) != 0;
     const Caller caller{
-        .uid = uids.real,
-        .gid = Ids::of_this_process(getresgid).real,
+        .uid = real_uid,
+        .gid = ids_now(getresgid).front(),
         .privileged = privileged,
         .no_new_privs = !privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
     };
 
     // Without this, setresuid() from root to a user would take CAP_NET_ADMIN as well.
-    if (uids.effective == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+    if (effective_uid == 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         fail_with_errno("failed to drop privileges");
     become_real_ids(caller.uid, caller.gid);
     keep_net_admin_only(caller.privileged);
@@ -108,6 +100,15 @@ Caller become_caller() {
         fail_with_errno("failed to drop privileges");
     prove_dropped(caller);
     return caller;
+}
+
+std::string why_unprivileged(const Caller& caller) {
+    return error_text(EPERM) +
+           (caller.no_new_privs
+                ? ": started under no-new-privs, which takes tapgate-helper's privilege away "
+                  "(QEMU's -sandbox on and some containers and services set it)"
+                : ": tapgate-helper has no CAP_NET_ADMIN: as root, chmod 4755 it (or setcap "
+                  "cap_net_admin=ep it), on a file system not mounted nosuid; or it is traced");
 }
 
 // One capset(). Not libcap-ng: it would first ask the kernel what this program already knows.

@@ -9,8 +9,9 @@
 //    - The caller's real uid and gid are the real, effective and saved ids. The supplementary
 //      groups stay the caller's, so that a 0640 root:group policy file grants its group.
 //    - CAP_NET_ADMIN alone is permitted and effective; nothing is inheritable or ambient. It is
-//      needed to make a device (TUNSETIFF, tun_set_iff() in the kernel's drivers/net/tun.c) and to
-//      make it a port (RTM_NEWLINK, rtnetlink_rcv_msg() in net/core/rtnetlink.c).
+//      needed to make a device (TUNSETIFF, tun_set_iff() in the kernel's drivers/net/tun.c), to
+//      make it a port, and to give that a filter (RTM_NEWLINK, RTM_NEWTFILTER; rtnetlink_rcv_msg()
+//      in net/core/rtnetlink.c).
 //    - no-new-privs is on: no exec can gain anything, whatever the bounding set holds. The process
 //      is not dumpable (no ptrace, no core file, /proc owned by root), so that the caller, who has
 //      the same uid from now on, cannot get at the capability.
@@ -24,6 +25,8 @@
 #pragma once
 
 #include <sys/types.h>
+
+#include <string>
 
 namespace tapgate {
 
@@ -42,6 +45,9 @@ struct Caller {
 /// Should: leave the caller's ids and one capability. Must not: read any input, touch the file
 /// system or the network. Throws Failure ("failed to drop privileges") when any step of it fails.
 Caller become_caller();
+
+/// Says why `caller`'s helper has no CAP_NET_ADMIN, and what the administrator can do about it.
+std::string why_unprivileged(const Caller& caller);
 
 /// Takes CAP_NET_ADMIN, which must be permitted, out of effect or back into it. Throws Failure
 /// ("failed to drop privileges").

@@ -37,7 +37,7 @@ std::string describe_limits(const Rule& rule) {
     if (rule.port.isolated)
         say("isolated: other isolated ports cannot be reached");
     if (rule.port.guard)
-        say("guard: spanning tree messages from the guest shut the port");
+        say("guard: spanning tree messages from the guest shut the port, or are dropped");
     if (const auto& lock = rule.port.mac_lock)
         say("mac-lock: only the MAC address that --mac= names may send" +
             (lock->str().empty() ? "" : "; it begins with " + lock->str()));

@@ -9,7 +9,9 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <thread>
 #include <utility>
@@ -143,6 +145,35 @@ TEST_F(Guard, FramesPassAllTheSame) {
     const Guest guest = start("guard", mac_a);
     await_forwarding(guest.tap);
     EXPECT_TRUE(reach_each_other(party(guest), network()));
+}
+
+// The kernel takes these for frames like any.
+TEST_F(Guard, BpdusOfPvstDoNotPass) {
+    std::vector<Guest> guests;
+    const std::array options = {"", "guard", "plain guard", "guard isolated queues=2"};
+    for (const char* const one : options)
+        guests.push_back(start(one, "52:54:00:00:01:0" + std::to_string(guests.size())));
+    for (const Guest& guest : guests)
+        await_forwarding(guest.tap);
+    await_forwarding("uplink");
+    for (std::size_t i = 0; i < options.size(); i++) {
+        const Guest& guest = guests[i];
+        const auto passes = [&](const std::string& frame) {
+            EXPECT_TRUE(guest.station.send(frame));
+            return far().got(frame);
+        };
+        const std::string pvst = make_frame("01:00:0c:cc:cc:cd", guest.mac);
+        for (const std::string& bpdu :
+             {pvst, tagged(pvst, 0), tagged(pvst, 7), tagged(tagged(pvst, 7), 8),
+              make_frame("01:00:0c:cc:cc:cd", nobodys_mac)})
+            EXPECT_EQ(passes(bpdu), i == 0) << options[i];
+        // What only looks like them.
+        for (const std::string_view to :
+             {std::string_view("01:00:0c:cc:cc:cc"), std::string_view("01:00:0d:cc:cc:cd"),
+              std::string_view("01:02:0c:cc:cc:cd"), std::string_view("03:00:0c:cc:cc:cd"),
+              std::string_view(router_mac), std::string_view(broadcast_mac)})
+            EXPECT_TRUE(passes(make_frame(to, guest.mac))) << options[i] << ' ' << to;
+    }
 }
 
 // The kernel forwards BPDUs there like any frame, to a switch behind the uplink too.

@@ -174,7 +174,7 @@ TEST(Explain, NamesTheRuleAndWhatItGives) {
         "  at most 1 tap at a time\n"
         "  at most 4 queues a tap\n"
         "  isolated: other isolated ports cannot be reached\n"
-        "  guard: spanning tree messages from the guest shut the port\n"
+        "  guard: spanning tree messages from the guest shut the port, or are dropped\n"
         "  mac-lock: only the MAC address that --mac= names may send; it begins with 52:54\n"
         "  access port of VLAN 20\n"
         "  contained: what is in the host's network is out of its holder's reach\n"
