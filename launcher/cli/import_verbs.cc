@@ -242,16 +242,23 @@ constexpr const char* virtio_hint =
     "is moved, in Windows the virtio-win drivers";
 
 // Long texts (a license, in Japanese too) would hide what the user has to know.
-void print_notes(const std::vector<TranslationNote>& notes, const std::string& file) {
+void print_notes(const std::vector<TranslationNote>& notes, const std::string& file,
+                 std::string_view text, const std::string& source) {
     constexpr size_t longest = 300;
     bool cut = false;
+    bool complete = true;
     for (TranslationNote one : notes) {
-        cut = cut || one.was.size() > longest;
+        if (one.was.size() > longest) {
+            cut = true;
+            complete = complete && text.find(note_text(one)) != std::string_view::npos;
+        }
         one.was = terminal_text(one.was, longest);
         note(note_text(one));
     }
     if (cut)
-        note("notes that end in ... are complete in " + shown(file));
+        note(complete ? "notes that end in ... are complete in " + shown(file)
+                      : "for notes that end in ..., " + shown(file) +
+                            " has no room: what they are about is in " + shown(source));
 }
 
 std::string in_mebibytes(std::uint64_t bytes) {
@@ -377,7 +384,7 @@ ExitCode import_vm(const CommandLine& command) {
     write_new_vm_file(name, text);
     images.keep();
     const std::string file = vm_file_path(name);
-    print_notes(translation.notes, file);
+    print_notes(translation.notes, file, text, operand);
     if (command.has("virtio"))
         note(virtio_hint);
     // The last note: those before it say why.

@@ -145,12 +145,34 @@ std::string nothing_to_boot(const VmName& name, const std::vector<Setting>& sett
                          : "add a line `disk = PATH' to " + shown(file));
 }
 
+namespace {
+
+// The notes as comments of at most `room` bytes: the longest ones are cut as far as that needs.
+std::string comments(const std::vector<TranslationNote>& notes, size_t room) {
+    std::string text;
+    for (const size_t longest : {64UL * 1024, 2000UL, 500UL, 120UL}) {
+        text = "#\n# What each part has become:\n";
+        for (TranslationNote one : notes) {
+            one.was = terminal_text(one.was, longest);
+            text += "#   " + note_text(one) + "\n";
+        }
+        if (text.size() <= room)
+            return text;
+    }
+    const std::string rest = "#   ... and more, for which there is no room here\n";
+    text.resize(text.rfind('\n', room - rest.size()) + 1);
+    return text + rest;
+}
+
+}  // namespace
+
 std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& settings,
                               const Translation& translation) {
+    // read_file() takes files of up to 64 KiB, and `tapgate set' adds lines.
+    constexpr size_t most = 60UL * 1024;
+    constexpr size_t least = 4UL * 1024;
     std::string text = vm_file_text(name, settings);
-    text += "#\n# What each part has become:\n";
-    for (const TranslationNote& note : translation.notes)
-        text += "#   " + note_text(note) + "\n";
+    text += comments(translation.notes, std::max(least, most - std::min(most, text.size())));
     return text;
 }
 

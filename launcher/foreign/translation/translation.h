@@ -84,7 +84,8 @@ std::vector<Setting> settings_of(const Translation& translation, const std::stri
 std::string nothing_to_boot(const VmName& name, const std::vector<Setting>& settings,
                             const std::string& file);
 
-/// A VM file, with the notes as comments at its end.
+/// A VM file, with the notes as comments at its end. The longest notes are cut as far as the size
+/// that a VM file may have needs it.
 std::string annotated_vm_file(const VmName& name, const std::vector<Setting>& settings,
                               const Translation& translation);
 

@@ -653,6 +653,28 @@ TEST(Appliance, Expected) {
                  [](const std::string& text) { return read_ovf(text, "FILE", {}).translation; });
 }
 
+// A VM file of more than 64 KiB cannot be read, and would be no VM.
+TEST(Translation, NotesLeaveTheFileReadable) {
+    constexpr size_t most = 64UL * 1024;
+    const auto file_with = [](size_t notes, size_t length) {
+        Translation translation;
+        translation.set("memory", "2G");
+        for (size_t i = 0; i < notes; i++)
+            translation.dropped("note " + std::to_string(i) + std::string(length, 'x'), "a reason");
+        return described(translation);
+    };
+    const std::string whole = file_with(10, 5000);
+    EXPECT_THAT(whole, HasSubstr("note 9" + std::string(5000, 'x') + "  ->  dropped: a reason"));
+    const std::string cut = file_with(300, 700);
+    EXPECT_LT(cut.size(), most);
+    EXPECT_THAT(cut, HasSubstr("memory = 2G"));
+    EXPECT_THAT(cut, HasSubstr("note 299x"));
+    EXPECT_THAT(cut, Not(HasSubstr("no room here")));
+    const std::string full = file_with(3000, 10);
+    EXPECT_LT(full.size(), most);
+    EXPECT_TRUE(full.ends_with("a reason\n#   ... and more, for which there is no room here\n"));
+}
+
 TEST(Domain, ControlCharactersAreRefused) {
     const auto problem = [](const std::string& character) {
         const std::string text =
