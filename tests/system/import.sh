@@ -249,6 +249,18 @@ tar -C appliance -cf lab-several.ova lab.ovf another.ovf lab-disk1.vmdk
 import_refused "several descriptors are in the archive, \`lab.ovf' and \`another.ovf': unpack it" descriptors lab-several.ova
 iconv -t UTF-16 appliance/lab.ovf >appliance/utf16.ovf
 import_refused "it is in UTF-16" utf-16 appliance/utf16.ovf
+touch appliance/signed.cert
+cp appliance/lab.ovf appliance/signed.ovf
+"$tapgate" import appliance/signed.ovf signed >/dev/null 2>"$work/error" || wrong "$(cat "$work/error")"
+says "$work/error" "^tapgate: its signature \(.cert\) is not checked: who has made it is not known$"
+result "a signature"
+# An appliance of many configurations has more to say than a VM file may be long.
+for i in {1..600}; do
+    printf '<Item ovf:configuration="other"><rasd:ElementName>CPUs for the configuration %s</rasd:ElementName><rasd:ResourceType>3</rasd:ResourceType><rasd:VirtualQuantity>%s</rasd:VirtualQuantity></Item>\n' "$i" "$i"
+done >many-items
+ovf 'ovf:href="lab-disk1.vmdk"' | sed -e '/<VirtualHardwareSection>/r many-items' \
+    -e 's,<DiskSection>,<DeploymentOptionSection><Configuration ovf:id="this"/><Configuration ovf:id="other"/></DeploymentOptionSection>&,' >appliance/many.ovf
+imported many-notes appliance/many.ovf
 long=$(printf 'n%.0s' {1..120}).vmdk
 cp appliance/lab-disk1.vmdk "appliance/$long"
 ovf "ovf:href=\"$long\"" >appliance/long.ovf
@@ -256,11 +268,28 @@ for format in gnu pax; do
     tar -C appliance --format=$format -cf long-$format.ova long.ovf "$long"
     imported long-name-$format long-$format.ova
 done
-split -a 9 -d -n 2 appliance/lab-disk1.vmdk appliance/piece.vmdk.
-ovf 'ovf:href="piece.vmdk" ovf:chunkSize="20000"' >appliance/piece.ovf
+split -a 9 -d -b 20000 appliance/lab-disk1.vmdk appliance/piece.vmdk.
+ovf 'ovf:href="piece.vmdk"' >appliance/piece.ovf
 tar -C appliance -cf pieces.ova piece.ovf piece.vmdk.000000000 piece.vmdk.000000001
 import_refused "if they are snapshots, the last one is the disk" pieces pieces.ova
 import_refused "join them with cat, in their order, as \`piece.vmdk'" pieces-outside appliance/piece.ovf
+# The descriptor may say that they are pieces.
+size=$(stat -c %s appliance/lab-disk1.vmdk)
+ovf "ovf:href=\"piece.vmdk\" ovf:chunkSize=\"20000\" ovf:size=\"$size\"" >appliance/said.ovf
+imported pieces-said appliance/said.ovf
+(cd appliance && tar -cf ../said.ova said.ovf piece.vmdk.0*)
+imported pieces-said-ova said.ova
+[ -z "$(find "$XDG_DATA_HOME" -name '.import.*')" ] || wrong "the joined pieces are still there"
+result "the joined pieces are gone"
+last=$(find appliance -name 'piece.vmdk.0*' | sort | tail -n 1)
+mv "$last" last
+import_refused "one is missing (\`$(basename "$last")' would be the next), or damaged" piece-missing appliance/said.ovf
+mv last "$last"
+ovf 'ovf:href="piece.vmdk" ovf:chunkSize="19999"' >appliance/small.ovf
+import_refused "is in pieces of 19999 bytes, and one of those is larger: \`piece.vmdk.000000000'" piece-larger appliance/small.ovf
+truncate -s 100 appliance/piece.vmdk.000000000
+import_refused "and one of those before \`piece.vmdk.000000001' is smaller" piece-smaller appliance/said.ovf
+split -a 9 -d -b 20000 appliance/lab-disk1.vmdk appliance/piece.vmdk.
 cat appliance/piece.vmdk.00000000* >appliance/piece.vmdk
 imported pieces-joined appliance/piece.ovf
 cp appliance/lab-disk1.vmdk appliance/whole.vmdk.000000000

@@ -152,6 +152,13 @@ bool is_of_macos(const std::string& name) {
     return name.compare(folder_of(name).size(), 2, "._") == 0;
 }
 
+// "000000012"
+std::string piece_number(size_t number) {
+    const std::string digits = std::to_string(number);
+    constexpr size_t width = 9;
+    return std::string(width - std::min(width, digits.size()), '0') + digits;
+}
+
 bool is_descriptor(const TarMember& member) {
     return in_small_letters(member.name).ends_with(".ovf");
 }
@@ -169,15 +176,51 @@ UnpackedFiles::~UnpackedFiles() {
     std::filesystem::remove_all(directory_, ignored);
 }
 
+UniqueFd UnpackedFiles::new_file(std::string& path) {
+    path = directory_ + "/" + std::to_string(number_++);
+    UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd)
+        fail_with_errno(shown(path));
+    return fd;
+}
+
+std::string UnpackedFiles::join(const std::vector<FileRange>& parts) {
+    std::string target;
+    const UniqueFd out = new_file(target);
+    std::vector<char> buffer(size_t{1} << 20U);
+    for (const FileRange& part : parts) {
+        const UniqueFd in = open_file(part.path);
+        std::uint64_t at = 0;
+        while (part.size == 0 || at < part.size) {
+            const size_t wanted = part.size == 0
+                                      ? buffer.size()
+                                      : std::min<std::uint64_t>(buffer.size(), part.size - at);
+            const ssize_t got =
+                pread(in.get(), buffer.data(), wanted, static_cast<off_t>(part.offset + at));
+            if (got < 0 && errno == EINTR)
+                continue;
+            if (got < 0)
+                fail_with_errno(shown(part.path));
+            if (got == 0)
+                break;
+            if (free_bytes(directory_) < reserve + static_cast<std::uint64_t>(got))
+                throw LauncherError("no room to join the pieces of " + shown(part.path) + " in " +
+                                    shown(directory_));
+            if (!write_all(out.get(), {buffer.data(), static_cast<size_t>(got)}))
+                fail_with_errno(shown(target));
+            at += static_cast<std::uint64_t>(got);
+        }
+    }
+    return target;
+}
+
 std::string UnpackedFiles::unpack(const std::string& path, std::uint64_t offset,
                                   std::uint64_t size) {
     const UniqueFd fd = open_file(path);
     if (lseek(fd.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
         fail_with_errno(shown(path));
-    const std::string target = directory_ + "/" + std::to_string(number_++);
-    const UniqueFd out(open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    if (!out)
-        fail_with_errno(shown(target));
+    std::string target;
+    const UniqueFd out = new_file(target);
     Part part{.fd = fd.get(), .left = size == 0 ? UINT64_MAX : size};
     const std::unique_ptr<archive, FreeReader> reader(archive_read_new());
     archive_entry* entry = nullptr;
@@ -250,17 +293,17 @@ ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
     descriptor_ = std::move(*text);
+    const std::string stem = path.substr(0, path.rfind('.'));
     for (const char* const ending : {".mf", ".MF"})
-        check_manifest(
-            read_file(path.substr(0, path.rfind('.')) + ending, most_description).value_or(""), "");
+        check_manifest(read_file(stem + ending, most_description).value_or(""), "");
+    is_signed_ = exists(stem + ".cert");
 }
 
 void ApplianceFiles::read_archive() {
     const std::string path = path_;
     const std::string_view packer = packer_of(path, 0);
     if (packer == "gzip") {
-        unpacked_ = std::make_unique<UnpackedFiles>();
-        path_ = unpacked_->unpack(path, 0, 0);
+        path_ = unpacked().unpack(path, 0, 0);
     } else if (!packer.empty()) {
         throw LauncherError(shown(path) + ": not a tar archive, but packed with " +
                             std::string(packer) +
@@ -287,6 +330,7 @@ void ApplianceFiles::read_archive() {
         if (in_small_letters(member.name).ends_with(".mf"))
             check_manifest(read_tar_member(path_, member, most_description),
                            folder_of(member.name));
+        is_signed_ = is_signed_ || in_small_letters(member.name).ends_with(".cert");
     }
 }
 
@@ -317,7 +361,7 @@ std::string ApplianceFiles::in_its_place(const std::string& name) const {
            (archive_ ? "; then import the .ovf" : ", in their order, as " + quoted_word(name));
 }
 
-ApplianceFiles::Place ApplianceFiles::place_of(const std::string& name) const {
+FileRange ApplianceFiles::place_of(const std::string& name) const {
     if (archive_) {
         const auto member = std::find_if(members_.begin(), members_.end(),
                                          [&](const TarMember& one) { return one.name == name; });
@@ -361,7 +405,7 @@ void ApplianceFiles::check_manifest(const std::string& text, const std::string& 
         if (name.empty() || name.starts_with('/') || name.find("..") != std::string::npos)
             throw LauncherError(shown(path_) + ": its manifest names " + quoted_word(entry.file) +
                                 ", which is not a file beside it");
-        const Place place = place_of(folder + name);
+        const FileRange place = place_of(folder + name);
         if (digest_of(*hash_named(entry.algorithm), place.path, place.offset, place.size) !=
             entry.digest)
             throw LauncherError(shown(path_) + ": " + quoted_word(entry.file) +
@@ -372,10 +416,14 @@ void ApplianceFiles::check_manifest(const std::string& text, const std::string& 
 }
 
 std::string ApplianceFiles::manifest_note() const {
-    return right_checksums_ == 0 ? ""
-           : right_checksums_ == 1
-               ? "the checksum in its manifest is right"
-               : std::to_string(right_checksums_) + " checksums in its manifest are right";
+    std::string text = right_checksums_ == 0   ? ""
+                       : right_checksums_ == 1 ? "the checksum in its manifest is right"
+                                               : std::to_string(right_checksums_) +
+                                                     " checksums in its manifest are right";
+    if (is_signed_)
+        text += (text.empty() ? "" : "; ") +
+                std::string("its signature (.cert) is not checked: who has made it is not known");
+    return text;
 }
 
 std::optional<SourceImage> ApplianceFiles::variables() {
@@ -388,18 +436,51 @@ std::optional<SourceImage> ApplianceFiles::variables() {
     return image_of(disk);
 }
 
+UnpackedFiles& ApplianceFiles::unpacked() {
+    if (!unpacked_)
+        unpacked_ = std::make_unique<UnpackedFiles>();
+    return *unpacked_;
+}
+
+std::vector<FileRange> ApplianceFiles::pieces_of(const std::string& name,
+                                                 const ApplianceDisk& disk) const {
+    std::vector<FileRange> pieces;
+    std::uint64_t total = 0;
+    bool is_last = false;
+    for (size_t i = 0; has(name + "." + piece_number(i)); i++) {
+        FileRange piece = place_of(name + "." + piece_number(i));
+        if (piece.size == 0)
+            piece.size = std::filesystem::file_size(piece.path);
+        if (is_last || piece.size > disk.piece_size)
+            throw LauncherError(shown(path_) + ": " + quoted_word(name) + " is in pieces of " +
+                                std::to_string(disk.piece_size) + " bytes, and one of those " +
+                                (is_last ? "before " : "is larger: ") +
+                                quoted_word(name + "." + piece_number(i)) +
+                                (is_last ? " is smaller" : ""));
+        is_last = piece.size < disk.piece_size;
+        total += piece.size;
+        pieces.push_back(std::move(piece));
+    }
+    if (disk.file_size > 0 && total != disk.file_size)
+        throw LauncherError(shown(path_) + ": the pieces of " + quoted_word(name) + " have " +
+                            std::to_string(total) + " bytes, and the descriptor says " +
+                            std::to_string(disk.file_size) + ": one is missing (" +
+                            quoted_word(name + "." + piece_number(pieces.size())) +
+                            " would be the next), or damaged");
+    return pieces;
+}
+
 SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
     const bool as_written = !disk.escaped.empty() && !has(folder_ + disk.file);
     std::string name = folder_ + (as_written ? disk.escaped : disk.file);
     // A file that would be stored in pieces, but is small enough for one.
     if (!has(name) && has(name + ".000000000") && !has(name + ".000000001"))
         name += ".000000000";
-    Place place = place_of(name);
-    if (disk.compressed || packer_of(place.path, place.offset) == "gzip") {
-        if (!unpacked_)
-            unpacked_ = std::make_unique<UnpackedFiles>();
-        place = {unpacked_->unpack(place.path, place.offset, place.size)};
-    }
+    const bool in_pieces = disk.piece_size > 0 && !has(name) && has(name + "." + piece_number(0));
+    FileRange place =
+        in_pieces ? FileRange{unpacked().join(pieces_of(name, disk))} : place_of(name);
+    if (disk.compressed || packer_of(place.path, place.offset) == "gzip")
+        place = {unpacked().unpack(place.path, place.offset, place.size)};
     return {.path = place.path, .format = disk.format, .offset = place.offset, .size = place.size};
 }
 

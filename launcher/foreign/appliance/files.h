@@ -9,11 +9,19 @@
 #include <string>
 #include <vector>
 
+#include "common/unique_fd.h"
 #include "launcher/foreign/appliance/image_import.h"
 #include "launcher/foreign/appliance/ovf.h"
 #include "launcher/foreign/appliance/tar_archive.h"
 
 namespace tapgate {
+
+/// Where a file's content is; a size of 0 means the whole file.
+struct FileRange {
+    std::string path;
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+};
 
 /// Files that have been unpacked. They are in a directory of their own in data_directory(), which
 /// only its owner can enter, and which the destructor removes.
@@ -29,7 +37,14 @@ class UnpackedFiles {
     /// file system.
     std::string unpack(const std::string& path, std::uint64_t offset, std::uint64_t size);
 
+    /// Copies the parts, one after the other, into a new file, and returns its path. Throws a
+    /// LauncherError when one cannot be read, and when it would fill the file system.
+    std::string join(const std::vector<FileRange>& parts);
+
   private:
+    /// A new, empty file; `path` becomes its path.
+    UniqueFd new_file(std::string& path);
+
     std::string directory_;
     unsigned number_ = 0;
 };
@@ -60,14 +75,13 @@ class ApplianceFiles {
     [[nodiscard]] std::string manifest_note() const;
 
   private:
-    /// Where a file's content is; a size of 0 means the whole file.
-    struct Place {
-        std::string path;
-        std::uint64_t offset = 0;
-        std::uint64_t size = 0;
-    };
     [[nodiscard]] bool has(const std::string& name) const;
-    [[nodiscard]] Place place_of(const std::string& name) const;
+    [[nodiscard]] FileRange place_of(const std::string& name) const;
+    /// The pieces of the disk's file, which is `name` without their numbers; throws a LauncherError
+    /// if they do not have the sizes that the descriptor gives.
+    [[nodiscard]] std::vector<FileRange> pieces_of(const std::string& name,
+                                                   const ApplianceDisk& disk) const;
+    UnpackedFiles& unpacked();
     [[nodiscard]] std::string in_its_place(const std::string& name) const;
     void read_archive();
     void refuse_second_descriptor(const TarMember& first) const;
@@ -83,6 +97,7 @@ class ApplianceFiles {
     std::string vm_file_;
     std::string vm_name_;
     unsigned right_checksums_ = 0;
+    bool is_signed_ = false;  // with a .cert
     std::unique_ptr<UnpackedFiles> unpacked_;
 };
 

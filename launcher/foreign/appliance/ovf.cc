@@ -237,12 +237,15 @@ class OvfReader {
                               [](const auto& one) { return one.is_first; });
     }
 
-    // A disk that two items name is one disk; of several items for CPUs or memory, the last counts.
+    // A disk that two items name is one disk if they have the same place, and else each has its own
+    // (vCenter's appliance has many blank ones, by few names). Of several items for CPUs or memory,
+    // the last counts.
     void drop_repeated(std::vector<OvfItem>& items) {
-        std::set<std::string> seen;
+        std::set<std::vector<std::string>> seen;
         std::erase_if(items, [&](const OvfItem& item) {
             const std::string resource = item.text("HostResource");
-            if (!is_disk(item) || resource.empty() || seen.insert(resource).second)
+            if (!is_disk(item) || resource.empty() ||
+                seen.insert({resource, item.text("Parent"), item.text("AddressOnParent")}).second)
                 return false;
             result_.translation.dropped(words_for(item), "the same disk again: " + shown(resource));
             return true;
@@ -525,6 +528,10 @@ class OvfReader {
             disk.bus = DiskBus::ide;
         if (!disk.escaped.empty())
             add_reason(why, "the descriptor calls it " + disk.escaped);
+        const bool is_copy = std::any_of(result_.disks.begin(), result_.disks.end(),
+                                         [&](const auto& one) { return one.file == disk.file; });
+        if (!disk.file.empty() && is_copy)
+            add_reason(why, "a copy of its own: another item has this disk, too");
         if (disk.is_by_id)
             add_reason(why, "the disk names no file (fileRef=), but this file has the disk's id");
         if (found.moves_to_ide)
@@ -575,8 +582,6 @@ class OvfReader {
     void read_drive(OvfItem& item, const std::string& was) {
         const std::string resource = item.take("HostResource");
         item.take("AutomaticAllocation");
-        item.take("ResourceSubType");
-        item.take("Connection");
         std::string why = "the drive is empty";
         if (!resource.empty())
             why = quoted_word(disks_.file_in_drive(resource)) +

@@ -71,7 +71,7 @@ void name_collection(const pugi::xml_node& collection, const pugi::xml_node& inn
     for (const pugi::xml_node& section : collection.children()) {
         const std::string name = ovf_name(section);
         if (section.type() == pugi::node_element && section != inner && name != "VirtualSystem" &&
-            name != "Info" && name != "Name")
+            name != "Info" && (name != "Name" || name_of(collection) != ovf_id(collection)))
             translation.dropped(tag_of(section) + (name == local_name(section.name()) ? "" : name) +
                                     contents_of(section),
                                 "tapgate has no setting for it");

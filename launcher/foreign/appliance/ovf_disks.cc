@@ -90,14 +90,14 @@ DiskBus bus_of(const std::string& interface) {
 ApplianceDisk as_said(const pugi::xml_node& element, ApplianceDisk disk) {
     disk.interface = attribute_of(element, "disk-interface");
     disk.bus = bus_of(disk.interface);
-    const auto is = [&](const char* name) {
-        const std::string value = attribute_of(element, name);
-        return value == "true" || value == "True";
-    };
-    disk.is_first = is("boot");
-    for (const char* const name : {"read-only", "shareable"}) {
-        if (is(name))
-            disk.left += std::string(disk.left.empty() ? "" : ", ") + name + "=true";
+    for (const pugi::xml_attribute& attribute : element.attributes()) {
+        if (in_small_letters(attribute.value()) != "true")
+            continue;
+        const std::string name(local_name(attribute.name()));
+        if (name == "boot")
+            disk.is_first = true;
+        else
+            disk.left += (disk.left.empty() ? "" : ", ") + name + "=" + attribute.value();
     }
     return disk;
 }
@@ -176,6 +176,8 @@ void OvfDisks::read_references(const pugi::xml_node& section) {
         file.name = file_below(without_escapes(file.href));
         file.escaped = file_below(file.href);
         file.is_gzip = compression == "gzip" || file.name.ends_with(".gz");
+        file.piece_size = parse_whole<std::uint64_t>(attribute_of(node, "chunkSize")).value_or(0);
+        file.size = parse_whole<std::uint64_t>(attribute_of(node, "size")).value_or(0);
         if (!compression.empty() && compression != "identity" && compression != "gzip")
             file.unusable =
                 "is compressed in a way that tapgate cannot unpack: " + shown(compression);
@@ -264,7 +266,9 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
                   .escaped = file->second.escaped == file->second.name ? "" : file->second.escaped,
                   .format = format_of(name, element),
                   .compressed = file->second.is_gzip,
-                  .capacity = capacity_of(element)});
+                  .capacity = capacity_of(element),
+                  .piece_size = file->second.piece_size,
+                  .file_size = file->second.size});
     result.is_by_id = !names_file;
     if (const std::string capacity = attribute_of(element, "capacity");
         !capacity.empty() && result.capacity == 0)

@@ -32,6 +32,10 @@ struct ApplianceDisk {
     std::string interface = {};   ///< oVirt's word for where it was; empty if not given
     bool is_first = false;        ///< oVirt boots from it
     std::string left = {};        ///< what is left out of its element; empty if nothing
+    /// The file may be in pieces NAME.000000000, NAME.000000001 and so on of this many bytes, but
+    /// for the last; 0 if it is whole.
+    std::uint64_t piece_size = 0;
+    std::uint64_t file_size = 0;  ///< of the whole file; 0 if not given
     bool is_by_id = false;        ///< its element has the file's own id, and no reference
 };
 
@@ -76,6 +80,8 @@ class OvfDisks {
         std::string name;     ///< relative to the descriptor
         std::string escaped;  ///< the name as in the URI
         bool is_gzip = false;
+        std::uint64_t piece_size = 0;  ///< as in ApplianceDisk
+        std::uint64_t size = 0;
         std::string unusable;  ///< why it cannot be read; empty if it can
     };
 

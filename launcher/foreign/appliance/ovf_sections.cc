@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "launcher/base/text.h"
 #include "launcher/foreign/appliance/ovf_hardware.h"
 #include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
@@ -58,10 +59,16 @@ void name_left_hardware(const pugi::xml_node& hardware, Translation& translation
         translation.dropped(tag_of(hardware),
                             "how the guest would get its properties, which tapgate does not pass "
                             "on");
+    const pugi::xml_node system = hardware.parent();
     for (const pugi::xml_node& said : child_named(hardware, "System").children()) {
-        if (!is_one_of(local_name(said.name()),
-                       {"ElementName", "InstanceID", "InstanceId", "VirtualSystemIdentifier",
-                        "VirtualSystemType", "Caption", "Description"}))
+        const std::string_view name = local_name(said.name());
+        const std::string text(trimmed(said.child_value(), " \t\r\n"));
+        // Mostly the VM's name once more.
+        if (name == "VirtualSystemIdentifier" &&
+            (text.empty() || text == text_of(system, "Name") || text == attribute_of(system, "id")))
+            continue;
+        if (!is_one_of(name, {"ElementName", "InstanceID", "InstanceId", "VirtualSystemType",
+                              "Caption", "Description"}))
             name_element(said, translation);
     }
     for (const pugi::xml_node& child : hardware.children()) {
