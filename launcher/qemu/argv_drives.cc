@@ -187,6 +187,8 @@ void complete_disk_device(ArgvJson& device, const Disk& disk, const std::string&
     device["write-cache"] = on_off(mode_of(disk.cache).write_cache);
     if (disk.serial)
         device["serial"] = disk.serial->str();
+    if (disk.ssd)
+        device["rotation_rate"] = 1;
 }
 
 void add_drives(ArgvWriter& argv, const VmSpec& spec, const HostDevices& devices) {

@@ -98,8 +98,8 @@ constexpr VmOption options[] = {
      .argument = "PATH[,PROPERTY=VALUE...]",
      .help = "a disk: an image, or a block device as /dev/VG/LV",
      .properties = "format=raw|qcow2|vmdk|vdi|vhdx|vpc bus=virtio|scsi|sata|ide readonly=on|off "
-                   "cache=writeback|writethrough|none|directsync|unsafe discard=on|off serial=TEXT "
-                   "backing=PATH|any",
+                   "cache=writeback|writethrough|none|directsync|unsafe discard=on|off ssd=on|off "
+                   "serial=TEXT backing=PATH|any",
      .repeatable = true,
      .is_path = true,
      .apply =

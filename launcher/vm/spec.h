@@ -205,6 +205,7 @@ struct Disk {
     DiskCache cache = DiskCache::writeback;
     bool read_only = false;
     bool discard = true;
+    bool ssd = false;  ///< the guest is told that nothing rotates; not on virtio
     std::optional<DiskSerial> serial = std::nullopt;
     std::vector<HostPath> backing = {};  // the files that the image's chain may consist of
     bool any_backing = false;            // the chain may consist of any files

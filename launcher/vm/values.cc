@@ -190,6 +190,8 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
                      std::string_view value) { words.disk.cache = choose(value, disk_caches); }},
         {"discard", [](DiskWords& words,
                        std::string_view value) { words.disk.discard = parse_switch(value); }},
+        {"ssd",
+         [](DiskWords& words, std::string_view value) { words.disk.ssd = parse_switch(value); }},
         {"backing",
          [](DiskWords& words, std::string_view value) {
              if (value == "any")
@@ -213,6 +215,9 @@ Disk parse_disk(std::string_view text, const std::string& directory) {
         disk.format = format_of(disk.path.str());
     if (disk.read_only && (disk.bus == DiskBus::sata || disk.bus == DiskBus::ide))
         throw BadValue("a SATA or IDE disk cannot be read-only; use bus=virtio or bus=scsi");
+    if (disk.ssd && disk.bus == DiskBus::virtio)
+        throw BadValue(
+            "a virtio disk does not say whether it is an SSD; use bus=scsi, sata or ide");
     return std::move(disk);
 }
 

@@ -95,6 +95,22 @@ translated "a disk on USB" B -hda a.raw -drive file=b.raw,format=raw,if=none,id=
     -device usb-storage,drive=y,bootindex=0
 translated "a floppy" F -hda a.raw -fda floppy.raw -boot a
 translated "a disk, and a floppy that is in" A -hda a.raw -fda floppy.raw
+# node LETTER NUMBER: a disk's nodes as Proxmox has them, with a throttle that limits nothing.
+node() {
+    local file="{\"driver\":\"file\",\"filename\":\"$PWD/$1.raw\",\"node-name\":\"e$2\"}"
+    echo "{\"driver\":\"throttle\",\"file\":{\"driver\":\"raw\",\"file\":$file,\"node-name\":\"f$2\"},\"node-name\":\"drive-scsi$2\",\"throttle-group\":\"t$2\"}"
+}
+of_proxmox=(-id 100 -nodefaults -boot "menu=on,strict=on,reboot-timeout=1000" -device "lsi,id=scsihw0,bus=pci.0,addr=0x5"
+    -object '{"id":"t0","limits":{},"qom-type":"throttle-group"}' -object '{"id":"t1","limits":{},"qom-type":"throttle-group"}'
+    -blockdev "$(node a 0)" -blockdev "$(node b 1)" -machine type=pc+pve0)
+translated "Proxmox' disks, of which the second is first" B "${of_proxmox[@]}" \
+    -device "scsi-hd,bus=scsihw0.0,scsi-id=0,drive=drive-scsi0,id=scsi0,device_id=drive-scsi0,bootindex=101" \
+    -device "scsi-hd,bus=scsihw0.0,scsi-id=1,drive=drive-scsi1,id=scsi1,device_id=drive-scsi1,bootindex=100"
+translated "Proxmox' disks, of which the second is an SSD and the only one to boot from" B "${of_proxmox[@]}" \
+    -device "scsi-hd,bus=scsihw0.0,scsi-id=0,drive=drive-scsi0,id=scsi0,rotation_rate=1" \
+    -device "scsi-hd,bus=scsihw0.0,scsi-id=1,drive=drive-scsi1,id=scsi1,rotation_rate=1,bootindex=100"
+says "$XDG_CONFIG_HOME/tapgate/lab.conf" "^disk = .*/b.raw,.*,ssd=on"
+result "it is described as an SSD"
 cat >qemu.cfg <<EOT
 [memory]
   size = "96"

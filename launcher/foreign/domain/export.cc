@@ -174,6 +174,8 @@ class Writer {
         set(driver, "discard", disk.discard ? "unmap" : "ignore");
         write_source(node, disk.path.str());
         write_target(node, disk.bus);
+        if (disk.ssd)
+            set(node.child("target"), "rotation_rate", "1");
         if (disk.read_only)
             add(node, "readonly");
         if (disk.serial)

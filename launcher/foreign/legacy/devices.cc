@@ -183,7 +183,12 @@ void keep_in_place(LegacyParts& parts, const std::string& was, const Properties&
 }
 
 void keep_device(LegacyParts& parts, const std::string& was, Properties& properties) {
-    if (const std::string why = keep_references(parts, properties); !why.empty()) {
+    if (std::string why = keep_references(parts, properties); !why.empty()) {
+        if (properties.get("driver").starts_with("vhost-user-fs"))
+            why =
+                "which directory it is only the server beside QEMU was told (Proxmox: `qm "
+                "config'): add --share=DIR,tag=" +
+                properties.get("tag") + ",via=virtiofs";
         parts.result.dropped(was, why);
         return;
     }

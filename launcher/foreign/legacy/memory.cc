@@ -89,6 +89,29 @@ void add_numa(LegacyParts& parts) {
 
 }  // namespace
 
+namespace {
+
+// Does a program beside QEMU, which stays there, use the guest's memory?
+bool shares_memory(const LegacyParts& parts) {
+    const auto stays = [&](const Properties& device) {
+        const auto chardev =
+            std::find_if(parts.parts.begin(), parts.parts.end(), [&](const LegacyPart& part) {
+                return part.option == "chardev" &&
+                       part.properties.get("id") == device.get("chardev");
+            });
+        const std::string path =
+            chardev == parts.parts.end() ? "" : chardev->properties.get("path");
+        return device.get("driver").starts_with("vhost-user") &&
+               (!path.starts_with('/') || is_users_path(path));
+    };
+    return std::any_of(parts.devices.begin(), parts.devices.end(),
+                       [&](const LegacyDevice& device) { return stays(device.properties); }) ||
+           std::any_of(parts.nets.hosts.begin(), parts.nets.hosts.end(),
+                       [](const NetEnd& host) { return host.kind == "vhost-user"; });
+}
+
+}  // namespace
+
 bool has_plain_memory(const LegacyParts& parts) {
     const LegacyPart* const object = object_of(parts, parts.machine_memory);
     if (parts.machine_memory.empty() || object == nullptr)
@@ -96,9 +119,12 @@ bool has_plain_memory(const LegacyParts& parts) {
     constexpr std::array<std::string_view, 4> plain = {"qom-type", "id", "size",
                                                        "x-use-canonical-path-for-ramblock-id"};
     const auto& all = object->properties.all();
-    return object->properties.get("qom-type") == "memory-backend-ram" &&
-           std::all_of(all.begin(), all.end(),
-                       [&](const auto& property) { return is_one_of(property.first, plain); });
+    const std::string type = object->properties.get("qom-type");
+    const bool alone = !shares_memory(parts);
+    return (type == "memory-backend-ram" || (type == "memory-backend-memfd" && alone)) &&
+           std::all_of(all.begin(), all.end(), [&](const auto& property) {
+               return is_one_of(property.first, plain) || (property.first == "share" && alone);
+           });
 }
 
 std::string fit_object(Properties& object) {

@@ -84,7 +84,9 @@ std::string unwrapped(std::string text) {
     std::string all;
     std::string_view before;
     for (const std::string_view whole : lines_of(text)) {
-        const std::string_view line = trimmed(whole, " \t\r");
+        std::string_view line = trimmed(whole, " \t\r");
+        if (line.ends_with('\\'))
+            line = trimmed(line.substr(0, line.size() - 1), " \t");
         if (line.empty())
             continue;
         const std::string_view first = line.substr(0, line.find_first_of(" \t"));

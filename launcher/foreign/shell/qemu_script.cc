@@ -340,6 +340,10 @@ std::string_view character_code(std::string_view text) {
         if (text.starts_with(code))
             return code;
     }
+    // At the end of a line, it may be meant for a shell, which takes its `&'.
+    constexpr std::string_view ampersand = "&amp;";
+    if (text.starts_with(ampersand) && !trimmed(text.substr(ampersand.size()), " \t\r").empty())
+        return ampersand;
     const size_t end = text.starts_with("&#") ? text.find_first_not_of("0123456789", 2) : 0;
     return end != std::string_view::npos && end > 2 && text[end] == ';' ? text.substr(0, end + 1)
                                                                         : std::string_view();

@@ -32,6 +32,12 @@ unsigned rank_of(const ForeignDisk& disk) {
     return static_cast<unsigned>(bus) * most_disks + std::min(disk.number, most_disks - 1);
 }
 
+// Does it say no more than that nothing rotates in it, as ssd= does?
+bool is_only_ssd(const ForeignDisk& disk) {
+    return disk.kind == ForeignDisk::Kind::disk && disk.device.size() == 1 &&
+           disk.device[0] == ForeignDisk::Property("rotation_rate", "1");
+}
+
 // Guests read serial numbers from a field that has no room for more, except on SCSI; QEMU cuts off
 // the rest. Clouds name volumes by 36 characters.
 void shorten_serial(ForeignDisk& disk) {
@@ -131,9 +137,9 @@ void ForeignDisks::say_where_it_is_found(ForeignDisk& disk) const {
 }
 
 bool ForeignDisks::is_setting(const ForeignDisk& disk) const {
-    if (disk.is_url || disk.throw_away || !disk.drive.empty() || !disk.device.empty() ||
-        !disk.model.empty() || !disk.nodes.empty() || disk.bus == "usb" ||
-        !(disk.serial.empty() || DiskSerial::parse(disk.serial)))
+    if (disk.is_url || disk.throw_away || !disk.drive.empty() ||
+        !(disk.device.empty() || is_only_ssd(disk)) || !disk.model.empty() || !disk.nodes.empty() ||
+        disk.bus == "usb" || !(disk.serial.empty() || DiskSerial::parse(disk.serial)))
         return false;
     if (!HostPath::parse(disk.path, machine_.directory))
         return false;
@@ -216,6 +222,10 @@ void ForeignDisks::add_setting(const ForeignDisk& disk) {
         value += ",cache=" + disk.cache;
     if (!disk.discard)
         value += ",discard=off";
+    if (is_only_ssd(disk) && disk.bus != "virtio")
+        value += ",ssd=on";
+    else if (is_only_ssd(disk))
+        add_reason(why, "no virtio disk says that it is an SSD");
     if (!disk.serial.empty())
         value += ",serial=" + disk.serial;
     for (const std::string& one : disk.backing)

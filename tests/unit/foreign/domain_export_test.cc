@@ -67,7 +67,7 @@ TEST(DomainExport, IsReadBackAsTheSameVm) {
     const VmSpec spec = described(
         "memory = 3G\ncpus = 4,sockets=1,cores=2,threads=2\nmachine = pc-q35-7.2\nfirmware = uefi\n"
         "disk = /a <b>&'c'.qcow2,cache=none\n"
-        "disk = /d.raw,bus=scsi,serial=S1,readonly=on,discard=off\n"
+        "disk = /d.raw,bus=scsi,serial=S1,readonly=on,discard=off,ssd=on\n"
         "disk = /e.vdi,bus=sata\n"
         "cdrom = /i.iso\n"
         "net = bridge:br-lab,mac=52:54:00:12:34:56,queues=2\n"
@@ -94,6 +94,8 @@ TEST(DomainExport, IsReadBackAsTheSameVm) {
         EXPECT_EQ(back.disks[i].discard, spec.disks[i].discard) << i;
     }
     EXPECT_EQ(back.disks[1].serial->str(), "S1");
+    EXPECT_TRUE(back.disks[1].ssd);
+    EXPECT_FALSE(back.disks[0].ssd);
     ASSERT_EQ(back.cdroms.size(), 1U);
     EXPECT_EQ(back.cdroms[0].str(), "/i.iso");
     ASSERT_EQ(back.nets.size(), 2U);

@@ -165,10 +165,12 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
          "the name does not tell the image's format; say /a,,b,format=raw or /a,,b,format=qcow2 "
          "(`qemu-img info' tells which)"},
         {"disk", "a,b.raw",
-         "unknown property `b.raw' (there are: format, bus, readonly, cache, discard, backing, "
-         "serial); a comma that belongs to a name is written twice"},
+         "unknown property `b.raw' (there are: format, bus, readonly, cache, discard, ssd, "
+         "backing, serial); a comma that belongs to a name is written twice"},
         {"disk", "a.raw,bus=scsy",
          "`scsy' is none of virtio, scsi, sata, ide (did you mean `scsi'?)"},
+        {"disk", "a.raw,ssd=on",
+         "a virtio disk does not say whether it is an SSD; use bus=scsi, sata or ide"},
         {"disk", "a.raw,serial=a,,b",
          "`a,b' is not a serial number: 1 to 20 letters, digits, '.', '_', '-'"},
         {"disk", "a.raw,bus=sata,readonly=on",
