@@ -72,11 +72,17 @@ std::optional<SourceImage> named_variables(Translation& translation, const VmSpe
         note_new_ones(translation, shown(path) + ": " + why, way_to_bring(translation, spec));
         return std::nullopt;
     }
-    return fitting_variables({.path = path,
-                              .format = translation.variables_format,
-                              .offset = 0,
-                              .size = translation.variables_size},
-                             spec, translation);
+    const SourceImage variables{.path = path,
+                                .format = translation.variables_format,
+                                .offset = 0,
+                                .size = translation.variables_size};
+    const auto whole = size_of({.path = path, .format = variables.format});
+    if (whole && *whole >= variables.size)
+        return fitting_variables(variables, spec, translation);
+    note_new_ones(translation,
+                  shown(path) + " is no " + std::string(name_of(variables.format)) + " image",
+                  way_to_bring(translation, spec));
+    return std::nullopt;
 }
 
 }  // namespace tapgate

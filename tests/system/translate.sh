@@ -129,7 +129,7 @@ run_case() { # NAME
     "a sound card on virtio" | "an image on the network" | "a vhost-user adapter keeps its socket" | "huge pages of libvirt's, and of Proxmox'" | \
         "-mem-path of libvirt's" | "a TPM and a shared directory whose programs are started before" | \
         "a throttled disk on iSCSI, as Proxmox has it" | "a disk on the network between two others" | \
-        "Proxmox: a snapshot on the network below a disk, which has limits" | \
+        "Proxmox: a snapshot on the network below a disk, which has limits" | "a directory by virtiofs, whose server stays" | \
         "what stands behind backslashes, copied from ps") return 0 ;;
     "a kernel") sed -i '/^\(kernel\|initrd\|append\) = /d' "$conf" ;;
     "modules of a multiboot kernel") sed -i '/^kernel = /d' "$conf" && drop_arguments -initrd ;;
@@ -292,7 +292,12 @@ grep -qF "its UEFI variables  ->  dropped: they are of 4096 KiB, " "$work/error"
 of_uefi of-none "away.raw,size=$size"
 grep -qF "\`head -c $size $work/data/away.raw >vars.raw' where they are, and here \`qemu-img convert " "$work/error" ||
     die "nothing says how to bring the variables"
-for name in of-odd of-none; do
+mkfifo pipe
+of_uefi of-short "stick.raw,size=8388609"
+grep -qF "its UEFI variables  ->  dropped: $work/data/stick.raw is no raw image" "$work/error" || die "variables are larger than their file"
+of_uefi of-pipe "pipe,size=$size"
+grep -qF "its UEFI variables  ->  dropped: $work/data/pipe is no raw image" "$work/error" || die "a pipe has variables"
+for name in of-odd of-none of-pipe of-short; do
     [ -e "$XDG_CONFIG_HOME/tapgate/$name.conf" ] || die "there is no VM $name"
     [ ! -e "$HOME/.local/share/tapgate/$name" ] || die "$name has variables"
 done
