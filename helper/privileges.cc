@@ -45,7 +45,7 @@ using Ids = std::array<unsigned, 3>;
 // `get` is getresuid() or getresgid(), which can report a failure, unlike getuid().
 Ids ids_now(int (*get)(unsigned*, unsigned*, unsigned*)) {
     Ids ids{};
-    if (get(&ids[0], &ids[1], &ids[2]) != 0)
+    if (get(ids.data(), &ids[1], &ids[2]) != 0)
         fail_with_errno("failed to drop privileges");
     return ids;
 }
