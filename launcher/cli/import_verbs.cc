@@ -25,6 +25,7 @@
 #include "launcher/foreign/appliance/foreign_file.h"
 #include "launcher/foreign/appliance/image_import.h"
 #include "launcher/foreign/appliance/ovf.h"
+#include "launcher/foreign/appliance/ovf_hardware.h"
 #include "launcher/foreign/appliance/vm_archive.h"
 #include "launcher/foreign/domain/domain_xml.h"
 #include "launcher/foreign/domain/export.h"
@@ -245,9 +246,17 @@ constexpr const char* virtio_hint =
 void print_notes(const std::vector<TranslationNote>& notes, const std::string& file,
                  std::string_view text, const std::string& source) {
     constexpr size_t longest = 300;
+    // An appliance may have hundreds of items for other configurations.
+    constexpr std::ptrdiff_t most_of_others = 10;
+    const auto is_of_another = [](const TranslationNote& one) {
+        return one.why == for_another_configuration;
+    };
+    const auto others = std::count_if(notes.begin(), notes.end(), is_of_another);
     bool cut = false;
     bool complete = true;
     for (TranslationNote one : notes) {
+        if (others > most_of_others && is_of_another(one))
+            continue;
         if (one.was.size() > longest) {
             cut = true;
             complete = complete && text.find(note_text(one)) != std::string_view::npos;
@@ -255,6 +264,8 @@ void print_notes(const std::vector<TranslationNote>& notes, const std::string& f
         one.was = terminal_text(one.was, longest);
         note(note_text(one));
     }
+    if (others > most_of_others)
+        note(std::to_string(others) + " parts are for other configurations: see " + shown(file));
     if (cut)
         note(complete ? "notes that end in ... are complete in " + shown(file)
                       : "for notes that end in ..., " + shown(file) +

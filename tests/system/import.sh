@@ -261,6 +261,9 @@ done >many-items
 ovf 'ovf:href="lab-disk1.vmdk"' | sed -e '/<VirtualHardwareSection>/r many-items' \
     -e 's,<DiskSection>,<DeploymentOptionSection><Configuration ovf:id="this"/><Configuration ovf:id="other"/></DeploymentOptionSection>&,' >appliance/many.ovf
 imported many-notes appliance/many.ovf
+says "$work/error" "^tapgate: 600 parts are for other configurations: see $XDG_CONFIG_HOME/tapgate/many-notes.conf$"
+[ "$(wc -l <"$work/error")" -lt 30 ] || wrong "$(wc -l <"$work/error") lines"
+result "parts for other configurations are one line"
 long=$(printf 'n%.0s' {1..120}).vmdk
 cp appliance/lab-disk1.vmdk "appliance/$long"
 ovf "ovf:href=\"$long\"" >appliance/long.ovf

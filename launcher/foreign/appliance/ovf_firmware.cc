@@ -73,7 +73,7 @@ std::string read_configs(const pugi::xml_node& hardware, const std::string& conf
         if (is_for_configuration(config, configuration))
             read_config(config, translation, found, others);
         else
-            translation.dropped(tag_of(config), "it is for another configuration");
+            translation.dropped(tag_of(config), for_another_configuration);
     }
     return others;
 }

@@ -268,7 +268,7 @@ std::vector<OvfItem> read_ovf_items(const pugi::xml_node& hardware,
         if (bound || other || (general && special.contains(item.id()))) {
             translation.dropped(tag_of(node) + contents_of(node),
                                 bound   ? "this only limits how much there may be, and is no device"
-                                : other ? "it is for another configuration"
+                                : other ? for_another_configuration
                                         : "the chosen configuration has its own");
             continue;
         }

@@ -37,6 +37,9 @@ struct OvfItem {
     [[nodiscard]] std::string left() const;
 };
 
+/// Why something is left out that is not for the chosen configuration.
+inline constexpr const char* for_another_configuration = "it is for another configuration";
+
 /// Is it for `configuration`, or for all of them?
 bool is_for_configuration(const pugi::xml_node& node, const std::string& configuration);
 

@@ -2,6 +2,7 @@
 #include "launcher/foreign/translation/translation.h"
 
 #include <algorithm>
+#include <map>
 #include <stdexcept>
 
 #include "launcher/base/error.h"
@@ -147,21 +148,62 @@ std::string nothing_to_boot(const VmName& name, const std::vector<Setting>& sett
 
 namespace {
 
+// A note as a comment, which names what was there in at most `longest` bytes.
+std::string comment(TranslationNote note, size_t longest) {
+    note.was = terminal_text(note.was, longest);
+    return "#   " + note_text(note) + "\n";
+}
+
+// Which of those with the commonest reason are left out, the last ones first, so that `bytes` less
+// remain: one with the reason of hundreds says little.
+void leave_commonest(const std::vector<TranslationNote>& notes, std::vector<std::string>& lines,
+                     size_t bytes) {
+    std::map<std::string, size_t> counts;
+    for (size_t i = 0; i < notes.size(); i++)
+        counts[notes[i].why] += lines[i].empty() ? 0 : 1;
+    const auto commonest =
+        std::max_element(counts.begin(), counts.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    size_t left = 0;
+    size_t last = 0;
+    for (size_t i = notes.size(); i-- > 0 && left < bytes;) {
+        if (notes[i].why != commonest->first || lines[i].empty())
+            continue;
+        last = std::max(last, i);
+        left += lines[i].size();
+        lines[i].clear();
+    }
+    constexpr size_t longest_reason = 200;
+    lines[last] = "#   ... and more, for which there is no room here: " +
+                  terminal_text(commonest->first, longest_reason) + "\n";
+}
+
 // The notes as comments of at most `room` bytes: the longest ones are cut as far as that needs.
 std::string comments(const std::vector<TranslationNote>& notes, size_t room) {
-    std::string text;
-    for (const size_t longest : {64UL * 1024, 2000UL, 500UL, 120UL}) {
-        text = "#\n# What each part has become:\n";
-        for (TranslationNote one : notes) {
-            one.was = terminal_text(one.was, longest);
-            text += "#   " + note_text(one) + "\n";
-        }
-        if (text.size() <= room)
-            return text;
+    const std::string title = "#\n# What each part has become:\n";
+    std::vector<std::string> lines(notes.size());
+    const auto size = [&] {
+        size_t bytes = title.size();
+        for (const std::string& line : lines)
+            bytes += line.size();
+        return bytes;
+    };
+    for (const size_t longest : {64UL * 1024, 2000UL, 500UL, 120UL, 40UL}) {
+        for (size_t i = 0; i < notes.size(); i++)
+            lines[i] = comment(notes[i], longest);
+        if (size() <= room)
+            break;
     }
-    const std::string rest = "#   ... and more, for which there is no room here\n";
-    text.resize(text.rfind('\n', room - rest.size()) + 1);
-    return text + rest;
+    constexpr size_t for_reason = 1024;
+    constexpr unsigned most_rounds = 8;
+    for (unsigned i = 0; i < most_rounds && size() > room; i++)
+        leave_commonest(notes, lines, size() - room + for_reason);
+    std::string text = title;
+    for (const std::string& line : lines)
+        text += line;
+    if (text.size() > room)
+        text.resize(text.rfind('\n', room - 1) + 1);
+    return text;
 }
 
 }  // namespace

@@ -670,9 +670,25 @@ TEST(Translation, NotesLeaveTheFileReadable) {
     EXPECT_THAT(cut, HasSubstr("memory = 2G"));
     EXPECT_THAT(cut, HasSubstr("note 299x"));
     EXPECT_THAT(cut, Not(HasSubstr("no room here")));
-    const std::string full = file_with(3000, 10);
+    EXPECT_LT(file_with(3000, 10).size(), most);
+    Translation unlike;
+    for (size_t i = 0; i < 200; i++)
+        unlike.dropped("note", std::to_string(i) + std::string(4000, 'y'));
+    EXPECT_LT(described(unlike).size(), most);
+    EXPECT_TRUE(described(unlike).ends_with("\n"));
+    // What has a reason of its own stays.
+    Translation many;
+    many.dropped("the first", "another reason");
+    for (size_t i = 0; i < 3000; i++)
+        many.dropped("note " + std::to_string(i), "a reason");
+    many.dropped("the last", "a third reason");
+    const std::string full = described(many);
     EXPECT_LT(full.size(), most);
-    EXPECT_TRUE(full.ends_with("a reason\n#   ... and more, for which there is no room here\n"));
+    EXPECT_THAT(full, HasSubstr("the first  ->  dropped: another reason"));
+    EXPECT_THAT(full, HasSubstr("#   note 0  ->  dropped: a reason"));
+    EXPECT_TRUE(
+        full.ends_with("#   ... and more, for which there is no room here: a reason\n"
+                       "#   the last  ->  dropped: a third reason\n"));
 }
 
 TEST(Domain, ControlCharactersAreRefused) {
