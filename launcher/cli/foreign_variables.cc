@@ -8,6 +8,7 @@
 #include <string>
 
 #include "launcher/base/block_device.h"
+#include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/qemu/firmware.h"
 #include "launcher/vm/data_directory.h"
@@ -32,17 +33,24 @@ std::optional<std::uint64_t> size_of(const SourceImage& variables) {
     return flash_size({variables.path, variables.format}, variables.offset);
 }
 
+constexpr const char* keeps_old_ones = "to keep the old ones, before the first start: `";
+
+std::string conversion(ImageFormat format, const std::string& from, const VmSpec& spec) {
+    return "(umask 077; mkdir -p " + shell_text({vm_data_directory(spec.name)}) +
+           "; qemu-img convert -f " + std::string(name_of(format)) + " -O qcow2 " +
+           shell_text({from, uefi_variables_path(spec.name, spec.firmware)}) + ")";
+}
+
 // How to get them from the host that they are on.
 std::string way_to_bring(const Translation& translation, const VmSpec& spec) {
     const std::string from = shell_text({translation.variables});
     const std::string format(name_of(translation.variables_format));
     const std::string copy = "vars." + format;
     const std::string size = std::to_string(translation.variables_size);
-    return "to keep the old ones, before the first start: `" +
-           (translation.variables_size == 0 ? "cp " : "head -c " + size + " ") + from +
-           (translation.variables_size == 0 ? " " : " >") + copy +
-           "' where they are, and here `qemu-img convert -f " + format + " -O qcow2 " + copy + " " +
-           shell_text({uefi_variables_path(spec.name, spec.firmware)}) + "'";
+    return keeps_old_ones + (translation.variables_size == 0 ? "cp " : "head -c " + size + " ") +
+           from + (translation.variables_size == 0 ? " " : " >") + copy +
+           "' where they are, and here `" + conversion(translation.variables_format, copy, spec) +
+           "'";
 }
 
 }  // namespace
@@ -77,8 +85,20 @@ std::optional<SourceImage> named_variables(Translation& translation, const VmSpe
                                 .offset = 0,
                                 .size = translation.variables_size};
     const auto whole = size_of({.path = path, .format = variables.format});
-    if (whole && *whole >= variables.size)
-        return fitting_variables(variables, spec, translation);
+    if (whole && *whole >= variables.size) {
+        auto fitting = fitting_variables(variables, spec, translation);
+        if (!fitting)
+            return std::nullopt;
+        try {
+            check_source_image(*fitting);
+            return fitting;
+        } catch (const LauncherError& error) {
+            // Such as those of Proxmox' linked clones, which are based on others.
+            note_new_ones(translation, error.what(),
+                          keeps_old_ones + conversion(variables.format, path, spec) + "'");
+            return std::nullopt;
+        }
+    }
     note_new_ones(translation,
                   shown(path) + " is no " + std::string(name_of(variables.format)) + " image",
                   way_to_bring(translation, spec));

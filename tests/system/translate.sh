@@ -273,9 +273,9 @@ grep -qF '{"kind":"changed","was":"-m 512","argv":["-m","size=512M"],"became":"m
 cat /usr/share/OVMF/OVMF_VARS_4M.fd >efi.raw
 size=$(stat -c %s efi.raw)
 truncate -s 4M efi.raw
-of_uefi() { # NAME FILE,SIZE
+of_uefi() { # NAME FILE,SIZE [FORMAT]
     echo "/usr/bin/kvm -id 7 -m 512 -drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/pve-edk2-firmware//OVMF_CODE_4M.fd" \
-        "-drive if=pflash,unit=1,id=drive-efidisk0,format=raw,file=$work/data/$2" \
+        "-drive if=pflash,unit=1,id=drive-efidisk0,format=${3:-raw},file=$work/data/$2" \
         "-drive file=$work/data/stick.raw,format=raw,if=virtio -drive file=$work/data/gone.raw,format=raw,if=virtio -machine type=pc+pve0" |
         "$tapgate" translate --create="$1" - >"$work/out" 2>"$work/error"
 }
@@ -290,13 +290,20 @@ grep -qF "not on this host: $work/data/gone.raw: " "$work/error" || die "nothing
 of_uefi of-odd efi.raw
 grep -qF "its UEFI variables  ->  dropped: they are of 4096 KiB, " "$work/error" || die "odd variables have no note"
 of_uefi of-none "away.raw,size=$size"
-grep -qF "\`head -c $size $work/data/away.raw >vars.raw' where they are, and here \`qemu-img convert " "$work/error" ||
+grep -qF "\`head -c $size $work/data/away.raw >vars.raw' where they are, and here \`(umask 077; mkdir -p $HOME/.local/share/tapgate/of-none; qemu-img convert " "$work/error" ||
     die "nothing says how to bring the variables"
 mkfifo pipe
 of_uefi of-short "stick.raw,size=8388609"
 grep -qF "its UEFI variables  ->  dropped: $work/data/stick.raw is no raw image" "$work/error" || die "variables are larger than their file"
 of_uefi of-pipe "pipe,size=$size"
 grep -qF "its UEFI variables  ->  dropped: $work/data/pipe is no raw image" "$work/error" || die "a pipe has variables"
+# Of a linked clone.
+qemu-img convert -f raw -O qcow2 "$work/taken.raw" base-vars.qcow2
+qemu-img create -q -f qcow2 -b base-vars.qcow2 -F qcow2 linked.qcow2
+of_uefi of-clone linked.qcow2 qcow2
+convert=$(sed -nE "s/.*before the first start: .(\(umask 077; mkdir .*)'\$/\1/p" "$work/error")
+(eval "$convert") || die "what a note says about variables of a clone does not work: $convert"
+qemu-img compare -q "$HOME/.local/share/tapgate/of-clone/uefi-variables.qcow2" base-vars.qcow2 || die "they are others"
 for name in of-odd of-none of-pipe of-short; do
     [ -e "$XDG_CONFIG_HOME/tapgate/$name.conf" ] || die "there is no VM $name"
     [ ! -e "$HOME/.local/share/tapgate/$name" ] || die "$name has variables"

@@ -46,18 +46,28 @@ bool is_like_qemu(std::string_view name) {
     return name.starts_with("qemu-") && !is_one_of(name, tools);
 }
 
+// Does QEMU stand in the comment, with options: at its beginning, or with its path behind the
+// columns of ps(1)?
+bool has_start_of_qemu(std::string_view comment) {
+    std::istringstream text{std::string(comment)};
+    const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+    for (size_t i = 0; i + 1 < words.size(); i++) {
+        const std::vector<std::string> word = {words[i]};
+        if ((i == 0 || word[0].starts_with('/')) && words[i + 1].starts_with('-') &&
+            find_qemu(word) != word.end())
+            return true;
+    }
+    return false;
+}
+
 // In `# qemu-system-x86_64 ...', `#' is root's prompt to those who copied it, but begins a comment
 // to a shell. The line's number; 0 if there is none.
 unsigned line_behind_prompt(std::string_view text) {
     for (unsigned line = 1; !text.empty(); line++) {
         const std::string_view whole = text.substr(0, text.find('\n'));
-        if (whole.starts_with("# ")) {
-            const std::string_view rest = trimmed(whole.substr(2));
-            const std::vector<std::string> word = {
-                std::string(rest.substr(0, rest.find_first_of(" \t")))};
-            if (find_qemu(word) != word.end() && rest.find(" -") != std::string_view::npos)
-                return line;
-        }
+        if (whole.starts_with('#') && !whole.starts_with("#!") &&
+            has_start_of_qemu(whole.substr(1)))
+            return line;
         text.remove_prefix(std::min(whole.size() + 1, text.size()));
     }
     return 0;
