@@ -44,7 +44,7 @@ void add_attributes(OvfItem& item, const std::string& key, const pugi::xml_node&
         const bool again =
             key == "HostResource" && is_one_of(name, {"busType", "busSubType", "capacity"});
         if (!std::string_view(attribute.name()).starts_with("xmlns") && !again &&
-            !is_one_of(name, {"required", "msgid"}))
+            !is_one_of(name, {"required", "msgid", "nil"}))
             add_config(item, key + " " + name, attribute.value());
     }
 }

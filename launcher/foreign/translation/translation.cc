@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <stdexcept>
 
 #include "launcher/base/error.h"
@@ -154,52 +155,74 @@ std::string comment(TranslationNote note, size_t longest) {
     return "#   " + note_text(note) + "\n";
 }
 
-// Which of those with the commonest reason are left out, the last ones first, so that `bytes` less
-// remain: one with the reason of hundreds says little.
-void leave_commonest(const std::vector<TranslationNote>& notes, std::vector<std::string>& lines,
-                     size_t bytes) {
+// The reason that most notes have: one of hundreds with it says little.
+std::string commonest_reason(const std::vector<TranslationNote>& notes) {
     std::map<std::string, size_t> counts;
-    for (size_t i = 0; i < notes.size(); i++)
-        counts[notes[i].why] += lines[i].empty() ? 0 : 1;
+    for (const TranslationNote& note : notes)
+        counts[note.why]++;
     const auto commonest =
         std::max_element(counts.begin(), counts.end(),
                          [](const auto& a, const auto& b) { return a.second < b.second; });
-    size_t left = 0;
-    size_t last = 0;
-    for (size_t i = notes.size(); i-- > 0 && left < bytes;) {
-        if (notes[i].why != commonest->first || lines[i].empty())
-            continue;
-        last = std::max(last, i);
-        left += lines[i].size();
-        lines[i].clear();
-    }
-    constexpr size_t longest_reason = 200;
-    lines[last] = "#   ... and more, for which there is no room here: " +
-                  terminal_text(commonest->first, longest_reason) + "\n";
+    return commonest == counts.end() ? std::string() : commonest->first;
 }
 
-// The notes as comments of at most `room` bytes: the longest ones are cut as far as that needs.
-std::string comments(const std::vector<TranslationNote>& notes, size_t room) {
-    const std::string title = "#\n# What each part has become:\n";
-    std::vector<std::string> lines(notes.size());
-    const auto size = [&] {
-        size_t bytes = title.size();
+// A translation's notes as comments.
+struct Comments {
+    const std::vector<TranslationNote>& notes;
+    size_t room;                     // for them, in bytes
+    std::vector<std::string> lines;  // one for each note; empty if it is left out
+
+    [[nodiscard]] size_t size() const {
+        size_t bytes = 0;
         for (const std::string& line : lines)
             bytes += line.size();
         return bytes;
-    };
-    for (const size_t longest : {64UL * 1024, 2000UL, 500UL, 120UL, 40UL}) {
-        for (size_t i = 0; i < notes.size(); i++)
-            lines[i] = comment(notes[i], longest);
-        if (size() <= room)
-            break;
     }
-    constexpr size_t for_reason = 1024;
-    constexpr unsigned most_rounds = 8;
-    for (unsigned i = 0; i < most_rounds && size() > room; i++)
-        leave_commonest(notes, lines, size() - room + for_reason);
-    std::string text = title;
-    for (const std::string& line : lines)
+
+    // Cuts the longest ones as far as the room needs it: all, or those with one reason.
+    void shorten(const std::optional<std::string>& reason) {
+        for (const size_t longest : {2000UL, 500UL, 120UL, 40UL}) {
+            if (size() <= room)
+                return;
+            for (size_t i = 0; i < notes.size(); i++) {
+                if (!reason || notes[i].why == *reason)
+                    lines[i] = comment(notes[i], longest);
+            }
+        }
+    }
+
+    // Leaves out the last ones with this reason, as far as the room needs it.
+    void leave_out(const std::string& reason) {
+        constexpr size_t longest_reason = 200;
+        const std::string more = "#   ... and more, for which there is no room here: " +
+                                 terminal_text(reason, longest_reason) + "\n";
+        size_t bytes = size() + more.size();
+        size_t first = notes.size();
+        for (size_t i = notes.size(); i-- > 0 && bytes > room;) {
+            if (notes[i].why != reason)
+                continue;
+            bytes -= lines[i].size();
+            lines[i].clear();
+            first = i;
+        }
+        if (first < notes.size())
+            lines[first] = more;
+    }
+};
+
+// The notes as comments of at most `room` bytes.
+std::string comments(const std::vector<TranslationNote>& notes, size_t room) {
+    std::string text = "#\n# What each part has become:\n";
+    Comments all{.notes = notes, .room = room - text.size(), .lines = {}};
+    constexpr size_t whole = 64UL * 1024;
+    for (const TranslationNote& note : notes)
+        all.lines.push_back(comment(note, whole));
+    const std::string commonest = commonest_reason(notes);
+    all.shorten(commonest);
+    all.shorten(std::nullopt);
+    if (all.size() > all.room)
+        all.leave_out(commonest);
+    for (const std::string& line : all.lines)
         text += line;
     if (text.size() > room)
         text.resize(text.rfind('\n', room - 1) + 1);

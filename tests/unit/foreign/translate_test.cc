@@ -670,6 +670,14 @@ TEST(Translation, NotesLeaveTheFileReadable) {
     EXPECT_THAT(cut, HasSubstr("memory = 2G"));
     EXPECT_THAT(cut, HasSubstr("note 299x"));
     EXPECT_THAT(cut, Not(HasSubstr("no room here")));
+    // Those with the commonest reason are cut first.
+    Translation mixed;
+    const std::string rare = "rare" + std::string(5000, 'z');
+    mixed.dropped(rare, "a rare reason");
+    for (size_t i = 0; i < 300; i++)
+        mixed.dropped("note " + std::to_string(i) + std::string(700, 'x'), "a reason");
+    EXPECT_LT(described(mixed).size(), most);
+    EXPECT_THAT(described(mixed), HasSubstr(rare));
     EXPECT_LT(file_with(3000, 10).size(), most);
     Translation unlike;
     for (size_t i = 0; i < 200; i++)
@@ -785,6 +793,7 @@ bool is_structure_of_ovf(std::string_view name) {
                                           "type",
                                           "capacityAllocationUnits",
                                           "required",
+                                          "nil",
                                           "default",
                                           "populatedSize",
                                           "num_of_sockets",
