@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/bridge_port.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 
-#include "common/unique_fd.h"
 #include "helper/failure.h"
+#include "helper/policy_file.h"
 #include "helper/port_name.h"
 #include "helper/process.h"
 
@@ -69,15 +66,15 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name) {
     }
 }
 
-std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge) {
-    // The link messages do not have this. Only a missing file (no sysfs) means that the address is
-    // not set: other failures of open() can be the caller's doing, and root may have set it.
-    const std::string path = "/sys/class/net/" + bridge.name + "/addr_assign_type";
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    char type = '0';
-    if (fd ? read(fd.get(), &type, 1) != 1 : errno != ENOENT)
-        fail_with_errno("failed to read " + printable(path));
-    if (type == '3')  // NET_ADDR_SET (linux/netdevice.h)
+std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge, int port) {
+    // The link messages do not have this: 3 is NET_ADDR_SET (linux/netdevice.h). But sysfs may be
+    // that of another network namespace, with a bridge of the same name, for whoever was put into
+    // this one (nsenter(1)). It is this one's if it knows the new port, whose ifindex is random.
+    // (It does not, either, if the port is gone meanwhile; then nothing is to be fixed.)
+    const std::string name = links.name_of(port);
+    if (read_host_file("/sys/class/net/" + bridge.name + "/addr_assign_type") == "3\n" &&
+        (read_host_file("/sys/class/net/" + name + "/ifindex") == std::to_string(port) + "\n" ||
+         links.name_of(port).empty()))
         return {};
     const Link now = links.get(bridge.name);
     if (now.index != bridge.index)  // another bridge has taken its name

@@ -14,9 +14,9 @@ Link find_bridge(const LinkSocket& links, const InterfaceName& name);
 
 /// The addresses to give `bridge`, one after the other, so that its own address stays what it is
 /// now; empty when root (or an earlier run) has set it. A bridge whose address nobody has set uses
-/// the lowest of its ports' addresses, so a tap's holder could change it with a lower one. Throws
-/// Failure or LinkError.
-std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge);
+/// the lowest of its ports' addresses, so a tap's holder could change it with a lower one. `port`
+/// is the ifindex of the link that is to become its port. Throws Failure or LinkError.
+std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& bridge, int port);
 
 /// The settings that `rule` and `request` give a port of `bridge`. Throws Failure when the three do
 /// not fit together: the rule locks the port to a MAC address but the request names none, say, or

@@ -25,31 +25,6 @@ namespace tapgate {
 
 namespace {
 
-std::string read_to_end(int fd, const std::string& what) {
-    std::string text;
-    std::array<char, 16384> buffer;  // NOLINT: filled by read()
-    for (;;) {
-        const ssize_t got = read(fd, buffer.data(), buffer.size());
-        if (got < 0)
-            fail_with_errno(what);
-        if (got == 0)
-            return text;
-        text.append(buffer.data(), static_cast<size_t>(got));
-    }
-}
-
-// The text of /etc/passwd or a similar file; empty when there is none, since the host then has its
-// names elsewhere.
-std::string read_local(const char* path) {
-    const std::string what = std::string("failed to read ") + path;
-    const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
-    if (!fd && errno == ENOENT)
-        return {};
-    if (!fd)
-        fail_with_errno(what);
-    return read_to_end(fd.get(), what);
-}
-
 // Takes the part before the first `end` off `text`, along with that `end`.
 std::string_view take(std::string_view& text, char end) {
     const std::string_view taken = text.substr(0, text.find(end));
@@ -138,7 +113,8 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
         fail_with_errno(what + ": " TAPGATE_LOOKUP);
     // With 1, a caller may trace even what he cannot read, and so could forge the answer. A /proc
     // without the file (ProcSubset=pid) does not prove otherwise.
-    if (const auto mode = read_local("/proc/sys/fs/suid_dumpable"); mode != "0\n" && mode != "2\n")
+    if (const auto mode = read_host_file("/proc/sys/fs/suid_dumpable");
+        mode != "0\n" && mode != "2\n")
         throw Failure(what +
                       ": fs.suid_dumpable=1, or unknown, has callers trace tapgate-lookup: "
                       "`sysctl -w fs.suid_dumpable=2'");
@@ -174,14 +150,14 @@ std::optional<unsigned> look_up(const char* kind, const std::string& name) {
 
 std::optional<uid_t> HostNames::user_id(const std::string& name) {
     if (!passwd_)
-        passwd_ = read_local("/etc/passwd");
+        passwd_ = read_host_file("/etc/passwd");
     const auto id = find_id(*passwd_, name);
     return id ? id : look_up("user", name);
 }
 
 std::optional<gid_t> HostNames::group_id(const std::string& name) {
     if (!group_)
-        group_ = read_local("/etc/group");
+        group_ = read_host_file("/etc/group");
     const auto id = find_id(*group_, name);
     return id ? id : look_up("group", name);
 }

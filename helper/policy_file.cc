@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 #include "common/unique_fd.h"
@@ -55,6 +56,27 @@ PolicyText read_policy_file(const std::string& path) {
         throw Failure(name + " is being written to, or cannot be read whole: try again");
     text.pop_back();
     return {.text = std::move(text), .error = 0, .distrust = reason_for_distrust(name, status)};
+}
+
+std::string read_to_end(int fd, const std::string& what) {
+    std::string text;
+    std::array<char, 16384> buffer;  // NOLINT: filled by read()
+    ssize_t got = 0;
+    while ((got = read(fd, buffer.data(), buffer.size())) > 0)
+        text.append(buffer.data(), static_cast<size_t>(got));
+    if (got < 0)
+        fail_with_errno(what);
+    return text;
+}
+
+std::string read_host_file(const std::string& path) {
+    const std::string what = "failed to read " + printable(path, long_text);
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd && errno == ENOENT)
+        return {};
+    if (!fd)
+        fail_with_errno(what);
+    return read_to_end(fd.get(), what);
 }
 
 Policy load_installed_policy() {

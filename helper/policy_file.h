@@ -16,6 +16,13 @@ constexpr const char* installed_policy = TAPGATE_POLICY;
 /// that is not a regular file or is larger than 1 MiB.
 PolicyText read_policy_file(const std::string& path);
 
+/// All that can be read from `fd`. Throws Failure (`what`).
+std::string read_to_end(int fd, const std::string& what);
+
+/// The text of a file of the host's, such as /etc/passwd; empty when there is none. Throws Failure
+/// when it cannot be read, which may be the caller's doing.
+std::string read_host_file(const std::string& path);
+
 /// The installed policy, as far as this caller can read it. Throws Failure in the stock helper's
 /// words: "failed to parse default acl file `PATH': WHY".
 Policy load_installed_policy();

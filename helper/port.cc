@@ -121,8 +121,9 @@ Port::~Port() {
 void Port::configure(const Link& bridge, const PortSettings& settings) const {
     for (int attempt = 1;; attempt++) {
         try {
-            const auto fixing = settings.pin_bridge_mac ? addresses_that_fix(links_, bridge)
-                                                        : std::vector<MacAddress>();
+            std::vector<MacAddress> fixing;
+            if (settings.pin_bridge_mac)
+                fixing = addresses_that_fix(links_, bridge, device_.index);
             return require(links_.configure(device_.index, settings, fixing), false, bridge,
                            settings);
         } catch (const LinkError& error) {

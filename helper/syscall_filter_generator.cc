@@ -147,8 +147,8 @@ void refuse_what_deciding_never_needs(Filter& filter) {
 
 // What SyscallFilter::make_port allows; everything else is refused.
 void allow_what_a_port_takes(Filter& filter) {
-    // /dev/net/tun and the bridge's addr_assign_type; reports on stdout and the error line on
-    // stderr.
+    // /dev/net/tun, the bridge's addr_assign_type and the port's ifindex; reports on stdout and the
+    // error line on stderr.
     filter.allow(SCMP_SYS(openat));
     filter.allow(SCMP_SYS(read));
     filter.allow(SCMP_SYS(write));

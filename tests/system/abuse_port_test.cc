@@ -3,9 +3,14 @@
 // A hostile user against "each with the port options that the policy says", and nothing else on the
 // host's network.
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/system/abuse.h"
+#include "tests/system/netlink.h"
 
 namespace tapgate {
 namespace {
@@ -19,6 +24,28 @@ bool is_address_of_host(const std::string& bridge, const std::string& mac) {
             return table[at + 7] != 0;
     }
     return false;
+}
+
+// The MAC address of a link in the current network namespace, whosever /sys is.
+std::string mac_of(const std::string& link) {
+    ifreq request = link_request(link);
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    check_call(ioctl(socket.get(), SIOCGIFHWADDR, &request) == 0, "SIOCGIFHWADDR");
+    return {request.ifr_hwaddr.sa_data, 6};
+}
+
+// A user whom root has put into a network namespace, but whose /sys is another one's: that of a
+// namespace with a bridge of the same name, whose address is fixed.
+Outcome mac_in_a_namespace_without_sysfs(const World& world) {
+    Rtnl().set_address("br0", "02:11:22:33:44:55");
+    const UniqueFd other(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+    check_call(unshare(CLONE_NEWNET) == 0, "unshare");
+    World::add_bridge("br0");
+    const std::string before = mac_of("br0");
+    const HelperResult run = world.attach();
+    const AsUser alice(alice_account);
+    set_mac(run.fds.at(0).get(), World::tap_name(run.fds[0].get()), {0, 0, 0, 0, 0, 1});
+    return held_if(mac_of("br0") == before);
 }
 
 Attacks port_and_network() {
@@ -70,6 +97,8 @@ Attacks port_and_network() {
              set_mac(again.get(), name, {0, 0, 0, 0, 0, 1});
              return held_if(World::link_attribute("br0", "address") == before);
          }},
+        {"the bridge's own MAC, where /sys is another network namespace's",
+         mac_in_a_namespace_without_sysfs},
         {"another guest's frames, by its MAC on his tap",
          [](const World& world) {
              const std::string mac("\x52\x54\x00\x00\x00\x07", 6);

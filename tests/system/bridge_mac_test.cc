@@ -42,6 +42,30 @@ TEST_F(Ports, RootsNewAddressOfTheBridgeStays) {
     EXPECT_EQ(link_attribute("br0", "address"), router_mac);
 }
 
+// Once root has set the address, it is root's, whenever he sets another one.
+TEST_F(Ports, RootsNextAddressOfTheBridgeStays) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    write_policy("allow br0 contain\n");
+    for (unsigned messages = 0;; ++messages) {  // that are sent before root sets it
+        Rtnl().set_address("br0", router_mac);
+        bool after_tap = false;
+        unsigned sent = 0;
+        const HelperResult run =
+            run_traced({"--br=br0", "--fd=27"}, {}, [&](const TracedCall& call) {
+                after_tap |= makes_tap(call);
+                if (after_tap && call_name(call.number) == "sendmsg" && sent++ == messages)
+                    Rtnl().set_address("br0", mac_a);
+                return TraceAction{};
+            });
+        EXPECT_TRUE(granted(run)) << describe(run);
+        if (sent <= messages) {
+            EXPECT_GT(messages, 2U);
+            return;
+        }
+        EXPECT_EQ(link_attribute("br0", "address"), mac_a) << "after " << messages << " messages";
+    }
+}
+
 // A caller keeps the helper from seeing that root has set the address.
 TEST_F(Ports, AnAddressThatMayBeRootsIsNotTakenForAFreeOne) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
