@@ -141,6 +141,21 @@ TEST_F(Guard, AlsoTogetherWithMacLock) {
     EXPECT_FALSE(moves_the_root(start("guard mac-lock", mac_a)));
 }
 
+// The kernel does not speak these, and so takes them for nothing that shuts a port.
+TEST_F(Guard, BpdusOfRstpAndMstpGoNowhere) {
+    const Guest guest = start("guard", mac_a);
+    await_forwarding(guest.tap);
+    const std::string root = link_attribute("br0", "bridge/root_id");
+    for (const char version : {'\2', '\3'}) {
+        std::string bpdu = make_bpdu(mac_a);
+        bpdu.at(19) = version;  // behind the header of Ethernet, that of LLC, and two bytes
+        ASSERT_TRUE(guest.station.send(bpdu));
+        EXPECT_FALSE(far().got(bpdu));
+        EXPECT_EQ(link_attribute(guest.tap, "brport/state"), "3");
+        EXPECT_EQ(link_attribute("br0", "bridge/root_id"), root);
+    }
+}
+
 TEST_F(Guard, FramesPassAllTheSame) {
     const Guest guest = start("guard", mac_a);
     await_forwarding(guest.tap);
