@@ -237,6 +237,18 @@ void write_vm(const VmSpec& spec, const std::string& text,
         note("its UEFI variables are copied from " + shown(variables->path));
 }
 
+// Says which settings of the new VM are guesses: its network would not be there, or another one.
+void note_guesses(const Translation& translation, const std::string& path) {
+    const bool guessed = std::any_of(translation.notes.begin(), translation.notes.end(),
+                                     [](const TranslationNote& one) {
+                                         return one.became.starts_with("net = ") &&
+                                                one.why.find("br0 is a guess") != std::string::npos;
+                                     });
+    if (guessed)
+        note("its bridge br0 is a guess: what is known about it stands at the end of " +
+             shown(path));
+}
+
 // Which disks and CD-ROMs are not on this host; empty if all are.
 std::string not_here(const VmSpec& spec) {
     std::vector<std::string> paths;
@@ -293,6 +305,10 @@ ExitCode translate_vm(const CommandLine& command) {
         if (!variables && !translation.notes.empty() &&
             translation.notes.back().was == its_variables)
             note(note_text(translation.notes.back()));
+        const auto& said = command.settings;
+        if (std::none_of(said.begin(), said.end(),
+                         [](const auto& one) { return one.key == "net"; }))
+            note_guesses(translation, path);
     }
     if (const std::string said = not_here(vm.spec); !said.empty())
         note(said);

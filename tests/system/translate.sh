@@ -273,11 +273,12 @@ grep -qF '{"kind":"changed","was":"-m 512","argv":["-m","size=512M"],"became":"m
 cat /usr/share/OVMF/OVMF_VARS_4M.fd >efi.raw
 size=$(stat -c %s efi.raw)
 truncate -s 4M efi.raw
-of_uefi() { # NAME FILE,SIZE [FORMAT]
+of_uefi() { # NAME FILE,SIZE [FORMAT [OPTION...]]
     echo "/usr/bin/kvm -id 7 -m 512 -drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/pve-edk2-firmware//OVMF_CODE_4M.fd" \
         "-drive if=pflash,unit=1,id=drive-efidisk0,format=${3:-raw},file=$work/data/$2" \
-        "-drive file=$work/data/stick.raw,format=raw,if=virtio -drive file=$work/data/gone.raw,format=raw,if=virtio -machine type=pc+pve0" |
-        "$tapgate" translate --create="$1" - >"$work/out" 2>"$work/error"
+        "-drive file=$work/data/stick.raw,format=raw,if=virtio -drive file=$work/data/gone.raw,format=raw,if=virtio -machine type=pc+pve0" \
+        "-netdev type=tap,id=net0,ifname=tap7i0,script=/usr/libexec/qemu-server/pve-bridge -device virtio-net-pci,netdev=net0" |
+        "$tapgate" translate --create="$1" "${@:4}" - >"$work/out" 2>"$work/error"
 }
 of_uefi of-proxmox "efi.raw,size=$size"
 variables=$HOME/.local/share/tapgate/of-proxmox/uefi-variables.qcow2
@@ -285,6 +286,7 @@ cmp -n "$size" efi.raw <(qemu-img dd -f qcow2 -O raw if="$variables" of="$work/t
     die "they are other variables"
 [ "$(stat -c %s "$work/taken.raw")" = "$size" ] || die "the variables are of another size"
 grep -qF "its UEFI variables are copied from $work/data/efi.raw" "$work/error" || die "nothing says that they are copied"
+grep -qF "its bridge br0 is a guess: " "$work/error" || die "nothing says that the bridge is a guess"
 grep -qF "not on this host: $work/data/gone.raw: " "$work/error" || die "nothing says which disk is missing"
 # Of a size that no firmware has, and away: the VM has new ones, and a note says why.
 of_uefi of-odd efi.raw
@@ -295,7 +297,8 @@ grep -qF "\`head -c $size $work/data/away.raw >vars.raw' where they are, and her
 mkfifo pipe
 of_uefi of-short "stick.raw,size=8388609"
 grep -qF "its UEFI variables  ->  dropped: $work/data/stick.raw is no raw image" "$work/error" || die "variables are larger than their file"
-of_uefi of-pipe "pipe,size=$size"
+of_uefi of-pipe "pipe,size=$size" raw --net=none
+if grep -qF "is a guess" "$work/error"; then die "a network that is said is a guess"; fi
 grep -qF "its UEFI variables  ->  dropped: $work/data/pipe is no raw image" "$work/error" || die "a pipe has variables"
 # Of a linked clone.
 qemu-img convert -f raw -O qcow2 "$work/taken.raw" base-vars.qcow2
