@@ -3,23 +3,11 @@
 #
 # `tapgate autostart': by @reboot in the user's crontab, on a host without systemd; and by a unit of the
 # user's systemd, on a host that seems to have it.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/autostart.sh
-#
-# TAPGATE and MUST_WORK as in launcher.sh
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux setpriv util-linux \
-    ip iproute2 strace strace
-lab_find_launcher "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin launcher -- qemu-system-x86_64 qemu-img strace
 
 # --- cron -------------------------------------------------------------------------------------------
 

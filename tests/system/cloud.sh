@@ -6,39 +6,23 @@
 # cloud-init, netplan and sshd from Debian's own packages, as in its cloud image (../guest/build-cloud).
 # An emulated guest takes two minutes, so this is only run by `tests/run --cloud'. Then a class of them,
 # as a teacher has it: three, or twenty with TAPGATE_LONG set.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/cloud.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux setpriv util-linux \
-    ip iproute2 python3 python3 busybox busybox-static ssh openssh-client ssh-keygen openssh-client
-lab_find_helper "$top"
-lab_find_launcher "$top"
-export TAPGATE_GUEST=${TAPGATE_GUEST:-$top/build/guest}
-lab_inside || "$top/tests/guest/build-cloud" "$TAPGATE_GUEST" || skip "no image (see above)"
-lab_enter "${BASH_SOURCE[0]}" "$@"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+outside() {
+    "$top/tests/guest/build-cloud" "$TAPGATE_GUEST" || skip "no image (see above)"
+}
+begin helper launcher -- qemu-system-x86_64 qemu-img python3 busybox ssh ssh-keygen
 LAB_PATIENCE=1
 verb_limit=${TAPGATE_BOOT_TIMEOUT:-1200} # a boot takes one minute or two on an idle machine
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 lab_bridge br0 192.0.2.1/24
 count=3 # of a class
 [ -z "${TAPGATE_LONG:-}" ] || count=20
 lab_policy "allow br0 user=labuser max-taps=$((count + 1)) isolated mac-lock"
-# At the path that is built in; the rest of the host's /usr/local is not needed here.
-mount -t tmpfs -o mode=0755,suid lab /usr/local
-mkdir -p /usr/local/libexec
-install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
-install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
+lab_install_built_in "$helper"
 
 # --- the lab's network: names, addresses, and Debian's web server ------------------------------------
 

@@ -6,16 +6,11 @@
 #   apparmor   AppArmor; VLANs and vhost-net between VMs; systemd's units
 #
 #   tests/system/debian_guest.sh [enforcing] [apparmor]
-#
-# TAPGATE_GUEST  where the guests are, or are to be made (default: build/guest)
-# MUST_WORK=1    a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 # shellcheck disable=SC2317 # lab_poll calls gone
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
 
 declare -A kernel_words=(
     [enforcing]="security=selinux enforcing=1 audit_backlog_limit=8192 sysctl.kernel.printk_ratelimit=0"
@@ -26,22 +21,19 @@ boots=("$@")
 for name in "${boots[@]}"; do
     [ -n "${kernel_words[$name]:-}" ] || die "no boot is called $name"
 done
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    dpkg-buildpackage dpkg-dev cmake cmake mmdebstrap mmdebstrap
-export TAPGATE_GUEST=${TAPGATE_GUEST:-$top/build/guest}
 build=$top/build/package
 # A boot takes a minute and a half, the tests of each three, on an idle machine with two processors.
 limit=${TAPGATE_BOOT_TIMEOUT:-1800}
 LAB_PATIENCE=1 # that is long enough on any machine
 
-if ! lab_inside; then
+outside() {
     # One commit's packages are the same bytes, so that the image of them can be, too.
     (cd "$top" && cmake --preset package && cmake --build --preset package --target debian_packages) \
         >"$build.log" 2>&1 || die "no package: see $build.log"
     "$top/tests/guest/build-debian" "$TAPGATE_GUEST" "$build"/debian/*.deb ||
         skip "no guest image (see above)"
-fi
-lab_enter "${BASH_SOURCE[0]}" "$@"
+}
+begin -- qemu-system-x86_64 dpkg-buildpackage cmake mmdebstrap
 
 mkdir $LAB/guest
 for file in kernel initrd ext4; do

@@ -2,24 +2,11 @@
 # `tapgate doctor`: every trouble that namespaces can make is made once, and must be named with its
 # remedy, and decide the exit status. What namespaces cannot make (Wi-Fi, KVM that hangs) is in the unit
 # tests.
-#
-#   TAPGATE=build/release/launcher/tapgate TAPGATE_HELPER=build/release/helper/tapgate-helper \
-#       tests/system/doctor.sh
-#
-# TAPGATE, TAPGATE_HELPER  the binaries under test (default: those)
-# MUST_WORK=1              a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    setcap libcap2-bin usermod passwd
-lab_find_helper "$top"
-lab_find_launcher "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher -- qemu-system-x86_64 setcap usermod
 
 # --- a host on which nothing is wrong ---------------------------------------------------------------
 
@@ -40,15 +27,11 @@ tun_node() { # MODE MINOR
 }
 tun_node 0666 200
 
-install -m 0755 "$launcher" $LAB/tapgate
-mount -t tmpfs -o mode=0755,suid lab /usr/local
-mkdir -p /usr/local/libexec
-installed=/usr/local/libexec/tapgate-helper
+lab_install_built_in "$helper"
+installed=$LAB_HELPER
 install_helper() {
-    install -o root -g root -m 4755 "$helper" $installed
+    install -o root -g root -m 4755 "$helper" "$installed"
 }
-install_helper
-install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
 lab_policy 'allow br0'
 lab_bridge br0 192.0.2.1/24
 # A veth's other end is its cable: not every kernel has more to offer.

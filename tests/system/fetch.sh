@@ -4,23 +4,12 @@
 # tapgate new --from=URL, from a server that does what servers do: it redirects, breaks off, has a
 # different file by now, lies about checksums, sends more than there is room for. In the lab, as the lab
 # user, without any network but lo.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/fetch.sh
-#
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require qemu-img qemu-utils unshare util-linux setpriv util-linux ip iproute2 python3 python3
-lab_find_launcher "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-verb_limit=60
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin launcher -- qemu-img python3
 
 # --- words of this test -------------------------------------------------------------------------
 

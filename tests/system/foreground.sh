@@ -3,33 +3,15 @@
 #
 # `tapgate run', whose end is the VM's, and whose terminal is the guest's: what ends it, by which exit code,
 # and how a terminal is afterwards.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/foreground.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    script bsdutils
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- script
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 lab_install "$helper" setuid
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 linux=(--kernel="$GUEST_DIR/kernel" --initrd="$GUEST_DIR/initramfs.cpio" --memory=128M --accel=tcg)
 with_helper=(--helper="$LAB_HELPER")
@@ -119,7 +101,7 @@ chown "$LAB_UID" $LAB/home/rhce.raw
 (lab_exec "$tapgate" run rhce.raw "${linux[@]}" --append="$GUEST_APPEND" "${with_helper[@]}") \
     </dev/null >"$out" 2>"$err" || wrong "run ends with $?"
 says "$out" '^PASS'
-[ -e $state/rhce/console.log ] || wrong "the VM is not called rhce"
+[ -e "$state"/rhce/console.log ] || wrong "the VM is not called rhce"
 result "run IMAGE, without a VM file"
 
 summary

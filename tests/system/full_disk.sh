@@ -1,27 +1,15 @@
 #!/bin/bash
 # Every verb that writes, on a full disk: from no free byte to enough of them, in steps. The verb does
 # what it should, or fails with the kernel's words and leaves everything as it was.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/full_disk.sh
-#
-# TAPGATE, TAPGATE_HELPER and MUST_WORK as in launcher.sh
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2
-lab_find_helper "$top"
-lab_find_launcher "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher -- qemu-system-x86_64 qemu-img
 
 lab_bridge br0 192.0.2.1/24
 lab_install "$helper" setuid
 lab_policy 'allow br0'
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 # All that is the user's is on one disk, his runtime directory on another; what is only read is on neither.
 disk=$LAB/home/disk

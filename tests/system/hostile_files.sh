@@ -5,27 +5,13 @@
 # uses his files as disks, and another user who was first to take the name of his runtime directory. As
 # an unprivileged user, with the host's QEMU; qemu-img alone shows that each image does what it is made
 # for.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/hostile_files.sh
-#
-# TAPGATE and MUST_WORK as in launcher.sh
 # shellcheck disable=SC2016,SC2317 # what check() evaluates; the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux setpriv util-linux \
-    python3 python3 script bsdutils
-lab_find_launcher "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-install -m 0755 "$launcher" $LAB/tapgate
-tapgate=$LAB/tapgate
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin launcher -- qemu-system-x86_64 qemu-img python3 script
 home=$LAB/home
-out=$LAB/log/out
 mount -t tmpfs -o mode=1777 hostile /tmp
 
 # user COMMAND...: as the lab user, in his home.

@@ -2,35 +2,16 @@
 # attach and detach: disks, CDs and adapters of a running VM, with a real QEMU and a Linux guest that
 # reports what it sees, on q35 and pc; what cannot be attached leaves nothing behind; what is written to
 # the VM's file. And `events`, which follows all that.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/hotplug.sh
-#
-# TAPGATE          the launcher under test (default: that one)
-# TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in qemu.sh
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    busybox busybox-static python3 python3 ss iproute2
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- busybox python3 ss
 lab_bridge br0 192.0.2.1/24
 lab_bridge br-no 198.51.100.1/24
 lab_policy 'allow br0 queues=2'
 lab_install "$helper" setuid
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 # --- the guest ----------------------------------------------------------------------------------
 

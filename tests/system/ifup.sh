@@ -3,20 +3,11 @@
 #
 # etc/qemu-ifup and etc/qemu-ifdown, called by the real QEMU as root: `-netdev tap,script=` with a real
 # guest that pings over the bridge, and what the scripts say if there is no bridge.
-#
-# Usage: ifup.sh. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
 set -euo pipefail
 
-top=$(readlink -f "$(dirname "$(readlink -f "$0")")/../..")
-# shellcheck source=tests/system/lab.sh
-source "$top/tests/system/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$top/tests/system/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 ip iproute2
-guest_prepare "$top"
-lab_enter "$0" "$@"
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin guest
 
 up=$top/etc/qemu-ifup
 down=$top/etc/qemu-ifdown

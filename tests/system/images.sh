@@ -4,32 +4,17 @@
 # Images for classrooms, with real guests that write to their disks: two clones of one base run at the
 # same time, and neither sees the other nor changes the base; a base is protected; a clone goes back to
 # it; snapshots of VMs that are off or run; disks that grow; seeds. And a base that was changed or
-# replaced, an overlay that was altered, a name that is taken, a full disk. In the same lab as
-# launcher.sh.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/images.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
+# replaced, an overlay that was altered, a name that is taken, a full disk.
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+verb_limit=120 boot_limit=60
+begin helper launcher guest -- qemu-img python3 isoinfo
 
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux setpriv util-linux \
-    ip iproute2 python3 python3 isoinfo genisoimage
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-if ! lab_inside; then
-    # The guest's program: does what comes in on its console.
-    images_work=$(mktemp -d)
-    trap 'rm -rf "$images_work"' EXIT
-    cat >"$images_work/commands" <<'EOT'
+# The guest's program: does what comes in on its console.
+cat >$LAB/commands <<'EOT'
 #!/bin/sh
 note=none
 echo READY
@@ -50,21 +35,10 @@ while read -r what text; do
     esac
 done
 EOT
-    export TAPGATE_IMAGES_GUEST=$images_work/initramfs
-    "$top/tests/guest/build" "$TAPGATE_GUEST" "$TAPGATE_IMAGES_GUEST" "$images_work/commands"
-    # lab_enter exits, which is when the trap cleans up.
-fi
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
-: >"$GUEST_DIR/images"
-mount --bind "$TAPGATE_IMAGES_GUEST" "$GUEST_DIR/images"
+"$top/tests/guest/build" "$TAPGATE_GUEST" "$GUEST_DIR/images" $LAB/commands
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 lab_install "$helper" setuid
-verb_limit=120 boot_limit=60
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 # --- words of this test -------------------------------------------------------------------------
 

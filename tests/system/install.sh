@@ -4,21 +4,14 @@
 # or without. The build is used as it is: only the installation differs.
 #
 #   tests/system/install.sh [BUILD]     (default: build/release)
-#
-# MUST_WORK=1  a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 # shellcheck disable=SC2317 # check calls the functions
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require cmake cmake ninja ninja-build unshare util-linux setpriv util-linux ip iproute2 setcap libcap2-bin \
-    python3 python3
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin -- cmake ninja setcap python3
 built=$(readlink -f "${1:-$top/build/release}")
 [ -x "$built/helper/tapgate-helper" ] || skip "no helper in $built (build it)"
-lab_enter "${BASH_SOURCE[0]}" "$@"
 
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'

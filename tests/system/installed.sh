@@ -3,27 +3,14 @@
 # run` boots a guest, which pings the bridge through a tap from the installed helper. In its own lab,
 # with its own policy.
 #
-#   tests/system/installed.sh
-#
 # TAPGATE        the installed launcher (default: the one in PATH); it knows where its helper is
-# TAPGATE_GUEST  where the guest image is, or is to be made (default: build/guest)
-# MUST_WORK=1    a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 # shellcheck disable=SC2317 # the functions that check calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin guest
 tapgate=${TAPGATE:-$(command -v tapgate)} || skip "tapgate is not installed"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 check() { # NAME COMMAND...: or the end, with what the guest said

@@ -188,6 +188,16 @@ lab_install() {
     [ ! -f "${1%/*}/tapgate-policy" ] || install -m 0755 "${1%/*}/tapgate-policy" "$dir"
 }
 
+# lab_install_built_in FILE: setuid, at the path that a launcher has built in. The rest of the host's
+# /usr/local is not needed in the lab.
+lab_install_built_in() {
+    mount -t tmpfs -o mode=0755,suid lab /usr/local
+    mkdir -p /usr/local/libexec /usr/local/bin
+    LAB_HELPER=/usr/local/libexec/tapgate-helper
+    install -o root -g root -m 4755 "$1" "$LAB_HELPER"
+    install -m 0755 "${1%/*}/tapgate-policy" /usr/local/bin/
+}
+
 # lab_replace_stock: puts LAB_HELPER in the place of the helper that QEMU and libvirt call when
 # nobody names one, for the lab only; false when this host has no such place.
 lab_replace_stock() {

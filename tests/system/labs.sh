@@ -1,29 +1,14 @@
 #!/bin/bash
 # Labs from the launcher's command line to real guests and back: an unprivileged user's `tapgate lab'
 # brings VMs up, looks at them, takes them down and destroys them; a quota, a VM that fails, another VM
-# that takes its place on the bridge, and Ctrl-C each undo what was begun. In the same lab as
-# launcher.sh, with the same guest: 3 of them, or 20 with TAPGATE_LONG set.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/labs.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
+# that takes its place on the bridge, and Ctrl-C each undo what was begun. With 3 guests, or 20 with TAPGATE_LONG
+# set.
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2 jq jq
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- qemu-img jq
 lab_bridge br0 192.0.2.1/24
 lab_install "$helper" setuid
 
@@ -33,8 +18,6 @@ if [ -n "${TAPGATE_LONG:-}" ]; then
 fi
 verb_limit=900 # for all guests together, without KVM, on a host that has more to do
 lab_policy "allow br0 max-taps=$count"
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 # --- words of this test -------------------------------------------------------------------------
 

@@ -1,36 +1,16 @@
 #!/bin/bash
 # The life of VMs, from the launcher's command line to a real QEMU and back: an unprivileged user
 # creates, starts, looks at, interrupts and ends them; they crash; two start at once; the helper refuses.
-# In the same lab as qemu.sh, with the same guest. (`run' is in foreground.sh, and `autostart' in
-# autostart.sh.)
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/launcher.sh
-#
-# TAPGATE          the launcher under test (default: that one)
-# TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in qemu.sh
+# (`run' is in foreground.sh, and `autostart' in autostart.sh.)
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    python3 python3 strace strace
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- python3 strace
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0 queues=2'
 lab_install "$helper" setuid
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 # --- words of this test -------------------------------------------------------------------------
 
@@ -143,7 +123,7 @@ result "what is typed reaches the guest; its power-off ends VM, console and tap"
 did 0 start lab "${with_helper[@]}"
 guest_says lab '^PASS'
 did 0 stop lab
-says $state/lab/console.log 'POWER BUTTON'
+says "$state"/lab/console.log 'POWER BUTTON'
 must_be lab off
 lab_no_tap_left
 result "stop presses the power button, and waits"
@@ -312,7 +292,7 @@ tg set bare cpus=2
 wait $slow || wrong "set ends with $?"
 [ "$(grep -c -e '^memory = 66M' -e '^cpus = 2' "$config/bare.conf")" = $((2 - status)) ] ||
     wrong "with exit code $status the second change is lost: $(cat "$config/bare.conf")"
-[ $status = 0 ] || says "$err" 'was changed meanwhile; try again'
+[ "$status" = 0 ] || says "$err" 'was changed meanwhile; try again'
 did 0 set bare memory=64M
 tg set bare cpus=
 result "set, rename"
@@ -475,7 +455,7 @@ says "$err" 'Slurm does not answer'
 must_be bare off
 silently 1 kill --all
 ! said "$err" 'no VM runs' || wrong "it says that nothing runs, and does not know"
-rm $config/far.conf
+rm "$config"/far.conf
 result "where Slurm is silent, what runs here is ended all the same, and the silence told"
 
 # --- several ------------------------------------------------------------------------------------

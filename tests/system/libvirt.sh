@@ -2,28 +2,12 @@
 # libvirt's per-user session (virsh -c qemu:///session) starts a domain with <interface type='bridge'>,
 # and calls the helper for it, in its own way: with another order of the arguments, standard input and
 # output on /dev/null, and stderr captured for the user.
-#
-#   TAPGATE_HELPER=build/release/helper/tapgate-helper tests/system/libvirt.sh
-#
-# TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in qemu.sh.
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    qemu-img qemu-utils virt-xml-validate libvirt-clients xmllint libxml2-utils virsh libvirt-clients libvirtd libvirt-daemon virt-install virtinst
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- qemu-img virsh libvirtd virt-install virt-xml-validate xmllint
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 lab_install "$helper" setuid
@@ -194,7 +178,6 @@ else
 fi
 
 # A VM of tapgate's as a domain of libvirt's: it takes it, and gives back the same.
-install -m 0755 "$launcher" $LAB/tapgate
 exported() {
     (lab_exec "$@") </dev/null >"$LAB/log/virsh" 2>&1 || wrong "this failed: $*"
 }

@@ -1,22 +1,11 @@
 #!/bin/bash
 # Tables and the doctor's output on terminals of 60 and of 80 columns: no line is longer than the
 # terminal unless a single word is, and every word of the wide output is there.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/narrow.sh
-#
-# TAPGATE          the launcher under test (default: that one)
-# MUST_WORK=1      a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-
-lab_require unshare util-linux setpriv util-linux ip iproute2 python3 python3
-lab_find_helper "$top"
-lab_find_launcher "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher -- python3
 
 lab_bridge br0 192.0.2.1/24
 lab_bridge br-of-a-lab 198.51.100.1/24
@@ -24,8 +13,6 @@ ip link add a-port type veth peer name its-other-end
 ip link set a-port master br0
 lab_policy 'allow br0 queues=2'
 lab_install "$helper" setuid
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 did 0 create lab --disk="directory-of-images/disk.qcow2,bus=scsi,cache=none,serial=0123456789" --net=none \
     --append="console=ttyS0 quiet panic=-1 mitigations=off" --kernel=/boot/vmlinuz

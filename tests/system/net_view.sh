@@ -1,54 +1,25 @@
 #!/bin/bash
 # The network as tapgate's verbs see it, with a real guest on a bridge: bridges, ip, ssh, ssh-config
 # and wait. The guest has an SSH server and a key that only this test has.
-#
-#   TAPGATE=build/release/launcher/tapgate TAPGATE_HELPER=build/release/helper/tapgate-helper \
-#       tests/system/net_view.sh
-#
-# TAPGATE, TAPGATE_HELPER  the binaries under test (default: those)
-# TAPGATE_GUEST            where the guest image is, or is to be made (default: build/guest)
-# MUST_WORK=1              a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static \
-    qemu-ga qemu-guest-agent
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-guest_prepare_ssh "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
-cp "$TAPGATE_GUEST/ssh.cpio" $LAB/guest/
-install -m 0755 "$launcher" $LAB/tapgate
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher ssh-guest -- ssh busybox qemu-ga
 install -m 0600 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key" $LAB/home/key
 lab_bridge br0 192.0.2.1/24
 # Otherwise its own address is on trial for two seconds, and nobody is called from it meanwhile.
 echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad
 lab_policy 'allow br0'
-# At the path that is built in; the rest of the host's /usr/local is not needed here.
-mount -t tmpfs -o mode=0755,suid lab /usr/local
-mkdir -p /usr/local/libexec
-install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
-install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
+lab_install_built_in "$helper"
 
 state=/run/user/$LAB_UID/tapgate/lab
 mac=52:54:00:00:00:01
-out=$LAB/log/out
-err=$LAB/log/err
 evidence=("$out" "$err" "$state/console.log" "$state/qemu.log")
 
 # tap_gate ARGS...: as the lab user; output in $out and $err; true when it exits with 0.
 tap_gate() {
-    (lab_exec $LAB/tapgate "$@") >$out 2>$err </dev/null
+    (lab_exec $LAB/tapgate "$@") >"$out" 2>"$err" </dev/null
 }
 
 # holds NAME COMMAND...: as the command succeeds, whose output is nobody's.
@@ -67,7 +38,7 @@ vm_start() { # GUEST-WORDS NET
     tap_gate create lab --memory=128M --accel=tcg --kernel=$GUEST_DIR/kernel \
         --initrd=$LAB/guest/ssh.cpio --net="$2" \
         --append="$GUEST_KERNEL tapgate.hold=120 $1"
-    tap_gate start lab || die "tapgate start: $(cat $err)"
+    tap_gate start lab || die "tapgate start: $(cat "$err")"
 }
 
 vm_stop() {
@@ -80,13 +51,13 @@ vm_stop() {
 for verb in ip ssh ssh-config "wait --for=address" "exec --via=ssh"; do
     # shellcheck disable=SC2086,SC2046 # a verb and its option
     ! tap_gate $verb lab $([[ $verb != exec* ]] || echo -- true) || wrong "exit status 0"
-    check "$verb without a VM" '^tapgate: no VM is called lab: .*tapgate create lab' $err
+    check "$verb without a VM" '^tapgate: no VM is called lab: .*tapgate create lab' "$err"
 done
 ! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
-check "wait for a VM that there is not" 'no VM is called lab: ' $err
+check "wait for a VM that there is not" 'no VM is called lab: ' "$err"
 tap_gate create lab --net=none || true
 ! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
-check "wait for nothing has a limit" 'lab: not ready within 0 s: it is off' $err
+check "wait for nothing has a limit" 'lab: not ready within 0 s: it is off' "$err"
 tap_gate delete lab --yes || true
 
 # --- a guest that has said nothing, then one that has ---------------------------------------------
@@ -94,32 +65,32 @@ tap_gate delete lab --yes || true
 # No IPv6: it does not answer when it is called, and says nothing by itself before its ping.
 vm_start "ipv6.disable=1 tapgate.ip=192.0.2.10/24" "bridge:br0,mac=$mac"
 ! tap_gate ip lab || wrong "exit status 0"
-check "ip of a silent guest" "no address known: no frame came from $mac to br0 yet" $err
+check "ip of a silent guest" "no address known: no frame came from $mac to br0 yet" "$err"
 
 ! tap_gate exec lab -- true || wrong "exit status 0"
-check "exec in a guest that boots" '[;(] ?tapgate wait lab waits for it' $err
+check "exec in a guest that boots" '[;(] ?tapgate wait lab waits for it' "$err"
 
 # Nobody but this host's own kernel asks: its answer is in the neighbour table then.
 lab_poll 20 grep -q '^PASS' "$state/console.log" || die "the guest did not boot"
 ! tap_gate wait lab --for=address --timeout=1 || wrong "exit status 0"
-check "wait for an address has a limit" 'lab: not ready within 1 s' $err
+check "wait for an address has a limit" 'lab: not ready within 1 s' "$err"
 busybox ping -c 1 -W 5 192.0.2.10 >/dev/null || die "the guest does not answer"
 
 tap_gate ip lab || true
-check "ip: from the neighbour table" '^192\.0\.2\.10$' $out
+check "ip: from the neighbour table" '^192\.0\.2\.10$' "$out"
 tap_gate ip lab --json || true
-check "ip --json" '"source": "neighbours"' $out
+check "ip --json" '"source": "neighbours"' "$out"
 
 tap_gate doctor lab || true
-check "doctor: the guest's address" "^ok +guest +$mac has 192\.0\.2\.10$" $out
+check "doctor: the guest's address" "^ok +guest +$mac has 192\.0\.2\.10$" "$out"
 ! tap_gate wait lab --for=agent --timeout=1 || wrong "exit status 0"
-check "wait for an agent that is not there" 'lab: not ready within 1 s: no guest agent answers' $err
+check "wait for an agent that is not there" 'lab: not ready within 1 s: no guest agent answers' "$err"
 
 # Another ordinary user, who has nothing to do with this VM.
 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- \
-    env -i HOME=/nonexistent PATH=/usr/bin:/bin $LAB/tapgate bridges >$out 2>$err || true
+    env -i HOME=/nonexistent PATH=/usr/bin:/bin $LAB/tapgate bridges >"$out" 2>"$err" || true
 check "bridges: for anybody: owner, VM, MAC, address" \
-    "^br0 .* no .* forwarding +$LAB_USER +lab +$mac +192\.0\.2\.10$" $out
+    "^br0 .* no .* forwarding +$LAB_USER +lab +$mac +192\.0\.2\.10$" "$out"
 
 # --- ssh ------------------------------------------------------------------------------------------
 
@@ -127,18 +98,18 @@ mkdir -m 0700 $LAB/home/.ssh
 echo "IdentityFile $LAB/home/key" >$LAB/home/.ssh/config
 chown -R "$LAB_UID:$LAB_UID" $LAB/home/.ssh
 tap_gate wait lab --timeout=30 || true
-check "wait for ssh" '^$|waiting' <(cat $err; echo)
+check "wait for ssh" '^$|waiting' <(cat "$err"; echo)
 status=0
 # shellcheck disable=SC2016 # the guest's shell expands it
 tap_gate ssh lab -l root -- 'echo "guest: $USER" && exit 7' || status=$?
-check "ssh: a command in the guest" '^guest: root$' $out
+check "ssh: a command in the guest" '^guest: root$' "$out"
 holds "ssh: its exit status" [ "$status" = 7 ]
 known=$LAB/home/.local/share/tapgate/lab/known_hosts
 check "ssh: the guest's key is the VM's" '^[^ ]+ ssh-ed25519 ' "$known"
 holds "ssh: and nowhere else" [ ! -e $LAB/home/.ssh/known_hosts ]
 
 tap_gate ssh-config lab --user=root || true
-cp $out $LAB/home/ssh-config
+cp "$out" $LAB/home/ssh-config
 # shellcheck disable=SC2317 # called by holds
 plain_ssh() {
     (lab_exec ssh -F "$LAB/home/ssh-config" -i "$LAB/home/key" lab true) >"$out" 2>"$err" </dev/null
@@ -150,20 +121,20 @@ status=0
 # shellcheck disable=SC2016
 tap_gate exec lab -l root -- sh -c 'echo "<$1> <$2>"; exit 9' x 'two  words' '$HOME;*' || status=$?
 # shellcheck disable=SC2016
-check "exec: each word as it is" '^<two  words> <\$HOME;\*>$' $out
+check "exec: each word as it is" '^<two  words> <\$HOME;\*>$' "$out"
 holds "exec: its exit status" [ "$status" = 9 ]
 ! tap_gate exec lab --via=agent -- true || wrong "exit status 0"
-check "exec: without an agent" 'no guest agent answers; in the guest: apt install qemu-guest-agent' $err
+check "exec: without an agent" 'no guest agent answers; in the guest: apt install qemu-guest-agent' "$err"
 
 # For all VMs, those to come too: ssh asks for the way when it connects.
 tap_gate ssh-config --install --user=root || true
-check "ssh-config --install: says what it did" 'config includes it' $err
+check "ssh-config --install: says what it did" 'config includes it' "$err"
 # shellcheck disable=SC2317 # called by holds
 pattern_ssh() {
     (lab_exec ssh tapgate-lab 'echo by the pattern') >"$out" 2>"$err" </dev/null
 }
 holds "ssh-config --install: ssh takes it" pattern_ssh
-check "ssh by the pattern" '^by the pattern$' $out
+check "ssh by the pattern" '^by the pattern$' "$out"
 pattern_known=$LAB/home/.local/share/tapgate/.known_hosts/tapgate-lab
 check "ssh by the pattern: the key is the VM's" 'ssh-ed25519 ' "$pattern_known"
 
@@ -173,19 +144,19 @@ chmod 0755 $LAB/scp
 mount --bind $LAB/scp "$(command -v scp)"
 echo x >$LAB/home/a:b
 tap_gate cp ./a:b lab:/tmp/c -l root || true
-check "cp: to the guest" '<User root>.*<--><(\./)+a:b><\[192\.0\.2\.10\]:/tmp/c>' $out
+check "cp: to the guest" '<User root>.*<--><(\./)+a:b><\[192\.0\.2\.10\]:/tmp/c>' "$out"
 tap_gate cp lab:/tmp/c here || true
-check "cp: from the guest" '<--><\[192\.0\.2\.10\]:/tmp/c><\./here>' $out
+check "cp: from the guest" '<--><\[192\.0\.2\.10\]:/tmp/c><\./here>' "$out"
 ! tap_gate cp lab:/x web:/y || wrong "exit status 0"
-check "cp: between two guests" 'two guests take two steps' $err
+check "cp: between two guests" 'two guests take two steps' "$err"
 ! tap_gate cp nothing lab:/x || wrong "exit status 0"
-check "cp: of no file" 'nothing: there is no such file' $err
+check "cp: of no file" 'nothing: there is no such file' "$err"
 umount "$(command -v scp)"
 
 # Another key under the same name: somebody else, or a VM that was made anew.
 sed -i 's/ssh-ed25519 .*/ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIIII/' "$known"
 ! tap_gate ssh lab -l root -- true || wrong "exit status 0"
-check "ssh: another key is refused" 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' $err
+check "ssh: another key is refused" 'Host key verification failed|HOST IDENTIFICATION HAS CHANGED' "$err"
 vm_stop
 holds "delete: the guest's key goes, too" [ ! -e "$known" ]
 holds "delete: ssh's own too" [ ! -e "$pattern_known" ]
@@ -196,9 +167,9 @@ ip neigh flush dev br0
 vm_start "tapgate.ip=198.51.100.7/24" "bridge:br0,mac=$mac"
 tap_gate wait lab --for=ssh --timeout=30 || true
 tap_gate ip lab || true
-check "ip: a guest that is called" '^fe80::5054:ff:fe00:1%br0$' $out
+check "ip: a guest that is called" '^fe80::5054:ff:fe00:1%br0$' "$out"
 tap_gate ssh lab -l root -- 'echo by IPv6' || true
-check "ssh: by IPv6" '^by IPv6$' $out
+check "ssh: by IPv6" '^by IPv6$' "$out"
 
 # A guest whose power is cut closes no connection.
 # asks WORDS...: in the background, as the lab user; what it says is in a file of its own.
@@ -231,12 +202,12 @@ vm_stop
 vm_start "tapgate.ip=10.0.2.15/24" "user,mac=$mac,hostfwd=tcp:127.0.0.1:0-:22"
 ! tap_gate ssh lab -l root -- true || wrong "exit status 0"
 check "ssh: QEMU's own answer is no server's" \
-    'no SSH server answers: 127.0.0.1 port [0-9]+: it (takes|closes)' $err
+    'no SSH server answers: 127.0.0.1 port [0-9]+: it (takes|closes)' "$err"
 tap_gate ip lab || true
-check "ip: a forward" "^127\.0\.0\.1 port [0-9]+ \(tcp, the guest's 22\)$" $out
+check "ip: a forward" "^127\.0\.0\.1 port [0-9]+ \(tcp, the guest's 22\)$" "$out"
 tap_gate wait lab --timeout=30 || true
 tap_gate ssh lab -l root -- 'echo through the NAT' || true
-check "ssh: through a forward" '^through the NAT$' $out
+check "ssh: through a forward" '^through the NAT$' "$out"
 vm_stop
 
 # --- by the agent, without a network ------------------------------------------------------------------
@@ -245,9 +216,9 @@ vm_stop
 # those in the lab user's home.
 vm_start quiet none
 ! tap_gate cp lab:/etc/passwd here || wrong "exit status 0"
-check "cp: without any way" 'no network adapter' $err
+check "cp: without any way" 'no network adapter' "$err"
 ! tap_gate cp --via=agent lab:/etc/passwd here || wrong "exit status 0"
-check "cp: without an agent" 'no guest agent answers; in the guest: apt install qemu-guest-agent' $err
+check "cp: without an agent" 'no guest agent answers; in the guest: apt install qemu-guest-agent' "$err"
 mv "$state/agent.sock" "$state/qemu.sock"
 (lab_exec "$(command -v qemu-ga)" --method=unix-listen --path="$state/agent.sock" --statedir=$LAB/home \
     --pidfile=$LAB/home/ga.pid) >$LAB/log/agent 2>&1 &
@@ -267,23 +238,23 @@ tap_gate cp empty lab:$LAB/home/guest/ || true
 tap_gate cp lab:$LAB/home/guest/empty there || true
 holds "cp: of nothing" cmp $LAB/home/empty $LAB/home/there/empty
 ! tap_gate cp there lab:$LAB/home/guest || wrong "exit status 0"
-check "cp: of a directory, by the agent" 'the agent takes files only: tar -cf' $err
+check "cp: of a directory, by the agent" 'the agent takes files only: tar -cf' "$err"
 ! tap_gate cp sent lab:/etc/shadow || wrong "exit status 0"
-check "cp: what the guest refuses" "guest-file-open: .*Permission denied" $err
+check "cp: what the guest refuses" "guest-file-open: .*Permission denied" "$err"
 ! tap_gate cp lab:$LAB/home/none received || wrong "exit status 0"
-check "cp: of no file in the guest" "guest-file-open: .*No such file" $err
+check "cp: of no file in the guest" "guest-file-open: .*No such file" "$err"
 holds "cp: which leaves the old one" cmp $LAB/home/sent $LAB/home/received
 ! tap_gate cp -l alice lab:$LAB/home/sent received || wrong "exit status 0"
-check "cp: as another user" 'its agent, which does, would do it as root and not as alice' $err
+check "cp: as another user" 'its agent, which does, would do it as root and not as alice' "$err"
 ! tap_gate cp --via=ssh lab:$LAB/home/sent received || wrong "exit status 0"
-check "cp: by ssh only" 'no network adapter' $err
+check "cp: by ssh only" 'no network adapter' "$err"
 holds "cp: no part is left" [ -z "$(find $LAB/home -name "*.part.*")" ]
 tap_gate exec lab -- sh -c 'echo by the real agent; exit 5' || status=$?
-check "exec: by a real agent" '^by the real agent$' $out
+check "exec: by a real agent" '^by the real agent$' "$out"
 # What is ended here does not go on in the guest.
 # shellcheck disable=SC2016 # for the shell in the guest
 (lab_exec $LAB/tapgate exec lab -- sh -c 'echo $$ >"$1"; echo begun; exec sleep 600' - $LAB/home/running) \
-    >$out 2>$err </dev/null &
+    >"$out" 2>"$err" </dev/null &
 ended=$!
 lab_poll 10 test -s $LAB/home/running || wrong "it runs nothing"
 kill -TERM $ended
@@ -291,7 +262,7 @@ status=0
 wait $ended || status=$?
 [ $status = 143 ] || wrong "exec ends with $status"
 ! kill "$(cat $LAB/home/running)" 2>/dev/null || wrong "the command goes on in the guest"
-check "exec: a signal ends the command in the guest" '^begun$' $out
+check "exec: a signal ends the command in the guest" '^begun$' "$out"
 # The power is cut: QEMU ends, and with it the channel.
 (lab_exec $LAB/tapgate exec lab -- sleep 60) >/dev/null 2>$LAB/log/cut </dev/null &
 cut=$!
@@ -317,22 +288,22 @@ net = none
 EOT
 chmod 0644 $LAB/home/class.lab
 ! tap_gate lab exec class.lab -- true || wrong "exit status 0"
-check "lab exec: no VM runs" 'no VM of the lab .* runs; start them with: tapgate lab up /' $err
-tap_gate lab up class.lab || die "lab up: $(cat $err)"
-one=$(tap_gate lab status class.lab; awk '$1 ~ /one/ { print $1 }' $out)
+check "lab exec: no VM runs" 'no VM of the lab .* runs; start them with: tapgate lab up /' "$err"
+tap_gate lab up class.lab || die "lab up: $(cat "$err")"
+one=$(tap_gate lab status class.lab; awk '$1 ~ /one/ { print $1 }' "$out")
 tap_gate wait "$one" --timeout=30 || true
 ! tap_gate lab exec class.lab -l root -- sh -c 'echo first; echo second' || wrong "exit status 0"
-check "lab exec: each line behind its VM's name" "^$one: first$" $out
-check "lab exec: the other lines, too" "^$one: second$" $out
-check "lab exec: what failed, and where" '^[a-z.-]*two-1: tapgate: .*no network adapter' $err
-check "lab exec: how many failed" '^tapgate: 1 of 2 failed$' $err
+check "lab exec: each line behind its VM's name" "^$one: first$" "$out"
+check "lab exec: the other lines, too" "^$one: second$" "$out"
+check "lab exec: what failed, and where" '^[a-z.-]*two-1: tapgate: .*no network adapter' "$err"
+check "lab exec: how many failed" '^tapgate: 1 of 2 failed$' "$err"
 ! tap_gate lab exec class.lab -l root -- seq 100000 || wrong "exit status 0"
-check "lab exec: all of a long output" "^$one: 100000\$" $out
+check "lab exec: all of a long output" "^$one: 100000\$" "$out"
 # shellcheck disable=SC2317 # lab_poll calls them
 ssh_runs() { grep -qsx ssh /proc/[0-9]*/comm; }
 # shellcheck disable=SC2317
 no_ssh_runs() { ! ssh_runs; }
-(lab_exec $LAB/tapgate lab exec class.lab -l root -- sleep 120) </dev/null >$out 2>$err &
+(lab_exec $LAB/tapgate lab exec class.lab -l root -- sleep 120) </dev/null >"$out" 2>"$err" &
 in_lab=$!
 lab_poll 10 ssh_runs || wrong "it runs nothing"
 kill -TERM $in_lab
@@ -341,43 +312,43 @@ status=0
 wait $in_lab || status=$?
 [ $status = 143 ] || wrong "lab exec ends with $status"
 lab_poll 2 no_ssh_runs || wrong "a command is left"
-check "lab exec: a signal ends the commands" '^tapgate: 2 of 2 failed$' $err
+check "lab exec: a signal ends the commands" '^tapgate: 2 of 2 failed$' "$err"
 ! tap_gate lab exec class.lab || wrong "exit status 0"
-check "lab exec: of nothing" 'needs a command' $err
+check "lab exec: of nothing" 'needs a command' "$err"
 tap_gate lab exec class.lab one-1 -l root -- sh -c 'echo alone' || wrong "exit status $?"
-check "lab exec: in one" '^alone$' $out
-! grep -q two-1 $err || wrong "it asks the other, too"
+check "lab exec: in one" '^alone$' "$out"
+! grep -q two-1 "$err" || wrong "it asks the other, too"
 ! tap_gate lab exec class.lab one-2 -l root -- true || wrong "exit status 0"
-check "lab exec: in one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" $err
+check "lab exec: in one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" "$err"
 ! tap_gate lab exec class.lab one-1 two-1 -- true || wrong "exit status 0"
-check "lab exec: in two" 'one of its VMs, or none for each' $err
+check "lab exec: in two" 'one of its VMs, or none for each' "$err"
 # shellcheck disable=SC2016 # the guest's shell expands it
 tap_gate lab ssh class.lab one-1 -l root -- 'echo "$0 in one"' || true
-check "lab ssh: one, by its short name" '^-?(/bin/)?sh in one$' $out
+check "lab ssh: one, by its short name" '^-?(/bin/)?sh in one$' "$out"
 # shellcheck disable=SC2016 # so does that
-(lab_exec $LAB/tapgate lab ssh class.lab "$one" -l root <<<'echo $((6 * 7))') >$out 2>$err || true
-check "lab ssh: by its name, a login" '^42$' $out
+(lab_exec $LAB/tapgate lab ssh class.lab "$one" -l root <<<'echo $((6 * 7))') >"$out" 2>"$err" || true
+check "lab ssh: by its name, a login" '^42$' "$out"
 ! tap_gate lab ssh class.lab -l root -- 'echo first; echo second' || wrong "exit status 0"
-check "lab ssh: a command in each" "^$one: second$" $out
-check "lab ssh: what failed" '^[a-z.-]*two-1: tapgate: .*no network adapter' $err
+check "lab ssh: a command in each" "^$one: second$" "$out"
+check "lab ssh: what failed" '^[a-z.-]*two-1: tapgate: .*no network adapter' "$err"
 ! tap_gate lab ssh class.lab -l root || wrong "exit status 0"
-check "lab ssh: which" 'which of them.*it has one-1, two-1; ' $err
+check "lab ssh: which" 'which of them.*it has one-1, two-1; ' "$err"
 ! tap_gate lab ssh class.lab one-2 || wrong "exit status 0"
-check "lab ssh: one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" $err
+check "lab ssh: one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" "$err"
 ! tap_gate lab cp class.lab "$LAB/home/sent" :/tmp/from-the-lab -l root || wrong "exit status 0"
-check "lab cp: who could not have it" '^[a-z.-]*two-1: .*no network adapter' $err
+check "lab cp: who could not have it" '^[a-z.-]*two-1: .*no network adapter' "$err"
 tap_gate lab ssh class.lab one-1 -l root -- 'wc -c </tmp/from-the-lab' || true
-check "lab cp: and who has it" "^$(stat -c %s $LAB/home/sent)\$" $out
+check "lab cp: and who has it" "^$(stat -c %s $LAB/home/sent)\$" "$out"
 ! tap_gate lab cp class.lab a:b /tmp || wrong "exit status 0"
-check "lab cp: to nowhere" 'lab cp FILE PATH :PATH' $err
-(lab_exec timeout 60 $LAB/tapgate lab exec class.lab -l root -- sleep 120) </dev/null >$out 2>$err &
+check "lab cp: to nowhere" 'lab cp FILE PATH :PATH' "$err"
+(lab_exec timeout 60 $LAB/tapgate lab exec class.lab -l root -- sleep 120) </dev/null >"$out" 2>"$err" &
 in_lab=$!
 lab_poll 10 ssh_runs || wrong "it runs nothing"
 (lab_exec $LAB/tapgate kill "$one") || wrong "it is not killed"
 status=0
 wait $in_lab || status=$?
 [ $status = 1 ] || wrong "lab exec ends with $status"
-check "lab exec: a VM without power" "^$one: tapgate: $one does not run any more; start it" $err
+check "lab exec: a VM without power" "^$one: tapgate: $one does not run any more; start it" "$err"
 tap_gate lab destroy class.lab --yes --timeout=0 --force || true
 
 summary

@@ -8,14 +8,11 @@
 #   --rebuild  make them the second time from another directory, with its own build
 #
 # TAPGATE_PACKAGE_BUILD  where it is built (default: build/package); packages/ there are the packages
-# MUST_WORK=1            a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 # shellcheck disable=SC2317,SC2086 # verdict calls the functions; the lab's paths have no blanks
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
 
 build=${TAPGATE_PACKAGE_BUILD:-$top/build/package}
 rebuild=0
@@ -24,8 +21,6 @@ case ${1:-} in
 --rebuild) rebuild=1 ;;
 *) die "unknown option $1" ;;
 esac
-lab_require cpack cmake rpm rpm rpmbuild rpm rpmlint rpmlint cpio cpio apparmor_parser apparmor \
-    systemd-analyze systemd unshare util-linux setpriv util-linux ip iproute2 strace strace
 
 # package SOURCE BUILD OUT [PRIVILEGE]: the packages of a source directory, built in another.
 package() {
@@ -43,7 +38,7 @@ package() {
     }
 }
 
-if ! lab_inside; then
+outside() {
     mkdir -p "$build"
     package "$top" "$build" "$build/packages"
     package "$top" "$build" "$build/packages-filecaps" filecaps
@@ -55,8 +50,8 @@ if ! lab_inside; then
         (cd "$top" && git ls-files -z | xargs -0 tar -c) | tar -x -C "$other"
         package "$other" "$other/elsewhere" "$build/packages-again"
     fi
-fi
-lab_enter "${BASH_SOURCE[0]}" "$@"
+}
+begin -- cpack rpm rpmbuild rpmlint cpio apparmor_parser systemd-analyze strace
 
 out=$LAB/log/out
 evidence=("$out")

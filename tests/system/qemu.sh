@@ -2,28 +2,11 @@
 # Real QEMU, started by an unprivileged user, gets its network through the helper, in each of the ways in
 # which QEMU calls one, and with each of the two ways to install it. A guest boots, pings the bridge over
 # virtio-net and says PASS; meanwhile its tap is the bridge's only port; afterwards the tap is gone.
-#
-#   TAPGATE_HELPER=build/release/helper/tapgate-helper tests/system/qemu.sh
-#
-# TAPGATE_HELPER  the binary under test (default: that one); it is copied, never made setuid itself
-# TAPGATE_GUEST   where the guest image is, or is to be made (default: build/guest)
-# MUST_WORK=1     a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    setcap libcap2-bin
-lab_find_helper "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper guest -- setcap
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0'
 

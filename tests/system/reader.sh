@@ -2,38 +2,22 @@
 # shellcheck disable=SC2154,SC2086 # the variables are of those who source this, and of lab.sh
 # A reader's host, for pages that are typed line by line: it has tapgate and a bridge, made like the last
 # lines of etc/quickstart do. By environment variables, the images that a page names come from a file
-# here, and the tests' guest boots; everything else is as a reader has it. Source lab.sh and guest.sh
-# first.
+# here, and the tests' guest boots; everything else is as a reader has it.
 #
-#     reader_find "$top"                    # programs and guests; sets $helper, $launcher
-#     lab_enter "${BASH_SOURCE[0]}" "$@"
-#     reader_furnish                        # sets $home, $out, $err
+#     source "$(dirname "${BASH_SOURCE[0]}")/reader.sh"
+#     reader_begin                          # begin (begin.sh), and that host; sets $home
 #     typed user 'tapgate list'             # a line; what is wrong with it is the result's problem
 
-reader_find() { # TOP
-    lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2 \
-        ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin /usr/lib/openssh/sftp-server openssh-sftp-server busybox busybox-static python3 python3
-    lab_find_helper "$1"
-    lab_find_launcher "$1"
-    guest_prepare "$1"
-    guest_prepare_ssh "$1"
-}
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
 
-reader_furnish() {
-    guest_mount
-    cp "$TAPGATE_GUEST/ssh.cpio" $LAB/guest/
+reader_begin() {
+    begin helper launcher ssh-guest -- qemu-img ssh python3
     lab_bridge br0 192.0.2.1/24
     echo 0 >/proc/sys/net/ipv6/conf/br0/accept_dad
-    mount -t tmpfs -o mode=0755,suid lab /usr/local
-    mkdir -p /usr/local/libexec
-    install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
-    install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
+    lab_install_built_in "$helper"
     install -m 0755 "$launcher" /usr/local/bin/tapgate
     home=$LAB/home
-    out=$LAB/log/out
-    err=$LAB/log/err
-    # shellcheck disable=SC2034 # read by words.sh
-    evidence=("$out" "$err")
 
     install -d -m 0700 -o "$LAB_UID" -g "$LAB_UID" "$home/.ssh"
     install -m 0600 -o "$LAB_UID" -g "$LAB_UID" "$TAPGATE_GUEST/ssh.key" "$home/.ssh/id_ed25519"

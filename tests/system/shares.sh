@@ -4,38 +4,20 @@
 # as QEMU, whichever way that, the supervisor or itself ends. With whatever virtiofsd this host has:
 # Debian 12 has QEMU's own in C, Debian 13 the one in Rust. (9p is in launcher.sh, as Debian's cloud
 # kernel has none.)
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/shares.sh
-#
-# TAPGATE          the launcher under test (default: that one)
-# TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in qemu.sh
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    newuidmap uidmap qemu-img qemu-utils
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- newuidmap qemu-img
 server=
 for file in /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd; do
     [ -n "$server" ] || [ ! -x $file ] || server=$file
 done
 [ -n "$server" ] || skip "no virtiofsd (Debian 13: apt-get install virtiofsd)"
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
 
-guest_mount
 "$top/tests/guest/build" "$TAPGATE_GUEST" $LAB/share.cpio "$top/tests/guest/share"
 mount --bind $LAB/share.cpio "$GUEST_DIR/initramfs.cpio"
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 evidence+=("$state/*/virtiofsd.log")
 sed -i "/^$LAB_USER:/d" /etc/subuid /etc/subgid
 echo "$LAB_USER:200000:65536" | tee -a /etc/subuid >>/etc/subgid

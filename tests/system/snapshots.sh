@@ -2,32 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A snapshot with the guest's RAM that fails half way, since the file system fills up while QEMU writes:
-# the image is as before, the guest goes on, and once there is room it works. In the same lab as
-# launcher.sh.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/snapshots.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in launcher.sh
+# the image is as before, the guest goes on, and once there is room it works.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils qemu-io qemu-utils unshare util-linux \
-    setpriv util-linux ip iproute2 python3 python3 strace strace
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- qemu-img qemu-io python3 strace
 verb_limit=120
-# shellcheck source=tests/system/launcher_words.sh
-source "$here/launcher_words.sh"
 
 # Room for the RAM, as it is asked for before, and no room when it comes to it.
 (lab_exec mkdir -p "$data")

@@ -2,42 +2,17 @@
 # What tapgate is for, from one end to the other: somebody has a virtual machine as a vmdk and an old
 # command line for it, and wants to have it on the bridge and log in to it. Without root; and when the
 # guest is off, the bridge is as it was.
-#
-#   TAPGATE=build/release/launcher/tapgate TAPGATE_HELPER=build/release/helper/tapgate-helper \
-#       tests/system/story.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in net_view.sh
 # shellcheck disable=SC2317 # the functions that lab_poll calls
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher ssh-guest -- qemu-img ssh syslinux mformat
 
-lab_require qemu-system-x86_64 qemu-system-x86 qemu-img qemu-utils unshare util-linux ip iproute2 \
-    ssh openssh-client ssh-keygen openssh-client dropbear dropbear-bin busybox busybox-static \
-    syslinux syslinux mformat mtools
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-guest_prepare_ssh "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-# At the path that is built in; the rest of the host's /usr/local is not needed here.
-mount -t tmpfs -o mode=0755,suid lab /usr/local
-mkdir -p /usr/local/libexec
-install -o root -g root -m 4755 "$helper" /usr/local/libexec/tapgate-helper
-install -m 0755 -D "${helper%/*}/tapgate-policy" /usr/local/bin/tapgate-policy
-tapgate=$LAB/tapgate
-install -m 0755 "$launcher" "$tapgate"
+lab_install_built_in "$helper"
 lab_policy 'allow br0'
 
 home=$LAB/home
-out=$LAB/log/out
-err=$LAB/log/err
 last=$LAB/log/last # what the step before has printed
 
 # step TEXT COMMAND...: the story goes on only when the command succeeds.

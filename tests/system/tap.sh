@@ -2,43 +2,20 @@
 # tapgate tap: programs other than QEMU's launcher get a tap on a bridge, as an unprivileged user. A
 # program that only knows the descriptor exchanges frames with the bridge; the real QEMU boots a guest
 # on descriptors that it finds open; refusals and mistakes leave no tap.
-#
-#   TAPGATE=build/release/launcher/tapgate TAPGATE_HELPER=build/release/helper/tapgate-helper \
-#       tests/system/tap.sh
-#
-# TAPGATE, TAPGATE_HELPER  the binaries under test (default: those)
-# TAPGATE_GUEST            where the guest image is, or is to be made (default: build/guest)
-# MUST_WORK=1              a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2 \
-    python3 python3
-lab_find_helper "$top"
-lab_find_launcher "$top"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-
-guest_mount
-install -m 0755 "$launcher" $LAB/tapgate
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper launcher guest -- python3
 lab_bridge br0 192.0.2.1/24
 lab_policy 'allow br0 max-taps=2 queues=4 mac-lock' 'deny br1'
 lab_install "$helper" setuid
 mac=52:54:00:00:00:07
-out=$LAB/log/out
-err=$LAB/log/err
-evidence=("$out" "$err")
 
 # tap ARGS...: tapgate tap on br0 as the lab user. Sets $status.
 tap() {
     status=0
-    (lab_exec $LAB/tapgate tap --helper="$LAB_HELPER" "$@") >$out 2>$err </dev/null || status=$?
+    (lab_exec $LAB/tapgate tap --helper="$LAB_HELPER" "$@") >"$out" 2>"$err" </dev/null || status=$?
 }
 
 # expect NAME STATUS FILE REGEX: of the last tap; and no tap is left.
@@ -66,15 +43,15 @@ while select.select([fd], [], [], 10)[0]:
         break
 END
 tap --bridge=br0 --no-vnet --fd=9 --mac=$mac -- python3 $LAB/arp.py 9 $mac
-expect "a program exchanges frames over descriptor 9" 0 $out \
+expect "a program exchanges frames over descriptor 9" 0 "$out" \
     "^answered by $(cat /sys/class/net/br0/address)$"
 
 # shellcheck disable=SC2016 # for the shell inside
 tap --bridge=br0 --queues=3 --mac=$mac --vm=lab1 -- \
     sh -c 'echo "$TAPGATE_TAP_FDS" "$(cat /sys/class/net/"$TAPGATE_TAP_NAME"/ifalias)"; ls -l /proc/$$/fd'
-expect "the environment names the descriptors and the tap" 0 $out \
+expect "the environment names the descriptors and the tap" 0 "$out" \
     "^3,4,5 tapgate uid=$LAB_UID vm=lab1$"
-[ "$(grep -c ' -> /dev/net/tun$' $out)" = 3 ] || wrong "see below"
+[ "$(grep -c ' -> /dev/net/tun$' "$out")" = 3 ] || wrong "see below"
 result "three queues are three descriptors, and no more are open"
 
 tap --bridge=br0 --mac=$mac -- sh -c 'exit 42'
@@ -83,13 +60,13 @@ expect "the exit status is the program's" 42 /dev/stdin '' <<<x
 # --- mistakes and refusals -----------------------------------------------------------------------
 
 tap --bridge=br1 -- true
-expect "a refusal is exit code 3 with the helper's words" 3 $err 'access denied by acl file.*deny br1'
+expect "a refusal is exit code 3 with the helper's words" 3 "$err" 'access denied by acl file.*deny br1'
 tap --bridge=br0 -- true
-expect "mac-lock wants an address" 3 $err 'bridge.conf:1: allow br0 .*: mac-lock needs the MAC address .*: --mac=MAC$'
+expect "mac-lock wants an address" 3 "$err" 'bridge.conf:1: allow br0 .*: mac-lock needs the MAC address .*: --mac=MAC$'
 tap --bridge=br0 --mac=$mac -- no-such-program
-expect "a program that is not there" 1 $err 'cannot start .no-such-program.: No such file'
+expect "a program that is not there" 1 "$err" 'cannot start .no-such-program.: No such file'
 tap --bridge=br0 --mac=$mac --fd=5 -- true 5</dev/null
-expect "a descriptor in use stays whose it is" 1 $err 'descriptor 5 is open already'
+expect "a descriptor in use stays whose it is" 1 "$err" 'descriptor 5 is open already'
 
 # --- QEMU, as any VMM ----------------------------------------------------------------------------
 

@@ -5,24 +5,11 @@
 # the first VM, the class, and the tour. Lines indented by four blanks are typed (lines up to END of a
 # here-document are one command), and each has to succeed. What is between ``` is shown; if it is the
 # beginning of a table, the command before it has to print the same.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/tour.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in net_view.sh
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
 # shellcheck source=tests/system/reader.sh
-source "$here/reader.sh"
-
-reader_find "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
-reader_furnish
+source "$(dirname "${BASH_SOURCE[0]}")/reader.sh"
+reader_begin
 lab_policy 'allow br0'
 
 # type_command COMMAND: and what it is about, where that can be seen.

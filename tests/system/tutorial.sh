@@ -7,25 +7,12 @@
 #
 # And the picture in the README, which shows the student's first commands: PICTURE=FILE makes it, and
 # otherwise etc/tapgate.svg has to show the same, except for numbers and addresses.
-#
-#   TAPGATE=build/release/launcher/tapgate tests/system/tutorial.sh
-#
-# TAPGATE, TAPGATE_HELPER, TAPGATE_GUEST and MUST_WORK as in net_view.sh
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
 # shellcheck source=tests/system/reader.sh
-source "$here/reader.sh"
-
-reader_find "$top"
+source "$(dirname "${BASH_SOURCE[0]}")/reader.sh"
+reader_begin
 picture=${PICTURE:-}
-lab_enter "${BASH_SOURCE[0]}" "$@"
-reader_furnish
 page=$top/launcher/tapgate-tutorial.7
 
 # A member of the group that the administrator's line names.

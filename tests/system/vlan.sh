@@ -5,30 +5,18 @@
 #
 #   tests/system/vlan.sh [GTEST_FILTER]
 #
-# TAPGATE_HELPER       the binary under test (default: build/release/helper/tapgate-helper)
 # TAPGATE_GUEST_TESTS  guest_tests (default: build/release/tests/system/guest_tests)
-# TAPGATE_GUEST        where the guest's kernel is, or is to be made (default: build/guest)
-# MUST_WORK=1          a missing prerequisite is a failure (exit 1) and not a skip (exit 77)
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(cd "$here/../.." && pwd)
-# shellcheck source=tests/system/lab.sh
-source "$here/lab.sh"
-# shellcheck source=tests/system/guest.sh
-source "$here/guest.sh"
-
-lab_require qemu-system-x86_64 qemu-system-x86 unshare util-linux setpriv util-linux ip iproute2
-lab_find_helper "$top"
+# shellcheck source=tests/system/begin.sh
+source "$(dirname "${BASH_SOURCE[0]}")/begin.sh"
+begin helper guest
 tests=${TAPGATE_GUEST_TESTS:-$top/build/release/tests/system/guest_tests}
 [ -f "$tests" ] || skip "no $tests (build it with static libgtest, libgmock and libnl-3)"
 # The guest has no shared libraries.
 head -c 4096 "$helper" | grep -aq 'ld-linux' &&
     skip "$helper is not static (build it with -DTAPGATE_STATIC_HELPER=ON)"
-guest_prepare "$top"
-lab_enter "${BASH_SOURCE[0]}" "$@"
 
-guest_mount
 "$top/tests/guest/build" "$TAPGATE_GUEST" $LAB/vlan.cpio "$tests" "$helper"
 mount --bind $LAB/vlan.cpio "$GUEST_DIR/initramfs.cpio"
 
