@@ -4,36 +4,22 @@
 # The real QEMU accepts the command lines of `tapgate argv`, and opens only the image that was named,
 # whatever its name looks like.
 #
-# Usage: argv.sh TAPGATE [--print-golden]. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: argv.sh TAPGATE [--print-golden].
 set -euo pipefail
 
-# shellcheck source=tests/system/words.sh
-source "$(dirname "$(readlink -f "$0")")/words.sh"
-tapgate=$1
-golden=$(dirname "$(readlink -f "$0")")/argv
+# shellcheck source=tests/system/home.sh
+source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
+home_network
+home_begin qemu-system-x86_64
+unset XDG_DATA_HOME # its default is in argv/
+golden=$here/argv
 [ "${2:-}" != --print-golden ] || print_golden=1
-need qemu-system-x86_64
-# QEMU listens on ports: not on the host's.
-if [ -z "${TAPGATE_OWN_NETWORK:-}" ]; then
-    unshare -rn true 2>/dev/null || skip "no user namespaces"
-    TAPGATE_OWN_NETWORK=1 exec unshare -rn "$0" "$@"
-fi
-ip link set lo up
-
-work=$(mktemp -d)
 qemu=
-cleanup() {
+at_end() {
     [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
-    for vm in vm other; do
-        "$tapgate" kill $vm >/dev/null 2>&1 || true
-    done
-    rm -rf "$work"
 }
-trap cleanup EXIT
-umask 077
-export HOME=$work/home XDG_CONFIG_HOME=$work/home/config XDG_RUNTIME_DIR=$work/run
 images=$work/images
-mkdir -p "$HOME" "$images/sub" "$XDG_RUNTIME_DIR"
+mkdir -p "$images/sub"
 cd "$images"
 
 ready() {

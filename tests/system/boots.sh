@@ -5,26 +5,19 @@
 # on, in VMs that tapgate makes from old command lines and a libvirt domain. And disks that are block
 # devices: what boots, and what is refused. That part needs root, for loop devices.
 #
-# Usage: boots.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: boots.sh TAPGATE.
 set -euo pipefail
 
-# shellcheck source=tests/system/words.sh
-source "$(dirname "$(readlink -f "$0")")/words.sh"
-tapgate=$1
-need qemu-system-x86_64 qemu-img
-
-work=$(mktemp -d)
+# shellcheck source=tests/system/home.sh
+source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
+home_begin qemu-system-x86_64 qemu-img
 vm='' loop=''
-# shellcheck disable=SC2317 # the trap calls it
-cleanup() {
+# shellcheck disable=SC2317 # called by home.sh
+at_end() {
     [ -z "$vm" ] || kill "$vm" 2>/dev/null || true
     [ -z "$loop" ] || losetup -d "$loop" || true
-    rm -rf "$work"
 }
-trap cleanup EXIT
-umask 077
-export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/run XDG_DATA_HOME=$work/data
-mkdir -p "$HOME" "$XDG_CONFIG_HOME" "$XDG_RUNTIME_DIR" "$XDG_DATA_HOME" "$work/images"
+mkdir "$XDG_CONFIG_HOME" "$XDG_DATA_HOME" "$work/images"
 cd "$work/images"
 export TAPGATE_ACCEL=tcg TAPGATE_MEMORY=64M
 

@@ -5,26 +5,18 @@
 # `import` gives the same VM back, what is left after a failure, and archives that somebody has tampered
 # with.
 #
-# Usage: export.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: export.sh TAPGATE.
 set -euo pipefail
 
-# shellcheck source=tests/system/words.sh
-source "$(dirname "$(readlink -f "$0")")/words.sh"
-tapgate=$1
-need qemu-system-x86_64 qemu-img qemu-io python3 tar
-
-work=$(mktemp -d)
+# shellcheck source=tests/system/home.sh
+source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
+home_begin qemu-system-x86_64 qemu-img qemu-io python3 tar
 background=
-# shellcheck disable=SC2317 # trap calls it
-cleanup() {
+# shellcheck disable=SC2317 # called by home.sh
+at_end() {
     [ -z "$background" ] || kill -KILL "$background" 2>/dev/null || true
-    "$tapgate" kill --all >/dev/null 2>&1 || true
-    rm -rf "$work"
 }
-trap cleanup EXIT
-umask 077
-export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/run XDG_DATA_HOME=$work/data
-mkdir -p "$HOME" "$XDG_RUNTIME_DIR" "$work/out"
+mkdir "$work/out"
 cd "$work"
 out=$work/words
 evidence=("$out")

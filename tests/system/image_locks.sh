@@ -5,33 +5,26 @@
 # the other. Whatever would destroy their images (clone, reset, delete, resize, snapshot, seed) is
 # refused all the same, because of QEMU's locks. With real QEMUs, some of which tapgate has not started.
 #
-# Usage: image_locks.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: image_locks.sh TAPGATE
 set -euo pipefail
 
-tapgate=$1
-# shellcheck source=tests/system/words.sh
-source "$(dirname "${BASH_SOURCE[0]}")/words.sh"
-need qemu-system-x86_64 qemu-img
-
-work=$(mktemp -d)
+# shellcheck source=tests/system/home.sh
+source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
+home_begin qemu-system-x86_64 qemu-img
 foreign=
-# shellcheck disable=SC2317 # a trap calls it
-cleanup() {
-    on first kill web >/dev/null 2>&1 || true
-    on first kill copy >/dev/null 2>&1 || true
+# shellcheck disable=SC2317 # called by home.sh
+at_end() {
+    on first kill --all >/dev/null 2>&1 || true
     [ -z "$foreign" ] || kill -KILL "$foreign" 2>/dev/null || true
-    rm -rf "$work"
 }
-umask 077
-export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data XDG_CACHE_HOME=$work/cache
-mkdir -p "$HOME/.ssh" "$work/first" "$work/second" "$XDG_DATA_HOME"
+export XDG_CACHE_HOME=$work/cache
+mkdir "$HOME/.ssh" "$work/first" "$work/second" "$XDG_DATA_HOME"
 echo "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA test" >"$HOME/.ssh/id_ed25519.pub"
 on() { # HOST VERB...
     local host=$1
     shift
     XDG_RUNTIME_DIR=$work/$host "$tapgate" "$@"
 }
-trap cleanup EXIT
 
 # sums: of all files of the user's but the running VM's image, which QEMU's metadata are written to.
 sums() {

@@ -4,25 +4,18 @@
 # `tapgate import` of each image format, and of images that are hostile, damaged, too large or
 # interrupted, which must leave nothing behind.
 #
-# Usage: import.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: import.sh TAPGATE.
 set -euo pipefail
 
-# shellcheck source=tests/system/words.sh
-source "$(dirname "$(readlink -f "$0")")/words.sh"
-tapgate=$1
-need qemu-system-x86_64 qemu-img qemu-io
-
-work=$(mktemp -d)
+# shellcheck source=tests/system/home.sh
+source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
+home_begin qemu-system-x86_64 qemu-img qemu-io
 importer=
-# shellcheck disable=SC2317 # trap calls it
-cleanup() {
+# shellcheck disable=SC2317 # called by home.sh
+at_end() {
     [ -z "$importer" ] || kill -KILL "$importer" 2>/dev/null || true
-    rm -rf "$work"
 }
-trap cleanup EXIT
-umask 077
-export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/run XDG_DATA_HOME=$work/data
-mkdir -p "$HOME" "$XDG_RUNTIME_DIR" "$XDG_DATA_HOME" "$work/images"
+mkdir "$XDG_DATA_HOME" "$work/images"
 cd "$work/images"
 
 # nothing_left NAME: neither VM file nor image, nor a part of one.

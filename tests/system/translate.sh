@@ -6,34 +6,24 @@
 # of the formats in the descriptions, and asked over QMP how it is. There are no bridges here: adapters
 # are behind QEMU's own NAT instead.
 #
-# Usage: translate.sh TAPGATE. Exit code 77: cannot run here; with MUST_WORK=1 that fails.
+# Usage: translate.sh TAPGATE.
 set -euo pipefail
 
-# shellcheck source=tests/system/words.sh
-source "$(dirname "$(readlink -f "$0")")/words.sh"
-tapgate=$1
-cases=$(dirname "$(readlink -f "$0")")/../unit/foreign
-need qemu-system-x86_64 qemu-img ip
-# QEMU listens on ports: not on the host's, where somebody else may have them.
-if [ -z "${TAPGATE_OWN_NETWORK:-}" ]; then
-    unshare -rn true 2>/dev/null || skip "no user namespaces"
-    TAPGATE_OWN_NETWORK=1 exec unshare -rn "$0" "$@"
-fi
-ip link set lo up
+# shellcheck source=tests/system/home.sh
+source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
+home_network
 ip route add 224.0.0.0/4 dev lo # for adapters on a multicast address
-
-work=$(mktemp -d)
+home_begin qemu-system-x86_64 qemu-img
+cases=$here/../unit/foreign
 qemu=
-# shellcheck disable=SC2317 # trap calls it
-cleanup() {
+# shellcheck disable=SC2317 # called by home.sh
+at_end() {
     [ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null || true
-    rm -rf "$work"
 }
-trap cleanup EXIT
-umask 077
-export HOME=$work/home XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/run
-mkdir -p "$HOME" "$work/data/dir" "$XDG_CONFIG_HOME/tapgate" "$XDG_RUNTIME_DIR"
-cd "$work/data"
+unset XDG_DATA_HOME # as most people have it
+images=$work/data
+mkdir -p "$images/dir" "$XDG_CONFIG_HOME/tapgate"
+cd "$images"
 
 # The images of a VM file, each made once.
 make_images() {
@@ -138,7 +128,7 @@ run_case() { # NAME
     "a share of a network that is kept") drop_arguments -shim ;;
     esac
     # Nothing is made or opened outside of the work directory.
-    sed -i -E "s:(^|[^[:alnum:]])/(data|dev/pve|tmp/images)/:\\1$work/data/:g; s:/dev/sr0$:$work/data/sr0:" "$conf"
+    sed -i -E "s:(^|[^[:alnum:]])/(data|dev/pve|tmp/images)/:\\1$images/:g; s:/dev/sr0$:$images/sr0:" "$conf"
     start_conf "$1"
 }
 
@@ -155,8 +145,8 @@ run_domain() { # NAME
     esac
     # No huge pages are set aside here, no card is vfio-pci's, nobody serves a socket, and of IOMMUs QEMU has one.
     sed -i -E "s:<hugepages.*(</hugepages>|<hugepages/>)::; s:<hugepages/>::; s:<(disk|interface) type='(nvme|vhostuser|vdpa)'.*</(disk|interface)>::
-        s:<vsock .*</vsock>::; s:<channel .*mode='connect'.*</channel>::; s:<iommu .*</iommu>(<iommu ):\\1:; s:(<table [^>]*>)/i/:\\1$work/data/:g" "$work/case"
-    sed -i -E "s:(file|dev)='(/[^']*/)([^/']+)':\\1='$work/data/\\3':g; s:<source dir='/[^']*':<source dir='$work/data/dir':g; s:(<path>|<source [^>]*path=')/i/:\\1$work/data/:g" "$work/case"
+        s:<vsock .*</vsock>::; s:<channel .*mode='connect'.*</channel>::; s:<iommu .*</iommu>(<iommu ):\\1:; s:(<table [^>]*>)/i/:\\1$images/:g" "$work/case"
+    sed -i -E "s:(file|dev)='(/[^']*/)([^/']+)':\\1='$images/\\3':g; s:<source dir='/[^']*':<source dir='$images/dir':g; s:(<path>|<source [^>]*path=')/i/:\\1$images/:g" "$work/case"
     mv "$work/case" "$work/case.xml"
     rm -f "$conf"
     if ! "$tapgate" import --yes "$work/case.xml" vm >"$work/out" 2>"$work/error"; then
@@ -196,7 +186,7 @@ run_appliance() { # NAME
 start_conf() {
     # No card is vfio-pci's here: one of QEMU's is in its place.
     sed -i -E '/^qemu-arg = vfio-pci/{s/vfio-pci(-nohotplug)?/pci-testdev/;s/,(host|sysfsdev|x-pci-[a-z-]*|rombar|bootindex)=[^,]*//g}' "$conf"
-    sed -i -E "s:=/dev/shm/:=$work/data/:g" "$conf"
+    sed -i -E "s:=/dev/shm/:=$images/:g" "$conf"
     # -cpu host is KVM's.
     sed -i -E "s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//; s/^cpu = host/cpu = max/" "$conf"
     make_images "$conf"
@@ -243,7 +233,7 @@ until [ "$(tr '\0' ' ' <"/proc/$qemu/cmdline" | cut -d' ' -f1)" = qemu-system-x8
 kill -KILL "$qemu"
 wait "$qemu" 2>/dev/null || true
 qemu=
-grep -qxF "disk = $work/data/stick.raw,format=raw,bus=virtio" "$XDG_CONFIG_HOME/tapgate/lab.conf"
+grep -qxF "disk = $images/stick.raw,format=raw,bus=virtio" "$XDG_CONFIG_HOME/tapgate/lab.conf"
 "$tapgate" show lab >/dev/null
 
 # A script with its arguments, and without.
