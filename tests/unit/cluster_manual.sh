@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$1"
 chapter=launcher/tapgate-cluster.7
-bed=(tests/system/cluster.sh tests/system/cluster/*)
+mapfile -t bed < <(find tests/system/cluster.sh tests/system/cluster -type f)
 
 wrong=0
 named=0
