@@ -247,9 +247,9 @@ for url in "$server/none.qcow2" "file://$site/none.qcow2"; do
 done
 tg_refused 'HTTP status 500' new a --from="$server/error/cloud.qcow2"
 nothing_left a
-tg_refused 'redirect' new a --from="$server/round/cloud.qcow2"
+tg_refused 'redirects followed' new a --from="$server/round/cloud.qcow2"
 nothing_left a
-tg_refused 'rotocol' new a --from="$server/to-file/passwd.raw"
+tg_refused 'Protocol "file" not supported' new a --from="$server/to-file/passwd.raw"
 nothing_left a
 tg_refused '127.0.0.1 port 9' new a --from=http://127.0.0.1:9/x.qcow2
 nothing_left a
@@ -262,7 +262,7 @@ did 2 new a --from="$server/x.qcow2,bus=ide"
 did 2 new a --from="$server/cloud.qcow2" --sha256=abc
 did 2 new a
 : >"$requests"
-tg_refused 'ssh-keygen' new a --from="$server/cloud.qcow2" --seed
+tg_refused 'there is no public SSH key' new a --from="$server/cloud.qcow2" --seed
 [ "$(asked .)" = 0 ] || wrong "it fetched before it knew that there is no key"
 nothing_left a
 result "no file, no server, no room, a redirection to a file of this host's: said, and nothing is left"

@@ -127,9 +127,10 @@ for ending in tar ova; do
 done
 full "export .xml" "grep '</domain>' own.xml" export own "$disk/own.xml"
 full "snapshot save" "qemu-img snapshot -l own.qcow2 | grep fresh" snapshot save own fresh
-full "snapshot restore" "qemu-io -r -f qcow2 -c 'read -P 0x11 1M 1M' own.qcow2 | grep -v failed" \
+full "snapshot restore" "qemu-io -r -f qcow2 -c 'read -P 0x11 1M 1M' own.qcow2" \
     snapshot restore own old --yes
-full "snapshot delete" "! qemu-img snapshot -l second.qcow2 | grep old" snapshot delete own old --yes
+full "snapshot delete" "list=\$(qemu-img snapshot -l own.qcow2 && qemu-img snapshot -l second.qcow2) && [ -z \"\$list\" ]" \
+    snapshot delete own old --yes
 # Where the image is sparse, what is left of its list of snapshots wants room.
 prepared snapshot save own newer
 for image in own second; do
@@ -167,25 +168,31 @@ find "$disk" -mindepth 1 -delete
 cp -a --sparse=never "$kept/." "$disk/"
 result "snapshot delete, of the last one from a sparse image: what is left of it is given back"
 full resize "qemu-img info own.qcow2 | grep '16 MiB'" resize own 16M
-full reset "[ -e $data/student/disk.qcow2 ]" reset student --to-base --yes
+user qemu-io -f qcow2 -c 'write -q -P 0x33 0 64k' "disk/$data/student/disk.qcow2"
+full reset "qemu-img compare $in/golden.qcow2 $data/student/disk.qcow2" reset student --to-base --yes
 full delete "! [ -e $conf/student.conf ] && ! [ -e $data/student ]" delete student --disks --yes
 full ssh-config "grep -l tapgate .ssh/config .ssh/tapgate.conf" ssh-config --install
-full "lab up" "[ -e $conf/class-vm-2.conf ]" lab up "$in/class.conf" --helper="$LAB_HELPER"
+full "lab up" "[ -e $runtime/tapgate/class-vm-1/vm.json ] && [ -e $runtime/tapgate/class-vm-2/vm.json ]" lab up "$in/class.conf" --helper="$LAB_HELPER"
 for name in class-vm-1 class-vm-2; do
     on_disk kill $name
 done
 
+# shellcheck disable=SC2317 # full evaluates it
+attached() { # disk|net: `runs' has one
+    on_disk detach runs nothing # which says what there is
+    grep -Eq "it has .*${1/net/nic}0" "$err"
+}
 for save in "" --save; do
     for device in "disk=$in/more.qcow2" net=bridge:br0; do
-        full "attach $save ${device%%=*}" "[ -z '$save' ] || grep '^${device%%=*} = .*' $conf/runs.conf" \
+        full "attach $save ${device%%=*}" "attached ${device%%=*} && { [ -z '$save' ] || grep '^${device%%=*} = .*' $conf/runs.conf; }" \
             attach runs "$device" $save --helper="$LAB_HELPER"
         on_disk kill runs
         prepared start runs
     done
 done
 full_disk=$runtime
-full "attach, no room for the record" true attach runs net=bridge:br0 --helper="$LAB_HELPER"
-full "start, no room for the record" "true" start web
+full "attach, no room for the record" "attached net" attach runs net=bridge:br0 --helper="$LAB_HELPER"
+full "start, no room for the record" "[ -e $runtime/tapgate/web/vm.json ]" start web
 on_disk kill web
 on_disk kill runs
 lab_no_tap_left

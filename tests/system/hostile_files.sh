@@ -125,32 +125,37 @@ works_on_qemu() {
     user qemu-img convert -O raw --image-opts \
         "driver=vmdk,file.driver=file,file.filename=$home/images/$1" "$home/leak" && leaked "$home/leak"
 }
-refused() { # VERB...
-    if user "$tapgate" "$@"; then return 1; fi
-    [ ! -e "$home/.config/tapgate/vm.conf" ]
+refused() { # TEXT VERB...: with TEXT, and no VM is made
+    if user "$tapgate" "${@:2}"; then return 1; fi
+    grep -qF -- "$1" "$out" && [ ! -e "$home/.config/tapgate/vm.conf" ]
 }
 # What `create` writes it says will not start; and so it does not.
-no_disk() { # FILE
+no_disk() { # TEXT FILE
     local failed=0
     user "$tapgate" create vm --net=none --memory=64M --display=none \
-        --disk="$1,format=vmdk,readonly=on" || failed=1
+        --disk="$2,format=vmdk,readonly=on" || failed=1
     if user "$tapgate" start vm; then
         user "$tapgate" kill vm || true
         failed=1
     fi
     rm -f "$home/.config/tapgate/vm.conf"
-    [ "$failed" = 0 ] && grep -q "$1" "$out"
+    [ "$failed" = 0 ] && grep -q "$2" "$out" && grep -qF -- "$1" "$out"
 }
 for image in second-sector no-capacity extent comment elsewhere plain; do
+    case $image in
+    comment | elsewhere) why='the image only has what differs from another one' ;;
+    plain) why="the extent \`$key' is no file beside the descriptor" ;;
+    *) why='its header says that it holds nothing' ;;
+    esac
     rm -f "$home/leak"
     check "$image.vmdk gives the key to qemu-img alone" works_on_qemu $image.vmdk
     rm -f "$home/leak"
-    check "$image.vmdk is not imported" refused import images/$image.vmdk vm
+    check "$image.vmdk is not imported" refused "$why" import images/$image.vmdk vm
     check "$image.vmdk: no VM has the key" eval '! leaked_to_vm vm'
-    check "$image.vmdk is no VM's disk" no_disk images/$image.vmdk
+    check "$image.vmdk is no VM's disk" no_disk "$why" images/$image.vmdk
 done
 for file in appliance.ovf appliance.ova; do
-    check "$file is not imported" refused import images/$file vm
+    check "$file is not imported" refused 'its header says that it holds nothing' import images/$file vm
     check "$file: no VM has the key" eval '! leaked_to_vm vm'
 done
 
@@ -163,11 +168,11 @@ printf '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType=
     touch $LAB/opened
 ) 2>/dev/null &
 writer=$!
-check "a FIFO is not imported" refused import images/fifo.vmdk vm
-check "nor a VM's disk" no_disk images/fifo.vmdk
+check "a FIFO is not imported" refused "images/pipe' is not a regular file" import images/fifo.vmdk vm
+check "nor a VM's disk" no_disk "images/pipe' is not a regular file" images/fifo.vmdk
 check "a FIFO is not even opened" [ ! -e $LAB/opened ]
 kill $writer 2>/dev/null || true
-check "a FIFO is not waited for, whatever it may be" refused import images/pipe vm
+check "a FIFO is not waited for, whatever it may be" refused 'does not tell its format' import images/pipe vm
 
 # --- a domain's XML -------------------------------------------------------------------------------
 
@@ -181,7 +186,7 @@ EOT
 on_terminal() {
     (lab_exec sh -c "echo $1 | script -qec '$tapgate import domain.xml vm' /dev/null") >"$out" 2>&1
 }
-check "a domain's disk needs a word of the user's" refused import domain.xml vm
+check "a domain's disk needs a word of the user's" refused 'gives these of this host to the guest' import domain.xml vm
 check "and is named" grep -q "$key (read and written)" "$out"
 check "a CD-ROM too" grep -q "/etc/passwd (read)" "$out"
 check "asked, and answered no" eval '! on_terminal n && [ ! -e "$home/.config/tapgate/vm.conf" ]'
@@ -259,7 +264,7 @@ named() {
 }
 # As `su' leaves it: what the user has himself is used, and nothing comes into the other's.
 check "XDG_RUNTIME_DIR of another's is not used" eval 'named && [ -z "$(ls -A /tmp/others)" ]'
-user env XDG_RUNTIME_DIR=/tmp/others "$tapgate" start vm || true
+user env XDG_RUNTIME_DIR=/tmp/others "$tapgate" start vm || wrong "it does not start: $(cat "$out")"
 check "nor for a VM's sockets" eval '[ -z "$(ls -A /tmp/others)" ] && user "$tapgate" kill vm'
 check "and one for all neither" eval 'user env XDG_RUNTIME_DIR=/tmp "$tapgate" status vm && [ ! -e /tmp/tapgate ]'
 

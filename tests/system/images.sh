@@ -151,7 +151,7 @@ did 0 snapshot restore c1 live
 ask c1 notes '^NOTE <paper>'
 ask c1 read '^DISK <later>'
 tg_refused "was made while the guest was off" snapshot restore c1 off
-tg_refused "already" snapshot save c1 live
+tg_refused "c1 has a snapshot \`live' already" snapshot save c1 live
 did 0 snapshot list c1 --json
 python3 - "$out" <<'EOT' || wrong "snapshot list --json is not as expected"
 import json, sys
@@ -159,7 +159,7 @@ tags = {one["tag"]: one["ram"] for one in json.load(open(sys.argv[1]))}
 assert tags == {"off": False, "live": True}, tags
 EOT
 did 0 kill c1
-tg_refused "with its RAM" snapshot restore c1 live
+tg_refused "is of a running guest, with its RAM" snapshot restore c1 live
 did 0 snapshot restore c1 off
 starts c1
 ask c1 read '^DISK <first>'
@@ -257,7 +257,6 @@ result "new: two VMs over an image that is root's, larger, and seeded"
 # --- what goes wrong ----------------------------------------------------------------------------
 
 tg_refused "of this name already" clone golden c1
-cp "$config/c1.conf" "$LAB/log/c1.conf"
 user touch "$base"
 tg_refused "has changed: it was written to" start c1 --helper="$LAB_HELPER"
 did 0 status c1 --verify
@@ -353,6 +352,7 @@ user mkdir -p "$LAB/home/.local/share/tapgate"
 user dd if=/dev/zero of="$LAB/home/.local/share/fill" bs=4k status=none 2>/dev/null || true
 did 0 create other --disk="$LAB/home/other.qcow2" --net=none
 did 1 clone other full
+says "$err" 'No space left on device'
 [ ! -e "$config/full.conf" ] || wrong "the VM file is left"
 [ -z "$(ls -A "$LAB/home/.local/share/tapgate")" ] || wrong "left: $(ls -A "$LAB/home/.local/share/tapgate")"
 [ "$(stat -c %a "$LAB/home/other.qcow2")" = 644 ] ||
@@ -363,7 +363,7 @@ result "on a full disk nothing is left of a clone"
 # --- the end ------------------------------------------------------------------------------------
 
 did 0 delete c1 --disks --yes
-tg_refused "c2" start golden --helper="$LAB_HELPER"
+tg_refused "is the base of c2;" start golden --helper="$LAB_HELPER"
 did 0 delete c2 --disks --yes
 grep -q 'has no clones any more' "$err" || wrong "it does not say that the base can be written to"
 starts golden

@@ -122,10 +122,10 @@ printf '# Disk DescriptorFile\nRW\n16384 FLAT "../secret.raw" 0\n' >hostile/f.vm
 import_refused "line 2 of the descriptor" sly hostile/f.vmdk
 for format in vdi vhdx qcow2 vhd; do
     head -c 300 disk.$format >truncated.$format
-    import_refused "truncated.$format" truncated-$format truncated.$format
+    import_refused "truncated.$format is damaged: " truncated-$format truncated.$format
 done
 head -c 70000 monolithicSparse/*.vmdk >truncated.vmdk
-import_refused "truncated.vmdk" truncated-vmdk truncated.vmdk
+import_refused "truncated.vmdk is damaged: " truncated-vmdk truncated.vmdk
 mkfifo fifo.raw
 import_refused "neither a file nor a block device" fifo fifo.raw
 
@@ -354,7 +354,7 @@ import_refused "is not in the archive" traversal-ova evil.ova
 head -c 20000 lab-ustar.ova >cut.ova
 import_refused "cut off" cut-ova cut.ova
 cp disk.qcow2 none.ova
-import_refused "none.ova" no-tar none.ova
+import_refused "none.ova: not a tar archive" no-tar none.ova
 cat >domain.xml <<EOT
 <domain type='kvm'><name>old</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
 <os><type arch='x86_64' machine='pc'>hvm</type></os>
@@ -399,13 +399,16 @@ if unshare --user --map-root-user --mount true 2>/dev/null; then
             [ -z "$(ls "$XDG_DATA_HOME/tapgate")" ]' sh "$tapgate") || full="$full (it did not fail, or left something)"
     [[ $full == *"MiB needed, "*" MiB free" ]] || wrong "$full"
     result "no room: $full"
+else
+    not_here "no room" "no user namespaces"
 fi
 # A disk that is full after all: no file may grow beyond 512 KiB.
 if (ulimit -f 512 && exec "$tapgate" import disk.raw full >/dev/null 2>"$work/error"); then
     wrong "it was taken"
 fi
 nothing_left full || wrong "something is left"
-result "a write that fails: $(cat "$work/error")"
+says "$work/error" 'File too large'
+result "a write that fails: $(tail -n 1 "$work/error")"
 # Slow enough to be met half way: much data, and a throttle is not at hand.
 truncate -s 512M large.raw
 for i in {0..127}; do

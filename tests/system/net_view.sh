@@ -55,10 +55,10 @@ for verb in ip ssh ssh-config "wait --for=address" "exec --via=ssh"; do
 done
 ! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
 check "wait for a VM that there is not" 'no VM is called lab: ' "$err"
-tap_gate create lab --net=none || true
+tap_gate create lab --net=none || wrong "exit status $?"
 ! tap_gate wait lab --for=running --timeout=0 || wrong "exit status 0"
 check "wait for nothing has a limit" 'lab: not ready within 0 s: it is off' "$err"
-tap_gate delete lab --yes || true
+tap_gate delete lab --yes || wrong "exit status $?"
 
 # --- a guest that has said nothing, then one that has ---------------------------------------------
 
@@ -76,19 +76,19 @@ lab_poll 20 grep -q '^PASS' "$state/console.log" || die "the guest did not boot"
 check "wait for an address has a limit" 'lab: not ready within 1 s' "$err"
 busybox ping -c 1 -W 5 192.0.2.10 >/dev/null || die "the guest does not answer"
 
-tap_gate ip lab || true
+tap_gate ip lab || wrong "exit status $?"
 check "ip: from the neighbour table" '^192\.0\.2\.10$' "$out"
-tap_gate ip lab --json || true
+tap_gate ip lab --json || wrong "exit status $?"
 check "ip --json" '"source": "neighbours"' "$out"
 
-tap_gate doctor lab || true
+tap_gate doctor lab || wrong "exit status $?"
 check "doctor: the guest's address" "^ok +guest +$mac has 192\.0\.2\.10$" "$out"
 ! tap_gate wait lab --for=agent --timeout=1 || wrong "exit status 0"
 check "wait for an agent that is not there" 'lab: not ready within 1 s: no guest agent answers' "$err"
 
 # Another ordinary user, who has nothing to do with this VM.
 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all -- \
-    env -i HOME=/nonexistent PATH=/usr/bin:/bin $LAB/tapgate bridges >"$out" 2>"$err" || true
+    env -i HOME=/nonexistent PATH=/usr/bin:/bin $LAB/tapgate bridges >"$out" 2>"$err" || wrong "exit status $?"
 check "bridges: for anybody: owner, VM, MAC, address" \
     "^br0 .* no .* forwarding +$LAB_USER +lab +$mac +192\.0\.2\.10$" "$out"
 
@@ -97,8 +97,8 @@ check "bridges: for anybody: owner, VM, MAC, address" \
 mkdir -m 0700 $LAB/home/.ssh
 echo "IdentityFile $LAB/home/key" >$LAB/home/.ssh/config
 chown -R "$LAB_UID:$LAB_UID" $LAB/home/.ssh
-tap_gate wait lab --timeout=30 || true
-check "wait for ssh" '^$|waiting' <(cat "$err"; echo)
+tap_gate wait lab --timeout=30 || wrong "exit status $?"
+result "wait for ssh"
 status=0
 # shellcheck disable=SC2016 # the guest's shell expands it
 tap_gate ssh lab -l root -- 'echo "guest: $USER" && exit 7' || status=$?
@@ -108,7 +108,7 @@ known=$LAB/home/.local/share/tapgate/lab/known_hosts
 check "ssh: the guest's key is the VM's" '^[^ ]+ ssh-ed25519 ' "$known"
 holds "ssh: and nowhere else" [ ! -e $LAB/home/.ssh/known_hosts ]
 
-tap_gate ssh-config lab --user=root || true
+tap_gate ssh-config lab --user=root || wrong "exit status $?"
 cp "$out" $LAB/home/ssh-config
 # shellcheck disable=SC2317 # called by holds
 plain_ssh() {
@@ -127,7 +127,7 @@ holds "exec: its exit status" [ "$status" = 9 ]
 check "exec: without an agent" 'no guest agent answers; in the guest: apt install qemu-guest-agent' "$err"
 
 # For all VMs, those to come too: ssh asks for the way when it connects.
-tap_gate ssh-config --install --user=root || true
+tap_gate ssh-config --install --user=root || wrong "exit status $?"
 check "ssh-config --install: says what it did" 'config includes it' "$err"
 # shellcheck disable=SC2317 # called by holds
 pattern_ssh() {
@@ -143,9 +143,9 @@ printf '#!/bin/sh\nprintf "<%%s>" "$@"\n' >$LAB/scp
 chmod 0755 $LAB/scp
 mount --bind $LAB/scp "$(command -v scp)"
 echo x >$LAB/home/a:b
-tap_gate cp ./a:b lab:/tmp/c -l root || true
+tap_gate cp ./a:b lab:/tmp/c -l root || wrong "exit status $?"
 check "cp: to the guest" '<User root>.*<--><(\./)+a:b><\[192\.0\.2\.10\]:/tmp/c>' "$out"
-tap_gate cp lab:/tmp/c here || true
+tap_gate cp lab:/tmp/c here || wrong "exit status $?"
 check "cp: from the guest" '<--><\[192\.0\.2\.10\]:/tmp/c><\./here>' "$out"
 ! tap_gate cp lab:/x web:/y || wrong "exit status 0"
 check "cp: between two guests" 'two guests take two steps' "$err"
@@ -165,10 +165,10 @@ holds "delete: ssh's own too" [ ! -e "$pattern_known" ]
 
 ip neigh flush dev br0
 vm_start "tapgate.ip=198.51.100.7/24" "bridge:br0,mac=$mac"
-tap_gate wait lab --for=ssh --timeout=30 || true
-tap_gate ip lab || true
+tap_gate wait lab --for=ssh --timeout=30 || wrong "exit status $?"
+tap_gate ip lab || wrong "exit status $?"
 check "ip: a guest that is called" '^fe80::5054:ff:fe00:1%br0$' "$out"
-tap_gate ssh lab -l root -- 'echo by IPv6' || true
+tap_gate ssh lab -l root -- 'echo by IPv6' || wrong "exit status $?"
 check "ssh: by IPv6" '^by IPv6$' "$out"
 
 # A guest whose power is cut closes no connection.
@@ -203,10 +203,10 @@ vm_start "tapgate.ip=10.0.2.15/24" "user,mac=$mac,hostfwd=tcp:127.0.0.1:0-:22"
 ! tap_gate ssh lab -l root -- true || wrong "exit status 0"
 check "ssh: QEMU's own answer is no server's" \
     'no SSH server answers: 127.0.0.1 port [0-9]+: it (takes|closes)' "$err"
-tap_gate ip lab || true
+tap_gate ip lab || wrong "exit status $?"
 check "ip: a forward" "^127\.0\.0\.1 port [0-9]+ \(tcp, the guest's 22\)$" "$out"
-tap_gate wait lab --timeout=30 || true
-tap_gate ssh lab -l root -- 'echo through the NAT' || true
+tap_gate wait lab --timeout=30 || wrong "exit status $?"
+tap_gate ssh lab -l root -- 'echo through the NAT' || wrong "exit status $?"
 check "ssh: through a forward" '^through the NAT$' "$out"
 vm_stop
 
@@ -226,16 +226,16 @@ agent=$!
 lab_poll 5 test -S "$state/agent.sock" || die "the agent does not start: $(cat $LAB/log/agent)"
 # More than a few pieces, all bytes, and no whole number of anything.
 (lab_exec sh -c 'head -c 5000001 /dev/urandom >sent; mkdir guest there; : >empty')
-tap_gate cp sent lab:$LAB/home/guest/file || true
+tap_gate cp sent lab:$LAB/home/guest/file || wrong "exit status $?"
 holds "cp: to a guest without network" cmp $LAB/home/sent $LAB/home/guest/file
-tap_gate cp lab:$LAB/home/guest/file received || true
+tap_gate cp lab:$LAB/home/guest/file received || wrong "exit status $?"
 holds "cp: and back" cmp $LAB/home/sent $LAB/home/received
-tap_gate cp --via=agent sent lab:$LAB/home/guest || true
+tap_gate cp --via=agent sent lab:$LAB/home/guest || wrong "exit status $?"
 holds "cp: into a directory of the guest's" cmp $LAB/home/sent $LAB/home/guest/sent
-tap_gate cp --via=agent lab:$LAB/home/guest/sent there || true
+tap_gate cp --via=agent lab:$LAB/home/guest/sent there || wrong "exit status $?"
 holds "cp: into a directory here" cmp $LAB/home/sent $LAB/home/there/sent
-tap_gate cp empty lab:$LAB/home/guest/ || true
-tap_gate cp lab:$LAB/home/guest/empty there || true
+tap_gate cp empty lab:$LAB/home/guest/ || wrong "exit status $?"
+tap_gate cp lab:$LAB/home/guest/empty there || wrong "exit status $?"
 holds "cp: of nothing" cmp $LAB/home/empty $LAB/home/there/empty
 ! tap_gate cp there lab:$LAB/home/guest || wrong "exit status 0"
 check "cp: of a directory, by the agent" 'the agent takes files only: tar -cf' "$err"
@@ -249,7 +249,9 @@ check "cp: as another user" 'its agent, which does, would do it as root and not 
 ! tap_gate cp --via=ssh lab:$LAB/home/sent received || wrong "exit status 0"
 check "cp: by ssh only" 'no network adapter' "$err"
 holds "cp: no part is left" [ -z "$(find $LAB/home -name "*.part.*")" ]
+status=0
 tap_gate exec lab -- sh -c 'echo by the real agent; exit 5' || status=$?
+[ $status = 5 ] || wrong "exit status $status"
 check "exec: by a real agent" '^by the real agent$' "$out"
 # What is ended here does not go on in the guest.
 # shellcheck disable=SC2016 # for the shell in the guest
@@ -291,13 +293,14 @@ chmod 0644 $LAB/home/class.lab
 check "lab exec: no VM runs" 'no VM of the lab .* runs; start them with: tapgate lab up /' "$err"
 tap_gate lab up class.lab || die "lab up: $(cat "$err")"
 one=$(tap_gate lab status class.lab; awk '$1 ~ /one/ { print $1 }' "$out")
-tap_gate wait "$one" --timeout=30 || true
+tap_gate wait "$one" --timeout=30 || wrong "exit status $?"
 ! tap_gate lab exec class.lab -l root -- sh -c 'echo first; echo second' || wrong "exit status 0"
 check "lab exec: each line behind its VM's name" "^$one: first$" "$out"
 check "lab exec: the other lines, too" "^$one: second$" "$out"
 check "lab exec: what failed, and where" '^[a-z.-]*two-1: tapgate: .*no network adapter' "$err"
 check "lab exec: how many failed" '^tapgate: 1 of 2 failed$' "$err"
 ! tap_gate lab exec class.lab -l root -- seq 100000 || wrong "exit status 0"
+[ "$(grep -c "^$one: [0-9]*$" "$out")" = 100000 ] || wrong "$(wc -l <"$out") lines"
 check "lab exec: all of a long output" "^$one: 100000\$" "$out"
 # shellcheck disable=SC2317 # lab_poll calls them
 ssh_runs() { grep -qsx ssh /proc/[0-9]*/comm; }
@@ -316,17 +319,17 @@ check "lab exec: a signal ends the commands" '^tapgate: 2 of 2 failed$' "$err"
 ! tap_gate lab exec class.lab || wrong "exit status 0"
 check "lab exec: of nothing" 'needs a command' "$err"
 tap_gate lab exec class.lab one-1 -l root -- sh -c 'echo alone' || wrong "exit status $?"
-check "lab exec: in one" '^alone$' "$out"
 ! grep -q two-1 "$err" || wrong "it asks the other, too"
+check "lab exec: in one" '^alone$' "$out"
 ! tap_gate lab exec class.lab one-2 -l root -- true || wrong "exit status 0"
 check "lab exec: in one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" "$err"
 ! tap_gate lab exec class.lab one-1 two-1 -- true || wrong "exit status 0"
 check "lab exec: in two" 'one of its VMs, or none for each' "$err"
 # shellcheck disable=SC2016 # the guest's shell expands it
-tap_gate lab ssh class.lab one-1 -l root -- 'echo "$0 in one"' || true
+tap_gate lab ssh class.lab one-1 -l root -- 'echo "$0 in one"' || wrong "exit status $?"
 check "lab ssh: one, by its short name" '^-?(/bin/)?sh in one$' "$out"
 # shellcheck disable=SC2016 # so does that
-(lab_exec $LAB/tapgate lab ssh class.lab "$one" -l root <<<'echo $((6 * 7))') >"$out" 2>"$err" || true
+(lab_exec $LAB/tapgate lab ssh class.lab "$one" -l root <<<'echo $((6 * 7))') >"$out" 2>"$err" || wrong "exit status $?"
 check "lab ssh: by its name, a login" '^42$' "$out"
 ! tap_gate lab ssh class.lab -l root -- 'echo first; echo second' || wrong "exit status 0"
 check "lab ssh: a command in each" "^$one: second$" "$out"
@@ -337,7 +340,7 @@ check "lab ssh: which" 'which of them.*it has one-1, two-1; ' "$err"
 check "lab ssh: one that there is not" "is no VM of the lab class.lab; it has .*did you mean .one-1" "$err"
 ! tap_gate lab cp class.lab "$LAB/home/sent" :/tmp/from-the-lab -l root || wrong "exit status 0"
 check "lab cp: who could not have it" '^[a-z.-]*two-1: .*no network adapter' "$err"
-tap_gate lab ssh class.lab one-1 -l root -- 'wc -c </tmp/from-the-lab' || true
+tap_gate lab ssh class.lab one-1 -l root -- 'wc -c </tmp/from-the-lab' || wrong "exit status $?"
 check "lab cp: and who has it" "^$(stat -c %s $LAB/home/sent)\$" "$out"
 ! tap_gate lab cp class.lab a:b /tmp || wrong "exit status 0"
 check "lab cp: to nowhere" 'lab cp FILE PATH :PATH' "$err"
@@ -349,6 +352,6 @@ status=0
 wait $in_lab || status=$?
 [ $status = 1 ] || wrong "lab exec ends with $status"
 check "lab exec: a VM without power" "^$one: tapgate: $one does not run any more; start it" "$err"
-tap_gate lab destroy class.lab --yes --timeout=0 --force || true
+tap_gate lab destroy class.lab --yes --timeout=0 --force || wrong "exit status $?"
 
 summary

@@ -141,7 +141,7 @@ is shared running || wrong "the VM does not run any more"
 result "a virtiofsd that crashes: QEMU goes on, and its log says what mends it"
 
 kill -KILL "$supervisor"
-lab_poll 5 gone "$supervisor" || true
+lab_poll 5 gone "$supervisor" || wrong "the supervisor does not die"
 kill -0 "$qemu" 2>/dev/null || wrong "QEMU went with its supervisor"
 ! no_server || wrong "the other virtiofsd went with the supervisor"
 did 0 kill shared

@@ -71,7 +71,13 @@ COMP_WORDBREAKS=$' \t\n'
 completes 'tapgate create x --display=vnc:l' '--display=vnc:localhost'
 
 # Every verb and every option that --help has.
+verbs=0
 for verb in $("$tapgate" --help | sed -n 's/^  tapgate \([a-z-]*\) .*/\1/p'); do
+    verbs=$((verbs + 1))
+    [[ -v _tapgate_operands[$verb] ]] || {
+        echo "$verb is not completed"
+        exit 1
+    }
     completes "tapgate $verb" "$(compgen -W "${!_tapgate_operands[*]}" -- "$verb" | LC_ALL=C sort | paste -sd ' ')"
     for option in $("$tapgate" "$verb" --help | grep -oE '^ .*--[a-z][a-z0-9-]*' | grep -oE -- '--[a-z0-9-]+' | sort -u); do
         [[ $option = --version || " ${_tapgate_options[$verb]} " =~ [[:space:]]$option=?[[:space:]] ]] || {
@@ -80,6 +86,10 @@ for verb in $("$tapgate" --help | sed -n 's/^  tapgate \([a-z-]*\) .*/\1/p'); do
         }
     done
 done
+[ $verbs -ge 50 ] || {
+    echo "--help has only $verbs verbs: is the pattern still right?"
+    exit 1
+}
 
 if ! command -v zsh >/dev/null; then
     echo "missing package: zsh"

@@ -160,11 +160,15 @@ cmp -s <("$tapgate" help lab up) <("$tapgate" lab up --help) || wrong "help lab 
 cmp -s <("$tapgate" help snapshot save) <("$tapgate" help snapshot) || wrong "help snapshot save is not snapshot's"
 refused "\`lab' is no word of start" "$tapgate" help start lab
 refused "\`start' is no word of lab, which has: up down" "$tapgate" help lab start
+verbs=0
 for verb in '' $("$tapgate" help | sed -n 's/^  tapgate \([a-z-]*\).*/\1/p'); do
+    verbs=$((verbs + 1))
     # shellcheck disable=SC2086 # none, or one
-    long=$("$tapgate" help $verb | grep -v '^  tapgate' | awk 'length > 80' || true)
+    "$tapgate" help $verb >said || wrong "help $verb ends with $?"
+    long=$(awk '!/^  tapgate/ && length > 80' said)
     [ -z "$long" ] || wrong "help $verb is wider than 80 columns: $long"
 done
+[ $verbs -ge 50 ] || wrong "help has only $verbs verbs"
 "$tapgate" help wait | matches 'how long to wait (120 seconds)' || wrong "help wait tells of other verbs"
 ! "$tapgate" help wait | matches 'power down' || wrong "help wait tells of other verbs"
 "$tapgate" ls --all | matches '^lab ' || wrong "ls does not list"
@@ -187,9 +191,7 @@ ln -s nowhere "$XDG_CONFIG_HOME/tapgate/link.conf"
 rm "$XDG_CONFIG_HOME/tapgate/link.conf"
 cp disk.raw readonly.raw
 chmod 0444 readonly.raw
-if [ "$(id -u)" != 0 ]; then
-    refused 'Permission denied: you may not write to it. A VM' "$tapgate" run ./readonly.raw --net=none
-fi
+refused 'Permission denied: you may not write to it. A VM' heeding_modes "$tapgate" run ./readonly.raw --net=none
 # shellcheck disable=SC2016 # for the other shell
 refused 'lab.conf: File too large' bash -c 'ulimit -f 0; trap "" XFSZ; exec "$@"' - "$tapgate" set lab memory=2G
 result "an error names the file that is meant"

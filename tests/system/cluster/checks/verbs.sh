@@ -94,6 +94,7 @@ says "$err" 'br7 .*denied'
 did 0 screenshot web shot.png
 [ "$(head -c 4 $BED/home/alice/shot.png | tail -c 3)" = PNG ] || wrong "no picture"
 did 0 vnc web
+says "$out" '/web/vnc.sock$'
 did 0 pause web deaf
 did 0 status web
 says "$out" '^state +paused$'
@@ -128,7 +129,7 @@ did 0 snapshot restore web one --yes
 did 1 exec web --user=root -- test -e /tmp/later
 did 0 snapshot delete web one --yes
 did 1 snapshot restore web one --yes
-says "$err" 'one'
+says "$err" 'web has no snapshot .one.'
 # Its own words, and not what srun makes of its exit code.
 ! grep -q '^srun:' "$err" || wrong "srun's line is shown: $(grep '^srun:' "$err")"
 did 3 exec web --user=root -- sh -c 'echo "of the guest" >&2; exit 3'
