@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
 #include "launcher/base/error.h"
 #include "launcher/cli/operand.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 
@@ -28,8 +30,10 @@ TEST(NameOfImage, IsTheFilesNameAsFarAsItCanBe) {
     EXPECT_EQ(name_of_image("-x.qcow2").str(), "vm-x");
     EXPECT_EQ(name_of_image("/a/" + std::string(100, 'x') + ".raw").str(), std::string(40, 'x'));
     EXPECT_EQ(name_of_image("2" + std::string(100, 'x') + ".raw").str().size(), 40U);
-    EXPECT_THROW(name_of_image("/a/.qcow2"), UsageError);
-    EXPECT_THROW(name_of_image("/a/"), UsageError);
+    EXPECT_THAT(error_of<UsageError>([] { name_of_image("/a/.qcow2"); }),
+                testing::HasSubstr("`/a/.qcow2' makes no name for a VM"));
+    EXPECT_THAT(error_of<UsageError>([] { name_of_image("/a/"); }),
+                testing::HasSubstr("`/a/' makes no name for a VM"));
 }
 
 }  // namespace

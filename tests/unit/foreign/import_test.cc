@@ -82,7 +82,8 @@ TEST(VmdkDescriptor, Embedded) {
     EXPECT_EQ(embedded_vmdk_descriptor(sparse_head("", 0), "s"), "");
     EXPECT_EQ(embedded_vmdk_descriptor(sparse_head("a=b"), "s"), "a=b");
     std::string head = sparse_head("a=b");
-    EXPECT_THROW(embedded_vmdk_descriptor("KDMV", "s"), LauncherError);
+    EXPECT_THAT(error_of([] { embedded_vmdk_descriptor("KDMV", "s"); }),
+                HasSubstr("not a vmdk image"));
     head[35] = '\xff';
     EXPECT_THAT(error_of([&] { embedded_vmdk_descriptor(head, "s"); }), HasSubstr("none belongs"));
     EXPECT_THAT(
@@ -252,7 +253,8 @@ TEST_F(Tar, Members) {
     EXPECT_EQ(all[0].size, 3U);
     EXPECT_EQ(all[1].offset, 4U * 512);
     EXPECT_EQ(read_tar_member(path_, all[0], 3), "xxx");
-    EXPECT_THROW(read_tar_member(path_, all[0], 2), LauncherError);
+    EXPECT_THAT(error_of([&] { read_tar_member(path_, all[0], 2); }),
+                HasSubstr("is longer than 2 bytes"));
 }
 
 TEST_F(Tar, Damaged) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "helper/request.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -109,7 +110,8 @@ TEST(Request, SaysWhatIsWrong) {
 
 TEST(Request, AnEmptyArgumentVectorIsAnError) {  // CVE-2021-4034
     char* argv[] = {nullptr};
-    EXPECT_THROW(parse_request(0, argv), Failure);
+    EXPECT_THAT(error_of<Failure>([&] { parse_request(0, argv); }),
+                testing::HasSubstr("--br= is missing"));
 }
 
 }  // namespace

@@ -283,7 +283,10 @@ TEST(Ssh, ConfigurationIsTheSame) {
               "    UserKnownHostsFile \"/d/known_hosts\"\n"
               "    StrictHostKeyChecking accept-new\n"
               "    CheckHostIP no\n");
-    EXPECT_THROW(ssh_config(lab, {"192.0.2.1", 22}, "/d\"/known_hosts", ""), LauncherError);
+    EXPECT_THAT(error_of<LauncherError>([&] {
+                    ssh_config(lab, {"192.0.2.1", 22}, "/d\"/known_hosts", "");
+                }),
+                HasSubstr("ssh cannot take the name of this directory"));
 }
 
 // Of a VM on another host there is no address here, and no port.

@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "launcher/base/error.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -54,8 +56,10 @@ TEST(TapDescriptors, AreNotTakenFromWhoeverStartedUs) {
     const UniqueFd taken = opened_at("/dev/null", 51);
     ASSERT_EQ(taken.get(), 51);
     require_free_descriptors(50, 1);
-    EXPECT_THROW(require_free_descriptors(50, 2), LauncherError);
-    EXPECT_THROW(require_free_descriptors(INT_MAX / 2, 2), LauncherError);
+    EXPECT_THAT(error_of<LauncherError>([] { require_free_descriptors(50, 2); }),
+                testing::HasSubstr("descriptor 51 is open already"));
+    EXPECT_THAT(error_of<LauncherError>([] { require_free_descriptors(INT_MAX / 2, 2); }),
+                testing::HasSubstr("so none is called "));
 }
 
 TEST(TapEnvironment, NamesTheDescriptorsAndTheTap) {

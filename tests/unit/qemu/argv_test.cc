@@ -11,6 +11,7 @@
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/setting.h"
+#include "tests/unit/testing.h"
 
 namespace tapgate {
 namespace {
@@ -99,7 +100,8 @@ TEST(QemuArgv, MoreQueuesThanOne) {
     const auto without = qemu_argv(spec, host(), VmFds{{{3, 4}, {}}});
     EXPECT_THAT(without, Contains(R"({"type":"tap","id":"net0","fds":"3:4"})"));
     EXPECT_THROW(qemu_argv(spec, host(), VmFds{{{3}, {}}}), std::logic_error);
-    EXPECT_THROW(qemu_argv(spec, host(), std::nullopt), LauncherError);
+    EXPECT_THAT(error_of<LauncherError>([&] { qemu_argv(spec, host(), std::nullopt); }),
+                HasSubstr("QEMU asks the helper for one queue only"));
 }
 
 TEST(QemuArgv, OnlyAHelperOfQemusOwnCostsTheSandbox) {
@@ -132,7 +134,8 @@ TEST(QemuArgv, AHostileNameIsAName) {
 TEST(QemuArgv, ASocketsPathMustFit) {
     HostFacts facts = host();
     facts.state_directory = "/" + std::string(100, 'x');
-    EXPECT_THROW(qemu_argv(vm({}), facts, std::nullopt), LauncherError);
+    EXPECT_THAT(error_of<LauncherError>([&] { qemu_argv(vm({}), facts, std::nullopt); }),
+                HasSubstr("the socket's path is longer than 107 bytes"));
 }
 
 }  // namespace
