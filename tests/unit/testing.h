@@ -4,8 +4,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>

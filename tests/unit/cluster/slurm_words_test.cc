@@ -144,7 +144,7 @@ TEST(SlurmJobs, KnowWhatTheyWereStartedWith) {
               started.words);
     // The first of them is what runs: the other line is no command.
     EXPECT_THAT(wrap, StartsWith("exec /usr/bin/tapgate run web "));
-    EXPECT_EQ(wrap.substr(wrap.find("\n")).substr(0, 3), "\n# ");
+    EXPECT_EQ(wrap.substr(wrap.find('\n')).substr(0, 3), "\n# ");
     EXPECT_EQ(std::count(wrap.begin(), wrap.end(), '\n'), 1);
     EXPECT_EQ(parse_batch_script("#!/bin/sh\nexec tapgate run web\n"), std::nullopt);
     EXPECT_EQ(parse_batch_script("\n# tapgate start: [1]\n"), std::nullopt);

@@ -10,11 +10,9 @@ using namespace std::string_literals;
 
 TEST(Printable, LeavesTextAsItIs) {
     for (const auto* text :
-         {"", "br0", " two  words ", "~",
-          "Stra\xc3\x9f"
-          "e",
-          "\xc2\xa1", "\xe6\xa9\x8b", "\xf0\x9f\x8c\x89", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf",
-          "\xee\x80\x80", "\xe2\x80\x90", "\xe2\x80\xa7", "\xe2\x80\xb0", "\xe2\x81\xb0"})
+         {"", "br0", " two  words ", "~", "Stra\303\237e", "\xc2\xa1", "\xe6\xa9\x8b",
+          "\xf0\x9f\x8c\x89", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80", "\xe2\x80\x90",
+          "\xe2\x80\xa7", "\xe2\x80\xb0", "\xe2\x81\xb0"})
         EXPECT_EQ(printable(text), text);
 }
 
@@ -58,9 +56,11 @@ TEST(Printable, TakesOutBlanksThatLookLikeOthers) {
 }
 
 TEST(Printable, TakesOutWhatBreaksOrTurnsTheLine) {
+    // NOLINTBEGIN(misc-misleading-bidirectional): these are what it has to take out
     for (const auto* mark :
          {"\xd8\x9c", "\xe2\x80\x8e", "\xe2\x80\x8f", "\xe2\x80\xa8", "\xe2\x80\xa9",
           "\xe2\x80\xaa", "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x81\xa9"}) {
+        // NOLINTEND(misc-misleading-bidirectional)
         const std::string shown = printable("a"s + mark + "b");
         EXPECT_EQ(shown.front(), 'a');
         EXPECT_EQ(shown.find_first_not_of("a?b"), std::string::npos) << shown;

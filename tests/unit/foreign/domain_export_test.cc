@@ -56,8 +56,8 @@ TEST(DomainExport, SaysWhichUefi) {
         const bool secure = firmware == Firmware::uefi_secure;
         const DomainText domain = domain_text(
             described(secure ? "firmware = uefi-secure\n" : "firmware = uefi\n"), owner);
-        const std::string feature = secure ? "<feature enabled=\"yes\" name=\"secure-boot\" />"
-                                           : "<feature enabled=\"no\" name=\"secure-boot\" />";
+        const std::string feature = secure ? R"(<feature enabled="yes" name="secure-boot" />)"
+                                           : R"(<feature enabled="no" name="secure-boot" />)";
         EXPECT_THAT(domain.xml, HasSubstr(feature));
         EXPECT_EQ(come_back(domain).firmware, firmware);
     }

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "common/unique_fd.h"
 #include "launcher/base/confinement.h"
@@ -52,10 +53,10 @@ TEST(VmdkDescriptor, Extents) {
 
 TEST(VmdkDescriptor, WhatIsRefused) {
     for (const char* const line :
-         {"RW 100 FLAT \"../x\" 0", "RW 100 FLAT \"/etc/shadow\" 0", "RW 100 FLAT \"nbd:x\" 0",
-          "RW 100 FLAT \"a\\\\b\" 0", "RW 100 FLAT \"..\" 0", "RW 100 FLAT \"\" 0", "RW 100 FLAT",
-          "RW x FLAT \"a\" 0", "RW 100 FLAT \"a\" 0 \"b\"", "RW 100 FLAT \"a", "RW",
-          "100 FLAT \"a\"", "RW 100 OTHER \"a\"", "rw 100 FLAT \"a\" 0"}) {
+         {R"(RW 100 FLAT "../x" 0)", R"(RW 100 FLAT "/etc/shadow" 0)", R"(RW 100 FLAT "nbd:x" 0)",
+          R"(RW 100 FLAT "a\\b" 0)", R"(RW 100 FLAT ".." 0)", R"(RW 100 FLAT "" 0)", "RW 100 FLAT",
+          R"(RW x FLAT "a" 0)", R"(RW 100 FLAT "a" 0 "b")", R"(RW 100 FLAT "a)", "RW",
+          R"(100 FLAT "a")", R"(RW 100 OTHER "a")", R"(rw 100 FLAT "a" 0)"}) {
         EXPECT_THAT(error_of([&] { extents(line); }), HasSubstr("d.vmdk: line 5")) << line;
     }
 }
@@ -164,7 +165,7 @@ class Confined : public VmdkFiles {
   protected:
     void SetUp() override { TAPGATE_REQUIRE(landlock_version() > 0, "a kernel with Landlock"); }
     // What `sh -c` says, 0 where it could do it.
-    int run(const std::string& command, const FileAccess& files) {
+    static int run(const std::string& command, const FileAccess& files) {
         const Confinement confinement(files, "/bin/sh");
         return run_program({"/bin/sh", "-c", command}, std::chrono::seconds(30),
                            most_program_output, &confinement)
@@ -229,7 +230,7 @@ std::string octal(size_t number) {
 
 class Tar : public testing::Test {
   protected:
-    ~Tar() override { unlink(path_.c_str()); }
+    void TearDown() override { unlink(path_.c_str()); }
 
     std::vector<TarMember> members(const std::string& bytes) {
         std::ofstream(path_, std::ios::binary) << bytes;
@@ -275,7 +276,7 @@ TEST_F(Tar, Damaged) {
 // POSIX has the beginning of a name elsewhere, pax and GNU have a header in front of that.
 TEST_F(Tar, LongNames) {
     const std::string name = std::string(120, 'n') + ".vmdk";
-    const auto padded = [](std::string text) {
+    const auto padded = [](const std::string& text) {
         return text + std::string(512 - text.size(), '\0');
     };
     std::string posix = tar_header("d.vmdk", "0");
@@ -350,7 +351,7 @@ TEST(Ovf, DiskOnIde) {
         "<rasd:ResourceType>17</rasd:ResourceType></Item>";
     const std::string text = ovf("<File ovf:href='a.vmdk' ovf:id='f1'/>", items);
     const auto expect = [&](ApplianceWishes wishes, const std::string& machine, DiskBus bus) {
-        const Appliance appliance = read_ovf(text, "s", wishes);
+        const Appliance appliance = read_ovf(text, "s", std::move(wishes));
         EXPECT_THAT(appliance.translation.settings, Contains(Pair("machine", machine)));
         EXPECT_EQ(appliance.disks.at(0).bus, bus);
     };
@@ -620,7 +621,7 @@ TEST(Ovf, GuestsWithoutDriverForSata) {
                              "<rasd:Parent>3</rasd:Parent>") +
                     ovf_item(10, "<rasd:ResourceSubType>" + adapter + "</rasd:ResourceSubType>"));
         text.insert(text.find("<VirtualHardwareSection>"), guest);
-        const Appliance appliance = read_ovf(text, "s", wishes);
+        const Appliance appliance = read_ovf(text, "s", std::move(wishes));
         bool rtl8139 = false;
         std::string machine;
         for (const auto& [key, value] : appliance.translation.settings) {

@@ -228,7 +228,7 @@ TEST(Script, TestsAreDecidedByTheText) {
           "Y=(go od); X=${Y[@]}; [ \"$X\" = 'go od' ] && X=good",
           "Y=(a b); case ${Y[@]} in a) X=bad;; 'a b') X=good;; esac",
           "X=$(echo \"\"); X=${X:-good}",
-          "Y=(\"a$1\" b); [ ${#Y[@]} = 2 ] && [ \"${Y[1]}\" = b ] && X=good",
+          R"(Y=("a$1" b); [ ${#Y[@]} = 2 ] && [ "${Y[1]}" = b ] && X=good)",
           "for i in 1 2; do (break); X=bad$i; done; [ $X = bad2 ] && X=good",
           "IFS=:; Y=:good:bad; for X in $Y; do [ $X ] && break; done",
           "[ $Z != a ] && X=bad || X=good",
@@ -748,7 +748,7 @@ TEST(Domain, NothingIsLost) {
         for (const TranslationNote& note : translation.notes)
             named += note.was + "\n" + note.became + "\n" + note.why + "\n";
         for (const auto& [key, value] : translation.settings)
-            named += key + "=" + value + "\n";
+            named.append(key).append("=").append(value).append("\n");
         struct Walker : pugi::xml_tree_walker {
             explicit Walker(const std::string& text) : named(text) {}
             bool for_each(pugi::xml_node& node) override {
@@ -829,7 +829,7 @@ TEST(Appliance, NothingIsLost) {
         for (const TranslationNote& note : appliance.translation.notes)
             named += note.was + "\n" + note.became + "\n" + note.why + "\n";
         for (const auto& [key, value] : appliance.translation.settings)
-            named += key + "=" + value + "\n";
+            named.append(key).append("=").append(value).append("\n");
         for (const ApplianceDisk& disk : appliance.disks)
             named += disk.file + "\n";
         struct Walker : pugi::xml_tree_walker {

@@ -357,6 +357,7 @@ TEST(PolicyErrors, PointAtThePlace) {
          "    include /etc/my file\n    ^"},
         {"allow br0\0allow br1"s,
          ":1: a NUL byte in the line\n    allow br0?allow br1\n             ^"},
+        // NOLINTNEXTLINE(misc-misleading-bidirectional): this is what is not to be shown
         {"allow br0 \xc2\x9b"s + "2J \xe2\x80\xaemax-taps",
          ":1: unknown word `??2J'\n    allow br0 ??2J ???max-taps\n              ^"},
         {"allow br0 n\xc3\xa4t=\xc3\xbc x",

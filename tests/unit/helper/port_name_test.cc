@@ -18,6 +18,7 @@ constexpr uid_t user = 1000;
 // The ports in these slots of `on`.
 std::vector<std::string> ports_in(const std::vector<unsigned>& slots, int on = bridge) {
     std::vector<std::string> names;
+    names.reserve(slots.size());
     for (const unsigned slot : slots)
         names.push_back(port_name(user, on, slot));
     return names;

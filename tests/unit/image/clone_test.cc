@@ -240,7 +240,7 @@ TEST_F(Clone, OfAClone) {
 TEST_F(Clone, ADamagedRecordIsNoLicence) {
     clone_vm(base, lab, {});
     for (const char* text :
-         {"", "{", "{\"vm\": 1}", "{\"vm\":\"base\",\"format\":\"raw\",\"files\":[]}"}) {
+         {"", "{", R"({"vm": 1})", R"({"vm":"base","format":"raw","files":[]})"}) {
         std::ofstream(data("lab/disk.qcow2.base")) << text;
         EXPECT_THAT(starts(lab), HasSubstr("is damaged")) << text;
     }

@@ -24,7 +24,7 @@ constexpr const char* opened = "{\"return\": 7}\n";
 constexpr const char* done = "{\"return\": {}}\n";
 
 std::string piece(const std::string& text) {
-    return "{\"return\": {\"count\": 1, \"eof\": false, \"buf-b64\": \"" + text + "\"}}\n";
+    return R"({"return": {"count": 1, "eof": false, "buf-b64": ")" + text + "\"}}\n";
 }
 
 class AgentFiles : public testing::Test {

@@ -122,6 +122,7 @@ TEST_F(HelperClient, WordsAreFitForATerminal) {
     EXPECT_EQ(terminal_text("abcd\nef\n", 7), "abcd\nef");
     EXPECT_EQ(terminal_text("abcd\nef", 6), "abcd\ne...");
     EXPECT_EQ(terminal_text("abcd\nef", 4), "abcd\n...");
+    // NOLINTNEXTLINE(misc-misleading-bidirectional): this is what it has to be safe from
     EXPECT_EQ(terminal_text("a\xc2\x9b"
                             "2J\n\xe2\x80\xae"
                             "b\xc3\xa4"),

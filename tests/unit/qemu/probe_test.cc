@@ -27,7 +27,7 @@ using std::chrono::seconds;
 // A QEMU that counts how often it was started, and answers query-machines.
 class FakeQemu : public testing::Test {
   protected:
-    FakeQemu() {
+    void SetUp() override {
         setenv("XDG_CACHE_HOME", directory_.file("cache").c_str(), 1);
         write(
             R"(printf '{"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 22}}}}\n' >&3
@@ -38,7 +38,7 @@ printf '{"return": [{"name": "pc-q35-7.2", "alias": "q35"}, {"name": "none"}], "
 read line <&3
 )");
     }
-    ~FakeQemu() override { unsetenv("XDG_CACHE_HOME"); }
+    void TearDown() override { unsetenv("XDG_CACHE_HOME"); }
 
     void write(const std::string& script) {
         std::ofstream(qemu_) << "#!/bin/sh\necho >>" << directory_.file("starts") << "\n" << script;

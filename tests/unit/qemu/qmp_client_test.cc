@@ -278,7 +278,7 @@ TEST(QmpClient, AnAnswerThatComesTooLateIsNotTheNextCommands) {
         peer.send_text(R"({"return": "new", "id": )" + next["id"].dump() + "}\n");
     });
     QmpClient client = qemu.connect();
-    const QmpError error =
+    const auto error =
         exception_of<QmpError>([&] { client.execute("slow", nullptr, milliseconds(50)); });
     EXPECT_EQ(error.kind(), Kind::too_slow);
     EXPECT_STREQ(error.what(), "QMP at vm1: no answer to slow within 50 ms");
@@ -312,7 +312,7 @@ TEST(QmpClient, WhatDoesNotGreetAsQemuIsNone) {
                              "{\"QMP\": 1}\n", "{\"QMP\": {}} x\n", "\"\\ud800\"\n",
                              "{\"event\": {}}\n", "{\"event\": \"A\", \"data\": 1}\n"}) {
         SCOPED_TRACE(text);
-        const QmpError error = error_of_greeting(text);
+        const auto error = error_of_greeting(text);
         EXPECT_EQ(error.kind(), Kind::broken);
         EXPECT_THAT(error.what(), StartsWith("QMP at vm1: "));
     }
@@ -381,7 +381,7 @@ TEST(QmpClient, QemuMayEndAtAnyMoment) {
                                        "\n";
     for (size_t size = 0; size < all.size(); size++) {
         ScriptedQemu qemu([&](Peer& peer) { peer.send_text(all.substr(0, size)); });
-        const QmpError error = exception_of<QmpError>([&] {
+        const auto error = exception_of<QmpError>([&] {
             QmpClient client = qemu.connect();
             client.execute("x");
         });
@@ -411,8 +411,7 @@ TEST(QmpClient, AQemuThatDoesNotReadIsNoHang) {
     });
     QmpClient client = qemu.connect();
     const json big{{"x", std::string(size_t{8} << 20, 'x')}};
-    const QmpError error =
-        exception_of<QmpError>([&] { client.execute("x", big, milliseconds(100)); });
+    const auto error = exception_of<QmpError>([&] { client.execute("x", big, milliseconds(100)); });
     EXPECT_EQ(error.kind(), Kind::broken);
     EXPECT_STREQ(error.what(), "QMP at vm1: QEMU does not read the command x");
 }
@@ -462,7 +461,7 @@ TEST_F(QmpSocket, NobodyListens) {
     EXPECT_THAT(exception_of<QmpError>([&] { QmpClient::connect(path()); }).what(),
                 EndsWith("/qmp: No such file or directory; QEMU is not running"));
     bind_socket();
-    const QmpError error = exception_of<QmpError>([&] { QmpClient::connect(path()); });
+    const auto error = exception_of<QmpError>([&] { QmpClient::connect(path()); });
     EXPECT_EQ(error.kind(), Kind::unreachable);
     EXPECT_THAT(error.what(), StartsWith("cannot connect to /"));
     EXPECT_THAT(error.what(), EndsWith("/qmp: Connection refused; QEMU is not running"));

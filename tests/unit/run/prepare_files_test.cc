@@ -62,6 +62,7 @@ class Prepare : public testing::Test {
     }
     VmSpec vm(const std::vector<std::pair<std::string, std::string>>& options) const {
         std::vector<Setting> settings;
+        settings.reserve(options.size());
         for (const auto& [key, value] : options)
             settings.push_back(command_line_setting(key, value, directory_.path()));
         return describe_vm(VmName::parse("lab").value(), settings).spec;
@@ -104,11 +105,14 @@ TEST_F(Prepare, ABackingFileMustBeNamed) {
 
 TEST_F(Prepare, WhatIsNoFileIsRefused) {
     const std::string way_out = "; backing=any takes whatever the image names: only if you made it";
-    for (const std::string name : {"nbd:localhost:1", "json:{\"driver\":\"null-co\"}",
+    for (const std::string name : {"nbd:localhost:1", R"(json:{"driver":"null-co"})",
                                    "http://localhost/x", "file:base.raw"}) {
         write("a.qcow2", qcow2(name, "raw"));
         EXPECT_EQ(error_of_disk("a.qcow2"),
-                  "DIR/a.qcow2 has a backing file that is no file: `" + name + "'" + way_out);
+                  std::string("DIR/a.qcow2 has a backing file that is no file: `")
+                      .append(name)
+                      .append("'")
+                      .append(way_out));
     }
     write("a.qcow2", qcow2("", "", true));
     EXPECT_EQ(error_of_disk("a.qcow2"), "DIR/a.qcow2 has its data in another file" + way_out);

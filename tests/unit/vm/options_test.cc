@@ -251,11 +251,12 @@ TEST(VmOptions, WhatIsOfferedIsTaken) {
         for (const std::string& property : words_of(shape.properties, ' ')) {
             const size_t equals = property.find('=');
             for (const std::string& word : words_of(property.substr(equals + 1), '|')) {
-                const std::string first =
-                    key == "disk"  ? "/a.raw"
-                    : key == "net" ? property.starts_with("hostfwd") ? "user" : "bridge:br0"
-                                   : "4";
-                is_taken(key, first + "," + property.substr(0, equals + 1) + word);
+                std::string value = key == "disk" ? "/a.raw"
+                                    : key == "net"
+                                        ? property.starts_with("hostfwd") ? "user" : "bridge:br0"
+                                        : "4";
+                value.append(",").append(property, 0, equals + 1).append(word);
+                is_taken(key, value);
             }
         }
     }
