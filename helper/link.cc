@@ -71,8 +71,9 @@ NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
 
 // Drops what the bridge's own guard does not know, and would pass on to a switch behind the uplink:
 // BPDUs of PVST+, before the bridge sees them. They are told by their group address alone, which no
-// tag and no segmentation hides. Asked twice, the kernel does nothing more. (Who is root in a tap's
-// namespace can have the kernel skip filters at the port, by an ifb: the README says so.)
+// tag and no segmentation hides. Asked twice, the kernel replaces the filter by its like. (Who is
+// root in a tap's namespace can have the kernel skip filters at the port, by an ifb: the README
+// says so.)
 void put_bpdu_filter(std::vector<NetlinkRequest>& requests, int index) {
     // Classic BPF: at a port's ingress, offsets count from the MAC header (net/sched/cls_bpf.c).
     constexpr std::array<sock_filter, 6> program{{
