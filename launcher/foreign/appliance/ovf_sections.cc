@@ -16,7 +16,7 @@ namespace {
 
 std::string_view why_left_out(std::string_view known) {
     if (known == "OperatingSystemSection")
-        return "tapgate only needs to know about DOS, and Windows up to 7";
+        return "tapgate reads from it only whether the guest is DOS, or Windows up to 7";
     if (known == "ProductSection")
         return "these properties are for the guest, which would ask VMware for them; tapgate does "
                "not pass them on";

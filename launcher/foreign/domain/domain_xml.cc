@@ -358,7 +358,7 @@ class DomainReader {
         std::string why = "unchanged; check that QEMU still takes them";
         if (needs_usb(arguments) && !domain_.machine.has_usb) {
             domain_.machine.has_usb = true;
-            arguments.insert(arguments.begin(), {"-device", "qemu-xhci,id=keptusb"});
+            arguments.insert(arguments.begin(), {"-device", kept_usb_controller});
             add_reason(why, "with a USB controller of its own (USB 3: qemu-xhci)");
         }
         result_.keep(tag_of(element), arguments, why);

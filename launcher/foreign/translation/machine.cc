@@ -48,7 +48,7 @@ void keep_usb_device(const std::string& was, const std::vector<std::string>& bef
                      const std::string& place, std::string why) {
     std::vector<std::string> arguments = before;
     if (!machine.has_usb)
-        arguments.insert(arguments.end(), {"-device", "qemu-xhci,id=keptusb"});
+        arguments.insert(arguments.end(), {"-device", kept_usb_controller});
     machine.has_usb = true;
     Properties on_bus = device;
     on_bus.take("port");

@@ -36,6 +36,10 @@ struct LegacyMachine {
 /// QEMU's rule for what is not a file: a colon comes before any slash.
 bool has_protocol(std::string_view file);
 
+/// The USB controller that kept devices get: with as many ports as it can have, since QEMU puts
+/// what has no port of its own behind a slow hub (USB 1.1).
+constexpr const char* kept_usb_controller = "qemu-xhci,id=keptusb,p2=15,p3=15";
+
 /// Keeps a USB device, on a controller of its own. `place` is its bootindex as in BootOrder.
 void keep_usb_device(const std::string& was, const std::vector<std::string>& before,
                      const Properties& device, LegacyMachine& machine, Translation& result,
