@@ -85,12 +85,12 @@ void put_bpdu_filter(std::vector<NetlinkRequest>& requests, int index) {
         BPF_STMT(BPF_RET | BPF_K, static_cast<std::uint32_t>(TC_ACT_UNSPEC)),
     }};
     const auto put = [&](int type, const std::string& kind, unsigned parent, unsigned handle) {
-        tcmsg header{};
-        header.tcm_ifindex = index;
-        header.tcm_handle = handle;
-        header.tcm_parent = parent;
-        header.tcm_info = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));  // a filter's place and protocol
-        requests.emplace_back(type, NLM_F_CREATE, header, "guard (modules sch_ingress, cls_bpf)");
+        tcmsg head{};
+        head.tcm_ifindex = index;
+        head.tcm_handle = handle;
+        head.tcm_parent = parent;
+        head.tcm_info = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));  // a filter's place and protocol
+        requests.emplace_back(type, NLM_F_CREATE, head, "guard (modprobe -a sch_ingress cls_bpf)");
         requests.back().put(TCA_KIND, kind);
     };
     put(RTM_NEWQDISC, "ingress", TC_H_INGRESS, 0);
