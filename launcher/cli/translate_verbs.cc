@@ -139,8 +139,7 @@ QemuStart start_told_by(const CommandLine& command) {
     if (process ? script || words : !script && !words)
         throw UsageError(
             "translate needs one of: a FILE (- is standard input), FILE -- ARGUMENTS of the "
-            "script, "
-            "--pid=N, -- COMMAND-LINE");
+            "script, --pid=N, -- COMMAND-LINE");
     if (script)
         return start_in_script(command.operands[0], command.rest);
     if (process)
