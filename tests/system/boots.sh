@@ -37,13 +37,16 @@ sector F floppy.raw
 
 # boots WHAT LETTER: the VM `lab' comes to the boot sector with this letter.
 boots() {
-    local end=$((SECONDS + 60)) log=$XDG_RUNTIME_DIR/tapgate/lab/console.log got=
+    local uptime end log=$XDG_RUNTIME_DIR/tapgate/lab/console.log got=
+    read_uptime
+    end=$((uptime + 60))
     rm -f "$log"
     "$tapgate" run lab >"$work/out" 2>&1 </dev/null &
     vm=$!
-    while [ "$SECONDS" -le "$end" ] && kill -0 "$vm" 2>/dev/null; do
+    while [ "$uptime" -le "$end" ] && kill -0 "$vm" 2>/dev/null; do
         got=$(grep -aoE '<[A-Z]>' "$log" 2>/dev/null | head -1) && break
         sleep 0.2
+        read_uptime
     done
     "$tapgate" kill lab >/dev/null 2>&1 || kill "$vm" 2>/dev/null || true
     wait "$vm" 2>/dev/null || true

@@ -299,10 +299,12 @@ must "$tapgate" create large --disk=large.raw --net=none
 for signal in INT TERM HUP; do
     "$tapgate" export large "cut-$signal.tar" >"$out" 2>&1 &
     background=$!
-    end=$((SECONDS + 20))
+    read_uptime
+    end=$((uptime + 20))
     until compgen -G "cut-$signal.tar*.part.*" >/dev/null; do
         kill -0 $background 2>/dev/null || break
-        [ "$SECONDS" -le "$end" ] || break
+        read_uptime
+        [ "$uptime" -le "$end" ] || break
     done
     kill -"$signal" $background 2>/dev/null || true
     status=0

@@ -417,10 +417,12 @@ done
 for signal in INT TERM HUP; do
     "$tapgate" import large.raw "interrupted-$signal" >/dev/null 2>"$work/error" &
     importer=$!
-    end=$((SECONDS + 20))
+    read_uptime
+    end=$((uptime + 20))
     until compgen -G "$XDG_DATA_HOME/tapgate/interrupted-$signal/*.part.*" >/dev/null; do
         kill -0 $importer 2>/dev/null || break
-        [ "$SECONDS" -le "$end" ] || break
+        read_uptime
+        [ "$uptime" -le "$end" ] || break
     done
     kill -"$signal" $importer 2>/dev/null || true
     status=0

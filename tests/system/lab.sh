@@ -244,10 +244,13 @@ lab_no_tap_left() {
 # of an idle machine: on a busy one everything may take LAB_PATIENCE times as long.
 LAB_PATIENCE=${LAB_PATIENCE:-5}
 lab_poll() {
-    local end=$((SECONDS + $1 * LAB_PATIENCE))
+    local uptime end
+    read_uptime
+    end=$((uptime + $1 * LAB_PATIENCE))
     shift
     until "$@"; do
-        [ "$SECONDS" -le "$end" ] || return 1
+        read_uptime
+        [ "$uptime" -le "$end" ] || return 1
         sleep 0.1
     done
 }

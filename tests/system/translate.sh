@@ -69,9 +69,9 @@ make_variables() { # ARGUMENTS...
     qemu-img convert -q -f raw -O qcow2 /usr/share/OVMF/OVMF_VARS_4M.fd "$path"
 }
 
-# start NAME: QEMU comes to the point where it answers.
+# start: QEMU comes to the point where it answers; otherwise $problem says what came instead.
 start() {
-    local arguments end
+    local arguments left=2400 status=0 # times 50 ms; for 255 processors, on a host that has more to do
     rm -rf "$XDG_RUNTIME_DIR/tapgate"
     mkdir -p "$XDG_RUNTIME_DIR/tapgate/vm"
     # `tapgate start' would serve these, and QEMU alone waits for that; shares.sh does.
@@ -79,8 +79,11 @@ start() {
     local less=--memory=64M
     # What the memory lies in has its size, too.
     if grep -qE '^qemu-arg = .*(memory-backend=|memdev=|maxmem=)' "$conf"; then less=; fi
-    mapfile -d '' -t arguments < <("$tapgate" argv vm --null --accel=tcg ${less:+"$less"})
-    [ ${#arguments[@]} -gt 0 ] || return 1
+    mapfile -d '' -t arguments < <("$tapgate" argv vm --null --accel=tcg ${less:+"$less"} 2>"$work/qemu.log")
+    if [ ${#arguments[@]} = 0 ]; then
+        problem="there is no command line"
+        return
+    fi
     make_variables "${arguments[@]}"
     rm -f "$work/qmp"
     mkfifo "$work/qmp"
@@ -89,16 +92,15 @@ start() {
     : >"$work/replies"
     "${arguments[@]}" -S -qmp stdio <"$work/qmp" 3>&- >"$work/replies" 2>"$work/qemu.log" &
     qemu=$!
-    end=$((SECONDS + 120)) # for 255 processors, on a host that has more to do
     until grep -qs prelaunch "$work/replies"; do
         kill -0 "$qemu" 2>/dev/null || break
-        [ "$SECONDS" -le "$end" ] || break
+        [ $((left -= 1)) -gt 0 ] || break
         sleep 0.05
     done
     kill -KILL "$qemu" 2>/dev/null || true
-    wait "$qemu" 2>/dev/null || true
+    wait "$qemu" 2>/dev/null || status=$?
     qemu=
-    grep -qs prelaunch "$work/replies"
+    grep -qs prelaunch "$work/replies" || problem="QEMU does not start: status $status, $left looks left"
 }
 
 conf=$XDG_CONFIG_HOME/tapgate/vm.conf
@@ -209,8 +211,8 @@ start_conf() {
     # -cpu host is KVM's.
     sed -i -E "s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//; s/^cpu = host/cpu = max/" "$conf"
     make_images "$conf"
-    evidence=("$conf" "$work/qemu.log")
-    start || wrong "QEMU does not start"
+    evidence=("$work/qemu.log" "$work/replies" "$conf")
+    start
     result "$1"
 }
 

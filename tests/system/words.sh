@@ -44,6 +44,13 @@ need() {
     done
 }
 
+# read_uptime: sets $uptime, the seconds since the machine was started. Nobody sets that clock, as somebody
+# may set $SECONDS' while a test waits.
+read_uptime() {
+    read -r uptime _ </proc/uptime
+    uptime=${uptime%.*}
+}
+
 wrong() { # TEXT: only the first is worth knowing
     [ -n "$problem" ] || problem=$1
 }
