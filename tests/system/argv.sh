@@ -9,7 +9,7 @@ set -euo pipefail
 
 # shellcheck source=tests/system/home.sh
 source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
-home_network
+home_alone --net
 home_begin qemu-system-x86_64
 unset XDG_DATA_HOME # its default is in argv/
 golden=$here/argv

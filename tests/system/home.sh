@@ -5,7 +5,7 @@
 # programs of this host the test has to have:
 #
 #     source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
-#     home_network                              # if it needs that
+#     home_alone --net                          # if it needs a network of its own
 #     home_begin qemu-system-x86_64 qemu-img
 #
 # The test's first argument is the launcher: that is $tapgate. What the test makes is below $work. When it
@@ -18,20 +18,31 @@ source "$here/words.sh"
 home_arguments=("$@") # the test's, since this was sourced without any
 tapgate=$(readlink -f "${1:?"usage: ${0##*/} TAPGATE"}")
 
-# home_network: in a network of its own. QEMU listens on ports: not on the host's, where somebody else may
-# have them.
-home_network() {
-    need ip
-    if [ -z "${TAPGATE_OWN_NETWORK:-}" ]; then
-        unshare -rn true 2>/dev/null || skip "no user namespaces"
-        TAPGATE_OWN_NETWORK=1 exec unshare -rn "$0" "${home_arguments[@]}"
+# home_alone [--net]: from here on, among processes of its own: `tapgate kill --all' ends all VMs of its user
+# that it finds by their processes, so also one that another test has just started. With --net, in a network
+# of its own too: QEMU listens on ports, which on the host somebody else may have.
+# shellcheck disable=SC2120 # its argument is optional
+home_alone() {
+    local namespaces=("$@" --pid --fork --kill-child --mount-proc)
+    if [ -z "${HOME_IS_ALONE:-}" ]; then
+        need unshare
+        if [ $# -gt 0 ]; then
+            need ip
+            namespaces+=(--map-root-user)
+        elif [ "$(id -u)" != 0 ]; then
+            namespaces+=(--map-current-user)
+        fi
+        unshare "${namespaces[@]}" true 2>/dev/null || skip "no namespaces: unshare ${namespaces[*]}"
+        HOME_IS_ALONE=1 exec unshare "${namespaces[@]}" "$0" "${home_arguments[@]}"
     fi
-    ip link set lo up
+    [ $# = 0 ] || ip link set lo up
 }
 
 # home_begin PROGRAM...: sets $work, HOME and XDG's variables; only HOME and XDG_RUNTIME_DIR are made.
 home_begin() {
     need "$@"
+    # shellcheck disable=SC2119
+    [ -n "${HOME_IS_ALONE:-}" ] || home_alone
     work=$(mktemp -d)
     trap home_end EXIT
     umask 077

@@ -11,7 +11,7 @@ set -euo pipefail
 
 # shellcheck source=tests/system/home.sh
 source "$(dirname "${BASH_SOURCE[0]}")/home.sh"
-home_network
+home_alone --net
 ip route add 224.0.0.0/4 dev lo # for adapters on a multicast address
 home_begin qemu-system-x86_64 qemu-img
 cases=$here/../unit/foreign
