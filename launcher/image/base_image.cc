@@ -248,6 +248,21 @@ void refuse_base(const std::string& path, const std::string& way_out,
                             "; a change would destroy them: " + way_out);
 }
 
+void refuse_cloned(const VmName& vm, const std::string& way_out) {
+    std::set<std::string> clones;
+    for (const std::filesystem::path& directory : entries_of(data_directory())) {
+        const auto name = VmName::parse(directory.filename().string());
+        for (const std::string& image : images_in(directory)) {
+            const auto record = readable_base_record(image);
+            if (record && record->vm == vm.str())
+                clones.insert(name && has_vm_file(*name) ? name->str() : image);
+        }
+    }
+    if (!clones.empty())
+        throw LauncherError(vm.str() + " has clones, which are reset to what it is: " +
+                            joined({clones.begin(), clones.end()}) + "; " + way_out);
+}
+
 void check_bases(const VmSpec& spec) {
     for (const Disk& disk : spec.disks) {
         const auto record = read_base_record(disk.path.str());

@@ -83,6 +83,10 @@ std::vector<std::string> dependents_of(const std::string& path,
 void refuse_base(const std::string& path, const std::string& way_out,
                  const std::vector<std::string>& except = {});
 
+/// If overlays were made as clones of the VM, throws a LauncherError that names them and `way_out`:
+/// they are reset to what the VM has beside its disks, too, and know it by its name.
+void refuse_cloned(const VmName& vm, const std::string& way_out);
+
 /// If an image that the guest writes to is a base, throws a LauncherError that names the clones and
 /// the way out.
 void refuse_written_base(const VmSpec& spec);

@@ -50,19 +50,6 @@ std::vector<std::string> images_of(const VmName& name) {
     return paths;
 }
 
-// Clones need more of their base than its disks: without its VM they could not be reset.
-void refuse_removed_base(const VmName& name, const Removal& removal) {
-    std::vector<std::string> bases = removal.files;
-    if (const auto spec = described(name)) {
-        for (const Disk& disk : spec->disks) {
-            if (!disk.read_only)
-                bases.push_back(disk.path.str());
-        }
-    }
-    for (const std::string& base : bases)
-        refuse_base(base, "delete them first", removal.files);
-}
-
 std::string canonical(const std::string& path) {
     std::error_code error;
     const auto found = std::filesystem::weakly_canonical(path, error);
@@ -104,7 +91,9 @@ Removal plan_removal(const VmName& name, OwnImages own) {
     if (exists(pattern_known_hosts_path(name)))
         removal.files.push_back(pattern_known_hosts_path(name));
     std::sort(removal.files.begin(), removal.files.end());
-    refuse_removed_base(name, removal);
+    for (const std::string& file : removal.files)
+        refuse_base(file, "delete them first", removal.files);
+    refuse_cloned(name, "delete them first");
     for (const std::string& image : images_of(name)) {
         if (!contains(removal.files, image))
             removal.kept.push_back(image);

@@ -102,6 +102,7 @@ std::vector<std::string> rename_vm(const VmName& from, const VmName& to, const O
         refuse_base(entry.string(), "delete them first, or leave the name as it is");
         held.emplace_back(entry.string(), HeldImage::For::ending);
     }
+    refuse_cloned(from, "delete them first, or leave the name as it is");
     // From here on: it does not run on another host either.
     const std::string text = renamed_text(*before, from, to, owner);
     const std::string old_directory = vm_data_directory(from);

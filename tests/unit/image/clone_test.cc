@@ -184,6 +184,17 @@ TEST_F(Clone, ABaseIsNotWrittenTo) {
     EXPECT_EQ(starts(base), "none");
 }
 
+TEST_F(Clone, ProtectsTheVmThatItIsOfAndNoOtherWithTheImage) {
+    describe(sibling, "disk = " + path("disk.raw") + "\n");
+    clone_vm(base, lab, {});
+    EXPECT_THAT(starts(sibling), HasSubstr("lab"));
+    remove_vm(sibling, plan_removal(sibling, OwnImages::go));
+    EXPECT_FALSE(has_vm_file(sibling));
+    EXPECT_EQ(mode_of("disk.raw") & 0222U, 0U);
+    EXPECT_EQ(starts(lab), "none");
+    EXPECT_THAT(error_of([&] { plan_removal(base, OwnImages::stay); }), HasSubstr("lab"));
+}
+
 TEST_F(Clone, AnOverlayThatIsLeftStillProtectsItsBase) {
     clone_vm(base, lab, {});
     remove_vm(lab, plan_removal(lab, OwnImages::stay));

@@ -99,6 +99,11 @@ TEST_F(Rename, ChangesNothingWhenItCannotBe) {
     const VmName clone = VmName::parse("clone").value();
     clone_vm(old, clone, {});
     EXPECT_THAT(error(old, fresh), HasSubstr("clone"));
+    // By its name, too, wherever its disk is.
+    fs::rename(data("old/disk.qcow2"), data("elsewhere.qcow2"));
+    write(vm_file_path(old), "disk = " + data("elsewhere.qcow2") + "\n");
+    EXPECT_THAT(error(old, fresh), HasSubstr("clone"));
+    fs::rename(data("elsewhere.qcow2"), data("old/disk.qcow2"));
     EXPECT_TRUE(has_vm_file(old));
     EXPECT_TRUE(fs::exists(data("old/disk.qcow2")));
     EXPECT_FALSE(has_vm_file(fresh));
