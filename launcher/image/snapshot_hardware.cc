@@ -11,7 +11,6 @@
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
 #include "launcher/base/unfinished_file.h"
-#include "launcher/qemu/hardware.h"
 #include "launcher/vm/data_directory.h"
 
 namespace tapgate {
@@ -40,9 +39,9 @@ std::optional<Hardware> recorded(const VmName& vm, const Snapshot& snapshot) {
 
 }  // namespace
 
-void record_hardware(const VmName& vm, const Snapshot& snapshot, QmpClient& qmp) {
+void record_hardware(const VmName& vm, const Snapshot& snapshot, const Hardware& hardware) {
     const nlohmann::json json = {
-        {"date", snapshot.date}, {"ram", snapshot.ram}, {"hardware", json_of(hardware_of(qmp))}};
+        {"date", snapshot.date}, {"ram", snapshot.ram}, {"hardware", json_of(hardware)}};
     make_private_directory(vm_data_directory(vm));
     replace_file(path_of(vm, snapshot.tag), json_text(json));
 }

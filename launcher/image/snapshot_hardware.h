@@ -9,13 +9,14 @@
 
 #include "common/names.h"
 #include "launcher/image/snapshot.h"
+#include "launcher/qemu/hardware.h"
 #include "launcher/qemu/qmp_client.h"
 
 namespace tapgate {
 
-/// Writes down what the running VM is like, for a snapshot that was just made. Throws a QmpError or
-/// a LauncherError.
-void record_hardware(const VmName& vm, const Snapshot& snapshot, QmpClient& qmp);
+/// Writes down what the running VM was like, for a snapshot that was just made. Throws a
+/// LauncherError.
+void record_hardware(const VmName& vm, const Snapshot& snapshot, const Hardware& hardware);
 
 /// Throws a LauncherError that names what differs, and the way out, when the running VM is not like
 /// the one that the snapshot was made of. Throws a QmpError when QEMU does not answer.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 
 #include "launcher/base/block_device.h"
@@ -23,6 +24,7 @@
 #include "launcher/image/snapshot_hardware.h"
 #include "launcher/qemu/control.h"
 #include "launcher/qemu/firmware.h"
+#include "launcher/qemu/hardware.h"
 #include "launcher/qemu/qmp_client.h"
 #include "launcher/qemu/standstill.h"
 #include "launcher/vm/file.h"
@@ -271,12 +273,13 @@ class RunningVm {
         for (const auto& [node, snapshots] : nodes_)
             nodes.push_back(node);
         require_room(tag);
+        const auto hardware = known_hardware();
         RamRemains remains(qmp_, name_, state_node_, state_image_, limit_);
         const std::string error =
             job_error("snapshot-save", {{"tag", tag}, {"vmstate", state_node_}, {"devices", nodes}},
                       "saving");
         if (error.empty()) {
-            describe(tag);
+            describe(tag, hardware);
             return;
         }
         // A device that cannot save its state; nothing was written.
@@ -369,19 +372,27 @@ class RunningVm {
         }
     }
 
-    // Without that, what was saved is as good, but is restored without being compared.
-    void describe(const std::string& tag) {
+    std::optional<Hardware> known_hardware() {
+        try {
+            return hardware_of(qmp_);
+        } catch (const LauncherError&) {
+            return std::nullopt;
+        }
+    }
+
+    // Without that, what was saved is as good, but is restored without being compared. Asks the
+    // image, not QEMU, which may have ended with its guest since.
+    void describe(const std::string& tag, const std::optional<Hardware>& hardware) const {
         std::string why;
         try {
-            look_at_disks();
-            record_hardware(name_, nodes_.at(state_node_).at(tag), qmp_);
+            record_hardware(name_, snapshots_in_file(state_path_).at(tag), hardware.value());
             return;
         } catch (const LauncherError& error) {
             why = error.what();
-        } catch (const QmpError& error) {
-            why = error.what();
+        } catch (const std::bad_optional_access&) {
+            why = "QEMU's answer was not the one expected";
         } catch (const std::out_of_range&) {
-            why = "QEMU does not list it";
+            why = shown(state_path_) + " does not list it";
         }
         note("the snapshot " + tag + " is saved, but not what " + name_.str() +
              " is like, with which it could be compared before it is restored: " + why);

@@ -174,6 +174,47 @@ did 0 kill vm
 did 0 set vm memory=128M
 result "and what is written down of a snapshot counts for no other"
 
+# Its guest ends as soon as its RAM is saved: between tapgate and QEMU is a program that ends QEMU then.
+did 0 start vm --quiet
+(lab_exec mv "$state/vm/qmp.sock" "$state/vm/real.sock")
+(lab_exec python3 - "$state/vm" "$(field vm process)" <<'END') >$LAB/between 2>&1 &
+import os, select, signal, socket, sys
+directory, qemu = sys.argv[1], int(sys.argv[2])
+server = socket.socket(socket.AF_UNIX)
+server.bind(directory + "/qmp.sock")
+server.listen()
+tapgate, _ = server.accept()
+real = socket.socket(socket.AF_UNIX)
+real.connect(directory + "/real.sock")
+dismissed = False
+while True:
+    for one in select.select([tapgate, real], [], [])[0]:
+        words = one.recv(1 << 20)
+        if not words:
+            sys.exit()
+        dismissed = dismissed or (one is tapgate and b"job-dismiss" in words)
+        (real if one is tapgate else tapgate).sendall(words)
+        if dismissed and one is real and b'"return"' in words:
+            os.kill(qemu, signal.SIGKILL)
+            sys.exit()
+END
+between=$!
+lab_poll 10 test -S "$state/vm/qmp.sock" || wrong "there is nothing between them"
+did 0 snapshot save vm live
+! grep -q 'but not what vm is like' "$err" || wrong "it is not written down: $(cat "$err")"
+wait $between || wrong "between them: $(cat $LAB/between)"
+lab_poll 10 is vm crashed || wrong "the VM has not ended"
+did 0 set vm memory=144M
+did 0 start vm --quiet
+tg_refused 'memory was 128M and is 144M;' snapshot restore vm live --yes
+did 0 kill vm
+did 0 set vm memory=128M
+did 0 start vm --quiet
+did 0 snapshot restore vm live --yes
+did 0 snapshot delete vm live --yes
+did 0 kill vm
+result "and it is written down, too, where the guest ends at once"
+
 # Where nothing is written down, as by an older tapgate.
 did 0 start vm --quiet
 did 0 snapshot save vm live
