@@ -131,10 +131,15 @@ bool exists(const std::string& path) {
 }
 
 bool is_same_file(const std::string& a, const std::string& b) {
-    struct stat status_a {};
-    struct stat status_b {};
-    return stat(a.c_str(), &status_a) == 0 && stat(b.c_str(), &status_b) == 0 &&
-           status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+    const UniqueFd fd(open(a.c_str(), O_PATH | O_CLOEXEC));
+    return fd && is_same_file(fd.get(), b);
+}
+
+bool is_same_file(int fd, const std::string& path) {
+    struct stat opened {};
+    struct stat there {};
+    return fstat(fd, &opened) == 0 && stat(path.c_str(), &there) == 0 &&
+           opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
 }
 
 void require_file(const std::string& path) {

@@ -39,6 +39,8 @@ bool exists(const std::string& path);
 
 /// Whether both paths lead to one file, by whatever names. False when one leads to none.
 bool is_same_file(const std::string& a, const std::string& b);
+/// Whether `path` leads to the open file.
+bool is_same_file(int fd, const std::string& path);
 
 /// Throws a LauncherError when there is nothing at `path`, or a directory.
 void require_file(const std::string& path);

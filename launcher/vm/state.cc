@@ -46,13 +46,6 @@ pid_t holder_of_pidfile(const std::string& path) {
     return parse_whole<pid_t>(first_word(path), 0).value_or(0);
 }
 
-bool is_at(const UniqueFd& fd, const std::string& path) {
-    struct stat opened {};
-    struct stat there {};
-    return fstat(fd.get(), &opened) == 0 && stat(path.c_str(), &there) == 0 &&
-           opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
-}
-
 // Makes the file if it does not exist, and locks it; none when another process has locked it.
 UniqueFd locked_file(const std::string& path) {
     for (;;) {
@@ -65,7 +58,7 @@ UniqueFd locked_file(const std::string& path) {
             return {};
         }
         // Whoever had it before may have removed it.
-        if (is_at(fd, path))
+        if (is_same_file(fd.get(), path))
             return fd;
     }
 }
@@ -80,7 +73,7 @@ void remove_other_locks(const VmName& name, const std::string& directory) {
         if (other + "/" + name.str() == directory || !exists(lock))
             continue;
         const UniqueFd fd(open(lock.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-        if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && is_at(fd, lock))
+        if (fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0 && is_same_file(fd.get(), lock))
             unlink(lock.c_str());
     }
 }
