@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/cli/translate_verbs.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <system_error>
-#include <thread>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -19,6 +16,7 @@
 #include "launcher/base/output.h"
 #include "launcher/base/text.h"
 #include "launcher/cli/foreign_variables.h"
+#include "launcher/cli/script_surroundings.h"
 #include "launcher/foreign/appliance/image_import.h"
 #include "launcher/foreign/legacy/config_file.h"
 #include "launcher/foreign/legacy/translate.h"
@@ -42,19 +40,6 @@ struct QemuStart {
     std::string directory;
 };
 
-// A file that a unit names; nothing if it cannot be read.
-std::optional<std::string> readable_text(const std::string& path) {
-    constexpr size_t most = 64UL * 1024;
-    std::error_code unreadable;
-    if (!path.starts_with('/') || !std::filesystem::is_regular_file(path, unreadable))
-        return std::nullopt;
-    try {
-        return read_file(path, most);
-    } catch (const LauncherError&) {
-        return std::nullopt;
-    }
-}
-
 // The text of a script; `-' is standard input, for a pipe, or to paste it.
 std::string script_text(const std::string& path) {
     constexpr size_t most = 1024UL * 1024;
@@ -71,35 +56,9 @@ std::string script_text(const std::string& path) {
 
 QemuStart start_in_script(const std::string& path, const std::vector<std::string>& arguments) {
     const std::string text = script_text(path);
-    // What is known without running the script: the environment, the users' home directories
-    // (`~ada'), where the script is, which files exist, what a unit's EnvironmentFile= says, and
-    // how many processors this host has.
-    const std::string its_path = std::filesystem::absolute(path).lexically_normal().string();
-    const std::string processors = std::to_string(std::thread::hardware_concurrency());
-    std::optional<std::string> settings;
-    const auto lookup = [&](const std::string& name) -> const char* {
-        constexpr std::string_view contents = "text ";
-        if (name.starts_with(contents)) {
-            settings = readable_text(name.substr(contents.size()));
-            return settings ? settings->c_str() : nullptr;
-        }
-        if (name == "$0")
-            return its_path.c_str();
-        constexpr std::string_view exists = "exists ";
-        if (name.starts_with(exists)) {
-            std::error_code unreadable;
-            return std::filesystem::exists(name.substr(exists.size()), unreadable) ? "yes" : "no";
-        }
-        if (name == "nproc")
-            return processors.c_str();
-        if (name.starts_with('~')) {
-            const passwd* const user = getpwnam(name.c_str() + 1);  // NOLINT(concurrency-mt-unsafe)
-            return user == nullptr ? nullptr : user->pw_dir;
-        }
-        return std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
-    };
+    const ScriptSurroundings here(std::filesystem::absolute(path).lexically_normal().string());
     const std::string name = path == "-" ? "standard input" : shown(path);
-    QemuStart start{find_qemu_start(text, lookup, name, arguments), current_directory()};
+    QemuStart start{find_qemu_start(text, here, name, arguments), current_directory()};
     const std::string& there = start.command.directory;
     if (!there.empty())
         start.directory = there.starts_with('/') ? there : start.directory + "/" + there;

@@ -25,9 +25,7 @@ namespace {
 using tapgate::require;
 using tapgate::require_clean_text;
 
-const char* no_environment(const std::string& /*name*/) {
-    return nullptr;
-}
+const tapgate::Surroundings no_environment;
 
 void require_all_named(const std::vector<std::string>& words, const tapgate::Translation& result) {
     std::string named;

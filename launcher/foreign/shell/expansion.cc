@@ -203,8 +203,9 @@ void ShellWordReader::read_expansion(bool quoted) {
         if (name == "RANDOM")
             add_quoted(unknown_text);
         else
-            add_value(name == "BASH_SOURCE" ? variables_.ask("$0", {"`$BASH_SOURCE'"})
-                                            : variables_.get(name),
+            add_value(name == "BASH_SOURCE"
+                          ? variables_.told(variables_.surroundings().script(), {"`$BASH_SOURCE'"})
+                          : variables_.get(name),
                       quoted, false);
     } else {
         read_special(quoted);

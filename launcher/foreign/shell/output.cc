@@ -251,8 +251,8 @@ std::optional<Value> known_of_host(const std::vector<std::string>& words,
     if (words[0] == "whoami")
         return variables.get("USER");
     if (words[0] == "nproc" || (words[0] == "getconf" && words.back() == "_NPROCESSORS_ONLN")) {
-        if (const Value processors = variables.ask("nproc", {"?"}); !processors.problem)
-            return processors;
+        if (const auto processors = variables.surroundings().processors())
+            return Value{{std::to_string(*processors)}};
     }
     return std::nullopt;
 }

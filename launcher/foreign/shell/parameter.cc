@@ -214,7 +214,8 @@ ShellVariables::Value ShellWordReader::value_of(const Parameter& parameter) {
     if (name == "0")
         return variables_.script_name();
     if (name == "BASH_SOURCE")
-        return variables_.ask("$0", {"`${" + shown(parameter.text) + "}'"});
+        return variables_.told(variables_.surroundings().script(),
+                               {"`${" + shown(parameter.text) + "}'"});
     if (name == "@" || name == "*") {
         const auto* const known = variables_.arguments();
         return known != nullptr ? *known : ShellVariables::Value();

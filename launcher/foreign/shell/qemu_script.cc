@@ -428,12 +428,11 @@ std::string with_place_of_name(const std::string& error, std::string_view text) 
 
 }  // namespace
 
-ShellCommand find_qemu_start(std::string_view text,
-                             const std::function<const char*(const std::string&)>& lookup,
+ShellCommand find_qemu_start(std::string_view text, const Surroundings& surroundings,
                              const std::string& source, const std::vector<std::string>& arguments) {
     const std::string written = before_pasting(without_mail_encoding(text));
     refuse_other_language(written, source);
-    const std::string plain = with_units_as_script(written, source, lookup);
+    const std::string plain = with_units_as_script(written, source, surroundings);
     std::string error;
     bool found_nothing = false;
     for (const ShellReading reading :
@@ -441,7 +440,7 @@ ShellCommand find_qemu_start(std::string_view text,
         bool starts = false;
         try {
             const std::vector<ShellCommand> commands =
-                read_shell_script(plain, lookup, reading, arguments);
+                read_shell_script(plain, surroundings, reading, arguments);
             starts = std::any_of(commands.begin(), commands.end(), [](const ShellCommand& command) {
                 return starts_qemu(command) || !command.cut_off.empty();
             });

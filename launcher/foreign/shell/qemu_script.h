@@ -3,12 +3,12 @@
 // Finds the command of a script that starts QEMU, after sudo, nohup and the like.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "launcher/foreign/shell/command.h"
+#include "launcher/foreign/shell/surroundings.h"
 
 namespace tapgate {
 
@@ -19,9 +19,8 @@ ShellCommand find_qemu_command(const std::vector<ShellCommand>& commands,
                                const std::string& source);
 
 /// That command in a script's text, read as it would run here with these arguments, or if that does
-/// not reach a start of QEMU, with all branches alike. `lookup` is as in ShellVariables.
-ShellCommand find_qemu_start(std::string_view text,
-                             const std::function<const char*(const std::string&)>& lookup,
+/// not reach a start of QEMU, with all branches alike.
+ShellCommand find_qemu_start(std::string_view text, const Surroundings& surroundings,
                              const std::string& source,
                              const std::vector<std::string>& arguments = {});
 

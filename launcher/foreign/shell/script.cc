@@ -127,9 +127,9 @@ void set_options(std::string_view first_line, ShellVariables& variables) {
 
 }  // namespace
 
-std::vector<ShellCommand> read_shell_script(
-    std::string_view text, const std::function<const char*(const std::string&)>& lookup,
-    ShellReading reading, const std::vector<std::string>& arguments) {
+std::vector<ShellCommand> read_shell_script(std::string_view text, const Surroundings& surroundings,
+                                            ShellReading reading,
+                                            const std::vector<std::string>& arguments) {
     if (text.find('\0') != std::string_view::npos)
         throw LauncherError("there is a NUL byte in it, which no script can have");
     constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
@@ -148,7 +148,7 @@ std::vector<ShellCommand> read_shell_script(
         commands += end < rest.size() ? "\n" : "";
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
-    ShellVariables variables(lookup);
+    ShellVariables variables(surroundings);
     set_options(std::string_view(commands).substr(0, commands.find('\n')), variables);
     if (!arguments.empty())
         variables.set_arguments({arguments});

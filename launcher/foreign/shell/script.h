@@ -8,20 +8,20 @@
 // way.
 #pragma once
 
-#include <functional>
 #include <string_view>
 #include <vector>
 
 #include "launcher/foreign/shell/command.h"
+#include "launcher/foreign/shell/surroundings.h"
 
 namespace tapgate {
 
 /// The commands of `text` in their order. A command that cannot be known without running it has a
-/// `problem`, which does not affect the others. `lookup` is as in ShellVariables. `arguments` are
+/// `problem`, which does not affect the others. `arguments` are
 /// the script's; without any, what depends on them is uncertain. Throws a LauncherError for a NUL
 /// byte and for variables that grow without end, and a ScriptRefused.
-std::vector<ShellCommand> read_shell_script(
-    std::string_view text, const std::function<const char*(const std::string&)>& lookup,
-    ShellReading reading = ShellReading::here, const std::vector<std::string>& arguments = {});
+std::vector<ShellCommand> read_shell_script(std::string_view text, const Surroundings& surroundings,
+                                            ShellReading reading = ShellReading::here,
+                                            const std::vector<std::string>& arguments = {});
 
 }  // namespace tapgate

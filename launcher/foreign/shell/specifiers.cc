@@ -115,7 +115,7 @@ bool is_of_openrc(std::string_view text) {
 }  // namespace
 
 std::string with_units_as_script(std::string_view text, std::string_view file,
-                                 const std::function<const char*(const std::string&)>& lookup) {
+                                 const Surroundings& surroundings) {
     if (!text.empty() && is_of_openrc(text))
         return with_start_of_openrc(text, file);
     constexpr std::string_view entry = "[Desktop Entry]";
@@ -141,8 +141,8 @@ std::string with_units_as_script(std::string_view text, std::string_view file,
             std::string path = replaced(trimmed(said.substr(settings.size()), " \t\r\n"), unit);
             if (path.starts_with('-'))  // then it may be missing
                 path.erase(0, 1);
-            if (const char* const read = lookup("text " + path)) {
-                result += assignments_in(read) + "\n";
+            if (const auto read = surroundings.text_of(path)) {
+                result += assignments_in(*read) + "\n";
                 continue;
             }
         }

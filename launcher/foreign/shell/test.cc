@@ -25,9 +25,8 @@ ShellStatus of_file(const std::string& path, ShellVariables& variables, bool ask
     if (!asks_files || path.empty() || (relative && (here.problem || here.words.size() != 1)))
         return status;
     const std::string whole = relative ? here.words[0] + "/" + path : path;
-    const ShellVariables::Value there = variables.ask("exists " + whole, {"?"});
-    if (!there.problem)
-        status = {truth_of(there.words.at(0) == "yes"), true, true, {}};
+    if (const auto exists = variables.surroundings().exists(whole))
+        status = {truth_of(*exists), true, true, {}};
     return status;
 }
 

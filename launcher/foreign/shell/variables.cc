@@ -305,12 +305,12 @@ void ShellVariables::enter_shell(bool exports, std::optional<Value> arguments) {
     replace_arguments(std::move(arguments));
 }
 
-ShellVariables::Value ShellVariables::ask(const std::string& word, const ShellProblem& otherwise) {
-    const char* const value = lookup_(word);
-    if (value == nullptr)
+ShellVariables::Value ShellVariables::told(const std::optional<std::string>& answer,
+                                           const ShellProblem& otherwise) {
+    if (!answer)
         return {{}, otherwise};
-    charge(std::string_view(value).size());
-    return {{value}};
+    charge(answer->size());
+    return {{*answer}};
 }
 
 ShellVariables::Value ShellVariables::get(const std::string& name) {
@@ -326,7 +326,7 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
     }
     ShellProblem unset{"not set in the script"};
     if (name == "HOME" || name == "USER" || name == "PWD")
-        return ask(name, unset.of_variable(name));
+        return told(surroundings_.variable(name), unset.of_variable(name));
     if (name == "OSTYPE")
         return {{"linux-gnu"}};
     if (name == "IFS")
@@ -341,9 +341,9 @@ void ShellVariables::note_unknown(const std::string& name) {
 }
 
 ShellVariables::Value ShellVariables::script_name() {
-    if (const auto told = saved("0"))
-        return *told;
-    return ask("$0", {"`$0', which only the shell that runs it knows,"});
+    if (const auto name = saved("0"))
+        return *name;
+    return told(surroundings_.script(), {"`$0', which only the shell that runs it knows,"});
 }
 
 ShellVariables::Value ShellVariables::argument(const std::string& name) const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "launcher/foreign/shell/problem.h"
+#include "launcher/foreign/shell/surroundings.h"
 #include "launcher/foreign/shell/truth.h"
 
 namespace tapgate {
@@ -41,11 +42,7 @@ class ShellVariables {
         Attributes attributes = {};
     };
 
-    /// `lookup` is getenv(), or a test's function. It is only asked for HOME, USER, PWD, "~NAME" (a
-    /// user's home), "$0" (the script's path), "nproc" (how many CPUs the host has) and "exists
-    /// PATH" ("yes" or "no").
-    explicit ShellVariables(const std::function<const char*(const std::string&)>& lookup)
-        : lookup_(lookup) {}
+    explicit ShellVariables(const Surroundings& surroundings) : surroundings_(surroundings) {}
 
     /// Sets the variable, or adds to it (`NAME+=`). `value.problem` is why its value is unknown.
     /// `conditional`: under an `if' or after `&&', so that it is unknown whether it is set.
@@ -136,9 +133,9 @@ class ShellVariables {
     /// has been expanded is more than a description can have.
     Value get(const std::string& name);
 
-    /// What `lookup` returns for the word; if that is nothing, a Value with the problem
-    /// `otherwise`.
-    Value ask(const std::string& word, const ShellProblem& otherwise);
+    [[nodiscard]] const Surroundings& surroundings() const { return surroundings_; }
+    /// An answer of theirs as a value; if there is none, one with the problem `otherwise`.
+    Value told(const std::optional<std::string>& answer, const ShellProblem& otherwise);
 
     /// Notes that unknown_text somewhere stands for the variable.
     void note_unknown(const std::string& name);
@@ -191,7 +188,7 @@ class ShellVariables {
     void charge(size_t bytes);
 
   private:
-    const std::function<const char*(const std::string&)>& lookup_;
+    const Surroundings& surroundings_;
     std::optional<Value> replace_arguments(std::optional<Value> arguments);
     // To be called before the value changes.
     void note(const std::string& name);

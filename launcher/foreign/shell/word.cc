@@ -364,9 +364,9 @@ void ShellWordReader::read_tilde() {
     }
     skip(end + 1);
     const ShellVariables::Value value =
-        name.empty()
-            ? variables_.ask("HOME", {"`~'"})
-            : variables_.ask("~" + name, {"`~" + name + "', whose home directory is not known,"});
+        name.empty() ? variables_.told(variables_.surroundings().variable("HOME"), {"`~'"})
+                     : variables_.told(variables_.surroundings().home_of(name),
+                                       {"`~" + name + "', whose home directory is not known,"});
     add_problem(value.problem);
     add_quoted(value.words.empty() ? std::string() : value.words[0]);
 }

@@ -142,10 +142,7 @@ TEST(ArgvDiff, NothingIsMissing) {
         Translation translation;
         try {
             translation = translate_qemu_command(
-                find_qemu_command(
-                    read_shell_script(one.text, [](const std::string&) { return nullptr; }),
-                    "FILE"),
-                directory);
+                find_qemu_command(read_shell_script(one.text, Surroundings()), "FILE"), directory);
             new_argv(translation);
         } catch (const LauncherError&) {
             continue;  // Translate.Expected has the reason

@@ -15,7 +15,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <sstream>
@@ -83,7 +82,7 @@ std::string options_of(const std::string& script) {
     return options;
 }
 
-class Host {
+class Host : public Surroundings {
   public:
     Host() {
         namespace fs = std::filesystem;
@@ -104,12 +103,12 @@ class Host {
     // What QEMU is given, each time that bash starts it. A script in the background counts: all of
     // them have the pipe open.
     std::vector<Words> run(const std::string& text, const Words& arguments) const {
-        std::ofstream(script()) << text;
+        std::ofstream(script_file()) << text;
         std::filesystem::remove_all(work());
         std::filesystem::create_directory(work());
         const std::string command = "cd " + work() + " && exec env -i HOME=" + home() +
                                     " PATH=" + directory_.file("bin") + " timeout 10 bash" +
-                                    options_of(text) + " " + script() + " " +
+                                    options_of(text) + " " + script_file() + " " +
                                     shell_text(arguments) + " 9>&1 >/dev/null 2>&1 </dev/null";
         // NOLINTNEXTLINE(cert-env33-c): a real shell is what ours is compared with
         const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
@@ -132,21 +131,22 @@ class Host {
     }
 
     // What translate(1) asks the host.
-    const char* look_up(const std::string& name) {
-        constexpr std::string_view exists = "exists ";
-        if (name.starts_with(exists))
-            return std::filesystem::exists(name.substr(exists.size())) ? "yes" : "no";
-        answer_ = name == "HOME" ? home() : name == "PWD" ? work() : name == "$0" ? script() : "";
-        return answer_.empty() ? nullptr : answer_.c_str();
+    [[nodiscard]] std::optional<std::string> variable(const std::string& name) const override {
+        return name == "HOME"  ? std::optional(home())
+               : name == "PWD" ? std::optional(work())
+                               : std::nullopt;
+    }
+    [[nodiscard]] std::optional<std::string> script() const override { return script_file(); }
+    [[nodiscard]] std::optional<bool> exists(const std::string& path) const override {
+        return std::filesystem::exists(path);
     }
 
   private:
+    [[nodiscard]] std::string script_file() const { return directory_.file("script.sh"); }
     [[nodiscard]] std::string home() const { return directory_.file("home"); }
     [[nodiscard]] std::string work() const { return directory_.file("work"); }
-    [[nodiscard]] std::string script() const { return directory_.file("script.sh"); }
 
     TemporaryDirectory directory_;
-    std::string answer_;
 };
 
 // "NAME (refused: REASON)": REASON.
@@ -219,11 +219,8 @@ TEST_P(ShellScripts, AreReadAsBashRunsThem) {
         const std::string refused = expectation(one.name, "refused");
         const std::string noted = expectation(one.name, "noted");
         ShellCommand command;
-        const std::string error = error_of<LauncherError>([&] {
-            command = find_qemu_start(
-                one.text, [&](const std::string& name) { return host.look_up(name); }, "FILE",
-                arguments);
-        });
+        const std::string error = error_of<LauncherError>(
+            [&] { command = find_qemu_start(one.text, host, "FILE", arguments); });
         if (error != "none") {
             EXPECT_TRUE(!refused.empty() && error.find(refused) != std::string::npos)
                 << "refused: " << error << described(real());
@@ -271,9 +268,7 @@ TEST(ShellProblem, TellsWhereItComesFrom) {
 
 // Who asks for what functions print is asked no more when an error has ended it.
 TEST(ShellProblem, OfVariablesThatGrowLeavesNothingBehind) {
-    const std::function<const char*(const std::string&)> nothing = [](const std::string&) {
-        return nullptr;
-    };
+    const Surroundings nothing;
     ShellVariables variables(nothing);
     EXPECT_THROW(
         {

@@ -40,15 +40,22 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const char* no_environment(const std::string& name) {
-    return name == "HOME"    ? "/home/u"
-           : name == "~lab"  ? "/home/lab"
-           : name == "$0"    ? "/scripts/lab.sh"
-           : name == "nproc" ? "6"
-           : name.starts_with("exists /data/")
-               ? name.find("none") == std::string::npos ? "yes" : "no"
-               : nullptr;
-}
+class NoEnvironment : public Surroundings {
+  public:
+    [[nodiscard]] std::optional<std::string> variable(const std::string& name) const override {
+        return name == "HOME" ? std::optional("/home/u") : std::nullopt;
+    }
+    [[nodiscard]] std::optional<std::string> home_of(const std::string& user) const override {
+        return user == "lab" ? std::optional("/home/lab") : std::nullopt;
+    }
+    [[nodiscard]] std::optional<std::string> script() const override { return "/scripts/lab.sh"; }
+    [[nodiscard]] std::optional<unsigned> processors() const override { return 6; }
+    [[nodiscard]] std::optional<bool> exists(const std::string& path) const override {
+        return path.starts_with("/data/") ? std::optional(path.find("none") == std::string::npos)
+                                          : std::nullopt;
+    }
+};
+const NoEnvironment no_environment;
 
 std::vector<ShellCommand> script(std::string_view text) {
     return read_shell_script(text, no_environment);
@@ -404,18 +411,21 @@ TEST(Script, DirectoriesOfUnitsAndDesktopEntries) {
 }
 
 TEST(Script, EnvironmentFilesOfUnits) {
-    const auto lookup = [](const std::string& name) -> const char* {
-        return name == "text /etc/kvm/web.env"
-                   ? "# web\n; more\nMEM=512\nDISK='/d/a b.raw'\nEXTRA=\"-smp 2\"\nno\n"
-                   : nullptr;
-    };
+    class : public Surroundings {
+        [[nodiscard]] std::optional<std::string> text_of(const std::string& path) const override {
+            return path == "/etc/kvm/web.env" ? std::optional(
+                                                    "# web\n; more\nMEM=512\nDISK='/d/a b.raw'\n"
+                                                    "EXTRA=\"-smp 2\"\nno\n")
+                                              : std::nullopt;
+        }
+    } const web;
     const std::string command = "ExecStart=/usr/bin/kvm -m ${MEM} -hda \"${DISK}\" $EXTRA\n";
-    EXPECT_THAT(find_qemu_start("[Service]\nEnvironmentFile=-/etc/kvm/%i.env\n" + command, lookup,
+    EXPECT_THAT(find_qemu_start("[Service]\nEnvironmentFile=-/etc/kvm/%i.env\n" + command, web,
                                 "/etc/kvm@web.service")
                     .words,
                 ElementsAre("/usr/bin/kvm", "-m", "512", "-hda", "/d/a b.raw", "-smp", "2"));
     EXPECT_THAT(error_of<LauncherError>([&] {
-                    find_qemu_start("[Service]\nEnvironmentFile=/etc/none.env\n" + command, lookup,
+                    find_qemu_start("[Service]\nEnvironmentFile=/etc/none.env\n" + command, web,
                                     "kvm.service");
                 }),
                 HasSubstr("EnvironmentFile=/etc/none.env, which may set it, cannot be read here"));
