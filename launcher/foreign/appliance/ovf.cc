@@ -42,11 +42,11 @@ enum class Resource : unsigned {
 };
 
 // A ResourceSubType may be several words separated by blanks, each of which will do (DMTF DSP0243,
-// 8.1). They are written in small or capital letters.
+// 8.1), or, as OVF 0.9 had it, by commas. They are written in small or capital letters.
 std::vector<std::string> alternatives(std::string_view type) {
     std::vector<std::string> all;
     while (!type.empty()) {
-        const size_t end = std::min(type.find_first_of(" \t\r\n"), type.size());
+        const size_t end = std::min(type.find_first_of(", \t\r\n"), type.size());
         if (end > 0)
             all.push_back(in_small_letters(type.substr(0, end)));
         type.remove_prefix(std::min(end + 1, type.size()));

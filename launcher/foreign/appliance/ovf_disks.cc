@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <initializer_list>
 #include <string_view>
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/appliance/ovf_hardware.h"
 #include "launcher/foreign/translation/translation.h"
+#include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
 
 namespace tapgate {
@@ -86,19 +88,34 @@ DiskBus bus_of(const std::string& interface) {
                                         : DiskBus::sata;
 }
 
+void add_left(std::string& left, const std::string& more) {
+    left += (left.empty() || more.empty() ? "" : ", ") + more;
+}
+
+// What an element says besides the attributes that tapgate reads or that mean nothing here.
+std::string left_of(const pugi::xml_node& element, std::initializer_list<std::string_view> known) {
+    std::string left;
+    for (const pugi::xml_attribute& attribute : element.attributes()) {
+        const std::string name(local_name(attribute.name()));
+        const std::string value = attribute.value();
+        if (!std::string_view(attribute.name()).starts_with("xmlns") && !value.empty() &&
+            in_small_letters(value) != "false" && !is_one_of(name, known))
+            add_left(left, name + "=" + value);
+    }
+    add_left(left, contents_of(element));
+    return left;
+}
+
 // The disk, with what oVirt says about it in its element.
 ApplianceDisk as_said(const pugi::xml_node& element, ApplianceDisk disk) {
     disk.interface = attribute_of(element, "disk-interface");
     disk.bus = bus_of(disk.interface);
-    for (const pugi::xml_attribute& attribute : element.attributes()) {
-        if (in_small_letters(attribute.value()) != "true")
-            continue;
-        const std::string name(local_name(attribute.name()));
-        if (name == "boot")
-            disk.is_first = true;
-        else
-            disk.left += (disk.left.empty() ? "" : ", ") + name + "=" + attribute.value();
-    }
+    disk.is_first = in_small_letters(attribute_of(element, "boot")) == "true";
+    add_left(disk.left,
+             left_of(element,
+                     {"diskId", "fileRef", "parentRef", "capacity", "capacityAllocationUnits",
+                      "populatedSize", "format", "required", "uuid", "boot", "size", "actual_size",
+                      "disk-interface", "volume-format", "volume-type", "vm_snapshot_id"}));
     return disk;
 }
 
@@ -178,6 +195,8 @@ void OvfDisks::read_references(const pugi::xml_node& section) {
         file.is_gzip = compression == "gzip" || file.name.ends_with(".gz");
         file.piece_size = parse_whole<std::uint64_t>(attribute_of(node, "chunkSize")).value_or(0);
         file.size = parse_whole<std::uint64_t>(attribute_of(node, "size")).value_or(0);
+        file.left =
+            left_of(node, {"id", "href", "size", "compression", "chunkSize", "disk_storage_type"});
         if (!compression.empty() && compression != "identity" && compression != "gzip")
             file.unusable =
                 "is compressed in a way that tapgate cannot unpack: " + shown(compression);
@@ -267,13 +286,13 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
                   .format = format_of(name, element),
                   .compressed = file->second.is_gzip,
                   .capacity = capacity_of(element),
+                  .left = file->second.left,
                   .piece_size = file->second.piece_size,
                   .file_size = file->second.size});
     result.is_by_id = !names_file;
     if (const std::string capacity = attribute_of(element, "capacity");
         !capacity.empty() && result.capacity == 0)
-        result.left +=
-            (result.left.empty() ? "" : ", ") + ("capacity=" + capacity + " (not a disk size)");
+        add_left(result.left, "capacity=" + capacity + " (not a disk size)");
     return result;
 }
 

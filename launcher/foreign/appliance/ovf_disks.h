@@ -31,7 +31,7 @@ struct ApplianceDisk {
     DiskBus bus = DiskBus::sata;  ///< one for which the guest has a driver
     std::string interface = {};   ///< oVirt's word for where it was; empty if not given
     bool is_first = false;        ///< oVirt boots from it
-    std::string left = {};        ///< what is left out of its element; empty if nothing
+    std::string left = {};        ///< left out of its element and its file's; empty if nothing
     /// The file may be in pieces NAME.000000000, NAME.000000001 and so on of this many bytes, but
     /// for the last; 0 if it is whole.
     std::uint64_t piece_size = 0;
@@ -82,6 +82,7 @@ class OvfDisks {
         bool is_gzip = false;
         std::uint64_t piece_size = 0;  ///< as in ApplianceDisk
         std::uint64_t size = 0;
+        std::string left;      ///< as in ApplianceDisk
         std::string unusable;  ///< why it cannot be read; empty if it can
     };
 

@@ -58,7 +58,7 @@ void read_config(const pugi::xml_node& config, Translation& translation, FoundFi
                             "the guest can do this if the host's KVM allows it (nested = auto); "
                             "--nested=on insists on it");
     } else {
-        others += (others.empty() ? "" : ", ") + key + "=" + value;
+        others += (others.empty() ? "" : ", ") + key + "=" + value + contents_of(config);
     }
 }
 

@@ -44,7 +44,7 @@ void add_attributes(OvfItem& item, const std::string& key, const pugi::xml_node&
         const bool again =
             key == "HostResource" && is_one_of(name, {"busType", "busSubType", "capacity"});
         if (!std::string_view(attribute.name()).starts_with("xmlns") && !again &&
-            !is_one_of(name, {"required", "msgid", "nil"}))
+            !is_one_of(name, {"required", "msgid", "nil", "bound", "configuration"}))
             add_config(item, key + " " + name, attribute.value());
     }
 }
@@ -56,19 +56,21 @@ bool has_elements(const pugi::xml_node& node) {
 
 OvfItem read_item(const pugi::xml_node& node) {
     OvfItem item;
+    add_attributes(item, "Item", node);
     for (const pugi::xml_node& child : node.children()) {
         const std::string key(local_name(child.name()));
         if (child.type() != pugi::node_element)
             continue;
         if (key == "Config" || key == "ExtraConfig") {
-            add_config(item, attribute_of(child, "key"), attribute_of(child, "value"));
+            add_config(item, attribute_of(child, "key"),
+                       attribute_of(child, "value") + contents_of(child));
             continue;
         }
         add_attributes(item, key, child);
-        std::string value(trimmed(child.child_value(), " \t\r\n"));
-        if (has_elements(child))
-            value = contents_of(child);
-        if (!value.empty() && !item.texts.emplace(key, value).second && !is_structure(key)) {
+        const std::string value = has_elements(child) ? contents_of(child) : own_text(child);
+        const bool is_required = attribute_of(child, "required") == "true";
+        if ((!value.empty() || is_required) && !item.texts.emplace(key, value).second &&
+            !is_structure(key)) {
             item.several = true;
             item.texts[key] += ", " + value;
         }
@@ -136,7 +138,9 @@ std::map<std::string, NumberedController> disk_controllers(const std::vector<Ovf
         // "AHCI" and NVMe have the same type, but are counted separately.
         const std::string kind =
             std::to_string(item.type) + (item.type == 20 ? item.text("ResourceSubType") : "");
-        const auto number = ovf_number(item.text("Address"));
+        auto number = ovf_number(item.text("Address"));
+        if (!number)
+            number = ovf_number(item.text("BusNumber"));  // OVF 0.9
         controllers.emplace(item.id(), NumberedController{kind, number.value_or(seen[kind])});
         seen[kind]++;
     }

@@ -98,14 +98,22 @@ std::string_view local_name(std::string_view name) {
     return name.substr(name.rfind(':') + 1);  // npos + 1 is 0
 }
 
+std::string own_text(const pugi::xml_node& node) {
+    std::string text;
+    for (const pugi::xml_node& child : node.children()) {
+        if (child.type() == pugi::node_pcdata || child.type() == pugi::node_cdata)
+            text += child.value();
+    }
+    return std::string(trimmed(text, " \t\r\n"));
+}
+
 pugi::xml_node child_named(const pugi::xml_node& parent, std::string_view name) {
     return parent.find_child(
         [&](const pugi::xml_node& child) { return local_name(child.name()) == name; });
 }
 
 std::string text_of(const pugi::xml_node& parent, std::string_view name) {
-    const std::string text = child_named(parent, name).child_value();
-    return std::string(trimmed(text, " \t\r\n"));
+    return own_text(child_named(parent, name));
 }
 
 std::string attribute_of(const pugi::xml_node& node, std::string_view name) {

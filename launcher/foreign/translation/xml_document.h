@@ -17,7 +17,10 @@ void parse_xml(pugi::xml_document& document, std::string_view text, const std::s
 /// The name of the element or attribute without its namespace prefix.
 std::string_view local_name(std::string_view name);
 
-/// The first element with this local name in `parent`, and its text; empty when there is none.
+/// The element's text without what is nested in it, trimmed; a comment in its middle is no end.
+std::string own_text(const pugi::xml_node& node);
+
+/// The first element with this local name in `parent`, and its own text; empty when there is none.
 pugi::xml_node child_named(const pugi::xml_node& parent, std::string_view name);
 std::string text_of(const pugi::xml_node& parent, std::string_view name);
 
