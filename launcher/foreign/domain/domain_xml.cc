@@ -158,6 +158,7 @@ class DomainReader {
         }
         if (!domain_.has_screen)
             result_.set("display", "none");
+        fit_pointers(result_);
         if (domain_.hypervisor.empty() && !has_setting("cpu"))
             result_.added("cpu = auto",
                           "no CPU model is given; libvirt would take QEMU's qemu64 (cpu=qemu64), "

@@ -150,12 +150,15 @@ void take_cpu(LegacyParts& parts, const LegacyOption& option) {
     std::vector<std::string> words = split_at_commas(option.value);
     std::string why;
     std::erase_if(words, [&](const std::string& word) {
-        const bool asks = word == "enforce" || word == "check";
-        if (asks)
-            add_reason(
-                why,
-                word + " is left out: the VM also starts on a host whose CPU lacks some of this");
-        return asks;
+        const bool enforce = word == "enforce" || word == "enforce=on";
+        const bool check = word == "check" || word == "check=on";
+        if (enforce)
+            add_reason(why, word +
+                                " is left out: the VM also starts on a host whose CPU lacks some "
+                                "of this, and qemu.log says what");
+        if (check)
+            add_reason(why, word + " is QEMU's default: qemu.log says what the host's CPU lacks");
+        return enforce || check;
     });
     const std::string value = joined_by_commas(words);
     if (rhel || !CpuModel::parse(value)) {

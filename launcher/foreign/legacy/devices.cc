@@ -257,18 +257,29 @@ std::string left_of(const Properties& properties) {
     return left.empty() ? "" : "; left out: " + listed(left);
 }
 
-// The properties of a SCSI controller that do more than place it.
-std::string left_of_controller(const Properties& properties) {
-    std::string left;
-    for (const char* const key :
-         {"num_queues", "virtqueue_size", "max_sectors", "cmd_per_lun", "seg_max"}) {
-        if (properties.has(key))
-            left.append(left.empty() ? "; left out: " : ", ")
-                .append(key)
-                .append("=")
-                .append(properties.get(key));
-    }
-    return left;
+// Does the host's graphics card draw for the guest?
+bool is_accelerated(std::string_view driver, const Properties& properties) {
+    return driver.find("-gl") != std::string_view::npos ||
+           driver.find("rutabaga") != std::string_view::npos || is_true(properties.get("virgl"));
+}
+
+// A screen's properties, but for the sizes of memory that only another adapter has.
+std::string left_of_screen(Properties properties) {
+    constexpr std::array<std::string_view, 5> sizes = {"ram_size", "vram_size", "vram64_size_mb",
+                                                       "vram_size_mb", "ram_size_mb"};
+    const bool is_vga = properties.get("driver") == "VGA";
+    std::erase_if(properties.all(), [&](const auto& one) {
+        return is_one_of(one.first, sizes) || (!is_vga && one.first == "vgamem_mb") ||
+               (one.first == "max_outputs" && one.second == "1");
+    });
+    return left_of(properties);
+}
+
+// The properties of a SCSI controller that do more than place it; a note of its own says it of an
+// iothread.
+std::string left_of_controller(Properties properties) {
+    properties.take("iothread");
+    return left_of(properties);
 }
 
 // Bridges and controllers: what is plugged into them has its place on tapgate's machines.
@@ -317,7 +328,9 @@ constexpr std::array<std::string_view, 3> serial_cards = {"pci-serial", "pci-ser
 // Why a controller is not taken over: tapgate's machines have it, or its devices are on another
 // one. Empty if the driver is for something else.
 std::string why_own_controller(const std::string& driver, const Properties& properties) {
-    if (is_one_of(driver, infrastructure) || is_virtio(driver, "serial"))
+    if (is_virtio(driver, "serial"))
+        return "tapgate gives each device its place" + left_of(properties);
+    if (is_one_of(driver, infrastructure))
         return "tapgate gives each device its place";
     if (is_virtio(driver, "scsi"))
         return "a disk with bus=scsi brings its controller along" + left_of_controller(properties);
@@ -332,7 +345,8 @@ std::string why_own_controller(const std::string& driver, const Properties& prop
 std::string why_own_console(const std::string& driver, const Properties& properties) {
     if (is_screen(driver))
         return "every VM with a screen has the standard VGA adapter" +
-               (driver == "VGA" ? left_of(properties) : "");
+               std::string(is_accelerated(driver, properties) ? ", without 3D by the host" : "") +
+               left_of_screen(properties);
     if (is_one_of(driver, pointers))
         return own_tablet;
     if (is_one_of(driver, keyboards))
@@ -487,11 +501,17 @@ void add_rest(LegacyParts& parts) {
 }  // namespace
 
 bool is_screen(std::string_view driver) {
-    constexpr std::array<std::string_view, 17> screens = {
-        "VGA",           "cirrus-vga",    "qxl-vga",           "qxl",
-        "virtio-vga",    "vmware-svga",   "virtio-gpu-pci",    "bochs-display",
-        "secondary-vga", "virtio-vga-gl", "virtio-gpu-gl-pci", "virtio-gpu",
-        "ramfb",         "ati-vga",       "isa-vga",           "isa-cirrus-vga",
+    constexpr std::array<std::string_view, 21> screens = {
+        "VGA",           "cirrus-vga",
+        "qxl-vga",       "qxl",
+        "virtio-vga",    "vmware-svga",
+        "virtio-gpu",    "virtio-gpu-pci",
+        "virtio-vga-gl", "virtio-gpu-gl",
+        "secondary-vga", "virtio-gpu-gl-pci",
+        "bochs-display", "virtio-vga-rutabaga",
+        "ramfb",         "virtio-gpu-rutabaga",
+        "ati-vga",       "virtio-gpu-rutabaga-pci",
+        "isa-vga",       "isa-cirrus-vga",
         "vhost-user-vga"};
     return is_one_of(driver, screens);
 }

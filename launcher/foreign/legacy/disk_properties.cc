@@ -93,6 +93,20 @@ void take_ours(Properties& properties) {
     }
 }
 
+// What the drive says about writing; empty if nothing, or no more than QEMU does anyway.
+std::string about_writing(const Properties& properties) {
+    std::vector<Properties::Property> said;
+    for (const char* const key : {"discard", "detect-zeroes"}) {
+        const std::string value = properties.get(key);
+        constexpr std::array<std::string_view, 4> defaults = {"", "off", "ignore", "unset"};
+        // libvirt gives each storage node discard=unmap, with auto-read-only.
+        const bool usual = std::string_view(key) == "discard" && properties.has("auto-read-only");
+        if (!usual && !is_one_of(value, defaults))
+            said.emplace_back(key, value);
+    }
+    return said.empty() ? "" : listed(said);
+}
+
 // The format in which the script's `qemu-img create' makes the image; empty if it does not, or
 // makes it in several formats.
 std::string format_when_made(const std::vector<MadeImage>& images, const std::string& path) {
@@ -160,10 +174,16 @@ void read_disk_properties(LegacyParts& parts, Properties properties, LegacyDevic
         properties.take(structural);
     disk.boots = is_true(properties.take("boot").value_or(""));
     read_format(parts, properties, disk);
-    if (!disk.is_url)
-        take_ours(properties);
     const std::string read_only = properties.take("readonly").value_or("");
     disk.read_only = is_true(read_only) || is_true(properties.take("read-only").value_or(""));
+    const bool never_written = disk.read_only || disk.kind == ForeignDisk::Kind::cdrom;
+    const std::string writing = never_written && !disk.is_url ? about_writing(properties) : "";
+    if (!writing.empty()) {
+        properties.take("detect-zeroes");
+        add_reason(disk.why, writing + " would only matter where something is written");
+    }
+    if (!disk.is_url)
+        take_ours(properties);
     const std::string write_cache =
         device == nullptr ? "" : device->properties.take("write-cache").value_or("");
     disk.cache = cache_of(properties, write_cache);

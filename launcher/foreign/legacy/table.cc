@@ -236,6 +236,21 @@ void require_plain_quotes(const std::string& word) {
     }
 }
 
+// Refuses a value such as <OSK>, as a manual has it for what its readers fill in. Without quotes, a
+// shell would take it for names of files, so that it is refused before.
+void require_filled_in(const std::string& word) {
+    constexpr std::string_view inside =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ";
+    for (size_t at = word.find('<'); at != std::string::npos; at = word.find('<', at + 1)) {
+        const size_t end = std::min(word.find_first_not_of(inside, at + 1), word.size());
+        const bool whole = (at == 0 || word[at - 1] == '=') &&
+                           (end + 1 == word.size() || (end < word.size() && word[end + 1] == ','));
+        if (whole && end > at + 1 && word[end] == '>')
+            throw LauncherError(quoted_word(word) + " has " + word.substr(at, end + 1 - at) +
+                                ", which stands for something: write that in its place");
+    }
+}
+
 }  // namespace
 
 std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& words) {
@@ -249,6 +264,7 @@ std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& w
             throw LauncherError(quoted_word(word) +
                                 ": it has a NUL byte in it, which no command line can have");
         if (!word.starts_with('-') || word == "-") {
+            require_filled_in(word);
             options.push_back({nullptr, word, shell_text({word}), {}});
             continue;
         }
@@ -276,6 +292,9 @@ std::vector<LegacyOption> parse_legacy_options(const std::vector<std::string>& w
         if (i + 1 == words.size())
             throw LauncherError(quoted_word(word) + " at the end needs a value");
         i++;
+        // Whatever the guest's kernel makes of it.
+        if (kind->name != "append")
+            require_filled_in(words[i]);
         options.push_back({kind, words[i], word + " " + shell_text({words[i]}), {}});
     }
     return options;

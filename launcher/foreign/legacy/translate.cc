@@ -2,6 +2,8 @@
 #include "launcher/foreign/legacy/translate.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <utility>
 
 #include "launcher/base/error.h"
@@ -191,8 +193,7 @@ std::vector<LegacyOption> parse_options(const ShellCommand& command,
     }
 }
 
-// QEMU makes one option of several -smp, and of several -rtc, in which the last of a property
-// counts.
+// QEMU makes one option of several -smp, -rtc and the like, in which the last of a property counts.
 void merge_repeated(std::vector<LegacyOption>& options, std::string_view name,
                     std::string_view first_key) {
     LegacyOption* before = nullptr;
@@ -209,6 +210,22 @@ void merge_repeated(std::vector<LegacyOption>& options, std::string_view name,
             before->text.clear();
         }
         before = &option;
+    }
+    std::erase_if(options, [](const LegacyOption& option) { return option.text.empty(); });
+}
+
+// Of these, QEMU takes the last one only.
+void drop_earlier(LegacyParts& parts, std::vector<LegacyOption>& options) {
+    constexpr std::array<std::string_view, 7> single = {"append", "cpu",  "initrd", "k",
+                                                        "kernel", "uuid", "vga"};
+    std::set<std::string_view> seen;
+    for (auto option = options.rbegin(); option != options.rend(); ++option) {
+        const std::string_view name =
+            option->kind == nullptr ? std::string_view() : option->kind->name;
+        if (!is_one_of(name, single) || seen.insert(name).second)
+            continue;
+        parts.result.dropped(option->text, "a later one replaces it");
+        option->text.clear();
     }
     std::erase_if(options, [](const LegacyOption& option) { return option.text.empty(); });
 }
@@ -300,6 +317,10 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     std::vector<LegacyOption> options = parse_options(command, {first, words.end()});
     merge_repeated(options, "smp", "cpus");
     merge_repeated(options, "rtc", "base");
+    merge_repeated(options, "m", "size");
+    merge_repeated(options, "boot", "order");
+    merge_repeated(options, "name", "guest");
+    drop_earlier(parts, options);
     require_one_operand(options);
     count_plugged_cpus(parts, options);
     for (const LegacyOption& option : options)
@@ -312,6 +333,7 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     add_devices(parts);
     add_iscsi(parts);
     add_display(parts);
+    fit_pointers(parts.result);
     parts.boot.finish(parts.result);
     place_kept_devices(parts.machine, parts.result);
     drop_orphans(parts);
@@ -319,7 +341,9 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     note_what_all_have(parts, options);
     if (parts.places > 0)
         parts.result.dropped(
-            std::to_string(parts.places) + " places of devices (bus=, addr=, multifunction=)",
+            std::to_string(parts.places) +
+                (parts.places == 1 ? " place of a device" : " places of devices") +
+                " (bus=, addr=, multifunction=)",
             "tapgate gives each device its place" +
                 (parts.nets.slot_name.empty()
                      ? ""

@@ -8,6 +8,7 @@
 
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/translation/words.h"
 #include "launcher/vm/file_text.h"
 #include "launcher/vm/setting.h"
 
@@ -24,6 +25,18 @@ void Translation::keep(const std::string& was, const std::vector<std::string>& a
     for (const std::string& argument : arguments)
         set("qemu-arg", argument);
     notes.push_back({TranslationNote::Kind::kept, was, shell_text(arguments), why});
+}
+
+void fit_pointers(Translation& translation) {
+    const auto& settings = translation.settings;
+    const bool has_screen = std::none_of(settings.begin(), settings.end(), [](const auto& one) {
+        return one.first == "display" && one.second == "none";
+    });
+    for (TranslationNote& note : translation.notes) {
+        const size_t at = has_screen ? std::string::npos : note.why.find(own_tablet);
+        if (at != std::string::npos)
+            note.why.replace(at, std::string_view(own_tablet).size(), no_pointer);
+    }
 }
 
 std::string_view name_of(TranslationNote::Kind kind) {

@@ -59,6 +59,9 @@ struct Translation {
               const std::string& why = {});
 };
 
+/// Corrects the notes on pointers that are left out, if the VM has no screen.
+void fit_pointers(Translation& translation);
+
 /// The kind of a note as JSON shows it: "changed", "added", "kept" or "dropped".
 std::string_view name_of(TranslationNote::Kind kind);
 

@@ -43,6 +43,8 @@ inline std::string joined(const std::vector<std::string>& words) {
 constexpr const char* own_tablet =
     "every VM with a screen has a USB tablet, on USB 3: Windows before 8, without a driver for "
     "that, has the PS/2 mouse";
+/// The same where nobody sees the VM's screen.
+constexpr const char* no_pointer = "with display = none there is no screen to point at";
 
 /// Whether this is a shell, which runs what it is given.
 inline bool is_shell(std::string_view word) {
