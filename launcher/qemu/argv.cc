@@ -36,9 +36,11 @@ class Builder {
         add_machine();
         add_firmware();
         add_kernel();
+        // First, before another device gets one of these slots as the next that is free.
+        add_nets(true);
         add_serial_devices();
         add_drives(argv_, spec_, host_.devices);
-        add_nets();
+        add_nets(false);
         add_shares();
         add_display();
         argv_.add_device({{"driver", "virtio-rng-pci"}, {"id", "rng0"}});
@@ -194,10 +196,15 @@ class Builder {
         }
     }
 
-    void add_nets() {
+    // Those that say their slots, or the others.
+    void add_nets(bool in_slots) {
         size_t bridged_so_far = 0;
         for (size_t i = 0; i < spec_.nets.size(); i++) {
             const Net& net = spec_.nets[i];
+            if (net.slot.has_value() != in_slots) {
+                bridged_so_far += std::holds_alternative<BridgeNet>(net.link) ? 1 : 0;
+                continue;
+            }
             const std::string id = "net" + std::to_string(i);
             const MacAddress mac =
                 net.mac.value_or(stable_mac(host_.owner, spec_.name, static_cast<unsigned>(i)));

@@ -54,6 +54,8 @@ ArgvJson net_device(const Net& net, const std::string& id, const std::string& ne
                     const MacAddress& mac, std::optional<unsigned> mtu) {
     ArgvJson device = {
         {"driver", driver_of(net.model)}, {"netdev", netdev}, {"id", id}, {"mac", mac.str()}};
+    if (net.slot)
+        device["addr"] = pci_address(*net.slot, 0);
     const auto* const bridged = std::get_if<BridgeNet>(&net.link);
     if (bridged == nullptr)
         return device;

@@ -7,8 +7,6 @@
 
 namespace tapgate {
 
-namespace {
-
 std::string pci_address(unsigned slot, unsigned function) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string text = "0x";
@@ -17,6 +15,8 @@ std::string pci_address(unsigned slot, unsigned function) {
     text += digits[slot % 16];
     return text + "." + std::to_string(function);
 }
+
+namespace {
 
 size_t count(const VmSpec& spec, BootDevice kind) {
     switch (kind) {

@@ -19,6 +19,9 @@ using ArgvJson = nlohmann::ordered_json;
 /// How many devices can be plugged into a running q35.
 inline constexpr unsigned spare_ports = 4;
 
+/// A place on a PCI bus as QEMU writes it: "0x12.0".
+std::string pci_address(unsigned slot, unsigned function);
+
 class ArgvWriter {
   public:
     /// `spec` must outlive this object.

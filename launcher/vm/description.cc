@@ -2,6 +2,8 @@
 #include "launcher/vm/description.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -26,6 +28,23 @@ size_t count_of(const VmSpec& spec, BootDevice device) {
     return device == BootDevice::disk    ? spec.disks.size()
            : device == BootDevice::cdrom ? spec.cdroms.size()
                                          : spec.nets.size();
+}
+
+// Checks the slots that adapters say.
+void check_slots(const VmDescription& vm) {
+    std::set<unsigned> slots;
+    size_t next = 0;
+    for (const Setting& setting : vm.settings) {
+        if (setting.key != "net" || setting.value == "none")
+            continue;
+        const std::optional<unsigned> slot = vm.spec.nets.at(next++).slot;
+        if (slot && vm.spec.machine.is_q35())
+            throw wrong_setting(setting, "machine " + vm.spec.machine.str() +
+                                             " has a port for each adapter: slot= is for "
+                                             "machine=pc");
+        if (slot && !slots.insert(*slot).second)
+            throw wrong_setting(setting, "another adapter is in slot " + std::to_string(*slot));
+    }
 }
 
 // Checks what cannot be seen from single values.
@@ -154,6 +173,7 @@ VmDescription describe_vm(const VmName& name, const std::vector<Setting>& settin
     }
     check_room(vm.spec, disks);
     check_together(vm);
+    check_slots(vm);
     const std::string seed = vm.spec.seed ? seed_path(name) : "";
     if (!seed.empty() && std::none_of(vm.spec.disks.begin(), vm.spec.disks.end(),
                                       [&](const Disk& disk) { return disk.path.str() == seed; }))

@@ -121,7 +121,7 @@ constexpr VmOption options[] = {
      .built_in = "bridge:br0",
      .values = "bridge: user none",
      .properties =
-         "model=virtio|e1000|e1000e|rtl8139 mac=MAC queues=N hostfwd=tcp:127.0.0.1:2222-:22",
+         "model=virtio|e1000|e1000e|rtl8139 mac=MAC queues=N slot=N hostfwd=tcp:127.0.0.1:2222-:22",
      .repeatable = true,
      .apply =
          [](VmSpec& spec, std::string_view value, const std::string&) {

@@ -214,7 +214,7 @@ std::optional<Net> fallen_back(const Net& net) {
     const auto* const bridge = std::get_if<BridgeNet>(&net.link);
     if (bridge == nullptr || !bridge->fallback)
         return std::nullopt;
-    return Net{.link = *bridge->fallback, .model = net.model, .mac = net.mac};
+    return Net{.link = *bridge->fallback, .model = net.model, .mac = net.mac, .slot = net.slot};
 }
 
 }  // namespace tapgate

@@ -223,6 +223,10 @@ struct BridgeNet {
     std::optional<UserNet> fallback = std::nullopt;  // in case the bridge is not available
 };
 
+/// The slots of a pc's PCI bus that the chipset does not take.
+constexpr unsigned first_free_slot = 2;
+constexpr unsigned last_slot = 31;
+
 /// The most network adapters that a VM can have.
 constexpr size_t most_nets = 16;
 
@@ -230,6 +234,7 @@ struct Net {
     std::variant<BridgeNet, UserNet> link;
     NetModel model = NetModel::virtio;
     std::optional<MacAddress> mac = std::nullopt;  // nothing: stable_mac() in identity.h
+    std::optional<unsigned> slot = std::nullopt;   // on the PCI bus of a pc; nothing: a free one
 };
 
 /// The adapter to use when its bridge is not available: on its fallback; nothing when it has none,

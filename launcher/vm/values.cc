@@ -232,6 +232,10 @@ Net parse_net(std::string_view text) {
                                 " is not a station's MAC address, like 52:54:00:12:34:56");
          }},
         {"queues", set_queues},
+        {"slot",
+         [](Net& net, std::string_view value) {
+             net.slot = parse_number(value, first_free_slot, last_slot);
+         }},
         {"hostfwd", add_forward},
     };
     constexpr std::string_view prefix = "bridge:";

@@ -219,6 +219,14 @@ class Writer {
         set(add(node, "model"), "type", std::string(word_for(net.model, net_models)));
         if (bridged != nullptr && bridged->queues > 1)
             set(add(node, "driver"), "queues", std::to_string(bridged->queues));
+        if (net.slot) {
+            xml_node address = add(node, "address");
+            set(address, "type", "pci");
+            set(address, "domain", "0x0000");
+            set(address, "bus", "0x00");
+            set(address, "slot", std::to_string(*net.slot));
+            set(address, "function", "0x0");
+        }
         write_order(node, BootDevice::net, index);
         const auto* const user = std::get_if<UserNet>(&net.link);
         if (user != nullptr && !user->forwards.empty())

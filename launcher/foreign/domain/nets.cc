@@ -244,6 +244,20 @@ std::string read_net_driver(XmlLeft& xml, const pugi::xml_node& interface, Adapt
     return {};
 }
 
+// ",slot=18" for an adapter on pc's own bus, where it stays, so that Linux still calls it after
+// that.
+std::string slot_of(DomainParts& domain, const pugi::xml_node& interface, std::string& why) {
+    const auto place = domain_pci_place(interface);
+    const unsigned slot = place.value_or(0) / 8;
+    const bool is_here = !domain.machine.q35 && domain.hypervisor.empty() && place &&
+                         *place % 8 == 0 && slot >= first_free_slot && slot <= last_slot;
+    if (!is_here || !domain.slots.insert(slot).second)
+        return {};
+    const std::string number = std::to_string(slot);
+    add_reason(why, "it stays in slot " + number + ", so that Linux finds ens" + number + " again");
+    return ",slot=" + number;
+}
+
 void set_net(DomainParts& domain, const pugi::xml_node& interface, Adapter adapter) {
     XmlLeft& xml = domain.xml;
     std::string value = "user";
@@ -253,6 +267,7 @@ void set_net(DomainParts& domain, const pugi::xml_node& interface, Adapter adapt
     if (adapter.mac)
         value += ",mac=" + adapter.mac->str();
     value += read_net_driver(xml, interface, adapter);
+    value += slot_of(domain, interface, adapter.why);
     if (adapter.type == "user")
         value += forwards_of(xml, interface, adapter.why);
     domain.has_net = true;

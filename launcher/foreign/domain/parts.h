@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <pugixml.hpp>
+#include <set>
 #include <string>
 
 #include "launcher/foreign/domain/xml_left.h"
@@ -38,6 +39,7 @@ struct DomainParts {
     unsigned serials = 0;
     unsigned nets = 0;  ///< adapters that became settings
     unsigned kept_nets = 0;
+    std::set<unsigned> slots;    ///< on the PCI bus of a pc, in which adapters stay
     unsigned kept_memories = 0;  ///< and other kept parts, to number their ids
     double memory = 0;           ///< bytes
     std::map<std::string, std::string> scsi_controllers;  ///< their models, by index

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <set>
 
 #include "common/names.h"
 #include "launcher/base/text.h"
@@ -197,7 +198,8 @@ class NetTranslator {
         if (kind == "tap" || kind == "bridge") {
             std::string value = "bridge:" + bridge_of(kind, backend, why);
             const std::string model = model_of(adapter, why);
-            value += ",model=" + model + mac_of(card, why) + queues_of(backend, model, why);
+            value += ",model=" + model + mac_of(card, why) + queues_of(backend, model, why) +
+                     slot_of(card, why);
             finish(was, value, backend, card, why);
             return;
         }
@@ -207,13 +209,15 @@ class NetTranslator {
         if (socket.starts_with('/') && !is_users_path(socket)) {
             add_reason(why,
                        "whoever started QEMU ran passt for it; it is behind QEMU's own NAT now");
-            const std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
+            const std::string value =
+                "user,model=" + model_of(adapter, why) + mac_of(card, why) + slot_of(card, why);
             finish(was, value, Properties(), card, why);
             return;
         }
         if (kind == "user" && (adapter.kind.empty() || net_model(adapter.kind).why.empty())) {
             if (const auto forwards = simple_forwards(backend, why)) {
-                std::string value = "user,model=" + model_of(adapter, why) + mac_of(card, why);
+                std::string value =
+                    "user,model=" + model_of(adapter, why) + mac_of(card, why) + slot_of(card, why);
                 finish(was, value + *forwards, backend, card, why);
                 return;
             }
@@ -262,6 +266,30 @@ class NetTranslator {
             result_.added("net = " + value, "QEMU's default network");
         else
             result_.changed(was, "net = " + value, why);
+    }
+
+    // The slot in which the adapter stays, so that Linux still calls it after that; nothing if it
+    // says none, or tapgate's machine has no such place.
+    std::optional<unsigned> free_slot_of(const Properties& card) {
+        const auto place = pci_place(card);
+        if (!place || !place->first.empty() || parts_.machine.q35 || place->second % 8 != 0)
+            return std::nullopt;
+        const unsigned slot = place->second / 8;
+        if (slot < first_free_slot || slot > last_slot || !slots_.insert(slot).second)
+            return std::nullopt;
+        return slot;
+    }
+
+    std::string slot_of(Properties& card, std::string& why) {
+        const auto slot = free_slot_of(card);
+        if (!slot)
+            return {};
+        for (const char* const place : {"addr", "bus", "multifunction"})
+            card.take(place);
+        const std::string number = std::to_string(*slot);
+        add_reason(why,
+                   "it stays in slot " + number + ", so that Linux finds ens" + number + " again");
+        return ",slot=" + number;
     }
 
     // The card's bootindex; what places the card is removed.
@@ -463,6 +491,8 @@ class NetTranslator {
         std::string text = commas_doubled(kind) + "," + netdev.str();
         if (const std::string more = backend.str(); !more.empty())
             text += "," + more;
+        const std::string address = card.get("addr");
+        const bool stays = !slot_of(card, why).empty();
         const auto order = take_places(card);
         if (const auto mac = card.take("macaddr"))
             card.set("mac", whole_mac(*mac));
@@ -476,6 +506,8 @@ class NetTranslator {
         device.set("netdev", id);
         for (const auto& [key, value] : card.all())
             device.set(key, value);
+        if (stays && !driver.starts_with("usb-"))
+            device.set("addr", address);
         // On q35, tapgate's adapters are behind ports, where a guest looks last.
         if (parts_.machine.q35 && settings_ > 0)
             add_reason(why,
@@ -492,6 +524,7 @@ class NetTranslator {
     LegacyParts& parts_;
     LegacyNets nets_;
     Translation& result_;
+    std::set<unsigned> slots_;  // that adapters stay in
     unsigned settings_ = 0;
     unsigned kept_ = 0;
     bool no_mac_ = false;  // an adapter has no MAC address given

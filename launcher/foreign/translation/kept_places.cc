@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,22 +62,34 @@ size_t find_words(const std::string& text, const std::string& words) {
     return at;
 }
 
+// The slots on pc in which adapters stay.
+std::set<unsigned> slots_of_adapters(const Translation& result) {
+    std::set<unsigned> slots;
+    for (size_t i = 0; i < result.settings.size(); i++) {
+        const auto& [key, value] = result.settings[i];
+        if (key == "net") {
+            const Properties net = Properties::parse(value, "kind");
+            if (const auto slot = parse_whole<unsigned>(net.get("slot")))
+                slots.insert(*slot);
+        } else if (key == "qemu-arg" && i > 0 && result.settings[i - 1].second == "-device") {
+            const Properties device = Properties::parse(value, "driver");
+            if (device.has("addr") && !device.has("bus"))
+                slots.insert(
+                    static_cast<unsigned>(std::strtoul(device.get("addr").c_str(), nullptr, 16)));
+        }
+    }
+    return slots;
+}
+
 class Places {
   public:
     Places(Translation& result, bool q35) : result_(result) {
-        if (q35)
+        if (!q35) {
+            choose_on_pc();
             return;
-        unsigned count = 0;
-        for (size_t i = 0; i + 1 < result.settings.size(); i++) {
-            const bool here = result.settings[i].first == "qemu-arg" &&
-                              result.settings[i + 1].first == "qemu-arg";
-            const std::string& option = result.settings[i].second;
-            if (here && (option == "-virtfs" ||
-                         (option == "-device" && needs_place(result.settings[i + 1].second))))
-                count++;
         }
-        last_ = last_on_pc;
-        slot_ = std::max(first_slot, last_on_pc + 1 - std::min(count, last_on_pc));
+        for (unsigned slot = first_slot; slot <= last_slot; slot++)
+            slots_.push_back(slot);
     }
 
     void write() {
@@ -94,6 +108,24 @@ class Places {
     }
 
   private:
+    // The highest that are free, as many as there are devices.
+    void choose_on_pc() {
+        size_t count = 0;
+        for (size_t i = 0; i + 1 < result_.settings.size(); i++) {
+            const bool here = result_.settings[i].first == "qemu-arg" &&
+                              result_.settings[i + 1].first == "qemu-arg";
+            const std::string& option = result_.settings[i].second;
+            if (here && (option == "-virtfs" ||
+                         (option == "-device" && needs_place(result_.settings[i + 1].second))))
+                count++;
+        }
+        const std::set<unsigned> taken = slots_of_adapters(result_);
+        for (unsigned slot = last_on_pc; slot >= first_slot && slots_.size() < count; slot--) {
+            if (!taken.contains(slot))
+                slots_.insert(slots_.begin(), slot);
+        }
+    }
+
     void add(const std::vector<std::string>& was, const std::vector<std::string>& arguments) {
         for (const std::string& argument : arguments)
             result_.settings.emplace_back("qemu-arg", argument);
@@ -110,10 +142,10 @@ class Places {
     }
 
     std::vector<std::string> placed(const std::string& argument) {
-        if (!needs_place(argument) || slot_ > last_)
+        if (!needs_place(argument) || next_ == slots_.size())
             return {"-device", argument};
         std::array<char, 16> text{};
-        std::snprintf(text.data(), text.size(), ",addr=0x%x", slot_++);
+        std::snprintf(text.data(), text.size(), ",addr=0x%x", slots_[next_++]);
         return {"-device", argument + text.data()};
     }
 
@@ -133,8 +165,8 @@ class Places {
     }
 
     Translation& result_;
-    unsigned slot_ = first_slot;
-    unsigned last_ = last_slot;
+    std::vector<unsigned> slots_;
+    size_t next_ = 0;  // of these
     unsigned file_systems_ = 0;
 };
 

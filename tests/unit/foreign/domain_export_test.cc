@@ -109,6 +109,14 @@ TEST(DomainExport, IsReadBackAsTheSameVm) {
     EXPECT_EQ(back.display, Display::vnc);
 }
 
+TEST(DomainExport, AnAdapterOfAPcStaysInItsSlot) {
+    const VmSpec spec = described("machine = pc\nnet = bridge:br0,slot=3\nnet = user,slot=18\n");
+    const VmSpec back = come_back(domain_text(spec, owner));
+    ASSERT_EQ(back.nets.size(), 2U);
+    EXPECT_EQ(back.nets[0].slot, 3U);
+    EXPECT_EQ(back.nets[1].slot, 18U);
+}
+
 TEST(DomainExport, SaysWhatHasNoPlaceThere) {
     const DomainText domain =
         domain_text(described("net = user,hostfwd=tcp::0-:22\nqemu-arg = -no-reboot\nnested = on\n"

@@ -101,6 +101,21 @@ TEST(VmOptions, ABridgeMayHaveAFallback) {
     EXPECT_FALSE(fallen_back(spec.nets.at(1)));
 }
 
+TEST(VmOptions, EachAdapterHasASlotOfItsOwn) {
+    const VmSpec spec = describe_vm(lab, {given("machine", "pc"), given("net", "none"),
+                                          given("net", "bridge:br0|user,slot=18"),
+                                          given("net", "user"), given("net", "user,slot=19")})
+                            .spec;
+    EXPECT_EQ(spec.nets.at(0).slot, 18U);
+    EXPECT_EQ(fallen_back(spec.nets.at(0))->slot, 18U);
+    EXPECT_FALSE(spec.nets.at(1).slot);
+    EXPECT_EQ(error_of<LauncherError>([] {
+                  describe_vm(lab, {given("machine", "pc"), given("net", "user,slot=18"),
+                                    given("net", "bridge:br0,slot=18")});
+              }),
+              "--net=bridge:br0,slot=18: another adapter is in slot 18");
+}
+
 TEST(VmOptions, APathInAFileStartsAtTheFile) {
     const VmDescription vm =
         describe_vm(lab, parse_vm_file("/vm/lab.conf", "disk = a,,b #1.img,format=raw"));
@@ -193,6 +208,9 @@ TEST(VmOptions, AnErrorOnTheCommandLineNamesTheOption) {
         {"net", "user,hostfwd=tcp:1-2", "`tcp:1-2' is not like tcp:127.0.0.1:2222-:22"},
         {"net", "bridge:br0,hostfwd=tcp::0-:22",
          "hostfwd= needs net=user; a guest on a bridge has an address of its own"},
+        {"net", "bridge:br0,slot=1", "`1' is not a number from 2 to 31"},
+        {"net", "bridge:br0,slot=18",
+         "machine q35 has a port for each adapter: slot= is for machine=pc"},
         {"net", "bridge:br0|nat", "behind `|' can only be `user'"},
         {"boot", "disk,disk", "`disk' stands here twice"},
         {"boot", "cdrom", "the VM has none of these"},
