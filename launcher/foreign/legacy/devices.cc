@@ -228,7 +228,14 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
         order = std::strtoull(index->c_str(), nullptr, 10);
         parts.boot.add_source("bootindex=" + *index);
     }
-    const std::string place = order ? parts.boot.add_kept(BootKind::disk, order, last_rank) : "";
+    // Where there is no drive, the guest boots from a card of the host's, such as an NVMe disk;
+    // UEFI forgets what is not in the order that it is given.
+    const bool may_boot = driver.starts_with("vfio-pci") && !parts.has_drive &&
+                          !is_true(properties.get("x-vga")) && !before.get("host").ends_with(".1");
+    if (may_boot && !order)
+        add_reason(why, "the guest may boot from it, since it has no drive");
+    const std::string place =
+        order || may_boot ? parts.boot.add_kept(BootKind::disk, order, last_rank) : "";
     if (driver.starts_with("usb-"))
         keep_usb_device(was, {}, properties, parts.machine, parts.result, place, why);
     else
@@ -639,6 +646,10 @@ void take_watchdog(LegacyParts& parts, const LegacyOption& option) {
 }
 
 void add_devices(LegacyParts& parts) {
+    const auto& settings = parts.result.settings;
+    parts.has_drive = parts.partial || parts.boot.has_drive() ||
+                      std::any_of(settings.begin(), settings.end(),
+                                  [](const auto& setting) { return setting.first == "kernel"; });
     for (const LegacyDevice& device : parts.devices) {
         if (!device.taken)
             add_device(parts, device);

@@ -96,7 +96,8 @@ struct LegacyParts {
     bool defaults = true;  ///< there is no -nodefaults
     unsigned serials = 0;
     unsigned usb_disks = 0;
-    unsigned places = 0;  ///< bus= and addr= of devices, whose places tapgate chooses itself
+    bool has_drive = false;  ///< a disk, CD-ROM or kernel to boot from
+    unsigned places = 0;     ///< bus= and addr= of devices, whose places tapgate chooses itself
 
     void set(const std::string& was, const std::string& key, const std::string& value,
              const std::string& why = {}) {

@@ -61,8 +61,15 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         result.dropped(option,
                        "a comment ends QEMU's command line before this, so a shell would run it as "
                        "a command of its own");
-    for (const std::string& note : command.notes)
-        result.dropped(note, "it has a meaning only when a shell runs the script");
+    for (const std::string& note : command.notes) {
+        const bool is_variable = note.size() > 1 && note[0] == '$' &&
+                                 shell_name_length(std::string_view(note).substr(1)) > 0;
+        result.dropped(note, is_variable ? "nothing sets it here, so it adds nothing"
+                                         : "it has a meaning only when a shell runs the script");
+    }
+    if (command.is_joined)
+        result.changed("lines that end without \\", "one command line",
+                       "all of the text is one start of QEMU");
     const std::string started = command.has_arguments
                                     ? "when it is started here with these arguments"
                                     : "when it is started here without arguments";

@@ -33,6 +33,7 @@ struct ShellCommand {
     std::vector<std::string> cut_off;
     unsigned cut_line = 0;          ///< the line of the first of them
     bool is_commented = false;      ///< it ends in a comment
+    bool is_joined = false;         ///< its lines were broken, and a `\' was missing there
     bool background = false;        ///< it ends in `&'
     bool is_written = false;        ///< it is in a file that the script writes
     std::vector<unsigned> written;  ///< lines of other starts, in files that the script writes

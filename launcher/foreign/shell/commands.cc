@@ -254,17 +254,23 @@ void ShellReader::assign_all() {
         assign(one.name, one.value, one.append);
 }
 
-// -drive file=b.img at the beginning of a line: no shell has such a command, so the start of QEMU
-// before it was meant to go on.
+// -drive file=b.img at the beginning of a line, or the second half of a word (-device pci-, and
+// bridge,id=a in the next line): no shell has such a command, so the start of QEMU before it was
+// meant to go on.
 void ShellReader::cut_off() {
     constexpr size_t most = 100;
     if (!follows() || last_start_ >= commands_.size() || command_.words.empty())
         return;
     std::string_view word = command_.words[0];
     const bool as_written = written_.starts_with(word);
-    word.remove_prefix(word.starts_with("--") ? 2 : word.starts_with('-') ? 1 : word.size());
     ShellCommand& start = commands_[last_start_];
-    if (!as_written || shell_name_length(word) == 0 || start.cut_off.size() == most)
+    constexpr std::string_view unfinished = "-=,";
+    const std::string& last = start.words.back();
+    const bool is_half =
+        word.find(',') != std::string_view::npos ||
+        (!last.empty() && unfinished.find(last.back()) != std::string_view::npos && last != "-");
+    word.remove_prefix(word.starts_with("--") ? 2 : word.starts_with('-') ? 1 : word.size());
+    if (!as_written || (shell_name_length(word) == 0 && !is_half) || start.cut_off.size() == most)
         return;
     if (start.cut_off.empty())
         start.cut_line = command_.line;

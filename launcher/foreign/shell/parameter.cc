@@ -387,8 +387,12 @@ void ShellWordReader::add_parameter(const Parameter& parameter, const ShellVaria
             notes_.push_back("${" + shown(parameter.text) + "}, but for its default");
         if (kind == '=')
             variables_.assign(std::string(parameter.name), {{expanded(how.substr(1))}});
+        // "${a[@]+...}" without elements is no word at all.
+        const bool empty_list = parameter.is_all && !parameter.is_star && words.empty();
         if (kind != '+' || is_set)
             add_default(how.substr(1), quoted);
+        else if (quoted && empty_list)
+            add_all({}, quoted, false);
         else if (quoted)
             add_quoted("");
     } else {

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <sstream>
 #include <vector>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
@@ -61,51 +64,105 @@ std::string_view failed_start(std::string_view text) {
     return found;
 }
 
-// An option of those that Proxmox prints with a value behind it.
-bool wants_value(std::string_view word) {
-    constexpr std::array<std::string_view, 35> options = {
-        "-acpitable", "-audiodev",  "-blockdev", "-boot",    "-chardev",    "-cpu",      "-device",
-        "-display",   "-drive",     "-fw_cfg",   "-global",  "-id",         "-incoming", "-iscsi",
-        "-k",         "-loadstate", "-m",        "-machine", "-mon",        "-name",     "-netdev",
-        "-numa",      "-object",    "-parallel", "-pidfile", "-readconfig", "-rtc",      "-serial",
-        "-set",       "-smbios",    "-smp",      "-spice",   "-tpmdev",     "-vga",      "-vnc"};
-    return is_one_of(word, options);
-}
-
-bool is_of_proxmox(std::string_view word) {
-    constexpr std::array<std::string_view, 7> switches = {
-        "-S", "-daemonize", "-no-hpet", "-no-shutdown", "-nodefaults", "-nographic", "-snapshot"};
-    return wants_value(word) || is_one_of(word, switches);
-}
-
-// Proxmox' command line in one line, if it was wrapped before an option, behind its name or behind
-// a comma, and nowhere else; the text as it is if not.
-std::string unwrapped(std::string text) {
-    std::string all;
-    std::string_view before;
+// Without the prompt before each command; any other text as it is.
+std::string without_prompts(std::string text) {
+    constexpr std::string_view prompt = "$ ";
+    std::string plain;
+    unsigned prompts = 0;
+    bool goes_on = false;
     for (const std::string_view whole : lines_of(text)) {
         std::string_view line = trimmed(whole, " \t\r");
+        const bool begins = !goes_on && !line.empty();
+        if (begins && !line.starts_with(prompt))
+            return text;
+        goes_on = line.ends_with('\\');
+        if (begins)
+            line.remove_prefix(prompt.size());
+        prompts += begins ? 1 : 0;
+        plain.append(line).append("\n");
+    }
+    return prompts > 1 ? plain : text;
+}
+
+// An option of QEMU's with a value behind it.
+bool wants_value(std::string_view word) {
+    constexpr std::array<std::string_view, 74> options = {
+        "-D",         "-M",          "-accel",      "-acpitable", "-add-fd",   "-append",
+        "-audio",     "-audiodev",   "-balloon",    "-bios",      "-blockdev", "-boot",
+        "-cdrom",     "-chardev",    "-cpu",        "-d",         "-debugcon", "-device",
+        "-display",   "-drive",      "-fda",        "-fdb",       "-fsdev",    "-fw_cfg",
+        "-gdb",       "-global",     "-hda",        "-hdb",       "-hdc",      "-hdd",
+        "-id",        "-incoming",   "-initrd",     "-iscsi",     "-k",        "-kernel",
+        "-loadstate", "-m",          "-machine",    "-mem-path",  "-mon",      "-monitor",
+        "-msg",       "-name",       "-net",        "-netdev",    "-nic",      "-numa",
+        "-object",    "-option-rom", "-overcommit", "-parallel",  "-pflash",   "-pidfile",
+        "-qmp",       "-readconfig", "-realtime",   "-redir",     "-rtc",      "-runas",
+        "-sandbox",   "-serial",     "-set",        "-smbios",    "-smp",      "-soundhw",
+        "-spice",     "-tpmdev",     "-usbdevice",  "-uuid",      "-vga",      "-virtfs",
+        "-vnc",       "-watchdog"};
+    return is_one_of(word.starts_with("--") ? word.substr(1) : word, options);
+}
+
+bool begins_option(std::string_view line) {
+    const size_t dashes = line.find_first_not_of('-');
+    return (dashes == 1 || dashes == 2) &&
+           ((line[dashes] | 0x20) >= 'a' && (line[dashes] | 0x20) <= 'z');
+}
+
+bool is_time(std::string_view word) {
+    const size_t colon = word.find(':');
+    return colon != std::string_view::npos && colon > 0 &&
+           word.find_first_not_of("0123456789:.-") == std::string_view::npos;
+}
+
+// Where the options of QEMU begin, which only its name comes before, or that and the columns of
+// ps(1), the last of which is a time. Nothing if there is anything else before them.
+bool is_start_before_options(std::string_view before) {
+    std::istringstream text{std::string(before)};
+    const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+    const std::vector<std::string> last(words.empty() ? words.end() : words.end() - 1, words.end());
+    if (find_qemu(last) == last.end())
+        return false;
+    return words.size() == 1 || (words.size() == 2 && words[0] == "sudo") ||
+           is_time(words[words.size() - 2]);
+}
+
+// The command line in one line, if that is all of the text, and it was wrapped before an option,
+// behind an option's name or behind a comma, and nowhere else; the text as it is if not.
+PastedText unwrapped(std::string text) {
+    std::string all;
+    std::string_view before;
+    bool begun = false;
+    bool broken = false;
+    bool ends_with_backslash = true;
+    for (const std::string_view whole : lines_of(text)) {
+        std::string_view line = trimmed(whole, " \t\r");
+        if (line.empty())
+            continue;
+        broken = broken || !ends_with_backslash;
+        ends_with_backslash = trimmed(whole, "\r").ends_with('\\');
         if (line.ends_with('\\'))
             line = trimmed(line.substr(0, line.size() - 1), " \t");
         if (line.empty())
             continue;
-        const std::string_view first = line.substr(0, line.find_first_of(" \t"));
         const bool cut = before.ends_with(',');
-        if (all.empty() ? last_part(first) != "kvm"
-                        : !is_of_proxmox(first) && !wants_value(before) && !cut)
-            return text;
+        if (begun && !begins_option(line) && !wants_value(before) && !cut)
+            return {text};
         all.append(all.empty() || cut ? "" : " ").append(line);
         before = line.substr(line.find_last_of(" \t") + 1);  // npos + 1 is 0
+        begun = begun || all.find(" -") != std::string::npos;
     }
     constexpr std::string_view of_shells = "\\$`;|&<>#";
     const bool plain = all.find_first_of(of_shells) == std::string::npos;
-    return plain && all.find(" -id ") != std::string::npos ? all + "\n" : text;
+    if (!broken || !plain || !is_start_before_options(all.substr(0, all.find(" -"))))
+        return {text};
+    return {all + "\n", true};
 }
 
 }  // namespace
 
-std::string before_pasting(std::string_view text) {
-    const std::string plain = without_reply_marks(text);
+PastedText before_pasting(std::string_view text) {
+    const std::string plain = without_prompts(without_reply_marks(text));
     const std::string_view failed = failed_start(plain);
     return unwrapped(failed.empty() ? plain : std::string(failed) + "\n");
 }

@@ -426,11 +426,17 @@ std::string with_place_of_name(const std::string& error, std::string_view text) 
     return error;
 }
 
+ShellCommand joined_from(ShellCommand command, const PastedText& pasted) {
+    command.is_joined = pasted.is_joined;
+    return command;
+}
+
 }  // namespace
 
 ShellCommand find_qemu_start(std::string_view text, const Surroundings& surroundings,
                              const std::string& source, const std::vector<std::string>& arguments) {
-    const std::string written = before_pasting(without_mail_encoding(text));
+    const PastedText pasted = before_pasting(without_mail_encoding(text));
+    const std::string& written = pasted.text;
     refuse_other_language(written, source);
     const std::string plain = with_units_as_script(written, source, surroundings);
     std::string error;
@@ -452,7 +458,7 @@ ShellCommand find_qemu_start(std::string_view text, const Surroundings& surround
             refuse_other_texts(written, lines, source);
             // A file that may come and go must not decide which of two starts is meant.
             if (std::none_of(commands.begin(), commands.end(), is_passed_start))
-                return find_qemu_command(commands, source);
+                return joined_from(find_qemu_command(commands, source), pasted);
         } catch (const ScriptRefused& refusal) {
             throw LauncherError(source + ": " + refusal.what());
         } catch (const LauncherError& problem) {

@@ -331,6 +331,9 @@ ShellVariables::Value ShellVariables::get(const std::string& name) {
         return {{"linux-gnu"}};
     if (name == "IFS")
         return {{" \t\n"}};
+    // Of whoever runs it, and with sudo that is another user.
+    if (name == "UID" || name == "EUID" || name == "PPID")
+        return {{std::string(unknown_text)}};
     unset.soft = true;
     return {{}, unset.of_variable(name), name};
 }

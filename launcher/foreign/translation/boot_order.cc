@@ -42,6 +42,12 @@ void BootOrder::set_kinds(std::vector<BootKind> kinds, const std::string& was) {
     add_source(was);
 }
 
+bool BootOrder::has_drive() const {
+    return std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
+        return entry.kind == BootKind::disk || entry.kind == BootKind::cdrom;
+    });
+}
+
 void BootOrder::add_source(const std::string& was) {
     was_.append(was_.empty() || was.empty() ? "" : " ").append(was);
 }

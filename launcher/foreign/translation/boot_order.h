@@ -52,6 +52,9 @@ class BootOrder {
     /// Whether the description says anything about the order.
     [[nodiscard]] bool is_said() const { return !was_.empty(); }
 
+    /// Whether there is a disk or a CD-ROM drive to boot from.
+    [[nodiscard]] bool has_drive() const;
+
     /// Adds words for the note: what gave devices an order.
     void add_source(const std::string& was);
 
