@@ -91,6 +91,7 @@ ExitCode clone_vm(const CommandLine& command) {
                     .settings = command.settings});
         return ExitCode::done;
     }
+    refuse_bare_file(command);
     const VmName base = command.vm_name();
     ProgressBar bar("reading the images of " + base.str());
     for (const std::string& one :

@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
+#include "launcher/base/files.h"
 #include "launcher/base/text.h"
 #include "launcher/vm/file.h"
 #include "launcher/vm/name.h"
@@ -75,20 +78,29 @@ Setting image_setting(const std::string& operand) {
             (error == ENOENT ? "; what is there: ls " + shown(path.substr(0, path.rfind('/') + 1))
                              : ""));
     }
+    require_file(path);
     return command_line_setting(in_small_letters(path).ends_with(cdrom_ending) ? "cdrom" : "disk",
                                 value, directory);
+}
+
+void refuse_bare_file(const CommandLine& command) {
+    const std::string& operand = command.operands.at(0);
+    std::error_code ignored;
+    if (has_vm_file(command.vm_name()) || !std::filesystem::exists(operand, ignored) ||
+        std::filesystem::is_directory(operand, ignored))
+        return;
+    std::string words = "tapgate " + std::string(command.verb->name) + " ./";
+    for (const std::string& one : command.operands)
+        words += one + (&one == &command.operands.back() ? "" : " ");
+    throw LauncherError("no VM is called " + operand +
+                        "; the file of that name is meant by: " + words);
 }
 
 VmDescription described_vm(const CommandLine& command) {
     const std::string& operand = command.operands.at(0);
     if (!is_image(operand)) {
-        // A file of that name is an image, only written without a slash.
-        if (command.settings.empty() && !has_vm_file(command.vm_name()) &&
-            access(operand.c_str(), F_OK) == 0)
-            throw LauncherError("no VM is called " + operand +
-                                "; the file of that name is run by: "
-                                "tapgate " +
-                                std::string(command.verb->name) + " ./" + operand);
+        if (command.settings.empty())
+            refuse_bare_file(command);
         return load_vm(command.vm_name(), command.settings);
     }
     std::vector<Setting> settings = {image_setting(operand)};

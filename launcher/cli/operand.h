@@ -23,6 +23,10 @@ VmName name_of_image(const std::string& path);
 /// file.
 Setting image_setting(const std::string& operand);
 
+/// Throws a LauncherError when the first operand is no VM, but there is a file of that name: that
+/// is an image only with a slash.
+void refuse_bare_file(const CommandLine& command);
+
 /// The VM that the first operand, the options, the environment and the VM file describe. If the
 /// operand is an image, it becomes the VM's first disk (an .iso its CD-ROM), and no VM file is
 /// read. Throws a LauncherError.

@@ -126,14 +126,20 @@ LabAnswers ask_lab(const Lab& lab, const std::string& doing, const std::string& 
                         .only_waits = true,
                         .ends_at_signal = true});
     StopSignals stop;
-    ProgressTable table(rows_of(running));
+    ProgressTable table(rows_of(running), ProgressTable::Failures::told_by_caller);
     const JobsResult result = run_jobs(jobs, {.stop = &stop, .table = &table});
     LabAnswers answers{.all = {}, .signal = result.signal};
-    for (size_t i = 0; i < running.size(); i++)
-        answers.all.push_back({.name = running[i].name,
-                               .failed = result.jobs[i].end != JobResult::End::succeeded,
-                               .output = result.jobs[i].output,
-                               .errors = result.jobs[i].errors});
+    for (size_t i = 0; i < running.size(); i++) {
+        const JobResult& job = result.jobs[i];
+        LabAnswer& answer = answers.all.emplace_back(LabAnswer{
+            .name = running[i].name,
+            .failed = job.end != JobResult::End::succeeded,
+            .output = job.output,
+            .errors = job.errors,
+        });
+        if (answer.failed && answer.errors.empty() && !job.notes.empty())
+            answer.errors = job.notes.back() + "\n";
+    }
     return answers;
 }
 

@@ -37,7 +37,7 @@ struct LabAnswer {
     VmName name;
     bool failed = false;
     std::string output;
-    std::string errors;
+    std::string errors;  ///< where it failed, never empty
 };
 
 struct LabAnswers {

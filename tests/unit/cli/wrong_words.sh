@@ -130,6 +130,10 @@ cat >list <<'END'
 1 run nothing.qcow2 => ls /
 1 run rhce => tapgate run ./rhce
 1 run ./rhce => format=raw
+1 run run => tapgate create run --disk=PATH
+1 run ./run => run is a directory
+1 clone ./run new => run is a directory
+1 clone rhce new => tapgate clone ./rhce new
 2 resize lab => tapgate help resize
 2 resize lab 20Q => +5G
 1 resize lab 20G 7 => the first one is 0
