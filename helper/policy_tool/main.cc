@@ -38,8 +38,8 @@ constexpr const char* help_text =
 explain says which rule decides whether you may use BRIDGE, and what it lets you
 have. Exit code 0: you may, 1: you may not.
 check looks for mistakes in FILE (default: )" TAPGATE_POLICY R"() and what it
-includes, and says what the holders of plain taps can do. Exit code 0: there is
-nothing to say.
+includes, and notes what the holders of plain taps can do. Exit code 0: there is
+no mistake.
 
   --br=BRIDGE  the bridge
   --version    print the version
@@ -191,7 +191,10 @@ Report answer(const Command& command) {
     if (verb != "explain" && verb != "check")
         usage("unexpected `" + printable(verb) + "'");
     if (operands > (verb == "check" ? 1 : 0))
-        usage("unexpected `" + printable(command.words.back()) + "'");
+        usage("unexpected `" + printable(command.words.back()) + "'" +
+              (verb == "explain" && operands == 1
+                   ? ": the bridge is given by --br=" + printable(command.words.back())
+                   : ""));
     HostNames names;
     if (verb == "check") {
         if (command.bridge)

@@ -51,9 +51,14 @@ UniqueFd UnfinishedFile::create(mode_t mode) const {
 void UnfinishedFile::finish() const {
     const UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     // link() fails if there is a target already, unlike rename().
-    if (!fd || fsync(fd.get()) != 0 || chmod(path_.c_str(), 0600) != 0 ||
-        link(path_.c_str(), target_.c_str()) != 0)
+    if (!fd || fsync(fd.get()) != 0 || chmod(path_.c_str(), 0600) != 0)
         fail_with_errno(shown(target_));
+    if (link(path_.c_str(), target_.c_str()) == 0)
+        return;
+    if (errno == EEXIST)
+        throw LauncherError(shown(target_) +
+                            " is there already, of somebody who was faster; take another name");
+    fail_with_errno(shown(target_));
 }
 
 void UnfinishedFile::replace() const {

@@ -81,11 +81,21 @@ VmSpec blank_spec(const VmName& name) {
             .machine = MachineType::parse("q35").value()};
 }
 
+// What other formats of files have, and a VM's file takes for a part of the value.
+std::string not_of_a_file(const Setting& setting) {
+    if (setting.source != Setting::Source::file || setting.value.empty())
+        return {};
+    if (setting.value.find(" #") != std::string::npos)
+        return "; a comment has a line of its own";
+    const char first = setting.value.front();
+    return first == '"' || first == '\'' ? "; quotes are a part of the value: leave them out" : "";
+}
+
 void apply(VmSpec& spec, const VmOption& option, const Setting& setting) {
     try {
         option.apply(spec, setting.value, setting.directory);
     } catch (const BadValue& bad) {
-        throw wrong_setting(setting, bad.what());
+        throw wrong_setting(setting, bad.what() + not_of_a_file(setting));
     }
 }
 

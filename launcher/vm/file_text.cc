@@ -54,6 +54,9 @@ std::vector<Setting> parse_vm_file(const std::string& path, std::string_view tex
         setting.directory = directory;
         if (line.find('\0') != std::string_view::npos)
             throw wrong_setting(setting, "a NUL byte in the line");
+        if (content.front() == '[')
+            throw wrong_setting(setting, "a VM's file has no sections, as " + quoted_word(content) +
+                                             ": leave this line out");
         const size_t equals = content.find('=');
         std::string_view key = trimmed(content.substr(0, equals));
         if (equals == std::string_view::npos)

@@ -36,6 +36,9 @@ TEST_F(PolicyTool, SaysWhatThePolicyMeans) {
     run = ask_policy({"explain", "--br=br1"});
     EXPECT_EQ(run.exit_status, 1) << describe(run);
     EXPECT_THAT(run.out, HasSubstr("/etc/qemu/bridge.conf:2: deny br1\n"));
+    run = ask_policy({"explain", "br1"});
+    EXPECT_EQ(run.exit_status, 1) << describe(run);
+    EXPECT_THAT(run.err, HasSubstr("--br=br1"));
     for (const auto& args :
          std::vector<std::vector<std::string>>{{"check"}, {"check", policy_file}}) {
         run = ask_policy(args);

@@ -62,7 +62,7 @@ TEST_F(Unfinished, TakesTheTargetsPlaceOnlyWhenTold) {
     {
         const UnfinishedFile file(target_);
         EXPECT_TRUE(write_all(file.create(0640).get(), "after"));
-        EXPECT_THAT(error_of([&] { file.finish(); }), HasSubstr("File exists"));
+        EXPECT_THAT(error_of([&] { file.finish(); }), HasSubstr("is there already"));
         EXPECT_EQ(content_of(target_), "before");
     }
     const UnfinishedFile file(target_);

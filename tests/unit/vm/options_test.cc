@@ -153,6 +153,22 @@ TEST(VmOptions, AnErrorInAFilePointsAtThePlace) {
               "/etc/lab.conf:1: not a memory size like 512M or 2G, from 1M to 16T\n"
               "    memory =\n"
               "            ^");
+    // What other files may have.
+    EXPECT_EQ(error_of_file("memory = 2G   # default"),
+              "/etc/lab.conf:1: not a memory size like 512M or 2G, from 1M to 16T; a comment has a "
+              "line of its own\n"
+              "    memory = 2G   # default\n"
+              "             ^");
+    EXPECT_EQ(
+        error_of_file("memory = \"2G\""),
+        "/etc/lab.conf:1: not a memory size like 512M or 2G, from 1M to 16T; quotes are a part "
+        "of the value: leave them out\n"
+        "    memory = \"2G\"\n"
+        "             ^");
+    EXPECT_EQ(error_of_file("[vm]"),
+              "/etc/lab.conf:1: a VM's file has no sections, as `[vm]': leave this line out\n"
+              "    [vm]\n"
+              "    ^");
     EXPECT_EQ(error_of_file("\tcpus =\t\x1b[2J"),
               "/etc/lab.conf:1: `?[2J' is not a number from 1 to 255\n"
               "     cpus = ?[2J\n"
