@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <optional>
+#include <system_error>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -294,6 +296,11 @@ ExitCode copy_files(const CommandLine& command) {
         throw UsageError("cp: the name of what to copy is empty");
     if (!from.vm && !exists(from.path))
         throw LauncherError(shown(from.path) + ": there is no such file");
+    // scp(1) would wait until somebody writes to it.
+    std::error_code ignored;
+    if (!from.vm && !std::filesystem::is_regular_file(from.path, ignored) &&
+        !std::filesystem::is_directory(from.path, ignored))
+        throw LauncherError(shown(from.path) + " is neither a file nor a directory");
     const auto argv_for = [&](const SshTarget& server) {
         return scp_argv(name, server, known_hosts_path(name), user, from.path, to.path,
                         to.vm.has_value());

@@ -22,6 +22,7 @@ cd "$work"
 qemu-img create -q -f qcow2 gold.qcow2 64M
 cp gold.qcow2 ubuntu.img
 truncate -s 1M rhce lab.ova
+mkfifo pipe
 echo "-----BEGIN OPENSSH PRIVATE KEY-----" >private
 printf '[a]\ncuont = 2\n' >broken.lab
 "$tapgate" create lab --disk=gold.qcow2 --net=none >/dev/null 2>&1
@@ -199,6 +200,7 @@ cat >list <<'END'
 2 exec root@lab -- ls => --user=root
 2 cp rhce root@lab:/tmp => --user=root
 1 cp -r rhce lab:/tmp => tapgate start lab
+1 cp pipe lab:/tmp => pipe is neither a file nor a directory
 2 attach lab gold.qcow2 => disk=FILE
 2 attach lab disk= => disk=PATH
 2 detach lab disk=gold.qcow2 => a disk's file alone
