@@ -368,11 +368,12 @@ ExitCode import_vm(const CommandLine& command) {
     if (command.operands.size() > 1)
         require_new(parse_vm_name(command.operands[1]));
     Import import = found(command, absolute_path(operand));
-    const Translation& translation = import.translation;
+    Translation& translation = import.translation;
     const VmName name = command.operands.size() > 1 ? parse_vm_name(command.operands[1])
                         : translation.name.empty()  ? name_of_image(operand)
                                                     : parse_vm_name(translation.name);
     require_new(name);
+    translation.rename(name.str());
     if (import.asks)
         ask_about_reach(command, translation, operand);
     const std::string directory = vm_data_directory(name);

@@ -245,6 +245,7 @@ ExitCode translate_vm(const CommandLine& command) {
     start.command.words = with_config_files(start.command.words, start.directory);
     Translation translation = translate_qemu_command(start.command, start.directory);
     const VmName name = name_of_vm(command, translation);
+    translation.rename(name.str());
     std::vector<Setting> settings = settings_of(translation, start.directory, command.settings);
     const VmDescription vm = describe_vm(name, settings);
     std::optional<SourceImage> variables;

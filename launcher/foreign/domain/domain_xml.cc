@@ -288,7 +288,7 @@ class DomainReader {
         const std::string was = tag_of(element) + std::string(xml.text(element));
         if (name == "name") {
             result_.name = fitting_name(element.child_value());
-            result_.changed(was, "VM " + result_.name, "the VM's name is that of its file");
+            result_.changed(was, "VM " + result_.name, why_name);
         } else if (name == "uuid" && xml.text(element).empty()) {
             result_.dropped(was, "it is empty");
         } else if (name == "uuid") {

@@ -298,7 +298,7 @@ void take_name(LegacyParts& parts, const LegacyOption& option) {
     const std::string name = properties.take("guest").value_or("");
     const bool known = name.find(unknown_text) == std::string::npos;
     parts.result.name = known ? fitting_name(name) : "";
-    const std::string why = "the VM's name is that of its file";
+    const std::string why = why_name;
     if (parts.result.name.empty())
         parts.result.dropped(option.text, why);
     else

@@ -39,6 +39,19 @@ void fit_pointers(Translation& translation) {
     }
 }
 
+void Translation::rename(const std::string& given) {
+    if (given == name)
+        return;
+    const std::string_view why = why_name;
+    for (TranslationNote& note : notes) {
+        if (note.became != "VM " + name || !note.why.starts_with(why))
+            continue;
+        note.became = "VM " + given;
+        note.why.replace(0, why.size(), "as the command calls it");
+    }
+    name = given;
+}
+
 std::string_view name_of(TranslationNote::Kind kind) {
     switch (kind) {
         case TranslationNote::Kind::changed:

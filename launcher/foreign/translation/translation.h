@@ -20,6 +20,9 @@ inline void add_reason(std::string& why, std::string_view reason) {
     why.append(why.empty() ? "" : "; ").append(reason);
 }
 
+/// Why a VM of another name is called as it is.
+inline constexpr const char* why_name = "the VM's name is that of its file";
+
 struct TranslationNote {
     enum class Kind {
         changed,  ///< it has become `became`
@@ -54,6 +57,8 @@ struct Translation {
     void dropped(const std::string& was, const std::string& why) {
         notes.push_back({TranslationNote::Kind::dropped, was, {}, why});
     }
+    /// Lets its notes say that the VM is called `given`, by the command.
+    void rename(const std::string& given);
     /// Turns `arguments` into qemu-arg settings, after all others.
     void keep(const std::string& was, const std::vector<std::string>& arguments,
               const std::string& why = {});

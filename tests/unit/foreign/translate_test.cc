@@ -669,6 +669,20 @@ TEST(Appliance, Expected) {
 }
 
 // A VM file of more than 64 KiB cannot be read, and would be no VM.
+TEST(Translation, TheNameOfTheCommand) {
+    Translation translation;
+    translation.name = "old";
+    translation.changed("<name>old", "VM old", std::string(why_name) + "; and more");
+    translation.changed("other", "VM old", "another reason");
+    translation.rename("old");
+    EXPECT_EQ(translation.notes[0].why, std::string(why_name) + "; and more");
+    translation.rename("new");
+    EXPECT_EQ(translation.name, "new");
+    EXPECT_EQ(note_text(translation.notes[0]),
+              "<name>old  ->  VM new: as the command calls it; and more");
+    EXPECT_EQ(note_text(translation.notes[1]), "other  ->  VM old: another reason");
+}
+
 TEST(Translation, NotesLeaveTheFileReadable) {
     constexpr size_t most = 64UL * 1024;
     const auto file_with = [](size_t notes, size_t length) {
