@@ -291,12 +291,24 @@ void grow_to_capacity(ImageImport& images, const std::string& image, const Appli
             "as large as the file is; the appliance says " + in_mebibytes(disk.capacity));
 }
 
+// Where the content of the appliance's disks is.
+void take_images(Import& import) {
+    for (const ApplianceDisk& disk : import.disks) {
+        if (disk.file.empty()) {
+            import.images.emplace_back();
+            continue;
+        }
+        if (const std::string odd = import.appliance->odd_size(disk); !odd.empty())
+            import.translation.dropped(
+                disk.file + " of " + std::to_string(disk.file_size) + " bytes", odd);
+        import.images.push_back(import.appliance->image_of(disk));
+    }
+}
+
 // The VM's disks, as its images will be in `directory`.
 void set_disks(Import& import, const std::string& directory, bool on_virtio) {
     if (import.appliance)
-        for (const ApplianceDisk& disk : import.disks)
-            import.images.push_back(disk.file.empty() ? SourceImage()
-                                                      : import.appliance->image_of(disk));
+        take_images(import);
     size_t sata_disks = 0;
     for (size_t i = 0; i < import.images.size(); i++) {
         if (!import.images[i].path.empty())

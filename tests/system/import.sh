@@ -264,6 +264,35 @@ for format in gnu pax; do
     tar -C appliance --format=$format -cf long-$format.ova long.ovf "$long"
     imported long-name-$format long-$format.ova
 done
+# A download that broke off, unless a checksum says otherwise.
+cp disk.raw appliance/short.img
+truncate -s -1M appliance/short.img
+ovf "ovf:href=\"short.img\" ovf:size=\"8388608\"" >appliance/short.ovf
+import_refused "\`short.img' has only 7340032 bytes, and the descriptor says 8388608: most likely it was not downloaded" \
+    short appliance/short.ovf
+tar -C appliance -cf short.ova short.ovf short.img
+import_refused "(unpack the archive for that, and import the .ovf)" short-ova short.ova
+size=$(stat -c %s appliance/lab-disk1.vmdk)
+said=$((size + 3000000))
+ovf "ovf:href=\"lab-disk1.vmdk\" ovf:size=\"$said\"" >appliance/complete.ovf
+imported short-but-complete appliance/complete.ovf
+says "$work/error" "lab-disk1.vmdk of $said bytes  ->  dropped: the file has only $size bytes, but as an image"
+result "a size that is not the file's"
+(cd appliance && sha256sum complete.ovf lab-disk1.vmdk >complete.mf)
+imported short-with-checksum appliance/complete.ovf
+says "$work/error" "^tapgate: 2 checksums in its manifest are right$"
+says "$work/error" "the file has only $size bytes, but its checksum in the manifest is right"
+result "checksums of sha256sum"
+head -c $((size - 1000)) appliance/lab-disk1.vmdk >appliance/cut.vmdk
+ovf "ovf:href=\"cut.vmdk\" ovf:size=\"$size\"" >appliance/cut-vmdk.ovf
+import_refused "\`cut.vmdk' has only $((size - 1000)) bytes" cut-vmdk appliance/cut-vmdk.ovf
+head -c 40000 appliance/lab-disk1.vmdk >appliance/cut.vmdk
+ovf "ovf:href=\"cut.vmdk\" ovf:size=\"$said\"" >appliance/cut-vmdk.ovf
+import_refused "; the file has only 40000 bytes, and the descriptor says $said" cut-vmdk-more appliance/cut-vmdk.ovf
+ovf "ovf:href=\"lab-disk1.vmdk\" ovf:size=\"$((size - 1))\"" >appliance/long-file.ovf
+imported longer appliance/long-file.ovf
+says "$work/error" "the file has $size bytes: it was changed after the descriptor had been written"
+result "a file longer than the descriptor says"
 split -a 9 -d -b 20000 appliance/lab-disk1.vmdk appliance/piece.vmdk.
 ovf 'ovf:href="piece.vmdk"' >appliance/piece.ovf
 tar -C appliance -cf pieces.ova piece.ovf piece.vmdk.000000000 piece.vmdk.000000001

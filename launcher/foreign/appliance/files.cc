@@ -159,6 +159,30 @@ std::string piece_number(size_t number) {
     return std::string(width - std::min(width, digits.size()), '0') + digits;
 }
 
+// "0a1b...  disk.vmdk" of sha256sum, with the algorithm by the number of digits.
+std::optional<ManifestEntry> entry_of_sum(std::string_view line) {
+    const size_t digits = line.find_first_not_of("0123456789abcdefABCDEF");
+    if (digits == std::string_view::npos || line[digits] != ' ')
+        return std::nullopt;
+    constexpr std::pair<size_t, std::string_view> algorithms[] = {
+        {40, "SHA1"}, {64, "SHA256"}, {96, "SHA384"}, {128, "SHA512"}};
+    std::string_view file = line.substr(digits + 1);
+    // A blank or a star: how the file was read.
+    file.remove_prefix(file.starts_with(' ') || file.starts_with('*') ? 1 : 0);
+    for (const auto& [length, name] : algorithms) {
+        if (digits == length)
+            return ManifestEntry{std::string(name), std::string(file),
+                                 in_small_letters(line.substr(0, digits))};
+    }
+    return std::nullopt;
+}
+
+std::string too_short(std::uint64_t size, std::uint64_t said) {
+    return " has only " + std::to_string(size) + " bytes, and the descriptor says " +
+           std::to_string(said) +
+           ": most likely it was not downloaded or copied to its end, so get it again";
+}
+
 bool is_descriptor(const TarMember& member) {
     return in_small_letters(member.name).ends_with(".ovf");
 }
@@ -257,6 +281,10 @@ std::vector<ManifestEntry> parse_manifest(std::string_view text, const std::stri
         const std::string_view content = trimmed(line, " \t\r");
         if (content.empty())
             continue;
+        if (auto sum = entry_of_sum(content); sum && entries.size() < most) {
+            entries.push_back(std::move(*sum));
+            continue;
+        }
         const size_t open = content.find('(');
         const size_t close = content.rfind(')');
         const size_t equals = content.rfind('=');
@@ -411,15 +439,16 @@ void ApplianceFiles::check_manifest(const std::string& text, const std::string& 
             throw LauncherError(shown(path_) + ": " + quoted_word(entry.file) +
                                 " does not match the manifest: its " + entry.algorithm +
                                 " differs; the file is damaged, or somebody has changed it");
-        right_checksums_++;
+        with_right_checksum_.insert(folder + name);
     }
 }
 
 std::string ApplianceFiles::manifest_note() const {
-    std::string text = right_checksums_ == 0   ? ""
-                       : right_checksums_ == 1 ? "the checksum in its manifest is right"
-                                               : std::to_string(right_checksums_) +
-                                                     " checksums in its manifest are right";
+    const size_t right = with_right_checksum_.size();
+    std::string text = right == 0 ? ""
+                       : right == 1
+                           ? "the checksum in its manifest is right"
+                           : std::to_string(right) + " checksums in its manifest are right";
     if (is_signed_)
         text += (text.empty() ? "" : "; ") +
                 std::string("its signature (.cert) is not checked: who has made it is not known");
@@ -470,18 +499,59 @@ std::vector<FileRange> ApplianceFiles::pieces_of(const std::string& name,
     return pieces;
 }
 
-SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
+std::string ApplianceFiles::name_here(const ApplianceDisk& disk) const {
     const bool as_written = !disk.escaped.empty() && !has(folder_ + disk.file);
-    std::string name = folder_ + (as_written ? disk.escaped : disk.file);
+    const std::string name = folder_ + (as_written ? disk.escaped : disk.file);
     // A file that would be stored in pieces, but is small enough for one.
-    if (!has(name) && has(name + ".000000000") && !has(name + ".000000001"))
-        name += ".000000000";
+    const std::string first = name + "." + piece_number(0);
+    return !has(name) && has(first) && !has(name + "." + piece_number(1)) ? first : name;
+}
+
+std::optional<std::uint64_t> ApplianceFiles::size_here(const ApplianceDisk& disk) const {
+    const std::string name = name_here(disk);
+    if (disk.file_size == 0 || !has(name))
+        return std::nullopt;
+    const FileRange place = place_of(name);
+    // The end of gzip has a checksum, and some programs give the size of what is in it.
+    if (disk.compressed || packer_of(place.path, place.offset) == "gzip")
+        return std::nullopt;
+    return place.size > 0 ? place.size : std::filesystem::file_size(place.path);
+}
+
+std::string ApplianceFiles::odd_size(const ApplianceDisk& disk) const {
+    const auto size = size_here(disk);
+    if (!size || *size == disk.file_size)
+        return {};
+    const bool is_short = *size < disk.file_size;
+    const std::string said =
+        std::string("the file has ") + (is_short ? "only " : "") + std::to_string(*size) + " bytes";
+    if (with_right_checksum_.contains(name_here(disk)))
+        return said + ", but its checksum in the manifest is right";
+    if (!is_short)
+        return said + ": it was changed after the descriptor had been written, or is another one";
+    // Of any other image, qemu-img finds that a whole cluster is missing, but not a part of one.
+    constexpr std::uint64_t largest_cluster = 2ULL * 1024 * 1024;
+    if (disk.format != ImageFormat::raw && disk.format != ImageFormat::vdi &&
+        disk.file_size - *size >= largest_cluster)
+        return said + ", but as an image it is complete";
+    throw LauncherError(
+        shown(path_) + ": " + quoted_word(name_here(disk)) + too_short(*size, disk.file_size) +
+        "; if you know that it is complete, remove its ovf:size= from the descriptor" +
+        (archive_ ? " (unpack the archive for that, and import the .ovf)" : ""));
+}
+
+SourceImage ApplianceFiles::image_of(const ApplianceDisk& disk) {
+    const std::string name = name_here(disk);
     const bool in_pieces = disk.piece_size > 0 && !has(name) && has(name + "." + piece_number(0));
     FileRange place =
         in_pieces ? FileRange{unpacked().join(pieces_of(name, disk))} : place_of(name);
     if (disk.compressed || packer_of(place.path, place.offset) == "gzip")
         place = {unpacked().unpack(place.path, place.offset, place.size)};
-    return {.path = place.path, .format = disk.format, .offset = place.offset, .size = place.size};
+    SourceImage image{
+        .path = place.path, .format = disk.format, .offset = place.offset, .size = place.size};
+    if (const auto size = size_here(disk); size && *size < disk.file_size)
+        image.doubt = "; the file" + too_short(*size, disk.file_size);
+    return image;
 }
 
 }  // namespace tapgate

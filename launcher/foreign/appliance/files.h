@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,11 @@ class ApplianceFiles {
     /// Where the disk's content is: a file, a part of one, or one that was unpacked for it.
     [[nodiscard]] SourceImage image_of(const ApplianceDisk& disk);
 
+    /// What is odd about the size of the disk's file, as a note; empty if it is the descriptor's,
+    /// or cannot be compared. Throws a LauncherError when the file is too short and nothing else
+    /// would tell that it is damaged.
+    [[nodiscard]] std::string odd_size(const ApplianceDisk& disk) const;
+
     /// The UEFI variables that `tapgate export` has put beside it; nothing when there are none.
     [[nodiscard]] std::optional<SourceImage> variables();
 
@@ -77,6 +83,10 @@ class ApplianceFiles {
   private:
     [[nodiscard]] bool has(const std::string& name) const;
     [[nodiscard]] FileRange place_of(const std::string& name) const;
+    /// The disk's file as it is called here, or in pieces would be.
+    [[nodiscard]] std::string name_here(const ApplianceDisk& disk) const;
+    /// How large its file is, in bytes; nothing if that is not to be compared with the descriptor.
+    [[nodiscard]] std::optional<std::uint64_t> size_here(const ApplianceDisk& disk) const;
     /// The pieces of the disk's file, which is `name` without their numbers; throws a LauncherError
     /// if they do not have the sizes that the descriptor gives.
     [[nodiscard]] std::vector<FileRange> pieces_of(const std::string& name,
@@ -96,12 +106,13 @@ class ApplianceFiles {
     std::string folder_;  // the descriptor's folder in the archive: "" or "lab/"
     std::string vm_file_;
     std::string vm_name_;
-    unsigned right_checksums_ = 0;
-    bool is_signed_ = false;  // with a .cert
+    std::set<std::string> with_right_checksum_;  // names of files
+    bool is_signed_ = false;                     // with a .cert
     std::unique_ptr<UnpackedFiles> unpacked_;
 };
 
-/// The lines of a manifest: "SHA256(disk.vmdk)= 0a1b...".
+/// The lines of a manifest: "SHA256(disk.vmdk)= 0a1b...", or as sha256sum and its like write them:
+/// "0a1b...  disk.vmdk".
 struct ManifestEntry {
     std::string algorithm;  ///< "SHA1", "SHA256", "SHA384", "SHA512"
     std::string file;

@@ -65,7 +65,8 @@ void check_structure(const SourceImage& image, const FileAccess& files, const st
     const ProgramResult result =
         run_qemu_img({"check", "-q", "--image-opts", image_options(image)}, files, minutes(30));
     if (result.exit_code != 0 && result.exit_code != only_leaks && result.exit_code != cannot_check)
-        throw LauncherError(what + ": " + terminal_text(result.errors + result.output));
+        throw LauncherError(what + ": " + terminal_text(result.errors + result.output) +
+                            image.doubt);
 }
 
 // The path of the image to make; throws if there is one already.
@@ -113,7 +114,7 @@ std::vector<std::string> check_source_image(const SourceImage& image) {
                             " image" +
                             (looks ? ": it looks like " + std::string(name_of(*looks)) +
                                          "; if it is, add --format=" + std::string(name_of(*looks))
-                                   : ", or it is damaged"));
+                                   : ", or it is damaged" + image.doubt));
     if (image.format == ImageFormat::vmdk)
         return check_vmdk_extents(image.path);
     if (image.format == ImageFormat::qcow2)

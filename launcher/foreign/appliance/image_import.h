@@ -20,6 +20,8 @@ struct SourceImage {
     ImageFormat format = ImageFormat::raw;
     std::uint64_t offset = 0;
     std::uint64_t size = 0;  ///< 0: the whole file
+    /// What else is known against it, which the error says if it is damaged: "; it is too short".
+    std::string doubt = {};
 };
 
 /// Throws a LauncherError unless the image exists, is readable, is of its format, and names no file

@@ -280,6 +280,8 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
     std::string name = file->second.name;
     if (file->second.is_gzip && name.ends_with(".gz"))
         name.erase(name.size() - 3);
+    // oVirt's sizes of files are those of disks.
+    const bool is_of_ovirt = !attribute_of(element, "volume-format").empty();
     ApplianceDisk result = as_said(
         element, {.file = file->second.name,
                   .escaped = file->second.escaped == file->second.name ? "" : file->second.escaped,
@@ -288,7 +290,7 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
                   .capacity = capacity_of(element),
                   .left = file->second.left,
                   .piece_size = file->second.piece_size,
-                  .file_size = file->second.size});
+                  .file_size = is_of_ovirt ? 0 : file->second.size});
     result.is_by_id = !names_file;
     if (const std::string capacity = attribute_of(element, "capacity");
         !capacity.empty() && result.capacity == 0)

@@ -35,8 +35,9 @@ struct ApplianceDisk {
     /// The file may be in pieces NAME.000000000, NAME.000000001 and so on of this many bytes, but
     /// for the last; 0 if it is whole.
     std::uint64_t piece_size = 0;
-    std::uint64_t file_size = 0;  ///< of the whole file; 0 if not given
-    bool is_by_id = false;        ///< its element has the file's own id, and no reference
+    /// In bytes, of the whole file as it is stored, as the descriptor says; 0 if not given.
+    std::uint64_t file_size = 0;
+    bool is_by_id = false;  ///< its element has the file's own id, and no reference
 };
 
 class OvfDisks {

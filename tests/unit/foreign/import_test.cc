@@ -18,6 +18,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 #include "launcher/base/program.h"
+#include "launcher/foreign/appliance/files.h"
 #include "launcher/foreign/appliance/ovf.h"
 #include "launcher/foreign/appliance/tar_archive.h"
 #include "launcher/foreign/domain/domain_xml.h"
@@ -721,6 +722,77 @@ TEST(Ovf, WhatIsRefused) {
     EXPECT_THAT(error(""), HasSubstr("the descriptor names no file"));
     EXPECT_THAT(error_of([] { read_ovf("<Envelope/>", "s", {}); }), HasSubstr("no VM"));
     EXPECT_THAT(error_of([] { read_ovf("<a/>", "s", {}); }), HasSubstr("not an OVF"));
+}
+
+// --- an appliance's files
+
+TEST(Manifest, OfOvfToolAndOfSha256sum) {
+    const std::string digest(64, 'A');
+    for (const char* const line : {"SHA256(a b.vmdk)= ", "sha256 (a b.vmdk) = "}) {
+        const auto entries = parse_manifest(line + digest + "\r\n", "s");
+        ASSERT_EQ(entries.size(), 1U) << line;
+        EXPECT_EQ(entries[0].file, "a b.vmdk");
+    }
+    for (const char* const file : {"  a b.vmdk", " *a b.vmdk"}) {
+        const auto entries = parse_manifest(digest + file + "\n", "s");
+        ASSERT_EQ(entries.size(), 1U) << file;
+        EXPECT_EQ(entries[0].algorithm, "SHA256");
+        EXPECT_EQ(entries[0].file, "a b.vmdk");
+        EXPECT_EQ(entries[0].digest, std::string(64, 'a'));
+    }
+    EXPECT_EQ(parse_manifest(std::string(40, '0') + "  a\n", "s").at(0).algorithm, "SHA1");
+    // MD5
+    EXPECT_THAT(error_of([] { parse_manifest(std::string(32, '0') + "  a\n", "s"); }),
+                HasSubstr("not a line of a manifest"));
+}
+
+// A truncated download would be a disk with zeros at its end.
+TEST(ApplianceFiles, SizesThatTheDescriptorGives) {
+    const TemporaryDirectory directory;
+    const auto write = [&](const std::string& name, const std::string& text) {
+        std::ofstream(directory.file(name)) << text;
+    };
+    write("a.ovf", "<Envelope/>");
+    write("d.raw", "0123456789");
+    write("packed", "\x1f\x8b");
+    const auto odd = [&](const std::string& file, std::uint64_t size, bool compressed = false,
+                         ImageFormat format = ImageFormat::raw) {
+        ApplianceDisk disk{.file = file, .format = format, .compressed = compressed};
+        disk.file_size = size;
+        return ApplianceFiles(directory.file("a.ovf")).odd_size(disk);
+    };
+    EXPECT_EQ(odd("d.raw", 10), "");
+    EXPECT_EQ(odd("d.raw", 0), "");
+    // The end of gzip has a checksum, and image_of() says what is not there.
+    EXPECT_EQ(odd("d.raw", 11, true), "");
+    EXPECT_EQ(odd("packed", 11), "");
+    EXPECT_EQ(odd("none", 11), "");
+    EXPECT_EQ(odd("d.raw", 9),
+              "the file has 10 bytes: it was changed after the descriptor had been written, or is "
+              "another one");
+    EXPECT_THAT(error_of([&] { odd("d.raw", 11); }),
+                HasSubstr("a.ovf: `d.raw' has only 10 bytes, and the descriptor says 11: most "
+                          "likely it was not downloaded or copied to its end"));
+    EXPECT_THAT(error_of([&] { odd("d.raw", 11, false, ImageFormat::vdi); }), HasSubstr("only"));
+    // qemu-img would find it.
+    EXPECT_EQ(odd("d.raw", 10 + (2U << 20U), false, ImageFormat::vmdk),
+              "the file has only 10 bytes, but as an image it is complete");
+    EXPECT_THAT(error_of([&] { odd("d.raw", 9 + (2U << 20U), false, ImageFormat::vmdk); }),
+                HasSubstr("only"));
+    write("a.mf", "SHA1(d.raw)= 87acec17cd9dcd20a716cc2cf67417b71c8a7016\n");
+    EXPECT_EQ(odd("d.raw", 11),
+              "the file has only 10 bytes, but its checksum in the manifest is right");
+}
+
+// oVirt's are those of the disk, which a qcow2 file is smaller than.
+TEST(Ovf, SizesOfOvirtsFilesAreNotCompared) {
+    const auto size = [](const std::string& volume) {
+        std::string text = ovf("<File ovf:href='a' ovf:id='f1' ovf:size='5'/>", ovf_disk);
+        text.insert(text.find("<Disk ") + 6, volume);
+        return read_ovf(text, "s", {}).disks.at(0).file_size;
+    };
+    EXPECT_EQ(size(""), 5U);
+    EXPECT_EQ(size("ovf:volume-format='COW' "), 0U);
 }
 
 // --- XML of others
