@@ -292,6 +292,7 @@ import_refused "; the file has only 40000 bytes, and the descriptor says $said" 
 ovf "ovf:href=\"lab-disk1.vmdk\" ovf:size=\"$((size - 1))\"" >appliance/long-file.ovf
 imported longer appliance/long-file.ovf
 says "$work/error" "the file has $size bytes: it was changed after the descriptor had been written"
+says "$work/error" "<VirtualSystem ovf:id='lab'>  ->  VM longer: as the command calls it"
 result "a file longer than the descriptor says"
 split -a 9 -d -b 20000 appliance/lab-disk1.vmdk appliance/piece.vmdk.
 ovf 'ovf:href="piece.vmdk"' >appliance/piece.ovf

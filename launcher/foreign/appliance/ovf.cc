@@ -150,6 +150,7 @@ class OvfReader {
                        "the output of `ovftool vcloud://... FILE.ova' or the OVA that its web "
                        "page downloads"
                      : ": not an OVF descriptor"));
+        name_envelope(envelope, result_.translation);
         const pugi::xml_node system =
             choose_ovf_system(envelope, wishes_.vm, source_, result_.translation);
         configuration_ =
@@ -158,13 +159,7 @@ class OvfReader {
         refuse_other_processors();
         disks_.read_properties(system, configuration_);
         disks_.read_files(envelope);
-        std::string name = text_of(system, "Name");
-        if (name.empty())
-            name = ovf_id(system);
-        result_.translation.name = fitting_name(name);
-        if (!name.empty())
-            result_.translation.changed("<Name>" + name, "VM " + result_.translation.name,
-                                        "the VM's name is that of its file");
+        read_name(system);
         const pugi::xml_node hardware = ovf_section(system, "VirtualHardwareSection");
         if (!hardware)
             throw LauncherError(source_ + ": it describes no hardware (no VirtualHardwareSection)");
@@ -193,6 +188,20 @@ class OvfReader {
     }
 
   private:
+    void read_name(const pugi::xml_node& system) {
+        const std::string name = text_of(system, "Name");
+        const std::string id = attribute_of(system, "id");
+        const std::string& used = name.empty() ? id : name;
+        result_.translation.name = fitting_name(used);
+        std::string why = why_name;
+        // oVirt's VMs all have the same.
+        if (!name.empty() && id != name && !id.empty() && id != "out")
+            add_reason(why, "its id in the appliance was " + id);
+        if (!used.empty())
+            result_.translation.changed(name.empty() ? tag_of(system) : "<Name>" + name,
+                                        "VM " + result_.translation.name, why);
+    }
+
     // Such a guest would not start, without a word why.
     void refuse_other_processors() const {
         if (!guest_.processor.empty())
@@ -293,8 +302,10 @@ class OvfReader {
             why = moves ? "this machine has IDE, and the guest has no driver for SATA"
                         : "this machine has IDE, and a disk was on IDE; disks that were on neither "
                           "IDE nor virtio are now on SATA (with --virtio, all disks are on virtio)";
-        result_.translation.changed(family.empty() ? "<System>" : "<System>" + family,
-                                    "machine = " + machine, why);
+        if (family.empty())
+            result_.translation.added("machine = " + machine, why);
+        else
+            result_.translation.changed("<System>" + family, "machine = " + machine, why);
     }
 
     [[nodiscard]] bool has_sata() const {

@@ -6,6 +6,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/appliance/ovf_hardware.h"
+#include "launcher/foreign/appliance/ovf_words.h"
 #include "launcher/foreign/translation/xml_document.h"
 
 namespace tapgate {
@@ -36,6 +37,13 @@ std::string name_of(const pugi::xml_node& system) {
     return text_of(system, "Name");
 }
 
+// Its id, and its name if that is another one.
+std::string shown_system(const pugi::xml_node& system) {
+    const std::string id = ovf_id(system);
+    const std::string name = name_of(system);
+    return quoted_word(id) + (name.empty() || name == id ? "" : " (" + shown(name) + ")");
+}
+
 // The option as one types it in a shell.
 std::string option_for(const pugi::xml_node& system) {
     return shown(shell_text({"--vm=" + ovf_id(system)}));
@@ -55,7 +63,7 @@ pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems, const std::
     }
     std::string all;
     for (const pugi::xml_node& one : systems)
-        all += (all.empty() ? "" : ", ") + quoted_word(ovf_id(one));
+        all += (all.empty() ? "" : ", ") + shown_system(one);
     throw LauncherError(
         source + ": " +
         (wish.empty() ? "it contains several VMs: " + terminal_text(all) +
@@ -96,7 +104,8 @@ pugi::xml_node choose_ovf_system(const pugi::xml_node& envelope, const std::stri
     }
     for (const pugi::xml_node& other : systems) {
         if (other != found)
-            translation.dropped(tag_of(other), "another VM; " + option_for(other) + " imports it");
+            translation.dropped(tag_of(other), "another VM, " + shown_system(other) + "; " +
+                                                   option_for(other) + " imports it");
     }
     return found;
 }
@@ -106,6 +115,7 @@ std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::
     const pugi::xml_node section = ovf_section(envelope, "DeploymentOptionSection");
     std::string chosen;
     std::string all;
+    size_t several = 0;
     bool has_wish = wish.empty();
     for (const pugi::xml_node& one : section.children()) {
         if (local_name(one.name()) != "Configuration")
@@ -115,7 +125,11 @@ std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::
         if (chosen.empty() || is_default == "true" || is_default == "1")
             chosen = id;
         has_wish = has_wish || id == wish;
+        const std::string label = text_of(one, "Label");
         all += (all.empty() ? "" : ", ") + id;
+        if (says_more(label, id))
+            all += " (" + label + ")";
+        several++;
     }
     if (!has_wish)
         throw LauncherError(
@@ -126,10 +140,11 @@ std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::
     if (chosen.empty())
         return chosen;
     std::string why =
-        all == chosen ? "the appliance offers no other one" : "the appliance offers " + all;
-    if (wish.empty() && all != chosen)
+        several == 1 ? "the appliance offers no other one" : "the appliance offers " + all;
+    if (wish.empty() && several > 1)
         why += ", and this one is the default; --configuration=ID chooses another";
-    translation.changed(tag_of(section), "configuration " + chosen, why);
+    // With the descriptions, each of which may be a few lines.
+    translation.changed(tag_of(section) + contents_of(section), "configuration " + chosen, why);
     return chosen;
 }
 

@@ -174,6 +174,13 @@ std::string OvfDisks::resolved(const std::string& text, const std::string& way_o
 }
 
 void OvfDisks::read_files(const pugi::xml_node& envelope) {
+    const pugi::xml_node inner = envelope.find_node([&](const pugi::xml_node& node) {
+        return is_one_of(ovf_name(node), {"References", "DiskSection"}) &&
+               node.parent() != envelope;
+    });
+    if (inner)
+        misplaced_ = ": its " + shown(tag_of(inner)) + " is inside of " +
+                     shown(tag_of(inner.parent())) + ", but belongs directly in <Envelope>";
     // Some descriptors have a section for each file and disk.
     for (const pugi::xml_node& section : envelope.children()) {
         if (ovf_name(section) == "References")
@@ -264,15 +271,16 @@ ApplianceDisk OvfDisks::disk(const std::string& resource, const std::string& was
         taken_disks_.insert(disk->first);
     if (!attribute_of(element, "parentRef").empty())
         throw LauncherError(source_ + ": " + shown(tag_of(element)) +
-                            ": this disk is only the changes to another one (parentRef); export "
-                            "the VM with whole disks");
+                            ": this disk is only the changes to another one (parentRef), which "
+                            "tapgate does not put together: export the VM anew with whole disks, "
+                            "from a full clone or after its snapshots are deleted");
     const auto file = element ? file_for(element) : file_of(id);
     const bool names_file = !element || !attribute_of(element, "fileRef").empty();
     if (file == files_.end() && !names_file)
         return as_said(element, blank_disk_of(element));
     if (file == files_.end())
         throw LauncherError(source_ + ": " + shown(was) + ": the descriptor names no file for " +
-                            quoted_word(resource));
+                            quoted_word(resource) + misplaced_);
     if (!file->second.unusable.empty())
         throw LauncherError(source_ + ": " + quoted_word(file->second.href) + " " +
                             file->second.unusable);

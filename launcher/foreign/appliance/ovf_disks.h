@@ -104,7 +104,8 @@ class OvfDisks {
     std::map<std::string, std::string> properties_;  // by key
     std::map<std::string, File> files_;              // by id
     std::map<std::string, pugi::xml_node> disks_;    // by id
-    std::set<std::string> taken_files_;              // their ids
+    std::string misplaced_;  // what an error says of a section of files in a wrong place
+    std::set<std::string> taken_files_;  // their ids
     std::set<std::string> taken_disks_;
 };
 

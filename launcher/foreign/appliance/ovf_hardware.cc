@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "launcher/base/text.h"
+#include "launcher/foreign/appliance/ovf_words.h"
 #include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
 
@@ -17,9 +18,9 @@ namespace tapgate {
 namespace {
 
 // Numbers by which parts of the descriptor refer to each other, and words for people.
-constexpr std::array<std::string_view, 12> structure = {
-    "InstanceID", "InstanceId",  "Parent",       "AddressOnParent", "Address", "ElementName",
-    "Caption",    "Description", "ResourceType", "BusNumber",       "Device",  "Alias"};
+constexpr std::array<std::string_view, 10> structure = {
+    "InstanceID",  "InstanceId",   "Parent",    "AddressOnParent", "Address",
+    "ElementName", "ResourceType", "BusNumber", "Device",          "Alias"};
 
 // ResourceType in CIM_ResourceAllocationSettingData: IDE, SCSI, and newer ones.
 bool is_disk_controller(const OvfItem& item) {
@@ -35,6 +36,17 @@ void add_config(OvfItem& item, const std::string& key, const std::string& value)
     const auto [at, is_new] = item.configs.emplace(key, value);
     if (!is_new && at->second != value)
         at->second += ", " + value;
+}
+
+// Most descriptions only repeat in words what the item says.
+void drop_idle_words(OvfItem& item) {
+    for (const char* const key : {"Description", "Caption"}) {
+        std::string known;
+        for (const auto& [other, value] : item.texts)
+            known += other == key ? "" : value + " ";
+        if (item.text(key) == item.name || !says_more(item.text(key), known))
+            item.texts.erase(key);
+    }
 }
 
 // vCloud says about a disk's file what the controller and the DiskSection say, too.
@@ -82,6 +94,7 @@ OvfItem read_item(const pugi::xml_node& node) {
         item.name = item.texts["Caption"];
     if (item.name.empty())
         item.name = item.texts["Description"];
+    drop_idle_words(item);
     if (local_name(node.name()) == "StorageItem" && item.type == 0)
         item.type = 17;
     if (local_name(node.name()) == "EthernetPortItem")

@@ -2,11 +2,13 @@
 #include "launcher/foreign/appliance/ovf_sections.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/appliance/ovf_hardware.h"
+#include "launcher/foreign/appliance/ovf_words.h"
 #include "launcher/foreign/translation/words.h"
 #include "launcher/foreign/translation/xml_document.h"
 
@@ -14,7 +16,17 @@ namespace tapgate {
 
 namespace {
 
-std::string_view why_left_out(std::string_view known) {
+// Sections that belong directly in the envelope.
+constexpr std::array<std::string_view, 4> of_envelope = {
+    "References", "DiskSection", "NetworkSection", "DeploymentOptionSection"};
+
+std::string_view why_left_out(std::string_view known, const pugi::xml_node& around) {
+    const bool is_outside = ovf_name(around) == "Envelope";
+    if (!is_outside && is_one_of(known, of_envelope))
+        return "it is inside of the VM's element, but belongs directly in <Envelope>: tapgate does "
+               "not read it here";
+    if (is_outside && (known == "VirtualHardwareSection" || known == "OperatingSystemSection"))
+        return "it is not inside of a VM's element, where it belongs, and so of no VM";
     if (known == "OperatingSystemSection")
         return "tapgate reads from it only whether the guest is DOS, or Windows up to 7";
     if (known == "ProductSection")
@@ -38,7 +50,7 @@ void name_section(const pugi::xml_node& section, Translation& translation) {
     if (section.type() == pugi::node_element)
         translation.dropped(tag_of(section) + (known == local_name(section.name()) ? "" : known) +
                                 contents_of(section),
-                            std::string(why_left_out(known)));
+                            std::string(why_left_out(known, section.parent())));
 }
 
 void name_element(const pugi::xml_node& node, Translation& translation) {
@@ -52,6 +64,26 @@ void name_rest(const pugi::xml_node& section, Translation& translation) {
         if (!is_one_of(local_name(child.name()), {"Info", "File", "Disk", "Nic"}))
             name_element(child, translation);
     }
+}
+
+// "<IsStateless>false</IsStateless>": oVirt has dozens of these.
+bool is_plain(const pugi::xml_node& node) {
+    return node.type() == pugi::node_element && node.first_attribute().empty() &&
+           std::all_of(node.begin(), node.end(), [](const pugi::xml_node& child) {
+               return child.type() != pugi::node_element;
+           });
+}
+
+void name_plain(const pugi::xml_node& system, Translation& translation) {
+    std::string all;
+    for (const pugi::xml_node& node : system.children()) {
+        const std::string text = text_of(node.parent(), local_name(node.name()));
+        if (is_plain(node) && !text.empty() &&
+            !is_one_of(local_name(node.name()), {"Name", "Info", "BiosType"}))
+            all += (all.empty() ? "" : ", ") + std::string(local_name(node.name())) + "=" + text;
+    }
+    if (!all.empty())
+        translation.dropped(tag_of(system) + " " + all, "tapgate has no settings for these");
 }
 
 void name_left_hardware(const pugi::xml_node& hardware, Translation& translation) {
@@ -79,7 +111,51 @@ void name_left_hardware(const pugi::xml_node& hardware, Translation& translation
     }
 }
 
+// What names it: the value of xmlns, or of the prefix's.
+std::string namespace_of(const pugi::xml_node& node) {
+    const std::string_view name = node.name();
+    const size_t colon = name.find(':');
+    const std::string key =
+        colon == std::string_view::npos ? "xmlns" : "xmlns:" + std::string(name.substr(0, colon));
+    return node.attribute(key.c_str()).value();
+}
+
+bool is_known_version(const pugi::xml_node& envelope) {
+    constexpr std::string_view of_dmtf = "http://schemas.dmtf.org/ovf/envelope/";
+    const std::string uri = namespace_of(envelope);
+    // oVirt's versions, which are its own, come with a slash.
+    if (uri == std::string(of_dmtf) + "1/")
+        return true;
+    const std::string version = attribute_of(envelope, "version");
+    const bool known = version.empty() || is_one_of(version.substr(0, 3),
+                                                    {"0.9", "1", "1.0", "1.1", "2", "2.0", "2.1"});
+    return known && (!uri.starts_with(of_dmtf) ||
+                     is_one_of(std::string_view(uri).substr(of_dmtf.size()), {"", "1", "2"}));
+}
+
 }  // namespace
+
+void name_envelope(const pugi::xml_node& envelope, Translation& translation) {
+    std::string version;
+    std::string more;
+    for (const pugi::xml_attribute& attribute : envelope.attributes()) {
+        const std::string text =
+            std::string(" ") + attribute.name() + "='" + attribute.value() + "'";
+        const std::string_view name = local_name(attribute.name());
+        const bool is_namespace = std::string_view(attribute.name()).starts_with("xmlns");
+        if (name == "version" || (is_namespace && attribute.value() == namespace_of(envelope)))
+            version += text;
+        else if (!is_namespace && !is_one_of(name, {"lang", "buildId", "schemaLocation"}))
+            more += text;
+    }
+    const std::string tag = std::string("<") + envelope.name();
+    if (!is_known_version(envelope))
+        translation.changed(tag + version + ">", "read like OVF 0.9, 1 and 2",
+                            "tapgate does not know this version, and does not find what is new in "
+                            "it");
+    if (!more.empty())
+        translation.dropped(tag + more + ">", "tapgate has no setting for it");
+}
 
 void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& system,
                         const std::vector<pugi::xml_node>& read, Translation& translation) {
@@ -93,9 +169,13 @@ void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& sy
     }
     for (const pugi::xml_node& section : system.children()) {
         if (section != hardware && std::find(read.begin(), read.end(), section) == read.end() &&
-            !is_one_of(ovf_name(section), {"Name", "Info", "BiosType"}))
+            !is_one_of(ovf_name(section), {"Name", "Info", "BiosType"}) && !is_plain(section))
             name_section(section, translation);
     }
+    if (const std::string info = text_of(system, "Info");
+        says_more(info, text_of(system, "Name") + " " + attribute_of(system, "id")))
+        translation.dropped("<Info>" + info, "tapgate has no setting for it");
+    name_plain(system, translation);
     name_left_hardware(hardware, translation);
 }
 

@@ -669,10 +669,11 @@ TEST(Ovf, OneOfSeveralVms) {
         "<Name>second</Name><VirtualHardwareSection/></VirtualSystem></VirtualSystemCollection>"
         "<VirtualSystemCollection ovf:id='none'/></VirtualSystemCollection></Envelope>";
     EXPECT_EQ(error_of([&] { read_ovf(text, "s", {}); }),
-              "s: it contains several VMs: `db server', `web'; choose one, for example with "
+              "s: it contains several VMs: `db server' (first), `web' (second); choose one, for "
+              "example with "
               "'--vm=db server'");
     EXPECT_EQ(error_of([&] { read_ovf(text, "s", {.vm = "mail"}); }),
-              "s: it contains no VM `mail', but `db server', `web'");
+              "s: it contains no VM `mail', but `db server' (first), `web' (second)");
     EXPECT_EQ(read_ovf(text, "s", {.vm = "db server"}).translation.name, "first");
     for (const char* const wish : {"web", "second"}) {
         const Translation web = read_ovf(text, "s", {.vm = wish}).translation;
