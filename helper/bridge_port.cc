@@ -135,6 +135,7 @@ void require_settings(const Link& port, const Link& bridge, const PortSettings& 
                           "NetworkManager) manage `" +
                           printable(port.name) + "'?");
     };
+    must_be(!settings.contained || port.kind == "veth", "kind");
     must_be(port.master == settings.master, "bridge");
     must_be(port.address == settings.address.bytes(), "MAC address");
     must_be(port.mtu == settings.mtu, "MTU");

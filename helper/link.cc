@@ -28,11 +28,11 @@ namespace {
 
 // --- Messages to the kernel
 
-ifinfomsg about_link(int index, unsigned set_flags = 0) {
+ifinfomsg about_link(int index, unsigned set_flags = 0, unsigned unset_flags = 0) {
     ifinfomsg header{};
     header.ifi_index = index;
     header.ifi_flags = set_flags;
-    header.ifi_change = set_flags;
+    header.ifi_change = set_flags | unset_flags;
     return header;
 }
 
@@ -85,11 +85,8 @@ void put_bpdu_filter(std::vector<NetlinkRequest>& requests, int index) {
         BPF_STMT(BPF_RET | BPF_K, static_cast<std::uint32_t>(TC_ACT_UNSPEC)),
     }};
     const auto put = [&](int type, const std::string& kind, unsigned parent, unsigned handle) {
-        tcmsg head{};
-        head.tcm_ifindex = index;
-        head.tcm_handle = handle;
-        head.tcm_parent = parent;
-        head.tcm_info = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));  // a filter's place and protocol
+        // The last word is a filter's place and protocol.
+        const tcmsg head{0, 0, 0, index, handle, parent, TC_H_MAKE(1U << 16U, htons(ETH_P_ALL))};
         requests.emplace_back(type, NLM_F_CREATE, head, "guard (modprobe -a sch_ingress cls_bpf)");
         requests.back().put(TCA_KIND, kind);
     };
@@ -138,11 +135,7 @@ NetlinkRequest vlan_request(int type, int index, const std::vector<bridge_vlan_i
 // from that address arrives (br_fdb_update() in net/bridge/br_fdb.c): the guest would be locked
 // out, and the entry would outlive the tap.
 NetlinkRequest fdb_request(int index, const MacAddress& mac) {
-    ndmsg header{};
-    header.ndm_family = AF_BRIDGE;
-    header.ndm_ifindex = index;
-    header.ndm_state = NUD_NOARP;
-    header.ndm_flags = NTF_MASTER | NTF_STICKY;
+    const ndmsg header{AF_BRIDGE, 0, 0, index, NUD_NOARP, NTF_MASTER | NTF_STICKY, 0};
     NetlinkRequest request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, header, "mac-lock");
     request.put(NDA_LLADDR, mac);
     return request;
@@ -316,8 +309,8 @@ int LinkSocket::make_veth(const std::string& name, const PortSettings& settings,
     // name.
     const int index = random_ifindex();
     std::vector<NetlinkRequest> requests;
-    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK,
-                          about_link(index, IFF_NOARP), name + " and " + inner_end);
+    requests.emplace_back(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, about_link(index),
+                          name + " and " + inner_end);
     requests[0].put(IFLA_IFNAME, name).put(IFLA_ADDRESS, settings.address);
     put_queues(requests[0]);
     requests[0].nest(IFLA_LINKINFO, [&](NetlinkRequest& info) {
@@ -377,7 +370,7 @@ void LinkSocket::join_inner_end(const std::string& name, unsigned mtu) const {
     exchange_for_acknowledgement(fd(), requests);
 }
 
-Link LinkSocket::configure(int index, const PortSettings& settings,
+Link LinkSocket::configure(int index, const std::string& name, const PortSettings& settings,
                            const std::vector<MacAddress>& bridge_addresses) const {
     // Successful requests are not acknowledged. The kernel reads them in order, so the answer to
     // the last one, the link as it is then, says that the exchange is complete.
@@ -386,8 +379,15 @@ Link LinkSocket::configure(int index, const PortSettings& settings,
         requests.emplace_back(RTM_NEWLINK, 0, about_link(settings.master), "the bridge's own MAC");
         requests.back().put(IFLA_ADDRESS, address);
     }
-    requests.emplace_back(RTM_NEWLINK, 0, about_link(index));
+    // Its user, who may enter the tap's namespace, can delete the pair; and some kernels let him
+    // have a link of his own in this one, with any ifindex and name, and up (README). So the link
+    // is taken down and gets its name, which is what counts, before it becomes a port: in the same
+    // step, and once before, since old kernels give no name to a link that is up.
+    const ifinfomsg down = about_link(index, settings.contained ? IFF_NOARP : 0, IFF_UP);
+    requests.emplace_back(RTM_NEWLINK, 0, down);
+    requests.emplace_back(RTM_NEWLINK, 0, down);
     requests.back()
+        .put(IFLA_IFNAME, name)
         .put(IFLA_ADDRESS, settings.address)
         .put(IFLA_MTU, settings.mtu)
         .put(IFLA_MASTER, static_cast<std::uint32_t>(settings.master))

@@ -90,9 +90,9 @@ class LinkSocket {
     [[nodiscard]] bool may_have_carrier(const std::string& name) const;
 
     /// Makes a veth pair with `queues` queues, both ends down. The outer end, called `name`, is in
-    /// this namespace, on no bridge, without ARP, and has the address and MTU of `settings`. The
-    /// inner end, called inner_end, is in the namespace of `inside`. Returns the outer end's
-    /// ifindex; 0 when a link called `name` exists already. Throws LinkError.
+    /// this namespace, on no bridge, and has the address and MTU of `settings`. The inner end,
+    /// called inner_end, is in the namespace of `inside`. Returns the outer end's ifindex; 0 when a
+    /// link called `name` exists already. Throws LinkError.
     [[nodiscard]] int make_veth(const std::string& name, const PortSettings& settings,
                                 unsigned queues, const LinkSocket& inside) const;
 
@@ -100,10 +100,10 @@ class LinkSocket {
     /// an MTU of `mtu` bytes, and brings all three up. Throws LinkError.
     void join_inner_end(const std::string& name, unsigned mtu) const;
 
-    /// In one exchange: sets the bridge's own address to each of `bridge_addresses` in turn, gives
-    /// the link `index`, which is down, its settings, and returns what the kernel then says about
-    /// it. Throws LinkError when the kernel refuses any of it.
-    [[nodiscard]] Link configure(int index, const PortSettings& settings,
+    /// In one exchange: sets the bridge's own address to each of `bridge_addresses` in turn, takes
+    /// the link `index` down, gives it `name` and its settings, and returns what the kernel then
+    /// says about it. Throws LinkError when the kernel refuses any of it.
+    [[nodiscard]] Link configure(int index, const std::string& name, const PortSettings& settings,
                                  const std::vector<MacAddress>& bridge_addresses) const;
 
     /// Sets the link's MAC address, brings it up if `up`, and returns what the kernel then says

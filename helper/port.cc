@@ -70,6 +70,8 @@ Port::Port(const LinkSocket& links, const Link& bridge, const Claim& claim, cons
         make_plain(bridge, claim, request);
     // From here on: there is a port that counts, with a tap that nobody else can reach.
     configure(bridge, settings);
+    if (inside_)
+        keep_ipv6_off(name());
 }
 
 void Port::make_contained(const Link& bridge, const Claim& claim, const Request& request,
@@ -78,7 +80,6 @@ void Port::make_contained(const Link& bridge, const Claim& claim, const Request&
     device_ = take_slot(links_, bridge, claim, [&](const std::string& name) {
         return links_.make_veth(name, settings, request.queues, tap.inside);
     });
-    keep_ipv6_off(name());
     inside_ = std::move(tap.inside);
     queues_ = std::move(tap.queues);
     make_private_tap(queues_, name(), request.vnet_header);
@@ -124,7 +125,7 @@ void Port::configure(const Link& bridge, const PortSettings& settings) const {
             std::vector<MacAddress> fixing;
             if (settings.pin_bridge_mac)
                 fixing = addresses_that_fix(links_, bridge, device_.index);
-            return require(links_.configure(device_.index, settings, fixing), false, bridge,
+            return require(links_.configure(device_.index, name(), settings, fixing), false, bridge,
                            settings);
         } catch (const LinkError& error) {
             // The VM's previous port may still be there for a moment, with the same MAC address.

@@ -253,6 +253,53 @@ Attack taken_inner_end() {
             }};
 }
 
+// He deletes the pair, and has a link of his own, which is up, take the outer end's ifindex. Some
+// kernels let any user make one in the host's network (README), which root does here in his place.
+Attack link_of_his_own(const std::string& name) {
+    return {"a link of his own for a port, called " + (name.empty() ? "as the port" : name) +
+                " (Linux 6.18)",
+            [=](const World& world) {
+                const std::vector<std::string> args = prepare(world, contained_kind);
+                World::set_link_up("br0");
+                const UniqueFd log = World::open_log();
+                Handles handles;
+                std::string logged;
+                bool swapped = false;
+                bool held = true;
+                const auto look_at_ports = [&](const TracedCall& call) {
+                    logged += drain_log(log);
+                    const bool granted = logged.find("granted") != std::string::npos;
+                    for (const std::string& port : World::ports("br0")) {
+                        const bool early = !granted && (World::link_flags(port) & IFF_UP) != 0;
+                        if (early || !port.starts_with("tap2001-")) {
+                            std::cerr << "port " << port << (early ? ", up and in no log" : "")
+                                      << ", at " << call_name(call.number) << '\n';
+                            held = false;
+                        }
+                    }
+                };
+                run_traced_family(args, world.alice(), [&](const TracedCall& call) {
+                    handles.look(call);
+                    look_at_ports(call);
+                    const std::vector<std::string> ports = ports_by_name();
+                    if (swapped || handles.empty() || ports.empty())
+                        return TraceAction{};
+                    const unsigned index = if_nametoindex(ports[0].c_str());
+                    const std::string own = name.empty() ? ports[0] : name;
+                    swapped = inside(alice_account, handles.last(), [] {
+                                  return remove_link("inner") + add_veth("inner", "mine", -1);
+                              }) == 0;
+                    for (int wait = 0; wait < 200 && World::link_exists(ports[0]); ++wait)
+                        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+                    swapped &= add_link("veth", own, index) == 0 && set_link_state(own, true) == 0;
+                    set_link_state("veth0", true);
+                    return TraceAction{};
+                });
+                look_at_ports({});
+                return swapped ? held_if(held) : Outcome::nothing_to_break;
+            }};
+}
+
 Attack refused_and_kept() {
     return {
         "a port of a refused request: its namespace is kept (Linux 6.18)", [](const World& world) {
@@ -458,6 +505,8 @@ Attacks half_made() {
     }
     attacks.push_back(refused_and_kept());
     attacks.push_back(taken_inner_end());
+    attacks.push_back(link_of_his_own("other"));
+    attacks.push_back(link_of_his_own(""));
     attacks.push_back(learnt_before_the_lock());
     return attacks;
 }

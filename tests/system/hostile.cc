@@ -68,6 +68,10 @@ class Change {
         header()->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
         return *this;
     }
+    Change& numbered(unsigned index) {
+        static_cast<ifinfomsg*>(NLMSG_DATA(header()))->ifi_index = static_cast<int>(index);
+        return *this;
+    }
     void kind(const std::string& kind) { kind_ = kind; }
     Change& flags(unsigned set, unsigned which) {
         auto* info = static_cast<ifinfomsg*>(NLMSG_DATA(header()));
@@ -342,8 +346,8 @@ int remove_link(const std::string& name) {
     return Change(RTM_DELLINK, name).send();
 }
 
-int add_link(const std::string& kind, const std::string& name) {
-    return Change::make(kind, name).link_info([](Change&) {}).send();
+int add_link(const std::string& kind, const std::string& name, unsigned index) {
+    return Change::make(kind, name).numbered(index).link_info([](Change&) {}).send();
 }
 
 int add_veth(const std::string& name, const std::string& peer, int peers_namespace) {

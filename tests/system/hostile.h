@@ -81,7 +81,8 @@ int set_port_isolated(const std::string& name, bool on);
 int add_altname(const std::string& name, const std::string& altname);
 int remove_altname(const std::string& name, const std::string& altname);
 int remove_link(const std::string& name);
-int add_link(const std::string& kind, const std::string& name);
+// With an ifindex other than 0, it is to have that one.
+int add_link(const std::string& kind, const std::string& name, unsigned index = 0);
 // A veth pair with its other end in that namespace, or for -1 in this one.
 int add_veth(const std::string& name, const std::string& peer, int peers_namespace);
 // A VXLAN device that receives what comes for the network `number` at the UDP port `port`, up.

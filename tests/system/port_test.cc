@@ -4,6 +4,7 @@
 // it. Where a test says that a frame does not pass, another says that it does without the option,
 // so that it could fail. (mac-lock is in mac_lock_test.cc.)
 
+#include <net/if.h>
 #include <sys/ioctl.h>
 
 #include <linux/if_link.h>
@@ -19,6 +20,7 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/system/hostile.h"
 #include "tests/system/ports.h"
 #include "tests/system/testbed.h"
 #include "tests/system/tracer.h"
@@ -238,6 +240,35 @@ TEST_F(Ports, AnAddressThatUdevSetsMeanwhileIsSetOnceMore) {
     EXPECT_TRUE(granted(run(1)));
     EXPECT_TRUE(failed_saying(run(100), "failed to add interface `tap2001-",
                               "the MAC address is not what was set"));
+}
+
+// Its user may be in the tap's namespace by then, and delete the pair. Some kernels let him have a
+// link of his own in the host's network, of that ifindex, and up. (abuse_half_made_test.cc has what
+// he gains if he goes on inside; this one is for a guest's kernel, too.)
+TEST_F(Ports, NoLinkOfAnotherNameTakesThePortsPlace) {
+    TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
+    write_policy("allow br0 max-taps=1 isolated\n");
+    const std::vector<std::string> before = ports("br0");
+    bool swapped = false;
+    std::vector<std::string> others;
+    const HelperResult run = run_traced(usual_args, {}, [&](const TracedCall&) {
+        const std::vector<std::string> made = taps();
+        if (!swapped && !made.empty()) {
+            const unsigned index = if_nametoindex(made[0].c_str());
+            remove_link(made[0]);
+            EXPECT_EQ(add_link("veth", "other", index), 0);
+            set_link_up("other");
+            swapped = true;
+        }
+        for (const std::string& port : ports("br0"))
+            if (!port.starts_with("tap") && !testing::Value(before, testing::Contains(port)))
+                others.push_back(port);
+        return TraceAction{};
+    });
+    EXPECT_TRUE(swapped);
+    EXPECT_THAT(others, testing::IsEmpty());
+    EXPECT_EQ(run.exit_status, 1) << describe(run);
+    EXPECT_TRUE(no_taps_left());
 }
 
 TEST_F(Ports, AnOptionThatTheKernelDoesNotKnowIsARefusal) {
