@@ -13,14 +13,18 @@
 #include <unistd.h>
 
 #include <linux/ethtool.h>
+#include <linux/filter.h>
 #include <linux/if_arp.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/net_namespace.h>
 #include <linux/nsfs.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <linux/tc_act/tc_mirred.h>
 #include <linux/veth.h>
 
 #include <algorithm>
@@ -471,6 +475,46 @@ int keep_frames(const std::string& name) {
         nest.put(TCA_TBF_PARMS, &options, sizeof options).put(TCA_TBF_BURST, &burst, sizeof burst);
     });
     return change.send();
+}
+
+int skip_filters(const std::string& name) {
+    if (const int error = add_link("ifb", "ifb"))
+        return error;
+    set_link_state("ifb", true);
+    const std::uint32_t nothing = 0;
+    Change hook(RTM_NEWQDISC, name);
+    hook.creating().flags(TC_H_MAKE(TC_H_CLSACT, 0U), TC_H_CLSACT);
+    hook.put_header(&nothing, sizeof nothing).put(TCA_KIND, "clsact");
+    if (const int error = hook.send())
+        return error;
+    // Half of the frames, each time: what comes back from the ifb must not match again, since that
+    // would use up the mark.
+    constexpr std::array<sock_filter, 4> half{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    }};
+    const auto size = static_cast<std::uint16_t>(half.size());
+    tc_mirred to_ifb{};
+    to_ifb.action = TC_ACT_STOLEN;
+    to_ifb.eaction = TCA_EGRESS_REDIR;
+    to_ifb.ifindex = if_nametoindex("ifb");
+    const std::uint32_t place = TC_H_MAKE(1U << 16U, htons(ETH_P_ALL));
+    Change filter(RTM_NEWTFILTER, name);
+    filter.creating().flags(1, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS));
+    filter.put_header(&place, sizeof place).put(TCA_KIND, "bpf");
+    filter.nest(TCA_OPTIONS, [&](Change& options) {
+        options.put(TCA_BPF_OPS_LEN, &size, sizeof size).put(TCA_BPF_OPS, half.data(), sizeof half);
+        options.nest(TCA_BPF_ACT, [&](Change& actions) {
+            actions.nest(1, [&](Change& action) {
+                action.put(TCA_ACT_KIND, "mirred").nest(TCA_ACT_OPTIONS, [&](Change& mirred) {
+                    mirred.put(TCA_MIRRED_PARMS, &to_ifb, sizeof to_ifb);
+                });
+            });
+        });
+    });
+    return filter.send();
 }
 
 void add_persistent_tap(const std::string& name, const std::string& bridge) {

@@ -99,6 +99,9 @@ int speak_stp_there(const std::string& bridge);
 int set_link_type(int tap, int type);
 // Has the link keep what it is to send, some first frames aside: a queue of a byte a second.
 int keep_frames(const std::string& name);
+// Has about a quarter of what the link sends come out of it marked by an ifb device, so that the
+// kernel skips filters where it arrives (tc_skip_classify in include/linux/skbuff.h).
+int skip_filters(const std::string& name);
 // As root: `ip tuntap add NAME mode tap`, brought up as a port.
 void add_persistent_tap(const std::string& name, const std::string& bridge);
 
