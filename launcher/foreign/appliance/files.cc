@@ -529,10 +529,8 @@ std::string ApplianceFiles::odd_size(const ApplianceDisk& disk) const {
         return said + ", but its checksum in the manifest is right";
     if (!is_short)
         return said + ": it was changed after the descriptor had been written, or is another one";
-    // Of any other image, qemu-img finds that a whole cluster is missing, but not a part of one.
-    constexpr std::uint64_t largest_cluster = 2ULL * 1024 * 1024;
-    if (disk.format != ImageFormat::raw && disk.format != ImageFormat::vdi &&
-        disk.file_size - *size >= largest_cluster)
+    // Of other images, ImageImport finds whether data are missing.
+    if (disk.format != ImageFormat::raw && disk.format != ImageFormat::vhdx)
         return said + ", but as an image it is complete";
     throw LauncherError(
         shown(path_) + ": " + quoted_word(name_here(disk)) + too_short(*size, disk.file_size) +

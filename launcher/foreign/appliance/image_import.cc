@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "launcher/base/block_device.h"
@@ -67,6 +68,19 @@ void check_structure(const SourceImage& image, const FileAccess& files, const st
     if (result.exit_code != 0 && result.exit_code != only_leaks && result.exit_code != cannot_check)
         throw LauncherError(what + ": " + terminal_text(result.errors + result.output) +
                             image.doubt);
+}
+
+// Throws if the image has data behind the end of its file, which would be zeros. qemu-img check
+// finds that only for whole clusters. Compressed data give no place, but do not unpack either.
+void check_end(const SourceImage& image, const FileAccess& files, const std::string& what) {
+    const ProgramResult result = run_qemu_img(
+        {"map", "--output=json", "--image-opts", image_options(image)}, files, minutes(30));
+    const std::uint64_t size = image.size > 0 ? image.size : std::filesystem::file_size(image.path);
+    for (const auto& part : nlohmann::json::parse(result.output, nullptr, false)) {
+        if (part.is_object() && part.value("data", false) && part.contains("offset") &&
+            part.value("offset", std::uint64_t{0}) + part.value("length", std::uint64_t{0}) > size)
+            throw LauncherError(what + ": a part of its data is missing" + image.doubt);
+    }
 }
 
 // The path of the image to make; throws if there is one already.
@@ -140,6 +154,8 @@ void ImageImport::import(const SourceImage& image, const std::string& name,
     const UnfinishedFile unfinished(target);
     // If the image was cut off, its missing part would be read as zeroes.
     check_structure(image, files, shown(image.path) + " is damaged");
+    if (!image.doubt.empty() && files.parts.empty())
+        check_end(image, files, shown(image.path) + " is damaged");
     check_space(image, files, directory_);
     convert_image({"-O", "qcow2", "--image-opts", image_options(image)}, files, unfinished,
                   signals_, progress, image.path);
