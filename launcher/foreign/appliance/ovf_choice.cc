@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "launcher/foreign/appliance/ovf_choice.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "launcher/base/error.h"
@@ -56,10 +57,17 @@ pugi::xml_node chosen_of(const std::vector<pugi::xml_node>& systems, const std::
     if (wish.empty() && systems.size() == 1)
         return systems.front();
     for (const auto& name : {ovf_id, name_of}) {
-        for (const pugi::xml_node& one : systems) {
-            if (!wish.empty() && name(one) == wish)
-                return one;
-        }
+        const auto is_wanted = [&](const pugi::xml_node& one) { return name(one) == wish; };
+        const auto found = std::find_if(systems.begin(), systems.end(), is_wanted);
+        if (wish.empty() || found == systems.end())
+            continue;
+        if (std::count_if(found, systems.end(), is_wanted) > 1)
+            throw LauncherError(
+                source + ": several of its VMs are called " + quoted_word(wish) +
+                (ovf_id(*found) == wish
+                     ? ": give each an id of its own in the descriptor (ovf:id=)"
+                     : ": choose one by its id, for example with " + option_for(*found)));
+        return *found;
     }
     std::string all;
     for (const pugi::xml_node& one : systems)

@@ -66,6 +66,28 @@ void name_rest(const pugi::xml_node& section, Translation& translation) {
     }
 }
 
+// An element of the VM that has a note of its own; a second one of its kind has none.
+bool is_read(const pugi::xml_node& node) {
+    const std::string_view name = local_name(node.name());
+    return is_one_of(name, {"Name", "Info", "BiosType"}) &&
+           node == child_named(node.parent(), name);
+}
+
+// Attributes that are not the standard's, as the VM's UUID in Solaris' archives.
+void name_attributes(const pugi::xml_node& node, Translation& translation) {
+    for (const pugi::xml_attribute& attribute : node.attributes()) {
+        if (!std::string_view(attribute.name()).starts_with("xmlns") &&
+            !is_one_of(local_name(attribute.name()), {"id", "type", "required", "transport"}))
+            return translation.dropped(tag_of(node), "tapgate has no setting for it");
+    }
+}
+
+// Words for people, of which most programs always write the same.
+void name_info(const pugi::xml_node& around, const std::string& known, Translation& translation) {
+    if (const std::string info = text_of(around, "Info"); says_more(info, known))
+        translation.dropped("<Info>" + info, "tapgate has no setting for it");
+}
+
 // "<IsStateless>false</IsStateless>": oVirt has dozens of these.
 bool is_plain(const pugi::xml_node& node) {
     return node.type() == pugi::node_element && node.first_attribute().empty() &&
@@ -77,12 +99,13 @@ bool is_plain(const pugi::xml_node& node) {
 void name_plain(const pugi::xml_node& system, Translation& translation) {
     std::string all;
     for (const pugi::xml_node& node : system.children()) {
-        const std::string text = text_of(node.parent(), local_name(node.name()));
-        if (is_plain(node) && !text.empty() &&
-            !is_one_of(local_name(node.name()), {"Name", "Info", "BiosType"}))
+        const std::string text = own_text(node);
+        if (is_plain(node) && !text.empty() && !is_read(node))
             all += (all.empty() ? "" : ", ") + std::string(local_name(node.name())) + "=" + text;
     }
-    if (!all.empty())
+    if (all.empty())
+        name_attributes(system, translation);
+    else
         translation.dropped(tag_of(system) + " " + all, "tapgate has no settings for these");
 }
 
@@ -91,10 +114,13 @@ void name_left_hardware(const pugi::xml_node& hardware, Translation& translation
         translation.dropped(tag_of(hardware),
                             "how the guest would get its properties, which tapgate does not pass "
                             "on");
+    name_attributes(hardware, translation);
+    name_info(hardware, "", translation);
     const pugi::xml_node system = hardware.parent();
-    for (const pugi::xml_node& said : child_named(hardware, "System").children()) {
+    const pugi::xml_node family = child_named(hardware, "System");
+    for (const pugi::xml_node& said : family.children()) {
         const std::string_view name = local_name(said.name());
-        const std::string text(trimmed(said.child_value(), " \t\r\n"));
+        const std::string text = own_text(said);
         // Mostly the VM's name once more.
         if (name == "VirtualSystemIdentifier" &&
             (text.empty() || text == text_of(system, "Name") || text == attribute_of(system, "id")))
@@ -105,8 +131,9 @@ void name_left_hardware(const pugi::xml_node& hardware, Translation& translation
     }
     for (const pugi::xml_node& child : hardware.children()) {
         const std::string_view name = local_name(child.name());
-        if (!name.ends_with("Item") && !is_one_of(name, {"Info", "System", "Config", "ExtraConfig",
-                                                         "VirtualSystemOtherConfigurationData"}))
+        if (child != family && !name.ends_with("Item") &&
+            !is_one_of(name,
+                       {"Info", "Config", "ExtraConfig", "VirtualSystemOtherConfigurationData"}))
             name_element(child, translation);
     }
 }
@@ -160,21 +187,22 @@ void name_envelope(const pugi::xml_node& envelope, Translation& translation) {
 void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& system,
                         const std::vector<pugi::xml_node>& read, Translation& translation) {
     const pugi::xml_node hardware = ovf_section(system, "VirtualHardwareSection");
+    const pugi::xml_node options = ovf_section(envelope, "DeploymentOptionSection");
     for (const pugi::xml_node& section : envelope.children()) {
+        // What has a configuration to choose has its note.
+        if (section == options && child_named(options, "Configuration"))
+            continue;
         if (is_one_of(ovf_name(section), {"References", "DiskSection"}))
             name_rest(section, translation);
-        else if (!is_one_of(ovf_name(section), {"VirtualSystem", "VirtualSystemCollection",
-                                                "DeploymentOptionSection"}))
+        else if (!is_one_of(ovf_name(section), {"VirtualSystem", "VirtualSystemCollection"}))
             name_section(section, translation);
     }
     for (const pugi::xml_node& section : system.children()) {
         if (section != hardware && std::find(read.begin(), read.end(), section) == read.end() &&
-            !is_one_of(ovf_name(section), {"Name", "Info", "BiosType"}) && !is_plain(section))
+            !is_read(section) && !is_plain(section))
             name_section(section, translation);
     }
-    if (const std::string info = text_of(system, "Info");
-        says_more(info, text_of(system, "Name") + " " + attribute_of(system, "id")))
-        translation.dropped("<Info>" + info, "tapgate has no setting for it");
+    name_info(system, text_of(system, "Name") + " " + attribute_of(system, "id"), translation);
     name_plain(system, translation);
     name_left_hardware(hardware, translation);
 }
