@@ -203,4 +203,8 @@ std::string shell_text(const std::vector<std::string>& argv) {
     return text;
 }
 
+std::string shell_word(std::string_view word) {
+    return terminal_text(shell_text({std::string(word)}));
+}
+
 }  // namespace tapgate

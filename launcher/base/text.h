@@ -65,6 +65,9 @@ std::string joined_by_commas(const std::vector<std::string>& words);
 /// The arguments as words of a POSIX shell, which reads exactly these back.
 std::string shell_text(const std::vector<std::string>& argv);
 
+/// One word for a command that a message advises, so that it can be typed as it is shown.
+std::string shell_word(std::string_view word);
+
 /// `text` in lower case (ASCII letters only): "vmxnet3" for "VmxNet3".
 std::string in_small_letters(std::string_view text);
 

@@ -72,8 +72,8 @@ ImageFormat format_of(const CommandLine& command, const std::string& path) {
     const auto [format, known] = format_by_name(path);
     if (in_small_letters(path).ends_with(".iso"))
         throw LauncherError(
-            shown(path) + ": it is a CD-ROM: `tapgate new NAME --from=" + shown(path) +
-            "' makes a VM with it and an empty disk, and `tapgate run " + shown(path) +
+            shown(path) + ": it is a CD-ROM: `tapgate new NAME --from=" + shell_word(path) +
+            "' makes a VM with it and an empty disk, and `tapgate run " + shell_word(path) +
             "' starts one without a disk; for a disk that is called so, add "
             "--format=raw");
     if (const auto way_out = instead_of_contents(path); !known && !way_out.empty())

@@ -130,7 +130,7 @@ ExitCode run_vm(const CommandLine& command) {
             "in a batch script Slurm's signals reach its shell only, and when that has ended the "
             "VM "
             "would lose its power; let tapgate take the shell's place: exec tapgate run " +
-            command.operands.at(0));
+            shell_word(command.operands.at(0)));
     PowerDown::Limits limits;
     if (job && job->system == BatchJob::System::slurm)
         limits.guest = power_down_limit_in_job(kill_wait());
@@ -150,7 +150,7 @@ ExitCode start_vm(const CommandLine& command) {
         throw LauncherError(
             "what runs in the background ends with this job, and that with this command; here the "
             "way is: tapgate run " +
-            command.operands.at(0));
+            shell_word(command.operands.at(0)));
     return start_in_background(command);
 }
 

@@ -49,7 +49,7 @@ VmName name_of_image(const std::string& path) {
     auto name = VmName::parse(fitting_name(stem));
     if (!name)
         throw UsageError(quoted_word(path) +
-                         " makes no name for a VM; tapgate create NAME --disk=" + shown(path) +
+                         " makes no name for a VM; tapgate create NAME --disk=" + shell_word(path) +
                          " gives it one");
     return std::move(*name);
 }
@@ -73,10 +73,10 @@ Setting image_setting(const std::string& operand) {
                             "--from=URL' takes one");
     if (access(path.c_str(), F_OK) != 0) {
         const int error = errno;
-        throw LauncherError(
-            shown(path) + ": " + errno_text(error) +
-            (error == ENOENT ? "; what is there: ls " + shown(path.substr(0, path.rfind('/') + 1))
-                             : ""));
+        throw LauncherError(shown(path) + ": " + errno_text(error) +
+                            (error == ENOENT ? "; what is there: ls " +
+                                                   shell_word(path.substr(0, path.rfind('/') + 1))
+                                             : ""));
     }
     require_file(path);
     return command_line_setting(in_small_letters(path).ends_with(cdrom_ending) ? "cdrom" : "disk",

@@ -205,7 +205,7 @@ void check_memory_and_disks(const DoctorFacts& facts, Findings& findings) {
                                 shown(disk.path) + ": " + errno_text(disk.error),
                                 disk.error == ENOENT ? "look at the VM's disk= and cdrom="
                                 : disk.is_device     ? disk.permission
-                                                     : "ls -l " + shown(disk.path)});
+                                                     : "ls -l " + shell_word(disk.path)});
         else if (!disk.mounted_on.empty())
             findings.push_back(
                 {"disk", Health::fail,

@@ -112,7 +112,7 @@ void check_use(const Disk& disk, std::vector<std::string>& notes) {
             shown(path) + " is in use by this host, " +
             (use.mounted_on == "swap" ? "as swap" : "mounted on " + shown(use.mounted_on)) +
             ": two systems that write to it would destroy what is on it; end that first (" +
-            (use.mounted_on == "swap" ? "swapoff" : "umount " + shown(use.mounted_on)) +
+            (use.mounted_on == "swap" ? "swapoff" : "umount " + shell_word(use.mounted_on)) +
             "), or run the VM with --snapshot=on, which writes nothing");
     if (!use.holder.empty())
         notes.push_back(shown(path) + " has " + shown(use.holder) +
@@ -198,7 +198,7 @@ class Checker {
                    names.backing_format.empty()
                        ? "does not say which format its backing file has; write it down with: "
                          "qemu-img rebase -u -F FORMAT -b " +
-                             quoted_word(names.backing) + " " + quoted_word(path)
+                             shell_word(names.backing) + " " + shell_word(path)
                        : "has a backing file of an unusual format: " +
                              quoted_word(names.backing_format));
         check(backing, *format, depth + 1);
@@ -307,7 +307,7 @@ std::vector<std::string> check_disk(const Disk& disk, bool snapshot) {
             shown(path) + ": " + errno_text(errno) +
             ": you may not write to it. A VM that keeps what differs from it: tapgate "
             "new NAME --from=" +
-            shown(commas_doubled(path)) +
+            shell_word(commas_doubled(path)) +
             "; for looking only: --snapshot=on (or readonly=on); if it was the base of "
             "clones that are gone: chmod u+w");
     return std::move(checker.notes);

@@ -216,7 +216,7 @@ std::string grown_disk(const VmSpec& spec) {
            " bytes, since tapgate was killed after a snapshot that failed; if nobody has resized "
            "it "
            "since then: qemu-img resize -f qcow2 --shrink " +
-           shown(note->disk) + " " + std::to_string(note->size);
+           shell_word(note->disk) + " " + std::to_string(note->size);
 }
 
 }  // namespace tapgate

@@ -122,6 +122,11 @@ std::vector<std::string> remove_vm(const VmName& name, const Removal& removal) {
     for (const std::string& file : removal.files)
         held.emplace_back(file, HeldImage::For::ending);
     // From here on: it does not run, on this host or on another.
+    for (const std::string& file : removal.files) {
+        const std::string directory = file.substr(0, file.rfind('/'));
+        if (exists(file) && access(directory.c_str(), W_OK | X_OK) != 0)
+            fail_with_errno("nothing was deleted: " + shown(directory));
+    }
     std::vector<BaseRecord> bases;
     for (const std::string& file : removal.files) {
         if (auto record = readable_base_record(file))

@@ -107,8 +107,7 @@ std::vector<LabMember> running_members(const Lab& lab) {
                  [](const LabMember& one) { return one.life == Life::running; });
     if (running.empty())
         throw LauncherError("no VM of the lab " + lab.name.str() +
-                            " runs; start them with: tapgate lab up " +
-                            terminal_text(shell_text({lab.path})));
+                            " runs; start them with: tapgate lab up " + shell_word(lab.path));
     return running;
 }
 

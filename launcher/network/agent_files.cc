@@ -154,7 +154,7 @@ void copy_to_guest(const AgentCopy& copy, const std::string& from, const std::st
     if (S_ISDIR(status.st_mode))
         throw LauncherError(shown(from) +
                             " is a directory, and the agent takes files only: tar -cf FILE " +
-                            shown(from) + ", and that");
+                            shell_word(from) + ", and that");
     if (!S_ISREG(status.st_mode))
         throw LauncherError(shown(from) + " is no file");
     const auto size = static_cast<std::uint64_t>(status.st_size);

@@ -93,13 +93,14 @@ void check_share(const Share& share) {
     const std::string& path = share.path.str();
     struct stat status {};
     if (stat(path.c_str(), &status) != 0)
-        throw LauncherError("share: " + shown(path) + ": " + errno_text(errno) +
-                            (errno == ENOENT ? "; make it with: mkdir -p " + shown(path) : ""));
+        throw LauncherError(
+            "share: " + shown(path) + ": " + errno_text(errno) +
+            (errno == ENOENT ? "; make it with: mkdir -p " + shell_word(path) : ""));
     if (!S_ISDIR(status.st_mode))
         throw LauncherError("share: " + shown(path) + " is no directory");
     if (access(path.c_str(), R_OK | X_OK) != 0)
         throw LauncherError("share: you may not read " + shown(path) + "; see: ls -ld " +
-                            shown(path));
+                            shell_word(path));
     if (!share.read_only && access(path.c_str(), W_OK) != 0)
         throw LauncherError("share: you may not write to " + shown(path) +
                             "; readonly=on would do without");

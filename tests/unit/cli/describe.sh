@@ -111,6 +111,10 @@ printf 'disk = %s\n' "$data/own.raw" >"$XDG_CONFIG_HOME/tapgate/other.conf"
 refused 'an image of the VM other too' "$tapgate" delete lab --disks --yes
 "$tapgate" delete other --yes
 [ -e "$data/own.raw" ] || wrong "delete took another VM's disk"
+chmod a-w "${file%/*}"
+refused "nothing was deleted: ${file%/*}: Permission denied" heeding_modes "$tapgate" delete lab --disks --yes
+chmod u+w "${file%/*}"
+[[ -e $data/own.raw && -e $file ]] || wrong "delete took half of a VM"
 "$tapgate" delete lab --disks --yes
 [[ -e disk.raw && ! -e $data ]] || wrong "delete --disks took what it should not, or left something"
 mkdir "$data"
@@ -124,6 +128,10 @@ refused '--yes goes ahead without asking' "$tapgate" delete lab --disks
 [ ! -e "$data" ] || wrong "delete --disks left what an earlier delete had left"
 refused 'no VM is called lab: ' "$tapgate" delete lab --disks --yes
 result "delete --disks"
+
+mkdir "a dir"
+refused "what is there: ls '$work/a dir/'" "$tapgate" run "$work/a dir/x.img"
+result "a command that a message advises can be typed as it is"
 
 # A name that was mistyped is no VM that is off: no verb is content with it.
 printf 'net = none\n' >"$file"
