@@ -206,7 +206,7 @@ run_appliance() { # NAME
 # start_conf NAME: with what is here.
 start_conf() {
     # No card is vfio-pci's here: one of QEMU's is in its place.
-    sed -i -E '/^qemu-arg = vfio-pci/{s/vfio-pci(-nohotplug)?/pci-testdev/;s/,(host|sysfsdev|x-pci-[a-z-]*|rombar|bootindex|x-vga)=[^,]*//g}' "$conf"
+    sed -i -E '/^qemu-arg = vfio-pci/{s/vfio-pci(-nohotplug)?/pci-testdev/;s/,(host|sysfsdev|x-[a-z-]*|rombar|bootindex|display|driver)=[^,]*//g}' "$conf"
     sed -i -E "s:=/dev/shm/:=$images/:g" "$conf"
     # -cpu host is KVM's.
     sed -i -E "s/^net = bridge:[^,]*/net = user/; /^net = /s/,queues=[0-9]+//; s/^cpu = host/cpu = max/" "$conf"

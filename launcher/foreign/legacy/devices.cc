@@ -208,6 +208,13 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
         add_reason(why, "left out: failover_pair_id=" + *pair);
     make_paths_absolute(parts.machine, properties);
     const std::string driver = properties.get("driver");
+    // QEMU shows such a card's picture only by OpenGL, or does not start.
+    if (driver.starts_with("vfio-pci") && parts.opengl && is_true(properties.get("display"))) {
+        properties.take("display");
+        const bool boots = properties.take("ramfb").has_value();
+        add_reason(why, std::string("left out: display=on") + (boots ? " and ramfb=" : "") +
+                            ", since the screens of tapgate's VMs have no OpenGL");
+    }
     if (driver.starts_with("vhost-user"))
         add_reason(why,
                    "before each start of the VM, its program has to be listening on this socket");

@@ -93,6 +93,7 @@ struct LegacyParts {
     std::string no_screen;  ///< -nographic and the like
     std::string no_vga;     ///< -vga none
     bool vga_said = false;
+    bool opengl = false;   ///< the host's graphics card drew the screen
     bool defaults = true;  ///< there is no -nodefaults
     unsigned serials = 0;
     unsigned usb_disks = 0;

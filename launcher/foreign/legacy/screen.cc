@@ -5,6 +5,7 @@
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/legacy/parts.h"
+#include "launcher/foreign/translation/words.h"
 
 namespace tapgate {
 
@@ -15,6 +16,11 @@ std::optional<unsigned> display_number(std::string_view text) {
     return parse_whole<unsigned>(text, 0, most);
 }
 
+bool asks_for_gl(const LegacyOption& option) {
+    const std::string gl = Properties::parse(option.value, "type").get("gl");
+    return !gl.empty() && gl != "off";
+}
+
 void say_no_screen(LegacyParts& parts, const std::string& was) {
     parts.no_screen.append(parts.no_screen.empty() ? "" : " ").append(was);
 }
@@ -23,18 +29,27 @@ void say_no_screen(LegacyParts& parts, const std::string& was) {
 void take_no_vga(LegacyParts& parts) {
     say_no_screen(parts, parts.no_vga);
     parts.screen = false;
+    const bool has_picture =
+        std::any_of(parts.devices.begin(), parts.devices.end(), [](const LegacyDevice& device) {
+            return device.properties.get("driver").starts_with("vfio-pci") &&
+                   is_true(device.properties.get("display"));
+        });
     for (TranslationNote& note : parts.result.notes) {
         if (note.became == "display = vnc")
             note = {TranslationNote::Kind::dropped,
                     note.was,
                     {},
-                    "with -vga none the guest has no screen to look at"};
+                    has_picture
+                        ? "nothing here shows the picture of a card of the host's: use what "
+                          "the guest has for its network (RDP, SSH)"
+                        : "with -vga none the guest has no screen to look at"};
     }
 }
 
 }  // namespace
 
 void take_display(LegacyParts& parts, const LegacyOption& option) {
+    parts.opengl = parts.opengl || option.value.starts_with("egl-headless") || asks_for_gl(option);
     if (option.value == "none") {
         say_no_screen(parts, option.text);
     } else if (option.value.starts_with("vnc=")) {
@@ -82,6 +97,7 @@ void take_vnc(LegacyParts& parts, const LegacyOption& option) {
 }
 
 void take_screen(LegacyParts& parts, const LegacyOption& option) {
+    parts.opengl = parts.opengl || asks_for_gl(option);
     parts.screen = true;
     std::string why = "for a VNC viewer";
     if (option.value.find('=') != std::string::npos)

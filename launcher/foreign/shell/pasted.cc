@@ -141,6 +141,8 @@ PastedText unwrapped(std::string text) {
             continue;
         broken = broken || !ends_with_backslash;
         ends_with_backslash = trimmed(whole, "\r").ends_with('\\');
+        // -m 512 \ # so much memory, in which a shell would not find a line that goes on.
+        line = line.substr(0, line.find(" \\ #"));
         if (line.ends_with('\\'))
             line = trimmed(line.substr(0, line.size() - 1), " \t");
         if (line.empty())
