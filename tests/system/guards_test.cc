@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/ethtool.h>
@@ -41,9 +42,19 @@ namespace tapgate {
 namespace {
 
 constexpr const char* nft_program = "/usr/sbin/nft";
-constexpr const char* large_datagrams = "a kernel that takes large datagrams (Linux 6.2 does)";
 constexpr std::array sets{"switches", "dhcp_servers", "dhcpv6_servers", "routers",
                           "hidden",   "storms",       "floods"};
+
+// Older kernels refuse a datagram of UDP that is to be cut into several, so there is none to guard
+// against (Debian 12's own is 6.1).
+bool has_large_datagrams() {
+    utsname system{};
+    unsigned version = 0;
+    unsigned patchlevel = 0;
+    uname(&system);
+    EXPECT_EQ(std::sscanf(system.release, "%u.%u", &version, &patchlevel), 2);
+    return version > 6 || (version == 6 && patchlevel >= 2);
+}
 
 // As ethtool -K does.
 void set_feature(const std::string& link, const std::string& feature, bool on) {
@@ -371,7 +382,8 @@ TEST_F(Guards, SegmentsOfALargeFrame) {
     EXPECT_TRUE(alice.station.send(offer));
     EXPECT_EQ(got(34, 67, 68), 0);
     EXPECT_EQ(dropped("dhcp_servers", "tap1000-1"), 1U);
-    TAPGATE_REQUIRE(takes_it, large_datagrams);
+    if (!takes_it && !has_large_datagrams())
+        return;
     EXPECT_TRUE(alice.station.send(advertisement));
     EXPECT_EQ(got(54, 547, 546), 0);
     EXPECT_EQ(dropped("hidden", "tap1000-1"), 1U);
@@ -412,7 +424,8 @@ TEST_F(Guards, DatagramsInAList) {
         });
     };
     const std::ptrdiff_t without = offers();
-    TAPGATE_REQUIRE(without >= 0, large_datagrams);
+    if (without < 0 && !has_large_datagrams())
+        GTEST_SKIP() << "Linux has such datagrams since 6.2";
     EXPECT_EQ(without, 3);
     load();
     EXPECT_EQ(offers(), 0);
