@@ -49,7 +49,7 @@ stopped() {
 begin_to_save() {
     local free
     rm -f "$data/fill" "$LAB/home/trace"
-    (lab_exec strace -qq -o "$LAB/home/trace" -e trace=statfs,sendmsg -e inject=statfs:signal=SIGSTOP:when=1 \
+    (lab_exec strace -qq -s 300 -o "$LAB/home/trace" -e trace=statfs,sendmsg -e inject=statfs:signal=SIGSTOP:when=1 \
         "$@" "$tapgate" snapshot save vm live) </dev/null >"$out" 2>"$err" &
     saving=$!
     lab_poll 20 stopped || wrong "it did not look how much room there is: $(cat "$err")"
@@ -237,7 +237,8 @@ did 0 delete vm --yes
 rm -f "$disk"
 result "RAM that does not fit, and nothing to compare with: it is told why, and the guest does not go on with half of it"
 
-# tapgate is killed between the two steps: by strace each of its words to QEMU takes long.
+# tapgate is killed between the two steps: by strace each of its words to QEMU takes long, from the one with
+# which QEMU begins to save.
 size_is() { # BYTES
     (lab_exec qemu-img info -U -f qcow2 --output=json "$disk") 2>/dev/null | matches "\"virtual-size\": $1,"
 }
@@ -246,7 +247,7 @@ has_grown() {
 }
 # killed_half_way SIGNAL: sets $status to that of the verb.
 killed_half_way() {
-    begin_to_save -e inject=sendmsg:delay_exit=2500000:when=7+
+    begin_to_save -e inject=sendmsg:delay_exit=2500000:when="$first_word"+
     lab_poll 60 has_grown || wrong "the disk did not grow: $(cat "$err")"
     to_tapgate "$1" || wrong "it is over already: $(cat "$err")"
     saved
@@ -257,6 +258,8 @@ did 0 create vm --disk="$disk" --net=none --accel=tcg --memory=128M --kernel="$G
     --initrd="$GUEST_DIR/initramfs.cpio" --append="$GUEST_KERNEL tapgate.hold=600"
 did 0 start vm --quiet
 guest_says vm '^(PASS|FAIL)'
+fails_half_way
+first_word=$(grep sendmsg "$LAB/home/trace" | grep -n snapshot-save | cut -d: -f1)
 before=$(allocated)
 killed_half_way TERM
 [ $status = 143 ] || wrong "it ends with $status"
