@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include "launcher/base/directories.h"
 #include "launcher/base/error.h"
@@ -89,11 +90,10 @@ void refuse_bare_file(const CommandLine& command) {
     if (has_vm_file(command.vm_name()) || !std::filesystem::exists(operand, ignored) ||
         std::filesystem::is_directory(operand, ignored))
         return;
-    std::string words = "tapgate " + std::string(command.verb->name) + " ./";
-    for (const std::string& one : command.operands)
-        words += one + (&one == &command.operands.back() ? "" : " ");
-    throw LauncherError("no VM is called " + operand +
-                        "; the file of that name is meant by: " + words);
+    std::vector<std::string> meant = command.operands;
+    meant[0].insert(0, "./");
+    throw LauncherError("no VM is called " + operand + "; the file of that name is meant by: " +
+                        "tapgate " + std::string(command.verb->name) + " " + shell_text(meant));
 }
 
 VmDescription described_vm(const CommandLine& command) {
