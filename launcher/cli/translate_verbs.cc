@@ -198,10 +198,7 @@ void write_vm(const VmSpec& spec, const std::string& text,
 // Says which settings of the new VM are guesses: its network would not be there, or another one.
 void note_guesses(const Translation& translation, const std::string& path) {
     const bool guessed = std::any_of(translation.notes.begin(), translation.notes.end(),
-                                     [](const TranslationNote& one) {
-                                         return one.became.starts_with("net = ") &&
-                                                one.why.find("br0 is a guess") != std::string::npos;
-                                     });
+                                     [](const TranslationNote& one) { return one.is_guess; });
     if (guessed)
         note("its bridge br0 is a guess: what is known about it stands at the end of " +
              shown(path));

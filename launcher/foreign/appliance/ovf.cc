@@ -488,7 +488,7 @@ class OvfReader {
         std::string why = connection.empty() ? "no network is named"
                                              : "the network was " + quoted_word(connection);
         why += nat ? ": the guest is behind this host's addresses"
-                   : "; br0 is a guess: put your bridge's name in its place";
+                   : std::string("; ") + guess_of_bridge;
         if (!other.left.empty())
             add_reason(why, "left out: " + other.left);
         if (!type.empty() && model != same)
@@ -501,6 +501,7 @@ class OvfReader {
         if (!address.empty() && !mac && !ovf_number(address))
             add_reason(why, quoted_word(address) + " is not a valid MAC address for an adapter");
         set(was, "net", value, why, item);
+        result_.translation.notes.back().is_guess = !nat;
     }
 
     FoundDisk find_disk(OvfItem& item, size_t place) {

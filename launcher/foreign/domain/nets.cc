@@ -16,39 +16,6 @@ namespace tapgate {
 
 namespace {
 
-// The bridge that the adapter is on, or a guess.
-std::string bridge_of(XmlLeft& xml, const pugi::xml_node& interface, const std::string& type,
-                      std::string& why) {
-    const pugi::xml_node source = interface.child("source");
-    const std::string bridge = xml.attribute(source, "bridge");
-    const std::string network = xml.attribute(source, "network");
-    const std::string device = xml.attribute(source, "dev");
-    const std::string mode = xml.attribute(source, "mode");
-    if (!bridge.empty() && InterfaceName::parse(bridge))
-        return bridge;
-    if (!bridge.empty()) {
-        add_reason(
-            why,
-            quoted_word(bridge) +
-                " cannot be a bridge's name; br0 is a guess: put your bridge's name in its place");
-    } else if (network == "default") {
-        add_reason(why, "virbr0 is the bridge of libvirt's network `default'");
-        return "virbr0";
-    } else if (!network.empty()) {
-        add_reason(why,
-                   "it was on libvirt's network " + quoted_word(network) +
-                       "; br0 is a guess: put the bridge that virsh net-info shows in its place");
-    } else if (type == "direct") {
-        add_reason(
-            why, "it was a macvtap on " + quoted_word(device) +
-                     (mode.empty() ? "" : " (" + mode + ")") +
-                     "; br0 is a guess: put a bridge that has this device as a port in its place");
-    } else {
-        add_reason(why, "no bridge is named; br0 is a guess: put your bridge's name in its place");
-    }
-    return "br0";
-}
-
 // The ports of a <range>; nothing if it is not valid, or has too many ports to list one by one.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> ports_of(XmlLeft& xml,
                                                                 const pugi::xml_node& range) {
@@ -157,6 +124,7 @@ struct Adapter {
     std::string why;
     std::string model;
     std::optional<MacAddress> mac;
+    bool is_guess = false;               // nothing names its bridge
     std::optional<std::uint64_t> order;  // among the devices to boot from
 
     [[nodiscard]] bool is_on_socket() const {
@@ -166,6 +134,37 @@ struct Adapter {
         return is_one_of(type, {"bridge", "network", "direct", "ethernet", "vds"});
     }
 };
+
+// The bridge that the adapter is on, or a guess.
+std::string bridge_of(XmlLeft& xml, const pugi::xml_node& interface, Adapter& adapter) {
+    std::string& why = adapter.why;
+    const pugi::xml_node source = interface.child("source");
+    const std::string bridge = xml.attribute(source, "bridge");
+    const std::string network = xml.attribute(source, "network");
+    const std::string device = xml.attribute(source, "dev");
+    const std::string mode = xml.attribute(source, "mode");
+    if (!bridge.empty() && InterfaceName::parse(bridge))
+        return bridge;
+    if (!bridge.empty()) {
+        add_reason(why, quoted_word(bridge) + " cannot be a bridge's name; " + guess_of_bridge);
+    } else if (network == "default") {
+        add_reason(why, "virbr0 is the bridge of libvirt's network `default'");
+        return "virbr0";
+    } else if (!network.empty()) {
+        add_reason(why,
+                   "it was on libvirt's network " + quoted_word(network) +
+                       "; br0 is a guess: put the bridge that virsh net-info shows in its place");
+    } else if (adapter.type == "direct") {
+        add_reason(
+            why, "it was a macvtap on " + quoted_word(device) +
+                     (mode.empty() ? "" : " (" + mode + ")") +
+                     "; br0 is a guess: put a bridge that has this device as a port in its place");
+    } else {
+        add_reason(why, std::string("no bridge is named; ") + guess_of_bridge);
+    }
+    adapter.is_guess = true;
+    return "br0";
+}
 
 void read_model(XmlLeft& xml, const pugi::xml_node& interface, Adapter& adapter) {
     const std::string wanted = xml.attribute(interface.child("model"), "type");
@@ -262,7 +261,7 @@ void set_net(DomainParts& domain, const pugi::xml_node& interface, Adapter adapt
     XmlLeft& xml = domain.xml;
     std::string value = "user";
     if (adapter.is_bridged())
-        value = "bridge:" + bridge_of(xml, interface, adapter.type, adapter.why);
+        value = "bridge:" + bridge_of(xml, interface, adapter);
     value += ",model=" + adapter.model;
     if (adapter.mac)
         value += ",mac=" + adapter.mac->str();
@@ -274,6 +273,7 @@ void set_net(DomainParts& domain, const pugi::xml_node& interface, Adapter adapt
     domain.nets++;
     domain.boot.add(BootKind::net, adapter.order, domain.adapter_rank(interface));
     domain.set(adapter.was, "net", value, domain.with_left(interface, std::move(adapter.why)));
+    domain.result.notes.back().is_guess = adapter.is_guess;
 }
 
 }  // namespace

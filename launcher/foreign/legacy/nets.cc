@@ -19,11 +19,16 @@ namespace {
 
 constexpr std::string_view default_bridge = "br0";
 
-std::string bridge_or_default(const std::string& name, std::string& why) {
+struct Bridge {
+    std::string name = std::string(default_bridge);
+    bool guessed = false;
+};
+
+Bridge bridge_of_name(const std::string& name, std::string& why) {
     if (InterfaceName::parse(name))
-        return name;
-    add_reason(why, quoted_word(name) + " cannot be a bridge's name");
-    return std::string(default_bridge);
+        return {name};
+    add_reason(why, quoted_word(name) + " cannot be a bridge's name; " + guess_of_bridge);
+    return {.guessed = true};
 }
 
 // A MAC address as QEMU reads it, from 0:16:3e:1:2:3 or one with `-', as other programs write it.
@@ -196,11 +201,12 @@ class NetTranslator {
             card.take(structural);
         }
         if (kind == "tap" || kind == "bridge") {
-            std::string value = "bridge:" + bridge_of(kind, backend, why);
+            const Bridge bridge = bridge_of(host.kind, backend, why);
+            std::string value = "bridge:" + bridge.name;
             const std::string model = model_of(adapter, why);
             value += ",model=" + model + mac_of(card, why) + queues_of(backend, model, why) +
                      slot_of(card, why);
-            finish(was, value, backend, card, why);
+            finish(was, value, backend, card, why, bridge.guessed);
             return;
         }
         const std::string socket = kind == "vhost-user" ? passt_socket(backend)
@@ -236,16 +242,15 @@ class NetTranslator {
                 left.emplace_back(key, *value);
         }
         const bool shared = kind == "vmnet-shared";
-        add_reason(
-            why, shared ? "it was behind the NAT of macOS and is behind QEMU's now"
-                        : "macOS bridged it; br0 is a guess: put your bridge's name in its place");
+        add_reason(why, shared ? "it was behind the NAT of macOS and is behind QEMU's now"
+                               : std::string("macOS bridged it; ") + guess_of_bridge);
         if (!left.empty())
             add_reason(why, "left out: " + listed(left));
         return shared ? "user" : "bridge";
     }
 
     void finish(const std::string& was, const std::string& value, const Properties& backend,
-                Properties& card, std::string why) {
+                Properties& card, std::string why, bool guess = false) {
         if (settings_ >= most_nets) {
             result_.dropped(was, "a VM of tapgate has at most 16 adapters");
             return;
@@ -266,6 +271,7 @@ class NetTranslator {
             result_.added("net = " + value, "QEMU's default network");
         else
             result_.changed(was, "net = " + value, why);
+        result_.notes.back().is_guess = guess;
     }
 
     // The slot in which the adapter stays, so that Linux still calls it after that; nothing if it
@@ -319,12 +325,14 @@ class NetTranslator {
                ", with VLANs (tag=, trunks=), limits (rate=) and the firewall, which are left out";
     }
 
-    static std::string bridge_of(const std::string& kind, Properties& backend, std::string& why) {
+    static Bridge bridge_of(const std::string& kind, Properties& backend, std::string& why) {
+        if (kind == "vmnet-bridged")
+            return {.guessed = true};
         if (kind == "bridge") {
             backend.take("helper");
             if (const auto bridge = backend.take("br"))
-                return bridge_or_default(*bridge, why);
-            return std::string(default_bridge);
+                return bridge_of_name(*bridge, why);
+            return {};
         }
         const auto script = backend.take("script");
         backend.take("downscript");
@@ -352,18 +360,16 @@ class NetTranslator {
             constexpr std::string_view option = "--br=";
             if (const size_t at = helper->find(option); at != std::string::npos) {
                 const std::string rest = helper->substr(at + option.size());
-                return bridge_or_default(rest.substr(0, rest.find_first_of(" '\"")), why);
+                return bridge_of_name(rest.substr(0, rest.find_first_of(" '\"")), why);
             }
             // Without br=, QEMU asks its helper for its default bridge.
             const auto bridge = backend.take("br");
-            return bridge ? bridge_or_default(*bridge, why) : std::string(default_bridge);
+            return bridge ? bridge_of_name(*bridge, why) : Bridge();
         }
         if (const auto bridge = backend.take("br"))
-            return bridge_or_default(*bridge, why);
+            return bridge_of_name(*bridge, why);
         if (script == "no" || script == "")
-            add_reason(why,
-                       "QEMU put the tap on no bridge; br0 is a guess: put your bridge's name in "
-                       "its place");
+            add_reason(why, std::string("QEMU put the tap on no bridge; ") + guess_of_bridge);
         else if (script && last_part(*script) == "pve-bridge")
             add_reason(why, of_proxmox(ifname.value_or("")));
         else if (!fd && !fds)
@@ -372,8 +378,8 @@ class NetTranslator {
                        "bridge's real name is in " +
                            script.value_or("/etc/qemu-ifup"));
         else
-            add_reason(why, "br0 is a guess: put your bridge's name in its place");
-        return std::string(default_bridge);
+            add_reason(why, guess_of_bridge);
+        return {.guessed = true};
     }
 
     static std::string queues_of(Properties& backend, const std::string& model, std::string& why) {

@@ -13,10 +13,9 @@ struct LegacyParts;
 struct LegacyOption;
 
 /// One row for each option, from QEMU 0.9 to 10, and of RHEL's, Debian's and Proxmox' own: its
-/// name, whether a value follows, and what becomes of it.
+/// name, and what becomes of it. translation/qemu_options.h knows which ones take a value.
 struct LegacyOptionKind {
     std::string_view name;
-    bool has_value;
     void (*handler)(LegacyParts& parts, const LegacyOption& option);
     std::string_view why = {};  ///< why it is left out
 };

@@ -10,6 +10,7 @@
 #include "launcher/base/text.h"
 #include "launcher/foreign/legacy/parts.h"
 #include "launcher/foreign/shell/word.h"
+#include "launcher/foreign/translation/qemu_options.h"
 #include "launcher/foreign/translation/words.h"
 #include "launcher/vm/name.h"
 
@@ -84,7 +85,7 @@ bool is_ours(const std::string& key, const std::string& value) {
 
 void keep_option(LegacyParts& parts, const LegacyOption& option) {
     const std::string name(option.kind->name);
-    if (!option.kind->has_value) {
+    if (!takes_value(option.kind->name)) {
         parts.result.keep(option.text, {"-" + name});
         return;
     }

@@ -67,6 +67,10 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
         result.dropped(note, is_variable ? "nothing sets it here, so it adds nothing"
                                          : "it has a meaning only when a shell runs the script");
     }
+    for (const auto& [asked, printed] : command.of_host)
+        result.changed(asked, printed,
+                       "this host has so many processors for it: where the script ran, it may have been "
+                       "another number");
     if (command.is_joined)
         result.changed("lines that end without \\", "one command line",
                        "all of the text is one start of QEMU");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct ShellCommand {
     std::vector<std::pair<size_t, std::string>> absent;
     /// Variables with unknown values, for which `words` has unknown_text.
     std::vector<std::string> unknown;
+    /// Commands, as written, that were replaced by how many processors this host has.
+    std::map<std::string, std::string> of_host;
     /// The options after it, as written, that a shell takes for commands of their own, since each
     /// begins a line and the line before does not go on.
     std::vector<std::string> cut_off;

@@ -243,6 +243,22 @@ bool goes_on_with_pwd(std::string_view rest) {
     return is_one_of(rest, ways);
 }
 
+// How many processors these commands print on a host with so many: nproc --ignore=2 leaves two out.
+// Nothing if they print something else.
+std::optional<unsigned> printed_processors(const std::vector<std::string>& words, unsigned host) {
+    using Words = std::vector<std::string>;
+    constexpr std::string_view ignore = "--ignore=";
+    if (words == Words{"nproc"} || words == Words{"nproc", "--all"} ||
+        words == Words{"getconf", "_NPROCESSORS_ONLN"} ||
+        words == Words{"grep", "-c", "^processor", "/proc/cpuinfo"} ||
+        words == Words{"grep", "-c", "processor", "/proc/cpuinfo"})
+        return host;
+    if (words.size() != 2 || words[0] != "nproc" || !words[1].starts_with(ignore))
+        return std::nullopt;
+    const auto ignored = parse_whole<unsigned>(words[1].substr(ignore.size()));
+    return ignored ? std::optional(host > *ignored ? host - *ignored : 1) : std::nullopt;
+}
+
 // pwd, whoami, nproc: what the script's variables or this host say.
 std::optional<Value> known_of_host(const std::vector<std::string>& words,
                                    ShellVariables& variables) {
@@ -250,11 +266,12 @@ std::optional<Value> known_of_host(const std::vector<std::string>& words,
         return variables.get("PWD");
     if (words[0] == "whoami")
         return variables.get("USER");
-    if (words[0] == "nproc" || (words[0] == "getconf" && words.back() == "_NPROCESSORS_ONLN")) {
-        if (const auto processors = variables.surroundings().processors())
-            return Value{{std::to_string(*processors)}};
-    }
-    return std::nullopt;
+    const auto processors = variables.surroundings().processors();
+    const auto printed = processors ? printed_processors(words, *processors) : std::nullopt;
+    if (!printed)
+        return std::nullopt;
+    variables.note_of_host("$(" + shell_text(words) + ")", std::to_string(*printed));
+    return Value{{std::to_string(*printed)}};
 }
 
 // uname, arch, dpkg --print-architecture

@@ -2,14 +2,13 @@
 #include "launcher/foreign/shell/pasted.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 #include <sstream>
 #include <vector>
 
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/qemu_words.h"
-#include "launcher/foreign/translation/words.h"
+#include "launcher/foreign/translation/qemu_options.h"
 
 namespace tapgate {
 
@@ -86,21 +85,9 @@ std::string without_prompts(std::string text) {
 
 // An option of QEMU's with a value behind it.
 bool wants_value(std::string_view word) {
-    constexpr std::array<std::string_view, 74> options = {
-        "-D",         "-M",          "-accel",      "-acpitable", "-add-fd",   "-append",
-        "-audio",     "-audiodev",   "-balloon",    "-bios",      "-blockdev", "-boot",
-        "-cdrom",     "-chardev",    "-cpu",        "-d",         "-debugcon", "-device",
-        "-display",   "-drive",      "-fda",        "-fdb",       "-fsdev",    "-fw_cfg",
-        "-gdb",       "-global",     "-hda",        "-hdb",       "-hdc",      "-hdd",
-        "-id",        "-incoming",   "-initrd",     "-iscsi",     "-k",        "-kernel",
-        "-loadstate", "-m",          "-machine",    "-mem-path",  "-mon",      "-monitor",
-        "-msg",       "-name",       "-net",        "-netdev",    "-nic",      "-numa",
-        "-object",    "-option-rom", "-overcommit", "-parallel",  "-pflash",   "-pidfile",
-        "-qmp",       "-readconfig", "-realtime",   "-redir",     "-rtc",      "-runas",
-        "-sandbox",   "-serial",     "-set",        "-smbios",    "-smp",      "-soundhw",
-        "-spice",     "-tpmdev",     "-usbdevice",  "-uuid",      "-vga",      "-virtfs",
-        "-vnc",       "-watchdog"};
-    return is_one_of(word.starts_with("--") ? word.substr(1) : word, options);
+    if (!word.starts_with('-'))
+        return false;
+    return takes_value(word.substr(word.starts_with("--") ? 2 : 1));
 }
 
 bool begins_option(std::string_view line) {

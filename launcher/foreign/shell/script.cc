@@ -168,6 +168,7 @@ std::vector<ShellCommand> read_shell_script(std::string_view text, const Surroun
         command.others = script.others;
         command.images = script.images;
         command.unknown = variables.unknown();
+        command.of_host = variables.of_host();
         command.has_arguments = !arguments.empty();
     }
     return all;

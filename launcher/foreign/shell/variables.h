@@ -140,6 +140,11 @@ class ShellVariables {
     /// Notes that unknown_text somewhere stands for the variable.
     void note_unknown(const std::string& name);
     [[nodiscard]] const std::vector<std::string>& unknown() const { return unknown_; }
+    /// Notes that a command, as written, was replaced by what it prints on this host.
+    void note_of_host(const std::string& command, const std::string& printed) {
+        of_host_[command] = printed;
+    }
+    [[nodiscard]] const std::map<std::string, std::string>& of_host() const { return of_host_; }
 
     /// "$0": the script's path, or what was given to the shell that read it.
     Value script_name();
@@ -211,6 +216,7 @@ class ShellVariables {
     std::vector<std::map<std::string, std::optional<Value>>> hidden_;
     std::vector<Change> journal_;
     std::vector<std::string> unknown_;
+    std::map<std::string, std::string> of_host_;
     Printed printed_;
     Started started_;
     ListPrinted list_;

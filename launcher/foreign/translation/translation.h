@@ -31,9 +31,10 @@ struct TranslationNote {
         dropped,  ///< it has no place in the description
     };
     Kind kind = Kind::changed;
-    std::string was;     ///< as written; empty if it was added
-    std::string became;  ///< "net = bridge:br0"; empty if it was dropped
-    std::string why;     ///< may be empty if it is plain
+    std::string was;        ///< as written; empty if it was added
+    std::string became;     ///< "net = bridge:br0"; empty if it was dropped
+    std::string why;        ///< may be empty if it is plain
+    bool is_guess = false;  ///< nothing says which bridge the one in `became` should be
 };
 
 struct Translation {

@@ -46,6 +46,9 @@ constexpr const char* own_tablet =
 /// The same where nobody sees the VM's screen.
 constexpr const char* no_pointer = "with display = none there is no screen to point at";
 
+/// What the note on an adapter says if nothing names its bridge. The note is a guess then.
+constexpr const char* guess_of_bridge = "br0 is a guess: put your bridge's name in its place";
+
 /// Whether this is a shell, which runs what it is given.
 inline bool is_shell(std::string_view word) {
     constexpr std::array<std::string_view, 5> names = {"ash", "bash", "dash", "sh", "zsh"};

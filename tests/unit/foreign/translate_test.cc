@@ -24,6 +24,7 @@
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/script.h"
 #include "launcher/foreign/translation/properties.h"
+#include "launcher/foreign/translation/qemu_options.h"
 #include "launcher/foreign/translation/translation.h"
 #include "launcher/vm/description.h"
 #include "launcher/vm/file_text.h"
@@ -165,6 +166,10 @@ TEST(Script, WhatOnlyItsRunKnewIsMarked) {
                 ElementsAre("c", "$(...)", "$(...)", "x$(...)", "$(...)"));
     EXPECT_THAT(words("X=a:$(d)\nY=$RANDOM\nc $X \"$Y\""), ElementsAre("c", "a:$(...)", "$(...)"));
     EXPECT_THAT(words("c $(nproc)"), ElementsAre("c", "6"));
+    EXPECT_THAT(words("c $(nproc --all) $(grep -c ^processor /proc/cpuinfo)"),
+                ElementsAre("c", "6", "6"));
+    EXPECT_THAT(words("c $(nproc --ignore=2) $(nproc --ignore=9)"), ElementsAre("c", "4", "1"));
+    EXPECT_THAT(words("c $(nproc --help)"), ElementsAre("c", "$(...)"));
     EXPECT_THAT(script("cd $(d)\nc").back().directory, IsEmpty());
 }
 
@@ -991,6 +996,34 @@ TEST(Translate, SettingsOfTheCommandLineWin) {
     const VmDescription vm = describe_vm(VmName::parse("vm").value(), settings);
     ASSERT_EQ(vm.spec.nets.size(), 1U);
     EXPECT_EQ(std::get<BridgeNet>(vm.spec.nets[0].link).bridge.str(), "lab7");
+}
+
+TEST(Translate, EachOptionWithAValueIsKnown) {
+    for (const std::string_view name : options_with_value()) {
+        const std::string word = "-" + std::string(name);
+        const auto options = parse_legacy_options({word, "1"});
+        ASSERT_EQ(options.size(), 1U) << word;
+        ASSERT_NE(options[0].kind, nullptr) << word;
+        EXPECT_EQ(options[0].value, "1") << word;
+    }
+}
+
+TEST(Translate, AGuessOfABridgeIsMarked) {
+    const auto guesses = [](const std::string& net) {
+        const Translation result = translate_qemu_command(
+            find_qemu_start("kvm -hda /data/a.raw -device e1000,netdev=n -netdev " + net,
+                            no_environment, "FILE"),
+            directory);
+        return std::count_if(result.notes.begin(), result.notes.end(),
+                             [](const TranslationNote& note) { return note.is_guess; });
+    };
+    EXPECT_EQ(guesses("tap,id=n"), 1);
+    EXPECT_EQ(guesses("tap,id=n,script=no"), 1);
+    EXPECT_EQ(guesses("vmnet-bridged,id=n,ifname=en0"), 1);
+    EXPECT_EQ(guesses("bridge,id=n,br=this-name-is-too-long"), 1);
+    EXPECT_EQ(guesses("bridge,id=n"), 0) << "it is the default of QEMU's helper";
+    EXPECT_EQ(guesses("tap,id=n,br=br7"), 0);
+    EXPECT_EQ(guesses("user,id=n"), 0);
 }
 
 TEST(Translate, Names) {
