@@ -554,7 +554,8 @@ bool has_limits(const LegacyParts& parts, std::string_view id) {
 }
 
 void take_device(LegacyParts& parts, const LegacyOption& option) {
-    parts.devices.push_back({option.text, Properties::parse(option.value, "driver")});
+    parts.devices.push_back(
+        {option.text, Properties::parse(option.value, "driver"), false, option.slot});
 }
 
 void take_part(LegacyParts& parts, const LegacyOption& option) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <set>
 
@@ -61,11 +62,13 @@ class NetTranslator {
             else
                 result_.changed(nets_.none_was, "net = none");
         } else if (!said && nets_.defaults) {
-            nets_.adapters.push_back({"", {}, "", ""});
+            nets_.adapters.push_back({"", {}, "", "", nets_.default_slot});
             nets_.hosts.push_back({"", {}, "user", ""});
         }
         add_user_options();
         join_user_networks();
+        if (!parts_.machine.q35)
+            write_slots();
         order_by_places();
         std::vector<bool> used(nets_.hosts.size());
         for (NetEnd& adapter : nets_.adapters)
@@ -91,6 +94,16 @@ class NetTranslator {
     }
 
   private:
+    // Those of adapters that say none.
+    void write_slots() {
+        for (NetEnd& adapter : nets_.adapters) {
+            std::array<char, 8> text{};
+            std::snprintf(text.data(), text.size(), "0x%x", adapter.slot.value_or(0));
+            if (adapter.slot && !adapter.properties.has("addr"))
+                adapter.properties.set("addr", text.data());
+        }
+    }
+
     // A guest finds adapters in the order of their places, if all on one bus give theirs.
     void order_by_places() {
         std::vector<NetEnd>& adapters = nets_.adapters;
@@ -286,8 +299,10 @@ class NetTranslator {
         return slot;
     }
 
-    std::string slot_of(Properties& card, std::string& why) {
+    std::string slot_of(Properties& card, std::string& why, bool is_usb = false) {
         const auto slot = free_slot_of(card);
+        if (!slot && !is_usb && !card.has("addr") && !card.has("bus") && !parts_.partial)
+            add_reason(why, "where Linux names it after its place, it may have another name now");
         if (!slot)
             return {};
         for (const char* const place : {"addr", "bus", "multifunction"})
@@ -498,7 +513,7 @@ class NetTranslator {
         if (const std::string more = backend.str(); !more.empty())
             text += "," + more;
         const std::string address = card.get("addr");
-        const bool stays = !slot_of(card, why).empty();
+        const bool stays = !slot_of(card, why, adapter.kind.starts_with("usb-")).empty();
         const auto order = take_places(card);
         if (const auto mac = card.take("macaddr"))
             card.set("mac", whole_mac(*mac));
@@ -546,7 +561,9 @@ void name_strings(Properties& properties) {
     }
 }
 
-void add_net(LegacyNets& nets, const std::string& value, const std::string& was) {
+void add_net(LegacyNets& nets, const LegacyOption& option) {
+    const std::string& value = option.value;
+    const std::string& was = option.text;
     Properties properties = Properties::parse(value, "type");
     const std::string kind = properties.take("type").value_or("");
     std::string wire = "vlan " + (properties.has("vlan") ? properties.get("vlan") : "0");
@@ -556,7 +573,7 @@ void add_net(LegacyNets& nets, const std::string& value, const std::string& was)
         if (properties.has("netdev"))
             wire = properties.get("netdev");
         const std::string model = properties.take("model").value_or("");
-        nets.adapters.push_back({was, properties, model, wire});
+        nets.adapters.push_back({was, properties, model, wire, option.slot});
     } else {
         nets.hosts.push_back({was, properties, kind, wire});
     }
@@ -569,7 +586,9 @@ void add_netdev(LegacyNets& nets, const std::string& value, const std::string& w
     nets.hosts.push_back({was, properties, kind, properties.get("id")});
 }
 
-void add_nic(LegacyNets& nets, const std::string& value, const std::string& was) {
+void add_nic(LegacyNets& nets, const LegacyOption& option) {
+    const std::string& value = option.value;
+    const std::string& was = option.text;
     Properties host = Properties::parse(value, "type");
     const std::string kind = host.take("type").value_or("user");
     if (kind == "none") {
@@ -583,7 +602,7 @@ void add_nic(LegacyNets& nets, const std::string& value, const std::string& was)
     }
     const std::string model = host.take("model").value_or("");
     const std::string wire = "-nic " + std::to_string(nets.adapters.size());
-    nets.adapters.push_back({was, adapter, model, wire});
+    nets.adapters.push_back({was, adapter, model, wire, option.slot});
     nets.hosts.push_back({was, host, kind, wire});
 }
 
@@ -598,7 +617,7 @@ void translate_nets(LegacyParts& parts) {
         const std::string model = properties.take("driver").value_or("");
         const std::string wire =
             properties.has("netdev") ? properties.get("netdev") : "vlan " + properties.get("vlan");
-        parts.nets.adapters.push_back({device.was, properties, model, wire});
+        parts.nets.adapters.push_back({device.was, properties, model, wire, device.slot});
     }
     NetTranslator(parts).translate();
 }
@@ -609,11 +628,11 @@ void take_net(LegacyParts& parts, const LegacyOption& option) {
     if (option.value == unknown_text)
         throw LauncherError(option.text);
     if (name == "net")
-        add_net(parts.nets, option.value, option.text);
+        add_net(parts.nets, option);
     else if (name == "netdev")
         add_netdev(parts.nets, option.value, option.text);
     else if (name == "nic")
-        add_nic(parts.nets, option.value, option.text);
+        add_nic(parts.nets, option);
     else
         parts.nets.user_options.emplace_back(
             (name == "bootp" ? "bootfile=" : "tftp=") + commas_doubled(option.value), option.text);

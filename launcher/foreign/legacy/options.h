@@ -3,6 +3,7 @@
 // The options that QEMU's command line has or had in any year (table.cc).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@ struct LegacyOption {
     std::string value;
     std::string text;          ///< as written: "-m 1024"
     std::string unknown = {};  ///< why it seems to be an option that no QEMU has; else empty
+    std::optional<unsigned> slot = {};  ///< where QEMU puts the device on machine pc (pc_slots.cc)
 };
 
 /// The options in `words`, QEMU's arguments without its name. A word that no QEMU knows is an

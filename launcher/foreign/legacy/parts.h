@@ -46,6 +46,8 @@ struct NetEnd {
     Properties properties;
     std::string kind;  ///< the host's end: "tap", "user"; an adapter: its model, or empty
     std::string wire;  ///< what both ends have in common: "vlan 0", or an id
+    std::optional<unsigned> slot =
+        {};  ///< where QEMU put the adapter on machine pc, if it says none
 };
 
 struct LegacyNets {
@@ -53,8 +55,9 @@ struct LegacyNets {
     std::vector<NetEnd> hosts;
     /// Properties of the first user network, each with the option that gave it (-redir, -tftp).
     std::vector<std::pair<std::string, std::string>> user_options;
-    std::string none_was;   ///< -net none as written; empty if not given
-    bool defaults = true;   ///< there is no -nodefaults
+    std::string none_was;                  ///< -net none as written; empty if not given
+    bool defaults = true;                  ///< there is no -nodefaults
+    std::optional<unsigned> default_slot;  ///< of QEMU's default adapter on machine pc
     bool partial = false;   ///< from a part of a command line, where what is missing means nothing
     std::string slot_name;  ///< how Linux calls an adapter that says its PCI slot; "ens3"
 };
@@ -176,6 +179,10 @@ void take_bios(LegacyParts& parts, const LegacyOption& option);
 /// Takes flash memory from the drives. The first unit is the code and the second the variables,
 /// whatever they are called. Without any, -bios counts.
 void translate_flash(LegacyParts& parts);
+
+/// Tells the options of adapters, and other devices, in which slot QEMU puts them on machine pc, if
+/// they say none and that can be known; returns that of QEMU's default adapter (pc_slots.cc).
+std::optional<unsigned> place_on_pc(std::vector<LegacyOption>& options);
 
 /// Adapters (nets.cc).
 void take_net(LegacyParts& parts, const LegacyOption& option);

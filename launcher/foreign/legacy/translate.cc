@@ -68,9 +68,10 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
                                          : "it has a meaning only when a shell runs the script");
     }
     for (const auto& [asked, printed] : command.of_host)
-        result.changed(asked, printed,
-                       "this host has so many processors for it: where the script ran, it may have been "
-                       "another number");
+        result.changed(
+            asked, printed,
+            "this host has so many processors for it: where the script ran, it may have been "
+            "another number");
     if (command.is_joined)
         result.changed("lines that end without \\", "one command line",
                        "all of the text is one start of QEMU");
@@ -334,6 +335,8 @@ Translation translate_qemu_command(const ShellCommand& command, const std::strin
     drop_earlier(parts, options);
     require_one_operand(options);
     count_plugged_cpus(parts, options);
+    if (!parts.partial)
+        parts.nets.default_slot = place_on_pc(options);
     for (const LegacyOption& option : options)
         take_option(parts, option, command);
     // By now each option has a note, or waits for the others that it belongs to.

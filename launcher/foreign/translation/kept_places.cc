@@ -16,6 +16,72 @@
 
 namespace tapgate {
 
+bool is_pci_device(std::string_view driver) {
+    if (driver.starts_with("virtio-"))  // virtio-net is virtio-net-pci
+        return !driver.ends_with("-device") && driver != "virtio-mem" && driver != "virtio-pmem";
+    // PCI devices whose names do not show it.
+    constexpr std::array<std::string_view, 55> others = {"acpi-erst",
+                                                         "AC97",
+                                                         "ac97",
+                                                         "ES1370",
+                                                         "es1370",
+                                                         "ahci",
+                                                         "am53c974",
+                                                         "ati-vga",
+                                                         "bochs-display",
+                                                         "cirrus-vga",
+                                                         "dc390",
+                                                         "e1000",
+                                                         "e1000-82540em",
+                                                         "e1000-82544gc",
+                                                         "e1000-82545em",
+                                                         "e1000e",
+                                                         "edu",
+                                                         "i6300esb",
+                                                         "ich9-ahci",
+                                                         "ich9-intel-hda",
+                                                         "igb",
+                                                         "intel-hda",
+                                                         "ivshmem-plain",
+                                                         "ivshmem-doorbell",
+                                                         "lsi",
+                                                         "lsi53c810",
+                                                         "lsi53c895a",
+                                                         "megasas",
+                                                         "megasas-gen2",
+                                                         "mptsas1068",
+                                                         "nec-usb-xhci",
+                                                         "nvme",
+                                                         "pcnet",
+                                                         "pvrdma",
+                                                         "pvscsi",
+                                                         "qemu-xhci",
+                                                         "qxl",
+                                                         "rocker",
+                                                         "rtl8139",
+                                                         "secondary-vga",
+                                                         "tpci200",
+                                                         "tulip",
+                                                         "usb-ehci",
+                                                         "vhost-user-vga",
+                                                         "vmware-svga",
+                                                         "vmxnet3",
+                                                         "VGA",
+                                                         "i82801b11-bridge",
+                                                         "ioh3420",
+                                                         "pcie-pci-bridge",
+                                                         "piix3-usb-uhci",
+                                                         "piix4-usb-uhci",
+                                                         "pxb",
+                                                         "pxb-pcie",
+                                                         "qxl-vga"};
+    return driver.ends_with("-pci") || driver.ends_with("_pci") || driver.starts_with("pci-") ||
+           driver.starts_with("vfio-pci") || driver.starts_with("ich9-usb-") ||
+           driver == "pcie-root-port" || driver.ends_with("-pci-transitional") ||
+           driver.ends_with("-pci-non-transitional") || driver.starts_with("i825") ||
+           driver == "i82801" || is_one_of(driver, others);
+}
+
 namespace {
 
 // Slots above tapgate's own on q35: the screen is in 1, and root ports are in 2 and a few after it.
@@ -24,32 +90,11 @@ constexpr unsigned last_slot = 0x1e;
 // On pc, tapgate's devices take the lowest free slots.
 constexpr unsigned last_on_pc = 0x1f;
 
-bool is_pci(std::string_view driver) {
-    if (driver.starts_with("virtio-"))
-        return !driver.ends_with("-device");  // virtio-net is virtio-net-pci
-    // PCI devices whose names do not show it.
-    constexpr std::array<std::string_view, 46> others = {
-        "acpi-erst",    "AC97",       "ac97",          "ES1370",           "es1370",
-        "ahci",         "am53c974",   "ati-vga",       "bochs-display",    "cirrus-vga",
-        "dc390",        "e1000",      "e1000-82540em", "e1000-82544gc",    "e1000-82545em",
-        "e1000e",       "edu",        "i6300esb",      "ich9-ahci",        "ich9-intel-hda",
-        "igb",          "intel-hda",  "ivshmem-plain", "ivshmem-doorbell", "lsi",
-        "lsi53c810",    "lsi53c895a", "megasas",       "megasas-gen2",     "mptsas1068",
-        "nec-usb-xhci", "nvme",       "pcnet",         "pvrdma",           "pvscsi",
-        "qemu-xhci",    "qxl",        "rocker",        "rtl8139",          "secondary-vga",
-        "tpci200",      "tulip",      "usb-ehci",      "vhost-user-vga",   "vmware-svga",
-        "vmxnet3"};
-    return driver.ends_with("-pci") || driver.ends_with("_pci") || driver.starts_with("pci-") ||
-           driver.starts_with("vfio-pci") || driver == "pcie-root-port" ||
-           driver.ends_with("-pci-transitional") || driver.ends_with("-pci-non-transitional") ||
-           driver.starts_with("i825") || driver == "i82801" || is_one_of(driver, others);
-}
-
 // For -device with properties; JSON waits until all others have their places.
 bool needs_place(const std::string& argument) {
     const Properties device = Properties::parse(argument, "driver");
-    return !argument.starts_with('{') && is_pci(device.get("driver")) && !device.has("bus") &&
-           !device.has("addr");
+    return !argument.starts_with('{') && is_pci_device(device.get("driver")) &&
+           !device.has("bus") && !device.has("addr");
 }
 
 // Where `words` are in `text`, with nothing behind them: an equal device that has its place already

@@ -8,6 +8,9 @@
 
 namespace tapgate {
 
+/// Whether a device of this model, as -device calls it, is on a PCI bus.
+bool is_pci_device(std::string_view driver);
+
 /// Gives each kept PCI device without a place one that tapgate's own devices do not use, in the
 /// settings and in the notes. QEMU makes a -device in the old notation before those in JSON.
 /// Without a place it would take that of tapgate's screen or root ports on q35; and on pc it would

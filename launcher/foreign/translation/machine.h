@@ -15,8 +15,9 @@ namespace tapgate {
 
 struct LegacyDevice {
     std::string was;
-    Properties properties;  ///< the model is `driver`
-    bool taken = false;     ///< a disk or an adapter uses it
+    Properties properties;              ///< the model is `driver`
+    bool taken = false;                 ///< a disk or an adapter uses it
+    std::optional<unsigned> slot = {};  ///< where QEMU put it on machine pc, if it says none
 };
 
 /// The machine of the translation.
