@@ -220,7 +220,7 @@ void expect_held(const std::string& title, const Attacks& attacks) {
         row(std::string("  ") + attack.name, to_string(ours),
             compare ? to_string(run(attack, false)) : "");
         if (attack.outside_the_promise) {
-            table << "    (outside the promise: see README)\n";
+            table << "    (outside the promise: see SECURITY.md)\n";
         } else {
             EXPECT_TRUE(ours != Outcome::broken) << "broken by: " << attack.name;
         }

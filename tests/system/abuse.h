@@ -105,7 +105,7 @@ void attach_to_anything(const Account& user, std::vector<UniqueFd>* queues);
 struct Attack {
     std::string name;
     std::function<Outcome(const World&)> act;
-    bool outside_the_promise = false;  // as README says; it is shown, and nothing is expected
+    bool outside_the_promise = false;  // as SECURITY.md says; it is shown, and nothing is expected
 };
 
 using Attacks = std::vector<Attack>;

@@ -372,7 +372,8 @@ Outcome guard_without_its_filter(const World& world) {
     if (inside(alice_account, space.get(), [] { return skip_filters(inner_end()); }) != 0)
         return not_in_this_kernel("ifb or act_mirred (modprobe -a ifb act_mirred)");
     if (!passes(pvst))
-        throw std::runtime_error("an ifb skips no filter here: what the README says of it is over");
+        throw std::runtime_error(
+            "an ifb skips no filter here: what SECURITY.md says of it is over");
     std::string rstp = make_bpdu(alices_mac);
     rstp.at(19) = '\2';  // behind the header of Ethernet, that of LLC, and two bytes
     const Outcome others =

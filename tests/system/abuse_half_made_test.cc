@@ -254,7 +254,8 @@ Attack taken_inner_end() {
 }
 
 // He deletes the pair, and has a link of his own, which is up, take the outer end's ifindex. Some
-// kernels let any user make one in the host's network (README), which root does here in his place.
+// kernels let any user make one in the host's network (SECURITY.md), which root does here in his
+// place.
 Attack link_of_his_own(const std::string& name) {
     return {"a link of his own for a port, called " + (name.empty() ? "as the port" : name) +
                 " (Linux 6.18)",

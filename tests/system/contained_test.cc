@@ -301,7 +301,7 @@ class HostsOwnIp : public Testbed {
         EXPECT_TRUE(guest.send(arp.replace(0, 12, ethernet)));
         for (const std::string_view to : {hosts_own, everybody, all_systems})
             EXPECT_TRUE(guest.send(make_datagram(ethernet, to)));
-        // From 0.0.0.0: README tells of that one.
+        // From 0.0.0.0: SECURITY.md tells of that one.
         for (const std::string_view to :
              {hosts_own, std::string_view("\xc0\x00\x02\xff", 4),
               std::string_view("\xe0\x00\x00\xfb", 4), std::string_view("\xef\x01\x01\x01", 4)})

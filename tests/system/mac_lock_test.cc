@@ -121,7 +121,7 @@ TEST_F(Ports, MacLockHoldsAgainstAChecksumInThePlaceOfTheSource) {
         static_cast<void>(write(run.fds[0].get(), packet.data(), packet.size()));
         return far().take_out();
     };
-    // A checksum behind the header is written, as README says. That shows that the test works.
+    // A checksum behind the header is written, as SECURITY.md says. That shows that the test works.
     constexpr unsigned behind_the_header = 20;
     std::string changed = frame;
     changed.replace(behind_the_header, 2, internet_checksum(frame.substr(behind_the_header)));
