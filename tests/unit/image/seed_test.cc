@@ -30,10 +30,12 @@ class SeedFiles : public testing::Test {
     void SetUp() override {
         setenv("XDG_CONFIG_HOME", path("config").c_str(), 1);
         setenv("XDG_DATA_HOME", path("data").c_str(), 1);
+        setenv("XDG_RUNTIME_DIR", path("run").c_str(), 1);
     }
     void TearDown() override {
         unsetenv("XDG_CONFIG_HOME");
         unsetenv("XDG_DATA_HOME");
+        unsetenv("XDG_RUNTIME_DIR");
     }
     std::string path(const std::string& name) const { return directory_.file(name); }
     std::string write(const std::string& name, const std::string& text) const {
