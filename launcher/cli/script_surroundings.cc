@@ -8,6 +8,7 @@
 #include <system_error>
 #include <thread>
 
+#include "launcher/base/directories.h"
 #include "launcher/base/error.h"
 #include "launcher/base/files.h"
 
@@ -28,7 +29,13 @@ std::optional<std::string> readable_text(const std::string& path) {
 std::optional<std::string> ScriptSurroundings::variable(const std::string& name) const {
     const char* const value =
         std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+    if (value == nullptr)
+        return std::nullopt;
+    // As a shell does when it starts.
+    std::error_code elsewhere;
+    if (name == "PWD" && !std::filesystem::equivalent(value, ".", elsewhere))
+        return current_directory();
+    return value;
 }
 
 std::optional<std::string> ScriptSurroundings::home_of(const std::string& user) const {

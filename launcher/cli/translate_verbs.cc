@@ -204,13 +204,17 @@ void note_guesses(const Translation& translation, const std::string& path) {
              shown(path));
 }
 
-// Which disks and CD-ROMs are not on this host; empty if all are.
+// Which disks, CD-ROMs and kernels are not on this host; empty if all are.
 std::string not_here(const VmSpec& spec) {
     std::vector<std::string> paths;
     for (const Disk& disk : spec.disks)
         paths.push_back(disk.path.str());
     for (const HostPath& cdrom : spec.cdroms)
         paths.push_back(cdrom.str());
+    for (const auto& boot : {spec.kernel, spec.initrd}) {
+        if (boot)
+            paths.push_back(boot->str());
+    }
     for (const std::string& argument : spec.extra_arguments) {
         for (const std::string& word : split_at_commas(argument)) {
             constexpr std::string_view file = "file=";

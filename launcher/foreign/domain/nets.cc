@@ -250,8 +250,11 @@ std::string slot_of(DomainParts& domain, const pugi::xml_node& interface, std::s
     const unsigned slot = place.value_or(0) / 8;
     const bool is_here = !domain.machine.q35 && domain.hypervisor.empty() && place &&
                          *place % 8 == 0 && slot >= first_free_slot && slot <= last_slot;
-    if (!is_here || !domain.slots.insert(slot).second)
+    if (!is_here || !domain.slots.insert(slot).second) {
+        if (domain.hypervisor.empty())
+            add_reason(why, may_be_renamed);
         return {};
+    }
     const std::string number = std::to_string(slot);
     add_reason(why, "it stays in slot " + number + ", so that Linux finds ens" + number + " again");
     return ",slot=" + number;

@@ -123,6 +123,8 @@ std::string keep_references(LegacyParts& parts, Properties& properties, unsigned
         std::string reason = part->option == "object" ? fit_object(below) : "";
         if (part->option == "tpmdev" && below.get("type") == "emulator")
             reason = "before each start of the VM, swtpm has to be listening on this socket";
+        if (part->option == "chardev" && below.get("backend") == "stdio")
+            reason = "nobody types there, and what comes out of it is in qemu.log";
         parts.result.keep(part->was, {"-" + part->option, below.str(part->first_key)}, reason);
     }
     return {};
@@ -182,7 +184,24 @@ void keep_in_place(LegacyParts& parts, const std::string& was, const Properties&
     parts.result.keep(was, arguments, why);
 }
 
+// Is it known that there is no such drive? Another file may describe some.
+bool is_missing_drive(const LegacyParts& parts, const std::string& id) {
+    const auto& settings = parts.result.settings;
+    return !id.empty() && !parts.partial &&
+           std::none_of(settings.begin(), settings.end(),
+                        [](const auto& one) { return one.second == "-readconfig"; }) &&
+           std::none_of(parts.drives.drives.begin(), parts.drives.drives.end(),
+                        [&](const auto& drive) { return drive.properties.get("id") == id; }) &&
+           std::none_of(parts.drives.nodes.begin(), parts.drives.nodes.end(),
+                        [&](const auto& node) { return node.properties.get("node-name") == id; });
+}
+
 void keep_device(LegacyParts& parts, const std::string& was, Properties& properties) {
+    if (const std::string drive = properties.get("drive"); is_missing_drive(parts, drive)) {
+        parts.result.dropped(
+            was, "QEMU would not start with it: nothing describes the drive " + quoted_word(drive));
+        return;
+    }
     if (std::string why = keep_references(parts, properties); !why.empty()) {
         if (properties.get("driver").starts_with("vhost-user-fs"))
             why =

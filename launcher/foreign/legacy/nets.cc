@@ -302,7 +302,7 @@ class NetTranslator {
     std::string slot_of(Properties& card, std::string& why, bool is_usb = false) {
         const auto slot = free_slot_of(card);
         if (!slot && !is_usb && !card.has("addr") && !card.has("bus") && !parts_.partial)
-            add_reason(why, "where Linux names it after its place, it may have another name now");
+            add_reason(why, may_be_renamed);
         if (!slot)
             return {};
         for (const char* const place : {"addr", "bus", "multifunction"})

@@ -513,8 +513,7 @@ void take_global(LegacyParts& parts, const LegacyOption& option) {
         parts.drives.floppy_orders.emplace_back(value[std::string("isa-fdc.bootindex").size()],
                                                 value.substr(value.find('=') + 1));
         parts.result.changed(option.text, "its place in the boot order");
-    } else if (value.starts_with("qxl") || value.starts_with("VGA.") ||
-               value.starts_with("ICH9-LPC.noreboot") || driver.starts_with("qxl") ||
+    } else if (value.starts_with("qxl") || value.starts_with("VGA.") || driver.starts_with("qxl") ||
                value.starts_with("mch.extended-tseg") || driver == "mch" ||
                value.starts_with("i440FX-pcihost") || value.starts_with("q35-pcihost")) {
         parts.result.dropped(option.text, "it is for a device that tapgate sets up in its own way");

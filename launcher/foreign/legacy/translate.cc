@@ -74,18 +74,24 @@ void add_surroundings(LegacyParts& parts, const ShellCommand& command) {
             "another number");
     if (command.is_joined)
         result.changed("lines that end without \\", "one command line",
-                       "all of the text is one start of QEMU");
+                       "the text was wrapped there");
     const std::string started = command.has_arguments
                                     ? "when it is started here with these arguments"
                                     : "when it is started here without arguments";
     for (const auto& [test, holds] : command.tests)
         result.changed(test, holds ? "yes" : "no", "that is how the script goes " + started);
+    for (const std::string& end : command.ends)
+        result.dropped(
+            end, "the script would end there " + started + ": what it looks for is taken as found");
     for (const std::string& other : command.others)
         result.dropped(other, "the script does not get there " + started);
     for (const unsigned line : command.written)
         result.dropped("line " + std::to_string(line),
                        "it starts another VM, in a file that the script writes: if you mean that "
                        "one, copy it into a file of its own");
+    if (command.is_list)
+        result.changed("the list in line " + std::to_string(command.line), "this VM",
+                       "its paths are those where the list is used, such as in a container");
     if (command.is_written)
         result.changed("line " + std::to_string(command.line), "this VM",
                        "it is in a file that the script writes");

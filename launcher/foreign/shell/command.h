@@ -22,7 +22,9 @@ struct ShellCommand {
     std::vector<std::string> words;
     std::vector<std::string> redirections;  ///< as written: "2>&1"
     std::vector<std::string> notes;         ///< what is left out, as written: "| tee log", "$@"
-    std::vector<std::string> others;        ///< starts of QEMU, and options, that are not reached
+    /// Where the script would end before it, on this host or without arguments, as written.
+    std::vector<std::string> ends;
+    std::vector<std::string> others;  ///< starts of QEMU, and options, that are not reached
     /// Tests that decide whether it is run, as written, and whether they held.
     std::vector<std::pair<std::string, bool>> tests;
     /// Variables that nothing has set, and so add no word, each with the place of the next word.
@@ -38,6 +40,7 @@ struct ShellCommand {
     bool is_commented = false;      ///< it ends in a comment
     bool is_joined = false;         ///< its lines were broken, and a `\' was missing there
     bool background = false;        ///< it ends in `&'
+    bool is_list = false;           ///< it was a list of quoted words of another language
     bool is_written = false;        ///< it is in a file that the script writes
     std::vector<unsigned> written;  ///< lines of other starts, in files that the script writes
     bool is_passed = false;         ///< a test whether a file exists decided against it

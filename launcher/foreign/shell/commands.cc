@@ -283,6 +283,7 @@ void ShellReader::record() {
     if (find_qemu(command_.words) != command_.words.end())
         last_start_ = commands_.size();
     command_.directory = directory_;
+    command_.ends = script_.ends;
     command_.notes.insert(command_.notes.begin(), notes_.begin(), notes_.end());
     commands_.push_back(std::move(command_));
 }
@@ -350,6 +351,12 @@ void ShellReader::leave_function() {
 
 // If arguments or files decide about it, it may be otherwise, and what comes below counts.
 void ShellReader::leave() {
+    if (reach() == Truth::yes && flow_.soft() && follows()) {
+        const std::string end =
+            shown(shell_text(command_.words)) + " (line " + std::to_string(command_.line) + ")";
+        if (std::find(script_.ends.begin(), script_.ends.end(), end) == script_.ends.end())
+            script_.ends.push_back(end);
+    }
     if (reach() != Truth::yes || flow_.soft() || !follows() || flow_.leave_subshell())
         return;
     flow_.leave();

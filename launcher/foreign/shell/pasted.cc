@@ -96,6 +96,16 @@ bool begins_option(std::string_view line) {
            ((line[dashes] | 0x20) >= 'a' && (line[dashes] | 0x20) <= 'z');
 }
 
+// Does a program's path of QEMU stand in the line?
+bool names_qemu(std::string_view line) {
+    std::istringstream text{std::string(line)};
+    const std::vector<std::string> words{std::istream_iterator<std::string>(text), {}};
+    return std::any_of(words.begin(), words.end(), [](const std::string& word) {
+        const std::vector<std::string> one = {word};
+        return word.starts_with('/') && find_qemu(one) != one.end();
+    });
+}
+
 bool is_time(std::string_view word) {
     const size_t colon = word.find(':');
     return colon != std::string_view::npos && colon > 0 &&
@@ -148,12 +158,35 @@ PastedText unwrapped(std::string text) {
     return {all + "\n", true};
 }
 
+// The lines of a command line, or of a log with one, joined where an editor cut them at one width,
+// inside of words too: three lines or more of the same length, and what follows the last of them.
+PastedText without_width(const std::string& text) {
+    constexpr size_t shortest = 60;
+    constexpr size_t fewest = 3;
+    const std::vector<std::string_view> lines = lines_of(text);
+    PastedText result;
+    for (size_t i = 0; i < lines.size(); i++) {
+        size_t end = i;
+        while (end < lines.size() && lines[end].size() == lines[i].size() &&
+               !lines[end].ends_with('\\'))
+            end++;
+        const bool cut = lines[i].size() >= shortest && end - i >= fewest && end < lines.size() &&
+                         lines[end].size() < lines[i].size() && names_qemu(lines[i]);
+        for (; cut && i < end; i++)
+            result.text.append(lines[i]);
+        result.is_joined = result.is_joined || cut;
+        result.text.append(lines[i]).append("\n");
+    }
+    return result.is_joined ? result : PastedText{text};
+}
+
 }  // namespace
 
 PastedText before_pasting(std::string_view text) {
     const std::string plain = without_prompts(without_reply_marks(text));
     const std::string_view failed = failed_start(plain);
-    return unwrapped(failed.empty() ? plain : std::string(failed) + "\n");
+    const PastedText wide = without_width(failed.empty() ? plain : std::string(failed) + "\n");
+    return wide.is_joined ? wide : unwrapped(wide.text);
 }
 
 }  // namespace tapgate

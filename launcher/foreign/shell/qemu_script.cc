@@ -13,6 +13,7 @@
 #include "launcher/foreign/shell/mail.h"
 #include "launcher/foreign/shell/pasted.h"
 #include "launcher/foreign/shell/qemu_words.h"
+#include "launcher/foreign/shell/quoted_list.h"
 #include "launcher/foreign/shell/refusal.h"
 #include "launcher/foreign/shell/script.h"
 #include "launcher/foreign/shell/specifiers.h"
@@ -112,6 +113,27 @@ bool starts_qemu(const ShellCommand& command) {
     return bare || is_start_of_qemu(command.words);
 }
 
+// Is it one start of QEMU and nothing else, which all shells read alike?
+bool is_one_plain_start(std::string_view text) {
+    std::string all;
+    bool goes_on = true;
+    while (!text.empty()) {
+        std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        line = trimmed(line);
+        if (line.empty() || line.starts_with('#'))
+            continue;
+        if (!goes_on)
+            return false;
+        goes_on = line.ends_with('\\');
+        all.append(line.substr(0, line.size() - (goes_on ? 1 : 0))).append(" ");
+    }
+    std::istringstream words_in(all);
+    const std::vector<std::string> words{std::istream_iterator<std::string>(words_in), {}};
+    return all.find_first_of("\\$`*?~;&|<>(){}[]!#^%") == std::string::npos && !words.empty() &&
+           is_start_of_qemu(words) && find_qemu(words) == words.begin();
+}
+
 // The interpreter's name, or make's, if the text is for neither sh nor bash, and would mean
 // something else to them.
 std::string_view other_language(std::string_view text, std::string_view source) {
@@ -128,6 +150,8 @@ std::string_view other_language(std::string_view text, std::string_view source) 
     for (line = trimmed(line); !line.empty(); line = trimmed(line)) {
         const size_t end = std::min(line.find_first_of(" \t\r"), line.size());
         const std::string_view name = last_part(line.substr(0, end));
+        if (is_one_of(name, {"fish", "zsh"}) && is_one_plain_start(text))
+            return {};
         if (is_one_of(name, others) || name.starts_with("python"))
             return name;
         line.remove_prefix(end);
@@ -234,8 +258,12 @@ std::string hint_of_command(const ShellCommand& command, std::string hint) {
                    ? ": it names QEMU without any option: give the whole command line, as you "
                      "would type it"
                    : ": it only asks QEMU for its help or version";
-    else if (!asks && (is_like_qemu(name) || name == "virt-install"))
-        hint = ": " + no_qemu(command.words[0]);
+    const std::string_view program = started_program(command.words);
+    const std::string other = of_other_hypervisor(program);
+    if (!asks && (is_like_qemu(name) || last_part(program) == "virt-install"))
+        hint = ": " + no_qemu(is_like_qemu(name) ? command.words[0] : program);
+    else if (!asks && !other.empty() && hint.empty())
+        hint = ": " + other;
     for (const std::string& word : command.words) {
         if (word.find("qemu") != std::string::npos && word.ends_with(".exe"))
             hint = std::string(": ") + of_windows;
@@ -250,6 +278,8 @@ std::string hint_of_command(const ShellCommand& command, std::string hint) {
     if (command.words.size() > 1 && command.words[1] == "=" &&
         (name == ".encoding" || name == "config.version" || name == "virtualHW.version"))
         hint = ": " + std::string(instead_of_description(".vmx"));
+    if (command.words.size() > 2 && command.words[1] == "=" && is_one_of(name, {"builder", "vif"}))
+        hint = ": it is a domain's configuration file of Xen: " + std::string(of_xen);
     if (name == "scsihw:" || name == "ostype:")
         hint =
             ": it is a VM's configuration file of Proxmox: give the output of `qm showcmd NUMBER' "
@@ -379,6 +409,21 @@ std::string_view placeholder(std::string_view line, size_t at) {
     return joined || behind.empty() ? rest.substr(0, end + 1) : std::string_view();
 }
 
+void refuse_placeholder(std::string_view open, unsigned line, const std::string& source) {
+    if (!open.empty())
+        throw LauncherError(source + ": line " + std::to_string(line) + " has " +
+                            std::string(open) +
+                            ", which stands for something: write that in its place");
+}
+
+// Where the value begins in a line that is NAME=<value>; 0 in any other line.
+size_t placeholder_assigned(std::string_view line) {
+    const size_t name = line.starts_with("export ") ? std::string_view("export ").size() : 0;
+    const size_t equals = name + shell_name_length(line.substr(name));
+    const bool assigns = equals > name && line.substr(equals).starts_with("=<");
+    return assigns && trimmed(line, " \t\r").ends_with('>') ? equals + 1 : 0;
+}
+
 // Refuses what a web page or a manual has in the lines of QEMU's starts, which begin in `lines':
 // to a shell, a code ends the command, and a placeholder names files.
 void refuse_other_texts(std::string_view text, const std::set<unsigned>& lines,
@@ -387,15 +432,14 @@ void refuse_other_texts(std::string_view text, const std::set<unsigned>& lines,
     for (unsigned number = 1; !text.empty(); number++) {
         const std::string_view whole = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(whole.size() + 1, text.size()));
+        if (const size_t value = placeholder_assigned(whole); value > 0)
+            refuse_placeholder(placeholder(whole, value), number, source);
         if (!goes_on && !lines.contains(number))
             continue;
         goes_on = trimmed(whole, " \t\r").ends_with('\\');
         for (size_t at = whole.find('<'); at != std::string_view::npos;
              at = whole.find('<', at + 1)) {
-            if (const auto open = placeholder(whole, at); !open.empty())
-                throw LauncherError(source + ": line " + std::to_string(number) + " has " +
-                                    std::string(open) +
-                                    ", which stands for something: write that in its place");
+            refuse_placeholder(placeholder(whole, at), number, source);
         }
         for (size_t at = whole.find('&'); at != std::string_view::npos;
              at = whole.find('&', at + 1)) {
@@ -424,6 +468,27 @@ std::string with_place_of_name(const std::string& error, std::string_view text) 
                "from QEMU's name on, as you "
                "would type it";
     return error;
+}
+
+// If the text has QEMU's command line as a list of quoted words.
+std::optional<ShellCommand> start_in_list(std::string_view text, const std::string& source) {
+    const QuotedList list = find_quoted_list(text);
+    if (list.line == 0)
+        return std::nullopt;
+    const std::string line = source + ": line " + std::to_string(list.line);
+    if (list.more > 0)
+        throw LauncherError(line +
+                            " and others have lists that begin with QEMU's name; copy the "
+                            "one you mean into a file of its own");
+    if (list.words.empty())
+        throw LauncherError(line +
+                            " has QEMU's command line as a list, in which not all words are "
+                            "quoted texts: give the command line that comes of it");
+    ShellCommand start;
+    start.words = list.words;
+    start.line = list.line;
+    start.is_list = true;
+    return start;
 }
 
 ShellCommand joined_from(ShellCommand command, const PastedText& pasted) {
@@ -474,6 +539,8 @@ ShellCommand find_qemu_start(std::string_view text, const Surroundings& surround
                 break;
         }
     }
+    if (auto start = found_nothing ? start_in_list(written, source) : std::nullopt)
+        return *start;
     throw LauncherError(found_nothing ? with_place_of_name(error, written)
                                       : error + file_of_variables(plain, error));
 }

@@ -20,6 +20,8 @@ bool is_assignment(std::string_view word) {
 
 bool is_qemu(std::string_view word) {
     const std::string_view name = is_assignment(word) ? std::string_view() : last_part(word);
+    if (name.ends_with(':'))  // it is QEMU that says something, in a log
+        return false;
     return name == "qemu" || (name == "kvm" && word != "/dev/kvm") || name == "qemu-kvm" ||
            name == "kvm-spice" || name.starts_with("qemu-system-");
 }
@@ -104,6 +106,28 @@ size_t certain_among(const std::vector<std::string>& words) {
 
 }  // namespace
 
+std::string_view started_program(const std::vector<std::string>& words) {
+    const size_t place = program_among(words);
+    return place < words.size() ? std::string_view(words[place]) : std::string_view();
+}
+
+std::string of_other_hypervisor(std::string_view word) {
+    constexpr std::array<std::string_view, 8> others = {
+        "bhyve", "cloud-hypervisor", "crosvm", "firecracker", "lkvm", "limactl", "tart", "xhyve"};
+    constexpr std::array<std::string_view, 3> desktops = {"VBoxHeadless", "VBoxManage", "vmrun"};
+    const std::string_view name = last_part(word);
+    std::string way_out;
+    if (is_one_of(name, others))
+        way_out = "make a VM of its disk with `tapgate create NAME --disk=PATH ...'";
+    else if (is_one_of(name, desktops))
+        way_out = "export the VM as an OVA, for `tapgate import vm.ova'";
+    else if (name == "xl" || name == "xm")
+        way_out = std::string(of_xen);
+    else if (name == "qm")
+        way_out = "give the output of `qm showcmd NUMBER' instead";
+    return way_out.empty() ? "" : quoted_word(name) + " is not QEMU: " + way_out;
+}
+
 std::string no_qemu(std::string_view word) {
     const std::string_view name = last_part(word);
     std::string way_out = "; give a command line that begins with QEMU's name";
@@ -117,7 +141,8 @@ std::string no_qemu(std::string_view word) {
         way_out = "; `virsh dumpxml VM >vm.xml' writes a file for `tapgate import vm.xml'";
     else if (name.starts_with("virt-install"))
         way_out =
-            "; `virt-install --print-xml ... >vm.xml' writes a file for `tapgate import vm.xml'";
+            "; `virsh dumpxml VM >vm.xml' of the VM that it has made, or `virt-install --print-xml "
+            "... >vm.xml', writes a file for `tapgate import vm.xml'";
     return quoted_word(word) + " is not QEMU" + way_out;
 }
 

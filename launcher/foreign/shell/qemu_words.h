@@ -23,6 +23,18 @@ std::vector<std::string>::const_iterator arguments_of_qemu(
 /// Does the command start a QEMU with options, rather than only ask it for help?
 bool is_start_of_qemu(const std::vector<std::string>& words);
 
+/// The program that the words start, behind sudo(8) and the like; empty if there is none.
+std::string_view started_program(const std::vector<std::string>& words);
+
+/// What to do with a command of another hypervisor's, or with its program's name; empty if it is
+/// none that tapgate knows.
+std::string of_other_hypervisor(std::string_view word);
+
+/// The way out for a domain of Xen's.
+inline constexpr const char* of_xen =
+    "`virsh -c xen:///system domxml-from-native xen-xl FILE >vm.xml' writes a file for `tapgate "
+    "import vm.xml'";
+
 /// What is wrong with a word that should have been QEMU's name.
 std::string no_qemu(std::string_view word);
 

@@ -41,6 +41,8 @@ class ShellReader {
         /// Tests that decided about something, and what is not reached: starts of QEMU, options.
         std::vector<std::pair<std::string, bool>> tests = {};
         std::vector<std::string> others = {};
+        /// Where `exit' ends the script on this host only, or without arguments: "exit 1 (line 5)".
+        std::vector<std::string> ends = {};
         std::set<std::string> reached = {};  ///< options that are reached, in the words of `others'
         std::optional<ShellStatus> printed_status = {};  ///< of a command in $(...)
         std::vector<MadeImage> images = {};              ///< those that it makes, reached or not

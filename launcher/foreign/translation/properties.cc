@@ -11,9 +11,31 @@ namespace tapgate {
 
 namespace {
 
+// Strings may have ' around them instead of ", as QEMU allows.
+std::string with_double_quotes(std::string_view text) {
+    std::string json;
+    char quote = '\0';
+    for (size_t i = 0; i < text.size(); i++) {
+        const char c = text[i];
+        if (quote == '\0') {
+            quote = c == '"' || c == '\'' ? c : '\0';
+            json += quote == '\0' ? c : '"';
+        } else if (c == quote) {
+            json += '"';
+            quote = '\0';
+        } else if (c == '\\' && i + 1 < text.size()) {
+            json.append(text[i + 1] == '\'' ? "" : "\\").append(1, text[i + 1]);
+            i++;
+        } else {
+            json.append(c == '"' ? "\\\"" : std::string(1, c));
+        }
+    }
+    return json;
+}
+
 std::vector<Properties::Property> flat_json(std::string_view text) {
     using Json = nlohmann::ordered_json;
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = Json::parse(with_double_quotes(text), nullptr, false);
     if (!json.is_object())
         throw LauncherError(quoted_word(text) + " begins like JSON, but is not valid JSON");
     std::vector<Properties::Property> properties;

@@ -49,6 +49,10 @@ constexpr const char* no_pointer = "with display = none there is no screen to po
 /// What the note on an adapter says if nothing names its bridge. The note is a guess then.
 constexpr const char* guess_of_bridge = "br0 is a guess: put your bridge's name in its place";
 
+/// What the note on an adapter says if its place is another one.
+constexpr const char* may_be_renamed =
+    "where Linux names it after its place, it may have another name now";
+
 /// Whether this is a shell, which runs what it is given.
 inline bool is_shell(std::string_view word) {
     constexpr std::array<std::string_view, 5> names = {"ash", "bash", "dash", "sh", "zsh"};

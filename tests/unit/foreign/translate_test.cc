@@ -101,6 +101,16 @@ TEST(Translate, OfAnotherProgramsDescriptionTellsTheWayOut) {
                 HasSubstr("a script for zsh, not for sh or bash"));
     EXPECT_THAT(error_of("vm.py", "#! /usr/bin/python3\nos.system('kvm -m 512')\n"),
                 HasSubstr("a script for python3"));
+    EXPECT_THAT(error_of("vm.fish", "#!/usr/bin/env fish\nset m 512\nkvm -m $m -hda a.raw\n"),
+                HasSubstr("a script for fish"));
+    EXPECT_THAT(error_of("vm", "VM=lab\nsudo virt-install --name \"$VM\" --memory 2048 --import\n"),
+                HasSubstr("`virsh dumpxml VM >vm.xml'"));
+    EXPECT_THAT(error_of("vm", "sudo bhyve -c 2 -m 1G -s 3,virtio-blk,/dev/zvol/lab lab\n"),
+                HasSubstr("`bhyve' is not QEMU: make a VM of its disk with `tapgate create NAME"));
+    EXPECT_THAT(error_of("vm", "VBoxManage startvm lab\n"), HasSubstr("export the VM as an OVA"));
+    EXPECT_THAT(error_of("vm", "qm start 100\n"), HasSubstr("`qm showcmd NUMBER'"));
+    EXPECT_THAT(error_of("lab.cfg", "name = \"lab\"\nbuilder = \"hvm\"\nvif = ['bridge=br0']\n"),
+                HasSubstr("domxml-from-native xen-xl FILE"));
     EXPECT_EQ(error_of("vm", "#!/sbin/openrc-run\nkvm -m 512\n"), "none");
     EXPECT_EQ(error_of("vm", "kvm -m 512 # in zsh\n"), "none");
 }
@@ -469,6 +479,8 @@ TEST(Script, AsAWebPageShowsIt) {
 }
 
 TEST(Script, WhatAManualOrTheShellLeavesOpen) {
+    EXPECT_THAT(refusal_of("IP=<address of the host>\nkvm -net none -hda a.raw -vnc $IP:1\n"),
+                HasSubstr("line 1 has <address of the host>, which stands for something"));
     EXPECT_THAT(refusal_of("kvm ... -m 512 -hda /d/a.raw\n"),
                 HasSubstr("`...' stands for options that were left out"));
     EXPECT_THAT(refusal_of("kvm -m 512 \\\n  -drive file=<disk_file>,if=virtio,format=<type>\n"),
@@ -489,6 +501,27 @@ TEST(Script, WhatAManualOrTheShellLeavesOpen) {
     EXPECT_EQ(refusal_of("kvm -m 512 -hda /d/a.raw <in>out 2>&1\n"), "none");
     EXPECT_EQ(refusal_of("kvm -m 512 -hda /d/a.raw <in >out\n"), "none");
     EXPECT_EQ(refusal_of("kvm -kernel /d/k -append 'root=<x>,y' -hda /d/a.raw\n"), "none");
+}
+
+TEST(Script, AListOfQuotedWords) {
+    EXPECT_THAT(refusal_of("a = ['kvm', '-hda', '/a']\nb = ['kvm', '-hda', '/b']\n"),
+                HasSubstr("line 1 and others have lists"));
+    for (const char* const list :
+         {"['kvm', '-m', str(m)]", "['kvm', f'-m', '1']", "['kvm', '-m' '1']", "['kvm', '-m', '1'",
+          "[\"kvm\", \"-name\", \"a\\nb\"]"}) {
+        EXPECT_THAT(refusal_of("\nrun(" + std::string(list) + ")\n"),
+                    HasSubstr("line 2 has QEMU's command line as a list, in which not all"))
+            << list;
+    }
+    EXPECT_THAT(refusal_of("# ['kvm', '-m', '1']\nx = ['vi', '-m']\n"),
+                HasSubstr("no QEMU command line"));
+}
+
+TEST(Script, LinesOfOneLengthMayBeTwoStarts) {
+    EXPECT_THAT(refusal_of("/usr/bin/kvm -net none -hda /data/images/of-the-first-lab-a-a-a.raw\n"
+                           "/usr/bin/kvm -net none -hda /data/images/of-the-first-lab-b-b-b.raw\n"
+                           "done\n"),
+                HasSubstr("more than once"));
 }
 
 TEST(Script, AnAliasOfQemuIsNotAllOfIt) {
