@@ -148,6 +148,25 @@ std::string inner_end() {
     return link_of_driver("veth");
 }
 
+// Some kernels let whoever is root in a namespace do that, with or without a tap (SECURITY.md).
+Attack veth_into_the_hosts_network() {
+    const auto make = [](int host) { return add_veth("va", "tapevil", host) == 0 ? 1 : 0; };
+    const Attack attack = in_the_namespace("a veth whose other end is in the host's network",
+                                           [=](const Lab&, int host) { return make(host); });
+    return {attack.name, [=](const World& world) {
+                const UniqueFd host(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+                const std::string before = host_network();
+                const int made = in_process_of(alice_account, [&] {
+                    return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 ? make(host.get()) : 254;
+                });
+                if (made == 0)
+                    return attack.act(world);
+                std::cerr << attack.name << ": this kernel lets any user, without a tap, too\n";
+                return made == 1 && is_as_before(before, attack.name) ? Outcome::nothing_to_break
+                                                                      : Outcome::broken;
+            }};
+}
+
 // Sends `frame` from the tap's namespace, again and again, by a tunnel into its leaf bridge. From
 // its first byte on, it stays in a file that another thread writes to meanwhile: at `place`, the
 // byte becomes `other` and what it was, in turn. Returns 0, or an errno where there is no VXLAN,
@@ -466,8 +485,7 @@ Attacks inside_the_namespace() {
                                     set_link_state("mine", true) != 0 ||
                                     add_veth("va", "vb", -1) != 0;
                          }),
-        in_the_namespace("a veth whose other end is in the host's network",
-                         [](const Lab&, int host) { return add_veth("va", "tapevil", host) == 0; }),
+        veth_into_the_hosts_network(),
         in_the_namespace("a device moved into the host's network",
                          [](const Lab&, int host) {
                              return add_link("bridge", "mine") != 0 ||
