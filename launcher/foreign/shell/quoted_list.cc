@@ -13,21 +13,20 @@ namespace {
 
 class ListReader {
   public:
-    explicit ListReader(std::string_view text) : rest_(text) {}
+    // `end` is the bracket behind the last word.
+    ListReader(std::string_view text, char end) : rest_(text), end_(end) {}
 
     // Nothing if it is not a list of quoted words only.
     std::optional<std::vector<std::string>> read() {
         std::vector<std::string> words;
-        if (!take('['))
-            return std::nullopt;
         for (bool first = true;; first = false) {
             skip_blanks();
-            if (take(']'))
+            if (take(end_))
                 return words;
             if (!first && !take(','))
                 return std::nullopt;
             skip_blanks();
-            if (!first && take(']'))
+            if (!first && take(end_))
                 return words;
             auto word = quoted();
             if (!word)
@@ -91,6 +90,7 @@ class ListReader {
     }
 
     std::string_view rest_;
+    char end_;
 };
 
 // Whether a list of quoted words begins there, with QEMU's name.
@@ -109,7 +109,29 @@ std::vector<std::string> words_of_cmd(std::string_view text) {
     const size_t at = text.rfind(cmd);
     if (at == std::string_view::npos)
         return {};
-    return ListReader(text.substr(at + cmd.size() - 1)).read().value_or(std::vector<std::string>());
+    return ListReader(text.substr(at + cmd.size()), ']')
+        .read()
+        .value_or(std::vector<std::string>());
+}
+
+// The arguments in Packer's log: Executing /usr/bin/kvm: []string{"-m", "512"}. Nothing if the text
+// at `at' is not that.
+std::optional<QuotedList> list_of_packer(std::string_view text, size_t at) {
+    constexpr std::string_view begin = "[]string{";
+    const std::string_view before = trimmed(text.substr(0, at), " ");
+    if (!text.substr(at).starts_with(begin) || !before.ends_with(':'))
+        return std::nullopt;
+    const std::string_view whole = before.substr(0, before.size() - 1);
+    const std::string name(whole.substr(whole.find_last_of(" \t\n") + 1));  // npos + 1 is 0
+    const std::vector<std::string> program = {name};
+    if (find_qemu(program) == program.end())
+        return std::nullopt;
+    QuotedList list;
+    if (auto words = ListReader(text.substr(at + begin.size()), '}').read()) {
+        list.words = {name};
+        list.words.insert(list.words.end(), words->begin(), words->end());
+    }
+    return list;
 }
 
 }  // namespace
@@ -120,14 +142,18 @@ QuotedList find_quoted_list(std::string_view text) {
         const std::string_view before = text.substr(0, at);
         const std::string_view line =
             trimmed(before.substr(before.rfind('\n') + 1), " \t");  // npos + 1 is 0
-        if (line.starts_with('#') || line.starts_with("//") || !begins_with_qemu(text.substr(at)))
+        auto logged = list_of_packer(text, at);
+        if (line.starts_with('#') || line.starts_with("//") ||
+            (!logged && !begins_with_qemu(text.substr(at))))
             continue;
         if (list.line > 0) {
             list.more++;
             continue;
         }
         list.line = 1 + static_cast<unsigned>(std::count(before.begin(), before.end(), '\n'));
-        if (auto words = ListReader(text.substr(at)).read())
+        if (logged)
+            list.words = std::move(logged->words);
+        else if (auto words = ListReader(text.substr(at + 1), ']').read())
             list.words = std::move(*words);
         if (line == "ENTRYPOINT" && !list.words.empty()) {
             const std::vector<std::string> more = words_of_cmd(text);

@@ -16,7 +16,8 @@ struct QuotedList {
 };
 
 /// The first list in the text that begins with QEMU's name: ["qemu-system-x86_64", "-m", "512"].
-/// For a Dockerfile, the words of CMD follow those of ENTRYPOINT.
+/// Packer's log has QEMU's name before the list. For a Dockerfile, the words of CMD follow those of
+/// ENTRYPOINT.
 QuotedList find_quoted_list(std::string_view text);
 
 }  // namespace tapgate
