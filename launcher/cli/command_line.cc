@@ -380,10 +380,13 @@ std::string help_text(const Grammar& grammar, const Verb* verb, size_t terminal)
         return text.str();
     }
     text << folded_text("tapgate: bridged virtual machines for people without root", 2, width)
-         << "\n\n";
+         << '\n';
     const size_t column = width == page ? 34 : 8;
-    for (const Verb& one : grammar.verbs)
+    for (const Verb& one : grammar.verbs) {
+        if (!one.group.empty())
+            text << '\n' << one.group << ":\n";
         line(one, column);
+    }
     text << '\n'
          << fitted_text(
                 "VM options are the keys of VM files too (~/.config/tapgate/NAME.conf), and "

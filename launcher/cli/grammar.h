@@ -23,6 +23,8 @@ enum class Rest {
 };
 
 struct Verb {
+    /// The heading of --help that begins with it; empty: it belongs to that of the one before.
+    std::string_view group = {};
     std::string_view name;
     /// As in --help: "NAME", "[NAME]", "FILE [NAME]". What is not in brackets is required;
     /// "NAME..." at the end means one or more.
@@ -33,8 +35,7 @@ struct Verb {
     /// Other names for it, separated by blanks: what other programs call it.
     std::string_view aliases = {};
     /// For a verb that takes several VMs: what the table shows meanwhile ("starting") and
-    /// afterwards
-    /// ("runs"). Empty for a verb that takes one.
+    /// afterwards ("runs"). Empty for a verb that takes one.
     std::string_view doing = {};
     std::string_view done = {};
     /// Carries out the verb. Throws a LauncherError.

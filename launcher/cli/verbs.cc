@@ -20,8 +20,8 @@ namespace tapgate {
 namespace {
 
 constexpr Verb all_verbs[] = {
-    // Describing
-    {.name = "new",
+    {.group = "Make and describe a VM",
+     .name = "new",
      .operands = "NAME",
      .vm_options = true,
      .rest = Rest::qemu_arguments,
@@ -67,8 +67,8 @@ constexpr Verb all_verbs[] = {
      .aliases = "rm",
      .run = delete_vm},
 
-    // Living
-    {.name = "run",
+    {.group = "Run it",
+     .name = "run",
      .operands = "NAME|IMAGE",
      .vm_options = true,
      .rest = Rest::qemu_arguments,
@@ -133,8 +133,8 @@ constexpr Verb all_verbs[] = {
      .done = "goes on",
      .run = resume_vm},
 
-    // Looking
-    {.name = "list",
+    {.group = "Look at it",
+     .name = "list",
      .help = "print the VMs that run, or crashed",
      .aliases = "ls",
      .run = list_vms},
@@ -172,8 +172,8 @@ constexpr Verb all_verbs[] = {
      .help = "write the guest's screen to FILE, as PNG",
      .run = take_screenshot},
 
-    // Images
-    {.name = "clone",
+    {.group = "Its disks, and copies of it",
+     .name = "clone",
      .operands = "NAME|IMAGE NEW",
      .vm_options = true,
      .rest = Rest::qemu_arguments,
@@ -192,16 +192,16 @@ constexpr Verb all_verbs[] = {
      .help = "let a disk grow; DISK is its number, 0 the first",
      .run = resize_disk},
 
-    // Several at once
-    {.name = "lab",
+    {.group = "Several at once",
+     .name = "lab",
      .operands =
          "up|down|status|wait|reset|destroy|exec|ssh|cp FILE [NAME|PATH] [:PATH] [-- COMMAND...]",
      .rest = Rest::words,
      .help = "start, stop, look at, wait for, reach, reset or remove the VMs of a lab",
      .run = control_lab},
 
-    // The network
-    {.name = "bridges",
+    {.group = "Reach it, and its bridge",
+     .name = "bridges",
      .operands = "[BRIDGE]",
      .help = "list bridges, and whose each port is",
      .run = show_bridges},
@@ -238,18 +238,14 @@ constexpr Verb all_verbs[] = {
      .doing = "waiting",
      .done = "is ready",
      .run = wait_for_vm},
-    {.name = "doctor",
-     .operands = "[NAME]",
-     .help = "look for what keeps VMs from working",
-     .run = run_doctor},
     {.name = "tap",
      .operands = "--bridge=BRIDGE -- COMMAND...",
      .rest = Rest::words,
      .help = "run any program with a tap on a bridge",
      .run = run_with_tap},
 
-    // Bringing along
-    {.name = "translate",
+    {.group = "Old labs, and other hypervisors",
+     .name = "translate",
      .operands = "[FILE] [-- WORD...]",
      .vm_options = true,
      .rest = Rest::words,
@@ -266,6 +262,12 @@ constexpr Verb all_verbs[] = {
      .help =
          "make a VM of a foreign image, an OVA or OVF, an exported .tar, or a libvirt domain's XML",
      .run = import_vm},
+
+    {.group = "tapgate itself",
+     .name = "doctor",
+     .operands = "[NAME]",
+     .help = "look for what keeps VMs from working",
+     .run = run_doctor},
     {.name = "help",
      .operands = "[VERB] [WORD]",
      .help = "print what there is, or a verb's options (help lab up)",
