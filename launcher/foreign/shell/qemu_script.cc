@@ -11,6 +11,7 @@
 #include "launcher/base/error.h"
 #include "launcher/base/text.h"
 #include "launcher/foreign/shell/mail.h"
+#include "launcher/foreign/shell/other_shells.h"
 #include "launcher/foreign/shell/pasted.h"
 #include "launcher/foreign/shell/qemu_words.h"
 #include "launcher/foreign/shell/quoted_list.h"
@@ -113,27 +114,6 @@ bool starts_qemu(const ShellCommand& command) {
     return bare || is_start_of_qemu(command.words);
 }
 
-// Is it one start of QEMU and nothing else, which all shells read alike?
-bool is_one_plain_start(std::string_view text) {
-    std::string all;
-    bool goes_on = true;
-    while (!text.empty()) {
-        std::string_view line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        line = trimmed(line);
-        if (line.empty() || line.starts_with('#'))
-            continue;
-        if (!goes_on)
-            return false;
-        goes_on = line.ends_with('\\');
-        all.append(line.substr(0, line.size() - (goes_on ? 1 : 0))).append(" ");
-    }
-    std::istringstream words_in(all);
-    const std::vector<std::string> words{std::istream_iterator<std::string>(words_in), {}};
-    return all.find_first_of("\\$`*?~;&|<>(){}[]!#^%") == std::string::npos && !words.empty() &&
-           is_start_of_qemu(words) && find_qemu(words) == words.begin();
-}
-
 // The interpreter's name, or make's, if the text is for neither sh nor bash, and would mean
 // something else to them.
 std::string_view other_language(std::string_view text, std::string_view source) {
@@ -150,7 +130,9 @@ std::string_view other_language(std::string_view text, std::string_view source) 
     for (line = trimmed(line); !line.empty(); line = trimmed(line)) {
         const size_t end = std::min(line.find_first_of(" \t\r"), line.size());
         const std::string_view name = last_part(line.substr(0, end));
-        if (is_one_of(name, {"fish", "zsh"}) && is_one_plain_start(text))
+        if ((name == "fish" || name == "zsh") && is_one_plain_start(text))
+            return {};
+        if (name == "zsh" && is_zsh_like_sh(text))
             return {};
         if (is_one_of(name, others) || name.starts_with("python"))
             return name;

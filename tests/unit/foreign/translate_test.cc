@@ -517,6 +517,24 @@ TEST(Script, AListOfQuotedWords) {
                 HasSubstr("no QEMU command line"));
 }
 
+TEST(Script, OfZshThatShReadsAlike) {
+    const std::string zsh = "#!/bin/zsh\n";
+    for (const char* const alike :
+         {"set -e\nD=\"$HOME/a b.raw\" # it's here\nE=$D\nkvm -m 512 -net none -hda \"${E}\"\n",
+          "if [ \"$(uname -s)\" = Linux ]; then M=512; else M=256; fi\n"
+          "exec kvm -m \"$M\" -net none -hda ~/a.raw \"$@\"\n",
+          "N=3\nkvm -smp \"${N:-1}\" -net none -hda 'a*(b).raw'\n"})
+        EXPECT_EQ(refusal_of(zsh + alike), "none") << alike;
+    for (const char* const other :
+         {"D=a.raw\nkvm -net none -hda $D\n", "D=a.raw\nkvm -net none -drive file=$D,if=virtio\n",
+          "A=(-m 512)\nkvm \"$A\"\n", "kvm -net none -hda \"${D:h}/a.raw\"\n",
+          "kvm -net none -hda \"${(L)D}\"\n", "setopt sh_word_split\nkvm -net none -hda a.raw\n",
+          "kvm -net none -hda *.raw\n", "=kvm -m 512\n",
+          "D=/a\nkvm -net none -hda \"$D:h/a.raw\"\n", "D=abc\nkvm -net none -name \"$D[1]\"\n",
+          "f() { kvm -m 512 -hda a.raw; }\nf\n", "kvm -net none -hda `ls`\n"})
+        EXPECT_THAT(refusal_of(zsh + other), HasSubstr("a script for zsh")) << other;
+}
+
 TEST(Script, LinesOfOneLengthMayBeTwoStarts) {
     EXPECT_THAT(refusal_of("/usr/bin/kvm -net none -hda /data/images/of-the-first-lab-a-a-a.raw\n"
                            "/usr/bin/kvm -net none -hda /data/images/of-the-first-lab-b-b-b.raw\n"
