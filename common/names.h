@@ -15,8 +15,8 @@
 namespace tapgate {
 
 /// A network interface's name, as dev_valid_name() in the kernel's net/core/dev.c accepts it: 1 to
-/// 15 bytes, not "." or "..", without '/', ':' or white space. Control characters are refused too,
-/// though the kernel would accept them: they would reach terminals and logs.
+/// 15 bytes, not "." or "..", without '/', ':' or white space. What printable() replaces is refused
+/// too, though the kernel would accept it: it would reach terminals, or nobody would see it.
 class InterfaceName {
   public:
     /// The longest name, in bytes: IFNAMSIZ without the terminating NUL.

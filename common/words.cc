@@ -67,9 +67,8 @@ std::string printable(std::string_view text, size_t longest) {
 }
 
 bool is_one_word(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](unsigned char c) {
-        return c > ' ' && c != 0x7f && c != ':' && c != '/';
-    });
+    return text.find_first_of(" :/") == std::string_view::npos &&
+           printable(text, text.size()) == text;
 }
 
 std::optional<unsigned> whole_number(std::string_view text, unsigned least, unsigned most) {

@@ -23,8 +23,8 @@ constexpr size_t long_text = 255;
 ///  - text over `longest` bytes is cut between characters, and ends in "...".
 std::string printable(std::string_view text, size_t longest = 80);
 
-/// Whether `text` has no blank, no control character of ASCII, no ':' and no '/'. The answer does
-/// not depend on the locale, as <cctype>'s do.
+/// Whether `text` has no blank, no ':', no '/', and nothing that printable() replaces: what looks
+/// like the name of something is not to be another name, with a character that nobody sees.
 bool is_one_word(std::string_view text);
 
 /// Reads a whole decimal number from `least` to `most`. Nothing when `text` is anything else, even

@@ -331,10 +331,12 @@ TEST_P(Privilege, Cve201913164LongNames) {
         write_policy("allow br0\n" + std::string(command) + " " + fifteen + "c\n");
         EXPECT_TRUE(failed_saying(run_helper(usual_args), "", "bridge.conf:2"));
     }
-    // NUL bytes are another way to make one name look like two.
+    // NUL bytes are another way to make one name look like two, and characters that nobody sees.
     for (const std::string& text :
          {std::string("allow br0\0x\n", 12), std::string("allow\0br0\n", 10),
-          std::string("allow br0\n\0deny br0\n", 20), std::string("allow br0\nden\0y br0\n", 20)}) {
+          std::string("allow br0\n\0deny br0\n", 20), std::string("allow br0\nden\0y br0\n", 20),
+          std::string("allow br0\ndeny br0\xc2\xa0\n"),
+          std::string("allow br0\ndeny br0 user=2001\xe2\x80\x8b\n")}) {
         write_policy(text);
         EXPECT_TRUE(failed(run_helper(usual_args), "")) << text;
     }

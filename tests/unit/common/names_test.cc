@@ -21,6 +21,11 @@ TEST(InterfaceName, RefusesWhatTheKernelRefuses) {
         EXPECT_FALSE(InterfaceName::parse(name)) << name;
 }
 
+TEST(InterfaceName, RefusesWhatLooksLikeAnotherName) {
+    for (const auto* name : {"br0\xc2\xa0", "br0\xe2\x80\x8b", "\357\273\277br0", "br0\xa0"})
+        EXPECT_FALSE(InterfaceName::parse(name)) << name;
+}
+
 TEST(VmName, IsALetterAndThenWordCharacters) {
     for (const auto& name : {"a"s, "lab1"s, "Web.Server_2-b"s, std::string(40, 'x')})
         EXPECT_TRUE(VmName::parse(name)) << name;

@@ -226,6 +226,7 @@ TEST(Options, MistakesPointAtTheWord) {
         {"user=alice,", "`user=alice,' needs names or ids, separated by commas"},
         {"user=,", "`user=,' needs names or ids, separated by commas"},
         {"group=a:b", "`group=a:b' needs names or ids, separated by commas"},
+        {"user=alice\xe2\x80\x8b", "`user=alice\?\?\?' needs names or ids, separated by commas"},
         {"Isolated", "unknown word `Isolated'"},
         {"=", "unknown word `='"},
         {"contain=yes", "`contain' takes no value"},
