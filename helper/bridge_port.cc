@@ -158,7 +158,9 @@ bool is_taken_address(const LinkError& error) {
 }
 
 void fail_to_add(const std::string& port, const Link& bridge, const LinkError& error) {
-    std::string what = adding(port, bridge) + (error.step().empty() ? "" : ": " + error.step());
+    // Where a link is gone, the step is only the one that noticed.
+    const std::string step = error.code().value() == ENODEV ? "" : error.step();
+    std::string what = adding(port, bridge) + (step.empty() ? "" : ": " + step);
     if (is_taken_address(error))
         what += ": another machine on the bridge has this MAC address";
     fail_with_errno(what, error.code().value());

@@ -50,7 +50,7 @@ constexpr std::array<Switch, 2> switches = {
             throw Failure(text + ": this host forbids unprivileged user namespaces: `sysctl -w " +
                           one.way_out + "'; or say `plain' in the rule: bridge.conf(5)");
     }
-    throw Failure(text + ": cannot make a user and network namespace with /proc/sys/net");
+    throw Failure(text + ": cannot fork into a user and network namespace with /proc/sys/net");
 }
 
 // What the child is to open, and how far it has come. The child shares this process's memory and

@@ -381,8 +381,9 @@ Link LinkSocket::configure(int index, const std::string& name, const PortSetting
     }
     // Its user, who may enter the tap's namespace, can delete the pair; and some kernels let him
     // have a link of his own in this one, with any ifindex and name, and up (README). So the link
-    // is taken down and gets its name, which is what counts, before it becomes a port: in the same
-    // step, and once before, since old kernels give no name to a link that is up.
+    // is taken down and gets its name, which is what counts, before it becomes a port, in the same
+    // step. And once before: old kernels give no name to a link that is up, and a daemon of root's
+    // may bring up any new link, a plain tap too.
     const ifinfomsg down = about_link(index, settings.contained ? IFF_NOARP : 0, IFF_UP);
     requests.emplace_back(RTM_NEWLINK, 0, down);
     requests.emplace_back(RTM_NEWLINK, 0, down);

@@ -301,18 +301,29 @@ TEST_P(Privilege, UserNamespaceOfTheCallers) {
             options.before_exec = [own_network, as_root] {
                 // /proc/self belongs to root, as this process did a moment ago.
                 prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+                const auto map_of = [as_root](unsigned id) {
+                    return std::to_string(as_root ? 0 : id) + " " + std::to_string(id) + " 1";
+                };
+                const std::string uids = map_of(geteuid());
+                const std::string gids = map_of(getegid());
                 if (unshare(CLONE_NEWUSER | (own_network ? CLONE_NEWNET : 0)) != 0)
                     _exit(124);
-                const std::string map = as_root ? "0 2001 1" : "2001 2001 1";
-                const int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
-                if (write(fd, map.data(), map.size()) < 0)
-                    _exit(125);
+                const auto put = [](const char* file, const std::string& text) {
+                    const int fd = open(file, O_WRONLY | O_CLOEXEC);
+                    if (write(fd, text.data(), text.size()) < 0)
+                        _exit(125);
+                };
+                put("/proc/self/uid_map", uids);
+                put("/proc/self/setgroups", "deny");
+                put("/proc/self/gid_map", gids);
             };
             const HelperResult run = run_helper(usual_args, options);
             if (run.exit_status == 124)
                 TAPGATE_REQUIRE(false, "unprivileged user namespaces");
             // There is no br0 in a network of his own, and no right to the one outside.
-            EXPECT_TRUE(failed(run, "")) << own_network << as_root;
+            // And root, whose the policy is, is nobody in there.
+            EXPECT_TRUE(failed_saying(run, "", "in which tapgate-helper has no privilege"))
+                << own_network << as_root;
             EXPECT_THAT(ports("br0"), IsEmpty());
         }
     }

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "helper/bridge_port.h"
 #include "helper/failure.h"
 #include "tests/unit/testing.h"
 
@@ -24,6 +25,22 @@ TEST(FailWithErrno, NamesWhatFailedAndWhy) {
     errno = EPERM;
     EXPECT_THROW(fail_with_errno("x"), Failure);
     EXPECT_EQ(error_text(99999), "error 99999");  // none that libc has a text for
+}
+
+TEST(FailToAdd, NamesTheStepUnlessTheLinkIsGone) {
+    Link bridge;
+    bridge.name = "br0";
+    const auto said = [&](int error, const char* step) {
+        const Failure failure = exception_of<Failure>(
+            [&] { fail_to_add("tap1000-1", bridge, LinkError(error, step)); });
+        return std::string(failure.what());
+    };
+    const std::string what = "failed to add interface `tap1000-1' to bridge `br0': ";
+    EXPECT_EQ(said(ENOENT, "guard"), what + "guard: No such file or directory");
+    EXPECT_EQ(said(ENODEV, "guard"), what + "No such device");
+    EXPECT_EQ(said(EBUSY, ""), what + "Device or resource busy");
+    EXPECT_EQ(said(EEXIST, "mac-lock"),
+              what + "mac-lock: another machine on the bridge has this MAC address: File exists");
 }
 
 }  // namespace
