@@ -49,12 +49,6 @@ std::optional<MacAddress> MacAddress::from_bytes(const Bytes& bytes) {
     return MacAddress(bytes);
 }
 
-MacAddress MacAddress::host_side() const {
-    MacAddress result = *this;
-    result.bytes_[0] = 0xFE;
-    return result;
-}
-
 std::string MacAddress::str() const {
     static constexpr std::string_view digits = "0123456789abcdef";
     std::string text;

@@ -63,11 +63,6 @@ class MacAddress {
     /// Nothing when `bytes` are not a station's address.
     static std::optional<MacAddress> from_bytes(const Bytes& bytes);
 
-    /// The address for the host's end of the wire when the guest's adapter has this one: the same,
-    /// except that the first byte is 0xFE, as QEMU's helper and libvirt do it. A bridge without its
-    /// own address takes the lowest of its ports', and these are higher than any other.
-    [[nodiscard]] MacAddress host_side() const;
-
     [[nodiscard]] const Bytes& bytes() const { return bytes_; }
     [[nodiscard]] std::string str() const;
     auto operator<=>(const MacAddress&) const = default;

@@ -12,9 +12,10 @@ namespace tapgate {
 
 namespace {
 
-MacAddress random_local_address() {
+// `first`, the first byte, says that it is a station's, and locally administered.
+MacAddress random_address(std::uint8_t first) {
     auto bytes = random_value<MacAddress::Bytes>();
-    bytes[0] = 0x02;  // locally administered, not multicast
+    bytes[0] = first;
     return *MacAddress::from_bytes(bytes);
 }
 
@@ -28,9 +29,6 @@ MacAddress address_to_lock_to(const Rule& rule, const Request& request) {
             " --mac=MAC\" and the same mac=MAC for the guest's device");
     if (!rule.port.mac_lock->matches(*request.mac))
         refuse("--mac=" + request.mac->str() + " does not begin with " + rule.port.mac_lock->str());
-    // The tap has that very address, so the kernel would refuse it as taken.
-    if (request.mac->host_side() == *request.mac)
-        refuse("--mac=" + request.mac->str() + " begins with fe, as the tap's own address does");
     return *request.mac;
 }
 
@@ -81,27 +79,27 @@ std::vector<MacAddress> addresses_that_fix(const LinkSocket& links, const Link& 
         throw LinkError(ENODEV, "");
     const auto own = MacAddress::from_bytes(now.address);
     if (!own)  // its last port is gone
-        return {random_local_address()};
+        return {random_address(0x02)};
     if (now.id_address == now.address)
         return {*own};
     // A bridge that never had a port has a random address, but an STP bridge id of zeroes, which
     // would win every root election. The kernel updates the id only when the address changes
     // (br_set_mac_address() in net/bridge/br_device.c), so change it and change it back.
-    return {random_local_address(), *own};
+    return {random_address(0x02), *own};
 }
 
 PortSettings port_settings(const Link& bridge, const Rule& rule, const Request& request,
                            uid_t owner) {
     const PortOptions& options = rule.port;
-    // A bridge takes frames for a port's own address to be for the host, so whoever may choose that
-    // address can take frames from the machine that has it. Under mac-lock, which is to keep the
-    // guest from that, the port's address is therefore not derived from the guest's.
     PortSettings settings{
-        .address =
-            (request.mac && !options.mac_lock ? *request.mac : random_local_address()).host_side(),
+        // A bridge takes frames for a port's own address to be for the host, and forgets where that
+        // address was, even if root has said so: it must not be the caller's choice. A bridge
+        // without its own address takes the lowest of its ports', and with fe, as QEMU's helper has
+        // it, these are higher than any other.
+        .address = random_address(0xfe),
         .mtu = bridge.mtu,
         .master = bridge.index,
-        .alias = tag_of(owner, request.vm),
+        .alias = tag_of(owner, request.vm, request.mac),
         .contained = rule.contained(),
         .isolated = options.isolated,
         .guard = options.guard,

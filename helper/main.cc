@@ -118,9 +118,9 @@ void attach(const Caller& caller, const Request& request) {
     Port port(links, bridge, claim, request, settings);
     // From here on: there is a port as the rule says, down, which counts. It goes when we go.
 
-    if (const int error = audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
-                                " mac=" + settings.only_sender.value_or(settings.address).str() +
-                                " rule=" + rule.str());
+    if (const int error =
+            audit("granted " + who_asks(caller, request) + " tap=" + port.name() +
+                  " mac=" + request.mac.value_or(settings.address).str() + " rule=" + rule.str());
         error != 0)
         fail_with_errno("a grant that /dev/log does not take is refused", error);
     port.open(claim, bridge, settings);

@@ -76,8 +76,10 @@ Slots slots_within(unsigned limit, int bridge, const std::vector<std::string>& o
     return {.begin = 0, .size = usable, .first = 0};
 }
 
-std::string tag_of(uid_t uid, const std::optional<VmName>& vm) {
-    return "tapgate uid=" + std::to_string(uid) + (vm ? " vm=" + vm->str() : "");
+std::string tag_of(uid_t uid, const std::optional<VmName>& vm,
+                   const std::optional<MacAddress>& mac) {
+    return "tapgate uid=" + std::to_string(uid) + (vm ? " vm=" + vm->str() : "") +
+           (mac ? " mac=" + mac->str() : "");
 }
 
 }  // namespace tapgate

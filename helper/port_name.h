@@ -51,7 +51,9 @@ struct Slots {
 /// counts as outside, too. So of any number of helpers at once, exactly as many get a slot as may.
 Slots slots_within(unsigned limit, int bridge, const std::vector<std::string>& own);
 
-/// The alias of tapgate's ports, for people to read: "tapgate uid=UID vm=NAME".
-std::string tag_of(uid_t uid, const std::optional<VmName>& vm);
+/// The alias of tapgate's ports, for people to read: "tapgate uid=UID vm=NAME mac=MAC". What the
+/// caller has not named is left out.
+std::string tag_of(uid_t uid, const std::optional<VmName>& vm = std::nullopt,
+                   const std::optional<MacAddress>& mac = std::nullopt);
 
 }  // namespace tapgate

@@ -388,7 +388,8 @@ HostNetwork host_network() {
 
 std::optional<PortTag> port_tag(const HostLink& link) {
     constexpr std::string_view start = "tapgate uid=";
-    constexpr std::string_view vm_key = " vm=";
+    constexpr std::string_view vm_key = "vm=";
+    constexpr std::string_view mac_key = "mac=";
     std::string_view text = link.alias;
     // Only a plain tap or the outer end of a contained one.
     if ((link.kind != "tun" && link.kind != "veth") || !text.starts_with(start))
@@ -399,8 +400,15 @@ std::optional<PortTag> port_tag(const HostLink& link) {
     text.remove_prefix(static_cast<size_t>(stop - text.data()));
     if (error != std::errc() || (!text.empty() && text.front() != ' '))
         return std::nullopt;
-    if (text.starts_with(vm_key))
-        tag.vm = VmName::parse(text.substr(vm_key.size()));
+    while (!text.empty()) {
+        text.remove_prefix(1);  // a blank
+        const std::string_view word = text.substr(0, text.find(' '));
+        text.remove_prefix(word.size());
+        if (word.starts_with(vm_key))
+            tag.vm = VmName::parse(word.substr(vm_key.size()));
+        if (word.starts_with(mac_key))
+            tag.mac = MacAddress::parse(word.substr(mac_key.size()));
+    }
     return tag;
 }
 

@@ -115,11 +115,12 @@ struct HostNetwork {
 /// missing. Each question has a time limit. Throws a LauncherError.
 HostNetwork host_network();
 
-/// The alias that tapgate-helper gives a port ("tapgate uid=UID vm=NAME"). The holder of the tap
-/// cannot change it.
+/// The alias that tapgate-helper gives a port ("tapgate uid=UID vm=NAME mac=MAC"). The holder of
+/// the tap cannot change it.
 struct PortTag {
     uid_t owner = 0;
     std::optional<VmName> vm;
+    std::optional<MacAddress> mac;  ///< the guest's, as its user says
 };
 
 /// What the link's alias says; nothing when it is not a port of tapgate's.

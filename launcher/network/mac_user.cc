@@ -24,10 +24,9 @@ std::optional<MacUser> mac_user(const HostNetwork& network, const InterfaceName&
     const HostLink* const there = network.link(bridge.str());
     if (there == nullptr)
         return std::nullopt;
-    // A port made for the address, even before its guest has sent anything: the helper derives the
-    // port's address from the guest's. A plain tap, or the outer end of a contained one.
+    // A port made for the address, even before its guest has sent anything.
     for (const HostLink* port : network.ports(there->index))
-        if (port->name.starts_with("tap") && port->mac == mac.host_side())
+        if (const auto tag = port_tag(*port); tag && tag->mac == mac)
             return MacUser{.text = "the tap " + shown(port->name)};
     const Station* const station = network.station(mac, there->index);
     if (station == nullptr)

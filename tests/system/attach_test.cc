@@ -157,11 +157,17 @@ TEST_P(Attach, MacBeginsWithFe) {
     EXPECT_THAT(link_attribute(the_tap(), "address"), StartsWith("fe:"));
 }
 
-TEST_P(Attach, MacIsDerivedFromTheGuests) {
-    const HelperResult run =
-        run_helper({"--use-vnet", "--fd=27", "--br=br0", "--mac=52:54:00:aa:bb:cc"});
-    ASSERT_TRUE(granted(run));
-    EXPECT_EQ(link_attribute(the_tap(), "address"), "fe:54:00:aa:bb:cc");
+TEST_P(Attach, TheGuestsMacIsInTheAliasAndNoPartOfThePorts) {
+    for (const char* policy : {"allow br0", "allow br0 contain"}) {
+        write_policy(policy);
+        const HelperResult run =
+            run_helper({"--use-vnet", "--fd=27", "--br=br0", "--mac=52:54:00:aa:bb:cc"});
+        ASSERT_TRUE(granted(run));
+        EXPECT_EQ(link_attribute(the_tap(), "ifalias"), "tapgate uid=2001 mac=52:54:00:aa:bb:cc");
+        const std::string address = link_attribute(the_tap(), "address");
+        EXPECT_THAT(address, StartsWith("fe:"));
+        EXPECT_NE(address, "fe:54:00:aa:bb:cc");
+    }
 }
 
 TEST_P(Attach, APlainTapHasOneQueue) {

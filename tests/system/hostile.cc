@@ -18,6 +18,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <linux/nsfs.h>
 #include <linux/pkt_cls.h>
@@ -74,6 +75,14 @@ class Change {
     }
     Change& numbered(unsigned index) {
         static_cast<ifinfomsg*>(NLMSG_DATA(header()))->ifi_index = static_cast<int>(index);
+        return *this;
+    }
+    // The head of an FDB entry, which begins like a link's and is shorter.
+    Change& fdb_entry(std::uint16_t state, std::uint8_t flags) {
+        auto* head = static_cast<ndmsg*>(NLMSG_DATA(header()));
+        head->ndm_state = state;
+        head->ndm_flags = flags;
+        header()->nlmsg_len = NLMSG_LENGTH(sizeof *head);
         return *this;
     }
     void kind(const std::string& kind) { kind_ = kind; }
@@ -331,6 +340,14 @@ int set_port_isolated(const std::string& name, bool on) {
     return Change(RTM_SETLINK, name, AF_BRIDGE)
         .nest(IFLA_PROTINFO,
               [&](Change& port) { port.put(IFLA_BRPORT_ISOLATED, &value, sizeof value); })
+        .send();
+}
+
+int add_station(const std::string& port, const std::array<unsigned char, 6>& mac) {
+    return Change(RTM_NEWNEIGH, port, AF_BRIDGE)
+        .creating()
+        .fdb_entry(NUD_NOARP, NTF_MASTER | NTF_STICKY)
+        .put(NDA_LLADDR, mac.data(), mac.size())
         .send();
 }
 

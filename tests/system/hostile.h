@@ -78,6 +78,8 @@ int write_attribute(const std::string& name, const std::string& attribute, const
 int set_alias(const std::string& name, const std::string& alias);
 int set_master(const std::string& name, const std::string& master);
 int set_port_isolated(const std::string& name, bool on);
+// Enters a station in the bridge's table for good: frames from elsewhere do not move it.
+int add_station(const std::string& port, const std::array<unsigned char, 6>& mac);
 int add_altname(const std::string& name, const std::string& altname);
 int remove_altname(const std::string& name, const std::string& altname);
 int remove_link(const std::string& name);

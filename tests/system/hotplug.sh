@@ -138,7 +138,8 @@ for machine in q35 pc; do
     sees $machine 'disks=0 nics=1'
     guest_says $machine "^PINGS from $(mac_of $machine)"
     alias=$(cat "/sys/class/net/$(lab_ports br0)/ifalias" || true)
-    [ "$alias" = "tapgate uid=$LAB_UID vm=$machine" ] || wrong "the port's alias is '$alias'"
+    [ "$alias" = "tapgate uid=$LAB_UID vm=$machine mac=$(mac_of $machine)" ] ||
+        wrong "the port's alias is '$alias'"
     tg_refused "nic0 of $machine has the address $(mac_of $machine) already" attach $machine "net=bridge:br0,mac=$(mac_of $machine)"
     did 0 detach $machine nic0
     sees $machine 'disks=0 nics=0'

@@ -53,7 +53,7 @@ result "start returns when the guest runs, with the command line that argv print
 result "QEMU in its sandbox has the tap, and nobody else"
 
 alias=$(cat "/sys/class/net/$(lab_ports br0)/ifalias")
-[ "$alias" = "tapgate uid=$LAB_UID vm=lab" ] || wrong "the port's alias is '$alias'"
+[ "$alias" = "tapgate uid=$LAB_UID vm=lab mac=$(mac_of lab)" ] || wrong "the port's alias is '$alias'"
 [ -z "$(find "$state" ! -type l -perm /077)" ] || wrong "others can get at $(find "$state" ! -type l -perm /077)"
 result "the port is tagged, and nobody else can get at the VM's files"
 

@@ -227,13 +227,13 @@ TEST_F(Ports, AnAddressThatUdevSetsMeanwhileIsSetOnceMore) {
     TAPGATE_REQUIRE(can_trace(), "ptrace for this machine");
     write_policy("allow br0\n");
     const auto run = [](int times) {
-        return run_traced({"--br=br0", "--fd=27", std::string("--mac=") + mac_a}, {}, let_pass,
+        return run_traced(usual_args, {}, let_pass,
                           [&](const TracedCall& call, std::int64_t result) {
                               change_answer(call, result, [&](std::string& answer) {
-                                  const std::size_t at =
-                                      answer.find(mac_bytes("fe:54:00:00:00:0a"));
+                                  const std::string own("\x0a\0\x01\0\xfe", 5);  // IFLA_ADDRESS
+                                  const std::size_t at = answer.find(own);
                                   if (at != std::string::npos && times-- > 0)
-                                      answer[at] = '\x02';
+                                      answer[at + 4] = '\x02';
                               });
                           });
     };
@@ -356,7 +356,7 @@ TEST_F(Ports, AllOptionsTogether) {
         EXPECT_EQ(link_attribute(tap, std::string("brport/") + flag), "1") << flag;
     }
     EXPECT_EQ(link_attribute(tap, "brport/learning"), "0");
-    EXPECT_EQ(link_attribute(tap, "ifalias"), "tapgate uid=2001 vm=web");
+    EXPECT_EQ(link_attribute(tap, "ifalias"), std::string("tapgate uid=2001 vm=web mac=") + mac_b);
 
     Guest a{std::move(one.fds[0]), "", mac_a, Station::tap(one.fds[1].get(), {"br0"})};
     Guest b{std::move(two.fds[0]), tap, mac_b, Station::tap(two.fds[0].get(), {"br0"})};

@@ -50,7 +50,7 @@ expect "a program exchanges frames over descriptor 9" 0 "$out" \
 tap --bridge=br0 --queues=3 --mac=$mac --vm=lab1 -- \
     sh -c 'echo "$TAPGATE_TAP_FDS" "$(cat /sys/class/net/"$TAPGATE_TAP_NAME"/ifalias)"; ls -l /proc/$$/fd'
 expect "the environment names the descriptors and the tap" 0 "$out" \
-    "^3,4,5 tapgate uid=$LAB_UID vm=lab1$"
+    "^3,4,5 tapgate uid=$LAB_UID vm=lab1 mac=$mac$"
 [ "$(grep -c ' -> /dev/net/tun$' "$out")" = 3 ] || wrong "see below"
 result "three queues are three descriptors, and no more are open"
 

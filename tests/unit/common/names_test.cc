@@ -49,9 +49,5 @@ TEST(MacAddress, IsAStationsAddress) {
         EXPECT_FALSE(MacAddress::parse(text)) << text;
 }
 
-TEST(MacAddress, TheHostSideBeginsWithFe) {
-    EXPECT_EQ(MacAddress::parse("52:54:00:12:34:56")->host_side().str(), "fe:54:00:12:34:56");
-}
-
 }  // namespace
 }  // namespace tapgate

@@ -32,8 +32,12 @@ unsigned slots_left(unsigned limit, const std::vector<std::string>& own) {
 }
 
 TEST(PortName, TagSaysWhosePortItIs) {
-    EXPECT_EQ(tag_of(1001, std::nullopt), "tapgate uid=1001");
+    const auto mac = MacAddress::parse("52:54:00:12:34:56");
+    EXPECT_EQ(tag_of(1001), "tapgate uid=1001");
     EXPECT_EQ(tag_of(1001, VmName::parse("lab1")), "tapgate uid=1001 vm=lab1");
+    EXPECT_EQ(tag_of(1001, std::nullopt, mac), "tapgate uid=1001 mac=52:54:00:12:34:56");
+    EXPECT_EQ(tag_of(1001, VmName::parse("lab1"), mac),
+              "tapgate uid=1001 vm=lab1 mac=52:54:00:12:34:56");
 }
 
 TEST(PortName, SaysWhosePortItIs) {

@@ -70,6 +70,11 @@ TEST(PortTag, IsTheHelpersAndNobodyElses) {
     ASSERT_TRUE(tag("tapgate uid=0"));
     EXPECT_FALSE(tag("tapgate uid=0")->vm);
     EXPECT_FALSE(tag("tapgate uid=5 vm=a/b")->vm);
+    EXPECT_FALSE(tag("tapgate uid=1000 vm=lab")->mac);
+    const char* const with_mac = "tapgate uid=1000 vm=lab mac=52:54:00:12:34:56";
+    EXPECT_EQ(tag(with_mac)->vm, VmName::parse("lab"));
+    EXPECT_EQ(tag(with_mac)->mac, MacAddress::parse("52:54:00:12:34:56"));
+    EXPECT_EQ(tag("tapgate uid=5 mac=52:54:00:12:34:56")->mac, tag(with_mac)->mac);
     EXPECT_FALSE(tag(""));
     EXPECT_FALSE(tag("tapgate uid="));
     EXPECT_FALSE(tag("tapgate uid=10x"));

@@ -73,14 +73,14 @@ TEST_F(Macs, ATapOrAStationOfThisHostIsHardlyWaitedFor) {
     hear(3, 100);
     EXPECT_THAT(wait(true), HasSubstr("a station behind the port tap0 on br0 has the MAC address"));
     network.stations.clear();
-    network.links[2].mac = vms_mac.host_side();
+    network.links[2].alias = "tapgate uid=1000 vm=other mac=" + vms_mac.str();
     EXPECT_THAT(wait(true), HasSubstr("the tap tap0 on br0 has"));
     EXPECT_EQ(waited, milliseconds(1000));
     EXPECT_EQ(told, "");
 }
 
 TEST_F(Macs, ThePortOfTheLastRunGoes) {
-    network.links[2].mac = vms_mac.host_side();
+    network.links[2].alias = "tapgate uid=1000 mac=" + vms_mac.str();
     EXPECT_EQ(wait(true,
                    [&](milliseconds passed) {
                        if (passed >= milliseconds(60))
