@@ -354,7 +354,9 @@ void ShellReader::leave() {
     if (reach() == Truth::yes && flow_.soft() && follows()) {
         const std::string end =
             shown(shell_text(command_.words)) + " (line " + std::to_string(command_.line) + ")";
-        if (std::find(script_.ends.begin(), script_.ends.end(), end) == script_.ends.end())
+        constexpr size_t most = 100;
+        if (script_.ends.size() < most &&
+            std::find(script_.ends.begin(), script_.ends.end(), end) == script_.ends.end())
             script_.ends.push_back(end);
     }
     if (reach() != Truth::yes || flow_.soft() || !follows() || flow_.leave_subshell())

@@ -31,7 +31,9 @@ bool has_form_of_zsh(std::string_view text) {
             return true;
     }
     for (size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${", at + 1)) {
-        const std::string_view inside = text.substr(at + 2, text.find('}', at) - at - 2);
+        constexpr size_t longest = 256;
+        const std::string_view rest = text.substr(at + 2, longest);
+        const std::string_view inside = rest.substr(0, rest.find('}'));
         const size_t colon = inside.find(':');
         const bool modified =
             colon != std::string_view::npos && colon + 1 < inside.size() &&

@@ -167,10 +167,10 @@ PastedText without_width(const std::string& text) {
     PastedText result;
     for (size_t i = 0; i < lines.size(); i++) {
         size_t end = i;
-        while (end < lines.size() && lines[end].size() == lines[i].size() &&
-               !lines[end].ends_with('\\'))
+        while (lines[i].size() >= shortest && end < lines.size() &&
+               lines[end].size() == lines[i].size() && !lines[end].ends_with('\\'))
             end++;
-        const bool cut = lines[i].size() >= shortest && end - i >= fewest && end < lines.size() &&
+        const bool cut = end - i >= fewest && end < lines.size() &&
                          lines[end].size() < lines[i].size() && names_qemu(lines[i]);
         for (; cut && i < end; i++)
             result.text.append(lines[i]);

@@ -458,7 +458,7 @@ std::optional<ShellCommand> start_in_list(std::string_view text, const std::stri
     if (list.line == 0)
         return std::nullopt;
     const std::string line = source + ": line " + std::to_string(list.line);
-    if (list.more > 0)
+    if (list.more)
         throw LauncherError(line +
                             " and others have lists that begin with QEMU's name; copy the "
                             "one you mean into a file of its own");

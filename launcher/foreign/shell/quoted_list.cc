@@ -118,8 +118,12 @@ std::vector<std::string> words_of_cmd(std::string_view text) {
 // at `at' is not that.
 std::optional<QuotedList> list_of_packer(std::string_view text, size_t at) {
     constexpr std::string_view begin = "[]string{";
-    const std::string_view before = trimmed(text.substr(0, at), " ");
-    if (!text.substr(at).starts_with(begin) || !before.ends_with(':'))
+    constexpr size_t longest = 4096;
+    if (!text.substr(at).starts_with(begin))
+        return std::nullopt;
+    const size_t from = at - std::min(at, longest);
+    const std::string_view before = trimmed(text.substr(from, at - from), " ");
+    if (!before.ends_with(':'))
         return std::nullopt;
     const std::string_view whole = before.substr(0, before.size() - 1);
     const std::string name(whole.substr(whole.find_last_of(" \t\n") + 1));  // npos + 1 is 0
@@ -138,19 +142,27 @@ std::optional<QuotedList> list_of_packer(std::string_view text, size_t at) {
 
 QuotedList find_quoted_list(std::string_view text) {
     QuotedList list;
+    size_t begin = 0;  // of the line
+    size_t seen = 0;   // up to here it is known where lines begin
     for (size_t at = text.find('['); at != std::string_view::npos; at = text.find('[', at + 1)) {
-        const std::string_view before = text.substr(0, at);
-        const std::string_view line =
-            trimmed(before.substr(before.rfind('\n') + 1), " \t");  // npos + 1 is 0
+        const size_t end = text.substr(seen, at - seen).rfind('\n');
+        begin = end == std::string_view::npos ? begin : seen + end + 1;
+        seen = at;
         auto logged = list_of_packer(text, at);
-        if (line.starts_with('#') || line.starts_with("//") ||
-            (!logged && !begins_with_qemu(text.substr(at))))
+        if (!logged && !begins_with_qemu(text.substr(at)))
             continue;
-        if (list.line > 0) {
-            list.more++;
+        const std::string_view line = trimmed(text.substr(begin, at - begin), " \t");
+        if (line.starts_with('#') || line.starts_with("//")) {
+            // What follows in the comment is no list either.
+            at = std::min(text.find('\n', at), text.size() - 1);
             continue;
         }
-        list.line = 1 + static_cast<unsigned>(std::count(before.begin(), before.end(), '\n'));
+        if (list.line > 0) {
+            list.more = true;
+            break;
+        }
+        list.line = 1 + static_cast<unsigned>(std::count(
+                            text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
         if (logged)
             list.words = std::move(logged->words);
         else if (auto words = ListReader(text.substr(at + 1), ']').read())

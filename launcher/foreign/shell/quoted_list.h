@@ -12,7 +12,7 @@ namespace tapgate {
 struct QuotedList {
     std::vector<std::string> words;  ///< empty if something in it is no quoted word
     unsigned line = 0;               ///< where it begins; 0 if there is no such list
-    unsigned more = 0;               ///< how many other such lists follow
+    bool more = false;               ///< another such list follows
 };
 
 /// The first list in the text that begins with QEMU's name: ["qemu-system-x86_64", "-m", "512"].

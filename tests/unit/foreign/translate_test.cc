@@ -535,6 +535,24 @@ TEST(Script, OfZshThatShReadsAlike) {
         EXPECT_THAT(refusal_of(zsh + other), HasSubstr("a script for zsh")) << other;
 }
 
+// Each of them within seconds, or the test's own limit ends it.
+TEST(Script, LongTextsOfOtherLanguages) {
+    constexpr size_t bytes = 300 * 1000;
+    const auto filled = [](std::string_view with) {
+        std::string text;
+        while (text.size() + with.size() < bytes)
+            text += with;
+        return text;
+    };
+    for (const char* const unit : {"[", " [", "['kvm' ", "\n"})
+        EXPECT_NE(refusal_of(filled(unit)), "none") << unit;
+    EXPECT_NE(refusal_of(filled(" ").substr(bytes / 2) + filled("[").substr(bytes / 2)), "none");
+    EXPECT_NE(refusal_of("#" + filled("['kvm' ")), "none");
+    EXPECT_NE(refusal_of("#!/bin/zsh\n" + filled("${")), "none");
+    EXPECT_NE(refusal_of("#!/bin/zsh\n" + filled("$a ")), "none");
+    EXPECT_NE(refusal_of("if [ ! -f /none ]; then\n" + filled("exit 1\n") + "fi\n"), "none");
+}
+
 TEST(Script, LinesOfOneLengthMayBeTwoStarts) {
     EXPECT_THAT(refusal_of("/usr/bin/kvm -net none -hda /data/images/of-the-first-lab-a-a-a.raw\n"
                            "/usr/bin/kvm -net none -hda /data/images/of-the-first-lab-b-b-b.raw\n"
