@@ -72,8 +72,8 @@ NetlinkRequest set_flags_request(int index, const PortSettings& settings) {
 // Drops what the bridge's own guard does not know, and would pass on to a switch behind the uplink:
 // BPDUs of PVST+, before the bridge sees them. They are told by their group address alone, which no
 // tag and no segmentation hides. Asked twice, the kernel replaces the filter by its like. (Who is
-// root in a tap's namespace can have the kernel skip filters at the port, by an ifb: the README
-// says so.)
+// root in a tap's namespace can have the kernel skip filters at the port, by an ifb:
+// SECURITY.md says so.)
 void put_bpdu_filter(std::vector<NetlinkRequest>& requests, int index) {
     // Classic BPF: at a port's ingress, offsets count from the MAC header (net/sched/cls_bpf.c).
     constexpr std::array<sock_filter, 6> program{{
@@ -104,8 +104,8 @@ void put_bpdu_filter(std::vector<NetlinkRequest>& requests, int index) {
 // that port (br_handle_frame() in net/bridge/br_input.c). Two settings stop that: IPv4 to a single
 // machine in a frame to a group is dropped; and so is IPv4 from any address, since strict reverse
 // path filtering finds no address behind a port that has none. (The same holds with rp_filter=2,
-// which sysctl.d may set: __fib_validate_source() in net/ipv4/fib_frontend.c.) The README says what
-// is left. For IPv6, see keep_ipv6_off().
+// which sysctl.d may set: __fib_validate_source() in net/ipv4/fib_frontend.c.) SECURITY.md says
+// what is left. For IPv6, see keep_ipv6_off().
 void put_no_ipv4(NetlinkRequest& request) {
     request.nest(IFLA_AF_SPEC, [](NetlinkRequest& families) {
         families.nest(AF_INET, [](NetlinkRequest& ipv4) {
@@ -380,10 +380,10 @@ Link LinkSocket::configure(int index, const std::string& name, const PortSetting
         requests.back().put(IFLA_ADDRESS, address);
     }
     // Its user, who may enter the tap's namespace, can delete the pair; and some kernels let him
-    // have a link of his own in this one, with any ifindex and name, and up (README). So the link
-    // is taken down and gets its name, which is what counts, before it becomes a port, in the same
-    // step. And once before: old kernels give no name to a link that is up, and a daemon of root's
-    // may bring up any new link, a plain tap too.
+    // have a link of his own in this one, with any ifindex and name, and up (SECURITY.md). So the
+    // link is taken down and gets its name, which is what counts, before it becomes a port, in the
+    // same step. And once before: old kernels give no name to a link that is up, and a daemon of
+    // root's may bring up any new link, a plain tap too.
     const ifinfomsg down = about_link(index, settings.contained ? IFF_NOARP : 0, IFF_UP);
     requests.emplace_back(RTM_NEWLINK, 0, down);
     requests.emplace_back(RTM_NEWLINK, 0, down);
