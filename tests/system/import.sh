@@ -380,7 +380,7 @@ printf '\3757zXZ\0\0\4' >lab-xz.ova # how such a file begins
 import_refused "packed with xz: unpack it" xz lab-xz.ova
 ln -s "$work/images" appliance/out
 ovf 'ovf:href="out/disk.raw"' >appliance/out.ovf
-import_refused "leads out of" link-out appliance/out.ovf
+import_refused "leads out of the appliance's directory: put the file beside the descriptor" link-out appliance/out.ovf
 [ -z "$(find "$XDG_DATA_HOME" -name '.import.*')" ] || wrong "what was unpacked is still there"
 result "what was unpacked is gone"
 cp disk.raw evil.vmdk

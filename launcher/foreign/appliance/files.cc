@@ -407,7 +407,9 @@ FileRange ApplianceFiles::place_of(const std::string& name) const {
     if (error)
         throw LauncherError(shown(directory + name) + ": " + error.message() + in_its_place(name));
     if (name.find('/') != std::string::npos && !real.starts_with(inside + "/"))
-        throw LauncherError(shown(directory + name) + " leads out of the appliance's directory");
+        throw LauncherError(shown(directory + name) +
+                            " leads out of the appliance's directory: put the file "
+                            "beside the descriptor, and write its name there alone into href=");
     return {directory + name};
 }
 

@@ -178,7 +178,7 @@ class OvfReader {
         if (!has_memory_) {
             result_.translation.set("memory", "1G");
             result_.translation.added("memory = 1G",
-                                      "the appliance does not say how much memory it has");
+                                      "none of the appliance's items says how much memory it has");
         }
         if (nets_ == 0) {
             result_.translation.set("net", "none");

@@ -86,8 +86,11 @@ void name_collection(const pugi::xml_node& collection, const pugi::xml_node& inn
                         vms == 1 ? "its only VM is imported" : "one of its VMs is imported");
     for (const pugi::xml_node& section : collection.children()) {
         const std::string name = ovf_name(section);
+        const bool is_idle =
+            name == "Info" &&
+            !says_more(own_text(section), name_of(collection) + " " + ovf_id(collection));
         if (section.type() == pugi::node_element && section != inner && name != "VirtualSystem" &&
-            name != "Info" && (name != "Name" || name_of(collection) != ovf_id(collection)))
+            !is_idle && (name != "Name" || name_of(collection) != ovf_id(collection)))
             translation.dropped(tag_of(section) + (name == local_name(section.name()) ? "" : name) +
                                     contents_of(section),
                                 "tapgate has no setting for it");
@@ -125,13 +128,20 @@ std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::
     std::string all;
     size_t several = 0;
     bool has_wish = wish.empty();
+    std::string defaults;
+    size_t default_count = 0;
     for (const pugi::xml_node& one : section.children()) {
         if (local_name(one.name()) != "Configuration")
             continue;
         const std::string id = attribute_of(one, "id");
-        const std::string is_default = attribute_of(one, "default");
-        if (chosen.empty() || is_default == "true" || is_default == "1")
+        const std::string said = attribute_of(one, "default");
+        const bool is_default = said == "true" || said == "1";
+        if (chosen.empty() || is_default)
             chosen = id;
+        if (is_default) {
+            defaults += (defaults.empty() ? "" : ", ") + id;
+            default_count++;
+        }
         has_wish = has_wish || id == wish;
         const std::string label = text_of(one, "Label");
         all += (all.empty() ? "" : ", ") + id;
@@ -150,7 +160,10 @@ std::string choose_ovf_configuration(const pugi::xml_node& envelope, const std::
     std::string why =
         several == 1 ? "the appliance offers no other one" : "the appliance offers " + all;
     if (wish.empty() && several > 1)
-        why += ", and this one is the default; --configuration=ID chooses another";
+        why += (default_count > 1
+                    ? ", and calls several the default (" + defaults + "), of which the last counts"
+                    : std::string(", and this one is the default")) +
+               "; --configuration=ID chooses another";
     // With the descriptions, each of which may be a few lines.
     translation.changed(tag_of(section) + contents_of(section), "configuration " + chosen, why);
     return chosen;

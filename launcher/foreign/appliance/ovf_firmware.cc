@@ -33,12 +33,41 @@ bool has_word(const std::string& value, std::string_view word) {
     return (";" + value + ";").find(";" + std::string(word) + ";") != std::string::npos;
 }
 
+bool is_efi(std::string_view firmware) {
+    return firmware.starts_with("efi") || firmware.starts_with("EFI");
+}
+
 // What has been found of the firmware; of several statements, the last one counts.
-struct FoundFirmware {
+class FoundFirmware {
+  public:
+    explicit FoundFirmware(Translation& translation) : translation_(translation) {}
+
+    void set_firmware(const std::string& value, const std::string& tag) {
+        leave_out(was, tag, is_efi(firmware) == is_efi(value));
+        firmware = value;
+    }
+
+    void set_secure(bool value, const std::string& tag) {
+        leave_out(secure_was, tag, secure == value);
+        secure = value;
+    }
+
     std::string firmware;
-    std::string was;
+    std::string was;  // the tags that say so
     bool secure = false;
     std::string secure_was;
+
+  private:
+    // Names the tags until now if the new one contradicts them.
+    void leave_out(std::string& tags, const std::string& tag, bool same) {
+        if (!tags.empty() && !same) {
+            translation_.dropped(tags, "it contradicts " + tag + ", which comes later and counts");
+            tags.clear();
+        }
+        tags += tag;
+    }
+
+    Translation& translation_;
 };
 
 // VMware's words; `others` are keys that are about something else.
@@ -47,12 +76,10 @@ void read_config(const pugi::xml_node& config, Translation& translation, FoundFi
     const std::string key = attribute_of(config, "key");
     const std::string value = attribute_of(config, "value");
     const bool yes = value == "true" || value == "TRUE" || value == "1";
-    if (key == "firmware") {
-        found.firmware = value;
-        found.was = tag_of(config);
+    if (key == "firmware" && !value.empty()) {
+        found.set_firmware(value, tag_of(config));
     } else if (key == "bootOptions.efiSecureBootEnabled" || key == "uefi.secureBoot.enabled") {
-        found.secure = yes;
-        found.secure_was = tag_of(config);
+        found.set_secure(yes, tag_of(config));
     } else if (key == "nestedHVEnabled" && yes) {
         translation.dropped(tag_of(config),
                             "the guest can do this if the host's KVM allows it (nested = auto); "
@@ -86,11 +113,9 @@ void read_other_data(const pugi::xml_node& hardware, Translation& translation,
             continue;
         const std::string value = text_of(data, "Value");
         if (has_word(value, "firmware=uefi")) {
-            found.firmware = "efi";
-            found.was += tag_of(data) + value;
+            found.set_firmware("efi", tag_of(data) + value);
         } else if (has_word(value, "secureboot=true")) {
-            found.secure = true;
-            found.secure_was += tag_of(data) + value;
+            found.set_secure(true, tag_of(data) + value);
         } else {
             translation.dropped(tag_of(data) + contents_of(data), "tapgate has no setting for it");
         }
@@ -103,8 +128,7 @@ void read_virtualbox(const pugi::xml_node& system, FoundFirmware& found) {
         const pugi::xml_node firmware = child_named(child_named(machine, "Hardware"), "Firmware");
         if (local_name(machine.name()) != "Machine" || !firmware)
             continue;
-        found.firmware = attribute_of(firmware, "type");
-        found.was = tag_of(firmware);
+        found.set_firmware(attribute_of(firmware, "type"), tag_of(firmware));
     }
 }
 
@@ -114,9 +138,8 @@ void read_ovirt(const pugi::xml_node& system, Translation& translation, FoundFir
     if (kind.empty())
         return;
     if (const OvirtKind* const known = ovirt_kind(kind)) {
-        found.firmware = known->firmware;
-        found.secure = known->secure;
-        found.was = "<BiosType>" + kind;
+        found.set_firmware(std::string(known->firmware), "<BiosType>" + kind);
+        found.secure = found.secure || known->secure;
     } else {
         translation.dropped("<BiosType>" + kind, "tapgate does not know this number");
     }
@@ -124,7 +147,7 @@ void read_ovirt(const pugi::xml_node& system, Translation& translation, FoundFir
 
 void set_firmware(const FoundFirmware& found, Translation& translation) {
     const std::string was = found.was + found.secure_was;
-    if (found.firmware.starts_with("efi") || found.firmware.starts_with("EFI")) {
+    if (is_efi(found.firmware)) {
         const std::string value = found.secure ? "uefi-secure" : "uefi";
         translation.set("firmware", value);
         translation.changed(was, "firmware = " + value,
@@ -140,7 +163,7 @@ void set_firmware(const FoundFirmware& found, Translation& translation) {
 
 void read_ovf_firmware(const pugi::xml_node& system, const pugi::xml_node& hardware,
                        const std::string& configuration, Translation& translation) {
-    FoundFirmware found;
+    FoundFirmware found(translation);
     const std::string others = read_configs(hardware, configuration, translation, found);
     read_other_data(hardware, translation, found);
     read_virtualbox(system, found);

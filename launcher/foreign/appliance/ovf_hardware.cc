@@ -81,10 +81,13 @@ OvfItem read_item(const pugi::xml_node& node) {
         add_attributes(item, key, child);
         const std::string value = has_elements(child) ? contents_of(child) : own_text(child);
         const bool is_required = attribute_of(child, "required") == "true";
-        if ((!value.empty() || is_required) && !item.texts.emplace(key, value).second &&
-            !is_structure(key)) {
+        if ((value.empty() && !is_required) || item.texts.emplace(key, value).second)
+            continue;
+        if (!is_structure(key)) {
             item.several = true;
             item.texts[key] += ", " + value;
+        } else if (item.text(key) != value) {
+            add_config(item, "a second " + key, value);
         }
     }
     const std::string type = item.take("ResourceType");

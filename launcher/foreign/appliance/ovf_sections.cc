@@ -58,10 +58,21 @@ void name_element(const pugi::xml_node& node, Translation& translation) {
         translation.dropped(tag_of(node) + contents_of(node), "tapgate has no setting for it");
 }
 
+// Words between the elements, where the standard has none.
+void name_loose_text(const pugi::xml_node& around, Translation& translation) {
+    if (const std::string text = own_text(around); !text.empty())
+        translation.dropped(tag_of(around) + text, "tapgate has no setting for it");
+}
+
+bool is_first_info(const pugi::xml_node& node) {
+    return local_name(node.name()) == "Info" && node == child_named(node.parent(), "Info");
+}
+
 // What a section of files or disks has besides these; oVirt repeats its adapters' ids there.
 void name_rest(const pugi::xml_node& section, Translation& translation) {
+    name_loose_text(section, translation);
     for (const pugi::xml_node& child : section.children()) {
-        if (!is_one_of(local_name(child.name()), {"Info", "File", "Disk", "Nic"}))
+        if (!is_first_info(child) && !is_one_of(local_name(child.name()), {"File", "Disk", "Nic"}))
             name_element(child, translation);
     }
 }
@@ -91,6 +102,7 @@ void name_info(const pugi::xml_node& around, const std::string& known, Translati
 // "<IsStateless>false</IsStateless>": oVirt has dozens of these.
 bool is_plain(const pugi::xml_node& node) {
     return node.type() == pugi::node_element && node.first_attribute().empty() &&
+           !local_name(node.name()).ends_with("Section") &&
            std::all_of(node.begin(), node.end(), [](const pugi::xml_node& child) {
                return child.type() != pugi::node_element;
            });
@@ -100,8 +112,9 @@ void name_plain(const pugi::xml_node& system, Translation& translation) {
     std::string all;
     for (const pugi::xml_node& node : system.children()) {
         const std::string text = own_text(node);
-        if (is_plain(node) && !text.empty() && !is_read(node))
-            all += (all.empty() ? "" : ", ") + std::string(local_name(node.name())) + "=" + text;
+        if (is_plain(node) && !is_read(node))
+            all += (all.empty() ? "" : ", ") + std::string(local_name(node.name())) +
+                   (text.empty() ? "" : "=" + text);
     }
     if (all.empty())
         name_attributes(system, translation);
@@ -116,6 +129,7 @@ void name_left_hardware(const pugi::xml_node& hardware, Translation& translation
                             "on");
     name_attributes(hardware, translation);
     name_info(hardware, "", translation);
+    name_loose_text(hardware, translation);
     const pugi::xml_node system = hardware.parent();
     const pugi::xml_node family = child_named(hardware, "System");
     for (const pugi::xml_node& said : family.children()) {
@@ -131,9 +145,8 @@ void name_left_hardware(const pugi::xml_node& hardware, Translation& translation
     }
     for (const pugi::xml_node& child : hardware.children()) {
         const std::string_view name = local_name(child.name());
-        if (child != family && !name.ends_with("Item") &&
-            !is_one_of(name,
-                       {"Info", "Config", "ExtraConfig", "VirtualSystemOtherConfigurationData"}))
+        if (child != family && !name.ends_with("Item") && !is_first_info(child) &&
+            !is_one_of(name, {"Config", "ExtraConfig", "VirtualSystemOtherConfigurationData"}))
             name_element(child, translation);
     }
 }
@@ -204,6 +217,8 @@ void name_left_sections(const pugi::xml_node& envelope, const pugi::xml_node& sy
     }
     name_info(system, text_of(system, "Name") + " " + attribute_of(system, "id"), translation);
     name_plain(system, translation);
+    name_loose_text(envelope, translation);
+    name_loose_text(system, translation);
     name_left_hardware(hardware, translation);
 }
 

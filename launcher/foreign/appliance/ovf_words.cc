@@ -13,16 +13,18 @@ namespace tapgate {
 namespace {
 
 // What programs call the parts of each VM.
-constexpr std::array<std::string_view, 57> usual = {
-    "a",         "adapter", "an",           "and",       "appliance",  "bus",      "by",
-    "card",      "cd",      "cdrom",        "component", "controller", "cpu",      "cpus",
-    "describes", "device",  "disc",         "disk",      "drive",      "dvd",      "ethernet",
-    "floppy",    "for",     "general",      "graphical", "hard",       "hardware", "ide",
-    "image",     "in",      "interface",    "machine",   "mb",         "memory",   "network",
-    "nic",       "no",      "number",       "of",        "on",         "port",     "processor",
-    "purpose",   "ram",     "requirements", "rom",       "s",          "sata",     "scsi",
-    "size",      "sound",   "system",       "the",       "this",       "usb",      "virtual",
-    "vm"};
+constexpr std::array<std::string_view, 62> usual = {
+    "a",          "adapter",   "an",        "and",       "appliance",  "bus",
+    "by",         "card",      "cd",        "cdrom",     "collection", "component",
+    "controller", "cpu",       "cpus",      "describes", "device",     "disc",
+    "disk",       "drive",     "dvd",       "ethernet",  "floppy",     "for",
+    "general",    "graphical", "hard",      "hardware",  "ide",        "image",
+    "in",         "info",      "interface", "machine",   "machines",   "mb",
+    "memory",     "network",   "nic",       "no",        "number",     "of",
+    "on",         "port",      "processor", "purpose",   "ram",        "requirements",
+    "rom",        "s",         "sata",      "scsi",      "size",       "sound",
+    "system",     "systems",   "the",       "this",      "usb",        "vapp",
+    "virtual",    "vm"};
 
 bool is_of_word(char c) {
     // Bytes of other letters than ASCII's are of words, too.
