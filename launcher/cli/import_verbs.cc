@@ -126,11 +126,26 @@ bool says_q35(const CommandLine& command) {
     });
 }
 
+Appliance read_descriptor(const CommandLine& command, ApplianceFiles& files,
+                          const std::string& path) {
+    try {
+        return read_ovf(files.descriptor(), shown(path),
+                        {.virtio = command.has("virtio"),
+                         .q35 = says_q35(command),
+                         .cpus = says(command, "cpus"),
+                         .memory = says(command, "memory"),
+                         .vm = command.option("vm"),
+                         .configuration = command.option("configuration")});
+    } catch (const LauncherError&) {
+        // If it is damaged, this tells why it cannot be read.
+        files.check_manifests();
+        throw;
+    }
+}
+
 Import appliance_to_import(const CommandLine& command, const std::string& path) {
     Import result;
     result.appliance = std::make_unique<ApplianceFiles>(path);
-    if (!result.appliance->manifest_note().empty())
-        note(result.appliance->manifest_note());
     if (!result.appliance->vm_file().empty()) {
         const std::string& name = result.appliance->vm_name();
         for (const char* const option : {"virtio", "vm", "configuration"}) {
@@ -148,13 +163,7 @@ Import appliance_to_import(const CommandLine& command, const std::string& path) 
         result.asks = true;
         return result;
     }
-    Appliance appliance = read_ovf(result.appliance->descriptor(), shown(path),
-                                   {.virtio = command.has("virtio"),
-                                    .q35 = says_q35(command),
-                                    .cpus = says(command, "cpus"),
-                                    .memory = says(command, "memory"),
-                                    .vm = command.option("vm"),
-                                    .configuration = command.option("configuration")});
+    Appliance appliance = read_descriptor(command, *result.appliance, path);
     result.translation = std::move(appliance.translation);
     result.translation.set("display", "vnc");
     result.disks = std::move(appliance.disks);
@@ -385,6 +394,11 @@ ExitCode import_vm(const CommandLine& command) {
                         : translation.name.empty()  ? name_of_image(operand)
                                                     : parse_vm_name(translation.name);
     require_new(name);
+    if (import.appliance) {
+        import.appliance->check_manifests();
+        if (const std::string said = import.appliance->manifest_note(); !said.empty())
+            note(said);
+    }
     translation.rename(name.str());
     if (import.asks)
         ask_about_reach(command, translation, operand);

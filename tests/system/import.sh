@@ -366,6 +366,12 @@ imported capitals capitals/LAB.OVF
 imported descriptor-by-content capitals/lab-descriptor
 echo "SHA256(LAB.OVF)= $(sha256sum appliance/packed.ovf | cut -d' ' -f1)" >capitals/LAB.MF
 import_refused "does not match the manifest" manifest-in-capitals capitals/LAB.OVF
+# The name comes first: checksums of large disks take minutes.
+[ ! -e "$XDG_CONFIG_HOME/tapgate/lab.conf" ] || wrong "there is a VM lab"
+: >"$XDG_CONFIG_HOME/tapgate/lab.conf"
+refused "lab.conf: there is a VM of this name already" "$tapgate" import capitals/LAB.OVF
+rm "$XDG_CONFIG_HOME/tapgate/lab.conf"
+result "a name that is taken, before the checksums"
 tar -C capitals -cf LAB.OVA LAB.OVF LAB.MF lab-disk1.vmdk
 import_refused "does not match the manifest" ova-in-capitals LAB.OVA
 gzip -c disk.raw >disk.gz

@@ -321,7 +321,18 @@ ApplianceFiles::ApplianceFiles(const std::string& path) : path_(path) {
     if (!text)
         throw LauncherError(shown(path) + ": no such file");
     descriptor_ = std::move(*text);
-    const std::string stem = path.substr(0, path.rfind('.'));
+}
+
+void ApplianceFiles::check_manifests() {
+    for (const TarMember& member : members_) {
+        if (in_small_letters(member.name).ends_with(".mf"))
+            check_manifest(read_tar_member(path_, member, most_description),
+                           folder_of(member.name));
+        is_signed_ = is_signed_ || in_small_letters(member.name).ends_with(".cert");
+    }
+    if (archive_)
+        return;
+    const std::string stem = path_.substr(0, path_.rfind('.'));
     for (const char* const ending : {".mf", ".MF"})
         check_manifest(read_file(stem + ending, most_description).value_or(""), "");
     is_signed_ = exists(stem + ".cert");
@@ -353,12 +364,6 @@ void ApplianceFiles::read_archive() {
         throw LauncherError(
             shown(path) +
             ": the archive contains neither an .ovf nor a VM file from tapgate export");
-    }
-    for (const TarMember& member : members_) {
-        if (in_small_letters(member.name).ends_with(".mf"))
-            check_manifest(read_tar_member(path_, member, most_description),
-                           folder_of(member.name));
-        is_signed_ = is_signed_ || in_small_letters(member.name).ends_with(".cert");
     }
 }
 

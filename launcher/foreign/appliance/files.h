@@ -54,9 +54,12 @@ class UnpackedFiles {
 class ApplianceFiles {
   public:
     /// `path` is that of a .ova, a .ova.gz, a .tar or a .ovf. Throws a LauncherError when it cannot
-    /// be read, when it has neither a descriptor nor a VM file, and when a file does not match the
-    /// manifest.
+    /// be read, and when it has neither a descriptor nor a VM file.
     explicit ApplianceFiles(const std::string& path);
+
+    /// Reads every file that a manifest names, which may take minutes. Throws a LauncherError when
+    /// one does not match it.
+    void check_manifests();
 
     /// The descriptor's text; empty when there is only a VM file.
     [[nodiscard]] const std::string& descriptor() const { return descriptor_; }
@@ -69,15 +72,15 @@ class ApplianceFiles {
     /// Where the disk's content is: a file, a part of one, or one that was unpacked for it.
     [[nodiscard]] SourceImage image_of(const ApplianceDisk& disk);
 
-    /// What is odd about the size of the disk's file, as a note; empty if it is the descriptor's,
-    /// or cannot be compared. Throws a LauncherError when the file is too short and nothing else
-    /// would tell that it is damaged.
+    /// After check_manifests(): what is odd about the size of the disk's file, as a note; empty if
+    /// it is the descriptor's, or cannot be compared. Throws a LauncherError when the file is too
+    /// short and nothing else would tell that it is damaged.
     [[nodiscard]] std::string odd_size(const ApplianceDisk& disk) const;
 
     /// The UEFI variables that `tapgate export` has put beside it; nothing when there are none.
     [[nodiscard]] std::optional<SourceImage> variables();
 
-    /// The result of checking the manifests, as a note: "3 checksums are right"; empty without any.
+    /// The result of check_manifests(), as a note: "3 checksums are right"; empty without any.
     [[nodiscard]] std::string manifest_note() const;
 
   private:

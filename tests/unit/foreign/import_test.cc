@@ -773,7 +773,9 @@ TEST(ApplianceFiles, SizesThatTheDescriptorGives) {
                          ImageFormat format = ImageFormat::raw) {
         ApplianceDisk disk{.file = file, .format = format, .compressed = compressed};
         disk.file_size = size;
-        return ApplianceFiles(directory.file("a.ovf")).odd_size(disk);
+        ApplianceFiles files(directory.file("a.ovf"));
+        files.check_manifests();
+        return files.odd_size(disk);
     };
     EXPECT_EQ(odd("d.raw", 10), "");
     EXPECT_EQ(odd("d.raw", 0), "");
