@@ -147,9 +147,10 @@ PastedText unwrapped(std::string text) {
         const bool cut = before.ends_with(',');
         if (begun && !begins_option(line) && !wants_value(before) && !cut)
             return {text};
+        const size_t end = all.size();
         all.append(all.empty() || cut ? "" : " ").append(line);
         before = line.substr(line.find_last_of(" \t") + 1);  // npos + 1 is 0
-        begun = begun || all.find(" -") != std::string::npos;
+        begun = begun || all.find(" -", end) != std::string::npos;
     }
     constexpr std::string_view of_shells = "\\$`;|&<>#";
     const bool plain = all.find_first_of(of_shells) == std::string::npos;

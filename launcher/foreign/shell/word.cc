@@ -317,6 +317,7 @@ bool ShellWordReader::is_behind_name() const {
 // {a,b} and {1..3}: a word for each, with the rest of the word around it.
 void ShellWordReader::read_list() {
     const std::string_view inside = rest().substr(1, rest().find_first_of(" \t\n}") - 1);
+    variables_.charge(inside.size());  // looked through for each brace
     const std::string_view before = text_.substr(begin_, at_ - begin_);
     if (inside.find(',') == std::string_view::npos && inside.find("..") == std::string_view::npos) {
         add(next());

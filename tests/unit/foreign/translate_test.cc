@@ -544,7 +544,7 @@ TEST(Script, LongTextsOfOtherLanguages) {
             text += with;
         return text;
     };
-    for (const char* const unit : {"[", " [", "['kvm' ", "\n"})
+    for (const char* const unit : {"[", " [", "['kvm' ", "\n", ":\n", "{", "[]string{"})
         EXPECT_NE(refusal_of(filled(unit)), "none") << unit;
     EXPECT_NE(refusal_of(filled(" ").substr(bytes / 2) + filled("[").substr(bytes / 2)), "none");
     EXPECT_NE(refusal_of("#" + filled("['kvm' ")), "none");
