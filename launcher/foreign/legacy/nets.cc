@@ -215,10 +215,8 @@ class NetTranslator {
         }
         if (kind == "tap" || kind == "bridge") {
             const Bridge bridge = bridge_of(host.kind, backend, why);
-            std::string value = "bridge:" + bridge.name;
-            const std::string model = model_of(adapter, why);
-            value += ",model=" + model + mac_of(card, why) + queues_of(backend, model, why) +
-                     slot_of(card, why);
+            const std::string value =
+                "bridge:" + bridge.name + words_of(adapter, card, &backend, why);
             finish(was, value, backend, card, why, bridge.guessed);
             return;
         }
@@ -228,16 +226,14 @@ class NetTranslator {
         if (socket.starts_with('/') && !is_users_path(socket)) {
             add_reason(why,
                        "whoever started QEMU ran passt for it; it is behind QEMU's own NAT now");
-            const std::string value =
-                "user,model=" + model_of(adapter, why) + mac_of(card, why) + slot_of(card, why);
+            const std::string value = "user" + words_of(adapter, card, nullptr, why);
             finish(was, value, Properties(), card, why);
             return;
         }
         if (kind == "user" && (adapter.kind.empty() || net_model(adapter.kind).why.empty())) {
             if (const auto forwards = simple_forwards(backend, why)) {
-                std::string value =
-                    "user,model=" + model_of(adapter, why) + mac_of(card, why) + slot_of(card, why);
-                finish(was, value + *forwards, backend, card, why);
+                const std::string words = words_of(adapter, card, nullptr, why);
+                finish(was, "user" + words + *forwards, backend, card, why);
                 return;
             }
         }
@@ -311,6 +307,18 @@ class NetTranslator {
         add_reason(why,
                    "it stays in slot " + number + ", so that Linux finds ens" + number + " again");
         return ",slot=" + number;
+    }
+
+    // ",model=e1000,mac=MAC,slot=3", with the queues of `tap` if there is one. One after the other,
+    // since each adds to `why`.
+    std::string words_of(NetEnd& adapter, Properties& card, Properties* tap, std::string& why) {
+        const std::string model = model_of(adapter, why);
+        std::string words = ",model=" + model;
+        words += mac_of(card, why);
+        if (tap != nullptr)
+            words += queues_of(*tap, model, why);
+        words += slot_of(card, why);
+        return words;
     }
 
     // The card's bootindex; what places the card is removed.
