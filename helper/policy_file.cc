@@ -21,8 +21,8 @@ constexpr off_t largest_file = 1 << 20;
 std::string reason_for_distrust(const std::string& name, const struct stat& file) {
     // In a user namespace the kernel says 65534 for an owner who has no uid there.
     if (file.st_uid == 65534)
-        return name + " is nobody's, or root's outside of this user namespace, in which " +
-               "tapgate-helper has no privilege";
+        return name + " is nobody's (chown root " + name + "), or root's outside of this user " +
+               "namespace, in which tapgate-helper has no privilege";
     if (file.st_uid != 0)
         return name + " is not owned by root: chown root " + name;
     if ((file.st_mode & (S_IWGRP | S_IWOTH)) != 0)
