@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Devices other than disks and adapters, and what they refer to by an id.
+// Devices other than disks and adapters.
 #include <algorithm>
 #include <array>
 
@@ -11,153 +11,6 @@
 namespace tapgate {
 
 namespace {
-
-bool is_virtio(std::string_view driver, std::string_view kind) {
-    return driver.starts_with("virtio-" + std::string(kind));
-}
-
-// Is it an id that tapgate's own command line uses (qemu/argv.cc)?
-bool is_own_id(std::string_view id) {
-    constexpr std::array<std::string_view, 16> names = {
-        "console",        "qmp",    "events", "agent",       "serial0", "rng0",
-        "balloon0",       "vga0",   "usb0",   "sata0",       "scsi0",   "uefi-code",
-        "uefi-variables", "pc.ram", "ram",    "vnc-password"};
-    if (is_one_of(id, names))
-        return true;
-    constexpr std::array<std::string_view, 8> numbered = {"disk", "cdrom", "net",   "nic",
-                                                          "port", "spare", "share", "kept"};
-    return std::any_of(numbered.begin(), numbered.end(), [&](std::string_view prefix) {
-        return id.starts_with(prefix) && id.size() > prefix.size() && id[prefix.size()] >= '0' &&
-               id[prefix.size()] <= '9';
-    });
-}
-
-std::string kept_id(const std::string& id) {
-    return is_own_id(id) ? "kept-" + id : id;
-}
-
-// A throttle group that says nothing but what it is.
-bool is_without_limits(const Properties& group) {
-    return group.get("qom-type") == "throttle-group" &&
-           std::all_of(group.all().begin(), group.all().end(), [](const auto& property) {
-               return property.first == "qom-type" || property.first == "id";
-           });
-}
-
-LegacyPart* find_part(LegacyParts& parts, std::string_view id) {
-    const auto found = std::find_if(
-        parts.parts.begin(), parts.parts.end(),
-        [&](const LegacyPart& part) { return !id.empty() && part.properties.get("id") == id; });
-    return found == parts.parts.end() ? nullptr : &*found;
-}
-
-// Why a backend cannot be kept, mostly since its other end was a program or a descriptor of one
-// run; empty if it can.
-std::string why_not(LegacyParts& parts, const LegacyPart& part) {
-    const Properties& properties = part.properties;
-    const std::string kind = properties.get(part.first_key);
-    if (part.option == "chardev") {
-        if (kind == "spicevmc" || kind == "spiceport" || kind == "dbus")
-            return "it is for a SPICE viewer, and tapgate's VMs have no SPICE";
-        if (kind == "qemu-vdagent")
-            return "tapgate's VMs share no clipboard with a viewer";
-        if (properties.has("fd"))
-            return "its file descriptor belonged to the program that started QEMU";
-        const std::string path = properties.get("path");
-        if (path.starts_with('/') && !is_users_path(path))
-            return "it needs a program beside QEMU, which whoever started QEMU ran: start that "
-                   "program yourself and add the device with --qemu-arg";
-    }
-    if (part.option == "object" && kind == "secret" &&
-        (properties.has("keyid") || properties.has("iv")))
-        return "libvirt encrypted this secret for one run only (`virsh secret-get-value' shows its "
-               "value)";
-    if (part.option == "tpmdev" && kind == "emulator") {
-        const LegacyPart* const chardev = find_part(parts, properties.get("chardev"));
-        if (chardev == nullptr || !why_not(parts, *chardev).empty())
-            return "it needs a TPM emulator (swtpm) beside QEMU, which whoever started QEMU ran: "
-                   "start one yourself (swtpm socket --tpm2 --tpmstate dir=DIR --ctrl "
-                   "type=unixio,path=SOCKET) and add -chardev, -tpmdev and -device with --qemu-arg";
-    }
-    if (kind == "passthrough" && properties.get("path").starts_with("/dev/fdset/"))
-        return "its file descriptor belonged to the program that started QEMU";
-    if (properties.has("fd") || properties.has("fds"))
-        return "its file descriptor belonged to the program that started QEMU";
-    return {};
-}
-
-bool refers(std::string_view key) {
-    constexpr std::array<std::string_view, 12> plain = {"id",   "driver", "name",      "guid",
-                                                        "host", "addr",   "bus",       "mac",
-                                                        "port", "path",   "mount_tag", "qom-type"};
-    return !is_one_of(key, plain);
-}
-
-// How deep objects may refer to each other.
-constexpr unsigned deepest_object = 8;
-
-std::string keep_references(LegacyParts& parts, Properties& properties, unsigned depth) {
-    // All reasons come first, so that nothing is kept for a device that is dropped.
-    for (const auto& [key, value] : properties.all()) {
-        LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
-        if (part == nullptr)
-            continue;
-        if (std::string why = why_not(parts, *part); !why.empty())
-            return why;
-        if (depth >= deepest_object)
-            return "its objects refer to each other in a circle, or too deeply";
-    }
-    for (auto& [key, value] : properties.all()) {
-        LegacyPart* const part = refers(key) ? find_part(parts, value) : nullptr;
-        if (part == nullptr)
-            continue;
-        value = kept_id(value);
-        if (part->done)
-            continue;
-        Properties below = part->properties;
-        if (std::string why = keep_references(parts, below, depth + 1); !why.empty())
-            return why;
-        part->done = true;
-        below.set("id", kept_id(below.get("id")));
-        make_paths_absolute(parts.machine, below);
-        std::string reason = part->option == "object" ? fit_object(below) : "";
-        if (part->option == "tpmdev" && below.get("type") == "emulator")
-            reason = "before each start of the VM, swtpm has to be listening on this socket";
-        if (part->option == "chardev" && below.get("backend") == "stdio")
-            reason = "nobody types there, and what comes out of it is in qemu.log";
-        parts.result.keep(part->was, {"-" + part->option, below.str(part->first_key)}, reason);
-    }
-    return {};
-}
-
-// Is there a device, other than those of disks and adapters, that passes the test?
-template <typename Test>
-bool any_device(const LegacyParts& parts, Test&& test) {
-    return std::any_of(parts.devices.begin(), parts.devices.end(), [&](const LegacyDevice& device) {
-        return !device.taken && test(device.properties);
-    });
-}
-
-// A device to which another refers, as in isa-ipmi-kcs,bmc=ID, keeps its id.
-std::string id_for_others(const LegacyParts& parts, const std::string& id) {
-    const bool referred = !id.empty() && any_device(parts, [&](const Properties& properties) {
-        const auto& all = properties.all();
-        return std::any_of(all.begin(), all.end(), [&](const auto& property) {
-            return property.second == id && refers(property.first);
-        });
-    });
-    return referred ? kept_id(id) : "";
-}
-
-void keep_device_references(const LegacyParts& parts, Properties& properties) {
-    for (auto& [key, value] : properties.all()) {
-        const auto has_id = [&id = value](const Properties& other) {
-            return other.get("id") == id;
-        };
-        if (refers(key) && !value.empty() && any_device(parts, has_id))
-            value = kept_id(value);
-    }
-}
 
 void take_places(LegacyParts& parts, Properties& properties) {
     properties.take("id");
@@ -211,8 +64,7 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
         parts.result.dropped(was, why);
         return;
     }
-    keep_device_references(parts, properties);
-    const std::string id = id_for_others(parts, properties.get("id"));
+    const std::string id = fit_device_ids(parts, properties);
     const Properties before = properties;
     take_places(parts, properties);
     if (!id.empty())
@@ -275,150 +127,6 @@ void keep_device(LegacyParts& parts, const std::string& was, Properties& propert
     }
 }
 
-// Properties of a device that tapgate's VMs have themselves, beyond its place and what it refers
-// to.
-std::string left_of(const Properties& properties) {
-    std::vector<Properties::Property> left;
-    for (const auto& property : properties.all()) {
-        constexpr std::array<std::string_view, 9> known = {
-            "driver",        "id",  "bus",       "addr",
-            "multifunction", "rng", "bootindex", "free-page-reporting",
-            "deflate-on-oom"};
-        if (!is_one_of(property.first, known))
-            left.push_back(property);
-    }
-    return left.empty() ? "" : "; left out: " + listed(left);
-}
-
-// Does the host's graphics card draw for the guest?
-bool is_accelerated(std::string_view driver, const Properties& properties) {
-    return driver.find("-gl") != std::string_view::npos ||
-           driver.find("rutabaga") != std::string_view::npos || is_true(properties.get("virgl"));
-}
-
-// A screen's properties, but for the sizes of memory that only another adapter has.
-std::string left_of_screen(Properties properties) {
-    constexpr std::array<std::string_view, 5> sizes = {"ram_size", "vram_size", "vram64_size_mb",
-                                                       "vram_size_mb", "ram_size_mb"};
-    const bool is_vga = properties.get("driver") == "VGA";
-    std::erase_if(properties.all(), [&](const auto& one) {
-        return is_one_of(one.first, sizes) || (!is_vga && one.first == "vgamem_mb") ||
-               (one.first == "max_outputs" && one.second == "1");
-    });
-    return left_of(properties);
-}
-
-// The properties of a SCSI controller that do more than place it; a note of its own says it of an
-// iothread.
-std::string left_of_controller(Properties properties) {
-    properties.take("iothread");
-    return left_of(properties);
-}
-
-// Bridges and controllers: what is plugged into them has its place on tapgate's machines.
-constexpr std::array<std::string_view, 32> infrastructure = {"pcie-root-port",
-                                                             "ioh3420",
-                                                             "pci-bridge",
-                                                             "i82801b11-bridge",
-                                                             "pcie-pci-bridge",
-                                                             "pcie-switch-upstream-port",
-                                                             "pxb",
-                                                             "pxb-pcie",
-                                                             "pcie-switch-downstream-port",
-                                                             "x3130-upstream",
-                                                             "xio3130-downstream",
-                                                             "usb-ehci",
-                                                             "ich9-usb-ehci1",
-                                                             "ich9-usb-uhci1",
-                                                             "ich9-usb-uhci2",
-                                                             "ich9-usb-uhci3",
-                                                             "ich9-usb-uhci4",
-                                                             "ich9-usb-uhci5",
-                                                             "ich9-usb-uhci6",
-                                                             "ich9-usb-ehci2",
-                                                             "piix3-usb-uhci",
-                                                             "piix4-usb-uhci",
-                                                             "vt82c686b-usb-uhci",
-                                                             "pci-ohci",
-                                                             "nec-usb-xhci",
-                                                             "qemu-xhci",
-                                                             "usb-hub",
-                                                             "ich9-ahci",
-                                                             "ahci",
-                                                             "piix3-ide",
-                                                             "isa-fdc",
-                                                             "pcie-bus"};
-constexpr std::array<std::string_view, 8> scsi_controllers = {
-    "lsi", "lsi53c895a", "lsi53c810", "mptsas1068", "pvscsi", "am53c974", "dc390", "megasas"};
-constexpr std::array<std::string_view, 6> pointers = {"usb-tablet",    "virtio-tablet-pci",
-                                                      "virtio-tablet", "usb-mouse",
-                                                      "virtio-mouse",  "virtio-mouse-pci"};
-constexpr std::array<std::string_view, 3> keyboards = {"usb-kbd", "virtio-keyboard",
-                                                       "virtio-keyboard-pci"};
-constexpr std::array<std::string_view, 3> serial_cards = {"pci-serial", "pci-serial-2x",
-                                                          "pci-serial-4x"};
-
-// Why a controller is not taken over: tapgate's machines have it, or its devices are on another
-// one. Empty if the driver is for something else.
-std::string why_own_controller(const std::string& driver, const Properties& properties) {
-    if (is_virtio(driver, "serial"))
-        return "tapgate gives each device its place" + left_of(properties);
-    if (is_one_of(driver, infrastructure))
-        return "tapgate gives each device its place";
-    if (is_virtio(driver, "scsi"))
-        return "a disk with bus=scsi brings its controller along" + left_of_controller(properties);
-    if (is_one_of(driver, scsi_controllers) || driver.starts_with("megasas"))
-        return "SCSI disks are on a virtio-scsi controller instead";
-    if ((driver == "nvme" || driver == "sdhci-pci") && !properties.has("drive"))
-        return "each of its disks gets a controller of its own";
-    return {};
-}
-
-// The same for screens, keyboards, pointers and serial lines.
-std::string why_own_console(const std::string& driver, const Properties& properties) {
-    if (is_screen(driver))
-        return "every VM with a screen has the standard VGA adapter" +
-               std::string(is_accelerated(driver, properties) ? ", without 3D by the host" : "") +
-               left_of_screen(properties);
-    if (is_one_of(driver, pointers))
-        return own_tablet;
-    if (is_one_of(driver, keyboards))
-        return "the machine has a keyboard anyway";
-    if (driver == "virtserialport" || driver == "virtconsole")
-        return properties.get("name") == "org.qemu.guest_agent.0"
-                   ? "all of tapgate's VMs have the guest agent's channel"
-               : properties.has("chardev") ? ""
-                                           : "nothing was connected to it on the host";
-    if (driver == "isa-parallel")
-        return "tapgate's machines have no parallel port";
-    if (is_one_of(driver, serial_cards))
-        return "a VM of tapgate has one serial line only";
-    return {};
-}
-
-// Why tapgate's machines have the device themselves; empty if they do not.
-std::string why_own(const std::string& driver, const Properties& properties) {
-    constexpr std::array<std::string_view, 6> drives = {"ide-cd", "scsi-cd", "floppy",
-                                                        "ide-hd", "scsi-hd", "usb-storage"};
-    if (std::string why = why_own_controller(driver, properties); !why.empty())
-        return why;
-    if (std::string why = why_own_console(driver, properties); !why.empty())
-        return why;
-    if (is_virtio(driver, "balloon") || is_virtio(driver, "rng"))
-        return "all of tapgate's VMs have one" + left_of(properties);
-    if (driver == "pci-assign" || driver == "kvm-pci-assign")
-        return "QEMU no longer has it: -device vfio-pci does this now";
-    if (driver == "usb-redir" || driver == "usb-ccid" || driver.starts_with("ccid-card"))
-        return "it is for a SPICE viewer, and tapgate's VMs have no SPICE";
-    if (is_cpu(driver))
-        return "cpus = counts these CPUs already";
-    if (driver == "AMDVI-PCI")
-        return "amd-iommu includes it";
-    if (is_one_of(driver, drives) && !properties.has("drive"))
-        return "the drive is empty";
-    return {};
-}
-
 void add_serial_line(LegacyParts& parts, const std::string& was, std::string why) {
     if (parts.serials++ == 0) {
         why.insert(0, std::string("in the VM's directory, as with all of tapgate's VMs") +
@@ -447,12 +155,9 @@ void add_device(LegacyParts& parts, const LegacyDevice& device) {
         "cs4231a",    "usb-audio",      "virtio-sound", "virtio-sound-pci"};
     Properties properties = device.properties;
     const std::string driver = properties.get("driver");
-    // macOS has no driver for a PC's own keyboard.
-    const auto is_apple = [](const Properties& other) {
-        return other.get("driver") == "isa-applesmc";
-    };
-    if (const std::string why = why_own(driver, properties);
-        !why.empty() && !(driver == "usb-kbd" && any_device(parts, is_apple))) {
+    // macOS, which has isa-applesmc, has no driver for a PC's own keyboard.
+    if (const std::string why = why_own_device(driver, properties);
+        !why.empty() && !(driver == "usb-kbd" && has_device(parts, "isa-applesmc"))) {
         const std::string index = properties.get("bootindex");
         parts.result.dropped(device.was,
                              why + (index.empty() ? "" : "; the guest does not boot from it"));
@@ -473,81 +178,7 @@ void add_device(LegacyParts& parts, const LegacyDevice& device) {
     }
 }
 
-// Parts to which nothing refers.
-void add_rest(LegacyParts& parts) {
-    for (LegacyPart& part : parts.parts) {
-        if (part.done)
-            continue;
-        part.done = true;
-        const std::string type = part.properties.get("qom-type");
-        std::string why;
-        if (part.option == "chardev") {
-            why = "what used it has one of tapgate's sockets instead, or is left out";
-        } else if (type == "monitor-qmp" || type == "monitor-hmp") {
-            why = "tapgate has a QMP socket of its own, which nobody else can open";
-        } else if (why = why_not(parts, part); !why.empty() || part.option != "object") {
-            if (why.empty())
-                why = "no device uses it";
-        } else if (type.starts_with("rng-")) {
-            why = "all of tapgate's VMs have a random number generator";
-        } else if (type == "iothread" || type == "thread-context" || type == "main-loop") {
-            why = "tapgate's disks run in QEMU's main loop";
-        } else if (type == "secret" || type.starts_with("tls-creds") || type.starts_with("authz")) {
-            why = "nothing needs it now: tapgate's sockets are open to you alone";
-        } else if (type.starts_with("memory-backend")) {
-            why = "memory = says the size, and nothing else refers to this";
-        } else if (type.starts_with("sev-") || type.starts_with("tdx-")) {
-            why =
-                "the guest's memory is NOT encrypted against the host: tapgate has no setting for "
-                "that";
-        } else if (is_without_limits(part.properties)) {
-            why = "it limits nothing";
-        } else if (type == "throttle-group") {
-            why =
-                "a VM's description sets no limits on what it takes of the host: see "
-                "systemd.resource-control(5)";
-        } else if (type == "filter-dump") {
-            why =
-                "its network has another name here: to record the packets of the first net =, add "
-                "--qemu-arg=-object --qemu-arg=filter-dump,id=dump0,netdev=net0,file=FILE";
-        } else if (type.starts_with("filter-") || type.starts_with("colo-") ||
-                   type == "pr-manager-helper" || type == "dbus-vmstate") {
-            why = "the network or program that it belongs to is left out, or has another name here";
-        }
-        if (!why.empty()) {
-            parts.result.dropped(part.was, why);
-            continue;
-        }
-        Properties properties = part.properties;
-        const std::string reason = keep_references(parts, properties);
-        if (!reason.empty()) {
-            parts.result.dropped(part.was, reason);
-            continue;
-        }
-        properties.set("id", kept_id(properties.get("id")));
-        make_paths_absolute(parts.machine, properties);
-        const std::string fitted = part.option == "object" ? fit_object(properties) : "";
-        parts.result.keep(part.was, {"-" + part.option, properties.str(part.first_key)}, fitted);
-    }
-}
-
 }  // namespace
-
-bool is_screen(std::string_view driver) {
-    constexpr std::array<std::string_view, 21> screens = {
-        "VGA",           "cirrus-vga",
-        "qxl-vga",       "qxl",
-        "virtio-vga",    "vmware-svga",
-        "virtio-gpu",    "virtio-gpu-pci",
-        "virtio-vga-gl", "virtio-gpu-gl",
-        "secondary-vga", "virtio-gpu-gl-pci",
-        "bochs-display", "virtio-vga-rutabaga",
-        "ramfb",         "virtio-gpu-rutabaga",
-        "ati-vga",       "virtio-gpu-rutabaga-pci",
-        "isa-vga",       "isa-cirrus-vga",
-        "vhost-user-vga"};
-    return is_one_of(driver, screens);
-}
 
 // QEMU reads these numbers as hexadecimal.
 std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device) {
@@ -562,28 +193,9 @@ std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& devi
     return std::pair(bus == "pci.0" || bus == "pcie.0" ? "" : bus, static_cast<unsigned>(place));
 }
 
-std::string keep_references(LegacyParts& parts, Properties& properties) {
-    return keep_references(parts, properties, 0);
-}
-
-bool has_limits(const LegacyParts& parts, std::string_view id) {
-    return std::none_of(parts.parts.begin(), parts.parts.end(), [&](const LegacyPart& part) {
-        return part.properties.get("id") == id && is_without_limits(part.properties);
-    });
-}
-
 void take_device(LegacyParts& parts, const LegacyOption& option) {
     parts.devices.push_back(
         {option.text, Properties::parse(option.value, "driver"), false, option.slot});
-}
-
-void take_part(LegacyParts& parts, const LegacyOption& option) {
-    const std::string name(option.kind->name);
-    const std::string first = name == "object"    ? "qom-type"
-                              : name == "chardev" ? "backend"
-                              : name == "fsdev"   ? "fsdriver"
-                                                  : "type";
-    parts.parts.push_back({name, option.text, Properties::parse(option.value, first), first});
 }
 
 void take_serial(LegacyParts& parts, const LegacyOption& option) {
@@ -681,7 +293,7 @@ void add_devices(LegacyParts& parts) {
         if (!device.taken)
             add_device(parts, device);
     }
-    add_rest(parts);
+    add_unused_parts(parts);
 }
 
 }  // namespace tapgate

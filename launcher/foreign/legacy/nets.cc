@@ -7,6 +7,7 @@
 
 #include "common/names.h"
 #include "launcher/base/text.h"
+#include "launcher/foreign/legacy/net_host.h"
 #include "launcher/foreign/legacy/parts.h"
 #include "launcher/foreign/shell/variables.h"
 #include "launcher/foreign/shell/word.h"
@@ -17,20 +18,6 @@
 namespace tapgate {
 
 namespace {
-
-constexpr std::string_view default_bridge = "br0";
-
-struct Bridge {
-    std::string name = std::string(default_bridge);
-    bool guessed = false;
-};
-
-Bridge bridge_of_name(const std::string& name, std::string& why) {
-    if (InterfaceName::parse(name))
-        return {name};
-    add_reason(why, quoted_word(name) + " cannot be a bridge's name; " + guess_of_bridge);
-    return {.guessed = true};
-}
 
 // A MAC address as QEMU reads it, from 0:16:3e:1:2:3 or one with `-', as other programs write it.
 std::string whole_mac(const std::string& text) {
@@ -208,19 +195,19 @@ class NetTranslator {
             add_reason(why, "QEMU has no vlan= since 3.0");
         Properties backend = host.properties;
         Properties card = adapter.properties;
-        const std::string kind = kind_here(host.kind, backend, why);
+        const std::string kind = kind_on_linux(host.kind, backend, why);
         for (const char* const structural : {"vlan", "id", "name", "netdev"}) {
             backend.take(structural);
             card.take(structural);
         }
         if (kind == "tap" || kind == "bridge") {
-            const Bridge bridge = bridge_of(host.kind, backend, why);
+            const HostBridge bridge = bridge_of(host.kind, backend, why);
             const std::string value =
                 "bridge:" + bridge.name + words_of(adapter, card, &backend, why);
             finish(was, value, backend, card, why, bridge.guessed);
             return;
         }
-        const std::string socket = kind == "vhost-user" ? passt_socket(backend)
+        const std::string socket = kind == "vhost-user" ? passt_socket(parts_, backend)
                                    : kind == "stream"   ? backend.get("addr.path")
                                                         : "";
         if (socket.starts_with('/') && !is_users_path(socket)) {
@@ -238,24 +225,6 @@ class NetTranslator {
             }
         }
         keep(was, kind, adapter, backend, card, why);
-    }
-
-    // The kind on Linux that does the same as one on macOS.
-    static std::string kind_here(const std::string& kind, Properties& backend, std::string& why) {
-        if (kind != "vmnet-shared" && kind != "vmnet-bridged")
-            return kind;
-        std::vector<Properties::Property> left;
-        for (const char* const key : {"ifname", "isolated", "start-address", "end-address",
-                                      "subnet-mask", "nat66-prefix"}) {
-            if (const auto value = backend.take(key))
-                left.emplace_back(key, *value);
-        }
-        const bool shared = kind == "vmnet-shared";
-        add_reason(why, shared ? "it was behind the NAT of macOS and is behind QEMU's now"
-                               : std::string("macOS bridged it; ") + guess_of_bridge);
-        if (!left.empty())
-            add_reason(why, "left out: " + listed(left));
-        return shared ? "user" : "bridge";
     }
 
     void finish(const std::string& was, const std::string& value, const Properties& backend,
@@ -336,75 +305,6 @@ class NetTranslator {
         return std::strtoull(index->c_str(), nullptr, 10);
     }
 
-    // Proxmox' script looks up the bridge: the tap device tap100i0 is of VM 100 and its net0.
-    static std::string of_proxmox(std::string_view tap) {
-        constexpr std::string_view prefix = "tap";
-        const size_t end = tap.rfind('i');
-        const bool known = tap.starts_with(prefix) && end != std::string_view::npos;
-        const std::string vm(known ? tap.substr(prefix.size(), end - prefix.size()) : "NUMBER");
-        const std::string net(known ? tap.substr(end + 1) : "");
-        return "the helper makes the port and no script is run; br0 is a guess: `qm config " +
-               shown(vm) + "' has it at net" + shown(net) +
-               ", with VLANs (tag=, trunks=), limits (rate=) and the firewall, which are left out";
-    }
-
-    static Bridge bridge_of(const std::string& kind, Properties& backend, std::string& why) {
-        if (kind == "vmnet-bridged")
-            return {.guessed = true};
-        if (kind == "bridge") {
-            backend.take("helper");
-            if (const auto bridge = backend.take("br"))
-                return bridge_of_name(*bridge, why);
-            return {};
-        }
-        const auto script = backend.take("script");
-        backend.take("downscript");
-        const auto ifname = backend.take("ifname");
-        if (ifname)
-            add_reason(why, "the kernel names the tap device");
-        const auto fd = backend.take("fd");
-        const auto fds = backend.take("fds");
-        if (const auto vhost = backend.take("vhost"); vhost == "on")
-            add_reason(why, "vhost is used where /dev/vhost-net can be opened");
-        else if (vhost)
-            backend.set("vhost", *vhost);
-        if (fd || fds) {
-            add_reason(why, (fd ? "fd=" + *fd : "fds=" + *fds) +
-                                " was a file descriptor of the program that started QEMU (such as "
-                                "libvirt); tapgate opens its own");
-            for (const char* const number : {"vhostfd", "vhostfds"})
-                backend.take(number);
-            if (fds) {
-                const auto colons = std::count(fds->begin(), fds->end(), ':');
-                backend.set("queues", std::to_string(colons + 1));
-            }
-        }
-        if (const auto helper = backend.take("helper")) {
-            constexpr std::string_view option = "--br=";
-            if (const size_t at = helper->find(option); at != std::string::npos) {
-                const std::string rest = helper->substr(at + option.size());
-                return bridge_of_name(rest.substr(0, rest.find_first_of(" '\"")), why);
-            }
-            // Without br=, QEMU asks its helper for its default bridge.
-            const auto bridge = backend.take("br");
-            return bridge ? bridge_of_name(*bridge, why) : Bridge();
-        }
-        if (const auto bridge = backend.take("br"))
-            return bridge_of_name(*bridge, why);
-        if (script == "no" || script == "")
-            add_reason(why, std::string("QEMU put the tap on no bridge; ") + guess_of_bridge);
-        else if (script && last_part(*script) == "pve-bridge")
-            add_reason(why, of_proxmox(ifname.value_or("")));
-        else if (!fd && !fds)
-            add_reason(why,
-                       "the helper makes the port and no script is run; br0 is a guess: the "
-                       "bridge's real name is in " +
-                           script.value_or("/etc/qemu-ifup"));
-        else
-            add_reason(why, guess_of_bridge);
-        return {.guessed = true};
-    }
-
     static std::string queues_of(Properties& backend, const std::string& model, std::string& why) {
         const auto queues = backend.take("queues");
         if (!queues || *queues == "1")
@@ -454,38 +354,6 @@ class NetTranslator {
                 quoted_word(*text) +
                     " is not a valid MAC address for an adapter: tapgate gives it another one");
         return mac ? ",mac=" + mac->str() : "";
-    }
-
-    // The socket of libvirt's passt, if that is behind vhost-user; else empty.
-    [[nodiscard]] std::string passt_socket(const Properties& backend) const {
-        const auto chardev =
-            std::find_if(parts_.parts.begin(), parts_.parts.end(), [&](const LegacyPart& part) {
-                return part.option == "chardev" &&
-                       part.properties.get("id") == backend.get("chardev");
-            });
-        const std::string path =
-            chardev == parts_.parts.end() ? "" : chardev->properties.get("path");
-        return path.find("/passt/") == std::string::npos ? "" : path;
-    }
-
-    // As hostfwd= properties; nothing if net=user cannot express the network.
-    static std::optional<std::string> simple_forwards(Properties& backend, std::string& why) {
-        const bool simple =
-            std::all_of(backend.all().begin(), backend.all().end(), [](const auto& property) {
-                return property.first == "smb" || property.first == "smbserver" ||
-                       (property.first == "hostfwd" && HostForward::parse(property.second));
-            });
-        if (!simple)
-            return std::nullopt;
-        std::string text;
-        bool everywhere = false;
-        for (const std::string& rule : backend.take_all("hostfwd")) {
-            everywhere = everywhere || rule.starts_with("tcp::") || rule.starts_with("udp::");
-            text += ",hostfwd=" + HostForward::parse(rule)->str();
-        }
-        if (everywhere)
-            add_reason(why, "a forwarded port without an address is open to this host only");
-        return text;
     }
 
     // If net= cannot express it, QEMU gets it as it was.
@@ -559,61 +427,6 @@ class NetTranslator {
     bool no_mac_ = false;  // an adapter has no MAC address given
 };
 
-// JSON has a list of strings as hostfwd.0.str=, where options repeat hostfwd=.
-void name_strings(Properties& properties) {
-    for (auto& [key, value] : properties.all()) {
-        const size_t dot = key.find('.');
-        if (dot != std::string::npos && key.ends_with(".str") &&
-            parse_whole<unsigned>(key.substr(dot + 1, key.size() - dot - 5)))
-            key.resize(dot);
-    }
-}
-
-void add_net(LegacyNets& nets, const LegacyOption& option) {
-    const std::string& value = option.value;
-    const std::string& was = option.text;
-    Properties properties = Properties::parse(value, "type");
-    const std::string kind = properties.take("type").value_or("");
-    std::string wire = "vlan " + (properties.has("vlan") ? properties.get("vlan") : "0");
-    if (kind == "none") {
-        nets.none_was = was;
-    } else if (kind == "nic") {
-        if (properties.has("netdev"))
-            wire = properties.get("netdev");
-        const std::string model = properties.take("model").value_or("");
-        nets.adapters.push_back({was, properties, model, wire, option.slot});
-    } else {
-        nets.hosts.push_back({was, properties, kind, wire});
-    }
-}
-
-void add_netdev(LegacyNets& nets, const std::string& value, const std::string& was) {
-    Properties properties = Properties::parse(value, "type");
-    name_strings(properties);
-    const std::string kind = properties.take("type").value_or("");
-    nets.hosts.push_back({was, properties, kind, properties.get("id")});
-}
-
-void add_nic(LegacyNets& nets, const LegacyOption& option) {
-    const std::string& value = option.value;
-    const std::string& was = option.text;
-    Properties host = Properties::parse(value, "type");
-    const std::string kind = host.take("type").value_or("user");
-    if (kind == "none") {
-        nets.none_was = was;
-        return;
-    }
-    Properties adapter;
-    for (const char* const key : {"mac", "macaddr", "addr"}) {
-        if (const auto mac = host.take(key))
-            adapter.set(key, *mac);
-    }
-    const std::string model = host.take("model").value_or("");
-    const std::string wire = "-nic " + std::to_string(nets.adapters.size());
-    nets.adapters.push_back({was, adapter, model, wire, option.slot});
-    nets.hosts.push_back({was, host, kind, wire});
-}
-
 }  // namespace
 
 void translate_nets(LegacyParts& parts) {
@@ -628,38 +441,6 @@ void translate_nets(LegacyParts& parts) {
         parts.nets.adapters.push_back({device.was, properties, model, wire, device.slot});
     }
     NetTranslator(parts).translate();
-}
-
-void take_net(LegacyParts& parts, const LegacyOption& option) {
-    const std::string_view name = option.kind->name;
-    // The reason is added where this is caught.
-    if (option.value == unknown_text)
-        throw LauncherError(option.text);
-    if (name == "net")
-        add_net(parts.nets, option);
-    else if (name == "netdev")
-        add_netdev(parts.nets, option.value, option.text);
-    else if (name == "nic")
-        add_nic(parts.nets, option);
-    else
-        parts.nets.user_options.emplace_back(
-            (name == "bootp" ? "bootfile=" : "tftp=") + commas_doubled(option.value), option.text);
-}
-
-// tcp:5555::22 is the old form of hostfwd=tcp::5555-:22.
-void take_redir(LegacyParts& parts, const LegacyOption& option) {
-    const std::string& value = option.value;
-    const size_t first = value.find(':');
-    const size_t second = first == std::string::npos ? first : value.find(':', first + 1);
-    if (second == std::string::npos) {
-        parts.result.dropped(option.text, "it has to look like tcp:2222::22");
-        return;
-    }
-    const std::string protocol = first == 0 ? "tcp" : value.substr(0, first);
-    parts.nets.user_options.emplace_back(
-        "hostfwd=" + commas_doubled(protocol + "::" + value.substr(first + 1, second - first - 1) +
-                                    "-" + value.substr(second + 1)),
-        option.text);
 }
 
 }  // namespace tapgate

@@ -163,8 +163,6 @@ std::string fit_object(Properties& object);
 /// The bus that a device gives, empty for the board's own, and its place there, in the order in
 /// which a guest finds devices. Nothing if the device gives no place.
 std::optional<std::pair<std::string, unsigned>> pci_place(const Properties& device);
-/// Is it a VGA adapter, or another screen?
-bool is_screen(std::string_view driver);
 
 /// Disks, CD-ROMs, floppies (disks.cc).
 void take_disk(LegacyParts& parts, const LegacyOption& option);
@@ -184,7 +182,7 @@ void translate_flash(LegacyParts& parts);
 /// they say none and that can be known; returns that of QEMU's default adapter (pc_slots.cc).
 std::optional<unsigned> place_on_pc(std::vector<LegacyOption>& options);
 
-/// Adapters (nets.cc).
+/// Adapters (net_options.cc, nets.cc).
 void take_net(LegacyParts& parts, const LegacyOption& option);
 void take_redir(LegacyParts& parts, const LegacyOption& option);
 /// Adds the adapters to the result, with a note for each; marks the devices that belong to them.
@@ -198,9 +196,8 @@ void take_screen(LegacyParts& parts, const LegacyOption& option);
 void take_vga(LegacyParts& parts, const LegacyOption& option);
 void add_display(LegacyParts& parts);
 
-/// Devices and what they refer to (devices.cc).
+/// Devices other than disks and adapters (devices.cc).
 void take_device(LegacyParts& parts, const LegacyOption& option);
-void take_part(LegacyParts& parts, const LegacyOption& option);
 void take_serial(LegacyParts& parts, const LegacyOption& option);
 void take_sound(LegacyParts& parts, const LegacyOption& option);
 void take_audio(LegacyParts& parts, const LegacyOption& option);
@@ -214,12 +211,26 @@ void add_devices(LegacyParts& parts);
 std::vector<std::string> place_host_card(LegacyParts& parts, const Properties& before,
                                          Properties& card);
 
+/// Devices that tapgate's machines have themselves (own_devices.cc): why the device is not taken
+/// over; empty if it is.
+std::string why_own_device(const std::string& driver, const Properties& properties);
+/// Is it a VGA adapter, or another screen?
+bool is_screen(std::string_view driver);
+
+/// What devices refer to by an id (references.cc).
+void take_part(LegacyParts& parts, const LegacyOption& option);
+/// Keeps what the properties refer to, with another id if tapgate uses that itself. Returns why it
+/// cannot be kept; empty if it is.
+std::string keep_references(LegacyParts& parts, Properties& properties);
+/// Gives other devices that the properties refer to the ids with which they are kept. Returns the
+/// id that the device itself needs; empty if no other refers to it.
+std::string fit_device_ids(const LegacyParts& parts, Properties& properties);
+/// Is there such a device, other than those of disks and adapters?
+bool has_device(const LegacyParts& parts, std::string_view driver);
 /// Whether the throttle group with this id limits anything, as far as the command line says.
 bool has_limits(const LegacyParts& parts, std::string_view id);
-
-/// Keeps what the properties refer to by an id, with another id if tapgate uses that itself.
-/// Returns why it cannot be kept; empty if it is.
-std::string keep_references(LegacyParts& parts, Properties& properties);
+/// Keeps parts to which nothing refers but which do something by themselves, and names the others.
+void add_unused_parts(LegacyParts& parts);
 
 /// Makes paths absolute in the values of options that are kept (system.cc).
 void make_paths_absolute(const LegacyMachine& machine, Properties& properties);
